@@ -1,0 +1,1 @@
+"""The embedded sample dataset, and a local server to stream it from."""

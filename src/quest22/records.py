@@ -1,0 +1,167 @@
+"""The nouns of the product, in the order in which sound becomes text.
+
+    Clip ──▶ Audio ──▶ Window ──▶ Hypothesis ──▶ Transcript
+    source   audio     longform   engine         longform
+
+Records are frozen: a stage never changes what it was given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+SAMPLE_RATE_HZ = 16_000
+WINDOW_S = 30.0
+WINDOW_SAMPLES = 480_000
+
+Samples: TypeAlias = NDArray[np.float32]
+"""Mono sound at 16 kHz, float32 in −1…1, shape ``[samples]``."""
+
+Task: TypeAlias = Literal["transcribe", "translate"]
+
+Media: TypeAlias = bytes | Path | Samples | Callable[[], BinaryIO]
+"""Undecoded sound: a file's bytes, a local path, a function that opens a seekable binary file
+(for what lies behind a network), or samples that are decoded already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a clip came from, exactly enough to find it again."""
+
+    dataset: str
+    revision: str | None = None
+    file: str | None = None
+    row: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clip:
+    """One row of a dataset or one file, its sound undecoded.
+
+    ``key`` is unique within a run; ``name`` is what outputs are named after (a file name, or the
+    key); ``columns`` are the source's columns that are carried through to the output.
+    """
+
+    key: str
+    name: str
+    media: Media
+    origin: Origin
+    reference: str | None = None
+    columns: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Audio:
+    """A clip's sound as a stream of blocks, so that no recording is ever held whole.
+
+    Taking a block may raise :class:`quest22.errors.ClipError`.
+    """
+
+    clip: Clip
+    blocks: Iterator[Samples]
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """What a window asks of the engine.
+
+    ``language`` is a code such as ``"en"``; None lets the engine detect it. ``previous`` goes
+    before the start of the transcript (``<|startofprev|>``), ``prefix`` begins the transcript.
+    """
+
+    language: str | None = None
+    task: Task = "transcribe"
+    timestamps: bool = False
+    previous: tuple[int, ...] = ()
+    prefix: tuple[int, ...] = ()
+    temperature: float = 0.0
+    max_new_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """At most 30 s of a clip's sound; ``index`` counts the windows of one clip from 0."""
+
+    samples: Samples
+    start_s: float
+    decoding: Decoding
+    index: int = 0
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds of sound in the window, before padding."""
+        return len(self.samples) / SAMPLE_RATE_HZ
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word with its times in the clip, in seconds."""
+
+    start_s: float
+    end_s: float
+    text: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """What the engine heard in one window.
+
+    ``tokens`` are text and timestamp tokens, without control tokens and without the end of text.
+    ``avg_logprob`` is their mean log-probability, end of text included (as openai/whisper counts).
+    """
+
+    tokens: tuple[int, ...]
+    language: str | None
+    language_probability: float
+    avg_logprob: float
+    no_speech_prob: float
+    temperature: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of a transcript with its times in the clip, in seconds."""
+
+    start_s: float
+    end_s: float
+    text: str
+    tokens: tuple[int, ...] = ()
+    avg_logprob: float = 0.0
+    no_speech_prob: float = 0.0
+    compression_ratio: float = 0.0
+    temperature: float = 0.0
+    words: tuple[Word, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """A clip's text. ``segments`` is empty where no timestamps were asked for."""
+
+    key: str
+    name: str
+    text: str
+    language: str | None
+    language_probability: float
+    duration_s: float
+    segments: tuple[Segment, ...]
+    origin: Origin
+    reference: str | None = None
+    columns: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What a clip becomes that could not be transcribed: written, counted, and retriable."""
+
+    key: str
+    name: str
+    stage: str
+    reason: str
+    origin: Origin

@@ -1,0 +1,1 @@
+"""Where transcripts and failures are written."""

@@ -1,0 +1,1 @@
+"""Where clips come from: datasets that stream, files, folders, URLs, standard input."""

@@ -1,0 +1,107 @@
+"""The product on one page: its stages, in the order of flow.
+
+    Source ──▶ Decoder ──▶ LongForm ──▶ Engine ──▶ LongForm ──▶ Sink
+
+The scheduler drives them; :mod:`quest22.job` chooses the concrete ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quest22.records import (
+    Audio,
+    Clip,
+    Failure,
+    Hypothesis,
+    Samples,
+    Transcript,
+    Window,
+)
+
+
+class Source(Protocol):
+    """Clips in a fixed order, read as they are asked for.
+
+    A row or file that cannot become a Clip comes out as a Failure in its place.
+    """
+
+    def __iter__(self) -> Iterator[Clip | Failure]: ...
+
+
+class Decoder(Protocol):
+    """Undecoded sound to blocks of mono 16 kHz samples."""
+
+    def decode(self, clip: Clip) -> Audio:
+        """Start decoding; errors of the sound itself are raised as blocks are taken."""
+        ...
+
+
+class FeatureExtractor(Protocol):
+    """Samples to log-mel features."""
+
+    def __call__(self, samples: Samples) -> NDArray[np.float32]:
+        """Up to 30 s of sound, padded with silence: ``[mel bins, 3000]``."""
+        ...
+
+
+class Engine(Protocol):
+    """A Whisper checkpoint, ready to run."""
+
+    @property
+    def batch_size(self) -> int:
+        """The number of windows that a call runs best with, and accepts at most."""
+        ...
+
+    def run(self, windows: Sequence[Window]) -> list[Hypothesis]:
+        """Transcribe windows, in order; the result of one does not depend on the others."""
+        ...
+
+
+class LongForm(Protocol):
+    """One clip between sound and transcript: a small machine that is fed and flushed.
+
+    It asks for windows to be run and is handed their hypotheses, in any order. It never runs
+    anything itself, so windows of many clips share a batch.
+    """
+
+    def feed(self, samples: Samples) -> list[Window]:
+        """Take the next block of sound; give the windows that are ready."""
+        ...
+
+    def flush(self) -> list[Window]:
+        """The sound has ended; give the windows that waited for more of it."""
+        ...
+
+    def accept(self, window: Window, hypothesis: Hypothesis) -> list[Window]:
+        """Take a window's hypothesis; give the windows that waited for it."""
+        ...
+
+    @property
+    def finished(self) -> bool:
+        """True once flushed and every window given out has come back."""
+        ...
+
+    def close(self) -> Transcript:
+        """Join the hypotheses; only when ``finished``."""
+        ...
+
+
+class Strategy(Protocol):
+    """A way to cut long sound into windows: makes one machine a clip."""
+
+    def open(self, clip: Clip) -> LongForm: ...
+
+
+class Sink(Protocol):
+    """Somewhere results are written, in the order of the source."""
+
+    def write(self, result: Transcript | Failure) -> None: ...
+
+    def close(self) -> None:
+        """Publish what was written; nothing may be lost after this returns."""
+        ...
