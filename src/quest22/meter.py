@@ -24,6 +24,13 @@ class Meter:
         self._counts: defaultdict[str, float] = defaultdict(float)
         self._started = time.perf_counter()
 
+    def reset(self) -> None:
+        """Begin a new run: everything back to zero."""
+        with self._lock:
+            self._seconds.clear()
+            self._counts.clear()
+            self._started = time.perf_counter()
+
     @contextmanager
     def time(self, name: str) -> Iterator[None]:
         """Add the seconds spent inside the ``with`` block."""

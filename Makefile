@@ -1,0 +1,57 @@
+# Everything a developer or a new user does, one word each: `make help`.
+# Each target sets up what it needs in its own virtual environment.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+INPUTS := pyproject.toml constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-fast check fix verify-hub samples nano-data nano-train nano-eval nano-pack clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+$(VENV)/.core: $(INPUTS)
+	@echo "Setting up $(VENV): the product (about 800 MB) …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) -e .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.core
+	@echo "Setting up $(VENV): test tools and the references, PyTorch and Transformers …"
+	@$(PIP) -e '.[test,reference]'
+	@touch $@
+
+$(VENV)/.lint: $(VENV)/.test
+	@$(PIP) -e '.[lint]'
+	@touch $@
+
+install: $(VENV)/.core ## set up the product in .venv
+
+demo: $(VENV)/.core ## stream the sample dataset through nano, offline
+	@$(BIN)/quest22 demo
+
+test: $(VENV)/.test ## all tests, fast ones first
+	@$(BIN)/python -m pytest -q -m "not slow"
+	@$(BIN)/python -m pytest -q -m slow
+
+test-fast: $(VENV)/.test ## the fast tests alone
+	@$(BIN)/python -m pytest -q -m "not slow"
+
+check: $(VENV)/.lint ## formatting, lint, types, import directions
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+fix: $(VENV)/.lint ## format, and mend what the linter can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+verify-hub: $(VENV)/.test ## whisper-tiny against Transformers on a dataset from the Hub
+	@$(BIN)/python -m recipes.verify_hub
+
+clean: ## remove environments and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

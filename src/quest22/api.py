@@ -1,0 +1,210 @@
+"""The Python face: a loaded model with two verbs, and the same two verbs as functions."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
+
+import numpy as np
+
+from quest22.errors import ClipError, UsageError
+from quest22.job import Job, JobSettings, Run
+from quest22.records import Clip, Failure, Media, Origin, Samples, Task, Transcript
+from quest22.settings import (
+    DEFAULT_MODEL,
+    AudioSettings,
+    DatasetSettings,
+    DecodingSettings,
+    EngineSettings,
+    LongFormSettings,
+)
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+Sound: TypeAlias = str | Path | bytes | Samples
+"""A path or URL, a file's bytes, or mono float32 samples at 16 kHz."""
+
+OnFailure: TypeAlias = Callable[[Failure], None]
+
+_log = logging.getLogger("quest22")
+
+
+class Options(TypedDict, total=False):
+    """The options of a model, by the names that users of Whisper know.
+
+    Their meanings and defaults: :mod:`quest22.settings`.
+    """
+
+    revision: str | None
+    device: str
+    compute_type: str
+    batch_size: int | None
+    threads: int | None
+    token: str | None
+    language: str | None
+    task: Task
+    timestamps: bool
+    max_new_tokens: int | None
+    chunk_length_s: float
+    stride_length_s: float | tuple[float, float]
+    channel: int | None
+    workers: int | None
+    prefetch_s: float
+
+
+class DatasetOptions(TypedDict, total=False):
+    """Which rows of a dataset, and its columns: see :class:`quest22.settings.DatasetSettings`."""
+
+    split: str
+    dataset_revision: str | None
+    data_files: str | Iterable[str]
+    audio_column: str | None
+    text_column: str | None
+    id_column: str | None
+    keep_columns: Iterable[str]
+    take: int | None
+    skip: int
+    shuffle: bool
+    buffer_size: int
+    seed: int
+    num_shards: int
+    shard_index: int
+
+
+class StreamOptions(Options, DatasetOptions, total=False):
+    """What :func:`stream` takes: a model's options and a dataset's."""
+
+
+class Transcriber:
+    """A loaded Whisper checkpoint; loading happens once, here.
+
+    Raises :class:`quest22.errors.CheckpointError` and :class:`quest22.errors.UsageError`.
+    """
+
+    def __init__(self, model: str = DEFAULT_MODEL, **options: Unpack[Options]) -> None:
+        self._job = Job(_job_settings(model, dict(options)))
+
+    def transcribe(self, sound: Sound) -> Transcript:
+        """Transcribe one sound; raises :class:`quest22.errors.ClipError` if that cannot be."""
+        (result,) = self._job.run([_clip(0, sound)])
+        if isinstance(result, Failure):
+            raise ClipError(result.stage, f"{result.name}: {result.reason}")
+        return result
+
+    def transcribe_many(
+        self, sounds: Iterable[Sound], on_failure: OnFailure | None = None
+    ) -> Iterator[Transcript]:
+        """Transcribe several sounds, batched together; yields Transcripts in their order.
+
+        What cannot be transcribed is handed to ``on_failure`` (by default logged as a warning).
+        """
+        clips = (_clip(index, sound) for index, sound in enumerate(sounds))
+        return _transcripts(self._job.run(clips), on_failure)
+
+    def stream(
+        self,
+        dataset: str,
+        config: str | None = None,
+        *,
+        on_failure: OnFailure | None = None,
+        **rows: Unpack[DatasetOptions],
+    ) -> Iterator[Transcript]:
+        """Transcribe a dataset as it streams in; yields Transcripts in the order of its rows.
+
+        Rows that cannot be transcribed are handed to ``on_failure`` (by default logged as a
+        warning). Raises :class:`quest22.errors.SourceError` for what cannot be found or reached.
+        """
+        run = self._job.stream(_dataset_settings(dataset, config, dict(rows)))
+        return _transcripts(run, on_failure)
+
+
+def transcribe(sound: Sound, model: str = DEFAULT_MODEL, **options: Unpack[Options]) -> Transcript:
+    """Load a model and transcribe one sound: see :meth:`Transcriber.transcribe`."""
+    return Transcriber(model, **options).transcribe(sound)
+
+
+def stream(
+    dataset: str,
+    config: str | None = None,
+    *,
+    model: str = DEFAULT_MODEL,
+    **options: Unpack[StreamOptions],
+) -> Iterator[Transcript]:
+    """Load a model and transcribe a dataset as it streams in: see :meth:`Transcriber.stream`."""
+    named: dict[str, Any] = dict(options)
+    rows = {name: named.pop(name) for name in DatasetOptions.__annotations__ if name in named}
+    run = Job(_job_settings(model, named)).stream(_dataset_settings(dataset, config, rows))
+    return _transcripts(run, None)
+
+
+def _transcripts(run: Run, on_failure: OnFailure | None) -> Iterator[Transcript]:
+    report = on_failure or _warn
+    try:
+        for result in run:
+            if isinstance(result, Failure):
+                report(result)
+            else:
+                yield result
+    finally:
+        run.close()
+
+
+def _warn(failure: Failure) -> None:
+    _log.warning("%s: not transcribed (%s): %s", failure.name, failure.stage, failure.reason)
+
+
+def _clip(index: int, sound: Sound) -> Clip:
+    """A clip of its own for one sound; a path's existence is checked when it is decoded."""
+    if isinstance(sound, (str, Path)):
+        from quest22.source.files import open_media
+
+        name = str(sound)
+        return Clip(f"{index}:{name}", name, open_media(name), Origin(name))
+    if isinstance(sound, bytes):
+        return Clip(str(index), f"sound {index}", sound, Origin("memory", row=index))
+    return Clip(str(index), f"sound {index}", _checked(sound), Origin("memory", row=index))
+
+
+def _checked(samples: Samples) -> Media:
+    if samples.ndim != 1 or samples.dtype != np.float32:
+        raise UsageError(
+            f"samples of shape {samples.shape} and type {samples.dtype}: expected mono float32 at "
+            "16 kHz, shape [samples]"
+        )
+    return samples
+
+
+def _job_settings(model: str, options: dict[str, Any]) -> JobSettings:
+    if "stride_length_s" in options:
+        stride = options.pop("stride_length_s")
+        options["stride_s"] = stride if isinstance(stride, tuple) else (stride, stride)
+    settings = JobSettings(
+        EngineSettings(model, **_taken(EngineSettings, options)),
+        DecodingSettings(**_taken(DecodingSettings, options)),
+        LongFormSettings(**_taken(LongFormSettings, options)),
+        AudioSettings(**_taken(AudioSettings, options)),
+    )
+    if options:
+        raise UsageError(f"unknown option {min(options)!r}: see quest22.api.Options for the names")
+    return settings
+
+
+def _taken(group: type[Any], options: dict[str, Any]) -> dict[str, Any]:
+    """The options that belong to a group of settings, taken out of ``options``."""
+    return {each.name: options.pop(each.name) for each in fields(group) if each.name in options}
+
+
+def _dataset_settings(path: str, config: str | None, rows: dict[str, Any]) -> DatasetSettings:
+    if "dataset_revision" in rows:
+        rows["revision"] = rows.pop("dataset_revision")
+    for name in ("data_files", "keep_columns"):
+        if name in rows:
+            rows[name] = (rows[name],) if isinstance(rows[name], str) else tuple(rows[name])
+    unknown = set(rows) - {each.name for each in fields(DatasetSettings)}
+    if unknown:
+        raise UsageError(f"unknown option {min(unknown)!r}: see quest22.api.DatasetOptions")
+    return DatasetSettings(path, config, **rows)

@@ -1,0 +1,118 @@
+"""Settings → stages → a run. The only place that names concrete stages."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from quest22 import settings as product_settings
+from quest22.meter import Meter
+from quest22.records import Clip, Failure, Transcript
+from quest22.scheduler import Scheduler
+from quest22.settings import (
+    AudioSettings,
+    DatasetSettings,
+    DecodingSettings,
+    EngineSettings,
+    LongFormSettings,
+)
+from quest22.stages import Decoder, Engine, Source, Strategy
+
+
+@dataclass(frozen=True, slots=True)
+class JobSettings:
+    """All that stays the same from run to run of one loaded model."""
+
+    engine: EngineSettings = field(default_factory=EngineSettings)
+    decoding: DecodingSettings = field(default_factory=DecodingSettings)
+    longform: LongFormSettings = field(default_factory=LongFormSettings)
+    audio: AudioSettings = field(default_factory=AudioSettings)
+
+
+class Job:
+    """A loaded model, ready for runs, one at a time.
+
+    Making one raises :class:`quest22.errors.CheckpointError` for a model that cannot be found or
+    read, and :class:`quest22.errors.UsageError` for settings that it cannot carry out.
+    """
+
+    def __init__(self, settings: JobSettings | None = None, meter: Meter | None = None) -> None:
+        product_settings.silence_telemetry()
+        from quest22.audio.mel import LogMel
+        from quest22.checkpoint.load import load
+        from quest22.engine.openvino.engine import OpenVinoEngine
+        from quest22.longform.chunked import ChunkedStrategy
+
+        self.settings = settings or JobSettings()
+        self.meter = meter or Meter()
+        wanted = self.settings.engine
+        checkpoint = load(wanted.model, revision=wanted.revision, token=wanted.token)
+        self.checkpoint_name = checkpoint.name
+        self.checkpoint_revision = checkpoint.revision
+        checkpoint.tokens.initial_tokens(
+            self.settings.decoding.language, self.settings.decoding.task, timestamps=False
+        )
+        features = LogMel(checkpoint.dimensions.n_mels, wanted.threads)
+        engine = OpenVinoEngine(checkpoint, features, wanted, self.meter)
+        self.compute_type = engine.compute_type
+        self.batch_size = engine.batch_size
+        self._engine: Engine = engine
+        self._strategy: Strategy = ChunkedStrategy(
+            self.settings.longform, self.settings.decoding, checkpoint.tokens
+        )
+
+    def stream(self, dataset: DatasetSettings) -> Run:
+        """A run over a dataset's rows."""
+        from quest22.source.hub import DatasetSource
+
+        return self.run(DatasetSource(dataset, self.meter))
+
+    def files(self, inputs: Sequence[str]) -> Run:
+        """A run over files, folders, globs, URLs, or ``-`` for standard input."""
+        from quest22.source.files import FilesSource
+
+        return self.run(FilesSource(inputs, meter=self.meter))
+
+    def run(self, clips: Source | Iterable[Clip | Failure]) -> Run:
+        """A run over clips from anywhere."""
+        from quest22.audio.decode import MediaDecoder
+
+        decoder = MediaDecoder(self.settings.audio, self.meter)
+        stages = Stages(clips, decoder, self._strategy, self._engine)
+        return Run(stages, self.settings.audio, self.meter)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stages:
+    """The stages of one run, in the order of flow."""
+
+    source: Source | Iterable[Clip | Failure]
+    decoder: Decoder
+    strategy: Strategy
+    engine: Engine
+
+
+class Run:
+    """One pass over a source: iterate it once, for a result a clip in the source's order."""
+
+    def __init__(self, stages: Stages, audio: AudioSettings, meter: Meter) -> None:
+        self.meter = meter
+        self._results = _results(stages, audio, meter)
+
+    def __iter__(self) -> Iterator[Transcript | Failure]:
+        return self._results
+
+    def close(self) -> None:
+        """Stop early: threads end, files are closed."""
+        self._results.close()
+
+
+def _results(
+    stages: Stages, audio: AudioSettings, meter: Meter
+) -> Generator[Transcript | Failure, None, None]:
+    from quest22.audio.pool import decode_ahead
+
+    meter.reset()
+    with closing(decode_ahead(stages.source, stages.decoder, audio, meter)) as audios:
+        yield from Scheduler(stages.engine, stages.strategy, meter).run(audios)
