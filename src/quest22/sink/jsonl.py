@@ -1,0 +1,89 @@
+"""One JSON object a line: transcripts, and failures beside them.
+
+Lines are UTF-8 with letters as they are, written one by one as results come; a file is never
+rewritten, so whatever happens its whole lines stay good. Knows nothing of where lines land.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Mapping
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+from quest22.records import Failure, Transcript
+from quest22.sink.output import AppendedFile, Output
+from quest22.sink.rows import failure_row, row
+
+
+class JsonLinesSink:
+    """A line for each transcript, as :func:`quest22.sink.rows.row` names its values."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+
+    def write(self, result: Transcript | Failure) -> None:
+        if isinstance(result, Transcript):
+            self._output.write(json_line(row(result)))
+
+    def close(self) -> None:
+        self._output.close()
+
+
+class FailureSink:
+    """A line for each failure; the file exists only if there is one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: AppendedFile | None = None
+
+    def write(self, result: Transcript | Failure) -> None:
+        if isinstance(result, Transcript):
+            return
+        if self._file is None:
+            self._file = AppendedFile(self._path)
+        self._file.write(json_line(failure_row(result)))
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def json_line(values: Mapping[str, Any]) -> str:
+    """A line of JSON, newline included."""
+    return json_text(values) + "\n"
+
+
+def json_text(value: Any) -> str:
+    """Strict JSON with letters as they are; see :func:`json_value` for foreign types."""
+    return json.dumps(json_value(value), ensure_ascii=False, allow_nan=False)
+
+
+def json_value(value: Any) -> Any:
+    """The nearest value that JSON has.
+
+    Times become ISO 8601, bytes base64, arrays lists, NaN and infinity null; what remains
+    becomes its ``str``.
+    """
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): json_value(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [json_value(item) for item in value]
+    return _json_scalar(value)
+
+
+def _json_scalar(value: Any) -> Any:
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, bytes | bytearray | memoryview):
+        return base64.b64encode(value).decode("ascii")
+    if hasattr(value, "tolist"):  # NumPy arrays and numbers
+        return json_value(value.tolist())
+    return str(value)

@@ -1,0 +1,131 @@
+"""Where lines and files land: append, replace, standard output. Knows nothing of transcripts.
+
+Every failure of the file system leaves as a one-line :class:`quest22.errors.SinkError`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from quest22.errors import SinkError
+
+
+class Output(Protocol):
+    """Takes text, a whole line or document at a time; nothing taken is lost by a crash."""
+
+    def write(self, text: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Translate what the file system says while ``path`` is written.
+
+    Raises:
+        SinkError: The disk is full, the folder is not writable, and the like.
+    """
+    try:
+        yield
+    except OSError as exc:
+        reason = exc.strerror or str(exc)
+        raise SinkError(
+            f"cannot write {path}: {reason}; check the free space and the permissions there, or "
+            "choose another --output-dir"
+        ) from exc
+
+
+def encode(text: str) -> bytes:
+    r"""UTF-8; a lone surrogate (from an undecodable file name) becomes ``\udcXX``, as in JSON."""
+    return text.encode("utf-8", "backslashreplace")
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder with its parents; raises SinkError where that is impossible."""
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(13, "permission denied")
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a small file whole: readers see the old one or the new one, never a part."""
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f"{path.name[:200]}.partial")
+        try:
+            partial.write_bytes(encode(text))
+            partial.replace(path)
+        except OSError:
+            partial.unlink(missing_ok=True)
+            raise
+
+
+class AppendedFile:
+    """A file that grows by whole lines, each handed to the system before ``write`` returns.
+
+    Created by the first line, or by ``close`` where there was none. After a full disk it still
+    ends with a whole line.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
+        self._end = 0
+
+    def write(self, text: str) -> None:
+        line = encode(text)
+        with writing(self._path):
+            file = self._open()
+            try:
+                self._append(file, line)
+            except OSError:
+                file.truncate(self._end)
+                raise
+        self._end += len(line)
+
+    def close(self) -> None:
+        with writing(self._path):
+            file = self._open()
+            os.fsync(file.fileno())
+            file.close()
+
+    def _open(self) -> BinaryIO:
+        if self._file is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("wb", buffering=0)
+        return self._file
+
+    @staticmethod
+    def _append(file: BinaryIO, line: bytes) -> None:
+        rest = memoryview(line)
+        while rest:
+            rest = rest[file.write(rest) :]
+
+
+class StandardOutput:
+    """Standard output, flushed after each write, so that a reader sees results as they come.
+
+    On a terminal it goes through ``sys.stdout``, which a live display may have redirected;
+    into a pipe or file the bytes are UTF-8 whatever the locale.
+    """
+
+    def write(self, text: str) -> None:
+        try:
+            if sys.stdout.isatty() or not hasattr(sys.stdout, "buffer"):
+                sys.stdout.write(text)
+            else:
+                sys.stdout.buffer.write(encode(text))
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise  # the reader has seen enough: no error of ours
+        except OSError as exc:
+            raise SinkError(f"cannot write to standard output: {exc.strerror or exc}") from exc
+
+    def close(self) -> None:
+        """Nothing is held back."""

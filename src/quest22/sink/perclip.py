@@ -1,0 +1,47 @@
+"""One document a clip: files named after the clips, or one after the other on standard output.
+
+Knows nothing of how a document looks: that is :mod:`quest22.sink.captions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from quest22.records import Failure, Transcript
+from quest22.sink.captions import CAPTIONS
+from quest22.sink.names import OutputNames
+from quest22.sink.output import Output, replace_file
+
+
+class CaptionFilesSink:
+    """A file for each clip and format; each appears whole, as its clip is done."""
+
+    def __init__(self, folder: Path, formats: Sequence[str]) -> None:
+        self._names = OutputNames(folder)
+        self._formats = tuple(formats)
+
+    def write(self, result: Transcript | Failure) -> None:
+        if not isinstance(result, Transcript):
+            return
+        stem = self._names.stem(result.name)
+        for name in self._formats:
+            replace_file(stem.with_name(f"{stem.name}.{name}"), CAPTIONS[name](result))
+
+    def close(self) -> None:
+        """Every file is whole already."""
+
+
+class CaptionStreamSink:
+    """The documents of all clips, one after the other."""
+
+    def __init__(self, output: Output, name: str) -> None:
+        self._output = output
+        self._caption = CAPTIONS[name]
+
+    def write(self, result: Transcript | Failure) -> None:
+        if isinstance(result, Transcript):
+            self._output.write(self._caption(result))
+
+    def close(self) -> None:
+        self._output.close()

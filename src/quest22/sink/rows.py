@@ -1,0 +1,110 @@
+"""A transcript as one row, the same in JSONL and Parquet. Knows nothing of files.
+
+Our own columns come first and keep their names; a carried column that has one of those names
+becomes ``source_<name>`` (``source_<name>_2``, … where that is taken as well).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from quest22.records import Failure, Origin, Segment, Transcript, Word
+
+OWN_COLUMNS = (
+    "id",
+    "text",
+    "reference",
+    "language",
+    "language_probability",
+    "duration",
+    "segments",
+    "origin",
+)
+
+
+def row_names(columns: Iterable[str]) -> dict[str, str]:
+    """The name that each carried column has in a row, none of them twice."""
+    names: dict[str, str] = {}
+    columns = list(columns)
+    taken = {*OWN_COLUMNS, *columns}
+    for column in columns:
+        name = column if column not in OWN_COLUMNS else _free_name(f"source_{column}", taken)
+        taken.add(name)
+        names[column] = name
+    return names
+
+
+def _free_name(wanted: str, taken: set[str]) -> str:
+    name, count = wanted, 1
+    while name in taken:
+        count += 1
+        name = f"{wanted}_{count}"
+    return name
+
+
+def row(transcript: Transcript) -> dict[str, Any]:
+    """A transcript as named values; seconds are rounded to milliseconds.
+
+    ``reference`` is left out where the source has none.
+    """
+    reference = {} if transcript.reference is None else {"reference": transcript.reference}
+    return {
+        "id": transcript.key,
+        "text": transcript.text,
+        **reference,
+        "language": transcript.language,
+        "language_probability": round(transcript.language_probability, 4),
+        "duration": round(transcript.duration_s, 3),
+        "segments": [_segment_row(segment) for segment in transcript.segments],
+        **_carried(transcript.columns),
+        "origin": _origin_row(transcript.origin),
+    }
+
+
+def failure_row(failure: Failure) -> dict[str, Any]:
+    """A failure as named values: which clip, the stage it failed in, and why."""
+    return {
+        "id": failure.key,
+        "name": failure.name,
+        "stage": failure.stage,
+        "reason": failure.reason,
+        "origin": _origin_row(failure.origin),
+    }
+
+
+def _carried(columns: Mapping[str, Any]) -> dict[str, Any]:
+    names = row_names(columns)
+    return {names[column]: value for column, value in columns.items()}
+
+
+def _origin_row(origin: Origin) -> dict[str, Any]:
+    return {
+        "dataset": origin.dataset,
+        "revision": origin.revision,
+        "file": origin.file,
+        "row": origin.row,
+    }
+
+
+def _segment_row(segment: Segment) -> dict[str, Any]:
+    words = {} if segment.words is None else {"words": [_word_row(word) for word in segment.words]}
+    return {
+        "start": round(segment.start_s, 3),
+        "end": round(segment.end_s, 3),
+        "text": segment.text,
+        "avg_logprob": round(segment.avg_logprob, 4),
+        "no_speech_prob": round(segment.no_speech_prob, 4),
+        "compression_ratio": round(segment.compression_ratio, 4),
+        "temperature": segment.temperature,
+        **words,
+    }
+
+
+def _word_row(word: Word) -> dict[str, Any]:
+    return {
+        "start": round(word.start_s, 3),
+        "end": round(word.end_s, 3),
+        "word": word.text,
+        "probability": round(word.probability, 4),
+    }
