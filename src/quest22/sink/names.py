@@ -19,7 +19,6 @@ _MEDIA_SUFFIX = re.compile(
     r"|mp[234]|mpe?g|mts|og[agv]|opus|snd|spx|ts|tta|vob|voc|w64|wav|web[am]|wm[av]|wv)$",
     re.IGNORECASE,
 )
-)
 
 
 def safe_stem(name: str) -> str:
