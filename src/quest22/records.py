@@ -86,12 +86,19 @@ class Decoding:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Window:
-    """At most 30 s of a clip's sound; ``index`` counts the windows of one clip from 0."""
+    """At most 30 s of a clip's sound; ``index`` counts the windows of one clip from 0.
+
+    ``skip_frames`` is 0 but for a window that is run again from where the model stopped: of its
+    log-mel features, made and normalised over the whole of ``samples``, the first so many frames
+    (10 ms each) are taken away, and zeros stand at the end instead. The hypothesis' timestamps
+    then count from there.
+    """
 
     samples: Samples
     start_s: float
     decoding: Decoding
     index: int = 0
+    skip_frames: int = 0
 
     @property
     def duration_s(self) -> float:
