@@ -64,13 +64,16 @@ def log10_mel(samples: Samples, n_mels: int = 80) -> Features:
     frames = np.lib.stride_tricks.sliding_window_view(padded, FFT_SAMPLES)[::HOP_SAMPLES]
     spectrum = np.fft.rfft(frames[: len(samples) // HOP_SAMPLES] * hann_window(), axis=1)
     power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-    return np.log10(np.maximum(mel_filters(n_mels) @ power.T, np.float32(1e-10)))
+    mel: Features = mel_filters(n_mels) @ power.T
+    logarithmic: Features = np.log10(np.maximum(mel, np.float32(1e-10)))
+    return logarithmic
 
 
 def normalize(log10_power: Features) -> Features:
     """Clamp to 8 below the maximum and bring to about −1…1, as Whisper expects."""
     clamped = np.maximum(log10_power, log10_power.max() - np.float32(8.0))
-    return (clamped + np.float32(4.0)) / np.float32(4.0)
+    scaled: Features = (clamped + np.float32(4.0)) / np.float32(4.0)
+    return scaled
 
 
 def log_mel(samples: Samples, n_mels: int = 80) -> Features:

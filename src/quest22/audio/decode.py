@@ -1,0 +1,99 @@
+"""Undecoded sound of any container to blocks of mono 16 kHz float32, as a stream.
+
+Knows how long a recording may be and what becomes of damaged packets. Opening is in ``opening``,
+mixing in ``mono``, rates in ``resample``. Knows nothing of where a clip comes from or goes to.
+
+A file that breaks off yields the sound up to the break, a damaged packet is passed over as FFmpeg
+does (both are counted); a file that yields no sound at all is an error. Times count from the first
+sample: a start offset or a gap that a container claims is not filled with silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from quest22.audio.mono import finite, mono_pieces
+from quest22.audio.opening import Recording, decoding, opened
+from quest22.audio.resample import in_blocks, to_16_khz
+from quest22.errors import ClipError
+from quest22.meter import Meter
+from quest22.records import SAMPLE_RATE_HZ, Audio, Clip, Samples
+from quest22.settings import AudioSettings
+
+if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
+
+BLOCK_S = 20
+MAX_DURATION_S = 100 * 3600
+
+
+class MediaDecoder:
+    """Decodes clips with FFmpeg's libraries (through PyAV) and soxr; a :class:`Decoder`.
+
+    Has no state of its own: several threads may decode different clips at once.
+    """
+
+    def __init__(self, settings: AudioSettings, meter: Meter | None = None) -> None:
+        self._settings = settings
+        self._meter = meter or Meter()
+
+    def decode(self, clip: Clip) -> Audio:
+        """Start decoding; nothing is opened before the first block is taken.
+
+        Blocks are 20 s (the last one shorter). Taking one raises ClipError: stage ``source``
+        where bytes cannot be read, ``audio`` where they are not sound.
+        """
+        return Audio(clip, self._metered(clip))
+
+    def _metered(self, clip: Clip) -> Generator[Samples, None, None]:
+        """Count the seconds spent on blocks, not those between them."""
+        with closing(self._blocks(clip)) as blocks:
+            while True:
+                with self._meter.time("audio"):
+                    block = next(blocks, None)
+                if block is None:
+                    return
+                yield block
+
+    def _blocks(self, clip: Clip) -> Generator[Samples, None, None]:
+        total = 0
+        for block in in_blocks(self._sound(clip), BLOCK_S * SAMPLE_RATE_HZ):
+            total += len(block)
+            if total > MAX_DURATION_S * SAMPLE_RATE_HZ:
+                raise ClipError(
+                    "audio", f"the sound is longer than {MAX_DURATION_S // 3600} hours: split it"
+                )
+            yield block
+        if not total:
+            raise ClipError("audio", "the file holds no sound: not one sample could be decoded")
+
+    def _sound(self, clip: Clip) -> Iterator[Samples]:
+        if isinstance(clip.media, np.ndarray):
+            yield _checked(clip.media)
+            return
+        with opened(clip) as recording, decoding(recording):
+            frames = self._frames(recording)
+            yield from to_16_khz(mono_pieces(frames, self._settings.channel))
+
+    def _frames(self, recording: Recording) -> Iterator[AudioFrame]:
+        import av
+
+        for packet in recording.container.demux(recording.stream):
+            try:
+                frames: list[Any] = packet.decode()
+            except av.error.InvalidDataError:
+                self._meter.count("damaged_packets")
+                continue
+            yield from frames
+
+
+def _checked(samples: Samples) -> Samples:
+    if samples.ndim != 1:
+        raise ClipError("audio", f"samples have shape {samples.shape}: expected mono, one axis")
+    if samples.dtype.kind != "f":
+        raise ClipError("audio", f"samples are {samples.dtype}: expected float32 in -1 to 1")
+    return finite(samples.astype(np.float32, copy=False))

@@ -1,0 +1,44 @@
+"""Says in words what a file that is not sound seems to be. Knows first bytes only."""
+
+from __future__ import annotations
+
+SIGNATURES: tuple[tuple[bytes, str], ...] = (
+    (b"version https://git-lfs", "a Git LFS pointer; fetch the real file with: git lfs pull"),
+    (b"<!doctype html", "an HTML page, as a failed download leaves behind"),
+    (b"<html", "an HTML page, as a failed download leaves behind"),
+    (b"<?xml", "an XML text, as a failed download leaves behind"),
+    (b"#extm3u", "a playlist; name the recordings themselves"),
+    (b"\x89png", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"gif8", "a GIF image"),
+    (b"%pdf", "a PDF document"),
+    (b"pk\x03\x04", "a ZIP archive; unpack it first"),
+    (b"\x1f\x8b", "gzip-compressed data; unpack it first"),
+    (b"\x28\xb5\x2f\xfd", "zstd-compressed data; unpack it first"),
+    (b"7z\xbc\xaf", "a 7-Zip archive; unpack it first"),
+    (b"\x7felf", "a program"),
+    (b"par1", "a Parquet file; stream it as a dataset"),
+    (b"riff", "a RIFF (WAV) file whose header cannot be understood"),
+    (b"flac", "a FLAC file whose header cannot be understood"),
+    (b"oggs", "an Ogg file whose header cannot be understood"),
+    (b"id3", "an MP3 tag without sound that can be understood"),
+)
+
+
+def describe_bytes(head: bytes) -> str:
+    """What the first bytes look like: ``"an HTML page …"`` or the bytes themselves."""
+    start = head.lstrip().lower() if head[:1].isspace() else head.lower()
+    for signature, meaning in SIGNATURES:
+        if start.startswith(signature):
+            return f"it looks like {meaning}"
+    if head[4:8] == b"ftyp":
+        return "it looks like an MP4 (M4A) file whose header is missing or damaged"
+    if not head.strip(b"\0"):
+        return "it begins with zeros only"
+    if all(byte >= 0x20 or byte in b"\t\r\n" for byte in head):
+        return f"it looks like text that begins with {_excerpt(head)!r}"
+    return f"it begins with the bytes {head[:8].hex(' ')}"
+
+
+def _excerpt(head: bytes) -> str:
+    return " ".join(head[:60].decode("utf-8", "replace").split())[:40]
