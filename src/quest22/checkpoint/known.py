@@ -1,0 +1,50 @@
+"""The Whisper checkpoints that have a short name, and where the Hub keeps them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class KnownModel:
+    """A checkpoint by its short name.
+
+    ``hub_id`` is None for what is embedded in the package. ``parameters_m`` counts millions.
+    ``download_mb`` is about what its weights weigh on the Hub, None where that is not known.
+    """
+
+    name: str
+    hub_id: str | None
+    parameters_m: float
+    download_mb: int | None
+    multilingual: bool
+
+
+_ROWS = (
+    KnownModel("tiny", "openai/whisper-tiny", 39, 151, True),
+    KnownModel("tiny.en", "openai/whisper-tiny.en", 39, 151, False),
+    KnownModel("base", "openai/whisper-base", 74, 290, True),
+    KnownModel("base.en", "openai/whisper-base.en", 74, 290, False),
+    KnownModel("small", "openai/whisper-small", 244, 967, True),
+    KnownModel("small.en", "openai/whisper-small.en", 244, 967, False),
+    KnownModel("medium", "openai/whisper-medium", 769, 3056, True),
+    KnownModel("medium.en", "openai/whisper-medium.en", 769, 3056, False),
+    KnownModel("large-v1", "openai/whisper-large", 1550, 6174, True),
+    KnownModel("large-v2", "openai/whisper-large-v2", 1550, 6174, True),
+    KnownModel("large-v3", "openai/whisper-large-v3", 1550, 3087, True),
+    KnownModel("large", "openai/whisper-large-v3", 1550, 3087, True),
+    KnownModel("large-v3-turbo", "openai/whisper-large-v3-turbo", 809, 1618, True),
+    KnownModel("turbo", "openai/whisper-large-v3-turbo", 809, 1618, True),
+    KnownModel("distil-small.en", "distil-whisper/distil-small.en", 166, 332, False),
+    KnownModel("distil-medium.en", "distil-whisper/distil-medium.en", 394, 789, False),
+    KnownModel("distil-large-v2", "distil-whisper/distil-large-v2", 756, 1513, True),
+    KnownModel("distil-large-v3", "distil-whisper/distil-large-v3", 756, 1513, True),
+    KnownModel("distil-large-v3.5", "distil-whisper/distil-large-v3.5", 756, None, True),
+)
+
+KNOWN = MappingProxyType({model.name: model for model in _ROWS})
+"""Short name → checkpoint on the Hub, in order of size; the embedded ones are not among them."""
+
+EMBEDDED = ("nano", "nano-draft")
+"""Names of the checkpoints that the package itself carries."""

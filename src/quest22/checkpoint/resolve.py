@@ -1,0 +1,85 @@
+"""A model's name to a folder on this machine: embedded, local, by short name, or from the Hub."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import resources
+from pathlib import Path
+
+from quest22.checkpoint.folder import check_folder, refuse_file
+from quest22.checkpoint.known import EMBEDDED, KNOWN
+from quest22.errors import CheckpointError
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_PATH_STARTS = (".", "/", "~")
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedFolder:
+    """A checkpoint's folder; ``revision`` is the Hub's commit, None for a folder of one's own."""
+
+    folder: Path
+    name: str
+    revision: str | None
+
+
+def resolve(name: str, *, revision: str | None = None, token: str | None = None) -> ResolvedFolder:
+    """Find a checkpoint by short name, path or Hub id; download it where it is not cached.
+
+    A short name wins over a folder of that name (write ``./base`` for the folder). ``revision``
+    is a branch, tag or commit of the Hub; it is pinned to a commit. Raises
+    :class:`CheckpointError` where there is nothing usable.
+    """
+    name = name.strip()
+    if name in EMBEDDED:
+        return ResolvedFolder(_embedded(name), name, None)
+    if name in KNOWN:
+        return _from_hub(str(KNOWN[name].hub_id), name, revision, token)
+    path = Path(name).expanduser()
+    if name and (path.exists() or name.startswith(_PATH_STARTS)):
+        return ResolvedFolder(_local(path), name, None)
+    if _HUB_ID.fullmatch(name):
+        return _from_hub(name, name, revision, token)
+    raise _unknown(name)
+
+
+def _from_hub(hub_id: str, name: str, revision: str | None, token: str | None) -> ResolvedFolder:
+    # Here, not at the top: the Hub's client takes half a second to import.
+    from quest22.checkpoint.hub import download
+
+    folder = download(hub_id, revision=revision, token=token)
+    check_folder(folder)
+    return ResolvedFolder(folder, name, folder.name)
+
+
+def _embedded(name: str) -> Path:
+    folder = Path(str(resources.files("quest22.checkpoint") / name))
+    if not (folder / "config.json").is_file():
+        raise CheckpointError(
+            f"this installation does not carry the model {name!r}: install quest22 again, or name "
+            "another model"
+        )
+    return folder
+
+
+def _local(path: Path) -> Path:
+    if path.is_file():
+        raise refuse_file(path)
+    if not path.is_dir():
+        raise CheckpointError(
+            f"{path} does not exist: expected a model's folder; for a model of the Hub write its "
+            "id, such as openai/whisper-tiny"
+        )
+    check_folder(path)
+    return path.resolve()
+
+
+def _unknown(name: str) -> CheckpointError:
+    names = (*EMBEDDED[:1], *KNOWN)
+    near = get_close_matches(name.lower().removeprefix("whisper-"), names, n=3)
+    hint = f"did you mean {', '.join(near)}?" if near else f"short names are {', '.join(names)}"
+    return CheckpointError(
+        f"unknown model {name!r}: expected a folder, a Hub id (org/name) or a short name; {hint}"
+    )

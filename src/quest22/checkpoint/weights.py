@@ -1,0 +1,169 @@
+"""A checkpoint's weights: named float32 arrays over memory-mapped safetensors files.
+
+Knows the files' types and the names Transformers gives Whisper's tensors; runs nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quest22.checkpoint.document import TOKENIZER_BYTES, read_object
+from quest22.checkpoint.tensorfile import TensorFile
+from quest22.errors import CheckpointError
+
+SINGLE = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+_PREFIX = "model."
+_OUTPUT = "proj_out.weight"
+_TIED = "decoder.embed_tokens.weight"
+_SAMPLE_BYTES = 4096
+
+
+class Weights(Mapping[str, NDArray[np.float32]]):
+    """Tensor name → float32 array, read when asked for.
+
+    Names are Transformers' without the leading ``model.`` (``encoder.conv1.weight``); names with
+    it are understood too. ``proj_out.weight`` is the token embedding where the file has none of
+    its own. A float32 tensor comes as a read-only view of the file, others as fresh arrays.
+    """
+
+    def __init__(self, files: Mapping[str, TensorFile]) -> None:
+        """``files`` maps each tensor's name, as stored, to the file that holds it."""
+        self._stored = {_plain(name): (file, name) for name, file in files.items()}
+        self._files = tuple({file.path: file for file in files.values()}.values())
+        if _TIED in self._stored:
+            self._stored.setdefault(_OUTPUT, self._stored[_TIED])
+
+    @classmethod
+    def open(cls, folder: Path) -> Weights:
+        """Map ``model.safetensors``, else the shards named by its index."""
+        if (folder / SINGLE).is_file():
+            file = TensorFile(folder / SINGLE)
+            return cls(dict.fromkeys(file.entries, file))
+        shards = shard_names(folder / INDEX)
+        opened = {name: TensorFile(folder / name) for name in sorted(set(shards.values()))}
+        for tensor, shard in shards.items():
+            if tensor not in opened[shard].entries:
+                raise CheckpointError(
+                    f"{folder / shard} has no {tensor!r}, which {INDEX} says it has: "
+                    "fetch the model again"
+                )
+        return cls({tensor: opened[shard] for tensor, shard in shards.items()})
+
+    def __getitem__(self, name: str) -> NDArray[np.float32]:
+        return _float32(self.raw(name), self.dtype(name), name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stored)
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and _plain(name) in self._stored
+
+    def dtype(self, name: str) -> str:
+        """The stored type by the format's name: ``F32``, ``F16``, ``BF16``, …."""
+        file, stored = self._find(name)
+        return file.entries[stored].dtype
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape, without reading the tensor."""
+        file, stored = self._find(name)
+        return file.entries[stored].shape
+
+    def raw(self, name: str) -> NDArray[Any]:
+        """The tensor as stored, no copy: bfloat16 as uint16 bits, float8 as uint8 bits."""
+        file, stored = self._find(name)
+        return file.raw(stored)
+
+    def fingerprint(self) -> str:
+        """A digest that tells checkpoints apart, for caches of what was compiled from them.
+
+        Cheap: it reads headers, sizes, times of change and a sample of each tensor.
+        """
+        digest = hashlib.sha256()
+        for file in self._files:
+            status = file.path.stat()
+            digest.update(f"{file.path.name}:{status.st_size}:{status.st_mtime_ns};".encode())
+            digest.update(file.header)
+            for name in file.entries:
+                digest.update(file.sample(name, _SAMPLE_BYTES))
+        return digest.hexdigest()
+
+    def _find(self, name: str) -> tuple[TensorFile, str]:
+        try:
+            return self._stored[_plain(name)]
+        except KeyError as exc:
+            where = self._files[0].path.parent if self._files else "the checkpoint"
+            raise CheckpointError(
+                f"{where} has no tensor {name!r}: expected the weights of a whole Whisper model"
+            ) from exc
+
+
+def shard_names(index: Path) -> dict[str, str]:
+    """Tensor name → file name, from a sharded checkpoint's index.
+
+    Raises :class:`CheckpointError` where a shard's name leads out of the folder.
+    """
+    table = read_object(index, TOKENIZER_BYTES).get("weight_map")
+    if not isinstance(table, dict) or not table:
+        raise CheckpointError(f"{index}: expected a table weight_map: fetch the model again")
+    for shard in table.values():
+        named = isinstance(shard, str) and shard.endswith(".safetensors")
+        if not named or "/" in shard or "\\" in shard or shard.startswith("."):
+            raise CheckpointError(
+                f"{index} names the shard {shard!r}: expected the name of a .safetensors file "
+                "beside it"
+            )
+    return dict(table)
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix(_PREFIX)
+
+
+def _float32(stored: NDArray[Any], dtype: str, name: str) -> NDArray[np.float32]:
+    if dtype == "F32" and stored.flags.aligned:
+        same: NDArray[np.float32] = stored
+        return same
+    if dtype in ("F64", "F32", "F16"):
+        return stored.astype(np.float32)
+    if dtype == "BF16":
+        return (stored.astype(np.uint32) << 16).view(np.float32)
+    if dtype in _FLOAT8:
+        exponent_bits, has_infinity = _FLOAT8[dtype]
+        return np.take(_float8_values(exponent_bits, has_infinity), stored)
+    raise CheckpointError(
+        f"tensor {name!r} is stored as {dtype}, expected floating point: "
+        "quantised checkpoints cannot be read, give the original"
+    )
+
+
+_FLOAT8 = {"F8_E4M3": (4, False), "F8_E5M2": (5, True)}
+
+
+def _float8_values(exponent_bits: int, has_infinity: bool) -> NDArray[np.float32]:
+    """The value of each of the 256 bit patterns (Micikevicius et al. 2022, table 1)."""
+    mantissa_bits = 7 - exponent_bits
+    bits = np.arange(256)
+    exponent = (bits >> mantissa_bits) & ((1 << exponent_bits) - 1)
+    fraction = (bits & ((1 << mantissa_bits) - 1)) / (1 << mantissa_bits)
+    bias = (1 << (exponent_bits - 1)) - 1
+    size = np.where(
+        exponent > 0,
+        (1 + fraction) * 2.0 ** (exponent - bias),
+        fraction * 2.0 ** (1 - bias),
+    )
+    if has_infinity:
+        top = exponent == (1 << exponent_bits) - 1
+        size = np.where(top, np.where(fraction == 0, np.inf, np.nan), size)
+    else:
+        size = np.where((bits & 0x7F) == 0x7F, np.nan, size)
+    return np.where(bits >> 7, -size, size).astype(np.float32)
