@@ -1,0 +1,137 @@
+"""The CPU engine: windows in, hypotheses out.
+
+Composes features, graphs and the search; knows nothing of clips, files or threads of a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from quest22.checkpoint.load import Checkpoint
+from quest22.decoding.greedy import Continuation, GreedySearch
+from quest22.decoding.languages import likeliest_language
+from quest22.decoding.prompts import PromptBuilder
+from quest22.decoding.rules import Rules
+from quest22.engine.openvino.batch import choose_batch_size
+from quest22.engine.openvino.compile import Compiler, explain
+from quest22.engine.openvino.decoder import build_decoder
+from quest22.engine.openvino.encoder import build_encoder
+from quest22.engine.openvino.stepper import CrossStates, GraphStepper
+from quest22.errors import EngineError, UsageError
+from quest22.meter import Meter
+from quest22.records import Decoding, Hypothesis, Window
+from quest22.settings import EngineSettings
+from quest22.stages import FeatureExtractor
+
+_Spoken = tuple[str | None, float]
+_ENGLISH: _Spoken = ("en", 1.0)
+
+
+class OpenVinoEngine:
+    """A Whisper checkpoint on OpenVINO's CPU device; greedy decoding. See :class:`Engine`."""
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        features: FeatureExtractor,
+        settings: EngineSettings,
+        meter: Meter,
+    ) -> None:
+        """Build and compile the graphs.
+
+        Raises :class:`UsageError` for a device or compute type that is not there, and
+        :class:`EngineError` where compilation fails.
+        """
+        dims, generation = checkpoint.dimensions, checkpoint.generation
+        compiler = Compiler.open(settings.device, settings.compute_type, settings.threads)
+        self.compute_type = compiler.precision.name
+        element, int8 = compiler.precision.activations, compiler.precision.int8
+        self.batch_size = settings.batch_size or choose_batch_size(dims, element)
+        self._stepper = GraphStepper(
+            compiler.compile(build_encoder(checkpoint.weights, dims, element)),
+            compiler.compile(build_decoder(checkpoint.weights, dims, element, int8)),
+            CrossStates(dims, self.batch_size, element),
+        )
+        self._features = features
+        self._meter = meter
+        self._tokens = checkpoint.tokens
+        self._prompts = PromptBuilder(self._tokens, generation, dims.max_target_positions)
+        rules = Rules.of(generation, dims.vocab_size)
+        self._search = GreedySearch(rules, checkpoint.tokens.no_speech)
+
+    def run(self, windows: Sequence[Window]) -> list[Hypothesis]:
+        """Transcribe up to ``batch_size`` windows, in order; see :class:`quest22.stages.Engine`.
+
+        Raises :class:`EngineError` where inference fails, :class:`UsageError` where a window asks
+        for what the checkpoint or this engine cannot do.
+        """
+        self._check(windows)
+        if not windows:
+            return []
+        try:
+            return self._run(windows)
+        except (RuntimeError, MemoryError) as exc:
+            raise EngineError(explain("OpenVINO could not run the model", exc)) from exc
+
+    def _check(self, windows: Sequence[Window]) -> None:
+        if len(windows) > self.batch_size:
+            raise EngineError(
+                f"{len(windows)} windows in one call: expected at most {self.batch_size}"
+            )
+        for window in windows:
+            if window.decoding.temperature > 0:
+                raise UsageError(
+                    f"temperature {window.decoding.temperature}: this engine decodes greedily; "
+                    "give 0"
+                )
+
+    def _run(self, windows: Sequence[Window]) -> list[Hypothesis]:
+        for row, window in enumerate(windows):
+            with self._meter.time("features"):
+                heard = self._features(window.samples)
+            with self._meter.time("encoder"):
+                self._stepper.hear(row, heard)
+        with self._meter.time("decoder"):
+            asked = [window.decoding for window in windows]
+            spoken = self._languages(asked)
+            continuations = self._decode(asked, spoken)
+        self._meter.count("tokens", sum(len(each.tokens) for each in continuations))
+        return [self._hypothesis(*pair) for pair in zip(continuations, spoken, strict=True)]
+
+    def _decode(self, asked: Sequence[Decoding], spoken: Sequence[_Spoken]) -> list[Continuation]:
+        multilingual = self._tokens.is_multilingual
+        prompts = [
+            self._prompts.build(decoding, language if multilingual else decoding.language)
+            for decoding, (language, _) in zip(asked, spoken, strict=True)
+        ]
+        self._stepper.restart(len(asked))
+        return self._search.run(self._stepper, prompts)
+
+    def _languages(self, asked: Sequence[Decoding]) -> list[_Spoken]:
+        """Each window's language: as asked for, else heard after the start of the transcript."""
+        if not self._tokens.is_multilingual:
+            return [_ENGLISH for _ in asked]
+        if all(decoding.language is not None for decoding in asked):
+            return [(decoding.language, 1.0) for decoding in asked]
+        self._stepper.restart(len(asked))
+        starts = np.full((len(asked), 1), self._tokens.sot, np.int32)
+        logits = self._stepper.step(starts, [0])[:, 0]
+        return [
+            likeliest_language(row, self._tokens.languages)
+            if decoding.language is None
+            else (decoding.language, 1.0)
+            for decoding, row in zip(asked, logits, strict=True)
+        ]
+
+    def _hypothesis(self, heard: Continuation, spoken: _Spoken) -> Hypothesis:
+        language, probability = spoken
+        control = range(self._tokens.eot, self._tokens.timestamp_begin)
+        return Hypothesis(
+            tokens=tuple(token for token in heard.tokens if token not in control),
+            language=language,
+            language_probability=probability,
+            avg_logprob=heard.avg_logprob,
+            no_speech_prob=heard.no_speech_prob,
+        )

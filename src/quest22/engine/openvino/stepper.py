@@ -1,0 +1,106 @@
+"""A batch inside the graphs: its sound as keys and values, its text as the decoder's state.
+
+Knows buffers and inference requests; knows no tokens' meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quest22.checkpoint.config import Dimensions
+from quest22.engine.openvino.layers import Array
+from quest22.engine.openvino.library import ov
+
+_NUMPY_TYPE = {"f32": np.float32, "bf16": np.uint16, "f16": np.float16}
+
+
+class CrossStates:
+    """Room for the cross-attention keys and values of ``rows`` windows, layer by layer."""
+
+    def __init__(self, dims: Dimensions, rows: int, element: str) -> None:
+        heads, frames = dims.decoder_heads, dims.max_source_positions
+        size = dims.d_model // heads
+        self._element = getattr(ov.Type, element)
+        self._buffers: dict[str, NDArray[np.generic]] = {}
+        for layer in range(dims.decoder_layers):
+            for name, shape in (("key", (frames, size)), ("value", (size, frames))):
+                buffer = np.empty((rows, heads, *shape), _NUMPY_TYPE[element])
+                self._buffers[f"cross_{name}_{layer}"] = buffer
+
+    def tensors(self, rows: slice) -> dict[str, ov.Tensor]:
+        """Tensors over the memory of some rows, by the names of the graphs' ports."""
+        return {
+            name: ov.Tensor(part := buffer[rows], list(part.shape), self._element)
+            for name, buffer in self._buffers.items()
+        }
+
+    def move(self, rows: Sequence[int]) -> None:
+        """Row i becomes what row ``rows[i]`` was."""
+        targets = [place for place, row in enumerate(rows) if place != row]
+        if targets:
+            for buffer in self._buffers.values():
+                buffer[targets] = buffer[[rows[place] for place in targets]]
+
+
+class GraphStepper:
+    """Runs the encoder window by window and the decoder step by step, for one batch at a time."""
+
+    def __init__(
+        self, encoder: ov.CompiledModel, decoder: ov.CompiledModel, states: CrossStates
+    ) -> None:
+        self._encoder = encoder.create_infer_request()
+        self._decoder = decoder.create_infer_request()
+        self._states = states
+        self._position = 0
+        self._beams = np.arange(0, dtype=np.int32)
+
+    def hear(self, row: int, features: Array) -> None:
+        """Encode one window's features ``[mel bins, 3000]`` into a row of the batch."""
+        for name, tensor in self._states.tensors(slice(row, row + 1)).items():
+            self._encoder.set_tensor(name, tensor)
+        self._encoder.set_tensor("features", ov.Tensor(features[None]))
+        self._encoder.infer()
+
+    def restart(self, rows: int) -> None:
+        """Begin new sequences for the first ``rows`` rows."""
+        self._decoder.reset_state()
+        self._position = 0
+        self._take(np.arange(rows, dtype=np.int32))
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Row i of the next step continues row ``rows[i]`` of the last; others leave."""
+        self._states.move(rows)
+        if rows:
+            self._take(np.array(rows, np.int32))
+
+    def step(self, tokens: NDArray[np.int32], reads: Sequence[int]) -> Array:
+        """Feed ``tokens [B, T]``; give the logits after the places ``reads``: ``[B, N, V]``."""
+        count = tokens.shape[1]
+        inputs = {
+            "tokens": tokens,
+            "positions": np.arange(self._position, self._position + count, dtype=np.int32),
+            "beams": self._beams,
+            "mask": causal_mask(self._position, count),
+            "reads": np.array(reads, np.int32),
+        }
+        for name, values in inputs.items():
+            self._decoder.set_tensor(name, ov.Tensor(values))
+        self._decoder.infer()
+        self._position += count
+        self._beams = np.arange(len(tokens), dtype=np.int32)
+        logits: Array = self._decoder.get_tensor("logits").data
+        return logits
+
+    def _take(self, beams: NDArray[np.int32]) -> None:
+        self._beams = beams
+        for name, tensor in self._states.tensors(slice(0, len(beams))).items():
+            self._decoder.set_tensor(name, tensor)
+
+
+def causal_mask(position: int, count: int) -> Array:
+    """0 where a token may look and minus infinity ahead of it: ``[1, 1, count, position + count]``."""
+    mask = np.triu(np.full((count, position + count), -np.inf, np.float32), position + 1)
+    return mask[None, None]
