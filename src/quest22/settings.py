@@ -121,3 +121,9 @@ def silence_telemetry() -> None:
     """Switch off every usage report that a library would send; called before any is imported."""
     for name in ("HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK", "HF_DATASETS_DISABLE_TELEMETRY"):
         os.environ[name] = "1"
+    os.environ["HF_UPDATE_DOWNLOAD_COUNTS"] = "0"
+
+
+def silence_progress_bars() -> None:
+    """Switch off the download bars of the Hub's library, where nobody watches them."""
+    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"

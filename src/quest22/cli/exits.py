@@ -1,0 +1,88 @@
+"""How a command ends: exit codes, and one line for whatever went wrong."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from enum import IntEnum
+
+import typer
+
+from quest22.errors import Quest22Error, UsageError
+
+PARSER_ERROR: type[Exception] = typer.BadParameter.__bases__[0]
+"""The base of what the parser raises for a command it cannot read: Click's ``UsageError``, of
+which newer Typer carries a copy of its own and exports only this subclass."""
+
+
+class Exit(IntEnum):
+    """Exit codes of every command."""
+
+    DONE = 0
+    NOTHING_DONE = 1
+    USAGE = 2
+    SOME_FAILED = 3
+    INTERRUPTED = 130
+    READER_GONE = 141
+
+
+EXIT_CODES = (
+    "[bold]Exit codes[/]  0 every clip was transcribed · 1 the run ended with an error, or no clip "
+    "could be transcribed · 2 the command is wrong · 3 some clips failed · 130 interrupted · "
+    "141 the reader of standard output went away"
+)
+
+
+def exit_for(transcripts: int, failures: int) -> Exit:
+    """The exit code of a run that came to its end."""
+    if not failures:
+        return Exit.DONE
+    return Exit.SOME_FAILED if transcripts else Exit.NOTHING_DONE
+
+
+def say(text: str) -> None:
+    """One line on standard error, whatever line breaks ``text`` holds."""
+    sys.stderr.write(f"quest22: {' '.join(text.split())}\n")
+    sys.stderr.flush()
+
+
+def run_guarded(call: Callable[[], object], *, debug: bool) -> int:
+    """Run a command and give its exit code; an error becomes one line, with ``debug`` a trace."""
+    try:
+        return int(call() or Exit.DONE)  # type: ignore[call-overload, no-any-return]
+    except KeyboardInterrupt:
+        say("interrupted")
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        drop_standard_output()
+        return Exit.READER_GONE
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        return _report(error)
+
+
+def _report(error: Exception) -> Exit:
+    if isinstance(error, PARSER_ERROR):
+        text = getattr(error, "format_message", lambda: str(error))()
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "quest22"
+        say(f"error: {text} See: {command} --help" if text else f"see: {command} --help")
+        return Exit.USAGE
+    if isinstance(error, Quest22Error):
+        say(f"error: {error}")
+        return Exit.USAGE if isinstance(error, UsageError) else Exit.NOTHING_DONE
+    say(
+        f"error: unexpected {type(error).__name__}: {error}; run again with --debug to see where, "
+        "and please report it"
+    )
+    return Exit.NOTHING_DONE
+
+
+def drop_standard_output() -> None:
+    """Point standard output nowhere, so that the interpreter does not trip over it at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -1,0 +1,99 @@
+"""The figures of a run, from its meter, and how they are put into words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from quest22.meter import Meter
+
+RUNNING = {
+    "encoder": "encoder",
+    "decoder": "decoder",
+    "features": "features",
+    "wait": "waiting for sound",
+    "longform": "cutting and joining",
+    "sink": "writing",
+}
+"""Seconds of the thread that runs the engine; what is left of the elapsed time is ``other``."""
+
+BESIDE = {"audio": "decoding sound", "source": "waiting for the source"}
+"""Seconds of the threads beside it: they cost nothing while the engine is not kept waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A run's counts and seconds at one moment."""
+
+    clips: int
+    failures: int
+    audio_s: float
+    elapsed_s: float
+    tokens: int
+    seconds: Mapping[str, float]
+
+    @classmethod
+    def of(cls, meter: Meter) -> Figures:
+        counts = meter.counts()
+        return cls(
+            clips=int(counts.get("clips", 0)),
+            failures=int(counts.get("failures", 0)),
+            audio_s=counts.get("audio_s", 0.0),
+            elapsed_s=meter.elapsed_s,
+            tokens=int(counts.get("tokens", 0)),
+            seconds=meter.seconds(),
+        )
+
+    @property
+    def real_time_factor(self) -> float | None:
+        """Seconds of work for a second of sound; None before there was any sound."""
+        return self.elapsed_s / self.audio_s if self.audio_s else None
+
+    def spent(self) -> list[tuple[str, float]]:
+        """Seconds of the engine's thread by name, largest first, adding up to the elapsed time."""
+        known = [(name, self.seconds.get(key, 0.0)) for key, name in RUNNING.items()]
+        rest = self.elapsed_s - sum(seconds for _, seconds in known)
+        return sorted([*known, ("other", max(rest, 0.0))], key=lambda item: -item[1])
+
+    def beside(self) -> list[tuple[str, float]]:
+        """Seconds of the other threads by name, summed over them."""
+        return [(name, self.seconds.get(key, 0.0)) for key, name in BESIDE.items()]
+
+    def shares(self) -> list[tuple[str, float]]:
+        """``spent`` as parts of 1."""
+        total = max(self.elapsed_s, 1e-9)
+        return [(name, seconds / total) for name, seconds in self.spent()]
+
+
+def clip_count(done: int, total: int | None = None) -> str:
+    """``1 clip``, ``12 clips``, ``12 of 500 clips``."""
+    if total is not None:
+        return f"{done:,} of {total:,} clips"
+    return f"{done:,} clip{'' if done == 1 else 's'}"
+
+
+def hours(seconds: float) -> str:
+    """``42.0 s``, ``12.5 min``, ``1.25 h``: the unit that suits the length."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    if seconds < 3600:
+        return f"{seconds / 60:.1f} min"
+    return f"{seconds / 3600:.2f} h"
+
+
+def speed(figures: Figures) -> str:
+    """``42× real time``; a dash before there was any sound."""
+    factor = figures.real_time_factor
+    if not factor:
+        return "– × real time"
+    times = 1 / factor
+    return f"{times:.0f}× real time" if times >= 10 else f"{times:.1f}× real time"
+
+
+def size(count: float) -> str:
+    """``512 B``, ``3.4 MB``: bytes in powers of 1000."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"

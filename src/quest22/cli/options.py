@@ -1,0 +1,252 @@
+"""The flags, in groups: each group is a frozen object that knows which settings it stands for.
+
+Names are those that users of openai/whisper, faster-whisper and Transformers know.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from quest22.errors import UsageError
+from quest22.records import WINDOW_S
+from quest22.settings import (
+    DEFAULT_MODEL,
+    AudioSettings,
+    DecodingSettings,
+    EngineSettings,
+    LongFormSettings,
+    hub_token,
+)
+
+MODEL, SPEECH, OUTPUT, REPORT = "Model", "Speech", "Output", "Reporting"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFlags:
+    """Which checkpoint runs, where and how."""
+
+    model: Annotated[
+        str,
+        Option(
+            "--model",
+            "-m",
+            metavar="NAME|ID|FOLDER",
+            help="A short name ([cyan]tiny[/] … [cyan]large-v3-turbo[/], [cyan]nano[/]; see "
+            "[cyan]quest22 models[/]), any Whisper on the Hub, or a folder.",
+            rich_help_panel=MODEL,
+        ),
+    ] = DEFAULT_MODEL
+    model_revision: Annotated[
+        str | None,
+        Option(help="Branch, tag or commit of the model.", rich_help_panel=MODEL, metavar="REV"),
+    ] = None
+    device: Annotated[
+        str, Option(help="[cyan]auto[/] or [cyan]cpu[/].", rich_help_panel=MODEL, metavar="NAME")
+    ] = "auto"
+    compute_type: Annotated[
+        str,
+        Option(
+            "--compute-type",
+            "--dtype",
+            metavar="TYPE",
+            help="Precision: [cyan]auto[/] (the fastest that stays close), [cyan]float32[/], …",
+            rich_help_panel=MODEL,
+        ),
+    ] = "auto"
+    batch_size: Annotated[
+        str,
+        Option(help="Windows run at once, or [cyan]auto[/].", rich_help_panel=MODEL, metavar="N"),
+    ] = "auto"
+    threads: Annotated[
+        int | None, Option(help="Threads of the engine.", rich_help_panel=MODEL, metavar="N")
+    ] = None
+    token: Annotated[
+        str | None,
+        Option(
+            metavar="TOKEN",
+            help="Token for gated and private repositories; better left to [cyan]HF_TOKEN[/] or "
+            "[cyan]hf auth login[/].",
+            rich_help_panel=MODEL,
+        ),
+    ] = None
+
+    def settings(self) -> EngineSettings:
+        """Raises :class:`UsageError` for a batch size that is no number."""
+        return EngineSettings(
+            model=self.model,
+            revision=self.model_revision,
+            device=self.device,
+            compute_type=self.compute_type,
+            batch_size=parse_batch_size(self.batch_size),
+            threads=self.threads,
+            token=self.token or hub_token(),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FileModelFlags(ModelFlags):
+    """The same where no dataset claims ``--revision``."""
+
+    model_revision: Annotated[
+        str | None,
+        Option(
+            "--revision",
+            "--model-revision",
+            help="Branch, tag or commit of the model.",
+            rich_help_panel=MODEL,
+            metavar="REV",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechFlags:
+    """What is heard and how it is written down."""
+
+    language: Annotated[
+        str | None,
+        Option(
+            "--language",
+            "-l",
+            metavar="LANGUAGE",
+            help="[cyan]ru[/] or [cyan]Russian[/]; detected if not given.",
+            rich_help_panel=SPEECH,
+        ),
+    ] = None
+    task: Annotated[
+        str,
+        Option(
+            help="[cyan]transcribe[/], or [cyan]translate[/] into English.",
+            rich_help_panel=SPEECH,
+            metavar="TASK",
+        ),
+    ] = "transcribe"
+    timestamps: Annotated[
+        bool | None,
+        Option(
+            "--timestamps/--no-timestamps",
+            help="Segments with times. Default: as the outputs need them.",
+            rich_help_panel=SPEECH,
+        ),
+    ] = None
+    chunk_length_s: Annotated[
+        float,
+        Option(help="Seconds of a window, up to 30.", rich_help_panel=SPEECH, metavar="S"),
+    ] = WINDOW_S
+    stride_length_s: Annotated[
+        str,
+        Option(
+            help="Overlap on each side of a window: one number, or [cyan]left,right[/].",
+            rich_help_panel=SPEECH,
+            metavar="S[,S]",
+        ),
+    ] = "5"
+    max_new_tokens: Annotated[
+        int | None, Option(help="Most tokens a window.", rich_help_panel=SPEECH, metavar="N")
+    ] = None
+    channel: Annotated[
+        int | None,
+        Option(help="Hear one channel, from 0, not the mix.", rich_help_panel=SPEECH, metavar="N"),
+    ] = None
+    workers: Annotated[
+        int | None,
+        Option(help="Threads that decode sound.", rich_help_panel=SPEECH, metavar="N"),
+    ] = None
+
+    def decoding(self, *, timestamps: bool) -> DecodingSettings:
+        """``timestamps`` is what the outputs need; a flag of the user's goes first.
+
+        Raises :class:`UsageError` for an unknown language or task.
+        """
+        from quest22.checkpoint.languages import language_code
+
+        if self.task not in ("transcribe", "translate"):
+            raise UsageError(f"unknown task {self.task!r}: expected transcribe or translate")
+        return DecodingSettings(
+            language=language_code(self.language) if self.language else None,
+            task="translate" if self.task == "translate" else "transcribe",
+            timestamps=timestamps if self.timestamps is None else self.timestamps,
+            max_new_tokens=self.max_new_tokens,
+        )
+
+    def longform(self) -> LongFormSettings:
+        return LongFormSettings(self.chunk_length_s, parse_stride(self.stride_length_s))
+
+    def audio(self) -> AudioSettings:
+        return AudioSettings(channel=self.channel, workers=self.workers)
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFlags:
+    """Which formats are written, and where."""
+
+    output_format: Annotated[
+        list[str] | None,
+        Option(
+            "--output-format",
+            "-f",
+            metavar="FORMAT",
+            help="[cyan]txt srt vtt tsv json[/] (a file a clip), [cyan]jsonl parquet[/] (a row a "
+            "clip), [cyan]all[/] for the first five; [cyan]srt,vtt[/], or repeated.",
+            rich_help_panel=OUTPUT,
+            show_default=False,
+        ),
+    ] = None
+    output_dir: Annotated[
+        Path | None,
+        Option(
+            "--output-dir",
+            "-o",
+            metavar="FOLDER",
+            help="Folder for the results, made if need be. Without it: standard output.",
+            rich_help_panel=OUTPUT,
+            show_default=False,
+        ),
+    ] = None
+    overwrite: Annotated[
+        bool,
+        Option(
+            "--overwrite", help="Replace an earlier run's transcripts.*.", rich_help_panel=OUTPUT
+        ),
+    ] = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFlags:
+    """How much is said on standard error."""
+
+    quiet: Annotated[
+        bool, Option("--quiet", "-q", help="Say nothing but errors.", rich_help_panel=REPORT)
+    ] = False
+    verbose: Annotated[
+        bool,
+        Option("--verbose", help="Say more: settings, warnings.", rich_help_panel=REPORT),
+    ] = False
+    debug: Annotated[
+        bool, Option("--debug", help="Show the trace of an error.", rich_help_panel=REPORT)
+    ] = False
+
+
+def parse_batch_size(text: str) -> int | None:
+    """``auto`` or a count; None means chosen by the engine."""
+    if text.strip().lower() == "auto":
+        return None
+    try:
+        return int(text)
+    except ValueError as exc:
+        raise UsageError(f"batch size {text!r}: expected a whole number, or auto") from exc
+
+
+def parse_stride(text: str) -> tuple[float, float]:
+    """``5`` → 5 s on both sides; ``4,2`` → 4 s before and 2 s after."""
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError as exc:
+        raise UsageError(f"stride {text!r}: expected seconds as one number or left,right") from exc
+    if len(numbers) > 2:
+        raise UsageError(f"stride {text!r}: expected seconds as one number or left,right")
+    return numbers[0], numbers[-1]

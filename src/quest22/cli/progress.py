@@ -1,0 +1,189 @@
+"""What a run shows while it goes, on standard error. Results are never mixed into it.
+
+On a terminal a few live lines, in a pipe one short line every few seconds, or nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.text import Text
+
+from quest22.cli.exits import say
+from quest22.cli.figures import Figures, clip_count, hours, speed
+from quest22.meter import Meter
+from quest22.records import Failure, Transcript
+
+PLAIN_INTERVAL_S = 5.0
+FAILURES_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """What a display is about: a title, the expected number of clips, where results go."""
+
+    title: str
+    total: int | None = None
+    named_texts: bool = False
+    failures_kept: bool = False
+
+
+class Display(Protocol):
+    """Follows a run. ``before`` is called with each result just before it is written."""
+
+    def __enter__(self) -> Display: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def before(self, result: Transcript | Failure) -> None: ...
+
+
+class _Failures:
+    """Says what failed, up to a number of lines."""
+
+    def __init__(self, kept: bool) -> None:
+        self._shown = 0
+        self._kept = kept
+
+    def say(self, failure: Failure) -> None:
+        self._shown += 1
+        if self._shown <= FAILURES_SHOWN or not self._kept:
+            say(f"{failure.name}: not transcribed ({failure.stage}): {failure.reason}")
+        elif self._shown == FAILURES_SHOWN + 1:
+            say("further failures are in failures.jsonl")
+
+
+class SilentDisplay:
+    """Nothing, except failures that no file keeps."""
+
+    def __init__(self, occasion: Occasion) -> None:
+        self._failures = None if occasion.failures_kept else _Failures(kept=False)
+
+    def __enter__(self) -> Display:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing was started."""
+
+    def before(self, result: Transcript | Failure) -> None:
+        if isinstance(result, Failure) and self._failures is not None:
+            self._failures.say(result)
+
+
+class PlainDisplay:
+    """A short line every few seconds, for pipes and log files."""
+
+    def __init__(
+        self, occasion: Occasion, meter: Meter, interval_s: float = PLAIN_INTERVAL_S
+    ) -> None:
+        self._occasion = occasion
+        self._meter = meter
+        self._interval_s = interval_s
+        self._failures = _Failures(occasion.failures_kept)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._tell, name="quest22-progress", daemon=True)
+
+    def __enter__(self) -> Display:
+        say(self._occasion.title)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def before(self, result: Transcript | Failure) -> None:
+        if isinstance(result, Failure):
+            self._failures.say(result)
+
+    def _tell(self) -> None:
+        while not self._ended.wait(self._interval_s):
+            say(progress_line(Figures.of(self._meter), self._occasion.total))
+
+
+class LiveDisplay:
+    """A few lines at the foot of the terminal that follow the run."""
+
+    def __init__(self, occasion: Occasion, meter: Meter, console: Console) -> None:
+        self._occasion = occasion
+        self._meter = meter
+        self._console = console
+        self._failures = _Failures(occasion.failures_kept)
+        self._spinner = Spinner("dots", style="cyan")
+        self._last = Text()
+        self._live = Live(
+            get_renderable=self._render,
+            console=console,
+            refresh_per_second=5,
+            transient=True,
+            redirect_stdout=sys.stdout.isatty(),
+        )
+
+    def __enter__(self) -> Display:
+        self._live.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._live.__exit__(kind, error, trace)
+
+    def before(self, result: Transcript | Failure) -> None:
+        if isinstance(result, Failure):
+            self._failures.say(result)
+        elif self._occasion.named_texts:
+            self._console.print(heading(result))
+        else:
+            self._last = Text(result.text.strip(), style="italic", no_wrap=True)
+
+    def _render(self) -> RenderableType:
+        figures = Figures.of(self._meter)
+        line = Text(progress_line(figures, self._occasion.total), no_wrap=True)
+        self._spinner.update(text=line)
+        title = Text(self._occasion.title, style="bold", no_wrap=True)
+        last = [self._last] if self._last.plain else []
+        return Group(title, self._spinner, shares(figures), *last)
+
+
+def choose_display(occasion: Occasion, meter: Meter, *, quiet: bool) -> Display:
+    """Live on a terminal, plain in a pipe, silent when asked."""
+    if quiet:
+        return SilentDisplay(occasion)
+    console = Console(stderr=True, highlight=False, soft_wrap=False)
+    if console.is_terminal and not console.is_dumb_terminal:
+        return LiveDisplay(occasion, meter, console)
+    return PlainDisplay(occasion, meter)
+
+
+def progress_line(figures: Figures, total: int | None = None) -> str:
+    """``12 of 500 clips (1 failed) · 0.35 h of sound · 42× real time``."""
+    done = clip_count(figures.clips, total)
+    failed = f" ({figures.failures} failed)" if figures.failures else ""
+    return f"{done}{failed} · {hours(figures.audio_s)} of sound · {speed(figures)}"
+
+
+def shares(figures: Figures) -> Text:
+    """Where the engine's thread spends its time, largest first."""
+    named = [f"{name} {share:.0%}" for name, share in figures.shares() if share >= 0.01]
+    return Text(" · ".join(named) or "starting", style="dim", no_wrap=True)
+
+
+def heading(transcript: Transcript) -> Text:
+    """The dim line above a text on a terminal: name, language, length."""
+    language = f" · {transcript.language}" if transcript.language else ""
+    return Text(f"{transcript.name}{language} · {transcript.duration_s:.1f} s", style="dim")

@@ -1,0 +1,89 @@
+"""The summary at the end of a run: how much, how well, how fast, and where the time went."""
+
+from __future__ import annotations
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from quest22.checkpoint.languages import language_name
+from quest22.cli.exits import say
+from quest22.cli.figures import Figures, clip_count, hours, speed
+from quest22.score import ErrorRate, Scoreboard
+
+BAR_WIDTH = 28
+SMALLEST_SHARE = 0.005
+
+
+def summarise(figures: Figures, scores: Scoreboard, *, verbose: bool = False) -> None:
+    """Print the summary to standard error: tables on a terminal, a few plain lines in a pipe."""
+    console = Console(stderr=True, highlight=False)
+    if console.is_terminal:
+        console.print(Group(totals(figures), *_score_lines(scores), time_table(figures)))
+        return
+    say(f"done: {totals(figures).plain}")
+    for line in _score_lines(scores):
+        say(line.plain)
+    if verbose:
+        say(time_line(figures))
+
+
+def totals(figures: Figures) -> Text:
+    """Clips, sound, time and speed in one line."""
+    factor = figures.real_time_factor
+    text = Text.assemble((clip_count(figures.clips), "bold"))
+    if figures.failures:
+        text.append(f" and {figures.failures:,} failed", style="red")
+    text.append(f" · {hours(figures.audio_s)} of sound in {hours(figures.elapsed_s)}")
+    if factor:
+        text.append(f" · {speed(figures)}", style="bold green")
+        text.append(f" (real-time factor {factor:.3f})")
+    return text
+
+
+def _score_lines(scores: Scoreboard) -> list[Text]:
+    if not scores.overall.total:
+        return []
+    line = Text("word error rate ").append(percent(scores.overall), style="bold")
+    line.append(f" of {scores.overall.total:,} reference words")
+    spoken = [(code, errors) for code, errors in scores.by_language.items() if errors.total]
+    if len(spoken) > 1:
+        parts = (f"{language_name(code or '?')} {percent(errors)}" for code, errors in spoken)
+        line.append(f" ({', '.join(parts)})")
+    return [line]
+
+
+def percent(errors: ErrorRate) -> str:
+    """``3.2 %``; a dash where there is no reference."""
+    return "–" if errors.rate is None else f"{100 * errors.rate:.1f} %"
+
+
+def time_line(figures: Figures) -> str:
+    """Where the time went, in one line."""
+    parts = [f"{name} {share:.0%}" for name, share in figures.shares() if share >= SMALLEST_SHARE]
+    return f"time: {', '.join(parts)}"
+
+
+def time_table(figures: Figures) -> RenderableType:
+    """Where the time went: a bar for each part of the elapsed time, then the threads beside it."""
+    table = Table(box=None, show_header=False, padding=(0, 1), title="where the time went")
+    table.title_justify, table.title_style = "left", "dim"
+    table.add_column()
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right")
+    table.add_column(justify="right", style="dim")
+    for (name, seconds), (_, share) in zip(figures.spent(), figures.shares(), strict=True):
+        if share >= SMALLEST_SHARE:
+            table.add_row(name, bar(share), f"{share:.0%}", f"{seconds:.2f} s")
+    for name, seconds in figures.beside():
+        if seconds >= SMALLEST_SHARE * figures.elapsed_s:
+            table.add_row(Text(name, "dim"), Text("meanwhile", "dim"), "", f"{seconds:.2f} s")
+    return table
+
+
+def bar(share: float, width: int = BAR_WIDTH) -> Text:
+    """A bar of eighths of a character: ``share`` of ``width``."""
+    eighths = round(min(max(share, 0.0), 1.0) * width * 8)
+    full, rest = divmod(eighths, 8)
+    filled = "█" * full + (" ▏▎▍▌▋▊▉"[rest] if rest else "")
+    return Text(filled, style="cyan").append("·" * (width - len(filled)), style="dim")

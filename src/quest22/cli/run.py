@@ -1,0 +1,63 @@
+"""Carries a run out: every result to the sinks in order, the display beside, an exit code at last.
+
+Whatever ends a run early, what was written stays written and the sinks are closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from quest22.cli.exits import Exit, drop_standard_output, exit_for, say
+from quest22.cli.progress import Display
+from quest22.meter import Meter
+from quest22.records import Failure, Transcript
+from quest22.score import Scoreboard
+from quest22.stages import Sink
+
+
+class Results(Protocol):
+    """A pass over a source, as :class:`quest22.job.Run` is."""
+
+    meter: Meter
+
+    def __iter__(self) -> Iterator[Transcript | Failure]: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came out of a run."""
+
+    transcripts: int = 0
+    failures: int = 0
+    scores: Scoreboard = field(default_factory=Scoreboard)
+
+    def count(self, result: Transcript | Failure) -> None:
+        if isinstance(result, Failure):
+            self.failures += 1
+            return
+        self.transcripts += 1
+        if result.reference is not None:
+            self.scores.add(result.reference, result.text, result.language)
+
+
+def carry_out(results: Results, sink: Sink, display: Display, tally: Tally) -> Exit:
+    """Write every result; an interruption or a reader that went away ends it in good order."""
+    try:
+        with closing(sink), closing(results), display:
+            for result in results:
+                display.before(result)
+                with results.meter.time("sink"):
+                    sink.write(result)
+                tally.count(result)
+    except KeyboardInterrupt:
+        say(f"interrupted: what was written stays ({tally.transcripts:,} transcripts)")
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        drop_standard_output()
+        return Exit.READER_GONE
+    return exit_for(tally.transcripts, tally.failures)

@@ -1,0 +1,39 @@
+"""``quest22 stream``: any dataset that ``datasets`` can stream."""
+
+from __future__ import annotations
+
+from quest22.cli.dataset_options import DatasetFlags
+from quest22.cli.flags import grouped
+from quest22.cli.options import ModelFlags, OutputFlags, ReportFlags, SpeechFlags
+from quest22.cli.work import Work, start
+
+EPILOG = """\
+[bold]Examples[/]
+
+quest22 stream hf-internal-testing/librispeech_asr_dummy clean --split validation -m tiny
+
+quest22 stream parquet --data-files 'https://example.org/speech/*.parquet' --take 100
+
+quest22 stream org/speech --keep-columns speaker,topic -o out -f jsonl,parquet
+
+quest22 stream org/speech --num-shards 8 --shard-index 0 -o out/0
+"""
+
+
+@grouped
+def stream(
+    dataset: DatasetFlags,
+    model: ModelFlags,
+    speech: SpeechFlags,
+    output: OutputFlags,
+    report: ReportFlags,
+) -> int:
+    """Transcribe a dataset while it streams in; nothing is downloaded first.
+
+    Results go to standard output as JSON lines, or into a folder: [cyan]transcripts.jsonl[/],
+    with failures in [cyan]failures.jsonl[/] beside it. Everything else is said on standard error.
+    """
+    work = Work(model, speech, output, report, default_format="jsonl", timestamps=False)
+    rows = dataset.settings(model.settings().token)
+    with start(work) as started:
+        return started.carry_out(started.job.stream(rows), dataset.title(), total=dataset.take)

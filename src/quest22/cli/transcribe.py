@@ -1,0 +1,56 @@
+"""``quest22 transcribe``: files, folders, globs, URLs or standard input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from typer import Argument
+
+from quest22.cli.flags import grouped
+from quest22.cli.options import FileModelFlags, OutputFlags, ReportFlags, SpeechFlags
+from quest22.cli.work import Work, start
+
+EPILOG = """\
+[bold]Examples[/]
+
+quest22 transcribe talk.mp3
+
+quest22 transcribe lectures/ -o subtitles -f srt,vtt --model small --language Russian
+
+quest22 transcribe 'https://example.org/talk.mp4' -f json -o out
+
+ffmpeg -i camera -f wav - | quest22 transcribe - --quiet
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFlags:
+    """What is transcribed."""
+
+    source: Annotated[
+        list[str],
+        Argument(
+            help="Files, folders, globs, [cyan]http(s)://[/] media, or [cyan]-[/] for standard "
+            "input; video counts by its sound.",
+            show_default=False,
+        ),
+    ]
+
+
+@grouped
+def transcribe(
+    source: SourceFlags,
+    model: FileModelFlags,
+    speech: SpeechFlags,
+    output: OutputFlags,
+    report: ReportFlags,
+) -> int:
+    """Transcribe sound and video files.
+
+    Results go to standard output as text, or to files named after the sources: [cyan]talk.mp3[/]
+    becomes [cyan]talk.srt[/]. Everything else is said on standard error.
+    """
+    work = Work(model, speech, output, report, default_format="txt", timestamps=True)
+    with start(work) as started:
+        return started.carry_out(started.job.files(source.source), " ".join(source.source[:3]))
