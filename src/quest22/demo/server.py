@@ -1,0 +1,195 @@
+"""A local web server over one folder, so that the demo streams over HTTP as it would from afar.
+
+Knows HTTP ranges and nothing of datasets. Read-only, on 127.0.0.1 alone, one thread a connection.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email.utils import formatdate
+from functools import partial
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+from urllib.parse import unquote, urlsplit
+
+BLOCK_BYTES = 1 << 16
+IDLE_S = 30.0
+
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What the server has answered so far: requests, and bytes of file content sent."""
+
+    requests: int
+    bytes_sent: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """The part of a file that an answer holds: from ``start`` up to, not including, ``stop``."""
+
+    start: int
+    stop: int
+    partial: bool
+
+
+class RangeServer:
+    """Serves one folder on a free port while its ``with`` block runs.
+
+    ``url`` is the folder's address, without a slash at its end.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.resolve(strict=True)
+        self._lock = threading.Lock()
+        self._requests = 0
+        self._bytes_sent = 0
+        self._server = _Server(("127.0.0.1", 0), partial(_Handler, self))
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), name="quest22-demo", daemon=True
+        )
+
+    def __enter__(self) -> RangeServer:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def url(self) -> str:
+        """The address of the folder, such as ``http://127.0.0.1:40123``."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def traffic(self) -> Traffic:
+        """Requests answered and bytes of content sent so far."""
+        with self._lock:
+            return Traffic(self._requests, self._bytes_sent)
+
+    def find(self, target: str) -> Path | None:
+        """The regular file that a request target names; None if there is none in the folder."""
+        wanted = unquote(urlsplit(target).path).lstrip("/")
+        if "\0" in wanted:
+            return None
+        path = (self._folder / wanted).resolve()
+        inside = path.is_relative_to(self._folder)
+        return path if inside and path.is_file() else None
+
+    def count(self, requests: int = 0, bytes_sent: int = 0) -> None:
+        """Add to what ``traffic`` reports."""
+        with self._lock:
+            self._requests += requests
+            self._bytes_sent += bytes_sent
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version = "quest22"
+    sys_version = ""
+    timeout = IDLE_S
+    disable_nagle_algorithm = True
+
+    def __init__(self, owner: RangeServer, *connection: object) -> None:
+        self._owner = owner
+        super().__init__(*connection)  # type: ignore[arg-type]
+
+    def do_HEAD(self) -> None:
+        self._answer(with_body=False)
+
+    def do_GET(self) -> None:
+        self._answer(with_body=True)
+
+    def log_message(self, *message: object) -> None:
+        """Say nothing: the demo shows the counts."""
+
+    def _answer(self, *, with_body: bool) -> None:
+        self._owner.count(requests=1)
+        path = self._owner.find(self.path)
+        if path is None:
+            self._refuse(HTTPStatus.NOT_FOUND)
+            return
+        size = path.stat().st_size
+        wanted = parse_range(self.headers.get("Range"), size)
+        if wanted is None:
+            self._refuse(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, f"bytes */{size}")
+            return
+        self._send_headers(path, wanted, size)
+        if with_body:
+            with path.open("rb") as file:
+                self._send_body(file, wanted)
+
+    def _send_headers(self, path: Path, wanted: _Range, size: int) -> None:
+        status = path.stat()
+        self.send_response(HTTPStatus.PARTIAL_CONTENT if wanted.partial else HTTPStatus.OK)
+        if wanted.partial:
+            self.send_header("Content-Range", f"bytes {wanted.start}-{wanted.stop - 1}/{size}")
+        self.send_header("Content-Length", str(wanted.stop - wanted.start))
+        self.send_header("Content-Type", "application/octet-stream")
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("ETag", f'"{status.st_mtime_ns:x}-{size:x}"')
+        self.send_header("Last-Modified", formatdate(status.st_mtime, usegmt=True))
+        self.end_headers()
+
+    def _send_body(self, file: BinaryIO, wanted: _Range) -> None:
+        try:
+            for block in _blocks(file, wanted):
+                self.wfile.write(block)
+                self._owner.count(bytes_sent=len(block))
+        except (ConnectionError, TimeoutError):
+            self.close_connection = True  # the reader has gone; nobody is left to be told
+
+    def _refuse(self, status: HTTPStatus, content_range: str | None = None) -> None:
+        body = f"{status.value} {status.phrase}\n".encode()
+        self.send_response(status)
+        if content_range:
+            self.send_header("Content-Range", content_range)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Type", "text/plain")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+
+def parse_range(header: str | None, size: int) -> _Range | None:
+    """The bytes that a ``Range`` header asks for of ``size``; None if it cannot be satisfied.
+
+    A header that is not one plain byte range is ignored, as RFC 9110 (section 14.2) allows.
+    """
+    match = _RANGE.fullmatch(header or "")
+    if match is None or match.group(0) == "bytes=-":
+        return _Range(0, size, partial=False)
+    first, last = match.groups()
+    if not first:
+        start, stop = max(0, size - int(last)), size
+    else:
+        start, stop = int(first), min(size, int(last) + 1 if last else size)
+    return _Range(start, stop, partial=True) if start < stop else None
+
+
+def _blocks(file: BinaryIO, wanted: _Range) -> Iterator[bytes]:
+    file.seek(wanted.start)
+    left = wanted.stop - wanted.start
+    while left and (block := file.read(min(BLOCK_BYTES, left))):
+        left -= len(block)
+        yield block

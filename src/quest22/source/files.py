@@ -1,0 +1,104 @@
+"""Files, folders, patterns, URLs and standard input, as clips. Looks at names, never inside.
+
+Each sound's key is its path as given; its name is relative to the folder or pattern it was found
+by, so that results of one folder do not collide.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from quest22.errors import ClipError, SourceError
+from quest22.meter import Meter
+from quest22.records import Clip, Failure, Media, Origin
+from quest22.settings import hub_token
+from quest22.source.address import is_url, public
+from quest22.source.listing import Found, found_by
+from quest22.source.locate import builder_of
+from quest22.source.measure import measured
+from quest22.source.opening import opener, spooled
+
+STDIN = "-"
+
+
+class FilesSource:
+    """The sounds that ``inputs`` name, in their order; each once.
+
+    What is not there comes out as a Failure; if nothing is there, SourceError is raised at once.
+    ``stdin`` stands in for the process's standard input.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[str],
+        *,
+        meter: Meter,
+        stdin: BinaryIO | None = None,
+        token: str | None = None,
+    ) -> None:
+        self._meter = meter
+        self._stdin = stdin
+        self._token = token or hub_token()
+        self._found = _once(found for given in inputs for found in found_by(given, self._token))
+        missing = [found.missing for found in self._found if found.missing]
+        if len(missing) == len(self._found):
+            more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+            raise SourceError(missing[0] + more if missing else "no files were named")
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __iter__(self) -> Iterator[Clip | Failure]:
+        return measured(map(self._result, self._found), self._meter)
+
+    def _result(self, found: Found) -> Clip | Failure:
+        key = public(found.address)
+        origin = Origin(dataset=public(found.given), file=key)
+        try:
+            return Clip(key, found.name, self._media(found), origin)
+        except ClipError as exc:
+            return Failure(key, found.name, exc.stage, exc.reason, origin)
+
+    def _media(self, found: Found) -> Media:
+        if found.missing:
+            raise ClipError("source", found.missing)
+        builder = builder_of(found.address)
+        if builder:
+            raise ClipError(
+                "source", f"{public(found.address)} is a {builder} dataset: use quest22 stream"
+            )
+        if found.address == STDIN:
+            return _Once(self._stdin or sys.stdin.buffer)
+        if is_url(found.address):
+            return opener(found.address, self._token)
+        path = Path(found.address)
+        return path if path.is_file() else _Once(path)
+
+
+class _Once:
+    """Opens what can be read only once: standard input, or a pipe with a name."""
+
+    def __init__(self, stream: BinaryIO | Path) -> None:
+        self._stream: BinaryIO | Path | None = stream
+
+    def __call__(self) -> BinaryIO:
+        stream, self._stream = self._stream, None
+        if stream is None:
+            raise ClipError("source", "standard input or a pipe can be read only once")
+        if isinstance(stream, Path):
+            with stream.open("rb") as pipe:
+                return spooled(pipe, str(stream))
+        return stream if stream.seekable() else spooled(stream, "standard input")
+
+
+def _once(stream: Iterator[Found]) -> list[Found]:
+    """Each address once; a name that two addresses share gives way to the whole path."""
+    by_address = {found.address: found for found in reversed(list(stream))}
+    kept = list(reversed(by_address.values()))
+    names: dict[str, int] = {}
+    for found in kept:
+        names[found.name] = names.get(found.name, 0) + 1
+    return [found if names[found.name] == 1 else found.with_whole_name() for found in kept]

@@ -1,0 +1,113 @@
+"""What a dataset's name means: a Hub id, a builder with data files, a file, a pattern, a folder.
+
+Asks the Hub for a commit and reads no data.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from quest22.errors import SourceError, UsageError
+from quest22.settings import DatasetSettings, hub_token
+from quest22.source.address import is_url, public
+from quest22.source.faults import source_error
+
+BUILDERS = ("parquet", "webdataset", "audiofolder", "json", "csv")
+HUB_TIMEOUT_S = 30.0
+
+_BUILDER_OF_SUFFIX = {
+    ".parquet": "parquet",
+    ".tar": "webdataset",
+    ".tgz": "webdataset",
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".json": "json",
+    ".csv": "csv",
+    ".tsv": "csv",
+}
+_COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
+_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+_HUB_PREFIXES = ("hf://datasets/", "https://huggingface.co/datasets/")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What ``datasets`` is asked to load. ``builder`` is None where it finds that out itself."""
+
+    path: str
+    builder: str | None = None
+    config: str | None = None
+    revision: str | None = None
+    data_files: tuple[str, ...] = ()
+    token: str | None = field(default=None, repr=False)
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def locate(settings: DatasetSettings) -> Request:
+    """Find out what ``settings.path`` names; a Hub dataset's revision becomes a commit.
+
+    Raises UsageError or SourceError with what to do.
+    """
+    path = settings.path.strip()
+    token = settings.token or hub_token()
+    if path in BUILDERS:
+        return _built(path, settings.data_files, token)
+    if Path(path).expanduser().is_dir():
+        folder = str(Path(path).expanduser().resolve())
+        return Request(folder, None, settings.config, None, settings.data_files, token)
+    builder = builder_of(path)
+    if builder is not None:
+        return _built(builder, (path, *settings.data_files), token)
+    return _on_hub(path, settings, token)
+
+
+def builder_of(address: str) -> str | None:
+    """The builder that reads a data file of this name; None for any other name."""
+    name = PurePosixPath(address.partition("?")[0] if is_url(address) else address)
+    if name.suffix.lower() in _COMPRESSED:
+        name = name.with_suffix("")
+    return _BUILDER_OF_SUFFIX.get(name.suffix.lower())
+
+
+def _built(builder: str, data_files: tuple[str, ...], token: str | None) -> Request:
+    if not data_files:
+        raise UsageError(
+            f"the dataset {builder!r} is a kind of data file: name the files with --data-files"
+        )
+    files = tuple(file if is_url(file) else str(Path(file).expanduser()) for file in data_files)
+    tabs = builder == "csv" and all(".tsv" in file.lower() for file in files)
+    options: dict[str, Any] = {"sep": "\t"} if tabs else {}
+    if builder == "csv":
+        options["keep_default_na"] = False  # "None" and "NA" are words like any other
+    return Request(builder, builder, data_files=files, token=token, options=options)
+
+
+def _on_hub(path: str, settings: DatasetSettings, token: str | None) -> Request:
+    name = path
+    for prefix in _HUB_PREFIXES:
+        name = name.removeprefix(prefix)
+    name, _, revision = name.partition("@")
+    if not _HUB_ID.fullmatch(name):
+        kind = "dataset address" if is_url(path) else "file or folder"
+        raise SourceError(
+            f"no such {kind}: {public(path)}: expected a Hub id (org/name), a folder, or a file, "
+            f"pattern or URL ending in {' '.join(_BUILDER_OF_SUFFIX)}"
+        )
+    commit = _commit(name, settings.revision or revision or None, token)
+    return Request(name, None, settings.config, commit, settings.data_files, token)
+
+
+def _commit(name: str, revision: str | None, token: str | None) -> str:
+    from huggingface_hub import HfApi
+
+    try:
+        info = HfApi(token=token).dataset_info(name, revision=revision, timeout=HUB_TIMEOUT_S)
+    except Exception as exc:
+        where = "" if revision is None else f" at revision {revision!r}"
+        raise source_error(exc, f"dataset {name!r}{where}") from exc
+    if info.sha is None:
+        raise SourceError(f"dataset {name!r}: the Hub names no commit for revision {revision!r}")
+    return info.sha

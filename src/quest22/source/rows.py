@@ -1,0 +1,186 @@
+"""One row of a dataset to one Clip, or to the Failure that stands in its place.
+
+Knows columns and addresses; does not read datasets and decodes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from quest22.errors import ClipError
+from quest22.records import SAMPLE_RATE_HZ, Clip, Failure, Media, Origin
+from quest22.source.address import folder_of, is_url, public, resolve
+from quest22.source.columns import Columns
+from quest22.source.opening import opener
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row and its place: ``number`` counts from 0 in the ``part``-th data file."""
+
+    part: int
+    number: int
+    values: Mapping[str, Any]
+    file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What all rows of a dataset share."""
+
+    dataset: str
+    split: str
+    parts: int = 1
+    folder: str | None = None
+    revision: str | None = None
+    token: str | None = field(default=None, repr=False)
+
+    def address(self, row: Row) -> str:
+        """A row's number as a key: the same however the dataset is sharded or shuffled."""
+        part = f"-{row.part:05d}" if self.parts > 1 else ""
+        return f"{self.split}{part}-{row.number:06d}"
+
+
+class Keys:
+    """Makes keys unique in bounded memory: a repeated one gets the row's place appended.
+
+    A Bloom filter of 16 MiB remembers the keys. What it wrongly takes for a repetition (fewer than
+    one key in a million up to five million rows) is given a suffix that it did not need.
+    """
+
+    _BITS = 1 << 27
+    _PROBES = 7
+
+    def __init__(self) -> None:
+        self._bits = bytearray(self._BITS // 8)
+
+    def unique(self, key: str, place: str) -> str:
+        """``key``, or ``key@place`` if ``key`` has been given out before."""
+        return f"{key}@{place}" if self._seen(key) else key
+
+    def _seen(self, key: str) -> bool:
+        digest = hashlib.blake2b(key.encode(errors="surrogatepass"), digest_size=4 * self._PROBES)
+        seen = True
+        for probe in np.frombuffer(digest.digest(), np.uint32).tolist():
+            byte, mask = (probe % self._BITS) >> 3, 1 << (probe & 7)
+            seen = seen and bool(self._bits[byte] & mask)
+            self._bits[byte] |= mask
+        return seen
+
+
+class RowReader:
+    """Turns the rows of one dataset into clips."""
+
+    def __init__(self, place: Place, columns: Columns) -> None:
+        self._place = place
+        self._columns = columns
+        self._keys = Keys()
+
+    def read(self, row: Row) -> Clip | Failure:
+        """The row's Clip; a Failure of stage ``source`` if it holds no sound."""
+        sound = field_of(row.values, self._columns.audio)
+        address = self._place.address(row)
+        key = self._keys.unique(self._key(row, sound) or address, address)
+        origin = self._origin(row)
+        try:
+            media = media_of(sound, self._columns.audio, self._folder(row), self._place.token)
+        except ClipError as exc:
+            return Failure(key, key, exc.stage, exc.reason, origin)
+        text = _field_or_none(row.values, self._columns.text)
+        return Clip(
+            key=key,
+            name=key,
+            media=media,
+            origin=origin,
+            reference=None if text is None else str(text),
+            columns={name: field_of(row.values, name) for name in self._columns.keep},
+        )
+
+    def _key(self, row: Row, sound: Any) -> str | None:
+        named = _field_or_none(row.values, self._columns.id)
+        if named is not None and str(named).strip():
+            return str(named)
+        path = sound.get("path") if isinstance(sound, Mapping) else sound
+        if not isinstance(path, str) or not path:
+            return None
+        return _below(public(path), self._folder(row))
+
+    def _folder(self, row: Row) -> str | None:
+        return self._place.folder if row.file is None else folder_of(row.file)
+
+    def _origin(self, row: Row) -> Origin:
+        file = None if row.file is None else public(row.file)
+        return Origin(public(self._place.dataset), self._place.revision, file, row.number)
+
+
+def field_of(values: Mapping[str, Any], name: str) -> Any:
+    """A column's value, or with a dot a record's field; None where there is none."""
+    if name in values:
+        return values[name]
+    root, _, rest = name.partition(".")
+    inner = values.get(root)
+    return field_of(inner, rest) if rest and isinstance(inner, Mapping) else None
+
+
+def _field_or_none(values: Mapping[str, Any], name: str | None) -> Any:
+    return None if name is None else field_of(values, name)
+
+
+def _below(path: str, folder: str | None) -> str:
+    """A path without the folder that it lies in, which may differ from machine to machine."""
+    return path.removeprefix(f"{folder}/") if folder else path
+
+
+def media_of(value: Any, column: str, folder: str | None, token: str | None = None) -> Media:
+    """The sound in a cell: bytes, a path, a URL, or samples with their rate.
+
+    A relative path is taken from ``folder``. Raises ClipError (stage ``source``).
+    """
+    if isinstance(value, Mapping):
+        if value.get("bytes"):
+            return bytes(value["bytes"])
+        if value.get("array") is not None:
+            return _sampled(value["array"], value.get("sampling_rate"), column)
+        value = value.get("path") if value.get("bytes") is None else None
+    if isinstance(value, bytes) and value:
+        return value
+    if isinstance(value, str) and value:
+        return _referred(value, folder, token)
+    raise ClipError(
+        "source", f"the column {column!r} is empty here: expected audio bytes, a path or a URL"
+    )
+
+
+def _referred(reference: str, folder: str | None, token: str | None) -> Media:
+    address = resolve(reference, folder)
+    if is_url(address):
+        return opener(address, token)
+    path = Path(address)
+    if not path.is_file():
+        raise ClipError("source", f"no such file: {path}")
+    return path
+
+
+def _sampled(array: Any, rate_hz: Any, column: str) -> Media:
+    samples = np.asarray(array, np.float32)
+    if not isinstance(rate_hz, int | float) or rate_hz <= 0 or samples.ndim > 2 or not samples.size:
+        raise ClipError(
+            "source",
+            f"the column {column!r} holds samples of shape {samples.shape} at {rate_hz!r} Hz: "
+            "expected one or two dimensions and a sampling rate",
+        )
+    if rate_hz == SAMPLE_RATE_HZ and samples.ndim == 1:
+        return samples
+    import soundfile
+
+    channels_last = samples.T if samples.ndim == 2 and samples.shape[0] < 9 else samples
+    container = io.BytesIO()
+    soundfile.write(container, channels_last, int(rate_hz), format="WAV", subtype="FLOAT")
+    return container.getvalue()

@@ -1,0 +1,130 @@
+"""``datasets`` in streaming mode: one dataset as rows with their places. Chooses no columns.
+
+Sound is never decoded here: audio features are read as their stored bytes and path, which also
+spares the PyTorch and torchcodec that ``datasets`` wants for them.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from quest22.settings import silence_telemetry
+from quest22.source.address import folder_of
+from quest22.source.columns import Columns
+from quest22.source.locate import Request
+from quest22.source.opening import storage_options
+from quest22.source.rows import Row
+
+if TYPE_CHECKING:
+    from datasets import DatasetBuilder, IterableDataset
+
+PARQUET_BATCH_ROWS = 16
+
+
+class RowStream:
+    """One split of a dataset, data file by data file.
+
+    ``parts`` is the number of data files where rows can be told apart by file, else 1.
+    """
+
+    def __init__(self, builder: DatasetBuilder, split: str) -> None:
+        self._builder = builder
+        self._split = split
+        self._dataset = _stored(builder.as_streaming_dataset(split=split))
+        self._files = _files_of(builder, split, self._dataset.num_shards)
+        self.parts = len(self._files) or 1
+
+    @property
+    def features(self) -> Mapping[str, Any] | None:
+        """The types of the columns, where the format tells them before the first row."""
+        features: Mapping[str, Any] | None = self._builder.info.features
+        return features
+
+    @property
+    def folder(self) -> str | None:
+        """Where relative paths of sound start, if rows do not tell their data file."""
+        files = list((self._builder.config.data_files or {}).get(self._split, ()))
+        return self._builder.base_path or (folder_of(files[0]) if files else None)
+
+    def project(self, columns: Columns) -> None:
+        """Read these columns alone from now on, as far as the format allows."""
+        config = self._builder.config
+        if self._builder.name == "csv":
+            text = [name for name in (columns.audio, columns.text, columns.id) if name]
+            config.converters = dict.fromkeys(text, str)  # "007" is an id, not a number
+        if self.features is None:
+            return
+        names = columns.needed(self.features)
+        if self._builder.name == "parquet":
+            config.columns = names
+            config.batch_size = config.batch_size or PARQUET_BATCH_ROWS
+            self._dataset = _stored(self._builder.as_streaming_dataset(split=self._split))
+        else:
+            self._dataset = self._dataset.select_columns(names)
+
+    def rows(self, parts: Iterable[int]) -> Iterator[Row]:
+        """The rows of some of the data files, file after file."""
+        for part in parts:
+            file = self._files[part] if self._files else None
+            dataset = self._dataset
+            if self.parts > 1:
+                dataset = dataset.shard(num_shards=self.parts, index=part)
+            for number, values in enumerate(dataset):
+                yield Row(part, number, values, file)
+
+
+def open_stream(request: Request, split: str) -> RowStream:
+    """Open a dataset for streaming; errors of ``datasets`` and of the network pass through."""
+    silence_telemetry()
+    import datasets
+
+    datasets.disable_progress_bars()
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)
+    datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False  # read before the environment could be set
+    with tempfile.TemporaryDirectory(prefix="quest22-") as cache:  # takes a lock file, no more
+        builder = datasets.load_dataset_builder(
+            request.path,
+            request.config,
+            data_files={split: list(request.data_files)} if request.data_files else None,
+            revision=request.revision,
+            token=request.token,
+            cache_dir=cache,
+            storage_options=_options(request),
+            **request.options,
+        )
+    return RowStream(builder, split)
+
+
+def _options(request: Request) -> dict[str, Any]:
+    options = storage_options(request.token)
+    if request.builder == "parquet":
+        # Arrow asks for exactly the ranges it needs: reading ahead would fetch other columns.
+        for scheme in ("http", "https"):
+            options[scheme] = {**options[scheme], "cache_type": "none"}
+        options["s3"] = {"default_cache_type": "none"}
+    return {scheme: given for scheme, given in options.items() if given}
+
+
+def _stored(dataset: IterableDataset) -> IterableDataset:
+    """The dataset with media columns as what is stored: bytes and path, or a path alone."""
+    if dataset.features is None:
+        return dataset
+    undecoded = dataset.decode(False)
+    features = undecoded.features
+    return undecoded.cast(type(features)({name: _plain(f) for name, f in features.items()}))
+
+
+def _plain(feature: Any) -> Any:
+    from datasets import Value
+
+    if type(feature).__name__ in {"Audio", "Video", "Image"}:
+        return {"bytes": Value("binary"), "path": Value("string")}
+    return feature
+
+
+def _files_of(builder: DatasetBuilder, split: str, shards: int) -> list[str]:
+    files = [os.fspath(file) for file in (builder.config.data_files or {}).get(split, ())]
+    return files if len(files) == shards and builder.name != "audiofolder" else []
