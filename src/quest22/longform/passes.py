@@ -1,0 +1,103 @@
+"""What was heard in one window, in one pass of the engine or several. Knows nothing of joining.
+
+Whisper marks the end of each utterance with a timestamp, and the start of the next with another.
+Where its last mark is such a pair, it means: what follows was not finished, listen again from
+here. So, as in Transformers' ``generate`` (``_retrieve_segment``) and in openai/whisper, tokens
+after the last pair are dropped and the window is run again from that time, until the model ends
+otherwise. Unlike there, a window is not run again from a time that lies behind its sound: that
+would be listening to padding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from quest22.longform.stride import Cut
+from quest22.records import SAMPLE_RATE_HZ, Hypothesis, Window
+
+TIMESTAMP_S = 0.02
+FRAME_SAMPLES = 160
+FRAMES_PER_TIMESTAMP = 2
+
+
+class Vocabulary(Protocol):
+    """What joining needs to know of a checkpoint's tokens."""
+
+    @property
+    def eot(self) -> int:
+        """End of text: text tokens lie below, control tokens and timestamps above."""
+        ...
+
+    @property
+    def timestamp_begin(self) -> int:
+        """The token of time 0; each later one is 0.02 s more."""
+        ...
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """Text of text tokens."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One hypothesis of a window: the tokens of it that count, and the time they count from."""
+
+    skip_frames: int
+    hypothesis: Hypothesis
+    tokens: tuple[int, ...]
+
+
+@dataclass(slots=True, eq=False)
+class Heard:
+    """A window's place in the clip, in samples, and the passes over it so far."""
+
+    start: int
+    length: int
+    left: int
+    right: int
+    passes: list[Pass] = field(default_factory=list)
+
+    @classmethod
+    def nothing_yet(cls, cut: Cut) -> Heard:
+        return cls(cut.start, len(cut.samples), cut.left, cut.right)
+
+    @property
+    def language(self) -> tuple[str | None, float]:
+        """The language of the window and its probability: what the first pass found."""
+        first = self.passes[0].hypothesis
+        return first.language, first.language_probability
+
+    def start_s(self, passed: Pass) -> float:
+        """Where a pass begins in the clip, in seconds, to the hundredth."""
+        return round((self.start + passed.skip_frames * FRAME_SAMPLES) / SAMPLE_RATE_HZ, 2)
+
+    def time_s(self, passed: Pass, token: int, timestamp_begin: int) -> float:
+        """A timestamp token's time in the clip, in seconds, to the hundredth."""
+        frames = passed.skip_frames + (token - timestamp_begin) * FRAMES_PER_TIMESTAMP
+        return round((self.start + frames * FRAME_SAMPLES) / SAMPLE_RATE_HZ, 2)
+
+    def accept(self, window: Window, hypothesis: Hypothesis, timestamp_begin: int) -> Window | None:
+        """Take the hypothesis of a pass; give the window of the next one, if one is needed."""
+        kept, resume = finished_part(hypothesis.tokens, timestamp_begin)
+        self.passes.append(Pass(window.skip_frames, hypothesis, kept))
+        skip_frames = window.skip_frames + (resume or 0) * FRAMES_PER_TIMESTAMP
+        if not resume or skip_frames * FRAME_SAMPLES >= self.length:
+            return None
+        language = window.decoding.language or hypothesis.language
+        decoding = replace(window.decoding, language=language)
+        return replace(window, decoding=decoding, skip_frames=skip_frames)
+
+
+def finished_part(
+    tokens: tuple[int, ...], timestamp_begin: int
+) -> tuple[tuple[int, ...], int | None]:
+    """The tokens that count, and the timestamp, in steps of 0.02 s, to listen again from."""
+    marks = [token >= timestamp_begin for token in tokens]
+    pairs = [at for at in range(len(marks) - 1) if marks[at] and marks[at + 1]]
+    ended_alone = marks[-2:] == [False, True]
+    if not pairs or ended_alone:
+        return tokens, None
+    last = pairs[-1]
+    return tokens[: last + 2], tokens[last] - timestamp_begin
