@@ -51,7 +51,7 @@ fix: $(VENV)/.lint ## format, and mend what the linter can
 	@$(BIN)/ruff format .
 
 verify-hub: $(VENV)/.test ## whisper-tiny against Transformers on a dataset from the Hub
-	@$(BIN)/python -m recipes.verify_hub
+	@$(BIN)/python -m tools.verify_hub
 
 clean: ## remove environments and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

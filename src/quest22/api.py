@@ -160,10 +160,13 @@ def _warn(failure: Failure) -> None:
 def _clip(index: int, sound: Sound) -> Clip:
     """A clip of its own for one sound; a path's existence is checked when it is decoded."""
     if isinstance(sound, (str, Path)):
-        from quest22.source.files import open_media
+        from quest22.source.address import is_url, public
+        from quest22.source.opening import opener
 
-        name = str(sound)
-        return Clip(f"{index}:{name}", name, open_media(name), Origin(name))
+        address = str(sound)
+        media: Media = opener(address) if is_url(address) else Path(address)
+        name = public(address)
+        return Clip(f"{index}:{name}", name, media, Origin(name))
     if isinstance(sound, bytes):
         return Clip(str(index), f"sound {index}", sound, Origin("memory", row=index))
     return Clip(str(index), f"sound {index}", _checked(sound), Origin("memory", row=index))

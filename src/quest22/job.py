@@ -53,7 +53,7 @@ class Job:
         checkpoint.tokens.initial_tokens(
             self.settings.decoding.language, self.settings.decoding.task, timestamps=False
         )
-        features = LogMel(checkpoint.dimensions.n_mels, wanted.threads)
+        features = LogMel(checkpoint.dimensions.mel_bins, wanted.threads)
         engine = OpenVinoEngine(checkpoint, features, wanted, self.meter)
         self.compute_type = engine.compute_type
         self.batch_size = engine.batch_size
@@ -72,7 +72,7 @@ class Job:
         """A run over files, folders, globs, URLs, or ``-`` for standard input."""
         from quest22.source.files import FilesSource
 
-        return self.run(FilesSource(inputs, meter=self.meter))
+        return self.run(FilesSource(inputs, meter=self.meter, token=self.settings.engine.token))
 
     def run(self, clips: Source | Iterable[Clip | Failure]) -> Run:
         """A run over clips from anywhere."""
