@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from quest22.errors import SourceError
@@ -43,6 +44,25 @@ _STATUS_REASONS = {
     404: "there is no such file or page: check the name",
     429: "the server asks to slow down (too many requests): try again later",
 }
+_SCRIPT = (
+    "it needs a loading script, which is foreign code and never run: try its Parquet form, on the "
+    "Hub often --revision refs/convert/parquet"
+)
+_MESSAGES = (
+    (re.compile("Dataset scripts are no longer supported"), _SCRIPT),
+    (
+        re.compile(r"Bad split: (.+)\. Available splits: \[(.*)\]"),
+        r"there is no split '\1': the splits are \2",
+    ),
+    (
+        re.compile(r"BuilderConfig '(.+)' not found\. Available: \[(.*)\]"),
+        r"there is no config '\1': the configs are \2",
+    ),
+    (
+        re.compile(r"Config name is missing.*available configs: \[(.*?)\].*", re.DOTALL),
+        r"it has several configs: name one of \1",
+    ),
+)
 _LONGEST = 300
 
 
@@ -70,6 +90,10 @@ def _known_reason(error: BaseException) -> str | None:
             return "it cannot be reached: check the network and the address (HF_ENDPOINT, proxies)"
         if name == "builtins.FileNotFoundError":
             return f"no such file or address ({public_text(str(error))[:_LONGEST]})"
+    for pattern, reason in _MESSAGES:
+        match = pattern.search(str(error))
+        if match:
+            return match.expand(reason)
     status = getattr(error, "status", None) or getattr(
         getattr(error, "response", None), "status_code", None
     )

@@ -15,13 +15,16 @@ from quest22.settings import silence_telemetry
 from quest22.source.address import folder_of
 from quest22.source.columns import Columns
 from quest22.source.locate import Request
-from quest22.source.opening import storage_options
+from quest22.source.opening import filesystem_of, storage_options
 from quest22.source.rows import Row
 
 if TYPE_CHECKING:
     from datasets import DatasetBuilder, IterableDataset
 
 PARQUET_BATCH_ROWS = 16
+
+_FOLDER_BUILDERS = frozenset({"audiofolder", "videofolder"})
+_MEDIA_FEATURES = frozenset({"Audio", "Video", "Image"})
 
 
 class RowStream:
@@ -33,7 +36,7 @@ class RowStream:
     def __init__(self, builder: DatasetBuilder, split: str) -> None:
         self._builder = builder
         self._split = split
-        self._dataset = _stored(builder.as_streaming_dataset(split=split))
+        self._dataset = self._opened()
         self._files = _files_of(builder, split, self._dataset.num_shards)
         self.parts = len(self._files) or 1
 
@@ -61,7 +64,7 @@ class RowStream:
         if self._builder.name == "parquet":
             config.columns = names
             config.batch_size = config.batch_size or PARQUET_BATCH_ROWS
-            self._dataset = _stored(self._builder.as_streaming_dataset(split=self._split))
+            self._dataset = self._opened()
         else:
             self._dataset = self._dataset.select_columns(names)
 
@@ -75,6 +78,21 @@ class RowStream:
             for number, values in enumerate(dataset):
                 yield Row(part, number, values, file)
 
+    def _opened(self) -> IterableDataset:
+        """The split with media columns as what is stored, which needs no decoder."""
+        from datasets import Features, Value
+
+        dataset = self._builder.as_streaming_dataset(split=self._split)
+        if dataset.features is None:
+            return dataset
+        by_path = self._builder.name in _FOLDER_BUILDERS
+        stored = Value("string") if by_path else {"bytes": Value("binary"), "path": Value("string")}
+        features = {
+            name: stored if type(feature).__name__ in _MEDIA_FEATURES else feature
+            for name, feature in dataset.features.items()
+        }
+        return dataset.decode(False).cast(Features(features))
+
 
 def open_stream(request: Request, split: str) -> RowStream:
     """Open a dataset for streaming; errors of ``datasets`` and of the network pass through."""
@@ -85,17 +103,29 @@ def open_stream(request: Request, split: str) -> RowStream:
     datasets.logging.set_verbosity(datasets.logging.CRITICAL)
     datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False  # read before the environment could be set
     with tempfile.TemporaryDirectory(prefix="quest22-") as cache:  # takes a lock file, no more
-        builder = datasets.load_dataset_builder(
-            request.path,
-            request.config,
-            data_files={split: list(request.data_files)} if request.data_files else None,
-            revision=request.revision,
-            token=request.token,
-            cache_dir=cache,
-            storage_options=_options(request),
-            **request.options,
-        )
+        try:
+            builder = datasets.load_dataset_builder(
+                request.path,
+                request.config,
+                data_files={split: list(request.data_files)} if request.data_files else None,
+                revision=request.revision,
+                token=request.token,
+                cache_dir=cache,
+                storage_options=_options(request),
+                **request.options,
+            )
+        except FileNotFoundError:
+            _ask_for(request.data_files)
+            raise
     return RowStream(builder, split)
+
+
+def _ask_for(files: Iterable[str]) -> None:
+    """Raise the true reason why a web file cannot be had: ``datasets`` says "not found" to all."""
+    for file in files:
+        if file.startswith(("http://", "https://")):
+            filesystem, path = filesystem_of(file)
+            filesystem.info(path)
 
 
 def _options(request: Request) -> dict[str, Any]:
@@ -108,23 +138,6 @@ def _options(request: Request) -> dict[str, Any]:
     return {scheme: given for scheme, given in options.items() if given}
 
 
-def _stored(dataset: IterableDataset) -> IterableDataset:
-    """The dataset with media columns as what is stored: bytes and path, or a path alone."""
-    if dataset.features is None:
-        return dataset
-    undecoded = dataset.decode(False)
-    features = undecoded.features
-    return undecoded.cast(type(features)({name: _plain(f) for name, f in features.items()}))
-
-
-def _plain(feature: Any) -> Any:
-    from datasets import Value
-
-    if type(feature).__name__ in {"Audio", "Video", "Image"}:
-        return {"bytes": Value("binary"), "path": Value("string")}
-    return feature
-
-
 def _files_of(builder: DatasetBuilder, split: str, shards: int) -> list[str]:
     files = [os.fspath(file) for file in (builder.config.data_files or {}).get(split, ())]
-    return files if len(files) == shards and builder.name != "audiofolder" else []
+    return files if len(files) == shards and builder.name not in _FOLDER_BUILDERS else []
