@@ -15,6 +15,7 @@ from quest22.checkpoint.document import read_object
 from quest22.errors import CheckpointError
 
 _Pairs = tuple[tuple[int, int], ...]
+_BASIC_TOKENS = ("eos_token_id", "decoder_start_token_id", "pad_token_id")
 _LIMITS = {
     "d_model": 8192,
     "encoder_layers": 256,
@@ -78,10 +79,17 @@ class GenerationConfig:
 
     @classmethod
     def read(cls, folder: Path) -> GenerationConfig:
-        """From ``generation_config.json``, else from ``config.json`` as older models have it."""
+        """From ``generation_config.json``; from ``config.json`` where an older model has none.
+
+        Where both are there the first decides alone, as in Transformers, but for the tokens that
+        begin and end a text, which are looked up in the second if the first leaves them out.
+        """
+        model = read_object(folder / "config.json")
         path = folder / "generation_config.json"
-        own = read_object(path) if path.is_file() else {}
-        return _generation(_Fields(read_object(folder / "config.json") | own, path))
+        if not path.is_file():
+            return _generation(_Fields(model, folder / "config.json"))
+        basic = {name: model[name] for name in _BASIC_TOKENS if name in model}
+        return _generation(_Fields(basic | read_object(path), path))
 
 
 def _dimensions(config: dict[str, Any], path: Path) -> Dimensions:

@@ -109,8 +109,13 @@ def _translated(hub_id: str, revision: str | None) -> Iterator[None]:
             f"the Hub answered {exc.response.status_code} for {asked}: try again later, or give a "
             "folder"
         ) from exc
-    except OSError as exc:
-        raise CheckpointError(f"{asked} could not be stored or fetched: {exc}") from exc
+    except CheckpointError:
+        raise
+    except Exception as exc:
+        # Its HTTP library's errors come through as they are, and which library differs by version.
+        raise CheckpointError(
+            f"{asked} could not be fetched or stored ({type(exc).__name__}: {exc}): try again"
+        ) from exc
 
 
 def _unreachable(asked: str) -> CheckpointError:
