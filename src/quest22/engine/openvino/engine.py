@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quest22.checkpoint.load import Checkpoint
 from quest22.decoding.greedy import Continuation, GreedySearch
@@ -90,7 +91,7 @@ class OpenVinoEngine:
     def _run(self, windows: Sequence[Window]) -> list[Hypothesis]:
         for row, window in enumerate(windows):
             with self._meter.time("features"):
-                heard = self._features(window.samples)
+                heard = from_frame(self._features(window.samples), window.skip_frames)
             with self._meter.time("encoder"):
                 self._stepper.hear(row, heard)
         with self._meter.time("decoder"):
@@ -135,3 +136,13 @@ class OpenVinoEngine:
             avg_logprob=heard.avg_logprob,
             no_speech_prob=heard.no_speech_prob,
         )
+
+
+def from_frame(features: NDArray[np.float32], frame: int) -> NDArray[np.float32]:
+    """Features from a frame on, ``[mel bins, frames]``, with zeros at the end.
+
+    So Transformers' ``generate`` hears a window again from where the model stopped.
+    """
+    rest = np.zeros_like(features)
+    rest[:, : features.shape[1] - frame] = features[:, frame:]
+    return rest if frame else features
