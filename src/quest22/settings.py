@@ -6,6 +6,7 @@ The environment is read here and nowhere else.
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -122,8 +123,17 @@ def silence_telemetry() -> None:
     for name in ("HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK", "HF_DATASETS_DISABLE_TELEMETRY"):
         os.environ[name] = "1"
     os.environ["HF_UPDATE_DOWNLOAD_COUNTS"] = "0"
+    # OpenVINO's reporter is a package of its own and starts a thread; None: it is not found.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 
 def silence_progress_bars() -> None:
     """Switch off the download bars of the Hub's library, where nobody watches them."""
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+
+
+def bypass_proxy(host: str) -> None:
+    """Reach a host directly, also where the environment names a proxy for all others."""
+    for name in ("NO_PROXY", "no_proxy"):
+        others = os.environ.get(name)
+        os.environ[name] = f"{others},{host}" if others else host

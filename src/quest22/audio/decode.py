@@ -10,8 +10,7 @@ sample: a start offset or a gap that a container claims is not filled with silen
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from contextlib import closing
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,19 +46,9 @@ class MediaDecoder:
         Blocks are 20 s (the last one shorter). Taking one raises ClipError: stage ``source``
         where bytes cannot be read, ``audio`` where they are not sound.
         """
-        return Audio(clip, self._metered(clip))
+        return Audio(clip, self._blocks(clip))
 
-    def _metered(self, clip: Clip) -> Generator[Samples, None, None]:
-        """Count the seconds spent on blocks, not those between them."""
-        with closing(self._blocks(clip)) as blocks:
-            while True:
-                with self._meter.time("audio"):
-                    block = next(blocks, None)
-                if block is None:
-                    return
-                yield block
-
-    def _blocks(self, clip: Clip) -> Generator[Samples, None, None]:
+    def _blocks(self, clip: Clip) -> Iterator[Samples]:
         total = 0
         for block in in_blocks(self._sound(clip), BLOCK_S * SAMPLE_RATE_HZ):
             total += len(block)
@@ -75,7 +64,7 @@ class MediaDecoder:
         if isinstance(clip.media, np.ndarray):
             yield _checked(clip.media)
             return
-        with opened(clip) as recording, decoding(recording):
+        with opened(clip, self._meter) as recording, decoding(recording):
             frames = self._frames(recording)
             yield from to_16_khz(mono_pieces(frames, self._settings.channel))
 

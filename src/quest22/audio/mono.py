@@ -21,7 +21,15 @@ MAX_CHANNELS = 256
 MAX_AMPLITUDE = 1e6
 GATHER_S = 1.0
 
-_FULL_SCALE = {"u1": 2.0**7, "i2": 2.0**15, "i4": 2.0**31, "f4": 1.0, "f8": 1.0}
+_DTYPES: dict[str, type[np.generic]] = {
+    "u8": np.uint8,
+    "s16": np.int16,
+    "s32": np.int32,
+    "s64": np.int64,
+    "flt": np.float32,
+    "dbl": np.float64,
+}
+_DTYPES.update({f"{name}p": dtype for name, dtype in _DTYPES.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +74,22 @@ def mono_pieces(frames: Iterable[AudioFrame], channel: int | None) -> Iterator[t
             yield layout.rate_hz, mix(held, layout, channel)
             held, count = [], 0
         layout = now
-        held.append(frame.to_ndarray())
+        held.append(_samples(frame, now))
         count += frame.samples
     if layout is not None and held:
         yield layout.rate_hz, mix(held, layout, channel)
+
+
+def _samples(frame: AudioFrame, layout: Layout) -> NDArray[Any]:
+    """The frame's memory as it is, ``[planes, values]``, not copied where it is one plane."""
+    dtype = _DTYPES.get(layout.sample_format)
+    if dtype is None:
+        raise ClipError("audio", f"samples of format {layout.sample_format} cannot be read")
+    planes: tuple[Any, ...] = frame.planes
+    if layout.channels == 1 or not layout.planar:
+        count = frame.samples * layout.channels
+        return np.frombuffer(planes[0], dtype, count)[np.newaxis]
+    return np.stack([np.frombuffer(plane, dtype, frame.samples) for plane in planes])
 
 
 def mix(parts: list[NDArray[Any]], layout: Layout, channel: int | None) -> Samples:
@@ -79,25 +99,24 @@ def mix(parts: list[NDArray[Any]], layout: Layout, channel: int | None) -> Sampl
             "audio",
             f"channel {channel} was asked for: the sound has {layout.channels}, counted from 0",
         )
-    sound = np.concatenate(parts, axis=1)
+    sound: NDArray[Any] = np.concatenate(parts, axis=1)
     if not layout.planar:
         sound = sound.reshape(-1, layout.channels).T
-    mono = _mean(sound) if channel is None else sound[channel].astype(np.float32)
+    mono: Samples = _mean(sound) if channel is None else sound[channel].astype(np.float32)
+    if sound.dtype.kind == "f":
+        return finite(mono)
     if sound.dtype.kind == "u":
         mono -= np.float32(128.0)
-    scale = _FULL_SCALE[sound.dtype.str[1:]]
-    if scale != 1.0:
-        mono *= np.float32(1.0 / scale)
-    return finite(mono)
+    mono *= np.float32(2.0 ** (1 - 8 * sound.dtype.itemsize))
+    return mono
 
 
 def _mean(sound: NDArray[Any]) -> Samples:
-    if len(sound) == 1:
-        return sound[0].astype(np.float32)
     mono: Samples = sound[0].astype(np.float32)
     for other in sound[1:]:
         mono += other
-    mono *= np.float32(1.0 / len(sound))
+    if len(sound) > 1:
+        mono *= np.float32(1.0 / len(sound))
     return mono
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from quest22.audio.signature import describe_bytes
 from quest22.errors import ClipError
+from quest22.meter import Meter
 from quest22.records import Clip
 
 if TYPE_CHECKING:
@@ -52,16 +53,19 @@ class Reader:
         self._file = file
         self.error: Exception | None = None
         self.seconds = 0.0
+        self.bytes = 0
 
     def read(self, size: int = -1) -> bytes:
         begun = time.perf_counter()
         try:
-            return self._file.read(size)
+            data = self._file.read(size)
         except Exception as exc:
             self.error = exc
             raise
         finally:
             self.seconds += time.perf_counter() - begun
+        self.bytes += len(data)
+        return data
 
     def seek(self, offset: int, whence: int = 0) -> int:
         try:
@@ -128,7 +132,7 @@ def _reading(reader: Reader) -> Iterator[None]:
 
 
 @contextmanager
-def opened(clip: Clip) -> Iterator[Recording]:
+def opened(clip: Clip, meter: Meter) -> Iterator[Recording]:
     """The clip's container with its best audio stream chosen, closed on leaving.
 
     Raises ClipError: stage ``source`` where bytes cannot be read, else ``audio`` with what was
@@ -141,8 +145,13 @@ def opened(clip: Clip) -> Iterator[Recording]:
                 raise ClipError("audio", "the file is empty (0 bytes)")
             reader.seek(0)
             container = _open_container(reader, head, _suffix(clip))
-        with container:
-            yield Recording(container, _choose_stream(container, head), reader)
+        try:
+            with container:
+                yield Recording(container, _choose_stream(container, head), reader)
+        finally:
+            if callable(clip.media):
+                meter.add_seconds("source", reader.seconds)
+                meter.count("bytes", reader.bytes)
 
 
 def _suffix(clip: Clip) -> str:

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
 from quest22.audio.decode import BLOCK_S
@@ -24,6 +25,7 @@ from quest22.stages import Decoder
 
 MAX_CLIPS_AHEAD = 256
 MAX_BYTES_AHEAD = 256 * 2**20
+MAX_WORKERS = 8
 STOP_WAIT_S = 5.0
 
 
@@ -32,28 +34,26 @@ def decode_ahead(
     decoder: Decoder,
     settings: AudioSettings,
     meter: Meter | None = None,
-) -> Iterator[Audio | Failure]:
+) -> Generator[Audio | Failure, None, None]:
     """Clips with their sound, in source order, decoded ahead of the consumer.
 
     Failures of the source pass through in their place. An exception of the source is raised after
     every clip before it came out. The blocks of several Audios may be taken in any order, also
     after the last Audio was given; dropping an Audio drops what was decoded of it. Closing the
-    iterator early stops all threads; blocks not taken by then raise ClipError.
+    generator early stops all threads; blocks not taken by then raise ClipError.
     """
     pool = _Pool(decoder, settings, meter or Meter())
     pool.start(clips)
-    finished = False
+    ended = False
     try:
         while (item := pool.next_item()) is not None:
+            if isinstance(item, BaseException):
+                ended = True
+                raise item
             yield item
-        finished = True
-    except GeneratorExit:
-        raise
-    except BaseException:
-        finished = True
-        raise
+        ended = True
     finally:
-        if not finished:
+        if not ended:
             pool.stop()
 
 
@@ -103,7 +103,7 @@ class _Pool:
         self._decoder = decoder
         self._meter = meter
         self._budget_s = settings.prefetch_s
-        self._workers = settings.workers or max(2, os.cpu_count() or 1)
+        self._workers = settings.workers or min(MAX_WORKERS, max(2, os.cpu_count() or 1))
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
         self._order: deque[_Decoding | Failure | BaseException] = deque()
@@ -135,16 +135,14 @@ class _Pool:
 
     # -- the consumer's side
 
-    def next_item(self) -> Audio | Failure | None:
-        """The next clip in source order; None after the last."""
+    def next_item(self) -> Audio | Failure | BaseException | None:
+        """The next clip in source order, or what the source raised; None after the last."""
         with self._changed:
             self._changed.wait_for(lambda: self._order or self._source_ended)
             if not self._order:
                 return None
             item = self._order.popleft()
             self._changed.notify_all()
-        if isinstance(item, BaseException):
-            raise item
         if isinstance(item, _Decoding):
             return Audio(item.clip, _Blocks(self, item))
         return item
@@ -181,12 +179,10 @@ class _Pool:
     def _read_source(self, clips: Iterable[Clip | Failure]) -> None:
         try:
             source = iter(clips)
-            while self._has_room():
-                with self._meter.time("source"):
-                    item = next(source, None)
-                if item is None:
-                    break
+            while self._has_room() and (item := next(source, None)) is not None:
                 self._enter(item)
+            if isinstance(source, Generator):
+                source.close()
         except BaseException as exc:
             self._enter(exc)
         finally:
@@ -229,9 +225,15 @@ class _Pool:
             self._file(decoding, block, error)
 
     def _advance(self, decoding: _Decoding) -> Samples | None:
-        if decoding.decoder is None:
-            decoding.decoder = iter(self._decoder.decode(decoding.clip).blocks)
-        return None if decoding.dropped else next(decoding.decoder, None)
+        if decoding.dropped:
+            return None
+        begun = time.thread_time()
+        try:
+            if decoding.decoder is None:
+                decoding.decoder = iter(self._decoder.decode(decoding.clip).blocks)
+            return next(decoding.decoder, None)
+        finally:
+            self._meter.add_seconds("audio", time.thread_time() - begun)
 
     def _next_job(self) -> _Decoding | None:
         """Wait for the earliest clip that may go on; None when there is no more work."""
