@@ -1,0 +1,26 @@
+"""Small checkpoints with the true vocabularies, made once for all tests of this room."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.random_checkpoint import SHAPES, write_checkpoint
+
+NAMES = {51864: "small-test.en", 51865: "small-test", 51866: "small-test-v3"}
+
+
+@pytest.fixture(scope="session")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """A checkpoint's folder by the size of its vocabulary; float16."""
+    home = tmp_path_factory.mktemp("checkpoints")
+    return {
+        size: write_checkpoint(home / name, SHAPES[name], dtype="F16")
+        for size, name in NAMES.items()
+    }
+
+
+@pytest.fixture(scope="session")
+def multilingual(checkpoints: dict[int, Path]) -> Path:
+    return checkpoints[51865]
