@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from quest22.errors import SourceError
 from quest22.source.address import public_text
 
 _LOG_IN = "log in (hf auth login) or set HF_TOKEN"
+_GATED = "it is gated: accept its terms on its page, then " + _LOG_IN
+_UNKNOWN = (
+    "the Hub knows no such dataset, or it is private: check the name; if it is private, " + _LOG_IN
+)
+_UNREACHABLE = "it cannot be reached: check the network and the address (HF_ENDPOINT, proxies)"
 _REASONS = {
     "huggingface_hub.OfflineModeIsEnabled": "the Hub is switched off by HF_HUB_OFFLINE: unset it",
-    "huggingface_hub.GatedRepoError": "it is gated: accept its terms on its page, then " + _LOG_IN,
+    "huggingface_hub.GatedRepoError": _GATED,
     "huggingface_hub.RevisionNotFoundError": "there is no such revision: check --revision",
     "huggingface_hub.DisabledRepoError": "the Hub has disabled it",
-    "huggingface_hub.RepositoryNotFoundError": "the Hub knows no such dataset, or it is private: "
-    "check the name; if it is private, " + _LOG_IN,
+    "huggingface_hub.RepositoryNotFoundError": _UNKNOWN,
     "botocore.NoCredentialsError": "S3 asks for credentials: set AWS_ACCESS_KEY_ID and "
     "AWS_SECRET_ACCESS_KEY, or an AWS profile",
     "datasets.DataFilesNotFoundError": "no data files were found that can be read",
@@ -49,6 +52,10 @@ _SCRIPT = (
     "Hub often --revision refs/convert/parquet"
 )
 _MESSAGES = (
+    # datasets cuts off the causes of these three
+    (re.compile("is a gated dataset on the Hub"), _GATED),
+    (re.compile("doesn't exist on the Hub or cannot be accessed"), _UNKNOWN),
+    (re.compile("Couldn't reach .* on the Hub"), _UNREACHABLE),
     (re.compile("Dataset scripts are no longer supported"), _SCRIPT),
     (
         re.compile(r"Bad split: (.+)\. Available splits: \[(.*)\]"),
@@ -68,10 +75,13 @@ _LONGEST = 300
 
 def reason_of(error: BaseException, what: str) -> str:
     """One line on why ``what`` could not be read, with what to do where that is known."""
-    for link in _chain(error):
-        known = _known_reason(link)
-        if known:
-            return f"{what}: {known}"
+    links = _chain(error)
+    # The more a link says the better: an error by name, then by message, then a server's number.
+    for tell in (_by_name, _by_message, _by_status, _by_absence):
+        for link in links:
+            reason = tell(link)
+            if reason:
+                return f"{what}: {reason}"
     first = next(iter(str(error).strip().splitlines()), "") or "no more is known"
     return f"{what}: {type(error).__name__}: {public_text(first)[:_LONGEST]}"
 
@@ -81,32 +91,43 @@ def source_error(error: BaseException, what: str) -> SourceError:
     return SourceError(reason_of(error, what))
 
 
-def _known_reason(error: BaseException) -> str | None:
-    names = [f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(error).__mro__]
-    for name in names:
+def _by_name(error: BaseException) -> str | None:
+    for kind in type(error).__mro__:
+        name = f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
         if name in _REASONS:
             return _REASONS[name]
         if name in _UNREACHED:
-            return "it cannot be reached: check the network and the address (HF_ENDPOINT, proxies)"
-        if name == "builtins.FileNotFoundError":
-            return f"no such file or address ({public_text(str(error))[:_LONGEST]})"
+            return _UNREACHABLE
+    return None
+
+
+def _by_message(error: BaseException) -> str | None:
     for pattern, reason in _MESSAGES:
         match = pattern.search(str(error))
         if match:
             return match.expand(reason)
-    status = getattr(error, "status", None) or getattr(
-        getattr(error, "response", None), "status_code", None
-    )
-    if status in _STATUS_REASONS:
-        return _STATUS_REASONS[status]
-    return f"the server answered {status}" if isinstance(status, int) else None
+    return None
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def _by_status(error: BaseException) -> str | None:
+    response = getattr(error, "response", None)
+    status = getattr(error, "status", None) or getattr(response, "status_code", None)
+    if not isinstance(status, int):
+        return None
+    return _STATUS_REASONS.get(status) or f"the server answered {status}: try again later"
+
+
+def _by_absence(error: BaseException) -> str | None:
+    if not isinstance(error, FileNotFoundError):
+        return None
+    return f"no such file or address ({public_text(str(error))[:_LONGEST]})"
+
+
+def _chain(error: BaseException) -> list[BaseException]:
     """The causes of an error, the deepest (which knows most) first."""
     links: list[BaseException] = []
     link: BaseException | None = error
     while link is not None and link not in links:
         links.append(link)
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
-    return reversed(links)
+    return links[::-1]

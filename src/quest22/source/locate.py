@@ -30,7 +30,6 @@ _BUILDER_OF_SUFFIX = {
 }
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
-_HUB_PREFIXES = ("hf://datasets/", "https://huggingface.co/datasets/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +85,9 @@ def _built(builder: str, data_files: tuple[str, ...], token: str | None) -> Requ
 
 
 def _on_hub(path: str, settings: DatasetSettings, token: str | None) -> Request:
-    name = path
-    for prefix in _HUB_PREFIXES:
-        name = name.removeprefix(prefix)
+    from huggingface_hub import constants
+
+    name = path.removeprefix("hf://datasets/").removeprefix(f"{constants.ENDPOINT}/datasets/")
     name, _, revision = name.partition("@")
     if not _HUB_ID.fullmatch(name):
         kind = "dataset address" if is_url(path) else "file or folder"

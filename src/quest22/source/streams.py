@@ -82,6 +82,8 @@ class RowStream:
         """The split with media columns as what is stored, which needs no decoder."""
         from datasets import Features, Value
 
+        if hasattr(self._builder.config, "decode_num_threads"):
+            self._builder.config.decode_num_threads = 0  # else folders on the Hub decode ahead
         dataset = self._builder.as_streaming_dataset(split=self._split)
         if dataset.features is None:
             return dataset
@@ -91,7 +93,7 @@ class RowStream:
             name: stored if type(feature).__name__ in _MEDIA_FEATURES else feature
             for name, feature in dataset.features.items()
         }
-        return dataset.decode(False).cast(Features(features))
+        return dataset.cast(Features(features))
 
 
 def open_stream(request: Request, split: str) -> RowStream:
