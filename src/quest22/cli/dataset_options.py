@@ -20,13 +20,15 @@ class DatasetFlags:
     dataset: Annotated[
         str,
         Argument(
+            metavar="DATASET",
             help="A dataset on the Hub or in a folder, or a format: [cyan]parquet webdataset "
             "audiofolder json csv[/] with [cyan]--data-files[/].",
             show_default=False,
         ),
     ]
     config: Annotated[
-        str | None, Argument(help="The dataset's configuration, if it has several.")
+        str | None,
+        Argument(metavar="[CONFIG]", help="The dataset's configuration, if it has several."),
     ] = None
     name: Annotated[
         str | None,

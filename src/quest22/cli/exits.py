@@ -66,10 +66,11 @@ def run_guarded(call: Callable[[], object], *, debug: bool) -> int:
 
 def _report(error: Exception) -> Exit:
     if isinstance(error, PARSER_ERROR):
-        text = getattr(error, "format_message", lambda: str(error))()
-        context = getattr(error, "ctx", None)
-        command = context.command_path if context is not None else "quest22"
-        say(f"error: {text} See: {command} --help" if text else f"see: {command} --help")
+        text = str(getattr(error, "format_message", error.__str__)()).rstrip(".")
+        if text:  # else the parser has printed the help
+            context = getattr(error, "ctx", None)
+            command = context.command_path if context is not None else "quest22"
+            say(f"error: {text}; see {command} --help")
         return Exit.USAGE
     if isinstance(error, Quest22Error):
         say(f"error: {error}")

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import quest22
-from quest22.cli import stream, transcribe
+from quest22.cli import demo, doctor, models, stream, transcribe
 from quest22.cli.exits import EXIT_CODES, run_guarded
 from quest22.settings import silence_telemetry
 
@@ -27,6 +27,9 @@ app = typer.Typer(
 )
 app.command("transcribe", epilog=transcribe.EPILOG, no_args_is_help=True)(transcribe.transcribe)
 app.command("stream", epilog=stream.EPILOG, no_args_is_help=True)(stream.stream)
+app.command("demo")(demo.demo)
+app.command("models")(models.models)
+app.command("doctor")(doctor.doctor)
 
 
 def _print_version(wanted: bool) -> None:

@@ -160,11 +160,13 @@ class LiveDisplay:
         return Group(title, self._spinner, shares(figures), *last)
 
 
-def choose_display(occasion: Occasion, meter: Meter, *, quiet: bool) -> Display:
+def choose_display(
+    occasion: Occasion, meter: Meter, *, quiet: bool, console: Console | None = None
+) -> Display:
     """Live on a terminal, plain in a pipe, silent when asked."""
     if quiet:
         return SilentDisplay(occasion)
-    console = Console(stderr=True, highlight=False, soft_wrap=False)
+    console = console or Console(stderr=True, highlight=False)
     if console.is_terminal and not console.is_dumb_terminal:
         return LiveDisplay(occasion, meter, console)
     return PlainDisplay(occasion, meter)

@@ -19,10 +19,10 @@ def summarise(figures: Figures, scores: Scoreboard, *, verbose: bool = False) ->
     """Print the summary to standard error: tables on a terminal, a few plain lines in a pipe."""
     console = Console(stderr=True, highlight=False)
     if console.is_terminal:
-        console.print(Group(totals(figures), *_score_lines(scores), time_table(figures)))
+        console.print(Group(totals(figures), *score_lines(scores), time_table(figures)))
         return
     say(f"done: {totals(figures).plain}")
-    for line in _score_lines(scores):
+    for line in score_lines(scores):
         say(line.plain)
     if verbose:
         say(time_line(figures))
@@ -41,7 +41,8 @@ def totals(figures: Figures) -> Text:
     return text
 
 
-def _score_lines(scores: Scoreboard) -> list[Text]:
+def score_lines(scores: Scoreboard) -> list[Text]:
+    """The word error rate, overall and by language, where there were references."""
     if not scores.overall.total:
         return []
     line = Text("word error rate ").append(percent(scores.overall), style="bold")

@@ -30,8 +30,9 @@ def stream(
 ) -> int:
     """Transcribe a dataset while it streams in; nothing is downloaded first.
 
-    Results go to standard output as JSON lines, or into a folder: [cyan]transcripts.jsonl[/],
-    with failures in [cyan]failures.jsonl[/] beside it. Everything else is said on standard error.
+    Results go to standard output as JSON lines, or into a folder:
+    transcripts.jsonl, and failures.jsonl beside it if there are any.
+    All else is said on standard error.
     """
     work = Work(model, speech, output, report, default_format="jsonl", timestamps=False)
     rows = dataset.settings(model.settings().token)

@@ -31,6 +31,7 @@ class SourceFlags:
     source: Annotated[
         list[str],
         Argument(
+            metavar="SOURCE...",
             help="Files, folders, globs, [cyan]http(s)://[/] media, or [cyan]-[/] for standard "
             "input; video counts by its sound.",
             show_default=False,
@@ -48,8 +49,8 @@ def transcribe(
 ) -> int:
     """Transcribe sound and video files.
 
-    Results go to standard output as text, or to files named after the sources: [cyan]talk.mp3[/]
-    becomes [cyan]talk.srt[/]. Everything else is said on standard error.
+    Results go to standard output as text, or to files named after the
+    sources: talk.mp3 becomes talk.srt. All else is said on standard error.
     """
     work = Work(model, speech, output, report, default_format="txt", timestamps=True)
     with start(work) as started:

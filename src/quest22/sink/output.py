@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -85,15 +85,15 @@ class AppendedFile:
             try:
                 self._append(file, line)
             except OSError:
-                file.truncate(self._end)
+                with suppress(OSError):
+                    file.truncate(self._end)
                 raise
         self._end += len(line)
 
     def close(self) -> None:
         with writing(self._path):
-            file = self._open()
-            os.fsync(file.fileno())
-            file.close()
+            with self._open() as file:
+                os.fsync(file.fileno())
 
     def _open(self) -> BinaryIO:
         if self._file is None:

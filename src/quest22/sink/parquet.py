@@ -90,7 +90,7 @@ class _Part:
             return None
         try:
             return _table(rows, self._schema)
-        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        except (pa.ArrowException, OverflowError):
             return None
 
     def write(self, table: pa.Table) -> None:
@@ -149,8 +149,8 @@ def _carried_type(values: list[Any]) -> pa.DataType:
 
     try:
         inferred = pa.infer_type(values)
-        pa.array(values, inferred)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
+        _array(values, inferred, "")
+    except (pa.ArrowException, OverflowError):
         return pa.string()
     return pa.string() if pa.types.is_null(inferred) else inferred
 
@@ -166,11 +166,26 @@ def _table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
 
 
 def _array(values: list[Any], kind: pa.DataType, name: str) -> pa.Array:
+    """Values as a column; raises ArrowInvalid rather than bend a carried value to its type."""
     import pyarrow as pa
 
-    if pa.types.is_string(kind) and name not in OWN_COLUMNS:
-        values = [_as_text(value) for value in values]
-    return pa.array(values, kind)
+    if name in OWN_COLUMNS:
+        return pa.array(values, kind)
+    if pa.types.is_string(kind):
+        return pa.array([_as_text(value) for value in values], kind)
+    found = pa.array(values)
+    if not _fits(found.type, kind):
+        raise pa.ArrowInvalid(f"{found.type} values in a column of {kind}")
+    return found.cast(kind)
+
+
+def _fits(found: pa.DataType, kind: pa.DataType) -> bool:
+    """Whether a cast can keep every value, or fails where it cannot."""
+    import pyarrow as pa
+
+    if pa.types.is_integer(found) and pa.types.is_floating(kind):
+        return True
+    return bool(pa.types.is_null(found) or found.id == kind.id)
 
 
 def _as_text(value: Any) -> str | None:

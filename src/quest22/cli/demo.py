@@ -1,0 +1,126 @@
+"""``quest22 demo``: the whole product in one command, without a network.
+
+The embedded samples are served by a local web server, streamed through ``datasets`` with range
+requests and transcribed by the embedded model: no sound is read from the disk.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+from rich.console import Console
+from rich.rule import Rule
+from rich.text import Text
+from typer import Option
+
+from quest22.cli.exits import Exit
+from quest22.cli.figures import Figures, size
+from quest22.cli.flags import grouped
+from quest22.cli.options import ReportFlags
+from quest22.cli.progress import Occasion, choose_display
+from quest22.cli.report import score_lines, time_table, totals
+from quest22.cli.run import Tally, carry_out
+from quest22.cli.showing import ShowingSink
+from quest22.cli.work import quieten
+from quest22.demo.server import RangeServer, Traffic
+from quest22.errors import SourceError
+from quest22.job import Job, JobSettings
+from quest22.meter import Meter
+from quest22.settings import DEFAULT_MODEL, DatasetSettings, EngineSettings, bypass_proxy
+
+NEXT = """\
+Next: [cyan]quest22 transcribe talk.mp3 -m small[/]   a file of your own
+      [cyan]quest22 stream hf-internal-testing/librispeech_asr_dummy clean \
+--split validation -m tiny[/]   a dataset on the Hub
+      [cyan]quest22 doctor[/]   what this machine can do"""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoFlags:
+    """What the demo runs."""
+
+    model: Annotated[
+        str, Option("--model", "-m", metavar="NAME|ID|FOLDER", help="The model to show.")
+    ] = DEFAULT_MODEL
+    take: Annotated[int | None, Option(metavar="N", help="Stop after so many clips.")] = None
+
+
+@grouped
+def demo(flags: DemoFlags, report: ReportFlags) -> int:
+    """Stream the embedded samples over HTTP through the embedded model.
+
+    Shows each transcript beside its reference, then how well and how fast
+    it went and where the time was spent. Needs no network.
+    """
+    quieten(report)
+    bypass_proxy("127.0.0.1")
+    files = sample_files()
+    total = count_rows(files) if flags.take is None else min(flags.take, count_rows(files))
+    with RangeServer(files[0].parent) as server:
+        job = Job(JobSettings(engine=EngineSettings(model=flags.model)))
+        urls = tuple(f"{server.url}/{file.name}" for file in files)
+        console = _console(quiet=report.quiet)
+        console.print(_introduction(job, urls, total))
+        run = job.stream(DatasetSettings("parquet", data_files=urls, take=flags.take))
+        occasion = Occasion(title="streaming the samples", total=total)
+        live = console if console.stderr else None
+        display = choose_display(occasion, run.meter, quiet=report.quiet, console=live)
+        tally = Tally()
+        code = carry_out(run, ShowingSink(console), display, tally)
+        _conclude(console, run.meter, tally, server.traffic)
+    if code is Exit.DONE:
+        console.print(NEXT)
+    return code
+
+
+def sample_files() -> list[Path]:
+    """The embedded samples; raises :class:`SourceError` for an installation without them."""
+    folder = Path(str(resources.files("quest22.demo") / "samples"))
+    files = sorted(folder.glob("*.parquet"))
+    if not files:
+        raise SourceError(
+            "this installation does not carry the demo's samples: install quest22 again"
+        )
+    return files
+
+
+def count_rows(files: Sequence[Path]) -> int:
+    """The number of clips, from the files' footers, so that the display knows how far it is."""
+    import pyarrow.parquet as pq
+
+    return sum(pq.read_metadata(file).num_rows for file in files)
+
+
+def _console(*, quiet: bool) -> Console:
+    """One console for texts and display where both go to the same terminal, else two."""
+    shared = sys.stdout.isatty() and sys.stderr.isatty() and not quiet
+    return Console(stderr=shared, highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def _introduction(job: Job, urls: Sequence[str], total: int) -> Text:
+    return Text.assemble(
+        ("quest22 demo", "bold"),
+        (f" · model {job.checkpoint_name} in {job.compute_type}, {job.batch_size} windows a batch"),
+        ("\nstreaming "),
+        (f"{total} clips", "bold"),
+        (" over HTTP from "),
+        (", ".join(urls), "cyan"),
+        ("\n"),
+    )
+
+
+def _conclude(console: Console, meter: Meter, tally: Tally, traffic: Traffic) -> None:
+    figures = Figures.of(meter)
+    console.print(Rule(style="dim"))
+    console.print(totals(figures))
+    for line in score_lines(tally.scores):
+        console.print(line)
+    sent = f"{size(traffic.bytes_sent)} in {traffic.requests:,} range requests"
+    console.print(f"streamed {sent}; nothing was downloaded first")
+    console.print(time_table(figures))
+    console.print()
