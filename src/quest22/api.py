@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 import numpy as np
 
+from quest22.checkpoint.languages import language_code
 from quest22.errors import ClipError, UsageError
 from quest22.job import Job, JobSettings, Run
 from quest22.records import Clip, Failure, Media, Origin, Samples, Task, Transcript
@@ -185,6 +186,8 @@ def _job_settings(model: str, options: dict[str, Any]) -> JobSettings:
     if "stride_length_s" in options:
         stride = options.pop("stride_length_s")
         options["stride_s"] = stride if isinstance(stride, tuple) else (stride, stride)
+    if options.get("language"):
+        options["language"] = language_code(options["language"])
     settings = JobSettings(
         EngineSettings(model, **_taken(EngineSettings, options)),
         DecodingSettings(**_taken(DecodingSettings, options)),

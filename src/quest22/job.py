@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from quest22 import settings as product_settings
+from quest22.checkpoint.tokens import Tokens
 from quest22.meter import Meter
 from quest22.records import Clip, Failure, Transcript
 from quest22.scheduler import Scheduler
@@ -50,9 +51,7 @@ class Job:
         checkpoint = load(wanted.model, revision=wanted.revision, token=wanted.token)
         self.checkpoint_name = checkpoint.name
         self.checkpoint_revision = checkpoint.revision
-        checkpoint.tokens.initial_tokens(
-            self.settings.decoding.language, self.settings.decoding.task, timestamps=False
-        )
+        _check(checkpoint.tokens, self.settings.decoding)
         features = LogMel(checkpoint.dimensions.mel_bins, wanted.threads)
         engine = OpenVinoEngine(checkpoint, features, wanted, self.meter)
         self.compute_type = engine.compute_type
@@ -81,6 +80,12 @@ class Job:
         decoder = MediaDecoder(self.settings.audio, self.meter)
         stages = Stages(clips, decoder, self._strategy, self._engine)
         return Run(stages, self.settings.audio, self.meter)
+
+
+def _check(tokens: Tokens, decoding: DecodingSettings) -> None:
+    """Refuse a language or task that the checkpoint lacks now, not at the first window."""
+    language = decoding.language or ("en" if tokens.is_multilingual else None)
+    tokens.initial_tokens(language, decoding.task, timestamps=decoding.timestamps)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
