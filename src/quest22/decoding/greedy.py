@@ -138,10 +138,7 @@ def likeliest(logits: Logits) -> tuple[list[int], list[float]]:
 def survivors(finished: Sequence[bool]) -> list[int]:
     """The unfinished rows, moved as little as possible: the last ones fill the gaps."""
     alive = [place for place, done in enumerate(finished) if not done]
-    order = []
-    for place in range(len(alive)):
-        order.append(place if not finished[place] else alive.pop())
-    return order
+    return [alive.pop() if finished[place] else place for place in range(len(alive))]
 
 
 def _share(logits: Logits, token: int) -> float:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from quest22.engine.openvino.library import ov
+import openvino as ov
+
 from quest22.engine.openvino.precision import Precision, choose_precision
 from quest22.errors import EngineError, UsageError
 

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import openvino as ov
+from openvino import opset13 as ops
 
 from quest22.checkpoint.config import Dimensions
 from quest22.engine.openvino.layers import (
@@ -25,7 +27,6 @@ from quest22.engine.openvino.layers import (
     split_heads,
     transpose,
 )
-from quest22.engine.openvino.library import ops, ov
 
 
 @dataclass(frozen=True, slots=True)

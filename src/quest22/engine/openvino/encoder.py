@@ -9,19 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import openvino as ov
+from openvino import opset13 as ops
+
 from quest22.checkpoint.config import Dimensions
 from quest22.engine.openvino.layers import (
     Array,
     Layers,
     constant,
-    integers,
     join_heads,
     parameter,
     result,
     split_heads,
     transpose,
 )
-from quest22.engine.openvino.library import ops, ov
 
 
 def build_encoder(

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import openvino as ov
 from numpy.typing import NDArray
-
-from quest22.engine.openvino.library import ops, ov
+from openvino import opset13 as ops
 
 Array = NDArray[np.float32]
 LAYER_NORM_EPSILON = 1e-5
@@ -20,8 +20,9 @@ INT8_LIMIT = 127.0
 
 
 def constant(values: NDArray[Any]) -> ov.Node:
-    """A constant that shares the memory of ``values`` where the library allows it."""
-    return ops.constant(np.ascontiguousarray(values), shared_memory=True)
+    """A constant, over the memory of ``values`` itself where the library allows it."""
+    whole = np.ascontiguousarray(values)
+    return ops.constant(whole, shared_memory=whole.flags.writeable)
 
 
 def parameter(shape: list[int], element: str, name: str) -> ov.Node:

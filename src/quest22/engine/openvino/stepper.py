@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import openvino as ov
 from numpy.typing import NDArray
 
 from quest22.checkpoint.config import Dimensions
 from quest22.engine.openvino.layers import Array
-from quest22.engine.openvino.library import ov
 
 _NUMPY_TYPE = {"f32": np.float32, "bf16": np.uint16, "f16": np.float16}
 
@@ -101,6 +101,6 @@ class GraphStepper:
 
 
 def causal_mask(position: int, count: int) -> Array:
-    """0 where a token may look and minus infinity ahead of it: ``[1, 1, count, position + count]``."""
+    """Minus infinity ahead of each token, else 0: ``[1, 1, count, position + count]``."""
     mask = np.triu(np.full((count, position + count), -np.inf, np.float32), position + 1)
     return mask[None, None]
