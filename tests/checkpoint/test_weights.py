@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,10 @@ from hypothesis.extra import numpy as arrays
 
 from quest22.checkpoint.weights import Weights, shard_names
 from quest22.errors import CheckpointError
-from tests.support.random_checkpoint import SHAPES, random_tensor, tensor_shapes, write_checkpoint
+from tests.support.random_checkpoint import Shape, random_tensor, tensor_shapes, write_weights
 from tests.support.safetensors_file import Tensor, to_bytes, write_safetensors
 
-SHAPE = SHAPES["small-test"]
+SHAPE = Shape(16, 2, 1, 1, vocab_size=100)
 PRECISION = {"F64": 0.0, "F32": 0.0, "F16": 2**-11, "BF16": 2**-8}
 
 
@@ -33,7 +32,7 @@ def write_one(folder: Path, values: np.ndarray[Any, Any], dtype: str, name: str 
 def test_every_type_and_layout_gives_the_same_values(
     tmp_path: Path, dtype: str, shards: int
 ) -> None:
-    weights = Weights.open(write_checkpoint(tmp_path / "x", SHAPE, dtype=dtype, shards=shards))
+    weights = Weights.open(write_weights(tmp_path, SHAPE, dtype=dtype, shards=shards))
     expected = dict(tensor_shapes(SHAPE))
     assert set(weights) - {"proj_out.weight"} == expected.keys()
     for name, axes in expected.items():
@@ -168,7 +167,7 @@ def test_an_index_without_a_table_is_refused(tmp_path: Path, table: object) -> N
 
 
 def test_a_shard_that_lacks_what_the_index_promises_is_refused(tmp_path: Path) -> None:
-    folder = write_checkpoint(tmp_path / "x", SHAPE, dtype="F16", shards=2)
+    folder = write_weights(tmp_path, SHAPE, dtype="F16", shards=2)
     index = folder / "model.safetensors.index.json"
     document = json.loads(index.read_text())
     document["weight_map"]["model.extra"] = "model-00001-of-00002.safetensors"
@@ -181,27 +180,28 @@ def test_a_shard_that_lacks_what_the_index_promises_is_refused(tmp_path: Path) -
 
 
 def test_the_fingerprint_tells_checkpoints_apart(tmp_path: Path) -> None:
-    first = write_checkpoint(tmp_path / "1", SHAPE, dtype="F16")
-    assert Weights.open(first).fingerprint() == Weights.open(first).fingerprint()
-    prints = {Weights.open(first).fingerprint()}
-    for number, made in enumerate([{"seed": 1}, {"dtype": "BF16"}, {"shards": 2}]):
-        other = write_checkpoint(tmp_path / f"o{number}", SHAPE, **({"dtype": "F16"} | made))
-        prints.add(Weights.open(other).fingerprint())
+    prints = set()
+    for number, made in enumerate([{}, {"seed": 1}, {"dtype": "BF16"}, {"shards": 2}]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        write_weights(folder, SHAPE, **({"dtype": "F16"} | made))
+        assert Weights.open(folder).fingerprint() == Weights.open(folder).fingerprint()
+        prints.add(Weights.open(folder).fingerprint())
     assert len(prints) == 4
 
 
 def test_the_fingerprint_sees_a_change_to_any_tensor_and_any_touch(tmp_path: Path) -> None:
-    folder = write_checkpoint(tmp_path / "x", SHAPE, dtype="F32")
+    folder = write_weights(tmp_path, SHAPE, dtype="F32")
     path = folder / "model.safetensors"
     times = (path.stat().st_atime_ns, path.stat().st_mtime_ns)
     before = Weights.open(folder).fingerprint()
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
-    shutil.copyfile(path, tmp_path / "kept")
+    kept = path.read_bytes()
     path.write_bytes(content)
     os.utime(path, ns=times)
     assert Weights.open(folder).fingerprint() != before
-    shutil.copyfile(tmp_path / "kept", path)
+    path.write_bytes(kept)
     os.utime(path, ns=times)
     assert Weights.open(folder).fingerprint() == before
     os.utime(path, ns=(times[0], times[1] + 1))

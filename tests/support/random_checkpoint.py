@@ -89,11 +89,19 @@ def write_checkpoint(
     ):
         (folder / name).write_text(json.dumps(document, indent=2))
     write_tokenizer(folder, shape.vocab_size)
+    write_weights(folder, shape, dtype=dtype, shards=shards, seed=seed)
+    return folder
+
+
+def write_weights(
+    folder: Path, shape: Shape, *, dtype: str = "F32", shards: int = 1, seed: int = 0
+) -> Path:
+    """Only the weights of such a checkpoint, into a folder that exists."""
     tensors = [
         Tensor(f"model.{name}", dtype, axes, partial(_stored, name, axes, dtype, seed))
         for name, axes in tensor_shapes(shape)
     ]
-    _write_weights(folder, tensors, shards)
+    _write_shards(folder, tensors, shards)
     return folder
 
 
@@ -239,7 +247,7 @@ def _stored(name: str, axes: tuple[int, ...], dtype: str, seed: int) -> bytes:
     return to_bytes(random_tensor(name, axes, seed), dtype)
 
 
-def _write_weights(folder: Path, tensors: list[Tensor], shards: int) -> None:
+def _write_shards(folder: Path, tensors: list[Tensor], shards: int) -> None:
     if shards == 1:
         write_safetensors(folder / "model.safetensors", tensors)
         return

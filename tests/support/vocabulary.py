@@ -8,6 +8,8 @@ words differ too, which no test depends on).
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -30,8 +32,7 @@ def tokenizer_json(vocab_size: int = 51865) -> dict[str, Any]:
 
 def write_tokenizer(folder: Path, vocab_size: int = 51865) -> None:
     """``tokenizer.json`` and the few settings Transformers wants beside it."""
-    text = json.dumps(tokenizer_json(vocab_size), ensure_ascii=False)
-    (folder / "tokenizer.json").write_text(text, encoding="utf-8")
+    (folder / "tokenizer.json").write_text(_text(vocab_size), encoding="utf-8")
     settings = {
         "tokenizer_class": "WhisperTokenizer",
         "bos_token": "<|endoftext|>",
@@ -54,7 +55,13 @@ def write_tokenizer_parts(folder: Path, vocab_size: int = 51865) -> None:
     (folder / "added_tokens.json").write_text(json.dumps(added), encoding="utf-8")
 
 
-def control_ids(vocab_size: int = 51865) -> dict[str, int]:
+@cache
+def _text(vocab_size: int) -> str:
+    return json.dumps(tokenizer_json(vocab_size), ensure_ascii=False)
+
+
+@cache
+def control_ids(vocab_size: int = 51865) -> Mapping[str, int]:
     """Name → number of every token above the words."""
     return {token["content"]: token["id"] for token in tokenizer_json(vocab_size)["added_tokens"]}
 
