@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence, Sized
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -99,10 +99,14 @@ class Stages:
 
 
 class Run:
-    """One pass over a source: iterate it once, for a result a clip in the source's order."""
+    """One pass over a source: iterate it once, for a result a clip in the source's order.
+
+    ``total`` is the number of clips where the source knows it, else None.
+    """
 
     def __init__(self, stages: Stages, audio: AudioSettings, meter: Meter) -> None:
         self.meter = meter
+        self.total = len(stages.source) if isinstance(stages.source, Sized) else None
         self._results = _results(stages, audio, meter)
 
     def __iter__(self) -> Iterator[Transcript | Failure]:

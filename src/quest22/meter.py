@@ -13,10 +13,11 @@ class Meter:
     """Adds up named seconds and counts. Safe to use from several threads at once.
 
     Names in use: seconds ``source`` (waiting for the next clip's bytes), ``audio`` (processor
-    time of decoding and resampling, summed over threads), ``wait`` (the engine stood still for want of windows),
-    ``features``, ``encoder``, ``decoder``, ``longform`` (cutting and joining), ``sink``; counts
-    ``clips``, ``failures``, ``windows``, ``tokens``, ``audio_s``, ``bytes`` and
-    ``damaged_packets`` (of sound, passed over).
+    time of decoding and resampling, summed over threads), ``wait`` (the engine stood still for
+    want of windows), ``features``, ``encoder``, ``decoder``, ``longform`` (cutting and joining),
+    ``sink``; counts ``clips``, ``failures``, ``windows``, ``tokens``, ``audio_s`` (of finished
+    transcripts), ``heard_s`` (the same, with the clips that are still open), ``bytes`` and
+    ``damaged_packets`` (passed over in decoding).
     """
 
     def __init__(self) -> None:

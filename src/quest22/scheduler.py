@@ -27,6 +27,7 @@ class _OpenClip:
     meter: Meter
     ready: deque[Window] = field(default_factory=deque)
     sounding: bool = True
+    heard_s: float = 0.0
     result: Result | None = None
 
     def next_window(self) -> Window | None:
@@ -37,6 +38,7 @@ class _OpenClip:
         return self.ready.popleft() if self.ready else None
 
     def accept(self, window: Window, hypothesis: Hypothesis) -> None:
+        self._count_heard(window.start_s + window.duration_s)
         if self.result is None:
             self._attempt(lambda: self.ready.extend(self.machine.accept(window, hypothesis)))
             self._finish_if_done()
@@ -46,6 +48,12 @@ class _OpenClip:
         self.ready.clear()
         self.sounding = False
         self.result = _failure(self.audio.clip, stage, reason)
+
+    def _count_heard(self, until_s: float) -> None:
+        """How far into its sound the clip is: windows overlap, and each second counts once."""
+        if until_s > self.heard_s:
+            self.meter.count("heard_s", until_s - self.heard_s)
+            self.heard_s = until_s
 
     def _listen(self) -> None:
         with self.meter.time("wait"):

@@ -23,13 +23,16 @@ BESIDE = {"audio": "decoding sound", "source": "waiting for the source"}
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """A run's counts and seconds at one moment."""
+    """A run's counts and seconds at one moment.
+
+    ``audio_s`` is the sound of finished clips, ``heard_s`` also that of clips still open.
+    """
 
     clips: int
     failures: int
     audio_s: float
+    heard_s: float
     elapsed_s: float
-    tokens: int
     seconds: Mapping[str, float]
 
     @classmethod
@@ -39,15 +42,15 @@ class Figures:
             clips=int(counts.get("clips", 0)),
             failures=int(counts.get("failures", 0)),
             audio_s=counts.get("audio_s", 0.0),
+            heard_s=max(counts.get("heard_s", 0.0), counts.get("audio_s", 0.0)),
             elapsed_s=meter.elapsed_s,
-            tokens=int(counts.get("tokens", 0)),
             seconds=meter.seconds(),
         )
 
     @property
     def real_time_factor(self) -> float | None:
         """Seconds of work for a second of sound; None before there was any sound."""
-        return self.elapsed_s / self.audio_s if self.audio_s else None
+        return self.elapsed_s / self.heard_s if self.heard_s else None
 
     def spent(self) -> list[tuple[str, float]]:
         """Seconds of the engine's thread by name, largest first, adding up to the elapsed time."""
@@ -82,10 +85,10 @@ def hours(seconds: float) -> str:
 
 
 def speed(figures: Figures) -> str:
-    """``42× real time``; a dash before there was any sound."""
+    """``42× real time``; ``starting`` before there was any sound."""
     factor = figures.real_time_factor
     if not factor:
-        return "– × real time"
+        return "starting"
     times = 1 / factor
     return f"{times:.0f}× real time" if times >= 10 else f"{times:.1f}× real time"
 

@@ -110,7 +110,8 @@ class PlainDisplay:
 
     def _tell(self) -> None:
         while not self._ended.wait(self._interval_s):
-            say(progress_line(Figures.of(self._meter), self._occasion.total))
+            figures = Figures.of(self._meter)
+            say(f"{progress_line(figures, self._occasion.total)} · {hours(figures.elapsed_s)} gone")
 
 
 class LiveDisplay:
@@ -149,13 +150,15 @@ class LiveDisplay:
         elif self._occasion.named_texts:
             self._console.print(heading(result))
         else:
-            self._last = Text(result.text.strip(), style="italic", no_wrap=True)
+            self._last = Text(
+                f"  {result.text.strip()}", "italic", no_wrap=True, overflow="ellipsis"
+            )
 
     def _render(self) -> RenderableType:
         figures = Figures.of(self._meter)
         line = Text(progress_line(figures, self._occasion.total), no_wrap=True)
         self._spinner.update(text=line)
-        title = Text(self._occasion.title, style="bold", no_wrap=True)
+        title = Text(self._occasion.title, style="bold", no_wrap=True, overflow="ellipsis")
         last = [self._last] if self._last.plain else []
         return Group(title, self._spinner, shares(figures), *last)
 
@@ -176,13 +179,13 @@ def progress_line(figures: Figures, total: int | None = None) -> str:
     """``12 of 500 clips (1 failed) · 0.35 h of sound · 42× real time``."""
     done = clip_count(figures.clips, total)
     failed = f" ({figures.failures} failed)" if figures.failures else ""
-    return f"{done}{failed} · {hours(figures.audio_s)} of sound · {speed(figures)}"
+    return f"{done}{failed} · {hours(figures.heard_s)} of sound · {speed(figures)}"
 
 
 def shares(figures: Figures) -> Text:
     """Where the engine's thread spends its time, largest first."""
     named = [f"{name} {share:.0%}" for name, share in figures.shares() if share >= 0.01]
-    return Text(" · ".join(named) or "starting", style="dim", no_wrap=True)
+    return Text("  " + " · ".join(named), style="dim", no_wrap=True)
 
 
 def heading(transcript: Transcript) -> Text:

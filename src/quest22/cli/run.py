@@ -22,6 +22,7 @@ class Results(Protocol):
     """A pass over a source, as :class:`quest22.job.Run` is."""
 
     meter: Meter
+    total: int | None
 
     def __iter__(self) -> Iterator[Transcript | Failure]: ...
 

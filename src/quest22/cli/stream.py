@@ -37,4 +37,4 @@ def stream(
     work = Work(model, speech, output, report, default_format="jsonl", timestamps=False)
     rows = dataset.settings(model.settings().token)
     with start(work) as started:
-        return started.carry_out(started.job.stream(rows), dataset.title(), total=dataset.take)
+        return started.carry_out(started.job.stream(rows), dataset.title())

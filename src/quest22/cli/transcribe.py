@@ -38,6 +38,11 @@ class SourceFlags:
         ),
     ]
 
+    def title(self) -> str:
+        """The first source, and how many more there are."""
+        first, *others = self.source
+        return f"{first} and {len(others)} more" if others else first
+
 
 @grouped
 def transcribe(
@@ -54,4 +59,4 @@ def transcribe(
     """
     work = Work(model, speech, output, report, default_format="txt", timestamps=True)
     with start(work) as started:
-        return started.carry_out(started.job.files(source.source), " ".join(source.source[:3]))
+        return started.carry_out(started.job.files(source.source), source.title())

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from quest22.cli.exits import Exit, say
 from quest22.cli.figures import Figures
@@ -59,11 +60,11 @@ class Started:
     report: ReportFlags
     tally: Tally = field(default_factory=Tally)
 
-    def carry_out(self, results: Results, title: str, total: int | None = None) -> Exit:
+    def carry_out(self, results: Results, title: str) -> Exit:
         """Write all results, with a display beside and a summary after."""
         occasion = Occasion(
-            title=f"{self.job.checkpoint_name} ({self.job.compute_type}) ← {title}",
-            total=total,
+            title=f"{title} → {Path(self.job.checkpoint_name).name} ({self.job.compute_type})",
+            total=results.total,
             named_texts=self._texts_on_terminal(),
             failures_kept=self.output.folder is not None,
         )
