@@ -57,6 +57,12 @@ class AudioSettings:
     workers: int | None = None
     prefetch_s: float = 1200.0
 
+    def __post_init__(self) -> None:
+        if self.channel is not None and self.channel < 0:
+            raise UsageError(f"channel is {self.channel}: expected 0 for the first, 1, 2 …")
+        if self.workers is not None and self.workers < 1:
+            raise UsageError(f"decoding workers are {self.workers}: expected 1 or more")
+
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:

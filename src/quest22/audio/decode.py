@@ -3,13 +3,15 @@
 Knows how long a recording may be and what becomes of damaged packets. Opening is in ``opening``,
 mixing in ``mono``, rates in ``resample``. Knows nothing of where a clip comes from or goes to.
 
-A file that breaks off yields the sound up to the break, a damaged packet is passed over as FFmpeg
-does (both are counted); a file that yields no sound at all is an error. Times count from the first
-sample: a start offset or a gap that a container claims is not filled with silence.
+A file that breaks off yields the sound up to the break, and a warning is logged; a damaged packet
+is passed over as FFmpeg does (both are counted). A file that yields no sound at all is an error.
+Times count from the first sample: a start offset or a gap that a container claims is not filled
+with silence.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +28,10 @@ from quest22.settings import AudioSettings
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
 
+logger = logging.getLogger(__name__)
+
 BLOCK_S = 20
+TOLERANCE_S = 0.1
 MAX_DURATION_S = 100 * 3600
 
 
@@ -65,8 +70,12 @@ class MediaDecoder:
             yield _checked(clip.media)
             return
         with opened(clip, self._meter) as recording, decoding(recording):
-            frames = self._frames(recording)
-            yield from to_16_khz(mono_pieces(frames, self._settings.channel))
+            samples = 0
+            pieces = mono_pieces(self._frames(recording), self._settings.channel)
+            for piece in to_16_khz(pieces):
+                samples += len(piece)
+                yield piece
+        self._compare(clip, recording.promised_s, samples / SAMPLE_RATE_HZ)
 
     def _frames(self, recording: Recording) -> Iterator[AudioFrame]:
         import av
@@ -78,6 +87,19 @@ class MediaDecoder:
                 self._meter.count("damaged_packets")
                 continue
             yield from frames
+
+    def _compare(self, clip: Clip, promised_s: float | None, came_s: float) -> None:
+        """Say so where less sound came than the header promises."""
+        if promised_s is None or came_s >= promised_s - TOLERANCE_S or not came_s:
+            return
+        self._meter.count("truncated")
+        logger.warning(
+            "%s: the file is truncated or damaged: %.1f s of sound were expected, the %.1f s "
+            "that came are transcribed; fetch the file again",
+            clip.key,
+            promised_s,
+            came_s,
+        )
 
 
 def _checked(samples: Samples) -> Samples:

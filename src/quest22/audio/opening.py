@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from quest22.audio.promise import promised_s
 from quest22.audio.signature import describe_bytes
 from quest22.errors import ClipError
 from quest22.meter import Meter
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 READ_BYTES = 256 * 1024
-HEAD_BYTES = 512
+HEAD_BYTES = 4096
 
 HEADERLESS: dict[str, tuple[str, dict[str, str]]] = {
     ".al": ("alaw", {"sample_rate": "8000"}),
@@ -92,11 +93,15 @@ class Reader:
 
 @dataclass(slots=True)
 class Recording:
-    """An open container, its chosen audio stream, and the reader behind it."""
+    """An open container, its chosen audio stream, and what is known of both.
+
+    ``promised_s`` is the least sound in seconds that the header states; None: it does not.
+    """
 
     container: InputContainer
     stream: AudioStream
     reader: Reader
+    promised_s: float | None
 
 
 def open_reader(clip: Clip) -> Reader:
@@ -147,7 +152,9 @@ def opened(clip: Clip, meter: Meter) -> Iterator[Recording]:
             container = _open_container(reader, head, _suffix(clip))
         try:
             with container:
-                yield Recording(container, _choose_stream(container, head), reader)
+                stream = _choose_stream(container, head)
+                promised = promised_s(container.format.name, stream, head)
+                yield Recording(container, stream, reader, promised)
         finally:
             if callable(clip.media):
                 meter.add_seconds("source", reader.seconds)
@@ -175,7 +182,9 @@ def _open_container(reader: Reader, head: bytes, suffix: str) -> InputContainer:
             buffer_size=READ_BYTES,
         )
     except (av.error.FFmpegError, ValueError) as exc:
-        raise ClipError("audio", f"this is not audio: {describe_bytes(head)}") from exc
+        raise ClipError(
+            "audio", f"the file cannot be read as sound: {describe_bytes(head)}"
+        ) from exc
 
 
 def _choose_stream(container: InputContainer, head: bytes) -> AudioStream:
@@ -186,7 +195,8 @@ def _choose_stream(container: InputContainer, head: bytes) -> AudioStream:
     if best is None:
         raise ClipError("audio", _without_sound(container, head))
     if best.codec_context is None:
-        raise ClipError("audio", "the codec of the audio track is not known to this build")
+        form = container.format.long_name
+        raise ClipError("audio", f"the file is {form} with an audio codec that cannot be decoded")
     from av.stream import Discard
 
     for stream in container.streams:
@@ -201,7 +211,7 @@ def _without_sound(container: InputContainer, head: bytes) -> str:
     held = " and ".join(sorted({stream.type for stream in container.streams}))
     if container.streams.video and container.format.name not in _STILLS:
         return f"the file has no audio track: {container.format.long_name} with {held} only"
-    return f"this is not audio: {describe_bytes(head)}"
+    return f"the file cannot be read as sound: {describe_bytes(head)}"
 
 
 _STILLS = {"image2", "png_pipe", "jpeg_pipe", "gif", "webp_pipe", "bmp_pipe", "tiff_pipe", "tty"}

@@ -21,6 +21,10 @@ SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"riff", "a RIFF (WAV) file whose header cannot be understood"),
     (b"flac", "a FLAC file whose header cannot be understood"),
     (b"oggs", "an Ogg file whose header cannot be understood"),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "a WMA (ASF) file whose header cannot be understood"),
+    (b"\x1a\x45\xdf\xa3", "a WebM or MKV file whose header cannot be understood"),
+    (b"#!amr", "an AMR file whose header cannot be understood"),
+    (b"form", "an AIFF file whose header cannot be understood"),
     (b"id3", "an MP3 tag without sound that can be understood"),
 )
 
