@@ -36,7 +36,7 @@ def resolve(name: str, *, revision: str | None = None, token: str | None = None)
     if name in EMBEDDED:
         return ResolvedFolder(_embedded(name), name, None)
     if name in KNOWN:
-        return _from_hub(str(KNOWN[name].hub_id), name, revision, token)
+        return _from_hub(KNOWN[name].hub_id, name, revision, token)
     path = Path(name).expanduser()
     if name and (path.exists() or name.startswith(_PATH_STARTS)):
         return ResolvedFolder(_local(path), name, None)
