@@ -26,6 +26,7 @@ for call in json.loads(sys.argv[1]):
         said = {"error": str(error)}
     print(json.dumps(said))
 """
+PAGE = "https://huggingface.co/openai/whisper-tiny"
 SINGLE = ["config.json", "generation_config.json", "model.safetensors"]
 SINGLE += ["preprocessor_config.json", "tokenizer.json", "tokenizer_config.json"]
 
@@ -79,7 +80,7 @@ def test_what_is_cached_is_not_fetched_again_and_serves_without_the_hub(
 ) -> None:
     hub.add_model("openai/whisper-tiny", whole)
     env = hub.environment(tmp_path)
-    first, again = resolve(env, {"name": "tiny"}, {"name": "openai/whisper-tiny"})
+    first, again = resolve(env, {"name": "tiny"}, {"name": PAGE})
     assert again == first
     paths = [seen.path for seen in hub.requests]
     assert paths.count("/api/models/openai/whisper-tiny/revision/main") == 2
