@@ -22,7 +22,6 @@ from quest22.sink.captions import TIMED
 from quest22.sink.open import OutputSettings, open_sinks, parse_formats
 from quest22.stages import Sink
 
-
 ENDINGS = {Exit.INTERRUPTED: "stopped"}
 """The word before the summary, where it is not ``done``."""
 
@@ -69,7 +68,7 @@ class Started:
         occasion = Occasion(
             title=f"{title} → {Path(self.job.checkpoint_name).name} ({self.job.compute_type})",
             total=results.total,
-            named_texts=self._texts_on_terminal(),
+            texts="headed" if self._texts_on_terminal() else "last",
             failures_kept=self.output.folder is not None,
         )
         display = choose_display(occasion, results.meter, quiet=self.report.quiet)
