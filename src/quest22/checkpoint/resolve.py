@@ -92,6 +92,7 @@ def _unknown(name: str) -> CheckpointError:
     names = (*EMBEDDED[:1], *KNOWN)
     near = get_close_matches(name.lower().removeprefix("whisper-"), names, n=3)
     hint = f"did you mean {', '.join(near)}?" if near else f"short names are {', '.join(names)}"
+    shown = name if len(name) <= 80 else f"{name[:77]}..."
     return CheckpointError(
-        f"unknown model {name!r}: expected a folder, a Hub id (org/name) or a short name; {hint}"
+        f"unknown model {shown!r}: expected a folder, a Hub id (org/name) or a short name; {hint}"
     )
