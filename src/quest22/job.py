@@ -63,15 +63,11 @@ class Job:
 
     def stream(self, dataset: DatasetSettings) -> Run:
         """A run over a dataset's rows."""
-        from quest22.source.hub import DatasetSource
-
-        return self.run(DatasetSource(dataset, self.meter))
+        return self.run(dataset_source(dataset, self.meter))
 
     def files(self, inputs: Sequence[str]) -> Run:
         """A run over files, folders, globs, URLs, or ``-`` for standard input."""
-        from quest22.source.files import FilesSource
-
-        return self.run(FilesSource(inputs, meter=self.meter, token=self.settings.engine.token))
+        return self.run(file_source(inputs, self.meter, self.settings.engine.token))
 
     def run(self, clips: Source | Iterable[Clip | Failure]) -> Run:
         """A run over clips from anywhere."""
@@ -80,6 +76,26 @@ class Job:
         decoder = MediaDecoder(self.settings.audio, self.meter)
         stages = Stages(clips, decoder, self._strategy, self._engine)
         return Run(stages, self.settings.audio, self.meter)
+
+
+def dataset_source(dataset: DatasetSettings, meter: Meter) -> Source:
+    """A dataset's rows as clips; found, but not yet read, so that it can come before the model.
+
+    Raises :class:`quest22.errors.SourceError` and :class:`quest22.errors.UsageError`.
+    """
+    from quest22.source.hub import DatasetSource
+
+    return DatasetSource(dataset, meter)
+
+
+def file_source(inputs: Sequence[str], meter: Meter, token: str | None = None) -> Source:
+    """Files, folders, globs, URLs, or ``-`` for standard input, as clips; likewise.
+
+    Raises :class:`quest22.errors.SourceError` where none of them is there.
+    """
+    from quest22.source.files import FilesSource
+
+    return FilesSource(inputs, meter=meter, token=token)
 
 
 def _check(tokens: Tokens, decoding: DecodingSettings) -> None:

@@ -53,7 +53,8 @@ class ModelFlags:
             "--compute-type",
             "--dtype",
             metavar="TYPE",
-            help="Precision: [cyan]auto[/] (the fastest that stays close), [cyan]float32[/], …",
+            help="Precision: [cyan]auto[/] (the fastest that stays close), [cyan]float32 bfloat16 "
+            "int8[/] …",
             rich_help_panel=MODEL,
         ),
     ] = "auto"
