@@ -39,7 +39,7 @@ def test_an_unknown_format_lists_those_there_are(named):
 )
 def test_what_cannot_go_to_standard_output(formats, message):
     with pytest.raises(UsageError, match=message):
-        open_sinks(OutputSettings(formats))
+        OutputSettings(formats)
 
 
 def test_jsonl_on_standard_output(capsys):

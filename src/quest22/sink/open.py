@@ -25,12 +25,26 @@ FAILURES = "failures.jsonl"
 class OutputSettings:
     """Which formats are written, and where; no folder means standard output.
 
-    ``overwrite`` lets a run replace the ``transcripts.*`` of an earlier one.
+    ``overwrite`` lets a run replace the ``transcripts.*`` of an earlier one. Raises
+    :class:`UsageError` for formats that cannot be written there.
     """
 
     formats: tuple[str, ...]
     folder: Path | None = None
     overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.formats:
+            raise UsageError(f"no output format: expected one or more of {', '.join(FORMATS)}")
+        if self.folder is None and len(self.formats) > 1:
+            raise UsageError(
+                f"{len(self.formats)} formats ({', '.join(self.formats)}) cannot share standard "
+                "output: name a folder with --output-dir, or one format"
+            )
+        if self.folder is None and self.formats == ("parquet",):
+            raise UsageError(
+                "parquet cannot go to standard output: name a folder with --output-dir"
+            )
 
 
 class Sinks:
@@ -71,25 +85,12 @@ def open_sinks(settings: OutputSettings) -> Sink:
     """The sink that a run writes to.
 
     Raises:
-        UsageError: The formats cannot be written there.
+        UsageError: The folder holds the transcripts of an earlier run.
         SinkError: The folder cannot be made or written to.
     """
-    if not settings.formats:
-        raise UsageError(f"no output format: expected one or more of {', '.join(FORMATS)}")
-    if settings.folder is None:
-        return _standard_output(settings.formats)
-    return _in_folder(settings.folder, settings)
-
-
-def _standard_output(formats: Sequence[str]) -> Sink:
-    if len(formats) > 1:
-        raise UsageError(
-            f"{len(formats)} formats ({', '.join(formats)}) cannot share standard output: name a "
-            "folder with --output-dir, or one format"
-        )
-    (name,) = formats
-    if name == "parquet":
-        raise UsageError("parquet cannot go to standard output: name a folder with --output-dir")
+    if settings.folder is not None:
+        return _in_folder(settings.folder, settings)
+    (name,) = settings.formats
     if name == "jsonl":
         return JsonLinesSink(StandardOutput())
     return CaptionStreamSink(StandardOutput(), name)
