@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import gzip
+import os
+import subprocess
+import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -125,6 +128,17 @@ def test_a_folder_of_sounds_with_metadata(tmp_path: Path) -> None:
     assert _heard(results) == [(f"{row.id}.wav", row.text, row.sound) for row in ROWS]
 
 
+def test_names_with_signs_of_patterns_and_urls(tmp_path: Path) -> None:
+    row = corpora.Sample("50% #1? [a]", "odd", corpora.wav_bytes())
+    corpora.write_sounds(tmp_path / "clips", [row])
+    corpora.write_jsonl(tmp_path / "[odd].jsonl", [row], lambda row: f"clips/{row.id}.wav")
+    expected = [(row.id, row.text, row.sound)]
+    assert _heard(_stream(path=str(tmp_path / "[odd].jsonl"))) == expected
+    (tmp_path / "[odd].jsonl").rename(tmp_path / "even.jsonl")
+    with RangeServer(tmp_path) as server:
+        assert _heard(_stream(path=f"{server.url}/even.jsonl")) == expected
+
+
 @pytest.mark.parametrize("named", ["folder", "builder"])
 def test_a_folder_of_sounds_alone(tmp_path: Path, named: str) -> None:
     corpora.write_sounds(tmp_path / "corpus" / "a", ROWS[:1])
@@ -184,6 +198,39 @@ def test_nothing_but_the_needed_columns_travels(tmp_path: Path) -> None:
         sent = server.traffic.bytes_sent - before
     footer_bytes = 64 << 10  # Arrow reads this much of a file's end at once
     assert sent <= 1.05 * _column_bytes(file, {"id", "audio", "text"}) + footer_bytes
+
+
+MEMORY_SCRIPT = """
+import sys
+from pathlib import Path
+from quest22.meter import Meter
+from quest22.settings import DatasetSettings
+from quest22.source.hub import DatasetSource
+
+def resident_mib():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
+
+source = DatasetSource(DatasetSettings(sys.argv[1]), Meter())
+held = [resident_mib() for _ in source]
+third = len(held) // 3
+print(max(held[:third]), max(held[-third:]))
+"""
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    rows = [corpora.Sample(str(number), "", os.urandom(1 << 20)) for number in range(160)]
+    corpora.write_parquet(tmp_path / "a.parquet", rows, group=8)
+    with RangeServer(tmp_path) as server:
+        done = subprocess.run(
+            [sys.executable, "-c", MEMORY_SCRIPT, f"{server.url}/a.parquet"],
+            env={**os.environ, "USE_TORCH": "0"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    early_mib, late_mib = map(float, done.stdout.split())
+    assert late_mib - early_mib < 50  # of 160 MiB, of which a third lies in between
 
 
 def _column_bytes(file: Path, names: set[str]) -> int:

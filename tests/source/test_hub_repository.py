@@ -111,6 +111,8 @@ def answers(
         "web address": {**clean, "path": f"{hub.endpoint}/datasets/org/speech"},
         "other config": {**clean, "config": "other"},
         "data file": {"path": file},
+        "newest data file": {"path": file.replace(f"@{two_configs.sha('v1')}", "")},
+        "pattern": {"path": "hf://datasets/org/speech@v1/*/test-*.parquet"},
         "data files": {"path": "org/speech", "data_files": ["other/*.parquet"], "split": "dev"},
         "audiofolder": {"path": "org/sounds"},
         "webdataset": {"path": "org/tar"},
@@ -161,6 +163,8 @@ def _rows(start: int, stop: int, suffix: str = "") -> list[list[Any]]:
         ("web address", _rows(7, 12)),
         ("other config", _rows(7, 12)),
         ("data file", _rows(0, 7)),
+        ("newest data file", _rows(7, 12)),
+        ("pattern", _rows(0, 12)),
         ("data files", _rows(7, 12)),
         ("audiofolder", _rows(0, 12, ".wav")),
         ("webdataset", _rows(0, 12)),
@@ -173,7 +177,16 @@ def test_repositories_stream(answers: dict[str, Any], case: str, rows: list[list
     assert answers[case].get("rows") == rows, answers[case]
 
 
-@pytest.mark.parametrize(("case", "revision"), [("newest", "main"), ("tag", "v1")])
+@pytest.mark.parametrize(
+    ("case", "revision"),
+    [
+        ("newest", "main"),
+        ("tag", "v1"),
+        ("data file", "v1"),
+        ("newest data file", "main"),
+        ("pattern", "v1"),
+    ],
+)
 def test_the_revision_is_a_commit(
     answers: dict[str, Any], two_configs: Repository, case: str, revision: str
 ) -> None:

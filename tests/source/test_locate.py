@@ -40,8 +40,6 @@ def test_builders_by_name(address: str, builder: str | None) -> None:
         ({"path": "a.parquet", "data_files": ("b.parquet",)}, "parquet",
          ("a.parquet", "b.parquet"), {}),
         ({"path": "https://h/a.tar"}, "webdataset", ("https://h/a.tar",), {}),
-        ({"path": "hf://datasets/o/n@main/a.jsonl"}, "json", ("hf://datasets/o/n@main/a.jsonl",),
-         {}),
     ],
 )  # fmt: skip
 def test_files_name_their_builder(

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from quest22.errors import ClipError
 
@@ -21,6 +21,7 @@ _REMOTE_SCHEMES = frozenset(
     {"http", "https", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "hf", "oss"}
 )
 _SECRET = re.compile(r"token|secret|signature|credential|password|policy|^(sig|key|auth)$|^x-amz-")
+_KEPT_IN_PATHS = "/:@!$&'()*+,;=~"
 _PARAMETER = re.compile(r"([^=&]+)=([^&]*)")
 _URL_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>)\],]+")
 
@@ -92,6 +93,8 @@ def resolve(reference: str, folder: str | None) -> str:
             f"the audio path {reference!r} points outside its remote dataset: expected a URL or a "
             "path below the folder of the data file",
         )
+    if folder.lower().startswith(("http://", "https://")):
+        relative = quote(relative, safe=_KEPT_IN_PATHS)
     return f"{folder}/{relative}"
 
 

@@ -5,10 +5,12 @@ Asks the Hub for a commit and reads no data.
 
 from __future__ import annotations
 
+import glob
 import re
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import unquote
 
 from quest22.errors import SourceError, UsageError
 from quest22.settings import DatasetSettings, hub_token
@@ -31,6 +33,9 @@ _BUILDER_OF_SUFFIX = {
 }
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
+
+
+_HUB_FILE = re.compile(r"hf://datasets/([^/@]+/[^/@]+)(?:@([^/]+))?/(.+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +84,12 @@ def _built(builder: str, data_files: tuple[str, ...], token: str | None) -> Requ
         raise UsageError(
             f"the dataset {builder!r} is a kind of data file: name the files with --data-files"
         )
-    files = tuple(map(_as_pattern, data_files))
+    files, commit = _pinned([_as_pattern(file) for file in data_files], token)
     tabs = builder == "csv" and all(".tsv" in file.lower() for file in files)
     options: dict[str, Any] = {"sep": "\t"} if tabs else {}
     if builder == "csv":
         options["keep_default_na"] = False  # "None" and "NA" are words like any other
-    return Request(builder, builder, data_files=files, token=token, options=options)
+    return Request(builder, builder, None, commit, files, token, options)
 
 
 def _as_pattern(file: str) -> str:
@@ -92,7 +97,25 @@ def _as_pattern(file: str) -> str:
     if is_url(file):
         return file
     path = Path(file).expanduser()
-    return str(path / "**") if path.is_dir() else str(path)
+    name = glob.escape(str(path)) if path.exists() else str(path)
+    return f"{name}/**" if path.is_dir() else name
+
+
+def _pinned(files: list[str], token: str | None) -> tuple[tuple[str, ...], str | None]:
+    """The files, those on the Hub at the commits of their revisions, and the first such commit."""
+    commits: dict[tuple[str, str | None], str] = {}
+    pinned: list[str] = []
+    for file in files:
+        match = _HUB_FILE.fullmatch(file)
+        if match is None:
+            pinned.append(file)
+            continue
+        name, revision, inner = match.groups()
+        asked = (name, unquote(revision) if revision else None)
+        if asked not in commits:
+            commits[asked] = _commit(*asked, token)
+        pinned.append(f"hf://datasets/{name}@{commits[asked]}/{inner}")
+    return tuple(pinned), next(iter(commits.values()), None)
 
 
 def _on_hub(path: str, settings: DatasetSettings, token: str | None) -> Request:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from datasets import DatasetBuilder, IterableDataset
 
 PARQUET_BATCH_ROWS = 16
+HUB_READ_AHEAD_BYTES = 256 << 10
 
 _BUILDER_CLASSES = {
     "parquet": "Parquet",
@@ -73,6 +74,7 @@ class RowStream:
         if self._builder.name == "parquet":
             config.columns = names
             config.batch_size = config.batch_size or PARQUET_BATCH_ROWS
+            config.fragment_scan_options = _row_group_by_row_group()
             self._dataset = self._opened()
         else:
             self._dataset = self._dataset.select_columns(names)
@@ -103,6 +105,13 @@ class RowStream:
             for name, feature in dataset.features.items()
         }
         return dataset.cast(Features(features))
+
+
+def _row_group_by_row_group() -> Any:
+    """Arrow's pre-buffering would keep all of a file's read columns until its end (GH-39808)."""
+    from pyarrow.dataset import ParquetFragmentScanOptions
+
+    return ParquetFragmentScanOptions(pre_buffer=False)
 
 
 def open_stream(request: Request, split: str) -> RowStream:
@@ -157,6 +166,7 @@ def _options(request: Request) -> dict[str, Any]:
         for scheme in ("http", "https"):
             options[scheme] = {**options[scheme], "cache_type": "none"}
         options["s3"] = {"default_cache_type": "none"}
+    options["hf"] = {**options["hf"], "block_size": HUB_READ_AHEAD_BYTES}
     if any(file.startswith("s3://") for file in request.data_files):
         options["s3"] = {**options.get("s3", {}), "session": _s3_session()}
     return {scheme: given for scheme, given in options.items() if given}
