@@ -149,7 +149,12 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """A clip's text. ``segments`` is empty where no timestamps were asked for."""
+    """A clip's text, without white space around it.
+
+    ``segments`` are in order, do not overlap and lie within the clip; their texts, joined as they
+    are, make ``text``. Where no timestamps were asked for, each window gives one; silence gives
+    none.
+    """
 
     key: str
     name: str
