@@ -7,6 +7,11 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 INPUTS := pyproject.toml constraints.txt
 
+# PyTorch and Transformers, to compare with; `REFERENCES=` leaves them and those tests out.
+REFERENCES ?= yes
+
+comma := ,
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-fast check fix verify-hub samples nano-data nano-train nano-eval nano-pack clean
 
@@ -20,12 +25,13 @@ $(VENV)/.core: $(INPUTS)
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.core
-	@echo "Setting up $(VENV): test tools and the references, PyTorch and Transformers …"
-	@$(PIP) -e '.[test,reference]'
+	@echo "Setting up $(VENV): test tools$(if $(REFERENCES), and the references$(comma) PyTorch and Transformers) …"
+	@$(PIP) -e '.[test$(if $(REFERENCES),$(comma)reference)]'
 	@touch $@
 
-$(VENV)/.lint: $(VENV)/.test
-	@$(PIP) -e '.[lint]'
+$(VENV)/.lint: $(VENV)/.core
+	@echo "Setting up $(VENV): linters, and PyTorch for the types of the recipes …"
+	@$(PIP) -e '.[lint,reference]'
 	@touch $@
 
 install: $(VENV)/.core ## set up the product in .venv
