@@ -104,6 +104,22 @@ def test_one_connection_serves_many_requests(server: RangeServer) -> None:
     assert server.traffic.bytes_sent == 3 * 256_000
 
 
+def test_closing_hangs_up(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"x")
+    with RangeServer(tmp_path) as server:
+        connection = _connection(server)
+        connection.request("GET", "/a")
+        assert connection.getresponse().read() == b"x"
+    with pytest.raises((http.client.HTTPException, ConnectionError)):
+        _again(connection)
+    connection.close()
+
+
+def _again(connection: http.client.HTTPConnection) -> None:
+    connection.request("GET", "/a")
+    connection.getresponse()
+
+
 @given(
     size=st.integers(0, 1000),
     first=st.none() | st.integers(0, 1200),
