@@ -122,7 +122,8 @@ class GreedySearch:
 def likeliest(logits: Logits) -> tuple[list[int], list[float]]:
     """The best token of each row of ``[B, vocabulary]`` and its log-probability.
 
-    Raises :class:`EngineError` where a row has no finite best.
+    Uses ``logits`` up: a batch of them is megabytes, too much to copy at every step. Raises
+    :class:`EngineError` where a row has no finite best.
     """
     tokens = logits.argmax(axis=1)
     best = np.take_along_axis(logits, tokens[:, None], axis=1)
@@ -131,8 +132,8 @@ def likeliest(logits: Logits) -> tuple[list[int], list[float]]:
             "the decoder gave logits that are not finite: the sound or the weights hold values "
             "out of range; try --compute-type float32"
         )
-    normalizers = np.log(np.exp(logits - best).sum(axis=1))
-    return tokens.tolist(), (-normalizers).tolist()
+    np.exp(np.subtract(logits, best, out=logits), out=logits)
+    return tokens.tolist(), (-np.log(logits.sum(axis=1))).tolist()
 
 
 def survivors(finished: Sequence[bool]) -> list[int]:

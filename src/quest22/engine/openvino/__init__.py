@@ -1,12 +1,11 @@
 """Whisper on a CPU through OpenVINO: graphs made straight from a checkpoint's weights.
 
-Importing ``openvino`` loads its conversion tools, and those start a thread that reports usage to
-a server. The reporter is a package of its own: with its name taken, OpenVINO falls back to a
-silent stand-in. This file runs before any module of this room imports ``openvino``.
+This file runs before any module of this room imports ``openvino``, whose import alone starts a
+thread that reports usage to a server, unless it was told not to.
 """
 
 from __future__ import annotations
 
-import sys
+from quest22.settings import silence_telemetry
 
-sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None: not found
+silence_telemetry()

@@ -21,7 +21,6 @@ from quest22.engine.openvino.layers import (
     constant,
     integers,
     join_heads,
-    matrix,
     parameter,
     result,
     split_heads,
@@ -59,24 +58,24 @@ def build_decoder(
     layers = Layers(weights, int8)
     inputs = _inputs(dims, cross_type)
     sinks: list[ov.Node] = []
-    x = _embed(inputs, weights)
+    words = constant(weights["decoder.embed_tokens.weight"])
+    x = _embed(inputs, words, weights["decoder.embed_positions.weight"])
     for index in range(dims.decoder_layers):
         name = f"decoder.layers.{index}"
         attended, assigns = _self_attention(x, layers, name, inputs, dims)
         sinks += assigns
-        x = _cross_attention(attended, layers, name, (inputs.keys[index], inputs.values[index]))
+        states = (inputs.keys[index], inputs.values[index])
+        x = _cross_attention(attended, layers, name, states, dims)
         x = layers.feed_forward(x, name)
     x = ops.gather(x, inputs.reads, integers(1))
-    logits = _logits(layers.layer_norm(x, "decoder.layer_norm"), weights, int8)
+    # The output layer is the word embedding. It is never int8: its output would be rounded to the
+    # activations' 8 bits, and near ties would fall at random.
+    logits = ops.matmul(layers.layer_norm(x, "decoder.layer_norm"), words, False, True)
     return ov.Model([result(logits, "logits")], sinks, inputs.all(), "whisper_decoder")
 
 
 def _inputs(dims: Dimensions, cross_type: str) -> _Inputs:
-    heads, size, frames = (
-        dims.decoder_heads,
-        dims.d_model // dims.decoder_heads,
-        dims.max_source_positions,
-    )
+    heads, size, frames = dims.decoder_heads, _head_size(dims), dims.max_source_positions
     layers = range(dims.decoder_layers)
     return _Inputs(
         tokens=parameter([-1, -1], "i32", "tokens"),
@@ -93,11 +92,13 @@ def _inputs(dims: Dimensions, cross_type: str) -> _Inputs:
     )
 
 
-def _embed(inputs: _Inputs, weights: Mapping[str, Array]) -> ov.Node:
-    words = constant(weights["decoder.embed_tokens.weight"])
-    places = constant(weights["decoder.embed_positions.weight"])
+def _head_size(dims: Dimensions) -> int:
+    return dims.d_model // dims.decoder_heads
+
+
+def _embed(inputs: _Inputs, words: ov.Node, places: Array) -> ov.Node:
     word = ops.gather(words, inputs.tokens, integers(0))
-    return ops.add(word, ops.gather(places, inputs.positions, integers(0)))
+    return ops.add(word, ops.gather(constant(places), inputs.positions, integers(0)))
 
 
 def _self_attention(
@@ -144,23 +145,14 @@ def _state(name: str, heads: int, size: int) -> ov.op.util.VariableInfo:
 
 
 def _cross_attention(
-    x: ov.Node, layers: Layers, name: str, states: tuple[ov.Node, ov.Node]
+    x: ov.Node, layers: Layers, name: str, states: tuple[ov.Node, ov.Node], dims: Dimensions
 ) -> ov.Node:
     """Attend to the sound: two matrix products and a softmax, the scale folded into the query."""
     key, value = (ops.convert(state, "f32") for state in states)
-    _, heads, size, _ = (
-        d.get_length() if d.is_static else -1 for d in value.output(0).get_partial_shape()
-    )
     normal = layers.layer_norm(x, f"{name}.encoder_attn_layer_norm")
-    query = layers.linear(normal, f"{name}.encoder_attn.q_proj", scale=size**-0.5)
-    query = transpose(split_heads(query, heads), 0, 2, 1, 3)
+    query = layers.linear(normal, f"{name}.encoder_attn.q_proj", scale=_head_size(dims) ** -0.5)
+    query = transpose(split_heads(query, dims.decoder_heads), 0, 2, 1, 3)
     scores = ops.softmax(ops.matmul(query, key, False, True), -1)
     mixed = ops.matmul(scores, value, False, True)
     joined = join_heads(transpose(mixed, 0, 2, 1, 3))
     return ops.add(x, layers.linear(joined, f"{name}.encoder_attn.out_proj"))
-
-
-def _logits(x: ov.Node, weights: Mapping[str, Array], int8: bool) -> ov.Node:
-    """The output layer is the token embedding, unless the checkpoint unties them."""
-    head = weights["decoder.embed_tokens.weight"]
-    return ops.matmul(x, matrix(head, int8), transpose_a=False, transpose_b=True)

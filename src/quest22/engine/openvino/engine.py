@@ -87,6 +87,11 @@ class OpenVinoEngine:
                     f"temperature {window.decoding.temperature}: this engine decodes greedily; "
                     "give 0"
                 )
+            if not np.isfinite(window.samples).all():
+                raise EngineError(
+                    f"the sound from {window.start_s:.1f} s on holds values that are not finite: "
+                    "expected samples between -1 and 1"
+                )
 
     def _run(self, windows: Sequence[Window]) -> list[Hypothesis]:
         for row, window in enumerate(windows):

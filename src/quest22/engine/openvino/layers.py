@@ -47,7 +47,8 @@ def quantize_rows(weight: Array) -> tuple[NDArray[np.int8], Array]:
     """Symmetric int8 with one scale a row (output channel): ``weight ≈ int8 * scale[:, None]``."""
     scales = np.abs(weight).max(axis=1) / np.float32(INT8_LIMIT)
     scales = np.where(scales == 0, np.float32(1), scales).astype(np.float32)
-    return np.rint(weight / scales[:, None]).astype(np.int8), scales
+    with np.errstate(invalid="ignore"):  # a row that is no number has such a scale, which tells
+        return np.rint(weight / scales[:, None]).astype(np.int8), scales
 
 
 def matrix(weight: Array, int8: bool) -> ov.Node:

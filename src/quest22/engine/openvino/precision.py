@@ -26,6 +26,19 @@ class Precision:
         return f"int8_{long}" if self.int8 else long
 
 
+LOGIT_ERROR_LIMIT = {
+    "float32": 1e-4,
+    "float16": 0.01,
+    "bfloat16": 0.1,
+    "int8_float32": 0.1,
+    "int8_float16": 0.1,
+    "int8_bfloat16": 0.15,
+}
+"""How far a precision's logits may be from float32's: root mean square over their deviation.
+
+Small random models come near these limits; on trained weights the errors are a tenth of that.
+"""
+
 _ACTIVATIONS: dict[str, Element | None] = {
     "auto": None,
     "default": None,

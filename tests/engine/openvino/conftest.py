@@ -1,0 +1,46 @@
+"""Small random checkpoints, and engines on them, made once for all tests of this room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from quest22.audio.mel import LogMel
+from quest22.checkpoint.load import Checkpoint, load
+from quest22.engine.openvino.engine import OpenVinoEngine
+from quest22.meter import Meter
+from quest22.settings import EngineSettings
+from tests.support.random_checkpoint import SHAPES, write_checkpoint
+
+OpenCheckpoint = Callable[[str], Checkpoint]
+OpenEngine = Callable[..., OpenVinoEngine]
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> OpenCheckpoint:
+    """A checkpoint by the name of its shape, or ``nano``."""
+    home, opened = tmp_path_factory.mktemp("engine"), dict[str, Checkpoint]()
+
+    def open_checkpoint(name: str) -> Checkpoint:
+        if name not in opened:
+            opened[name] = load(str(write_checkpoint(home / name, SHAPES[name], dtype="F16")))
+        return opened[name]
+
+    return open_checkpoint
+
+
+@pytest.fixture(scope="session")
+def engine(checkpoint: OpenCheckpoint) -> OpenEngine:
+    """An engine by the name of its checkpoint and its compute type; 16 windows a batch."""
+    made: dict[tuple[str, str], OpenVinoEngine] = {}
+
+    def open_engine(name: str, compute_type: str = "float32") -> OpenVinoEngine:
+        if (name, compute_type) not in made:
+            found = checkpoint(name)
+            settings = EngineSettings(compute_type=compute_type, batch_size=16)
+            features = LogMel(found.dimensions.mel_bins)
+            made[name, compute_type] = OpenVinoEngine(found, features, settings, Meter())
+        return made[name, compute_type]
+
+    return open_engine

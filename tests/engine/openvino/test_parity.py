@@ -1,0 +1,134 @@
+"""The same weights and sound through Transformers: tokens in float32, logits in every format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from quest22.audio.mel import LogMel
+from quest22.checkpoint.load import Checkpoint
+from quest22.engine.openvino.compile import Compiler
+from quest22.engine.openvino.decoder import build_decoder
+from quest22.engine.openvino.encoder import build_encoder
+from quest22.engine.openvino.precision import LOGIT_ERROR_LIMIT
+from quest22.engine.openvino.stepper import CrossStates, GraphStepper
+from quest22.records import Decoding
+from tests.engine.openvino.conftest import OpenCheckpoint, OpenEngine
+from tests.support.whisper_reference import WhisperReference
+from tests.support.windows import sweep, windows
+
+pytestmark = pytest.mark.reference
+
+OpenReference = Callable[[str], WhisperReference]
+
+
+@pytest.fixture(scope="session")
+def reference(checkpoint: OpenCheckpoint) -> OpenReference:
+    opened: dict[str, WhisperReference] = {}
+
+    def open_reference(name: str) -> WhisperReference:
+        if name not in opened:
+            opened[name] = WhisperReference(checkpoint(name).folder)
+        return opened[name]
+
+    return open_reference
+
+
+ENGLISH_ONLY = [
+    Decoding(),
+    Decoding(timestamps=True),
+    Decoding(previous=(1000, 2000, 3000)),
+]
+MULTILINGUAL = [
+    Decoding("en"),
+    Decoding("ru", timestamps=True),
+    Decoding("de", "translate"),
+    Decoding(None),
+    Decoding(None, timestamps=True),
+    Decoding("en", timestamps=True, previous=tuple(range(1000, 1030))),
+    Decoding("en", previous=(1000,)),
+]
+
+
+def limited(decodings: Sequence[Decoding], count: int) -> list[Decoding]:
+    return [
+        Decoding(each.language, each.task, each.timestamps, each.previous, max_new_tokens=count)
+        for each in decodings
+    ]
+
+
+def compare(
+    engine: OpenEngine, reference: OpenReference, name: str, asked: Sequence[Decoding]
+) -> None:
+    """Every window's tokens from one mixed batch against the reference's, one by one."""
+    bins = 128 if "v3" in name else 80
+    batch = windows(*asked)
+    for window, found in zip(batch, engine(name).run(batch), strict=True):
+        expected = reference(name).tokens(LogMel(bins)(window.samples), window.decoding)
+        assert found.tokens == expected, window.decoding
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("small-test", MULTILINGUAL),
+        ("small-test.en", ENGLISH_ONLY),
+        ("small-test-v3", MULTILINGUAL[:3]),
+    ],
+)
+def test_tokens_of_every_vocabulary(
+    engine: OpenEngine, reference: OpenReference, name: str, asked: list[Decoding]
+) -> None:
+    compare(engine, reference, name, limited(asked, 20))
+
+
+@pytest.mark.slow
+def test_tokens_to_the_end(engine: OpenEngine, reference: OpenReference) -> None:
+    compare(engine, reference, "small-test", [MULTILINGUAL[0], MULTILINGUAL[1]])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["tiny", "tiny.en", "base"])
+def test_tokens_of_the_true_shapes(engine: OpenEngine, reference: OpenReference, name: str) -> None:
+    asked = ENGLISH_ONLY if name.endswith(".en") else MULTILINGUAL
+    compare(engine, reference, name, limited(asked[:3], 10))
+
+
+COMPUTE_TYPES = ("float32", "bfloat16", "float16", "int8_float32", "int8_bfloat16")
+TEXT = (50258, 50259, 50359, 50363, 400, 500, 600, 700)
+
+
+@pytest.mark.parametrize("compute_type", COMPUTE_TYPES)
+def test_logits_are_within_the_limits(
+    checkpoint: OpenCheckpoint, reference: OpenReference, compute_type: str
+) -> None:
+    features = LogMel(80)(sweep(3))
+    expected = reference("small-test").logits(features, TEXT)
+    compiler = Compiler.open("cpu", compute_type, None)
+    found = logits(checkpoint("small-test"), compiler, features)
+    error = np.sqrt(np.mean((found - expected) ** 2)) / expected.std()
+    assert error < LOGIT_ERROR_LIMIT[compiler.precision.name]
+
+
+def logits(
+    found: Checkpoint, compiler: Compiler, features: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Logits after each token of ``TEXT``, fed in pieces: ``[T, vocabulary]``."""
+    dims, weights, precision = found.dimensions, found.weights, compiler.precision
+    element = precision.activations
+    stepper = GraphStepper(
+        compiler.compile(build_encoder(weights, dims, element)),
+        compiler.compile(build_decoder(weights, dims, element, precision.int8)),
+        CrossStates(dims, 1, element),
+    )
+    stepper.hear(0, features)
+    stepper.restart(1)
+    pieces, position = [], 0
+    for size in (4, 1, 2, 1):
+        tokens = np.array([TEXT[position : position + size]], np.int32)
+        pieces.append(stepper.step(tokens, range(size))[0].copy())
+        position += size
+    return np.concatenate(pieces)

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import pytest
+
+from quest22.engine.openvino.precision import Precision, choose_precision
+from quest22.errors import UsageError
+
+ALL = ("FP32", "FP16", "BF16", "INT8")
+NONE = ("FP32", "INT8")
+
+CASES = [
+    ("auto", ALL, "bfloat16"),
+    ("auto", NONE, "float32"),
+    ("default", ALL, "bfloat16"),
+    ("float32", ALL, "float32"),
+    ("torch.float32", ALL, "float32"),
+    ("bfloat16", ALL, "bfloat16"),
+    ("bf16", NONE, "float32"),
+    ("float16", ALL, "float16"),
+    ("fp16", ("FP32", "BF16"), "bfloat16"),
+    ("half", NONE, "float32"),
+    ("int8", ALL, "int8_bfloat16"),
+    ("int8", NONE, "int8_float32"),
+    ("int8_float32", ALL, "int8_float32"),
+    ("INT8_BFLOAT16", ALL, "int8_bfloat16"),
+    ("int8_float16", NONE, "int8_float32"),
+]
+
+
+@pytest.mark.parametrize(("asked", "capabilities", "expected"), CASES)
+def test_the_nearest_that_the_processor_has(
+    asked: str, capabilities: tuple[str, ...], expected: str
+) -> None:
+    assert choose_precision(asked, capabilities).name == expected
+
+
+def test_an_unknown_name_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UsageError, match=r"'flaot32' is unknown.*did you mean 'float32'\?"):
+        choose_precision("flaot32", ALL)
+
+
+def test_names_come_back_as_what_they_stand_for() -> None:
+    for precision in (Precision("f32"), Precision("bf16", True), Precision("f16")):
+        assert choose_precision(precision.name, ALL) == precision
