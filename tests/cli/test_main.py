@@ -209,10 +209,19 @@ def test_debug_shows_the_trace(run):
     assert ended.err.splitlines()[-1].startswith("quest22: error: unknown task")
 
 
-def _subprocess(*arguments: object, **options):
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+def _subprocess(*arguments: object, encoding: str | None = None, **options):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "HF_HUB_OFFLINE": "1"}
+    if encoding:
+        environment["PYTHONIOENCODING"] = options["encoding"] = encoding
     command = [sys.executable, "-m", "quest22", *map(str, arguments)]
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, **options)
+
+
+def test_a_terminal_without_our_letters():
+    process = _subprocess("doctor", stdout=subprocess.PIPE, encoding="ascii")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (Exit.DONE if "\\u2717" not in out else 1, "")
+    assert "\\u2713 version" in out
 
 
 @pytest.mark.slow

@@ -36,7 +36,13 @@ def figures(**changes):
     ("changes", "total", "line"),
     [
         ({}, None, "12 clips · 2.0 min of sound · 30× real time"),
-        ({"failures": 2}, 500, "12 of 500 clips (2 failed) · 2.0 min of sound · 30× real time"),
+        (
+            {"failures": 2},
+            56,
+            "12 of 56 clips (2 failed) · 2.0 min of sound · 30× real time · 12.0 s left",
+        ),
+        ({}, 12, "12 of 12 clips · 2.0 min of sound · 30× real time"),
+        ({}, 5, "12 of 5 clips · 2.0 min of sound · 30× real time"),
         ({"clips": 1, "heard_s": 6.0}, None, "1 clip · 6.0 s of sound · 1.5× real time"),
         ({"clips": 0, "heard_s": 0.0}, None, "0 clips · 0.0 s of sound · starting"),
         ({"heard_s": 9000.0}, None, "12 clips · 2.50 h of sound · 2250× real time"),

@@ -52,6 +52,13 @@ class Figures:
         """Seconds of work for a second of sound; None before there was any sound."""
         return self.elapsed_s / self.heard_s if self.heard_s else None
 
+    def left_s(self, total: int | None) -> float | None:
+        """Seconds that the rest will take, if it goes on like this; None if nobody can tell."""
+        done = self.clips + self.failures
+        if not total or not done or done > total:
+            return None
+        return self.elapsed_s * (total - done) / done
+
     def spent(self) -> list[tuple[str, float]]:
         """Seconds of the engine's thread by name, largest first, adding up to the elapsed time."""
         known = [(name, self.seconds.get(key, 0.0)) for key, name in RUNNING.items()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from quest22.cli.exits import run_guarded
 
@@ -20,9 +21,17 @@ def _run(given: list[str]) -> object:
     from quest22.cli.app import app
     from quest22.settings import silence_telemetry
 
+    _never_stumble_over_letters()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as cleanly as by Ctrl-C
     silence_telemetry()
     return app(given, prog_name="quest22", standalone_mode=False)
+
+
+def _never_stumble_over_letters() -> None:
+    """Letters that a terminal's encoding lacks are escaped; UTF-8 shows all of them."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":

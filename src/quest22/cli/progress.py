@@ -13,6 +13,8 @@ from typing import Literal, Protocol
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.padding import Padding
+from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
 from rich.text import Text
 
@@ -25,6 +27,7 @@ PLAIN_INTERVALS_S = (5.0, 60.0)
 """A line every five seconds at first, ever more seldom in a long run, at least one a minute."""
 
 FAILURES_SHOWN = 20
+BAR_WIDTH = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +174,15 @@ class LiveDisplay:
         self._spinner.update(text=line)
         title = Text(self._occasion.title, style="bold", no_wrap=True, overflow="ellipsis")
         last = [self._last] if self._last.plain else []
-        return Group(title, self._spinner, shares(figures), *last)
+        return Group(title, *self._bar(figures), self._spinner, shares(figures), *last)
+
+    def _bar(self, figures: Figures) -> list[RenderableType]:
+        """How far the run is, where the number of clips is known."""
+        if not self._occasion.total:
+            return []
+        done = (figures.clips + figures.failures) / self._occasion.total
+        width = min(self._console.width - 2, BAR_WIDTH)
+        return [Padding(ProgressBar(total=1.0, completed=done, width=width), (0, 2))]
 
 
 def choose_display(
@@ -187,10 +198,12 @@ def choose_display(
 
 
 def progress_line(figures: Figures, total: int | None = None) -> str:
-    """``12 of 500 clips (1 failed) · 0.35 h of sound · 42× real time``."""
+    """``12 of 500 clips (1 failed) · 0.35 h of sound · 42× real time · 20 min left``."""
     done = clip_count(figures.clips, total)
     failed = f" ({figures.failures} failed)" if figures.failures else ""
-    return f"{done}{failed} · {hours(figures.heard_s)} of sound · {speed(figures)}"
+    left_s = figures.left_s(total)
+    left = f" · {hours(left_s)} left" if left_s else ""
+    return f"{done}{failed} · {hours(figures.heard_s)} of sound · {speed(figures)}{left}"
 
 
 def shares(figures: Figures) -> Text:

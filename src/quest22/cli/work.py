@@ -110,4 +110,12 @@ def quieten(report: ReportFlags) -> None:
         logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
         return
     warnings.simplefilter("ignore")
-    logging.basicConfig(level=logging.CRITICAL)
+    logging.basicConfig(level=logging.CRITICAL, handlers=[_Said()])
+    logging.getLogger("quest22").setLevel(logging.ERROR if report.quiet else logging.WARNING)
+
+
+class _Said(logging.Handler):
+    """The product's own warnings, as lines like all others."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(record.getMessage())
