@@ -96,7 +96,7 @@ class MediaDecoder:
         logger.warning(
             "%s: the file is truncated or damaged: %.1f s of sound were expected, the %.1f s "
             "that came are transcribed; fetch the file again",
-            clip.key,
+            clip.name,
             promised_s,
             came_s,
         )
