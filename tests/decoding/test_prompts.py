@@ -80,3 +80,9 @@ def test_budget(max_length: int, asked: int | None, expected: int) -> None:
 def test_a_prefix_that_leaves_no_place_is_refused() -> None:
     with pytest.raises(UsageError, match="the prompt has 40 tokens, 36 of them prefix"):
         builder().build(Decoding(prefix=tuple(range(36))), "en")
+
+
+@pytest.mark.parametrize("asked", [0, -1])
+def test_no_tokens_at_all_cannot_be_asked_for(asked: int) -> None:
+    with pytest.raises(UsageError, match=f"maximum of new tokens is {asked}: expected 1 or more"):
+        builder().build(Decoding(max_new_tokens=asked), "en")

@@ -41,7 +41,8 @@ class PromptBuilder:
         """The prompt for a window in ``language``; None where the checkpoint knows but English.
 
         Of ``previous`` the last 223 tokens are kept. Raises :class:`UsageError` for a language
-        or task the checkpoint does not know, or a prefix that leaves no place for text.
+        or task the checkpoint does not know, or where nothing could be chosen: no tokens asked
+        for, or a prefix that fills all places.
         """
         before = self._previous(decoding)
         start = self.tokens.initial_tokens(language, decoding.task, timestamps=decoding.timestamps)
@@ -60,6 +61,8 @@ class PromptBuilder:
         return (self.tokens.prev, *decoding.previous[-(self.positions // 2 - 1) :])
 
     def _budget(self, asked: int | None, length: int) -> int:
+        if asked is not None and asked < 1:
+            raise UsageError(f"the maximum of new tokens is {asked}: expected 1 or more")
         if asked is not None:
             return min(asked, self.positions - length)
         grown = self.generation.max_length + min(self.positions // 2 - 1, length)
