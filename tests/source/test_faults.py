@@ -37,6 +37,7 @@ def _caused(error: Exception, cause: Exception) -> Exception:
         (FileNotFoundError("a.wav"), "no such file"),
         (_caused(FileNotFoundError("a"), ConnectionResetError()), "cannot be reached"),
         (_caused(FileNotFoundError("a"), _AnswerError(403)), "access is refused"),
+        (ValueError("Cannot seek streaming HTTP file"), "no Range requests"),
         (ImportError("Install s3fs to access S3"), r"quest22\[s3\]"),
         (RuntimeError("Dataset scripts are no longer supported, but found x.py"), "never run"),
         (ValueError("Bad split: dev. Available splits: ['test']"), "no split 'dev'.*'test'"),

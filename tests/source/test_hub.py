@@ -326,6 +326,14 @@ def test_a_source_can_be_read_twice(two_files: dict[str, Any]) -> None:
     assert _heard(list(source)) == _heard(list(source)) == EXPECTED
 
 
+def test_nobody_is_told_what_is_read(two_files: dict[str, Any]) -> None:
+    import datasets
+
+    _stream(**two_files, take=1)
+    assert datasets.config.HF_UPDATE_DOWNLOAD_COUNTS is False
+    assert os.environ["HF_HUB_DISABLE_TELEMETRY"] == "1"
+
+
 def test_a_builder_needs_data_files() -> None:
     with pytest.raises(UsageError, match="--data-files"):
         _stream(path="parquet")

@@ -14,7 +14,10 @@ _UNKNOWN = (
     "the Hub knows no such dataset, or it is private: check the name; if it is private, " + _LOG_IN
 )
 _UNREACHABLE = "it cannot be reached: check the network and the address (HF_ENDPOINT, proxies)"
-_NO_RANGES = "the server answers no Range requests, so this format cannot be streamed from it"
+_NO_RANGES = (
+    "the server answers no Range requests, so this format cannot be streamed from it: download "
+    "the file, or serve it from a server that does"
+)
 _REASONS = {
     "huggingface_hub.OfflineModeIsEnabled": "the Hub is switched off by HF_HUB_OFFLINE: unset it",
     "huggingface_hub.GatedRepoError": _GATED,
@@ -62,7 +65,7 @@ _MESSAGES = (
         re.compile("(?i)install s3fs"),
         "S3 needs packages that are not installed; run: pip install 'quest22[s3]'",
     ),
-    (re.compile("Cannot seek streaming HTTP file"), _NO_RANGES),
+    (re.compile("Cannot seek streaming HTTP file|support range requests"), _NO_RANGES),
     (re.compile("Dataset scripts are no longer supported"), _SCRIPT),
     (
         re.compile(r"Bad split: (.+)\. Available splits: \[(.*)\]"),
