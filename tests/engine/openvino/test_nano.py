@@ -1,0 +1,94 @@
+"""The embedded checkpoint on the demo's recordings: what holds for trained weights."""
+
+from __future__ import annotations
+
+import io
+from importlib import resources
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from quest22.audio.mel import LogMel
+from quest22.checkpoint.load import load
+from quest22.engine.openvino.engine import OpenVinoEngine
+from quest22.meter import Meter
+from quest22.records import Decoding, Window
+from quest22.settings import EngineSettings
+from tests.support.whisper_reference import WhisperReference
+
+HOME = Path(str(resources.files("quest22")))
+SAMPLES = sorted((HOME / "demo" / "samples").glob("*.parquet"))
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (HOME / "checkpoint" / "nano" / "config.json").is_file() or not SAMPLES,
+        reason="this checkout has no embedded checkpoint or no sample recordings",
+    ),
+]
+
+
+def recordings(language: str, count: int) -> list[np.ndarray]:
+    """Some sample recordings in a language: mono, 16 kHz."""
+    from pyarrow import parquet
+
+    rows = (row for path in SAMPLES for row in parquet.read_table(path).to_pylist())
+    found = []
+    for row in islice((row for row in rows if row["language"] == language), count):
+        samples, rate = soundfile.read(io.BytesIO(row["audio"]["bytes"]), dtype="float32")
+        assert rate == 16_000
+        found.append(samples)
+    return found
+
+
+def nano(compute_type: str) -> OpenVinoEngine:
+    settings = EngineSettings(compute_type=compute_type, batch_size=16)
+    return OpenVinoEngine(load("nano"), LogMel(80), settings, Meter())
+
+
+def requests() -> list[Window]:
+    english, russian = recordings("en", 4), recordings("ru", 4)
+    asked = [
+        *((sound, Decoding("en")) for sound in english),
+        *((sound, Decoding("ru", timestamps=True)) for sound in russian),
+        *((sound, Decoding("ru", "translate")) for sound in russian[:2]),
+        *((sound, Decoding(timestamps=True)) for sound in english[:2]),
+        (np.zeros(16_000, np.float32), Decoding()),
+    ]
+    return [Window(sound[:480_000], 0.0, decoding) for sound, decoding in asked]
+
+
+@pytest.mark.reference
+def test_tokens_equal_the_references() -> None:
+    reference = WhisperReference(load("nano").folder)
+    batch, features = requests(), LogMel(80)
+    for window, found in zip(batch, nano("float32").run(batch), strict=True):
+        expected = reference.tokens(features(window.samples), window.decoding)
+        assert found.tokens == expected, window.decoding
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_the_language_is_heard(language: str) -> None:
+    batch = [Window(sound, 0.0, Decoding()) for sound in recordings(language, 4)]
+    assert [found.language for found in nano("auto").run(batch)] == [language] * len(batch)
+
+
+def test_silence_has_no_words() -> None:
+    (found,) = nano("auto").run([Window(np.zeros(160_000, np.float32), 0.0, Decoding())])
+    assert found.tokens == ()
+    assert found.no_speech_prob > 0.5
+
+
+@pytest.mark.parametrize("compute_type", ["auto", "int8"])
+def test_faster_precisions_say_the_same(compute_type: str) -> None:
+    batch = requests()
+    exact, fast = nano("float32").run(batch), nano(compute_type).run(batch)
+    same = sum(
+        token == other
+        for one, two in zip(exact, fast, strict=True)
+        for token, other in zip(one.tokens, two.tokens, strict=False)
+    )
+    assert same >= 0.9 * sum(len(found.tokens) for found in exact)
