@@ -96,7 +96,8 @@ def mixed(speech: Samples, noise: Samples, snr_db: float) -> Samples:
     """Speech with noise at a ratio of their mean powers over the speech's length."""
     cut = np.resize(noise, len(speech))
     power = float((speech**2).mean()) / (float((cut**2).mean()) + 1e-12)
-    return (speech + cut * np.sqrt(power / 10 ** (snr_db / 10))).astype(np.float32)
+    scale = np.float32(np.sqrt(power / 10 ** (snr_db / 10)))
+    return np.asarray(speech + cut * scale, np.float32)
 
 
 def _fast_size(count: int) -> int:
@@ -114,4 +115,4 @@ def _note(hz: float, decay: float, bright: float, rng: np.random.Generator) -> N
 
 
 def _levelled(sound: NDArray[np.float64]) -> Samples:
-    return (0.1 * sound / (np.sqrt((sound**2).mean()) + 1e-9)).astype(np.float32)
+    return np.asarray(0.1 * sound / (np.sqrt((sound**2).mean()) + 1e-9), np.float32)

@@ -9,7 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from recipes.nano.config import Stage
 from recipes.nano.losses import IGNORED, Batch
+from recipes.nano.model import TEXT_POSITIONS
 from recipes.nano.shards import Shards
 from recipes.nano.soundscape import soundscape
 from recipes.nano.transcript import POSITION_S, SPELLINGS, Transcript, transcript, wish
@@ -30,19 +32,19 @@ class Batches:
         self._shards, self._vocabulary = shards, vocabulary
         self._spelled = [word for word in SPELLINGS if word in shards.by_word]
 
-    def batch(self, name: str, seconds: float, rng: random.Random) -> Batch:
-        """Windows of kind ``name`` that hold about ``seconds`` of sound together."""
-        kind = KINDS[name]
+    def batch(self, name: str, stage: Stage, rng: random.Random) -> Batch:
+        """Windows of kind ``name`` that hold about ``stage.batch_s`` of sound together."""
+        kind, seconds = KINDS[name], stage.batch_s
         length = (kind.frames or 280) / 100
         plans = [self._plan(kind, rng) for _ in range(max(1, round(seconds / length)))]
-        frames = max(one.frames for one in plans)
+        frames = kind.frames or _rounded(max(one.frames for one in plans), 80)
         plans = [self._somewhere(replace(one, frames=frames), rng) for one in plans]
         shares = STAMPS_SHARE[name]
         said = [
             transcript(one, wish(one, self._shards, rng, shares), self._vocabulary, rng)
             for one in plans
         ]
-        mels = np.stack([soundscape(one, self._shards, rng) for one in plans])
+        mels = np.stack([soundscape(one, self._shards, rng, stage.augment) for one in plans])
         begin = torch.tensor([one.begin for one in plans])
         return _tensors(mels, begin, said)
 
@@ -69,7 +71,7 @@ class Batches:
 
 
 def _tensors(mels: np.ndarray, begin: Tensor, said: list[Transcript]) -> Batch:
-    length = max(len(one.tokens) for one in said) - 1
+    length = min(TEXT_POSITIONS, _rounded(max(len(one.tokens) for one in said) - 1, 16))
     tokens = torch.zeros(len(said), length, dtype=torch.long)
     targets = torch.full((len(said), length), IGNORED)
     spans = torch.full((len(said), length, 2), -1)
@@ -84,6 +86,11 @@ def _tensors(mels: np.ndarray, begin: Tensor, said: list[Transcript]) -> Batch:
         letters[row, : len(one.letters)] = torch.tensor(one.letters, dtype=torch.long)
     mel = torch.from_numpy(mels).transpose(1, 2).contiguous()
     return Batch(mel, begin, tokens, targets, spans, letters, counts)
+
+
+def _rounded(count: int, step: int) -> int:
+    """Up to a multiple of ``step``: few distinct shapes spare the CPU library much preparation."""
+    return -(-count // step) * step
 
 
 def _positions(spans: list[tuple[float, float]], limit: int) -> Tensor:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import tomllib
 
 CONFIG = Path(__file__).with_name("nano.toml")
 ROOT = Path(__file__).parents[2]
@@ -37,11 +38,13 @@ class Shape:
 class Stage:
     """One stage of the curriculum, up to a share ``until`` of the training time.
 
-    ``mix`` gives the weights of the kinds of windows; ``batch_s`` the sound in a step.
+    ``mix`` gives the weights of the kinds of windows, ``batch_s`` the sound in a step, and
+    ``augment`` the share of windows whose sound is disturbed.
     """
 
     until: float
     batch_s: float
+    augment: float
     mix: dict[str, float]
 
 

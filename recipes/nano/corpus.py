@@ -108,7 +108,8 @@ def make_noises(folder: Path, count: int, seed: int) -> Path:
     """Noises of 30 s: coloured, tones, hum and music, and babble of the speech made before."""
     rng = np.random.default_rng(seed)
     speech = [np.load(path, mmap_mode="r") for path in sorted(folder.glob("??-*.mel.npy"))[:8]]
-    mels, kinds = [], []
+    mels: list[Mel] = []
+    kinds: list[dict[str, object]] = []
     for index in range(count):
         kind = NOISE_KINDS[index % len(NOISE_KINDS)]
         if kind == "babble":

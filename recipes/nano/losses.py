@@ -21,8 +21,11 @@ NEIGHBOURS = ((-2, 0.05), (-1, 0.17), (0, 0.56), (1, 0.17), (2, 0.05))
 
 @dataclass
 class Batch:
-    """Tensors of one step. ``spans`` holds first and last+1 encoder position of every target,
-    counted from the window's own first position; -1 where a target is not guided."""
+    """Tensors of one step.
+
+    ``spans`` holds first and last+1 encoder position of every target, counted from the window's
+    own first position; -1 where a target is not guided.
+    """
 
     mel: Tensor
     begin: Tensor

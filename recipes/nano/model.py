@@ -49,7 +49,7 @@ class Attention(nn.Module):
         return self.out_proj(self._joined(mixed)), weights if keep else None
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return x.view(*x.shape[:2], self.heads, -1).transpose(1, 2)
 
     @staticmethod
     def _joined(x: Tensor) -> Tensor:
@@ -71,7 +71,12 @@ class EncoderLayer(nn.Module):
         """One layer over ``[batch, positions, width]``."""
         normal = self.self_attn_layer_norm(x)
         x = x + self.self_attn(normal, normal, None)[0]
-        return x + self.fc2(F.gelu(self.fc1(self.final_layer_norm(x))))
+        return x + self.feed_forward(x)
+
+    def feed_forward(self, x: Tensor) -> Tensor:
+        """What the second half of the layer adds."""
+        out: Tensor = self.fc2(F.gelu(self.fc1(self.final_layer_norm(x))))
+        return out
 
 
 class DecoderLayer(EncoderLayer):
@@ -90,7 +95,7 @@ class DecoderLayer(EncoderLayer):
         x = x + self.self_attn(normal, normal, mask)[0]
         heard, weights = self.encoder_attn(self.encoder_attn_layer_norm(x), sound, None, keep)
         x = x + heard
-        return x + self.fc2(F.gelu(self.fc1(self.final_layer_norm(x)))), weights
+        return x + self.feed_forward(x), weights
 
 
 class Encoder(nn.Module):

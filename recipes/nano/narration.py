@@ -50,21 +50,25 @@ class Narration:
         return " ".join(one.translation for one in self.said)
 
 
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Who speaks: voices drawn by ``casting``, so many of them, with gaps between sentences."""
+
+    language: str
+    casting: Casting
+    speakers: int = 1
+    gap_s: tuple[float, float] = (0.25, 0.9)
+    lead_s: float = 0.0
+
+
 def narrate(
-    speaker: Speaker,
-    sentences: Sequence[Sentence],
-    language: str,
-    casting: Casting,
-    rng: random.Random,
-    *,
-    speakers: int = 1,
-    gap_s: tuple[float, float] = (0.25, 0.9),
-    lead_s: float = 0.0,
+    speaker: Speaker, sentences: Sequence[Sentence], scene: Scene, rng: random.Random
 ) -> Narration:
-    """Say ``sentences`` in turn, by voices drawn by ``casting``."""
-    parts: list[Samples] = [np.zeros(int(lead_s * RATE_HZ), np.float32)]
+    """Say ``sentences`` in turn."""
+    language = scene.language
+    parts: list[Samples] = [np.zeros(int(scene.lead_s * RATE_HZ), np.float32)]
     said: list[Said] = []
-    cast = [(casting(language, rng), usual(rng)) for _ in range(speakers)]
+    cast = [(scene.casting(language, rng), usual(rng)) for _ in range(scene.speakers)]
     at = len(parts[0])
     for sentence in sentences:
         voice, manner = rng.choice(cast)
@@ -76,15 +80,13 @@ def narrate(
             Said(text, sentence.en, str(voice), float(times[0]), float(times[-1]),
                  tuple(float(time) for time in times[:-1]), marked)
         )  # fmt: skip
-        gap = np.zeros(int(rng.uniform(*gap_s) * RATE_HZ), np.float32)
+        gap = np.zeros(int(rng.uniform(*scene.gap_s) * RATE_HZ), np.float32)
         parts += [sound, gap]
         at += len(sound) + len(gap)
     return Narration(np.concatenate(parts[:-1]), tuple(said), language)
 
 
-def _spoken(
-    speaker: Speaker, text: str, voice: Voice, manner: Manner
-) -> tuple[Samples, Samples]:
+def _spoken(speaker: Speaker, text: str, voice: Voice, manner: Manner) -> tuple[Samples, Samples]:
     spoken = speaker.say(text, voice, manner)
     if spoken is None:
         raise RuntimeError(f"{voice} could not say {text!r}.")

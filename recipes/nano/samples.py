@@ -23,7 +23,7 @@ from datasets import Audio, Features, Value
 from recipes.nano.acoustics import RATE_HZ, coloured, mixed, room
 from recipes.nano.config import ROOT, Config, load
 from recipes.nano.grammar.sentences import held_out_sentences
-from recipes.nano.narration import Narration, narrate
+from recipes.nano.narration import Narration, Scene, narrate
 from recipes.nano.synthesis.voices import Speaker, known_voice, unseen_voice
 
 FOLDER = ROOT / "src" / "quest22" / "demo" / "samples"
@@ -88,10 +88,8 @@ def clips(config: Config) -> Iterator[dict[str, Any]]:
     for index, take in enumerate(takes):
         for language, stream in streams.items():
             casting = unseen_voice if index % 8 == 7 else known_voice
-            narration = narrate(
-                speaker, list(islice(stream, take.sentences)), language, casting, rng,
-                speakers=take.speakers,
-            )  # fmt: skip
+            scene = Scene(language, casting, take.speakers)
+            narration = narrate(speaker, list(islice(stream, take.sentences)), scene, rng)
             narration = _in_the_world(narration, index, noise)
             key = f"{language}-{index:02d}"
             audio = {"bytes": encoded(narration, take), "path": f"{key}.{take.suffix}"}

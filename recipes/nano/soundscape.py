@@ -19,28 +19,30 @@ MELS = 80
 Mel = NDArray[np.float32]
 
 
-def soundscape(plan: Plan, shards: Shards, rng: random.Random) -> Mel:
-    """The window's normalised features, ``[frames, 80]``."""
+def soundscape(plan: Plan, shards: Shards, rng: random.Random, augment: float) -> Mel:
+    """The window's normalised features, ``[frames, 80]``; a share ``augment`` is disturbed."""
+    if not plan.placed:
+        return normalize(np.maximum(_only_noise(plan, shards, rng), DIGITAL_SILENCE))
     canvas = np.full((plan.frames, MELS), DIGITAL_SILENCE)
-    gain, warp = rng.uniform(-2.4, 0.4), _warp(rng)
+    gain, disturbed = rng.uniform(-2.4, 0.4), rng.random() < augment
+    warp = _warp(rng) if disturbed else 1.0
     for placed in plan.placed:
-        _lay(canvas, placed, gain + rng.gauss(0, 0.2), warp, rng)
-    if plan.placed:
+        colour = _colour(rng) if disturbed else np.zeros(MELS, np.float32)
+        _lay(canvas, placed, colour + np.float32(gain + rng.gauss(0, 0.2)), warp)
+    if disturbed:
         _add_noise(canvas, plan, shards, rng)
-    else:
-        canvas = _only_noise(plan, shards, rng)
-    if plan.placed and rng.random() < 0.35:
-        _mask(canvas, rng)
+        if rng.random() < 0.4:
+            _mask(canvas, rng)
     return normalize(np.maximum(canvas, DIGITAL_SILENCE))
 
 
-def _lay(canvas: Mel, placed: Placed, gain: float, warp: float, rng: random.Random) -> None:
+def _lay(canvas: Mel, placed: Placed, gain: Mel, warp: float) -> None:
     mel = placed.item.mel()
     if placed.tempo != 1.0:
         mel = mel[np.minimum(np.arange(placed.frames) / placed.tempo, len(mel) - 1).astype(int)]
     if warp != 1.0:
         mel = _warped(mel, warp)
-    mel = mel + np.float32(gain) + _colour(rng)
+    mel = mel + gain
     first, last = max(0, placed.at), min(len(canvas), placed.at + len(mel))
     if last <= first:
         return
@@ -57,7 +59,7 @@ def _warped(mel: Mel, factor: float) -> Mel:
     source = np.clip(np.arange(MELS) * factor, 0, MELS - 1.001)
     low = source.astype(int)
     part = (source - low).astype(np.float32)
-    return mel[:, low] * (1 - part) + mel[:, low + 1] * part
+    return np.asarray(mel[:, low] * (1 - part) + mel[:, low + 1] * part, np.float32)
 
 
 def _colour(rng: random.Random) -> Mel:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import multiprocessing
+from torch.multiprocessing.spawn import spawn
 from torch.optim import Optimizer
 
 from recipes.nano.batches import Batches
@@ -75,7 +75,7 @@ def train(rank: int, config: Config, tokenizer: Path) -> None:
         stage = stage_at(share, training)
         kind = draw_kind(stage, random.Random(f"{config.seed} {state.step}"))
         rng = random.Random(f"{config.seed} {state.step} {rank}")
-        batch = batches.batch(kind, stage.batch_s, rng)
+        batch = batches.batch(kind, stage, rng)
         with torch.autocast("cpu", torch.bfloat16):
             answer = model(batch.mel, batch.begin, batch.tokens)
         parts = losses(answer, batch)
@@ -83,7 +83,7 @@ def train(rank: int, config: Config, tokenizer: Path) -> None:
             parts["token"] + training.ctc_weight * parts["ctc"]
             + training.guide_weight * parts["guide"]
         )  # fmt: skip
-        total.backward()
+        torch.autograd.backward(total)
         spent = before + time.monotonic() - begin
         values = [float(part.detach()) for part in parts.values()]
         state.spent_s, *values = team.average(model, [spent, *values])
@@ -111,9 +111,7 @@ def _report(path: Path, state: Progress, sums: dict[str, list[list[float]]]) -> 
     print("\n".join(lines), flush=True)
 
 
-def _save(
-    path: Path, model: Nano, both: list[Optimizer], state: Progress, config: Config
-) -> None:
+def _save(path: Path, model: Nano, both: list[Optimizer], state: Progress, config: Config) -> None:
     part = path.with_suffix(".part")
     content = {
         "model": model.state_dict(), "optimisers": [one.state_dict() for one in both],
@@ -127,7 +125,10 @@ def _restore(path: Path, model: Nano, both: list[Optimizer], state: Progress) ->
     content = torch.load(path, weights_only=True)
     model.load_state_dict(content["model"])
     for optimiser, kept in zip(both, content["optimisers"], strict=True):
+        peaks = [group["peak"] for group in optimiser.param_groups]
         optimiser.load_state_dict(kept)
+        for group, peak in zip(optimiser.param_groups, peaks, strict=True):
+            group["peak"] = peak  # the configuration's, should it have changed
     state.step, state.spent_s = content["step"], content["spent_s"]
 
 
@@ -144,7 +145,7 @@ def main() -> None:
     if config.training.workers == 1:
         train(0, config, tokenizer)
     else:
-        multiprocessing.spawn(train, (config, tokenizer), config.training.workers)
+        spawn(train, (config, tokenizer), config.training.workers)  # type: ignore[no-untyped-call]
 
 
 if __name__ == "__main__":

@@ -9,40 +9,40 @@ from dataclasses import dataclass
 
 from recipes.nano.grammar.russian import agree
 
-EN_SMALL = (
+
+def words(text: str) -> tuple[str, ...]:
+    """The words of a list written as a sentence."""
+    return tuple(text.split())
+
+
+EN_SMALL = words(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
     "fifteen sixteen seventeen eighteen nineteen"
-).split()
-EN_TENS = "- - twenty thirty forty fifty sixty seventy eighty ninety".split()
-EN_ORDINAL = (
+)
+EN_TENS = words("- - twenty thirty forty fifty sixty seventy eighty ninety")
+EN_ORDINAL = words(
     "zeroth first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth "
     "thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth"
-).split()
-RU_SMALL = (
+)
+RU_SMALL = words(
     "ноль один два три четыре пять шесть семь восемь девять десять одиннадцать двенадцать "
     "тринадцать четырнадцать пятнадцать шестнадцать семнадцать восемнадцать девятнадцать"
-).split()
-RU_TENS = (
-    "- - двадцать тридцать сорок пятьдесят шестьдесят семьдесят восемьдесят девяносто"
-).split()
-RU_HUNDREDS = (
-    "- сто двести триста четыреста пятьсот шестьсот семьсот восемьсот девятьсот"
-).split()
-RU_ORDINAL = (
+)
+RU_TENS = words("- - двадцать тридцать сорок пятьдесят шестьдесят семьдесят восемьдесят девяносто")
+RU_HUNDREDS = words("- сто двести триста четыреста пятьсот шестьсот семьсот восемьсот девятьсот")
+RU_ORDINAL = words(
     "нулевой первый второй третий четвёртый пятый шестой седьмой восьмой девятый десятый "
     "одиннадцатый двенадцатый тринадцатый четырнадцатый пятнадцатый шестнадцатый семнадцатый "
     "восемнадцатый девятнадцатый"
-).split()
-RU_ORDINAL_TENS = (
+)
+RU_ORDINAL_TENS = words(
     "- десятый двадцатый тридцатый сороковой пятидесятый шестидесятый семидесятый "
     "восьмидесятый девяностый"
-).split()
-EN_MONTHS = (
+)
+EN_MONTHS = words(
     "January February March April May June July August September October November December"
-).split()
-RU_MONTHS = (
-    "январь февраль март апрель май июнь июль август сентябрь октябрь ноябрь декабрь"
-).split()
+)
+RU_MONTHS = words("январь февраль март апрель май июнь июль август сентябрь октябрь ноябрь декабрь")
 
 
 @dataclass(frozen=True, slots=True)

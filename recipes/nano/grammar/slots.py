@@ -8,12 +8,13 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from types import SimpleNamespace as Filler
+from types import SimpleNamespace
 
 from recipes.nano.grammar import numbers as num
 from recipes.nano.grammar.lexicon import Noun, article, lexicon
 from recipes.nano.grammar.russian import Cases, about, agree, inside, together_with
 
+Filler = SimpleNamespace
 MY = Cases("мой", "моего", "моему", "мой", "моим", "моём", "мои", "моих")
 MY_F = Cases("моя", "моей", "моей", "мою", "моей", "моей", "мои", "моих")
 BY_GENDER = {
@@ -32,7 +33,7 @@ SINGULAR = "mfn"
 def noun_filler(noun: Noun) -> Filler:
     """All the forms of a noun that templates ask for."""
     cases, place = noun.ru, "на {}" if noun.on else "{}"
-    inner = (lambda x: place.format(x)) if noun.on else inside
+    inner = place.format if noun.on else inside
     return Filler(
         **asdict(cases),
         en=noun.en,
@@ -130,9 +131,7 @@ def _few_things(rng: random.Random) -> Filler:
 
 
 def _as_counted(noun: Noun) -> num.Counted:
-    return num.Counted(
-        noun.en, noun.en_many, noun.ru.nom, noun.ru.gen, noun.ru.gpl, noun.gender
-    )
+    return num.Counted(noun.en, noun.en_many, noun.ru.nom, noun.ru.gen, noun.ru.gpl, noun.gender)
 
 
 def _counted(n: int, noun: num.Counted) -> Filler:

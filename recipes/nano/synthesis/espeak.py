@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from recipes.nano.synthesis.spoken import Spoken, from_marks
+from recipes.nano.synthesis.spoken import Spoken, from_marks, to_float
 
 SYNCHRONOUS, UTF8, BY_CHARACTER = 2, 1, 1
 RATE, PITCH, RANGE = 1, 3, 4
@@ -65,7 +65,7 @@ class Espeak:
         self._words.clear()
         data = text.encode() + b"\0"
         self._library.espeak_Synth(data, len(data), 0, BY_CHARACTER, 0, UTF8, None, None)
-        samples = np.frombuffer(b"".join(self._chunks), np.int16).astype(np.float32) / 32768
+        samples = to_float(np.frombuffer(b"".join(self._chunks), np.int16))
         return from_marks(samples, self._rate_hz, text, self._starts(text))
 
     def _collect(self, wave: Any, count: int, events: Any) -> int:
@@ -94,7 +94,7 @@ def variant_names() -> tuple[str, ...]:
 
 
 def extended_data(folder: Path, count: int, seed: int) -> Path:
-    """Copy espeak-ng's data to ``folder`` and add ``count`` random variants ``r00``, ``r01``…"""
+    """Copy espeak-ng's data to ``folder`` and add ``count`` random variants, ``r00`` and on."""
     data = folder / "espeak-ng-data"
     if not (data / "complete").exists():
         shutil.copytree(_installed_data(), data, dirs_exist_ok=True)
@@ -120,7 +120,8 @@ def _random_variant(name: str, rng: random.Random) -> str:
     """A voice of random pitch, vocal tract and tone (see espeak-ng's docs/voices.md)."""
     base = rng.choice([rng.randrange(62, 105), rng.randrange(105, 190)])
     tract = rng.gauss(100 + (base - 110) / 8, 5)
-    lines = ["language variant", f"name {name}", f"pitch {base} {int(base * rng.uniform(1.25, 1.8))}"]
+    top = int(base * rng.uniform(1.25, 1.8))
+    lines = ["language variant", f"name {name}", f"pitch {base} {top}"]
     for formant in range(9):
         frequency = min(140, max(75, rng.gauss(tract, 5)))
         loud, width = rng.gauss(95, 20), rng.gauss(105, 22)

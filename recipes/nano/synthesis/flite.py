@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from recipes.nano.synthesis.spoken import Spoken, from_marks
+from recipes.nano.synthesis.spoken import Spoken, from_marks, to_float
 
 VOICES = ("slt", "rms", "awb", "kal16")
 START = b"R:SylStructure.daughter1.daughter1.R:Segment.p.end"
@@ -51,7 +51,7 @@ def speak(text: str, voice: str) -> Spoken:
     library = _library()
     utterance = ctypes.c_void_p(library.flite_synth_text(text.encode(), _voice(voice)))
     wave = library.utt_wave(utterance).contents
-    samples = np.ctypeslib.as_array(wave.samples, (wave.count,)).astype(np.float32) / 32768
+    samples = to_float(np.ctypeslib.as_array(wave.samples, (wave.count,)))
     rate_hz, words = int(wave.rate_hz), _word_starts(library, utterance)
     library.delete_utterance(utterance)
     return from_marks(samples, rate_hz, text, place_words(text, words))

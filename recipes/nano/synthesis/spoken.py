@@ -39,6 +39,11 @@ def from_marks(samples: Samples, rate_hz: int, text: str, starts: dict[int, floa
     return Spoken(samples, rate_hz, edges[:-1], edges[1:], marked=len(starts) > 0)
 
 
+def to_float(samples: NDArray[np.int16]) -> Samples:
+    """16-bit samples as float32 in -1 to 1."""
+    return samples.astype(np.float32) / np.float32(32768)
+
+
 def voiced_span(samples: Samples, rate_hz: int) -> tuple[float, float]:
     """Where the sound first and last comes within 38 dB of its loudest 10 ms, in seconds."""
     hop = rate_hz // 100

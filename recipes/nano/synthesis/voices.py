@@ -106,9 +106,7 @@ class Speaker:
             return flite.speak(text, voice.name)
         return self.say_all([text], voice, manner)[0]
 
-    def say_all(
-        self, texts: Sequence[str], voice: Voice, manner: Manner
-    ) -> list[Spoken | None]:
+    def say_all(self, texts: Sequence[str], voice: Voice, manner: Manner) -> list[Spoken | None]:
         """Say many texts in one voice, which Festival does best."""
         if voice.engine == "festival":
             return festival.speak_all(texts, voice.name, 165 / manner.rate_wpm)
