@@ -38,17 +38,17 @@ class Batch:
 
 def token_loss(logits: Tensor, targets: Tensor) -> Tensor:
     """Cross entropy; a timestamp shares its probability with its neighbours."""
-    keep = targets != IGNORED
-    scores, wanted = logits[keep].log_softmax(-1), targets[keep]
     first = logits.shape[-1] - 1 - TIMESTAMPS
-    stamp = (wanted >= first) & (wanted < first + TIMESTAMPS)
-    hard = -scores[~stamp].gather(1, wanted[~stamp, None]).sum()
-    soft = scores.new_zeros(())
-    times = scores[stamp]
-    for shift, weight in NEIGHBOURS:
-        near = (wanted[stamp] + shift).clamp(first, first + TIMESTAMPS - 1)
-        soft = soft - weight * times.gather(1, near[:, None]).sum()
-    return (hard + soft) / max(1, len(wanted))
+    last = first + TIMESTAMPS - 1
+    stamp = (targets >= first) & (targets <= last)
+    shifts = torch.tensor([shift for shift, _ in NEIGHBOURS], device=targets.device)
+    shares = torch.tensor([share for _, share in NEIGHBOURS], device=targets.device)
+    alone = (shifts == 0).float()
+    near = (targets[..., None] + shifts).clamp(first, last)
+    wanted = torch.where(stamp[..., None], near, targets[..., None].clamp(min=0))
+    weights = torch.where(stamp[..., None], shares, alone) * (targets != IGNORED)[..., None]
+    found = logits.log_softmax(-1).gather(-1, wanted)
+    return -(found * weights).sum() / weights.sum().clamp(min=1)
 
 
 def ctc_loss(log_probabilities: Tensor, batch: Batch) -> Tensor:

@@ -183,10 +183,9 @@ class Nano(nn.Module):
             assert isinstance(layer, DecoderLayer)  # noqa: S101
             x, weights = layer.decode(x, sound, mask, keep=bool(heads))
             guided += [weights[:, head] for head in heads if weights is not None]
-        logits = F.linear(self.decoder.layer_norm(x), table).float()
-        shift = torch.zeros(logits.shape[-1], device=logits.device)
+        shift = torch.zeros(len(table), device=x.device)
         shift[-1] = math.log(self.unused)
-        return logits + shift, guided
+        return F.linear(self.decoder.layer_norm(x), table, shift).float(), guided
 
 
 def sinusoids(length: int, channels: int, longest: float = 10000.0) -> Tensor:
