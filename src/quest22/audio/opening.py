@@ -173,18 +173,26 @@ def _open_container(reader: Reader, head: bytes, suffix: str) -> InputContainer:
     if head.startswith((b"RIFF", b"OggS", b".snd", b"FORM")):
         form, options = None, {}
     try:
-        return av.open(
+        container: InputContainer = av.open(
             reader,
             mode="r",
             format=form,
             container_options={**options, **CLOSED},
-            metadata_errors="replace",
             buffer_size=READ_BYTES,
+            **_tag_options(),
         )
+        return container
     except (av.error.FFmpegError, ValueError) as exc:
         raise ClipError(
             "audio", f"the file cannot be read as sound: {describe_bytes(head)}"
         ) from exc
+
+
+def _tag_options() -> dict[str, Any]:
+    """PyAV before 19 gives up on tags that are not UTF-8 unless told otherwise."""
+    import av
+
+    return {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 
 
 def _choose_stream(container: InputContainer, head: bytes) -> AudioStream:

@@ -23,7 +23,7 @@ def promised_s(form: str, stream: AudioStream, head: bytes) -> float | None:
     """
     if form == "wav":
         return _wav_promise_s(head)
-    if stream.duration is None or stream.time_base is None:
+    if not stream.duration or not stream.time_base:
         return None
     stated = float(stream.duration * stream.time_base)
     if form in EXACT:
