@@ -10,7 +10,17 @@ import pytest
 
 import quest22
 
-HEAVY = ("openvino", "datasets", "pyarrow", "pandas", "av", "torch", "transformers", "soundfile")
+HEAVY = (
+    "openvino",
+    "tokenizers",
+    "datasets",
+    "pyarrow",
+    "pandas",
+    "av",
+    "torch",
+    "transformers",
+    "soundfile",
+)
 
 
 def test_all_names_what_is_public_and_nothing_else() -> None:

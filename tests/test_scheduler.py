@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quest22.errors import ClipError, EngineError
+from quest22.errors import ClipError, EngineError, SourceError
 from quest22.meter import Meter
 from quest22.records import (
     Audio,
@@ -150,6 +150,17 @@ def test_a_failure_of_the_source_keeps_its_place() -> None:
     gone = Failure("1", "1", "source", "no such file", Origin("test"))
     results = list(Scheduler(EchoEngine(2), BlockStrategy(), Meter()).run([audio(0, [1]), gone]))
     assert texts(results) == ["1", "no such file"]
+
+
+def test_a_source_that_breaks_costs_no_clip_before_it() -> None:
+    def arrivals() -> Iterator[Audio]:
+        yield from (audio(i, [i, i]) for i in range(5))
+        raise SourceError("the network is gone")
+
+    heard: list[Transcript | Failure] = []
+    with pytest.raises(SourceError, match="the network is gone"):
+        heard.extend(Scheduler(EchoEngine(4), BlockStrategy(), Meter()).run(arrivals()))
+    assert texts(heard) == [f"{i} {i}" for i in range(5)]
 
 
 def test_clips_are_opened_no_further_ahead_than_allowed() -> None:

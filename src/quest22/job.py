@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Sequence, Sized
 from contextlib import closing
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from quest22 import settings as product_settings
-from quest22.checkpoint.tokens import Tokens
 from quest22.meter import Meter
 from quest22.records import Clip, Failure, Transcript
 from quest22.scheduler import Scheduler
@@ -19,6 +19,9 @@ from quest22.settings import (
     LongFormSettings,
 )
 from quest22.stages import Decoder, Engine, Source, Strategy
+
+if TYPE_CHECKING:
+    from quest22.checkpoint.tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True)

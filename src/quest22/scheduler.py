@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from quest22.errors import ClipError, EngineError
+from quest22.errors import ClipError, EngineError, Quest22Error
 from quest22.meter import Meter
 from quest22.records import Audio, Clip, Failure, Hypothesis, Transcript, Window
 from quest22.stages import Engine, LongForm, Strategy
@@ -96,15 +96,21 @@ class Scheduler:
         self._max_open = max_open or max(64, 8 * engine.batch_size)
         self._open: deque[_OpenClip | Failure] = deque()
         self._arriving = True
+        self._broken: Quest22Error | None = None
 
     def run(self, audios: Iterable[Audio | Failure]) -> Generator[Result, None, None]:
-        """Yield one result for every Audio or Failure that comes in, in the same order."""
+        """Yield one result for every Audio or Failure that comes in, in the same order.
+
+        An error of the source is raised after the results of all clips that came before it.
+        """
         arrivals = iter(audios)
         while self._arriving or self._open:
             batch = self._fill(arrivals)
             if batch:
                 self._answer(batch)
             yield from self._leave()
+        if self._broken is not None:
+            raise self._broken
 
     def _fill(self, arrivals: Iterator[Audio | Failure]) -> list[tuple[_OpenClip, Window]]:
         """As many windows as the engine takes; fewer only when there are no more to be had.
@@ -127,8 +133,7 @@ class Scheduler:
         """Clips that are open, oldest first, then new ones up to the limit."""
         yield from [clip for clip in self._open if isinstance(clip, _OpenClip)]
         while self._arriving and len(self._open) < self._max_open:
-            with self._meter.time("wait"):
-                arrival = next(arrivals, None)
+            arrival = self._next(arrivals)
             if arrival is None:
                 self._arriving = False
                 return
@@ -138,6 +143,14 @@ class Scheduler:
             clip = _OpenClip(arrival, self._strategy.open(arrival.clip), self._meter)
             self._open.append(clip)
             yield clip
+
+    def _next(self, arrivals: Iterator[Audio | Failure]) -> Audio | Failure | None:
+        try:
+            with self._meter.time("wait"):
+                return next(arrivals, None)
+        except Quest22Error as error:
+            self._broken = error
+            return None
 
     def _answer(self, batch: list[tuple[_OpenClip, Window]]) -> None:
         try:
