@@ -68,8 +68,14 @@ TWO_WINDOWS = [
     pytest.param(
         (mark(0), 1, 2, mark(26)),
         (mark(2), 8, 9, mark(5), mark(5), 7, mark(11)),
-        [(0, 26, " 1 2 8 9"), (26, 31, " 7")],
-        id="what was heard at a time already taken joins it",
+        [(0, 22, " 1 2"), (22, 25, " 8 9"), (25, 31, " 7")],
+        id="an utterance ends when the next starts",
+    ),
+    pytest.param(
+        (mark(0), 1, mark(23), mark(23), 2, mark(27), mark(28), 3, 4, mark(29)),
+        (mark(1), 8, 9, mark(5), mark(8), 7, mark(11)),
+        [(0, 23, " 1"), (23, 27, " 2"), (28, 31, " 3 4 8 9 7")],
+        id="what starts before the one before it joins that one",
     ),
 ]
 

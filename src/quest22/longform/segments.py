@@ -51,24 +51,20 @@ class _Part:
 
 @dataclass(slots=True, eq=False)
 class _Draft:
-    """A segment in the making. ``open``: its end is the latest possible, not a heard one."""
+    """A segment in the making."""
 
     tokens: list[int]
     source: Pass
     start_s: float
     end_s: float
-    open: bool
     timed: bool
 
-    def absorb(self, other: _Draft) -> None:
-        """Take in what follows; the source is that of the longer part."""
+    def absorb(self, other: _Draft, end_s: float) -> None:
+        """Take in what follows, up to a new end; the source is that of the longer part."""
         if len(other.tokens) > len(self.tokens):
             self.source = other.source
         self.tokens += other.tokens
-        if self.open and other.end_s > self.start_s:
-            self.end_s, self.open = other.end_s, other.open
-        else:
-            self.end_s = max(self.end_s, other.end_s)
+        self.end_s = end_s
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,7 +100,7 @@ class Segmenter:
         for part in parts:
             new = self._draft(part)
             if draft and before and part.continues(before):
-                draft.absorb(new)
+                draft.absorb(new, new.end_s if new.end_s > draft.start_s else draft.end_s)
             else:
                 if draft:
                     yield draft
@@ -126,7 +122,6 @@ class Segmenter:
             source=said.passed,
             start_s=min(start_s, self.duration_s),
             end_s=min(end_s, self.duration_s),
-            open=said.timed and said.end_s is None,
             timed=said.timed,
         )
 
@@ -171,18 +166,21 @@ def compression_ratio(text: str) -> float:
 
 
 def _in_order(drafts: Iterable[_Draft]) -> list[_Draft]:
-    """Drafts that follow one another in time; one heard where another was joins that one."""
+    """Drafts that follow one another in time.
+
+    Each ends when the next starts, at the latest; what would not start later than the one before
+    it joins that one.
+    """
     ordered: list[_Draft] = []
     for draft in drafts:
         last = ordered[-1] if ordered else None
-        if last and last.open and draft.start_s > last.start_s:
-            last.end_s = min(last.end_s, draft.start_s)
-        floor_s = last.end_s if last else 0.0
-        if last and draft.end_s <= floor_s:
-            last.absorb(draft)
-            continue
-        draft.start_s = max(draft.start_s, floor_s)
         if draft.start_s >= draft.end_s:
-            draft.start_s = floor_s
-        ordered.append(draft)
+            draft.start_s = last.end_s if last else 0.0
+        if last is None:
+            ordered.append(draft)
+        elif last.start_s < draft.start_s < draft.end_s:
+            last.end_s = min(last.end_s, draft.start_s)
+            ordered.append(draft)
+        else:
+            last.absorb(draft, max(last.end_s, draft.end_s))
     return ordered
