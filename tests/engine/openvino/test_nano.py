@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import soxr
 
 from quest22.audio.mel import LogMel
 from quest22.checkpoint.load import load
 from quest22.engine.openvino.engine import OpenVinoEngine
 from quest22.meter import Meter
-from quest22.records import Decoding, Window
+from quest22.records import SAMPLE_RATE_HZ, Decoding, Window
 from quest22.settings import EngineSettings
 from tests.support.whisper_reference import WhisperReference
 
@@ -39,8 +40,7 @@ def recordings(language: str, count: int) -> list[np.ndarray]:
     found = []
     for row in islice((row for row in rows if row["language"] == language), count):
         samples, rate = soundfile.read(io.BytesIO(row["audio"]["bytes"]), dtype="float32")
-        assert rate == 16_000
-        found.append(samples)
+        found.append(soxr.resample(samples, rate, SAMPLE_RATE_HZ).astype(np.float32))
     return found
 
 
