@@ -99,9 +99,7 @@ def test_sound_that_is_no_number_is_an_error_and_the_engine_goes_on(
     before = whisper.run([good])
     broken = sweep(2)
     broken[777] = bad
-    with pytest.raises(
-        EngineError, match=r"from 25\.0 s on holds values that are not"
-    ):
+    with pytest.raises(EngineError, match=r"from 25\.0 s on holds values that are not"):
         whisper.run([good, Window(broken, 25.0, MIXED[0])])
     assert whisper.run([good]) == before
 
