@@ -55,6 +55,7 @@ class Training:
     minutes: float
     workers: int
     matrix_rate: float
+    matrix_decay: float
     other_rate: float
     warmup_steps: int
     decay_from: float

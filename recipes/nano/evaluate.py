@@ -1,7 +1,8 @@
-"""``python -m recipes.nano.evaluate``: measure nano through the product and write its table.
+"""``python -m recipes.nano.evaluate``: measure nano with the product and write its model card.
 
-Text, languages and times come from the product's own greedy decoding; word timings from the
-reference implementation's cross attention.
+Text, languages, times and silence come from the product's own engine and greedy decoding, the
+sample dataset goes through the whole product; word timings come from cross attention as the
+reference implementation reads it.
 """
 
 from __future__ import annotations
@@ -9,23 +10,29 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from quest22.api import Transcriber
-from quest22.records import Transcript
+from quest22.records import Decoding
 from quest22.score import error_rate
+from recipes.nano.card import card
 from recipes.nano.config import load
+from recipes.nano.listener import Heard, Listener
 from recipes.nano.narration import Narration
 from recipes.nano.pack import FOLDER
-from recipes.nano.probes import no_speech_probabilities, word_time_errors
+from recipes.nano.probes import word_time_errors
+from recipes.nano.samples import FOLDER as SAMPLES
 from recipes.nano.trials import LANGUAGES, Examiner
 
 NO_SPEECH_FROM = 0.6
 NOISES = ("white", "pink", "babble")
+WORD_TRIALS = 100
 Figures = dict[str, float]
 
 
@@ -33,25 +40,31 @@ class Exam:
     """One checkpoint before the examiner; every measure returns figures by name."""
 
     def __init__(self, model: Path, examiner: Examiner, compute_type: str) -> None:
-        self._model, self._examiner, self._compute_type = str(model), examiner, compute_type
+        self._model, self._examiner = str(model), examiner
+        self._compute_type = compute_type
+        self._listener = Listener(self._model, compute_type)
 
     def clean(self) -> Figures:
-        """Known and unseen voices, detected languages, and the times of single clips."""
+        """Known and unheard voices, and their languages, which nobody tells."""
         figures: Figures = {}
-        right, total = 0, 0
+        right: list[bool] = []
         for language in LANGUAGES:
             for name in ("known", "unseen"):
                 trials = getattr(self._examiner, name)(language)
-                heard = self._heard(trials)
-                right += sum(one.language == language for one in heard)
-                total += len(heard)
-                told = self._heard(trials, language=language)
-                figures[f"wer {name} {language}"] = _wer(trials, told)
-                if name == "known":
-                    timed = self._heard(trials, language=language, timestamps=True)
-                    figures |= _times(f"single {language}", trials, timed)
-                figures[f"speech called silence {name} {language}"] = self._silenced(trials)
-        figures["language right"] = right / total
+                heard = self._hear(trials, Decoding())
+                right += [one.language == language for one in heard]
+                figures |= _texts(name, language, trials, heard)
+                figures[f"speech called silence {name} {language}"] = _silence(heard)
+        return figures | {"language right": float(np.mean(right))}
+
+    def times(self) -> Figures:
+        """Segment times in single clips."""
+        figures: Figures = {}
+        for language in LANGUAGES:
+            trials = self._examiner.known(language)
+            heard = self._hear(trials, Decoding(language, timestamps=True))
+            figures |= _times(f"single {language}", trials, heard)
+            figures |= _texts("single with times", language, trials, heard)
         return figures
 
     def noisy(self) -> Figures:
@@ -60,9 +73,9 @@ class Exam:
         for language in LANGUAGES:
             for noise in NOISES:
                 trials = self._examiner.noisy(language, noise)
-                heard = self._heard(trials, language=language)
-                figures[f"wer {noise} noise {language}"] = _wer(trials, heard)
-                figures[f"speech called silence {noise} {language}"] = self._silenced(trials)
+                heard = self._hear(trials, Decoding())
+                figures |= _texts(f"{noise} noise", language, trials, heard)
+                figures[f"speech called silence {noise} {language}"] = _silence(heard)
         return figures
 
     def packed(self) -> Figures:
@@ -70,70 +83,89 @@ class Exam:
         figures: Figures = {}
         for language in LANGUAGES:
             trials = self._examiner.packed(language)
-            plain = self._heard(trials, language=language)
-            timed = self._heard(trials, language=language, timestamps=True)
-            figures[f"wer packed {language}"] = _wer(trials, plain)
-            figures[f"wer packed with times {language}"] = _wer(trials, timed)
+            plain = self._hear(trials, Decoding(language))
+            timed = self._hear(trials, Decoding(language, timestamps=True))
+            figures |= _texts("packed", language, trials, plain)
+            figures |= _texts("packed with times", language, trials, timed)
             figures |= _times(f"packed {language}", trials, timed)
         return figures
 
     def translated(self) -> Figures:
         """Russian speech in English words, against the grammar's own translation."""
         trials = self._examiner.known("ru")
-        heard = self._heard(trials, language="ru", task="translate")
+        heard = self._hear(trials, Decoding("ru", task="translate"))
         pairs = [(one.translation, text.text) for one, text in zip(trials, heard, strict=True)]
         return {"wer translation ru-en": error_rate(pairs).rate or 0.0}
 
     def nothing(self) -> Figures:
         """How often silence, noise, tones and music are known as no speech."""
         figures: Figures = {}
-        everything: list[float] = []
+        everything: list[Heard] = []
         for name, sounds in self._examiner.nothing().items():
-            found = no_speech_probabilities(self._model, sounds, self._compute_type)
-            figures[f"no speech in {name}"] = float(np.mean(np.array(found) > NO_SPEECH_FROM))
-            everything += found
-        figures["no speech right"] = float(np.mean(np.array(everything) > NO_SPEECH_FROM))
-        return figures
+            heard = self._listener.hear(sounds, Decoding("en"))
+            figures[f"no speech in {name}"] = _silence(heard)
+            figures[f"no words in {name}"] = float(np.mean([not h.text.strip() for h in heard]))
+            everything += heard
+        return figures | {"no speech right": _silence(everything)}
 
     def words(self) -> Figures:
         """Word timings against the synthesisers' own marks."""
         figures: Figures = {}
         for language in LANGUAGES:
-            trials = self._examiner.known(language)[:100]
-            errors = word_time_errors(self._model, trials)
+            trials = self._examiner.known(language)[:WORD_TRIALS]
+            errors = word_time_errors(self._model, trials) or [float("inf")]
             figures[f"word start median s {language}"] = median(errors)
             figures[f"word start p90 s {language}"] = float(np.quantile(errors, 0.9))
-            figures[f"words matched {language}"] = float(len(errors))
+            figures[f"words timed {language}"] = float(len(errors))
         return figures
 
-    def _heard(self, trials: list[Narration], **options: object) -> list[Transcript]:
-        given: dict[str, Any] = {"compute_type": self._compute_type, **options}
-        return list(
-            Transcriber(self._model, **given).transcribe_many(one.samples for one in trials)
-        )
+    def samples(self) -> Figures:
+        """The demo's dataset through the whole product, long clips in overlapping windows."""
+        figures: Figures = {}
+        rows = [row for path in sorted(SAMPLES.glob("*.parquet")) for row in _rows(path)]
+        product = Transcriber(self._model, compute_type=self._compute_type)
+        texts = product.transcribe_many(row["audio"]["bytes"] for row in rows)
+        heard = [one.text for one in texts]
+        for language in LANGUAGES:
+            pairs = [
+                (row["text"], text)
+                for row, text in zip(rows, heard, strict=True)
+                if row["language"] == language
+            ]
+            figures[f"wer samples {language}"] = error_rate(pairs).rate or 0.0
+        return figures
 
-    def _silenced(self, trials: list[Narration]) -> float:
-        sounds = [one.samples for one in trials]
-        found = no_speech_probabilities(self._model, sounds, self._compute_type)
-        return float(np.mean(np.array(found) > NO_SPEECH_FROM))
+    def _hear(self, trials: Sequence[Narration], decoding: Decoding) -> list[Heard]:
+        return self._listener.hear([one.samples for one in trials], decoding)
 
 
-def _wer(trials: list[Narration], heard: list[Transcript]) -> float:
+def _rows(path: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    return rows
+
+
+def _silence(heard: Sequence[Heard]) -> float:
+    return float(np.mean([one.no_speech > NO_SPEECH_FROM for one in heard]))
+
+
+def _texts(
+    name: str, language: str, trials: Sequence[Narration], heard: Sequence[Heard]
+) -> Figures:
     pairs = [(one.text, text.text) for one, text in zip(trials, heard, strict=True)]
-    return error_rate(pairs).rate or 0.0
+    return {f"wer {name} {language}": error_rate(pairs).rate or 0.0}
 
 
-def _times(name: str, trials: list[Narration], heard: list[Transcript]) -> Figures:
+def _times(name: str, trials: Sequence[Narration], heard: Sequence[Heard]) -> Figures:
     """Errors of segment edges, over clips whose number of segments is right."""
-    errors, matched = [], 0
+    errors: list[float] = []
+    matched = 0
     for one, text in zip(trials, heard, strict=True):
-        if len(one.said) != len(text.segments):
+        if len(one.said) != len(text.spans_s):
             continue
         matched += 1
-        for said, segment in zip(one.said, text.segments, strict=True):
-            errors += [abs(said.start_s - segment.start_s), abs(said.end_s - segment.end_s)]
-    if not errors:
-        return {f"segments right {name}": 0.0}
+        for said, (start_s, end_s) in zip(one.said, text.spans_s, strict=True):
+            errors += [abs(said.start_s - start_s), abs(said.end_s - end_s)]
+    errors = errors or [float("inf")]
     return {
         f"segment time median s {name}": median(errors),
         f"segment time p95 s {name}": float(np.quantile(errors, 0.95)),
@@ -141,11 +173,11 @@ def _times(name: str, trials: list[Narration], heard: list[Transcript]) -> Figur
     }
 
 
-PARTS = ("clean", "noisy", "packed", "translated", "nothing", "words")
+PARTS = ("clean", "times", "noisy", "packed", "translated", "nothing", "words", "samples")
 
 
 def main() -> None:
-    """Measure and write ``evaluation.json`` beside the training state."""
+    """Measure; with all parts, also write the model card beside the weights."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=FOLDER)
     parser.add_argument("--count", type=int, default=300, help="sentences a language, condition")
@@ -162,8 +194,11 @@ def main() -> None:
         for name, value in found.items():
             print(f"{name:42} {value:.4f}", flush=True)
         print(f"-- {part}: {time.monotonic() - begin:.0f} s", flush=True)
-    text = json.dumps(figures, indent=1, ensure_ascii=False)
-    (config.cache / "evaluation.json").write_text(text + "\n", encoding="utf-8")
+    if set(options.parts) == set(PARTS):
+        text = card(figures, options.count)
+        (options.model / "MODEL_CARD.md").write_text(text, encoding="utf-8")
+    kept = json.dumps(figures, indent=1, ensure_ascii=False)
+    (config.cache / "evaluation.json").write_text(kept + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -21,10 +21,14 @@ ITERATIONS = 5
 
 
 class Muon(Optimizer):
-    """Momentum, then the nearest (semi-)orthogonal matrix as the step."""
+    """Momentum, then the nearest (semi-)orthogonal matrix as the step.
 
-    def __init__(self, matrices: list[nn.Parameter], rate: float, momentum: float) -> None:
-        super().__init__(matrices, {"lr": rate, "momentum": momentum})
+    The decay matters: every step has full rank and the same length, so that without it the
+    matrices grow for ever, and learning slows down as they do.
+    """
+
+    def __init__(self, matrices: list[nn.Parameter], rate: float, decay: float) -> None:
+        super().__init__(matrices, {"lr": rate, "momentum": 0.95, "decay": decay})
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
@@ -37,7 +41,7 @@ class Muon(Optimizer):
                 wanted = torch.stack([self._momentum(m, group["momentum"]) for m in matrices])
                 scale = -group["lr"] * max(1.0, rows / columns) ** 0.5
                 for matrix, move in zip(matrices, orthogonal(wanted), strict=True):
-                    matrix.add_(move, alpha=scale)
+                    matrix.mul_(1 - group["lr"] * group["decay"]).add_(move, alpha=scale)
 
     def _momentum(self, matrix: nn.Parameter, momentum: float) -> Tensor:
         """Nesterov's look ahead of the running gradient."""
@@ -69,7 +73,7 @@ def optimisers(model: nn.Module, training: Training) -> list[Optimizer]:
         is_matrix = parameter.ndim == 2 and not any(part in name for part in NOT_MATRICES)
         (matrices if is_matrix else others).append(parameter)
     both: list[Optimizer] = [
-        Muon(matrices, training.matrix_rate, momentum=0.95),
+        Muon(matrices, training.matrix_rate, training.matrix_decay),
         AdamW(others, lr=training.other_rate, betas=(0.9, 0.98), weight_decay=0.0),
     ]
     for optimiser in both:

@@ -148,6 +148,8 @@ def write_checkpoint(config: Config, state: Path, folder: Path) -> None:
     save_file(weights(model, words), folder / "model.safetensors", metadata)
     ctc = {"weight": model.ctc.weight.detach().half(), "bias": model.ctc.bias.detach().half()}
     save_file(ctc, folder / "ctc_head.safetensors", metadata)
+    for path in folder.glob("*.safetensors"):
+        path.chmod(0o644)
     documents = {
         "config": model_config(config.shape), "generation_config": generation_config(config.shape),
         "preprocessor_config": preprocessor_config(), "tokenizer_config": tokenizer_config(),
@@ -158,6 +160,17 @@ def write_checkpoint(config: Config, state: Path, folder: Path) -> None:
         (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
     if folder != config.tokenizer.parent:
         (folder / "tokenizer.json").write_bytes(config.tokenizer.read_bytes())
+
+
+def write_older_tokenizer(folder: Path) -> None:
+    """``vocab.json`` and ``added_tokens.json``, which whisper.cpp's converter still reads."""
+    tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    vocabulary_ids: dict[str, int] = tokenizer["model"]["vocab"]
+    added = {one["content"]: one["id"] for one in tokenizer["added_tokens"]}
+    beyond = {token: index for token, index in added.items() if token not in vocabulary_ids}
+    for name, ids in (("vocab", vocabulary_ids), ("added_tokens", beyond)):
+        text = json.dumps(ids, ensure_ascii=False)
+        (folder / f"{name}.json").write_text(text, encoding="utf-8")
 
 
 def check_size(folder: Path) -> tuple[int, int]:
@@ -176,9 +189,12 @@ def main() -> None:
     """Pack the latest training state."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=FOLDER)
+    parser.add_argument("--older-tokenizer", action="store_true", help="for whisper.cpp")
     options = parser.parse_args()
     config = load()
     write_checkpoint(config, config.cache / "training.pt", options.out)
+    if options.older_tokenizer:
+        write_older_tokenizer(options.out)
     size, packed = check_size(options.out)
     print(f"{options.out}: {size / 1e6:.2f} MB, {packed / 1e6:.2f} MB packed")
 

@@ -1,4 +1,4 @@
-"""Measures that need more than a transcript: no-speech probabilities and word timings."""
+"""Word timings from cross attention, by the reference implementation's own method."""
 
 from __future__ import annotations
 
@@ -7,54 +7,45 @@ from collections.abc import Sequence
 import torch
 from transformers import WhisperForConditionalGeneration, WhisperProcessor
 
-from quest22.audio.mel import LogMel
-from quest22.checkpoint.load import load
-from quest22.engine.openvino.engine import OpenVinoEngine
-from quest22.meter import Meter
-from quest22.records import Decoding, Window
-from quest22.settings import EngineSettings
 from recipes.nano.acoustics import RATE_HZ
 from recipes.nano.narration import Narration
-from recipes.nano.synthesis.spoken import Samples
 
-BATCH = 16
+BATCH = 20
 SPACE = "Ġ"
 
 
-def no_speech_probabilities(
-    model: str, sounds: Sequence[Samples], compute_type: str
-) -> list[float]:
-    """What the engine thinks of sounds of up to 30 s, at the start of the transcript."""
-    checkpoint = load(model)
-    settings = EngineSettings(model, compute_type=compute_type, batch_size=BATCH)
-    features = LogMel(checkpoint.dimensions.mel_bins)
-    engine = OpenVinoEngine(checkpoint, features, settings, Meter())
-    decoding = Decoding(language="en", max_new_tokens=1)
-    windows = [Window(sound, 0.0, decoding) for sound in sounds]
-    found: list[float] = []
-    for begin in range(0, len(windows), BATCH):
-        found += [one.no_speech_prob for one in engine.run(windows[begin : begin + BATCH])]
-    return found
-
-
 def word_time_errors(model: str, trials: Sequence[Narration]) -> list[float]:
-    """Distances of word starts (s) from the synthesiser's marks, where the words are right."""
+    """Distances of word starts (s) from the synthesiser's marks, where the words are right.
+
+    All trials must be in one language and of one sentence each.
+    """
     reference = WhisperForConditionalGeneration.from_pretrained(model, dtype=torch.float32)
     processor = WhisperProcessor.from_pretrained(model)
     errors: list[float] = []
-    for trial in trials:
-        features = processor(trial.samples, sampling_rate=RATE_HZ, return_tensors="pt")
+    for begin in range(0, len(trials), BATCH):
+        batch = trials[begin : begin + BATCH]
+        sounds = [trial.samples for trial in batch]
+        features = processor(
+            sounds, sampling_rate=RATE_HZ, return_tensors="pt", return_attention_mask=True
+        )
         out = reference.generate(
-            features.input_features, language=trial.language, task="transcribe",
+            **features, language=batch[0].language, task="transcribe",
             return_token_timestamps=True, num_beams=1,
         )  # fmt: skip
-        starts = _word_starts(processor, out["sequences"][0], out["token_timestamps"][0])
-        said = trial.said[0]
-        truth = list(zip(said.text.split(), said.word_starts_s, strict=True))
-        if [word for word, _ in starts] == [word for word, _ in truth]:
-            pairs = zip(starts, truth, strict=True)
-            errors += [abs(found - true) for (_, found), (_, true) in pairs]
+        for trial, tokens, times in zip(
+            batch, out["sequences"], out["token_timestamps"], strict=True
+        ):
+            errors += _errors(trial, _word_starts(processor, tokens, times))
     return errors
+
+
+def _errors(trial: Narration, starts: list[tuple[str, float]]) -> list[float]:
+    said = trial.said[0]
+    words = said.text.split()
+    if not said.marked or [word for word, _ in starts] != words:
+        return []
+    pairs = zip(starts, said.word_starts_s, strict=True)
+    return [abs(found - true) for (_, found), true in pairs]
 
 
 def _word_starts(

@@ -125,10 +125,10 @@ def _restore(path: Path, model: Nano, both: list[Optimizer], state: Progress) ->
     content = torch.load(path, weights_only=True)
     model.load_state_dict(content["model"])
     for optimiser, kept in zip(both, content["optimisers"], strict=True):
-        peaks = [group["peak"] for group in optimiser.param_groups]
+        wanted = [{k: v for k, v in g.items() if k != "params"} for g in optimiser.param_groups]
         optimiser.load_state_dict(kept)
-        for group, peak in zip(optimiser.param_groups, peaks, strict=True):
-            group["peak"] = peak  # the configuration's, should it have changed
+        for group, settings in zip(optimiser.param_groups, wanted, strict=True):
+            group.update(settings)  # the configuration's, should it have changed
     state.step, state.spent_s = content["step"], content["spent_s"]
 
 

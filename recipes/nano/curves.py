@@ -1,0 +1,61 @@
+"""``python -m recipes.nano.curves``: draw the losses of ``curves.csv`` as an SVG picture."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from pathlib import Path
+
+from recipes.nano.config import load
+
+WIDTH, HEIGHT, MARGIN = 900, 420, 50
+COLOURS = {"single": "#1b6", "short": "#16b", "half": "#83c", "full": "#c33", "padded": "#c80",
+           "one": "#666"}  # fmt: skip
+SMOOTHING = 0.9
+Points = dict[str, list[tuple[float, float]]]
+
+
+def read(path: Path) -> Points:
+    """Smoothed token losses over minutes, by kind of window."""
+    points: Points = defaultdict(list)
+    with path.open(encoding="utf-8") as file:
+        for _step, spent_s, kind, _count, token, *_ in csv.reader(file):
+            last = points[kind][-1][1] if points[kind] else float(token)
+            smooth = SMOOTHING * last + (1 - SMOOTHING) * float(token)
+            points[kind].append((float(spent_s) / 60, smooth))
+    return points
+
+
+def drawing(points: Points) -> str:
+    """An SVG with one line a kind of window, loss from 0 to 4."""
+    end = max(minutes for line in points.values() for minutes, _ in line)
+
+    def place(minutes: float, loss: float) -> str:
+        x = MARGIN + minutes / end * (WIDTH - 2 * MARGIN)
+        y = HEIGHT - MARGIN - min(loss, 4.0) / 4.0 * (HEIGHT - 2 * MARGIN)
+        return f"{x:.1f},{y:.1f}"
+
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}">']
+    for loss in range(5):
+        x, y = place(0, loss).split(",")
+        parts.append(f'<text x="{float(x) - 25}" y="{y}" font-size="12">{loss}</text>')
+        parts.append(f'<path d="M{x},{y} H{WIDTH - MARGIN}" stroke="#ddd"/>')
+    for row, (kind, line) in enumerate(sorted(points.items())):
+        colour = COLOURS.get(kind, "#000")
+        steps = " ".join(place(*point) for point in line)
+        parts.append(f'<polyline points="{steps}" fill="none" stroke="{colour}"/>')
+        y_label = MARGIN + 16 * row
+        parts.append(f'<text x="{WIDTH - 90}" y="{y_label}" fill="{colour}">{kind}</text>')
+    parts.append(f'<text x="{WIDTH / 2}" y="{HEIGHT - 12}">minutes (to {end:.0f})</text></svg>')
+    return "\n".join(parts)
+
+
+def main() -> None:
+    """Draw ``curves.svg`` beside ``curves.csv``."""
+    path = load().cache / "curves.csv"
+    path.with_suffix(".svg").write_text(drawing(read(path)), encoding="utf-8")
+    print(path.with_suffix(".svg"))
+
+
+if __name__ == "__main__":
+    main()
