@@ -79,12 +79,12 @@ def test_the_text_is_that_of_transformers(
 @pytest.mark.slow
 @pytest.mark.reference
 @pytest.mark.parametrize("timestamps", [False, True])
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(2))
 def test_the_text_is_that_of_transformers_over_many_windows(
     joining: ModuleType, seed: int, *, timestamps: bool
 ) -> None:
     chance = random.Random(seed)
-    for _ in range(200):
+    for _ in range(100):
         duration_s = chance.uniform(0.1, 150)
         common = chance.sample(range(900), 5)
         words = [

@@ -4,7 +4,7 @@ import zlib
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quest22.longform.segments import compression_ratio
@@ -125,6 +125,7 @@ def test_compression_ratio_is_that_of_zlib() -> None:
     assert compression_ratio(text) > 2.4 > compression_ratio("nothing is said twice here")
 
 
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 9**9),
     duration_s=st.integers(1, 120),
