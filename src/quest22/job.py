@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from quest22 import settings as product_settings
 from quest22.checkpoint.tokens import Tokens
 from quest22.meter import Meter
-from quest22.records import Clip, Failure, Transcript
+from quest22.records import Clip, Failure, Position, Transcript
 from quest22.scheduler import Scheduler
 from quest22.settings import (
     AudioSettings,
@@ -61,11 +61,11 @@ class Job:
             self.settings.longform, self.settings.decoding, checkpoint.tokens
         )
 
-    def stream(self, dataset: DatasetSettings) -> Run:
-        """A run over a dataset's rows."""
+    def stream(self, dataset: DatasetSettings, after: Position | None = None) -> Run:
+        """A run over a dataset's rows; ``after`` continues an earlier one behind that row."""
         from quest22.source.hub import DatasetSource
 
-        return self.run(DatasetSource(dataset, self.meter))
+        return self.run(DatasetSource(dataset, self.meter, after))
 
     def files(self, inputs: Sequence[str]) -> Run:
         """A run over files, folders, globs, URLs, or ``-`` for standard input."""

@@ -40,6 +40,15 @@ class Origin:
     row: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far into a source a run has come: so many results, the last of them this one."""
+
+    results: int
+    key: str
+    origin: Origin
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
     """One row of a dataset or one file, its sound undecoded.

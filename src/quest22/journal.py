@@ -1,0 +1,219 @@
+"""Where a run stands, so that the same command continues after a crash.
+
+The journal is one small file in the output folder: the plan, which is everything that decides what
+the results are, and a mark, which says how many results are published and what each sink needs to
+go on from there. Results are published first and marked after; the file is replaced whole; what a
+sink wrote beyond the mark is cut off when the run continues. So every result is written exactly
+once, whenever the process dies.
+
+Knows no stage: the states of the sinks are opaque to it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from quest22.errors import SinkError, UsageError
+from quest22.records import Failure, Origin, Position, Transcript
+from quest22.stages import Sink, SinkState
+
+JOURNAL = "journal.json"
+FORMAT = 1
+COMMIT_SECONDS = 2.0
+
+Plan = Mapping[str, Any]
+"""What decides the results, by name: values of JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far a run has come. ``sinks`` holds each sink's state by its name."""
+
+    transcripts: int = 0
+    failures: int = 0
+    audio_s: float = 0.0
+    last: Position | None = None
+    sinks: Mapping[str, Any] = field(default_factory=dict)
+    finished: bool = False
+
+    @property
+    def results(self) -> int:
+        return self.transcripts + self.failures
+
+    def after(self, result: Transcript | Failure) -> Mark:
+        """The mark one result further on; the states of the sinks stay as they were."""
+        last = Position(self.results + 1, result.key, result.origin)
+        if isinstance(result, Failure):
+            return replace(self, failures=self.failures + 1, last=last)
+        return replace(
+            self,
+            transcripts=self.transcripts + 1,
+            audio_s=self.audio_s + result.duration_s,
+            last=last,
+        )
+
+
+class Journal:
+    """A run's journal in its output folder, held by one process at a time."""
+
+    def __init__(self, folder: Path, plan: Plan, mark: Mark) -> None:
+        self.folder = folder
+        self.plan = dict(plan)
+        self.mark = mark
+
+    @classmethod
+    def begin(cls, folder: Path, plan: Plan) -> Journal:
+        """A new journal, in place of any other. Raises :class:`SinkError`."""
+        journal = cls(folder, plan, Mark())
+        with _writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        journal.commit(journal.mark)
+        return journal
+
+    @classmethod
+    def read(cls, folder: Path) -> Journal | None:
+        """The journal that a run left in ``folder``, or None.
+
+        Raises :class:`UsageError` where the file there is no journal of this version.
+        """
+        path = folder / JOURNAL
+        try:
+            kept = json.loads(path.read_bytes())
+            if kept["quest22_journal"] != FORMAT:
+                raise ValueError(f"format {kept['quest22_journal']}")
+            return cls(folder, kept["plan"], _mark(kept["mark"]))
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError) as exc:
+            raise UsageError(
+                f"{path} is no journal of this version of quest22 ({exc}): continue with the "
+                "version that began the run, or begin anew with --restart"
+            ) from exc
+
+    def check(self, plan: Plan) -> None:
+        """Refuse to continue with another plan.
+
+        Raises :class:`UsageError` naming what has changed of all that decides the results.
+        """
+        wanted = json.loads(json.dumps(dict(plan)))
+        changed = [
+            f"{name} was {self.plan.get(name)!r} and is {wanted.get(name)!r}"
+            for name in sorted({*wanted, *self.plan})
+            if self.plan.get(name) != wanted.get(name)
+        ]
+        if changed:
+            raise UsageError(
+                f"{self.folder} holds a run with other settings ({'; '.join(changed)}): repeat "
+                "its command to continue it, choose another --output-dir, or begin anew with "
+                "--restart"
+            )
+
+    def commit(self, mark: Mark) -> None:
+        """Record that all up to ``mark`` is published; durable when this returns.
+
+        Raises :class:`SinkError`.
+        """
+        record = {"quest22_journal": FORMAT, "plan": self.plan, "mark": asdict(mark)}
+        path = self.folder / JOURNAL
+        with _writing(path):
+            fresh = path.with_name(f"{JOURNAL}.partial")
+            with fresh.open("wb") as file:
+                file.write(json.dumps(record, ensure_ascii=False, indent=1).encode())
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(path)
+            sync_folder(self.folder)
+        self.mark = mark
+
+
+class JournaledSink:
+    """A sink whose progress is recorded every few seconds: first published, then marked."""
+
+    def __init__(
+        self, sink: Sink, journal: Journal, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._sink = sink
+        self._journal = journal
+        self._clock = clock
+        self._mark = journal.mark
+        self._committed_at = clock()
+
+    def write(self, result: Transcript | Failure) -> None:
+        self._sink.write(result)
+        self._mark = self._mark.after(result)
+        if self._clock() - self._committed_at >= COMMIT_SECONDS:
+            self.publish()
+
+    def publish(self) -> SinkState:
+        states = self._sink.publish()
+        self._mark = replace(self._mark, sinks=states)
+        self._journal.commit(self._mark)
+        self._committed_at = self._clock()
+        return states
+
+    def close(self) -> None:
+        """The run stops here, perhaps before its end: what was written can be continued."""
+        if not self._mark.finished:
+            self.publish()
+
+    def complete(self) -> None:
+        """The source has ended: finish the outputs, then say so in the journal."""
+        self._sink.close()
+        self._mark = replace(self._mark, sinks={}, finished=True)
+        self._journal.commit(self._mark)
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold a folder's runs, so that no second process writes there at the same time.
+
+    Raises :class:`UsageError` where another process holds it, :class:`SinkError` where the folder
+    cannot be made. The hold ends with the process, however that ends.
+    """
+    path = folder / ".lock"
+    with _writing(path):
+        folder.mkdir(parents=True, exist_ok=True)
+        file: BinaryIO = path.open("ab")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            raise UsageError(
+                f"another process is writing into {folder}: wait for it, or choose another "
+                "--output-dir"
+            ) from exc
+        yield
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names that were created or replaced in a folder durable."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _mark(kept: Mapping[str, Any]) -> Mark:
+    last = kept["last"]
+    position = last and Position(last["results"], last["key"], Origin(**last["origin"]))
+    return Mark(**{**kept, "last": position})
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        raise SinkError(
+            f"cannot write {path}: {exc.strerror or exc}; check the free space and the "
+            "permissions there, or choose another --output-dir"
+        ) from exc
