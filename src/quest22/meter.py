@@ -15,15 +15,16 @@ class Meter:
     Names in use: seconds ``source`` (waiting for the next clip's bytes), ``audio`` (processor
     time of decoding and resampling, summed over threads), ``wait`` (the engine stood still for
     want of windows), ``features``, ``encoder``, ``decoder``, ``longform`` (cutting and joining),
-    ``sink``; counts ``clips``, ``failures``, ``windows``, ``tokens``, ``audio_s`` (of finished
-    transcripts), ``heard_s`` (the same, with the clips that are still open), ``bytes`` and
-    ``damaged_packets`` (passed over in decoding).
+    ``sink``; counts ``clips``, ``failures``, ``windows``, ``tokens``, ``audio_s`` (of
+    transcripts), ``heard_s`` (of windows, also while their clips are still open), ``bytes``,
+    ``damaged_packets`` and ``truncated`` (files that held less sound than promised).
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._counts: defaultdict[str, float] = defaultdict(float)
+        self._running: dict[object, tuple[str, float]] = {}
         self._started = time.perf_counter()
 
     def reset(self) -> None:
@@ -35,12 +36,16 @@ class Meter:
 
     @contextmanager
     def time(self, name: str) -> Iterator[None]:
-        """Add the seconds spent inside the ``with`` block."""
-        begun = time.perf_counter()
+        """Add the seconds spent inside the ``with`` block; they count while they pass."""
+        begun, block = time.perf_counter(), object()
+        with self._lock:
+            self._running[block] = (name, begun)
         try:
             yield
         finally:
-            self.add_seconds(name, time.perf_counter() - begun)
+            with self._lock:
+                del self._running[block]
+                self._seconds[name] += time.perf_counter() - begun
 
     def add_seconds(self, name: str, seconds: float) -> None:
         with self._lock:
@@ -55,9 +60,14 @@ class Meter:
         return time.perf_counter() - self._started
 
     def seconds(self) -> dict[str, float]:
-        """A copy of the seconds gathered so far."""
+        """A copy of the seconds gathered so far, those of blocks that still run included."""
         with self._lock:
-            return dict(self._seconds)
+            gathered = self._seconds.copy()
+            running = list(self._running.values())
+        now = time.perf_counter()
+        for name, begun in running:
+            gathered[name] += now - begun
+        return dict(gathered)
 
     def counts(self) -> dict[str, float]:
         """A copy of the counts gathered so far."""

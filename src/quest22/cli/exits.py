@@ -8,13 +8,7 @@ import traceback
 from collections.abc import Callable
 from enum import IntEnum
 
-import typer
-
 from quest22.errors import Quest22Error, UsageError
-
-PARSER_ERROR: type[Exception] = typer.BadParameter.__bases__[0]
-"""The base of what the parser raises for a command it cannot read: Click's ``UsageError``, of
-which newer Typer carries a copy of its own and exports only this subclass."""
 
 
 class Exit(IntEnum):
@@ -65,7 +59,7 @@ def run_guarded(call: Callable[[], object], *, debug: bool) -> int:
 
 
 def _report(error: Exception) -> Exit:
-    if isinstance(error, PARSER_ERROR):
+    if isinstance(error, _parser_error()):
         text = str(getattr(error, "format_message", error.__str__)()).rstrip(".")
         if text:  # else the parser has printed the help
             context = getattr(error, "ctx", None)
@@ -80,6 +74,17 @@ def _report(error: Exception) -> Exit:
         "and please report it"
     )
     return Exit.NOTHING_DONE
+
+
+def _parser_error() -> type[Exception]:
+    """The base of what the parser raises for a command it cannot read.
+
+    It is Click's ``UsageError``, of which newer Typer carries a copy of its own and exports only
+    this subclass.
+    """
+    import typer
+
+    return typer.BadParameter.__bases__[0]
 
 
 def drop_standard_output() -> None:

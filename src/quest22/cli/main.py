@@ -1,62 +1,28 @@
-"""The command ``quest22``: its commands, and the one place where they start and end."""
+"""Where the command ``quest22`` starts and ends."""
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
-from typing import Annotated
 
-import typer
-
-import quest22
-from quest22.cli import demo, doctor, models, stream, transcribe
-from quest22.cli.exits import EXIT_CODES, run_guarded
-from quest22.settings import silence_telemetry
-
-app = typer.Typer(
-    name="quest22",
-    help="Oceans of speech into text: stream any audio dataset through any Whisper checkpoint.",
-    epilog=EXIT_CODES,
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    context_settings={
-        "help_option_names": ["-h", "--help"],
-        "token_normalize_func": lambda token: token.replace("_", "-"),
-    },
-)
-app.command("transcribe", epilog=transcribe.EPILOG, no_args_is_help=True)(transcribe.transcribe)
-app.command("stream", epilog=stream.EPILOG, no_args_is_help=True)(stream.stream)
-app.command("demo")(demo.demo)
-app.command("models")(models.models)
-app.command("doctor")(doctor.doctor)
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"quest22 {quest22.__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", "-V", callback=_print_version, is_eager=True, help="Print the version."
-        ),
-    ] = False,
-) -> None:
-    """Oceans of speech into text: stream any audio dataset through any Whisper checkpoint."""
+from quest22.cli.exits import run_guarded
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code and never raises for a user's mistake."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    return run_guarded(lambda: _run(given), debug="--debug" in given)
+
+
+def _run(given: list[str]) -> object:
+    """Everything that takes time to import comes in here, where an interruption is expected."""
+    from quest22.cli.app import app
+    from quest22.settings import silence_telemetry
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as cleanly as by Ctrl-C
     silence_telemetry()
-    return run_guarded(
-        lambda: app(given, prog_name="quest22", standalone_mode=False), debug="--debug" in given
-    )
+    return app(given, prog_name="quest22", standalone_mode=False)
 
 
 if __name__ == "__main__":

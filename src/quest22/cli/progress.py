@@ -21,7 +21,9 @@ from quest22.cli.figures import Figures, clip_count, hours, speed
 from quest22.meter import Meter
 from quest22.records import Failure, Transcript
 
-PLAIN_INTERVAL_S = 5.0
+PLAIN_INTERVALS_S = (5.0, 60.0)
+"""A line every five seconds at first, ever more seldom in a long run, at least one a minute."""
+
 FAILURES_SHOWN = 20
 
 
@@ -86,11 +88,14 @@ class PlainDisplay:
     """A short line every few seconds, for pipes and log files."""
 
     def __init__(
-        self, occasion: Occasion, meter: Meter, interval_s: float = PLAIN_INTERVAL_S
+        self,
+        occasion: Occasion,
+        meter: Meter,
+        intervals_s: tuple[float, float] = PLAIN_INTERVALS_S,
     ) -> None:
         self._occasion = occasion
         self._meter = meter
-        self._interval_s = interval_s
+        self._shortest_s, self._longest_s = intervals_s
         self._failures = _Failures(occasion.failures_kept)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._tell, name="quest22-progress", daemon=True)
@@ -109,9 +114,11 @@ class PlainDisplay:
             self._failures.say(result)
 
     def _tell(self) -> None:
-        while not self._ended.wait(self._interval_s):
+        wait_s = self._shortest_s
+        while not self._ended.wait(wait_s):
             figures = Figures.of(self._meter)
             say(f"{progress_line(figures, self._occasion.total)} · {hours(figures.elapsed_s)} gone")
+            wait_s = min(self._longest_s, max(self._shortest_s, figures.elapsed_s / 10))
 
 
 class LiveDisplay:

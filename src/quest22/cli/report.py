@@ -15,13 +15,15 @@ BAR_WIDTH = 28
 SMALLEST_SHARE = 0.005
 
 
-def summarise(figures: Figures, scores: Scoreboard, *, verbose: bool = False) -> None:
+def summarise(
+    figures: Figures, scores: Scoreboard, ending: str = "done", *, verbose: bool = False
+) -> None:
     """Print the summary to standard error: tables on a terminal, a few plain lines in a pipe."""
     console = Console(stderr=True, highlight=False)
     if console.is_terminal:
         console.print(Group(totals(figures), *score_lines(scores), time_table(figures)))
         return
-    say(f"done: {totals(figures).plain}")
+    say(f"{ending}: {totals(figures).plain}")
     for line in score_lines(scores):
         say(line.plain)
     if verbose:

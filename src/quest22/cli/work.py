@@ -23,6 +23,10 @@ from quest22.sink.open import OutputSettings, open_sinks, parse_formats
 from quest22.stages import Sink
 
 
+ENDINGS = {Exit.INTERRUPTED: "stopped"}
+"""The word before the summary, where it is not ``done``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """What is asked for; ``timestamps`` says whether plain text wants them too."""
@@ -72,7 +76,9 @@ class Started:
         code = carry_out(results, self.sink, display, self.tally)
         if not self.report.quiet and code is not Exit.READER_GONE:
             figures = Figures.of(results.meter)
-            summarise(figures, self.tally.scores, verbose=self.report.verbose)
+            summarise(
+                figures, self.tally.scores, ENDINGS.get(code, "done"), verbose=self.report.verbose
+            )
             if self.output.folder is not None:
                 say(f"results are in {self.output.folder}")
         return code

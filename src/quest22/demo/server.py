@@ -6,6 +6,7 @@ Knows HTTP ranges and nothing of datasets. Read-only, on 127.0.0.1 alone, one th
 from __future__ import annotations
 
 import re
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -113,6 +114,11 @@ class _Handler(BaseHTTPRequestHandler):
     def __init__(self, owner: RangeServer, *connection: object) -> None:
         self._owner = owner
         super().__init__(*connection)  # type: ignore[arg-type]
+
+    def setup(self) -> None:
+        super().setup()
+        # What is sent but never read would be counted: keep little on its way.
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BLOCK_BYTES)
 
     def do_HEAD(self) -> None:
         self._answer(with_body=False)

@@ -91,9 +91,8 @@ class AppendedFile:
         self._end += len(line)
 
     def close(self) -> None:
-        with writing(self._path):
-            with self._open() as file:
-                os.fsync(file.fileno())
+        with writing(self._path), self._open() as file:
+            os.fsync(file.fileno())
 
     def _open(self) -> BinaryIO:
         if self._file is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import posixpath
 import re
 from pathlib import Path
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from quest22.errors import ClipError
 
@@ -19,6 +19,7 @@ _REMOTE_SCHEMES = frozenset(
     {"http", "https", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "hf", "oss"}
 )
 _SECRET = re.compile(r"token|secret|signature|credential|password|policy|^(sig|key|auth)$|^x-amz-")
+_PARAMETER = re.compile(r"([^=&]+)=([^&]*)")
 _URL_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>)\],]+")
 
 
@@ -49,12 +50,13 @@ def _public_link(link: str) -> str:
     parts = urlsplit(link)
     if parts.scheme == "hf":
         return link  # its @ stands before a revision
-    query = [
-        (name, "…" if _SECRET.search(name.lower()) else value)
-        for name, value in parse_qsl(parts.query, keep_blank_values=True)
-    ]
     host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, urlencode(query, safe="…/:"), ""))
+    return urlunsplit((parts.scheme, host, parts.path, _PARAMETER.sub(_masked, parts.query), ""))
+
+
+def _masked(parameter: re.Match[str]) -> str:
+    name, value = parameter.groups()
+    return f"{name}={'…' if _SECRET.search(name.lower()) else value}"
 
 
 def folder_of(address: str) -> str:
@@ -72,7 +74,7 @@ def resolve(reference: str, folder: str | None) -> str:
     """
     if folder is None or not is_remote(folder):
         return _resolve_locally(reference, folder)
-    if is_url(reference):
+    if is_url(reference) or "::" in reference:
         return _checked_chain(reference)
     relative = posixpath.normpath(reference.replace("\\", "/"))
     if posixpath.isabs(relative) or relative.startswith(".."):

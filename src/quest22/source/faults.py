@@ -13,6 +13,7 @@ _UNKNOWN = (
     "the Hub knows no such dataset, or it is private: check the name; if it is private, " + _LOG_IN
 )
 _UNREACHABLE = "it cannot be reached: check the network and the address (HF_ENDPOINT, proxies)"
+_NO_RANGES = "the server answers no Range requests, so this format cannot be streamed from it"
 _REASONS = {
     "huggingface_hub.OfflineModeIsEnabled": "the Hub is switched off by HF_HUB_OFFLINE: unset it",
     "huggingface_hub.GatedRepoError": _GATED,
@@ -23,8 +24,7 @@ _REASONS = {
     "AWS_SECRET_ACCESS_KEY, or an AWS profile",
     "datasets.DataFilesNotFoundError": "no data files were found that can be read",
     "datasets.EmptyDatasetError": "no data files were found",
-    "datasets.NonStreamableDatasetError": "the server does not answer Range requests, so this "
-    "format cannot be streamed from it",
+    "datasets.NonStreamableDatasetError": _NO_RANGES,
     "builtins.PermissionError": "access is denied: check the permissions or the credentials",
     "builtins.IsADirectoryError": "it is a folder, not a file",
 }
@@ -56,6 +56,7 @@ _MESSAGES = (
     (re.compile("is a gated dataset on the Hub"), _GATED),
     (re.compile("doesn't exist on the Hub or cannot be accessed"), _UNKNOWN),
     (re.compile("Couldn't reach .* on the Hub"), _UNREACHABLE),
+    (re.compile("Cannot seek streaming HTTP file"), _NO_RANGES),
     (re.compile("Dataset scripts are no longer supported"), _SCRIPT),
     (
         re.compile(r"Bad split: (.+)\. Available splits: \[(.*)\]"),

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from quest22.settings import silence_telemetry
 from quest22.source.address import folder_of
 from quest22.source.columns import Columns
 from quest22.source.locate import Request
-from quest22.source.opening import filesystem_of, storage_options
+from quest22.source.opening import storage_options
 from quest22.source.rows import Row
 
 if TYPE_CHECKING:
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 
 PARQUET_BATCH_ROWS = 16
 
+_BUILDER_CLASSES = {
+    "parquet": "Parquet",
+    "webdataset": "WebDataset",
+    "json": "Json",
+    "csv": "Csv",
+}
 _FOLDER_BUILDERS = frozenset({"audiofolder", "videofolder"})
 _MEDIA_FEATURES = frozenset({"Audio", "Video", "Image"})
 
@@ -105,29 +112,40 @@ def open_stream(request: Request, split: str) -> RowStream:
     datasets.logging.set_verbosity(datasets.logging.CRITICAL)
     datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False  # read before the environment could be set
     with tempfile.TemporaryDirectory(prefix="quest22-") as cache:  # takes a lock file, no more
-        try:
+        common = {
+            "token": request.token,
+            "cache_dir": cache,
+            "storage_options": _options(request),
+            **request.options,
+        }
+        if request.builder in _BUILDER_CLASSES and all(map(_is_plain_web, request.data_files)):
+            builder = _built_on(request.builder, split, request.data_files, common)
+        else:
             builder = datasets.load_dataset_builder(
                 request.path,
                 request.config,
                 data_files={split: list(request.data_files)} if request.data_files else None,
                 revision=request.revision,
-                token=request.token,
-                cache_dir=cache,
-                storage_options=_options(request),
-                **request.options,
+                **common,
             )
-        except FileNotFoundError:
-            _ask_for(request.data_files)
-            raise
     return RowStream(builder, split)
 
 
-def _ask_for(files: Iterable[str]) -> None:
-    """Raise the true reason why a web file cannot be had: ``datasets`` says "not found" to all."""
-    for file in files:
-        if file.startswith(("http://", "https://")):
-            filesystem, path = filesystem_of(file)
-            filesystem.info(path)
+def _is_plain_web(file: str) -> bool:
+    """True for a web address that is one file, not a pattern."""
+    return file.startswith(("http://", "https://")) and not set("*[") & set(file)
+
+
+def _built_on(
+    name: str, split: str, files: Iterable[str], common: dict[str, Any]
+) -> DatasetBuilder:
+    """A builder on web files as they are: finding them by pattern would ask for each in full."""
+    from datasets.data_files import DataFilesDict, DataFilesList
+
+    module = import_module(f"datasets.packaged_modules.{name}.{name}")
+    urls = list(files)
+    data_files = DataFilesDict({split: DataFilesList(urls, [()] * len(urls))})
+    return getattr(module, _BUILDER_CLASSES[name])(data_files=data_files, **common)
 
 
 def _options(request: Request) -> dict[str, Any]:

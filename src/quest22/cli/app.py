@@ -1,0 +1,47 @@
+"""The commands of ``quest22``, put together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import quest22
+from quest22.cli import demo, doctor, models, stream, transcribe
+from quest22.cli.exits import EXIT_CODES
+
+app = typer.Typer(
+    name="quest22",
+    help="Oceans of speech into text: stream any audio dataset through any Whisper checkpoint.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "token_normalize_func": lambda token: token.replace("_", "-"),
+    },
+)
+app.command("transcribe", epilog=transcribe.EPILOG, no_args_is_help=True)(transcribe.transcribe)
+app.command("stream", epilog=stream.EPILOG, no_args_is_help=True)(stream.stream)
+app.command("demo")(demo.demo)
+app.command("models")(models.models)
+app.command("doctor")(doctor.doctor)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"quest22 {quest22.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", "-V", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Oceans of speech into text: stream any audio dataset through any Whisper checkpoint."""
