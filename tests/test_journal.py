@@ -74,6 +74,7 @@ def test_another_plan_is_refused(tmp_path: Path, changed: dict[str, object], nam
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"quest22_journal": 99}', "null"])
 def test_a_foreign_file_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / JOURNAL).parent.mkdir()
     (tmp_path / JOURNAL).write_text(content)
     with pytest.raises(UsageError, match="no journal of this version"):
         Journal.read(tmp_path)
@@ -84,7 +85,7 @@ def test_the_journal_is_one_whole_file_after_every_commit(tmp_path: Path) -> Non
     for count in range(5):
         journal.commit(Mark(transcripts=count))
         assert json.loads((tmp_path / JOURNAL).read_text())["mark"]["transcripts"] == count
-    assert [path.name for path in tmp_path.iterdir()] == [JOURNAL]
+    assert [path.name for path in (tmp_path / JOURNAL).parent.iterdir()] == ["journal.json"]
 
 
 def test_results_are_published_before_they_are_marked(tmp_path: Path) -> None:

@@ -23,9 +23,10 @@ from typing import Any, BinaryIO
 
 from quest22.errors import SinkError, UsageError
 from quest22.records import Failure, Origin, Position, Transcript
+from quest22.settings import RUN_FOLDER
 from quest22.stages import Sink, SinkState
 
-JOURNAL = "journal.json"
+JOURNAL = f"{RUN_FOLDER}/journal.json"
 FORMAT = 1
 COMMIT_SECONDS = 2.0
 
@@ -74,7 +75,7 @@ class Journal:
         """A new journal, in place of any other. Raises :class:`SinkError`."""
         journal = cls(folder, plan, Mark())
         with _writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+            (folder / JOURNAL).parent.mkdir(parents=True, exist_ok=True)
         journal.commit(journal.mark)
         return journal
 
@@ -124,13 +125,13 @@ class Journal:
         record = {"quest22_journal": FORMAT, "plan": self.plan, "mark": asdict(mark)}
         path = self.folder / JOURNAL
         with _writing(path):
-            fresh = path.with_name(f"{JOURNAL}.partial")
+            fresh = path.with_suffix(".partial")
             with fresh.open("wb") as file:
                 file.write(json.dumps(record, ensure_ascii=False, indent=1).encode())
                 file.flush()
                 os.fsync(file.fileno())
             fresh.replace(path)
-            sync_folder(self.folder)
+            sync_folder(path.parent)
         self.mark = mark
 
 
@@ -178,9 +179,9 @@ def held(folder: Path) -> Iterator[None]:
     Raises :class:`UsageError` where another process holds it, :class:`SinkError` where the folder
     cannot be made. The hold ends with the process, however that ends.
     """
-    path = folder / ".lock"
+    path = folder / RUN_FOLDER / "lock"
     with _writing(path):
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         file: BinaryIO = path.open("ab")
     with file:
         try:

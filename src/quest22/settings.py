@@ -14,6 +14,8 @@ from quest22.errors import UsageError
 from quest22.records import WINDOW_S, Task
 
 DEFAULT_MODEL = "nano"
+RUN_FOLDER = ".quest22"
+"""Inside an output folder: the journal, and what is not yet written for good."""
 
 
 @dataclass(frozen=True, slots=True)

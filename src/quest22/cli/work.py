@@ -22,7 +22,6 @@ from quest22.sink.captions import TIMED
 from quest22.sink.open import OutputSettings, open_sinks, parse_formats
 from quest22.stages import Sink
 
-
 ENDINGS = {Exit.INTERRUPTED: "stopped"}
 """The word before the summary, where it is not ``done``."""
 

@@ -17,6 +17,7 @@ from typing import Any
 from quest22.records import Failure, Transcript
 from quest22.sink.output import AppendedFile, Output
 from quest22.sink.rows import failure_row, row
+from quest22.stages import SinkState
 
 
 class JsonLinesSink:
@@ -29,6 +30,9 @@ class JsonLinesSink:
         if isinstance(result, Transcript):
             self._output.write(json_line(row(result)))
 
+    def publish(self) -> SinkState:
+        return {"bytes": self._output.publish()}
+
     def close(self) -> None:
         self._output.close()
 
@@ -36,9 +40,10 @@ class JsonLinesSink:
 class FailureSink:
     """A line for each failure; the file exists only if there is one."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kept: SinkState | None = None) -> None:
         self._path = path
-        self._file: AppendedFile | None = None
+        kept_bytes = int((kept or {}).get("bytes", 0))
+        self._file = AppendedFile(path, kept_bytes) if kept_bytes else None
 
     def write(self, result: Transcript | Failure) -> None:
         if isinstance(result, Transcript):
@@ -46,6 +51,9 @@ class FailureSink:
         if self._file is None:
             self._file = AppendedFile(self._path)
         self._file.write(json_line(failure_row(result)))
+
+    def publish(self) -> SinkState:
+        return {"bytes": 0 if self._file is None else self._file.publish()}
 
     def close(self) -> None:
         if self._file is not None:

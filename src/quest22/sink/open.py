@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from quest22.errors import UsageError
 from quest22.records import Failure, Transcript
+from quest22.settings import RUN_FOLDER
 from quest22.sink.captions import CAPTIONS
 from quest22.sink.jsonl import FailureSink, JsonLinesSink
+from quest22.sink.names import OutputNames
 from quest22.sink.output import AppendedFile, StandardOutput, make_folder, writing
 from quest22.sink.parquet import ParquetSink
 from quest22.sink.perclip import CaptionFilesSink, CaptionStreamSink
-from quest22.stages import Sink
+from quest22.stages import Sink, SinkState
 
 FORMATS = (*CAPTIONS, "jsonl", "parquet")
 TRANSCRIPTS = "transcripts"
@@ -32,21 +34,29 @@ class OutputSettings:
     folder: Path | None = None
     overwrite: bool = False
 
+    @property
+    def workspace(self) -> Path:
+        """Where what is not yet written for good is kept."""
+        return (self.folder or Path()) / RUN_FOLDER
+
 
 class Sinks:
-    """Several sinks as one; each result goes to all of them."""
+    """Several sinks by name as one; each result goes to all of them."""
 
-    def __init__(self, sinks: Sequence[Sink]) -> None:
-        self._sinks = tuple(sinks)
+    def __init__(self, sinks: Mapping[str, Sink]) -> None:
+        self._sinks = dict(sinks)
 
     def write(self, result: Transcript | Failure) -> None:
-        for sink in self._sinks:
+        for sink in self._sinks.values():
             sink.write(result)
+
+    def publish(self) -> SinkState:
+        return {name: sink.publish() for name, sink in self._sinks.items()}
 
     def close(self) -> None:
         """Close every sink, also after one of them failed to."""
         with ExitStack() as closing:
-            for sink in self._sinks:
+            for sink in self._sinks.values():
                 closing.callback(sink.close)
 
 
@@ -67,8 +77,8 @@ def parse_formats(named: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(chosen))
 
 
-def open_sinks(settings: OutputSettings) -> Sink:
-    """The sink that a run writes to.
+def open_sinks(settings: OutputSettings, kept: SinkState | None = None) -> Sink:
+    """The sink that a run writes to; ``kept`` is what an earlier one published, to go on from.
 
     Raises:
         UsageError: The formats cannot be written there.
@@ -78,7 +88,10 @@ def open_sinks(settings: OutputSettings) -> Sink:
         raise UsageError(f"no output format: expected one or more of {', '.join(FORMATS)}")
     if settings.folder is None:
         return _standard_output(settings.formats)
-    return _in_folder(settings.folder, settings)
+    make_folder(settings.folder)
+    if kept is None:
+        _begin_anew(settings.folder, settings)
+    return _in_folder(settings.folder, settings, kept)
 
 
 def _standard_output(formats: Sequence[str]) -> Sink:
@@ -95,20 +108,28 @@ def _standard_output(formats: Sequence[str]) -> Sink:
     return CaptionStreamSink(StandardOutput(), name)
 
 
-def _in_folder(folder: Path, settings: OutputSettings) -> Sink:
-    make_folder(folder)
+def _begin_anew(folder: Path, settings: OutputSettings) -> None:
     if not settings.overwrite:
         _refuse_earlier_results(folder, settings.formats)
     with writing(folder / FAILURES):
         (folder / FAILURES).unlink(missing_ok=True)
-    sinks: list[Sink] = [FailureSink(folder / FAILURES)]
+
+
+def _in_folder(folder: Path, settings: OutputSettings, kept: SinkState | None) -> Sink:
+    work, states = settings.workspace, kept or {}
+    sinks: dict[str, Sink] = {"failures": FailureSink(folder / FAILURES, states.get("failures"))}
     if "jsonl" in settings.formats:
-        sinks.append(JsonLinesSink(AppendedFile(folder / f"{TRANSCRIPTS}.jsonl")))
+        kept_bytes = int(states.get("jsonl", {}).get("bytes", 0))
+        file = AppendedFile(folder / f"{TRANSCRIPTS}.jsonl", kept_bytes)
+        sinks["jsonl"] = JsonLinesSink(file)
     if "parquet" in settings.formats:
-        sinks.append(ParquetSink(folder / f"{TRANSCRIPTS}.parquet"))
+        sinks["parquet"] = ParquetSink(
+            folder / f"{TRANSCRIPTS}.parquet", work / "rows.jsonl", states.get("parquet")
+        )
     captions = [name for name in settings.formats if name in CAPTIONS]
     if captions:
-        sinks.append(CaptionFilesSink(folder, captions))
+        names = OutputNames(folder, work / "names.jsonl", states.get("captions"))
+        sinks["captions"] = CaptionFilesSink(names, captions)
     return Sinks(sinks)
 
 

@@ -1,6 +1,6 @@
-"""Transcripts as Parquet, a row group at a time, so that memory stays bounded.
+"""Transcripts as Parquet: the rows of JSONL with Arrow's types.
 
-The rows are those of JSONL with Arrow's types: carried columns keep theirs. A file is written
+Carried columns keep theirs. A file is written
 under a temporary name and takes its own when it is complete.
 """
 
@@ -14,6 +14,8 @@ from quest22.records import Failure, Transcript
 from quest22.sink.jsonl import json_text
 from quest22.sink.output import make_folder, writing
 from quest22.sink.rows import OWN_COLUMNS, row
+from quest22.sink.spool import Spool
+from quest22.stages import SinkState
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,23 +27,46 @@ GROUP_BYTES = 16 << 20
 class ParquetSink:
     """Rows in one Parquet file.
 
+    A Parquet file cannot be continued, so rows wait in a spool beside it, where they survive a
+    crash, and become Parquet when all have come. Memory stays bounded by a row group.
+    """
+
+    def __init__(self, path: Path, spool: Path, kept: SinkState | None = None) -> None:
+        make_folder(path.parent)
+        self._path = path
+        self._spool = Spool(spool, int((kept or {}).get("bytes", 0)))
+
+    def write(self, result: Transcript | Failure) -> None:
+        if isinstance(result, Transcript):
+            self._spool.append(row(result))
+
+    def publish(self) -> SinkState:
+        return {"bytes": self._spool.publish()}
+
+    def close(self) -> None:
+        file = _ParquetFile(self._path)
+        for values in self._spool.rows():
+            file.write(values)
+        file.close()
+        self._spool.remove()
+
+
+class _ParquetFile:
+    """Rows to Parquet, a row group at a time.
+
     A carried column that has no value in the first row group is written as string; a later value
     that does not fit its column's type starts the next file (``transcripts-2.parquet``), so that
     nothing is lost and no type is bent.
     """
 
     def __init__(self, path: Path) -> None:
-        make_folder(path.parent)
         self._path = path
         self._rows: list[dict[str, Any]] = []
         self._bytes = 0
         self._part: _Part | None = None
         self._parts = 0
 
-    def write(self, result: Transcript | Failure) -> None:
-        if not isinstance(result, Transcript):
-            return
-        values = row(result)
+    def write(self, values: dict[str, Any]) -> None:
         self._rows.append(values)
         self._bytes += _weight(values)
         if len(self._rows) >= GROUP_ROWS or self._bytes >= GROUP_BYTES:

@@ -6,19 +6,19 @@ Knows nothing of how a document looks: that is :mod:`quest22.sink.captions`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from quest22.records import Failure, Transcript
 from quest22.sink.captions import CAPTIONS
 from quest22.sink.names import OutputNames
 from quest22.sink.output import Output, replace_file
+from quest22.stages import SinkState
 
 
 class CaptionFilesSink:
     """A file for each clip and format; each appears whole, as its clip is done."""
 
-    def __init__(self, folder: Path, formats: Sequence[str]) -> None:
-        self._names = OutputNames(folder)
+    def __init__(self, names: OutputNames, formats: Sequence[str]) -> None:
+        self._names = names
         self._formats = tuple(formats)
 
     def write(self, result: Transcript | Failure) -> None:
@@ -28,8 +28,12 @@ class CaptionFilesSink:
         for name in self._formats:
             replace_file(stem.with_name(f"{stem.name}.{name}"), CAPTIONS[name](result))
 
+    def publish(self) -> SinkState:
+        return self._names.publish()
+
     def close(self) -> None:
         """Every file is whole already."""
+        self._names.close()
 
 
 class CaptionStreamSink:
@@ -42,6 +46,9 @@ class CaptionStreamSink:
     def write(self, result: Transcript | Failure) -> None:
         if isinstance(result, Transcript):
             self._output.write(self._caption(result))
+
+    def publish(self) -> SinkState:
+        return {"bytes": self._output.publish()}
 
     def close(self) -> None:
         self._output.close()
