@@ -65,7 +65,8 @@ class _Draft:
         if len(other.tokens) > len(self.tokens):
             self.source = other.source
         self.tokens += other.tokens
-        self.end_s, self.open = max(self.end_s, other.end_s), other.open
+        heard_s = self.start_s if self.open else self.end_s
+        self.end_s, self.open = max(heard_s, other.end_s), other.open
 
 
 @dataclass(frozen=True, slots=True, eq=False)

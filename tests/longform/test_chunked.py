@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import gc
+import random
+import weakref
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quest22.errors import ClipError
+from quest22.longform.chunked import ChunkedClip, ChunkedStrategy
+from quest22.records import Clip, Decoding, Hypothesis, Origin, Samples, Transcript, Window
+from quest22.settings import DecodingSettings, LongFormSettings
+from tests.support.listening import CLIP, NUMBERS, Listener, mark, said, sound, transcribe
+
+
+def machine(
+    decoding: DecodingSettings | None = None, settings: LongFormSettings | None = None
+) -> ChunkedClip:
+    strategy = ChunkedStrategy(
+        settings or LongFormSettings(), decoding or DecodingSettings(), NUMBERS
+    )
+    return strategy.open(CLIP)
+
+
+def test_windows_ask_for_what_the_settings_say() -> None:
+    decoding = DecodingSettings("ru", "translate", timestamps=True, max_new_tokens=7)
+    open_clip = machine(decoding)
+    first, second = open_clip.feed(sound(31)) + open_clip.flush()
+    assert first.decoding == Decoding("ru", "translate", timestamps=True, max_new_tokens=7)
+    assert second.decoding == first.decoding
+    assert (first.index, first.start_s, first.duration_s) == (0, 0.0, 30.0)
+    assert (second.index, second.start_s, second.duration_s) == (1, 20.0, 11.0)
+
+
+def test_a_clip_is_carried_through() -> None:
+    clip = Clip("k", "n", b"", Origin("d", row=4), reference="one", columns={"speaker": 7})
+    open_clip = ChunkedStrategy(LongFormSettings(), DecodingSettings(), NUMBERS).open(clip)
+    open_clip.feed(sound(2.5))
+    (window,) = open_clip.flush()
+    open_clip.accept(window, said(1))
+    transcript = open_clip.close()
+    assert (transcript.key, transcript.name, transcript.origin) == ("k", "n", Origin("d", row=4))
+    assert (transcript.reference, transcript.columns) == ("one", {"speaker": 7})
+    assert (transcript.text, transcript.duration_s) == ("1", 2.5)
+
+
+@pytest.mark.parametrize("blocks", [[], [0], [0, 0]])
+def test_no_sound_is_a_failure_of_the_clip(blocks: list[int]) -> None:
+    open_clip = machine()
+    for size in blocks:
+        open_clip.feed(np.zeros(size, np.float32))
+    with pytest.raises(ClipError, match="holds no sound") as caught:
+        open_clip.flush()
+    assert caught.value.stage == "longform"
+
+
+@pytest.mark.parametrize("samples", [1, 159, 160, 480_000])
+def test_the_shortest_and_the_longest_sound_of_one_window(samples: int) -> None:
+    open_clip = machine()
+    assert open_clip.feed(np.zeros(samples, np.float32)) == []
+    (window,) = open_clip.flush()
+    assert len(window.samples) == samples
+
+
+def test_silence_is_an_empty_transcript() -> None:
+    transcript = transcribe(sound(70), lambda _window: said(), timestamps=True)
+    assert (transcript.text, transcript.segments) == ("", ())
+
+
+def test_finished_once_every_window_came_back() -> None:
+    open_clip = machine(DecodingSettings(timestamps=True))
+    assert not open_clip.finished
+    (first,) = open_clip.feed(sound(31))
+    assert not open_clip.finished
+    (second,) = open_clip.flush()
+    open_clip.accept(second, said())
+    assert not open_clip.finished
+    (again,) = open_clip.accept(first, said(mark(0), 1, mark(9), mark(9)))
+    assert again.samples is first.samples
+    assert not open_clip.finished
+    open_clip.accept(again, said())
+    assert open_clip.finished
+
+
+def run_in_any_order(samples: Samples, listener: Listener, seed: int) -> Transcript:
+    """Blocks of random sizes, answers in random order, between the blocks and after them."""
+    chance = random.Random(seed)
+    open_clip = machine(DecodingSettings(timestamps=True))
+    waiting: list[Window] = []
+    while len(samples):
+        size = chance.choice([chance.randrange(1, 10_000), chance.randrange(1, 2_000_000)])
+        waiting += open_clip.feed(samples[:size])
+        samples = samples[size:]
+        if waiting and chance.random() < 0.5:
+            window = waiting.pop(chance.randrange(len(waiting)))
+            waiting += open_clip.accept(window, listener(window))
+    waiting += open_clip.flush()
+    while waiting:
+        window = waiting.pop(chance.randrange(len(waiting)))
+        waiting += open_clip.accept(window, listener(window))
+    assert open_clip.finished
+    return open_clip.close()
+
+
+@settings(max_examples=30)
+@given(seed=st.integers(0, 9**9), duration_s=st.integers(1, 120))
+def test_blocks_and_order_change_nothing(seed: int, duration_s: int) -> None:
+    words = [(at / 2, (at * 7919 + seed) % 900) for at in range(duration_s * 2)]
+    straight = transcribe(sound(duration_s), Listener(words, seed), timestamps=True)
+    assert run_in_any_order(sound(duration_s), Listener(words, seed), seed) == straight
+
+
+def test_sound_is_let_go_with_its_windows() -> None:
+    open_clip = machine()
+    (window,) = open_clip.feed(sound(31))
+    samples = weakref.ref(window.samples)
+    open_clip.accept(window, said(1))
+    del window
+    gc.collect()
+    assert samples() is None
+
+
+def test_ten_hours_worth_of_windows() -> None:
+    short = LongFormSettings(chunk_length_s=3.0, stride_s=(0.5, 0.5))
+    words = [(at / 4, at % 800) for at in range(3600 * 4)]
+    open_clip = machine(settings=short)
+    minute = np.zeros(60 * 16_000, np.float32)
+    for part in range(60):
+        for window in (
+            open_clip.feed(minute) if part < 59 else open_clip.feed(minute) + (open_clip.flush())
+        ):
+            first, last = round(window.start_s * 4), round(window.start_s * 4) + 12
+            open_clip.accept(window, said(*(word for _, word in words[first:last])))
+    transcript = open_clip.close()
+    assert transcript.duration_s == 3600.0
+    assert len(transcript.segments) == 1800
+    assert transcript.text == NUMBERS.decode([word for _, word in words]).strip()
+
+
+LANGUAGES = [
+    ([("en", 0.9, 30.0)], ("en", 0.9)),
+    ([(None, 1.0, 30.0)], (None, 1.0)),
+    ([("en", 0.6, 30.0), ("ru", 0.9, 30.0)], ("ru", 0.45)),
+    ([("en", 0.6, 30.0), ("ru", 0.9, 11.0)], ("en", 18 / 41)),
+    ([("en", 0.5, 30.0), ("ru", 0.9, 30.0), ("en", 0.5, 30.0)], ("en", 1 / 3)),
+]
+
+
+@pytest.mark.parametrize(("heard", "expected"), LANGUAGES)
+def test_the_language_is_that_of_most_of_the_sound(
+    heard: list[tuple[str | None, float, float]], expected: tuple[str | None, float]
+) -> None:
+    duration_s = 20.0 * (len(heard) - 1) + heard[-1][2]
+
+    def listen(window: Window) -> Hypothesis:
+        language, sure, _ = heard[window.index]
+        return said(1, language=language, sure=sure)
+
+    transcript = transcribe(sound(duration_s), listen)
+    assert transcript.language == expected[0]
+    assert transcript.language_probability == pytest.approx(expected[1])
