@@ -59,3 +59,27 @@ def test_a_folder_without_a_tokenizer_says_what_is_expected(tmp_path: Path) -> N
     (tmp_path / "vocab.json").write_text("{}")
     with pytest.raises(CheckpointError, match=r"no tokenizer: expected tokenizer\.json, or vocab"):
         read_tokenizer(tmp_path)
+
+
+def test_nothing_is_cut_or_filled_as_in_somebody_s_training(tmp_path: Path) -> None:
+    document = {
+        "version": "1.0",
+        "truncation": {
+            "direction": "Right",
+            "max_length": 2,
+            "strategy": "LongestFirst",
+            "stride": 0,
+        },
+        "padding": {
+            "strategy": {"Fixed": 9},
+            "direction": "Right",
+            "pad_to_multiple_of": None,
+            "pad_id": 0,
+            "pad_type_id": 0,
+            "pad_token": "a",
+        },
+        "added_tokens": [],
+        "model": {"type": "BPE", "vocab": VOCABULARY, "merges": []},
+    }
+    (tmp_path / "tokenizer.json").write_text(json.dumps(document))
+    assert read_tokenizer(tmp_path).encode("abab").ids == [0, 1, 0, 1]

@@ -3,7 +3,15 @@ from __future__ import annotations
 import pytest
 
 from quest22.errors import ClipError
-from quest22.source.address import folder_of, is_remote, is_url, public, public_text, resolve
+from quest22.source.address import (
+    common_folder,
+    folder_of,
+    is_remote,
+    is_url,
+    public,
+    public_text,
+    resolve,
+)
 
 
 @pytest.mark.parametrize(
@@ -55,6 +63,19 @@ def test_secrets_are_not_shown_in_messages() -> None:
 )
 def test_folders(address: str, folder: str) -> None:
     assert folder_of(address) == folder
+
+
+@pytest.mark.parametrize(
+    ("addresses", "folder"),
+    [
+        ([], None),
+        (["/a/b/c.wav"], "/a/b"),
+        (["/a/b/c.wav", "/a/bc/c.wav", "/a/b/d/e.wav"], "/a"),
+        (["https://h/a/1/x", "https://h/a/2/x"], "https://h/a"),
+    ],
+)
+def test_common_folders(addresses: list[str], folder: str | None) -> None:
+    assert common_folder(addresses) == folder
 
 
 @pytest.mark.parametrize(

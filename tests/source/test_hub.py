@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gzip
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -60,8 +62,22 @@ def _tsv(folder: Path) -> Written:
     return {"path": "all.tsv"}
 
 
+def _two_jsonl(folder: Path) -> Written:
+    corpora.write_sounds(folder / "clips", ROWS)
+    for name, rows in (("a-0.jsonl", ROWS[:7]), ("a-1.jsonl", ROWS[7:])):
+        corpora.write_jsonl(folder / name, rows, lambda row: f"clips/{row.id}.wav")
+    return {"path": "json", "data_files": ("a-0.jsonl", "a-1.jsonl")}
+
+
+def _gzipped(folder: Path) -> Written:
+    _jsonl(folder)
+    content = (folder / "all.jsonl").read_bytes()
+    (folder / "all.jsonl.gz").write_bytes(gzip.compress(content))
+    return {"path": "all.jsonl.gz"}
+
+
 LOCAL_AND_HTTP = [
-    _parquet, _webdataset, _webdataset_json, _jsonl, _csv, _tsv,
+    _parquet, _webdataset, _webdataset_json, _jsonl, _two_jsonl, _gzipped, _csv, _tsv,
 ]  # fmt: skip
 
 
@@ -107,6 +123,46 @@ def test_a_folder_of_sounds_with_metadata(tmp_path: Path) -> None:
     corpora.write_audiofolder(tmp_path / "corpus", ROWS)
     results = _stream(path=str(tmp_path / "corpus"))
     assert _heard(results) == [(f"{row.id}.wav", row.text, row.sound) for row in ROWS]
+
+
+@pytest.mark.parametrize("named", ["folder", "builder"])
+def test_a_folder_of_sounds_alone(tmp_path: Path, named: str) -> None:
+    corpora.write_sounds(tmp_path / "corpus" / "a", ROWS[:1])
+    corpora.write_sounds(tmp_path / "corpus" / "b", ROWS[:2])
+    folder = str(tmp_path / "corpus")
+    settings = {"folder": {"path": folder}, "builder": _audiofolder(folder)}[named]
+    first, second, third = _stream(**settings)
+    assert [_name(clip) for clip in (first, second, third)] == [
+        f"a/{ROWS[0].id}.wav", f"b/{ROWS[0].id}.wav", f"b/{ROWS[1].id}.wav",
+    ]  # fmt: skip
+    assert _sound(third) == ROWS[1].sound  # type: ignore[arg-type]
+
+
+def _audiofolder(folder: str) -> Written:
+    return {"path": "audiofolder", "data_files": (folder,)}
+
+
+def _name(clip: Clip | Failure) -> str:
+    return clip.key.partition("corpus/")[2] or clip.key
+
+
+def test_rows_of_a_tar_may_lack_parts_and_have_more(tmp_path: Path) -> None:
+    whole = corpora.samples(6)
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for row in whole:
+            corpora.add_member(archive, f"{row.id}.wav", row.sound)
+            corpora.add_member(archive, f"{row.id}.json", b'{"text": "x"}')
+        corpora.add_member(archive, "silent.json", b'{"text": "nothing to hear"}')
+        corpora.add_member(archive, "untold.wav", whole[0].sound)
+        corpora.add_member(archive, "more.wav", whole[1].sound)
+        corpora.add_member(archive, "more.json", b'{"text": "y", "speaker": "z"}')
+    *_, silent, untold, more = _stream(path=str(tmp_path / "a.tar"))
+    assert isinstance(silent, Failure)
+    assert (silent.key, silent.stage) == ("silent", "source")
+    assert _heard([untold, more]) == [
+        ("untold", None, whole[0].sound),
+        ("more", "y", whole[1].sound),
+    ]
 
 
 def test_a_folder_of_parquet_with_splits(tmp_path: Path) -> None:
@@ -191,6 +247,33 @@ def test_the_meter_sees_waiting_and_bytes(two_files: dict[str, Any]) -> None:
     assert meter.seconds()["source"] > 0
 
 
+def test_shards_by_file_read_their_files_alone(tmp_path: Path) -> None:
+    _parquet(tmp_path)
+    with RangeServer(tmp_path) as server:
+        files = (f"{server.url}/a-0.parquet", f"{server.url}/a-1.parquet")
+        named = {"path": "parquet", "data_files": files, "num_shards": 2}
+        keys = [[clip.key for clip in _stream(**named, shard_index=index)] for index in range(2)]
+    assert keys == [[row.id for row in ROWS[:7]], [row.id for row in ROWS[7:]]]
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"num_shards": 3},
+        {"num_shards": 2, "take": 5, "skip": 3},
+        {"num_shards": 2, "shuffle": True, "seed": 7, "buffer_size": 4},
+    ],
+)
+def test_shards_together_are_the_run(two_files: dict[str, Any], choice: dict[str, Any]) -> None:
+    shards = [
+        clip.key
+        for index in range(choice["num_shards"])
+        for clip in _stream(**two_files, **choice, shard_index=index)
+    ]
+    whole = [clip.key for clip in _stream(**two_files, **{**choice, "num_shards": 1})]
+    assert sorted(shards) == sorted(whole)
+
+
 def test_a_source_can_be_read_twice(two_files: dict[str, Any]) -> None:
     source = DatasetSource(DatasetSettings(**two_files), Meter())
     assert _heard(list(source)) == _heard(list(source)) == EXPECTED
@@ -213,6 +296,19 @@ def test_a_dataset_with_a_script_is_not_run(tmp_path: Path) -> None:
     (folder / "scripted.py").write_text("raise SystemExit('it ran')")
     with pytest.raises(SourceError, match=r"script.*never run"):
         _stream(path=str(folder))
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("no/such/folder", "no such file or folder"),
+        ("talk.mp3", "quest22 transcribe"),
+        ("", "named"),
+    ],
+)
+def test_what_is_no_dataset(path: str, words: str) -> None:
+    with pytest.raises((SourceError, UsageError), match=words):
+        _stream(path=path)
 
 
 def test_a_server_that_is_not_there() -> None:

@@ -83,11 +83,12 @@ def write_tar(path: Path, rows: Sequence[Sample], *, as_json: bool = False) -> N
     with tarfile.open(path, "w") as archive:
         for row in rows:
             text = json.dumps({"text": row.text, "speaker": "a"}) if as_json else row.text
-            _add(archive, f"{row.id}.{'json' if as_json else 'txt'}", text.encode())
-            _add(archive, f"{row.id}.wav", row.sound)
+            add_member(archive, f"{row.id}.{'json' if as_json else 'txt'}", text.encode())
+            add_member(archive, f"{row.id}.wav", row.sound)
 
 
-def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+def add_member(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+    """Put one file into a tar."""
     member = tarfile.TarInfo(name)
     member.size = len(content)
     archive.addfile(member, io.BytesIO(content))

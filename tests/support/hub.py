@@ -96,7 +96,9 @@ class Hub:
         self.catalogue = Catalogue(storage=f"http://localhost:{self._server.server_port}")
         self.requests: list[Seen] = []
         self.faults: list[Fault] = []
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), daemon=True
+        )
         self._thread.start()
 
     @property

@@ -132,6 +132,10 @@ class _Pool:
             self._changed.notify_all()
         for thread in self._threads:
             thread.join(STOP_WAIT_S)
+        with self._changed:
+            for decoding in self._open:
+                if not decoding.running:
+                    decoding.decoder = None
 
     # -- the consumer's side
 
@@ -263,6 +267,7 @@ class _Pool:
         """Take a worker's result in, and the reservation for it back."""
         with self._changed:
             decoding.running = False
+            decoding.wanted = False
             self._held_s -= BLOCK_S
             if block is not None and not decoding.dropped:
                 decoding.ready.append(block)

@@ -105,10 +105,7 @@ def _translated(hub_id: str, revision: str | None) -> Iterator[None]:
     except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled) as exc:
         raise _unreachable(asked) from exc
     except errors.HfHubHTTPError as exc:
-        raise CheckpointError(
-            f"the Hub answered {exc.response.status_code} for {asked}: try again later, or give a "
-            "folder"
-        ) from exc
+        raise _refused(exc.response.status_code, asked) from exc
     except CheckpointError:
         raise
     except Exception as exc:
@@ -116,6 +113,15 @@ def _translated(hub_id: str, revision: str | None) -> Iterator[None]:
         raise CheckpointError(
             f"{asked} could not be fetched or stored ({type(exc).__name__}: {exc}): try again"
         ) from exc
+
+
+def _refused(status: int, asked: str) -> CheckpointError:
+    if status in (401, 403):
+        return CheckpointError(
+            f"the Hub does not accept the token for {asked} (answer {status}): log in again, or "
+            "give a token that may read it (HF_TOKEN or --token)"
+        )
+    return CheckpointError(f"the Hub answered {status} for {asked}: try again later")
 
 
 def _unreachable(asked: str) -> CheckpointError:

@@ -10,13 +10,14 @@ from types import MappingProxyType
 class KnownModel:
     """A checkpoint by its short name.
 
-    ``hub_id`` is None for what is embedded in the package. ``parameters_m`` counts millions.
+    ``parameters_m`` counts millions.
     ``download_mb`` is about what its weights weigh on the Hub, None where that is not known.
+    ``multilingual`` says whether it was trained on more than English.
     """
 
     name: str
-    hub_id: str | None
-    parameters_m: float
+    hub_id: str
+    parameters_m: int
     download_mb: int | None
     multilingual: bool
 
@@ -38,9 +39,9 @@ _ROWS = (
     KnownModel("turbo", "openai/whisper-large-v3-turbo", 809, 1618, True),
     KnownModel("distil-small.en", "distil-whisper/distil-small.en", 166, 332, False),
     KnownModel("distil-medium.en", "distil-whisper/distil-medium.en", 394, 789, False),
-    KnownModel("distil-large-v2", "distil-whisper/distil-large-v2", 756, 1513, True),
-    KnownModel("distil-large-v3", "distil-whisper/distil-large-v3", 756, 1513, True),
-    KnownModel("distil-large-v3.5", "distil-whisper/distil-large-v3.5", 756, None, True),
+    KnownModel("distil-large-v2", "distil-whisper/distil-large-v2", 756, 1513, False),
+    KnownModel("distil-large-v3", "distil-whisper/distil-large-v3", 756, 1513, False),
+    KnownModel("distil-large-v3.5", "distil-whisper/distil-large-v3.5", 756, None, False),
 )
 
 KNOWN = MappingProxyType({model.name: model for model in _ROWS})

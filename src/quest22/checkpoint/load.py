@@ -7,6 +7,7 @@ from pathlib import Path
 
 from quest22.checkpoint.config import Dimensions, GenerationConfig
 from quest22.checkpoint.resolve import resolve
+from quest22.checkpoint.shapes import check_weights
 from quest22.checkpoint.tokens import Tokens
 from quest22.checkpoint.weights import Weights
 
@@ -35,12 +36,15 @@ def load(name: str, *, revision: str | None = None, token: str | None = None) ->
     found = resolve(name, revision=revision, token=token)
     dimensions = Dimensions.read(found.folder)
     generation = GenerationConfig.read(found.folder)
+    tokens = Tokens.read(found.folder, dimensions, generation)
+    weights = Weights.open(found.folder)
+    check_weights(weights, dimensions, found.folder)
     return Checkpoint(
         folder=found.folder,
         name=found.name,
         revision=found.revision,
         dimensions=dimensions,
         generation=generation,
-        tokens=Tokens.read(found.folder, dimensions, generation),
-        weights=Weights.open(found.folder),
+        tokens=tokens,
+        weights=weights,
     )

@@ -13,6 +13,7 @@ from quest22.checkpoint.known import EMBEDDED, KNOWN
 from quest22.errors import CheckpointError
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_HUB_ADDRESS = re.compile(r"(?:hf://|https://huggingface\.co/)([^/]+/[^/]+)/?")
 _PATH_STARTS = (".", "/", "~")
 
 
@@ -28,20 +29,22 @@ class ResolvedFolder:
 def resolve(name: str, *, revision: str | None = None, token: str | None = None) -> ResolvedFolder:
     """Find a checkpoint by short name, path or Hub id; download it where it is not cached.
 
-    A short name wins over a folder of that name (write ``./base`` for the folder). ``revision``
-    is a branch, tag or commit of the Hub; it is pinned to a commit. Raises
-    :class:`CheckpointError` where there is nothing usable.
+    The address of a model's page on the Hub is understood too. A short name wins over a folder of
+    that name (write ``./base`` for the folder). ``revision`` is a branch, tag or commit of the
+    Hub; it is pinned to a commit. Raises :class:`CheckpointError` where there is nothing usable.
     """
     name = name.strip()
     if name in EMBEDDED:
         return ResolvedFolder(_embedded(name), name, None)
     if name in KNOWN:
-        return _from_hub(str(KNOWN[name].hub_id), name, revision, token)
+        return _from_hub(KNOWN[name].hub_id, name, revision, token)
     path = Path(name).expanduser()
     if name and (path.exists() or name.startswith(_PATH_STARTS)):
         return ResolvedFolder(_local(path), name, None)
-    if _HUB_ID.fullmatch(name):
-        return _from_hub(name, name, revision, token)
+    address = _HUB_ADDRESS.fullmatch(name)
+    hub_id = address.group(1) if address else name
+    if _HUB_ID.fullmatch(hub_id):
+        return _from_hub(hub_id, name, revision, token)
     raise _unknown(name)
 
 

@@ -23,7 +23,11 @@ def read_tokenizer(folder: Path) -> Tokenizer:
     path = folder / TOKENIZER
     try:
         if path.is_file():
-            return Tokenizer.from_buffer(read_bytes(path, TOKENIZER_BYTES))
+            tokenizer = Tokenizer.from_buffer(read_bytes(path, TOKENIZER_BYTES))
+            # Settings of somebody's training, which would cut or fill every text.
+            tokenizer.no_truncation()
+            tokenizer.no_padding()
+            return tokenizer
         if (folder / PARTS[0]).is_file() and (folder / PARTS[1]).is_file():
             return _assembled(folder)
     except CheckpointError:

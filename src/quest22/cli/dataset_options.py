@@ -28,7 +28,7 @@ class DatasetFlags:
     ]
     config: Annotated[
         str | None,
-        Argument(metavar="[CONFIG]", help="The dataset's configuration, if it has several."),
+        Argument(metavar="CONFIG", help="The dataset's configuration, if it has several."),
     ] = None
     name: Annotated[
         str | None,

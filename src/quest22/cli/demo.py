@@ -34,10 +34,10 @@ from quest22.meter import Meter
 from quest22.settings import DEFAULT_MODEL, DatasetSettings, EngineSettings, bypass_proxy
 
 NEXT = """\
-Next: [cyan]quest22 transcribe talk.mp3 -m small[/]   a file of your own
-      [cyan]quest22 stream hf-internal-testing/librispeech_asr_dummy clean \
---split validation -m tiny[/]   a dataset on the Hub
-      [cyan]quest22 doctor[/]   what this machine can do"""
+Next, a file of your own:   [cyan]quest22 transcribe talk.mp3 -m small[/]
+      a dataset of the Hub: [cyan]quest22 stream hf-internal-testing/librispeech_asr_dummy clean \
+--split validation -m tiny[/]
+      your machine:         [cyan]quest22 doctor[/]"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +60,15 @@ def demo(flags: DemoFlags, report: ReportFlags) -> int:
     quieten(report)
     bypass_proxy("127.0.0.1")
     files = sample_files()
-    total = count_rows(files) if flags.take is None else min(flags.take, count_rows(files))
+    console = _console(quiet=report.quiet)
     with RangeServer(files[0].parent) as server:
-        job = Job(JobSettings(engine=EngineSettings(model=flags.model)))
-        urls = tuple(f"{server.url}/{file.name}" for file in files)
-        console = _console(quiet=report.quiet)
-        console.print(_introduction(job, urls, total))
-        run = job.stream(DatasetSettings("parquet", data_files=urls, take=flags.take))
-        occasion = Occasion(title="streaming the samples", total=total)
+        total = count_rows(files) if flags.take is None else min(flags.take, count_rows(files))
+        console.print(_introduction(server.url, len(files), total))
+        with console.status(f"loading {flags.model} …"):
+            job = Job(JobSettings(engine=EngineSettings(model=flags.model)))
+        run = job.stream(_rows(server.url, files, flags.take))
+        title = f"{job.checkpoint_name} in {job.compute_type}, {job.batch_size} windows at once"
+        occasion = Occasion(title=title, total=total, texts="none")
         live = console if console.stderr else None
         display = choose_display(occasion, run.meter, quiet=report.quiet, console=live)
         tally = Tally()
@@ -76,6 +77,11 @@ def demo(flags: DemoFlags, report: ReportFlags) -> int:
     if code is Exit.DONE:
         console.print(NEXT)
     return code
+
+
+def _rows(url: str, files: Sequence[Path], take: int | None) -> DatasetSettings:
+    urls = tuple(f"{url}/{file.name}" for file in files)
+    return DatasetSettings("parquet", data_files=urls, keep_columns=("language",), take=take)
 
 
 def sample_files() -> list[Path]:
@@ -102,15 +108,14 @@ def _console(*, quiet: bool) -> Console:
     return Console(stderr=shared, highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
-def _introduction(job: Job, urls: Sequence[str], total: int) -> Text:
+def _introduction(url: str, files: int, total: int) -> Text:
     return Text.assemble(
         ("quest22 demo", "bold"),
-        (f" · model {job.checkpoint_name} in {job.compute_type}, {job.batch_size} windows a batch"),
-        ("\nstreaming "),
+        " · streaming ",
         (f"{total} clips", "bold"),
-        (" over HTTP from "),
-        (", ".join(urls), "cyan"),
-        ("\n"),
+        f" in {files} Parquet files over HTTP from ",
+        (url, "cyan"),
+        "\n",
     )
 
 

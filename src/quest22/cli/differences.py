@@ -19,6 +19,9 @@ STYLES: dict[Kind, str] = {
     "insert": "bold magenta",
 }
 
+LONG_TEXT_WORDS = 40
+KEPT_WORDS = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
@@ -60,11 +63,30 @@ def _keyed(text: str) -> Iterator[tuple[tuple[int, str], str]]:
             yield (index, key), word
 
 
+def shortened(stretches: list[Stretch]) -> list[Stretch]:
+    """The same with long runs of equal words cut in the middle, where the text is long."""
+    if sum(len(stretch.heard) for stretch in stretches) <= LONG_TEXT_WORDS:
+        return stretches
+    return [
+        Stretch("equal", _ends(stretch.said), _ends(stretch.heard))
+        if stretch.kind == "equal"
+        else stretch
+        for stretch in stretches
+    ]
+
+
+def _ends(words: tuple[str, ...]) -> tuple[str, ...]:
+    cut = len(words) - 2 * KEPT_WORDS
+    if cut < KEPT_WORDS:
+        return words
+    return (*words[:KEPT_WORDS], f"… {cut} words …", *words[-KEPT_WORDS:])
+
+
 def marked(stretches: list[Stretch]) -> tuple[Text, Text]:
     """The reference and what was heard, differing words in colour."""
     said, heard = Text(), Text()
     for stretch in stretches:
-        _append(said, stretch.said, STYLES[stretch.kind])
+        _append(said, stretch.said, STYLES[stretch.kind] or "dim")
         _append(heard, stretch.heard, STYLES[stretch.kind])
     return said, heard
 

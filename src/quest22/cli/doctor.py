@@ -31,7 +31,8 @@ def doctor() -> int:
     ill = [finding for finding in findings if finding.state is State.MISSING]
     console.print()
     if ill:
-        console.print(f"{len(ill)} essential things are missing: see ✗ above.", style="bold red")
+        subjects = ", ".join(finding.subject for finding in ill)
+        console.print(f"Something essential is missing: {subjects}, see ✗ above.", style="bold red")
         return Exit.NOTHING_DONE
     console.print("All that is needed is there. Try: quest22 demo", style="bold green")
     return Exit.DONE

@@ -129,7 +129,7 @@ class SpeechFlags:
         bool | None,
         Option(
             "--timestamps/--no-timestamps",
-            help="Segments with times. Default: as the outputs need them.",
+            help="Segments with times; as the output needs them if not given.",
             rich_help_panel=SPEECH,
         ),
     ] = None

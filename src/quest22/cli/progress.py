@@ -9,7 +9,7 @@ import sys
 import threading
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol
+from typing import Literal, Protocol
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -29,11 +29,15 @@ FAILURES_SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """What a display is about: a title, the expected number of clips, where results go."""
+    """What a display is about: a title, and the expected number of clips.
+
+    ``texts`` says what a terminal shows of them: a heading above each text that goes there, the
+    last text alone, or nothing. ``failures_kept`` means that a file holds the failures.
+    """
 
     title: str
     total: int | None = None
-    named_texts: bool = False
+    texts: Literal["headed", "last", "none"] = "last"
     failures_kept: bool = False
 
 
@@ -154,9 +158,9 @@ class LiveDisplay:
     def before(self, result: Transcript | Failure) -> None:
         if isinstance(result, Failure):
             self._failures.say(result)
-        elif self._occasion.named_texts:
+        elif self._occasion.texts == "headed":
             self._console.print(heading(result))
-        else:
+        elif self._occasion.texts == "last":
             self._last = Text(
                 f"  {result.text.strip()}", "italic", no_wrap=True, overflow="ellipsis"
             )

@@ -51,9 +51,13 @@ def score_lines(scores: Scoreboard) -> list[Text]:
     line.append(f" of {scores.overall.total:,} reference words")
     spoken = [(code, errors) for code, errors in scores.by_language.items() if errors.total]
     if len(spoken) > 1:
-        parts = (f"{language_name(code or '?')} {percent(errors)}" for code, errors in spoken)
+        parts = (f"{_language(code)} {percent(errors)}" for code, errors in spoken)
         line.append(f" ({', '.join(parts)})")
     return [line]
+
+
+def _language(code: str | None) -> str:
+    return language_name(code).title() if code else "unknown"
 
 
 def percent(errors: ErrorRate) -> str:

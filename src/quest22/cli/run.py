@@ -43,7 +43,13 @@ class Tally:
             return
         self.transcripts += 1
         if result.reference is not None:
-            self.scores.add(result.reference, result.text, result.language)
+            self.scores.add(result.reference, result.text, spoken_language(result))
+
+
+def spoken_language(transcript: Transcript) -> str | None:
+    """The language that the source names in a column, else the one that was heard or asked for."""
+    named = transcript.columns.get("language")
+    return named if isinstance(named, str) else transcript.language
 
 
 def carry_out(results: Results, sink: Sink, display: Display, tally: Tally) -> Exit:

@@ -31,7 +31,7 @@ class SourceFlags:
     source: Annotated[
         list[str],
         Argument(
-            metavar="SOURCE...",
+            metavar="SOURCE",
             help="Files, folders, globs, [cyan]http(s)://[/] media, or [cyan]-[/] for standard "
             "input; video counts by its sound.",
             show_default=False,

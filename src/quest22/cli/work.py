@@ -68,7 +68,7 @@ class Started:
         occasion = Occasion(
             title=f"{title} → {Path(self.job.checkpoint_name).name} ({self.job.compute_type})",
             total=results.total,
-            named_texts=self._texts_on_terminal(),
+            texts="headed" if self._texts_on_terminal() else "last",
             failures_kept=self.output.folder is not None,
         )
         display = choose_display(occasion, results.meter, quiet=self.report.quiet)

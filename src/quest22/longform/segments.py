@@ -65,8 +65,10 @@ class _Draft:
         if len(other.tokens) > len(self.tokens):
             self.source = other.source
         self.tokens += other.tokens
-        heard_s = self.start_s if self.open else self.end_s
-        self.end_s, self.open = max(heard_s, other.end_s), other.open
+        if self.open and other.end_s > self.start_s:
+            self.end_s, self.open = other.end_s, other.open
+        else:
+            self.end_s = max(self.end_s, other.end_s)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

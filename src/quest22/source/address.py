@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -64,6 +66,13 @@ def folder_of(address: str) -> str:
     if not is_url(address):
         return str(Path(address).parent)
     return posixpath.dirname(address.partition("?")[0])
+
+
+def common_folder(addresses: Sequence[str]) -> str | None:
+    """The deepest folder that all the data files lie below; None for no files."""
+    folders = [folder_of(address).split("/") for address in addresses]
+    shared = takewhile(lambda names: len(set(names)) == 1, zip(*folders, strict=False))
+    return "/".join(names[0] for names in shared) if folders else None
 
 
 def resolve(reference: str, folder: str | None) -> str:

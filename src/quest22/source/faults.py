@@ -8,6 +8,7 @@ from quest22.errors import SourceError
 from quest22.source.address import public_text
 
 _LOG_IN = "log in (hf auth login) or set HF_TOKEN"
+_LATER = "try again later"
 _GATED = "it is gated: accept its terms on its page, then " + _LOG_IN
 _UNKNOWN = (
     "the Hub knows no such dataset, or it is private: check the name; if it is private, " + _LOG_IN
@@ -17,11 +18,12 @@ _NO_RANGES = "the server answers no Range requests, so this format cannot be str
 _REASONS = {
     "huggingface_hub.OfflineModeIsEnabled": "the Hub is switched off by HF_HUB_OFFLINE: unset it",
     "huggingface_hub.GatedRepoError": _GATED,
+    "huggingface_hub.HFValidationError": "this is no name that the Hub allows: expected org/name",
     "huggingface_hub.RevisionNotFoundError": "there is no such revision: check --revision",
     "huggingface_hub.DisabledRepoError": "the Hub has disabled it",
     "huggingface_hub.RepositoryNotFoundError": _UNKNOWN,
     "botocore.NoCredentialsError": "S3 asks for credentials: set AWS_ACCESS_KEY_ID and "
-    "AWS_SECRET_ACCESS_KEY, or an AWS profile",
+    "AWS_SECRET_ACCESS_KEY or AWS_PROFILE; for a public bucket set FSSPEC_S3_ANON=true",
     "datasets.DataFilesNotFoundError": "no data files were found that can be read",
     "datasets.EmptyDatasetError": "no data files were found",
     "datasets.NonStreamableDatasetError": _NO_RANGES,
@@ -45,7 +47,7 @@ _STATUS_REASONS = {
     401: "the server asks for a log-in: " + _LOG_IN,
     403: "access is refused: ask for access on its page, then " + _LOG_IN,
     404: "there is no such file or page: check the name",
-    429: "the server asks to slow down (too many requests): try again later",
+    429: "the server asks to slow down (too many requests): " + _LATER,
 }
 _SCRIPT = (
     "it needs a loading script, which is foreign code and never run: try its Parquet form, on the "
@@ -56,6 +58,10 @@ _MESSAGES = (
     (re.compile("is a gated dataset on the Hub"), _GATED),
     (re.compile("doesn't exist on the Hub or cannot be accessed"), _UNKNOWN),
     (re.compile("Couldn't reach .* on the Hub"), _UNREACHABLE),
+    (
+        re.compile("(?i)install s3fs"),
+        "S3 needs packages that are not installed; run: pip install 'quest22[s3]'",
+    ),
     (re.compile("Cannot seek streaming HTTP file"), _NO_RANGES),
     (re.compile("Dataset scripts are no longer supported"), _SCRIPT),
     (
@@ -87,6 +93,12 @@ def reason_of(error: BaseException, what: str) -> str:
     return f"{what}: {type(error).__name__}: {public_text(first)[:_LONGEST]}"
 
 
+def passing(error: BaseException) -> bool:
+    """True for troubles of a network or server that may be over soon."""
+    reasons = [tell(link) for link in _chain(error) for tell in (_by_name, _by_status)]
+    return any(reason and (reason == _UNREACHABLE or _LATER in reason) for reason in reasons)
+
+
 def source_error(error: BaseException, what: str) -> SourceError:
     """The SourceError that a foreign error becomes; raise it ``from`` that error."""
     return SourceError(reason_of(error, what))
@@ -115,7 +127,8 @@ def _by_status(error: BaseException) -> str | None:
     status = getattr(error, "status", None) or getattr(response, "status_code", None)
     if not isinstance(status, int):
         return None
-    return _STATUS_REASONS.get(status) or f"the server answered {status}: try again later"
+    later = f": {_LATER}" if status >= 500 else ""
+    return _STATUS_REASONS.get(status) or f"the server answered {status}{later}"
 
 
 def _by_absence(error: BaseException) -> str | None:

@@ -19,7 +19,8 @@ from quest22.source.address import is_url, public
 from quest22.source.listing import Found, found_by
 from quest22.source.locate import builder_of
 from quest22.source.measure import measured
-from quest22.source.opening import opener, spooled
+from quest22.source.opening import opener
+from quest22.source.seekable import spooled
 
 STDIN = "-"
 

@@ -17,16 +17,18 @@ from quest22.source.opening import filesystem_of
 
 AUDIO_SUFFIXES = frozenset(
     {
-        ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".alaw", ".amr", ".ape", ".au", ".awb", ".caf",
-        ".dts", ".eac3", ".flac", ".gsm", ".m4a", ".m4b", ".mka", ".mp1", ".mp2", ".mp3", ".mpga",
-        ".mulaw", ".oga", ".ogg", ".opus", ".ra", ".snd", ".sph", ".spx", ".tta", ".voc", ".w64",
-        ".wav", ".wave", ".weba", ".wma", ".wv",
+        ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".alaw", ".amr", ".ape", ".au", ".awb",
+        ".caf", ".dts", ".eac3", ".flac", ".g722", ".gsm", ".m4a", ".m4b", ".mka", ".mp1",
+        ".mp2", ".mp3", ".mpga", ".mulaw", ".oga", ".ogg", ".opus", ".pcma", ".pcmu", ".ra",
+        ".snd", ".sph", ".spx", ".tta", ".ulaw", ".voc", ".w64", ".wav", ".wave", ".weba",
+        ".wma", ".wv",
     }
 )  # fmt: skip
 VIDEO_SUFFIXES = frozenset(
     {
-        ".3g2", ".3gp", ".asf", ".avi", ".f4v", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4",
-        ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".rm", ".rmvb", ".ts", ".vob", ".webm", ".wmv",
+        ".3g2", ".3gp", ".asf", ".avi", ".f4v", ".flv", ".m2ts", ".m4v", ".mkv", ".mov",
+        ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".rm", ".rmvb", ".ts", ".vob",
+        ".webm", ".wmv",
     }
 )  # fmt: skip
 MEDIA_SUFFIXES = AUDIO_SUFFIXES | VIDEO_SUFFIXES

@@ -14,6 +14,7 @@ from quest22.errors import SourceError, UsageError
 from quest22.settings import DatasetSettings, hub_token
 from quest22.source.address import is_url, public
 from quest22.source.faults import source_error
+from quest22.source.listing import is_media
 
 BUILDERS = ("parquet", "webdataset", "audiofolder", "json", "csv")
 HUB_TIMEOUT_S = 30.0
@@ -29,7 +30,7 @@ _BUILDER_OF_SUFFIX = {
     ".tsv": "csv",
 }
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
-_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+_HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ def locate(settings: DatasetSettings) -> Request:
     Raises UsageError or SourceError with what to do.
     """
     path = settings.path.strip()
+    if not path:
+        raise UsageError("no dataset was named: expected a Hub id, a builder, a file or a folder")
     token = settings.token or hub_token()
     if path in BUILDERS:
         return _built(path, settings.data_files, token)
@@ -76,7 +79,7 @@ def _built(builder: str, data_files: tuple[str, ...], token: str | None) -> Requ
         raise UsageError(
             f"the dataset {builder!r} is a kind of data file: name the files with --data-files"
         )
-    files = tuple(file if is_url(file) else str(Path(file).expanduser()) for file in data_files)
+    files = tuple(map(_as_pattern, data_files))
     tabs = builder == "csv" and all(".tsv" in file.lower() for file in files)
     options: dict[str, Any] = {"sep": "\t"} if tabs else {}
     if builder == "csv":
@@ -84,11 +87,21 @@ def _built(builder: str, data_files: tuple[str, ...], token: str | None) -> Requ
     return Request(builder, builder, data_files=files, token=token, options=options)
 
 
+def _as_pattern(file: str) -> str:
+    """A data file as it is; a local folder as the pattern of all that is in it."""
+    if is_url(file):
+        return file
+    path = Path(file).expanduser()
+    return str(path / "**") if path.is_dir() else str(path)
+
+
 def _on_hub(path: str, settings: DatasetSettings, token: str | None) -> Request:
     from huggingface_hub import constants
 
     name = path.removeprefix("hf://datasets/").removeprefix(f"{constants.ENDPOINT}/datasets/")
     name, _, revision = name.partition("@")
+    if is_media(path.partition("?")[0]):
+        raise SourceError(f"{public(path)} is a recording, not a dataset: use quest22 transcribe")
     if not _HUB_ID.fullmatch(name):
         kind = "dataset address" if is_url(path) else "file or folder"
         raise SourceError(

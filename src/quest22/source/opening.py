@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import tempfile
 from collections.abc import Callable
 from typing import Any, BinaryIO, cast
 
 from quest22.errors import ClipError
 from quest22.source.address import public
 from quest22.source.faults import reason_of
+from quest22.source.seekable import RemoteFile, spooled
 
-READ_AHEAD_BYTES = 1 << 20
-SPOOL_MEMORY_BYTES = 16 << 20
-SPOOL_LIMIT_BYTES = 8 << 30
-_COPY_BYTES = 1 << 20
 _CONNECT_S = 30.0
 _READ_S = 60.0
 
@@ -57,37 +52,7 @@ def filesystem_of(address: str, token: str | None = None) -> tuple[Any, str]:
 
 def _open(address: str, token: str | None) -> BinaryIO:
     filesystem, path = filesystem_of(address, token)
-    file = filesystem.open(path, "rb", block_size=READ_AHEAD_BYTES)
-    if file.seekable():
-        return cast("BinaryIO", file)
-    with file:
-        return spooled(file, public(address))
-
-
-def spooled(stream: BinaryIO, name: str) -> BinaryIO:
-    """A seekable copy of a stream: in memory while small, else in a file without a name.
-
-    Raises ClipError (stage ``source``) past 8 GiB.
-    """
-    copy: BinaryIO = io.BytesIO()
-    size = 0
-    while block := stream.read(_COPY_BYTES):
-        size += len(block)
-        if size > SPOOL_LIMIT_BYTES:
-            copy.close()
-            raise ClipError(
-                "source",
-                f"{name} is longer than {SPOOL_LIMIT_BYTES >> 30} GiB and cannot be read in parts: "
-                "save it to a file first",
-            )
-        if isinstance(copy, io.BytesIO) and size > SPOOL_MEMORY_BYTES:
-            copy = _moved_to_disk(copy)
-        copy.write(block)
-    copy.seek(0)
-    return copy
-
-
-def _moved_to_disk(copy: io.BytesIO) -> BinaryIO:
-    file = tempfile.TemporaryFile()  # noqa: SIM115 -- whoever reads the copy closes it
-    file.write(copy.getvalue())
-    return cast("BinaryIO", file)
+    if "::" in address:  # a file in an archive goes forward only, whatever it says
+        with filesystem.open(path, "rb") as member:
+            return spooled(member, public(address))
+    return cast("BinaryIO", RemoteFile(filesystem, path, public(address)))

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from quest22.errors import MissingExtraError
 from quest22.settings import silence_telemetry
-from quest22.source.address import folder_of
+from quest22.source.address import common_folder
 from quest22.source.columns import Columns
 from quest22.source.locate import Request
 from quest22.source.opening import storage_options
@@ -56,8 +57,9 @@ class RowStream:
     @property
     def folder(self) -> str | None:
         """Where relative paths of sound start, if rows do not tell their data file."""
-        files = list((self._builder.config.data_files or {}).get(self._split, ()))
-        return self._builder.base_path or (folder_of(files[0]) if files else None)
+        files = (self._builder.config.data_files or {}).get(self._split, ())
+        base: str | None = self._builder.base_path
+        return base or common_folder([os.fspath(file) for file in files])
 
     def project(self, columns: Columns) -> None:
         """Read these columns alone from now on, as far as the format allows."""
@@ -155,7 +157,18 @@ def _options(request: Request) -> dict[str, Any]:
         for scheme in ("http", "https"):
             options[scheme] = {**options[scheme], "cache_type": "none"}
         options["s3"] = {"default_cache_type": "none"}
+    if any(file.startswith("s3://") for file in request.data_files):
+        options["s3"] = {**options.get("s3", {}), "session": _s3_session()}
     return {scheme: given for scheme, given in options.items() if given}
+
+
+def _s3_session() -> Any:
+    """A ready session: s3fs would make one of the ``block_size`` that datasets gives for tars."""
+    try:
+        from aiobotocore.session import AioSession
+    except ImportError as exc:
+        raise MissingExtraError("streaming from S3", "s3") from exc
+    return AioSession()
 
 
 def _files_of(builder: DatasetBuilder, split: str, shards: int) -> list[str]:

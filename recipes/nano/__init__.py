@@ -1,0 +1,1 @@
+"""How nano is made: data, training, evaluation and packing."""

@@ -1,0 +1,1 @@
+"""Parallel English and Russian sentences, made from templates and word lists."""

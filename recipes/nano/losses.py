@@ -1,0 +1,79 @@
+"""What training minimises: next tokens, letters by CTC, and where the guided heads look.
+
+Sources: CTC (Graves et al., 2006); joint CTC and attention (Kim et al., 2017); guided attention
+(Tachibana et al., 2017), here with the synthesiser's word marks for the diagonal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from recipes.nano.model import Answer
+from recipes.nano.vocabulary import TIMESTAMPS
+
+IGNORED = -100
+NEIGHBOURS = ((-2, 0.05), (-1, 0.17), (0, 0.56), (1, 0.17), (2, 0.05))
+
+
+@dataclass
+class Batch:
+    """Tensors of one step. ``spans`` holds first and last+1 encoder position of every target,
+    counted from the window's own first position; -1 where a target is not guided."""
+
+    mel: Tensor
+    begin: Tensor
+    tokens: Tensor
+    targets: Tensor
+    spans: Tensor
+    letters: Tensor
+    letter_counts: Tensor
+
+
+def token_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Cross entropy; a timestamp shares its probability with its neighbours."""
+    keep = targets != IGNORED
+    scores, wanted = logits[keep].log_softmax(-1), targets[keep]
+    first = logits.shape[-1] - 1 - TIMESTAMPS
+    stamp = (wanted >= first) & (wanted < first + TIMESTAMPS)
+    hard = -scores[~stamp].gather(1, wanted[~stamp, None]).sum()
+    soft = scores.new_zeros(())
+    times = scores[stamp]
+    for shift, weight in NEIGHBOURS:
+        near = (wanted[stamp] + shift).clamp(first, first + TIMESTAMPS - 1)
+        soft = soft - weight * times.gather(1, near[:, None]).sum()
+    return (hard + soft) / max(1, len(wanted))
+
+
+def ctc_loss(log_probabilities: Tensor, batch: Batch) -> Tensor:
+    """CTC over the letters, a mean per letter; windows without letters must be all blank."""
+    steps = torch.full_like(batch.letter_counts, log_probabilities.shape[1])
+    losses = F.ctc_loss(
+        log_probabilities.transpose(0, 1), batch.letters, steps, batch.letter_counts,
+        reduction="none", zero_infinity=True,
+    )  # fmt: skip
+    return losses.sum() / batch.letter_counts.sum().clamp(min=50)
+
+
+def guide_loss(guided: list[Tensor], spans: Tensor) -> Tensor:
+    """Minus the logarithm of the attention that falls inside each target's span."""
+    rows = spans[..., 0] >= 0
+    if not bool(rows.any()):
+        return spans.new_zeros((), dtype=torch.float32)
+    places = torch.arange(guided[0].shape[-1], device=spans.device)
+    first, last = spans[rows][:, :1], spans[rows][:, 1:]
+    inside = ((places >= first) & (places < last)).float()
+    masses = [(head[rows] * inside).sum(-1).clamp(min=1e-4) for head in guided]
+    return -torch.stack(masses).log().mean()
+
+
+def losses(answer: Answer, batch: Batch) -> dict[str, Tensor]:
+    """All three, by name."""
+    return {
+        "token": token_loss(answer.logits, batch.targets),
+        "ctc": ctc_loss(answer.ctc, batch),
+        "guide": guide_loss(answer.guided, batch.spans),
+    }

@@ -1,0 +1,1 @@
+"""Speech from free synthesisers, as samples with word marks."""

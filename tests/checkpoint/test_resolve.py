@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from quest22.checkpoint.known import EMBEDDED, KNOWN
+from quest22.checkpoint.resolve import resolve
+from quest22.errors import CheckpointError
+
+NANO = resources.files("quest22.checkpoint") / "nano" / "config.json"
+needs_nano = pytest.mark.skipif(not NANO.is_file(), reason="nano is not in this tree")
+
+
+def test_a_folder_is_itself(multilingual: Path) -> None:
+    found = resolve(str(multilingual))
+    assert (found.folder, found.name, found.revision) == (multilingual, str(multilingual), None)
+
+
+def test_a_folder_may_be_written_from_here_or_from_home(
+    multilingual: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(multilingual.parent)
+    monkeypatch.setenv("HOME", str(multilingual.parent))
+    for name in (f"./{multilingual.name}", multilingual.name, f"~/{multilingual.name}"):
+        assert resolve(name).folder == multilingual
+
+
+@needs_nano
+def test_a_short_name_wins_over_a_folder_of_that_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("nano").mkdir()
+    assert resolve("nano").folder != tmp_path / "nano"
+    with pytest.raises(CheckpointError, match=r"nano has no config\.json"):
+        resolve("./nano")
+
+
+@needs_nano
+def test_the_embedded_model_lies_in_the_package() -> None:
+    found = resolve("nano")
+    assert found.folder.parent.name == "checkpoint"
+    assert (found.name, found.revision) == ("nano", None)
+
+
+UNKNOWN = [
+    ("tinny", r"unknown model 'tinny'.*did you mean tiny"),
+    ("whisper-large-v3-trubo", "did you mean large-v3-turbo"),
+    ("zzzz", "short names are nano, tiny"),
+    ("", "unknown model ''"),
+    ("a/b/c", "unknown model 'a/b/c'"),
+    ("./nowhere", "nowhere does not exist: expected a model's folder"),
+    ("/nowhere/at/all", "does not exist"),
+    ("openai/../secret", "unknown model"),
+]
+
+
+@pytest.mark.parametrize(("name", "message"), UNKNOWN)
+def test_an_unknown_name_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CheckpointError, match=message):
+        resolve(name)
+
+
+def test_a_file_is_explained(tmp_path: Path) -> None:
+    path = tmp_path / "base.pt"
+    path.touch()
+    with pytest.raises(CheckpointError, match="openai/whisper checkpoint, a pickle"):
+        resolve(str(path))
+
+
+def test_short_names_are_those_users_of_whisper_know() -> None:
+    sizes = {"tiny", "base", "small", "medium"}
+    assert sizes | {f"{size}.en" for size in sizes} <= KNOWN.keys()
+    assert {"large", "large-v1", "large-v2", "large-v3", "turbo", "large-v3-turbo"} <= KNOWN.keys()
+    assert KNOWN["large"].hub_id == KNOWN["large-v3"].hub_id
+    assert KNOWN["turbo"].hub_id == KNOWN["large-v3-turbo"].hub_id
+    assert not any(name in KNOWN for name in EMBEDDED)
+    for name, model in KNOWN.items():
+        assert model.name == name
+        assert model.multilingual is not (name.endswith(".en") or name.startswith("distil"))
