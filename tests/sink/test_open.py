@@ -93,13 +93,16 @@ class _Broken:
     def write(self, result):
         raise NotImplementedError
 
+    def publish(self):
+        raise NotImplementedError
+
     def close(self):
         self.closed = True
         raise SinkError("disk is full")
 
 
 def test_every_sink_is_closed_though_one_fails():
-    sinks = [_Broken(), _Broken()]
+    sinks = {"one": _Broken(), "two": _Broken()}
     with pytest.raises(SinkError, match="disk is full"):
         Sinks(sinks).close()
-    assert all(sink.closed for sink in sinks)
+    assert all(sink.closed for sink in sinks.values())

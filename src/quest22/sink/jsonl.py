@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from quest22.records import Failure, Transcript
-from quest22.sink.output import AppendedFile, Output
+from quest22.sink.output import AppendedFile, Output, writing
 from quest22.sink.rows import failure_row, row
 from quest22.stages import SinkState
 
@@ -38,12 +38,18 @@ class JsonLinesSink:
 
 
 class FailureSink:
-    """A line for each failure; the file exists only if there is one."""
+    """A line for each failure; the file exists only if there is one.
+
+    An earlier file goes, but for what ``kept`` says of it.
+    """
 
     def __init__(self, path: Path, kept: SinkState | None = None) -> None:
         self._path = path
         kept_bytes = int((kept or {}).get("bytes", 0))
         self._file = AppendedFile(path, kept_bytes) if kept_bytes else None
+        if not kept_bytes:
+            with writing(path):
+                path.unlink(missing_ok=True)
 
     def write(self, result: Transcript | Failure) -> None:
         if isinstance(result, Transcript):

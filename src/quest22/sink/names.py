@@ -85,4 +85,4 @@ class OutputNames:
     def close(self) -> None:
         """No more names will be asked for."""
         if self._memory:
-            self._memory.remove()
+            self._memory.close()

@@ -12,8 +12,9 @@ from quest22.records import Failure, Transcript
 from quest22.settings import RUN_FOLDER
 from quest22.sink.captions import CAPTIONS
 from quest22.sink.jsonl import FailureSink, JsonLinesSink
+from quest22.sink.ledger import LEDGER, LedgerSink
 from quest22.sink.names import OutputNames
-from quest22.sink.output import AppendedFile, StandardOutput, make_folder, writing
+from quest22.sink.output import AppendedFile, StandardOutput, make_folder
 from quest22.sink.parquet import ParquetSink
 from quest22.sink.perclip import CaptionFilesSink, CaptionStreamSink
 from quest22.stages import Sink, SinkState
@@ -21,18 +22,22 @@ from quest22.stages import Sink, SinkState
 FORMATS = (*CAPTIONS, "jsonl", "parquet")
 TRANSCRIPTS = "transcripts"
 FAILURES = "failures.jsonl"
+ROWS = "rows.jsonl"
+NAMES = "names.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
 class OutputSettings:
     """Which formats are written, and where; no folder means standard output.
 
-    ``overwrite`` lets a run replace the ``transcripts.*`` of an earlier one.
+    ``overwrite`` lets a run replace the ``transcripts.*`` of an earlier one. A ``journaled`` run
+    keeps beside its journal what it needs to go on.
     """
 
     formats: tuple[str, ...]
     folder: Path | None = None
     overwrite: bool = False
+    journaled: bool = False
 
     @property
     def workspace(self) -> Path:
@@ -89,9 +94,9 @@ def open_sinks(settings: OutputSettings, kept: SinkState | None = None) -> Sink:
     if settings.folder is None:
         return _standard_output(settings.formats)
     make_folder(settings.folder)
-    if kept is None:
-        _begin_anew(settings.folder, settings)
-    return _in_folder(settings.folder, settings, kept)
+    if kept is None and not settings.overwrite:
+        _refuse_earlier_results(settings.folder, settings.formats)
+    return _in_folder(settings.folder, settings, kept or {})
 
 
 def _standard_output(formats: Sequence[str]) -> Sink:
@@ -108,29 +113,28 @@ def _standard_output(formats: Sequence[str]) -> Sink:
     return CaptionStreamSink(StandardOutput(), name)
 
 
-def _begin_anew(folder: Path, settings: OutputSettings) -> None:
-    if not settings.overwrite:
-        _refuse_earlier_results(folder, settings.formats)
-    with writing(folder / FAILURES):
-        (folder / FAILURES).unlink(missing_ok=True)
-
-
-def _in_folder(folder: Path, settings: OutputSettings, kept: SinkState | None) -> Sink:
-    work, states = settings.workspace, kept or {}
-    sinks: dict[str, Sink] = {"failures": FailureSink(folder / FAILURES, states.get("failures"))}
+def _in_folder(folder: Path, settings: OutputSettings, kept: SinkState) -> Sink:
+    sinks: dict[str, Sink] = {"failures": FailureSink(folder / FAILURES, kept.get("failures"))}
     if "jsonl" in settings.formats:
-        kept_bytes = int(states.get("jsonl", {}).get("bytes", 0))
-        file = AppendedFile(folder / f"{TRANSCRIPTS}.jsonl", kept_bytes)
-        sinks["jsonl"] = JsonLinesSink(file)
+        kept_bytes = int(kept.get("jsonl", {}).get("bytes", 0))
+        sinks["jsonl"] = JsonLinesSink(AppendedFile(folder / f"{TRANSCRIPTS}.jsonl", kept_bytes))
     if "parquet" in settings.formats:
-        sinks["parquet"] = ParquetSink(
-            folder / f"{TRANSCRIPTS}.parquet", work / "rows.jsonl", states.get("parquet")
-        )
+        sinks["parquet"] = _parquet(folder, settings, kept.get("parquet"))
     captions = [name for name in settings.formats if name in CAPTIONS]
     if captions:
-        names = OutputNames(folder, work / "names.jsonl", states.get("captions"))
-        sinks["captions"] = CaptionFilesSink(names, captions)
+        memory = settings.workspace / NAMES if settings.journaled else None
+        names = OutputNames(folder, memory, kept.get("captions"))
+        sinks["captions"] = CaptionFilesSink(names, captions, durable=settings.journaled)
+    if settings.journaled:
+        sinks["ledger"] = LedgerSink(settings.workspace / LEDGER, kept.get("ledger"))
     return Sinks(sinks)
+
+
+def _parquet(folder: Path, settings: OutputSettings, kept: SinkState | None) -> Sink:
+    path = folder / f"{TRANSCRIPTS}.parquet"
+    if settings.journaled:
+        return ParquetSink(path, settings.workspace / ROWS, kept, keep_spool=True)
+    return ParquetSink(path, path.with_name(f".{TRANSCRIPTS}.{ROWS}"))
 
 
 def _refuse_earlier_results(folder: Path, formats: Sequence[str]) -> None:

@@ -57,6 +57,24 @@ def make_folder(folder: Path) -> None:
             raise PermissionError(13, "permission denied")
 
 
+def sync_folder(folder: Path) -> None:
+    """Make names that were created or replaced in a folder durable."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_file(path: Path) -> None:
+    """Make a file that was written and closed durable."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def replace_file(path: Path, text: str) -> None:
     """Write a small file whole: readers see the old one or the new one, never a part."""
     with writing(path):
@@ -82,6 +100,7 @@ class AppendedFile:
         self._path = path
         self._file: BinaryIO | None = None
         self._end = kept_bytes
+        self._named = False
 
     def write(self, text: str) -> None:
         line = encode(text)
@@ -98,21 +117,31 @@ class AppendedFile:
     def publish(self) -> int:
         """Make what was written durable; the bytes that the file holds."""
         with writing(self._path):
-            os.fsync(self._open().fileno())
+            self._sync(self._open())
         return self._end
 
     def close(self) -> None:
+        if self._file is not None and self._file.closed:
+            return
         with writing(self._path), self._open() as file:
-            os.fsync(file.fileno())
+            self._sync(file)
+
+    def _sync(self, file: BinaryIO) -> None:
+        os.fsync(file.fileno())
+        if not self._named:
+            sync_folder(self._path.parent)
+            self._named = True
 
     def _open(self) -> BinaryIO:
         if self._file is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             if self._end:
                 self._check_kept()
-            self._file = self._path.open("r+b" if self._end else "wb", buffering=0)
-            self._file.truncate(self._end)
-            self._file.seek(self._end)
+            file = self._path.open("r+b" if self._end else "wb", buffering=0)
+            if self._end:
+                file.truncate(self._end)
+                file.seek(self._end)
+            self._file = file
         return self._file
 
     def _check_kept(self) -> None:

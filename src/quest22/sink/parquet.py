@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from quest22.records import Failure, Transcript
 from quest22.sink.jsonl import json_text
-from quest22.sink.output import make_folder, writing
+from quest22.sink.output import make_folder, sync_file, sync_folder, writing
 from quest22.sink.rows import OWN_COLUMNS, row
 from quest22.sink.spool import Spool
 from quest22.stages import SinkState
@@ -28,13 +28,17 @@ class ParquetSink:
     """Rows in one Parquet file.
 
     A Parquet file cannot be continued, so rows wait in a spool beside it, where they survive a
-    crash, and become Parquet when all have come. Memory stays bounded by a row group.
+    crash, and become Parquet when all have come. Memory stays bounded by a row group. With
+    ``keep_spool`` the spool outlives ``close``, for a run whose end is not yet recorded.
     """
 
-    def __init__(self, path: Path, spool: Path, kept: SinkState | None = None) -> None:
+    def __init__(
+        self, path: Path, spool: Path, kept: SinkState | None = None, *, keep_spool: bool = False
+    ) -> None:
         make_folder(path.parent)
         self._path = path
         self._spool = Spool(spool, int((kept or {}).get("bytes", 0)))
+        self._keep_spool = keep_spool
 
     def write(self, result: Transcript | Failure) -> None:
         if isinstance(result, Transcript):
@@ -48,7 +52,10 @@ class ParquetSink:
         for values in self._spool.rows():
             file.write(values)
         file.close()
-        self._spool.remove()
+        if self._keep_spool:
+            self._spool.close()
+        else:
+            self._spool.remove()
 
 
 class _ParquetFile:
@@ -125,7 +132,9 @@ class _Part:
     def close(self) -> None:
         with writing(self._path):
             self._writer.close()
+            sync_file(self._partial)
             self._partial.replace(self._path)
+            sync_folder(self._path.parent)
 
 
 def _own_types() -> dict[str, pa.DataType]:

@@ -46,14 +46,25 @@ class Spool:
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Every row so far, one at a time; mappings keep the order of their keys."""
-        self._file.publish()
-        with writing(self._path), self._path.open("rb") as lines:
+        yield from self.read(self._path, self._file.publish())
+
+    @staticmethod
+    def read(path: Path, size: int) -> Iterator[dict[str, Any]]:
+        """The rows in the first ``size`` bytes of a spool, one at a time, nothing changed."""
+        with writing(path), path.open("rb") as lines:
             for line in lines:
+                size -= len(line)
+                if size < 0:
+                    return
                 yield _restored(json.loads(line))
+
+    def close(self) -> None:
+        """No more rows will come; they stay."""
+        self._file.close()
 
     def remove(self) -> None:
         """The rows are written elsewhere: delete the file."""
-        self._file.close()
+        self.close()
         with writing(self._path):
             self._path.unlink(missing_ok=True)
 
