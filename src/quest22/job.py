@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence, Sized
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence, Sized
 from contextlib import closing
 from dataclasses import dataclass, field
 
 from quest22 import settings as product_settings
 from quest22.checkpoint.tokens import Tokens
 from quest22.meter import Meter
-from quest22.records import Clip, Failure, Position, Transcript
+from quest22.records import Clip, Failure, Position, RowPlace, Transcript
 from quest22.scheduler import Scheduler
 from quest22.settings import (
     AudioSettings,
@@ -51,6 +51,7 @@ class Job:
         checkpoint = load(wanted.model, revision=wanted.revision, token=wanted.token)
         self.checkpoint_name = checkpoint.name
         self.checkpoint_revision = checkpoint.revision
+        self.weights_fingerprint = checkpoint.weights.fingerprint()
         _check(checkpoint.tokens, self.settings.decoding)
         features = LogMel(checkpoint.dimensions.mel_bins, wanted.threads)
         engine = OpenVinoEngine(checkpoint, features, wanted, self.meter)
@@ -61,11 +62,22 @@ class Job:
             self.settings.longform, self.settings.decoding, checkpoint.tokens
         )
 
-    def stream(self, dataset: DatasetSettings, after: Position | None = None) -> Run:
-        """A run over a dataset's rows; ``after`` continues an earlier one behind that row."""
+    def stream(
+        self,
+        dataset: DatasetSettings,
+        after: Position | None = None,
+        places: Collection[RowPlace] | None = None,
+    ) -> Run:
+        """A run over a dataset's rows.
+
+        ``after`` continues an earlier one behind that row; ``places`` takes certain rows alone.
+        """
         from quest22.source.hub import DatasetSource
 
-        return self.run(DatasetSource(dataset, self.meter, after))
+        source = DatasetSource(dataset, self.meter, after, places)
+        run = self.run(source)
+        run.dataset_revision = source.revision
+        return run
 
     def files(self, inputs: Sequence[str]) -> Run:
         """A run over files, folders, globs, URLs, or ``-`` for standard input."""
@@ -101,11 +113,13 @@ class Stages:
 class Run:
     """One pass over a source: iterate it once, for a result a clip in the source's order.
 
-    ``total`` is the number of clips where the source knows it, else None.
+    ``total`` is the number of clips where the source knows it, else None; ``dataset_revision``
+    the commit of a dataset on the Hub.
     """
 
     def __init__(self, stages: Stages, audio: AudioSettings, meter: Meter) -> None:
         self.meter = meter
+        self.dataset_revision: str | None = None
         self.total = len(stages.source) if isinstance(stages.source, Sized) else None
         self._results = _results(stages, audio, meter)
 

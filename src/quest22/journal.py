@@ -14,6 +14,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,17 +22,22 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from quest22.errors import SinkError, UsageError
+from quest22.errors import UsageError
 from quest22.records import Failure, Origin, Position, Transcript
 from quest22.settings import RUN_FOLDER
+from quest22.sink.output import sync_folder, writing
 from quest22.stages import Sink, SinkState
 
 JOURNAL = f"{RUN_FOLDER}/journal.json"
+LOCK = f"{RUN_FOLDER}/lock"
 FORMAT = 1
 COMMIT_SECONDS = 2.0
 
 Plan = Mapping[str, Any]
 """What decides the results, by name: values of JSON."""
+
+Asked = Mapping[str, Any]
+"""What was asked for where the plan holds what came of it: a branch, ``auto``; the command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +71,19 @@ class Mark:
 class Journal:
     """A run's journal in its output folder, held by one process at a time."""
 
-    def __init__(self, folder: Path, plan: Plan, mark: Mark) -> None:
+    def __init__(self, folder: Path, plan: Plan, mark: Mark, asked: Asked | None = None) -> None:
         self.folder = folder
         self.plan = dict(plan)
         self.mark = mark
+        self.asked = dict(asked or {})
 
     @classmethod
-    def begin(cls, folder: Path, plan: Plan) -> Journal:
-        """A new journal, in place of any other. Raises :class:`SinkError`."""
-        journal = cls(folder, plan, Mark())
-        with _writing(folder):
+    def begin(cls, folder: Path, plan: Plan, asked: Asked | None = None) -> Journal:
+        """A new journal, in place of any other. Raises :class:`quest22.errors.SinkError`."""
+        journal = cls(folder, plan, Mark(), asked)
+        with writing(folder):
             (folder / JOURNAL).parent.mkdir(parents=True, exist_ok=True)
+            sync_folder(folder)
         journal.commit(journal.mark)
         return journal
 
@@ -90,9 +98,11 @@ class Journal:
             kept = json.loads(path.read_bytes())
             if kept["quest22_journal"] != FORMAT:
                 raise ValueError(f"format {kept['quest22_journal']}")
-            return cls(folder, kept["plan"], _mark(kept["mark"]))
-        except FileNotFoundError:
+            return cls(folder, kept["plan"], _mark(kept["mark"]), kept["asked"])
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as exc:
+            raise UsageError(f"cannot read {path}: {exc.strerror or exc}") from exc
         except (ValueError, KeyError, TypeError) as exc:
             raise UsageError(
                 f"{path} is no journal of this version of quest22 ({exc}): continue with the "
@@ -104,11 +114,15 @@ class Journal:
 
         Raises :class:`UsageError` naming what has changed of all that decides the results.
         """
+        self.check_part({**dict.fromkeys(self.plan), **plan})
+
+    def check_part(self, plan: Plan) -> None:
+        """The same for so much of a plan as is known."""
         wanted = json.loads(json.dumps(dict(plan)))
         changed = [
-            f"{name} was {self.plan.get(name)!r} and is {wanted.get(name)!r}"
-            for name in sorted({*wanted, *self.plan})
-            if self.plan.get(name) != wanted.get(name)
+            f"{name} was {self.plan.get(name)!r} and is {wanted[name]!r}"
+            for name in sorted(wanted)
+            if self.plan.get(name) != wanted[name]
         ]
         if changed:
             raise UsageError(
@@ -120,11 +134,16 @@ class Journal:
     def commit(self, mark: Mark) -> None:
         """Record that all up to ``mark`` is published; durable when this returns.
 
-        Raises :class:`SinkError`.
+        Raises :class:`quest22.errors.SinkError`.
         """
-        record = {"quest22_journal": FORMAT, "plan": self.plan, "mark": asdict(mark)}
+        record = {
+            "quest22_journal": FORMAT,
+            "plan": self.plan,
+            "asked": self.asked,
+            "mark": asdict(mark),
+        }
         path = self.folder / JOURNAL
-        with _writing(path):
+        with writing(path):
             fresh = path.with_suffix(".partial")
             with fresh.open("wb") as file:
                 file.write(json.dumps(record, ensure_ascii=False, indent=1).encode())
@@ -134,9 +153,21 @@ class Journal:
             sync_folder(path.parent)
         self.mark = mark
 
+    def clear(self, *names: str) -> None:
+        """Remove files and folders of the run's own folder, whichever are there."""
+        for path in (self.folder / RUN_FOLDER / name for name in names):
+            with writing(path):
+                if path.is_dir():
+                    shutil.rmtree(path)
+                path.unlink(missing_ok=True)
+
 
 class JournaledSink:
-    """A sink whose progress is recorded every few seconds: first published, then marked."""
+    """A sink whose progress is recorded every few seconds: first published, then marked.
+
+    After a write that did not come to its end nothing is marked any more: the sinks may differ in
+    what they hold, and the next run goes on from the last mark.
+    """
 
     def __init__(
         self, sink: Sink, journal: Journal, clock: Callable[[], float] = time.monotonic
@@ -146,10 +177,18 @@ class JournaledSink:
         self._clock = clock
         self._mark = journal.mark
         self._committed_at = clock()
+        self._whole = True
+
+    @property
+    def mark(self) -> Mark:
+        """How far the run has come, published or not."""
+        return self._mark
 
     def write(self, result: Transcript | Failure) -> None:
+        self._whole = False
         self._sink.write(result)
         self._mark = self._mark.after(result)
+        self._whole = True
         if self._clock() - self._committed_at >= COMMIT_SECONDS:
             self.publish()
 
@@ -162,13 +201,15 @@ class JournaledSink:
 
     def close(self) -> None:
         """The run stops here, perhaps before its end: what was written can be continued."""
-        if not self._mark.finished:
+        if self._whole and not self._mark.finished:
             self.publish()
 
     def complete(self) -> None:
         """The source has ended: finish the outputs, then say so in the journal."""
+        self._whole = False
+        states = self._sink.publish()
         self._sink.close()
-        self._mark = replace(self._mark, sinks={}, finished=True)
+        self._mark = replace(self._mark, sinks=states, finished=True)
         self._journal.commit(self._mark)
 
 
@@ -176,11 +217,12 @@ class JournaledSink:
 def held(folder: Path) -> Iterator[None]:
     """Hold a folder's runs, so that no second process writes there at the same time.
 
-    Raises :class:`UsageError` where another process holds it, :class:`SinkError` where the folder
-    cannot be made. The hold ends with the process, however that ends.
+    Raises :class:`UsageError` where another process holds it, and
+    :class:`quest22.errors.SinkError` where the folder cannot be made. The hold ends with the
+    process, however that ends.
     """
-    path = folder / RUN_FOLDER / "lock"
-    with _writing(path):
+    path = folder / LOCK
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         file: BinaryIO = path.open("ab")
     with file:
@@ -194,27 +236,19 @@ def held(folder: Path) -> Iterator[None]:
         yield
 
 
-def sync_folder(folder: Path) -> None:
-    """Make names that were created or replaced in a folder durable."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def is_held(folder: Path) -> bool:
+    """True while a process writes into a folder."""
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        with (folder / LOCK).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _mark(kept: Mapping[str, Any]) -> Mark:
     last = kept["last"]
     position = last and Position(last["results"], last["key"], Origin(**last["origin"]))
     return Mark(**{**kept, "last": position})
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as exc:
-        raise SinkError(
-            f"cannot write {path}: {exc.strerror or exc}; check the free space and the "
-            "permissions there, or choose another --output-dir"
-        ) from exc
