@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
 
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+@pytest.fixture(scope="session")
+def speech_folder() -> Path:
+    """The folder of real recordings: ``$QUEST22_SPEECH``, else ``../shared/speech``."""
+    beside = Path(__file__).parents[2] / "shared" / "speech"
+    folder = Path(os.environ.get("QUEST22_SPEECH") or beside)
+    if not folder.is_dir():
+        pytest.skip("no folder of real recordings: set QUEST22_SPEECH")
+    return folder

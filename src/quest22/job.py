@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence, Sized
 from contextlib import closing
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from quest22 import settings as product_settings
 from quest22.checkpoint.tokens import Tokens
@@ -19,6 +20,9 @@ from quest22.settings import (
     LongFormSettings,
 )
 from quest22.stages import Decoder, Engine, Source, Strategy
+
+if TYPE_CHECKING:
+    from quest22.source.hub import DatasetSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,28 +66,13 @@ class Job:
             self.settings.longform, self.settings.decoding, checkpoint.tokens
         )
 
-    def stream(
-        self,
-        dataset: DatasetSettings,
-        after: Position | None = None,
-        places: Collection[RowPlace] | None = None,
-    ) -> Run:
-        """A run over a dataset's rows.
-
-        ``after`` continues an earlier one behind that row; ``places`` takes certain rows alone.
-        """
-        from quest22.source.hub import DatasetSource
-
-        source = DatasetSource(dataset, self.meter, after, places)
-        run = self.run(source)
-        run.dataset_revision = source.revision
-        return run
+    def stream(self, dataset: DatasetSettings, after: Position | None = None) -> Run:
+        """A run over a dataset's rows; ``after`` continues an earlier one behind that row."""
+        return self.run(dataset_source(dataset, self.meter, after))
 
     def files(self, inputs: Sequence[str]) -> Run:
         """A run over files, folders, globs, URLs, or ``-`` for standard input."""
-        from quest22.source.files import FilesSource
-
-        return self.run(FilesSource(inputs, meter=self.meter, token=self.settings.engine.token))
+        return self.run(file_source(inputs, self.meter, self.settings.engine.token))
 
     def run(self, clips: Source | Iterable[Clip | Failure]) -> Run:
         """A run over clips from anywhere."""
@@ -92,6 +81,32 @@ class Job:
         decoder = MediaDecoder(self.settings.audio, self.meter)
         stages = Stages(clips, decoder, self._strategy, self._engine)
         return Run(stages, self.settings.audio, self.meter)
+
+
+def dataset_source(
+    dataset: DatasetSettings,
+    meter: Meter,
+    after: Position | None = None,
+    places: Collection[RowPlace] | None = None,
+) -> DatasetSource:
+    """A dataset's rows as clips; found, but not yet read, so that it can come before the model.
+
+    ``after`` continues an earlier run behind that row; ``places`` takes certain rows alone.
+    Raises :class:`quest22.errors.SourceError` and :class:`quest22.errors.UsageError`.
+    """
+    from quest22.source.hub import DatasetSource
+
+    return DatasetSource(dataset, meter, after, places)
+
+
+def file_source(inputs: Sequence[str], meter: Meter, token: str | None = None) -> Source:
+    """Files, folders, globs, URLs, or ``-`` for standard input, as clips; likewise.
+
+    Raises :class:`quest22.errors.SourceError` where none of them is there.
+    """
+    from quest22.source.files import FilesSource
+
+    return FilesSource(inputs, meter=meter, token=token)
 
 
 def _check(tokens: Tokens, decoding: DecodingSettings) -> None:
@@ -113,13 +128,11 @@ class Stages:
 class Run:
     """One pass over a source: iterate it once, for a result a clip in the source's order.
 
-    ``total`` is the number of clips where the source knows it, else None; ``dataset_revision``
-    the commit of a dataset on the Hub.
+    ``total`` is the number of clips where the source knows it, else None.
     """
 
     def __init__(self, stages: Stages, audio: AudioSettings, meter: Meter) -> None:
         self.meter = meter
-        self.dataset_revision: str | None = None
         self.total = len(stages.source) if isinstance(stages.source, Sized) else None
         self._results = _results(stages, audio, meter)
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import quest22
-from quest22.job import Job, JobSettings, Run
+from quest22.job import Job, JobSettings
 from quest22.settings import (
     AudioSettings,
     DatasetSettings,
@@ -54,10 +54,10 @@ class RunSettings:
             "compute_type": self.job.engine.compute_type,
         }
 
-    def plan(self, job: Job, run: Run) -> dict[str, Any]:
+    def plan(self, job: Job, dataset_revision: str | None) -> dict[str, Any]:
         """The whole plan of a run that is about to begin."""
         return self.known() | {
-            "dataset_revision": run.dataset_revision,
+            "dataset_revision": dataset_revision,
             "model_revision": job.checkpoint_revision,
             "weights": job.weights_fingerprint,
             "compute_type": job.compute_type,

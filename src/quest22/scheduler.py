@@ -30,6 +30,11 @@ class _OpenClip:
     heard_s: float = 0.0
     result: Result | None = None
 
+    @property
+    def _awaited(self) -> str:
+        """What a missing block is waited for: sound behind a network is read as it is decoded."""
+        return "wait_source" if callable(self.audio.clip.media) else "wait_audio"
+
     def next_window(self) -> Window | None:
         """The next window that can run now; takes more sound if that is what it needs."""
         while not self.ready and self.sounding and self.result is None:
@@ -56,7 +61,7 @@ class _OpenClip:
             self.heard_s = until_s
 
     def _listen(self) -> None:
-        with self.meter.time("wait"):
+        with self.meter.time("wait"), self.meter.time(self._awaited):
             block = next(self.audio.blocks, None)
         with self.meter.time("longform"):
             if block is None:
@@ -127,7 +132,7 @@ class Scheduler:
         """Clips that are open, oldest first, then new ones up to the limit."""
         yield from [clip for clip in self._open if isinstance(clip, _OpenClip)]
         while self._arriving and len(self._open) < self._max_open:
-            with self._meter.time("wait"):
+            with self._meter.time("wait"), self._meter.time("wait_source"):
                 arrival = next(arrivals, None)
             if arrival is None:
                 self._arriving = False

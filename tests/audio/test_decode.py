@@ -362,3 +362,12 @@ def test_clips_are_decoded_in_several_threads_at_once() -> None:
     for thread in threads:
         thread.join()
     assert all(np.array_equal(sounds[0], sounds[number]) for number in range(1, 4))
+
+
+def test_values_beyond_float32_become_silence_without_a_murmur() -> None:
+    sound = np.stack([tone(16_000, 1.0), tone(16_000, 1.0)], axis=1).astype(np.float64)
+    sound[7] = 1e300, 1e300
+    sound[9] = 3e38, 3e38
+    told = decoded(wav(sound, 16_000, "DOUBLE"))
+    assert told[7] == told[9] == 0
+    assert np.isfinite(told).all()

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quest22.audio import pool
+from quest22.audio import shelf
+from quest22.audio.decode import BLOCK_S
 from quest22.audio.pool import decode_ahead
 from quest22.errors import ClipError, SourceError
 from quest22.meter import Meter
@@ -127,7 +128,7 @@ def test_a_long_clip_at_the_head_does_not_fill_memory_nor_starve() -> None:
     assert isinstance(head, Audio)
     for second, block in enumerate(head.blocks):
         assert int(block[0]) == second
-        assert decoder.total_s <= second + 1 + 60 + pool.BLOCK_S
+        assert decoder.total_s <= second + 1 + 60 + BLOCK_S
     assert [heard(item) for item in items if isinstance(item, Audio)] == [list(range(5))]
 
 
@@ -203,7 +204,7 @@ def test_an_audio_that_is_dropped_makes_room() -> None:
 def test_the_source_is_read_ahead_by_count_and_bytes(
     size: int, limit: str, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, limit, most)
+    monkeypatch.setattr(shelf, limit, most)
     pulled: list[int] = []
 
     def source() -> Iterator[Clip]:

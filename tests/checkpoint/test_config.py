@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from quest22.checkpoint.config import Dimensions, GenerationConfig
 from quest22.errors import CheckpointError
@@ -47,6 +49,9 @@ FOREIGN: list[tuple[dict[str, Any], str]] = [
     ({"model_type": None}, "expected 'whisper'"),
     ({"activation_function": "relu"}, "'relu', Whisper's is 'gelu'"),
     ({"scale_embedding": True}, "scale_embedding"),
+    ({"quantization_config": {"quant_method": "fp8"}}, "the weights are quantised"),
+    ({"encoder_layers": True}, "encoder_layers is True, expected a whole number"),
+    ({"decoder_layers": 4.0}, r"decoder_layers is 4\.0, expected a whole number"),
     ({"max_source_positions": 3000}, "max_source_positions is 3000, expected 1500"),
     ({"d_model": 0}, "d_model is 0, expected a whole number from 1 to 8192"),
     ({"d_model": "384"}, "d_model is '384', expected a whole number"),
@@ -131,3 +136,26 @@ def test_a_wrong_value_is_named(tmp_path: Path, change: dict[str, Any], message:
 def test_no_suppression_is_written_in_three_ways(tmp_path: Path, nothing: object) -> None:
     found = GenerationConfig.read(write(tmp_path, TINY, MANNERS | {"suppress_tokens": nothing}))
     assert found.suppress_tokens == ()
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=150)
+@given(data=st.data())
+def test_no_value_is_taken_for_what_it_is_not(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    model = TINY | {data.draw(st.sampled_from(sorted(TINY))): data.draw(VALUES)}
+    manners = MANNERS | {data.draw(st.sampled_from(sorted(MANNERS))): data.draw(VALUES)}
+    folder = write(tmp_path_factory.mktemp("config"), model, manners)
+    for kind in (Dimensions, GenerationConfig):
+        try:
+            found = kind.read(folder)
+        except CheckpointError:
+            continue
+        assert isinstance(found, kind)

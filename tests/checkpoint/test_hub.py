@@ -117,6 +117,8 @@ def test_each_failure_is_one_line_that_says_what_to_do(
     hub.tokens.add("hf_stranger")
     hub.add_model("org/pickles", {"config.json": b"{}", "pytorch_model.bin": b"x"})
     hub.add_model("org/faster", {"config.json": b"{}", "model.bin": b"x", "vocabulary.txt": b""})
+    converted = hub.add_model("org/converted", {"pytorch_model.bin": b"x"})
+    converted.commit(whole, branch="refs/pr/1")
     hub.add_model("org/card", {"README.md": b"# Only words"})
     untold = {name: content for name, content in whole.items() if name != "tokenizer.json"}
     hub.add_model("org/untold", untold)
@@ -129,14 +131,20 @@ def test_each_failure_is_one_line_that_says_what_to_do(
         ({"name": "org/private", "token": "hf_stranger"}, "org/private was not found on the Hub"),
         ({"name": "org/open", "token": "hf_revoked"}, "the Hub does not accept the token"),
         ({"name": "org/pickles"}, "org/pickles on the Hub has only pickled"),
+        ({"name": "org/converted"}, "name a revision that has model.safetensors (often refs/pr/1)"),
         ({"name": "org/faster"}, "org/faster on the Hub is a CTranslate2 model"),
         ({"name": "org/card"}, "org/card on the Hub has no weights"),
         ({"name": "org/untold"}, "has no tokenizer"),
         ({"name": "org/bad--name"}, "'org/bad--name' is no Hub id"),
     ]
-    given = {"name": "org/gated", "token": "hf_reader"}
-    *results, last = resolve(hub.environment(tmp_path), *(call for call, _ in cases), given)
-    assert last["files"] == SINGLE
+    good = [
+        {"name": "org/gated", "token": "hf_reader"},
+        {"name": "org/converted", "revision": "refs/pr/1"},
+    ]
+    *results, given, changed = resolve(
+        hub.environment(tmp_path), *(call for call, _ in cases), *good
+    )
+    assert given["files"] == changed["files"] == SINGLE
     for (call, message), result in zip(cases, results, strict=True):
         assert message in result.get("error", "no error"), call
         assert "\n" not in result["error"]

@@ -54,6 +54,9 @@ UNKNOWN = [
     ("./nowhere", "nowhere does not exist: expected a model's folder"),
     ("/nowhere/at/all", "does not exist"),
     ("openai/../secret", "unknown model"),
+    ("~nobody-of-that-name/model", "unknown model"),
+    ("a\0b", "unknown model"),
+    ("x" * 5000, "unknown model"),
 ]
 
 

@@ -32,6 +32,15 @@ def test_the_end_of_text_follows_the_words_where_nothing_is_added(tmp_path: Path
     assert tokenizer.token_to_id("<|endoftext|>") == 3
 
 
+def test_the_end_of_text_may_be_among_the_words(tmp_path: Path) -> None:
+    write_parts(tmp_path, "a b\n", {"<|startoftranscript|>": 5, "<|0.00|>": 6})
+    words = VOCABULARY | {"": 3, "<|endoftext|>": 4}
+    (tmp_path / "vocab.json").write_text(json.dumps(words))
+    tokenizer = read_tokenizer(tmp_path)
+    assert tokenizer.token_to_id("<|endoftext|>") == 4
+    assert tokenizer.decode([4, 2, 4], skip_special_tokens=True) == "ab"
+
+
 DAMAGED = [
     ("a b c\n", None, "expected two words a line"),
     ("a z\n", None, "the tokenizer is damaged"),

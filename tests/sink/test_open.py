@@ -66,7 +66,7 @@ def test_several_formats_in_one_folder(tmp_path):
 
 def test_an_earlier_run_is_not_lost_by_mistake(tmp_path):
     (tmp_path / "transcripts.jsonl").write_text("{}\n")
-    with pytest.raises(UsageError, match="--overwrite"):
+    with pytest.raises(UsageError, match="--restart"):
         open_sinks(OutputSettings(("jsonl",), tmp_path))
     assert (tmp_path / "transcripts.jsonl").read_text() == "{}\n"
     sink = open_sinks(OutputSettings(("jsonl",), tmp_path, overwrite=True))

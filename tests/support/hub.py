@@ -32,9 +32,11 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -147,9 +149,10 @@ class Hub:
             self.requests.append(seen)
 
     def close(self) -> None:
-        """Stop listening; later requests are refused."""
+        """Stop listening and break every open connection; later requests are refused."""
         self._server.shutdown()
         self._server.server_close()
+        self._server.break_connections()
         self._thread.join()
 
     def __enter__(self) -> Hub:
@@ -175,6 +178,24 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 64
     hub: Hub
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(address, handler)
+        self._connections: set[socket.socket] = set()
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        self._connections.add(connection)
+        return connection, address
+
+    def shutdown_request(self, request: Any) -> None:
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def break_connections(self) -> None:
+        for connection in list(self._connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -170,6 +170,21 @@ def test_a_closed_hub_is_gone(hub: Hub) -> None:
         ask(hub, "/api/models/org/m")
 
 
+def test_closing_breaks_connections_that_are_kept_open(hub: Hub) -> None:
+    hub.add_model("org/m", FILES)
+    connection = http.client.HTTPConnection("127.0.0.1", urlsplit(hub.endpoint).port)
+
+    def ask_again() -> bytes:
+        connection.request("GET", "/org/m/resolve/main/a.txt")
+        return connection.getresponse().read()
+
+    assert ask_again() == b"alpha"
+    hub.close()
+    with pytest.raises(ConnectionError):
+        ask_again()
+    connection.close()
+
+
 def test_files_of_a_folder_are_served_from_disk(hub: Hub, tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "x.bin").write_bytes(LARGE)

@@ -102,7 +102,7 @@ def mix(parts: list[NDArray[Any]], layout: Layout, channel: int | None) -> Sampl
     sound: NDArray[Any] = np.concatenate(parts, axis=1)
     if not layout.planar:
         sound = sound.reshape(-1, layout.channels).T
-    mono: Samples = _mean(sound) if channel is None else sound[channel].astype(np.float32)
+    mono = _mean(sound if channel is None else sound[channel : channel + 1])
     if sound.dtype.kind == "f":
         return finite(mono)
     if sound.dtype.kind == "u":
@@ -112,11 +112,12 @@ def mix(parts: list[NDArray[Any]], layout: Layout, channel: int | None) -> Sampl
 
 
 def _mean(sound: NDArray[Any]) -> Samples:
-    mono: Samples = sound[0].astype(np.float32)
-    for other in sound[1:]:
-        mono += other
-    if len(sound) > 1:
-        mono *= np.float32(1.0 / len(sound))
+    with np.errstate(all="ignore"):  # absurd values become 0 afterwards
+        mono: Samples = sound[0].astype(np.float32)
+        for other in sound[1:]:
+            mono += other
+        if len(sound) > 1:
+            mono *= np.float32(1.0 / len(sound))
     return mono
 
 

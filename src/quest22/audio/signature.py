@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+
 SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"version https://git-lfs", "a Git LFS pointer; fetch the real file with: git lfs pull"),
     (b"<!doctype html", "an HTML page, as a failed download leaves behind"),
@@ -39,10 +41,19 @@ def describe_bytes(head: bytes) -> str:
         return "it looks like an MP4 (M4A) file whose header is missing or damaged"
     if not head.strip(b"\0"):
         return "it begins with zeros only"
-    if all(byte >= 0x20 or byte in b"\t\r\n" for byte in head):
-        return f"it looks like text that begins with {_excerpt(head)!r}"
+    text = _text(head)
+    if text:
+        return f"it looks like text that begins with {text!r}"
     return f"it begins with the bytes {head[:8].hex(' ')}"
 
 
-def _excerpt(head: bytes) -> str:
-    return " ".join(head[:60].decode("utf-8", "replace").split())[:40]
+def _text(head: bytes) -> str:
+    """The beginning of a UTF-8 text in one line; empty where it is none."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        text = decoder.decode(head)  # the last character may be cut: it is left out, no error
+    except UnicodeDecodeError:
+        return ""
+    if any(ord(letter) < 0x20 and letter not in "\t\r\n" for letter in text):
+        return ""
+    return " ".join(text[:60].split())[:40]

@@ -98,6 +98,11 @@ def _dimensions(config: dict[str, Any], path: Path) -> Dimensions:
             f"{path}: model_type is {config.get('model_type')!r}, expected 'whisper': "
             "only Whisper models can be run"
         )
+    if "quantization_config" in config:
+        raise CheckpointError(
+            f"{path}: the weights are quantised, which changes what they mean: give the model "
+            "they were made from"
+        )
     fields = _Fields(config, path)
     size = {name: fields.size(name, limit) for name, limit in _LIMITS.items()}
     dimensions = Dimensions(
@@ -177,7 +182,7 @@ class _Fields:
         value = self._values.get(name)
         if value is None and default is not None:
             return default
-        if not isinstance(value, int) or not 1 <= value <= limit:
+        if type(value) is not int or not 1 <= value <= limit:
             raise self._wrong(name, f"a whole number from 1 to {limit}")
         return value
 

@@ -9,8 +9,9 @@ from quest22.checkpoint.vocabulary import PARTS, TOKENIZER
 from quest22.checkpoint.weights import INDEX, SINGLE
 from quest22.errors import CheckpointError
 
-_CONVERT = (
-    "load it in Transformers where you trust it and save it again with save_pretrained(), "
+PICKLED = (
+    "has only pickled or otherwise foreign weights, which are never opened because they can run "
+    "code: load it in Transformers where you trust it and save it again with save_pretrained(), "
     "which writes model.safetensors"
 )
 
@@ -65,10 +66,7 @@ def foreign_format(names: Collection[str]) -> str | None:
     if any(name.endswith(".onnx") for name in names):
         return "holds an ONNX model: give the original with safetensors weights"
     if any(name.endswith((".bin", ".pt", ".pth", ".ckpt", ".msgpack", ".h5")) for name in names):
-        return (
-            "has only pickled or otherwise foreign weights, which are never opened because they "
-            f"can run code: {_CONVERT}"
-        )
+        return PICKLED
     return None
 
 

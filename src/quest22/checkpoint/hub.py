@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from quest22.checkpoint.folder import foreign_format, has_weights
+from quest22.checkpoint.folder import PICKLED, foreign_format
 from quest22.checkpoint.weights import INDEX, SINGLE, shard_names
 from quest22.errors import CheckpointError
 from quest22.settings import silence_telemetry
@@ -72,10 +72,9 @@ def _without_weights(hub_id: str, commit: str, token: str | None) -> CheckpointE
     from huggingface_hub import HfApi
 
     names = HfApi(token=token).list_repo_files(hub_id, revision=commit)
-    found = foreign_format(names) if not has_weights(names) else None
-    return CheckpointError(
-        f"{hub_id} on the Hub {found or f'has no weights: expected {SINGLE} or its shards'}"
-    )
+    found = foreign_format(names) or f"has no weights: expected {SINGLE} or its shards"
+    other = f"; or name a revision that has {SINGLE} (often refs/pr/1)" if found == PICKLED else ""
+    return CheckpointError(f"{hub_id} on the Hub {found}{other}")
 
 
 @contextmanager

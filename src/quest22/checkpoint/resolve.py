@@ -38,8 +38,8 @@ def resolve(name: str, *, revision: str | None = None, token: str | None = None)
         return ResolvedFolder(_embedded(name), name, None)
     if name in KNOWN:
         return _from_hub(KNOWN[name].hub_id, name, revision, token)
-    path = Path(name).expanduser()
-    if name and (path.exists() or name.startswith(_PATH_STARTS)):
+    path = _path(name)
+    if path:
         return ResolvedFolder(_local(path), name, None)
     address = _HUB_ADDRESS.fullmatch(name)
     hub_id = address.group(1) if address else name
@@ -67,6 +67,15 @@ def _embedded(name: str) -> Path:
     return folder
 
 
+def _path(name: str) -> Path | None:
+    """The path that a name means: one that exists, or that can be nothing else."""
+    try:
+        path = Path(name).expanduser()
+        return path if name and (path.exists() or name.startswith(_PATH_STARTS)) else None
+    except (OSError, RuntimeError, ValueError):  # too long, nobody's home, a null byte
+        return None
+
+
 def _local(path: Path) -> Path:
     if path.is_file():
         raise refuse_file(path)
@@ -83,6 +92,7 @@ def _unknown(name: str) -> CheckpointError:
     names = (*EMBEDDED[:1], *KNOWN)
     near = get_close_matches(name.lower().removeprefix("whisper-"), names, n=3)
     hint = f"did you mean {', '.join(near)}?" if near else f"short names are {', '.join(names)}"
+    shown = name if len(name) <= 80 else f"{name[:77]}..."
     return CheckpointError(
-        f"unknown model {name!r}: expected a folder, a Hub id (org/name) or a short name; {hint}"
+        f"unknown model {shown!r}: expected a folder, a Hub id (org/name) or a short name; {hint}"
     )

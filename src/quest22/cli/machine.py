@@ -9,7 +9,6 @@ from pathlib import Path
 
 from quest22.cli.figures import size
 from quest22.cli.finding import Finding, note
-from quest22.settings import cache_folder
 
 FAST_FLAGS = {
     "avx2": "AVX2",
@@ -60,28 +59,23 @@ def check_memory() -> Finding:
     return Finding("memory", found)
 
 
-def check_cache() -> Finding:
-    """The Hub's cache folder: writable, and with room for models."""
-    folder = Path(_hub_cache())
+def check_cache(folder: Path | None = None, enough: float = ENOUGH_DISK) -> Finding:
+    """A cache folder, by default the Hub's: writable, and with ``enough`` bytes for models."""
+    folder = folder or _hub_cache()
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
     free = shutil.disk_usage(existing).free
     found = f"{folder} · {size(free)} free"
     if not os.access(existing, os.W_OK):
         return note("cache", f"{folder} is not writable", "set HF_HOME to a folder that is")
-    if free < ENOUGH_DISK:
+    if free < enough:
         return note("cache", found, "free some space, or set HF_HOME to a folder on a larger disk")
     return Finding("cache", found)
 
 
-def check_own_cache() -> Finding:
-    """The folder for what the product itself keeps."""
-    return Finding("own cache", str(cache_folder()))
-
-
-def _hub_cache() -> str:
+def _hub_cache() -> Path:
     from huggingface_hub import constants
 
-    return str(constants.HF_HUB_CACHE)
+    return Path(constants.HF_HUB_CACHE)
 
 
 def _read(path: Path) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from quest22.cli.dataset_options import DatasetFlags
 from quest22.cli.flags import grouped
 from quest22.cli.options import ModelFlags, OutputFlags, ReportFlags, SpeechFlags
-from quest22.cli.work import Work, start
+from quest22.cli.work import Speech, Work, perform
+from quest22.job import dataset_source
 
 EPILOG = """\
 [bold]Examples[/]
@@ -36,5 +37,5 @@ def stream(
     """
     work = Work(model, speech, output, report, default_format="jsonl", timestamps=False)
     rows = dataset.settings(model.settings().token)
-    with start(work) as started:
-        return started.carry_out(started.job.stream(rows), dataset.title())
+    found = Speech(dataset.title(), lambda meter: dataset_source(rows, meter), dataset.take)
+    return perform(work, found)

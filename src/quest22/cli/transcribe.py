@@ -9,7 +9,8 @@ from typer import Argument
 
 from quest22.cli.flags import grouped
 from quest22.cli.options import FileModelFlags, OutputFlags, ReportFlags, SpeechFlags
-from quest22.cli.work import Work, start
+from quest22.cli.work import Speech, Work, perform
+from quest22.job import file_source
 
 EPILOG = """\
 [bold]Examples[/]
@@ -58,5 +59,6 @@ def transcribe(
     sources: talk.mp3 becomes talk.srt. All else is said on standard error.
     """
     work = Work(model, speech, output, report, default_format="txt", timestamps=True)
-    with start(work) as started:
-        return started.carry_out(started.job.files(source.source), source.title())
+    token = model.settings().token
+    found = Speech(source.title(), lambda meter: file_source(source.source, meter, token))
+    return perform(work, found)

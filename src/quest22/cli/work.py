@@ -1,13 +1,12 @@
-"""What ``transcribe`` and ``stream`` share: from flags to a loaded model and open sinks."""
+"""What ``transcribe`` and ``stream`` share: from flags to results on the disk."""
 
 from __future__ import annotations
 
 import logging
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from quest22.cli.exits import Exit, say
@@ -17,13 +16,11 @@ from quest22.cli.progress import Occasion, choose_display
 from quest22.cli.report import summarise
 from quest22.cli.run import Results, Tally, carry_out
 from quest22.job import Job, JobSettings
+from quest22.meter import Meter
 from quest22.settings import silence_progress_bars
 from quest22.sink.captions import TIMED
 from quest22.sink.open import OutputSettings, open_sinks, parse_formats
-from quest22.stages import Sink
-
-ENDINGS = {Exit.INTERRUPTED: "stopped"}
-"""The word before the summary, where it is not ``done``."""
+from quest22.stages import Sink, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,49 +50,56 @@ class Work:
         )
 
 
-@dataclass(slots=True)
-class Started:
-    """A loaded model and open sinks."""
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """Where the sound comes from: in words, as clips, and how many clips were asked for at most."""
 
-    job: Job
-    sink: Sink
-    output: OutputSettings
-    report: ReportFlags
-    tally: Tally = field(default_factory=Tally)
-
-    def carry_out(self, results: Results, title: str) -> Exit:
-        """Write all results, with a display beside and a summary after."""
-        occasion = Occasion(
-            title=f"{title} → {Path(self.job.checkpoint_name).name} ({self.job.compute_type})",
-            total=results.total,
-            texts="headed" if self._texts_on_terminal() else "last",
-            failures_kept=self.output.folder is not None,
-        )
-        display = choose_display(occasion, results.meter, quiet=self.report.quiet)
-        code = carry_out(results, self.sink, display, self.tally)
-        if not self.report.quiet and code is not Exit.READER_GONE:
-            figures = Figures.of(results.meter)
-            summarise(
-                figures, self.tally.scores, ENDINGS.get(code, "done"), verbose=self.report.verbose
-            )
-            if self.output.folder is not None:
-                say(f"results are in {self.output.folder}")
-        return code
-
-    def _texts_on_terminal(self) -> bool:
-        return self.output.folder is None and sys.stdout.isatty()
+    title: str
+    source: Callable[[Meter], Source]
+    most: int | None = None
 
 
-@contextmanager
-def start(work: Work) -> Iterator[Started]:
-    """Check the flags, open the sinks, load the model: what fails, fails before the run."""
+def perform(work: Work, speech: Speech) -> Exit:
+    """Transcribe and write it all.
+
+    Flags, source and outputs are looked at before the model is loaded, which may take long.
+    """
     output = work.output_settings()
     settings = work.job_settings(output.formats)
     quieten(work.report)
+    meter = Meter()
+    source = speech.source(meter)
     sink = open_sinks(output)
     if not work.report.quiet and sys.stderr.isatty():
         say(f"loading {work.model.model} …")
-    yield Started(Job(settings), sink, output, work.report)
+    job = Job(settings, meter)
+    return _carry_out(job.run(source), sink, work, _occasion(job, speech, output))
+
+
+def _occasion(job: Job, speech: Speech, output: OutputSettings) -> Occasion:
+    model = f"{Path(job.checkpoint_name).name} ({job.compute_type})"
+    texts_here = output.folder is None and sys.stdout.isatty()
+    return Occasion(
+        title=f"{speech.title} → {model}",
+        total=speech.most,
+        texts="headed" if texts_here else "last",
+        failures_kept=output.folder is not None,
+    )
+
+
+def _carry_out(results: Results, sink: Sink, work: Work, occasion: Occasion) -> Exit:
+    if results.total is not None:
+        occasion = replace(occasion, total=results.total)
+    display = choose_display(occasion, results.meter, quiet=work.report.quiet)
+    tally = Tally()
+    code = carry_out(results, sink, display, tally)
+    if not work.report.quiet and code is not Exit.READER_GONE:
+        ending = "stopped" if code is Exit.INTERRUPTED else "done"
+        figures = Figures.of(results.meter)
+        summarise(figures, tally.scores, ending, verbose=work.report.verbose)
+        if work.output.output_dir is not None:
+            say(f"results are in {work.output.output_dir}")
+    return code
 
 
 def quieten(report: ReportFlags) -> None:

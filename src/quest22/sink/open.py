@@ -14,7 +14,7 @@ from quest22.sink.captions import CAPTIONS
 from quest22.sink.jsonl import FailureSink, JsonLinesSink
 from quest22.sink.ledger import LEDGER, LedgerSink
 from quest22.sink.names import OutputNames
-from quest22.sink.output import AppendedFile, StandardOutput, make_folder
+from quest22.sink.output import AppendedFile, StandardOutput, make_folder, writing
 from quest22.sink.parquet import ParquetSink
 from quest22.sink.perclip import CaptionFilesSink, CaptionStreamSink
 from quest22.stages import Sink, SinkState
@@ -24,6 +24,7 @@ TRANSCRIPTS = "transcripts"
 FAILURES = "failures.jsonl"
 ROWS = "rows.jsonl"
 NAMES = "names.jsonl"
+_KEPT_BESIDE = (ROWS, NAMES, LEDGER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +95,8 @@ def open_sinks(settings: OutputSettings, kept: SinkState | None = None) -> Sink:
     if settings.folder is None:
         return _standard_output(settings.formats)
     make_folder(settings.folder)
-    if kept is None and not settings.overwrite:
-        _refuse_earlier_results(settings.folder, settings.formats)
+    if kept is None:
+        refuse_earlier_results(settings)
     return _in_folder(settings.folder, settings, kept or {})
 
 
@@ -137,11 +138,23 @@ def _parquet(folder: Path, settings: OutputSettings, kept: SinkState | None) -> 
     return ParquetSink(path, path.with_name(f".{TRANSCRIPTS}.{ROWS}"))
 
 
-def _refuse_earlier_results(folder: Path, formats: Sequence[str]) -> None:
+def refuse_earlier_results(settings: OutputSettings) -> None:
+    """Raise UsageError where a run would replace an earlier one's results unasked."""
+    if settings.folder is None or settings.overwrite:
+        return
     for name in ("jsonl", "parquet"):
-        path = folder / f"{TRANSCRIPTS}.{name}"
-        if name in formats and path.exists() and path.stat().st_size:
+        path = settings.folder / f"{TRANSCRIPTS}.{name}"
+        if name in settings.formats and path.exists() and path.stat().st_size:
             raise UsageError(
                 f"{path} holds the transcripts of an earlier run: choose another --output-dir, or "
-                "replace it with --overwrite"
+                "replace it with --restart"
             )
+
+
+def remove_results(folder: Path) -> None:
+    """Remove what an earlier run wrote under names of ours; captions stay."""
+    written = (f"{TRANSCRIPTS}.jsonl", f"{TRANSCRIPTS}.parquet", f"{TRANSCRIPTS}-*.parquet")
+    for pattern in (*written, FAILURES, *(f"{RUN_FOLDER}/{name}" for name in _KEPT_BESIDE)):
+        for path in folder.glob(pattern):
+            with writing(path):
+                path.unlink(missing_ok=True)

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import Annotated
+
+import pytest
+from typer import Option, Typer
+
+from quest22.cli.dataset_options import DatasetFlags, parse_names
+from quest22.cli.flags import grouped
+from quest22.cli.options import ModelFlags, SpeechFlags, parse_batch_size, parse_stride
+from quest22.errors import UsageError
+from quest22.settings import DatasetSettings, DecodingSettings, EngineSettings, LongFormSettings
+
+
+@dataclass(frozen=True)
+class Colour:
+    red: Annotated[int, Option(help="How red.")]
+    name: Annotated[str, Option("--name", "-n")] = "none"
+
+
+@dataclass(frozen=True)
+class Size:
+    width: Annotated[float, Option()] = 1.0
+
+
+def test_groups_become_single_flags_and_come_back():
+    seen = []
+
+    @grouped
+    def paint(colour: Colour, size: Size) -> int:
+        seen.append((colour, size))
+        return 0
+
+    assert list(inspect.signature(paint).parameters) == ["red", "name", "width"]
+    app = Typer()
+    app.command()(paint)
+    app(["--red", "3", "-n", "brick"], standalone_mode=False)
+    assert seen == [(Colour(3, "brick"), Size(1.0))]
+
+
+def test_defaults_are_those_of_the_settings():
+    assert ModelFlags(token="t").settings() == EngineSettings(token="t")
+    speech = SpeechFlags()
+    assert speech.decoding(timestamps=False) == DecodingSettings()
+    assert speech.longform() == LongFormSettings()
+    assert DatasetFlags("org/name").settings(None) == DatasetSettings("org/name")
+
+
+@pytest.mark.parametrize(
+    ("flag", "needed", "chosen"),
+    [(None, True, True), (None, False, False), (True, False, True), (False, True, False)],
+)
+def test_the_users_word_on_timestamps_goes_first(flag, needed, chosen):
+    assert SpeechFlags(timestamps=flag).decoding(timestamps=needed).timestamps is chosen
+
+
+@pytest.mark.parametrize(("text", "expected"), [("auto", None), (" AUTO", None), ("8", 8)])
+def test_batch_sizes(text, expected):
+    assert parse_batch_size(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("5", (5.0, 5.0)), ("4,2.5", (4.0, 2.5)), ("0", (0.0, 0.0))]
+)
+def test_strides(text, expected):
+    assert parse_stride(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "a", "1,2,3", "1;2"])
+def test_a_stride_that_is_none(text):
+    with pytest.raises(UsageError, match="one number or left,right"):
+        parse_stride(text)
+
+
+def test_names_repeated_or_with_commas():
+    assert parse_names(["a, b", "c", "a", ""]) == ["a", "b", "c"]
+    assert parse_names(None) == []

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from quest22.cli.figures import Figures
+from quest22.cli.progress import (
+    FAILURES_SHOWN,
+    LiveDisplay,
+    Occasion,
+    PlainDisplay,
+    SilentDisplay,
+    choose_display,
+    progress_line,
+    shares,
+)
+from quest22.meter import Meter
+from tests.support.results import failure, transcript
+
+
+def figures(**changes):
+    values = {
+        "clips": 12,
+        "failures": 0,
+        "audio_s": 100.0,
+        "heard_s": 120.0,
+        "elapsed_s": 4.0,
+        "seconds": {"encoder": 2.0, "decoder": 1.0, "audio": 9.0},
+    }
+    return Figures(**{**values, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "total", "line"),
+    [
+        ({}, None, "12 clips · 2.0 min of sound · 30× real time"),
+        ({"failures": 2}, 500, "12 of 500 clips (2 failed) · 2.0 min of sound · 30× real time"),
+        ({"clips": 1, "heard_s": 6.0}, None, "1 clip · 6.0 s of sound · 1.5× real time"),
+        ({"clips": 0, "heard_s": 0.0}, None, "0 clips · 0.0 s of sound · starting"),
+        ({"heard_s": 9000.0}, None, "12 clips · 2.50 h of sound · 2250× real time"),
+    ],
+)
+def test_the_line(changes, total, line):
+    assert progress_line(figures(**changes), total) == line
+
+
+def test_shares_are_those_of_the_engine_thread():
+    assert shares(figures()).plain.strip() == "encoder 50% · decoder 25% · other 25%"
+
+
+def test_plain_lines_follow_the_run(capsys):
+    meter = Meter()
+    meter.count("clips", 3)
+    display = PlainDisplay(Occasion("talks → nano", total=9), meter, intervals_s=(0.001, 0.001))
+    with display:
+        err = ""
+        while "3 of 9 clips" not in err:
+            err += capsys.readouterr().err
+    assert err.startswith("quest22: talks → nano\n")
+
+
+def test_failures_are_said_up_to_a_number(capsys):
+    display = PlainDisplay(Occasion("x", failures_kept=True), Meter())
+    for index in range(FAILURES_SHOWN + 5):
+        display.before(failure(f"{index}.wav"))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "quest22: 0.wav: not transcribed (audio): no sound in it"
+    assert len(lines) == FAILURES_SHOWN + 1
+    assert lines[-1] == "quest22: further failures are in failures.jsonl"
+
+
+@pytest.mark.parametrize(("kept", "said"), [(True, 0), (False, 1)])
+def test_quiet_says_only_what_no_file_keeps(capsys, kept, said):
+    with SilentDisplay(Occasion("x", failures_kept=kept)) as display:
+        display.before(failure())
+        display.before(transcript())
+    assert len(capsys.readouterr().err.splitlines()) == said
+
+
+def test_live_lines_on_a_terminal():
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=80, color_system=None)
+    meter = Meter()
+    meter.count("clips", 3)
+    with LiveDisplay(Occasion("talks", total=9), meter, console) as display:
+        display.before(transcript(text="The last words."))
+    text = screen.getvalue()
+    for part in ("talks", "3 of 9 clips", "The last words."):
+        assert part in text
+
+
+def test_texts_on_a_terminal_have_a_heading():
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=80, color_system=None)
+    with LiveDisplay(Occasion("x", texts="headed"), Meter(), console) as display:
+        display.before(transcript("talk.mp3"))
+    assert "talk.mp3 · en · 4.5 s" in screen.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("terminal", "quiet", "kind"),
+    [(True, False, LiveDisplay), (False, False, PlainDisplay), (True, True, SilentDisplay)],
+)
+def test_the_display_suits_the_place(terminal, quiet, kind):
+    console = Console(file=io.StringIO(), force_terminal=terminal)
+    assert type(choose_display(Occasion("x"), Meter(), quiet=quiet, console=console)) is kind

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from quest22.cli.figures import Figures, clip_count, hours, size
+from quest22.cli.report import bar, percent, score_lines, summarise, time_line, time_table, totals
+from quest22.meter import Meter
+from quest22.score import ErrorRate, Scoreboard
+
+FIGURES = Figures(
+    clips=2,
+    failures=1,
+    audio_s=90.0,
+    heard_s=100.0,
+    elapsed_s=10.0,
+    seconds={"encoder": 6.0, "wait": 1.0, "audio": 20.0},
+)
+
+
+def test_totals():
+    assert totals(FIGURES).plain == (
+        "2 clips and 1 failed · 1.5 min of sound in 10.0 s · 10× real time (real-time factor 0.100)"
+    )
+
+
+def test_the_parts_add_up_to_the_whole():
+    assert sum(seconds for _, seconds in FIGURES.spent()) == FIGURES.elapsed_s
+    assert time_line(FIGURES) == "time: encoder 60%, other 30%, waiting for sound 10%"
+
+
+def test_the_table_tells_what_ran_beside():
+    screen = io.StringIO()
+    Console(file=screen, width=100).print(time_table(FIGURES))
+    lines = [line.split() for line in screen.getvalue().splitlines()]
+    assert [lines[1][0], *lines[1][2:]] == ["encoder", "60%", "6.00", "s"]
+    assert lines[-1] == ["decoding", "sound", "meanwhile", "20.00", "s"]
+
+
+def test_scores_by_language():
+    scores = Scoreboard()
+    assert score_lines(scores) == []
+    scores.add("a b", "a b", "en")
+    assert [line.plain for line in score_lines(scores)] == [
+        "word error rate 0.0 % of 2 reference words"
+    ]
+    scores.add("да нет", "да", "ru")
+    assert score_lines(scores)[0].plain == (
+        "word error rate 25.0 % of 4 reference words (English 0.0 %, Russian 50.0 %)"
+    )
+
+
+def test_a_pipe_gets_plain_lines(capsys):
+    summarise(FIGURES, Scoreboard(), "stopped", verbose=True)
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("quest22: stopped: 2 clips and 1 failed")
+    assert second.startswith("quest22: time: encoder 60%")
+
+
+@pytest.mark.parametrize(
+    ("share", "filled"), [(0, 0), (0.5, 4), (1, 8), (2, 8), (-1, 0), (0.55, 5), (1 / 64, 1)]
+)
+def test_bars_have_one_width(share, filled):
+    drawn = bar(share, 8).plain
+    assert len(drawn) == 8
+    assert len(drawn.rstrip("·")) == filled
+
+
+def test_figures_of_a_fresh_meter():
+    fresh = Figures.of(Meter())
+    assert (fresh.clips, fresh.real_time_factor, fresh.audio_s) == (0, None, 0.0)
+    assert totals(fresh).plain.startswith("0 clips · 0.0 s of sound in 0.0 s")
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (clip_count(1), "1 clip"),
+        (clip_count(1200), "1,200 clips"),
+        (clip_count(3, 1200), "3 of 1,200 clips"),
+        (hours(59.9), "59.9 s"),
+        (hours(90), "1.5 min"),
+        (hours(4500), "1.25 h"),
+        (size(999), "999 B"),
+        (size(1500), "1.5 kB"),
+        (size(3_087_000_000), "3.1 GB"),
+        (size(2.5e15), "2500.0 TB"),
+        (percent(ErrorRate(1, 1)), "50.0 %"),
+        (percent(ErrorRate()), "–"),
+    ],
+)
+def test_figures_in_words(made, expected):
+    assert made == expected
