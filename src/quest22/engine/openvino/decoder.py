@@ -51,7 +51,7 @@ def build_decoder(
 ) -> ov.Model:
     """Tokens and cross-attention states to logits.
 
-    Inputs: ``tokens [B, T]``, ``positions [T]``, ``beams [B]``, ``mask [1, 1, T, P + T]`` (0 or
+    Inputs: ``tokens [B, T]``, ``positions [T]``, ``beams [B]``, ``mask [B, 1, T, P + T]`` (0 or
     minus infinity), ``reads [N]`` (places in T whose logits are wanted), and for each layer
     ``cross_key_i [B, heads, 1500, size]`` and ``cross_value_i [B, heads, size, 1500]``.
     Output: ``logits [B, N, vocabulary]`` in float32.
@@ -82,7 +82,7 @@ def _inputs(dims: Dimensions, cross_type: str) -> _Inputs:
         tokens=parameter([-1, -1], "i32", "tokens"),
         positions=parameter([-1], "i32", "positions"),
         beams=parameter([-1], "i32", "beams"),
-        mask=parameter([1, 1, -1, -1], "f32", "mask"),
+        mask=parameter([-1, 1, -1, -1], "f32", "mask"),
         reads=parameter([-1], "i32", "reads"),
         keys=tuple(
             parameter([-1, heads, frames, size], cross_type, f"cross_key_{i}") for i in layers

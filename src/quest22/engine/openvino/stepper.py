@@ -83,7 +83,7 @@ class GraphStepper:
             "tokens": tokens,
             "positions": np.arange(self._position, self._position + count, dtype=np.int32),
             "beams": self._beams,
-            "mask": causal_mask(self._position, count),
+            "mask": causal_mask(self._position, count, len(tokens)),
             "reads": np.array(reads, np.int32),
         }
         for name, values in inputs.items():
@@ -100,7 +100,11 @@ class GraphStepper:
             self._decoder.set_tensor(name, tensor)
 
 
-def causal_mask(position: int, count: int) -> Array:
-    """Minus infinity ahead of each token, else 0: ``[1, 1, count, position + count]``."""
+def causal_mask(position: int, count: int, rows: int) -> Array:
+    """Minus infinity ahead of each token, else 0: ``[rows, 1, count, position + count]``.
+
+    One mask a row, though they are all alike: in bfloat16, OpenVINO's fused attention with a cache
+    reads beyond a mask that is to be broadcast over several rows.
+    """
     mask = np.triu(np.full((count, position + count), -np.inf, np.float32), position + 1)
-    return mask[None, None]
+    return np.tile(mask, (rows, 1, 1, 1))
