@@ -102,6 +102,4 @@ def settings_of(plan: Mapping[str, Any], engine: EngineSettings) -> RunSettings:
         LongFormSettings(plan["chunk_length_s"], tuple(plan["stride_s"])),
         AudioSettings(channel=plan["channel"]),
     )
-    return RunSettings(
-        DatasetSettings(token=engine.token, **rows), job, tuple(plan["formats"])
-    )
+    return RunSettings(DatasetSettings(token=engine.token, **rows), job, tuple(plan["formats"]))

@@ -20,7 +20,6 @@ from quest22.records import Failure, Transcript
 from quest22.score import Scoreboard
 from quest22.stages import Sink
 
-
 MOST_REASONS = 1000
 OTHER_REASONS = "other reasons"
 

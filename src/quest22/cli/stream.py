@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+
+from quest22.cli.continued import Stream, perform_journaled, spoken_command
 from quest22.cli.dataset_options import DatasetFlags
 from quest22.cli.flags import grouped
 from quest22.cli.options import ModelFlags, OutputFlags, ReportFlags, SpeechFlags
@@ -34,8 +37,14 @@ def stream(
     Results go to standard output as JSON lines, or into a folder:
     transcripts.jsonl, and failures.jsonl beside it if there are any.
     All else is said on standard error.
+
+    A run into a folder that was interrupted, by whatever, continues with
+    the same command; quest22 status FOLDER tells where it stands.
     """
     work = Work(model, speech, output, report, default_format="jsonl", timestamps=False)
     rows = dataset.settings(model.settings().token)
+    if output.output_dir is not None:
+        command = spoken_command(sys.argv[1:])
+        return perform_journaled(Stream(work, rows, dataset.title(), output.output_dir, command))
     found = Speech(dataset.title(), lambda meter: dataset_source(rows, meter), dataset.take)
     return perform(work, found)

@@ -24,7 +24,8 @@ TRANSCRIPTS = "transcripts"
 FAILURES = "failures.jsonl"
 ROWS = "rows.jsonl"
 NAMES = "names.jsonl"
-_KEPT_BESIDE = (ROWS, NAMES, LEDGER)
+UNFINISHED = (ROWS, NAMES)
+"""What a run keeps in its workspace until it is finished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,11 @@ def refuse_earlier_results(settings: OutputSettings) -> None:
 def remove_results(folder: Path) -> None:
     """Remove what an earlier run wrote under names of ours; captions stay."""
     written = (f"{TRANSCRIPTS}.jsonl", f"{TRANSCRIPTS}.parquet", f"{TRANSCRIPTS}-*.parquet")
-    for pattern in (*written, FAILURES, *(f"{RUN_FOLDER}/{name}" for name in _KEPT_BESIDE)):
+    for pattern in (
+        *written,
+        FAILURES,
+        *(f"{RUN_FOLDER}/{name}" for name in (*UNFINISHED, LEDGER)),
+    ):
         for path in folder.glob(pattern):
             with writing(path):
                 path.unlink(missing_ok=True)
