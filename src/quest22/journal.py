@@ -16,7 +16,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -30,6 +30,8 @@ from quest22.stages import Sink, SinkState
 
 JOURNAL = f"{RUN_FOLDER}/journal.json"
 LOCK = f"{RUN_FOLDER}/lock"
+MERGE = "merge"
+RETRY = "retry"
 FORMAT = 1
 COMMIT_SECONDS = 2.0
 
@@ -76,6 +78,7 @@ class Journal:
         self.plan = dict(plan)
         self.mark = mark
         self.asked = dict(asked or {})
+        self._outdated: list[str] | None = None
 
     @classmethod
     def begin(cls, folder: Path, plan: Plan, asked: Asked | None = None) -> Journal:
@@ -98,7 +101,9 @@ class Journal:
             kept = json.loads(path.read_bytes())
             if kept["quest22_journal"] != FORMAT:
                 raise ValueError(f"format {kept['quest22_journal']}")
-            return cls(folder, kept["plan"], _mark(kept["mark"]), kept["asked"])
+            journal = cls(folder, kept["plan"], _mark(kept["mark"]), kept["asked"])
+            journal._outdated = kept.get("outdated")
+            return journal
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as exc:
@@ -141,6 +146,7 @@ class Journal:
             "plan": self.plan,
             "asked": self.asked,
             "mark": asdict(mark),
+            "outdated": self._outdated,
         }
         path = self.folder / JOURNAL
         with writing(path):
@@ -153,13 +159,42 @@ class Journal:
             sync_folder(path.parent)
         self.mark = mark
 
+    def replace_outputs(self, mark: Mark, outdated: Iterable[str]) -> None:
+        """Put what lies in the merge folder in the outputs' place, all of it or nothing.
+
+        ``outdated`` names outputs that go. Once ``mark`` is recorded, a process that dies is
+        followed by one that finishes the work: see :meth:`settle`.
+        """
+        self._outdated = list(outdated)
+        self.commit(mark)
+        self.settle()
+
+    def settle(self) -> None:
+        """Finish a replacement of outputs that a process has left half done."""
+        if self._outdated is None:
+            return
+        merge = self.folder / RUN_FOLDER / MERGE
+        with writing(self.folder):
+            for path in [path for path in merge.rglob("*") if path.is_file()]:
+                target = self.folder / path.relative_to(merge)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                path.replace(target)
+                sync_folder(target.parent)
+            for name in self._outdated:
+                (self.folder / name).unlink(missing_ok=True)
+            sync_folder(self.folder)
+        self.clear(MERGE, RETRY)
+        self._outdated = None
+        self.commit(self.mark)
+
     def clear(self, *names: str) -> None:
         """Remove files and folders of the run's own folder, whichever are there."""
         for path in (self.folder / RUN_FOLDER / name for name in names):
             with writing(path):
                 if path.is_dir():
                     shutil.rmtree(path)
-                path.unlink(missing_ok=True)
+                else:
+                    path.unlink(missing_ok=True)
 
 
 class JournaledSink:

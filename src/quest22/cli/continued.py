@@ -14,7 +14,7 @@ from pathlib import Path
 from quest22.cli.exits import Exit, exit_for, say
 from quest22.cli.figures import clip_count, hours
 from quest22.cli.run import Patience
-from quest22.cli.work import Speech, Work, occasion_of, quieten, write_results
+from quest22.cli.work import Speech, Work, occasion_of, quieten, tell_folder, write_results
 from quest22.errors import Quest22Error
 from quest22.job import Job, JobSettings, dataset_source
 from quest22.journal import Journal, JournaledSink, Mark, held
@@ -70,6 +70,7 @@ def perform_journaled(stream: Stream) -> Exit:
         journal = None if stream.restart else Journal.read(stream.folder)
         if journal is None:
             return _begin(stream, settings, output)
+        journal.settle()
         journal.check_part(settings.known())
         settings = settings.as_begun(journal.plan, journal.asked)
         resolved = {name: journal.plan[name] for name in settings.asked()}
@@ -139,8 +140,9 @@ def _run(stream: Stream, loaded: _Loaded, journal: Journal, sink: Sink) -> Exit:
     patience = Patience(stream.work.output.failures_borne(), earlier.failures)
     try:
         code = write_results(
-            loaded.job.run(loaded.source), journaled, stream.work, occasion, patience
+            loaded.job.run(loaded.source), journaled, stream.work.report, occasion, patience
         )
+        tell_folder(stream.work, code)
     except Quest22Error:
         _tell(stream, f"{_progress(journal.mark)} are kept: the same command continues behind them")
         raise

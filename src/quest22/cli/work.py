@@ -75,7 +75,17 @@ def perform(work: Work, speech: Speech) -> Exit:
         say(f"loading {work.model.model} …")
     job = Job(settings, meter)
     patience = Patience(work.output.failures_borne())
-    return write_results(job.run(source), sink, work, occasion_of(job, speech, output), patience)
+    occasion = occasion_of(job, speech, output)
+    code = write_results(job.run(source), sink, work.report, occasion, patience)
+    tell_folder(work, code)
+    return code
+
+
+def tell_folder(work: Work, code: Exit) -> None:
+    """Say where the results are, if anyone wants to know."""
+    shown = not work.report.quiet and code is not Exit.READER_GONE
+    if shown and work.output.output_dir is not None:
+        say(f"results are in {work.output.output_dir}")
 
 
 def occasion_of(job: Job, speech: Speech, output: OutputSettings) -> Occasion:
@@ -91,27 +101,25 @@ def occasion_of(job: Job, speech: Speech, output: OutputSettings) -> Occasion:
 
 
 def write_results(
-    results: Results, sink: Sink, work: Work, occasion: Occasion, patience: Patience
+    results: Results, sink: Sink, report: ReportFlags, occasion: Occasion, patience: Patience
 ) -> Exit:
     """Write all results, with a display beside and a summary after."""
     if results.total is not None:
         occasion = replace(occasion, total=results.total)
-    display = choose_display(occasion, results.meter, quiet=work.report.quiet)
+    display = choose_display(occasion, results.meter, quiet=report.quiet)
     tally = Tally()
     code = Exit.NOTHING_DONE
     try:
         code = carry_out(results, sink, display, tally, patience)
     finally:
-        if work.report.stats_json is not None:
-            write_stats(work.report.stats_json, results.meter, tally, code)
-    if not work.report.quiet and code is not Exit.READER_GONE:
+        if report.stats_json is not None:
+            write_stats(report.stats_json, results.meter, tally, code)
+    if not report.quiet and code is not Exit.READER_GONE:
         ending = "stopped" if code is Exit.INTERRUPTED else "done"
         figures = Figures.of(results.meter)
-        summarise(figures, tally.scores, ending, verbose=work.report.verbose)
+        summarise(figures, tally.scores, ending, verbose=report.verbose)
         for line in reason_lines(tally.reasons):
             say(line)
-        if work.output.output_dir is not None:
-            say(f"results are in {work.output.output_dir}")
     return code
 
 

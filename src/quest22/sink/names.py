@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 
 from quest22.sink.spool import Spool
@@ -58,13 +59,18 @@ class OutputNames:
     """
 
     def __init__(
-        self, folder: Path, memory: Path | None = None, kept: SinkState | None = None
+        self,
+        folder: Path,
+        memory: Path | None = None,
+        kept: SinkState | None = None,
+        taken: Iterable[str] = (),
     ) -> None:
+        """``taken`` are stems, as :meth:`stem` gives them, that nobody may get."""
         self._folder = folder
         self._memory = Spool(memory, int((kept or {}).get("bytes", 0))) if memory else None
         self._counts: dict[str, int] = {}
         remembered = self._memory.rows() if self._memory and kept else iter(())
-        self._given = {str(row["stem"]) for row in remembered}
+        self._given = {str(row["stem"]) for row in remembered} | set(taken)
 
     def stem(self, name: str) -> Path:
         """The path, without suffix, that a clip's files get. Ask once a clip."""
@@ -78,6 +84,11 @@ class OutputNames:
         if self._memory:
             self._memory.append({"stem": chosen.casefold()})
         return self._folder / chosen
+
+    @property
+    def given(self) -> frozenset[str]:
+        """Every stem given so far, as it counts: without regard to case."""
+        return frozenset(self._given)
 
     def publish(self) -> SinkState:
         return {"bytes": self._memory.publish() if self._memory else 0}

@@ -84,8 +84,12 @@ def parse_formats(named: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(chosen))
 
 
-def open_sinks(settings: OutputSettings, kept: SinkState | None = None) -> Sink:
+def open_sinks(
+    settings: OutputSettings, kept: SinkState | None = None, taken: Iterable[str] = ()
+) -> Sink:
     """The sink that a run writes to; ``kept`` is what an earlier one published, to go on from.
+
+    ``taken`` are stems of caption files that others have.
 
     Raises:
         UsageError: The formats cannot be written there.
@@ -98,7 +102,7 @@ def open_sinks(settings: OutputSettings, kept: SinkState | None = None) -> Sink:
     make_folder(settings.folder)
     if kept is None:
         refuse_earlier_results(settings)
-    return _in_folder(settings.folder, settings, kept or {})
+    return _in_folder(settings.folder, settings, kept or {}, taken)
 
 
 def _standard_output(formats: Sequence[str]) -> Sink:
@@ -115,7 +119,9 @@ def _standard_output(formats: Sequence[str]) -> Sink:
     return CaptionStreamSink(StandardOutput(), name)
 
 
-def _in_folder(folder: Path, settings: OutputSettings, kept: SinkState) -> Sink:
+def _in_folder(
+    folder: Path, settings: OutputSettings, kept: SinkState, taken: Iterable[str]
+) -> Sink:
     sinks: dict[str, Sink] = {"failures": FailureSink(folder / FAILURES, kept.get("failures"))}
     if "jsonl" in settings.formats:
         kept_bytes = int(kept.get("jsonl", {}).get("bytes", 0))
@@ -125,7 +131,7 @@ def _in_folder(folder: Path, settings: OutputSettings, kept: SinkState) -> Sink:
     captions = [name for name in settings.formats if name in CAPTIONS]
     if captions:
         memory = settings.workspace / NAMES if settings.journaled else None
-        names = OutputNames(folder, memory, kept.get("captions"))
+        names = OutputNames(folder, memory, kept.get("captions"), taken)
         sinks["captions"] = CaptionFilesSink(names, captions, durable=settings.journaled)
     if settings.journaled:
         sinks["ledger"] = LedgerSink(settings.workspace / LEDGER, kept.get("ledger"))

@@ -6,11 +6,12 @@ under a temporary name and takes its own when it is complete.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quest22.records import Failure, Transcript
-from quest22.sink.output import make_folder
+from quest22.sink.output import make_folder, writing
 from quest22.sink.rows import row
 from quest22.sink.spool import Spool
 from quest22.sink.table import TableFile, schema_of, table_of, weight_of
@@ -47,14 +48,37 @@ class ParquetSink:
         return {"bytes": self._spool.publish()}
 
     def close(self) -> None:
-        file = _ParquetFile(self._path)
-        for values in self._spool.rows():
-            file.write(values)
-        file.close()
+        write_parquet(self._path, self._spool.rows())
         if self._keep_spool:
             self._spool.close()
         else:
             self._spool.remove()
+
+
+def write_parquet(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Write rows, as :func:`quest22.sink.rows.row` makes them, a row group at a time."""
+    file = _ParquetFile(path)
+    for values in rows:
+        file.write(values)
+    file.close()
+
+
+def parquet_parts(path: Path) -> list[Path]:
+    """The files that :func:`write_parquet` made of one: it and, in order, those that follow."""
+    parts = [path]
+    while (part := path.with_name(f"{path.stem}-{len(parts) + 1}.parquet")).exists():
+        parts.append(part)
+    return parts
+
+
+def read_parquet(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows that :func:`write_parquet` wrote, one at a time."""
+    import pyarrow.parquet as pq
+
+    for part in parquet_parts(path):
+        with writing(part), pq.ParquetFile(part) as file:
+            for batch in file.iter_batches(batch_size=100):
+                yield from batch.to_pylist()
 
 
 class _ParquetFile:
