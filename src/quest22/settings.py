@@ -135,6 +135,14 @@ def silence_telemetry() -> None:
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 
+def spare_torch() -> None:
+    """Keep ``datasets`` from importing an installed PyTorch, which it wants for nothing of ours.
+
+    It takes seconds. For the command alone: a program of the user's may want both.
+    """
+    os.environ.setdefault("USE_TORCH", "0")
+
+
 def silence_progress_bars() -> None:
     """Switch off the download bars of the Hub's library, where nobody watches them."""
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
