@@ -93,6 +93,41 @@ def schema_of(rows: Sequence[Mapping[str, Any]]) -> pa.Schema:
     return pa.schema([(name, (own | types)[name]) for name in (*first, *carried, last)])
 
 
+def widened(schema: pa.Schema | None, rows: Sequence[Mapping[str, Any]]) -> pa.Schema:
+    """The schema that holds all that ``schema`` does and these rows too.
+
+    New columns come before ``origin``; whole numbers give way to fractions, and a column whose
+    values are of two kinds becomes string, as which readers can take its earlier values too.
+    """
+    import pyarrow as pa
+
+    fresh = schema_of(rows)
+    if schema is None:
+        return fresh
+    *first, last = schema
+    columns = {column.name: column.type for column in first}
+    for column in fresh:
+        if column.name in OWN_COLUMNS:
+            continue
+        known = columns.get(column.name)
+        values = [row.get(column.name) for row in rows]
+        if known is None:
+            columns[column.name] = column.type
+        elif not _holds(known, values):
+            columns[column.name] = column.type if _fits(known, column.type) else pa.string()
+    return pa.schema([*columns.items(), last])
+
+
+def _holds(kind: pa.DataType, values: list[Any]) -> bool:
+    import pyarrow as pa
+
+    try:
+        _array(values, kind, "")
+    except (pa.ArrowException, OverflowError):
+        return False
+    return True
+
+
 def _carried_type(values: list[Any]) -> pa.DataType:
     import pyarrow as pa
 
