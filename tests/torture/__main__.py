@@ -15,6 +15,7 @@ os.environ["USE_TORCH"] = "0"  # datasets would import it, which takes longer th
 
 from tests.torture.kills import planned_kills, random_kills, retried_kills, undisturbed
 from tests.torture.nursery import bring_up
+from tests.torture.real import real_kills
 from tests.torture.rows import write_rows
 
 
@@ -22,6 +23,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.torture")
     parser.add_argument("--kills", type=int, default=300, help="kills at random moments")
     parser.add_argument("--steps", type=int, default=1, help="of the planned points, every N-th")
+    parser.add_argument("--real", type=int, default=0, help="kills of the command itself")
+    parser.add_argument("--model", default="nano", help="the checkpoint for those")
     parser.add_argument("--rows", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
@@ -36,6 +39,8 @@ def main() -> int:
             planned_kills(folder, whole, every=given.steps),
             retried_kills(folder, whole, every=given.steps),
         ]
+        if given.real:
+            outcomes.append(real_kills(folder, given.model, given.real))
     return 0 if all(outcome.good for outcome in outcomes) else 1
 
 
