@@ -50,7 +50,7 @@ class Mark:
     failures: int = 0
     audio_s: float = 0.0
     last: Position | None = None
-    sinks: Mapping[str, Any] = field(default_factory=dict)
+    sinks: SinkState = field(default_factory=dict)
     finished: bool = False
 
     @property
