@@ -31,6 +31,7 @@ class RunSettings:
     dataset: DatasetSettings
     job: JobSettings
     formats: tuple[str, ...]
+    push_to_hub: str | None = None
 
     def known(self) -> dict[str, Any]:
         """So much of the plan as is known before anything is loaded or reached."""
@@ -43,6 +44,7 @@ class RunSettings:
             "model": self.job.engine.model,
             "channel": self.job.audio.channel,
             "formats": self.formats,
+            "push_to_hub": self.push_to_hub,
         }
         return {name: value for name, value in known.items() if name not in _RESOLVED}
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from quest22.cli.exits import Exit, exit_for, say
 from quest22.cli.figures import clip_count, hours
+from quest22.cli.publishing import HUB, Publishing
 from quest22.cli.run import Patience
 from quest22.cli.work import Speech, Work, occasion_of, quieten, tell_folder, write_results
 from quest22.errors import Quest22Error
@@ -24,6 +25,7 @@ from quest22.records import Position
 from quest22.settings import DatasetSettings
 from quest22.sink.open import (
     UNFINISHED,
+    Joined,
     OutputSettings,
     open_sinks,
     refuse_earlier_results,
@@ -47,13 +49,15 @@ class Stream:
     folder: Path
     command: str
     load: Callable[[JobSettings, Meter], Job] = Job
+    publishing: Publishing | None = None
 
     def output(self) -> OutputSettings:
         return replace(self.work.output_settings(), journaled=True)
 
     def settings(self) -> RunSettings:
         formats = self.output().formats
-        return RunSettings(self.rows, self.work.job_settings(formats), tuple(sorted(formats)))
+        hub = self.publishing.name if self.publishing else None
+        return RunSettings(self.rows, self.work.job_settings(formats), tuple(sorted(formats)), hub)
 
     @property
     def restart(self) -> bool:
@@ -107,7 +111,10 @@ def _open(stream: Stream, output: OutputSettings, journal: Journal) -> Sink:
     """The sinks from where they were; first what a restart was to replace goes."""
     if journal.mark.last is None and journal.asked.get("replace"):
         remove_results(stream.folder)
-    return open_sinks(output, journal.mark.sinks)
+    sinks = open_sinks(output, journal.mark.sinks)
+    if stream.publishing is None:
+        return sinks
+    return Joined(sinks, HUB, stream.publishing.open(journal))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,6 +132,8 @@ class _Loaded:
 def _load(stream: Stream, settings: RunSettings, after: Position | None) -> _Loaded:
     """Find the source, then load the model, which may take long."""
     meter = Meter()
+    if stream.publishing is not None:
+        stream.publishing.reach()
     source = dataset_source(settings.dataset, meter, after)
     if sys.stderr.isatty():
         _tell(stream, f"loading {settings.job.engine.model} …")
@@ -147,7 +156,9 @@ def _run(stream: Stream, loaded: _Loaded, journal: Journal, sink: Sink) -> Exit:
         _tell(stream, f"{_progress(journal.mark)} are kept: the same command continues behind them")
         raise
     if journal.mark.finished:
-        journal.clear(*UNFINISHED)
+        journal.clear(*UNFINISHED, HUB)
+        if stream.publishing is not None:
+            _tell(stream, stream.publishing.told())
     else:
         _tell(stream, f"the same command continues after {_progress(journal.mark)}")
         return code

@@ -21,6 +21,7 @@ from quest22.cli.figures import clip_count
 from quest22.cli.flags import grouped
 from quest22.cli.options import MODEL, ReportFlags, parse_batch_size
 from quest22.cli.progress import Occasion
+from quest22.cli.publishing import refuse_retry
 from quest22.cli.run import Patience
 from quest22.cli.work import quieten, write_results
 from quest22.errors import UsageError
@@ -90,6 +91,7 @@ class Retry:
             journal = Journal.read(self.folder)
             if journal is None:
                 raise UsageError(f"{self.folder} holds no run any more")
+            refuse_retry(journal.plan)
             journal.settle()
             if not journal.mark.failures:
                 self._say(f"nothing to retry: {clip_count(journal.mark.transcripts)}, none failed")

@@ -67,6 +67,28 @@ class Sinks:
                 closing.callback(sink.close)
 
 
+class Joined:
+    """A sink and one more by name, after it; what they need to go on stands side by side."""
+
+    def __init__(self, first: Sink, name: str, more: Sink) -> None:
+        self._first = first
+        self._name = name
+        self._more = more
+
+    def write(self, result: Transcript | Failure) -> None:
+        self._first.write(result)
+        self._more.write(result)
+
+    def publish(self) -> SinkState:
+        return {**self._first.publish(), self._name: self._more.publish()}
+
+    def close(self) -> None:
+        """Close both, also after the first failed to."""
+        with ExitStack() as closing:
+            closing.callback(self._more.close)
+            closing.callback(self._first.close)
+
+
 def parse_formats(named: Iterable[str]) -> tuple[str, ...]:
     """Formats from ``srt,vtt`` and the like, each once; ``all`` is openai/whisper's five.
 

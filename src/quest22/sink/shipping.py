@@ -120,14 +120,21 @@ class Shipping:
         return tables, shipped, schema if schema is not None else schema_of([])
 
     def _write(self, file: RowFile, schema: pa.Schema | None, path: Path) -> pa.Schema:
-        """Twice over the rows: first for their types, then to write them."""
-        for group in row_groups(self._rows.read(file)):
-            schema = widened(schema, group)
-        schema = schema if schema is not None else schema_of([])
+        schema = self._widened(file, schema)
         table = TableFile(path, schema)
         for group in row_groups(self._rows.read(file)):
             table.write(table_of(group, schema))
         table.close()
+        return schema
+
+    def _widened(self, file: RowFile, schema: pa.Schema | None) -> pa.Schema:
+        """A schema that holds every row: a type may change until all have been seen with it."""
+        schema = schema if schema is not None else schema_of([])
+        before = None
+        while schema != before:
+            before = schema
+            for group in row_groups(self._rows.read(file)):
+                schema = widened(schema, group)
         return schema
 
     def _beside(self, shipment: Shipment, schema: pa.Schema, failures: Path) -> dict[str, Content]:

@@ -93,17 +93,15 @@ def schema_of(rows: Sequence[Mapping[str, Any]]) -> pa.Schema:
     return pa.schema([(name, (own | types)[name]) for name in (*first, *carried, last)])
 
 
-def widened(schema: pa.Schema | None, rows: Sequence[Mapping[str, Any]]) -> pa.Schema:
+def widened(schema: pa.Schema, rows: Sequence[Mapping[str, Any]]) -> pa.Schema:
     """The schema that holds all that ``schema`` does and these rows too.
 
     New columns come before ``origin``; whole numbers give way to fractions, and a column whose
-    values are of two kinds becomes string, as which readers can take its earlier values too.
+    values are of two kinds becomes string, as which ``datasets`` reads the earlier values too.
     """
     import pyarrow as pa
 
     fresh = schema_of(rows)
-    if schema is None:
-        return fresh
     *first, last = schema
     columns = {column.name: column.type for column in first}
     for column in fresh:
@@ -114,8 +112,21 @@ def widened(schema: pa.Schema | None, rows: Sequence[Mapping[str, Any]]) -> pa.S
         if known is None:
             columns[column.name] = column.type
         elif not _holds(known, values):
-            columns[column.name] = column.type if _fits(known, column.type) else pa.string()
+            columns[column.name] = _common_type(known, column.type)
     return pa.schema([*columns.items(), last])
+
+
+def _common_type(known: pa.DataType, found: pa.DataType) -> pa.DataType:
+    """A type that both can be cast to, or be told in as JSON."""
+    import pyarrow as pa
+
+    if pa.types.is_integer(known) and pa.types.is_floating(found):
+        return found
+    if pa.types.is_list(known) and pa.types.is_list(found):
+        inner = known.value_type, found.value_type
+        if not any(pa.types.is_nested(each) for each in inner):
+            return pa.list_(_common_type(*inner))
+    return pa.string()
 
 
 def _holds(kind: pa.DataType, values: list[Any]) -> bool:
