@@ -69,8 +69,9 @@ def perform(work: Work, speech: Speech) -> Exit:
     settings = work.job_settings(output.formats)
     quieten(work.report)
     meter = Meter()
+    shown = open_sinks(output) if output.folder is None else None
     source = speech.source(meter)
-    sink = open_sinks(output)
+    sink = shown or open_sinks(output)
     if not work.report.quiet and sys.stderr.isatty():
         say(f"loading {work.model.model} …")
     job = Job(settings, meter)
