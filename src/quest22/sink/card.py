@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import quest22
 from quest22.sink.counts import Counts
 
 if TYPE_CHECKING:
@@ -101,7 +100,7 @@ def _opening(told: Publication) -> str:
     source = f"[{name}](https://huggingface.co/datasets/{name})" if revision else f"`{name}`"
     return (
         f"Transcripts of the speech in {source}, made by the model `{told.plan.get('model')}` with "
-        f"quest22 {quest22.__version__}. They were written by a machine and not corrected by hand."
+        f"quest22 {told.plan.get('quest22')}. They were written by a machine and not corrected by hand."
     )
 
 
@@ -150,7 +149,7 @@ def _made_of(told: Publication) -> Iterable[tuple[str, str]]:
     for key, name in names.items():
         if told.plan.get(key) is not None:
             yield name, f"`{_line(str(told.plan[key]))}`"
-    yield "Program", f"quest22 {told.plan.get('quest22', quest22.__version__)}"
+    yield "Program", f"quest22 {told.plan.get('quest22')}"
 
 
 def _settings(plan: Mapping[str, Any]) -> str:
