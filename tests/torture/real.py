@@ -33,15 +33,19 @@ def real_kills(folder: Path, model: str, kills: int, take: int = 24, seed: int =
     whole = Whole(outputs(folder / "real"), code, time.monotonic() - begun, take)
     outcome = Outcome(f"kills of the command with {Path(model).name}")
     chance = random.Random(seed)
-    killed = folder / "killed"
+    killed, longest = folder / "killed", whole.seconds
     while outcome.kills < kills:
         while True:
+            begun = time.monotonic()
             process = subprocess.Popen(command(killed, model, take))
             try:
                 patience = (
-                    None if outcome.kills >= kills else chance.uniform(START_S, whole.seconds)
+                    None
+                    if outcome.kills >= kills
+                    else chance.uniform(min(START_S, longest / 2), longest)
                 )
                 code = process.wait(patience)
+                longest = min(longest, time.monotonic() - begun)  # the first run may have been slow
                 break
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)
