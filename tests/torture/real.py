@@ -39,12 +39,8 @@ def real_kills(folder: Path, model: str, kills: int, take: int = 24, seed: int =
             begun = time.monotonic()
             process = subprocess.Popen(command(killed, model, take))
             try:
-                patience = (
-                    None
-                    if outcome.kills >= kills
-                    else chance.uniform(min(START_S, longest / 2), longest)
-                )
-                code = process.wait(patience)
+                moment = chance.uniform(min(START_S, longest / 2), longest)
+                code = process.wait(None if outcome.kills >= kills else moment)
                 longest = min(longest, time.monotonic() - begun)  # the first run may have been slow
                 break
             except subprocess.TimeoutExpired:
