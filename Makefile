@@ -13,7 +13,7 @@ REFERENCES ?= yes
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast check fix verify-hub samples nano-data nano-train nano-eval nano-pack clean
+.PHONY: help install demo test test-fast torture check fix verify-hub samples nano-data nano-train nano-eval nano-pack clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -45,6 +45,9 @@ test: $(VENV)/.test ## all tests, fast ones first
 
 test-fast: $(VENV)/.test ## the fast tests alone
 	@$(BIN)/python -m pytest -q -m "not slow"
+
+torture: $(VENV)/.test ## kill runs hundreds of times; what they leave must be what an undisturbed one leaves
+	@$(BIN)/python -m tests.torture --kills 300 --real 5
 
 check: $(VENV)/.lint ## formatting, lint, types, import directions
 	@$(BIN)/ruff format --check .

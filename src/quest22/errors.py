@@ -7,6 +7,7 @@
     ├── CheckpointError         a model folder, name or file is not a usable Whisper checkpoint
     ├── EngineError             the inference library refused or failed
     ├── SinkError               a result could not be written
+    ├── TooManyFailuresError    more clips failed than the run was told to bear
     └── ClipError               one clip cannot be transcribed; the run goes on
 
 Foreign errors are translated where they enter a room (``raise … from exc``). A message says what
@@ -47,6 +48,10 @@ class EngineError(Quest22Error):
 
 class SinkError(Quest22Error):
     """A transcript could not be written."""
+
+
+class TooManyFailuresError(Quest22Error):
+    """A clip failed, and the run was told to stop there."""
 
 
 class ClipError(Quest22Error):

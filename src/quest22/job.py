@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence, Sized
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence, Sized
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from quest22 import settings as product_settings
 from quest22.meter import Meter
-from quest22.records import Clip, Failure, Transcript
+from quest22.records import Clip, Failure, Position, RowPlace, Transcript
 from quest22.scheduler import Scheduler
 from quest22.settings import (
     AudioSettings,
@@ -22,6 +22,7 @@ from quest22.stages import Decoder, Engine, Source, Strategy
 
 if TYPE_CHECKING:
     from quest22.checkpoint.tokens import Tokens
+    from quest22.source.hub import DatasetSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Job:
         checkpoint = load(wanted.model, revision=wanted.revision, token=wanted.token)
         self.checkpoint_name = checkpoint.name
         self.checkpoint_revision = checkpoint.revision
+        self.weights_fingerprint = checkpoint.weights.fingerprint()
         _check(checkpoint.tokens, self.settings.decoding)
         features = LogMel(checkpoint.dimensions.mel_bins, wanted.threads)
         engine = OpenVinoEngine(checkpoint, features, wanted, self.meter)
@@ -64,9 +66,9 @@ class Job:
             self.settings.longform, self.settings.decoding, checkpoint.tokens
         )
 
-    def stream(self, dataset: DatasetSettings) -> Run:
-        """A run over a dataset's rows."""
-        return self.run(dataset_source(dataset, self.meter))
+    def stream(self, dataset: DatasetSettings, after: Position | None = None) -> Run:
+        """A run over a dataset's rows; ``after`` continues an earlier one behind that row."""
+        return self.run(dataset_source(dataset, self.meter, after))
 
     def files(self, inputs: Sequence[str]) -> Run:
         """A run over files, folders, globs, URLs, or ``-`` for standard input."""
@@ -81,14 +83,20 @@ class Job:
         return Run(stages, self.settings.audio, self.meter)
 
 
-def dataset_source(dataset: DatasetSettings, meter: Meter) -> Source:
+def dataset_source(
+    dataset: DatasetSettings,
+    meter: Meter,
+    after: Position | None = None,
+    places: Collection[RowPlace] | None = None,
+) -> DatasetSource:
     """A dataset's rows as clips; found, but not yet read, so that it can come before the model.
 
+    ``after`` continues an earlier run behind that row; ``places`` takes certain rows alone.
     Raises :class:`quest22.errors.SourceError` and :class:`quest22.errors.UsageError`.
     """
     from quest22.source.hub import DatasetSource
 
-    return DatasetSource(dataset, meter)
+    return DatasetSource(dataset, meter, after, places)
 
 
 def file_source(inputs: Sequence[str], meter: Meter, token: str | None = None) -> Source:

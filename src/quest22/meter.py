@@ -14,10 +14,11 @@ class Meter:
 
     Names in use: seconds ``source`` (waiting for the next clip's bytes), ``audio`` (processor
     time of decoding and resampling, summed over threads), ``wait`` (the engine stood still for
-    want of windows), ``features``, ``encoder``, ``decoder``, ``longform`` (cutting and joining),
-    ``sink``; counts ``clips``, ``failures``, ``windows``, ``tokens``, ``audio_s`` (of
-    transcripts), ``heard_s`` (of windows, also while their clips are still open), ``bytes``,
-    ``damaged_packets`` and ``truncated`` (files that held less sound than promised).
+    want of windows; ``wait_source`` and ``wait_audio`` are its parts), ``features``, ``encoder``,
+    ``decoder``, ``longform`` (cutting and joining), ``sink``; counts ``clips``, ``failures``,
+    ``windows``, ``tokens``, ``audio_s`` (of transcripts), ``heard_s`` (of windows, also while
+    their clips are still open), ``bytes``, ``damaged_packets`` and ``truncated`` (files that held
+    less sound than promised).
     """
 
     def __init__(self) -> None:

@@ -40,6 +40,19 @@ class Origin:
     row: int | None = None
 
 
+RowPlace: TypeAlias = tuple[str | None, int | None]
+"""A data file and a row in it, as an :class:`Origin` names them; no row: the whole file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far into a source a run has come: so many results, the last of them this one."""
+
+    results: int
+    key: str
+    origin: Origin
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
     """One row of a dataset or one file, its sound undecoded.

@@ -30,6 +30,11 @@ class _OpenClip:
     heard_s: float = 0.0
     result: Result | None = None
 
+    @property
+    def _awaited(self) -> str:
+        """What a missing block is waited for: sound behind a network is read as it is decoded."""
+        return "wait_source" if callable(self.audio.clip.media) else "wait_audio"
+
     def next_window(self) -> Window | None:
         """The next window that can run now; takes more sound if that is what it needs."""
         while not self.ready and self.sounding and self.result is None:
@@ -56,7 +61,7 @@ class _OpenClip:
             self.heard_s = until_s
 
     def _listen(self) -> None:
-        with self.meter.time("wait"):
+        with self.meter.time("wait"), self.meter.time(self._awaited):
             block = next(self.audio.blocks, None)
         with self.meter.time("longform"):
             if block is None:
@@ -146,7 +151,7 @@ class Scheduler:
 
     def _next(self, arrivals: Iterator[Audio | Failure]) -> Audio | Failure | None:
         try:
-            with self._meter.time("wait"):
+            with self._meter.time("wait"), self._meter.time("wait_source"):
                 return next(arrivals, None)
         except Quest22Error as error:
             self._broken = error

@@ -14,6 +14,8 @@ from quest22.errors import UsageError
 from quest22.records import WINDOW_S, Task
 
 DEFAULT_MODEL = "nano"
+RUN_FOLDER = ".quest22"
+"""Inside an output folder: the journal, and what is not yet written for good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,14 @@ def silence_telemetry() -> None:
     os.environ["HF_UPDATE_DOWNLOAD_COUNTS"] = "0"
     # OpenVINO's reporter is a package of its own and starts a thread; None: it is not found.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+
+def spare_torch() -> None:
+    """Keep ``datasets`` from importing an installed PyTorch, which it wants for nothing of ours.
+
+    It takes seconds. For the command alone: a program of the user's may want both.
+    """
+    os.environ.setdefault("USE_TORCH", "0")
 
 
 def silence_progress_bars() -> None:

@@ -8,7 +8,7 @@ The scheduler drives them; :mod:`quest22.job` chooses the concrete ones.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from quest22.records import (
     Transcript,
     Window,
 )
+
+SinkState: TypeAlias = dict[str, Any]
+"""What a sink needs to go on after what it published: values of JSON."""
 
 
 class Source(Protocol):
@@ -102,6 +105,10 @@ class Sink(Protocol):
 
     def write(self, result: Transcript | Failure) -> None: ...
 
+    def publish(self) -> SinkState:
+        """Make durable what was written so far; what a later run needs to go on from here."""
+        ...
+
     def close(self) -> None:
-        """Publish what was written; nothing may be lost after this returns."""
+        """Publish what was written and finish; nothing may be lost after this returns."""
         ...

@@ -190,7 +190,7 @@ def test_the_fingerprint_tells_checkpoints_apart(tmp_path: Path) -> None:
     assert len(prints) == 4
 
 
-def test_the_fingerprint_sees_a_change_to_any_tensor_and_any_touch(tmp_path: Path) -> None:
+def test_the_fingerprint_sees_a_change_to_any_tensor_and_no_touch(tmp_path: Path) -> None:
     folder = write_weights(tmp_path, SHAPE, dtype="F32")
     path = folder / "model.safetensors"
     times = (path.stat().st_atime_ns, path.stat().st_mtime_ns)
@@ -205,4 +205,4 @@ def test_the_fingerprint_sees_a_change_to_any_tensor_and_any_touch(tmp_path: Pat
     os.utime(path, ns=times)
     assert Weights.open(folder).fingerprint() == before
     os.utime(path, ns=(times[0], times[1] + 1))
-    assert Weights.open(folder).fingerprint() != before
+    assert Weights.open(folder).fingerprint() == before

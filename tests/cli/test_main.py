@@ -173,7 +173,8 @@ def test_columns_of_a_dataset(run, rows, model, tmp_path):
     )
     assert (ended.code, ended.err) == (0, "")
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == ["transcripts.jsonl", "transcripts.parquet", "utt-003.srt", "utt-004.srt"]
+    own = [".quest22", "transcripts.jsonl", "transcripts.parquet"]
+    assert names == [*own, "utt-003.srt", "utt-004.srt"]
     first = json.loads((tmp_path / "out" / "transcripts.jsonl").read_text().splitlines()[0])
     assert (first["id"], first["speaker"], first["source_text"]) == (
         "utt-003",

@@ -16,7 +16,7 @@ FIGURES = Figures(
     audio_s=90.0,
     heard_s=100.0,
     elapsed_s=10.0,
-    seconds={"encoder": 6.0, "wait": 1.0, "audio": 20.0},
+    seconds={"encoder": 6.0, "wait_audio": 1.0, "audio": 20.0},
 )
 
 
@@ -28,7 +28,7 @@ def test_totals():
 
 def test_the_parts_add_up_to_the_whole():
     assert sum(seconds for _, seconds in FIGURES.spent()) == FIGURES.elapsed_s
-    assert time_line(FIGURES) == "time: encoder 60%, other 30%, waiting for sound 10%"
+    assert time_line(FIGURES) == "time: encoder 60%, other 30%, waiting for decoding 10%"
 
 
 def test_the_table_tells_what_ran_beside():

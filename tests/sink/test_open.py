@@ -66,7 +66,7 @@ def test_several_formats_in_one_folder(tmp_path):
 
 def test_an_earlier_run_is_not_lost_by_mistake(tmp_path):
     (tmp_path / "transcripts.jsonl").write_text("{}\n")
-    with pytest.raises(UsageError, match="--overwrite"):
+    with pytest.raises(UsageError, match="--restart"):
         open_sinks(OutputSettings(("jsonl",), tmp_path))
     assert (tmp_path / "transcripts.jsonl").read_text() == "{}\n"
     sink = open_sinks(OutputSettings(("jsonl",), tmp_path, overwrite=True))
@@ -93,13 +93,16 @@ class _Broken:
     def write(self, result):
         raise NotImplementedError
 
+    def publish(self):
+        raise NotImplementedError
+
     def close(self):
         self.closed = True
         raise SinkError("disk is full")
 
 
 def test_every_sink_is_closed_though_one_fails():
-    sinks = [_Broken(), _Broken()]
+    sinks = {"one": _Broken(), "two": _Broken()}
     with pytest.raises(SinkError, match="disk is full"):
         Sinks(sinks).close()
-    assert all(sink.closed for sink in sinks)
+    assert all(sink.closed for sink in sinks.values())

@@ -14,7 +14,7 @@ from tests.support.results import failure, transcript
 
 
 def written(path, *results):
-    sink = ParquetSink(path)
+    sink = ParquetSink(path, path.with_suffix(".rows"))
     for result in results:
         sink.write(result)
     sink.close()
@@ -107,7 +107,7 @@ def test_mixed_types_in_one_group_become_text(tmp_path):
 
 
 def test_the_name_appears_when_the_file_is_whole(tmp_path):
-    sink = ParquetSink(tmp_path / "t.parquet")
+    sink = ParquetSink(tmp_path / "t.parquet", tmp_path / "rows.jsonl")
     sink.write(transcript())
     assert not (tmp_path / "t.parquet").exists()
     sink.close()

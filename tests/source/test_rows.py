@@ -22,7 +22,8 @@ def _read(values: dict[str, Any], *, parts: int = 1, file: str | None = None) ->
     reader = RowReader(
         Place("org/d", "test", parts, revision="abc"), Columns("audio", "text", "id")
     )
-    return reader.read(Row(2, 17, values, file))
+    row = Row(2, 17, values, file)
+    return reader.read(row, *reader.name(row))
 
 
 @pytest.mark.parametrize(

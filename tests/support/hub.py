@@ -21,7 +21,12 @@ status, bytes sent), oldest first.
 Faults: ``hub.faults.append(Fault("resolve/.*parquet", times=2, status=503))``. A fault matches
 the request's target by regular expression, optionally one method, and is used up after ``times``
 requests. It answers with ``status``, and/or waits ``delay_s`` first, and/or breaks the connection
-after ``cut_after`` bytes of the body. ``hub.close()`` is the network gone.
+after ``cut_after`` bytes of the body; ``then`` is called when the request has had its effect and
+before a byte is sent. ``hub.close()`` is the network gone.
+
+Writing: ``hub.add_writer("hf_w", "ana", "org")`` is a token that may make and change repositories
+of those names; commits that clients made are in ``repository.written``, what came of them in
+``repository.head()``.
 
 Files from 64 KiB on are "large": they are redirected to storage on another host name, which
 refuses a request that carries the Hub's token, as cloud storage does. Xet is not spoken; clients
@@ -33,9 +38,10 @@ from __future__ import annotations
 import os
 import re
 import socket
+import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -45,6 +51,7 @@ from typing import Any
 
 from tests.support.hub_answers import Answer, Catalogue, Request
 from tests.support.hub_repository import Repository, files_of
+from tests.support.hub_writing import answer_writing
 
 __all__ = ["Fault", "Hub", "Repository", "Seen", "files_of"]
 
@@ -63,6 +70,7 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict)
     delay_s: float = 0.0
     cut_after: int | None = None
+    then: Callable[[], None] | None = None
 
     def hits(self, request: Request) -> bool:
         """Whether it strikes this request; if so it is used up by one."""
@@ -123,6 +131,15 @@ class Hub:
         """Add a dataset repository with one commit; ``access``: gated, private, readers."""
         return self._add(Repository("dataset", name, **access), files)
 
+    def add_writer(self, token: str, *namespaces: str) -> None:
+        """A token that may write to its user's repositories, named first, and organisations'."""
+        self.catalogue.writers[token] = namespaces
+        self.tokens.add(token)
+
+    def dataset(self, name: str) -> Repository:
+        """A dataset's repository, also one that a client made."""
+        return self.catalogue.repositories["dataset", name]
+
     def environment(self, home: Path) -> dict[str, str]:
         """An environment for a subprocess: this Hub, its caches under ``home``, no token."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
@@ -142,7 +159,12 @@ class Hub:
             fault = next((fault for fault in self.faults if fault.hits(request)), None)
         if fault and fault.status:
             return Answer(fault.status, b"{}", fault.headers), fault
-        return self.catalogue.answer(request), fault
+        with self._lock:
+            written = answer_writing(self.catalogue, request)
+        answer = written or self.catalogue.answer(request)
+        if fault and fault.then:
+            fault.then()
+        return answer, fault
 
     def record(self, seen: Seen) -> None:
         with self._lock:
@@ -192,6 +214,10 @@ class _Server(ThreadingHTTPServer):
         self._connections.discard(request)
         super().shutdown_request(request)
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], ConnectionError):  # a client that was killed
+            super().handle_error(request, client_address)
+
     def break_connections(self) -> None:
         for connection in list(self._connections):
             with suppress(OSError):
@@ -211,6 +237,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve()
 
     def do_POST(self) -> None:
+        self._serve()
+
+    def do_PUT(self) -> None:
         self._serve()
 
     def log_message(self, *_: Any) -> None:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import yaml
+
 from tests.support.hub_repository import Repository, StoredFile
 
 PAGE = 1000
@@ -55,11 +57,17 @@ class Answer:
 
 @dataclass(slots=True)
 class Catalogue:
-    """All repositories, and the protocol over them. ``storage`` is where large files lie."""
+    """All repositories, and the protocol over them. ``storage`` is where large files lie.
+
+    ``writers`` are tokens with the namespaces that they may write to, the user's own first;
+    ``uploads`` large files by their hash, which a commit may name.
+    """
 
     storage: str = ""
     page: int = PAGE
     tokens: set[str] = field(default_factory=set)
+    writers: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    uploads: dict[str, bytes] = field(default_factory=dict)
     repositories: dict[tuple[str, str], Repository] = field(default_factory=dict)
 
     def answer(self, request: Request) -> Answer:
@@ -68,24 +76,29 @@ class Catalogue:
         if segments[0] == "storage":
             return self._stored(segments[1], request)
         if request.token and request.token not in self.tokens:
-            return _error(401, None, "Invalid credentials in Authorization header")
+            return error(401, None, "Invalid credentials in Authorization header")
         if segments[:2] == ["api", "whoami-v2"]:
-            return _json({"name": "reader", "type": "user"}) if request.token else _error(401)
+            name = self.namespaces(request.token)[0]
+            return json_answer({"name": name, "type": "user"}) if request.token else error(401)
         if segments[0] == "api":
             return self._api(segments[1:], request)
         return self._resolve(segments, request)
 
+    def namespaces(self, token: str | None) -> list[str]:
+        """What a token may write to, the user's own name first."""
+        return list(self.writers.get(token or "", ())) or ["reader"]
+
     def _api(self, segments: list[str], request: Request) -> Answer:
         kind = _KINDS.get(segments[0], "")
         at = next((i for i, part in enumerate(segments) if part in _PARTS and i > 1), len(segments))
-        repository = self._visible(kind, "/".join(segments[1:at]), request.token)
+        repository = self.visible(kind, "/".join(segments[1:at]), request.token)
         if repository is None:
-            return _missing(request.token)
+            return missing(request.token)
         part, rest = (segments[at], segments[at + 1 :]) if at < len(segments) else ("revision", [])
         revision = rest[0] if rest else "main"
         sha = repository.sha(revision)
         if sha is None:
-            return _error(404, "RevisionNotFound", f"Invalid rev id: {revision}")
+            return error(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         if part == "tree":
             return self._tree(repository.commits[sha], "/".join(rest[1:]), request)
         return _described(part, repository, sha, request)
@@ -94,21 +107,21 @@ class Catalogue:
         kind = "dataset" if segments[0] == "datasets" else "model"
         named = segments[1:] if kind == "dataset" else segments
         if "resolve" not in named:
-            return _error(404, None, "Not found")
+            return error(404, None, "Not found")
         at = named.index("resolve")
-        repository = self._visible(kind, "/".join(named[:at]), request.token)
+        repository = self.visible(kind, "/".join(named[:at]), request.token)
         if repository is None:
-            return _missing(request.token)
+            return missing(request.token)
         if not repository.may_read(request.token):
             status = 403 if request.token else 401
-            return _error(status, "GatedRepo", f"Access to {kind} {repository.name} is restricted")
+            return error(status, "GatedRepo", f"Access to {kind} {repository.name} is restricted")
         revision, path = named[at + 1], "/".join(named[at + 2 :])
         sha = repository.sha(revision)
         if sha is None:
-            return _error(404, "RevisionNotFound", f"Invalid rev id: {revision}")
+            return error(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         file = repository.commits[sha].get(path)
         if file is None:
-            return _error(404, "EntryNotFound", "Entry not found", {"X-Repo-Commit": sha})
+            return error(404, "EntryNotFound", "Entry not found", {"X-Repo-Commit": sha})
         return self._file(file, sha)
 
     def _file(self, file: StoredFile, sha: str) -> Answer:
@@ -124,15 +137,15 @@ class Catalogue:
 
     def _stored(self, sha256: str, request: Request) -> Answer:
         if "authorization" in request.headers:
-            return _error(400, None, "Only one auth mechanism allowed")
+            return error(400, None, "Only one auth mechanism allowed")
         for repository in self.repositories.values():
             for files in repository.commits.values():
                 for file in files.values():
                     if file.sha256 == sha256:
                         return Answer(headers={"ETag": f'"{sha256}"'}, file=file)
-        return _error(404, None, "NoSuchKey")
+        return error(404, None, "NoSuchKey")
 
-    def _visible(self, kind: str, name: str, token: str | None) -> Repository | None:
+    def visible(self, kind: str, name: str, token: str | None) -> Repository | None:
         found = self.repositories.get((kind, name))
         return found if found and (found.may_read(token) or not found.private) else None
 
@@ -140,7 +153,7 @@ class Catalogue:
         recursive = request.query.get("recursive", ["false"])[0].lower() in ("true", "1")
         entries = _listing(files, folder, recursive=recursive)
         if not entries and folder:
-            return _error(404, "EntryNotFound", f"{folder} does not exist")
+            return error(404, "EntryNotFound", f"{folder} does not exist")
         start = int(request.query.get("cursor", ["0"])[0])
         end = start + self.page
         headers = {}
@@ -148,7 +161,7 @@ class Catalogue:
             host = request.headers["host"]
             query = f"recursive={str(recursive).lower()}&cursor={end}"
             headers["Link"] = f'<http://{host}{request.path}?{query}>; rel="next"'
-        return _json(entries[start:end], headers)
+        return json_answer(entries[start:end], headers)
 
 
 def _described(part: str, repository: Repository, sha: str, request: Request) -> Answer:
@@ -156,7 +169,7 @@ def _described(part: str, repository: Repository, sha: str, request: Request) ->
         return _refs(repository)
     if part == "commits":
         commit = {"id": sha, "title": "Files", "message": "", "authors": [], "date": _DATE}
-        return _json([commit])
+        return json_answer([commit])
     if part == "paths-info":
         return _paths_info(repository.commits[sha], request)
     return _information(repository, sha, with_sizes="blobs" in request.query)
@@ -183,7 +196,14 @@ def _information(repository: Repository, sha: str, *, with_sizes: bool) -> Answe
         "createdAt": _DATE,
         "siblings": siblings,
     }
-    return _json(known | ({"modelId": repository.name} if repository.kind == "model" else {}))
+    known["cardData"] = _card_data(repository.commits[sha].get("README.md"))
+    return json_answer(known | ({"modelId": repository.name} if repository.kind == "model" else {}))
+
+
+def _card_data(readme: StoredFile | None) -> dict[str, Any]:
+    text = readme.read(0, readme.size).decode() if readme else ""
+    found = yaml.safe_load(text.split("---")[1]) if text.startswith("---") else {}
+    return dict(found or {})
 
 
 def _refs(repository: Repository) -> Answer:
@@ -195,7 +215,7 @@ def _refs(repository: Repository) -> Answer:
 
     branches = {name: sha for name, sha in repository.branches.items() if "/" not in name}
     tags = refs(repository.tags, "tags")
-    return _json({"branches": refs(branches, "heads"), "converts": [], "tags": tags})
+    return json_answer({"branches": refs(branches, "heads"), "converts": [], "tags": tags})
 
 
 def _paths_info(files: Mapping[str, StoredFile], request: Request) -> Answer:
@@ -204,7 +224,7 @@ def _paths_info(files: Mapping[str, StoredFile], request: Request) -> Answer:
     else:
         asked = parse_qs(request.body.decode()).get("paths", [])
     everything = {entry["path"]: entry for entry in _listing(files, "", recursive=True)}
-    return _json([everything[path] for path in asked if path in everything])
+    return json_answer([everything[path] for path in asked if path in everything])
 
 
 def _listing(
@@ -233,17 +253,17 @@ def _entry(file: StoredFile) -> dict[str, Any]:
     return entry
 
 
-def _missing(token: str | None) -> Answer:
+def missing(token: str | None) -> Answer:
     """The Hub does not tell strangers whether a repository is private or not there."""
-    return _error(404 if token else 401, "RepoNotFound", "Repository not found")
+    return error(404 if token else 401, "RepoNotFound", "Repository not found")
 
 
-def _json(value: object, headers: Mapping[str, str] | None = None) -> Answer:
+def json_answer(value: object, headers: Mapping[str, str] | None = None) -> Answer:
     typed = {"Content-Type": "application/json; charset=utf-8"} | dict(headers or {})
     return Answer(body=json.dumps(value).encode(), headers=typed)
 
 
-def _error(
+def error(
     status: int,
     code: str | None = None,
     message: str = "",

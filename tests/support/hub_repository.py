@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,12 +13,16 @@ LARGE_BYTES = 64 << 10
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """One version of a file, in memory or on disk; ``sha256`` names it in storage."""
+    """One version of a file, in memory or on disk; ``sha256`` names it in storage.
+
+    ``lfs`` makes a small file count as large: it was uploaded as one.
+    """
 
     path: str
     content: bytes | Path
     size: int
     sha256: str
+    lfs: bool = False
 
     @classmethod
     def of(cls, path: str, content: bytes | Path) -> StoredFile:
@@ -32,7 +36,7 @@ class StoredFile:
 
     @property
     def large(self) -> bool:
-        return self.size >= LARGE_BYTES
+        return self.lfs or self.size >= LARGE_BYTES
 
     @property
     def etag(self) -> str:
@@ -41,7 +45,9 @@ class StoredFile:
 
     @property
     def oid(self) -> str:
-        return hashlib.sha1(f"{self.size}:{self.sha256}".encode()).hexdigest()
+        """The git object's name: of the file, or of the pointer to a large one."""
+        content = f"{self.size}:{self.sha256}".encode() if self.large else self.read(0, self.size)
+        return hashlib.sha1(f"blob {len(content)}\0".encode() + content).hexdigest()
 
     def read(self, start: int, end: int) -> bytes:
         """Bytes from ``start`` up to, without, ``end``."""
@@ -57,7 +63,8 @@ class Repository:
     """A model's or dataset's files over time.
 
     ``gated``: anyone sees that it exists and what is in it, only ``readers`` may download.
-    ``private``: for all but ``readers`` it does not exist.
+    ``private``: for all but ``readers`` it does not exist. ``written`` are the messages of commits
+    that clients made.
     """
 
     kind: str
@@ -68,16 +75,26 @@ class Repository:
     commits: dict[str, dict[str, StoredFile]] = field(default_factory=dict)
     branches: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+    written: list[str] = field(default_factory=list)
 
     def commit(self, files: Mapping[str, bytes | Path], *, branch: str = "main") -> str:
         """Make a commit with exactly these files the head of a branch; give its SHA."""
-        stored = {path: StoredFile.of(path, content) for path, content in sorted(files.items())}
+        return self.store([StoredFile.of(path, content) for path, content in files.items()], branch)
+
+    def store(self, files: Iterable[StoredFile], branch: str = "main") -> str:
+        """The same with files that are stored already."""
+        stored = {file.path: file for file in sorted(files, key=lambda file: file.path)}
         named = [f"{self.kind}/{self.name}/{len(self.commits)}"]
         named += [f"{file.path}:{file.sha256}" for file in stored.values()]
         sha = hashlib.sha1("\n".join(named).encode()).hexdigest()
         self.commits[sha] = stored
         self.branches[branch] = sha
         return sha
+
+    def head(self) -> dict[str, bytes]:
+        """The files of ``main``, without what the Hub itself puts there."""
+        files = self.commits[self.branches["main"]].values()
+        return {file.path: file.read(0, file.size) for file in files if file.path[0] != "."}
 
     def tag(self, name: str, revision: str = "main") -> None:
         """Name a commit."""

@@ -84,14 +84,13 @@ class Weights(Mapping[str, NDArray[np.float32]]):
         return file.raw(stored)
 
     def fingerprint(self) -> str:
-        """A digest that tells checkpoints apart, for caches of what was compiled from them.
+        """A digest that tells checkpoints apart, the same wherever and whenever they are stored.
 
-        Cheap: it reads headers, sizes, times of change and a sample of each tensor.
+        Cheap: it reads headers, sizes and a sample of each tensor.
         """
         digest = hashlib.sha256()
         for file in self._files:
-            status = file.path.stat()
-            digest.update(f"{file.path.name}:{status.st_size}:{status.st_mtime_ns};".encode())
+            digest.update(f"{file.path.name}:{file.path.stat().st_size};".encode())
             digest.update(file.header)
             for name in file.entries:
                 digest.update(file.sample(name, _SAMPLE_BYTES))

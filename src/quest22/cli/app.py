@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import quest22
-from quest22.cli import demo, doctor, models, stream, transcribe
+from quest22.cli import demo, doctor, models, retry, status, stream, transcribe
 from quest22.cli.exits import EXIT_CODES
 
 app = typer.Typer(
@@ -24,6 +24,8 @@ app = typer.Typer(
 )
 app.command("transcribe", epilog=transcribe.EPILOG, no_args_is_help=True)(transcribe.transcribe)
 app.command("stream", epilog=stream.EPILOG, no_args_is_help=True)(stream.stream)
+app.command("status", no_args_is_help=True)(status.status)
+app.command("retry", no_args_is_help=True)(retry.retry)
 app.command("demo")(demo.demo)
 app.command("models")(models.models)
 app.command("doctor")(doctor.doctor)

@@ -11,13 +11,14 @@ RUNNING = {
     "encoder": "encoder",
     "decoder": "decoder",
     "features": "features",
-    "wait": "waiting for sound",
+    "wait_source": "waiting for the source",
+    "wait_audio": "waiting for decoding",
     "longform": "cutting and joining",
     "sink": "writing",
 }
 """Seconds of the thread that runs the engine; what is left of the elapsed time is ``other``."""
 
-BESIDE = {"audio": "decoding sound", "source": "waiting for the source"}
+BESIDE = {"audio": "decoding sound", "source": "reading the source"}
 """Seconds of the threads beside it: they cost nothing while the engine is not kept waiting."""
 
 
@@ -34,6 +35,7 @@ class Figures:
     heard_s: float
     elapsed_s: float
     seconds: Mapping[str, float]
+    received_bytes: float = 0.0
 
     @classmethod
     def of(cls, meter: Meter) -> Figures:
@@ -45,6 +47,7 @@ class Figures:
             heard_s=max(counts.get("heard_s", 0.0), counts.get("audio_s", 0.0)),
             elapsed_s=meter.elapsed_s,
             seconds=meter.seconds(),
+            received_bytes=counts.get("bytes", 0.0),
         )
 
     @property

@@ -211,9 +211,35 @@ class OutputFlags:
     overwrite: Annotated[
         bool,
         Option(
-            "--overwrite", help="Replace an earlier run's transcripts.*.", rich_help_panel=OUTPUT
+            "--restart",
+            "--overwrite",
+            help="Begin anew in place of an earlier run's transcripts.*.",
+            rich_help_panel=OUTPUT,
         ),
     ] = False
+    on_error: Annotated[
+        str,
+        Option(
+            help="A clip that fails: [cyan]skip[/] it, or [cyan]stop[/] there.",
+            rich_help_panel=OUTPUT,
+            metavar="skip|stop",
+        ),
+    ] = "skip"
+    max_failures: Annotated[
+        int | None,
+        Option(help="Stop when more clips than so many fail.", rich_help_panel=OUTPUT, metavar="N"),
+    ] = None
+
+    def failures_borne(self) -> int | None:
+        """How many clips may fail before the run stops; None: any number.
+
+        Raises :class:`UsageError` for a policy or a number that does not exist.
+        """
+        if self.on_error not in ("skip", "stop"):
+            raise UsageError(f"--on-error {self.on_error!r}: expected skip or stop")
+        if self.max_failures is not None and self.max_failures < 0:
+            raise UsageError(f"--max-failures {self.max_failures}: expected 0 or more")
+        return 0 if self.on_error == "stop" else self.max_failures
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +253,14 @@ class ReportFlags:
         bool,
         Option("--verbose", help="Say more: settings, warnings.", rich_help_panel=REPORT),
     ] = False
+    stats_json: Annotated[
+        Path | None,
+        Option(
+            help="Write counts, speed and where the time went to a file.",
+            rich_help_panel=REPORT,
+            metavar="FILE",
+        ),
+    ] = None
     debug: Annotated[
         bool, Option("--debug", help="Show the trace of an error.", rich_help_panel=REPORT)
     ] = False

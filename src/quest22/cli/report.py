@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -13,6 +15,7 @@ from quest22.score import ErrorRate, Scoreboard
 
 BAR_WIDTH = 28
 SMALLEST_SHARE = 0.005
+REASONS_SHOWN = 5
 
 
 def summarise(
@@ -63,6 +66,15 @@ def _language(code: str | None) -> str:
 def percent(errors: ErrorRate) -> str:
     """``3.2 %``; a dash where there is no reference."""
     return "–" if errors.rate is None else f"{100 * errors.rate:.1f} %"
+
+
+def reason_lines(reasons: Counter[str], most: int = REASONS_SHOWN) -> list[str]:
+    """What failed how often, the most frequent first; nothing where one failure says it all."""
+    if sum(reasons.values()) < 2:
+        return []
+    lines = [f"{count:,} × {reason}" for reason, count in reasons.most_common(most)]
+    rest = sum(reasons.values()) - sum(count for _, count in reasons.most_common(most))
+    return lines + ([f"{rest:,} × other reasons"] if rest else [])
 
 
 def time_line(figures: Figures) -> str:

@@ -5,6 +5,7 @@ Whatever ends a run early, what was written stays written and the sinks are clos
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -12,10 +13,15 @@ from typing import Protocol
 
 from quest22.cli.exits import Exit, drop_standard_output, exit_for, say
 from quest22.cli.progress import Display
+from quest22.errors import TooManyFailuresError
+from quest22.journal import JournaledSink
 from quest22.meter import Meter
 from quest22.records import Failure, Transcript
 from quest22.score import Scoreboard
 from quest22.stages import Sink
+
+MOST_REASONS = 1000
+OTHER_REASONS = "other reasons"
 
 
 class Results(Protocol):
@@ -36,14 +42,22 @@ class Tally:
     transcripts: int = 0
     failures: int = 0
     scores: Scoreboard = field(default_factory=Scoreboard)
+    reasons: Counter[str] = field(default_factory=Counter)
 
     def count(self, result: Transcript | Failure) -> None:
         if isinstance(result, Failure):
             self.failures += 1
+            count_reason(self.reasons, f"{result.stage}: {result.reason}")
             return
         self.transcripts += 1
         if result.reference is not None:
             self.scores.add(result.reference, result.text, spoken_language(result))
+
+
+def count_reason(reasons: Counter[str], reason: str) -> None:
+    """Count a reason; past a thousand different ones the rest are counted as one."""
+    known = reason in reasons or len(reasons) < MOST_REASONS
+    reasons[reason if known else OTHER_REASONS] += 1
 
 
 def spoken_language(transcript: Transcript) -> str | None:
@@ -52,15 +66,42 @@ def spoken_language(transcript: Transcript) -> str | None:
     return named if isinstance(named, str) else transcript.language
 
 
-def carry_out(results: Results, sink: Sink, display: Display, tally: Tally) -> Exit:
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How many clips may fail: ``most`` in all, None for any number; ``earlier`` ones count."""
+
+    most: int | None = None
+    earlier: int = 0
+
+    def admit(self, result: Transcript | Failure, failures: int) -> None:
+        """Raise TooManyFailuresError before a failure too many is written.
+
+        So it is met again when the run goes on, in case its cause is gone by then.
+        """
+        if self.most is None or not isinstance(result, Failure):
+            return
+        if self.earlier + failures >= self.most:
+            raise TooManyFailuresError(
+                f"stopped at {result.name} ({result.stage}: {result.reason}): "
+                + (f"more than {self.most:,} clips have failed" if self.most else "a clip failed")
+            )
+
+
+def carry_out(
+    results: Results, sink: Sink, display: Display, tally: Tally, patience: Patience | None = None
+) -> Exit:
     """Write every result; an interruption or a reader that went away ends it in good order."""
+    patience = patience or Patience()
     try:
         with closing(sink), closing(results), display:
             for result in results:
+                patience.admit(result, tally.failures)
                 display.before(result)
                 with results.meter.time("sink"):
                     sink.write(result)
                 tally.count(result)
+            if isinstance(sink, JournaledSink):
+                sink.complete()
     except KeyboardInterrupt:
         say(f"interrupted: what was written stays ({tally.transcripts:,} transcripts)")
         return Exit.INTERRUPTED

@@ -10,6 +10,7 @@ from quest22.checkpoint.languages import language_name
 from quest22.cli.differences import compare, marked, shortened
 from quest22.records import Failure, Transcript
 from quest22.score import word_errors
+from quest22.stages import SinkState
 
 
 class ShowingSink:
@@ -24,6 +25,9 @@ class ShowingSink:
         self._console.print(heading(result))
         for label, text in side_by_side(result):
             self._console.print(self._line(label, text))
+
+    def publish(self) -> SinkState:
+        return {}  # what was shown cannot be taken back
 
     def close(self) -> None:
         """Nothing is held back."""

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
+
+from quest22.cli.continued import Stream, perform_journaled, spoken_command
 from quest22.cli.dataset_options import DatasetFlags
 from quest22.cli.flags import grouped
+from quest22.cli.hub_options import HubFlags
 from quest22.cli.options import ModelFlags, OutputFlags, ReportFlags, SpeechFlags
+from quest22.cli.publishing import Publishing
 from quest22.cli.work import Speech, Work, perform
 from quest22.job import dataset_source
 
@@ -17,6 +23,8 @@ quest22 stream parquet --data-files 'https://example.org/speech/*.parquet' --tak
 
 quest22 stream org/speech --keep-columns speaker,topic -o out -f jsonl,parquet
 
+quest22 stream org/speech -o out --push-to-hub me/speech-transcripts
+
 quest22 stream org/speech --num-shards 8 --shard-index 0 -o out/0
 """
 
@@ -27,6 +35,7 @@ def stream(
     model: ModelFlags,
     speech: SpeechFlags,
     output: OutputFlags,
+    hub: HubFlags,
     report: ReportFlags,
 ) -> int:
     """Transcribe a dataset while it streams in; nothing is downloaded first.
@@ -34,8 +43,18 @@ def stream(
     Results go to standard output as JSON lines, or into a folder:
     transcripts.jsonl, and failures.jsonl beside it if there are any.
     All else is said on standard error.
+
+    A run into a folder that was interrupted, by whatever, continues with
+    the same command; quest22 status FOLDER tells where it stands.
     """
     work = Work(model, speech, output, report, default_format="jsonl", timestamps=False)
-    rows = dataset.settings(model.settings().token)
+    token = model.settings().token
+    rows = dataset.settings(token)
+    published = hub.settings(token, in_folder=output.output_dir is not None)
+    if output.output_dir is not None:
+        command = spoken_command(sys.argv[1:])
+        publishing = Publishing(published) if published else None
+        run = Stream(work, rows, dataset.title(), output.output_dir, command)
+        return perform_journaled(replace(run, publishing=publishing))
     found = Speech(dataset.title(), lambda meter: dataset_source(rows, meter), dataset.take)
     return perform(work, found)

@@ -13,8 +13,9 @@ from quest22.cli.exits import Exit, say
 from quest22.cli.figures import Figures
 from quest22.cli.options import ModelFlags, OutputFlags, ReportFlags, SpeechFlags
 from quest22.cli.progress import Occasion, choose_display
-from quest22.cli.report import summarise
-from quest22.cli.run import Results, Tally, carry_out
+from quest22.cli.report import reason_lines, summarise
+from quest22.cli.run import Patience, Results, Tally, carry_out
+from quest22.cli.stats import write_stats
 from quest22.job import Job, JobSettings
 from quest22.meter import Meter
 from quest22.settings import silence_progress_bars
@@ -68,15 +69,28 @@ def perform(work: Work, speech: Speech) -> Exit:
     settings = work.job_settings(output.formats)
     quieten(work.report)
     meter = Meter()
+    shown = open_sinks(output) if output.folder is None else None
     source = speech.source(meter)
-    sink = open_sinks(output)
+    sink = shown or open_sinks(output)
     if not work.report.quiet and sys.stderr.isatty():
         say(f"loading {work.model.model} …")
     job = Job(settings, meter)
-    return _carry_out(job.run(source), sink, work, _occasion(job, speech, output))
+    patience = Patience(work.output.failures_borne())
+    occasion = occasion_of(job, speech, output)
+    code = write_results(job.run(source), sink, work.report, occasion, patience)
+    tell_folder(work, code)
+    return code
 
 
-def _occasion(job: Job, speech: Speech, output: OutputSettings) -> Occasion:
+def tell_folder(work: Work, code: Exit) -> None:
+    """Say where the results are, if anyone wants to know."""
+    shown = not work.report.quiet and code is not Exit.READER_GONE
+    if shown and work.output.output_dir is not None:
+        say(f"results are in {work.output.output_dir}")
+
+
+def occasion_of(job: Job, speech: Speech, output: OutputSettings) -> Occasion:
+    """What the display of a run is about."""
     model = f"{Path(job.checkpoint_name).name} ({job.compute_type})"
     texts_here = output.folder is None and sys.stdout.isatty()
     return Occasion(
@@ -87,18 +101,26 @@ def _occasion(job: Job, speech: Speech, output: OutputSettings) -> Occasion:
     )
 
 
-def _carry_out(results: Results, sink: Sink, work: Work, occasion: Occasion) -> Exit:
+def write_results(
+    results: Results, sink: Sink, report: ReportFlags, occasion: Occasion, patience: Patience
+) -> Exit:
+    """Write all results, with a display beside and a summary after."""
     if results.total is not None:
         occasion = replace(occasion, total=results.total)
-    display = choose_display(occasion, results.meter, quiet=work.report.quiet)
+    display = choose_display(occasion, results.meter, quiet=report.quiet)
     tally = Tally()
-    code = carry_out(results, sink, display, tally)
-    if not work.report.quiet and code is not Exit.READER_GONE:
+    code = Exit.NOTHING_DONE
+    try:
+        code = carry_out(results, sink, display, tally, patience)
+    finally:
+        if report.stats_json is not None:
+            write_stats(report.stats_json, results.meter, tally, code)
+    if not report.quiet and code is not Exit.READER_GONE:
         ending = "stopped" if code is Exit.INTERRUPTED else "done"
         figures = Figures.of(results.meter)
-        summarise(figures, tally.scores, ending, verbose=work.report.verbose)
-        if work.output.output_dir is not None:
-            say(f"results are in {work.output.output_dir}")
+        summarise(figures, tally.scores, ending, verbose=report.verbose)
+        for line in reason_lines(tally.reasons):
+            say(line)
     return code
 
 

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from quest22.records import Failure, Transcript
-from quest22.sink.output import AppendedFile, Output
+from quest22.sink.output import AppendedFile, Output, writing
 from quest22.sink.rows import failure_row, row
+from quest22.stages import SinkState
 
 
 class JsonLinesSink:
@@ -29,16 +30,26 @@ class JsonLinesSink:
         if isinstance(result, Transcript):
             self._output.write(json_line(row(result)))
 
+    def publish(self) -> SinkState:
+        return {"bytes": self._output.publish()}
+
     def close(self) -> None:
         self._output.close()
 
 
 class FailureSink:
-    """A line for each failure; the file exists only if there is one."""
+    """A line for each failure; the file exists only if there is one.
 
-    def __init__(self, path: Path) -> None:
+    An earlier file goes, but for what ``kept`` says of it.
+    """
+
+    def __init__(self, path: Path, kept: SinkState | None = None) -> None:
         self._path = path
-        self._file: AppendedFile | None = None
+        kept_bytes = int((kept or {}).get("bytes", 0))
+        self._file = AppendedFile(path, kept_bytes) if kept_bytes else None
+        if not kept_bytes:
+            with writing(path):
+                path.unlink(missing_ok=True)
 
     def write(self, result: Transcript | Failure) -> None:
         if isinstance(result, Transcript):
@@ -46,6 +57,9 @@ class FailureSink:
         if self._file is None:
             self._file = AppendedFile(self._path)
         self._file.write(json_line(failure_row(result)))
+
+    def publish(self) -> SinkState:
+        return {"bytes": 0 if self._file is None else self._file.publish()}
 
     def close(self) -> None:
         if self._file is not None:

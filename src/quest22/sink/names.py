@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
+
+from quest22.sink.spool import Spool
+from quest22.stages import SinkState
 
 MAX_PART_BYTES = 180
 """Longest part of a path, in UTF-8; systems allow 255, and a suffix and a count must fit."""
@@ -50,13 +54,23 @@ class OutputNames:
     """Gives every clip its own file name: two ``talk`` become ``talk`` and ``talk-2``.
 
     Names that differ only in case count as one, for file systems that do not tell them apart.
-    Holds the names given so far, a few bytes a clip.
+    Holds the names given so far, a few bytes a clip; with ``memory``, a file, also from one
+    process to the next.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        memory: Path | None = None,
+        kept: SinkState | None = None,
+        taken: Iterable[str] = (),
+    ) -> None:
+        """``taken`` are stems, as :meth:`stem` gives them, that nobody may get."""
         self._folder = folder
-        self._given: set[str] = set()
+        self._memory = Spool(memory, int((kept or {}).get("bytes", 0))) if memory else None
         self._counts: dict[str, int] = {}
+        remembered = self._memory.rows() if self._memory and kept else iter(())
+        self._given = {str(row["stem"]) for row in remembered} | set(taken)
 
     def stem(self, name: str) -> Path:
         """The path, without suffix, that a clip's files get. Ask once a clip."""
@@ -67,4 +81,19 @@ class OutputNames:
             chosen = f"{wanted}-{count}"
         self._counts[wanted.casefold()] = count
         self._given.add(chosen.casefold())
+        if self._memory:
+            self._memory.append({"stem": chosen.casefold()})
         return self._folder / chosen
+
+    @property
+    def given(self) -> frozenset[str]:
+        """Every stem given so far, as it counts: without regard to case."""
+        return frozenset(self._given)
+
+    def publish(self) -> SinkState:
+        return {"bytes": self._memory.publish() if self._memory else 0}
+
+    def close(self) -> None:
+        """No more names will be asked for."""
+        if self._memory:
+            self._memory.close()

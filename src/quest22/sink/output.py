@@ -20,6 +20,10 @@ class Output(Protocol):
 
     def write(self, text: str) -> None: ...
 
+    def publish(self) -> int:
+        """Make what was written durable; the bytes there are, 0 where they cannot be counted."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -53,6 +57,24 @@ def make_folder(folder: Path) -> None:
             raise PermissionError(13, "permission denied")
 
 
+def sync_folder(folder: Path) -> None:
+    """Make names that were created or replaced in a folder durable."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_file(path: Path) -> None:
+    """Make a file that was written and closed durable."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def replace_file(path: Path, text: str) -> None:
     """Write a small file whole: readers see the old one or the new one, never a part."""
     with writing(path):
@@ -70,13 +92,15 @@ class AppendedFile:
     """A file that grows by whole lines, each handed to the system before ``write`` returns.
 
     Created by the first line, or by ``close`` where there was none. After a full disk it still
-    ends with a whole line.
+    ends with a whole line. ``kept_bytes`` continues a file that a run left behind: what it wrote
+    beyond them is cut off.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kept_bytes: int = 0) -> None:
         self._path = path
         self._file: BinaryIO | None = None
-        self._end = 0
+        self._end = kept_bytes
+        self._named = False
 
     def write(self, text: str) -> None:
         line = encode(text)
@@ -90,15 +114,43 @@ class AppendedFile:
                 raise
         self._end += len(line)
 
+    def publish(self) -> int:
+        """Make what was written durable; the bytes that the file holds."""
+        with writing(self._path):
+            self._sync(self._open())
+        return self._end
+
     def close(self) -> None:
+        if self._file is not None and self._file.closed:
+            return
         with writing(self._path), self._open() as file:
-            os.fsync(file.fileno())
+            self._sync(file)
+
+    def _sync(self, file: BinaryIO) -> None:
+        os.fsync(file.fileno())
+        if not self._named:
+            sync_folder(self._path.parent)
+            self._named = True
 
     def _open(self) -> BinaryIO:
         if self._file is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("wb", buffering=0)
+            if self._end:
+                self._check_kept()
+            file = self._path.open("r+b" if self._end else "wb", buffering=0)
+            if self._end:
+                file.truncate(self._end)
+                file.seek(self._end)
+            self._file = file
         return self._file
+
+    def _check_kept(self) -> None:
+        held = self._path.stat().st_size if self._path.exists() else 0
+        if held < self._end:
+            raise SinkError(
+                f"{self._path} holds {held} bytes, but the run that wrote it had published "
+                f"{self._end}: put the file back, or begin anew with --restart"
+            )
 
     @staticmethod
     def _append(file: BinaryIO, line: bytes) -> None:
@@ -125,6 +177,9 @@ class StandardOutput:
             raise  # the reader has seen enough: no error of ours
         except OSError as exc:
             raise SinkError(f"cannot write to standard output: {exc.strerror or exc}") from exc
+
+    def publish(self) -> int:
+        return 0  # nothing is held back, and nothing can be taken back
 
     def close(self) -> None:
         """Nothing is held back."""

@@ -11,25 +11,46 @@ from pathlib import Path
 from quest22.records import Failure, Transcript
 from quest22.sink.captions import CAPTIONS
 from quest22.sink.names import OutputNames
-from quest22.sink.output import Output, replace_file
+from quest22.sink.output import Output, replace_file, sync_file, sync_folder, writing
+from quest22.stages import SinkState
 
 
 class CaptionFilesSink:
-    """A file for each clip and format; each appears whole, as its clip is done."""
+    """A file for each clip and format; each appears whole, as its clip is done.
 
-    def __init__(self, folder: Path, formats: Sequence[str]) -> None:
-        self._names = OutputNames(folder)
+    ``durable`` files survive a loss of power from the next ``publish`` on.
+    """
+
+    def __init__(
+        self, names: OutputNames, formats: Sequence[str], *, durable: bool = False
+    ) -> None:
+        self._names = names
         self._formats = tuple(formats)
+        self._durable = durable
+        self._fresh: list[Path] = []
 
     def write(self, result: Transcript | Failure) -> None:
         if not isinstance(result, Transcript):
             return
         stem = self._names.stem(result.name)
         for name in self._formats:
-            replace_file(stem.with_name(f"{stem.name}.{name}"), CAPTIONS[name](result))
+            path = stem.with_name(f"{stem.name}.{name}")
+            replace_file(path, CAPTIONS[name](result))
+            if self._durable:
+                self._fresh.append(path)
+
+    def publish(self) -> SinkState:
+        for path in self._fresh:
+            with writing(path):
+                sync_file(path)
+        for folder in {path.parent for path in self._fresh}:
+            sync_folder(folder)
+        self._fresh.clear()
+        return self._names.publish()
 
     def close(self) -> None:
-        """Every file is whole already."""
+        self.publish()
+        self._names.close()
 
 
 class CaptionStreamSink:
@@ -42,6 +63,9 @@ class CaptionStreamSink:
     def write(self, result: Transcript | Failure) -> None:
         if isinstance(result, Transcript):
             self._output.write(self._caption(result))
+
+    def publish(self) -> SinkState:
+        return {"bytes": self._output.publish()}
 
     def close(self) -> None:
         self._output.close()

@@ -5,12 +5,12 @@ Sound is taken undecoded and only the needed columns are read. Knows nothing of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from quest22.errors import Quest22Error, SourceError
 from quest22.meter import Meter
-from quest22.records import Clip, Failure
+from quest22.records import Clip, Failure, Position, RowPlace
 from quest22.settings import DatasetSettings
 from quest22.source.address import public
 from quest22.source.columns import Columns, Kind, choose_columns, kinds_of_features, kinds_of_values
@@ -18,6 +18,7 @@ from quest22.source.faults import source_error
 from quest22.source.locate import Request, locate
 from quest22.source.measure import measured
 from quest22.source.order import ordered, parts_of_shard
+from quest22.source.resume import behind, named, only
 from quest22.source.rows import Place, RowReader
 from quest22.source.streams import RowStream, open_stream
 
@@ -31,7 +32,16 @@ class DatasetSource:
     Both raise UsageError and SourceError.
     """
 
-    def __init__(self, settings: DatasetSettings, meter: Meter) -> None:
+    def __init__(
+        self,
+        settings: DatasetSettings,
+        meter: Meter,
+        after: Position | None = None,
+        places: Collection[RowPlace] | None = None,
+    ) -> None:
+        """``after`` begins behind a row, ``places`` takes certain rows alone."""
+        self._after = after
+        self._places = places
         self._settings = settings
         self._meter = meter
         self._name = f"dataset {public(settings.path)!r}"
@@ -61,8 +71,14 @@ class DatasetSource:
         reader = RowReader(place, self.columns)
         parts = parts_of_shard(self._settings, self._stream.parts)
         with _translated(self._name):
-            for row in ordered(self._stream.rows(parts), self._settings, self._stream.parts):
-                yield reader.read(row)
+            rows = ordered(self._stream.rows(parts), self._settings, self._stream.parts)
+            wanted = named(rows, reader)
+            if self._places is not None:
+                wanted = only(wanted, self._places)
+            if self._after is not None:
+                wanted = behind(wanted, self._after, self._name)
+            for row, key, origin in wanted:
+                yield reader.read(row, key, origin)
 
     def _kinds(self) -> dict[str, Kind]:
         if self._stream.features is not None:

@@ -63,9 +63,13 @@ class Keys:
 
     def unique(self, key: str, place: str) -> str:
         """``key``, or ``key@place`` if ``key`` has been given out before."""
-        return f"{key}@{place}" if self._seen(key) else key
+        if not self.give(key):
+            return key
+        self.give(f"{key}@{place}")
+        return f"{key}@{place}"
 
-    def _seen(self, key: str) -> bool:
+    def give(self, key: str) -> bool:
+        """Remember a key; True if it was known. All that matters are the keys given out."""
         digest = hashlib.blake2b(key.encode(errors="surrogatepass"), digest_size=4 * self._PROBES)
         seen = True
         for probe in np.frombuffer(digest.digest(), np.uint32).tolist():
@@ -83,12 +87,15 @@ class RowReader:
         self._columns = columns
         self._keys = Keys()
 
-    def read(self, row: Row) -> Clip | Failure:
-        """The row's Clip; a Failure of stage ``source`` if it holds no sound."""
+    def name(self, row: Row) -> tuple[str, Origin]:
+        """The row's key and origin; to be asked once for every row, in their order."""
         sound = field_of(row.values, self._columns.audio)
         address = self._place.address(row)
-        key = self._keys.unique(self._key(row, sound) or address, address)
-        origin = self._origin(row)
+        return self._keys.unique(self._key(row, sound) or address, address), self._origin(row)
+
+    def read(self, row: Row, key: str, origin: Origin) -> Clip | Failure:
+        """The row's Clip; a Failure of stage ``source`` if it holds no sound."""
+        sound = field_of(row.values, self._columns.audio)
         try:
             media = media_of(sound, self._columns.audio, self._folder(row), self._place.token)
         except ClipError as exc:

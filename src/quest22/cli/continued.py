@@ -1,0 +1,202 @@
+"""A stream into a folder: begun, continued where it stopped, or found finished.
+
+Every result is written exactly once however often the process dies: see :mod:`quest22.journal`.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from quest22.cli.exits import Exit, exit_for, say
+from quest22.cli.figures import clip_count, hours
+from quest22.cli.publishing import HUB, Publishing
+from quest22.cli.run import Patience
+from quest22.cli.work import Speech, Work, occasion_of, quieten, tell_folder, write_results
+from quest22.errors import Quest22Error
+from quest22.job import Job, JobSettings, dataset_source
+from quest22.journal import Journal, JournaledSink, Mark, held
+from quest22.meter import Meter
+from quest22.plan import RunSettings
+from quest22.records import Position
+from quest22.settings import DatasetSettings
+from quest22.sink.open import (
+    UNFINISHED,
+    Joined,
+    OutputSettings,
+    open_sinks,
+    refuse_earlier_results,
+    remove_results,
+)
+from quest22.stages import Sink, Source
+
+SECRETS = ("--token",)
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What is asked for: rows into a folder.
+
+    ``command`` is how the user said it; ``load`` makes a job of settings.
+    """
+
+    work: Work
+    rows: DatasetSettings
+    title: str
+    folder: Path
+    command: str
+    load: Callable[[JobSettings, Meter], Job] = Job
+    publishing: Publishing | None = None
+
+    def output(self) -> OutputSettings:
+        return replace(self.work.output_settings(), journaled=True)
+
+    def settings(self) -> RunSettings:
+        formats = self.output().formats
+        hub = self.publishing.name if self.publishing else None
+        return RunSettings(self.rows, self.work.job_settings(formats), tuple(sorted(formats)), hub)
+
+    @property
+    def restart(self) -> bool:
+        return self.work.output.overwrite
+
+
+def perform_journaled(stream: Stream) -> Exit:
+    """Begin the run, continue it, or say that it is finished."""
+    quieten(stream.work.report)
+    stream.work.output.failures_borne()
+    settings, output = stream.settings(), stream.output()
+    refuse_without_journal(output)
+    with held(stream.folder):
+        journal = None if stream.restart else Journal.read(stream.folder)
+        if journal is None:
+            return _begin(stream, settings, output)
+        journal.settle()
+        journal.check_part(settings.known())
+        settings = settings.as_begun(journal.plan, journal.asked)
+        resolved = {name: journal.plan[name] for name in settings.asked()}
+        if journal.mark.finished and settings.asked() == resolved:
+            return _finished(stream, journal)
+        return _continue(stream, settings, output, journal)
+
+
+def refuse_without_journal(output: OutputSettings) -> None:
+    """Refuse results in the folder that no journal explains, before anything is made there."""
+    if not output.overwrite and Journal.read(output.folder or Path()) is None:
+        refuse_earlier_results(output)
+
+
+def _begin(stream: Stream, settings: RunSettings, output: OutputSettings) -> Exit:
+    loaded = _load(stream, settings, None)
+    asked = settings.asked() | {"command": stream.command, "replace": stream.restart}
+    journal = Journal.begin(stream.folder, loaded.plan(settings), asked)
+    return _run(stream, loaded, journal, _open(stream, output, journal))
+
+
+def _continue(
+    stream: Stream, settings: RunSettings, output: OutputSettings, journal: Journal
+) -> Exit:
+    loaded = _load(stream, settings, journal.mark.last)
+    journal.check(loaded.plan(settings))
+    if journal.mark.finished:
+        return _finished(stream, journal)
+    _tell(stream, f"continuing after {_progress(journal.mark)} in {stream.folder}")
+    return _run(stream, loaded, journal, _open(stream, output, journal))
+
+
+def _open(stream: Stream, output: OutputSettings, journal: Journal) -> Sink:
+    """The sinks from where they were; first what a restart was to replace goes."""
+    if journal.mark.last is None and journal.asked.get("replace"):
+        remove_results(stream.folder)
+    sinks = open_sinks(output, journal.mark.sinks)
+    if stream.publishing is None:
+        return sinks
+    return Joined(sinks, HUB, stream.publishing.open(journal))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Loaded:
+    """A source that was found and a model."""
+
+    job: Job
+    source: Source
+    revision: str | None
+
+    def plan(self, settings: RunSettings) -> dict[str, object]:
+        return settings.plan(self.job, self.revision)
+
+
+def _load(stream: Stream, settings: RunSettings, after: Position | None) -> _Loaded:
+    """Find the source, then load the model, which may take long."""
+    meter = Meter()
+    if stream.publishing is not None:
+        stream.publishing.reach()
+    source = dataset_source(settings.dataset, meter, after)
+    if sys.stderr.isatty():
+        _tell(stream, f"loading {settings.job.engine.model} …")
+    return _Loaded(stream.load(settings.job, meter), source, source.revision)
+
+
+def _run(stream: Stream, loaded: _Loaded, journal: Journal, sink: Sink) -> Exit:
+    earlier = journal.mark
+    journaled = JournaledSink(sink, journal)
+    left = None if stream.rows.take is None else max(stream.rows.take - earlier.results, 0)
+    speech = Speech(stream.title, lambda _: loaded.source, left)
+    occasion = occasion_of(loaded.job, speech, stream.output())
+    patience = Patience(stream.work.output.failures_borne(), earlier.failures)
+    try:
+        code = write_results(
+            loaded.job.run(loaded.source), journaled, stream.work.report, occasion, patience
+        )
+        tell_folder(stream.work, code)
+    except Quest22Error:
+        _tell(stream, f"{_progress(journal.mark)} are kept: the same command continues behind them")
+        raise
+    if journal.mark.finished:
+        journal.clear(*UNFINISHED, HUB)
+        if stream.publishing is not None:
+            _tell(stream, stream.publishing.told())
+    else:
+        _tell(stream, f"the same command continues after {_progress(journal.mark)}")
+        return code
+    if earlier.results:
+        _tell(stream, f"in all {_counts(journal.mark)}")
+    return exit_for(journal.mark.transcripts, journal.mark.failures)
+
+
+def _finished(stream: Stream, journal: Journal) -> Exit:
+    mark = journal.mark
+    _tell(stream, f"finished already: {_counts(mark)}; begin anew with --restart")
+    if mark.failures:
+        _tell(stream, f"run the failed clips again with: quest22 retry {stream.folder}")
+    return exit_for(mark.transcripts, mark.failures)
+
+
+def _progress(mark: Mark) -> str:
+    return clip_count(mark.results)
+
+
+def _counts(mark: Mark) -> str:
+    failed = f" and {mark.failures:,} failed" if mark.failures else ""
+    return f"{clip_count(mark.transcripts)}{failed} · {hours(mark.audio_s)} of sound"
+
+
+def _tell(stream: Stream, text: str) -> None:
+    if not stream.work.report.quiet:
+        say(text)
+
+
+def spoken_command(arguments: Sequence[str]) -> str:
+    """A command line as one would type it again, without secrets and without ``--restart``."""
+    kept: list[str] = []
+    hidden = False
+    for argument in arguments:
+        name = argument.partition("=")[0]
+        if hidden or name in (*SECRETS, "--restart", "--overwrite"):
+            hidden = name in SECRETS and "=" not in argument and not hidden
+            continue
+        kept.append(argument)
+    return shlex.join(["quest22", *kept])

@@ -1,0 +1,177 @@
+"""``quest22 retry``: the failures of a run once more, and what comes of them put in their place.
+
+The failed rows are run as a journaled run of their own, inside the run's folder; when it has
+finished, the outputs are replaced by merged ones, all at once. Whenever the process dies, the same
+command goes on, and each clip is in exactly one of transcripts and failures.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from quest22.cli.exits import Exit, exit_for, say
+from quest22.cli.figures import clip_count
+from quest22.cli.flags import grouped
+from quest22.cli.options import MODEL, ReportFlags, parse_batch_size
+from quest22.cli.progress import Occasion
+from quest22.cli.publishing import refuse_retry
+from quest22.cli.run import Patience
+from quest22.cli.work import quieten, write_results
+from quest22.errors import UsageError
+from quest22.job import Job, JobSettings, dataset_source
+from quest22.journal import MERGE, RETRY, Journal, JournaledSink, Mark, held
+from quest22.meter import Meter
+from quest22.plan import RunSettings, settings_of
+from quest22.records import Origin, Position
+from quest22.settings import RUN_FOLDER, EngineSettings, hub_token
+from quest22.sink.merge import Merge, Merged, Published, taken_names
+from quest22.sink.open import FAILURES, OutputSettings, open_sinks
+
+
+@dataclass(frozen=True, slots=True)
+class RetryFlags:
+    """Which run, and what decides no results."""
+
+    folder: Annotated[Path, Argument(metavar="FOLDER", help="The run's --output-dir.")]
+    batch_size: Annotated[
+        str,
+        Option(help="Windows run at once, or [cyan]auto[/].", rich_help_panel=MODEL, metavar="N"),
+    ] = "auto"
+    threads: Annotated[
+        int | None, Option(help="Threads of the engine.", rich_help_panel=MODEL, metavar="N")
+    ] = None
+    token: Annotated[
+        str | None,
+        Option(
+            help="Token for gated and private repositories.", rich_help_panel=MODEL, metavar="TOKEN"
+        ),
+    ] = None
+
+    def engine(self) -> EngineSettings:
+        return EngineSettings(
+            batch_size=parse_batch_size(self.batch_size),
+            threads=self.threads,
+            token=self.token or hub_token(),
+        )
+
+
+@grouped
+def retry(flags: RetryFlags, report: ReportFlags) -> int:
+    """Run the failed clips of a run again, with its own settings.
+
+    What succeeds moves from failures.jsonl to the transcripts, to its place
+    in the source's order; what fails again stays. Interrupted, the same
+    command goes on.
+    """
+    quieten(report)
+    return Retry(flags.folder, flags.engine(), report).perform()
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """A retry of the run in ``folder``; ``load`` makes a job of settings."""
+
+    folder: Path
+    engine: EngineSettings
+    report: ReportFlags
+    load: Callable[[JobSettings, Meter], Job] = Job
+
+    def perform(self) -> Exit:
+        """Raises :class:`UsageError` where there is no run to retry."""
+        if Journal.read(self.folder) is None:
+            raise UsageError(f"{self.folder} holds no run: name the --output-dir of quest22 stream")
+        with held(self.folder):
+            journal = Journal.read(self.folder)
+            if journal is None:
+                raise UsageError(f"{self.folder} holds no run any more")
+            refuse_retry(journal.plan)
+            journal.settle()
+            if not journal.mark.failures:
+                self._say(f"nothing to retry: {clip_count(journal.mark.transcripts)}, none failed")
+                return exit_for(journal.mark.transcripts, 0)
+            return self._again(journal)
+
+    def _again(self, journal: Journal) -> Exit:
+        settings = settings_of(journal.plan, self.engine)
+        first = Published(self.folder, journal.mark.sinks, journal.mark.finished)
+        inner = self._inner(journal)
+        if not inner.mark.finished:
+            code = self._run(journal, inner, settings, first)
+            if not inner.mark.finished:
+                return code
+        later = Published(inner.folder, inner.mark.sinks, finished=True)
+        journal.clear(MERGE)
+        merged = Merge(first, later, self.folder / RUN_FOLDER / MERGE).write()
+        journal.replace_outputs(_mark(journal.mark, inner.mark, merged), merged.outdated)
+        return self._conclude(inner.mark, journal.mark)
+
+    def _inner(self, journal: Journal) -> Journal:
+        """The retry's own journal: of one that was interrupted, or a new one."""
+        folder = self.folder / RUN_FOLDER / RETRY
+        plan = {**journal.plan, "retried": _digest(self.folder / FAILURES, journal.mark)}
+        inner = Journal.read(folder)
+        if inner is not None and inner.plan == plan:
+            return inner
+        journal.clear(RETRY)
+        return Journal.begin(folder, plan)
+
+    def _run(
+        self, journal: Journal, inner: Journal, settings: RunSettings, first: Published
+    ) -> Exit:
+        meter = Meter()
+        places = {(each.file, each.row) for each in first.entries() if each.failed}
+        source = dataset_source(settings.dataset, meter, inner.mark.last, places)
+        if sys.stderr.isatty():
+            self._say(f"loading {settings.job.engine.model} …")
+        job = self.load(settings.job, meter)
+        journal.check(settings.plan(job, source.revision))
+        output = OutputSettings(settings.formats, inner.folder, journaled=True)
+        sink = open_sinks(output, inner.mark.sinks, taken_names(self.folder, first))
+        occasion = Occasion(
+            title=f"the failures in {self.folder} → {Path(job.checkpoint_name).name}",
+            total=journal.mark.failures - inner.mark.results,
+            failures_kept=True,
+        )
+        journaled = JournaledSink(sink, inner)
+        return write_results(job.run(source), journaled, self.report, occasion, Patience())
+
+    def _conclude(self, again: Mark, whole: Mark) -> Exit:
+        failed = f", {whole.failures:,} still fail" if whole.failures else ", none fails any more"
+        self._say(f"{clip_count(again.transcripts)} transcribed now{failed}")
+        return exit_for(whole.transcripts, whole.failures)
+
+    def _say(self, text: str) -> None:
+        if not self.report.quiet:
+            say(text)
+
+
+def _mark(before: Mark, again: Mark, merged: Merged) -> Mark:
+    origin = before.last.origin if before.last else Origin("")
+    entry = merged.last
+    return replace(
+        before,
+        transcripts=merged.transcripts,
+        failures=merged.failures,
+        audio_s=before.audio_s + again.audio_s,
+        last=Position(
+            merged.transcripts + merged.failures,
+            entry.key,
+            replace(origin, file=entry.file, row=entry.row),
+        ),
+        sinks=merged.sinks,
+    )
+
+
+def _digest(path: Path, mark: Mark) -> str:
+    """What tells one state of a run's failures from another."""
+    digest = hashlib.sha256(f"{mark.results} {mark.failures}".encode())
+    with path.open("rb") as file:
+        digest.update(file.read(int(mark.sinks["failures"]["bytes"])))
+    return digest.hexdigest()

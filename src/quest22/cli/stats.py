@@ -1,0 +1,47 @@
+"""A run's figures as JSON, for machines to read: ``--stats-json``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from quest22.cli.exits import Exit
+from quest22.cli.figures import BESIDE, RUNNING, Figures
+from quest22.cli.run import Tally
+from quest22.meter import Meter
+from quest22.sink.output import replace_file
+
+
+def write_stats(path: Path, meter: Meter, tally: Tally, code: Exit) -> None:
+    """Write the figures of a run to a file; raises :class:`quest22.errors.SinkError`."""
+    text = json.dumps(stats(meter, tally, code), ensure_ascii=False, indent=2)
+    replace_file(path, text + "\n")
+
+
+def stats(meter: Meter, tally: Tally, code: Exit) -> dict[str, Any]:
+    """Counts, seconds and bytes of this run alone.
+
+    ``engine_seconds`` add up to the elapsed time: the engine stood still for want of the source
+    (the network) or of decoded sound, or it had all it needed.
+    """
+    figures = Figures.of(meter)
+    seconds = {name: figures.seconds.get(name, 0.0) for name in (*RUNNING, *BESIDE)}
+    waited = seconds["wait_source"] + seconds["wait_audio"]
+    return {
+        "exit_code": int(code),
+        "clips": tally.transcripts,
+        "failures": tally.failures,
+        "audio_hours": round(figures.audio_s / 3600, 6),
+        "heard_hours": round(figures.heard_s / 3600, 6),
+        "elapsed_s": round(figures.elapsed_s, 3),
+        "real_time_factor": figures.real_time_factor and round(figures.real_time_factor, 6),
+        "received_bytes": int(figures.received_bytes),
+        "engine_seconds": {
+            "waiting_for_source": round(seconds["wait_source"], 3),
+            "waiting_for_decoding": round(seconds["wait_audio"], 3),
+            "waiting_for_nothing": round(max(figures.elapsed_s - waited, 0.0), 3),
+        },
+        "seconds": {name: round(value, 3) for name, value in seconds.items()},
+        "failures_by_reason": dict(tally.reasons.most_common()),
+    }

@@ -1,0 +1,137 @@
+"""``quest22 status``: where a run into a folder stands, without loading or changing anything."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from quest22.cli.console import output_console
+from quest22.cli.figures import hours
+from quest22.cli.run import count_reason
+from quest22.errors import SinkError, UsageError
+from quest22.journal import JOURNAL, Journal, is_held
+from quest22.sink.open import FAILURES
+
+REASONS_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a run stands. ``state`` is ``running``, ``interrupted`` or ``finished``."""
+
+    folder: str
+    state: str
+    transcripts: int
+    failures: int
+    audio_hours: float
+    last_key: str | None
+    written: str
+    plan: Mapping[str, Any]
+    failures_by_reason: Mapping[str, int]
+    command: str | None
+
+    @property
+    def next_step(self) -> str:
+        """What to do now, in words."""
+        if self.state == "running":
+            return "wait: a process is at work"
+        if self.state == "finished":
+            return f"quest22 retry {self.folder}" if self.failures else "nothing: all is done"
+        return self.command or "repeat the run's command"
+
+
+def status(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The run's --output-dir.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")] = False,
+) -> int:
+    """Tell where a run stands: what, how far, what failed, and how to go on."""
+    standing = standing_of(folder)
+    if as_json:
+        typer.echo(json.dumps(asdict(standing), ensure_ascii=False))
+        return 0
+    output_console().print(_table(standing))
+    return 0
+
+
+def standing_of(folder: Path) -> Standing:
+    """Read a run's journal and failures. Raises :class:`UsageError` where there is no run."""
+    journal = Journal.read(folder)
+    if journal is None:
+        raise UsageError(f"{folder} holds no run: name the --output-dir of quest22 stream")
+    mark = journal.mark
+    written = datetime.fromtimestamp((folder / JOURNAL).stat().st_mtime, timezone.utc)
+    state = "finished" if mark.finished else "running" if is_held(folder) else "interrupted"
+    return Standing(
+        folder=str(folder),
+        state=state,
+        transcripts=mark.transcripts,
+        failures=mark.failures,
+        audio_hours=round(mark.audio_s / 3600, 6),
+        last_key=mark.last.key if mark.last else None,
+        written=written.isoformat(timespec="seconds"),
+        plan=journal.plan,
+        failures_by_reason=_reasons(folder, journal),
+        command=journal.asked.get("command"),
+    )
+
+
+def _reasons(folder: Path, journal: Journal) -> dict[str, int]:
+    left = int(journal.mark.sinks.get("failures", {}).get("bytes", 0))
+    reasons: Counter[str] = Counter()
+    if not left:
+        return {}
+    try:
+        with (folder / FAILURES).open("rb") as lines:
+            for line in lines:
+                left -= len(line)
+                if left < 0:
+                    break
+                failure = json.loads(line)
+                count_reason(reasons, f"{failure['stage']}: {failure['reason']}")
+    except (OSError, ValueError, KeyError) as exc:
+        raise SinkError(f"cannot read {folder / FAILURES}: {exc}") from exc
+    return dict(reasons.most_common())
+
+
+def _table(standing: Standing) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in _lines(standing):
+        table.add_row(name, value)
+    return table
+
+
+def _lines(standing: Standing) -> list[tuple[str, str]]:
+    plan = standing.plan
+    rows = (plan["dataset"], plan["config"], plan["split"], *plan["data_files"])
+    settings = {name: plan[name] for name in ("language", "task", "timestamps") if plan[name]}
+    if plan["num_shards"] > 1:
+        settings["shard"] = f"{plan['shard_index']} of {plan['num_shards']}"
+    reasons = [
+        ("" if place else "failed because", f"{count:,} × {reason}")
+        for place, (reason, count) in enumerate(standing.failures_by_reason.items())
+    ]
+    return [
+        ("run", f"{standing.folder}: {standing.state}"),
+        ("source", " ".join(str(part) for part in rows if part)),
+        ("revision", plan["dataset_revision"] or "not on the Hub"),
+        ("model", f"{plan['model']} ({plan['compute_type']})"),
+        ("model revision", plan["model_revision"] or f"weights {plan['weights'][:12]}"),
+        ("settings", ", ".join(f"{name} {value}" for name, value in settings.items())),
+        ("formats", ", ".join(plan["formats"])),
+        ("transcripts", f"{standing.transcripts:,} ({hours(3600 * standing.audio_hours)})"),
+        ("failures", f"{standing.failures:,}"),
+        *reasons[:REASONS_SHOWN],
+        ("last clip", standing.last_key or "none yet"),
+        ("last written", standing.written),
+        ("next", standing.next_step),
+    ]

@@ -1,0 +1,107 @@
+"""A run's plan: everything that decides what its results are, by name, as values of JSON.
+
+Knows settings and what became of them (a commit, a precision); knows nothing of files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+import quest22
+from quest22.job import Job, JobSettings
+from quest22.settings import (
+    AudioSettings,
+    DatasetSettings,
+    DecodingSettings,
+    EngineSettings,
+    LongFormSettings,
+)
+
+_RENAMED = {"path": "dataset", "revision": "dataset_revision"}
+_RESOLVED = ("dataset_revision", "model_revision", "compute_type")
+"""What is asked for by one name and becomes another: a branch a commit, ``auto`` a precision."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """What a run is asked to do, as far as it decides the results."""
+
+    dataset: DatasetSettings
+    job: JobSettings
+    formats: tuple[str, ...]
+    push_to_hub: str | None = None
+
+    def known(self) -> dict[str, Any]:
+        """So much of the plan as is known before anything is loaded or reached."""
+        rows = asdict(replace(self.dataset, token=None))
+        del rows["token"]
+        known = {_RENAMED.get(name, name): value for name, value in rows.items()}
+        known |= asdict(self.job.decoding) | asdict(self.job.longform)
+        known |= {
+            "quest22": quest22.__version__,
+            "model": self.job.engine.model,
+            "channel": self.job.audio.channel,
+            "formats": self.formats,
+            "push_to_hub": self.push_to_hub,
+        }
+        return {name: value for name, value in known.items() if name not in _RESOLVED}
+
+    def asked(self) -> dict[str, Any]:
+        """What was asked for where the plan holds what came of it."""
+        return {
+            "dataset_revision": self.dataset.revision,
+            "model_revision": self.job.engine.revision,
+            "compute_type": self.job.engine.compute_type,
+        }
+
+    def plan(self, job: Job, dataset_revision: str | None) -> dict[str, Any]:
+        """The whole plan of a run that is about to begin."""
+        return self.known() | {
+            "dataset_revision": dataset_revision,
+            "model_revision": job.checkpoint_revision,
+            "weights": job.weights_fingerprint,
+            "compute_type": job.compute_type,
+        }
+
+    def as_begun(self, plan: Mapping[str, Any], asked: Mapping[str, Any]) -> RunSettings:
+        """These settings, where they leave open or repeat what was asked, with what came of it.
+
+        So a run goes on with the commits that it began with, wherever a branch points today.
+        """
+        now = self.asked()
+        kept = {
+            name: plan[name] if now[name] in (None, "auto", asked.get(name)) else now[name]
+            for name in _RESOLVED
+        }
+        engine = replace(
+            self.job.engine,
+            revision=kept["model_revision"],
+            compute_type=kept["compute_type"],
+        )
+        return replace(
+            self,
+            dataset=replace(self.dataset, revision=kept["dataset_revision"]),
+            job=replace(self.job, engine=engine),
+        )
+
+
+def settings_of(plan: Mapping[str, Any], engine: EngineSettings) -> RunSettings:
+    """The settings that a plan was made of; ``engine`` says what decides no results."""
+    names = {each.name: _RENAMED.get(each.name, each.name) for each in fields(DatasetSettings)}
+    rows = {name: plan[kept] for name, kept in names.items() if name != "token"}
+    rows |= {name: tuple(rows[name]) for name in ("data_files", "keep_columns")}
+    wanted = replace(
+        engine,
+        model=plan["model"],
+        revision=plan["model_revision"],
+        compute_type=plan["compute_type"],
+    )
+    job = JobSettings(
+        wanted,
+        DecodingSettings(**{each.name: plan[each.name] for each in fields(DecodingSettings)}),
+        LongFormSettings(plan["chunk_length_s"], tuple(plan["stride_s"])),
+        AudioSettings(channel=plan["channel"]),
+    )
+    return RunSettings(DatasetSettings(token=engine.token, **rows), job, tuple(plan["formats"]))

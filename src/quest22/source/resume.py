@@ -1,0 +1,62 @@
+"""Which rows of a stream are still to be done: those behind a position, or a few by their place.
+
+Every row passes by, so that keys come out as in the first run; no sound is touched before a row
+is chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TypeAlias
+
+from quest22.errors import SourceError
+from quest22.records import Origin, Position, RowPlace
+from quest22.source.rows import Row, RowReader
+
+NamedRow: TypeAlias = tuple[Row, str, Origin]
+
+
+def named(rows: Iterable[Row], reader: RowReader) -> Iterator[NamedRow]:
+    """Each row with its key and origin."""
+    for row in rows:
+        yield (row, *reader.name(row))
+
+
+def only(rows: Iterable[NamedRow], places: Iterable[RowPlace]) -> Iterator[NamedRow]:
+    """The rows of these places; a place without a row is its whole file.
+
+    Stops behind the last one where single rows are wanted.
+    """
+    wanted = set(places)
+    whole = {file for file, row in wanted if row is None}
+    single = {place for place in wanted if place[1] is not None and place[0] not in whole}
+    for row, key, origin in rows:
+        if (origin.file, origin.row) in single:
+            single.discard((origin.file, origin.row))
+            yield row, key, origin
+        elif origin.file in whole:
+            yield row, key, origin
+        if not single and not whole:
+            return
+
+
+def behind(rows: Iterator[NamedRow], after: Position, name: str) -> Iterator[NamedRow]:
+    """The rows after the one that an earlier run has reached.
+
+    Raises :class:`SourceError` where that row is no longer where it was.
+    """
+    last: NamedRow | None = None
+    for passed in range(after.results):
+        last = next(rows, None)
+        if last is None:
+            raise SourceError(_changed(name, after, f"it has {passed:,} rows now"))
+    if last is not None and last[1:] != (after.key, after.origin):
+        raise SourceError(_changed(name, after, f"{last[1]!r} stands there now"))
+    yield from rows
+
+
+def _changed(name: str, after: Position, found: str) -> str:
+    return (
+        f"{name} has changed since the run began: expected {after.key!r} as number "
+        f"{after.results:,}, but {found}; begin anew with --restart, or pin the --revision"
+    )

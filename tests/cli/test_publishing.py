@@ -1,0 +1,87 @@
+"""``quest22 stream --push-to-hub``, whole: the command, the clients and the Hub's stand-in."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+import quest22
+from quest22.cli.hub_options import HubFlags, parse_pace
+from quest22.cli.publishing import split_name
+from quest22.errors import UsageError
+from tests.support.corpora import samples, write_parquet
+from tests.support.hub import Fault, Hub
+
+
+@pytest.mark.parametrize(
+    ("text", "pace"),
+    [
+        ("10m", (600.0, None)),
+        ("1.5h", (5400.0, None)),
+        ("30 s", (30.0, None)),
+        ("500", (None, 500)),
+    ],
+)
+def test_a_pace_is_a_time_or_a_number(text, pace):
+    assert parse_pace(text) == pace
+
+
+@pytest.mark.parametrize("text", ["", "0", "fast", "2s", "-1", "10 days"])
+def test_no_pace(text):
+    with pytest.raises(UsageError, match="--hub-commit-every"):
+        parse_pace(text)
+
+
+def test_publishing_needs_a_folder():
+    with pytest.raises(UsageError, match="--output-dir"):
+        HubFlags("org/name").settings(None, in_folder=False)
+    assert HubFlags().settings(None, in_folder=False) is None
+
+
+@pytest.mark.parametrize(
+    ("split", "name"), [("train", "train"), ("train[:10%]", "train_10"), ("[:]", "train")]
+)
+def test_names_of_splits(split, name):
+    assert split_name(split) == name
+
+
+def test_the_command_publishes_and_continues(model: str, tmp_path: Path):
+    """Refused in the middle of a commit; the same command then finishes the work."""
+    write_parquet(tmp_path / "rows.parquet", samples(5))
+    command = [sys.executable, "-m", "quest22", "stream", "parquet", "-m", model, "-o", "out"]
+    command += ["--data-files", "rows.parquet", "--keep-columns", "speaker", "--language", "en"]
+    command += ["--push-to-hub", "transcripts", "--private", "--hub-commit-every", "2"]
+    with Hub() as hub:
+        hub.add_writer("hf_w", "ana")
+        home = hub.environment(tmp_path / "home") | {"HF_TOKEN": "hf_w"}
+        home |= {"PYTHONPATH": str(Path(quest22.__file__).parents[1])}
+
+        def run() -> subprocess.CompletedProcess[str]:
+            return subprocess.run(
+                command, env=home, cwd=tmp_path, capture_output=True, text=True, check=False
+            )
+
+        hub.faults.append(Fault("objects/batch", status=403))
+        refused = run()
+        assert refused.returncode == 1, refused.stderr
+        assert "the token may not write to ana/transcripts" in refused.stderr
+        done = run()
+        assert done.returncode == 0, done.stderr
+        assert f"{hub.endpoint}/datasets/ana/transcripts" in done.stderr
+        published = hub.dataset("ana/transcripts")
+        assert published.private
+        files = published.head()
+        assert sorted(files) == ["README.md", "data/train-00000.parquet", "quest22.json"]
+        assert "--push-to-hub transcripts" in files["README.md"].decode()
+        rows = pq.read_table(io.BytesIO(files["data/train-00000.parquet"])).to_pylist()
+        lines = (tmp_path / "out" / "transcripts.jsonl").read_text().splitlines()
+        assert [row["id"] for row in rows] == [json.loads(line)["id"] for line in lines]
+        assert [row["speaker"] for row in rows] == [0, 1, 2, 3, 4]
+        assert not (tmp_path / "out" / ".quest22" / "hub").exists()
+        assert "finished already" in run().stderr

@@ -1,0 +1,63 @@
+"""Processes that share one import of the product, and their sudden deaths.
+
+Forked, not spawned: the imports of a run take seconds, its work a fraction of one.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+import traceback
+from collections.abc import Callable
+from importlib import import_module
+
+NEEDED = (
+    "av",
+    "datasets.packaged_modules.parquet.parquet",
+    "pyarrow.parquet",
+    "quest22.audio.decode",
+    "quest22.audio.pool",
+    "quest22.source.hub",
+    "soxr",
+)
+
+
+def bring_up() -> None:
+    """Import now what every run would import for itself."""
+    for name in NEEDED:
+        import_module(name)
+
+
+def forked(call: Callable[[], int]) -> int:
+    """Run ``call`` in a process of its own; gives its id."""
+    child = os.fork()
+    if child:
+        return child
+    code = 70
+    try:
+        code = call()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def ended(child: int, within_s: float = 120.0) -> int:
+    """Wait for a process; its exit code, or minus the signal that killed it."""
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.005)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    raise TimeoutError(f"a run did not end within {within_s:.0f} s")
+
+
+def killed_after(child: int, seconds: float) -> int:
+    """Kill a process after some time, unless it ended before; its exit code as in :func:`ended`."""
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+    return ended(child)

@@ -1,0 +1,168 @@
+"""One run of ``quest22 stream`` into a folder with an engine that costs nothing, to be killed.
+
+All but the engine and the long-form strategy is the product: the source, the decoding threads, the
+scheduler, the sinks, the journal and the command's own steps.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from quest22 import journal
+from quest22.cli.continued import Stream, perform_journaled
+from quest22.cli.options import ModelFlags, OutputFlags, ReportFlags, SpeechFlags
+from quest22.cli.retry import Retry
+from quest22.cli.work import Work
+from quest22.job import Job, JobSettings
+from quest22.meter import Meter
+from quest22.records import Clip, Decoding, Hypothesis, Samples, Segment, Transcript, Window
+from quest22.settings import DatasetSettings, EngineSettings
+from quest22.stages import LongForm
+
+FORMATS = "jsonl,parquet,srt,txt"
+BATCH_S = 0.004
+
+
+class DigestEngine:
+    """Hears in a window a digest of its samples."""
+
+    batch_size = 4
+
+    def run(self, windows: Sequence[Window]) -> list[Hypothesis]:
+        time.sleep(BATCH_S)
+        return [_heard(window) for window in windows]
+
+
+def _heard(window: Window) -> Hypothesis:
+    digest = hashlib.sha256(window.samples.tobytes()).digest()
+    return Hypothesis(tuple(digest[:6]), "en", digest[6] / 256, -digest[7] / 99, digest[8] / 256)
+
+
+class DigestMachine:
+    """Every block of sound is a window; the text is what was heard in them."""
+
+    def __init__(self, clip: Clip) -> None:
+        self._clip = clip
+        self._asked = 0
+        self._flushed = False
+        self._heard: dict[int, tuple[Window, Hypothesis]] = {}
+
+    def feed(self, samples: Samples) -> list[Window]:
+        self._asked += 1
+        return [Window(samples, 0.0, Decoding(), self._asked - 1)]
+
+    def flush(self) -> list[Window]:
+        self._flushed = True
+        return []
+
+    def accept(self, window: Window, hypothesis: Hypothesis) -> list[Window]:
+        self._heard[window.index] = (window, hypothesis)
+        return []
+
+    @property
+    def finished(self) -> bool:
+        return self._flushed and len(self._heard) == self._asked
+
+    def close(self) -> Transcript:
+        segments = tuple(
+            Segment(
+                0.0, window.duration_s, bytes(heard.tokens).hex(), heard.tokens, heard.avg_logprob
+            )
+            for window, heard in (self._heard[index] for index in sorted(self._heard))
+        )
+        return Transcript(
+            key=self._clip.key,
+            name=self._clip.name,
+            text=" ".join(segment.text for segment in segments),
+            language="en",
+            language_probability=1.0,
+            duration_s=sum(window.duration_s for window, _ in self._heard.values()),
+            segments=segments,
+            origin=self._clip.origin,
+            reference=self._clip.reference,
+            columns=self._clip.columns,
+        )
+
+
+class DigestStrategy:
+    def open(self, clip: Clip) -> LongForm:
+        return DigestMachine(clip)
+
+
+class DigestJob(Job):
+    """A job without a checkpoint."""
+
+    def __init__(self, settings: JobSettings, meter: Meter) -> None:
+        self.settings = settings
+        self.meter = meter
+        self.checkpoint_name, self.checkpoint_revision = "digest", None
+        self.compute_type, self.weights_fingerprint = settings.engine.compute_type, "digest"
+        self.batch_size = DigestEngine.batch_size
+        self._engine = DigestEngine()
+        self._strategy = DigestStrategy()
+
+
+@dataclass(frozen=True)
+class Errand:
+    """One run: what it reads, where it writes, and where it is to die."""
+
+    data: Path
+    folder: Path
+    formats: str = FORMATS
+    commit_s: float = 0.02
+    die_at: int | None = None
+    restart: bool = False
+    retry: bool = False
+
+    def stream(self) -> Stream:
+        work = Work(
+            ModelFlags(compute_type="float32"),
+            SpeechFlags(),
+            OutputFlags([self.formats], self.folder, overwrite=self.restart),
+            ReportFlags(quiet=True),
+            "jsonl",
+            timestamps=False,
+        )
+        rows = DatasetSettings(
+            "parquet", data_files=(f"{self.data}/*.parquet",), keep_columns=("speaker",)
+        )
+        return Stream(work, rows, "torture", self.folder, "quest22 stream", DigestJob)
+
+
+def perform(errand: Errand) -> int:
+    """Carry an errand out in this process."""
+    journal.COMMIT_SECONDS = errand.commit_s
+    os.fsync = lambda _: None  # what the system was handed survives a kill; only power needs more
+    if errand.die_at is not None:
+        die_at_step(errand.die_at)
+    if errand.retry:
+        report = ReportFlags(quiet=True)
+        return int(Retry(errand.folder, EngineSettings(), report, DigestJob).perform())
+    return int(perform_journaled(errand.stream()))
+
+
+def die_at_step(step: int) -> None:
+    """Kill this process just before its so-many-th change that a disk would see, from 0."""
+    done = 0
+
+    def counted(change: Callable[..., Any]) -> Callable[..., Any]:
+        def changing(*args: Any, **named: Any) -> Any:
+            nonlocal done
+            if done == step:
+                os.kill(os.getpid(), signal.SIGKILL)
+            done += 1
+            return change(*args, **named)
+
+        return changing
+
+    for owner, name in ((os, "fsync"), (os, "replace"), (os, "unlink"), (os, "rmdir")):
+        setattr(owner, name, counted(getattr(owner, name)))
+    for name in ("replace", "unlink", "write_bytes", "rename"):
+        setattr(Path, name, counted(getattr(Path, name)))
