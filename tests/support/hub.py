@@ -24,13 +24,11 @@ requests. It answers with ``status``, and/or waits ``delay_s`` first, and/or bre
 after ``cut_after`` bytes of the body; ``then`` is called when the request has had its effect and
 before a byte is sent. ``hub.close()`` is the network gone.
 
-Writing: ``hub.add_writer("hf_w", "ana", "org")`` is a token that may make and change repositories
-of those names; commits that clients made are in ``repository.written``, what came of them in
-``repository.head()``.
+Writing: ``hub.add_writer("hf_w", "ana", "org")`` is a token that may write under those names;
+clients' commits are in ``repository.written``, what came of them in ``repository.head()``.
 
 Files from 64 KiB on are "large": they are redirected to storage on another host name, which
-refuses a request that carries the Hub's token, as cloud storage does. Xet is not spoken; clients
-fall back to plain HTTP by themselves.
+refuses a request that carries the Hub's token, as cloud storage does. Xet is not spoken.
 """
 
 from __future__ import annotations

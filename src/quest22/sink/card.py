@@ -100,7 +100,8 @@ def _opening(told: Publication) -> str:
     source = f"[{name}](https://huggingface.co/datasets/{name})" if revision else f"`{name}`"
     return (
         f"Transcripts of the speech in {source}, made by the model `{told.plan.get('model')}` with "
-        f"quest22 {told.plan.get('quest22')}. They were written by a machine and not corrected by hand."
+        f"quest22 {told.plan.get('quest22')}. They were written by a machine and not corrected by "
+        "hand."
     )
 
 
