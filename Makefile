@@ -15,6 +15,8 @@ comma := ,
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-fast torture check fix verify-hub samples nano-data nano-train nano-eval nano-pack clean
 
+# nano, from data to weights (see recipes/nano/README.md): nano-data, nano-train, nano-pack, nano-eval
+
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
@@ -61,6 +63,15 @@ fix: $(VENV)/.lint ## format, and mend what the linter can
 
 verify-hub: $(VENV)/.test ## whisper-tiny against Transformers on a dataset from the Hub
 	@$(BIN)/python -m tools.verify_hub
+
+nano-data nano-train nano-pack: nano-%: $(VENV)/.test
+	@$(BIN)/python -m recipes.nano.$*
+
+nano-eval: $(VENV)/.test
+	@$(BIN)/python -m recipes.nano.evaluate
+
+samples: $(VENV)/.test
+	@$(BIN)/python -m recipes.nano.samples
 
 clean: ## remove environments and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
