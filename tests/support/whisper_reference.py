@@ -19,6 +19,7 @@ class WhisperReference:
 
     def __init__(self, folder: Path) -> None:
         self._torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+        self._torch.set_num_threads(1)  # threads that wait for one another crawl on a busy machine
         transformers = pytest.importorskip("transformers", reason="Transformers is not installed")
         transformers.utils.logging.set_verbosity_error()
         transformers.utils.logging.disable_progress_bar()
