@@ -11,19 +11,35 @@ from recipes.nano.config import load
 WIDTH, HEIGHT, MARGIN = 900, 420, 50
 COLOURS = {"single": "#1b6", "short": "#16b", "half": "#83c", "full": "#c33", "padded": "#c80",
            "one": "#666"}  # fmt: skip
-SMOOTHING = 0.9
+STEPS_A_POINT = 100
 Points = dict[str, list[tuple[float, float]]]
 
 
 def read(path: Path) -> Points:
-    """Smoothed token losses over minutes, by kind of window."""
-    points: Points = defaultdict(list)
+    """Mean token losses of every 100 steps over minutes, by kind of window."""
     with path.open(encoding="utf-8") as file:
-        for _step, spent_s, kind, _count, token, *_ in csv.reader(file):
-            last = points[kind][-1][1] if points[kind] else float(token)
-            smooth = SMOOTHING * last + (1 - SMOOTHING) * float(token)
-            points[kind].append((float(spent_s) / 60, smooth))
+        rows = _last_of_each_step(list(csv.reader(file)))
+    sums: dict[tuple[str, int], list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
+    for step, spent_s, kind, count, token, *_ in rows:
+        total = sums[kind, int(step) // STEPS_A_POINT]
+        total[0] += int(count)
+        total[1] += int(count) * float(token)
+        total[2] = float(spent_s) / 60
+    points: Points = defaultdict(list)
+    for (kind, _), (windows, loss, minutes) in sorted(sums.items()):
+        points[kind].append((minutes, loss / windows))
     return points
+
+
+def _last_of_each_step(rows: list[list[str]]) -> list[list[str]]:
+    """Without what was done again after a return to an earlier state."""
+    kept: list[list[str]] = []
+    first = float("inf")
+    for row in reversed(rows):
+        if float(row[0]) <= first:
+            kept.append(row)
+            first = float(row[0])
+    return kept[::-1]
 
 
 def drawing(points: Points) -> str:

@@ -28,7 +28,7 @@ class Muon(Optimizer):
     """
 
     def __init__(self, matrices: list[nn.Parameter], rate: float, decay: float) -> None:
-        super().__init__(matrices, {"lr": rate, "momentum": 0.95, "decay": decay})
+        super().__init__(matrices, {"lr": rate, "momentum": 0.97, "decay": decay})
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]

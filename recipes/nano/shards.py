@@ -8,11 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 NOISE_FRAMES = 3000
+FASTEST_LETTERS_A_SECOND = 23.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,8 @@ class Item:
 class Shards:
     """All shards of a folder that are complete when it is opened.
 
-    Utterances whose text or translation ``known`` refuses are left out.
+    Utterances whose text or translation ``known`` refuses are left out, and those that are said
+    faster than anybody speaks.
     """
 
     def __init__(self, folder: Path, known: Callable[[str], bool]) -> None:
@@ -63,7 +66,7 @@ class Shards:
         mels = np.load(path.with_name(path.stem + ".mel.npy"), mmap_mode="r")
         for record in json.loads(path.read_text(encoding="utf-8")):
             words = f"{record['text']} {record['english']}".split()
-            if not all(self._known(word) for word in words):
+            if not all(self._known(word) for word in words) or _hurried(record):
                 continue
             item = Item(
                 record["language"], tuple(record["text"].split()), record["english"], mels,
@@ -74,3 +77,8 @@ class Shards:
             self.items[item.language].append(item)
             for word in item.words:
                 self.by_word.setdefault(word.strip(".,!?"), []).append(item)
+
+
+def _hurried(record: dict[str, Any]) -> bool:
+    seconds = record["ends_s"][-1] - record["starts_s"][0]
+    return len(record["text"]) > FASTEST_LETTERS_A_SECOND * float(seconds)

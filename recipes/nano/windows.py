@@ -124,7 +124,7 @@ def _even(frames: float) -> int:
 
 
 def _tempo(rng: random.Random) -> float:
-    return rng.uniform(0.88, 1.15) if rng.random() < 0.4 else 1.0
+    return rng.uniform(0.95, 1.1) if rng.random() < 0.2 else 1.0
 
 
 def _gap_s(rng: random.Random) -> float:
