@@ -26,6 +26,7 @@ from recipes.nano.optimisers import optimisers, step
 from recipes.nano.schedule import draw_kind, rate_factor, stage_at
 from recipes.nano.shards import Shards
 from recipes.nano.transcript import SPELLINGS
+from recipes.nano.unpack import begin_from
 from recipes.nano.vocabulary import Vocabulary
 from recipes.nano.workers import Team
 
@@ -56,20 +57,22 @@ def vocabulary(config: Config, tokenizer: Path) -> Vocabulary:
     return Vocabulary.of_words(tokenizer, set(json.loads(path.read_text(encoding="utf-8"))))
 
 
-def train(rank: int, config: Config, tokenizer: Path) -> None:
+def train(rank: int, config: Config, begin: Path | None) -> None:
     """One worker's whole training."""
     training = config.training
     team = Team(rank, training.workers, PORT)
     torch.manual_seed(config.seed)
-    words = vocabulary(config, tokenizer)
+    words = vocabulary(config, config.tokenizer)
     model = Nano(config.shape, len(words.used), words.unused)
     both, state = optimisers(model, training), Progress()
     path = config.cache / "training.pt"
     if path.exists():
         _restore(path, model, both, state)
+    elif begin is not None:
+        begin_from(begin, model, words)
     batches = Batches(Shards(config.cache / "corpus", words.covers), words)
     sums: dict[str, list[list[float]]] = {}
-    share, saved, begin = state.spent_s / 60 / training.minutes, state.spent_s, time.monotonic()
+    share, saved, started = state.spent_s / 60 / training.minutes, state.spent_s, time.monotonic()
     before = state.spent_s
     while share < 1.0:
         stage = stage_at(share, training)
@@ -84,7 +87,7 @@ def train(rank: int, config: Config, tokenizer: Path) -> None:
             + training.guide_weight * parts["guide"]
         )  # fmt: skip
         torch.autograd.backward(total)
-        spent = before + time.monotonic() - begin
+        spent = before + time.monotonic() - started
         values = [float(part.detach()) for part in parts.values()]
         state.spent_s, *values = team.average(model, [spent, *values])
         share = state.spent_s / 60 / training.minutes
@@ -136,16 +139,16 @@ def main() -> None:
     """Train with the configuration, or with other minutes for a trial."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, help="in place of the configuration's")
+    parser.add_argument("--begin-from", type=Path, help="a packed checkpoint to train further")
     options = parser.parse_args()
     config = load()
     if options.minutes:
         config = replace(config, training=replace(config.training, minutes=options.minutes))
-    tokenizer = config.tokenizer
-    vocabulary(config, tokenizer)
+    vocabulary(config, config.tokenizer)
     if config.training.workers == 1:
-        train(0, config, tokenizer)
+        train(0, config, options.begin_from)
     else:
-        spawn(train, (config, tokenizer), config.training.workers)  # type: ignore[no-untyped-call]
+        spawn(train, (config, options.begin_from), config.training.workers)  # type: ignore[no-untyped-call]
 
 
 if __name__ == "__main__":

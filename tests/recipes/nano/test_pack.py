@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from recipes.nano.config import Shape, load
+from recipes.nano.model import Nano
+from recipes.nano.pack import model_config, weights
+from recipes.nano.unpack import begin_from
+from recipes.nano.vocabulary import OFFICIAL_SIZE, Vocabulary
+
+SHAPE = Shape(16, 1, 2, 2, 2, ((1, 0),))
+
+
+@pytest.fixture(scope="module")
+def words() -> Vocabulary:
+    return Vocabulary.of_words(load().tokenizer, {"book", "книга."})
+
+
+def random_model(words: Vocabulary, seed: int) -> Nano:
+    torch.manual_seed(seed)
+    return Nano(SHAPE, len(words.used), words.unused)
+
+
+def test_unused_rows_share_one_vector_and_times_are_folded_in(words: Vocabulary) -> None:
+    model = random_model(words, 1)
+    rows = weights(model, words)["model.decoder.embed_tokens.weight"]
+    assert rows.shape == (OFFICIAL_SIZE, SHAPE.d_model)
+    assert torch.equal(rows[100], rows[101])
+    folded = model.decoder.embeddings()[words.first_stamp + 50].half()
+    assert torch.equal(rows[words.used[words.first_stamp + 50]], folded)
+
+
+def test_packing_and_unpacking_keep_what_the_model_says(words: Vocabulary, tmp_path: Path) -> None:
+    model, other = random_model(words, 2), random_model(words, 3)
+    save_file(weights(model, words), tmp_path / "model.safetensors")
+    head = {"weight": model.ctc.weight.detach(), "bias": model.ctc.bias.detach()}
+    save_file(head, tmp_path / "ctc_head.safetensors")
+    begin_from(tmp_path, other, words)
+    mel, begin = torch.randn(1, 80, 40), torch.zeros(1, dtype=torch.long)
+    tokens = torch.tensor([[1, 4, 9]])
+    first, second = model(mel, begin, tokens), other(mel, begin, tokens)
+    assert torch.allclose(first.logits, second.logits, atol=0.02)
+    assert torch.allclose(first.ctc, second.ctc, atol=0.02)
+
+
+def test_the_configuration_names_the_shape() -> None:
+    config = model_config(SHAPE)
+    assert config["vocab_size"] == OFFICIAL_SIZE
+    assert config["encoder_ffn_dim"] == 4 * config["d_model"]
