@@ -138,3 +138,16 @@ def test_a_damaged_header_in_a_tar(tmp_path: Path) -> None:
     heard = [clip.key for clip in results if isinstance(clip, Clip)]
     assert heard == ["utt-000", "utt-002", "utt-003"]
     assert any("damaged" in bad.reason for bad in results if isinstance(bad, Failure))
+
+
+def test_certain_rows_alone_are_read_where_their_keys_are_told(tmp_path: Path) -> None:
+    files = [str(tmp_path / name) for name in _write(tmp_path, "parquet")]
+    whole = _clips(files)
+    keys = {(whole[n].origin.file, whole[n].origin.row): whole[n].key for n in (3, 7, 17)}
+    Path(files[1]).unlink()  # nothing is wanted of it
+    Path(files[1]).write_bytes(b"")
+    settings = DatasetSettings("parquet", data_files=tuple(files))
+    picked = list(DatasetSource(settings, Meter(), places=keys))
+    assert [(clip.key, clip.origin) for clip in picked] == [
+        (whole[n].key, whole[n].origin) for n in (3, 7, 17)
+    ]
