@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 
 from quest22.errors import SourceError
 from quest22.source.address import public_text
@@ -36,6 +39,8 @@ _REASONS = {
 _UNREACHED = frozenset(
     {
         "aiohttp.ClientConnectionError",
+        "aiohttp.ClientPayloadError",
+        "botocore.HTTPClientError",
         "botocore.EndpointConnectionError",
         "botocore.ConnectTimeoutError",
         "builtins.ConnectionError",
@@ -102,6 +107,33 @@ def passing(error: BaseException) -> bool:
     return any(reason and (reason == _UNREACHABLE or _LATER in reason) for reason in reasons)
 
 
+def denied(error: BaseException) -> bool:
+    """True where a server refuses what it may allow later: a log-in or a signature expired."""
+    return any(_status_of(link) in {401, 403} for link in _chain(error))
+
+
+def retry_after_s(error: BaseException) -> float | None:
+    """The seconds that a server asks to wait, as a number or as a date (RFC 9110, 10.2.3)."""
+    for link in _chain(error):
+        response = getattr(link, "response", None)
+        headers = getattr(link, "headers", None) or getattr(response, "headers", None)
+        asked = headers.get("Retry-After") if isinstance(headers, Mapping) else None
+        if asked:
+            return _seconds(str(asked))
+    return None
+
+
+def _seconds(asked: str) -> float | None:
+    try:
+        return max(0.0, float(asked))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(asked).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
 def source_error(error: BaseException, what: str) -> SourceError:
     """The SourceError that a foreign error becomes; raise it ``from`` that error."""
     return SourceError(reason_of(error, what))
@@ -125,10 +157,18 @@ def _by_message(error: BaseException) -> str | None:
     return None
 
 
-def _by_status(error: BaseException) -> str | None:
+def _status_of(error: BaseException) -> int | None:
+    """The number a server answered with, as aiohttp, httpx and botocore tell it."""
     response = getattr(error, "response", None)
     status = getattr(error, "status", None) or getattr(response, "status_code", None)
-    if not isinstance(status, int):
+    if status is None and isinstance(response, Mapping):
+        status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return status if isinstance(status, int) else None
+
+
+def _by_status(error: BaseException) -> str | None:
+    status = _status_of(error)
+    if status is None:
         return None
     later = f": {_LATER}" if status >= 500 else ""
     return _STATUS_REASONS.get(status) or f"the server answered {status}{later}"

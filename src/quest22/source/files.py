@@ -19,6 +19,7 @@ from quest22.source.address import is_url, public
 from quest22.source.listing import Found, found_by
 from quest22.source.locate import builder_of
 from quest22.source.measure import measured
+from quest22.source.network import Network
 from quest22.source.opening import opener
 from quest22.source.seekable import spooled
 
@@ -42,8 +43,10 @@ class FilesSource:
     ) -> None:
         self._meter = meter
         self._stdin = stdin
-        self._token = token or hub_token()
-        self._found = _once(found for given in inputs for found in found_by(given, self._token))
+        self._network = Network(meter=meter, token=token or hub_token())
+        self._found = _once(
+            found for given in inputs for found in found_by(given, self._network.token)
+        )
         missing = [found.missing for found in self._found if found.missing]
         if len(missing) == len(self._found):
             more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
@@ -74,7 +77,7 @@ class FilesSource:
         if found.address == STDIN:
             return _Once(self._stdin or sys.stdin.buffer)
         if is_url(found.address):
-            return opener(found.address, self._token)
+            return opener(found.address, self._network)
         path = Path(found.address)
         return path if path.is_file() else _Once(path)
 

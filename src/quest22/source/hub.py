@@ -1,35 +1,52 @@
-"""Any dataset that ``datasets`` streams, as clips: nothing is downloaded ahead or kept on disk.
+"""Any dataset that ``datasets`` finds, as clips: nothing is downloaded ahead or kept on disk.
 
 Sound is taken undecoded and only the needed columns are read. Knows nothing of decoding.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from quest22.errors import Quest22Error, SourceError
 from quest22.meter import Meter
 from quest22.records import Clip, Failure, Position, RowPlace
 from quest22.settings import DatasetSettings
 from quest22.source.address import public
-from quest22.source.columns import Columns, Kind, choose_columns, kinds_of_features, kinds_of_values
+from quest22.source.columns import Columns, choose_columns
 from quest22.source.faults import source_error
 from quest22.source.locate import Request, locate
 from quest22.source.measure import measured
-from quest22.source.order import ordered, parts_of_shard
-from quest22.source.resume import behind, named, only
-from quest22.source.rows import Place, RowReader
+from quest22.source.network import Network
+from quest22.source.order import ordered, ordered_behind, parts_of_shard
+from quest22.source.resume import NamedRow, begun_at, behind, keyed, named, only
+from quest22.source.rows import Place, Row, RowReader
+from quest22.source.shards import EarlierShard, done_by, parts_left, rows_left
 from quest22.source.streams import RowStream, open_stream
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What earlier runs tell one that continues them.
+
+    ``keys`` are all keys that this run has given out so far, in any order: with them rows that
+    are done are not read again. ``shards`` are runs of the same rows with other numbers of shards.
+    """
+
+    keys: Iterable[str] | None = None
+    shards: tuple[EarlierShard, ...] = ()
 
 
 class DatasetSource:
     """Clips of one split of a dataset, in its order or shuffled.
 
     Making one finds the dataset, pins its revision and reads its columns; iterating streams the
-    rows, from the start each time. A row without sound comes out as a Failure. Keys are the id
-    column, else the audio's path, else split and row number; a repeated key gets those appended.
-    Both raise UsageError and SourceError.
+    rows, from the start each time. A row without sound, or one that cannot be read, comes out as a
+    Failure, and so does a data file that cannot be opened. Keys are the id column, else the
+    audio's path, else split and row number; a repeated key gets those appended. Both raise
+    UsageError and SourceError, the latter also where the network fails longer than the patience
+    of ``network`` lasts.
     """
 
     def __init__(
@@ -38,17 +55,29 @@ class DatasetSource:
         meter: Meter,
         after: Position | None = None,
         places: Collection[RowPlace] | None = None,
+        *,
+        earlier: Earlier | None = None,
+        network: Network | None = None,
     ) -> None:
-        """``after`` begins behind a row, ``places`` takes certain rows alone."""
+        """``after`` begins behind a row, ``places`` takes certain rows alone.
+
+        ``places`` as a mapping tells the keys of these rows: then no others are read.
+        """
         self._after = after
         self._places = places
+        self._earlier = earlier or Earlier()
         self._settings = settings
         self._meter = meter
         self._name = f"dataset {public(settings.path)!r}"
         self._request: Request = locate(settings)
+        self._network = network or Network(meter=meter)
+        self._network.token = self._request.token
         with _translated(self._name):
-            self._stream: RowStream = open_stream(self._request, settings.split)
-            self.columns: Columns = choose_columns(self._kinds(), settings)
+            self._stream: RowStream = open_stream(self._request, settings.split, self._network)
+            kinds = self._stream.kinds()
+            if not kinds:
+                raise SourceError(f"{self._name}: split {settings.split!r} has no rows")
+            self.columns: Columns = choose_columns(kinds, settings)
             self._stream.project(self.columns)
 
     @property
@@ -66,27 +95,85 @@ class DatasetSource:
             parts=self._stream.parts,
             folder=self._stream.folder,
             revision=self.revision,
-            token=self._request.token,
+            network=self._network,
         )
-        reader = RowReader(place, self.columns)
-        parts = parts_of_shard(self._settings, self._stream.parts)
+        reader = RowReader(place, self.columns, self._keys_passed())
         with _translated(self._name):
-            rows = ordered(self._stream.rows(parts), self._settings, self._stream.parts)
-            wanted = named(rows, reader)
-            if self._places is not None:
-                wanted = only(wanted, self._places)
-            if self._after is not None:
-                wanted = behind(wanted, self._after, self._name)
-            for row, key, origin in wanted:
+            for row, key, origin in self._wanted(reader):
                 yield reader.read(row, key, origin)
 
-    def _kinds(self) -> dict[str, Kind]:
-        if self._stream.features is not None:
-            return kinds_of_features(self._stream.features)
-        first = next(self._stream.rows(range(self._stream.parts)), None)
-        if first is None:
-            raise SourceError(f"{self._name}: split {self._settings.split!r} has no rows")
-        return kinds_of_values(first.values)
+    def _keys_passed(self) -> Iterable[str]:
+        """The keys of rows that will not pass by again."""
+        jumps = self._after is not None and self._can_jump(self._after)
+        return (self._earlier.keys or ()) if jumps or self._earlier.shards else ()
+
+    def _wanted(self, reader: RowReader) -> Iterator[NamedRow]:
+        if isinstance(self._places, Mapping) and not self._settings.shuffle:
+            return self._picked(reader, self._places)
+        if self._earlier.shards:
+            return self._left(reader)
+        if self._after is not None and self._can_jump(self._after):
+            return self._jumped(reader, self._after)
+        wanted = named(self._from_the_start(), reader)
+        if self._places is not None:
+            wanted = only(wanted, self._places)
+        if self._after is not None:
+            wanted = behind(wanted, self._after, self._name)
+        return wanted
+
+    def _from_the_start(self) -> Iterator[Row]:
+        """The rows of the run; what is skipped is not read where files tell how much they hold."""
+        starts = dict.fromkeys(parts_of_shard(self._settings, self._stream.parts), 0)
+        skip = self._settings.skip
+        while skip and starts and not self._settings.shuffle:
+            part = next(iter(starts))
+            count = self._stream.count(part)
+            if count is None:
+                break
+            if count > skip:
+                starts[part], skip = skip, 0
+                break
+            del starts[part]
+            skip -= count
+        skipped = self._settings.skip - skip
+        return ordered(self._stream.rows(starts), self._settings, self._stream.parts, skipped)
+
+    def _can_jump(self, after: Position) -> bool:
+        """Whether reading can begin at the row that was reached last."""
+        told = self._earlier.keys is not None and not self._settings.shuffle
+        return told and after.results > 0 and after.origin.file in self._stream.files
+
+    def _jumped(self, reader: RowReader, after: Position) -> Iterator[NamedRow]:
+        parts = parts_of_shard(self._settings, self._stream.parts)
+        reached = self._stream.files.index(after.origin.file)
+        starts = {part: 0 for part in parts if part >= reached}
+        starts[reached] = after.origin.row or 0
+        rows = begun_at(self._stream.rows(dict(sorted(starts.items()))), reader, after, self._name)
+        following = ordered_behind(rows, self._settings, self._stream.parts, after.results)
+        return named(following, reader)
+
+    def _picked(self, reader: RowReader, keys: Mapping[RowPlace, str]) -> Iterator[NamedRow]:
+        """Certain rows whose keys are known."""
+        files = self._stream.files
+        wanted: dict[int, set[int]] = {}
+        for file, row in keys:
+            if file in files:
+                wanted.setdefault(files.index(file), set()).update(() if row is None else (row,))
+        whole = {files.index(file) for file, row in keys if row is None and file in files}
+        starts = {part: 0 if part in whole else min(wanted[part]) for part in sorted(wanted)}
+        picked = {part: rows for part, rows in wanted.items() if part not in whole}
+        return keyed(self._stream.rows(starts, picked), reader, keys)
+
+    def _left(self, reader: RowReader) -> Iterator[NamedRow]:
+        """What runs with other numbers of shards, and this one so far, have left to be done."""
+        settings, parts = self._settings, self._stream.parts
+        shards = list(self._earlier.shards)
+        if self._after is not None:
+            own = EarlierShard(settings.num_shards, settings.shard_index, self._after.origin)
+            shards.append(own)
+        done = done_by(shards, settings, self._stream.files)
+        rows = self._stream.rows(parts_left(settings, parts, done))
+        return named(rows_left(rows, settings, parts, done), reader)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from urllib.request import url2pathname
 
 from quest22.source.address import is_url, public
 from quest22.source.faults import reason_of
-from quest22.source.opening import filesystem_of
+from quest22.source.network import Network
 
 AUDIO_SUFFIXES = frozenset(
     {
@@ -102,7 +102,7 @@ def _walk(folder: str) -> Iterator[str]:
 def _in_store(given: str, token: str | None) -> list[Found]:
     name = PurePosixPath(given).name
     try:
-        filesystem, path = filesystem_of(given, token)
+        filesystem, path = Network(token=token).filesystem_of(given)
         if glob.has_magic(given):
             paths, folder = filesystem.glob(path), _fixed_folder(path)
         elif filesystem.isdir(path):

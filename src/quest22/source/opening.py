@@ -2,57 +2,59 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import Any, BinaryIO, cast
 
 from quest22.errors import ClipError
 from quest22.source.address import public
+from quest22.source.ahead import AheadFile
 from quest22.source.faults import reason_of
-from quest22.source.seekable import RemoteFile, spooled
+from quest22.source.network import Network, NetworkError
+from quest22.source.ranges import RangeReader
+from quest22.source.seekable import spooled
 
-_CONNECT_S = 30.0
-_READ_S = 60.0
-
-
-def storage_options(token: str | None) -> dict[str, dict[str, Any]]:
-    """What fsspec is told for each scheme: patience with the network, and the Hub's token."""
-    import aiohttp
-
-    # aiohttp would by default end any answer after five minutes, however well it flows.
-    patience = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=_READ_S)
-    http = {"client_kwargs": {"timeout": patience, "trust_env": True}}
-    return {"http": http, "https": http, "hf": {"token": token} if token else {}}
+READ_AHEAD_BYTES = 1 << 20
 
 
-def opener(address: str, token: str | None = None) -> Callable[[], BinaryIO]:
+def opener(address: str, network: Network | None = None) -> Callable[[], BinaryIO]:
     """A function that opens ``address`` as a seekable binary file; it raises ClipError."""
+    shared = network or Network()
 
     def open_address() -> BinaryIO:
-        try:
-            return _open(address, token)
-        except ClipError:
-            raise
-        except Exception as exc:
-            raise ClipError("source", reason_of(exc, public(address))) from exc
+        return cast("BinaryIO", _told(lambda: _open(address, shared), address))
 
     return open_address
 
 
-def filesystem_of(address: str, token: str | None = None) -> tuple[Any, str]:
-    """The fsspec filesystem of an address, and the path in it; errors are the filesystem's own."""
-    from fsspec.core import url_to_fs
-
-    schemes = {link.partition("://")[0] for link in address.split("::")}
-    options = {name: value for name, value in storage_options(token).items() if name in schemes}
-    if "::" not in address:
-        options = next(iter(options.values()), {})
-    filesystem, path = url_to_fs(address, **options)
-    return filesystem, path
-
-
-def _open(address: str, token: str | None) -> BinaryIO:
-    filesystem, path = filesystem_of(address, token)
+def _open(address: str, network: Network) -> BinaryIO:
     if "::" in address:  # a file in an archive goes forward only, whatever it says
-        with filesystem.open(path, "rb") as member:
-            return spooled(member, public(address))
-    return cast("BinaryIO", RemoteFile(filesystem, path, public(address)))
+        filesystem, path = network.filesystem_of(address)
+
+        def read_whole() -> BinaryIO:
+            with filesystem.open(path, "rb") as member:
+                return spooled(member, public(address))
+
+        return network.patiently(read_whole, public(address))
+    file = _MediaFile(RangeReader(address, network))
+    return cast("BinaryIO", io.BufferedReader(file, READ_AHEAD_BYTES))
+
+
+class _MediaFile(AheadFile):
+    """A file whose errors are ClipErrors (stage ``source``)."""
+
+    def readinto(self, buffer: Any, /) -> int:
+        read = super().readinto
+        return cast("int", _told(lambda: read(buffer), self.name))
+
+
+def _told(action: Callable[[], Any], address: str) -> Any:
+    """The result of an action, its errors as ClipErrors of one line."""
+    try:
+        return action()
+    except ClipError:
+        raise
+    except NetworkError as exc:
+        raise ClipError("source", str(exc)) from exc
+    except Exception as exc:
+        raise ClipError("source", reason_of(exc, public(address))) from exc

@@ -33,16 +33,40 @@ def parts_of_shard(settings: DatasetSettings, parts: int) -> list[int]:
     return chosen
 
 
-def ordered(rows: Iterable[Row], settings: DatasetSettings, parts: int) -> Iterator[Row]:
-    """Shuffle, then skip and take, then shard: so the shards together are the unsharded run."""
+def ordered(
+    rows: Iterable[Row], settings: DatasetSettings, parts: int, skipped: int = 0
+) -> Iterator[Row]:
+    """Shuffle, then skip and take, then shard: so the shards together are the unsharded run.
+
+    ``skipped`` of the rows to skip are left out of ``rows`` already.
+    """
     stream = iter(rows)
     if settings.shuffle:
         stream = shuffled(stream, settings.buffer_size, settings.seed)
-    stop = None if settings.take is None else settings.skip + settings.take
-    stream = islice(stream, settings.skip, stop)
+    stream = window(stream, settings, skipped)
     if settings.num_shards > 1 and not sharded_by_part(settings, parts):
         stream = islice(stream, settings.shard_index, None, settings.num_shards)
     return stream
+
+
+def window(rows: Iterable[Row], settings: DatasetSettings, skipped: int = 0) -> Iterator[Row]:
+    """Skip what is still to be skipped, then take."""
+    skip = settings.skip - skipped
+    return islice(rows, skip, None if settings.take is None else skip + settings.take)
+
+
+def ordered_behind(
+    rows: Iterable[Row], settings: DatasetSettings, parts: int, results: int
+) -> Iterator[Row]:
+    """What :func:`ordered` gives behind its first ``results`` rows, from the rows that follow.
+
+    ``rows`` begins behind the last of those. Not for a shuffled run.
+    """
+    stride = 1 if sharded_by_part(settings, parts) else settings.num_shards
+    offset = settings.shard_index if stride > 1 else 0
+    passed = offset + (results - 1) * stride + 1
+    left = None if settings.take is None else max(0, settings.take - passed)
+    return islice(rows, stride - 1, left, stride)
 
 
 def shuffled(rows: Iterable[Row], buffer_size: int, seed: int) -> Iterator[Row]:

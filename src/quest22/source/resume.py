@@ -1,12 +1,13 @@
 """Which rows of a stream are still to be done: those behind a position, or a few by their place.
 
-Every row passes by, so that keys come out as in the first run; no sound is touched before a row
-is chosen.
+Keys depend on the keys before them. Where those are told, reading begins where it is needed; else
+every row passes by, so that keys come out as in the first run, and no sound is touched before a
+row is chosen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 from quest22.errors import SourceError
@@ -53,6 +54,35 @@ def behind(rows: Iterator[NamedRow], after: Position, name: str) -> Iterator[Nam
     if last is not None and last[1:] != (after.key, after.origin):
         raise SourceError(_changed(name, after, f"{last[1]!r} stands there now"))
     yield from rows
+
+
+def begun_at(rows: Iterator[Row], reader: RowReader, after: Position, name: str) -> Iterator[Row]:
+    """The rows behind the first one, which must be the row that an earlier run has reached.
+
+    Raises :class:`SourceError` where it is not.
+    """
+    first = next(rows, None)
+    if first is None:
+        raise SourceError(_changed(name, after, "there is no row now"))
+    if reader.origin(first) != after.origin or not reader.may_be(first, after.key):
+        found = reader.name(first)[0]
+        raise SourceError(_changed(name, after, f"{found!r} stands there now"))
+    yield from rows
+
+
+def keyed(
+    rows: Iterable[Row], reader: RowReader, keys: Mapping[RowPlace, str]
+) -> Iterator[NamedRow]:
+    """Of these rows those whose place has a key, and all of a file that has one as a whole."""
+    left = {place for place in keys if place[1] is not None}
+    for row in rows:
+        origin = reader.origin(row)
+        place = (origin.file, origin.row)
+        if place in left:
+            left.discard(place)
+            yield row, keys[place], origin
+        elif (origin.file, None) in keys:
+            yield (row, *reader.name(row))
 
 
 def _changed(name: str, after: Position, found: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,17 +18,22 @@ from quest22.errors import ClipError
 from quest22.records import SAMPLE_RATE_HZ, Clip, Failure, Media, Origin
 from quest22.source.address import folder_of, is_url, public, resolve
 from quest22.source.columns import Columns
+from quest22.source.network import Network
 from quest22.source.opening import opener
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row and its place: ``number`` counts from 0 in the ``part``-th data file."""
+    """A row and its place: ``number`` counts from 0 in the ``part``-th data file.
+
+    ``fault`` says why the row cannot be read; without a number it is the whole file.
+    """
 
     part: int
-    number: int
+    number: int | None
     values: Mapping[str, Any]
     file: str | None = None
+    fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +45,12 @@ class Place:
     parts: int = 1
     folder: str | None = None
     revision: str | None = None
-    token: str | None = field(default=None, repr=False)
+    network: Network = field(default_factory=Network, repr=False)
 
     def address(self, row: Row) -> str:
         """A row's number as a key: the same however the dataset is sharded or shuffled."""
         part = f"-{row.part:05d}" if self.parts > 1 else ""
-        return f"{self.split}{part}-{row.number:06d}"
+        return f"{self.split}{part}" + ("" if row.number is None else f"-{row.number:06d}")
 
 
 class Keys:
@@ -82,22 +87,37 @@ class Keys:
 class RowReader:
     """Turns the rows of one dataset into clips."""
 
-    def __init__(self, place: Place, columns: Columns) -> None:
+    def __init__(self, place: Place, columns: Columns, given: Iterable[str] = ()) -> None:
+        """``given`` are keys that an earlier part of the run has given out."""
         self._place = place
         self._columns = columns
         self._keys = Keys()
+        for key in given:
+            self._keys.give(key)
 
     def name(self, row: Row) -> tuple[str, Origin]:
         """The row's key and origin; to be asked once for every row, in their order."""
-        sound = field_of(row.values, self._columns.audio)
         address = self._place.address(row)
-        return self._keys.unique(self._key(row, sound) or address, address), self._origin(row)
+        return self._keys.unique(self._key(row) or address, address), self.origin(row)
+
+    def may_be(self, row: Row, key: str) -> bool:
+        """Whether a row can have got this key, whatever came before it."""
+        address = self._place.address(row)
+        name = self._key(row) or address
+        return key in {name, f"{name}@{address}"}
+
+    def origin(self, row: Row) -> Origin:
+        """Where a row is from."""
+        file = None if row.file is None else public(row.file)
+        return Origin(public(self._place.dataset), self._place.revision, file, row.number)
 
     def read(self, row: Row, key: str, origin: Origin) -> Clip | Failure:
         """The row's Clip; a Failure of stage ``source`` if it holds no sound."""
+        if row.fault is not None:
+            return Failure(key, key, "source", row.fault, origin)
         sound = field_of(row.values, self._columns.audio)
         try:
-            media = media_of(sound, self._columns.audio, self._folder(row), self._place.token)
+            media = media_of(sound, self._columns.audio, self._folder(row), self._place.network)
         except ClipError as exc:
             return Failure(key, key, exc.stage, exc.reason, origin)
         text = _field_or_none(row.values, self._columns.text)
@@ -110,7 +130,10 @@ class RowReader:
             columns={name: field_of(row.values, name) for name in self._columns.keep},
         )
 
-    def _key(self, row: Row, sound: Any) -> str | None:
+    def _key(self, row: Row) -> str | None:
+        if row.fault is not None:
+            return None
+        sound = field_of(row.values, self._columns.audio)
         named = _field_or_none(row.values, self._columns.id)
         if named is not None and str(named).strip():
             return str(named)
@@ -121,10 +144,6 @@ class RowReader:
 
     def _folder(self, row: Row) -> str | None:
         return self._place.folder if row.file is None else folder_of(row.file)
-
-    def _origin(self, row: Row) -> Origin:
-        file = None if row.file is None else public(row.file)
-        return Origin(public(self._place.dataset), self._place.revision, file, row.number)
 
 
 def field_of(values: Mapping[str, Any], name: str) -> Any:
@@ -145,7 +164,7 @@ def _below(path: str, folder: str | None) -> str:
     return path.removeprefix(f"{folder}/") if folder else path
 
 
-def media_of(value: Any, column: str, folder: str | None, token: str | None = None) -> Media:
+def media_of(value: Any, column: str, folder: str | None, network: Network | None = None) -> Media:
     """The sound in a cell: bytes, a path, a URL, or samples with their rate.
 
     A relative path is taken from ``folder``. Raises ClipError (stage ``source``).
@@ -159,16 +178,16 @@ def media_of(value: Any, column: str, folder: str | None, token: str | None = No
     if isinstance(value, bytes) and value:
         return value
     if isinstance(value, str) and value:
-        return _referred(value, folder, token)
+        return _referred(value, folder, network)
     raise ClipError(
         "source", f"the column {column!r} is empty here: expected audio bytes, a path or a URL"
     )
 
 
-def _referred(reference: str, folder: str | None, token: str | None) -> Media:
+def _referred(reference: str, folder: str | None, network: Network | None) -> Media:
     address = resolve(reference, folder)
     if is_url(address):
-        return opener(address, token)
+        return opener(address, network)
     path = Path(address)
     if not path.is_file():
         raise ClipError("source", f"no such file: {path}")

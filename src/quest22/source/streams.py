@@ -1,186 +1,151 @@
-"""``datasets`` in streaming mode: one dataset as rows with their places. Chooses no columns.
+"""One split of a dataset as rows with their places, data file by data file. Chooses no columns.
 
-Sound is never decoded here: audio features are read as their stored bytes and path, which also
-spares the PyTorch and torchcodec that ``datasets`` wants for them.
+The next data file is opened while one is read, and what it holds is fetched ahead within the
+budget. A file that cannot be opened is one row that tells why.
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from collections.abc import Iterator, Mapping, Set
+from concurrent.futures import Future
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from quest22.errors import MissingExtraError
-from quest22.settings import silence_telemetry
-from quest22.source.address import common_folder
-from quest22.source.columns import Columns
+from quest22.source.address import common_folder, public
+from quest22.source.ahead import Ahead
+from quest22.source.columns import Columns, Kind
+from quest22.source.faults import reason_of
+from quest22.source.foreign import ForeignRows, files_of, open_builder
+from quest22.source.formats import DataFile, format_of
 from quest22.source.locate import Request
-from quest22.source.opening import storage_options
+from quest22.source.network import Network, NetworkError
 from quest22.source.rows import Row
+from quest22.source.soon import soon
+from quest22.source.unread import Unread, Values
 
 if TYPE_CHECKING:
-    from datasets import DatasetBuilder, IterableDataset
+    from datasets import DatasetBuilder
 
-PARQUET_BATCH_ROWS = 16
-HUB_READ_AHEAD_BYTES = 256 << 10
-
-_BUILDER_CLASSES = {
-    "parquet": "Parquet",
-    "webdataset": "WebDataset",
-    "json": "Json",
-    "csv": "Csv",
-}
-_FOLDER_BUILDERS = frozenset({"audiofolder", "videofolder"})
-_MEDIA_FEATURES = frozenset({"Audio", "Video", "Image"})
+Only: TypeAlias = Mapping[int, Set[int]] | None
+"""The rows that are wanted of each data file; None, or a file that is not named: all."""
 
 
 class RowStream:
-    """One split of a dataset, data file by data file.
+    """One split of a dataset.
 
     ``parts`` is the number of data files where rows can be told apart by file, else 1.
     """
 
-    def __init__(self, builder: DatasetBuilder, split: str) -> None:
-        self._builder = builder
-        self._split = split
-        self._dataset = self._opened()
-        self._files = _files_of(builder, split, self._dataset.num_shards)
-        self.parts = len(self._files) or 1
-
-    @property
-    def features(self) -> Mapping[str, Any] | None:
-        """The types of the columns, where the format tells them before the first row."""
-        features: Mapping[str, Any] | None = self._builder.info.features
-        return features
+    def __init__(self, builder: DatasetBuilder, split: str, network: Network) -> None:
+        files = files_of(builder, split)
+        self._network = network
+        self._base: str | None = builder.base_path or common_folder(files)
+        self._format = format_of(builder, files, network)
+        self._foreign = None if self._format else ForeignRows(builder, split)
+        self._reader: Any = self._format or self._foreign
+        if self._foreign is not None and self._foreign.parts != len(files):
+            files = []
+        self._files = files
+        self.parts = len(files) or 1
 
     @property
     def folder(self) -> str | None:
         """Where relative paths of sound start, if rows do not tell their data file."""
-        files = (self._builder.config.data_files or {}).get(self._split, ())
-        base: str | None = self._builder.base_path
-        return base or common_folder([os.fspath(file) for file in files])
+        return self._base
+
+    def kinds(self) -> dict[str, Kind]:
+        """The columns and what they hold; nothing for a split without rows."""
+        kinds: dict[str, Kind] = self._reader.kinds()
+        return kinds
 
     def project(self, columns: Columns) -> None:
         """Read these columns alone from now on, as far as the format allows."""
-        config = self._builder.config
-        if self._builder.name == "csv":
-            text = [name for name in (columns.audio, columns.text, columns.id) if name]
-            config.converters = dict.fromkeys(text, str)  # "007" is an id, not a number
-        if self.features is None:
+        self._reader.project(columns)
+
+    @property
+    def files(self) -> list[str | None]:
+        """The data files as origins name them."""
+        return [public(name) for name in self._files] or [None]
+
+    def count(self, part: int) -> int | None:
+        """How many rows a data file has, where it says so without being read."""
+        if self._format is None:
+            return None
+        try:
+            with closing(self._format.open(self._files[part], Ahead(0, 0))) as file:
+                return file.count
+        except NetworkError:
+            raise
+        except Exception:  # it is told as one row when its turn comes
+            return 1
+
+    def rows(self, starts: Mapping[int, int], only: Only = None) -> Iterator[Row]:
+        """The rows of some data files, in the order given, each from some row on.
+
+        ``only`` names rows of data files that are wanted: then others may be left out.
+        """
+        if self._foreign is not None:
+            for part, start in starts.items():
+                yield from self._foreign_rows(self._foreign, part, start)
             return
-        names = columns.needed(self.features)
-        if self._builder.name == "parquet":
-            config.columns = names
-            config.batch_size = config.batch_size or PARQUET_BATCH_ROWS
-            config.fragment_scan_options = _row_group_by_row_group()
-            self._dataset = self._opened()
-        else:
-            self._dataset = self._dataset.select_columns(names)
+        settings = self._network.settings
+        coming: deque[tuple[int, Future[DataFile]]] = deque()
+        with closing(Ahead(settings.ahead_bytes, settings.connections)) as ahead:
+            try:
+                for part in starts:
+                    coming.append((part, self._opening(part, starts[part], ahead, only)))
+                    if len(coming) > 1:
+                        yield from self._rows_of(*coming.popleft(), starts, only)
+                while coming:
+                    yield from self._rows_of(*coming.popleft(), starts, only)
+            finally:
+                for _, unused in coming:
+                    unused.add_done_callback(_close_unused)
 
-    def rows(self, parts: Iterable[int]) -> Iterator[Row]:
-        """The rows of some of the data files, file after file."""
-        for part in parts:
-            file = self._files[part] if self._files else None
-            dataset = self._dataset
-            if self.parts > 1:
-                dataset = dataset.shard(num_shards=self.parts, index=part)
-            for number, values in enumerate(dataset):
-                yield Row(part, number, values, file)
+    def _opening(self, part: int, start: int, ahead: Ahead, only: Only) -> Future[DataFile]:
+        """Open a file, and begin to fetch it, beside what is done now."""
 
-    def _opened(self) -> IterableDataset:
-        """The split with media columns as what is stored, which needs no decoder."""
-        from datasets import Features, Value
+        def opened() -> DataFile:
+            file: DataFile = self._reader.open(self._files[part], ahead)
+            file.fetch(start, None if only is None else only.get(part))
+            return file
 
-        if hasattr(self._builder.config, "decode_num_threads"):
-            self._builder.config.decode_num_threads = 0  # else folders on the Hub decode ahead
-        dataset = self._builder.as_streaming_dataset(split=self._split)
-        if dataset.features is None:
-            return dataset
-        by_path = self._builder.name in _FOLDER_BUILDERS
-        stored = Value("string") if by_path else {"bytes": Value("binary"), "path": Value("string")}
-        features = {
-            name: stored if type(feature).__name__ in _MEDIA_FEATURES else feature
-            for name, feature in dataset.features.items()
-        }
-        return dataset.cast(Features(features))
+        return soon(opened)
 
+    def _rows_of(
+        self, part: int, coming: Future[DataFile], starts: Mapping[int, int], only: Only
+    ) -> Iterator[Row]:
+        name = self._files[part]
+        try:
+            file = coming.result()
+        except NetworkError:
+            raise
+        except Exception as exc:
+            yield Row(part, None, {}, name, fault=reason_of(exc, public(name)))
+            return
+        with closing(file):
+            wanted = None if only is None else only.get(part)
+            for number, values in file.rows(starts[part], wanted):
+                yield _row(part, number, values, name)
 
-def _row_group_by_row_group() -> Any:
-    """Arrow's pre-buffering would keep all of a file's read columns until its end (GH-39808)."""
-    from pyarrow.dataset import ParquetFragmentScanOptions
-
-    return ParquetFragmentScanOptions(pre_buffer=False)
+    def _foreign_rows(self, foreign: ForeignRows, part: int, start: int) -> Iterator[Row]:
+        file = self._files[part] if self._files else None
+        for number, values in foreign.rows(part, start, public(file or "the dataset")):
+            yield _row(part, number, values, file)
 
 
-def open_stream(request: Request, split: str) -> RowStream:
+def _close_unused(coming: Future[DataFile]) -> None:
+    if coming.exception() is None:
+        coming.result().close()
+
+
+def _row(part: int, number: int | None, values: Values | Unread, file: str | None) -> Row:
+    if isinstance(values, Unread):
+        return Row(part, number, {}, file, fault=values.reason)
+    return Row(part, number, values, file)
+
+
+def open_stream(request: Request, split: str, network: Network) -> RowStream:
     """Open a dataset for streaming; errors of ``datasets`` and of the network pass through."""
-    silence_telemetry()
-    import datasets
-
-    datasets.disable_progress_bars()
-    datasets.logging.set_verbosity(datasets.logging.CRITICAL)
-    datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False  # read before the environment could be set
-    with tempfile.TemporaryDirectory(prefix="quest22-") as cache:  # takes a lock file, no more
-        common = {
-            "token": request.token,
-            "cache_dir": cache,
-            "storage_options": _options(request),
-            **request.options,
-        }
-        if request.builder in _BUILDER_CLASSES and all(map(_is_plain_web, request.data_files)):
-            builder = _built_on(request.builder, split, request.data_files, common)
-        else:
-            builder = datasets.load_dataset_builder(
-                request.path,
-                request.config,
-                data_files={split: list(request.data_files)} if request.data_files else None,
-                revision=request.revision,
-                **common,
-            )
-    return RowStream(builder, split)
-
-
-def _is_plain_web(file: str) -> bool:
-    """True for a web address that is one file, not a pattern."""
-    return file.startswith(("http://", "https://")) and not set("*[") & set(file)
-
-
-def _built_on(
-    name: str, split: str, files: Iterable[str], common: dict[str, Any]
-) -> DatasetBuilder:
-    """A builder on web files as they are: finding them by pattern would ask for each in full."""
-    from datasets.data_files import DataFilesDict, DataFilesList
-
-    module = import_module(f"datasets.packaged_modules.{name}.{name}")
-    urls = list(files)
-    data_files = DataFilesDict({split: DataFilesList(urls, [()] * len(urls))})
-    return getattr(module, _BUILDER_CLASSES[name])(data_files=data_files, **common)
-
-
-def _options(request: Request) -> dict[str, Any]:
-    options = storage_options(request.token)
-    if request.builder == "parquet":
-        # Arrow asks for exactly the ranges it needs: reading ahead would fetch other columns.
-        for scheme in ("http", "https"):
-            options[scheme] = {**options[scheme], "cache_type": "none"}
-        options["s3"] = {"default_cache_type": "none"}
-    options["hf"] = {**options["hf"], "block_size": HUB_READ_AHEAD_BYTES}
-    if any(file.startswith("s3://") for file in request.data_files):
-        options["s3"] = {**options.get("s3", {}), "session": _s3_session()}
-    return {scheme: given for scheme, given in options.items() if given}
-
-
-def _s3_session() -> Any:
-    """A ready session: s3fs would make one of the ``block_size`` that datasets gives for tars."""
-    try:
-        from aiobotocore.session import AioSession
-    except ImportError as exc:
-        raise MissingExtraError("streaming from S3", "s3") from exc
-    return AioSession()
-
-
-def _files_of(builder: DatasetBuilder, split: str, shards: int) -> list[str]:
-    files = [os.fspath(file) for file in (builder.config.data_files or {}).get(split, ())]
-    return files if len(files) == shards and builder.name not in _FOLDER_BUILDERS else []
+    return RowStream(open_builder(request, split), split, network)

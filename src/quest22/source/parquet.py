@@ -1,0 +1,155 @@
+"""Rows of a Parquet file, from any of them on, reading nothing but what they need.
+
+Row groups before the first wanted row are not read, and of the others only the needed columns, in
+slices. What is damaged costs the rows behind it in its row group, each of which is told.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Collection, Iterator, Sequence, Set
+from itertools import accumulate
+from typing import Any
+
+from quest22.source.address import public
+from quest22.source.ahead import Ahead, AheadFile, Span, side_by_side
+from quest22.source.faults import reason_of
+from quest22.source.network import Network, NetworkError
+from quest22.source.ranges import RangeReader
+from quest22.source.unread import Numbered, Unread, Values
+
+BATCH_BYTES = 8 << 20
+BATCH_ROWS = 64
+SLICE_BYTES = 256 << 10
+
+
+class ParquetRows:
+    """The rows of one file, opened: its footer is read, its needed columns are being fetched.
+
+    Making one raises whatever opening and pyarrow raise.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        names: Collection[str],
+        network: Network,
+        ahead: Ahead,
+        footer: Any = None,
+    ) -> None:
+        """``footer`` is what was read of this file before."""
+        import pyarrow.parquet as pq
+
+        self._name = public(address)
+        self._file = AheadFile(RangeReader(address, network), ahead)
+        self._range_bytes = network.settings.range_bytes
+        try:
+            self.footer = footer or pq.read_metadata(self._file)
+        except BaseException:
+            self._file.close()
+            raise
+        present = self.footer.schema.to_arrow_schema().names
+        self._names = [name for name in present if name in set(names)]
+        self._missing = dict.fromkeys(name for name in names if name not in set(present))
+        sizes = [self.footer.row_group(n).num_rows for n in range(self.footer.num_row_groups)]
+        self._firsts = list(accumulate(sizes, initial=0))
+
+    @property
+    def count(self) -> int:
+        """How many rows the file has."""
+        return int(self._firsts[-1])
+
+    def fetch(self, start: int, only: Set[int] | None = None) -> None:
+        """Begin to fetch what the rows from ``start`` on need; of ``only`` these, if given."""
+        groups = self._groups(start, only)
+        self._file.plan([span for group in groups for span in self._spans(group)])
+
+    def rows(self, start: int, only: Set[int] | None = None) -> Iterator[Numbered]:
+        """The rows from ``start`` on, whole row groups; :meth:`fetch` was asked the same."""
+        for group in self._groups(start, only):
+            yield from self._group(group, max(self._firsts[group], start), self._firsts[group + 1])
+
+    def _groups(self, start: int, only: Set[int] | None) -> list[int]:
+        bounds = list(zip(self._firsts, self._firsts[1:], strict=False))
+        behind = [group for group, (_, end) in enumerate(bounds) if end > start]
+        if only is None:
+            return behind
+        wanted = {bisect_right(self._firsts, number) - 1 for number in only}
+        return [group for group in behind if group in wanted]
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _group(self, group: int, start: int, end: int) -> Iterator[Numbered]:
+        """A row group's rows; around damage row by row, so that as few as possible are lost."""
+        done = start
+        trouble = "no more is known"
+        for batch_rows in (self._batch_rows(group), 1):
+            try:
+                for number, values in self._read(group, done, batch_rows):
+                    yield number, values
+                    done = number + 1
+            except (NetworkError, GeneratorExit):  # noqa: PERF203 -- twice at most
+                raise
+            except Exception as exc:
+                trouble = reason_of(exc, f"{self._name}, row group {group}, row {done}")
+            else:
+                break
+        for number in range(done, end):
+            yield number, Unread(trouble)
+
+    def _read(self, group: int, start: int, batch_rows: int) -> Iterator[tuple[int, Values]]:
+        import pyarrow.parquet as pq
+
+        file = pq.ParquetFile(
+            self._file,
+            metadata=self.footer,
+            buffer_size=SLICE_BYTES,
+            pre_buffer=False,
+            page_checksum_verification=True,
+        )
+        number = self._firsts[group]
+        for batch in file.iter_batches(batch_rows, [group], self._names, use_threads=False):
+            fresh = batch.slice(max(0, start - number))
+            first = number + batch.num_rows - fresh.num_rows
+            number += batch.num_rows
+            for at in range(fresh.num_rows):
+                yield first + at, self._missing | fresh.slice(at, 1).to_pylist()[0]
+
+    def _batch_rows(self, group: int) -> int:
+        """Rows that make a few megabytes on average."""
+        chunks = self._chunks(group)
+        rows = max(1, self.footer.row_group(group).num_rows)
+        row_bytes = max(1, sum(chunk.total_uncompressed_size for chunk in chunks) // rows)
+        return int(min(max(1, BATCH_BYTES // row_bytes), BATCH_ROWS))
+
+    def _chunks(self, group: int) -> list[Any]:
+        described = self.footer.row_group(group)
+        chunks = [described.column(n) for n in range(described.num_columns)]
+        return [chunk for chunk in chunks if _belongs(chunk.path_in_schema, self._names)]
+
+    def _spans(self, group: int) -> list[Span]:
+        spans = _joined([_span(chunk) for chunk in self._chunks(group)], self._range_bytes)
+        return side_by_side(spans, self._range_bytes)
+
+
+def _belongs(path: str, names: Collection[str]) -> bool:
+    return any(path == name or path.startswith(f"{name}.") for name in names)
+
+
+def _span(chunk: Any) -> Span:
+    start = chunk.data_page_offset
+    if chunk.has_dictionary_page and chunk.dictionary_page_offset:
+        start = min(start, chunk.dictionary_page_offset)
+    return start, start + chunk.total_compressed_size
+
+
+def _joined(spans: Sequence[Span], longest: int) -> list[Span]:
+    """Neighbours made one while they stay below ``longest``: each range costs a round trip."""
+    joined: list[Span] = []
+    for start, stop in sorted(spans):
+        if joined and joined[-1][1] == start and stop - joined[-1][0] <= longest:
+            joined[-1] = (joined[-1][0], stop)
+        else:
+            joined.append((start, stop))
+    return joined

@@ -1,0 +1,112 @@
+"""Rows of a WebDataset shard: neighbours in a tar whose names differ in their ending alone.
+
+A damaged header costs its own member: reading goes on at the next header that holds together, and
+the gap is told as one unread row. So is the end of a file that breaks off.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import tarfile
+from collections.abc import Iterator
+from typing import Any, BinaryIO, TypeAlias
+
+from quest22.source.faults import reason_of
+from quest22.source.listing import is_media
+from quest22.source.network import NetworkError
+from quest22.source.unread import Numbered, Unread
+
+LARGEST_MEMBER = 2 << 30
+_TEXT = frozenset({"txt", "text", "transcript", "transcription"})
+_JSON = frozenset({"json", "jsn"})
+_NUMBER = frozenset({"cls", "cls2", "index", "inx", "id"})
+
+Member: TypeAlias = tuple[str, bytes]
+"""A file's name in the tar, and its content."""
+
+
+def tar_rows(file: BinaryIO, name: str, start: int = 0) -> Iterator[Numbered]:
+    """The rows of a tar from row ``start`` on: ``__key__``, and a value for each ending."""
+    for number, item in enumerate(_grouped(_members(file, name))):
+        if number >= start:
+            yield number, item if isinstance(item, Unread) else _row(item, name)
+
+
+def split_name(path: str) -> tuple[str, str]:
+    """A member's name up to the first dot of its last part, and what follows that dot."""
+    folder, base = posixpath.split(path)
+    stem, _, ending = base.partition(".")
+    return posixpath.join(folder, stem), ending
+
+
+def _grouped(members: Iterator[Member | Unread]) -> Iterator[list[Member] | Unread]:
+    """Members of one row together; an ending that comes again begins another row."""
+    row: list[Member] = []
+    for member in members:
+        if row and (isinstance(member, Unread) or not _joins(member, row)):
+            yield row
+            row = []
+        if isinstance(member, Unread):
+            yield member
+        elif all(split_name(member[0])):
+            row.append(member)
+    if row:
+        yield row
+
+
+def _joins(member: Member, row: list[Member]) -> bool:
+    key, ending = split_name(member[0])
+    if not (key and ending):
+        return True  # no part of any row
+    others = [split_name(name) for name, _ in row]
+    return key == others[0][0] and ending not in [other for _, other in others]
+
+
+def _row(members: list[Member], name: str) -> dict[str, Any] | Unread:
+    values: dict[str, Any] = {}
+    for path, content in members:
+        key, ending = split_name(path)
+        try:
+            values[ending] = _value(content, path, ending)
+        except ValueError as exc:
+            return Unread(f"{name}, {path}: its content is not what its name says ({exc})")
+    return values | {"__key__": key, "__url__": name}
+
+
+def _value(content: bytes, path: str, ending: str) -> Any:
+    kind = ending.rpartition(".")[2].lower()
+    if kind in _TEXT:
+        return content.decode()
+    if kind in _JSON:
+        return json.loads(content)
+    if kind in _NUMBER:
+        return int(content)
+    return {"bytes": content, "path": path} if is_media(path) else content
+
+
+def _members(file: BinaryIO, name: str) -> Iterator[Member | Unread]:
+    """The regular files of a tar in their order, and its damages."""
+    place = 0
+    last = "the start"
+    try:
+        with tarfile.open(fileobj=file, mode="r|", ignore_zeros=True) as archive:
+            for member in archive:
+                archive.members = []  # type: ignore[attr-defined]  # it would remember every one
+                if member.offset > place and last != "the start":
+                    yield Unread(f"{name}, after {last}: a damaged header at byte {place:,}")
+                place = member.offset_data + -(-member.size // 512) * 512
+                last = member.name
+                if member.isfile():
+                    yield _read(archive, member, name)
+    except NetworkError:
+        raise
+    except Exception as exc:
+        yield Unread(f"{reason_of(exc, f'{name}, after {last}')}; the rest is lost")
+
+
+def _read(archive: tarfile.TarFile, member: tarfile.TarInfo, name: str) -> Member | Unread:
+    if member.size > LARGEST_MEMBER:
+        return Unread(f"{name}, {member.name}: it is longer than {LARGEST_MEMBER >> 30} GiB")
+    content = archive.extractfile(member)
+    return member.name, b"" if content is None else content.read()

@@ -1,0 +1,153 @@
+"""Continuing behind a row: the same clips as the whole run, and nothing read twice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from quest22.demo.server import RangeServer
+from quest22.errors import SourceError
+from quest22.meter import Meter
+from quest22.records import Clip, Failure, Origin, Position
+from quest22.settings import DatasetSettings
+from quest22.source.hub import DatasetSource, Earlier
+from tests.support import corpora
+
+ROWS = corpora.samples(24)
+KEYED = [corpora.Sample("same" if n % 5 == 2 else row.id, row.text, row.sound)
+         for n, row in enumerate(ROWS)]  # fmt: skip
+
+
+def _write(folder: Path, kind: str) -> tuple[str, ...]:
+    for part in range(3):
+        rows = KEYED[part * 8 : part * 8 + 8]
+        if kind == "parquet":
+            corpora.write_parquet(folder / f"{part}.parquet", rows, group=2, ballast=1000)
+        elif kind == "tar":
+            corpora.write_tar(folder / f"{part}.tar", ROWS[part * 8 : part * 8 + 8])
+        else:
+            corpora.write_sounds(folder, rows)
+            corpora.write_jsonl(folder / f"{part}.jsonl", rows, lambda row: f"{row.id}.wav")
+    return tuple(f"{part}.{kind}" for part in range(3))
+
+
+def _clips(files: list[str], after: Position | None = None, earlier: Earlier | None = None,
+           **settings: Any) -> list[Clip | Failure]:  # fmt: skip
+    kinds = {"parquet": "parquet", "tar": "webdataset", "jsonl": "json"}
+    builder = kinds[files[0].rpartition(".")[2]]
+    chosen = DatasetSettings(builder, data_files=tuple(files), **settings)
+    return list(DatasetSource(chosen, Meter(), after, earlier=earlier))
+
+
+def _position(clips: list[Clip | Failure], results: int) -> Position:
+    last = clips[results - 1]
+    return Position(results, last.key, last.origin)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "tar", "jsonl"])
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"skip": 3, "take": 15}, {"num_shards": 2, "shard_index": 1},
+     {"num_shards": 5, "shard_index": 2, "take": 20}, {"shuffle": True, "buffer_size": 4}],
+)  # fmt: skip
+def test_the_rest_is_the_rest_of_the_whole_run(
+    tmp_path: Path, kind: str, settings: dict[str, Any]
+) -> None:
+    files = [str(tmp_path / name) for name in _write(tmp_path, kind)]
+    whole = _clips(files, **settings)
+    for done in range(1, len(whole) + 1, 3):
+        keys = [clip.key for clip in whole[:done]]
+        rest = _clips(files, _position(whole, done), Earlier(keys), **settings)
+        assert [(clip.key, clip.origin) for clip in rest] == [
+            (clip.key, clip.origin) for clip in whole[done:]
+        ]
+
+
+def test_what_is_done_is_not_read_again(tmp_path: Path) -> None:
+    _write(tmp_path, "parquet")
+    with RangeServer(tmp_path) as server:
+        files = [f"{server.url}/{part}.parquet" for part in range(3)]
+        whole = _clips(files)
+        meter = Meter()
+        settings = DatasetSettings("parquet", data_files=tuple(files))
+        source = DatasetSource(settings, meter, _position(whole, 23), earlier=Earlier(["x"]))
+        before = meter.counts()["net_bytes"]
+        (last,) = source
+        assert last.key == whole[-1].key
+        # the last file's footer, and the needed columns of the row group with the checked row
+        group = pq.read_metadata(tmp_path / "2.parquet").row_group(3)
+        needed = sum(group.column(column).total_compressed_size for column in range(4))
+        assert meter.counts()["net_bytes"] - before == (64 << 10) + needed
+
+
+@pytest.mark.parametrize(("key", "row"), [("other", 0), ("utt-008", 99)])
+def test_a_changed_dataset_is_refused(tmp_path: Path, key: str, row: int) -> None:
+    files = [str(tmp_path / name) for name in _write(tmp_path, "parquet")]
+    after = Position(9, key, Origin("parquet", None, files[1], row))
+    with pytest.raises(SourceError, match="has changed since the run began"):
+        _clips(files, after, Earlier([]))
+
+
+def test_a_broken_line_costs_itself_alone(tmp_path: Path) -> None:
+    corpora.write_sounds(tmp_path, ROWS[:3])
+    lines = [json.dumps({"id": row.id, "audio": f"{row.id}.wav"}) for row in ROWS[:3]]
+    lines.insert(1, '{"id": "broken", ')
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    first, failure, *others = _clips([str(tmp_path / "a.jsonl")])
+    assert isinstance(failure, Failure)
+    assert "line 2" in failure.reason
+    assert failure.origin.row == 1
+    assert [first.key, *(clip.key for clip in others)] == [row.id for row in ROWS[:3]]
+
+
+def test_a_corrupt_page_costs_rows_of_its_group_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    corpora.write_parquet(path, ROWS, group=8)
+    chunk = pq.read_metadata(path).row_group(1).column(1)
+    content = bytearray(path.read_bytes())
+    for at in range(chunk.data_page_offset, chunk.data_page_offset + 64):
+        content[at] = 0xFF
+    path.write_bytes(content)
+    results = _clips([str(path)])
+    assert [result.origin.row for result in results] == list(range(24))
+    bad = [result.origin.row for result in results if isinstance(result, Failure)]
+    assert bad == list(range(8, 16))
+    assert all("row group 1" in r.reason for r in results if isinstance(r, Failure))
+
+
+def test_a_file_that_cannot_be_read_is_one_failure(tmp_path: Path) -> None:
+    files = [str(tmp_path / name) for name in _write(tmp_path, "parquet")]
+    Path(files[1]).write_bytes(b"no parquet at all")
+    results = _clips(files)
+    (failure,) = [result for result in results if isinstance(result, Failure)]
+    assert (failure.origin.file, failure.origin.row) == (files[1], None)
+    assert len(results) == 17
+
+
+def test_a_damaged_header_in_a_tar(tmp_path: Path) -> None:
+    corpora.write_tar(tmp_path / "a.tar", ROWS[:4])
+    content = bytearray((tmp_path / "a.tar").read_bytes())
+    at = content.index(b"utt-001.wav")
+    content[at : at + 512] = b"\xff" * 512
+    (tmp_path / "a.tar").write_bytes(content)
+    results = _clips([str(tmp_path / "a.tar")])
+    heard = [clip.key for clip in results if isinstance(clip, Clip)]
+    assert heard == ["utt-000", "utt-002", "utt-003"]
+    assert any("damaged" in bad.reason for bad in results if isinstance(bad, Failure))
+
+
+def test_certain_rows_alone_are_read_where_their_keys_are_told(tmp_path: Path) -> None:
+    files = [str(tmp_path / name) for name in _write(tmp_path, "parquet")]
+    whole = _clips(files)
+    keys = {(whole[n].origin.file, whole[n].origin.row): whole[n].key for n in (3, 7, 17)}
+    Path(files[1]).unlink()  # nothing is wanted of it
+    Path(files[1]).write_bytes(b"")
+    settings = DatasetSettings("parquet", data_files=tuple(files))
+    picked = list(DatasetSource(settings, Meter(), places=keys))
+    assert [(clip.key, clip.origin) for clip in picked] == [
+        (whole[n].key, whole[n].origin) for n in (3, 7, 17)
+    ]
