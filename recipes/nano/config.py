@@ -32,6 +32,7 @@ class Shape:
     encoder_heads: int
     decoder_heads: int
     guided_heads: tuple[tuple[int, int], ...]
+    alignment_heads: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,8 @@ def load(path: Path = CONFIG) -> Config:
     """Read the configuration; relative folders are relative to the repository."""
     raw: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     shape, training = raw["shape"], raw["training"]
-    shape["guided_heads"] = tuple((layer, head) for layer, head in shape["guided_heads"])
+    for name in ("guided_heads", "alignment_heads"):
+        shape[name] = tuple((layer, head) for layer, head in shape[name])
     training["stages"] = tuple(Stage(**stage) for stage in training["stages"])
     return Config(
         raw["seed"], ROOT / raw["cache"], ROOT / raw["tokenizer"], Data(**raw["data"]),

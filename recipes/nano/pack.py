@@ -92,7 +92,7 @@ def generation_config(shape: Shape) -> dict[str, Any]:
     """
     first = LANGUAGES["en"]
     return {
-        "alignment_heads": [list(head) for head in shape.guided_heads],
+        "alignment_heads": [list(head) for head in shape.alignment_heads],
         "begin_suppress_tokens": [220], "bos_token_id": END, "decoder_start_token_id": START,
         "eos_token_id": END, "forced_decoder_ids": [[1, None], [2, TRANSCRIBE]],
         "is_multilingual": True,

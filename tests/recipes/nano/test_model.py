@@ -12,7 +12,7 @@ from recipes.nano.optimisers import orthogonal
 from recipes.nano.schedule import rate_factor, stage_at
 from recipes.nano.vocabulary import TIMESTAMPS
 
-SHAPE = Shape(16, 1, 2, 2, 2, ((1, 0),))
+SHAPE = Shape(16, 1, 2, 2, 2, ((1, 0),), ((1, 0),))
 TOKENS = TIMESTAMPS + 10
 
 

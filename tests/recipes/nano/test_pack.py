@@ -12,7 +12,7 @@ from recipes.nano.pack import model_config, weights
 from recipes.nano.unpack import begin_from
 from recipes.nano.vocabulary import OFFICIAL_SIZE, Vocabulary
 
-SHAPE = Shape(16, 1, 2, 2, 2, ((1, 0),))
+SHAPE = Shape(16, 1, 2, 2, 2, ((1, 0),), ((1, 0),))
 
 
 @pytest.fixture(scope="module")
