@@ -88,15 +88,17 @@ def dataset_source(
     meter: Meter,
     after: Position | None = None,
     places: Collection[RowPlace] | None = None,
+    keys: Iterable[str] | None = None,
 ) -> DatasetSource:
     """A dataset's rows as clips; found, but not yet read, so that it can come before the model.
 
-    ``after`` continues an earlier run behind that row; ``places`` takes certain rows alone.
+    ``after`` continues an earlier run behind that row, without reading again what lies before it
+    if ``keys`` are all that the run has given out; ``places`` takes certain rows alone.
     Raises :class:`quest22.errors.SourceError` and :class:`quest22.errors.UsageError`.
     """
-    from quest22.source.hub import DatasetSource
+    from quest22.source.hub import DatasetSource, Earlier
 
-    return DatasetSource(dataset, meter, after, places)
+    return DatasetSource(dataset, meter, after, places, earlier=Earlier(keys))
 
 
 def file_source(inputs: Sequence[str], meter: Meter, token: str | None = None) -> Source:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,8 +21,8 @@ from quest22.job import Job, JobSettings, dataset_source
 from quest22.journal import Journal, JournaledSink, Mark, held
 from quest22.meter import Meter
 from quest22.plan import RunSettings
-from quest22.records import Position
-from quest22.settings import DatasetSettings
+from quest22.settings import RUN_FOLDER, DatasetSettings
+from quest22.sink.ledger import LEDGER, entries
 from quest22.sink.open import (
     UNFINISHED,
     Joined,
@@ -90,7 +90,7 @@ def refuse_without_journal(output: OutputSettings) -> None:
 
 
 def _begin(stream: Stream, settings: RunSettings, output: OutputSettings) -> Exit:
-    loaded = _load(stream, settings, None)
+    loaded = _load(stream, settings)
     asked = settings.asked() | {"command": stream.command, "replace": stream.restart}
     journal = Journal.begin(stream.folder, loaded.plan(settings), asked)
     return _run(stream, loaded, journal, _open(stream, output, journal))
@@ -99,7 +99,7 @@ def _begin(stream: Stream, settings: RunSettings, output: OutputSettings) -> Exi
 def _continue(
     stream: Stream, settings: RunSettings, output: OutputSettings, journal: Journal
 ) -> Exit:
-    loaded = _load(stream, settings, journal.mark.last)
+    loaded = _load(stream, settings, journal)
     journal.check(loaded.plan(settings))
     if journal.mark.finished:
         return _finished(stream, journal)
@@ -129,15 +129,23 @@ class _Loaded:
         return settings.plan(self.job, self.revision)
 
 
-def _load(stream: Stream, settings: RunSettings, after: Position | None) -> _Loaded:
-    """Find the source, then load the model, which may take long."""
+def _load(stream: Stream, settings: RunSettings, journal: Journal | None = None) -> _Loaded:
+    """Find the source, behind what a journal marks, then load the model, which may take long."""
     meter = Meter()
     if stream.publishing is not None:
         stream.publishing.reach()
-    source = dataset_source(settings.dataset, meter, after)
+    after = journal.mark.last if journal else None
+    keys = _keys(stream, journal.mark) if journal else None
+    source = dataset_source(settings.dataset, meter, after, keys=keys)
     if sys.stderr.isatty():
         _tell(stream, f"loading {settings.job.engine.model} …")
     return _Loaded(stream.load(settings.job, meter), source, source.revision)
+
+
+def _keys(stream: Stream, mark: Mark) -> Iterator[str]:
+    """The keys that the run has given out, read when they are needed: there may be millions."""
+    path = stream.folder / RUN_FOLDER / LEDGER
+    return (entry.key for entry in entries(path, mark.sinks.get("ledger")))
 
 
 def _run(stream: Stream, loaded: _Loaded, journal: Journal, sink: Sink) -> Exit:
