@@ -148,12 +148,13 @@ def test_no_row_is_lost_on_a_bad_network(
     hub: Hub, names: tuple[str, ...], fault: dict[str, Any]
 ) -> None:
     source, meter = _source(hub, *names)
-    hub.faults += [Fault(r"parquet|tar|storage", times=4, method="GET", **fault)]
+    # Enough of them, and where bodies are long: a cut redirect or footer is whole all the same.
+    hub.faults += [Fault(r"storage", times=12, method="GET", **fault)]
     clips = list(source)
     assert [(clip.key, clip.media) for clip in clips if isinstance(clip, Clip)] == [
         (row.id, row.sound) for row in ROWS
     ]
-    assert "delay_s" in fault or meter.counts()["retries"] >= 1  # a cut redirect costs nothing
+    assert "delay_s" in fault or meter.counts().get("retries", 0) >= 1
 
 
 def test_a_reset_costs_one_range(hub: Hub) -> None:
