@@ -161,12 +161,26 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Dropped:
+    """A stretch of a clip that gave no text, with its times in the clip in seconds, and why.
+
+    ``reason`` is a few words such as ``"no speech"``; ``text`` is what was heard there and not
+    believed, empty where the engine was not asked.
+    """
+
+    start_s: float
+    end_s: float
+    reason: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Transcript:
     """A clip's text, without white space around it.
 
     ``segments`` are in order, do not overlap and lie within the clip; their texts, joined as they
     are, make ``text``. Where no timestamps were asked for, each window gives one; silence gives
-    none.
+    none. ``dropped`` are stretches that were kept from becoming text, in order.
     """
 
     key: str
@@ -179,6 +193,7 @@ class Transcript:
     origin: Origin
     reference: str | None = None
     columns: Mapping[str, Any] = field(default_factory=dict)
+    dropped: tuple[Dropped, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

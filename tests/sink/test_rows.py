@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quest22.records import Segment, Word
+from quest22.records import Dropped, Segment, Word
 from quest22.sink.rows import OWN_COLUMNS, failure_row, row, row_names
 from tests.support.results import failure, transcript
 
@@ -30,6 +30,14 @@ def test_no_reference_means_no_reference_column():
 def test_seconds_are_rounded_to_milliseconds():
     made = row(transcript(duration_s=1.00049, segments=(Segment(0.1 + 0.2, 1.0, "a"),)))
     assert (made["duration"], made["segments"][0]["start"]) == (1.0, 0.3)
+
+
+def test_what_was_dropped_appears_only_where_there_is_any():
+    stretch = Dropped(1.00049, 2, "no speech")
+    assert "dropped" not in row(transcript())
+    assert row(transcript(dropped=(stretch,)))["dropped"] == [
+        {"start": 1.0, "end": 2, "reason": "no speech", "text": ""}
+    ]
 
 
 def test_words_appear_only_where_there_are_any():

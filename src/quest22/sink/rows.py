@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from quest22.records import Failure, Origin, Segment, Transcript, Word
+from quest22.records import Dropped, Failure, Origin, Segment, Transcript, Word
 
 OWN_COLUMNS = (
     "id",
@@ -19,6 +19,7 @@ OWN_COLUMNS = (
     "language_probability",
     "duration",
     "segments",
+    "dropped",
     "origin",
 )
 
@@ -46,9 +47,10 @@ def _free_name(wanted: str, taken: set[str]) -> str:
 def row(transcript: Transcript) -> dict[str, Any]:
     """A transcript as named values; seconds are rounded to milliseconds.
 
-    ``reference`` is left out where the source has none.
+    ``reference`` is left out where the source has none, ``dropped`` where nothing was.
     """
     reference = {} if transcript.reference is None else {"reference": transcript.reference}
+    dropped = [_dropped_row(stretch) for stretch in transcript.dropped]
     return {
         "id": transcript.key,
         "text": transcript.text,
@@ -57,6 +59,7 @@ def row(transcript: Transcript) -> dict[str, Any]:
         "language_probability": round(transcript.language_probability, 4),
         "duration": round(transcript.duration_s, 3),
         "segments": [_segment_row(segment) for segment in transcript.segments],
+        **({"dropped": dropped} if dropped else {}),
         **_carried(transcript.columns),
         "origin": _origin_row(transcript.origin),
     }
@@ -107,4 +110,13 @@ def _word_row(word: Word) -> dict[str, Any]:
         "end": round(word.end_s, 3),
         "word": word.text,
         "probability": round(word.probability, 4),
+    }
+
+
+def _dropped_row(dropped: Dropped) -> dict[str, Any]:
+    return {
+        "start": round(dropped.start_s, 3),
+        "end": round(dropped.end_s, 3),
+        "reason": dropped.reason,
+        "text": dropped.text,
     }

@@ -73,11 +73,13 @@ def _own_types() -> dict[str, pa.DataType]:
             ("words", pa.list_(word)),
         ]
     )
+    dropped = [("start", pa.float64()), ("end", pa.float64()), ("reason", pa.string())]
     origin = [("dataset", pa.string()), ("revision", pa.string()), ("file", pa.string())]
     types = {name: pa.string() for name in ("id", "text", "reference", "language")}
     types |= {name: pa.float64() for name in ("language_probability", "duration")}
     return types | {
         "segments": pa.list_(segment),
+        "dropped": pa.list_(pa.struct([*dropped, ("text", pa.string())])),
         "origin": pa.struct([*origin, ("row", pa.int64())]),
     }
 
