@@ -10,6 +10,7 @@ from quest22.settings import (
     DatasetSettings,
     DecodingSettings,
     EngineSettings,
+    GuardSettings,
     LongFormSettings,
 )
 
@@ -17,9 +18,10 @@ SETTINGS = RunSettings(
     DatasetSettings("org/d", "en", keep_columns=("a", "b"), take=7, token="secret"),
     JobSettings(
         EngineSettings("tiny", batch_size=3, token="secret"),
-        DecodingSettings("ru", "translate", timestamps=True),
-        LongFormSettings(20.0, (2.0, 3.0)),
+        DecodingSettings("ru", "translate", timestamps=True, temperature=(0.0, 0.4)),
+        LongFormSettings(20.0, (2.0, 3.0), "sequential", (1.0, 2.0)),
         AudioSettings(channel=1, workers=2),
+        GuardSettings(max_repeats=4),
     ),
     ("jsonl", "srt"),
 )

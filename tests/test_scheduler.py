@@ -76,6 +76,10 @@ class BlockMachine:
         return ready
 
     @property
+    def listens(self) -> bool:
+        return not (self.sequential and self.out)
+
+    @property
     def finished(self) -> bool:
         return self.flushed and not self.waiting and self.out == 0
 

@@ -18,6 +18,18 @@ BAD = [
     (settings.LongFormSettings, {"chunk_length_s": 0.0}, "up to 30 s"),
     (settings.LongFormSettings, {"stride_s": (15.0, 15.0)}, "leave nothing"),
     (settings.LongFormSettings, {"stride_s": (-1.0, 5.0)}, "leave nothing"),
+    (settings.LongFormSettings, {"long_form": "parallel"}, "chunked or sequential"),
+    (settings.LongFormSettings, {"clip_timestamps": (-1.0,)}, "seconds from 0 on"),
+    (settings.DecodingSettings, {"beam_size": 0}, "beam_size is 0: expected 1 or more"),
+    (settings.DecodingSettings, {"best_of": 0}, "best_of is 0: expected 1 or more"),
+    (settings.DecodingSettings, {"patience": 0.0}, "patience is 0.0: expected a number above 0"),
+    (settings.DecodingSettings, {"max_new_tokens": 0}, "max_new_tokens is 0: expected 1 or more"),
+    (settings.DecodingSettings, {"length_penalty": 2.0}, "expected a number from 0 to 1"),
+    (settings.DecodingSettings, {"temperature": (0.0, 1.5)}, "expected a number from 0 to 1"),
+    (settings.DecodingSettings, {"temperature": ()}, "no temperature"),
+    (settings.DecodingSettings, {"language_threshold": 50.0}, "a number from 0 to 1"),
+    (settings.GuardSettings, {"max_repeats": 1}, "max_repeats is 1: expected 2 or more"),
+    (settings.GuardSettings, {"max_speaking_rate": 0.0}, "a number above 0"),
 ]
 
 

@@ -16,6 +16,7 @@ from quest22.settings import (
     DatasetSettings,
     DecodingSettings,
     EngineSettings,
+    GuardSettings,
     LongFormSettings,
 )
 from quest22.stages import Decoder, Engine, Source, Strategy
@@ -33,6 +34,7 @@ class JobSettings:
     decoding: DecodingSettings = field(default_factory=DecodingSettings)
     longform: LongFormSettings = field(default_factory=LongFormSettings)
     audio: AudioSettings = field(default_factory=AudioSettings)
+    guards: GuardSettings = field(default_factory=GuardSettings)
 
 
 class Job:

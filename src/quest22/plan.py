@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import quest22
 from quest22.job import Job, JobSettings
@@ -16,8 +16,14 @@ from quest22.settings import (
     DatasetSettings,
     DecodingSettings,
     EngineSettings,
+    GuardSettings,
     LongFormSettings,
 )
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_Settings = TypeVar("_Settings", bound="DataclassInstance")
 
 _RENAMED = {"path": "dataset", "revision": "dataset_revision"}
 _RESOLVED = ("dataset_revision", "model_revision", "compute_type")
@@ -38,7 +44,7 @@ class RunSettings:
         rows = asdict(replace(self.dataset, token=None))
         del rows["token"]
         known = {_RENAMED.get(name, name): value for name, value in rows.items()}
-        known |= asdict(self.job.decoding) | asdict(self.job.longform)
+        known |= asdict(self.job.decoding) | asdict(self.job.longform) | asdict(self.job.guards)
         known |= {
             "quest22": quest22.__version__,
             "model": self.job.engine.model,
@@ -100,8 +106,15 @@ def settings_of(plan: Mapping[str, Any], engine: EngineSettings) -> RunSettings:
     )
     job = JobSettings(
         wanted,
-        DecodingSettings(**{each.name: plan[each.name] for each in fields(DecodingSettings)}),
-        LongFormSettings(plan["chunk_length_s"], tuple(plan["stride_s"])),
+        _group(DecodingSettings, plan),
+        _group(LongFormSettings, plan),
         AudioSettings(channel=plan["channel"]),
+        _group(GuardSettings, plan),
     )
     return RunSettings(DatasetSettings(token=engine.token, **rows), job, tuple(plan["formats"]))
+
+
+def _group(settings: type[_Settings], plan: Mapping[str, Any]) -> _Settings:
+    """Settings of one kind, with JSON's lists as tuples again."""
+    values = {each.name: plan[each.name] for each in fields(settings) if each.name in plan}
+    return settings(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})

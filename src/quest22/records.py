@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 SAMPLE_RATE_HZ = 16_000
 WINDOW_S = 30.0
 WINDOW_SAMPLES = 480_000
+FRAMES_PER_S = 100
+"""Log-mel features a second."""
 
 Samples: TypeAlias = NDArray[np.float32]
 """Mono sound at 16 kHz, float32 in −1…1, shape ``[samples]``."""
@@ -81,6 +83,52 @@ class Audio:
 
 
 @dataclass(frozen=True, slots=True)
+class Detection:
+    """How a language is found where none is asked for.
+
+    Only ``languages`` (codes; none: all) are considered, and share the probability among them.
+    Where the likeliest has less than ``threshold``, ``fallback`` is taken if there is one.
+    """
+
+    languages: tuple[str, ...] = ()
+    threshold: float = 0.0
+    fallback: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How the tokens of a window are looked for.
+
+    At temperature 0 ``beam_size`` hypotheses are followed, until ``patience`` times as many have
+    ended; above it ``best_of`` are sampled. ``length_penalty`` is the exponent by which lengths
+    are evened out when one is picked; None: the mean log-probability decides. ``seed`` is what a
+    window's samples are drawn from, and nothing else is.
+    """
+
+    beam_size: int = 1
+    patience: float = 1.0
+    best_of: int = 1
+    length_penalty: float | None = None
+    repetition_penalty: float = 1.0
+    no_repeat_ngram_size: int = 0
+    seed: tuple[int, ...] = (0,)
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """Which tokens are never chosen; -1 among ``tokens`` stands for the checkpoint's own list.
+
+    ``blank`` forbids to begin with a space alone, ``numerals`` all digits and currency signs.
+    The first timestamp is at most ``max_initial_timestamp_s``; None: as the checkpoint says.
+    """
+
+    tokens: tuple[int, ...] = (-1,)
+    blank: bool = True
+    numerals: bool = False
+    max_initial_timestamp_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Decoding:
     """What a window asks of the engine.
 
@@ -95,6 +143,9 @@ class Decoding:
     prefix: tuple[int, ...] = ()
     temperature: float = 0.0
     max_new_tokens: int | None = None
+    detection: Detection = Detection()
+    search: Search = Search()
+    suppression: Suppression = Suppression()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,6 +156,9 @@ class Window:
     log-mel features, made and normalised over the whole of ``samples``, the first so many frames
     (10 ms each) are taken away, and zeros stand at the end instead. The hypothesis' timestamps
     then count from there.
+
+    A strategy that needs more than the window's own sound to make its features brings them along,
+    ``[mel bins, 3000]``, the first ``frames`` of them sounding, and no samples.
     """
 
     samples: Samples
@@ -112,10 +166,14 @@ class Window:
     decoding: Decoding
     index: int = 0
     skip_frames: int = 0
+    features: NDArray[np.float32] | None = None
+    frames: int = 0
 
     @property
     def duration_s(self) -> float:
         """Seconds of sound in the window, before padding."""
+        if self.features is not None:
+            return self.frames / FRAMES_PER_S
         return len(self.samples) / SAMPLE_RATE_HZ
 
 
@@ -135,6 +193,7 @@ class Hypothesis:
 
     ``tokens`` are text and timestamp tokens, without control tokens and without the end of text.
     ``avg_logprob`` is their mean log-probability, end of text included (as openai/whisper counts).
+    ``languages`` are the likeliest five with their probabilities, where the language was detected.
     """
 
     tokens: tuple[int, ...]
@@ -143,6 +202,7 @@ class Hypothesis:
     avg_logprob: float
     no_speech_prob: float
     temperature: float = 0.0
+    languages: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +218,22 @@ class Segment:
     compression_ratio: float = 0.0
     temperature: float = 0.0
     words: tuple[Word, ...] | None = None
+    language: str | None = None
+    language_probability: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Confidence:
+    """How sure the model was of a clip.
+
+    Means over its segments, weighted by their tokens; the compression ratio of the whole text;
+    the highest temperature. None where nothing was heard.
+    """
+
+    avg_logprob: float | None = None
+    no_speech_prob: float | None = None
+    compression_ratio: float | None = None
+    temperature: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ class _OpenClip:
 
     def next_window(self) -> Window | None:
         """The next window that can run now; takes more sound if that is what it needs."""
-        while not self.ready and self.sounding and self.result is None:
+        while not self.ready and self.result is None and self.sounding and self.machine.listens:
             self._attempt(self._listen)
         self._finish_if_done()
         return self.ready.popleft() if self.ready else None

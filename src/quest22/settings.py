@@ -9,11 +9,13 @@ import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, TypeAlias, get_args
 
 from quest22.errors import UsageError
-from quest22.records import WINDOW_S, Task
+from quest22.records import WINDOW_S, Detection, Search, Suppression, Task
 
 DEFAULT_MODEL = "nano"
+LongFormName: TypeAlias = Literal["chunked", "sequential"]
 RUN_FOLDER = ".quest22"
 """Inside an output folder: the journal, and what is not yet written for good."""
 
@@ -86,20 +88,112 @@ class EngineSettings:
 
 @dataclass(frozen=True, slots=True)
 class DecodingSettings:
-    """What is asked of the decoder, for every window alike."""
+    """What is asked of the decoder; see :mod:`quest22.records` for what the parts mean.
+
+    ``multilingual`` detects a language for each window instead of each clip; None: as the
+    reference of the long form does. ``temperature`` holds those that are tried in order; None:
+    likewise. ``prefix`` begins the first window alone, ``initial_prompt`` stands before it.
+    """
 
     language: str | None = None
     task: Task = "transcribe"
     timestamps: bool = False
     max_new_tokens: int | None = None
+    languages: tuple[str, ...] = ()
+    language_threshold: float = 0.0
+    fallback_language: str | None = None
+    multilingual: bool | None = None
+    initial_prompt: str | None = None
+    carry_initial_prompt: bool = False
+    prefix: str | None = None
+    hotwords: str | None = None
+    condition_on_previous_text: bool = True
+    suppress_tokens: tuple[int, ...] = (-1,)
+    suppress_blank: bool = True
+    suppress_numerals: bool = False
+    max_initial_timestamp: float | None = None
+    temperature: tuple[float, ...] | None = None
+    beam_size: int = 1
+    patience: float = 1.0
+    best_of: int = 1
+    length_penalty: float | None = None
+    repetition_penalty: float = 1.0
+    no_repeat_ngram_size: int = 0
+    sampling_seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("beam_size", 1), ("best_of", 1), ("no_repeat_ngram_size", 0)):
+            _at_least(name, getattr(self, name), least)
+        _positive("patience", self.patience)
+        _positive("repetition_penalty", self.repetition_penalty)
+        if self.max_new_tokens is not None:
+            _at_least("max_new_tokens", self.max_new_tokens, 1)
+        _within("language_threshold", self.language_threshold)
+        for each in (self.length_penalty, *(self.temperature or ())):
+            _within("length_penalty and temperature", each)
+        if self.temperature == ():
+            raise UsageError("no temperature is given: expected one or more, such as 0,0.2,0.4")
+
+    def detection(self) -> Detection:
+        return Detection(self.languages, self.language_threshold, self.fallback_language)
+
+    def search(self) -> Search:
+        return Search(
+            beam_size=self.beam_size,
+            patience=self.patience,
+            best_of=self.best_of,
+            length_penalty=self.length_penalty,
+            repetition_penalty=self.repetition_penalty,
+            no_repeat_ngram_size=self.no_repeat_ngram_size,
+            seed=(self.sampling_seed,),
+        )
+
+    def suppression(self) -> Suppression:
+        return Suppression(
+            self.suppress_tokens,
+            self.suppress_blank,
+            self.suppress_numerals,
+            self.max_initial_timestamp,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class GuardSettings:
+    """What is taken for made up: the first three as in openai/whisper. None: not looked at.
+
+    ``max_repeats`` is how often in a row the same words may come, ``max_speaking_rate`` how many
+    characters a second a voice can say.
+    """
+
+    compression_ratio_threshold: float | None = 2.4
+    logprob_threshold: float | None = -1.0
+    no_speech_threshold: float | None = 0.6
+    hallucination_silence_threshold: float | None = None
+    max_repeats: int | None = None
+    max_speaking_rate: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_repeats is not None:
+            _at_least("max_repeats", self.max_repeats, 2)
+        for name in ("compression_ratio_threshold", "max_speaking_rate"):
+            if (value := getattr(self, name)) is not None:
+                _positive(name, value)
+        _within("no_speech_threshold", self.no_speech_threshold)
 
 
 @dataclass(frozen=True, slots=True)
 class LongFormSettings:
-    """How long sound is cut. ``stride_s`` is the overlap on each side of a window."""
+    """How long sound is cut.
+
+    Chunked: into windows that overlap by ``stride_s`` on each side. Sequential: where the model's
+    timestamps say; ``clip_timestamps`` are starts and ends of what is heard, in seconds, and the
+    last end may be left out.
+    """
 
     chunk_length_s: float = WINDOW_S
     stride_s: tuple[float, float] = (5.0, 5.0)
+    long_form: LongFormName = "chunked"
+    clip_timestamps: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         left, right = self.stride_s
@@ -111,6 +205,25 @@ class LongFormSettings:
             raise UsageError(
                 f"strides of {left} and {right} s leave nothing of a {self.chunk_length_s} s chunk"
             )
+        if self.long_form not in get_args(LongFormName):
+            raise UsageError(f"long form {self.long_form!r}: expected chunked or sequential")
+        if any(time_s < 0 for time_s in self.clip_timestamps):
+            raise UsageError(f"clip timestamps {self.clip_timestamps}: expected seconds from 0 on")
+
+
+def _at_least(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise UsageError(f"{name} is {value}: expected {least} or more")
+
+
+def _positive(name: str, value: float) -> None:
+    if value <= 0:
+        raise UsageError(f"{name} is {value}: expected a number above 0")
+
+
+def _within(name: str, value: float | None) -> None:
+    if value is not None and not 0 <= value <= 1:
+        raise UsageError(f"{name} is {value}: expected a number from 0 to 1")
 
 
 def cache_folder() -> Path:

@@ -52,6 +52,18 @@ class FeatureExtractor(Protocol):
         ...
 
 
+class FrameStream(Protocol):
+    """A clip's sound to log-mel frames as it comes: log10 of mel power, not yet normalised."""
+
+    def feed(self, samples: Samples) -> NDArray[np.float32]:
+        """Take the next block of sound; give the frames that are complete: ``[mel bins, n]``."""
+        ...
+
+    def flush(self) -> NDArray[np.float32]:
+        """The sound has ended; give the rest, a frame for every whole 10 ms."""
+        ...
+
+
 class Engine(Protocol):
     """A Whisper checkpoint, ready to run."""
 
@@ -82,6 +94,11 @@ class LongForm(Protocol):
 
     def accept(self, window: Window, hypothesis: Hypothesis) -> list[Window]:
         """Take a window's hypothesis; give the windows that waited for it."""
+        ...
+
+    @property
+    def listens(self) -> bool:
+        """Whether more sound is of use now; where it is not, sound waits outside."""
         ...
 
     @property

@@ -67,6 +67,10 @@ class DigestMachine:
         return []
 
     @property
+    def listens(self) -> bool:
+        return True
+
+    @property
     def finished(self) -> bool:
         return self._flushed and len(self._heard) == self._asked
 

@@ -95,6 +95,10 @@ class ChunkedClip:
         return []
 
     @property
+    def listens(self) -> bool:
+        return True
+
+    @property
     def finished(self) -> bool:
         return self._flushed and not self._awaited
 
