@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,9 +17,9 @@ from numpy.typing import NDArray
 
 from quest22.audio.mel import log10_mel
 from recipes.nano import acoustics
-from recipes.nano.grammar.sentences import Sentence, training_sentences
+from recipes.nano.grammar.sentences import training_sentences
 from recipes.nano.synthesis.spoken import Samples, Spoken, voiced_span
-from recipes.nano.synthesis.voices import Manner, Speaker, Voice, known_voice, lively
+from recipes.nano.synthesis.voices import Manner, Speaker, known_voice, lively
 
 FRAMES_A_SECOND = 100
 LEAD_S, TAIL_S = 0.04, 0.06
@@ -89,7 +88,10 @@ def make_shard(folder: Path, cache: Path, job: Job) -> Path:
     noise = np.random.default_rng(rng.randrange(2**32))
     stream = training_sentences(rng.randrange(2**32), job.language)
     utterances, mels, offset = [], [], 0
-    for sentence, voice, manner, spoken in _spoken(job, stream, Speaker(cache, job.seed), rng):
+    speaker = Speaker(cache, job.seed)
+    for sentence in islice(stream, job.size):
+        voice, manner = known_voice(job.language, rng), lively(rng)
+        spoken = speaker.say(getattr(sentence, job.language), voice, manner)
         samples, edges = trimmed(spoken, manner)
         mel = log10_mel(transmitted(samples, noise)).T.astype(np.float16)
         times = [round(float(edge), 3) for edge in edges]
@@ -146,29 +148,6 @@ def _babble(speech: list[Mel], rng: np.random.Generator) -> Mel:
         part = source[at : at + frames].astype(np.float32)
         power = power + 10.0 ** (part + rng.uniform(-0.3, 0.3))
     return np.log10(power).astype(np.float16)
-
-
-def _spoken(
-    job: Job, stream: Iterator[Sentence], speaker: Speaker, rng: random.Random
-) -> Iterator[tuple[Sentence, Voice, Manner, Spoken]]:
-    """Sentences with their voices; Festival's are said in batches of its own."""
-    waiting: dict[Voice, list[Sentence]] = {}
-    for sentence in islice(stream, job.size):
-        voice, manner = known_voice(job.language, rng), lively(rng)
-        if voice.engine == "festival":
-            waiting.setdefault(voice, []).append(sentence)
-            continue
-        spoken = speaker.say(getattr(sentence, job.language), voice, manner)
-        if spoken is not None:
-            yield sentence, voice, manner, spoken
-    for voice, sentences in waiting.items():
-        for begin in range(0, len(sentences), 40):
-            batch, manner = sentences[begin : begin + 40], lively(rng)
-            texts = [getattr(sentence, job.language) for sentence in batch]
-            said = speaker.say_all(texts, voice, manner)
-            for sentence, spoken in zip(batch, said, strict=True):
-                if spoken is not None and len(spoken.samples) > spoken.rate_hz // 4:
-                    yield sentence, voice, manner, spoken
 
 
 def _save(folder: Path, name: str, mels: Mel, records: list[dict[str, object]]) -> Path:

@@ -87,8 +87,5 @@ def narrate(
 
 
 def _spoken(speaker: Speaker, text: str, voice: Voice, manner: Manner) -> tuple[Samples, Samples]:
-    spoken = speaker.say(text, voice, manner)
-    if spoken is None:
-        raise RuntimeError(f"{voice} could not say {text!r}.")
-    samples, edges = trimmed(spoken, manner)
+    samples, edges = trimmed(speaker.say(text, voice, manner), manner)
     return samples * np.float32(PEAK / (np.abs(samples).max() + 1e-9)), edges

@@ -21,7 +21,7 @@ from recipes.nano.batches import Batches
 from recipes.nano.config import Config, load
 from recipes.nano.grammar.sentences import compose, templates
 from recipes.nano.losses import losses
-from recipes.nano.model import Nano
+from recipes.nano.model import FRAMES, Nano
 from recipes.nano.optimisers import optimisers, step
 from recipes.nano.schedule import draw_kind, rate_factor, stage_at
 from recipes.nano.shards import Shards
@@ -31,6 +31,7 @@ from recipes.nano.vocabulary import Vocabulary
 from recipes.nano.workers import Team
 
 REPORT_STEPS = 20
+FULL_SPELL_SHARE = 0.25
 WORDS_FROM = 300_000
 PORT = 29722
 TOKENIZER = "tokenizer.json"
@@ -81,7 +82,8 @@ def train(rank: int, config: Config, begin: Path | None) -> None:
         batch = batches.batch(kind, stage, rng)
         with torch.autocast("cpu", torch.bfloat16):
             answer = model(batch.mel, batch.begin, batch.tokens)
-        parts = losses(answer, batch)
+        spell = batch.mel.shape[-1] < FRAMES or rng.random() < FULL_SPELL_SHARE
+        parts = losses(answer, batch, spell)
         total = (
             parts["token"] + training.ctc_weight * parts["ctc"]
             + training.guide_weight * parts["guide"]

@@ -76,7 +76,7 @@ class Transcript:
 def wish(plan: Plan, shards: Shards, rng: random.Random, stamps_share: float) -> Wish:
     """Draw what is asked: task, timestamps and previous text."""
     whole = all(p.at >= 0 and p.at + p.frames <= plan.frames for p in plan.placed)
-    translate = plan.language == "ru" and whole and rng.random() < 0.22
+    translate = plan.language == "ru" and whole and rng.random() < 0.33
     stamps = rng.random() < stamps_share
     if rng.random() >= 0.12 or plan.kind.name == "single":
         return Wish(translate, stamps)

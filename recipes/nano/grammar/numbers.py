@@ -141,21 +141,10 @@ def _third(gender: str, case: str) -> str:
     return tables[gender][case]
 
 
-def year_english(year: int) -> str:
-    """1998 as ``nineteen ninety-eight``, 2005 as ``two thousand five``."""
-    if year >= 2000:
-        return english(year)
-    rest = year % 100
-    tail = "hundred" if rest == 0 else f"oh {EN_SMALL[rest]}" if rest < 10 else english(rest)
-    return f"{english(year // 100)} {tail}"
-
-
-def month_case(index: int, case: str) -> str:
-    """A Russian month in the "gen" or "prep" case; ``index`` counts from 0."""
+def month_genitive(index: int) -> str:
+    """A Russian month as dates name it; ``index`` counts from 0."""
     name = RU_MONTHS[index]
-    stem = name[:-1] if name[-1] in "ьй" else name
-    soft = name[-1] in "ьй"
-    return stem + ("е" if case == "prep" else "я" if soft else "а")
+    return name[:-1] + "я" if name[-1] in "ьй" else name + "а"
 
 
 THOUSAND = Counted("thousand", "thousand", "тысяча", "тысячи", "тысяч", "f")
@@ -174,4 +163,3 @@ HOUR = Counted("hour", "hours", "час", "часа", "часов", "m")
 DAY = Counted("day", "days", "день", "дня", "дней", "m")
 WEEK = Counted("week", "weeks", "неделю", "недели", "недель", "f")
 MONTH = Counted("month", "months", "месяц", "месяца", "месяцев", "m")
-PERSON = Counted("person", "people", "человек", "человека", "человек", "m")

@@ -137,17 +137,6 @@ def agree(adjective: str, gender: str, animate: bool) -> Cases:
     return Cases(nom, gen, base + o + "му", acc, base + y + "м", base + o + "м", plural, many)
 
 
-def about(phrase: str) -> str:
-    """The preposition "о", or "об" before a hard vowel."""
-    return ("об " if phrase[0].lower() in "аиоуэ" else "о ") + phrase
-
-
-def together_with(phrase: str) -> str:
-    """The preposition "с", or "со" before a hiss and a consonant."""
-    first, second = phrase[0].lower(), phrase[1].lower()
-    return ("со " if first in "сзшж" and second not in VOWELS + "ьъ" else "с ") + phrase
-
-
 def inside(phrase: str) -> str:
     """The preposition "в", or "во" before "в" or "ф" and a consonant."""
     first, second = phrase[0].lower(), phrase[1].lower()

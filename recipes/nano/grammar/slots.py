@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 from recipes.nano.grammar import numbers as num
 from recipes.nano.grammar.lexicon import Noun, article, lexicon
-from recipes.nano.grammar.russian import Cases, about, agree, inside, together_with
+from recipes.nano.grammar.russian import Cases, agree, inside
 
 Filler = SimpleNamespace
 MY = Cases("мой", "моего", "моему", "мой", "моим", "моём", "мои", "моих")
@@ -20,7 +20,6 @@ MY_F = Cases("моя", "моей", "моей", "мою", "моей", "моей",
 BY_GENDER = {
     "my": {"m": "мой", "f": "моя", "n": "моё", "p": "мои"},
     "my_dat": {"m": "моему", "f": "моей", "n": "моему", "p": "моим"},
-    "this": {"m": "этот", "f": "эта", "n": "это", "p": "эти"},
 }
 CAPITALS = (
     "Russia Moscow;England London;France Paris;Germany Berlin;Italy Rome;Spain Madrid;"
@@ -40,9 +39,6 @@ def noun_filler(noun: Noun) -> Filler:
         a=article(noun.en) if noun.gender in SINGULAR else noun.en,
         at=inner(cases.prep),
         to=inner(cases.acc),
-        with_=together_with(cases.ins),
-        about=about(cases.prep),
-        la="ла" if noun.gender == "f" else "",
         **{key: table[noun.gender] for key, table in BY_GENDER.items()},
     )
 
@@ -62,7 +58,7 @@ def person_filler(noun: Noun, kin: bool) -> Filler:
         mine = MY_F if woman else replace(MY, acc="моего")
         cases = Cases(**{k: f"{getattr(mine, k)} {v}" for k, v in asdict(cases).items()})
         en = f"my {en}"
-    ends = {"a": "а", "sya": "ась", "shel": "ла"} if woman else {"a": "", "sya": "ся", "shel": "ёл"}
+    ends = {"a": "а", "shel": "ла"} if woman else {"a": "", "shel": "ёл"}
     return Filler(**asdict(cases), en=en, obj=en, **ends)
 
 
@@ -121,10 +117,6 @@ def _pet(rng: random.Random) -> Filler:
     return noun_filler(qualified(_adjective(rng, "temper", "temper", "color"), noun))
 
 
-def _colored_clothes(rng: random.Random) -> Filler:
-    return noun_filler(qualified(_adjective(rng, "color"), _pick(rng, "clothes")))
-
-
 def _few_things(rng: random.Random) -> Filler:
     countable = [n for n in lexicon().nouns["thing"] if n.gender != "p"]
     return _counted(rng.choice([2, 2, 3, 3, *range(4, 13), 20]), _as_counted(rng.choice(countable)))
@@ -166,23 +158,12 @@ def _clock(rng: random.Random) -> Filler:
 
 def _date(rng: random.Random) -> Filler:
     day, month = rng.randrange(1, 32), rng.randrange(12)
-    ru = num.month_case(month, "gen")
+    ru = num.month_genitive(month)
     return Filler(
         en=f"the {num.ordinal_english(day)} of {num.EN_MONTHS[month]}",
         nom=f"{num.ordinal_russian(day, 'n', 'nom')} {ru}",
         gen=f"{num.ordinal_russian(day, 'n', 'gen')} {ru}",
     )
-
-
-def _month(rng: random.Random) -> Filler:
-    month = rng.randrange(12)
-    return Filler(en=num.EN_MONTHS[month], prep=f"в {num.month_case(month, 'prep')}")
-
-
-def _year(rng: random.Random) -> Filler:
-    year = rng.choice([y for y in range(1940, 2030) if y % 100])
-    ru = f"в {num.ordinal_russian(year, 'm', 'prep')} году"
-    return Filler(en=num.year_english(year), prep=ru)
 
 
 def _temperature(rng: random.Random) -> Filler:
@@ -241,11 +222,6 @@ def _percent(rng: random.Random) -> Filler:
     return _counted(rng.randrange(2, 101), num.PERCENT)
 
 
-def _crowd(rng: random.Random) -> Filler:
-    n = rng.choice([*range(5, 21), *range(30, 100, 10), 200, 300, 500])
-    return _counted(n, num.PERSON)
-
-
 def _ordinal(rng: random.Random) -> Filler:
     n = rng.randrange(1, 31)
     return Filler(en=num.ordinal_english(n), prep=num.ordinal_russian(n, "m", "prep"))
@@ -272,41 +248,22 @@ def _realm(rng: random.Random) -> Filler:
     return filler
 
 
-def _climate(rng: random.Random) -> Filler:
-    en, ru = _adjective(rng, "climate")
-    return Filler(en=en, fem=agree(ru, "f", False).nom)
-
-
 def _language(rng: random.Random) -> Filler:
     noun = _pick(rng, "language")
     return Filler(en=noun.en, acc=noun.ru.nom, adverb=noun.ru.nom[:-1])
 
 
-def _agreeing(group: str) -> Callable[[random.Random, Filler], Filler]:
-    def choose(rng: random.Random, noun: Filler) -> Filler:
-        en, ru = _adjective(rng, group)
-        gender = next(g for g, word in BY_GENDER["my"].items() if word == noun.my)
-        return Filler(en=en, nom=agree(ru, gender, False).nom)
-
-    return choose
-
-
 SPECIAL: dict[str, Callable[[random.Random], Filler]] = {
     "name": _name, "person": _person, "good": _good, "thing": _singular_thing, "pet": _pet,
-    "colored_clothes": _colored_clothes, "few_things": _few_things, "price": _price,
-    "hour": _hour, "clock": _clock, "date": _date, "month": _month, "year": _year,
+    "few_things": _few_things, "price": _price, "hour": _hour, "clock": _clock, "date": _date,
     "temperature": _temperature, "sum": _sum, "number": _number, "digits": _digits, "age": _age,
-    "span": _span, "distance": _distance, "journey": _journey, "percent": _percent, "crowd": _crowd,
-    "ordinal": _ordinal, "realm": _realm, "goal": _goal, "climate": _climate, "language": _language,
+    "span": _span, "distance": _distance, "journey": _journey, "percent": _percent,
+    "ordinal": _ordinal, "realm": _realm, "goal": _goal, "language": _language,
     "tomorrow": lambda rng: Filler(en="tomorrow", ru="завтра"),
     "office": _within("place", "library", "bank", "restaurant", "gallery", "embassy", "laboratory"),
     "shelter": _within("place", "museum", "library", "hotel", "bank", "theater", "restaurant"),
-    "campus": _within("place", "school", "university"),
-    "worker": lambda rng: noun_filler(_pick(rng, "job")),
     "homecoming": lambda rng: fill("late", rng, {}),
 }  # fmt: skip
 AGREEING: dict[str, Callable[[random.Random, Filler], Filler]] = {
-    "fit": _agreeing("fit"),
-    "praise": _agreeing("praise"),
     "capital": lambda _rng, realm: noun_filler(realm.capital),
 }

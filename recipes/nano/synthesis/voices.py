@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from recipes.nano.synthesis import festival, flite
+from recipes.nano.synthesis import flite
 from recipes.nano.synthesis.espeak import Espeak, extended_data, variant_names
 from recipes.nano.synthesis.spoken import Spoken
 
@@ -24,13 +23,9 @@ ACCENTS = {
     "en": ("en-us", "en-us", "en-us", "en-gb-x-rp", "en", "en-gb-scotland", "en-us-nyc"),
     "ru": ("ru",),
 }
-SHARES = {
-    "en": {"espeak": 0.66, "flite": 0.22, "festival": 0.12},
-    "ru": {"espeak": 0.88, "festival": 0.12},
-}
-FLITE_SHARES = {"slt": 0.22, "awb": 0.22, "kal16": 0.56}
-FESTIVAL_SHARES = {"en": {"hts": 0.12, "ked": 0.48, "kal": 0.4}, "ru": {"ru": 1.0}}
-RANDOM_VARIANTS = 90
+FLITE_SHARE = {"en": 0.22, "ru": 0.0}
+FLITE_VOICES = {"slt": 0.22, "awb": 0.22, "kal16": 0.56}
+RANDOM_VARIANTS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +51,12 @@ class Manner:
 
 def known_voice(language: str, rng: random.Random) -> Voice:
     """A voice that training hears, in the proportions of training."""
-    engine = _draw(SHARES[language], rng)
-    if engine == "flite":
-        return Voice(engine, _draw(FLITE_SHARES, rng))
-    if engine == "festival":
-        return Voice(engine, _draw(FESTIVAL_SHARES[language], rng))
+    if rng.random() < FLITE_SHARE[language]:
+        return Voice("flite", rng.choices(list(FLITE_VOICES), list(FLITE_VOICES.values()))[0])
     shipped = [v for v in variant_names() if v not in UNSEEN_VARIANTS + UNNATURAL]
     made = [f"r{index:02d}" for index in range(RANDOM_VARIANTS)]
-    variant = rng.choice(shipped if rng.random() < 0.5 else made)
-    return Voice(engine, f"{rng.choice(ACCENTS[language])}+{variant}")
+    variant = rng.choice(shipped if rng.random() < 0.7 else made)
+    return Voice("espeak", f"{rng.choice(ACCENTS[language])}+{variant}")
 
 
 def unseen_voice(language: str, rng: random.Random) -> Voice:
@@ -78,10 +70,10 @@ def unseen_voice(language: str, rng: random.Random) -> Voice:
 def lively(rng: random.Random) -> Manner:
     """The wide spread of manners that training hears."""
     return Manner(
-        rate_wpm=rng.randrange(120, 225),
-        pitch=rng.randrange(25, 76),
-        spread=rng.randrange(25, 80),
-        warp=min(1.2, max(0.84, rng.gauss(1.0, 0.07))),
+        rate_wpm=rng.randrange(130, 212),
+        pitch=rng.randrange(30, 72),
+        spread=rng.randrange(30, 75),
+        warp=min(1.15, max(0.88, rng.gauss(1.0, 0.05))),
     )
 
 
@@ -96,22 +88,8 @@ class Speaker:
     def __init__(self, cache: Path, seed: int) -> None:
         self._espeak = Espeak(extended_data(cache, RANDOM_VARIANTS, seed))
 
-    def say(self, text: str, voice: Voice, manner: Manner) -> Spoken | None:
-        """Say one text; ``None`` where the synthesiser failed."""
-        if voice.engine == "espeak":
-            return self._espeak.speak(
-                text, voice.name, manner.rate_wpm, manner.pitch, manner.spread
-            )
+    def say(self, text: str, voice: Voice, manner: Manner) -> Spoken:
+        """Say one text; flite's voices have one manner."""
         if voice.engine == "flite":
             return flite.speak(text, voice.name)
-        return self.say_all([text], voice, manner)[0]
-
-    def say_all(self, texts: Sequence[str], voice: Voice, manner: Manner) -> list[Spoken | None]:
-        """Say many texts in one voice, which Festival does best."""
-        if voice.engine == "festival":
-            return festival.speak_all(texts, voice.name, 165 / manner.rate_wpm)
-        return [self.say(text, voice, manner) for text in texts]
-
-
-def _draw(shares: dict[str, float], rng: random.Random) -> str:
-    return rng.choices(list(shares), list(shares.values()))[0]
+        return self._espeak.speak(text, voice.name, manner.rate_wpm, manner.pitch, manner.spread)

@@ -64,7 +64,8 @@ def test_steps_are_nearly_orthogonal(shape: tuple[int, int, int]) -> None:
 def test_the_schedule_ends_low_and_covers_all_the_time() -> None:
     training = load().training
     assert rate_factor(0, 0.0, training) < 0.1
-    assert rate_factor(10_000, 0.1, training) == 1.0
+    assert rate_factor(10_000, training.decay_from, training) == 1.0
+    assert 0.2 < rate_factor(10_000, (1 + training.decay_from) / 2, training) < 0.8
     assert rate_factor(10_000, 1.0, training) == pytest.approx(training.final_rate)
     assert stage_at(0.0, training) is training.stages[0]
     assert stage_at(1.5, training) is training.stages[-1]

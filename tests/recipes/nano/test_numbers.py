@@ -28,14 +28,13 @@ def test_nouns_agree_with_numbers(n: int, russian: str) -> None:
     assert num.counted_russian(n, BOOK) == russian
 
 
-def test_ordinals_and_years() -> None:
+def test_ordinals() -> None:
     assert num.ordinal_english(23) == "twenty-third"
     assert num.ordinal_english(30) == "thirtieth"
     assert num.ordinal_russian(3, "n", "gen") == "третьего"
     assert num.ordinal_russian(23, "m", "prep") == "двадцать третьем"
     assert num.ordinal_russian(30, "n", "nom") == "тридцатое"
     assert num.ordinal_russian(1998, "m", "prep") == "тысяча девятьсот девяносто восьмом"
-    assert num.year_english(1905) == "nineteen oh five"
 
 
 def test_round_hundreds_have_no_ordinal() -> None:
