@@ -9,7 +9,7 @@ import pytest
 from quest22.records import Segment, Word
 from quest22.sink import parquet
 from quest22.sink.parquet import ParquetSink
-from quest22.sink.rows import row
+from quest22.sink.rows import OWN_COLUMNS, row
 from tests.support.results import failure, transcript
 
 
@@ -27,10 +27,10 @@ def test_rows_are_those_of_jsonl(tmp_path):
     table = written(tmp_path / "t.parquet", first, failure(), transcript("b"))
     assert table.column_names == [
         "id", "text", "reference", "language", "language_probability", "duration", "segments",
-        "origin",
+        "dropped", "origin",
     ]  # fmt: skip
     rows = table.to_pylist()
-    assert rows[0] == row(first)
+    assert rows[0] == row(first) | {"dropped": None}
     assert rows[1]["reference"] is None
     assert rows[1]["segments"][0]["words"] is None
 
@@ -47,8 +47,8 @@ def test_carried_columns_keep_their_types(tmp_path):
         "photo": b"\x00",
     }
     table = written(tmp_path / "t.parquet", transcript(columns=columns))
-    carried = [field for field in table.schema if field.name not in row(transcript())]
-    assert {field.name: str(field.type) for field in carried if field.name != "reference"} == {
+    carried = [field for field in table.schema if field.name not in OWN_COLUMNS]
+    assert {field.name: str(field.type) for field in carried} == {
         "speaker": "int64",
         "share": "double",
         "born": "date32[day]",

@@ -90,8 +90,8 @@ _COLUMNS = """\
 `id` is the row's key in the source, `text` the transcript, `reference` the text that the source \
 gives, `language` and `language_probability` what the model heard or was told, `duration` the \
 length of the sound in seconds, `segments` stretches of the text with their times where they were \
-asked for, and `origin` the row's place in the source. Other columns are the source's own. The \
-sound itself is not included."""
+asked for, `dropped` stretches that gave no text and why, and `origin` the row's place in the \
+source. Other columns are the source's own. The sound itself is not included."""
 
 
 def _opening(told: Publication) -> str:
