@@ -1,33 +1,18 @@
 """Word and character error rates. Knows texts only: no files, no clocks.
 
-Counting is jiwer's. Texts are normalised first as openai/whisper's ``BasicTextNormalizer`` does
-(``whisper/normalizers/basic.py``), so that case and punctuation are not counted as errors.
+Counting is jiwer's. Texts are normalised first (:mod:`quest22.normalization`), by default as
+openai/whisper's ``BasicTextNormalizer`` does, so that case and punctuation are not errors.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from quest22.normalization import Normalizer, basic
+
 Unit: TypeAlias = Literal["word", "character"]
-
-_BRACKETS = re.compile(r"[<\[][^>\]]*[>\]]")
-_PARENTHESES = re.compile(r"\(([^)]+?)\)")
-_SPACES = re.compile(r"\s+")
-
-
-def normalize_text(text: str) -> str:
-    """Lower case without brackets, marks, symbols and punctuation; diacritics stay.
-
-    Equal to ``BasicTextNormalizer()`` of openai/whisper and Transformers, outer spaces included.
-    """
-    text = _PARENTHESES.sub("", _BRACKETS.sub("", text.lower()))
-    composed = unicodedata.normalize("NFKC", text)
-    spaced = "".join(" " if unicodedata.category(c)[0] in "MSP" else c for c in composed)
-    return _SPACES.sub(" ", spaced.lower())
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +49,20 @@ class ErrorRate:
         )
 
 
-def word_errors(reference: str, text: str) -> ErrorRate:
+def word_errors(reference: str, text: str, normalize: Normalizer = basic) -> ErrorRate:
     """Align the words of two texts after normalisation."""
-    return _errors(reference, text, "word")
+    return _errors(normalize(reference), normalize(text), "word")
 
 
-def character_errors(reference: str, text: str) -> ErrorRate:
+def character_errors(reference: str, text: str, normalize: Normalizer = basic) -> ErrorRate:
     """Align the characters of two texts after normalisation, single spaces included."""
-    return _errors(reference, text, "character")
+    return _errors(normalize(reference), normalize(text), "character")
 
 
 def error_rate(pairs: Iterable[tuple[str, str]], unit: Unit = "word") -> ErrorRate:
     """The errors of all ``(reference, text)`` pairs together, read one at a time."""
-    return sum((_errors(reference, text, unit) for reference, text in pairs), ErrorRate())
+    count = word_errors if unit == "word" else character_errors
+    return sum((count(reference, text) for reference, text in pairs), ErrorRate())
 
 
 class Scoreboard:
@@ -95,7 +81,7 @@ class Scoreboard:
 
 
 def _errors(reference: str, text: str, unit: Unit) -> ErrorRate:
-    expected, heard = normalize_text(reference).strip(), normalize_text(text).strip()
+    expected, heard = reference.strip(), text.strip()
     if not expected:  # jiwer aligns nothing with an empty reference
         inserted = len(heard.split()) if unit == "word" else len(heard)
         return ErrorRate(insertions=inserted, pairs=1)

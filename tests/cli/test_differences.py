@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quest22.cli.differences import Stretch, compare, marked, shortened
-from quest22.score import normalize_text, word_errors
+from quest22.alignment import Stretch
+from quest22.cli.differences import compare, marked, shortened
+from quest22.normalization import basic
+from quest22.score import word_errors
 
 
 @pytest.mark.parametrize(
@@ -40,7 +42,7 @@ def test_no_word_is_lost_and_errors_are_those_of_the_score(reference, text):
     stretches = compare(reference, text)
     for whole, side in ((reference, "said"), (text, "heard")):
         words = [word for stretch in stretches for word in getattr(stretch, side)]
-        assert words == [word for word in whole.split() if normalize_text(word).strip()]
+        assert words == [word for word in whole.split() if basic(word).strip()]
     wrong = sum(
         max(len(stretch.said), len(stretch.heard))
         for stretch in stretches

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal, cast
+from itertools import islice
 
 from rich.text import Text
 
-from quest22.score import normalize_text
-
-Kind = Literal["equal", "substitute", "delete", "insert"]
+from quest22.alignment import Kind, Stretch, align
+from quest22.normalization import basic
 
 STYLES: dict[Kind, str] = {
     "equal": "",
@@ -23,42 +21,28 @@ LONG_TEXT_WORDS = 40
 KEPT_WORDS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """Neighbouring words of one kind, from the reference and from what was heard."""
-
-    kind: Kind
-    said: tuple[str, ...]
-    heard: tuple[str, ...]
-
-
 def compare(reference: str, text: str) -> list[Stretch]:
     """Align two texts word by word; words that differ in case or punctuation are equal.
 
     Words keep their spelling; those that are punctuation alone are left out.
     """
     said, heard = dict(_keyed(reference)), dict(_keyed(text))
-    if not said or not heard:
-        kind: Kind = "insert" if heard else "delete"
-        return [Stretch(kind, tuple(said.values()), tuple(heard.values()))] if said or heard else []
-    import jiwer
-
-    found = jiwer.process_words(" ".join(key for _, key in said), " ".join(key for _, key in heard))
-    originals, words = list(said.values()), list(heard.values())
+    originals, words = iter(said.values()), iter(heard.values())
+    aligned = align([key for _, key in said], [key for _, key in heard])
     return [
         Stretch(
-            cast("Kind", chunk.type),
-            tuple(originals[chunk.ref_start_idx : chunk.ref_end_idx]),
-            tuple(words[chunk.hyp_start_idx : chunk.hyp_end_idx]),
+            stretch.kind,
+            tuple(islice(originals, len(stretch.said))),
+            tuple(islice(words, len(stretch.heard))),
         )
-        for chunk in found.alignments[0]
+        for stretch in aligned
     ]
 
 
 def _keyed(text: str) -> Iterator[tuple[tuple[int, str], str]]:
     """Each word with what it is compared by, numbered so that none is lost."""
     for index, word in enumerate(text.split()):
-        key = normalize_text(word).replace(" ", "")
+        key = basic(word).replace(" ", "")
         if key:
             yield (index, key), word
 

@@ -37,12 +37,13 @@ class Results(Protocol):
 
 @dataclass(slots=True)
 class Tally:
-    """What came out of a run."""
+    """What came out of a run; not ``scored`` where others compare with the references."""
 
     transcripts: int = 0
     failures: int = 0
     scores: Scoreboard = field(default_factory=Scoreboard)
     reasons: Counter[str] = field(default_factory=Counter)
+    scored: bool = True
 
     def count(self, result: Transcript | Failure) -> None:
         if isinstance(result, Failure):
@@ -50,7 +51,7 @@ class Tally:
             count_reason(self.reasons, f"{result.stage}: {result.reason}")
             return
         self.transcripts += 1
-        if result.reference is not None:
+        if self.scored and result.reference is not None:
             self.scores.add(result.reference, result.text, spoken_language(result))
 
 

@@ -102,13 +102,18 @@ def occasion_of(job: Job, speech: Speech, output: OutputSettings) -> Occasion:
 
 
 def write_results(
-    results: Results, sink: Sink, report: ReportFlags, occasion: Occasion, patience: Patience
+    results: Results,
+    sink: Sink,
+    report: ReportFlags,
+    occasion: Occasion,
+    patience: Patience,
+    tally: Tally | None = None,
 ) -> Exit:
     """Write all results, with a display beside and a summary after."""
     if results.total is not None:
         occasion = replace(occasion, total=results.total)
     display = choose_display(occasion, results.meter, quiet=report.quiet)
-    tally = Tally()
+    tally = tally or Tally()
     code = Exit.NOTHING_DONE
     try:
         code = carry_out(results, sink, display, tally, patience)

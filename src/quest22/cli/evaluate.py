@@ -1,0 +1,243 @@
+"""``quest22 eval``: error rates of a model on a dataset, or of transcripts written earlier."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, cast
+
+from typer import Argument, Option
+
+from quest22.cli.console import output_console
+from quest22.cli.dataset_options import DatasetFlags, parse_names
+from quest22.cli.exits import Exit, say
+from quest22.cli.flags import grouped
+from quest22.cli.options import ModelFlags, OutputFlags, ReportFlags, SpeechFlags
+from quest22.cli.progress import Occasion
+from quest22.cli.rates import evaluation_as_json, show_evaluation
+from quest22.cli.run import Patience, Tally, spoken_language
+from quest22.cli.work import Work, quieten, write_results
+from quest22.errors import SourceError, UsageError
+from quest22.evaluation.bootstrap import Bootstrap
+from quest22.evaluation.evaluation import Evaluation, EvaluationSettings, Pair, Rank
+from quest22.evaluation.outputs import Texts
+from quest22.job import Job, dataset_source
+from quest22.meter import Meter
+from quest22.records import Failure, Transcript
+from quest22.stages import SinkState
+
+EVALUATION = "Evaluation"
+PATIENCE_CLIPS = 10
+
+EPILOG = """\
+[bold]Examples[/]
+
+quest22 eval hf-internal-testing/librispeech_asr_dummy clean --split validation -m tiny
+
+quest22 eval org/speech --split test --language en --by accent,gender -m small
+
+quest22 eval --hypotheses out/transcripts.jsonl --by speaker --json
+
+quest22 eval --hypotheses theirs.csv --text-column sentence --hypothesis-column output
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatedFlags(DatasetFlags):
+    """The rows of a dataset; none where transcripts are there already."""
+
+    dataset: Annotated[
+        str,
+        Argument(
+            metavar="[DATASET]",
+            help="A dataset with references, as [cyan]quest22 stream[/] takes it; none with "
+            "[cyan]--hypotheses[/].",
+            show_default=False,
+        ),
+    ] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationFlags:
+    """How texts are compared, and what is told."""
+
+    hypotheses: Annotated[
+        Path | None,
+        Option(
+            help="Score these transcripts (.jsonl .parquet .csv .tsv); no model runs.",
+            rich_help_panel=EVALUATION,
+            metavar="FILE",
+        ),
+    ] = None
+    references: Annotated[
+        Path | None,
+        Option(
+            help="Their references, if in another file: rows are joined by id.",
+            rich_help_panel=EVALUATION,
+            metavar="FILE",
+        ),
+    ] = None
+    hypothesis_column: Annotated[
+        str,
+        Option(help="The column of what was heard.", rich_help_panel=EVALUATION, metavar="NAME"),
+    ] = "text"
+    normalizer: Annotated[
+        str,
+        Option(
+            help="Whisper's [cyan]english[/] or [cyan]basic[/], or [cyan]none[/]; [cyan]auto[/] is "
+            "english for English.",
+            rich_help_panel=EVALUATION,
+            metavar="NAME",
+        ),
+    ] = "auto"
+    by: Annotated[
+        list[str] | None,
+        Option(
+            help="Rates for each value of a column: [cyan]a,b[/], or repeated.",
+            rich_help_panel=EVALUATION,
+            metavar="COLUMNS",
+        ),
+    ] = None
+    worst: Annotated[
+        int, Option(help="Worst clips to show.", rich_help_panel=EVALUATION, metavar="N")
+    ] = 5
+    worst_by: Annotated[
+        str,
+        Option(
+            help="Worst by [cyan]errors[/] or by [cyan]rate[/].",
+            rich_help_panel=EVALUATION,
+            metavar="errors|rate",
+        ),
+    ] = "errors"
+    bootstrap: Annotated[
+        int,
+        Option(help="Resamples for intervals; 0: none.", rich_help_panel=EVALUATION, metavar="N"),
+    ] = 1000
+    confidence: Annotated[
+        float, Option(help="Of the intervals.", rich_help_panel=EVALUATION, metavar="SHARE")
+    ] = 0.95
+    bootstrap_seed: Annotated[
+        int, Option(help="Seed of the resampling.", rich_help_panel=EVALUATION, metavar="N")
+    ] = 0
+    as_json: Annotated[
+        bool, Option("--json", help="JSON, not a table.", rich_help_panel=EVALUATION)
+    ] = False
+
+    def settings(self) -> EvaluationSettings:
+        return EvaluationSettings(
+            normalizer=self.normalizer,
+            by=tuple(parse_names(self.by)),
+            worst=self.worst,
+            worst_by=cast("Rank", self.worst_by),
+            bootstrap=Bootstrap(self.bootstrap, self.confidence, self.bootstrap_seed),
+        )
+
+
+class EvaluatingSink:
+    """Compares each transcript with its reference; a clip without one is not counted."""
+
+    def __init__(self, evaluation: Evaluation) -> None:
+        self._evaluation = evaluation
+        self._transcripts = 0
+
+    def write(self, result: Transcript | Failure) -> None:
+        if isinstance(result, Failure):
+            return
+        self._transcripts += 1
+        if result.reference is not None:
+            self._evaluation.add(pair_of(result, result.reference))
+        elif self._transcripts == PATIENCE_CLIPS and not self._evaluation.clips:
+            raise SourceError(_no_reference(f"the first {PATIENCE_CLIPS} clips"))
+
+    def publish(self) -> SinkState:
+        return {}
+
+    def close(self) -> None:
+        """Nothing is held back."""
+
+
+def pair_of(transcript: Transcript, reference: str) -> Pair:
+    """A transcript with its reference, as it is compared."""
+    language = spoken_language(transcript)
+    return Pair(transcript.key, reference, transcript.text, language, transcript.columns)
+
+
+@grouped
+def evaluate(
+    dataset: EvaluatedFlags,
+    model: ModelFlags,
+    speech: SpeechFlags,
+    evaluation: EvaluationFlags,
+    report: ReportFlags,
+) -> int:
+    """Tell word and character error rates, with intervals, by group, and the worst clips.
+
+    A dataset with references is transcribed as it streams in; or transcripts
+    that were written earlier are scored. The table, or JSON, goes to
+    standard output; all else is said on standard error.
+    """
+    scores = Evaluation(evaluation.settings())
+    if evaluation.hypotheses is not None:
+        code = _score_texts(_texts(dataset, evaluation, evaluation.hypotheses), scores)
+    elif evaluation.references is not None:
+        raise UsageError("--references belongs to --hypotheses: a dataset has its own")
+    elif not dataset.dataset:
+        raise UsageError("nothing to evaluate: name a dataset, or transcripts with --hypotheses")
+    else:
+        code = _score_model(
+            dataset, Work(model, speech, OutputFlags(), report, "txt", False), scores
+        )
+    if scores.clips:
+        _tell(scores, as_json=evaluation.as_json)
+    return code
+
+
+def _texts(dataset: EvaluatedFlags, evaluation: EvaluationFlags, path: Path) -> Texts:
+    if dataset.dataset:
+        raise UsageError("a dataset and --hypotheses: expected one of the two")
+    return Texts(path, evaluation.hypothesis_column, dataset.text_column, evaluation.references)
+
+
+def _score_texts(texts: Texts, scores: Evaluation) -> Exit:
+    for pair in texts.pairs():
+        scores.add(pair)
+    if not scores.clips:
+        raise SourceError(_no_reference(str(texts.path)))
+    return Exit.DONE
+
+
+def _score_model(dataset: EvaluatedFlags, work: Work, scores: Evaluation) -> Exit:
+    settings = work.job_settings(())
+    quieten(work.report)
+    rows = dataset.settings(work.model.settings().token)
+    kept = (*rows.keep_columns, *scores.settings.by)
+    rows = replace(rows, keep_columns=tuple(dict.fromkeys(kept)))
+    meter = Meter()
+    source = dataset_source(rows, meter)
+    if not work.report.quiet and sys.stderr.isatty():
+        say(f"loading {work.model.model} …")
+    job = Job(settings, meter)
+    model = f"{Path(job.checkpoint_name).name} ({job.compute_type})"
+    occasion = Occasion(f"{dataset.title()} → {model}", rows.take, "last", failures_kept=False)
+    results, sink = job.run(source), EvaluatingSink(scores)
+    code = write_results(results, sink, work.report, occasion, Patience(), Tally(scored=False))
+    if code is Exit.DONE and not scores.clips:
+        raise SourceError(_no_reference(dataset.title()))
+    return code
+
+
+def _no_reference(where: str) -> str:
+    return (
+        f"{where}: no reference text to compare with; expected a column of texts: name it with "
+        "--text-column"
+    )
+
+
+def _tell(scores: Evaluation, *, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps(evaluation_as_json(scores), ensure_ascii=False, indent=2))
+        sys.stdout.write("\n")
+    else:
+        show_evaluation(scores, output_console())

@@ -1,0 +1,1 @@
+"""How well speech was heard: error rates with intervals, by group. Knows texts, not sound."""
