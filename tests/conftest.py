@@ -12,6 +12,14 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder of the tests' own, for this process and those it starts."""
+    folder = tmp_path_factory.mktemp("cache")
+    os.environ["QUEST22_CACHE"] = str(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def speech_folder() -> Path:
     """The folder of real recordings: ``$QUEST22_SPEECH``, else ``../shared/speech``."""

@@ -50,7 +50,18 @@ def test_tokens_are_not_shown() -> None:
 def test_cache_folder_follows_the_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    monkeypatch.delenv("QUEST22_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert settings.cache_folder() == tmp_path / "quest22"
     monkeypatch.setenv("QUEST22_CACHE", str(tmp_path / "named"))
     assert settings.cache_folder() == tmp_path / "named"
+
+
+def test_compiled_graphs_may_grow_as_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("QUEST22_GRAPH_CACHE_MB", raising=False)
+    assert settings.graph_cache_bytes() == 4_000_000_000
+    monkeypatch.setenv("QUEST22_GRAPH_CACHE_MB", "0")
+    assert settings.graph_cache_bytes() == 0
+    monkeypatch.setenv("QUEST22_GRAPH_CACHE_MB", "lots")
+    with pytest.raises(UsageError, match="'lots': expected megabytes"):
+        settings.graph_cache_bytes()

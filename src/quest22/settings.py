@@ -234,6 +234,17 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "quest22"
 
 
+def graph_cache_bytes() -> int:
+    """How large compiled graphs may grow on the disk: ``$QUEST22_GRAPH_CACHE_MB``, else 4 GB.
+
+    Raises :class:`UsageError` where that is no number.
+    """
+    named = os.environ.get("QUEST22_GRAPH_CACHE_MB", "4000")
+    if not named.isdigit():
+        raise UsageError(f"QUEST22_GRAPH_CACHE_MB is {named!r}: expected megabytes, 0 for none")
+    return int(named) * 1_000_000
+
+
 def hub_token() -> str | None:
     """The Hub token from the environment, for gated and private repositories."""
     return os.environ.get("HF_TOKEN") or None

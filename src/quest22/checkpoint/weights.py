@@ -96,6 +96,17 @@ class Weights(Mapping[str, NDArray[np.float32]]):
                 digest.update(file.sample(name, _SAMPLE_BYTES))
         return digest.hexdigest()
 
+    def state(self) -> str:
+        """A digest of where these files lie, what they hold and when they were written.
+
+        It changes with any change to a file, which :meth:`fingerprint` could miss.
+        """
+        digest = hashlib.sha256(self.fingerprint().encode())
+        for file in self._files:
+            found = file.path.stat()
+            digest.update(f"{file.path.resolve()}:{found.st_size}:{found.st_mtime_ns};".encode())
+        return digest.hexdigest()
+
     def _find(self, name: str) -> tuple[TensorFile, str]:
         try:
             return self._stored[_plain(name)]

@@ -97,7 +97,15 @@ def test_tokens_of_the_true_shapes(engine: OpenEngine, reference: OpenReference,
     compare(engine, reference, name, limited(asked[:3], 10))
 
 
-COMPUTE_TYPES = ("float32", "bfloat16", "float16", "int8_float32", "int8_bfloat16")
+COMPUTE_TYPES = (
+    "float32",
+    "bfloat16",
+    "float16",
+    "int8_float32",
+    "int8_bfloat16",
+    "int8_weights_float32",
+    "int8_weights_bfloat16",
+)
 TEXT = (50258, 50259, 50359, 50363, 400, 500, 600, 700)
 
 
@@ -120,7 +128,7 @@ def logits(
     dims, weights, precision = found.dimensions, found.weights, compiler.precision
     element = precision.activations
     stepper = GraphStepper(
-        compiler.compile(build_encoder(weights, dims, element)),
+        compiler.compile(build_encoder(weights, dims, element, precision.int8)),
         compiler.compile(build_decoder(weights, dims, element, precision.int8)),
         CrossStates(dims, 1, element),
     )

@@ -2,16 +2,33 @@ from __future__ import annotations
 
 import pytest
 
-from quest22.engine.openvino.precision import Precision, choose_precision
+from quest22.engine.openvino.precision import Element, Precision, choose_precision
 from quest22.errors import UsageError
 
 ALL = ("FP32", "FP16", "BF16", "INT8")
 NONE = ("FP32", "INT8")
 
+NATIVE = [
+    ("auto", "bf16", ALL, "bfloat16"),
+    ("auto", "f32", ALL, "float32"),
+    ("auto", "f16", ("FP32", "FP16"), "float16"),
+    ("int8", "f32", ALL, "int8_float32"),
+    ("bfloat16", "f32", ALL, "bfloat16"),
+]
+
+
+@pytest.mark.parametrize(("asked", "native", "capabilities", "expected"), NATIVE)
+def test_what_the_processor_computes_fastest_unless_asked(
+    asked: str, native: Element, capabilities: tuple[str, ...], expected: str
+) -> None:
+    assert choose_precision(asked, capabilities, native).name == expected
+
+
 CASES = [
-    ("auto", ALL, "bfloat16"),
     ("auto", NONE, "float32"),
     ("default", ALL, "bfloat16"),
+    ("int8_weights", ALL, "int8_weights_bfloat16"),
+    ("int8_weights_float32", ALL, "int8_weights_float32"),
     ("float32", ALL, "float32"),
     ("torch.float32", ALL, "float32"),
     ("bfloat16", ALL, "bfloat16"),
@@ -31,7 +48,7 @@ CASES = [
 def test_the_nearest_that_the_processor_has(
     asked: str, capabilities: tuple[str, ...], expected: str
 ) -> None:
-    assert choose_precision(asked, capabilities).name == expected
+    assert choose_precision(asked, capabilities, "bf16").name == expected
 
 
 def test_an_unknown_name_is_refused_with_the_nearest() -> None:
@@ -40,5 +57,5 @@ def test_an_unknown_name_is_refused_with_the_nearest() -> None:
 
 
 def test_names_come_back_as_what_they_stand_for() -> None:
-    for precision in (Precision("f32"), Precision("bf16", True), Precision("f16")):
-        assert choose_precision(precision.name, ALL) == precision
+    for precision in (Precision("f32"), Precision("bf16", True), Precision("f16", True, True)):
+        assert choose_precision(precision.name, ALL, "bf16") == precision

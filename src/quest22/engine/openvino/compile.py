@@ -6,11 +6,16 @@ from dataclasses import dataclass
 
 import openvino as ov
 
-from quest22.engine.openvino.precision import Precision, choose_precision
+from quest22.engine.openvino.precision import Element, Precision, choose_precision
 from quest22.errors import EngineError, UsageError
 
 DEVICE = "CPU"
 QUANTIZATION_GROUP = 128
+_ELEMENTS: dict[ov.Type, Element] = {
+    ov.Type.f32: "f32",
+    ov.Type.bf16: "bf16",
+    ov.Type.f16: "f16",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,8 @@ class Compiler:
             raise UsageError(f"device {device!r}: this engine runs on 'cpu'; give that or 'auto'")
         core = ov.Core()
         capabilities = core.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES")
-        return cls(core, choose_precision(compute_type, capabilities), threads)
+        native = _ELEMENTS.get(core.get_property(DEVICE, "INFERENCE_PRECISION_HINT"), "f32")
+        return cls(core, choose_precision(compute_type, capabilities, native), threads)
 
     def compile(self, model: ov.Model) -> ov.CompiledModel:
         """Raises :class:`EngineError` where OpenVINO refuses the graph or memory runs out."""
@@ -36,6 +42,10 @@ class Compiler:
             return self.core.compile_model(model, DEVICE, self.properties())
         except (RuntimeError, MemoryError) as exc:
             raise EngineError(explain("OpenVINO could not compile the model", exc)) from exc
+
+    def restore(self, exported: ov.Tensor) -> ov.CompiledModel:
+        """What :meth:`compile` gave, from its export, whose memory must outlive it."""
+        return self.core.import_model(exported, DEVICE, self.properties())
 
     def properties(self) -> dict[str, object]:
         """OpenVINO's properties for this precision."""
@@ -47,7 +57,8 @@ class Compiler:
         if self.threads is not None:
             properties["INFERENCE_NUM_THREADS"] = self.threads
         if self.precision.int8:
-            properties["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = QUANTIZATION_GROUP
+            group = QUANTIZATION_GROUP if self.precision.quantized else 0
+            properties["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = group
         return properties
 
 

@@ -19,6 +19,7 @@ from quest22.engine.openvino.batch import choose_batch_size
 from quest22.engine.openvino.compile import Compiler, explain
 from quest22.engine.openvino.decoder import build_decoder
 from quest22.engine.openvino.encoder import build_encoder
+from quest22.engine.openvino.graphs import Graphs
 from quest22.engine.openvino.stepper import CrossStates, GraphStepper
 from quest22.errors import EngineError, UsageError
 from quest22.meter import Meter
@@ -50,9 +51,11 @@ class OpenVinoEngine:
         self.compute_type = compiler.precision.name
         element, int8 = compiler.precision.activations, compiler.precision.int8
         self.batch_size = settings.batch_size or choose_batch_size(dims, element)
+        weights = checkpoint.weights
+        self._graphs = graphs = Graphs.of(checkpoint, compiler)
         self._stepper = GraphStepper(
-            compiler.compile(build_encoder(checkpoint.weights, dims, element)),
-            compiler.compile(build_decoder(checkpoint.weights, dims, element, int8)),
+            graphs.open("encoder", lambda: build_encoder(weights, dims, element, int8)),
+            graphs.open("decoder", lambda: build_decoder(weights, dims, element, int8)),
             CrossStates(dims, self.batch_size, element),
         )
         self._features = features

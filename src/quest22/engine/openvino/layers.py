@@ -14,6 +14,8 @@ import openvino as ov
 from numpy.typing import NDArray
 from openvino import opset13 as ops
 
+from quest22.errors import EngineError
+
 Array = NDArray[np.float32]
 LAYER_NORM_EPSILON = 1e-5
 INT8_LIMIT = 127.0
@@ -44,11 +46,15 @@ def integers(*values: int) -> ov.Node:
 
 
 def quantize_rows(weight: Array) -> tuple[NDArray[np.int8], Array]:
-    """Symmetric int8 with one scale a row (output channel): ``weight ≈ int8 * scale[:, None]``."""
+    """Symmetric int8 with one scale a row (output channel): ``weight ≈ int8 * scale[:, None]``.
+
+    Raises :class:`EngineError` for weights that are not finite: int8 would hide them.
+    """
     scales = np.abs(weight).max(axis=1) / np.float32(INT8_LIMIT)
+    if not np.isfinite(scales).all():
+        raise EngineError("the weights hold values that are not finite: fetch the model again")
     scales = np.where(scales == 0, np.float32(1), scales).astype(np.float32)
-    with np.errstate(invalid="ignore"):  # a row that is no number has such a scale, which tells
-        return np.rint(weight / scales[:, None]).astype(np.int8), scales
+    return np.rint(weight / scales[:, None]).astype(np.int8), scales
 
 
 def matrix(weight: Array, int8: bool) -> ov.Node:

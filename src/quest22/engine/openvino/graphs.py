@@ -1,0 +1,104 @@
+"""A checkpoint's compiled graphs: from the cache on the disk, else built, compiled and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import openvino as ov
+
+import quest22
+from quest22.checkpoint.load import Checkpoint
+from quest22.checkpoint.weights import Weights
+from quest22.engine.openvino.cache import GraphCache
+from quest22.engine.openvino.compile import DEVICE, Compiler
+from quest22.settings import cache_folder, graph_cache_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Graphs:
+    """Opens graphs by name. Must live as long as they do: they read the files that it mapped.
+
+    ``checkpoint_id`` tells the weights and the shape apart; empty: nothing is kept.
+    """
+
+    compiler: Compiler
+    cache: GraphCache
+    checkpoint_id: str
+    _mapped: list[Any] = field(default_factory=list, repr=False)
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint, compiler: Compiler) -> Graphs:
+        """The graphs of a checkpoint, kept in the user's cache folder."""
+        weights = checkpoint.weights
+        known = isinstance(weights, Weights)
+        identity = f"{weights.state()} {checkpoint.dimensions}" if known else ""
+        return cls(compiler, GraphCache(cache_folder() / "graphs", graph_cache_bytes()), identity)
+
+    def open(self, name: str, build: Callable[[], ov.Model]) -> ov.CompiledModel:
+        """The graph that ``build`` makes, compiled. Raises :class:`EngineError` as compiling does.
+
+        What ``build`` makes may depend only on its source in this folder, the name, the
+        checkpoint and the precision: these are what a kept graph is found by.
+        """
+        if not self.checkpoint_id:
+            return self.compiler.compile(build())
+        key = self._key(name)
+        compiled = self._kept(key)
+        if compiled is None:
+            compiled = self.compiler.compile(build())
+            self.cache.store(key, compiled.export_model)
+        return compiled
+
+    def _kept(self, key: str) -> ov.CompiledModel | None:
+        content = self.cache.load(key)
+        if content is None:
+            return None
+        tensor = ov.Tensor(content, shared_memory=True)
+        try:
+            compiled = self.compiler.restore(tensor)
+        except (RuntimeError, MemoryError):  # from another build of the library, or damaged
+            self.cache.drop(key)
+            return None
+        self._mapped.append(content)
+        return compiled
+
+    def _key(self, name: str) -> str:
+        core = self.compiler.core
+        parts = [
+            name,
+            self.checkpoint_id,
+            self.compiler.precision.name,
+            {key: str(value) for key, value in self.compiler.properties().items()},
+            quest22.__version__,
+            _source_digest(),
+            ov.get_version(),
+            core.get_property(DEVICE, "FULL_DEVICE_NAME"),
+            sorted(core.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES")),
+            _processor_features(),
+        ]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+@cache
+def _source_digest() -> str:
+    """A digest of the code that builds graphs: a change to it makes new ones."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+@cache
+def _processor_features() -> str:
+    """The processor's flags as Linux lists them; empty elsewhere."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line for line in lines if line.lower().startswith(("flags", "features"))), "")
