@@ -29,6 +29,8 @@ $(VENV)/.core: $(INPUTS)
 $(VENV)/.test: $(VENV)/.core
 	@echo "Setting up $(VENV): test tools$(if $(REFERENCES), and the references$(comma) PyTorch and Transformers) …"
 	@$(PIP) -e '.[test$(if $(REFERENCES),$(comma)reference)]'
+# openai-whisper asks for Triton, 190 MB that only a GPU uses.
+	@$(if $(REFERENCES),$(PIP) --no-deps openai-whisper)
 	@touch $@
 
 $(VENV)/.lint: $(VENV)/.core

@@ -3,18 +3,48 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from quest22.decoding.languages import likeliest_language
+from quest22.decoding.languages import detect
+from quest22.errors import UsageError
+from quest22.records import Detection
 
 LANGUAGES = {"en": 2, "ru": 4, "de": 5}
+LOGITS = np.array([9, 9, 1, 9, 2, 1, 9], np.float32)
+EVEN = Detection()
+
+# what is asked for, language, probability
+CASES = [
+    (Detection(), "ru", np.e / (np.e + 2)),
+    (Detection(("en", "ru")), "ru", np.e / (np.e + 1)),
+    (Detection(("de", "en")), "de", 0.5),
+    (Detection(("en",)), "en", 1.0),
+    (Detection(threshold=0.9), "ru", np.e / (np.e + 2)),
+    (Detection(threshold=0.9, fallback="de"), "de", 1 / (np.e + 2)),
+    (Detection(threshold=0.5, fallback="de"), "ru", np.e / (np.e + 2)),
+    (Detection(("en", "ru"), 0.9, "de"), "de", 0.0),
+]
 
 
-def test_only_languages_are_heard() -> None:
-    logits = np.array([9, 9, 1, 9, 2, 1, 9], np.float32)
-    code, share = likeliest_language(logits, LANGUAGES)
-    assert code == "ru"
-    assert share == pytest.approx(np.e / (np.e + 2))
+@pytest.mark.parametrize(("detection", "language", "probability"), CASES)
+def test_the_likeliest_of_those_considered(
+    detection: Detection, language: str, probability: float
+) -> None:
+    spoken = detect(LOGITS, LANGUAGES, detection)
+    assert spoken.language == language
+    assert spoken.probability == pytest.approx(probability)
+    assert sum(share for _, share in spoken.likeliest) == pytest.approx(1)
+
+
+def test_the_likeliest_come_first() -> None:
+    assert [code for code, _ in detect(LOGITS, LANGUAGES, EVEN).likeliest] == ["ru", "en", "de"]
 
 
 def test_large_logits_do_not_overflow() -> None:
     logits = np.array([0, 0, 1000, 0, 1000, 0], np.float32)
-    assert likeliest_language(logits, LANGUAGES) == ("en", pytest.approx(0.5))
+    spoken = detect(logits, LANGUAGES, EVEN)
+    assert (spoken.language, spoken.probability) == ("en", pytest.approx(0.5))
+
+
+@pytest.mark.parametrize("detection", [Detection(("xx",)), Detection(fallback="xx")])
+def test_a_language_that_the_model_lacks_is_refused(detection: Detection) -> None:
+    with pytest.raises(UsageError, match="does not know the language 'xx': expected some of en"):
+        detect(LOGITS, LANGUAGES, detection)

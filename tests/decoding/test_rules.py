@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -127,3 +129,24 @@ def test_equal_to_the_reference_on_random_logits(seed: int) -> None:
         np.testing.assert_array_equal(logits, expected.numpy())
         likely = np.exp(logits[0] - logits.max()).astype(np.float64)
         tokens.append(int(random.choice(VOCABULARY, p=likely / likely.sum())))
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("seed", range(10))
+def test_a_batch_is_ruled_as_by_openai(seed: int) -> None:
+    torch = pytest.importorskip("torch")
+    decoding = pytest.importorskip("whisper.decoding")
+    tokenizer = SimpleNamespace(no_timestamps=BEGIN - 1, timestamp_begin=BEGIN, eot=EOT)
+    theirs = decoding.ApplyTimestampRules(tokenizer, 2, 10)
+    random = np.random.default_rng(seed)
+    rules = Rules(EOT, BEGIN, max_initial_timestamp=10)
+    tokens: list[list[int]] = [[] for _ in range(5)]
+    for _ in range(25):
+        logits = random.standard_normal((5, VOCABULARY)).astype(np.float32) * 3
+        logits[:, EOT + 1 : BEGIN - 1] = -20.0
+        expected = torch.from_numpy(logits.copy())
+        theirs.apply(expected, torch.tensor([[21, 22, *row] for row in tokens]))
+        rules.apply(logits, tokens, [True] * 5)
+        np.testing.assert_array_equal(logits, expected.numpy())
+        for row, scores in zip(tokens, logits, strict=True):
+            row.append(int(scores.argmax()))

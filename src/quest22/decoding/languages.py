@@ -3,19 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from quest22.decoding.rules import Logits
+from quest22.errors import UsageError
+from quest22.records import Detection
+
+KEPT = 5
 
 
-def likeliest_language(logits: Logits, languages: Mapping[str, int]) -> tuple[str, float]:
-    """The code of the likeliest language and its share among all ``languages`` (code → token).
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A window's language with its probability, and the likeliest ones if it was detected."""
 
-    ``logits`` is ``[vocabulary]``; as ``detect_language`` of openai/whisper.
+    language: str | None
+    probability: float
+    likeliest: tuple[tuple[str, float], ...] = ()
+
+
+def detect(logits: Logits, known: Mapping[str, int], detection: Detection) -> Spoken:
+    """The language of one window by its ``logits [vocabulary]``.
+
+    ``known`` are the checkpoint's languages, code → token. The probabilities are shares among the
+    languages considered, as in ``detect_language`` of openai/whisper. Raises :class:`UsageError`
+    for a language that the checkpoint does not know.
     """
-    codes = list(languages)
-    scores = logits[[languages[code] for code in codes]].astype(np.float64)
+    codes = _considered(known, detection)
+    scores = logits[[known[code] for code in codes]].astype(np.float64)
     shares = np.exp(scores - scores.max())
-    best = int(shares.argmax())
-    return codes[best], float(shares[best] / shares.sum())
+    shares /= shares.sum()
+    order = np.argsort(-shares, kind="stable")
+    best = codes[order[0]]
+    if detection.fallback and shares[order[0]] < detection.threshold:
+        best = detection.fallback
+    probability = float(shares[codes.index(best)]) if best in codes else 0.0
+    likeliest = tuple((codes[place], float(shares[place])) for place in order[:KEPT])
+    return Spoken(best, probability, likeliest)
+
+
+def _considered(known: Mapping[str, int], detection: Detection) -> list[str]:
+    named = (*detection.languages, *filter(None, [detection.fallback]))
+    unknown = next((code for code in named if code not in known), None)
+    if unknown is not None:
+        raise UsageError(
+            f"the model does not know the language {unknown!r}: expected some of "
+            + (", ".join(known) if len(known) < 99 else "Whisper's")
+        )
+    return list(dict.fromkeys(detection.languages)) or list(known)

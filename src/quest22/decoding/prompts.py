@@ -64,6 +64,6 @@ class PromptBuilder:
         if asked is not None and asked < 1:
             raise UsageError(f"the maximum of new tokens is {asked}: expected 1 or more")
         if asked is not None:
-            return min(asked, self.positions - length)
+            return min(asked, self.positions - length + 1)  # the last is chosen, but never fed
         grown = self.generation.max_length + min(self.positions // 2 - 1, length)
         return max(min(grown, self.positions) - length, 1)

@@ -14,7 +14,7 @@ from quest22.checkpoint.weights import Weights
 from quest22.engine.openvino.engine import OpenVinoEngine
 from quest22.errors import EngineError, UsageError
 from quest22.meter import Meter
-from quest22.records import Decoding, Window
+from quest22.records import Decoding, Suppression, Window
 from quest22.settings import EngineSettings
 from tests.engine.openvino.conftest import OpenCheckpoint, OpenEngine
 from tests.support.windows import sweep, windows
@@ -75,7 +75,7 @@ def test_an_english_only_checkpoint_hears_english(engine: OpenEngine) -> None:
         ("small-test.en", Decoding("ru"), "English-only"),
         ("small-test.en", Decoding(task="translate"), "English-only"),
         ("small-test", Decoding("tlh"), "does not know the language 'tlh'"),
-        ("small-test", Decoding("en", temperature=0.2), "decodes greedily"),
+        ("small-test", Decoding("en", suppression=Suppression((99_999,))), "token 99999"),
     ],
 )
 def test_what_cannot_be_done_is_refused(

@@ -1,6 +1,8 @@
 """Whisper's decoder as a stateful graph: some tokens further in every sequence of a batch.
 
 All sequences stand at the same position, so a call needs neither padding nor positions a row.
+Sequences of one window lie side by side and share its cross-attention keys and values: to these
+they are but more queries.
 The keys and values of earlier tokens stay inside the graph as state. ``beams`` picks the sequence
 that each row continues, which is also how finished sequences leave: they are not picked.
 """
@@ -52,7 +54,8 @@ def build_decoder(
 
     Inputs: ``tokens [B, T]``, ``positions [T]``, ``beams [B]``, ``mask [B, 1, T, P + T]`` (0 or
     minus infinity), ``reads [N]`` (places in T whose logits are wanted), and for each layer
-    ``cross_key_i [B, heads, 1500, size]`` and ``cross_value_i [B, heads, size, 1500]``.
+    ``cross_key_i [W, heads, 1500, size]`` and ``cross_value_i [W, heads, size, 1500]`` of W
+    windows, each of which has B / W of the sequences.
     Output: ``logits [B, N, vocabulary]`` in float32.
     """
     layers = Layers(weights, int8)
@@ -148,11 +151,14 @@ def _cross_attention(
     x: ov.Node, layers: Layers, name: str, states: tuple[ov.Node, ov.Node], dims: Dimensions
 ) -> ov.Node:
     """Attend to the sound: two matrix products and a softmax, the scale folded into the query."""
+    heads, size = dims.decoder_heads, _head_size(dims)
     key, value = (ops.convert(state, "f32") for state in states)
     normal = layers.layer_norm(x, f"{name}.encoder_attn_layer_norm")
-    query = layers.linear(normal, f"{name}.encoder_attn.q_proj", scale=_head_size(dims) ** -0.5)
-    query = transpose(split_heads(query, dims.decoder_heads), 0, 2, 1, 3)
+    query = layers.linear(normal, f"{name}.encoder_attn.q_proj", scale=size**-0.5)
+    windows = ops.gather(ops.shape_of(states[0], "i64"), integers(0), integers(0))
+    by_window = ops.concat([windows, integers(-1, heads, size)], 0)
+    query = transpose(ops.reshape(query, by_window, special_zero=False), 0, 2, 1, 3)
     scores = ops.softmax(ops.matmul(query, key, False, True), -1)
-    mixed = ops.matmul(scores, value, False, True)
-    joined = join_heads(transpose(mixed, 0, 2, 1, 3))
+    mixed = transpose(ops.matmul(scores, value, False, True), 0, 2, 1, 3)
+    joined = ops.reshape(mixed, ops.shape_of(x, "i64"), special_zero=False)
     return ops.add(x, layers.linear(joined, f"{name}.encoder_attn.out_proj"))

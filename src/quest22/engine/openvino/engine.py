@@ -5,34 +5,35 @@ Composes features, graphs and the search; knows nothing of clips, files or threa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quest22.checkpoint.load import Checkpoint
-from quest22.decoding.greedy import Continuation, GreedySearch
-from quest22.decoding.languages import likeliest_language
+from quest22.decoding.hunts import Request, width
+from quest22.decoding.languages import Spoken, detect
 from quest22.decoding.prompts import PromptBuilder
-from quest22.decoding.rules import Rules
+from quest22.decoding.search import BatchSearch, Continuation
+from quest22.decoding.suppression import RuleBook
 from quest22.engine.openvino.batch import choose_batch_size
 from quest22.engine.openvino.compile import Compiler, explain
 from quest22.engine.openvino.decoder import build_decoder
 from quest22.engine.openvino.encoder import build_encoder
 from quest22.engine.openvino.graphs import Graphs
 from quest22.engine.openvino.stepper import CrossStates, GraphStepper
-from quest22.errors import EngineError, UsageError
+from quest22.errors import EngineError
 from quest22.meter import Meter
 from quest22.records import Decoding, Hypothesis, Window
 from quest22.settings import EngineSettings
 from quest22.stages import FeatureExtractor
 
-_Spoken = tuple[str | None, float]
-_ENGLISH: _Spoken = ("en", 1.0)
+_ENGLISH = Spoken("en", 1.0)
 
 
 class OpenVinoEngine:
-    """A Whisper checkpoint on OpenVINO's CPU device; greedy decoding. See :class:`Engine`."""
+    """A Whisper checkpoint on OpenVINO's CPU device. See :class:`quest22.stages.Engine`."""
 
     def __init__(
         self,
@@ -62,8 +63,8 @@ class OpenVinoEngine:
         self._meter = meter
         self._tokens = checkpoint.tokens
         self._prompts = PromptBuilder(self._tokens, generation, dims.max_target_positions)
-        rules = Rules.of(generation, dims.vocab_size)
-        self._search = GreedySearch(rules, checkpoint.tokens.no_speech)
+        self._rules = RuleBook(self._tokens, generation, dims.vocab_size)
+        self._search = BatchSearch(checkpoint.tokens.no_speech)
 
     def run(self, windows: Sequence[Window]) -> list[Hypothesis]:
         """Transcribe up to ``batch_size`` windows, in order; see :class:`quest22.stages.Engine`.
@@ -74,8 +75,11 @@ class OpenVinoEngine:
         self._check(windows)
         if not windows:
             return []
+        # Windows that are equally wide in the search stand side by side.
+        order = sorted(range(len(windows)), key=lambda place: _width(windows[place]))
         try:
-            return self._run(windows)
+            found = self._run([windows[place] for place in order])
+            return [found[order.index(place)] for place in range(len(windows))]
         except (RuntimeError, MemoryError) as exc:
             raise EngineError(explain("OpenVINO could not run the model", exc)) from exc
 
@@ -85,11 +89,6 @@ class OpenVinoEngine:
                 f"{len(windows)} windows in one call: expected at most {self.batch_size}"
             )
         for window in windows:
-            if window.decoding.temperature > 0:
-                raise UsageError(
-                    f"temperature {window.decoding.temperature}: this engine decodes greedily; "
-                    "give 0"
-                )
             if not np.isfinite(window.samples).all():
                 raise EngineError(
                     f"the sound from {window.start_s:.1f} s on holds values that are not finite: "
@@ -99,51 +98,74 @@ class OpenVinoEngine:
     def _run(self, windows: Sequence[Window]) -> list[Hypothesis]:
         for row, window in enumerate(windows):
             with self._meter.time("features"):
-                heard = from_frame(self._features(window.samples), window.skip_frames)
+                heard = self._heard(window)
             with self._meter.time("encoder"):
                 self._stepper.hear(row, heard)
         with self._meter.time("decoder"):
             asked = [window.decoding for window in windows]
             spoken = self._languages(asked)
-            continuations = self._decode(asked, spoken)
+            continuations = list(self._decode(asked, spoken))
         self._meter.count("tokens", sum(len(each.tokens) for each in continuations))
-        return [self._hypothesis(*pair) for pair in zip(continuations, spoken, strict=True)]
+        answered = zip(asked, continuations, spoken, strict=True)
+        return [self._hypothesis(*answer) for answer in answered]
 
-    def _decode(self, asked: Sequence[Decoding], spoken: Sequence[_Spoken]) -> list[Continuation]:
-        multilingual = self._tokens.is_multilingual
-        prompts = [
-            self._prompts.build(decoding, language if multilingual else decoding.language)
-            for decoding, (language, _) in zip(asked, spoken, strict=True)
-        ]
-        self._stepper.restart(len(asked))
-        return self._search.run(self._stepper, prompts)
+    def _heard(self, window: Window) -> NDArray[np.float32]:
+        if window.features is not None:
+            return window.features
+        return from_frame(self._features(window.samples), window.skip_frames)
 
-    def _languages(self, asked: Sequence[Decoding]) -> list[_Spoken]:
+    def _decode(
+        self, asked: Sequence[Decoding], spoken: Sequence[Spoken]
+    ) -> Iterator[Continuation]:
+        """What each window continues with: one search for all that are equally wide."""
+        requests = [self._request(*pair) for pair in zip(asked, spoken, strict=True)]
+        first = 0
+        for wide, group in groupby(requests, key=lambda request: request.width):
+            alike = list(group)
+            self._stepper.restart(len(alike), wide, first)
+            yield from self._search.run(self._stepper, alike)
+            first += len(alike)
+
+    def _request(self, asked: Decoding, spoken: Spoken) -> Request:
+        language = spoken.language if self._tokens.is_multilingual else asked.language
+        return Request(
+            self._prompts.build(asked, language),
+            self._rules.rules(asked.suppression),
+            asked.search,
+            asked.temperature,
+        )
+
+    def _languages(self, asked: Sequence[Decoding]) -> list[Spoken]:
         """Each window's language: as asked for, else heard after the start of the transcript."""
         if not self._tokens.is_multilingual:
             return [_ENGLISH for _ in asked]
         if all(decoding.language is not None for decoding in asked):
-            return [(decoding.language, 1.0) for decoding in asked]
+            return [Spoken(decoding.language, 1.0) for decoding in asked]
         self._stepper.restart(len(asked))
         starts = np.full((len(asked), 1), self._tokens.sot, np.int32)
         logits = self._stepper.step(starts, [0])[:, 0]
         return [
-            likeliest_language(row, self._tokens.languages)
+            detect(row, self._tokens.languages, decoding.detection)
             if decoding.language is None
-            else (decoding.language, 1.0)
+            else Spoken(decoding.language, 1.0)
             for decoding, row in zip(asked, logits, strict=True)
         ]
 
-    def _hypothesis(self, heard: Continuation, spoken: _Spoken) -> Hypothesis:
-        language, probability = spoken
+    def _hypothesis(self, asked: Decoding, heard: Continuation, spoken: Spoken) -> Hypothesis:
         control = range(self._tokens.eot, self._tokens.timestamp_begin)
         return Hypothesis(
             tokens=tuple(token for token in heard.tokens if token not in control),
-            language=language,
-            language_probability=probability,
+            language=spoken.language,
+            language_probability=spoken.probability,
             avg_logprob=heard.avg_logprob,
             no_speech_prob=heard.no_speech_prob,
+            temperature=asked.temperature,
+            languages=spoken.likeliest,
         )
+
+
+def _width(window: Window) -> int:
+    return width(window.decoding.search, window.decoding.temperature)
 
 
 def from_frame(features: NDArray[np.float32], frame: int) -> NDArray[np.float32]:

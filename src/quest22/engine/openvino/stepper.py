@@ -37,12 +37,12 @@ class CrossStates:
             for name, buffer in self._buffers.items()
         }
 
-    def move(self, rows: Sequence[int]) -> None:
-        """Row i becomes what row ``rows[i]`` was."""
-        targets = [place for place, row in enumerate(rows) if place != row]
-        if targets:
+    def move(self, rows: Sequence[int], first: int = 0) -> None:
+        """Row ``first + i`` becomes what row ``rows[i]`` was."""
+        moves = {place: row for place, row in enumerate(rows, first) if place != row}
+        if moves:
             for buffer in self._buffers.values():
-                buffer[targets] = buffer[[rows[place] for place in targets]]
+                buffer[list(moves)] = buffer[list(moves.values())]
 
 
 class GraphStepper:
@@ -55,6 +55,8 @@ class GraphStepper:
         self._decoder = decoder.create_infer_request()
         self._states = states
         self._position = 0
+        self._windows = slice(0, 0)
+        self._width = 1
         self._beams = np.arange(0, dtype=np.int32)
 
     def hear(self, row: int, features: Array) -> None:
@@ -64,17 +66,22 @@ class GraphStepper:
         self._encoder.set_tensor("features", ov.Tensor(features[None]))
         self._encoder.infer()
 
-    def restart(self, rows: int) -> None:
-        """Begin new sequences for the first ``rows`` rows."""
+    def restart(self, windows: int, width: int = 1, first: int = 0) -> None:
+        """Begin ``width`` new sequences for each of so many windows, from row ``first`` on."""
         self._decoder.reset_state()
         self._position = 0
-        self._take(np.arange(rows, dtype=np.int32))
+        self._width = width
+        self._hold(slice(first, first + windows))
+        self._beams = np.arange(width * windows, dtype=np.int32)
 
     def keep(self, rows: Sequence[int]) -> None:
         """Row i of the next step continues row ``rows[i]`` of the last; others leave."""
-        self._states.move(rows)
+        windows = [row // self._width for row in rows[:: self._width]]
+        first = self._windows.start
+        self._states.move([first + window for window in windows], first)
         if rows:
-            self._take(np.array(rows, np.int32))
+            self._hold(slice(first, first + len(windows)))
+            self._beams = np.array(rows, np.int32)
 
     def step(self, tokens: NDArray[np.int32], reads: Sequence[int]) -> Array:
         """Feed ``tokens [B, T]``; give the logits after the places ``reads``: ``[B, N, V]``."""
@@ -94,9 +101,10 @@ class GraphStepper:
         logits: Array = self._decoder.get_tensor("logits").data
         return logits
 
-    def _take(self, beams: NDArray[np.int32]) -> None:
-        self._beams = beams
-        for name, tensor in self._states.tensors(slice(0, len(beams))).items():
+    def _hold(self, windows: slice) -> None:
+        """Let the decoder hear the sound in some rows of the batch."""
+        self._windows = windows
+        for name, tensor in self._states.tensors(windows).items():
             self._decoder.set_tensor(name, tensor)
 
 

@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from quest22.decoding.hunts import Request
+from quest22.decoding.prompts import Prompt
+from quest22.decoding.rules import Rules
+from quest22.decoding.search import BatchSearch, Continuation, survivors
+from quest22.records import Search
+
+VOCABULARY, EOT, SILENCE = 24, 15, 16
+RULES = Rules(EOT, VOCABULARY, suppressed=(3,))
+
+
+@dataclass
+class Oracle:
+    """A model whose logits are a function of a row's sound and its tokens so far."""
+
+    sounds: list[int]
+    seen: list[list[int]] = field(init=False)
+    calls: int = 0
+
+    def __post_init__(self) -> None:
+        self.seen = [[] for _ in self.sounds]
+
+    def step(self, tokens: NDArray[np.int32], reads: Sequence[int]) -> NDArray[np.float32]:
+        assert tokens.shape[0] == len(self.seen)
+        self.calls += 1
+        rows = []
+        for sound, seen, fresh in zip(self.sounds, self.seen, tokens.tolist(), strict=True):
+            rows.append([oracle_logits(sound, seen + fresh[: read + 1]) for read in reads])
+            seen.extend(fresh)
+        return np.array(rows, np.float32)
+
+    def keep(self, rows: Sequence[int]) -> None:
+        self.seen = [list(self.seen[row]) for row in rows]
+        self.sounds = [self.sounds[row] for row in rows]
+
+
+def oracle_logits(sound: int, tokens: list[int]) -> NDArray[np.float32]:
+    return np.random.default_rng([sound, *tokens]).standard_normal(VOCABULARY).astype(np.float32)
+
+
+def by_hand(sound: int, prompt: Prompt) -> tuple[tuple[int, ...], float, float]:
+    """One sequence the plain way: tokens, average log-probability, probability of silence."""
+    tokens, chosen, total = list(prompt.tokens), [], 0.0
+    while len(chosen) < prompt.budget:
+        logits = oracle_logits(sound, tokens).astype(np.float64)
+        logits[3] = -np.inf
+        token = int(logits.argmax())
+        total += logits[token] - np.log(np.exp(logits).sum())
+        if token == EOT:
+            break
+        chosen.append(token)
+        tokens.append(token)
+    at_start = np.exp(oracle_logits(sound, list(prompt.tokens[: prompt.start + 1])))
+    return tuple(chosen), total / (len(chosen) + 1), at_start[SILENCE] / at_start.sum()
+
+
+prompts = st.builds(
+    lambda tokens, start, budget: Prompt(tuple(tokens), start % len(tokens), budget),
+    st.lists(st.integers(0, VOCABULARY - 1), min_size=1, max_size=6),
+    st.integers(0, 5),
+    st.integers(1, 12),
+)
+
+
+def run(
+    batch: list[Prompt], search: Search | None = None, temperature: float = 0.0
+) -> list[Continuation]:
+    """Continue prompts of windows whose sounds are 0, 1, 2 …"""
+    requests = [Request(prompt, RULES, search or Search(), temperature) for prompt in batch]
+    sounds = [place for place, request in enumerate(requests) for _ in range(request.width)]
+    return BatchSearch(SILENCE).run(Oracle(sounds), requests)
+
+
+@given(st.lists(prompts, min_size=1, max_size=7))
+def test_every_row_is_as_it_is_alone(batch: list[Prompt]) -> None:
+    found = run(batch)
+    for sound, (prompt, continuation) in enumerate(zip(batch, found, strict=True)):
+        tokens, average, silence = by_hand(sound, prompt)
+        assert continuation.tokens == tokens
+        assert continuation.avg_logprob == pytest.approx(average, abs=1e-5)
+        assert continuation.no_speech_prob == pytest.approx(silence, abs=1e-6)
+
+
+def test_a_prompt_is_fed_in_one_step_and_nothing_runs_after_the_end() -> None:
+    oracle = Oracle([5])
+    (found,) = BatchSearch(SILENCE).run(oracle, [Request(Prompt((1, 2, 4, 5), 0, 3), RULES)])
+    assert oracle.calls == min(len(found.tokens) + 1, 3)
+
+
+@given(st.lists(st.booleans(), max_size=12))
+def test_survivors_move_as_little_as_possible(finished: list[bool]) -> None:
+    order = survivors(finished)
+    alive = [place for place, done in enumerate(finished) if not done]
+    assert sorted(order) == alive
+    stayed = sum(place == row for place, row in enumerate(order))
+    assert stayed == sum(not done for done in finished[: len(alive)])
+
+
+WIDE = [
+    (Search(beam_size=3), 0.0),
+    (Search(beam_size=4, patience=2.0), 0.0),
+    (Search(beam_size=3, length_penalty=0.6), 0.0),
+    (Search(beam_size=2, repetition_penalty=1.5, no_repeat_ngram_size=2), 0.0),
+    (Search(), 0.7),
+    (Search(best_of=3), 0.7),
+    (Search(best_of=3, length_penalty=1.0), 1.0),
+]
+
+
+@pytest.mark.parametrize(("search", "temperature"), WIDE)
+@given(batch=st.lists(prompts, min_size=2, max_size=5))
+def test_a_window_does_not_depend_on_its_neighbours(
+    search: Search, temperature: float, batch: list[Prompt]
+) -> None:
+    together = run(batch, search, temperature)
+    shorter = run(batch[:-1], search, temperature)
+    assert together[:-1] == shorter
+
+
+def test_samples_differ_by_seed_and_by_nothing_else() -> None:
+    prompt = Prompt((1,), 0, 12)
+    drawn = [run([prompt], Search(seed=(seed,)), 1.0)[0].tokens for seed in (1, 2, 1)]
+    assert drawn[0] == drawn[2] != drawn[1]
+
+
+def test_samples_follow_the_distribution() -> None:
+    prompt = Prompt((1,), 0, 1)
+    counts = np.zeros(VOCABULARY)
+    for seed in range(2000):
+        (found,) = run([prompt], Search(seed=(seed,)), 0.8)
+        counts[found.tokens[0] if found.tokens else EOT] += 1
+    logits = oracle_logits(0, [1]).astype(np.float64) / 0.8
+    logits[3] = -np.inf
+    expected = np.exp(logits) / np.exp(logits).sum()
+    assert np.abs(counts / 2000 - expected).max() < 0.05
+    assert counts[3] == 0
+
+
+@given(prompt=prompts, size=st.integers(1, 3))
+def test_no_n_gram_comes_twice(prompt: Prompt, size: int) -> None:
+    (found,) = run([prompt], Search(no_repeat_ngram_size=size))
+    grams = [found.tokens[at : at + size] for at in range(len(found.tokens) - size + 1)]
+    assert len(grams) == len(set(grams))
+
+
+@given(prompt=prompts, beam_size=st.integers(2, 5))
+def test_a_wide_beam_finds_what_is_at_least_as_likely(prompt: Prompt, beam_size: int) -> None:
+    """With a beam over the whole vocabulary for two steps, the best of all pairs is found."""
+    short = Prompt(prompt.tokens, prompt.start, 1)
+    (wide,) = run([short], Search(beam_size=beam_size, length_penalty=0.0))
+    (narrow,) = run([short])
+    assert wide.avg_logprob * (len(wide.tokens) + 1) >= (
+        narrow.avg_logprob * (len(narrow.tokens) + 1) - 1e-5
+    )
+
+
+class _Cache:
+    def rearrange_kv_cache(self, source_indices: list[int]) -> None:
+        """Nothing to move: logits are made anew at each step."""
+
+
+def reference_beams(
+    prompt: Prompt, beam_size: int, patience: float, length_penalty: float | None
+) -> tuple[tuple[int, ...], float]:
+    """openai/whisper's beam search and ranking over the oracle's logits."""
+    torch = pytest.importorskip("torch")
+    decoding = pytest.importorskip("whisper.decoding")
+    decoder = decoding.BeamSearchDecoder(beam_size, EOT, _Cache(), patience)
+    tokens = torch.tensor([list(prompt.tokens)] * beam_size)
+    sums = torch.zeros(beam_size)
+    for _ in range(prompt.budget):
+        logits = torch.tensor(np.array([oracle_logits(0, row) for row in tokens.tolist()]))
+        logits[:, 3] = -np.inf
+        tokens, completed = decoder.update(tokens, logits, sums)
+        if completed:
+            break
+    found, totals = decoder.finalize(tokens[None], sums[None])
+    begin = len(prompt.tokens)
+    spoken = [[t[begin : begin + t[begin:].tolist().index(EOT)] for t in each] for each in found]
+    (best,) = decoding.MaximumLikelihoodRanker(length_penalty).rank(spoken, totals)
+    text = tuple(spoken[0][best].tolist())
+    return text, totals[0][best] / (len(text) + 1)
+
+
+@pytest.mark.reference
+@pytest.mark.filterwarnings("ignore:__array_wrap__:DeprecationWarning")
+@pytest.mark.parametrize("length_penalty", [None, 0.0, 0.8])
+@pytest.mark.parametrize(("beam_size", "patience"), [(2, 1.0), (5, 1.0), (3, 2.0), (4, 0.5)])
+def test_beams_equal_the_reference(
+    beam_size: int, patience: float, length_penalty: float | None
+) -> None:
+    for first in range(40):
+        prompt = Prompt((first % VOCABULARY, first), 0, 1 + first % 11)
+        search = Search(beam_size=beam_size, patience=patience, length_penalty=length_penalty)
+        try:
+            expected, average = reference_beams(prompt, beam_size, patience, length_penalty)
+        except ZeroDivisionError:  # an empty hypothesis has no mean there
+            continue
+        (found,) = run([prompt], search)
+        assert found.tokens == expected
+        assert found.avg_logprob == pytest.approx(average, abs=1e-5)
