@@ -19,7 +19,7 @@ from quest22.settings import (
     GuardSettings,
     LongFormSettings,
 )
-from quest22.stages import Decoder, Engine, Source, Strategy
+from quest22.stages import Decoder, Engine, Memory, Source, Strategy
 
 if TYPE_CHECKING:
     from quest22.checkpoint.tokens import Tokens
@@ -76,13 +76,13 @@ class Job:
         """A run over files, folders, globs, URLs, or ``-`` for standard input."""
         return self.run(file_source(inputs, self.meter, self.settings.engine.token))
 
-    def run(self, clips: Source | Iterable[Clip | Failure]) -> Run:
-        """A run over clips from anywhere."""
+    def run(self, clips: Source | Iterable[Clip | Failure], memory: Memory | None = None) -> Run:
+        """A run over clips from anywhere; ``memory`` goes on with what an earlier process heard."""
         from quest22.audio.decode import MediaDecoder
 
         decoder = MediaDecoder(self.settings.audio, self.meter)
         stages = Stages(clips, decoder, self._strategy, self._engine)
-        return Run(stages, self.settings.audio, self.meter)
+        return Run(stages, self.settings.audio, self.meter, memory)
 
 
 def dataset_source(
@@ -135,10 +135,12 @@ class Run:
     ``total`` is the number of clips where the source knows it, else None.
     """
 
-    def __init__(self, stages: Stages, audio: AudioSettings, meter: Meter) -> None:
+    def __init__(
+        self, stages: Stages, audio: AudioSettings, meter: Meter, memory: Memory | None = None
+    ) -> None:
         self.meter = meter
         self.total = len(stages.source) if isinstance(stages.source, Sized) else None
-        self._results = _results(stages, audio, meter)
+        self._results = _results(stages, audio, meter, memory)
 
     def __iter__(self) -> Iterator[Transcript | Failure]:
         return self._results
@@ -149,10 +151,11 @@ class Run:
 
 
 def _results(
-    stages: Stages, audio: AudioSettings, meter: Meter
+    stages: Stages, audio: AudioSettings, meter: Meter, memory: Memory | None
 ) -> Generator[Transcript | Failure, None, None]:
     from quest22.audio.pool import decode_ahead
 
     meter.reset()
     with closing(decode_ahead(stages.source, stages.decoder, audio, meter)) as audios:
-        yield from Scheduler(stages.engine, stages.strategy, meter).run(audios)
+        scheduler = Scheduler(stages.engine, stages.strategy, meter, memory=memory)
+        yield from scheduler.run(audios)

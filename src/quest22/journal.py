@@ -24,6 +24,7 @@ from typing import Any, BinaryIO
 
 from quest22.errors import UsageError
 from quest22.records import Failure, Origin, Position, Transcript
+from quest22.replay import REPLAY, ReplayLog
 from quest22.settings import RUN_FOLDER
 from quest22.sink.output import sync_folder, writing
 from quest22.stages import Sink, SinkState
@@ -87,6 +88,7 @@ class Journal:
         with writing(folder):
             (folder / JOURNAL).parent.mkdir(parents=True, exist_ok=True)
             sync_folder(folder)
+        journal.clear(REPLAY)  # first: what another run heard must never count for this one
         journal.commit(journal.mark)
         return journal
 
@@ -166,6 +168,7 @@ class Journal:
         followed by one that finishes the work: see :meth:`settle`.
         """
         self._outdated = list(outdated)
+        self.clear(REPLAY)  # results may have got other numbers
         self.commit(mark)
         self.settle()
 
@@ -200,6 +203,7 @@ class Journal:
 class JournaledSink:
     """A sink whose progress is recorded every few seconds: first published, then marked.
 
+    ``memory`` keeps what was heard of clips that are not marked yet; the scheduler is to have it.
     After a write that did not come to its end nothing is marked any more: the sinks may differ in
     what they hold, and the next run goes on from the last mark.
     """
@@ -207,6 +211,8 @@ class JournaledSink:
     def __init__(
         self, sink: Sink, journal: Journal, clock: Callable[[], float] = time.monotonic
     ) -> None:
+        path = journal.folder / RUN_FOLDER / REPLAY
+        self.memory = ReplayLog(path, journal.mark.results, clock)
         self._sink = sink
         self._journal = journal
         self._clock = clock
@@ -228,9 +234,11 @@ class JournaledSink:
             self.publish()
 
     def publish(self) -> SinkState:
+        self.memory.sync()  # first: results that are marked must not lack what was heard with them
         states = self._sink.publish()
         self._mark = replace(self._mark, sinks=states)
         self._journal.commit(self._mark)
+        self.memory.forget(self._mark.results)
         self._committed_at = self._clock()
         return states
 
@@ -238,6 +246,7 @@ class JournaledSink:
         """The run stops here, perhaps before its end: what was written can be continued."""
         if self._whole and not self._mark.finished:
             self.publish()
+        self.memory.close()
 
     def complete(self) -> None:
         """The source has ended: finish the outputs, then say so in the journal."""
@@ -246,6 +255,8 @@ class JournaledSink:
         self._sink.close()
         self._mark = replace(self._mark, sinks=states, finished=True)
         self._journal.commit(self._mark)
+        self.memory.close()
+        self._journal.clear(REPLAY)
 
 
 @contextmanager

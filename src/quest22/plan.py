@@ -74,7 +74,8 @@ class RunSettings:
     def as_begun(self, plan: Mapping[str, Any], asked: Mapping[str, Any]) -> RunSettings:
         """These settings, where they leave open or repeat what was asked, with what came of it.
 
-        So a run goes on with the commits that it began with, wherever a branch points today.
+        So a run goes on with the commits that it began with, wherever a branch points today, and
+        with batches of the size that it had, on which the last digits may depend.
         """
         now = self.asked()
         kept = {
@@ -85,6 +86,7 @@ class RunSettings:
             self.job.engine,
             revision=kept["model_revision"],
             compute_type=kept["compute_type"],
+            batch_size=self.job.engine.batch_size or asked.get("batch_size"),
         )
         return replace(
             self,

@@ -8,6 +8,7 @@ Records are frozen: a stage never changes what it was given.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -176,6 +177,16 @@ class Window:
             return self.frames / FRAMES_PER_S
         return len(self.samples) / SAMPLE_RATE_HZ
 
+    @property
+    def fingerprint(self) -> int:
+        """32 bits that differ for another place, another request or other sound.
+
+        Every sixteenth value is looked at: enough to tell sounds apart, and it costs nothing.
+        """
+        sound = self.samples if self.features is None else self.features.reshape(-1)
+        asked = (self.index, self.start_s, self.skip_frames, self.frames, len(sound), self.decoding)
+        return zlib.crc32(repr(asked).encode(), zlib.crc32(sound[::16].tobytes()))
+
 
 @dataclass(frozen=True, slots=True)
 class Word:
@@ -203,6 +214,29 @@ class Hypothesis:
     no_speech_prob: float
     temperature: float = 0.0
     languages: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a window: a hypothesis, or the reason why the engine could not give one.
+
+    ``window`` tells the window from others: see :attr:`Window.fingerprint`.
+    """
+
+    window: int
+    hypothesis: Hypothesis | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A clip's part in one batch.
+
+    ``exhausted``: it had no window left to give, so the batch was filled from the clips behind it.
+    """
+
+    answers: tuple[Answer, ...]
+    exhausted: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from quest22.records import (
     Hypothesis,
     Samples,
     Transcript,
+    Turn,
     Window,
 )
 
@@ -73,7 +74,12 @@ class Engine(Protocol):
         ...
 
     def run(self, windows: Sequence[Window]) -> list[Hypothesis]:
-        """Transcribe windows, in order; the result of one does not depend on the others."""
+        """Transcribe windows, in order.
+
+        The same windows together always give the same: nothing is remembered from call to call,
+        and chance is drawn from the windows alone. What one gives does not depend on the others
+        but for the last digits of reduced precisions.
+        """
         ...
 
 
@@ -115,6 +121,26 @@ class Strategy(Protocol):
     """A way to cut long sound into windows: makes one machine a clip."""
 
     def open(self, clip: Clip) -> LongForm: ...
+
+
+class Memory(Protocol):
+    """What was heard of clips whose results are not published yet; it outlives the process.
+
+    Clips are known by their number among all results of a run, from 0, and by their keys.
+    """
+
+    @property
+    def clips(self) -> range:
+        """The clips that a run begins with again: of these something may have been heard."""
+        ...
+
+    def recall(self, number: int, key: str) -> Sequence[Turn]:
+        """What an earlier process heard of a clip, batch by batch; to be asked once."""
+        ...
+
+    def note(self, batch: Sequence[tuple[int, str, Turn]]) -> None:
+        """Keep what one batch has brought, clip by clip."""
+        ...
 
 
 class Sink(Protocol):

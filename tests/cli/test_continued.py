@@ -18,12 +18,19 @@ from quest22.journal import Journal
 from quest22.settings import EngineSettings
 from tests.torture.kills import differences, outputs
 from tests.torture.rows import write_rows
-from tests.torture.worker import FORMATS, DigestJob, DigestStrategy, Errand
+from tests.torture.worker import (
+    FORMATS,
+    DigestEngine,
+    DigestJob,
+    DigestStrategy,
+    Errand,
+    MixingJob,
+)
 
 QUIET = ReportFlags(quiet=True)
 
 
-class DyingJob(DigestJob):
+class DyingJob(MixingJob):
     """A job whose strategy is interrupted at the seventh clip."""
 
     class _Dying(DigestStrategy):
@@ -38,6 +45,12 @@ class DyingJob(DigestJob):
     def __init__(self, settings, meter):
         super().__init__(settings, meter)
         self._strategy = self._Dying()
+
+
+class DyingDigestJob(DyingJob):
+    """The same, with results that are a window's alone: clips run again meet other neighbours."""
+
+    engine = DigestEngine
 
 
 @pytest.fixture(scope="module")
@@ -55,15 +68,15 @@ def whole(data, tmp_path_factory):
     return outputs(folder)
 
 
-def stream(data, folder, **output):
-    meant = Errand(data, folder).stream()
+def stream(data, folder, load=MixingJob, **output):
+    meant = Errand(data, folder, load=load).stream()
     flags = OutputFlags([FORMATS], folder, **output)
     report = ReportFlags()
     return replace(meant, work=replace(meant.work, output=flags, report=report))
 
 
-def interrupted(data, folder):
-    assert perform_journaled(replace(stream(data, folder), load=DyingJob)) is Exit.INTERRUPTED
+def interrupted(data, folder, load=DyingJob):
+    assert perform_journaled(stream(data, folder, load)) is Exit.INTERRUPTED
     assert standing_of(folder).state == "interrupted"
 
 
@@ -141,9 +154,9 @@ def test_a_retry_puts_clips_in_their_place(tmp_path, finished):
     data, folder = tmp_path / "data", tmp_path / "out"
     write_rows(data, 15)
     if finished:
-        perform_journaled(stream(data, folder))
+        perform_journaled(stream(data, folder, DigestJob))
     else:
-        interrupted(data, folder)
+        interrupted(data, folder, DyingDigestJob)
     failed = standing_of(folder).failures
     assert failed > 0
     again = Retry(folder, EngineSettings(), QUIET, DigestJob)
@@ -151,8 +164,8 @@ def test_a_retry_puts_clips_in_their_place(tmp_path, finished):
     assert standing_of(folder).failures == failed
     write_rows(data, 15, healed=True)
     assert again.perform() is Exit.DONE
-    assert perform_journaled(stream(data, folder)) is Exit.DONE
-    assert perform_journaled(stream(data, tmp_path / "healed")) is Exit.DONE
+    assert perform_journaled(stream(data, folder, DigestJob)) is Exit.DONE
+    assert perform_journaled(stream(data, tmp_path / "healed", DigestJob)) is Exit.DONE
     assert differences(outputs(tmp_path / "healed"), outputs(folder)) == []
     assert again.perform() is Exit.DONE
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from quest22.settings import RUN_FOLDER
 from tests.torture.nursery import ended, forked, killed_after
 from tests.torture.rows import write_rows
-from tests.torture.worker import Errand, perform
+from tests.torture.worker import DigestJob, Errand, MixingJob, perform
 
 MOST_LIVES = 2000
 
@@ -77,9 +77,11 @@ def differences(expected: dict[str, bytes], found: dict[str, bytes]) -> list[str
     return sorted(missing + extra + other)
 
 
-def undisturbed(folder: Path, rows: int, name: str = "whole") -> Whole:
+def undisturbed(
+    folder: Path, rows: int, name: str = "whole", load: type[DigestJob] = MixingJob
+) -> Whole:
     """Run once in peace, on the rows in ``folder / "data"``."""
-    errand = Errand(folder / "data", folder / name)
+    errand = Errand(folder / "data", folder / name, load=load)
     begun = time.monotonic()
     code = ended(forked(lambda: perform(errand)))
     return Whole(outputs(errand.folder), code, time.monotonic() - begun, rows)
@@ -93,13 +95,17 @@ def planned_kills(folder: Path, whole: Whole, every: int = 1) -> Outcome:
 
 
 def retried_kills(folder: Path, whole: Whole, every: int = 1) -> Outcome:
-    """The same for a retry of a run whose bad rows are good by now."""
+    """The same for a retry of a run whose bad rows are good by now.
+
+    Rows that are run again meet in batches of their own: here results are a window's alone.
+    """
     outcome = Outcome("kills of a retry")
     before = folder / "before"
-    ended(forked(lambda: perform(Errand(folder / "data", before))))
+    ended(forked(lambda: perform(Errand(folder / "data", before, load=DigestJob))))
     write_rows(folder / "data", whole.rows, healed=True)
-    healed = undisturbed(folder, whole.rows, "healed")
+    healed = undisturbed(folder, whole.rows, "healed", DigestJob)
     errand = Errand(folder / "data", folder / "retried", commit_s=0.05, retry=True)
+    errand = replace(errand, load=DigestJob)
     return _at_every_step(outcome, errand, healed, every, before)
 
 

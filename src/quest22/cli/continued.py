@@ -91,7 +91,11 @@ def refuse_without_journal(output: OutputSettings) -> None:
 
 def _begin(stream: Stream, settings: RunSettings, output: OutputSettings) -> Exit:
     loaded = _load(stream, settings)
-    asked = settings.asked() | {"command": stream.command, "replace": stream.restart}
+    asked = settings.asked() | {
+        "command": stream.command,
+        "replace": stream.restart,
+        "batch_size": loaded.job.batch_size,
+    }
     journal = Journal.begin(stream.folder, loaded.plan(settings), asked)
     return _run(stream, loaded, journal, _open(stream, output, journal))
 
@@ -157,7 +161,11 @@ def _run(stream: Stream, loaded: _Loaded, journal: Journal, sink: Sink) -> Exit:
     patience = Patience(stream.work.output.failures_borne(), earlier.failures)
     try:
         code = write_results(
-            loaded.job.run(loaded.source), journaled, stream.work.report, occasion, patience
+            loaded.job.run(loaded.source, journaled.memory),
+            journaled,
+            stream.work.report,
+            occasion,
+            patience,
         )
         tell_folder(stream.work, code)
     except Quest22Error:

@@ -140,7 +140,8 @@ class Retry:
             failures_kept=True,
         )
         journaled = JournaledSink(sink, inner)
-        return write_results(job.run(source), journaled, self.report, occasion, Patience())
+        results = job.run(source, journaled.memory)
+        return write_results(results, journaled, self.report, occasion, Patience())
 
     def _conclude(self, again: Mark, whole: Mark) -> Exit:
         failed = f", {whole.failures:,} still fail" if whole.failures else ", none fails any more"
