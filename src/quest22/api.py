@@ -50,6 +50,9 @@ class Options(TypedDict, total=False):
     task: Task
     timestamps: bool
     max_new_tokens: int | None
+    word_timestamps: bool
+    prepend_punctuations: str
+    append_punctuations: str
     chunk_length_s: float
     stride_length_s: float | tuple[float, float]
     channel: int | None

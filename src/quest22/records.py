@@ -135,6 +135,7 @@ class Decoding:
 
     ``language`` is a code such as ``"en"``; None lets the engine detect it. ``previous`` goes
     before the start of the transcript (``<|startofprev|>``), ``prefix`` begins the transcript.
+    ``words`` asks for the hypothesis' alignment.
     """
 
     language: str | None = None
@@ -147,6 +148,7 @@ class Decoding:
     detection: Detection = Detection()
     search: Search = Search()
     suppression: Suppression = Suppression()
+    words: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -199,6 +201,19 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
+class Alignment:
+    """Where the text tokens of a hypothesis lie, in seconds from where its timestamps count.
+
+    Token i lasts from ``bounds_s[i]`` to ``bounds_s[i + 1]``; ``probabilities`` are the tokens'
+    among all text tokens. Only tokens that count are there: what follows a hypothesis' last pair
+    of timestamps is left out (:func:`quest22.decoding.finished.finished_part`).
+    """
+
+    bounds_s: tuple[float, ...]
+    probabilities: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Hypothesis:
     """What the engine heard in one window.
 
@@ -214,6 +229,7 @@ class Hypothesis:
     no_speech_prob: float
     temperature: float = 0.0
     languages: tuple[tuple[str, float], ...] = ()
+    alignment: Alignment | None = None
 
 
 @dataclass(frozen=True, slots=True)

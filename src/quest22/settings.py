@@ -16,6 +16,10 @@ from quest22.records import WINDOW_S, Detection, Search, Suppression, Task
 
 DEFAULT_MODEL = "nano"
 LongFormName: TypeAlias = Literal["chunked", "sequential"]
+PREPEND_PUNCTUATIONS = "\"'“¿([{-"
+APPEND_PUNCTUATIONS = "\"'.。,，!！?？:：”)]}、"
+"""Marks that count as part of a word, as in openai/whisper."""
+
 RUN_FOLDER = ".quest22"
 """Inside an output folder: the journal, and what is not yet written for good."""
 
@@ -93,6 +97,8 @@ class DecodingSettings:
     ``multilingual`` detects a language for each window instead of each clip; None: as the
     reference of the long form does. ``temperature`` holds those that are tried in order; None:
     likewise. ``prefix`` begins the first window alone, ``initial_prompt`` stands before it.
+    With ``word_timestamps``, ``prepend_punctuations`` join the word behind them, and
+    ``append_punctuations`` the one before them.
     """
 
     language: str | None = None
@@ -120,6 +126,9 @@ class DecodingSettings:
     repetition_penalty: float = 1.0
     no_repeat_ngram_size: int = 0
     sampling_seed: int = 0
+    word_timestamps: bool = False
+    prepend_punctuations: str = PREPEND_PUNCTUATIONS
+    append_punctuations: str = APPEND_PUNCTUATIONS
 
     def __post_init__(self) -> None:
         for name, least in (("beam_size", 1), ("best_of", 1), ("no_repeat_ngram_size", 0)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,29 @@ class OpenaiWhisper:
         made = self._whisper.log_mel_spectrogram(samples, self.model.dims.n_mels, padding=480_000)
         features: NDArray[np.float32] = made.numpy()
         return features
+
+    def alignment(
+        self, samples: Samples, text: Sequence[int], language: str, task: str = "transcribe"
+    ) -> list[Any]:
+        """Words with times for the text tokens of up to 30 s, as ``find_alignment`` finds them."""
+        from whisper.timing import find_alignment
+
+        features = self._torch.from_numpy(self.log_mel(samples))
+        window = self._whisper.pad_or_trim(features, 3000)
+        tokenizer = self.tokenizer(language, task)
+        found: list[Any] = find_alignment(
+            self.model, tokenizer, list(text), window, features.shape[-1] - 3000
+        )
+        return found
+
+    def tokenizer(self, language: str, task: str = "transcribe") -> Any:
+        """That of the multilingual vocabulary."""
+        count = self.model.num_languages
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # it leaves its vocabulary's file open
+            return self._whisper.tokenizer.get_tokenizer(
+                True, num_languages=count, language=language, task=task
+            )
 
     def _weights(self, folder: Path) -> Mapping[str, Any]:
         from safetensors.torch import load_file

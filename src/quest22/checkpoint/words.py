@@ -9,11 +9,19 @@ from __future__ import annotations
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from quest22.checkpoint.tokens import Tokens
+from typing import Protocol
 
 UNSPACED = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
 _BROKEN = "�"
+
+
+class TextTokens(Protocol):
+    """What is needed of a checkpoint's tokens: see :class:`quest22.checkpoint.tokens.Tokens`."""
+
+    @property
+    def eot(self) -> int: ...
+
+    def decode(self, tokens: Sequence[int]) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +32,9 @@ class TokenWord:
     tokens: tuple[int, ...]
 
 
-def split_to_words(text: Sequence[int], tokens: Tokens, language: str | None) -> list[TokenWord]:
+def split_to_words(
+    text: Sequence[int], tokens: TextTokens, language: str | None
+) -> list[TokenWord]:
     """Group text tokens into words; control and timestamp tokens are left out.
 
     The words' texts joined are ``tokens.decode(text)``, their tokens joined are the text tokens.
@@ -45,7 +55,7 @@ def _begins_word(text: str) -> bool:
     return text.startswith(" ") or text.strip() in string.punctuation
 
 
-def _characters(text: Sequence[int], tokens: Tokens) -> list[TokenWord]:
+def _characters(text: Sequence[int], tokens: TextTokens) -> list[TokenWord]:
     """The fewest tokens each that decode to whole characters."""
     whole = tokens.decode(text)
     pieces: list[TokenWord] = []

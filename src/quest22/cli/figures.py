@@ -11,6 +11,7 @@ RUNNING = {
     "encoder": "encoder",
     "decoder": "decoder",
     "features": "features",
+    "alignment": "timing words",
     "wait_source": "waiting for the source",
     "wait_audio": "waiting for decoding",
     "longform": "cutting and joining",

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
+from quest22.decoding.words import WordTimer
 from quest22.errors import ClipError
 from quest22.longform.merge import merge
 from quest22.longform.passes import Heard, Vocabulary
@@ -53,10 +54,12 @@ class ChunkedStrategy:
             task=decoding.task,
             timestamps=decoding.timestamps,
             max_new_tokens=decoding.max_new_tokens,
+            words=decoding.word_timestamps,
         )
+        self._words = WordTimer.of(decoding, tokens)
 
     def open(self, clip: Clip) -> ChunkedClip:
-        return ChunkedClip(clip, Cutter(self._lengths), self._decoding, self._tokens)
+        return ChunkedClip(clip, Cutter(self._lengths), self._decoding, self._tokens, self._words)
 
 
 class ChunkedClip:
@@ -65,11 +68,19 @@ class ChunkedClip:
     Holds the sound of one window, and the tokens of all.
     """
 
-    def __init__(self, clip: Clip, cutter: Cutter, decoding: Decoding, tokens: Vocabulary) -> None:
+    def __init__(
+        self,
+        clip: Clip,
+        cutter: Cutter,
+        decoding: Decoding,
+        tokens: Vocabulary,
+        words: WordTimer | None = None,
+    ) -> None:
         self._clip = clip
         self._cutter = cutter
         self._decoding = decoding
         self._tokens = tokens
+        self._words = words
         self._heard: list[Heard] = []
         self._awaited = 0
         self._flushed = False
@@ -109,6 +120,7 @@ class ChunkedClip:
         kept = merge(ids, self._heard, self._tokens)
         spoken = [token for stretch in kept for token in ids[stretch.start : stretch.stop].tolist()]
         language, probability = prevailing_language(self._heard)
+        segmenter = Segmenter(ids, self._heard, self._tokens, duration_s, self._words)
         return Transcript(
             key=self._clip.key,
             name=self._clip.name,
@@ -116,7 +128,7 @@ class ChunkedClip:
             language=language,
             language_probability=probability,
             duration_s=duration_s,
-            segments=Segmenter(ids, self._heard, self._tokens, duration_s).segments(kept),
+            segments=segmenter.segments(kept),
             origin=self._clip.origin,
             reference=self._clip.reference,
             columns=self._clip.columns,

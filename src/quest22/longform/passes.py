@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from quest22.decoding.finished import finished_part
 from quest22.longform.stride import Cut
 from quest22.records import SAMPLE_RATE_HZ, Hypothesis, Window
 
@@ -88,16 +89,3 @@ class Heard:
         language = window.decoding.language or hypothesis.language
         decoding = replace(window.decoding, language=language)
         return replace(window, decoding=decoding, skip_frames=skip_frames)
-
-
-def finished_part(
-    tokens: tuple[int, ...], timestamp_begin: int
-) -> tuple[tuple[int, ...], int | None]:
-    """The tokens that count, and the timestamp, in steps of 0.02 s, to listen again from."""
-    marks = [token >= timestamp_begin for token in tokens]
-    pairs = [at for at in range(len(marks) - 1) if marks[at] and marks[at + 1]]
-    ended_alone = marks[-2:] == [False, True]
-    if not pairs or ended_alone:
-        return tokens, None
-    last = pairs[-1]
-    return tokens[: last + 2], tokens[last] - timestamp_begin

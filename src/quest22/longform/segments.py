@@ -6,6 +6,8 @@ and ends where the other heard it end. Segments are in order, do not overlap, an
 Transformers' pipeline never parts an overlap and so gives longer chunks there, some of minutes,
 and leaves a last one without an end.
 
+With words, segments begin and end with them.
+
 Without timestamps each window gives one segment, from the middle of its left overlap to the middle
 of its right one, so that captions and JSON still tell roughly where words are.
 """
@@ -19,8 +21,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from quest22.decoding.words import WordTimer
 from quest22.longform.overlap import TokenIds
 from quest22.longform.passes import Heard, Pass, Vocabulary
+from quest22.longform.timing import ClipTimes, Joined, add_words
 from quest22.longform.utterances import Utterance, utterances
 from quest22.records import SAMPLE_RATE_HZ, Segment
 
@@ -51,19 +55,20 @@ class _Part:
 
 @dataclass(slots=True, eq=False)
 class _Draft:
-    """A segment in the making."""
+    """A segment in the making: ``places`` are those of its tokens in the clip's text."""
 
-    tokens: list[int]
+    places: list[int]
     source: Pass
+    pass_start_s: float
     start_s: float
     end_s: float
     timed: bool
 
     def absorb(self, other: _Draft, end_s: float) -> None:
         """Take in what follows, up to a new end; the source is that of the longer part."""
-        if len(other.tokens) > len(self.tokens):
-            self.source = other.source
-        self.tokens += other.tokens
+        if len(other.places) > len(self.places):
+            self.source, self.pass_start_s = other.source, other.pass_start_s
+        self.places += other.places
         self.end_s = end_s
 
 
@@ -75,6 +80,7 @@ class Segmenter:
     windows: Sequence[Heard]
     vocabulary: Vocabulary
     duration_s: float
+    words: WordTimer | None = None
     _ratios: dict[int, float] = field(default_factory=dict)
 
     def segments(self, kept: Iterable[range]) -> tuple[Segment, ...]:
@@ -83,7 +89,17 @@ class Segmenter:
         for before, after in pairwise(drafts):
             if not (before.timed or after.timed):
                 self._make_word_whole(before, after)
-        return tuple(self._segment(draft) for draft in drafts)
+        segments = [self._segment(draft) for draft in drafts]
+        return tuple(segments if self.words is None else self._worded(drafts, segments, self.words))
+
+    def _worded(
+        self, drafts: Iterable[_Draft], segments: Iterable[Segment], timer: WordTimer
+    ) -> list[Segment]:
+        joined = [
+            Joined(segment, draft.places, draft.source, draft.pass_start_s)
+            for draft, segment in zip(drafts, segments, strict=True)
+        ]
+        return add_words(joined, ClipTimes.of(self.windows, self.vocabulary), timer)
 
     def _parts(self, kept: Iterable[range]) -> Iterator[_Part]:
         chosen = np.zeros(len(self.ids), np.bool_)
@@ -118,8 +134,9 @@ class Segmenter:
         start_s = start_s if said.start_s is None else said.start_s
         end_s = end_s if said.end_s is None else said.end_s
         return _Draft(
-            tokens=self.ids[part.kept.start : part.kept.stop].tolist(),
+            places=list(part.kept),
             source=said.passed,
+            pass_start_s=heard.start_s(said.passed),
             start_s=min(start_s, self.duration_s),
             end_s=min(end_s, self.duration_s),
             timed=said.timed,
@@ -127,9 +144,9 @@ class Segmenter:
 
     def _make_word_whole(self, before: _Draft, after: _Draft) -> None:
         """Give ``before`` the rest of a word, or of a character, that it began."""
-        rest = self._rest_of_word(after.tokens)
-        before.tokens += after.tokens[:rest]
-        del after.tokens[:rest]
+        rest = self._rest_of_word(self.ids[after.places].tolist())
+        before.places += after.places[:rest]
+        del after.places[:rest]
 
     def _rest_of_word(self, tokens: list[int]) -> int:
         heads = range(min(LONGEST_WORD_TOKENS, len(tokens)))
@@ -140,11 +157,12 @@ class Segmenter:
 
     def _segment(self, draft: _Draft) -> Segment:
         hypothesis = draft.source.hypothesis
+        tokens = self.ids[draft.places].tolist()
         return Segment(
             start_s=draft.start_s,
             end_s=draft.end_s,
-            text=self.vocabulary.decode(draft.tokens),
-            tokens=tuple(draft.tokens),
+            text=self.vocabulary.decode(tokens),
+            tokens=tuple(tokens),
             avg_logprob=hypothesis.avg_logprob,
             no_speech_prob=hypothesis.no_speech_prob,
             compression_ratio=self._compression_ratio(draft.source),

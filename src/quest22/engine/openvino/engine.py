@@ -17,6 +17,7 @@ from quest22.decoding.languages import Spoken, detect
 from quest22.decoding.prompts import PromptBuilder
 from quest22.decoding.search import BatchSearch, Continuation
 from quest22.decoding.suppression import RuleBook
+from quest22.engine.openvino.aligner import Aligner
 from quest22.engine.openvino.batch import choose_batch_size
 from quest22.engine.openvino.compile import Compiler, explain
 from quest22.engine.openvino.decoder import build_decoder
@@ -59,6 +60,7 @@ class OpenVinoEngine:
             graphs.open("decoder", lambda: build_decoder(weights, dims, element, int8)),
             CrossStates(dims, self.batch_size, element),
         )
+        self._aligner = Aligner(checkpoint, graphs)
         self._features = features
         self._meter = meter
         self._tokens = checkpoint.tokens
@@ -101,13 +103,19 @@ class OpenVinoEngine:
                 heard = self._heard(window)
             with self._meter.time("encoder"):
                 self._stepper.hear(row, heard)
+        timed = [row for row, window in enumerate(windows) if window.decoding.words]
+        held = self._stepper.copy(timed) if timed else None
         with self._meter.time("decoder"):
             asked = [window.decoding for window in windows]
             spoken = self._languages(asked)
             continuations = list(self._decode(asked, spoken))
         self._meter.count("tokens", sum(len(each.tokens) for each in continuations))
         answered = zip(asked, continuations, spoken, strict=True)
-        return [self._hypothesis(*answer) for answer in answered]
+        hypotheses = [self._hypothesis(*answer) for answer in answered]
+        if held is not None:
+            with self._meter.time("alignment"):
+                hypotheses = self._aligner.add_alignments(windows, hypotheses, held)
+        return hypotheses
 
     def _heard(self, window: Window) -> NDArray[np.float32]:
         if window.features is not None:

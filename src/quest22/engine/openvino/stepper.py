@@ -37,6 +37,13 @@ class CrossStates:
             for name, buffer in self._buffers.items()
         }
 
+    def copy(self, rows: Sequence[int]) -> CrossStates:
+        """What some rows hold now, for later: row i of the copy is row ``rows[i]``."""
+        kept = object.__new__(CrossStates)
+        kept._element = self._element
+        kept._buffers = {name: buffer[list(rows)] for name, buffer in self._buffers.items()}
+        return kept
+
     def move(self, rows: Sequence[int], first: int = 0) -> None:
         """Row ``first + i`` becomes what row ``rows[i]`` was."""
         moves = {place: row for place, row in enumerate(rows, first) if place != row}
@@ -65,6 +72,10 @@ class GraphStepper:
             self._encoder.set_tensor(name, tensor)
         self._encoder.set_tensor("features", ov.Tensor(features[None]))
         self._encoder.infer()
+
+    def copy(self, rows: Sequence[int]) -> CrossStates:
+        """What was heard in some rows, which decoding will move about."""
+        return self._states.copy(rows)
 
     def restart(self, windows: int, width: int = 1, first: int = 0) -> None:
         """Begin ``width`` new sequences for each of so many windows, from row ``first`` on."""

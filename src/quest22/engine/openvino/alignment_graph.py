@@ -1,0 +1,151 @@
+"""Whisper's decoder as a graph over whole texts, for how it attends and how sure it is.
+
+Nothing is kept from call to call. Knows layers and heads; knows nothing of devices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import openvino as ov
+from openvino import opset13 as ops
+
+from quest22.checkpoint.config import Dimensions, GenerationConfig
+from quest22.engine.openvino.layers import (
+    Array,
+    Layers,
+    constant,
+    integers,
+    join_heads,
+    parameter,
+    result,
+    split_heads,
+    transpose,
+)
+from quest22.errors import CheckpointError
+
+Heads = tuple[tuple[int, int], ...]
+_ALL = np.iinfo(np.int64).max
+
+
+def alignment_heads(dims: Dimensions, generation: GenerationConfig) -> Heads:
+    """The (layer, head) pairs that follow the speech; all of the later half where none are named.
+
+    So openai/whisper, for checkpoints of unknown origin. Raises :class:`CheckpointError` for
+    heads that are not there.
+    """
+    named = generation.alignment_heads or tuple(
+        (layer, head)
+        for layer in range(dims.decoder_layers // 2, dims.decoder_layers)
+        for head in range(dims.decoder_heads)
+    )
+    for layer, head in named:
+        if layer >= dims.decoder_layers or head >= dims.decoder_heads:
+            raise CheckpointError(
+                f"alignment_heads names head {head} of layer {layer}: expected one of "
+                f"{dims.decoder_heads} heads of {dims.decoder_layers} layers, counted from 0; "
+                "correct generation_config.json"
+            )
+    return named
+
+
+def build_alignment(
+    weights: Mapping[str, Array],
+    dims: Dimensions,
+    heads: Heads,
+    text: tuple[int, int],
+    cross_type: str,
+) -> ov.Model:
+    """Known texts and cross-attention states to scores and probabilities.
+
+    ``text`` says how many tokens go before a text, and how many text tokens the vocabulary has.
+    Inputs: ``tokens [B, T]``, and ``cross_key_i`` and ``cross_value_i`` as for decoding. Outputs,
+    float32: ``scores [B, heads, T, 1500]``, products of queries and keys, and ``probabilities
+    [B, T - before]``: of each token after the first ones, among the text tokens.
+    """
+    before, vocabulary = text
+    layers = Layers(weights)
+    tokens = parameter([-1, -1], "i32", "tokens")
+    words = constant(weights["decoder.embed_tokens.weight"][:vocabulary])
+    x = _embed(tokens, weights)
+    scores: list[ov.Node] = []
+    states: list[ov.Node] = []
+    for index in range(dims.decoder_layers):
+        name = f"decoder.layers.{index}"
+        key, value = _states(index, dims, cross_type)
+        states += [key, value]
+        x = _self_attention(x, layers, name, dims.decoder_heads)
+        x, seen = _cross_attention(x, layers, name, (key, value), dims)
+        wanted = [head for layer, head in heads if layer == index]
+        if wanted:
+            scores.append(ops.gather(seen, integers(*wanted), integers(1)))
+        x = layers.feed_forward(x, name)
+    x = layers.layer_norm(_slice(x, before - 1, -1), "decoder.layer_norm")
+    shares = _probabilities(x, words, _slice(tokens, before, _ALL), vocabulary)
+    results = [result(_join(scores), "scores"), result(shares, "probabilities")]
+    return ov.Model(results, [tokens, *states], "whisper_alignment")
+
+
+def _states(index: int, dims: Dimensions, cross_type: str) -> tuple[ov.Node, ov.Node]:
+    heads, frames = dims.decoder_heads, dims.max_source_positions
+    size = dims.d_model // heads
+    return (
+        parameter([-1, heads, frames, size], cross_type, f"cross_key_{index}"),
+        parameter([-1, heads, size, frames], cross_type, f"cross_value_{index}"),
+    )
+
+
+def _embed(tokens: ov.Node, weights: Mapping[str, Array]) -> ov.Node:
+    words = constant(weights["decoder.embed_tokens.weight"])
+    places = constant(weights["decoder.embed_positions.weight"])
+    count = ops.gather(ops.shape_of(tokens, "i64"), integers(1), integers(0))
+    known = ops.slice(places, integers(0), count, integers(1), integers(0))
+    return ops.add(ops.gather(words, tokens, integers(0)), known)
+
+
+def _self_attention(x: ov.Node, layers: Layers, name: str, heads: int) -> ov.Node:
+    normal = layers.layer_norm(x, f"{name}.self_attn_layer_norm")
+    query, key, value = (
+        transpose(
+            split_heads(layers.linear(normal, f"{name}.self_attn.{part}_proj"), heads), 0, 2, 1, 3
+        )
+        for part in ("q", "k", "v")
+    )
+    mixed = ops.scaled_dot_product_attention(query, key, value, causal=True)
+    joined = join_heads(transpose(mixed, 0, 2, 1, 3))
+    return ops.add(x, layers.linear(joined, f"{name}.self_attn.out_proj"))
+
+
+def _cross_attention(
+    x: ov.Node, layers: Layers, name: str, states: tuple[ov.Node, ov.Node], dims: Dimensions
+) -> tuple[ov.Node, ov.Node]:
+    """The new ``x``, and the scores of all heads: ``[B, heads, T, 1500]``."""
+    key, value = (ops.convert(state, "f32") for state in states)
+    scale = (dims.d_model // dims.decoder_heads) ** -0.5
+    normal = layers.layer_norm(x, f"{name}.encoder_attn_layer_norm")
+    query = layers.linear(normal, f"{name}.encoder_attn.q_proj", scale=scale)
+    query = transpose(split_heads(query, dims.decoder_heads), 0, 2, 1, 3)
+    scores = ops.matmul(query, key, False, True)
+    mixed = ops.matmul(ops.softmax(scores, -1), value, False, True)
+    joined = join_heads(transpose(mixed, 0, 2, 1, 3))
+    return ops.add(x, layers.linear(joined, f"{name}.encoder_attn.out_proj")), scores
+
+
+def _probabilities(x: ov.Node, words: ov.Node, targets: ov.Node, vocabulary: int) -> ov.Node:
+    """The softmax of ``x · wordsᵀ`` at each target; what is no text counts as the last word."""
+    logits = ops.matmul(x, words, False, True)
+    known = ops.minimum(targets, ops.constant(np.int32(vocabulary - 1)))
+    chosen = ops.squeeze(ops.gather_elements(logits, ops.unsqueeze(known, integers(2)), 2), [2])
+    highest = ops.reduce_max(logits, integers(2), True)
+    total = ops.reduce_sum(ops.exp(ops.subtract(logits, highest)), integers(2), False)
+    above = ops.subtract(chosen, ops.squeeze(highest, integers(2)))
+    return ops.divide(ops.exp(above), total)
+
+
+def _slice(x: ov.Node, start: int, stop: int) -> ov.Node:
+    return ops.slice(x, integers(start), integers(stop), integers(1), integers(1))
+
+
+def _join(scores: Sequence[ov.Node]) -> ov.Node:
+    return scores[0] if len(scores) == 1 else ops.concat(list(scores), 1)
