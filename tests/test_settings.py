@@ -3,6 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from quest22 import settings
 from quest22.errors import UsageError
@@ -39,6 +41,40 @@ def test_impossible_settings_are_refused(
 ) -> None:
     with pytest.raises(UsageError, match=message):
         group(**values)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("512M", 512 << 20),
+        ("1G", 1 << 30),
+        ("1.5 GiB", 3 << 29),
+        ("2tb", 2 << 40),
+        ("70000", 70000),
+    ],
+)
+def test_sizes(text: str, size: int) -> None:
+    assert settings.parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "much", "1Q", "-1G", "1GG"])
+def test_what_is_no_size(text: str) -> None:
+    with pytest.raises(UsageError, match="such as 512M"):
+        settings.parse_size(text)
+
+
+@given(st.integers(settings.LEAST_MEMORY_BYTES, 1 << 40))
+def test_the_shares_of_memory_are_no_more_than_the_whole(total: int) -> None:
+    memory = settings.MemorySettings.of(total)
+    sound = memory.decoded_s * settings.SAMPLE_RATE_HZ * settings.SAMPLE_BYTES
+    flowing = memory.fetched_bytes + memory.undecoded_bytes + sound
+    assert flowing <= total / 2
+    assert flowing + memory.shuffled_bytes <= total
+
+
+def test_too_little_memory_is_refused() -> None:
+    with pytest.raises(UsageError, match="64 MiB or more"):
+        settings.MemorySettings.of((64 << 20) - 1)
 
 
 def test_tokens_are_not_shown() -> None:

@@ -16,11 +16,14 @@ from quest22.job import Job, JobSettings, Run
 from quest22.records import Clip, Failure, Media, Origin, Samples, Task, Transcript
 from quest22.settings import (
     DEFAULT_MODEL,
+    MEMORY_BYTES,
     AudioSettings,
     DatasetSettings,
     DecodingSettings,
     EngineSettings,
     LongFormSettings,
+    MemorySettings,
+    parse_size,
 )
 
 if TYPE_CHECKING:
@@ -57,7 +60,7 @@ class Options(TypedDict, total=False):
     stride_length_s: float | tuple[float, float]
     channel: int | None
     workers: int | None
-    prefetch_s: float
+    memory: str | int
 
 
 class DatasetOptions(TypedDict, total=False):
@@ -196,10 +199,15 @@ def _job_settings(model: str, options: dict[str, Any]) -> JobSettings:
         DecodingSettings(**_taken(DecodingSettings, options)),
         LongFormSettings(**_taken(LongFormSettings, options)),
         AudioSettings(**_taken(AudioSettings, options)),
+        bounds=MemorySettings.of(_bytes(options.pop("memory", MEMORY_BYTES))),
     )
     if options:
         raise UsageError(f"unknown option {min(options)!r}: see quest22.api.Options for the names")
     return settings
+
+
+def _bytes(size: str | int) -> int:
+    return parse_size(size) if isinstance(size, str) else size
 
 
 def _taken(group: type[Any], options: dict[str, Any]) -> dict[str, Any]:

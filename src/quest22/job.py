@@ -18,12 +18,14 @@ from quest22.settings import (
     EngineSettings,
     GuardSettings,
     LongFormSettings,
+    MemorySettings,
 )
 from quest22.stages import Decoder, Engine, Memory, Source, Strategy
 
 if TYPE_CHECKING:
     from quest22.checkpoint.tokens import Tokens
     from quest22.source.hub import DatasetSource
+    from quest22.source.network import Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class JobSettings:
     longform: LongFormSettings = field(default_factory=LongFormSettings)
     audio: AudioSettings = field(default_factory=AudioSettings)
     guards: GuardSettings = field(default_factory=GuardSettings)
+    bounds: MemorySettings = field(default_factory=MemorySettings.of)
 
 
 class Job:
@@ -70,11 +73,13 @@ class Job:
 
     def stream(self, dataset: DatasetSettings, after: Position | None = None) -> Run:
         """A run over a dataset's rows; ``after`` continues an earlier one behind that row."""
-        return self.run(dataset_source(dataset, self.meter, after))
+        network = network_within(self.settings.bounds, self.meter)
+        return self.run(dataset_source(dataset, network, after))
 
     def files(self, inputs: Sequence[str]) -> Run:
         """A run over files, folders, globs, URLs, or ``-`` for standard input."""
-        return self.run(file_source(inputs, self.meter, self.settings.engine.token))
+        network = network_within(self.settings.bounds, self.meter)
+        return self.run(file_source(inputs, network, self.settings.engine.token))
 
     def run(self, clips: Source | Iterable[Clip | Failure], memory: Memory | None = None) -> Run:
         """A run over clips from anywhere; ``memory`` goes on with what an earlier process heard."""
@@ -82,12 +87,19 @@ class Job:
 
         decoder = MediaDecoder(self.settings.audio, self.meter)
         stages = Stages(clips, decoder, self._strategy, self._engine)
-        return Run(stages, self.settings.audio, self.meter, memory)
+        return Run(stages, self.settings, self.meter, memory)
+
+
+def network_within(bounds: MemorySettings, meter: Meter) -> Network:
+    """The network that the sources of a run share, reading no further ahead than it may hold."""
+    from quest22.source.network import Network, NetworkSettings
+
+    return Network(NetworkSettings().within(bounds), meter)
 
 
 def dataset_source(
     dataset: DatasetSettings,
-    meter: Meter,
+    network: Network,
     after: Position | None = None,
     places: Collection[RowPlace] | None = None,
     keys: Iterable[str] | None = None,
@@ -100,17 +112,19 @@ def dataset_source(
     """
     from quest22.source.hub import DatasetSource, Earlier
 
-    return DatasetSource(dataset, meter, after, places, earlier=Earlier(keys))
+    return DatasetSource(
+        dataset, network.meter, after, places, earlier=Earlier(keys), network=network
+    )
 
 
-def file_source(inputs: Sequence[str], meter: Meter, token: str | None = None) -> Source:
+def file_source(inputs: Sequence[str], network: Network, token: str | None = None) -> Source:
     """Files, folders, globs, URLs, or ``-`` for standard input, as clips; likewise.
 
     Raises :class:`quest22.errors.SourceError` where none of them is there.
     """
     from quest22.source.files import FilesSource
 
-    return FilesSource(inputs, meter=meter, token=token)
+    return FilesSource(inputs, meter=network.meter, token=token, network=network)
 
 
 def _check(tokens: Tokens, decoding: DecodingSettings) -> None:
@@ -136,11 +150,11 @@ class Run:
     """
 
     def __init__(
-        self, stages: Stages, audio: AudioSettings, meter: Meter, memory: Memory | None = None
+        self, stages: Stages, settings: JobSettings, meter: Meter, memory: Memory | None = None
     ) -> None:
         self.meter = meter
         self.total = len(stages.source) if isinstance(stages.source, Sized) else None
-        self._results = _results(stages, audio, meter, memory)
+        self._results = _results(stages, settings, meter, memory)
 
     def __iter__(self) -> Iterator[Transcript | Failure]:
         return self._results
@@ -151,11 +165,12 @@ class Run:
 
 
 def _results(
-    stages: Stages, audio: AudioSettings, meter: Meter, memory: Memory | None
+    stages: Stages, settings: JobSettings, meter: Meter, memory: Memory | None
 ) -> Generator[Transcript | Failure, None, None]:
     from quest22.audio.pool import decode_ahead
 
     meter.reset()
-    with closing(decode_ahead(stages.source, stages.decoder, audio, meter)) as audios:
+    audios = decode_ahead(stages.source, stages.decoder, settings.audio, meter, settings.bounds)
+    with closing(audios):
         scheduler = Scheduler(stages.engine, stages.strategy, meter, memory=memory)
         yield from scheduler.run(audios)

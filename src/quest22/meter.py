@@ -4,9 +4,25 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Label: TypeAlias = tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Stopwatch:
+    """Seconds gathered, and since when it runs; ``depth`` blocks have started it."""
+
+    gathered_s: float = 0.0
+    begun_s: float = 0.0
+    depth: int = 0
+
+    def read_s(self) -> float:
+        return self.gathered_s + (time.perf_counter() - self.begun_s if self.depth else 0.0)
 
 
 class Meter:
@@ -14,18 +30,22 @@ class Meter:
 
     Names in use: seconds ``source`` (waiting for the next clip's bytes), ``audio`` (processor
     time of decoding and resampling, summed over threads), ``wait`` (the engine stood still for
-    want of windows; ``wait_source`` and ``wait_audio`` are its parts), ``features``, ``encoder``,
-    ``decoder``, ``longform`` (cutting and joining), ``sink``; counts ``clips``, ``failures``,
-    ``windows``, ``tokens``, ``audio_s`` (of transcripts), ``heard_s`` (of windows, also while
-    their clips are still open), ``bytes``, ``damaged_packets`` and ``truncated`` (files that held
-    less sound than promised).
+    want of windows; its parts are ``wait_network``, ``wait_source`` for reading and unpacking what
+    is there, and ``wait_audio`` for decoding), ``features``, ``encoder``, ``decoder``,
+    ``longform`` (cutting and joining), ``sink``; counts ``clips``, ``failures``, ``windows``,
+    ``tokens``, ``audio_s`` (of transcripts), ``heard_s`` (of windows, also while their clips are
+    still open), ``bytes`` (of undecoded sound), ``net_bytes``, ``damaged_packets`` and
+    ``truncated`` (files that held less sound than promised); tallies ``retries``, by host and
+    trouble.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._counts: defaultdict[str, float] = defaultdict(float)
+        self._tallies: defaultdict[str, Counter[Label]] = defaultdict(Counter)
         self._running: dict[object, tuple[str, float]] = {}
+        self._network: defaultdict[int, _Stopwatch] = defaultdict(_Stopwatch)
         self._started = time.perf_counter()
 
     def reset(self) -> None:
@@ -33,6 +53,7 @@ class Meter:
         with self._lock:
             self._seconds.clear()
             self._counts.clear()
+            self._tallies.clear()
             self._started = time.perf_counter()
 
     @contextmanager
@@ -56,6 +77,31 @@ class Meter:
         with self._lock:
             self._counts[name] += amount
 
+    def tally(self, name: str, *label: str) -> None:
+        """Count one of several kinds."""
+        with self._lock:
+            self._tallies[name][label] += 1
+
+    @contextmanager
+    def network(self) -> Iterator[None]:
+        """Mark the calling thread as kept waiting by a network inside the ``with`` block."""
+        with self._lock:
+            watch = self._network[threading.get_ident()]
+            if not watch.depth:
+                watch.begun_s = time.perf_counter()
+            watch.depth += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                watch.gathered_s = watch.read_s() if watch.depth == 1 else watch.gathered_s
+                watch.depth -= 1
+
+    def network_s(self, thread: int) -> float:
+        """How long a network has kept a thread (by ident) waiting, up to now; compare two calls."""
+        with self._lock:
+            return self._network[thread].read_s() if thread in self._network else 0.0
+
     @property
     def elapsed_s(self) -> float:
         return time.perf_counter() - self._started
@@ -69,6 +115,11 @@ class Meter:
         for name, begun in running:
             gathered[name] += now - begun
         return dict(gathered)
+
+    def tallies(self, name: str) -> Counter[Label]:
+        """A copy of how often each kind was counted."""
+        with self._lock:
+            return self._tallies[name].copy() if name in self._tallies else Counter()
 
     def counts(self) -> dict[str, float]:
         """A copy of the counts gathered so far."""

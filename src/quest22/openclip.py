@@ -32,11 +32,6 @@ class OpenClip:
     def key(self) -> str:
         return self.audio.clip.key
 
-    @property
-    def _awaited(self) -> str:
-        """What a missing block is waited for: sound behind a network is read as it is decoded."""
-        return "wait_source" if callable(self.audio.clip.media) else "wait_audio"
-
     def next_window(self) -> Window | None:
         """The next window that can run now; takes more sound if that is what it needs."""
         while not self.ready and self.result is None and self.sounding and self.machine.listens:
@@ -94,7 +89,7 @@ class OpenClip:
         self.result = Failure(clip.key, clip.name, stage, reason, clip.origin)
 
     def _listen(self) -> None:
-        with self.meter.time("wait"), self.meter.time(self._awaited):
+        with self.meter.time("wait"):
             block = next(self.audio.blocks, None)
         with self.meter.time("longform"):
             if block is None:

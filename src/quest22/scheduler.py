@@ -127,7 +127,7 @@ class Scheduler:
 
     def _next(self, arrivals: Iterator[Audio | Failure]) -> Audio | Failure | None:
         try:
-            with self._meter.time("wait"), self._meter.time("wait_source"):
+            with self._meter.time("wait"):
                 return next(arrivals, None)
         except Quest22Error as error:
             self._broken = error

@@ -6,13 +6,14 @@ The environment is read here and nowhere else.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from quest22.errors import UsageError
-from quest22.records import WINDOW_S, Detection, Search, Suppression, Task
+from quest22.records import SAMPLE_RATE_HZ, WINDOW_S, Detection, Search, Suppression, Task
 
 DEFAULT_MODEL = "nano"
 LongFormName: TypeAlias = Literal["chunked", "sequential"]
@@ -20,13 +21,57 @@ PREPEND_PUNCTUATIONS = "\"'“¿([{-"
 APPEND_PUNCTUATIONS = "\"'.。,，!！?？:：”)]}、"
 """Marks that count as part of a word, as in openai/whisper."""
 
+MEMORY_BYTES = 1 << 30
+LEAST_MEMORY_BYTES = 64 << 20
+SAMPLE_BYTES = 4
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?")
 RUN_FOLDER = ".quest22"
 """Inside an output folder: the journal, and what is not yet written for good."""
 
 
 @dataclass(frozen=True, slots=True)
+class MemorySettings:
+    """What a run may hold beside the program and the model, by kind; :meth:`of` shares it out.
+
+    ``fetched_bytes`` came over the network ahead of their reader; ``undecoded_bytes`` are clips
+    that wait to be decoded, at most ``clips_ahead`` of them; ``decoded_s`` is sound that waits for
+    the engine; ``spooled_bytes`` is how much of one recording that cannot be read in parts stays
+    off the disk; ``shuffled_bytes`` are rows held for shuffling. The rest is for what has to be
+    held whole: a page of Parquet, as it came and unpacked. Clips that are being transcribed are
+    not among it: a batch decides how many they are, and memory must not decide what is heard.
+    """
+
+    fetched_bytes: int
+    undecoded_bytes: int
+    decoded_s: float
+    spooled_bytes: int
+    shuffled_bytes: int
+    clips_ahead: int = 256
+
+    @classmethod
+    def of(cls, total_bytes: int = MEMORY_BYTES) -> MemorySettings:
+        """The shares of so many bytes. Raises :class:`UsageError` below 64 MiB."""
+        if total_bytes < LEAST_MEMORY_BYTES:
+            raise UsageError(
+                f"memory is {total_bytes / 2**20:.0f} MiB: expected {LEAST_MEMORY_BYTES >> 20} MiB "
+                "or more beside the model, such as 512M or 1G"
+            )
+        eighth = total_bytes // 8
+        return cls(
+            fetched_bytes=eighth,
+            undecoded_bytes=eighth,
+            decoded_s=eighth / SAMPLE_BYTES / SAMPLE_RATE_HZ,
+            spooled_bytes=eighth // 8,
+            shuffled_bytes=4 * eighth,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetSettings:
-    """Which rows of a dataset to stream, and what their columns mean."""
+    """Which rows of a dataset to stream, and what their columns mean.
+
+    Shuffling holds ``buffer_size`` rows, or ``buffer_bytes`` of them if that is reached first.
+    """
 
     path: str
     config: str | None = None
@@ -42,6 +87,7 @@ class DatasetSettings:
     skip: int = 0
     shuffle: bool = False
     buffer_size: int = 1000
+    buffer_bytes: int = MEMORY_BYTES // 2
     seed: int = 0
     num_shards: int = 1
     shard_index: int = 0
@@ -63,7 +109,6 @@ class AudioSettings:
 
     channel: int | None = None
     workers: int | None = None
-    prefetch_s: float = 1200.0
 
     def __post_init__(self) -> None:
         if self.channel is not None and self.channel < 0:
@@ -233,6 +278,15 @@ def _positive(name: str, value: float) -> None:
 def _within(name: str, value: float | None) -> None:
     if value is not None and not 0 <= value <= 1:
         raise UsageError(f"{name} is {value}: expected a number from 0 to 1")
+
+
+def parse_size(text: str) -> int:
+    """``512M``, ``1.5G``, ``2GiB``: bytes, by powers of 1024. Raises :class:`UsageError`."""
+    match = _SIZE.fullmatch(text.strip().lower())
+    if match is None:
+        raise UsageError(f"size {text!r}: expected a number with K, M, G or T, such as 512M or 1G")
+    number, unit = match.groups()
+    return int(float(number) * 1024 ** " kmgt".index(unit or " "))
 
 
 def cache_folder() -> Path:

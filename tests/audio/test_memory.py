@@ -13,16 +13,17 @@ from pathlib import Path
 from quest22.audio.decode import MediaDecoder
 from quest22.audio.pool import decode_ahead
 from quest22.records import Clip, Origin
-from quest22.settings import AudioSettings
+from quest22.settings import AudioSettings, MemorySettings
 
 def peak_mb():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
-options = AudioSettings(prefetch_s=120.0)
+options = AudioSettings()
+memory = MemorySettings.of(64 << 20)
 path = Path(sys.argv[1])
 media = path if sys.argv[2] == "path" else lambda: path.open("rb")
 clips = [Clip("long", "long", media, Origin("test"))]
-(audio,) = decode_ahead(clips, MediaDecoder(options), options)
+(audio,) = decode_ahead(clips, MediaDecoder(options), options, memory=memory)
 seconds = len(next(audio.blocks)) / 16000
 begun_mb = peak_mb()
 seconds += sum(len(block) for block in audio.blocks) / 16000

@@ -2,20 +2,21 @@ import gc
 import io
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quest22.audio import shelf
 from quest22.audio.decode import BLOCK_S
 from quest22.audio.pool import decode_ahead
 from quest22.errors import ClipError, SourceError
 from quest22.meter import Meter
 from quest22.records import SAMPLE_RATE_HZ, Audio, Clip, Failure, Origin, Samples
-from quest22.settings import AudioSettings
+from quest22.settings import AudioSettings, MemorySettings
 from tests.support.sounds import clip
 
 SECOND = np.zeros(SAMPLE_RATE_HZ, np.float32)
@@ -51,6 +52,10 @@ def clips(*lengths_s: int) -> list[Clip]:
     return [Clip(str(i), str(n), b"", Origin("test")) for i, n in enumerate(lengths_s)]
 
 
+def ahead(seconds: float) -> MemorySettings:
+    return replace(MemorySettings.of(), decoded_s=seconds)
+
+
 def heard(audio: Audio) -> list[int]:
     return [int(block[0]) for block in audio.blocks]
 
@@ -79,11 +84,11 @@ def pool_threads() -> list[str]:
 @pytest.mark.parametrize("prefetch_s", [0.0, 30.0, 1000.0])
 def test_everything_comes_in_order(workers: int, prefetch_s: float) -> None:
     lengths = [3, 0, 50, 1, 1, 1, 7, 0, 30]
-    options = AudioSettings(workers=workers, prefetch_s=prefetch_s)
+    options = AudioSettings(workers=workers)
     items = [*clips(*lengths), Failure("f", "f", "source", "no sound", Origin("test"))]
     results = [
         (item.clip.key, heard(item)) if isinstance(item, Audio) else item
-        for item in decode_ahead(items, BlockDecoder(), options)
+        for item in decode_ahead(items, BlockDecoder(), options, memory=ahead(prefetch_s))
     ]
     expected = [(str(i), list(range(n))) for i, n in enumerate(lengths)]
     assert results == [*expected, items[-1]]
@@ -93,8 +98,9 @@ def test_everything_comes_in_order(workers: int, prefetch_s: float) -> None:
 @given(data=st.data(), lengths=st.lists(st.integers(0, 40), min_size=1, max_size=8))
 def test_blocks_may_be_taken_in_any_order(data: st.DataObject, lengths: list[int]) -> None:
     """No order locks up, however small the budget; every block comes once and in order."""
-    options = AudioSettings(workers=2, prefetch_s=data.draw(st.sampled_from([0.0, 25.0, 60.0])))
-    audios = list(decode_ahead(clips(*lengths), BlockDecoder(), options))
+    memory = ahead(data.draw(st.sampled_from([0.0, 25.0, 60.0])))
+    options = AudioSettings(workers=2)
+    audios = list(decode_ahead(clips(*lengths), BlockDecoder(), options, memory=memory))
     left = {i: [] for i in range(len(lengths))}
     unfinished = set(left)
     while unfinished:
@@ -111,7 +117,7 @@ def test_blocks_may_be_taken_in_any_order(data: st.DataObject, lengths: list[int
 
 def test_decoding_runs_ahead_up_to_the_budget() -> None:
     decoder = BlockDecoder()
-    items = decode_ahead(clips(*[10] * 50), decoder, AudioSettings(workers=2, prefetch_s=100.0))
+    items = decode_ahead(clips(*[10] * 50), decoder, AudioSettings(workers=2), memory=ahead(100.0))
     first = next(items)
     wait_until(lambda: decoder.total_s >= 75)
     time.sleep(0.05)  # were there no bound, it would run on now
@@ -123,7 +129,7 @@ def test_decoding_runs_ahead_up_to_the_budget() -> None:
 
 def test_a_long_clip_at_the_head_does_not_fill_memory_nor_starve() -> None:
     decoder = BlockDecoder()
-    items = decode_ahead(clips(500, 5), decoder, AudioSettings(workers=2, prefetch_s=60.0))
+    items = decode_ahead(clips(500, 5), decoder, AudioSettings(workers=2), memory=ahead(60.0))
     head = next(items)
     assert isinstance(head, Audio)
     for second, block in enumerate(head.blocks):
@@ -175,7 +181,7 @@ def test_closing_early_stops_the_source_and_every_thread() -> None:
             ended.set()
 
     decoder = BlockDecoder()
-    items = decode_ahead(endless(), decoder, AudioSettings(workers=3, prefetch_s=200.0))
+    items = decode_ahead(endless(), decoder, AudioSettings(workers=3), memory=ahead(200.0))
     first = next(items)
     assert isinstance(first, Audio)
     next(first.blocks)
@@ -189,7 +195,7 @@ def test_closing_early_stops_the_source_and_every_thread() -> None:
 
 def test_an_audio_that_is_dropped_makes_room() -> None:
     decoder = BlockDecoder()
-    items = decode_ahead(clips(1000, 3), decoder, AudioSettings(workers=1, prefetch_s=40.0))
+    items = decode_ahead(clips(1000, 3), decoder, AudioSettings(workers=1), memory=ahead(40.0))
     next(items)
     second = next(items)
     assert isinstance(second, Audio)
@@ -199,12 +205,10 @@ def test_an_audio_that_is_dropped_makes_room() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "limit", "most"), [(0, "MAX_CLIPS_AHEAD", 10), (1000, "MAX_BYTES_AHEAD", 5000)]
+    ("size", "limit", "most"), [(0, "clips_ahead", 10), (1000, "undecoded_bytes", 5000)]
 )
-def test_the_source_is_read_ahead_by_count_and_bytes(
-    size: int, limit: str, most: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(shelf, limit, most)
+def test_the_source_is_read_ahead_by_count_and_bytes(size: int, limit: str, most: int) -> None:
+    memory = replace(ahead(0.0), **{limit: most})
     pulled: list[int] = []
 
     def source() -> Iterator[Clip]:
@@ -212,7 +216,7 @@ def test_the_source_is_read_ahead_by_count_and_bytes(
             pulled.append(number)
             yield Clip(str(number), "30", bytes(size), Origin("test"))
 
-    items = decode_ahead(source(), BlockDecoder(), AudioSettings(workers=1, prefetch_s=0.0))
+    items = decode_ahead(source(), BlockDecoder(), AudioSettings(workers=1), memory=memory)
     next(items)
     wait_until(lambda: len(pulled) >= 5)
     time.sleep(0.05)  # were there no bound, it would run on now
@@ -231,6 +235,25 @@ def test_the_time_of_decoding_is_metered() -> None:
         assert isinstance(item, Audio)
         heard(item)
     assert meter.seconds()["audio"] > 0
+
+
+def test_undecoded_sound_is_let_go_when_it_is_decoded() -> None:
+    class Sound:
+        """Media that can be watched, which bytes cannot."""
+
+        def __call__(self) -> io.BytesIO:
+            return io.BytesIO()
+
+    sounds = [Sound() for _ in range(3)]
+    watched = [weakref.ref(sound) for sound in sounds]
+
+    def source() -> Iterator[Clip]:
+        while sounds:
+            yield Clip(str(len(sounds)), "1", sounds.pop(), Origin("test"))
+
+    audios = list(decode_ahead(source(), BlockDecoder(), AudioSettings(workers=1)))
+    assert [heard(audio) for audio in audios if isinstance(audio, Audio)] == [[0]] * 3
+    wait_until(lambda: [ref() for ref in watched] == [None] * 3)
 
 
 def test_real_clips_come_out_decoded() -> None:

@@ -11,7 +11,13 @@ from quest22.cli.dataset_options import DatasetFlags, parse_names
 from quest22.cli.flags import grouped
 from quest22.cli.options import ModelFlags, SpeechFlags, parse_batch_size, parse_stride
 from quest22.errors import UsageError
-from quest22.settings import DatasetSettings, DecodingSettings, EngineSettings, LongFormSettings
+from quest22.settings import (
+    DatasetSettings,
+    DecodingSettings,
+    EngineSettings,
+    LongFormSettings,
+    MemorySettings,
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,10 @@ def test_defaults_are_those_of_the_settings():
     speech = SpeechFlags()
     assert speech.decoding(timestamps=False) == DecodingSettings()
     assert speech.longform() == LongFormSettings()
-    assert DatasetFlags("org/name").settings(None) == DatasetSettings("org/name")
+    assert DatasetFlags("org/name").settings(None, speech.bounds()) == DatasetSettings("org/name")
+    assert speech.bounds() == MemorySettings.of()
+    shuffled = DatasetFlags("org/name", shuffle=True).settings(None, MemorySettings.of(1 << 28))
+    assert shuffled.buffer_bytes == 1 << 27
 
 
 @pytest.mark.parametrize(

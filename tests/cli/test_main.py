@@ -100,9 +100,10 @@ def test_files_to_standard_output(run, sounds, model):
     ended = run("transcribe", sounds, "-m", model, *SHORT, "--no-timestamps")
     assert ended.code == Exit.DONE
     assert len(ended.out.splitlines()) == 3
-    first, *_, last = ended.err.splitlines()
+    first, *_, last, waits = ended.err.splitlines()
     assert first == f"quest22: {sounds} → random ({_compute_type(first)})"
     assert last.startswith("quest22: done: 3 clips · 0.3 s of sound")
+    assert waits.startswith("quest22: the engine waited for the network 0.0 s")
 
 
 def _compute_type(line: str) -> str:

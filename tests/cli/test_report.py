@@ -16,7 +16,9 @@ FIGURES = Figures(
     audio_s=90.0,
     heard_s=100.0,
     elapsed_s=10.0,
-    seconds={"encoder": 6.0, "wait_audio": 1.0, "audio": 20.0},
+    seconds={"encoder": 6.0, "wait_audio": 1.0, "wait_network": 0.5, "audio": 20.0},
+    received_bytes=3.5e6,
+    retries={("g", "time-out"): 1, ("h", "answer 503"): 2},
 )
 
 
@@ -28,7 +30,9 @@ def test_totals():
 
 def test_the_parts_add_up_to_the_whole():
     assert sum(seconds for _, seconds in FIGURES.spent()) == FIGURES.elapsed_s
-    assert time_line(FIGURES) == "time: encoder 60%, other 30%, waiting for decoding 10%"
+    assert time_line(FIGURES) == (
+        "time: encoder 60%, other 25%, waiting for decoding 10%, waiting for the network 5%"
+    )
 
 
 def test_the_table_tells_what_ran_beside():
@@ -54,9 +58,14 @@ def test_scores_by_language():
 
 def test_a_pipe_gets_plain_lines(capsys):
     summarise(FIGURES, Scoreboard(), "stopped", verbose=True)
-    first, second = capsys.readouterr().err.splitlines()
+    first, waits, asked, last = capsys.readouterr().err.splitlines()
     assert first.startswith("quest22: stopped: 2 clips and 1 failed")
-    assert second.startswith("quest22: time: encoder 60%")
+    assert waits == (
+        "quest22: the engine waited for the network 0.5 s, for the source 0.0 s, for decoding "
+        "1.0 s, for nothing 8.5 s (85%) · 3.5 MB received"
+    )
+    assert asked == "quest22: asked again: 2 × answer 503 (h), 1 × time-out (g)"
+    assert last.startswith("quest22: time: encoder 60%")
 
 
 @pytest.mark.parametrize(

@@ -71,14 +71,15 @@ def test_a_row_waits_in_a_buffer_of_the_given_size(count: int, buffer_size: int,
             taken += 1
             yield Row(0, number, {})
 
-    for given_out, _ in enumerate(shuffled(rows(), buffer_size, seed)):
+    settings = DatasetSettings("d", buffer_size=buffer_size, seed=seed)
+    for given_out, _ in enumerate(shuffled(rows(), settings)):
         assert taken - given_out <= buffer_size + 1
 
 
 def test_the_buffer_is_bounded_by_bytes_too() -> None:
     sound = bytes(100 << 20)  # one object: only its length counts here
     rows = (Row(0, number, {"audio": {"bytes": sound, "path": None}}) for number in range(50))
-    stream = shuffled(rows, 1000, 0)
+    stream = shuffled(rows, DatasetSettings("d"))
     next(stream)
     waiting = next(rows)
     assert waiting.number == 6  # five of 100 MiB stay below 512 MiB; the sixth pushed one out

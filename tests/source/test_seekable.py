@@ -10,4 +10,4 @@ from quest22.source.seekable import spooled
 
 def test_a_stream_without_end_is_given_up() -> None:
     with pytest.raises(ClipError, match="save it to a file first"):
-        spooled(io.BytesIO(bytes(2 << 20)), "standard input", limit_bytes=1 << 20)
+        spooled(io.BytesIO(bytes(2 << 20)), "standard input", 1 << 20, limit_bytes=1 << 20)

@@ -10,10 +10,11 @@ import threading
 import time
 from collections.abc import Generator, Iterable, Iterator
 
-from quest22.audio.shelf import Held, Shelf
+from quest22.audio.shelf import Held, Shelf, spent
+from quest22.audio.waits import Waits
 from quest22.meter import Meter
 from quest22.records import Audio, Clip, Failure, Samples
-from quest22.settings import AudioSettings
+from quest22.settings import AudioSettings, MemorySettings
 from quest22.stages import Decoder
 
 # At least so many that some can wait for a network; at most so many as Python's lock lets work.
@@ -27,23 +28,26 @@ def decode_ahead(
     decoder: Decoder,
     settings: AudioSettings,
     meter: Meter | None = None,
+    memory: MemorySettings | None = None,
 ) -> Generator[Audio | Failure, None, None]:
     """Clips with their sound, in source order, decoded ahead of the consumer.
 
     Failures of the source pass through in their place. An exception of the source is raised after
     every clip before it came out. The blocks of several Audios may be taken in any order, also
     after the last Audio was given; dropping an Audio drops what was decoded of it. Closing the
-    generator early stops all threads; blocks not taken by then raise ClipError.
+    generator early stops all threads; blocks not taken by then raise ClipError. The clip of an
+    Audio is without its media, which are let go as soon as they are decoded.
     """
-    shelf = Shelf(settings.prefetch_s)
-    threads = _start(shelf, clips, decoder, settings.workers, meter or Meter())
+    meter = meter or Meter()
+    shelf = Shelf(memory or MemorySettings.of(), Waits(meter))
+    threads = _start(shelf, clips, decoder, settings.workers, meter)
     ended = False
     try:
         while (item := shelf.next_item()) is not None:
             if isinstance(item, BaseException):
                 ended = True
                 raise item
-            yield Audio(item.clip, _Blocks(shelf, item)) if isinstance(item, Held) else item
+            yield Audio(spent(item.clip), _Blocks(shelf, item)) if isinstance(item, Held) else item
         ended = True
     finally:
         if not ended:

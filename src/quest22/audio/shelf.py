@@ -11,13 +11,21 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 
 from quest22.audio.decode import BLOCK_S
+from quest22.audio.waits import Waits
 from quest22.errors import ClipError
 from quest22.records import SAMPLE_RATE_HZ, Clip, Failure, Samples
+from quest22.settings import MemorySettings
 
-MAX_CLIPS_AHEAD = 256
-MAX_BYTES_AHEAD = 256 * 2**20
+TOLD_EVERY_S = 0.25
+"""How soon a wait that goes on is counted."""
+
+
+def spent(clip: Clip) -> Clip:
+    """The clip without its sound, which is decoded or being decoded."""
+    return replace(clip, media=b"")
 
 
 class Held:
@@ -29,6 +37,7 @@ class Held:
         self.ready: deque[Samples] = deque()
         self.error: BaseException | None = None
         self.running = False
+        self.thread = 0
         self.finished = False
         self.wanted = False
         self.dropped = False
@@ -45,8 +54,10 @@ class Held:
 class Shelf:
     """Clips in source order, with what is decoded of them. Safe to use from several threads."""
 
-    def __init__(self, budget_s: float) -> None:
-        self._budget_s = budget_s
+    def __init__(self, memory: MemorySettings, waits: Waits) -> None:
+        self._memory = memory
+        self._waits = waits
+        self._reader: int | None = None
         self._changed = threading.Condition()
         self._order: deque[Held | Failure | BaseException] = deque()
         self._undecoded: list[Held] = []
@@ -61,10 +72,12 @@ class Shelf:
         """Wait until another clip may be held; False when all is to end."""
 
         def free() -> bool:
-            few = len(self._order) < MAX_CLIPS_AHEAD and self._bytes < MAX_BYTES_AHEAD
-            return self._stopped or few or not self._order
+            few = len(self._order) < self._memory.clips_ahead
+            small = self._bytes < self._memory.undecoded_bytes
+            return self._stopped or (few and small) or not self._order
 
         with self._changed:
+            self._reader = threading.get_ident()
             self._changed.wait_for(free)
             return not self._stopped
 
@@ -95,6 +108,7 @@ class Shelf:
                 job = self._pick()
                 if job is not None:
                     job.running = True
+                    job.thread = threading.get_ident()
                     self._held_s += BLOCK_S  # reserved until the block is there
                     return job
                 if self._source_ended and not self._undecoded:
@@ -103,7 +117,7 @@ class Shelf:
         return None
 
     def _pick(self) -> Held | None:
-        within = self._held_s + BLOCK_S <= self._budget_s
+        within = self._held_s + BLOCK_S <= self._memory.decoded_s
         for held in self._undecoded:
             if not held.running and (within or held.wanted or held.dropped):
                 return held
@@ -126,6 +140,7 @@ class Shelf:
             held.decoder = None
             self._undecoded.remove(held)
             self._bytes -= held.undecoded_bytes
+            held.clip = spent(held.clip)
 
     def _end_job(self, held: Held) -> None:
         held.running = False
@@ -138,7 +153,9 @@ class Shelf:
     def next_item(self) -> Held | Failure | BaseException | None:
         """The next clip in source order, or what the source raised; None after the last."""
         with self._changed:
-            self._changed.wait_for(lambda: self._order or self._source_ended)
+            while not self._order and not self._source_ended:
+                with self._waits.on("wait_source", [self._reader] if self._reader else []):
+                    self._changed.wait(TOLD_EVERY_S)
             if not self._order:
                 return None
             self._changed.notify_all()
@@ -150,7 +167,9 @@ class Shelf:
             if not held.ready and not held.finished:
                 held.wanted = True
                 self._changed.notify_all()
-                self._changed.wait_for(lambda: held.ready or held.finished or self._stopped)
+                while not (held.ready or held.finished or self._stopped):
+                    with self._waits.on("wait_audio", self._working_for(held)):
+                        self._changed.wait(TOLD_EVERY_S)
             if held.ready:
                 block = held.ready.popleft()
                 self._held_s -= len(block) / SAMPLE_RATE_HZ
@@ -161,6 +180,11 @@ class Shelf:
             if not held.finished:
                 raise ClipError("audio", "decoding was stopped before the end of the sound")
             return None
+
+    def _working_for(self, held: Held) -> list[int]:
+        """The threads that a clip's next block depends on: all that are busy, if none has it."""
+        busy = [each for each in self._undecoded if each.running]
+        return [each.thread for each in ([held] if held.running else busy)]
 
     def drop(self, held: Held) -> None:
         """The consumer will take no more blocks of this clip."""

@@ -17,7 +17,7 @@ from quest22.cli.publishing import HUB, Publishing
 from quest22.cli.run import Patience
 from quest22.cli.work import Speech, Work, occasion_of, quieten, tell_folder, write_results
 from quest22.errors import Quest22Error
-from quest22.job import Job, JobSettings, dataset_source
+from quest22.job import Job, JobSettings, dataset_source, network_within
 from quest22.journal import Journal, JournaledSink, Mark, held
 from quest22.meter import Meter
 from quest22.plan import RunSettings
@@ -140,7 +140,8 @@ def _load(stream: Stream, settings: RunSettings, journal: Journal | None = None)
         stream.publishing.reach()
     after = journal.mark.last if journal else None
     keys = _keys(stream, journal.mark) if journal else None
-    source = dataset_source(settings.dataset, meter, after, keys=keys)
+    network = network_within(settings.job.bounds, meter)
+    source = dataset_source(settings.dataset, network, after, keys=keys)
     if sys.stderr.isatty():
         _tell(stream, f"loading {settings.job.engine.model} …")
     return _Loaded(stream.load(settings.job, meter), source, source.revision)

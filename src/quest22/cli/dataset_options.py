@@ -8,7 +8,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from quest22.errors import UsageError
-from quest22.settings import DatasetSettings
+from quest22.settings import DatasetSettings, MemorySettings
 
 ROWS, COLUMNS = "Rows", "Columns"
 
@@ -104,10 +104,13 @@ class DatasetFlags:
         parts = (self.dataset, self.config or self.name, self.split)
         return " ".join(part for part in parts if part)
 
-    def settings(self, token: str | None) -> DatasetSettings:
+    def settings(self, token: str | None, memory: MemorySettings) -> DatasetSettings:
+        """``memory`` bounds what is held for shuffling, and so decides its order."""
         if self.config and self.name and self.config != self.name:
             raise UsageError(f"two configurations, {self.config!r} and {self.name!r}: name one")
+        shuffled = {"buffer_bytes": memory.shuffled_bytes} if self.shuffle else {}
         return DatasetSettings(
+            **shuffled,
             path=self.dataset,
             config=self.config or self.name,
             split=self.split,

@@ -23,7 +23,7 @@ from quest22.errors import SourceError, UsageError
 from quest22.evaluation.bootstrap import Bootstrap
 from quest22.evaluation.evaluation import Evaluation, EvaluationSettings, Pair, Rank
 from quest22.evaluation.outputs import Texts
-from quest22.job import Job, dataset_source
+from quest22.job import Job, dataset_source, network_within
 from quest22.meter import Meter
 from quest22.records import Failure, Transcript
 from quest22.stages import SinkState
@@ -211,11 +211,11 @@ def _score_texts(texts: Texts, scores: Evaluation) -> Exit:
 def _score_model(dataset: EvaluatedFlags, work: Work, scores: Evaluation) -> Exit:
     settings = work.job_settings(())
     quieten(work.report)
-    rows = dataset.settings(work.model.settings().token)
+    rows = dataset.settings(work.model.settings().token, settings.bounds)
     kept = (*rows.keep_columns, *scores.settings.by)
     rows = replace(rows, keep_columns=tuple(dict.fromkeys(kept)))
     meter = Meter()
-    source = dataset_source(rows, meter)
+    source = dataset_source(rows, network_within(settings.bounds, meter))
     if not work.report.quiet and sys.stderr.isatty():
         say(f"loading {work.model.model} …")
     job = Job(settings, meter)

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from quest22.meter import Meter
+from quest22.meter import Label, Meter
 
 RUNNING = {
     "encoder": "encoder",
     "decoder": "decoder",
     "features": "features",
     "alignment": "timing words",
+    "wait_network": "waiting for the network",
     "wait_source": "waiting for the source",
     "wait_audio": "waiting for decoding",
     "longform": "cutting and joining",
     "sink": "writing",
 }
 """Seconds of the thread that runs the engine; what is left of the elapsed time is ``other``."""
+
+WAITS = {"wait_network": "the network", "wait_source": "the source", "wait_audio": "decoding"}
+"""What the engine stood still for; of the elapsed time the rest is at work."""
 
 BESIDE = {"audio": "decoding sound", "source": "reading the source"}
 """Seconds of the threads beside it: they cost nothing while the engine is not kept waiting."""
@@ -28,6 +32,8 @@ class Figures:
     """A run's counts and seconds at one moment.
 
     ``audio_s`` is the sound of finished clips, ``heard_s`` also that of clips still open.
+    ``received_bytes`` came over a network, ``sound_bytes`` is undecoded sound from wherever.
+    ``retries`` are requests that were made again, by host and by what had gone wrong.
     """
 
     clips: int
@@ -37,6 +43,8 @@ class Figures:
     elapsed_s: float
     seconds: Mapping[str, float]
     received_bytes: float = 0.0
+    sound_bytes: float = 0.0
+    retries: Mapping[Label, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, meter: Meter) -> Figures:
@@ -48,7 +56,9 @@ class Figures:
             heard_s=max(counts.get("heard_s", 0.0), counts.get("audio_s", 0.0)),
             elapsed_s=meter.elapsed_s,
             seconds=meter.seconds(),
-            received_bytes=counts.get("bytes", 0.0),
+            received_bytes=counts.get("net_bytes", 0.0),
+            sound_bytes=counts.get("bytes", 0.0),
+            retries=meter.tallies("retries"),
         )
 
     @property
@@ -68,6 +78,15 @@ class Figures:
         known = [(name, self.seconds.get(key, 0.0)) for key, name in RUNNING.items()]
         rest = self.elapsed_s - sum(seconds for _, seconds in known)
         return sorted([*known, ("other", max(rest, 0.0))], key=lambda item: -item[1])
+
+    def waits(self) -> list[tuple[str, float]]:
+        """Seconds that the engine waited, by what it waited for."""
+        return [(name, self.seconds.get(key, 0.0)) for key, name in WAITS.items()]
+
+    @property
+    def unhindered_s(self) -> float:
+        """Seconds that the engine waited for nothing."""
+        return max(self.elapsed_s - sum(seconds for _, seconds in self.waits()), 0.0)
 
     def beside(self) -> list[tuple[str, float]]:
         """Seconds of the other threads by name, summed over them."""

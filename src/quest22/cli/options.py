@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 from typer import Option
 
@@ -19,10 +19,21 @@ from quest22.settings import (
     DecodingSettings,
     EngineSettings,
     LongFormSettings,
+    MemorySettings,
     hub_token,
+    parse_size,
 )
 
 MODEL, SPEECH, OUTPUT, REPORT = "Model", "Speech", "Output", "Reporting"
+
+Memory: TypeAlias = Annotated[
+    str,
+    Option(
+        help="Memory for sound on its way, beside the model: [cyan]512M[/], [cyan]2G[/] …",
+        rich_help_panel=SPEECH,
+        metavar="SIZE",
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +168,7 @@ class SpeechFlags:
         int | None,
         Option(help="Threads that decode sound.", rich_help_panel=SPEECH, metavar="N"),
     ] = None
+    memory: Memory = "1G"
 
     def decoding(self, *, timestamps: bool) -> DecodingSettings:
         """``timestamps`` is what the outputs need; a flag of the user's goes first.
@@ -179,6 +191,10 @@ class SpeechFlags:
 
     def audio(self) -> AudioSettings:
         return AudioSettings(channel=self.channel, workers=self.workers)
+
+    def bounds(self) -> MemorySettings:
+        """Raises :class:`UsageError` for a size that is none, or too small."""
+        return MemorySettings.of(parse_size(self.memory))
 
 
 @dataclass(frozen=True, slots=True)

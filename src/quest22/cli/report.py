@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import islice
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -10,12 +11,13 @@ from rich.text import Text
 
 from quest22.checkpoint.languages import language_name
 from quest22.cli.exits import say
-from quest22.cli.figures import Figures, clip_count, hours, speed
+from quest22.cli.figures import Figures, clip_count, hours, size, speed
 from quest22.score import ErrorRate, Scoreboard
 
 BAR_WIDTH = 28
 SMALLEST_SHARE = 0.005
 REASONS_SHOWN = 5
+RETRIES_SHOWN = 5
 
 
 def summarise(
@@ -24,10 +26,11 @@ def summarise(
     """Print the summary to standard error: tables on a terminal, a few plain lines in a pipe."""
     console = Console(stderr=True, highlight=False)
     if console.is_terminal:
-        console.print(Group(totals(figures), *score_lines(scores), time_table(figures)))
+        told = [totals(figures), *score_lines(scores), *flow_lines(figures)]
+        console.print(Group(*told, time_table(figures)))
         return
     say(f"{ending}: {totals(figures).plain}")
-    for line in score_lines(scores):
+    for line in [*score_lines(scores), *flow_lines(figures)]:
         say(line.plain)
     if verbose:
         say(time_line(figures))
@@ -57,6 +60,23 @@ def score_lines(scores: Scoreboard) -> list[Text]:
         parts = (f"{_language(code)} {percent(errors)}" for code, errors in spoken)
         line.append(f" ({', '.join(parts)})")
     return [line]
+
+
+def flow_lines(figures: Figures) -> list[Text]:
+    """What the engine waited for, the bytes that came, and what had to be asked for again."""
+    waits = ", ".join(f"for {name} {seconds:.1f} s" for name, seconds in figures.waits())
+    share = figures.unhindered_s / max(figures.elapsed_s, 1e-9)
+    line = Text(
+        f"the engine waited {waits}, for nothing {figures.unhindered_s:.1f} s ({share:.0%})"
+    )
+    if figures.received_bytes:
+        line.append(f" · {size(figures.received_bytes)} received")
+    lines = [line]
+    retries = sorted(figures.retries.items(), key=lambda item: (-item[1], item[0]))
+    if retries:
+        shown = (f"{times:,} × {trouble} ({host})" for (host, trouble), times in retries)
+        lines.append(Text(f"asked again: {', '.join(islice(shown, RETRIES_SHOWN))}"))
+    return lines
 
 
 def _language(code: str | None) -> str:

@@ -25,7 +25,7 @@ from quest22.cli.publishing import refuse_retry
 from quest22.cli.run import Patience
 from quest22.cli.work import quieten, write_results
 from quest22.errors import UsageError
-from quest22.job import Job, JobSettings, dataset_source
+from quest22.job import Job, JobSettings, dataset_source, network_within
 from quest22.journal import MERGE, RETRY, Journal, JournaledSink, Mark, held
 from quest22.meter import Meter
 from quest22.plan import RunSettings, settings_of
@@ -127,7 +127,8 @@ class Retry:
     ) -> Exit:
         meter = Meter()
         places = {(each.file, each.row) for each in first.entries() if each.failed}
-        source = dataset_source(settings.dataset, meter, inner.mark.last, places)
+        network = network_within(settings.job.bounds, meter)
+        source = dataset_source(settings.dataset, network, inner.mark.last, places)
         if sys.stderr.isatty():
             self._say(f"loading {settings.job.engine.model} …")
         job = self.load(settings.job, meter)

@@ -22,12 +22,11 @@ def write_stats(path: Path, meter: Meter, tally: Tally, code: Exit) -> None:
 def stats(meter: Meter, tally: Tally, code: Exit) -> dict[str, Any]:
     """Counts, seconds and bytes of this run alone.
 
-    ``engine_seconds`` add up to the elapsed time: the engine stood still for want of the source
-    (the network) or of decoded sound, or it had all it needed.
+    ``engine_seconds`` add up to the elapsed time: the engine stood still for the network, for the
+    source to read and unpack what had come, for sound to be decoded, or it had all it needed.
     """
     figures = Figures.of(meter)
     seconds = {name: figures.seconds.get(name, 0.0) for name in (*RUNNING, *BESIDE)}
-    waited = seconds["wait_source"] + seconds["wait_audio"]
     return {
         "exit_code": int(code),
         "clips": tally.transcripts,
@@ -37,10 +36,16 @@ def stats(meter: Meter, tally: Tally, code: Exit) -> dict[str, Any]:
         "elapsed_s": round(figures.elapsed_s, 3),
         "real_time_factor": figures.real_time_factor and round(figures.real_time_factor, 6),
         "received_bytes": int(figures.received_bytes),
+        "sound_bytes": int(figures.sound_bytes),
+        "retries": [
+            {"host": host, "trouble": trouble, "times": times}
+            for (host, trouble), times in sorted(figures.retries.items())
+        ],
         "engine_seconds": {
+            "waiting_for_network": round(seconds["wait_network"], 3),
             "waiting_for_source": round(seconds["wait_source"], 3),
             "waiting_for_decoding": round(seconds["wait_audio"], 3),
-            "waiting_for_nothing": round(max(figures.elapsed_s - waited, 0.0), 3),
+            "waiting_for_nothing": round(figures.unhindered_s, 3),
         },
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
         "failures_by_reason": dict(tally.reasons.most_common()),

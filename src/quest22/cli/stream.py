@@ -49,12 +49,12 @@ def stream(
     """
     work = Work(model, speech, output, report, default_format="jsonl", timestamps=False)
     token = model.settings().token
-    rows = dataset.settings(token)
+    rows = dataset.settings(token, speech.bounds())
     published = hub.settings(token, in_folder=output.output_dir is not None)
     if output.output_dir is not None:
         command = spoken_command(sys.argv[1:])
         publishing = Publishing(published) if published else None
         run = Stream(work, rows, dataset.title(), output.output_dir, command)
         return perform_journaled(replace(run, publishing=publishing))
-    found = Speech(dataset.title(), lambda meter: dataset_source(rows, meter), dataset.take)
+    found = Speech(dataset.title(), lambda network: dataset_source(rows, network), dataset.take)
     return perform(work, found)

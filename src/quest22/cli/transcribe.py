@@ -60,5 +60,5 @@ def transcribe(
     """
     work = Work(model, speech, output, report, default_format="txt", timestamps=True)
     token = model.settings().token
-    found = Speech(source.title(), lambda meter: file_source(source.source, meter, token))
+    found = Speech(source.title(), lambda network: file_source(source.source, network, token))
     return perform(work, found)

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from quest22.cli.exits import Exit, say
 from quest22.cli.figures import Figures
@@ -16,12 +17,15 @@ from quest22.cli.progress import Occasion, choose_display
 from quest22.cli.report import reason_lines, summarise
 from quest22.cli.run import Patience, Results, Tally, carry_out
 from quest22.cli.stats import write_stats
-from quest22.job import Job, JobSettings
+from quest22.job import Job, JobSettings, network_within
 from quest22.meter import Meter
 from quest22.settings import silence_progress_bars
 from quest22.sink.captions import TIMED
 from quest22.sink.open import OutputSettings, open_sinks, parse_formats
 from quest22.stages import Sink, Source
+
+if TYPE_CHECKING:
+    from quest22.source.network import Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class Work:
             self.speech.decoding(timestamps=wanted),
             self.speech.longform(),
             self.speech.audio(),
+            bounds=self.speech.bounds(),
         )
 
 
@@ -56,7 +61,7 @@ class Speech:
     """Where the sound comes from: in words, as clips, and how many clips were asked for at most."""
 
     title: str
-    source: Callable[[Meter], Source]
+    source: Callable[[Network], Source]
     most: int | None = None
 
 
@@ -70,7 +75,7 @@ def perform(work: Work, speech: Speech) -> Exit:
     quieten(work.report)
     meter = Meter()
     shown = open_sinks(output) if output.folder is None else None
-    source = speech.source(meter)
+    source = speech.source(network_within(settings.bounds, meter))
     sink = shown or open_sinks(output)
     if not work.report.quiet and sys.stderr.isatty():
         say(f"loading {work.model.model} …")

@@ -86,8 +86,10 @@ class Cutter:
         return cuts
 
     def flush(self) -> list[Cut]:
-        """The last window; none if no sound ever came."""
-        return [self._cut(0)] if self._filled else []
+        """The last window; none if no sound ever came. Lets go of the sound."""
+        cuts = [self._cut(0)] if self._filled else []
+        self._buffer = np.empty(0, np.float32)
+        return cuts
 
     def _cut(self, right: int) -> Cut:
         left = self._lengths.left if self._start else 0

@@ -9,11 +9,14 @@ import io
 import threading
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from typing import Any, TypeAlias
 
 from quest22.source.ranges import RangeReader
+
+PIECE_BYTES = 2 << 20
+"""The longest range that is fetched when it is read, not planned: what is taken apart at once."""
 
 Span: TypeAlias = tuple[int, int]
 """Bytes of a file: from the first up to, not including, the second."""
@@ -88,7 +91,7 @@ class Ahead:
                 mine = False
         if mine:
             self._fetch(block)
-        with self._changed:
+        with self._changed, block.reader.awaited():
             self._changed.wait_for(lambda: block.state is not _State.COMING)
             if block.error is not None:
                 raise block.error
@@ -171,16 +174,29 @@ class AheadFile(io.RawIOBase):
         self._blocks = sorted(planned, key=lambda block: block.start)
         self._starts = [block.start for block in self._blocks]
 
+    def read(self, size: int | None = -1, /) -> bytes:
+        """What the base class reads, without holding it twice: a page may be hundreds of MB."""
+        left = max(0, self._reader.size - self._place)
+        data = io.BytesIO()
+        for piece in self._pieces(left if size is None or size < 0 else min(size, left)):
+            data.write(piece)
+        return data.getvalue()  # which copies nothing
+
     def readinto(self, buffer: Any, /) -> int:
         view = memoryview(buffer).cast("B")
-        stop = min(self._place + len(view), self._reader.size)
         filled = 0
-        while self._place < stop:
-            piece = self._piece(self._place, stop)
+        for piece in self._pieces(min(len(view), max(0, self._reader.size - self._place))):
             view[filled : filled + len(piece)] = piece
             filled += len(piece)
-            self._place += len(piece)
         return filled
+
+    def _pieces(self, size: int) -> Iterator[memoryview | bytes]:
+        """The next bytes as they are held; the place moves on with them."""
+        stop = self._place + size
+        while self._place < stop:
+            piece = self._piece(self._place, stop)
+            self._place += len(piece)
+            yield piece
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._reader.size}[whence]
@@ -209,7 +225,7 @@ class AheadFile(io.RawIOBase):
         block = self._blocks[number] if number >= 0 else None
         if block is None or start >= block.stop or block.state is _State.GONE:
             following = self._starts[number + 1 : number + 2]
-            return self._reader.fetch(start, min([stop, *following]))
+            return self._reader.fetch(start, min([stop, start + PIECE_BYTES, *following]))
         data = self._ahead.take(block)
         piece = memoryview(data)[start - block.start : stop - block.start]
         if stop >= block.stop:

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
 
 from quest22.errors import SourceError
 from quest22.source.address import public_text
@@ -44,6 +45,7 @@ _UNREACHED = frozenset(
         "botocore.EndpointConnectionError",
         "botocore.ConnectTimeoutError",
         "builtins.ConnectionError",
+        "asyncio.TimeoutError",
         "builtins.TimeoutError",
         "socket.gaierror",
         "httpx.TransportError",
@@ -51,9 +53,28 @@ _UNREACHED = frozenset(
         "requests.ConnectionError",
     }
 )
+_TROUBLES = {
+    "time-out": frozenset(
+        {
+            "builtins.TimeoutError",
+            "asyncio.TimeoutError",
+            "aiohttp.ServerTimeoutError",
+            "botocore.ConnectTimeoutError",
+            "botocore.ReadTimeoutError",
+            "httpx.TimeoutException",
+            "httpx2.TimeoutException",
+        }
+    ),
+    "connection refused": frozenset({"builtins.ConnectionRefusedError"}),
+    "body cut off": frozenset(
+        {"quest22.CutOffError", "aiohttp.ClientPayloadError", "botocore.IncompleteReadError"}
+    ),
+}
+"""How troubles on the way are told; all others are lost connections."""
 _STATUS_REASONS = {
     401: "the server asks for a log-in: " + _LOG_IN,
     403: "access is refused: ask for access on its page, then " + _LOG_IN,
+    408: f"the server waited in vain for the request: {_LATER}",
     404: "there is no such file or page: check the name",
     429: "the server asks to slow down (too many requests): " + _LATER,
 }
@@ -88,6 +109,10 @@ _MESSAGES = (
 _LONGEST = 300
 
 
+class CutOffError(ConnectionError):
+    """Fewer bytes came than were asked for."""
+
+
 def reason_of(error: BaseException, what: str) -> str:
     """One line on why ``what`` could not be read, with what to do where that is known."""
     links = _chain(error)
@@ -105,6 +130,28 @@ def passing(error: BaseException) -> bool:
     """True for troubles of a network or server that may be over soon."""
     reasons = [tell(link) for link in _chain(error) for tell in (_by_name, _by_status)]
     return any(reason and (reason == _UNREACHABLE or _LATER in reason) for reason in reasons)
+
+
+def trouble_of(error: BaseException) -> str:
+    """What went wrong on the way, in a word or two, such as ``answer 503``."""
+    links = _chain(error)
+    for link in links:
+        status = _status_of(link)
+        if status is not None:
+            return f"answer {status}"
+    names = {name for link in links for name in _names(link)}
+    return next((told for told, kinds in _TROUBLES.items() if kinds & names), "connection lost")
+
+
+def answered_by(error: BaseException) -> str | None:
+    """The host that an error speaks of, which a redirect may have led to."""
+    for link in _chain(error):
+        url = getattr(getattr(link, "request_info", None), "real_url", None)
+        if url is None:
+            url = getattr(getattr(link, "response", None), "url", None)
+        if url is not None:
+            return urlsplit(str(url)).netloc or None
+    return None
 
 
 def denied(error: BaseException) -> bool:
@@ -139,9 +186,13 @@ def source_error(error: BaseException, what: str) -> SourceError:
     return SourceError(reason_of(error, what))
 
 
+def _names(error: BaseException) -> list[str]:
+    """An error's kinds with their packages, its own first."""
+    return [f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(error).__mro__]
+
+
 def _by_name(error: BaseException) -> str | None:
-    for kind in type(error).__mro__:
-        name = f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
+    for name in _names(error):
         if name in _REASONS:
             return _REASONS[name]
         if name in _UNREACHED:

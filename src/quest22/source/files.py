@@ -40,10 +40,12 @@ class FilesSource:
         meter: Meter,
         stdin: BinaryIO | None = None,
         token: str | None = None,
+        network: Network | None = None,
     ) -> None:
         self._meter = meter
         self._stdin = stdin
-        self._network = Network(meter=meter, token=token or hub_token())
+        self._network = network or Network(meter=meter)
+        self._network.token = token or hub_token()
         self._found = _once(
             found for given in inputs for found in found_by(given, self._network.token)
         )
@@ -75,18 +77,22 @@ class FilesSource:
                 "source", f"{public(found.address)} is a {builder} dataset: use quest22 stream"
             )
         if found.address == STDIN:
-            return _Once(self._stdin or sys.stdin.buffer)
+            return self._once(self._stdin or sys.stdin.buffer)
         if is_url(found.address):
             return opener(found.address, self._network)
         path = Path(found.address)
-        return path if path.is_file() else _Once(path)
+        return path if path.is_file() else self._once(path)
+
+    def _once(self, stream: BinaryIO | Path) -> _Once:
+        return _Once(stream, self._network.settings.spooled_bytes)
 
 
 class _Once:
     """Opens what can be read only once: standard input, or a pipe with a name."""
 
-    def __init__(self, stream: BinaryIO | Path) -> None:
+    def __init__(self, stream: BinaryIO | Path, memory_bytes: int) -> None:
         self._stream: BinaryIO | Path | None = stream
+        self._memory_bytes = memory_bytes
 
     def __call__(self) -> BinaryIO:
         stream, self._stream = self._stream, None
@@ -94,8 +100,10 @@ class _Once:
             raise ClipError("source", "standard input or a pipe can be read only once")
         if isinstance(stream, Path):
             with stream.open("rb") as pipe:
-                return spooled(pipe, str(stream))
-        return stream if stream.seekable() else spooled(stream, "standard input")
+                return spooled(pipe, str(stream), self._memory_bytes)
+        if stream.seekable():
+            return stream
+        return spooled(stream, "standard input", self._memory_bytes)
 
 
 def _once(stream: Iterator[Found]) -> list[Found]:

@@ -69,11 +69,15 @@ class DatasetSource:
         self._settings = settings
         self._meter = meter
         self._name = f"dataset {public(settings.path)!r}"
-        self._request: Request = locate(settings)
         self._network = network or Network(meter=meter)
-        self._network.token = self._request.token
+        found = self._network.patiently(lambda: locate(settings), self._name)
+        self._request: Request = found
+        self._network.token = found.token
         with _translated(self._name):
-            self._stream: RowStream = open_stream(self._request, settings.split, self._network)
+            self._stream: RowStream = self._network.patiently(
+                lambda: open_stream(found, settings.split, self._network),
+                f"the files of {self._name}",
+            )
             kinds = self._stream.kinds()
             if not kinds:
                 raise SourceError(f"{self._name}: split {settings.split!r} has no rows")

@@ -1,29 +1,38 @@
 """How patiently, and how far ahead, a source reads over a network. Knows no format.
 
-Troubles that pass (a lost connection, a time-out, 429, 500 and above) are waited out with pauses
-that double and vary, as long as the patience lasts; ``Retry-After`` is honoured. A host that has
-never answered is given up soon: its name is more likely wrong than its server restarting.
+Troubles that pass (a lost connection, silence, a body cut off, 429, 500 and above) are waited out
+with pauses that double and vary, as long as the patience lasts; ``Retry-After`` is honoured. A host
+that has never answered is given up soon: its name is more likely wrong than its server restarting.
 """
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from quest22.errors import SourceError
 from quest22.meter import Meter
-from quest22.source.faults import denied, passing, reason_of, retry_after_s
+from quest22.settings import MEMORY_BYTES, MemorySettings
+from quest22.source.faults import (
+    answered_by,
+    denied,
+    passing,
+    reason_of,
+    retry_after_s,
+    trouble_of,
+)
 
 T = TypeVar("T")
 
-MEMORY_BYTES = 1 << 30
-AHEAD_SHARE = 8
 _CONNECT_S = 30.0
-_READ_S = 60.0
+_TOLD_AFTER_S = 5.0
+
+_log = logging.getLogger("quest22")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +41,8 @@ class NetworkSettings:
 
     ``patience_s`` outlives a server's restart; ``stranger_patience_s`` is for a host that has not
     answered yet. ``denied_tries`` is how often a refusal (401, 403) is tried again where the host
-    has let us in before: signed addresses and tokens expire and are renewed.
+    has let us in before: signed addresses and tokens expire and are renewed. A server that sends
+    nothing for ``silence_s``, or takes longer than ``range_s`` for one range, is asked again.
     """
 
     patience_s: float = 300.0
@@ -41,9 +51,21 @@ class NetworkSettings:
     longest_pause_s: float = 15.0
     longest_asked_pause_s: float = 120.0
     denied_tries: int = 3
-    ahead_bytes: int = MEMORY_BYTES // AHEAD_SHARE
+    silence_s: float = 60.0
+    range_s: float = 300.0
+    ahead_bytes: int = MEMORY_BYTES // 8
+    spooled_bytes: int = MEMORY_BYTES // 64
     range_bytes: int = 2 << 20
     connections: int = 3
+
+    def within(self, memory: MemorySettings) -> NetworkSettings:
+        """The same within these bounds; each connection has room for a range and the next."""
+        return replace(
+            self,
+            ahead_bytes=memory.fetched_bytes,
+            spooled_bytes=memory.spooled_bytes,
+            range_bytes=min(self.range_bytes, memory.fetched_bytes // (2 * self.connections)),
+        )
 
 
 class NetworkError(SourceError):
@@ -61,10 +83,9 @@ class _Trouble:
 
 
 class Network:
-    """Carries out actions on servers patiently; counts ``retries`` and ``net_bytes``.
+    """Carries out actions on servers patiently; counts ``net_bytes`` and tallies ``retries``.
 
-    ``told`` is called before each pause with what is wrong and the seconds of the pause. Safe to
-    use from several threads at once.
+    A trouble that lasts is told in the log. Safe to use from several threads at once.
     """
 
     def __init__(
@@ -72,13 +93,12 @@ class Network:
         settings: NetworkSettings | None = None,
         meter: Meter | None = None,
         token: str | None = None,
-        told: Callable[[str, float], None] | None = None,
     ) -> None:
         self.settings = settings or NetworkSettings()
         self.meter = meter or Meter()
         self.token = token
-        self._told = told
         self._answered: set[str] = set()
+        self._away: set[str] = set()
 
     def patiently(self, action: Callable[[], T], name: str) -> T:
         """The result of ``action``, tried again while its troubles may pass.
@@ -86,7 +106,11 @@ class Network:
         Troubles that do not pass are raised as they are. Raises :class:`NetworkError`, with how
         often it was tried, when the patience is at its end.
         """
-        host = urlsplit(name.rpartition("::")[2]).netloc
+        with self.meter.network():
+            return self._tried(action, name)
+
+    def _tried(self, action: Callable[[], T], name: str) -> T:
+        host = host_of(name)
         trouble: _Trouble | None = None
         while True:
             try:
@@ -95,19 +119,23 @@ class Network:
                 trouble = trouble or _Trouble(time.monotonic(), self.settings.first_pause_s)
                 self._bear(exc, trouble, host, name)
             else:
-                self._answered.add(host)
+                self._welcome(host)
                 return result
 
     def received(self, count: int) -> None:
         """Count bytes that came over the network."""
         self.meter.count("net_bytes", count)
 
-    def filesystem_of(self, address: str) -> tuple[Any, str]:
-        """The fsspec filesystem of an address, and the path in it; errors are its own."""
+    def filesystem_of(self, address: str, *, in_ranges: bool = False) -> tuple[Any, str]:
+        """The fsspec filesystem of an address, and the path in it; errors are its own.
+
+        ``in_ranges``: no answer will be long, so one that takes long is given up.
+        """
         from fsspec.core import url_to_fs
 
         schemes = {link.partition("://")[0] for link in address.split("::")}
-        given = storage_options(self.token)
+        longest_s = self.settings.range_s if in_ranges else None
+        given = storage_options(self.token, self.settings.silence_s, longest_s)
         options = {name: value for name, value in given.items() if name in schemes}
         if "::" not in address:
             options = next(iter(options.values()), {})
@@ -128,10 +156,17 @@ class Network:
         late = waited_s + pause_s > limit_s or trouble.denied > self.settings.denied_tries
         if late:
             raise NetworkError(_given_up(error, name, trouble.tries, waited_s)) from error
-        self.meter.count("retries")
-        if self._told is not None:
-            self._told(reason_of(error, name), pause_s)
+        self.meter.tally("retries", answered_by(error) or host, trouble_of(error))
+        if waited_s + pause_s >= _TOLD_AFTER_S and host not in self._away:
+            self._away.add(host)
+            _log.warning("%s; trying again for %.0f s", reason_of(error, name), limit_s - waited_s)
         time.sleep(pause_s)
+
+    def _welcome(self, host: str) -> None:
+        self._answered.add(host)
+        if host in self._away:
+            self._away.discard(host)
+            _log.warning("%s answers again", host)
 
     def _pause_s(self, error: Exception, trouble: _Trouble) -> float:
         """What the server asks for, else a pause that doubles each time; always a bit more."""
@@ -146,12 +181,30 @@ class Network:
         )
 
 
-def storage_options(token: str | None) -> dict[str, dict[str, Any]]:
+def host_of(name: str) -> str:
+    """The server that an address is asked of; a bucket for a store; else the name itself."""
+    last = name.rpartition("::")[2]
+    scheme, parted, _ = last.partition("://")
+    host = urlsplit(last).netloc if parted else ""
+    if not host:
+        return name
+    if scheme == "hf":
+        from huggingface_hub import constants
+
+        return urlsplit(constants.ENDPOINT).netloc
+    return host if scheme in ("http", "https") else f"{scheme}://{host}"
+
+
+def storage_options(
+    token: str | None,
+    silence_s: float = NetworkSettings().silence_s,
+    longest_s: float | None = None,
+) -> dict[str, dict[str, Any]]:
     """What fsspec is told for each scheme: how long to wait for bytes, and the Hub's token."""
     import aiohttp
 
     # aiohttp would by default end any answer after five minutes, however well it flows.
-    waits = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=_READ_S)
+    waits = aiohttp.ClientTimeout(total=longest_s, sock_connect=_CONNECT_S, sock_read=silence_s)
     http = {"client_kwargs": {"timeout": waits, "trust_env": True}}
     return {"http": http, "https": http, "hf": {"token": token} if token else {}}
 

@@ -33,7 +33,7 @@ def _open(address: str, network: Network) -> BinaryIO:
 
         def read_whole() -> BinaryIO:
             with filesystem.open(path, "rb") as member:
-                return spooled(member, public(address))
+                return spooled(member, public(address), network.settings.spooled_bytes)
 
         return network.patiently(read_whole, public(address))
     file = _MediaFile(RangeReader(address, network))
@@ -43,9 +43,9 @@ def _open(address: str, network: Network) -> BinaryIO:
 class _MediaFile(AheadFile):
     """A file whose errors are ClipErrors (stage ``source``)."""
 
-    def readinto(self, buffer: Any, /) -> int:
-        read = super().readinto
-        return cast("int", _told(lambda: read(buffer), self.name))
+    def _piece(self, start: int, stop: int) -> memoryview | bytes:
+        piece = super()._piece
+        return cast("memoryview | bytes", _told(lambda: piece(start, stop), self.name))
 
 
 def _told(action: Callable[[], Any], address: str) -> Any:

@@ -11,8 +11,6 @@ from typing import Any
 from quest22.settings import DatasetSettings
 from quest22.source.rows import Row
 
-SHUFFLE_LIMIT_BYTES = 512 << 20
-
 
 def sharded_by_part(settings: DatasetSettings, parts: int) -> bool:
     """True if whole data files go to a shard, so that no shard reads what another needs.
@@ -42,7 +40,7 @@ def ordered(
     """
     stream = iter(rows)
     if settings.shuffle:
-        stream = shuffled(stream, settings.buffer_size, settings.seed)
+        stream = shuffled(stream, settings)
     stream = window(stream, settings, skipped)
     if settings.num_shards > 1 and not sharded_by_part(settings, parts):
         stream = islice(stream, settings.shard_index, None, settings.num_shards)
@@ -69,18 +67,16 @@ def ordered_behind(
     return islice(rows, stride - 1, left, stride)
 
 
-def shuffled(rows: Iterable[Row], buffer_size: int, seed: int) -> Iterator[Row]:
-    """Give out a random row of a buffer for each row taken in.
-
-    The buffer holds ``buffer_size`` rows or 512 MiB of sound, whichever is reached first.
-    """
-    chance = random.Random(seed)  # noqa: S311 -- order, not secrecy
+def shuffled(rows: Iterable[Row], settings: DatasetSettings) -> Iterator[Row]:
+    """Give out a random row of a full buffer for each row taken in."""
+    chance = random.Random(settings.seed)  # noqa: S311 -- order, not secrecy
+    most, most_bytes = max(1, settings.buffer_size), settings.buffer_bytes
     buffer: list[Row] = []
     held = 0
     for row in rows:
         buffer.append(row)
         held += _bytes_of(row.values)
-        while len(buffer) > max(1, buffer_size) or (held > SHUFFLE_LIMIT_BYTES and len(buffer) > 1):
+        while len(buffer) > most or (held > most_bytes and len(buffer) > 1):
             place = chance.randrange(len(buffer))
             buffer[place], buffer[-1] = buffer[-1], buffer[place]
             given = buffer.pop()

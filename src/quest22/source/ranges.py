@@ -6,11 +6,12 @@ Exactly the bytes asked for travel, patiently. Reads nothing ahead and knows no 
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 from quest22.source.address import is_url, public
+from quest22.source.faults import CutOffError
 from quest22.source.network import Network
 from quest22.source.seekable import spooled
 
@@ -53,6 +54,10 @@ class RangeReader:
         self._network.received(len(data))
         return data
 
+    def awaited(self) -> AbstractContextManager[None]:
+        """To be held while another thread's :meth:`fetch` is waited for."""
+        return self._network.meter.network() if self.remote else nullcontext()
+
     def close(self) -> None:
         with self._lock:
             files, self._idle = self._idle, []
@@ -75,7 +80,7 @@ class RangeReader:
             file.seek(start)
             data: bytes = file.read(stop - start)
             if len(data) != stop - start:
-                raise ConnectionError(f"{len(data)} bytes came of {stop - start} asked for")
+                raise CutOffError(f"{len(data)} bytes came of {stop - start} asked for")
         except BaseException:
             with suppress(Exception):
                 file.close()
@@ -89,18 +94,17 @@ class RangeReader:
             return self._opened()
         return self._network.patiently(self._opened, self.name)
 
-    def _opened(self, **how: Any) -> Any:
+    def _opened(self) -> Any:
         if not self.remote:
             return Path(self._address).open("rb")
-        filesystem, path = self._network.filesystem_of(self._address)
-        return filesystem.open(
-            path, "rb", **(how or {"block_size": _ANY_BLOCK, "cache_type": "none"})
-        )
+        filesystem, path = self._network.filesystem_of(self._address, in_ranges=True)
+        return filesystem.open(path, "rb", block_size=_ANY_BLOCK, cache_type="none")
 
     def _read_whole(self) -> None:
         def spool() -> Any:
-            with self._opened(block_size=0) as answer:
-                return spooled(answer, self.name)
+            filesystem, path = self._network.filesystem_of(self._address)
+            with filesystem.open(path, "rb", block_size=0) as answer:
+                return spooled(answer, self.name, self._network.settings.spooled_bytes)
 
         with self._lock:
             if self._whole is None:

@@ -8,13 +8,14 @@ from typing import BinaryIO, cast
 
 from quest22.errors import ClipError
 
-SPOOL_MEMORY_BYTES = 16 << 20
 SPOOL_LIMIT_BYTES = 8 << 30
 _COPY_BYTES = 1 << 20
 
 
-def spooled(stream: BinaryIO, name: str, limit_bytes: int = SPOOL_LIMIT_BYTES) -> BinaryIO:
-    """A seekable copy of a stream: in memory while small, else in a file without a name.
+def spooled(
+    stream: BinaryIO, name: str, memory_bytes: int, limit_bytes: int = SPOOL_LIMIT_BYTES
+) -> BinaryIO:
+    """A seekable copy of a stream: in memory up to ``memory_bytes``, else in a nameless file.
 
     Raises ClipError (stage ``source``) past the limit.
     """
@@ -29,7 +30,7 @@ def spooled(stream: BinaryIO, name: str, limit_bytes: int = SPOOL_LIMIT_BYTES) -
                 f"{name} is longer than {limit_bytes / 2**30:g} GiB and cannot be read in parts: "
                 "save it to a file first",
             )
-        if isinstance(copy, io.BytesIO) and size > SPOOL_MEMORY_BYTES:
+        if isinstance(copy, io.BytesIO) and size > memory_bytes:
             copy = _moved_to_disk(copy)
         copy.write(block)
     copy.seek(0)

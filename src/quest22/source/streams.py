@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping, Set
 from concurrent.futures import Future
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from quest22.source.address import common_folder, public
+from quest22.source.address import common_folder, is_remote, public
 from quest22.source.ahead import Ahead
 from quest22.source.columns import Columns, Kind
 from quest22.source.faults import reason_of
@@ -118,7 +118,8 @@ class RowStream:
     ) -> Iterator[Row]:
         name = self._files[part]
         try:
-            file = coming.result()
+            with self._awaited(name):
+                file = coming.result()
         except NetworkError:
             raise
         except Exception as exc:
@@ -131,8 +132,16 @@ class RowStream:
 
     def _foreign_rows(self, foreign: ForeignRows, part: int, start: int) -> Iterator[Row]:
         file = self._files[part] if self._files else None
-        for number, values in foreign.rows(part, start, public(file or "the dataset")):
-            yield _row(part, number, values, file)
+        rows = foreign.rows(part, start, public(file or "the dataset"))
+        while True:
+            with self._awaited(file or ""):  # what datasets reads, it reads as it is asked
+                numbered = next(rows, None)
+            if numbered is None:
+                return
+            yield _row(part, *numbered, file)
+
+    def _awaited(self, name: str) -> AbstractContextManager[None]:
+        return self._network.meter.network() if is_remote(name) else nullcontext()
 
 
 def _close_unused(coming: Future[DataFile]) -> None:
