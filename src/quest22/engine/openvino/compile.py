@@ -53,6 +53,7 @@ class Compiler:
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": self.precision.activations,
             "KV_CACHE_PRECISION": self.precision.activations,
+            "ENABLE_CPU_PINNING": False,  # a core that others use would hold up every step
         }
         if self.threads is not None:
             properties["INFERENCE_NUM_THREADS"] = self.threads
