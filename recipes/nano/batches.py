@@ -23,6 +23,7 @@ NOTHING_SHARE = {"single": 0.03, "short": 0.05, "half": 0.06, "padded": 0.1, "on
 STAMPS_SHARE = {"single": 0.5, "short": 0.5, "half": 0.5, "padded": 0.5, "one": 0.6,
                 "full": 0.45}  # fmt: skip
 RESPELL_SHARE = 0.03
+ALIKE_OF = 5
 
 
 class Batches:
@@ -36,7 +37,7 @@ class Batches:
         """Windows of kind ``name`` that hold about ``stage.batch_s`` of sound together."""
         kind, seconds = KINDS[name], stage.batch_s
         length = (kind.frames or 280) / 100
-        plans = [self._plan(kind, rng) for _ in range(max(1, round(seconds / length)))]
+        plans = self._alike(kind, max(1, round(seconds / length)), rng)
         frames = kind.frames or _rounded(max(one.frames for one in plans), 80)
         plans = [self._somewhere(replace(one, frames=frames), rng) for one in plans]
         shares = STAMPS_SHARE[name]
@@ -47,6 +48,15 @@ class Batches:
         mels = np.stack([soundscape(one, self._shards, rng, stage.augment) for one in plans])
         begin = torch.tensor([one.begin for one in plans])
         return _tensors(mels, begin, said)
+
+    def _alike(self, kind: Kind, count: int, rng: random.Random) -> list[Plan]:
+        """Windows of about one length, so that little of a batch is padding."""
+        if kind.frames:
+            return [self._plan(kind, rng) for _ in range(count)]
+        drawn = [self._plan(kind, rng) for _ in range(ALIKE_OF * count)]
+        drawn.sort(key=lambda one: one.frames)
+        at = count * rng.randrange(ALIKE_OF)
+        return drawn[at : at + count]
 
     def _plan(self, kind: Kind, rng: random.Random) -> Plan:
         if rng.random() < NOTHING_SHARE[kind.name]:
