@@ -273,7 +273,7 @@ def test_what_is_published_is_forgotten(tmp_path: Path, monkeypatch: pytest.Monk
         log.note([(number, "k", turn(number)), (number + 1, "k", turn(number))])
         log.forget(number)
         sizes.append((tmp_path / "log").stat().st_size)
-    assert max(sizes) < 6000
+    assert max(sizes) < 20 * sizes[0]  # of 200 batches
     log.close()
     again = ReplayLog(tmp_path / "log", 199)
     assert again.clips == range(199, 201)

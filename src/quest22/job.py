@@ -24,7 +24,7 @@ from quest22.stages import Decoder, Engine, Memory, Source, Strategy
 
 if TYPE_CHECKING:
     from quest22.checkpoint.tokens import Tokens
-    from quest22.source.hub import DatasetSource
+    from quest22.source.hub import DatasetSource, Earlier
     from quest22.source.network import Network
 
 
@@ -102,19 +102,17 @@ def dataset_source(
     network: Network,
     after: Position | None = None,
     places: Collection[RowPlace] | None = None,
-    keys: Iterable[str] | None = None,
+    earlier: Earlier | None = None,
 ) -> DatasetSource:
     """A dataset's rows as clips; found, but not yet read, so that it can come before the model.
 
     ``after`` continues an earlier run behind that row, without reading again what lies before it
-    if ``keys`` are all that the run has given out; ``places`` takes certain rows alone.
+    if ``earlier`` tells all keys that the run has given out; ``places`` takes certain rows alone.
     Raises :class:`quest22.errors.SourceError` and :class:`quest22.errors.UsageError`.
     """
-    from quest22.source.hub import DatasetSource, Earlier
+    from quest22.source.hub import DatasetSource
 
-    return DatasetSource(
-        dataset, network.meter, after, places, earlier=Earlier(keys), network=network
-    )
+    return DatasetSource(dataset, network.meter, after, places, earlier=earlier, network=network)
 
 
 def file_source(inputs: Sequence[str], network: Network, token: str | None = None) -> Source:

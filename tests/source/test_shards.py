@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import accumulate
 from typing import Any
 
 import pytest
@@ -11,30 +12,42 @@ from quest22.errors import UsageError
 from quest22.records import Origin
 from quest22.settings import DatasetSettings
 from quest22.source.rows import Row
-from quest22.source.shards import EarlierShard, done_by, parts_left, rows_left
+from quest22.source.shards import EarlierShard, Left, done_by
 
 SIZES = st.lists(st.integers(0, 6), min_size=1, max_size=6)
 RUNS = st.lists(st.tuples(st.integers(1, 8), st.lists(st.integers(0, 12), min_size=8, max_size=8)))
 
 
 def _run(
-    sizes: list[int], shard: EarlierShard, earlier: list[EarlierShard], window: dict[str, Any]
+    sizes: list[int],
+    shard: EarlierShard,
+    earlier: list[EarlierShard],
+    window: dict[str, Any],
+    *,
+    counted: bool,
 ) -> list[Row]:
     chosen = {"num_shards": shard.num_shards, "shard_index": shard.shard_index}
     settings = DatasetSettings("d", **chosen, **window)
     done = done_by(earlier, settings, [f"f{part}" for part in range(len(sizes))])
-    starts = parts_left(settings, len(sizes), done)
+    firsts = list(accumulate(sizes, initial=0)) if counted else None
+    left = Left(settings, done, len(sizes), firsts)
     rows = (
         Row(part, number, {}, f"f{part}")
-        for part, start in starts.items()
+        for part, start in left.starts().items()
         for number in range(start, sizes[part])
     )
-    return list(rows_left(rows, settings, len(sizes), done))
+    return list(left.rows(rows))
 
 
+@pytest.mark.parametrize("counted", [False, True])
 @given(SIZES, RUNS, st.integers(1, 8), st.integers(0, 4), st.none() | st.integers(0, 20))
 def test_every_row_once_however_shards_and_cuts_follow_each_other(
-    sizes: list[int], runs: list[tuple[int, list[int]]], last: int, skip: int, take: int | None
+    counted: bool,
+    sizes: list[int],
+    runs: list[tuple[int, list[int]]],
+    last: int,
+    skip: int,
+    take: int | None,
 ) -> None:
     window = {"skip": skip} if take is None else {"skip": skip, "take": take}
     earlier: list[EarlierShard] = []
@@ -43,7 +56,7 @@ def test_every_row_once_however_shards_and_cuts_follow_each_other(
         made = []
         for index in range(shards):
             mine = EarlierShard(shards, index)
-            rows = _run(sizes, mine, earlier, window)
+            rows = _run(sizes, mine, earlier, window, counted=counted)
             did = rows[: cuts[index]]
             seen += [(row.part, row.number) for row in did]
             if did:
@@ -61,7 +74,14 @@ def test_files_that_are_done_are_not_read() -> None:
     settings = DatasetSettings("d")
     earlier = [EarlierShard(2, 0, finished=True), EarlierShard(2, 1, Origin("d", None, "f3", 4))]
     done = done_by(earlier, settings, ["f0", "f1", "f2", "f3", "f4", "f5"])
-    assert parts_left(settings, 6, done) == {3: 5, 5: 0}
+    assert Left(settings, done, 6).starts() == {3: 5, 5: 0}
+
+
+def test_rows_that_are_done_are_not_read_where_files_tell_how_many_they_have() -> None:
+    earlier = [EarlierShard(9, index, Origin("d", None, "f2", 40)) for index in range(9)]
+    settings = DatasetSettings("d", num_shards=8, shard_index=1)
+    done = done_by(earlier, settings, ["f0", "f1", "f2", "f3"])
+    assert Left(settings, done, 4, [0, 100, 200, 300, 400]).starts() == {2: 41, 3: 5}
 
 
 def test_what_cannot_be_continued() -> None:

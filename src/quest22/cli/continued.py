@@ -15,6 +15,7 @@ from quest22.cli.exits import Exit, exit_for, say
 from quest22.cli.figures import clip_count, hours
 from quest22.cli.publishing import HUB, Publishing
 from quest22.cli.run import Patience
+from quest22.cli.shards import Company, folder_of, reopen
 from quest22.cli.work import Speech, Work, occasion_of, quieten, tell_folder, write_results
 from quest22.errors import Quest22Error
 from quest22.job import Job, JobSettings, dataset_source, network_within
@@ -31,6 +32,7 @@ from quest22.sink.open import (
     refuse_earlier_results,
     remove_results,
 )
+from quest22.source.hub import Earlier
 from quest22.stages import Sink, Source
 
 SECRETS = ("--token",)
@@ -40,19 +42,25 @@ SECRETS = ("--token",)
 class Stream:
     """What is asked for: rows into a folder.
 
-    ``command`` is how the user said it; ``load`` makes a job of settings.
+    ``parent`` is the folder that the user named, which holds a folder a shard; ``command`` is how
+    the user said it; ``load`` makes a job of settings.
     """
 
     work: Work
     rows: DatasetSettings
     title: str
-    folder: Path
+    parent: Path
     command: str
     load: Callable[[JobSettings, Meter], Job] = Job
     publishing: Publishing | None = None
 
+    @property
+    def folder(self) -> Path:
+        """Where this run writes."""
+        return folder_of(self.parent, self.rows)
+
     def output(self) -> OutputSettings:
-        return replace(self.work.output_settings(), journaled=True)
+        return replace(self.work.output_settings(), folder=self.folder, journaled=True)
 
     def settings(self) -> RunSettings:
         formats = self.output().formats
@@ -71,16 +79,18 @@ def perform_journaled(stream: Stream) -> Exit:
     settings, output = stream.settings(), stream.output()
     refuse_without_journal(output)
     with held(stream.folder):
+        company = Company.of(stream.parent, stream.rows)
+        company.admit(settings, restart=stream.restart)
         journal = None if stream.restart else Journal.read(stream.folder)
         if journal is None:
-            return _begin(stream, settings, output)
+            return _begin(stream, settings, output, company)
         journal.settle()
         journal.check_part(settings.known())
         settings = settings.as_begun(journal.plan, journal.asked)
         resolved = {name: journal.plan[name] for name in settings.asked()}
         if journal.mark.finished and settings.asked() == resolved:
             return _finished(stream, journal)
-        return _continue(stream, settings, output, journal)
+        return _continue(stream, settings, company, journal)
 
 
 def refuse_without_journal(output: OutputSettings) -> None:
@@ -89,26 +99,32 @@ def refuse_without_journal(output: OutputSettings) -> None:
         refuse_earlier_results(output)
 
 
-def _begin(stream: Stream, settings: RunSettings, output: OutputSettings) -> Exit:
-    loaded = _load(stream, settings)
+def _begin(stream: Stream, settings: RunSettings, output: OutputSettings, company: Company) -> Exit:
+    if company.journals:  # all read the same revision and run in the same precision
+        first = company.journals[0]
+        settings = settings.as_begun(first.plan, first.asked)
+    company = company.taken_over()
+    loaded = _load(stream, settings, company)
     asked = settings.asked() | {
         "command": stream.command,
         "replace": stream.restart,
         "batch_size": loaded.job.batch_size,
     }
     journal = Journal.begin(stream.folder, loaded.plan(settings), asked)
+    if company.others:
+        _tell(stream, f"going on with what {company.told()} have left in {stream.parent}")
     return _run(stream, loaded, journal, _open(stream, output, journal))
 
 
-def _continue(
-    stream: Stream, settings: RunSettings, output: OutputSettings, journal: Journal
-) -> Exit:
-    loaded = _load(stream, settings, journal)
+def _continue(stream: Stream, settings: RunSettings, company: Company, journal: Journal) -> Exit:
+    company = company.taken_over()
+    loaded = _load(stream, settings, company, journal)
     journal.check(loaded.plan(settings))
     if journal.mark.finished:
         return _finished(stream, journal)
     _tell(stream, f"continuing after {_progress(journal.mark)} in {stream.folder}")
-    return _run(stream, loaded, journal, _open(stream, output, journal))
+    reopen(journal)
+    return _run(stream, loaded, journal, _open(stream, stream.output(), journal))
 
 
 def _open(stream: Stream, output: OutputSettings, journal: Journal) -> Sink:
@@ -133,15 +149,18 @@ class _Loaded:
         return settings.plan(self.job, self.revision)
 
 
-def _load(stream: Stream, settings: RunSettings, journal: Journal | None = None) -> _Loaded:
-    """Find the source, behind what a journal marks, then load the model, which may take long."""
+def _load(
+    stream: Stream, settings: RunSettings, company: Company, journal: Journal | None = None
+) -> _Loaded:
+    """Find the source, behind what journals mark, then load the model, which may take long."""
     meter = Meter()
     if stream.publishing is not None:
         stream.publishing.reach()
     after = journal.mark.last if journal else None
     keys = _keys(stream, journal.mark) if journal else None
+    earlier = Earlier(keys, company.earlier())
     network = network_within(settings.job.bounds, meter)
-    source = dataset_source(settings.dataset, network, after, keys=keys)
+    source = dataset_source(settings.dataset, network, after, earlier=earlier)
     if sys.stderr.isatty():
         _tell(stream, f"loading {settings.job.engine.model} …")
     return _Loaded(stream.load(settings.job, meter), source, source.revision)
@@ -156,7 +175,8 @@ def _keys(stream: Stream, mark: Mark) -> Iterator[str]:
 def _run(stream: Stream, loaded: _Loaded, journal: Journal, sink: Sink) -> Exit:
     earlier = journal.mark
     journaled = JournaledSink(sink, journal)
-    left = None if stream.rows.take is None else max(stream.rows.take - earlier.results, 0)
+    take = stream.rows.take if stream.rows.num_shards == 1 else None
+    left = None if take is None else max(take - earlier.results, 0)
     speech = Speech(stream.title, lambda _: loaded.source, left)
     occasion = occasion_of(loaded.job, speech, stream.output())
     patience = Patience(stream.work.output.failures_borne(), earlier.failures)
@@ -168,7 +188,7 @@ def _run(stream: Stream, loaded: _Loaded, journal: Journal, sink: Sink) -> Exit:
             occasion,
             patience,
         )
-        tell_folder(stream.work, code)
+        tell_folder(stream.work, code, stream.folder)
     except Quest22Error:
         _tell(stream, f"{_progress(journal.mark)} are kept: the same command continues behind them")
         raise

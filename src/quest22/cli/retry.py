@@ -23,6 +23,7 @@ from quest22.cli.options import MODEL, ReportFlags, parse_batch_size
 from quest22.cli.progress import Occasion
 from quest22.cli.publishing import refuse_retry
 from quest22.cli.run import Patience
+from quest22.cli.shards import runs_in
 from quest22.cli.work import quieten, write_results
 from quest22.errors import UsageError
 from quest22.job import Job, JobSettings, dataset_source, network_within
@@ -68,10 +69,14 @@ def retry(flags: RetryFlags, report: ReportFlags) -> int:
 
     What succeeds moves from failures.jsonl to the transcripts, to its place
     in the source's order; what fails again stays. Interrupted, the same
-    command goes on.
+    command goes on. Of a folder with shards, each is retried.
     """
     quieten(report)
-    return Retry(flags.folder, flags.engine(), report).perform()
+    engine = flags.engine()
+    runs = runs_in(flags.folder) or [flags.folder]
+    codes = {Retry(folder, engine, report).perform() for folder in runs}
+    grave = (Exit.INTERRUPTED, Exit.READER_GONE, Exit.SOME_FAILED, Exit.NOTHING_DONE)
+    return next((code for code in grave if code in codes), Exit.DONE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,6 +16,7 @@ from rich.table import Table
 from quest22.cli.console import output_console
 from quest22.cli.figures import hours
 from quest22.cli.run import count_reason
+from quest22.cli.shards import runs_in
 from quest22.errors import SinkError, UsageError
 from quest22.journal import JOURNAL, Journal, is_held
 from quest22.sink.open import FAILURES
@@ -52,13 +53,47 @@ def status(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The run's --output-dir.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")] = False,
 ) -> int:
-    """Tell where a run stands: what, how far, what failed, and how to go on."""
-    standing = standing_of(folder)
+    """Tell where a run stands: what, how far, what failed, and how to go on.
+
+    Of a folder with shards: of each of them, and of all together.
+    """
+    runs = [standing_of(run) for run in runs_in(folder) or [folder]]
+    if len(runs) > 1 or runs[0].folder != str(folder):
+        shown: Any = together(folder, runs)
+        table = _shards_table(shown)
+    else:
+        shown = runs[0]
+        table = _table(shown)
     if as_json:
-        typer.echo(json.dumps(asdict(standing), ensure_ascii=False))
-        return 0
-    output_console().print(_table(standing))
+        typer.echo(json.dumps(asdict(shown), ensure_ascii=False))
+    else:
+        output_console().print(table)
     return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Where all shards of a folder stand; ``finished`` once all of one number of them are."""
+
+    folder: str
+    finished: bool
+    transcripts: int
+    failures: int
+    audio_hours: float
+    runs: tuple[Standing, ...]
+
+
+def together(folder: Path, runs: Sequence[Standing]) -> Together:
+    """The sums over the runs of a folder."""
+    ended = Counter(run.plan["num_shards"] for run in runs if run.state == "finished")
+    return Together(
+        folder=str(folder),
+        finished=any(count == number for number, count in ended.items()),
+        transcripts=sum(run.transcripts for run in runs),
+        failures=sum(run.failures for run in runs),
+        audio_hours=round(sum(run.audio_hours for run in runs), 6),
+        runs=tuple(runs),
+    )
 
 
 def standing_of(folder: Path) -> Standing:
@@ -99,6 +134,23 @@ def _reasons(folder: Path, journal: Journal) -> dict[str, int]:
     except (OSError, ValueError, KeyError) as exc:
         raise SinkError(f"cannot read {folder / FAILURES}: {exc}") from exc
     return dict(reasons.most_common())
+
+
+def _shards_table(shown: Together) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("shard", "of", "state", "transcripts", "failures", "sound"):
+        table.add_column(name, justify="left" if name == "state" else "right")
+    for run in shown.runs:
+        plan = run.plan
+        table.add_row(f"{plan['shard_index']}", f"{plan['num_shards']}", *_sums(run, run.state))
+    state = "finished" if shown.finished else "not finished"
+    table.add_row("", "", *_sums(shown, state), style="bold")
+    return table
+
+
+def _sums(run: Standing | Together, state: str) -> list[str]:
+    numbers = (f"{run.transcripts:,}", f"{run.failures:,}", hours(3600 * run.audio_hours))
+    return [state, *numbers]
 
 
 def _table(standing: Standing) -> Table:

@@ -25,7 +25,7 @@ quest22 stream org/speech --keep-columns speaker,topic -o out -f jsonl,parquet
 
 quest22 stream org/speech -o out --push-to-hub me/speech-transcripts
 
-quest22 stream org/speech --num-shards 8 --shard-index 0 -o out/0
+quest22 stream org/speech --num-shards 8 --shard-index 0 -o out
 """
 
 
@@ -45,7 +45,9 @@ def stream(
     All else is said on standard error.
 
     A run into a folder that was interrupted, by whatever, continues with
-    the same command; quest22 status FOLDER tells where it stands.
+    the same command; quest22 status FOLDER tells where it stands. Shards
+    write into folders of their own below it; another --num-shards goes on
+    with what they have left.
     """
     work = Work(model, speech, output, report, default_format="jsonl", timestamps=False)
     token = model.settings().token

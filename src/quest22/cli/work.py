@@ -83,15 +83,15 @@ def perform(work: Work, speech: Speech) -> Exit:
     patience = Patience(work.output.failures_borne())
     occasion = occasion_of(job, speech, output)
     code = write_results(job.run(source), sink, work.report, occasion, patience)
-    tell_folder(work, code)
+    tell_folder(work, code, work.output.output_dir)
     return code
 
 
-def tell_folder(work: Work, code: Exit) -> None:
+def tell_folder(work: Work, code: Exit, folder: Path | None) -> None:
     """Say where the results are, if anyone wants to know."""
     shown = not work.report.quiet and code is not Exit.READER_GONE
-    if shown and work.output.output_dir is not None:
-        say(f"results are in {work.output.output_dir}")
+    if shown and folder is not None:
+        say(f"results are in {folder}")
 
 
 def occasion_of(job: Job, speech: Speech, output: OutputSettings) -> Occasion:

@@ -5,9 +5,10 @@ Sound is taken undecoded and only the needed columns are read. Knows nothing of 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from quest22.errors import Quest22Error, SourceError
 from quest22.meter import Meter
@@ -20,9 +21,9 @@ from quest22.source.locate import Request, locate
 from quest22.source.measure import measured
 from quest22.source.network import Network
 from quest22.source.order import ordered, ordered_behind, parts_of_shard
-from quest22.source.resume import NamedRow, begun_at, behind, keyed, named, only
+from quest22.source.resume import NamedRow, begun_at, behind, checked, keyed, named, only
 from quest22.source.rows import Place, Row, RowReader
-from quest22.source.shards import EarlierShard, done_by, parts_left, rows_left
+from quest22.source.shards import EarlierShard, Left, done_by
 from quest22.source.streams import RowStream, open_stream
 
 
@@ -170,14 +171,32 @@ class DatasetSource:
 
     def _left(self, reader: RowReader) -> Iterator[NamedRow]:
         """What runs with other numbers of shards, and this one so far, have left to be done."""
-        settings, parts = self._settings, self._stream.parts
+        settings, stream, after = self._settings, self._stream, self._after
         shards = list(self._earlier.shards)
-        if self._after is not None:
-            own = EarlierShard(settings.num_shards, settings.shard_index, self._after.origin)
-            shards.append(own)
-        done = done_by(shards, settings, self._stream.files)
-        rows = self._stream.rows(parts_left(settings, parts, done))
-        return named(rows_left(rows, settings, parts, done), reader)
+        if after is not None:
+            shards.append(EarlierShard(settings.num_shards, settings.shard_index, after.origin))
+        left = Left(settings, done_by(shards, settings, stream.files), stream.parts)
+        if left.counts_rows:
+            left = replace(left, firsts=self._firsts())
+        starts = left.starts()
+        if after is not None:  # its own last row is looked at again
+            starts[stream.files.index(after.origin.file)] = after.origin.row or 0
+        rows = stream.rows(dict(sorted(starts.items())))
+        if after is not None:
+            rows = checked(rows, reader, after, self._name)
+        return named(left.rows(rows), reader)
+
+    def _firsts(self) -> list[int] | None:
+        """The numbers of each data file's first row, where files tell, as far as rows are taken."""
+        take = self._settings.take
+        most = math.inf if take is None else self._settings.skip + take
+        firsts = [0]
+        for part in range(self._stream.parts):
+            count = self._stream.count(part) if firsts[-1] < most else 0
+            if count is None:
+                return None
+            firsts.append(firsts[-1] + count)
+        return firsts
 
 
 @contextmanager

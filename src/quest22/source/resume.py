@@ -70,6 +70,31 @@ def begun_at(rows: Iterator[Row], reader: RowReader, after: Position, name: str)
     yield from rows
 
 
+def checked(rows: Iterable[Row], reader: RowReader, after: Position, name: str) -> Iterator[Row]:
+    """The same rows, among which must be the one that an earlier run has reached.
+
+    Raises :class:`SourceError` where it is another one, or when its place has passed without it.
+    """
+    awaited = True
+    for row in rows:
+        origin = reader.origin(row)
+        if awaited and origin == after.origin:
+            awaited = False
+            if not reader.may_be(row, after.key):
+                raise SourceError(
+                    _changed(name, after, f"{reader.name(row)[0]!r} stands there now")
+                )
+        elif awaited and origin.file == after.origin.file and _is_behind(origin, after.origin):
+            break
+        yield row
+    if awaited:
+        raise SourceError(_changed(name, after, "it is no longer there"))
+
+
+def _is_behind(origin: Origin, last: Origin) -> bool:
+    return last.row is not None and (origin.row is None or origin.row > last.row)
+
+
 def keyed(
     rows: Iterable[Row], reader: RowReader, keys: Mapping[RowPlace, str]
 ) -> Iterator[NamedRow]:

@@ -13,7 +13,7 @@ from typing import TypeAlias
 from quest22.errors import UsageError
 from quest22.records import Origin
 from quest22.settings import DatasetSettings
-from quest22.source.order import sharded_by_part, window
+from quest22.source.order import sharded_by_part
 from quest22.source.rows import Row
 
 Spot: TypeAlias = tuple[int, float]
@@ -89,35 +89,69 @@ def _done(shard: EarlierShard, settings: DatasetSettings, files: Sequence[str | 
     return Done(shard.num_shards, shard.shard_index, by_part, until)
 
 
-def parts_left(settings: DatasetSettings, parts: int, done: Sequence[Done]) -> dict[int, int]:
-    """The data files that this shard has to read, each with the first row to read in it."""
-    if not _counts_by_part(settings, parts, done):
-        return dict.fromkeys(range(parts), 0)
-    mine = range(settings.shard_index, parts, settings.num_shards)
-    starts = {part: max((each.starts(part) for each in done), default=0.0) for part in mine}
-    return {part: int(start) for part, start in starts.items() if start < math.inf}
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a shard has left to do of a stream, and where reading begins.
 
+    ``firsts`` are the numbers in the stream of each data file's first row, where files tell how
+    many rows they have; without them rows are counted as they come, from the very first.
+    """
 
-def rows_left(
-    rows: Iterable[Row], settings: DatasetSettings, parts: int, done: Sequence[Done]
-) -> Iterator[Row]:
-    """Of the rows of :func:`parts_left`, those that are this shard's and not done yet."""
-    by_part = _goes_by_part(settings, parts)
-    for index, row in enumerate(window(rows, settings)):
-        turn = row.part if by_part else index
+    settings: DatasetSettings
+    done: Sequence[Done]
+    parts: int
+    firsts: Sequence[int] | None = None
+
+    @property
+    def counts_rows(self) -> bool:
+        """Whether the numbers of rows in the stream matter: else data files tell all."""
+        counted = self.settings.skip or self.settings.take is not None
+        alone = _goes_by_part(self.settings, self.parts) and not counted
+        return not (alone and all(each.by_part for each in self.done))
+
+    def starts(self) -> dict[int, int]:
+        """The data files to read, each with its first row that is left."""
+        if not self.counts_rows:
+            return self._starts_by_part()
+        if self.firsts is None:
+            return dict.fromkeys(range(self.parts), 0)
+        found = {part: self._first_left(part, self.firsts) for part in range(self.parts)}
+        return {part: start for part, start in found.items() if start is not None}
+
+    def rows(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Of the rows from :meth:`starts` on, those that are left."""
+        for place, row in enumerate(rows):
+            index = place
+            if self.firsts is not None:
+                index = self.firsts[row.part] + (row.number or 0)
+            if self.settings.take is not None and index >= self.settings.skip + self.settings.take:
+                return
+            if self._is_left(spot_of(row.part, row.number), index):
+                yield row
+
+    def _is_left(self, spot: Spot, index: int) -> bool:
+        settings = self.settings
+        number = index - settings.skip
+        if self.counts_rows and number < 0:
+            return False
+        turn = spot[0] if _goes_by_part(settings, self.parts) else number
         if turn % settings.num_shards != settings.shard_index:
-            continue
-        if not any(each.holds(spot_of(row.part, row.number), index) for each in done):
-            yield row
+            return False
+        return not any(each.holds(spot, number) for each in self.done)
+
+    def _starts_by_part(self) -> dict[int, int]:
+        mine = range(self.settings.shard_index, self.parts, self.settings.num_shards)
+        starts = {part: max((each.starts(part) for each in self.done), default=0) for part in mine}
+        return {part: int(start) for part, start in starts.items() if start < math.inf}
+
+    def _first_left(self, part: int, firsts: Sequence[int]) -> int | None:
+        count = firsts[part + 1] - firsts[part]
+        if self.settings.take is not None:
+            count = min(count, self.settings.skip + self.settings.take - firsts[part])
+        left = (n for n in range(count) if self._is_left(spot_of(part, n), firsts[part] + n))
+        return next(left, None)
 
 
 def _goes_by_part(settings: DatasetSettings, parts: int) -> bool:
     """Whether a shard is a choice of data files; a single one is all of them."""
     return settings.num_shards == 1 or sharded_by_part(settings, parts)
-
-
-def _counts_by_part(settings: DatasetSettings, parts: int, done: Sequence[Done]) -> bool:
-    """Whether rows need not be counted through all data files."""
-    counted = settings.skip or settings.take is not None
-    alone = _goes_by_part(settings, parts) and not counted
-    return alone and all(each.by_part for each in done)
