@@ -7,12 +7,12 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import openvino as ov
 
-import quest22
 from quest22.checkpoint.load import Checkpoint
 from quest22.checkpoint.weights import Weights
 from quest22.engine.openvino.cache import GraphCache
@@ -75,7 +75,7 @@ class Graphs:
             self.checkpoint_id,
             self.compiler.precision.name,
             {key: str(value) for key, value in self.compiler.properties().items()},
-            quest22.__version__,
+            version("quest22"),
             _source_digest(),
             ov.get_version(),
             core.get_property(DEVICE, "FULL_DEVICE_NAME"),
