@@ -8,8 +8,6 @@ works after its first batch, and the bytes received for each byte of the needed 
     python benchmarks/streaming.py busy memory group
 """
 
-# ruff: noqa: T201 -- it prints what it measures
-
 from __future__ import annotations
 
 import argparse

@@ -297,6 +297,11 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "quest22"
 
 
+def with_cache_folder(folder: Path) -> dict[str, str]:
+    """The environment of a process whose cache folder is another."""
+    return os.environ | {"QUEST22_CACHE": str(folder)}
+
+
 def graph_cache_bytes() -> int:
     """How large compiled graphs may grow on the disk: ``$QUEST22_GRAPH_CACHE_MB``, else 4 GB.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.random_checkpoint import SHAPES, write_checkpoint
+from quest22.bench.random_checkpoint import SHAPES, write_checkpoint
 
 NAMES = {51864: "small-test.en", 51865: "small-test", 51866: "small-test-v3"}
 

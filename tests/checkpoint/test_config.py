@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quest22.bench.random_checkpoint import SHAPES, generation_config, model_config
 from quest22.checkpoint.config import Dimensions, GenerationConfig
 from quest22.errors import CheckpointError
-from tests.support.random_checkpoint import SHAPES, generation_config, model_config
 
 TINY = model_config(SHAPES["tiny"])
 MANNERS = generation_config(SHAPES["tiny"])

@@ -96,7 +96,7 @@ def test_what_is_cached_is_not_fetched_again_and_serves_without_the_hub(
 
 
 def test_shards_are_fetched_by_their_index(hub: Hub, tmp_path: Path) -> None:
-    from tests.support.random_checkpoint import SHAPES, write_checkpoint
+    from quest22.bench.random_checkpoint import SHAPES, write_checkpoint
 
     folder = write_checkpoint(tmp_path / "x", SHAPES["small-test"], dtype="F16", shards=2)
     hub.add_model("org/sharded", files_of(folder) | {"model-draft.safetensors": b"no"})

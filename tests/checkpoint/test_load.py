@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from quest22.bench.random_checkpoint import SHAPES, write_checkpoint
 from quest22.checkpoint.load import load
 from quest22.errors import CheckpointError
-from tests.support.random_checkpoint import SHAPES, write_checkpoint
 
 
 @pytest.mark.parametrize("size", [51864, 51865, 51866])

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from quest22.bench.random_checkpoint import SHAPES, model_config, tensor_shapes
 from quest22.checkpoint.config import Dimensions
 from quest22.checkpoint.shapes import expected_shapes
-from tests.support.random_checkpoint import SHAPES, model_config, tensor_shapes
 
 
 def dimensions(folder: Path, name: str) -> Dimensions:

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from quest22.bench.random_checkpoint import Shape, random_tensor, tensor_shapes, write_weights
+from quest22.bench.safetensors_file import Tensor, to_bytes, write_safetensors
 from quest22.checkpoint.weights import Weights, shard_names
 from quest22.errors import CheckpointError
-from tests.support.random_checkpoint import Shape, random_tensor, tensor_shapes, write_weights
-from tests.support.safetensors_file import Tensor, to_bytes, write_safetensors
 
 SHAPE = Shape(16, 2, 1, 1, vocab_size=100)
 PRECISION = {"F64": 0.0, "F32": 0.0, "F16": 2**-11, "BF16": 2**-8}

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from quest22.bench.random_checkpoint import SHAPES, write_checkpoint
 from quest22.cli.main import main
 from tests.support.corpora import samples, write_parquet, write_sounds
-from tests.support.random_checkpoint import SHAPES, write_checkpoint
 
 
 @pytest.fixture(scope="session")

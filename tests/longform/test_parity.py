@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from quest22.audio.mel import LogMel
+from quest22.bench.random_checkpoint import SHAPES, write_checkpoint
 from quest22.checkpoint.load import load
 from quest22.engine.openvino.engine import OpenVinoEngine
 from quest22.longform.chunked import ChunkedStrategy
@@ -18,7 +19,6 @@ from quest22.records import Audio, Samples, Transcript
 from quest22.scheduler import Scheduler
 from quest22.settings import DecodingSettings, EngineSettings, LongFormSettings
 from tests.support.listening import CLIP
-from tests.support.random_checkpoint import SHAPES, write_checkpoint
 
 NEW_TOKENS = 24
 

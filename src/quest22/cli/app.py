@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import quest22
-from quest22.cli import demo, doctor, evaluate, models, retry, status, stream, transcribe
+from quest22.cli import bench, demo, doctor, evaluate, models, retry, status, stream, transcribe
 from quest22.cli.exits import EXIT_CODES
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command("stream", epilog=stream.EPILOG, no_args_is_help=True)(stream.stream)
 app.command("eval", epilog=evaluate.EPILOG, no_args_is_help=True)(evaluate.evaluate)
 app.command("status", no_args_is_help=True)(status.status)
 app.command("retry", no_args_is_help=True)(retry.retry)
+app.command("bench", epilog=bench.EPILOG)(bench.bench)
 app.command("demo")(demo.demo)
 app.command("models")(models.models)
 app.command("doctor")(doctor.doctor)

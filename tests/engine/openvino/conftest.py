@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from quest22.audio.mel import LogMel
+from quest22.bench.random_checkpoint import SHAPES, write_checkpoint
 from quest22.checkpoint.load import Checkpoint, load
 from quest22.engine.openvino.engine import OpenVinoEngine
 from quest22.meter import Meter
 from quest22.settings import EngineSettings
-from tests.support.random_checkpoint import SHAPES, write_checkpoint
 
 OpenCheckpoint = Callable[[str], Checkpoint]
 OpenEngine = Callable[..., OpenVinoEngine]

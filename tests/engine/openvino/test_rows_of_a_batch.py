@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from quest22.audio.mel import LogMel
+from quest22.bench.random_checkpoint import SHAPES, write_checkpoint
 from quest22.checkpoint.load import load
 from quest22.engine.openvino.engine import OpenVinoEngine
 from quest22.meter import Meter
 from quest22.records import Decoding, Hypothesis, Window
 from quest22.settings import EngineSettings
-from tests.support.random_checkpoint import SHAPES, write_checkpoint
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from quest22.checkpoint.load import Checkpoint
 from quest22.checkpoint.weights import Weights
 from quest22.engine.openvino.cache import GraphCache
 from quest22.engine.openvino.compile import DEVICE, Compiler
+from quest22.machine import processor_flags
 from quest22.settings import cache_folder, graph_cache_bytes
 
 
@@ -80,7 +81,7 @@ class Graphs:
             ov.get_version(),
             core.get_property(DEVICE, "FULL_DEVICE_NAME"),
             sorted(core.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES")),
-            _processor_features(),
+            processor_flags(),
         ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
@@ -92,13 +93,3 @@ def _source_digest() -> str:
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
-
-
-@cache
-def _processor_features() -> str:
-    """The processor's flags as Linux lists them; empty elsewhere."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
-    except OSError:
-        return ""
-    return next((line for line in lines if line.lower().startswith(("flags", "features"))), "")

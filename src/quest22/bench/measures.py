@@ -1,0 +1,132 @@
+"""What can be measured of a model: each measure makes its work in a folder and races over it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from quest22.bench.peers import OURS, SCRIPT, Peer
+from quest22.bench.race import Result, Tell, race
+from quest22.bench.sounds import made_up_clips, write_parquet, write_sounds
+from quest22.bench.starting import time_to_first_transcript
+from quest22.bench.workload import Workload
+from quest22.demo.server import RangeServer
+from quest22.errors import UsageError
+from quest22.records import Samples
+
+SCRIPT_CLIP_S, SCRIPT_TOKENS = 5.0, 30
+MEASURES = ("throughput", "latency", "streamed", "start", "script")
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """How to measure: ``folder`` for what is made on the way, ``rounds`` for the medians.
+
+    ``tokens`` is how many a window must have, for models that never end by themselves.
+    """
+
+    folder: Path
+    model: str
+    rounds: int = 5
+    tokens: int | None = None
+    language: str | None = "en"
+    compute_type: str = "auto"
+    batch_size: int | None = None
+    threads: int | None = None
+    exporter: str | None = None
+    peers: tuple[Peer, ...] = ()
+    tell: Tell = print
+
+    def workload(self, name: str, clips: Sequence[Samples], **changes: Any) -> Workload:
+        """Work over these clips, which are written down under a name."""
+        sounds = self.folder / f"{name}.npy"
+        write_sounds(sounds, clips)
+        return Workload(
+            model=self.model,
+            sounds=str(sounds),
+            lengths=tuple(map(len, clips)),
+            scratch=str(self.folder),
+            tokens=changes.pop("tokens", self.tokens),
+            language=self.language,
+            compute_type=self.compute_type,
+            batch_size=self.batch_size,
+            threads=self.threads,
+            exporter=self.exporter,
+            **changes,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a measure found: results, ours first, and what could not be measured."""
+
+    measure: str
+    results: list[Result] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def measure(name: str, bench: Bench, clips: Sequence[Samples]) -> Outcome:
+    """Carry out one of ``MEASURES``; raises :class:`UsageError` for another name."""
+    measures = {
+        "throughput": throughput,
+        "latency": latency,
+        "streamed": streamed,
+        "start": start,
+        "script": script,
+    }
+    if name not in measures:
+        raise UsageError(f"unknown measure {name!r}: expected {', '.join(MEASURES)}")
+    return measures[name](bench, clips)
+
+
+def throughput(bench: Bench, clips: Sequence[Samples]) -> Outcome:
+    """All clips, in memory, at each contender's best choice."""
+    work = bench.workload("clips", clips)
+    found = race([(peer, work) for peer in (OURS, *bench.peers)], bench.rounds, bench.tell)
+    return Outcome("throughput", *found)
+
+
+def latency(bench: Bench, clips: Sequence[Samples]) -> Outcome:
+    """One window of up to 30 s alone."""
+    work = bench.workload("one", clips[:1], manner="single")
+    found = race([(peer, work) for peer in (OURS, *bench.peers)], bench.rounds, bench.tell)
+    return Outcome("latency", *found)
+
+
+def streamed(bench: Bench, clips: Sequence[Samples]) -> Outcome:
+    """The same clips as FLAC in Parquet over HTTP, beside those in memory."""
+    with RangeServer(_served(bench, "streamed", clips)) as server:
+        memory = bench.workload("clips", clips)
+        work = replace(memory, manner="stream", urls=(f"{server.url}/clips.parquet",))
+        named = replace(OURS, name="quest22 streamed")
+        found = race([(OURS, memory), (named, work)], bench.rounds, bench.tell)
+    return Outcome("streamed", *found)
+
+
+def script(bench: Bench, clips: Sequence[Samples]) -> Outcome:
+    """Short clips, streamed, beside the script that this product began as."""
+    count = max(8, len(clips) // 4)
+    short = made_up_clips(count, SCRIPT_CLIP_S)
+    with RangeServer(_served(bench, "short", short)) as server:
+        urls = (f"{server.url}/clips.parquet",)
+        work = bench.workload("short", short, tokens=SCRIPT_TOKENS, manner="stream", urls=urls)
+        found = race([(OURS, work), (SCRIPT, work)], min(bench.rounds, 3), bench.tell)
+    return Outcome("script", *found)
+
+
+def start(bench: Bench, clips: Sequence[Samples]) -> Outcome:
+    """From the command line to the first transcript: with an empty cache, then a warm one."""
+    cold, warm = time_to_first_transcript(bench.folder, bench.model, clips[0], bench.rounds)
+    bench.tell(f"start: {cold:.2f} s cold, {warm:.2f} s warm")
+    return Outcome("start", seconds={"cold": cold, "warm": warm})
+
+
+def _served(bench: Bench, name: str, clips: Sequence[Samples]) -> Path:
+    """A folder with the clips as Parquet, to be served."""
+    folder = bench.folder / name
+    folder.mkdir(exist_ok=True)
+    write_parquet(folder / "clips.parquet", clips)
+    return folder

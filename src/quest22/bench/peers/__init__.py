@@ -1,0 +1,75 @@
+"""The programs that are measured side by side: ours, and others where they are installed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from quest22.errors import UsageError
+
+Choice = tuple[str, int | None]
+"""A compute type and a batch size, by the contender's own names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A program: its name, the module that runs it, what must be installed, what to try.
+
+    Of ``choices`` the fastest is measured, so that each shows its best.
+    """
+
+    name: str
+    module: str
+    packages: tuple[str, ...] = ()
+    choices: tuple[Choice, ...] = (("auto", None),)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        return tuple(package for package in self.packages if find_spec(package) is None)
+
+
+OURS = Peer("quest22", "quest22.bench.peers.ours")
+SCRIPT = Peer(
+    "script", "quest22.bench.peers.script", ("transformers", "torch"), (("float32", None),)
+)
+"""The few lines that everyone writes first: Transformers' pipeline, called clip by clip."""
+
+PEERS = {
+    peer.name: peer
+    for peer in (
+        Peer(
+            "faster-whisper",
+            "quest22.bench.peers.faster_whisper",
+            ("faster_whisper", "transformers", "torch"),
+            (("int8", 8), ("int8", 16), ("float32", 8)),
+        ),
+        Peer(
+            "transformers",
+            "quest22.bench.peers.transformers_pipeline",
+            ("transformers", "torch"),
+            (("float32", 8), ("bfloat16", 8)),
+        ),
+        Peer(
+            "openvino-genai",
+            "quest22.bench.peers.openvino_genai",
+            ("openvino_genai",),
+            (("float32", None), ("bfloat16", None)),
+        ),
+        Peer(
+            "whisper.cpp",
+            "quest22.bench.peers.whisper_cpp",
+            ("pywhispercpp",),
+            (("float16", None),),
+        ),
+    )
+}
+
+
+def peers_named(names: str) -> list[Peer]:
+    """Peers from ``a,b``; raises :class:`UsageError` for one that does not exist."""
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    for name in wanted:
+        if name not in PEERS:
+            known = ", ".join(PEERS)
+            raise UsageError(f"unknown peer {name!r}: expected {known}, several with commas")
+    return [PEERS[name] for name in dict.fromkeys(wanted)]

@@ -1,0 +1,54 @@
+"""whisper.cpp through pywhispercpp, one window at a time, in float16."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import version
+from typing import Any
+
+from quest22.bench.peers.ggml import write_ggml
+from quest22.bench.serving import Loaded, Output, serve
+from quest22.bench.workload import Workload
+
+
+def load(workload: Workload) -> Loaded:
+    """The weights as a ggml file, then the model."""
+    import _pywhispercpp as cpp
+    from pywhispercpp.model import Model
+
+    path = workload.folder("ggml.bin")
+    if not path.exists():
+        write_ggml(workload.model, path)
+    threads = workload.threads or len(os.sched_getaffinity(0))
+    options: dict[str, Any] = {
+        "n_threads": threads,
+        "language": workload.language,
+        "no_timestamps": True,
+        "single_segment": True,
+        "no_context": True,
+        "temperature_inc": 0.0,
+        "max_tokens": workload.tokens or 0,
+        "print_progress": False,
+        "print_realtime": False,
+    }
+    model = Model(str(path), **options)
+    pieces = workload.pieces()
+
+    def run() -> Output:
+        tokens = 0
+        for piece in pieces:
+            model.transcribe(piece)
+            context = model._ctx
+            end = cpp.whisper_token_eot(context)
+            tokens += sum(
+                cpp.whisper_full_get_token_id(context, segment, place) < end
+                for segment in range(cpp.whisper_full_n_segments(context))
+                for place in range(cpp.whisper_full_n_tokens(context, segment))
+            )
+        return Output(tokens, len(pieces))
+
+    return run, f"pywhispercpp {version('pywhispercpp')}, float16"
+
+
+if __name__ == "__main__":
+    serve(load)

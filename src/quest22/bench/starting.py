@@ -1,0 +1,49 @@
+"""How long a user waits: from the command to the first transcript."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+
+import soundfile
+
+from quest22.errors import Quest22Error
+from quest22.records import SAMPLE_RATE_HZ, Samples
+from quest22.settings import with_cache_folder
+
+TOKENS = 20
+
+
+def time_to_first_transcript(
+    folder: Path, model: str, clip: Samples, rounds: int
+) -> tuple[float, float]:
+    """Seconds with an empty cache of compiled graphs, and the median with a warm one.
+
+    The model's file and the programs are in the system's cache of files in both, and the text is
+    20 tokens long. Raises :class:`Quest22Error` where the command fails.
+    """
+    sound, cache = folder / "first.wav", folder / "cache"
+    soundfile.write(sound, clip[: 5 * SAMPLE_RATE_HZ], SAMPLE_RATE_HZ)
+    command = [sys.executable, "-m", "quest22", "transcribe", str(sound), "--model", model]
+    command += ["--quiet", "--language", "en", "--max-new-tokens", str(TOKENS), "-f", "jsonl"]
+    _timed(command, cache)
+    shutil.rmtree(cache, ignore_errors=True)
+    cold_s = _timed(command, cache)
+    return cold_s, median(_timed(command, cache) for _ in range(rounds))
+
+
+def _timed(command: list[str], cache: Path) -> float:
+    begun_s = time.perf_counter()
+    with subprocess.Popen(  # noqa: S603 -- our own command
+        command, env=with_cache_folder(cache), stdout=subprocess.PIPE
+    ) as process:
+        first = process.stdout.read(1) if process.stdout else b""
+        seconds = time.perf_counter() - begun_s
+        process.communicate()
+    if not first or process.returncode:
+        raise Quest22Error(f"{' '.join(command)} failed: see above")
+    return seconds
