@@ -30,7 +30,9 @@ Task: TypeAlias = Literal["transcribe", "translate"]
 
 Media: TypeAlias = bytes | Path | Samples | Callable[[], BinaryIO]
 """Undecoded sound: a file's bytes, a local path, a function that opens a seekable binary file
-(for what lies behind a network), or samples that are decoded already."""
+(for what lies behind a network), or samples that are decoded already.
+
+A function whose ``undecoded_bytes`` say so holds them somewhere until it is let go."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,13 +56,13 @@ class MemorySettings:
                 f"memory is {total_bytes / 2**20:.0f} MiB: expected {LEAST_MEMORY_BYTES >> 20} MiB "
                 "or more beside the model, such as 512M or 1G"
             )
-        eighth = total_bytes // 8
+        share = total_bytes // 16
         return cls(
-            fetched_bytes=eighth,
-            undecoded_bytes=eighth,
-            decoded_s=eighth / SAMPLE_BYTES / SAMPLE_RATE_HZ,
-            spooled_bytes=eighth // 8,
-            shuffled_bytes=4 * eighth,
+            fetched_bytes=share,
+            undecoded_bytes=share,
+            decoded_s=share / SAMPLE_BYTES / SAMPLE_RATE_HZ,
+            spooled_bytes=share // 4,
+            shuffled_bytes=8 * share,
         )
 
 

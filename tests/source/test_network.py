@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
@@ -14,6 +15,7 @@ from quest22.errors import ClipError, SourceError
 from quest22.meter import Meter
 from quest22.records import Clip
 from quest22.settings import DatasetSettings
+from quest22.source import network as network_module
 from quest22.source.faults import CutOffError, retry_after_s, trouble_of
 from quest22.source.hub import DatasetSource
 from quest22.source.network import Network, NetworkError, NetworkSettings
@@ -28,6 +30,8 @@ QUICK = NetworkSettings(
     first_pause_s=0.01,
     longest_pause_s=0.05,
     longest_asked_pause_s=0.1,
+    silence_s=0.3,
+    range_s=0.6,
     range_bytes=16 << 10,
 )
 
@@ -130,6 +134,13 @@ def _host(hub: Hub) -> str:
     return hub.endpoint.removeprefix("http://")
 
 
+WHOLE = [(row.id, row.sound) for row in ROWS]
+
+
+def _heard(source: DatasetSource) -> list[tuple[str, Any]]:
+    return [(clip.key, clip.media) for clip in source if isinstance(clip, Clip)]
+
+
 def _source(
     hub: Hub, *names: str, patience: NetworkSettings = QUICK
 ) -> tuple[DatasetSource, Meter]:
@@ -144,9 +155,11 @@ def _source(
     "fault",
     [
         {"cut_after": 3000},
+        {"cut_after": 3000, "reset": True},
         {"status": 503},
         {"status": 429, "headers": {"Retry-After": "0"}},
         {"status": 500},
+        {"status": 502},
         {"delay_s": 0.02},
     ],
 )
@@ -156,11 +169,74 @@ def test_no_row_is_lost_on_a_bad_network(
     source, meter = _source(hub, *names)
     # Enough of them, and where bodies are long: a cut redirect or footer is whole all the same.
     hub.faults += [Fault(r"storage", times=12, method="GET", **fault)]
-    clips = list(source)
-    assert [(clip.key, clip.media) for clip in clips if isinstance(clip, Clip)] == [
-        (row.id, row.sound) for row in ROWS
-    ]
+    assert _heard(source) == WHOLE
     assert "delay_s" in fault or meter.tallies("retries").total() >= 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "trouble"),
+    [
+        ({"delay_s": 0.7}, "time-out"),
+        ({"cut_after": 3000, "stall_s": 0.7}, "time-out"),
+        ({"trickle_s": 0.1}, "time-out"),
+        ({"status": 401}, "answer 401"),
+        ({"status": 403}, "answer 403"),
+    ],
+)
+def test_silence_slowness_and_refusals_are_waited_out_and_named(
+    hub: Hub, fault: dict[str, Any], trouble: str
+) -> None:
+    source, meter = _source(hub, "0.parquet", "1.parquet")
+    hub.faults += [Fault(r"storage", times=2, method="GET", **fault)]
+    assert _heard(source) == WHOLE
+    assert trouble in {told for _, told in meter.tallies("retries")}
+
+
+def test_an_address_that_has_expired_is_asked_for_anew(hub: Hub) -> None:
+    source, meter = _source(hub, "0.parquet", "1.parquet")
+    rows = iter(source)
+    heard = [next(rows)]
+    for row in rows:
+        hub.expire_signatures()
+        heard.append(row)
+    assert [clip.media for clip in heard if isinstance(clip, Clip)] == [r.sound for r in ROWS]
+    refused = [seen for seen in hub.requests if seen.status == 403]
+    assert len(refused) <= meter.tallies("retries").total() + len(ROWS)
+
+
+def test_a_run_outlives_a_restart_of_the_server(hub: Hub) -> None:
+    source, meter = _source(hub, "0.parquet", "1.parquet")
+    rows = iter(source)
+    heard = [next(rows)]
+    hub.close()
+    back: list[Hub] = []
+
+    def come_back() -> None:
+        back.append(Hub(hub.port, hub.catalogue))
+
+    restart = threading.Timer(1.0, come_back)
+    restart.start()
+    heard += rows
+    restart.join()
+    back[0].close()
+    assert [clip.media for clip in heard if isinstance(clip, Clip)] == [r.sound for r in ROWS]
+    assert {told for _, told in meter.tallies("retries")} <= {
+        "connection refused",
+        "connection lost",
+        "body cut off",
+    }
+    assert meter.tallies("retries").total() > 5
+
+
+def test_trouble_that_lasts_is_told_and_so_is_its_end(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network_module, "_TOLD_AFTER_S", 0.0)
+    network = Network(QUICK)
+    network.patiently(_failing(_Answer(503), _Answer(503)), "https://h/a")
+    first, last = [record.getMessage() for record in caplog.records]
+    assert first.startswith("https://h/a: the server answered 503: try again later; trying again")
+    assert last == "h answers again"
 
 
 def test_a_reset_costs_one_range(hub: Hub) -> None:

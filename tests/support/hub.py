@@ -21,8 +21,12 @@ status, bytes sent), oldest first.
 Faults: ``hub.faults.append(Fault("resolve/.*parquet", times=2, status=503))``. A fault matches
 the request's target by regular expression, optionally one method, and is used up after ``times``
 requests. It answers with ``status``, and/or waits ``delay_s`` first, and/or breaks the connection
-after ``cut_after`` bytes of the body; ``then`` is called when the request has had its effect and
-before a byte is sent. ``hub.close()`` is the network gone.
+after ``cut_after`` bytes of the body: in good order or by a ``reset``, at once or after
+``stall_s`` of silence; and/or sends the body in pieces of 1 KiB, ``trickle_s`` apart; ``then`` is
+called when the request has had its effect and before a byte is sent. ``hub.close()`` is the network
+gone;
+``Hub(hub.port, hub.catalogue)`` is it back again. ``hub.expire_signatures()``: storage refuses
+(403) the addresses that were given out before.
 
 Writing: ``hub.add_writer("hf_w", "ana", "org")`` is a token that may write under those names;
 clients' commits are in ``repository.written``, what came of them in ``repository.head()``.
@@ -36,6 +40,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import struct
 import sys
 import threading
 import time
@@ -68,6 +73,9 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict)
     delay_s: float = 0.0
     cut_after: int | None = None
+    reset: bool = False
+    stall_s: float = 0.0
+    trickle_s: float = 0.0
     then: Callable[[], None] | None = None
 
     def hits(self, request: Request) -> bool:
@@ -97,11 +105,12 @@ class Seen:
 class Hub:
     """A running stand-in; see the module for how it is used."""
 
-    def __init__(self) -> None:
-        self._server = _Server(("127.0.0.1", 0), _Handler)
+    def __init__(self, port: int = 0, catalogue: Catalogue | None = None) -> None:
+        """``port`` and ``catalogue`` of one that was closed bring it back."""
+        self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.hub = self
         self._lock = threading.Lock()
-        self.catalogue = Catalogue(storage=f"http://localhost:{self._server.server_port}")
+        self.catalogue = catalogue or Catalogue(f"http://localhost:{self._server.server_port}")
         self.requests: list[Seen] = []
         self.faults: list[Fault] = []
         self._thread = threading.Thread(
@@ -113,6 +122,19 @@ class Hub:
     def endpoint(self) -> str:
         """The value of ``HF_ENDPOINT``."""
         return f"http://127.0.0.1:{self._server.server_port}"
+
+    @property
+    def port(self) -> int:
+        return self._server.server_port
+
+    @property
+    def storage_host(self) -> str:
+        """Where large files lie."""
+        return f"localhost:{self.port}"
+
+    def expire_signatures(self) -> None:
+        """Storage refuses the addresses that were given out so far."""
+        self.catalogue.signature += 1
 
     @property
     def tokens(self) -> set[str]:
@@ -275,13 +297,26 @@ class _Handler(BaseHTTPRequestHandler):
         """Send the bytes of the span, in blocks; break off where a fault says so."""
         limit = fault.cut_after if fault else None
         stop = span.stop if limit is None else min(span.stop, span.start + limit)
-        for at in range(span.start, stop, _BLOCK):
-            last = min(at + _BLOCK, stop)
+        trickle_s = fault.trickle_s if fault else 0.0
+        block = 1024 if trickle_s else _BLOCK
+        for at in range(span.start, stop, block):
+            time.sleep(trickle_s)
+            last = min(at + block, stop)
             # Counted before it is sent: whoever has received it may look at once.
             seen.sent += last - at
             self.wfile.write(answer.file.read(at, last) if answer.file else answer.body[at:last])
         if stop < span.stop:
-            self.close_connection = True
+            self._break(fault)
+
+    def _break(self, fault: Fault | None) -> None:
+        """End the connection in the middle of a body."""
+        self.close_connection = True
+        self.wfile.flush()
+        time.sleep(fault.stall_s if fault else 0.0)
+        if fault and fault.reset:
+            never_linger = struct.pack("ii", 1, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, never_linger)
+            self.connection.close()
 
 
 def _span(answer: Answer, asked: str | None) -> tuple[int, int, int]:

@@ -59,12 +59,14 @@ class Answer:
 class Catalogue:
     """All repositories, and the protocol over them. ``storage`` is where large files lie.
 
-    ``writers`` are tokens with the namespaces that they may write to, the user's own first;
-    ``uploads`` large files by their hash, which a commit may name.
+    Addresses there carry a ``signature``; older ones have expired. ``writers`` are tokens with the
+    namespaces that they may write to, the user's own first; ``uploads`` large files by their hash,
+    which a commit may name.
     """
 
     storage: str = ""
     page: int = PAGE
+    signature: int = 0
     tokens: set[str] = field(default_factory=set)
     writers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     uploads: dict[str, bytes] = field(default_factory=dict)
@@ -131,13 +133,15 @@ class Catalogue:
         linked = {
             "X-Linked-Size": str(file.size),
             "X-Linked-ETag": f'"{file.etag}"',
-            "Location": f"{self.storage}/storage/{file.sha256}?Signature=0",
+            "Location": f"{self.storage}/storage/{file.sha256}?Signature={self.signature}",
         }
         return Answer(302, headers=common | linked)
 
     def _stored(self, sha256: str, request: Request) -> Answer:
         if "authorization" in request.headers:
             return error(400, None, "Only one auth mechanism allowed")
+        if request.query.get("Signature") != [str(self.signature)]:
+            return error(403, None, "Request has expired")
         for repository in self.repositories.values():
             for files in repository.commits.values():
                 for file in files.values():

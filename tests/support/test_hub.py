@@ -67,8 +67,8 @@ def test_a_large_file_lies_on_another_host_that_takes_no_token(hub: Hub) -> None
     assert (status, headers["X-Linked-Size"], body) == (302, str(len(LARGE)), b"")
     address = urlsplit(headers["Location"])
     assert address.hostname == "localhost"
-    assert ask(hub, address.path, Range="bytes=256-259")[2] == b"\x00\x01\x02\x03"
-    assert ask(hub, address.path, Authorization="Bearer hf_x")[0] == 400
+    assert ask(hub, _stored(headers), Range="bytes=256-259")[2] == b"\x00\x01\x02\x03"
+    assert ask(hub, _stored(headers), Authorization="Bearer hf_x")[0] == 400
 
 
 LISTINGS = [
@@ -148,6 +148,12 @@ def test_revisions_are_branches_tags_and_commits(hub: Hub) -> None:
     assert refs["tags"] == [{"name": "v1", "ref": "refs/tags/v1", "targetCommit": first}]
 
 
+def _stored(headers: Any) -> str:
+    """Where storage keeps what was redirected, as a request's target."""
+    parts = urlsplit(headers["Location"])
+    return f"{parts.path}?{parts.query}"
+
+
 def test_faults_strike_as_planned(hub: Hub) -> None:
     hub.add_model("org/m", FILES)
     hub.faults += [
@@ -190,4 +196,32 @@ def test_files_of_a_folder_are_served_from_disk(hub: Hub, tmp_path: Path) -> Non
     (tmp_path / "sub" / "x.bin").write_bytes(LARGE)
     hub.add_model("org/m", files_of(tmp_path))
     _, headers, _ = ask(hub, "/org/m/resolve/main/sub/x.bin")
-    assert ask(hub, urlsplit(headers["Location"]).path)[2] == LARGE
+    assert ask(hub, _stored(headers))[2] == LARGE
+
+
+def test_storage_takes_fresh_signatures_alone(hub: Hub) -> None:
+    hub.add_dataset("org/d", FILES)
+    target = "/datasets/org/d/resolve/main/data/b.bin"
+    _, before, _ = ask(hub, target)
+    hub.expire_signatures()
+    assert ask(hub, _stored(before))[0] == 403
+    _, after, _ = ask(hub, target)
+    assert ask(hub, _stored(after))[2] == LARGE
+
+
+def test_a_hub_comes_back_as_it_was(hub: Hub) -> None:
+    hub.add_model("org/m", FILES)
+    hub.close()
+    with Hub(hub.port, hub.catalogue) as back:
+        assert ask(back, "/org/m/resolve/main/a.txt")[2] == b"alpha"
+
+
+def test_bodies_that_trickle_stall_and_are_reset(hub: Hub) -> None:
+    hub.add_model("org/m", FILES)
+    target = "/org/m/resolve/main/a.txt"
+    hub.faults += [Fault(r"a\.txt", trickle_s=0.01)]
+    assert ask(hub, target)[2] == b"alpha"
+    hub.faults += [Fault(r"a\.txt", cut_after=2, reset=True, stall_s=0.01)]
+    with pytest.raises((ConnectionResetError, http.client.IncompleteRead)):
+        ask(hub, target)
+    assert ask(hub, target)[2] == b"alpha"

@@ -44,7 +44,8 @@ class Held:
 
     @property
     def undecoded_bytes(self) -> int:
-        return len(self.clip.media) if isinstance(self.clip.media, bytes) else 0
+        media = self.clip.media
+        return len(media) if isinstance(media, bytes) else getattr(media, "undecoded_bytes", 0)
 
     @property
     def ready_s(self) -> float:

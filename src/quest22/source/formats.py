@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import closing, suppress
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias
 
@@ -189,7 +190,8 @@ def format_of(  # noqa: PLR0911 -- one for each kind
     if not all(map(_is_understood, files)):
         return None
     if builder.name == "webdataset":
-        return ForwardFormat(tar_rows, files, network)
+        read = partial(tar_rows, held_bytes=network.settings.member_bytes)
+        return ForwardFormat(read, files, network)
     if builder.name == "csv" and _is_usual(config):
         return CsvFormat(config.sep, files, network)
     if builder.name == "json" and config.field is None and _holds_lines(files[0], network):

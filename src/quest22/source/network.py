@@ -37,12 +37,14 @@ _log = logging.getLogger("quest22")
 
 @dataclass(frozen=True, slots=True)
 class NetworkSettings:
-    """Seconds of patience with a server that fails, and bytes that are fetched ahead.
+    """Seconds of patience with a server that fails, and bytes that are fetched ahead or held.
 
     ``patience_s`` outlives a server's restart; ``stranger_patience_s`` is for a host that has not
     answered yet. ``denied_tries`` is how often a refusal (401, 403) is tried again where the host
     has let us in before: signed addresses and tokens expire and are renewed. A server that sends
     nothing for ``silence_s``, or takes longer than ``range_s`` for one range, is asked again.
+    Past ``spooled_bytes`` of what cannot be read in parts, or ``member_bytes`` of a recording
+    within a tar, a file on the disk takes it.
     """
 
     patience_s: float = 300.0
@@ -53,8 +55,9 @@ class NetworkSettings:
     denied_tries: int = 3
     silence_s: float = 60.0
     range_s: float = 300.0
-    ahead_bytes: int = MEMORY_BYTES // 8
+    ahead_bytes: int = MEMORY_BYTES // 16
     spooled_bytes: int = MEMORY_BYTES // 64
+    member_bytes: int = MEMORY_BYTES // 16
     range_bytes: int = 2 << 20
     connections: int = 3
 
@@ -64,6 +67,7 @@ class NetworkSettings:
             self,
             ahead_bytes=memory.fetched_bytes,
             spooled_bytes=memory.spooled_bytes,
+            member_bytes=memory.undecoded_bytes,
             range_bytes=min(self.range_bytes, memory.fetched_bytes // (2 * self.connections)),
         )
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from quest22.settings import DatasetSettings
 from quest22.source.rows import Row
+from quest22.source.seekable import Kept
 
 
 def sharded_by_part(settings: DatasetSettings, parts: int) -> bool:
@@ -92,4 +93,6 @@ def _bytes_of(value: Any) -> int:
         return sum(_bytes_of(part) for part in value.values())
     if isinstance(value, bytes | str):
         return len(value)
+    if isinstance(value, Kept):
+        return value.undecoded_bytes
     return 8 * len(value) if isinstance(value, list) else sys.getsizeof(value)

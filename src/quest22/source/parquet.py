@@ -68,6 +68,7 @@ class ParquetRows:
         """The rows from ``start`` on, whole row groups; :meth:`fetch` was asked the same."""
         for group in self._groups(start, only):
             yield from self._group(group, max(self._firsts[group], start), self._firsts[group + 1])
+            _give_back()
 
     def _groups(self, start: int, only: Set[int] | None) -> list[int]:
         bounds = list(zip(self._firsts, self._firsts[1:], strict=False))
@@ -131,6 +132,13 @@ class ParquetRows:
     def _spans(self, group: int) -> list[Span]:
         spans = _joined([_span(chunk) for chunk in self._chunks(group)], self._range_bytes)
         return side_by_side(spans, self._range_bytes)
+
+
+def _give_back() -> None:
+    """Return to the system what pyarrow keeps for later: a page may have been hundreds of MB."""
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()
 
 
 def _belongs(path: str, names: Collection[str]) -> bool:

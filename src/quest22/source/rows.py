@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from quest22.source.address import folder_of, is_url, public, resolve
 from quest22.source.columns import Columns
 from quest22.source.network import Network
 from quest22.source.opening import opener
+from quest22.source.seekable import Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +171,8 @@ def media_of(value: Any, column: str, folder: str | None, network: Network | Non
     A relative path is taken from ``folder``. Raises ClipError (stage ``source``).
     """
     if isinstance(value, Mapping):
+        if isinstance(value.get("bytes"), Kept):
+            return cast("Kept", value["bytes"])
         if value.get("bytes"):
             return bytes(value["bytes"])
         if value.get("array") is not None:

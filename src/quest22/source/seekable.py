@@ -37,6 +37,22 @@ def spooled(
     return copy
 
 
+class Kept:
+    """Sound in a file without a name, which is gone when it is decoded; to be opened once."""
+
+    def __init__(self, stream: BinaryIO, name: str) -> None:
+        self._file = spooled(stream, name, memory_bytes=0)
+        self.undecoded_bytes = self._file.seek(0, io.SEEK_END)
+        self._file.seek(0)
+
+    def __call__(self) -> BinaryIO:
+        return self._file
+
+    def __del__(self) -> None:
+        if hasattr(self, "_file"):
+            self._file.close()
+
+
 def _moved_to_disk(copy: io.BytesIO) -> BinaryIO:
     file = tempfile.TemporaryFile()  # noqa: SIM115 -- whoever reads the copy closes it
     file.write(copy.getvalue())

@@ -10,11 +10,12 @@ import json
 import posixpath
 import tarfile
 from collections.abc import Iterator
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias, cast
 
 from quest22.source.faults import reason_of
 from quest22.source.listing import is_media
 from quest22.source.network import NetworkError
+from quest22.source.seekable import Kept
 from quest22.source.unread import Numbered, Unread
 
 LARGEST_MEMBER = 2 << 30
@@ -22,13 +23,18 @@ _TEXT = frozenset({"txt", "text", "transcript", "transcription"})
 _JSON = frozenset({"json", "jsn"})
 _NUMBER = frozenset({"cls", "cls2", "index", "inx", "id"})
 
-Member: TypeAlias = tuple[str, bytes]
+Member: TypeAlias = tuple[str, bytes | Kept]
 """A file's name in the tar, and its content."""
 
 
-def tar_rows(file: BinaryIO, name: str, start: int = 0) -> Iterator[Numbered]:
-    """The rows of a tar from row ``start`` on: ``__key__``, and a value for each ending."""
-    for number, item in enumerate(_grouped(_members(file, name))):
+def tar_rows(
+    file: BinaryIO, name: str, start: int = 0, held_bytes: int = LARGEST_MEMBER
+) -> Iterator[Numbered]:
+    """The rows of a tar from row ``start`` on: ``__key__``, and a value for each ending.
+
+    A recording of more than ``held_bytes`` is kept on the disk until it is decoded.
+    """
+    for number, item in enumerate(_grouped(_members(file, name, held_bytes))):
         if number >= start:
             yield number, item if isinstance(item, Unread) else _row(item, name)
 
@@ -74,7 +80,9 @@ def _row(members: list[Member], name: str) -> dict[str, Any] | Unread:
     return values | {"__key__": key, "__url__": name}
 
 
-def _value(content: bytes, path: str, ending: str) -> Any:
+def _value(content: bytes | Kept, path: str, ending: str) -> Any:
+    if isinstance(content, Kept):
+        return {"bytes": content, "path": path}
     kind = ending.rpartition(".")[2].lower()
     if kind in _TEXT:
         return content.decode()
@@ -85,7 +93,7 @@ def _value(content: bytes, path: str, ending: str) -> Any:
     return {"bytes": content, "path": path} if is_media(path) else content
 
 
-def _members(file: BinaryIO, name: str) -> Iterator[Member | Unread]:
+def _members(file: BinaryIO, name: str, held_bytes: int) -> Iterator[Member | Unread]:
     """The regular files of a tar in their order, and its damages."""
     place = 0
     last = "the start"
@@ -98,15 +106,21 @@ def _members(file: BinaryIO, name: str) -> Iterator[Member | Unread]:
                 place = member.offset_data + -(-member.size // 512) * 512
                 last = member.name
                 if member.isfile():
-                    yield _read(archive, member, name)
+                    yield _read(archive, member, name, held_bytes)
     except NetworkError:
         raise
     except Exception as exc:
         yield Unread(f"{reason_of(exc, f'{name}, after {last}')}; the rest is lost")
 
 
-def _read(archive: tarfile.TarFile, member: tarfile.TarInfo, name: str) -> Member | Unread:
+def _read(
+    archive: tarfile.TarFile, member: tarfile.TarInfo, name: str, held_bytes: int
+) -> Member | Unread:
     if member.size > LARGEST_MEMBER:
         return Unread(f"{name}, {member.name}: it is longer than {LARGEST_MEMBER >> 30} GiB")
     content = archive.extractfile(member)
-    return member.name, b"" if content is None else content.read()
+    if content is None:
+        return member.name, b""
+    if member.size > held_bytes and is_media(member.name):
+        return member.name, Kept(cast("BinaryIO", content), member.name)
+    return member.name, content.read()

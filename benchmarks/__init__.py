@@ -1,0 +1,1 @@
+"""Measures: side by side in one run, figures as ratios where they can be."""
