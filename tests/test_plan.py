@@ -7,6 +7,7 @@ from quest22.job import JobSettings
 from quest22.plan import RunSettings, settings_of
 from quest22.settings import (
     AudioSettings,
+    CaptionSettings,
     DatasetSettings,
     DecodingSettings,
     EngineSettings,
@@ -24,6 +25,7 @@ SETTINGS = RunSettings(
         GuardSettings(max_repeats=4),
     ),
     ("jsonl", "srt"),
+    captions=CaptionSettings(max_line_width=42, sentences=True),
 )
 CAME = {
     "dataset_revision": "c" * 40,

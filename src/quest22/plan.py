@@ -6,13 +6,14 @@ Knows settings and what became of them (a commit, a precision); knows nothing of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import quest22
 from quest22.job import Job, JobSettings
 from quest22.settings import (
     AudioSettings,
+    CaptionSettings,
     DatasetSettings,
     DecodingSettings,
     EngineSettings,
@@ -38,6 +39,7 @@ class RunSettings:
     job: JobSettings
     formats: tuple[str, ...]
     push_to_hub: str | None = None
+    captions: CaptionSettings = field(default_factory=CaptionSettings)
 
     def known(self) -> dict[str, Any]:
         """So much of the plan as is known before anything is loaded or reached."""
@@ -45,6 +47,7 @@ class RunSettings:
         del rows["token"]
         known = {_RENAMED.get(name, name): value for name, value in rows.items()}
         known |= asdict(self.job.decoding) | asdict(self.job.longform) | asdict(self.job.guards)
+        known |= asdict(self.captions)
         known |= {
             "quest22": quest22.__version__,
             "model": self.job.engine.model,
@@ -113,7 +116,9 @@ def settings_of(plan: Mapping[str, Any], engine: EngineSettings) -> RunSettings:
         AudioSettings(channel=plan["channel"]),
         _group(GuardSettings, plan),
     )
-    return RunSettings(DatasetSettings(token=engine.token, **rows), job, tuple(plan["formats"]))
+    dataset = DatasetSettings(token=engine.token, **rows)
+    captions = _group(CaptionSettings, plan)
+    return RunSettings(dataset, job, tuple(plan["formats"]), captions=captions)
 
 
 def _group(settings: type[_Settings], plan: Mapping[str, Any]) -> _Settings:

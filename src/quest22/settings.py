@@ -265,6 +265,41 @@ class LongFormSettings:
             raise UsageError(f"clip timestamps {self.clip_timestamps}: expected seconds from 0 on")
 
 
+@dataclass(frozen=True, slots=True)
+class CaptionSettings:
+    """How words become captions; all but ``sentences`` as in openai/whisper. None: no limit.
+
+    ``highlight_words`` underlines each word as it is spoken. ``sentences`` begins a new caption
+    with each sentence instead of each segment.
+    """
+
+    max_line_width: int | None = None
+    max_line_count: int | None = None
+    max_words_per_line: int | None = None
+    highlight_words: bool = False
+    sentences: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("max_line_width", "max_line_count", "max_words_per_line"):
+            if (value := getattr(self, name)) is not None:
+                _at_least(name, value, 1)
+        if self.max_line_count is not None and self.max_line_width is None:
+            raise UsageError(
+                f"max_line_count is {self.max_line_count}, but lines may be of any width: give "
+                "max_line_width too"
+            )
+
+    @property
+    def needs_words(self) -> bool:
+        """Whether times of words are needed for it."""
+        return self != CaptionSettings()
+
+    @property
+    def keeps_segments(self) -> bool:
+        """Whether a caption never holds words of two segments (or sentences)."""
+        return self.sentences or self.max_line_count is None or self.max_line_width is None
+
+
 def _at_least(name: str, value: int, least: int) -> None:
     if value < least:
         raise UsageError(f"{name} is {value}: expected {least} or more")

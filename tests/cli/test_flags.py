@@ -9,9 +9,16 @@ from typer import Option, Typer
 
 from quest22.cli.dataset_options import DatasetFlags, parse_names
 from quest22.cli.flags import grouped
-from quest22.cli.options import ModelFlags, SpeechFlags, parse_batch_size, parse_stride
+from quest22.cli.options import (
+    ModelFlags,
+    OutputFlags,
+    SpeechFlags,
+    parse_batch_size,
+    parse_stride,
+)
 from quest22.errors import UsageError
 from quest22.settings import (
+    CaptionSettings,
     DatasetSettings,
     DecodingSettings,
     EngineSettings,
@@ -63,6 +70,26 @@ def test_defaults_are_those_of_the_settings():
 )
 def test_the_users_word_on_timestamps_goes_first(flag, needed, chosen):
     assert SpeechFlags(timestamps=flag).decoding(timestamps=needed).timestamps is chosen
+
+
+@pytest.mark.parametrize(
+    ("flags", "needed", "timestamps"),
+    [
+        (SpeechFlags(word_timestamps=True), False, True),
+        (SpeechFlags(), True, True),
+        (SpeechFlags(word_timestamps=True, timestamps=False), False, False),
+    ],
+)
+def test_words_bring_timestamps_unless_these_are_refused(flags, needed, timestamps):
+    made = flags.decoding(timestamps=False, words=needed)
+    assert (made.word_timestamps, made.timestamps) == (True, timestamps)
+
+
+def test_captions_need_words_when_anything_is_asked_of_them():
+    assert not OutputFlags().captions().needs_words
+    asked = OutputFlags(max_line_width=42, max_line_count=2, highlight_words=True).captions()
+    assert asked == CaptionSettings(max_line_width=42, max_line_count=2, highlight_words=True)
+    assert asked.needs_words
 
 
 @pytest.mark.parametrize(("text", "expected"), [("auto", None), (" AUTO", None), ("8", 8)])

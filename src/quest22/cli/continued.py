@@ -63,9 +63,10 @@ class Stream:
         return replace(self.work.output_settings(), folder=self.folder, journaled=True)
 
     def settings(self) -> RunSettings:
-        formats = self.output().formats
+        output = self.output()
         hub = self.publishing.name if self.publishing else None
-        return RunSettings(self.rows, self.work.job_settings(formats), tuple(sorted(formats)), hub)
+        job = self.work.job_settings(output.formats)
+        return RunSettings(self.rows, job, tuple(sorted(output.formats)), hub, output.captions)
 
     @property
     def restart(self) -> bool:

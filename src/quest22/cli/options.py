@@ -14,8 +14,11 @@ from typer import Option
 from quest22.errors import UsageError
 from quest22.records import WINDOW_S
 from quest22.settings import (
+    APPEND_PUNCTUATIONS,
     DEFAULT_MODEL,
+    PREPEND_PUNCTUATIONS,
     AudioSettings,
+    CaptionSettings,
     DecodingSettings,
     EngineSettings,
     LongFormSettings,
@@ -25,6 +28,7 @@ from quest22.settings import (
 )
 
 MODEL, SPEECH, OUTPUT, REPORT = "Model", "Speech", "Output", "Reporting"
+CAPTIONS = "Captions in srt, vtt, tsv and txt (these options time words)"
 
 Memory: TypeAlias = Annotated[
     str,
@@ -145,6 +149,26 @@ class SpeechFlags:
             rich_help_panel=SPEECH,
         ),
     ] = None
+    word_timestamps: Annotated[
+        bool,
+        Option(
+            "--word-timestamps",
+            help="Times and probabilities of words; implies [cyan]--timestamps[/].",
+            rich_help_panel=SPEECH,
+        ),
+    ] = False
+    prepend_punctuations: Annotated[
+        str,
+        Option(
+            help="Marks that join the word behind them.", rich_help_panel=SPEECH, metavar="MARKS"
+        ),
+    ] = PREPEND_PUNCTUATIONS
+    append_punctuations: Annotated[
+        str,
+        Option(
+            help="Marks that join the word before them.", rich_help_panel=SPEECH, metavar="MARKS"
+        ),
+    ] = APPEND_PUNCTUATIONS
     chunk_length_s: Annotated[
         float,
         Option(help="Seconds of a window, up to 30.", rich_help_panel=SPEECH, metavar="S"),
@@ -170,8 +194,8 @@ class SpeechFlags:
     ] = None
     memory: Memory = "1G"
 
-    def decoding(self, *, timestamps: bool) -> DecodingSettings:
-        """``timestamps`` is what the outputs need; a flag of the user's goes first.
+    def decoding(self, *, timestamps: bool, words: bool = False) -> DecodingSettings:
+        """``timestamps`` and ``words`` are what the outputs need; the user's flags go first.
 
         Raises :class:`UsageError` for an unknown language or task.
         """
@@ -179,11 +203,16 @@ class SpeechFlags:
 
         if self.task not in ("transcribe", "translate"):
             raise UsageError(f"unknown task {self.task!r}: expected transcribe or translate")
+        words = words or self.word_timestamps
+        timestamps = timestamps or words
         return DecodingSettings(
             language=language_code(self.language) if self.language else None,
             task="translate" if self.task == "translate" else "transcribe",
             timestamps=timestamps if self.timestamps is None else self.timestamps,
             max_new_tokens=self.max_new_tokens,
+            word_timestamps=words,
+            prepend_punctuations=self.prepend_punctuations,
+            append_punctuations=self.append_punctuations,
         )
 
     def longform(self) -> LongFormSettings:
@@ -233,6 +262,38 @@ class OutputFlags:
             rich_help_panel=OUTPUT,
         ),
     ] = False
+    max_line_width: Annotated[
+        int | None,
+        Option(
+            help="Letters a line; longer ones are broken.", rich_help_panel=CAPTIONS, metavar="N"
+        ),
+    ] = None
+    max_line_count: Annotated[
+        int | None,
+        Option(
+            help="Lines a caption; with a width, text flows across segments.",
+            rich_help_panel=CAPTIONS,
+            metavar="N",
+        ),
+    ] = None
+    max_words_per_line: Annotated[
+        int | None,
+        Option(help="Words a caption.", rich_help_panel=CAPTIONS, metavar="N"),
+    ] = None
+    highlight_words: Annotated[
+        bool,
+        Option(
+            "--highlight-words",
+            help="Underline each word as it is spoken.",
+            rich_help_panel=CAPTIONS,
+        ),
+    ] = False
+    sentences: Annotated[
+        bool,
+        Option(
+            "--sentences", help="A caption for each sentence, or more.", rich_help_panel=CAPTIONS
+        ),
+    ] = False
     on_error: Annotated[
         str,
         Option(
@@ -245,6 +306,16 @@ class OutputFlags:
         int | None,
         Option(help="Stop when more clips than so many fail.", rich_help_panel=OUTPUT, metavar="N"),
     ] = None
+
+    def captions(self) -> CaptionSettings:
+        """Raises :class:`UsageError` for limits that cannot be kept."""
+        return CaptionSettings(
+            max_line_width=self.max_line_width,
+            max_line_count=self.max_line_count,
+            max_words_per_line=self.max_words_per_line,
+            highlight_words=self.highlight_words,
+            sentences=self.sentences,
+        )
 
     def failures_borne(self) -> int | None:
         """How many clips may fail before the run stops; None: any number.

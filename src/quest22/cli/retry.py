@@ -138,7 +138,9 @@ class Retry:
             self._say(f"loading {settings.job.engine.model} …")
         job = self.load(settings.job, meter)
         journal.check(settings.plan(job, source.revision))
-        output = OutputSettings(settings.formats, inner.folder, journaled=True)
+        output = OutputSettings(
+            settings.formats, inner.folder, journaled=True, captions=settings.captions
+        )
         sink = open_sinks(output, inner.mark.sinks, taken_names(self.folder, first))
         occasion = Occasion(
             title=f"the failures in {self.folder} → {Path(job.checkpoint_name).name}",

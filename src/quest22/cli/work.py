@@ -42,14 +42,18 @@ class Work:
     def output_settings(self) -> OutputSettings:
         named = self.output.output_format or [self.default_format]
         return OutputSettings(
-            parse_formats(named), self.output.output_dir, overwrite=self.output.overwrite
+            parse_formats(named),
+            self.output.output_dir,
+            overwrite=self.output.overwrite,
+            captions=self.output.captions(),
         )
 
     def job_settings(self, formats: tuple[str, ...]) -> JobSettings:
         wanted = self.timestamps or bool(TIMED.intersection(formats))
+        words = self.output.captions().needs_words
         return JobSettings(
             self.model.settings(),
-            self.speech.decoding(timestamps=wanted),
+            self.speech.decoding(timestamps=wanted, words=words),
             self.speech.longform(),
             self.speech.audio(),
             bounds=self.speech.bounds(),

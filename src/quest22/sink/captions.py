@@ -3,7 +3,8 @@
 Knows nothing of files: :mod:`quest22.sink.perclip` decides where a document lands.
 
 A transcript without segments (no timestamps were asked for) counts as one segment that lasts as
-long as the clip.
+long as the clip. How words are laid out in srt and vtt is settled in :mod:`quest22.sink.layout`;
+json keeps the model's own segments whatever is asked of captions.
 """
 
 from __future__ import annotations
@@ -12,47 +13,49 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from quest22.records import Segment, Transcript, Word
+from quest22.settings import CaptionSettings
+from quest22.sink.cues import Cue, caption_segments, cues
 from quest22.sink.jsonl import json_line
 
-Caption = Callable[[Transcript], str]
+Caption = Callable[[Transcript, CaptionSettings], str]
+PLAIN = CaptionSettings()
 
 SEEK_FRAMES_PER_S = 100
 """openai/whisper counts ``seek`` in mel frames of 10 ms."""
 
 
-def txt(transcript: Transcript) -> str:
+def txt(transcript: Transcript, settings: CaptionSettings = PLAIN) -> str:
     """The text alone, a line for each segment."""
-    return "".join(f"{segment.text.strip()}\n" for segment in caption_segments(transcript))
+    return "".join(f"{each.text.strip()}\n" for each in caption_segments(transcript, settings))
 
 
-def srt(transcript: Transcript) -> str:
+def srt(transcript: Transcript, settings: CaptionSettings = PLAIN) -> str:
     """SubRip: numbered, ``HH:MM:SS,mmm``."""
     return "".join(
-        f"{number}\n{_span(segment, hours=True, mark=',')}\n{_cue(segment)}\n\n"
-        for number, segment in enumerate(caption_segments(transcript), start=1)
+        f"{number}\n{_span(cue, hours=True, mark=',')}\n{cue.text}\n\n"
+        for number, cue in enumerate(cues(transcript, settings), start=1)
     )
 
 
-def vtt(transcript: Transcript) -> str:
+def vtt(transcript: Transcript, settings: CaptionSettings = PLAIN) -> str:
     """WebVTT: ``MM:SS.mmm``, with hours only where there are any."""
     return "WEBVTT\n\n" + "".join(
-        f"{_span(segment, hours=False, mark='.')}\n{_cue(segment)}\n\n"
-        for segment in caption_segments(transcript)
+        f"{_span(cue, hours=False, mark='.')}\n{cue.text}\n\n" for cue in cues(transcript, settings)
     )
 
 
-def tsv(transcript: Transcript) -> str:
+def tsv(transcript: Transcript, settings: CaptionSettings = PLAIN) -> str:
     """Tab-separated: start and end in whole milliseconds, text."""
     return "start\tend\ttext\n" + "".join(
         f"{round(1000 * segment.start_s)}\t{round(1000 * segment.end_s)}\t"
         f"{_one_line(segment.text).replace(chr(9), ' ')}\n"
-        for segment in caption_segments(transcript)
+        for segment in caption_segments(transcript, settings)
     )
 
 
-def json(transcript: Transcript) -> str:
+def json(transcript: Transcript, _settings: CaptionSettings = PLAIN) -> str:
     """The result object of openai/whisper: ``text``, ``segments``, ``language``."""
-    segments = caption_segments(transcript)
+    segments = caption_segments(transcript, PLAIN)
     return json_line(
         {
             "text": transcript.text,
@@ -69,13 +72,6 @@ TIMED = frozenset({"vtt", "srt", "tsv", "json"})
 """Formats that are of little use without timestamps."""
 
 
-def caption_segments(transcript: Transcript) -> tuple[Segment, ...]:
-    """The segments, or the whole text as one where there are none."""
-    if transcript.segments or not transcript.text.strip():
-        return transcript.segments
-    return (Segment(0.0, transcript.duration_s, transcript.text),)
-
-
 def timestamp(seconds: float, *, hours: bool, mark: str) -> str:
     """``[HH:]MM:SS.mmm``, rounded to milliseconds; hours appear if ``hours`` or if there are any.
 
@@ -90,15 +86,9 @@ def timestamp(seconds: float, *, hours: bool, mark: str) -> str:
     return f"{leading}{minutes:02d}:{whole:02d}{mark}{milliseconds:03d}"
 
 
-def _span(segment: Segment, *, hours: bool, mark: str) -> str:
-    start = timestamp(segment.start_s, hours=hours, mark=mark)
-    return f"{start} --> {timestamp(segment.end_s, hours=hours, mark=mark)}"
-
-
-def _cue(segment: Segment) -> str:
-    """Text that cannot break the format: no arrow of a time line, no empty line inside."""
-    lines = [line.strip() for line in segment.text.strip().splitlines() if line.strip()]
-    return "\n".join(lines).replace("-->", "->")
+def _span(cue: Cue, *, hours: bool, mark: str) -> str:
+    start = timestamp(cue.start_s, hours=hours, mark=mark)
+    return f"{start} --> {timestamp(cue.end_s, hours=hours, mark=mark)}"
 
 
 def _one_line(text: str) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from quest22.errors import UsageError
 from quest22.records import Failure, Transcript
-from quest22.settings import RUN_FOLDER
+from quest22.settings import RUN_FOLDER, CaptionSettings
 from quest22.sink.captions import CAPTIONS
 from quest22.sink.jsonl import FailureSink, JsonLinesSink
 from quest22.sink.ledger import LEDGER, LedgerSink
@@ -41,6 +41,7 @@ class OutputSettings:
     folder: Path | None = None
     overwrite: bool = False
     journaled: bool = False
+    captions: CaptionSettings = field(default_factory=CaptionSettings)
 
     @property
     def workspace(self) -> Path:
@@ -139,7 +140,7 @@ def open_sinks(
     (name,) = settings.formats
     if name == "jsonl":
         return JsonLinesSink(StandardOutput())
-    return CaptionStreamSink(StandardOutput(), name)
+    return CaptionStreamSink(StandardOutput(), name, settings.captions)
 
 
 def _in_folder(
@@ -155,7 +156,9 @@ def _in_folder(
     if captions:
         memory = settings.workspace / NAMES if settings.journaled else None
         names = OutputNames(folder, memory, kept.get("captions"), taken)
-        sinks["captions"] = CaptionFilesSink(names, captions, durable=settings.journaled)
+        sinks["captions"] = CaptionFilesSink(
+            names, captions, settings.captions, durable=settings.journaled
+        )
     if settings.journaled:
         sinks["ledger"] = LedgerSink(settings.workspace / LEDGER, kept.get("ledger"))
     return Sinks(sinks)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from quest22.records import Failure, Transcript
+from quest22.settings import CaptionSettings
 from quest22.sink.captions import CAPTIONS
 from quest22.sink.names import OutputNames
 from quest22.sink.output import Output, replace_file, sync_file, sync_folder, writing
@@ -22,10 +23,16 @@ class CaptionFilesSink:
     """
 
     def __init__(
-        self, names: OutputNames, formats: Sequence[str], *, durable: bool = False
+        self,
+        names: OutputNames,
+        formats: Sequence[str],
+        settings: CaptionSettings,
+        *,
+        durable: bool = False,
     ) -> None:
         self._names = names
         self._formats = tuple(formats)
+        self._settings = settings
         self._durable = durable
         self._fresh: list[Path] = []
 
@@ -35,7 +42,7 @@ class CaptionFilesSink:
         stem = self._names.stem(result.name)
         for name in self._formats:
             path = stem.with_name(f"{stem.name}.{name}")
-            replace_file(path, CAPTIONS[name](result))
+            replace_file(path, CAPTIONS[name](result, self._settings))
             if self._durable:
                 self._fresh.append(path)
 
@@ -56,13 +63,14 @@ class CaptionFilesSink:
 class CaptionStreamSink:
     """The documents of all clips, one after the other."""
 
-    def __init__(self, output: Output, name: str) -> None:
+    def __init__(self, output: Output, name: str, settings: CaptionSettings) -> None:
         self._output = output
         self._caption = CAPTIONS[name]
+        self._settings = settings
 
     def write(self, result: Transcript | Failure) -> None:
         if isinstance(result, Transcript):
-            self._output.write(self._caption(result))
+            self._output.write(self._caption(result, self._settings))
 
     def publish(self) -> SinkState:
         return {"bytes": self._output.publish()}
