@@ -21,6 +21,8 @@ from quest22.settings import (
     DatasetSettings,
     DecodingSettings,
     EngineSettings,
+    GuardSettings,
+    LongFormName,
     LongFormSettings,
     MemorySettings,
     parse_size,
@@ -53,6 +55,35 @@ class Options(TypedDict, total=False):
     task: Task
     timestamps: bool
     max_new_tokens: int | None
+    languages: str | Iterable[str]
+    language_threshold: float
+    fallback_language: str | None
+    multilingual: bool | None
+    initial_prompt: str | None
+    carry_initial_prompt: bool
+    prefix: str | None
+    hotwords: str | None
+    condition_on_previous_text: bool
+    suppress_tokens: Iterable[int]
+    suppress_blank: bool
+    suppress_numerals: bool
+    max_initial_timestamp: float | None
+    temperature: float | Iterable[float] | None
+    beam_size: int
+    patience: float
+    best_of: int
+    length_penalty: float | None
+    repetition_penalty: float
+    no_repeat_ngram_size: int
+    sampling_seed: int
+    compression_ratio_threshold: float | None
+    logprob_threshold: float | None
+    no_speech_threshold: float | None
+    hallucination_silence_threshold: float | None
+    max_repeats: int | None
+    max_speaking_rate: float | None
+    long_form: LongFormName
+    clip_timestamps: Iterable[float]
     word_timestamps: bool
     prepend_punctuations: str
     append_punctuations: str
@@ -192,18 +223,35 @@ def _job_settings(model: str, options: dict[str, Any]) -> JobSettings:
     if "stride_length_s" in options:
         stride = options.pop("stride_length_s")
         options["stride_s"] = stride if isinstance(stride, tuple) else (stride, stride)
-    if options.get("language"):
-        options["language"] = language_code(options["language"])
+    _name_languages(options)
+    for name in ("suppress_tokens", "temperature", "clip_timestamps"):
+        if isinstance(value := options.get(name), Iterable):
+            options[name] = tuple(value)
+    if isinstance(options.get("temperature"), (int, float)):
+        options["temperature"] = (options["temperature"],)
+    if options.get("long_form") == "sequential":
+        options.setdefault("timestamps", True)
     settings = JobSettings(
         EngineSettings(model, **_taken(EngineSettings, options)),
         DecodingSettings(**_taken(DecodingSettings, options)),
         LongFormSettings(**_taken(LongFormSettings, options)),
         AudioSettings(**_taken(AudioSettings, options)),
+        GuardSettings(**_taken(GuardSettings, options)),
         bounds=MemorySettings.of(_bytes(options.pop("memory", MEMORY_BYTES))),
     )
     if options:
         raise UsageError(f"unknown option {min(options)!r}: see quest22.api.Options for the names")
     return settings
+
+
+def _name_languages(options: dict[str, Any]) -> None:
+    """Languages by name or code to codes; ``auto``: none."""
+    for name in ("language", "fallback_language"):
+        if value := options.get(name):
+            options[name] = None if value == "auto" else language_code(value)
+    if value := options.get("languages"):
+        names = value.split(",") if isinstance(value, str) else value
+        options["languages"] = tuple(map(language_code, names))
 
 
 def _bytes(size: str | int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence, Sized
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -23,9 +24,16 @@ from quest22.settings import (
 from quest22.stages import Decoder, Engine, Memory, Source, Strategy
 
 if TYPE_CHECKING:
+    from quest22.audio.mel import LogMel
+    from quest22.checkpoint.load import Checkpoint
     from quest22.checkpoint.tokens import Tokens
     from quest22.source.hub import DatasetSource, Earlier
     from quest22.source.network import Network
+
+TURBO_LAYERS = (32, 4)
+"""Layers of the encoder and the decoder of large-v3-turbo, and of no other model."""
+
+_log = logging.getLogger("quest22")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +60,6 @@ class Job:
         from quest22.audio.mel import LogMel
         from quest22.checkpoint.load import load
         from quest22.engine.openvino.engine import OpenVinoEngine
-        from quest22.longform.chunked import ChunkedStrategy
 
         self.settings = settings or JobSettings()
         self.meter = meter or Meter()
@@ -61,15 +68,13 @@ class Job:
         self.checkpoint_name = checkpoint.name
         self.checkpoint_revision = checkpoint.revision
         self.weights_fingerprint = checkpoint.weights.fingerprint()
-        _check(checkpoint.tokens, self.settings.decoding)
+        _check(checkpoint, self.settings)
         features = LogMel(checkpoint.dimensions.mel_bins, wanted.threads)
         engine = OpenVinoEngine(checkpoint, features, wanted, self.meter)
         self.compute_type = engine.compute_type
         self.batch_size = engine.batch_size
         self._engine: Engine = engine
-        self._strategy: Strategy = ChunkedStrategy(
-            self.settings.longform, self.settings.decoding, checkpoint.tokens
-        )
+        self._strategy = _strategy(self.settings, checkpoint.tokens, features)
 
     def stream(self, dataset: DatasetSettings, after: Position | None = None) -> Run:
         """A run over a dataset's rows; ``after`` continues an earlier one behind that row."""
@@ -125,10 +130,40 @@ def file_source(inputs: Sequence[str], network: Network, token: str | None = Non
     return FilesSource(inputs, meter=network.meter, token=token, network=network)
 
 
-def _check(tokens: Tokens, decoding: DecodingSettings) -> None:
-    """Refuse a language or task that the checkpoint lacks now, not at the first window."""
-    language = decoding.language or ("en" if tokens.is_multilingual else None)
-    tokens.initial_tokens(language, decoding.task, timestamps=decoding.timestamps)
+def _strategy(settings: JobSettings, tokens: Tokens, mel: LogMel) -> Strategy:
+    """The long form that is asked for."""
+    from quest22.audio.frames import LogMelFrames
+    from quest22.longform.chunked import ChunkedStrategy
+    from quest22.longform.sequential import SequentialStrategy
+
+    asked = (settings.longform, settings.decoding, tokens, settings.guards)
+    if settings.longform.long_form == "chunked":
+        return ChunkedStrategy(*asked)
+    return SequentialStrategy(*asked, lambda: LogMelFrames(mel))
+
+
+def _check(checkpoint: Checkpoint, settings: JobSettings) -> None:
+    """Refuse what the checkpoint cannot do now, not at the first window.
+
+    A model that was never taught to translate is warned of.
+    """
+    from quest22.decoding.suppression import RuleBook
+
+    tokens, decoding = checkpoint.tokens, settings.decoding
+    named = (decoding.language, decoding.fallback_language, *decoding.languages)
+    asked = [language for language in named if language is not None]
+    spoken: list[str | None] = [*asked] or ["en" if tokens.is_multilingual else None]
+    for language in spoken:
+        tokens.initial_tokens(language, decoding.task, timestamps=decoding.timestamps)
+    vocabulary = checkpoint.dimensions.vocab_size
+    RuleBook(tokens, checkpoint.generation, vocabulary).rules(decoding.suppression())
+    shape = (checkpoint.dimensions.encoder_layers, checkpoint.dimensions.decoder_layers)
+    if decoding.task == "translate" and shape == TURBO_LAYERS:
+        _log.warning(
+            "%s: the turbo model was not taught to translate and will mostly transcribe; "
+            "large-v3 and medium translate",
+            checkpoint.name,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -322,6 +322,7 @@ class Transcript:
     reference: str | None = None
     columns: Mapping[str, Any] = field(default_factory=dict)
     dropped: tuple[Dropped, ...] = ()
+    confidence: Confidence = Confidence()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
@@ -185,8 +186,11 @@ class DecodingSettings:
         _within("language_threshold", self.language_threshold)
         for each in (self.length_penalty, *(self.temperature or ())):
             _within("length_penalty and temperature", each)
-        if self.temperature == ():
-            raise UsageError("no temperature is given: expected one or more, such as 0,0.2,0.4")
+        tried = (0.0,) if self.temperature is None else self.temperature
+        if not tried or any(hotter <= each for each, hotter in pairwise(tried)):
+            raise UsageError(
+                f"temperatures {tried}: expected one or more that rise, such as 0,0.2,0.4"
+            )
 
     def detection(self) -> Detection:
         return Detection(self.languages, self.language_threshold, self.fallback_language)
@@ -215,16 +219,16 @@ class DecodingSettings:
 class GuardSettings:
     """What is taken for made up: the first three as in openai/whisper. None: not looked at.
 
-    ``max_repeats`` is how often in a row the same words may come, ``max_speaking_rate`` how many
-    characters a second a voice can say.
+    ``max_repeats`` is how often in a row the same words may come in a text that is too repetitive
+    by the first, ``max_speaking_rate`` how many characters a second a voice can say.
     """
 
     compression_ratio_threshold: float | None = 2.4
     logprob_threshold: float | None = -1.0
     no_speech_threshold: float | None = 0.6
     hallucination_silence_threshold: float | None = None
-    max_repeats: int | None = None
-    max_speaking_rate: float | None = None
+    max_repeats: int | None = 10
+    max_speaking_rate: float | None = 100.0
 
     def __post_init__(self) -> None:
         if self.max_repeats is not None:
@@ -263,6 +267,8 @@ class LongFormSettings:
             raise UsageError(f"long form {self.long_form!r}: expected chunked or sequential")
         if any(time_s < 0 for time_s in self.clip_timestamps):
             raise UsageError(f"clip timestamps {self.clip_timestamps}: expected seconds from 0 on")
+        if any(after <= before for before, after in pairwise(self.clip_timestamps)):
+            raise UsageError(f"clip timestamps {self.clip_timestamps}: expected them to increase")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import numpy as np
 
 from quest22.longform.chunked import ChunkedStrategy
 from quest22.records import Clip, Decoding, Hypothesis, Origin, Samples, Transcript, Window
-from quest22.settings import DecodingSettings, LongFormSettings
+from quest22.settings import DecodingSettings, GuardSettings, LongFormSettings
 
 RATE = 16_000
 CLIP = Clip("key", "name", b"", Origin("test"))
@@ -31,6 +31,9 @@ class Numbers:
     def decode(self, tokens: Sequence[int]) -> str:
         return "".join(f" {token}" if token < 800 else f"-{token}" for token in tokens)
 
+    def encode(self, text: str) -> list[int]:
+        return [int(word) for word in text.split()]
+
     def convert_tokens_to_ids(self, _token: str) -> int:
         return self.timestamp_begin - 1
 
@@ -39,6 +42,7 @@ class Numbers:
 
 
 NUMBERS = Numbers()
+UNGUARDED = GuardSettings(None, None, None, None, None, None)
 
 
 def mark(time_s: float) -> int:
@@ -64,7 +68,8 @@ def transcribe(
 ) -> Transcript:
     """Run one clip through the strategy, window after window."""
     decoding = DecodingSettings(timestamps=timestamps)
-    machine = ChunkedStrategy(settings or LongFormSettings(), decoding, NUMBERS).open(CLIP)
+    strategy = ChunkedStrategy(settings or LongFormSettings(), decoding, NUMBERS, UNGUARDED)
+    machine = strategy.open(CLIP)
     todo = machine.feed(samples) + machine.flush()
     while todo:
         window = todo.pop(0)

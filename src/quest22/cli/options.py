@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, TypeAlias, cast
 
 from typer import Option
 
+from quest22.cli.decoding_options import DecodingFlags, parse_numbers
 from quest22.errors import UsageError
 from quest22.records import WINDOW_S
 from quest22.settings import (
@@ -21,6 +22,7 @@ from quest22.settings import (
     CaptionSettings,
     DecodingSettings,
     EngineSettings,
+    LongFormName,
     LongFormSettings,
     MemorySettings,
     hub_token,
@@ -120,7 +122,7 @@ class FileModelFlags(ModelFlags):
 
 
 @dataclass(frozen=True, slots=True)
-class SpeechFlags:
+class SpeechFlags(DecodingFlags):
     """What is heard and how it is written down."""
 
     language: Annotated[
@@ -129,7 +131,7 @@ class SpeechFlags:
             "--language",
             "-l",
             metavar="LANGUAGE",
-            help="[cyan]ru[/] or [cyan]Russian[/]; detected if not given.",
+            help="[cyan]ru[/] or [cyan]Russian[/]; [cyan]auto[/], or not given: detected.",
             rich_help_panel=SPEECH,
         ),
     ] = None
@@ -169,6 +171,23 @@ class SpeechFlags:
             help="Marks that join the word before them.", rich_help_panel=SPEECH, metavar="MARKS"
         ),
     ] = APPEND_PUNCTUATIONS
+    long_form: Annotated[
+        str,
+        Option(
+            help="[cyan]chunked[/]: windows that overlap, all at once; [cyan]sequential[/]: one "
+            "after the other, by timestamps, as openai/whisper.",
+            rich_help_panel=SPEECH,
+            metavar="NAME",
+        ),
+    ] = "chunked"
+    clip_timestamps: Annotated[
+        str,
+        Option(
+            help="Sequential: hear from and to these seconds.",
+            rich_help_panel=SPEECH,
+            metavar="S,S",
+        ),
+    ] = ""
     chunk_length_s: Annotated[
         float,
         Option(help="Seconds of a window, up to 30.", rich_help_panel=SPEECH, metavar="S"),
@@ -197,26 +216,35 @@ class SpeechFlags:
     def decoding(self, *, timestamps: bool, words: bool = False) -> DecodingSettings:
         """``timestamps`` and ``words`` are what the outputs need; the user's flags go first.
 
+        Sequential long form needs them itself.
+
         Raises :class:`UsageError` for an unknown language or task.
         """
         from quest22.checkpoint.languages import language_code
 
+        named = (self.language or "auto").strip()
         if self.task not in ("transcribe", "translate"):
             raise UsageError(f"unknown task {self.task!r}: expected transcribe or translate")
         words = words or self.word_timestamps
-        timestamps = timestamps or words
+        needed = timestamps or words or self.long_form == "sequential"
         return DecodingSettings(
-            language=language_code(self.language) if self.language else None,
+            language=None if named == "auto" else language_code(named),
             task="translate" if self.task == "translate" else "transcribe",
-            timestamps=timestamps if self.timestamps is None else self.timestamps,
+            timestamps=needed if self.timestamps is None else self.timestamps,
             max_new_tokens=self.max_new_tokens,
             word_timestamps=words,
             prepend_punctuations=self.prepend_punctuations,
             append_punctuations=self.append_punctuations,
+            **self.asked(),
         )
 
     def longform(self) -> LongFormSettings:
-        return LongFormSettings(self.chunk_length_s, parse_stride(self.stride_length_s))
+        return LongFormSettings(
+            self.chunk_length_s,
+            parse_stride(self.stride_length_s),
+            cast("LongFormName", self.long_form),
+            parse_numbers("clip timestamps", self.clip_timestamps),
+        )
 
     def audio(self) -> AudioSettings:
         return AudioSettings(channel=self.channel, workers=self.workers)

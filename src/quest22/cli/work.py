@@ -56,6 +56,7 @@ class Work:
             self.speech.decoding(timestamps=wanted, words=words),
             self.speech.longform(),
             self.speech.audio(),
+            guards=self.speech.guards(),
             bounds=self.speech.bounds(),
         )
 

@@ -9,17 +9,20 @@ windows, and from the same hypotheses the same text, but for white space at its 
 * segments follow the model's timestamps also inside overlaps and in second passes, have an end
   each, lie within the clip and never overlap; they exist without timestamps too, one a window.
 
-As there, silence is left to the model: no window is dropped for its no-speech probability.
-Knows nothing of engines and files.
+A window whose text is not believed is heard again at the next temperature, if there are several;
+what is still taken for silence or made up is left out and put down. Every window is prompted
+alike, by the initial prompt, but for the prefix of the first. Knows nothing of engines and files.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+from dataclasses import replace
 
-from quest22.decoding.words import WordTimer
 from quest22.errors import ClipError
+from quest22.longform.confidence import confidence
+from quest22.longform.guards import NO_SPEECH, dropped
+from quest22.longform.languages import Portion, prevailing_language
+from quest22.longform.manner import Manner
 from quest22.longform.merge import merge
 from quest22.longform.passes import Heard, Vocabulary
 from quest22.longform.segments import Segmenter
@@ -27,14 +30,15 @@ from quest22.longform.stride import Cut, Cutter, StrideLengths
 from quest22.longform.utterances import text_tokens
 from quest22.records import (
     SAMPLE_RATE_HZ,
+    Alignment,
     Clip,
-    Decoding,
+    Dropped,
     Hypothesis,
     Samples,
     Transcript,
     Window,
 )
-from quest22.settings import DecodingSettings, LongFormSettings
+from quest22.settings import DecodingSettings, GuardSettings, LongFormSettings
 
 
 class ChunkedStrategy:
@@ -45,21 +49,17 @@ class ChunkedStrategy:
     """
 
     def __init__(
-        self, settings: LongFormSettings, decoding: DecodingSettings, tokens: Vocabulary
+        self,
+        settings: LongFormSettings,
+        decoding: DecodingSettings,
+        tokens: Vocabulary,
+        guards: GuardSettings | None = None,
     ) -> None:
         self._lengths = StrideLengths.of(settings)
-        self._tokens = tokens
-        self._decoding = Decoding(
-            language=decoding.language,
-            task=decoding.task,
-            timestamps=decoding.timestamps,
-            max_new_tokens=decoding.max_new_tokens,
-            words=decoding.word_timestamps,
-        )
-        self._words = WordTimer.of(decoding, tokens)
+        self._manner = Manner.of(decoding, guards or GuardSettings(), tokens, (0.0,))
 
     def open(self, clip: Clip) -> ChunkedClip:
-        return ChunkedClip(clip, Cutter(self._lengths), self._decoding, self._tokens, self._words)
+        return ChunkedClip(clip, Cutter(self._lengths), self._manner)
 
 
 class ChunkedClip:
@@ -68,46 +68,43 @@ class ChunkedClip:
     Holds the sound of one window, and the tokens of all.
     """
 
-    def __init__(
-        self,
-        clip: Clip,
-        cutter: Cutter,
-        decoding: Decoding,
-        tokens: Vocabulary,
-        words: WordTimer | None = None,
-    ) -> None:
+    def __init__(self, clip: Clip, cutter: Cutter, manner: Manner) -> None:
         self._clip = clip
         self._cutter = cutter
-        self._decoding = decoding
-        self._tokens = tokens
-        self._words = words
+        self._manner = manner
         self._heard: list[Heard] = []
+        self._dropped: list[Dropped] = []
+        self._held: list[Window] = []
         self._awaited = 0
         self._flushed = False
 
     def feed(self, samples: Samples) -> list[Window]:
         """Take the next block of sound, ``[samples]``; give the windows that are complete."""
-        return self._windows(self._cutter.feed(samples))
+        return self._release(self._windows(self._cutter.feed(samples)))
 
     def flush(self) -> list[Window]:
         """Give the last window. Raises :class:`ClipError` if there was no sound at all."""
         self._flushed = True
         if not self._cutter.samples_fed:
             raise ClipError("longform", "it holds no sound: expected at least one sample")
-        return self._windows(self._cutter.flush())
+        return self._release(self._windows(self._cutter.flush()))
 
     def accept(self, window: Window, hypothesis: Hypothesis) -> list[Window]:
-        """Take a window's hypothesis; give the window again if it must be heard on."""
+        """Take a window's hypothesis; give the window again if it must be heard on, or anew."""
+        hotter = self._manner.next_temperature(hypothesis)
+        if hotter is not None:
+            return [replace(window, decoding=replace(window.decoding, temperature=hotter))]
         heard = self._heard[window.index]
-        again = heard.accept(window, hypothesis, self._tokens.timestamp_begin)
+        believed = self._believed(window, hypothesis)
+        again = heard.accept(window, believed, self._manner.tokens.timestamp_begin)
         if again is not None:
             return [again]
         self._awaited -= 1
-        return []
+        return self._release([])
 
     @property
     def listens(self) -> bool:
-        return True
+        return not self._awaits_language()
 
     @property
     def finished(self) -> bool:
@@ -116,41 +113,70 @@ class ChunkedClip:
     def close(self) -> Transcript:
         """Join what was heard into the clip's transcript."""
         duration_s = self._cutter.samples_fed / SAMPLE_RATE_HZ
-        ids = text_tokens(self._heard, self._tokens)
-        kept = merge(ids, self._heard, self._tokens)
+        tokens = self._manner.tokens
+        ids = text_tokens(self._heard, tokens)
+        kept = merge(ids, self._heard, tokens)
         spoken = [token for stretch in kept for token in ids[stretch.start : stretch.stop].tolist()]
-        language, probability = prevailing_language(self._heard)
-        segmenter = Segmenter(ids, self._heard, self._tokens, duration_s, self._words)
+        portions = [Portion(*heard.language, heard.length) for heard in self._heard]
+        language, probability = prevailing_language(portions)
+        segmenter = Segmenter(ids, self._heard, tokens, duration_s, self._manner.words)
+        segments = segmenter.segments(kept)
+        text = tokens.decode(spoken).strip()
         return Transcript(
             key=self._clip.key,
             name=self._clip.name,
-            text=self._tokens.decode(spoken).strip(),
+            text=text,
             language=language,
             language_probability=probability,
             duration_s=duration_s,
-            segments=segmenter.segments(kept),
+            segments=segments,
             origin=self._clip.origin,
             reference=self._clip.reference,
             columns=self._clip.columns,
+            dropped=tuple(sorted(self._dropped, key=lambda each: each.start_s)),
+            confidence=confidence(segments, text),
         )
 
     def _windows(self, cuts: list[Cut]) -> list[Window]:
         first = len(self._heard)
         self._heard += [Heard.nothing_yet(cut) for cut in cuts]
         self._awaited += len(cuts)
-        return [
-            Window(cut.samples, cut.start / SAMPLE_RATE_HZ, self._decoding, index)
-            for index, cut in enumerate(cuts, start=first)
-        ]
+        return [self._window(cut, index) for index, cut in enumerate(cuts, start=first)]
 
+    def _window(self, cut: Cut, index: int) -> Window:
+        preamble = self._manner.preamble
+        decoding = self._manner.asked(self._clip, cut.start, preamble.alone(), first=index == 0)
+        return Window(cut.samples, cut.start / SAMPLE_RATE_HZ, decoding, index)
 
-def prevailing_language(windows: Iterable[Heard]) -> tuple[str | None, float]:
-    """The language with the most probable seconds, and its probability over all of them."""
-    weights: defaultdict[str | None, float] = defaultdict(float)
-    total = 0
-    for heard in windows:
-        language, probability = heard.language
-        weights[language] += probability * heard.length
-        total += heard.length
-    language = max(weights, key=lambda code: weights[code])
-    return language, weights[language] / total
+    def _awaits_language(self) -> bool:
+        """Whether the first window is to tell the language of all, and has not come back."""
+        asked = self._manner.multilingual is False and self._manner.decoding.language is None
+        return asked and bool(self._heard) and not self._heard[0].passes
+
+    def _release(self, windows: list[Window]) -> list[Window]:
+        """The windows that can be heard now; the others wait for the language of the first."""
+        self._held += windows
+        if self._awaits_language():
+            ready = [window for window in self._held if window.index == 0]
+            self._held = [window for window in self._held if window.index > 0]
+            return ready
+        ready, self._held = self._held, []
+        if self._manner.multilingual is False:
+            return [self._in_clips_language(window) for window in ready]
+        return ready
+
+    def _in_clips_language(self, window: Window) -> Window:
+        language, _ = self._heard[0].language if window.index else (None, 0.0)
+        language = window.decoding.language or language
+        return replace(window, decoding=replace(window.decoding, language=language))
+
+    def _believed(self, window: Window, hypothesis: Hypothesis) -> Hypothesis:
+        """The hypothesis; without its text if that is not believed, which is put down."""
+        whole = self._manner.whole(hypothesis, window)
+        reason = self._manner.guard.window_reason(hypothesis, whole)
+        if reason is None:
+            return hypothesis
+        if whole.text.strip() or reason == NO_SPEECH:
+            self._dropped.append(dropped(whole, reason))
+        alignment = hypothesis.alignment and Alignment((), ())
+        return replace(hypothesis, tokens=(), alignment=alignment)

@@ -40,6 +40,10 @@ class Vocabulary(Protocol):
         """Text of text tokens."""
         ...
 
+    def encode(self, text: str) -> list[int]:
+        """Text tokens of a text."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Pass:

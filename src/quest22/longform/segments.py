@@ -14,13 +14,13 @@ of its right one, so that captions and JSON still tell roughly where words are.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
 
+from quest22.decoding.compression import compression_ratio
 from quest22.decoding.words import WordTimer
 from quest22.longform.overlap import TokenIds
 from quest22.longform.passes import Heard, Pass, Vocabulary
@@ -59,6 +59,7 @@ class _Draft:
 
     places: list[int]
     source: Pass
+    language: tuple[str | None, float]
     pass_start_s: float
     start_s: float
     end_s: float
@@ -68,6 +69,7 @@ class _Draft:
         """Take in what follows, up to a new end; the source is that of the longer part."""
         if len(other.places) > len(self.places):
             self.source, self.pass_start_s = other.source, other.pass_start_s
+            self.language = other.language
         self.places += other.places
         self.end_s = end_s
 
@@ -136,6 +138,7 @@ class Segmenter:
         return _Draft(
             places=list(part.kept),
             source=said.passed,
+            language=heard.language,
             pass_start_s=heard.start_s(said.passed),
             start_s=min(start_s, self.duration_s),
             end_s=min(end_s, self.duration_s),
@@ -167,6 +170,8 @@ class Segmenter:
             no_speech_prob=hypothesis.no_speech_prob,
             compression_ratio=self._compression_ratio(draft.source),
             temperature=hypothesis.temperature,
+            language=draft.language[0],
+            language_probability=draft.language[1],
         )
 
     def _compression_ratio(self, passed: Pass) -> float:
@@ -175,12 +180,6 @@ class Segmenter:
             spoken = [token for token in passed.tokens if token < self.vocabulary.eot]
             self._ratios[id(passed)] = compression_ratio(self.vocabulary.decode(spoken))
         return self._ratios[id(passed)]
-
-
-def compression_ratio(text: str) -> float:
-    """How many times zlib makes a text smaller: high where it repeats (openai/whisper)."""
-    encoded = text.encode()
-    return len(encoded) / len(zlib.compress(encoded))
 
 
 def _in_order(drafts: Iterable[_Draft]) -> list[_Draft]:
