@@ -11,13 +11,12 @@ from quest22.bench.peers import OURS, SCRIPT, Peer
 from quest22.bench.race import Result, Tell, race
 from quest22.bench.sounds import made_up_clips, write_parquet, write_sounds
 from quest22.bench.starting import time_to_first_transcript
-from quest22.bench.workload import Workload
+from quest22.bench.workload import MEASURES, Workload
 from quest22.demo.server import RangeServer
 from quest22.errors import UsageError
 from quest22.records import Samples
 
 SCRIPT_CLIP_S, SCRIPT_TOKENS = 5.0, 30
-MEASURES = ("throughput", "latency", "streamed", "start", "script")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import numpy as np
 from quest22.records import SAMPLE_RATE_HZ, WINDOW_SAMPLES, Samples
 
 TASTE_CLIPS = 16
+MEASURES = ("throughput", "latency", "streamed", "start", "script")
 
 Manner: TypeAlias = Literal["batch", "single", "stream"]
 """Many clips in memory; the first clip alone, for its latency; Parquet files over HTTP."""

@@ -8,14 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from quest22.bench.measures import MEASURES, Bench, Outcome, measure
 from quest22.bench.peers import Peer, peers_named
-from quest22.bench.sounds import made_up_clips
-from quest22.bench.subject import random_model, sounds_of
+from quest22.bench.workload import MEASURES
 from quest22.cli.benchtables import machine_line, outcome_table, parts_table, start_lines
 from quest22.cli.console import output_console
 from quest22.cli.exits import Exit, say
@@ -24,6 +22,9 @@ from quest22.cli.options import parse_batch_size
 from quest22.machine import describe
 from quest22.records import Samples
 from quest22.settings import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from quest22.bench.measures import Bench, Outcome
 
 EPILOG = """\
 [bold]Examples[/]
@@ -150,6 +151,8 @@ def bench(work: WorkFlags, subject: SubjectFlags, report: BenchReportFlags) -> i
     Contenders run in processes of their own, in turn, on the same weights and
     sound; figures are medians. Nothing is measured well on a busy machine.
     """
+    from quest22.bench.measures import measure
+
     measures = [name.strip() for name in work.measures.split(",") if name.strip()]
     peers = _installed(peers_named(work.against))
     console = output_console()
@@ -199,6 +202,8 @@ def _folder(named: Path | None) -> Iterator[Path]:
 
 def _models(subject: SubjectFlags, folder: Path) -> Iterator[tuple[str, str]]:
     """What to call each model, and where it is."""
+    from quest22.bench.subject import random_model
+
     shapes = [name.strip() for name in subject.shape.split(",") if name.strip()]
     if not shapes:
         yield subject.model, subject.model
@@ -217,6 +222,8 @@ def _bench(
     model: str,
     peers: tuple[Peer, ...],
 ) -> Bench:
+    from quest22.bench.measures import Bench
+
     made = Bench(
         folder=folder,
         model=model,
@@ -233,6 +240,9 @@ def _bench(
 
 
 def _clips(work: WorkFlags) -> list[Samples]:
+    from quest22.bench.sounds import made_up_clips
+    from quest22.bench.subject import sounds_of
+
     if work.source:
         return sounds_of(work.source, work.seconds)
     return made_up_clips(work.clips, work.clip_s)

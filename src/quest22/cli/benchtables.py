@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from quest22.bench.measures import Outcome
-from quest22.bench.race import Result
 from quest22.cli.figures import size
+
+if TYPE_CHECKING:
+    from quest22.bench.measures import Outcome
+    from quest22.bench.race import Result
 
 PARTS = {
     "audio": "decode (beside)",
