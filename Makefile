@@ -38,7 +38,7 @@ $(EXPORT_VENV)/.export: $(INPUTS)
 
 bench: $(BENCH_VENV)/.bench $(EXPORT_VENV)/.export ## speed and memory, side by side with other programs
 	@$(BENCH_VENV)/bin/python -m quest22 bench --shape $(BENCH_SHAPES) --against $(BENCH_AGAINST) \
-		--measures $(BENCH_MEASURES) --exporter $(EXPORT_VENV)/bin/python --folder build/bench \
+		--measures $(BENCH_MEASURES) --also int8 --exporter $(EXPORT_VENV)/bin/python --folder build/bench \
 		--json build/bench.json $(BENCH_ARGS)
 
 nano-data nano-train nano-eval nano-pack clean

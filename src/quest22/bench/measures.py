@@ -23,7 +23,8 @@ SCRIPT_CLIP_S, SCRIPT_TOKENS = 5.0, 30
 class Bench:
     """How to measure: ``folder`` for what is made on the way, ``rounds`` for the medians.
 
-    ``tokens`` is how many a window must have, for models that never end by themselves.
+    ``tokens`` is how many a window must have, for models that never end by themselves; ``also``
+    names compute types to measure beside the one asked for.
     """
 
     folder: Path
@@ -35,8 +36,17 @@ class Bench:
     batch_size: int | None = None
     threads: int | None = None
     exporter: str | None = None
+    also: tuple[str, ...] = ()
     peers: tuple[Peer, ...] = ()
     tell: Tell = print
+
+    def entries(self, work: Workload) -> list[tuple[Peer, Workload]]:
+        """Ours, ours in other compute types, and the peers."""
+        others = [
+            (replace(OURS, name=f"quest22 {name}"), work.with_choice(name, work.batch_size))
+            for name in self.also
+        ]
+        return [(OURS, work), *others, *((peer, work) for peer in self.peers)]
 
     def workload(self, name: str, clips: Sequence[Samples], **changes: Any) -> Workload:
         """Work over these clips, which are written down under a name."""
@@ -84,15 +94,13 @@ def measure(name: str, bench: Bench, clips: Sequence[Samples]) -> Outcome:
 def throughput(bench: Bench, clips: Sequence[Samples]) -> Outcome:
     """All clips, in memory, at each contender's best choice."""
     work = bench.workload("clips", clips)
-    found = race([(peer, work) for peer in (OURS, *bench.peers)], bench.rounds, bench.tell)
-    return Outcome("throughput", *found)
+    return Outcome("throughput", *race(bench.entries(work), bench.rounds, bench.tell))
 
 
 def latency(bench: Bench, clips: Sequence[Samples]) -> Outcome:
     """One window of up to 30 s alone."""
     work = bench.workload("one", clips[:1], manner="single")
-    found = race([(peer, work) for peer in (OURS, *bench.peers)], bench.rounds, bench.tell)
-    return Outcome("latency", *found)
+    return Outcome("latency", *race(bench.entries(work), bench.rounds, bench.tell))
 
 
 def streamed(bench: Bench, clips: Sequence[Samples]) -> Outcome:

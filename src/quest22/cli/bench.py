@@ -16,6 +16,7 @@ from quest22.bench.peers import Peer, peers_named
 from quest22.bench.workload import MEASURES
 from quest22.cli.benchtables import machine_line, outcome_table, parts_table, start_lines
 from quest22.cli.console import output_console
+from quest22.cli.dataset_options import parse_names
 from quest22.cli.exits import Exit, say
 from quest22.cli.flags import grouped
 from quest22.cli.options import parse_batch_size
@@ -107,6 +108,15 @@ class SubjectFlags:
             "--compute-type", "--dtype", help="Precision.", rich_help_panel=MODEL, metavar="TYPE"
         ),
     ] = "auto"
+    also: Annotated[
+        str,
+        Option(
+            help="Other precisions, measured beside it.",
+            rich_help_panel=MODEL,
+            metavar="A,B",
+            show_default=False,
+        ),
+    ] = ""
     batch_size: Annotated[
         str, Option(help="Windows run at once.", rich_help_panel=MODEL, metavar="N")
     ] = "auto"
@@ -153,7 +163,6 @@ def bench(work: WorkFlags, subject: SubjectFlags, report: BenchReportFlags) -> i
     """
     from quest22.bench.measures import measure
 
-    measures = [name.strip() for name in work.measures.split(",") if name.strip()]
     peers = _installed(peers_named(work.against))
     console = output_console()
     found = describe()
@@ -162,7 +171,7 @@ def bench(work: WorkFlags, subject: SubjectFlags, report: BenchReportFlags) -> i
     with _folder(report.folder) as folder:
         for title, model in _models(subject, folder):
             settings = _bench(work, subject, report, folder, model, peers)
-            for name in measures:
+            for name in parse_names([work.measures]):
                 outcome = measure(name, settings, _clips(work))
                 console.print(*outcome_lines(title, outcome), sep="\n")
                 written.append({"model": title, **asdict(outcome)})
@@ -204,7 +213,7 @@ def _models(subject: SubjectFlags, folder: Path) -> Iterator[tuple[str, str]]:
     """What to call each model, and where it is."""
     from quest22.bench.subject import random_model
 
-    shapes = [name.strip() for name in subject.shape.split(",") if name.strip()]
+    shapes = parse_names([subject.shape])
     if not shapes:
         yield subject.model, subject.model
     for shape in shapes:
@@ -234,6 +243,7 @@ def _bench(
         batch_size=parse_batch_size(subject.batch_size),
         threads=subject.threads,
         exporter=report.exporter,
+        also=tuple(parse_names([subject.also])),
         peers=peers,
     )
     return replace(made, tell=_silent if report.quiet else say)

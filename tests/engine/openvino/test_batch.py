@@ -25,7 +25,12 @@ CASES = [
 def test_as_many_windows_as_memory_allows(
     shape: Dimensions, element: str, memory: int, expected: int
 ) -> None:
-    assert choose_batch_size(shape, element, memory) == expected
+    assert choose_batch_size(shape, element, memory, 2) == expected
+
+
+@pytest.mark.parametrize(("cores", "expected"), [(1, 16), (32, 16), (64, 32), (128, 64), (512, 64)])
+def test_many_cores_have_something_to_do(cores: int, expected: int) -> None:
+    assert choose_batch_size(dims(384, 4), "bf16", 64 * GIB, cores) == expected
 
 
 def test_bytes_of_a_window() -> None:

@@ -1,4 +1,4 @@
-"""How many windows a batch takes: as many as pay, as far as memory allows."""
+"""How many windows a batch takes: as many as pay on these cores, as far as memory allows."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import os
 from pathlib import Path
 
 from quest22.checkpoint.config import Dimensions
+from quest22.machine import usable_cores
 
 BEST_ROWS = 16
-"""Beyond this, a larger batch gains nothing: the decoder is bound by reading keys and values."""
+"""Beyond this, few cores gain nothing: the decoder is bound by reading keys and values."""
+
+MOST_ROWS = 64
+HEADS_A_CORE = 2
+"""Decoding shares the heads of all rows out among the cores: each should have some."""
 
 MEMORY_SHARE = 0.2
 _BYTES = {"f32": 4, "bf16": 2, "f16": 2}
@@ -21,10 +26,17 @@ def row_bytes(dims: Dimensions, element: str) -> int:
     return values * _BYTES[element]
 
 
-def choose_batch_size(dims: Dimensions, element: str, memory: int | None = None) -> int:
-    """From 1 to 16 windows within a fifth of ``memory`` bytes (None: what the machine has)."""
+def choose_batch_size(
+    dims: Dimensions, element: str, memory: int | None = None, cores: int | None = None
+) -> int:
+    """From 1 to 64 windows within a fifth of ``memory`` bytes; 16 serve up to some 50 cores.
+
+    None: the memory and the cores that this process may use.
+    """
+    busy = -(-HEADS_A_CORE * (cores or usable_cores()) // dims.decoder_heads)
+    wanted = min(max(BEST_ROWS, busy), MOST_ROWS)
     room = MEMORY_SHARE * (memory_limit() if memory is None else memory)
-    return max(1, min(BEST_ROWS, int(room // row_bytes(dims, element))))
+    return max(1, min(wanted, int(room // row_bytes(dims, element))))
 
 
 def memory_limit() -> int:

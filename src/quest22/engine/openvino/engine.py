@@ -52,7 +52,9 @@ class OpenVinoEngine:
         compiler = Compiler.open(settings.device, settings.compute_type, settings.threads)
         self.compute_type = compiler.precision.name
         element, int8 = compiler.precision.activations, compiler.precision.int8
-        self.batch_size = settings.batch_size or choose_batch_size(dims, element)
+        self.batch_size = settings.batch_size or choose_batch_size(
+            dims, element, cores=settings.threads
+        )
         weights = checkpoint.weights
         self._graphs = graphs = Graphs.of(checkpoint, compiler)
         self._stepper = GraphStepper(

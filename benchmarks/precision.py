@@ -1,0 +1,149 @@
+"""What each precision costs in accuracy, on a trained model: nano.
+
+    python -m benchmarks.precision [--speech FOLDER] [--clips N]
+
+For each compute type: how far its logits are from float32's (root mean square over their standard
+deviation, over the tokens that float32 chose), how many of those tokens it would choose as well,
+and how many it does choose when it decodes for itself, all over real recordings; and the word error
+rate on the sample dataset that ships with the product. Prints the table of docs/performance.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quest22.audio.mel import LogMel
+from quest22.bench.subject import sounds_of
+from quest22.checkpoint.load import Checkpoint, load
+from quest22.cli.demo import sample_files
+from quest22.engine.openvino.compile import Compiler
+from quest22.engine.openvino.decoder import build_decoder
+from quest22.engine.openvino.encoder import build_encoder
+from quest22.engine.openvino.engine import OpenVinoEngine
+from quest22.engine.openvino.graphs import Graphs
+from quest22.engine.openvino.stepper import CrossStates, GraphStepper
+from quest22.job import Job, JobSettings
+from quest22.meter import Meter
+from quest22.records import Decoding, Failure, Samples, Window
+from quest22.score import Scoreboard
+from quest22.settings import DatasetSettings, EngineSettings
+
+COMPUTE_TYPES = {
+    "float32": "float32",
+    "bfloat16": "bfloat16",
+    "int8_weights": "int8 weights",
+    "int8": "int8 weights and activations",
+}
+SETS = ("en_ljspeech30", "en_commonvoice100", "ru_golos15")
+ASKED = Decoding("en", max_new_tokens=60)
+
+
+def logits(
+    checkpoint: Checkpoint,
+    compute_type: str,
+    asked: Sequence[tuple[NDArray[np.float32], Sequence[int]]],
+) -> Iterator[NDArray[np.float32]]:
+    """Logits ``[T, vocabulary]`` after each of the tokens, for each pair of features and tokens."""
+    compiler = Compiler.open("cpu", compute_type, None)
+    dims, weights, precision = checkpoint.dimensions, checkpoint.weights, compiler.precision
+    element, graphs = precision.activations, Graphs.of(checkpoint, compiler)
+    stepper = GraphStepper(
+        graphs.open("encoder", lambda: build_encoder(weights, dims, element, precision.int8)),
+        graphs.open("decoder", lambda: build_decoder(weights, dims, element, precision.int8)),
+        CrossStates(dims, 1, element),
+    )
+    for features, tokens in asked:
+        stepper.hear(0, features)
+        stepper.restart(1)
+        yield stepper.step(np.array([tokens], np.int32), range(len(tokens)))[0].copy()
+
+
+def transcribe(
+    checkpoint: Checkpoint, compute_type: str, sounds: Sequence[Samples]
+) -> list[tuple[int, ...]]:
+    """What greedy decoding gives for each sound."""
+    settings = EngineSettings(compute_type=compute_type, batch_size=16)
+    features = LogMel(checkpoint.dimensions.mel_bins)
+    engine = OpenVinoEngine(checkpoint, features, settings, Meter())
+    windows = [Window(sound[:480_000], 0.0, ASKED) for sound in sounds]
+    batches = [windows[at : at + 16] for at in range(0, len(windows), 16)]
+    return [each.tokens for batch in batches for each in engine.run(batch)]
+
+
+def word_error_rate(compute_type: str) -> float:
+    """On the sample dataset, in its own languages as they are detected."""
+    job = Job(JobSettings(EngineSettings(compute_type=compute_type)))
+    files = tuple(map(str, sample_files()))
+    scores = Scoreboard()
+    for result in job.stream(DatasetSettings("parquet", data_files=files)):
+        if not isinstance(result, Failure):
+            scores.add(result.reference or "", result.text)
+    return scores.overall.rate or 0.0
+
+
+def equal_tokens(exact: Sequence[tuple[int, ...]], found: Sequence[tuple[int, ...]]) -> float:
+    """The share of tokens that two transcripts have in common, in order."""
+    same = total = 0
+    for one, two in zip(exact, found, strict=True):
+        blocks = SequenceMatcher(None, one, two, autojunk=False).get_matching_blocks()
+        same += sum(block.size for block in blocks)
+        total += max(len(one), len(two))
+    return same / max(total, 1)
+
+
+def main() -> int:
+    """Print the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.precision")
+    beside = Path(__file__).parents[2] / "shared" / "speech"
+    parser.add_argument("--speech", default=os.environ.get("QUEST22_SPEECH", str(beside)))
+    parser.add_argument("--clips", type=int, default=60, help="recordings, at most")
+    given = parser.parse_args()
+    folders = [str(Path(given.speech) / name) for name in SETS]
+    present = [name for name in folders if Path(name).is_dir()]
+    inputs = present or [str(sample_files()[0].parent)]
+    checkpoint = load("nano")
+    sounds = _spread(sounds_of(inputs, 3600.0), given.clips)
+    prompt = checkpoint.tokens.initial_tokens("en", "transcribe", timestamps=False)
+    exact = transcribe(checkpoint, "float32", sounds)
+    features = LogMel(checkpoint.dimensions.mel_bins)
+    asked = [
+        (features(sound), (*prompt, *tokens)) for sound, tokens in zip(sounds, exact, strict=True)
+    ]
+    reference = list(logits(checkpoint, "float32", asked))
+    start = len(prompt) - 1
+    spread = float(np.concatenate([each[start:] for each in reference]).std())
+    print(f"nano, {len(sounds)} recordings, {sum(map(len, exact))} tokens\n")
+    print("| precision | logits error | same choice | same tokens | word error rate |")
+    print("|---|---|---|---|---|")
+    for compute_type, name in COMPUTE_TYPES.items():
+        errors, agree, count = 0.0, 0, 0
+        for right, found in zip(reference, logits(checkpoint, compute_type, asked), strict=True):
+            errors += float(np.mean((found[start:] - right[start:]) ** 2)) * len(right[start:])
+            agree += int((found[start:].argmax(1) == right[start:].argmax(1)).sum())
+            count += len(right[start:])
+        said = exact if compute_type == "float32" else transcribe(checkpoint, compute_type, sounds)
+        print(
+            f"| {name} (`{compute_type}`) | {np.sqrt(errors / count) / spread:.1e} "
+            f"| {agree / count:.2%} | {equal_tokens(exact, said):.2%} "
+            f"| {word_error_rate(compute_type):.2%} |",
+            flush=True,
+        )
+    return 0
+
+
+def _spread(sounds: Sequence[Samples], count: int) -> list[Samples]:
+    """So many of them, evenly spread."""
+    step = max(1, -(-len(sounds) // count))
+    return list(sounds[::step])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
