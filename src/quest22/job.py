@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Generator, Iterable, Iterator, Sequence, Sized
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -106,13 +106,14 @@ def dataset_source(
     dataset: DatasetSettings,
     network: Network,
     after: Position | None = None,
-    places: Collection[RowPlace] | None = None,
+    places: Mapping[RowPlace, str] | None = None,
     earlier: Earlier | None = None,
 ) -> DatasetSource:
     """A dataset's rows as clips; found, but not yet read, so that it can come before the model.
 
     ``after`` continues an earlier run behind that row, without reading again what lies before it
-    if ``earlier`` tells all keys that the run has given out; ``places`` takes certain rows alone.
+    if ``earlier`` tells all keys that the run has given out; ``places`` takes certain rows
+    alone, by their keys.
     Raises :class:`quest22.errors.SourceError` and :class:`quest22.errors.UsageError`.
     """
     from quest22.source.hub import DatasetSource

@@ -251,9 +251,8 @@ class JournaledSink:
     def complete(self) -> None:
         """The source has ended: finish the outputs, then say so in the journal."""
         self._whole = False
-        states = self._sink.publish()
         self._sink.close()
-        self._mark = replace(self._mark, sinks=states, finished=True)
+        self._mark = replace(self._mark, sinks=self._sink.publish(), finished=True)
         self._journal.commit(self._mark)
         self.memory.close()
         self._journal.clear(REPLAY)

@@ -118,7 +118,8 @@ def settings_of(plan: Mapping[str, Any], engine: EngineSettings) -> RunSettings:
     )
     dataset = DatasetSettings(token=engine.token, **rows)
     captions = _group(CaptionSettings, plan)
-    return RunSettings(dataset, job, tuple(plan["formats"]), captions=captions)
+    published = plan.get("push_to_hub")
+    return RunSettings(dataset, job, tuple(plan["formats"]), published, captions=captions)
 
 
 def _group(settings: type[_Settings], plan: Mapping[str, Any]) -> _Settings:

@@ -26,6 +26,9 @@ MEMORY_BYTES = 1 << 30
 LEAST_MEMORY_BYTES = 64 << 20
 SAMPLE_BYTES = 4
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?")
+ALL_COLUMNS = "*"
+"""Among the columns to keep: every one that holds no sound and no bytes."""
+
 RUN_FOLDER = ".quest22"
 """Inside an output folder: the journal, and what is not yet written for good."""
 

@@ -149,7 +149,10 @@ class Sink(Protocol):
     def write(self, result: Transcript | Failure) -> None: ...
 
     def publish(self) -> SinkState:
-        """Make durable what was written so far; what a later run needs to go on from here."""
+        """Make durable what was written so far; what a later run needs to go on from here.
+
+        After ``close``: what one needs to go on from the end.
+        """
         ...
 
     def close(self) -> None:

@@ -68,15 +68,16 @@ def whole(data, tmp_path_factory):
     return outputs(folder)
 
 
-def stream(data, folder, load=MixingJob, **output):
+def stream(data, folder, load=MixingJob, order=None, **output):
     meant = Errand(data, folder, load=load).stream()
+    meant = replace(meant, rows=replace(meant.rows, **(order or {})))
     flags = OutputFlags([FORMATS], folder, **output)
     report = ReportFlags()
     return replace(meant, work=replace(meant.work, output=flags, report=report))
 
 
-def interrupted(data, folder, load=DyingJob):
-    assert perform_journaled(stream(data, folder, load)) is Exit.INTERRUPTED
+def interrupted(data, folder, load=DyingJob, order=None):
+    assert perform_journaled(stream(data, folder, load, order)) is Exit.INTERRUPTED
     assert standing_of(folder).state == "interrupted"
 
 
@@ -150,13 +151,14 @@ def test_a_run_stops_at_a_failure_too_many(data, whole, tmp_path, flags, failure
 
 
 @pytest.mark.parametrize("finished", [True, False])
-def test_a_retry_puts_clips_in_their_place(tmp_path, finished):
+@pytest.mark.parametrize("order", [{}, {"shuffle": True, "buffer_size": 4}])
+def test_a_retry_puts_clips_in_their_place(tmp_path, finished, order):
     data, folder = tmp_path / "data", tmp_path / "out"
     write_rows(data, 15)
     if finished:
-        perform_journaled(stream(data, folder, DigestJob))
+        perform_journaled(stream(data, folder, DigestJob, order))
     else:
-        interrupted(data, folder, DyingDigestJob)
+        interrupted(data, folder, DyingDigestJob, order)
     failed = standing_of(folder).failures
     assert failed > 0
     again = Retry(folder, EngineSettings(), QUIET, DigestJob)
@@ -164,8 +166,8 @@ def test_a_retry_puts_clips_in_their_place(tmp_path, finished):
     assert standing_of(folder).failures == failed
     write_rows(data, 15, healed=True)
     assert again.perform() is Exit.DONE
-    assert perform_journaled(stream(data, folder, DigestJob)) is Exit.DONE
-    assert perform_journaled(stream(data, tmp_path / "healed", DigestJob)) is Exit.DONE
+    assert perform_journaled(stream(data, folder, DigestJob, order)) is Exit.DONE
+    assert perform_journaled(stream(data, tmp_path / "healed", DigestJob, order)) is Exit.DONE
     assert differences(outputs(tmp_path / "healed"), outputs(folder)) == []
     assert again.perform() is Exit.DONE
 

@@ -151,3 +151,37 @@ def test_certain_rows_alone_are_read_where_their_keys_are_told(tmp_path: Path) -
     assert [(clip.key, clip.origin) for clip in picked] == [
         (whole[n].key, whole[n].origin) for n in (3, 7, 17)
     ]
+
+
+def test_a_row_that_could_not_be_read_gets_its_own_key_when_it_can(tmp_path: Path) -> None:
+    files = [str(tmp_path / name) for name in _write(tmp_path, "parquet")]
+    settings = DatasetSettings("parquet", data_files=tuple(files))
+    keys = {(files[0], 3): "train-00000-000003", (files[1], 0): KEYED[8].id}
+    picked = [clip.key for clip in DatasetSource(settings, Meter(), places=keys)]
+    assert picked == [KEYED[3].id, KEYED[8].id]
+    earlier = Earlier([KEYED[3].id])
+    again = list(DatasetSource(settings, Meter(), places=keys, earlier=earlier))
+    assert again[0].key == f"{KEYED[3].id}@train-00000-000003"
+
+
+def test_a_file_that_could_not_be_read_is_read_but_for_what_is_done(tmp_path: Path) -> None:
+    files = [str(tmp_path / name) for name in _write(tmp_path, "parquet")]
+    settings = DatasetSettings("parquet", data_files=tuple(files))
+    done = Earlier(done={(files[1], row) for row in range(5)})
+    places = {(files[1], None): "train-00001"}
+    picked = list(DatasetSource(settings, Meter(), places=places, earlier=done))
+    assert [clip.origin.row for clip in picked] == [5, 6, 7]
+
+
+def test_another_row_in_its_place_is_not_taken_for_a_failure(tmp_path: Path) -> None:
+    files = [str(tmp_path / name) for name in _write(tmp_path, "parquet")]
+    settings = DatasetSettings("parquet", data_files=tuple(files))
+    with pytest.raises(SourceError, match="expected 'other' where 'utt-003' stands now"):
+        list(DatasetSource(settings, Meter(), places={(files[0], 3): "other"}))
+
+
+def test_all_columns_but_sound_can_be_kept(tmp_path: Path) -> None:
+    files = [str(tmp_path / name) for name in _write(tmp_path, "parquet")]
+    clip = _clips(files, keep_columns=("*",))[0]
+    assert isinstance(clip, Clip)
+    assert set(clip.columns) == {"id", "text", "speaker"}  # "ballast" is bytes

@@ -93,7 +93,8 @@ class DatasetFlags:
     keep_columns: Annotated[
         list[str] | None,
         Option(
-            help="Columns carried to the output: [cyan]a,b[/], or repeated.",
+            help="Columns carried to the output: [cyan]a,b[/], or repeated; [cyan]'*'[/] for all, "
+            "as [cyan]--push-to-hub[/] does by itself.",
             rich_help_panel=COLUMNS,
             metavar="NAMES",
         ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from quest22.errors import UsageError
@@ -41,18 +40,29 @@ class Publishing:
     def open(self, journal: Journal) -> HubSink:
         """The sink of a run, from where it was."""
         repository = self.reach()
-        plan = {name: _public(value) for name, value in journal.plan.items()}
-        told = Publication(
-            repository.name,
-            plan,
-            public_text(str(journal.asked.get("command", "quest22 stream"))),
-            split_name(str(plan["split"])),
-        )
+        told = _publication(repository, journal)
         workspace = journal.folder / RUN_FOLDER / HUB
         target = HubTarget(repository, told, workspace, journal.folder / FAILURES)
         kept = journal.mark.sinks.get(HUB)
         fresh = bool(journal.asked.get("replace")) and journal.mark.last is None
         return HubSink(target, self._settings, kept, replace=fresh)
+
+    def open_again(self, journal: Journal, inner: Journal) -> HubSink:
+        """The sink of a retry, whose own journal is ``inner``: it goes on behind the run's end.
+
+        What succeeds now comes in files of its own, and the failures are counted anew.
+        """
+        repository = self.reach()
+        target = HubTarget(
+            repository,
+            _publication(repository, journal),
+            inner.folder / RUN_FOLDER / HUB,
+            inner.folder / FAILURES,
+        )
+        ended = journal.mark.sinks[HUB]
+        counts = {**ended["counts"], "failures": 0, "reasons": {}}
+        kept = inner.mark.sinks.get(HUB) or {**ended, "counts": counts}
+        return HubSink(target, self._settings, kept)
 
     def told(self) -> str:
         """A line for the end of a run."""
@@ -61,14 +71,27 @@ class Publishing:
         return f"the dataset is at {repository.url}{again}"
 
 
-def refuse_retry(plan: Mapping[str, Any]) -> None:
-    """Refuse to change results here that are published elsewhere as they are."""
-    name = plan.get("push_to_hub")
-    if name is not None:
+def publishing_of(journal: Journal, token: str | None) -> Publishing | None:
+    """Where a run that has ended published its transcripts, to publish there again.
+
+    Raises :class:`UsageError` where it has not ended: rows wait that come first.
+    """
+    name = journal.plan.get("push_to_hub")
+    if name is None:
+        return None
+    if not journal.mark.finished:
         raise UsageError(
-            f"the transcripts are published as {name}, which a retry cannot change: stream "
-            "anew with --restart, or into another folder without --push-to-hub"
+            f"the run that publishes {name} is not finished: continue it to its end (quest22 "
+            f"status {journal.folder} tells how), then retry what has failed"
         )
+    return Publishing(HubSettings(name, token=token))
+
+
+def _publication(repository: HubRepository, journal: Journal) -> Publication:
+    """What is told of a run, nothing secret in it."""
+    plan = {name: _public(value) for name, value in journal.plan.items()}
+    command = public_text(str(journal.asked.get("command", "quest22 stream")))
+    return Publication(repository.name, plan, command, split_name(str(plan["split"])))
 
 
 def split_name(split: str) -> str:

@@ -11,6 +11,7 @@ import hashlib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +22,7 @@ from quest22.cli.figures import clip_count
 from quest22.cli.flags import grouped
 from quest22.cli.options import MODEL, ReportFlags, parse_batch_size
 from quest22.cli.progress import Occasion
-from quest22.cli.publishing import refuse_retry
+from quest22.cli.publishing import HUB, Publishing, publishing_of
 from quest22.cli.run import Patience
 from quest22.cli.shards import runs_in
 from quest22.cli.work import quieten, write_results
@@ -33,7 +34,8 @@ from quest22.plan import RunSettings, settings_of
 from quest22.records import Origin, Position
 from quest22.settings import RUN_FOLDER, EngineSettings, hub_token
 from quest22.sink.merge import Merge, Merged, Published, taken_names
-from quest22.sink.open import FAILURES, OutputSettings, open_sinks
+from quest22.sink.open import FAILURES, Joined, OutputSettings, open_sinks
+from quest22.source.hub import DatasetSource, Earlier
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,6 @@ class Retry:
             journal = Journal.read(self.folder)
             if journal is None:
                 raise UsageError(f"{self.folder} holds no run any more")
-            refuse_retry(journal.plan)
             journal.settle()
             if not journal.mark.failures:
                 self._say(f"nothing to retry: {clip_count(journal.mark.transcripts)}, none failed")
@@ -104,11 +105,11 @@ class Retry:
             return self._again(journal)
 
     def _again(self, journal: Journal) -> Exit:
-        settings = settings_of(journal.plan, self.engine)
+        publishing = publishing_of(journal, self.engine.token)
         first = Published(self.folder, journal.mark.sinks, journal.mark.finished)
         inner = self._inner(journal)
         if not inner.mark.finished:
-            code = self._run(journal, inner, settings, first)
+            code = self._run(journal, inner, first, publishing)
             if not inner.mark.finished:
                 return code
         later = Published(inner.folder, inner.mark.sinks, finished=True)
@@ -128,12 +129,11 @@ class Retry:
         return Journal.begin(folder, plan)
 
     def _run(
-        self, journal: Journal, inner: Journal, settings: RunSettings, first: Published
+        self, journal: Journal, inner: Journal, first: Published, publishing: Publishing | None
     ) -> Exit:
+        settings = settings_of(journal.plan, self.engine)
         meter = Meter()
-        places = {(each.file, each.row) for each in first.entries() if each.failed}
-        network = network_within(settings.job.bounds, meter)
-        source = dataset_source(settings.dataset, network, inner.mark.last, places)
+        source = _failed_rows(settings, first, inner, meter)
         if sys.stderr.isatty():
             self._say(f"loading {settings.job.engine.model} …")
         job = self.load(settings.job, meter)
@@ -142,6 +142,8 @@ class Retry:
             settings.formats, inner.folder, journaled=True, captions=settings.captions
         )
         sink = open_sinks(output, inner.mark.sinks, taken_names(self.folder, first))
+        if publishing is not None:
+            sink = Joined(sink, HUB, publishing.open_again(journal, inner))
         occasion = Occasion(
             title=f"the failures in {self.folder} → {Path(job.checkpoint_name).name}",
             total=journal.mark.failures - inner.mark.results,
@@ -161,9 +163,23 @@ class Retry:
             say(text)
 
 
+def _failed_rows(
+    settings: RunSettings, first: Published, inner: Journal, meter: Meter
+) -> DatasetSource:
+    """The rows that failed and have not been run again yet."""
+    again = Published(inner.folder, inner.mark.sinks, inner.mark.finished)
+    places = {(each.file, each.row): each.key for each in first.entries() if each.failed}
+    done = {(each.file, each.row) for each in again.entries()}
+    keys = (each.key for each in chain(first.entries(), again.entries()))
+    network = network_within(settings.job.bounds, meter)
+    earlier = Earlier(keys, done=done)
+    return dataset_source(settings.dataset, network, places=places, earlier=earlier)
+
+
 def _mark(before: Mark, again: Mark, merged: Merged) -> Mark:
     origin = before.last.origin if before.last else Origin("")
     entry = merged.last
+    published = {HUB: again.sinks[HUB]} if HUB in again.sinks else {}
     return replace(
         before,
         transcripts=merged.transcripts,
@@ -174,7 +190,7 @@ def _mark(before: Mark, again: Mark, merged: Merged) -> Mark:
             entry.key,
             replace(origin, file=entry.file, row=entry.row),
         ),
-        sinks=merged.sinks,
+        sinks={**merged.sinks, **published},
     )
 
 

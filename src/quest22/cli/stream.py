@@ -13,6 +13,7 @@ from quest22.cli.options import ModelFlags, OutputFlags, ReportFlags, SpeechFlag
 from quest22.cli.publishing import Publishing
 from quest22.cli.work import Speech, Work, perform
 from quest22.job import dataset_source
+from quest22.settings import ALL_COLUMNS
 
 EPILOG = """\
 [bold]Examples[/]
@@ -53,6 +54,8 @@ def stream(
     token = model.settings().token
     rows = dataset.settings(token, speech.bounds())
     published = hub.settings(token, in_folder=output.output_dir is not None)
+    if published and not rows.keep_columns:
+        rows = replace(rows, keep_columns=(ALL_COLUMNS,))
     if output.output_dir is not None:
         command = spoken_command(sys.argv[1:])
         publishing = Publishing(published) if published else None

@@ -116,8 +116,9 @@ class AppendedFile:
 
     def publish(self) -> int:
         """Make what was written durable; the bytes that the file holds."""
-        with writing(self._path):
-            self._sync(self._open())
+        if self._file is None or not self._file.closed:
+            with writing(self._path):
+                self._sync(self._open())
         return self._end
 
     def close(self) -> None:

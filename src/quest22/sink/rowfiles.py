@@ -39,11 +39,16 @@ class RowFile:
 
 
 class RowFiles:
-    """A file that grows, and full ones before it that are not yet released."""
+    """A file that grows, and full ones before it that are not yet released.
+
+    Where none is ``kept``, the one that grows is the first that is not ``shipped``.
+    """
 
     def __init__(self, folder: Path, kept: SinkState | None = None) -> None:
         self._folder = folder
-        files = [RowFile(**each) for each in (kept or {}).get("files", [])] or [RowFile(0)]
+        kept = kept or {}
+        files = [RowFile(**each) for each in kept.get("files", [])]
+        files = files or [RowFile(int(kept.get("shipped", 0)))]
         *self._full, self._open = files
         self._named = 0
         self._remove_others({file.index for file in files})

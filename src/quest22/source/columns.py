@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any
 
 from quest22.errors import SourceError
-from quest22.settings import DatasetSettings
+from quest22.settings import ALL_COLUMNS, DatasetSettings
 
 AUDIO_NAMES = (
     "audio", "speech", "sound", "recording", "wav", "flac", "mp3", "opus", "ogg", "oga", "m4a",
@@ -111,6 +111,8 @@ def _sounds(fields: Iterable[str]) -> bool:
 def choose_columns(kinds: dict[str, Kind], settings: DatasetSettings) -> Columns:
     """Find the columns; those that ``settings`` names must exist.
 
+    ``ALL_COLUMNS`` among those to keep stands for every column that holds no sound and no bytes.
+
     Raises SourceError listing the columns there are.
     """
     for option, name in _asked(settings):
@@ -121,7 +123,12 @@ def choose_columns(kinds: dict[str, Kind], settings: DatasetSettings) -> Columns
     worded = {Kind.TEXT, Kind.NUMBER, Kind.OTHER}  # OTHER: a column whose first rows are empty
     text = settings.text_column or _by_name(others, TEXT_NAMES, {Kind.TEXT, Kind.OTHER})
     key = settings.id_column or _by_name(others, ID_NAMES, worded)
-    return Columns(audio, text, key, settings.keep_columns)
+    keep = settings.keep_columns
+    if ALL_COLUMNS in keep:
+        carried = {Kind.TEXT, Kind.NUMBER, Kind.RECORD, Kind.OTHER}
+        found = (name for name, kind in others.items() if kind in carried and "." not in name)
+        keep = tuple(dict.fromkeys((*(name for name in keep if name != ALL_COLUMNS), *found)))
+    return Columns(audio, text, key, keep)
 
 
 def _asked(settings: DatasetSettings) -> list[tuple[str, str]]:
@@ -129,7 +136,7 @@ def _asked(settings: DatasetSettings) -> list[tuple[str, str]]:
         ("--audio-column", settings.audio_column),
         ("--text-column", settings.text_column),
         ("--id-column", settings.id_column),
-        *(("--keep-columns", name) for name in settings.keep_columns),
+        *(("--keep-columns", name) for name in settings.keep_columns if name != ALL_COLUMNS),
     )
     return [(option, name) for option, name in named if name is not None]
 

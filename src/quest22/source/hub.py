@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 
 from quest22.errors import Quest22Error, SourceError
@@ -21,7 +21,7 @@ from quest22.source.locate import Request, locate
 from quest22.source.measure import measured
 from quest22.source.network import Network
 from quest22.source.order import ordered, ordered_behind, parts_of_shard
-from quest22.source.resume import NamedRow, begun_at, behind, checked, keyed, named, only
+from quest22.source.resume import NamedRow, begun_at, behind, checked, keyed, named
 from quest22.source.rows import Place, Row, RowReader
 from quest22.source.shards import EarlierShard, Left, done_by
 from quest22.source.streams import RowStream, open_stream
@@ -33,10 +33,12 @@ class Earlier:
 
     ``keys`` are all keys that this run has given out so far, in any order: with them rows that
     are done are not read again. ``shards`` are runs of the same rows with other numbers of shards.
+    ``done`` are places of certain rows that need no longer be read.
     """
 
     keys: Iterable[str] | None = None
     shards: tuple[EarlierShard, ...] = ()
+    done: Collection[RowPlace] = ()
 
 
 class DatasetSource:
@@ -55,15 +57,12 @@ class DatasetSource:
         settings: DatasetSettings,
         meter: Meter,
         after: Position | None = None,
-        places: Collection[RowPlace] | None = None,
+        places: Mapping[RowPlace, str] | None = None,
         *,
         earlier: Earlier | None = None,
         network: Network | None = None,
     ) -> None:
-        """``after`` begins behind a row, ``places`` takes certain rows alone.
-
-        ``places`` as a mapping tells the keys of these rows: then no others are read.
-        """
+        """``after`` begins behind a row; ``places`` takes certain rows alone, by their keys."""
         self._after = after
         self._places = places
         self._earlier = earlier or Earlier()
@@ -110,18 +109,17 @@ class DatasetSource:
     def _keys_passed(self) -> Iterable[str]:
         """The keys of rows that will not pass by again."""
         jumps = self._after is not None and self._can_jump(self._after)
-        return (self._earlier.keys or ()) if jumps or self._earlier.shards else ()
+        told = jumps or self._earlier.shards or self._places is not None
+        return (self._earlier.keys or ()) if told else ()
 
     def _wanted(self, reader: RowReader) -> Iterator[NamedRow]:
-        if isinstance(self._places, Mapping) and not self._settings.shuffle:
+        if self._places is not None:
             return self._picked(reader, self._places)
         if self._earlier.shards:
             return self._left(reader)
         if self._after is not None and self._can_jump(self._after):
             return self._jumped(reader, self._after)
         wanted = named(self._from_the_start(), reader)
-        if self._places is not None:
-            wanted = only(wanted, self._places)
         if self._after is not None:
             wanted = behind(wanted, self._after, self._name)
         return wanted
@@ -158,16 +156,30 @@ class DatasetSource:
         return named(following, reader)
 
     def _picked(self, reader: RowReader, keys: Mapping[RowPlace, str]) -> Iterator[NamedRow]:
-        """Certain rows whose keys are known."""
-        files = self._stream.files
+        """Certain rows, in the order of ``keys``, which is that of the run."""
+        if self._settings.shuffle:
+            return self._one_by_one(reader, keys)
+        files, done = self._stream.files, self._earlier.done
         wanted: dict[int, set[int]] = {}
-        for file, row in keys:
-            if file in files:
-                wanted.setdefault(files.index(file), set()).update(() if row is None else (row,))
         whole = {files.index(file) for file, row in keys if row is None and file in files}
-        starts = {part: 0 if part in whole else min(wanted[part]) for part in sorted(wanted)}
-        picked = {part: rows for part, rows in wanted.items() if part not in whole}
-        return keyed(self._stream.rows(starts, picked), reader, keys)
+        for file, row in keys:
+            if file in files and row is not None and (file, row) not in done:
+                wanted.setdefault(files.index(file), set()).add(row)
+        starts = {part: 0 if part in whole else min(wanted[part]) for part in {*wanted, *whole}}
+        single = {part: rows for part, rows in wanted.items() if part not in whole}
+        rows = self._stream.rows(dict(sorted(starts.items())), single)
+        return keyed(rows, reader, keys, self._name, done)
+
+    def _one_by_one(self, reader: RowReader, keys: Mapping[RowPlace, str]) -> Iterator[NamedRow]:
+        """The same where the order is by chance: what a file may hold more now changes nothing."""
+        files, done = self._stream.files, self._earlier.done
+        for (file, row), key in keys.items():
+            if file not in files or (file, row) in done:
+                continue
+            part = files.index(file)
+            only = None if row is None else {part: {row}}
+            with closing(self._stream.rows({part: row or 0}, only)) as rows:
+                yield from keyed(rows, reader, {(file, row): key}, self._name, done)
 
     def _left(self, reader: RowReader) -> Iterator[NamedRow]:
         """What runs with other numbers of shards, and this one so far, have left to be done."""
@@ -181,7 +193,7 @@ class DatasetSource:
         starts = left.starts()
         if after is not None:  # its own last row is looked at again
             starts[stream.files.index(after.origin.file)] = after.origin.row or 0
-        rows = stream.rows(dict(sorted(starts.items())))
+        rows: Iterator[Row] = stream.rows(dict(sorted(starts.items())))
         if after is not None:
             rows = checked(rows, reader, after, self._name)
         return named(left.rows(rows), reader)

@@ -7,7 +7,7 @@ row is chosen.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 from quest22.errors import SourceError
@@ -21,24 +21,6 @@ def named(rows: Iterable[Row], reader: RowReader) -> Iterator[NamedRow]:
     """Each row with its key and origin."""
     for row in rows:
         yield (row, *reader.name(row))
-
-
-def only(rows: Iterable[NamedRow], places: Iterable[RowPlace]) -> Iterator[NamedRow]:
-    """The rows of these places; a place without a row is its whole file.
-
-    Stops behind the last one where single rows are wanted.
-    """
-    wanted = set(places)
-    whole = {file for file, row in wanted if row is None}
-    single = {place for place in wanted if place[1] is not None and place[0] not in whole}
-    for row, key, origin in rows:
-        if (origin.file, origin.row) in single:
-            single.discard((origin.file, origin.row))
-            yield row, key, origin
-        elif origin.file in whole:
-            yield row, key, origin
-        if not single and not whole:
-            return
 
 
 def behind(rows: Iterator[NamedRow], after: Position, name: str) -> Iterator[NamedRow]:
@@ -96,18 +78,39 @@ def _is_behind(origin: Origin, last: Origin) -> bool:
 
 
 def keyed(
-    rows: Iterable[Row], reader: RowReader, keys: Mapping[RowPlace, str]
+    rows: Iterable[Row],
+    reader: RowReader,
+    keys: Mapping[RowPlace, str],
+    name: str,
+    done: Collection[RowPlace] = (),
 ) -> Iterator[NamedRow]:
-    """Of these rows those whose place has a key, and all of a file that has one as a whole."""
-    left = {place for place in keys if place[1] is not None}
-    for row in rows:
+    """Of these rows those whose place has a key, and all of a file that has one as a whole.
+
+    Rows that are ``done`` are left out. Stops behind the last one where single rows are wanted.
+    Raises :class:`SourceError` where another row stands in a place now.
+    """
+    whole = {file for file, row in keys if row is None}
+    left = {place for place in keys if place[1] is not None and place not in done}
+    for row in rows if left or whole else ():
         origin = reader.origin(row)
         place = (origin.file, origin.row)
         if place in left:
             left.discard(place)
-            yield row, keys[place], origin
-        elif (origin.file, None) in keys:
+            key = reader.name_again(row, keys[place])
+            if key is None:
+                raise SourceError(_replaced(name, keys[place], reader.name(row)[0]))
+            yield row, key, origin
+        elif origin.file in whole and place not in done:
             yield (row, *reader.name(row))
+        if not left and not whole:
+            return
+
+
+def _replaced(name: str, key: str, found: str) -> str:
+    return (
+        f"{name} has changed since the run began: expected {key!r} where {found!r} stands now; "
+        "begin anew with --restart, or pin the --revision"
+    )
 
 
 def _changed(name: str, after: Position, found: str) -> str:

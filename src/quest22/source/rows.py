@@ -107,6 +107,18 @@ class RowReader:
         name = self._key(row) or address
         return key in {name, f"{name}@{address}"}
 
+    def name_again(self, row: Row, key: str) -> str | None:
+        """The key of a row that had one when it failed; None if it cannot be the same row.
+
+        It is the same, but for a row that could not be read then: that gets its own.
+        """
+        if row.fault is not None or self.may_be(row, key):
+            return key
+        address = self._place.address(row)
+        if key not in {address, f"{address}@{address}"}:
+            return None
+        return self._keys.unique(self._key(row) or address, address)
+
     def origin(self, row: Row) -> Origin:
         """Where a row is from."""
         file = None if row.file is None else public(row.file)

@@ -7,7 +7,7 @@ budget. A file that cannot be opened is one row that tells why.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Generator, Iterator, Mapping, Set
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, closing, nullcontext
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -80,7 +80,7 @@ class RowStream:
         except Exception:  # it is told as one row when its turn comes
             return 1
 
-    def rows(self, starts: Mapping[int, int], only: Only = None) -> Iterator[Row]:
+    def rows(self, starts: Mapping[int, int], only: Only = None) -> Generator[Row, None, None]:
         """The rows of some data files, in the order given, each from some row on.
 
         ``only`` names rows of data files that are wanted: then others may be left out.
