@@ -13,35 +13,7 @@ REFERENCES ?= yes
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast torture bench check fix verify-hub samples # What `make bench` measures: shapes of random weights, and other programs.
-BENCH_SHAPES ?= tiny,base
-BENCH_AGAINST ?= faster-whisper,transformers,openvino-genai,whisper.cpp
-BENCH_MEASURES ?= throughput,latency,streamed,start,script
-BENCH_ARGS ?=
-BENCH_VENV ?= .venv-bench
-EXPORT_VENV ?= .venv-export
-
-$(BENCH_VENV)/.bench: $(INPUTS)
-	@echo "Setting up $(BENCH_VENV): the product and the programs it is measured against …"
-	@test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
-	@$(BENCH_VENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[bench]'
-	@touch $@
-
-# optimum-intel wants older libraries than the rest; its torchvision is made for another PyTorch.
-$(EXPORT_VENV)/.export: $(INPUTS)
-	@echo "Setting up $(EXPORT_VENV): what makes models for OpenVINO GenAI …"
-	@test -x $(EXPORT_VENV)/bin/python || $(PYTHON) -m venv $(EXPORT_VENV)
-	@$(EXPORT_VENV)/bin/python -m pip install --quiet -c benchmarks/export-constraints.txt \
-		optimum-intel openvino-tokenizers torch
-	@$(EXPORT_VENV)/bin/python -m pip uninstall --quiet --yes torchvision
-	@touch $@
-
-bench: $(BENCH_VENV)/.bench $(EXPORT_VENV)/.export ## speed and memory, side by side with other programs
-	@$(BENCH_VENV)/bin/python -m quest22 bench --shape $(BENCH_SHAPES) --against $(BENCH_AGAINST) \
-		--measures $(BENCH_MEASURES) --also int8 --exporter $(EXPORT_VENV)/bin/python --folder build/bench \
-		--json build/bench.json $(BENCH_ARGS)
-
-nano-data nano-train nano-eval nano-pack clean
+.PHONY: help install demo test test-fast torture bench check fix verify-hub samples nano-data nano-train nano-eval nano-pack clean
 
 # nano, from data to weights (see recipes/nano/README.md): nano-data, nano-train, nano-pack, nano-eval
 
@@ -93,6 +65,34 @@ fix: $(VENV)/.lint ## format, and mend what the linter can
 
 verify-hub: $(VENV)/.test ## whisper-tiny against Transformers on a dataset from the Hub
 	@$(BIN)/python -m tools.verify_hub
+
+# What `make bench` measures: shapes of random weights, and other programs.
+BENCH_SHAPES ?= tiny,base
+BENCH_AGAINST ?= faster-whisper,transformers,openvino-genai,whisper.cpp
+BENCH_MEASURES ?= throughput,latency,streamed,start,script
+BENCH_ARGS ?=
+BENCH_VENV ?= .venv-bench
+EXPORT_VENV ?= .venv-export
+
+$(BENCH_VENV)/.bench: $(INPUTS)
+	@echo "Setting up $(BENCH_VENV): the product and the programs it is measured against …"
+	@test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
+	@$(BENCH_VENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[bench]'
+	@touch $@
+
+# optimum-intel wants older libraries than the rest; its torchvision is made for another PyTorch.
+$(EXPORT_VENV)/.export: $(INPUTS)
+	@echo "Setting up $(EXPORT_VENV): what makes models for OpenVINO GenAI …"
+	@test -x $(EXPORT_VENV)/bin/python || $(PYTHON) -m venv $(EXPORT_VENV)
+	@$(EXPORT_VENV)/bin/python -m pip install --quiet -c benchmarks/export-constraints.txt \
+		optimum-intel openvino-tokenizers torch
+	@$(EXPORT_VENV)/bin/python -m pip uninstall --quiet --yes torchvision
+	@touch $@
+
+bench: $(BENCH_VENV)/.bench $(EXPORT_VENV)/.export ## speed and memory, side by side with other programs
+	@$(BENCH_VENV)/bin/python -m quest22 bench --shape $(BENCH_SHAPES) --against $(BENCH_AGAINST) \
+		--measures $(BENCH_MEASURES) --also int8 --exporter $(EXPORT_VENV)/bin/python --folder build/bench \
+		--json build/bench.json $(BENCH_ARGS)
 
 nano-data nano-train nano-pack: nano-%: $(VENV)/.test
 	@$(BIN)/python -m recipes.nano.$*
