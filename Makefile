@@ -50,8 +50,8 @@ test: $(VENV)/.test ## all tests, fast ones first
 test-fast: $(VENV)/.test ## the fast tests alone
 	@$(BIN)/python -m pytest -q -m "not slow"
 
-torture: $(VENV)/.test ## kill runs hundreds of times; what they leave must be what an undisturbed one leaves
-	@$(BIN)/python -m tests.torture --kills 300 --real 5
+torture: $(VENV)/.test ## kills and network faults by the hundred; the outputs must be those of a run in peace
+	@$(BIN)/python -m tests.torture --kills 300 --storms 200 --real 10
 
 check: $(VENV)/.lint ## formatting, lint, types, import directions
 	@$(BIN)/ruff format --check .

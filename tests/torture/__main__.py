@@ -9,11 +9,19 @@ import argparse
 import os
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 os.environ["USE_TORCH"] = "0"  # datasets would import it, which takes longer than a run
 
-from tests.torture.kills import planned_kills, random_kills, retried_kills, undisturbed
+from tests.torture.kills import (
+    HEADING,
+    planned_kills,
+    random_kills,
+    retried_kills,
+    stormy_kills,
+    undisturbed,
+)
 from tests.torture.nursery import bring_up
 from tests.torture.real import real_kills
 from tests.torture.rows import write_rows
@@ -22,6 +30,7 @@ from tests.torture.rows import write_rows
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.torture")
     parser.add_argument("--kills", type=int, default=300, help="kills at random moments")
+    parser.add_argument("--storms", type=int, default=100, help="such kills with network faults")
     parser.add_argument("--steps", type=int, default=1, help="of the planned points, every N-th")
     parser.add_argument("--real", type=int, default=0, help="kills of the command itself")
     parser.add_argument("--model", default="nano", help="the checkpoint for those")
@@ -33,9 +42,12 @@ def main() -> int:
         folder = Path(name)
         write_rows(folder / "data", given.rows)
         whole = undisturbed(folder, given.rows)
-        print(f"undisturbed: {len(whole.files)} files in {whole.seconds:.2f} s", flush=True)
+        formats = Counter(name.rpartition(".")[2] for name in whole.files)
+        files = ", ".join(f"{count} {suffix}" for suffix, count in formats.most_common())
+        print(f"undisturbed: {files} of {given.rows} rows in {whole.seconds:.2f} s\n\n{HEADING}")
         outcomes = [
             random_kills(folder, whole, kills=given.kills, seed=given.seed),
+            stormy_kills(folder, kills=given.storms, seed=given.seed),
             planned_kills(folder, whole, every=given.steps),
             retried_kills(folder, whole, every=given.steps),
         ]

@@ -5,13 +5,17 @@ from __future__ import annotations
 import random
 import shutil
 import signal
+import sys
 import time
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from quest22.cli.exits import Exit
 from quest22.settings import RUN_FOLDER
 from tests.torture.nursery import ended, forked, killed_after
 from tests.torture.rows import write_rows
+from tests.torture.weather import CALM, CHANCE, Weather
 from tests.torture.worker import DigestJob, Errand, MixingJob, perform
 
 MOST_LIVES = 2000
@@ -29,11 +33,17 @@ class Whole:
 
 @dataclass
 class Outcome:
-    """How often runs were killed, and which of them left anything but the undisturbed outputs."""
+    """How often runs were killed, and which of them left anything but the undisturbed outputs.
+
+    ``gave_up`` counts lives that ended by themselves because a server refused, and ``troubles``
+    what the server did.
+    """
 
     name: str
     kills: int = 0
     runs: int = 0
+    gave_up: int = 0
+    troubles: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
 
     @property
@@ -42,7 +52,7 @@ class Outcome:
 
     def tell(self) -> Outcome:
         """Print the outcome, so that a long torture is followed."""
-        print(self.line(), flush=True)
+        print(self.row(), flush=True)
         return self
 
     def compare(self, what: str, whole: Whole, folder: Path, code: int) -> None:
@@ -53,9 +63,18 @@ class Outcome:
         if differing:
             self.wrong.append(f"{what}: {'; '.join(differing)}")
 
-    def line(self) -> str:
-        verdict = "every run as the undisturbed one" if self.good else f"WRONG: {self.wrong}"
-        return f"{self.name}: {self.kills} kills, {self.runs} runs: {verdict}"
+    def row(self) -> str:
+        """A line of the table below :data:`HEADING`, and one for each run that differs."""
+        verdict = "same bytes" if self.good else f"{len(self.wrong)} DIFFER"
+        faults = sum(self.troubles.values())
+        figures = (self.kills, faults, self.gave_up, self.runs)
+        row = f"{self.name:34}{''.join(f'{figure:9,}' for figure in figures)}  {verdict}"
+        return "\n".join([row, *(f"    {each}" for each in self.wrong)])
+
+
+HEADING = (
+    f"{'torture':34}{'kills':>9}{'faults':>9}{'gave up':>9}{'runs':>9}  against the undisturbed"
+)
 
 
 def outputs(folder: Path) -> dict[str, bytes]:
@@ -89,7 +108,7 @@ def undisturbed(
 
 def planned_kills(folder: Path, whole: Whole, every: int = 1) -> Outcome:
     """Kill a run before each step that changes the disk, and let the next one finish it."""
-    outcome = Outcome("planned kills")
+    outcome = Outcome("kills before each change")
     errand = Errand(folder / "data", folder / "planned", commit_s=0.05)
     return _at_every_step(outcome, errand, whole, every)
 
@@ -130,18 +149,41 @@ def _at_every_step(
 
 def random_kills(folder: Path, whole: Whole, kills: int, seed: int = 0) -> Outcome:
     """Kill runs at random moments, each again and again until it gets through."""
-    chance = random.Random(seed)
-    outcome = Outcome("random kills")
+    outcome = Outcome("kills at random moments")
+    errand = Errand(folder / "data", folder / "random")
+    return _until_dead(outcome, errand, whole, kills, random.Random(seed)).tell()
+
+
+def stormy_kills(folder: Path, kills: int, seed: int = 0) -> Outcome:
+    """The same while the server that is read from fails at random; undisturbed: in fair weather."""
+    outcome = Outcome("the same, and network faults")
+    with Weather(folder / "data", seed, chance=0.0) as weather:
+        errand = Errand(folder / "data", folder / "fair", urls=weather.urls())
+        begun = time.monotonic()
+        code = ended(forked(lambda: perform(errand)))
+        whole = Whole(outputs(errand.folder), code, time.monotonic() - begun, 0)
+        weather.calm(CHANCE)
+        errand = replace(errand, folder=folder / "storm")
+        outcome = _until_dead(outcome, errand, whole, kills, random.Random(seed))
+        outcome.troubles = weather.told() - Counter({CALM: sys.maxsize})
+    return outcome.tell()
+
+
+def _until_dead(
+    outcome: Outcome, errand: Errand, whole: Whole, kills: int, chance: random.Random
+) -> Outcome:
     while outcome.kills < kills:
-        errand = Errand(folder / "data", folder / "random")
         longest = whole.seconds * chance.choice((0.6, 1.0))
         for _ in range(MOST_LIVES):
-            child = forked(lambda errand=errand: perform(errand))  # type: ignore[misc]
+            child = forked(lambda: perform(errand))
             patient = outcome.kills >= kills
             code = ended(child) if patient else killed_after(child, chance.uniform(0, longest))
-            if code != -signal.SIGKILL:
+            if code == -signal.SIGKILL:
+                outcome.kills += 1
+            elif code == Exit.NOTHING_DONE and errand.urls:
+                outcome.gave_up += 1
+            else:
                 break
-            outcome.kills += 1
         outcome.compare(f"after {outcome.kills} kills", whole, errand.folder, code)
         shutil.rmtree(errand.folder)
-    return outcome.tell()
+    return outcome

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from tests.support.corpora import Sample, samples, write_parquet
 
 _BAD = {
@@ -33,8 +35,19 @@ def rows(count: int, *, healed: bool = False) -> list[Sample]:
 
 
 def write_rows(folder: Path, count: int, *, healed: bool = False) -> None:
-    """Three Parquet files with row groups of five."""
+    """Three Parquet files with row groups of five; one is corrupt in the second file."""
     made, third = rows(count, healed=healed), -(-count // 3)
     for part in range(3):
         chosen = made[part * third : (part + 1) * third]
-        write_parquet(folder / f"part-{part}.parquet", chosen, group=5)
+        path = folder / f"part-{part}.parquet"
+        write_parquet(path, chosen, group=5)
+        if part == 1 and len(chosen) > 10 and not healed:
+            _corrupt(path, group=1)
+
+
+def _corrupt(path: Path, group: int) -> None:
+    """Damage the first page of sound in a row group."""
+    chunk = pq.read_metadata(path).row_group(group).column(1)
+    with path.open("r+b") as file:
+        file.seek(chunk.data_page_offset)
+        file.write(b"\xff" * 64)

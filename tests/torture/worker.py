@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from quest22 import journal
+from quest22.cli import continued
 from quest22.cli.continued import Stream, perform_journaled
 from quest22.cli.options import ModelFlags, OutputFlags, ReportFlags, SpeechFlags
 from quest22.cli.retry import Retry
@@ -23,7 +24,8 @@ from quest22.cli.work import Work
 from quest22.job import Job, JobSettings
 from quest22.meter import Meter
 from quest22.records import Clip, Decoding, Hypothesis, Samples, Segment, Transcript, Window
-from quest22.settings import DatasetSettings, EngineSettings
+from quest22.settings import DatasetSettings, EngineSettings, MemorySettings
+from quest22.source.network import Network, NetworkSettings
 from quest22.stages import LongForm
 
 FORMATS = "jsonl,parquet,srt,txt"
@@ -132,10 +134,14 @@ class MixingJob(DigestJob):
 
 @dataclass(frozen=True)
 class Errand:
-    """One run: what it reads, where it writes, and where it is to die."""
+    """One run: what it reads, where it writes, and where it is to die.
+
+    It reads the Parquet files in ``data``, or those of ``urls``.
+    """
 
     data: Path
     folder: Path
+    urls: tuple[str, ...] = ()
     formats: str = FORMATS
     commit_s: float = 0.02
     die_at: int | None = None
@@ -152,15 +158,27 @@ class Errand:
             "jsonl",
             timestamps=False,
         )
-        rows = DatasetSettings(
-            "parquet", data_files=(f"{self.data}/*.parquet",), keep_columns=("speaker",)
-        )
+        files = self.urls or (f"{self.data}/*.parquet",)
+        rows = DatasetSettings("parquet", data_files=files, keep_columns=("speaker",))
         return Stream(work, rows, "torture", self.folder, "quest22 stream", self.load)
+
+
+def _hasty_network(bounds: MemorySettings, meter: Meter) -> Network:
+    """As patient as the usual one, but with short pauses, and soon aware of silence."""
+    hasty = NetworkSettings(
+        stranger_patience_s=60.0,
+        first_pause_s=0.005,
+        longest_pause_s=0.05,
+        silence_s=0.3,
+        range_bytes=32 << 10,
+    )
+    return Network(hasty.within(bounds), meter)
 
 
 def settle_in(errand: Errand) -> None:
     """Make this process mark often, and write fast."""
     journal.COMMIT_SECONDS = errand.commit_s
+    continued.network_within = _hasty_network
     os.fsync = lambda _: None  # what the system was handed survives a kill; only power needs more
 
 

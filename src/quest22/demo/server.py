@@ -45,17 +45,17 @@ class _Range:
 
 
 class RangeServer:
-    """Serves one folder on a free port while its ``with`` block runs.
+    """Serves one folder on a port, free if none is named, while its ``with`` block runs.
 
     ``url`` is the folder's address, without a slash at its end.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, port: int = 0) -> None:
         self._folder = folder.resolve(strict=True)
         self._lock = threading.Lock()
         self._requests = 0
         self._bytes_sent = 0
-        self._server = _Server(("127.0.0.1", 0), partial(_Handler, self))
+        self._server = _Server(("127.0.0.1", port), partial(_Handler, self))
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.05,), name="quest22-demo", daemon=True
         )
@@ -75,9 +75,13 @@ class RangeServer:
         self._thread.join()
 
     @property
+    def port(self) -> int:
+        return int(self._server.server_address[1])
+
+    @property
     def url(self) -> str:
         """The address of the folder, such as ``http://127.0.0.1:40123``."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def traffic(self) -> Traffic:
