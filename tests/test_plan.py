@@ -13,6 +13,7 @@ from quest22.settings import (
     EngineSettings,
     GuardSettings,
     LongFormSettings,
+    VoiceSettings,
 )
 
 SETTINGS = RunSettings(
@@ -23,6 +24,7 @@ SETTINGS = RunSettings(
         LongFormSettings(20.0, (2.0, 3.0), "sequential", (1.0, 2.0)),
         AudioSettings(channel=1, workers=2),
         GuardSettings(max_repeats=4),
+        voice=VoiceSettings("auto", vad_threshold=0.4, vad_min_silence_duration_ms=300),
     ),
     ("jsonl", "srt"),
     captions=CaptionSettings(max_line_width=42, sentences=True),

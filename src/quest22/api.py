@@ -25,6 +25,8 @@ from quest22.settings import (
     LongFormName,
     LongFormSettings,
     MemorySettings,
+    VadMode,
+    VoiceSettings,
     parse_size,
 )
 
@@ -89,6 +91,13 @@ class Options(TypedDict, total=False):
     append_punctuations: str
     chunk_length_s: float
     stride_length_s: float | tuple[float, float]
+    vad: VadMode
+    vad_threshold: float
+    vad_neg_threshold: float | None
+    vad_min_speech_duration_ms: int
+    vad_max_speech_duration_s: float | None
+    vad_min_silence_duration_ms: int | None
+    vad_speech_pad_ms: int
     channel: int | None
     workers: int | None
     memory: str | int
@@ -238,6 +247,7 @@ def _job_settings(model: str, options: dict[str, Any]) -> JobSettings:
         AudioSettings(**_taken(AudioSettings, options)),
         GuardSettings(**_taken(GuardSettings, options)),
         bounds=MemorySettings.of(_bytes(options.pop("memory", MEMORY_BYTES))),
+        voice=VoiceSettings(**_taken(VoiceSettings, options)),
     )
     if options:
         raise UsageError(f"unknown option {min(options)!r}: see quest22.api.Options for the names")

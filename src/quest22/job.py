@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from quest22 import settings as product_settings
+from quest22.errors import UsageError
 from quest22.meter import Meter
-from quest22.records import Clip, Failure, Position, RowPlace, Transcript
+from quest22.records import SAMPLE_RATE_HZ, Clip, Failure, Position, RowPlace, Transcript
 from quest22.scheduler import Scheduler
 from quest22.settings import (
     AudioSettings,
@@ -20,6 +21,7 @@ from quest22.settings import (
     GuardSettings,
     LongFormSettings,
     MemorySettings,
+    VoiceSettings,
 )
 from quest22.stages import Decoder, Engine, Memory, Source, Strategy
 
@@ -46,6 +48,7 @@ class JobSettings:
     audio: AudioSettings = field(default_factory=AudioSettings)
     guards: GuardSettings = field(default_factory=GuardSettings)
     bounds: MemorySettings = field(default_factory=MemorySettings.of)
+    voice: VoiceSettings = field(default_factory=VoiceSettings)
 
 
 class Job:
@@ -138,9 +141,13 @@ def _strategy(settings: JobSettings, tokens: Tokens, mel: LogMel) -> Strategy:
     from quest22.longform.sequential import SequentialStrategy
 
     asked = (settings.longform, settings.decoding, tokens, settings.guards)
+    voiced = settings.voice.vad != "off"
+    strategy: Strategy
     if settings.longform.long_form == "chunked":
-        return ChunkedStrategy(*asked)
-    return SequentialStrategy(*asked, lambda: LogMelFrames(mel))
+        strategy = ChunkedStrategy(*asked, packed=voiced)
+    else:
+        strategy = SequentialStrategy(*asked, lambda: LogMelFrames(mel))
+    return _voiced(strategy, settings) if voiced else strategy
 
 
 def _check(checkpoint: Checkpoint, settings: JobSettings) -> None:
@@ -165,6 +172,27 @@ def _check(checkpoint: Checkpoint, settings: JobSettings) -> None:
             "large-v3 and medium translate",
             checkpoint.name,
         )
+
+
+def _voiced(strategy: Strategy, settings: JobSettings) -> Strategy:
+    """The strategy, given nothing but speech. Raises :class:`quest22.errors.UsageError`."""
+    from quest22.audio.endpoints import SpeechRules
+    from quest22.audio.silero.network import SileroNetwork
+    from quest22.audio.speech import SpeechStream
+    from quest22.longform.voiced import VoicedStrategy, Voicing
+
+    longform = settings.longform
+    if longform.clip_timestamps:
+        raise UsageError("clip timestamps say what is heard, and so does vad: expected one of them")
+    rules = SpeechRules.of(settings.voice, longform)
+    network = SileroNetwork()
+    window = round(longform.chunk_length_s * SAMPLE_RATE_HZ)
+    voicing = Voicing(
+        whole_stretches=longform.long_form == "chunked",
+        whole_clip=window if settings.voice.vad == "auto" else 0,
+        language=settings.decoding.language,
+    )
+    return VoicedStrategy(strategy, lambda: SpeechStream(network.open(), rules), voicing)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,6 +19,7 @@ from quest22.settings import (
     EngineSettings,
     GuardSettings,
     LongFormSettings,
+    VoiceSettings,
 )
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class RunSettings:
         known = {_RENAMED.get(name, name): value for name, value in rows.items()}
         known |= asdict(self.job.decoding) | asdict(self.job.longform) | asdict(self.job.guards)
         known |= asdict(self.captions)
+        known |= asdict(self.job.voice)
         known |= {
             "quest22": quest22.__version__,
             "model": self.job.engine.model,
@@ -115,6 +117,7 @@ def settings_of(plan: Mapping[str, Any], engine: EngineSettings) -> RunSettings:
         _group(LongFormSettings, plan),
         AudioSettings(channel=plan["channel"]),
         _group(GuardSettings, plan),
+        voice=_group(VoiceSettings, plan),
     )
     dataset = DatasetSettings(token=engine.token, **rows)
     captions = _group(CaptionSettings, plan)

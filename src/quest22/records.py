@@ -85,6 +85,19 @@ class Audio:
     blocks: Iterator[Samples]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Speech:
+    """A piece of a clip's sound that holds speech; ``start`` counts the clip's samples from 0.
+
+    Pieces come in order. A stretch of speech may come in several pieces that join, and with the
+    ``last`` of them it ends.
+    """
+
+    samples: Samples
+    start: int
+    last: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Detection:
     """How a language is found where none is asked for.

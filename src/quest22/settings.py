@@ -18,6 +18,7 @@ from quest22.records import SAMPLE_RATE_HZ, WINDOW_S, Detection, Search, Suppres
 
 DEFAULT_MODEL = "nano"
 LongFormName: TypeAlias = Literal["chunked", "sequential"]
+VadMode: TypeAlias = Literal["off", "on", "auto"]
 PREPEND_PUNCTUATIONS = "\"'“¿([{-"
 APPEND_PUNCTUATIONS = "\"'.。,，!！?？:：”)]}、"
 """Marks that count as part of a word, as in openai/whisper."""
@@ -307,6 +308,36 @@ class CaptionSettings:
     def keeps_segments(self) -> bool:
         """Whether a caption never holds words of two segments (or sentences)."""
         return self.sentences or self.max_line_count is None or self.max_line_width is None
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceSettings:
+    """Whether and how speech is told from silence before Whisper listens (``vad``).
+
+    ``auto`` leaves clips that fit into one window whole, unless nobody speaks in them. The others
+    are faster-whisper's ``VadOptions``; None: its defaults for the kind of long form, see
+    ``docs/voice-activity.md``.
+    """
+
+    vad: VadMode = "off"
+    vad_threshold: float = 0.5
+    vad_neg_threshold: float | None = None
+    vad_min_speech_duration_ms: int = 0
+    vad_max_speech_duration_s: float | None = None
+    vad_min_silence_duration_ms: int | None = None
+    vad_speech_pad_ms: int = 400
+
+    def __post_init__(self) -> None:
+        if self.vad not in get_args(VadMode):
+            raise UsageError(f"vad {self.vad!r}: expected off, on or auto")
+        for name in ("vad_threshold", "vad_neg_threshold"):
+            _within(name, getattr(self, name))
+        for name in ("vad_min_speech_duration_ms", "vad_speech_pad_ms"):
+            _at_least(name, getattr(self, name), 0)
+        if self.vad_min_silence_duration_ms is not None:
+            _at_least("vad_min_silence_duration_ms", self.vad_min_silence_duration_ms, 0)
+        if self.vad_max_speech_duration_s is not None:
+            _positive("vad_max_speech_duration_s", self.vad_max_speech_duration_s)
 
 
 def _at_least(name: str, value: int, least: int) -> None:

@@ -19,6 +19,7 @@ from quest22.records import (
     Failure,
     Hypothesis,
     Samples,
+    Speech,
     Transcript,
     Turn,
     Window,
@@ -42,6 +43,18 @@ class Decoder(Protocol):
 
     def decode(self, clip: Clip) -> Audio:
         """Start decoding; errors of the sound itself are raised as blocks are taken."""
+        ...
+
+
+class SpeechDetector(Protocol):
+    """A clip's sound to the stretches of it that hold speech."""
+
+    def feed(self, samples: Samples) -> list[Speech]:
+        """Take the next block of sound; give what is known to be speech."""
+        ...
+
+    def flush(self) -> list[Speech]:
+        """The sound has ended; give the rest."""
         ...
 
 

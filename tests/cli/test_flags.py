@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import pytest
@@ -16,6 +16,7 @@ from quest22.cli.options import (
     parse_batch_size,
     parse_stride,
 )
+from quest22.cli.voice_options import VoiceFlags
 from quest22.errors import UsageError
 from quest22.settings import (
     CaptionSettings,
@@ -24,6 +25,7 @@ from quest22.settings import (
     EngineSettings,
     LongFormSettings,
     MemorySettings,
+    VoiceSettings,
 )
 
 
@@ -36,6 +38,40 @@ class Colour:
 @dataclass(frozen=True)
 class Size:
     width: Annotated[float, Option()] = 1.0
+
+
+@dataclass(frozen=True)
+class Frame:
+    depth: Annotated[int, Option()] = 2
+    size: Size = field(default_factory=Size)
+
+
+def test_a_group_may_hold_others():
+    seen = []
+
+    @grouped
+    def hang(frame: Frame) -> int:
+        seen.append(frame)
+        return 0
+
+    assert list(inspect.signature(hang).parameters) == ["depth", "width"]
+    app = Typer()
+    app.command()(hang)
+    app(["--width", "3"], standalone_mode=False)
+    assert seen == [Frame(2, Size(3.0))]
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ({}, VoiceSettings()),
+        ({"vad": "auto"}, VoiceSettings("auto")),
+        ({"vad_filter": True, "vad_threshold": 0.3}, VoiceSettings("on", vad_threshold=0.3)),
+        ({"vad": "off", "vad_filter": True}, VoiceSettings("off")),
+    ],
+)
+def test_voice(flags, expected):
+    assert VoiceFlags(**flags).settings() == expected
 
 
 def test_groups_become_single_flags_and_come_back():

@@ -5,13 +5,14 @@ Names are those that users of openai/whisper, faster-whisper and Transformers kn
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, TypeAlias, cast
 
 from typer import Option
 
 from quest22.cli.decoding_options import DecodingFlags, parse_numbers
+from quest22.cli.voice_options import VoiceFlags
 from quest22.errors import UsageError
 from quest22.records import WINDOW_S
 from quest22.settings import (
@@ -212,6 +213,7 @@ class SpeechFlags(DecodingFlags):
         Option(help="Threads that decode sound.", rich_help_panel=SPEECH, metavar="N"),
     ] = None
     memory: Memory = "1G"
+    voice: VoiceFlags = field(default_factory=VoiceFlags)
 
     def decoding(self, *, timestamps: bool, words: bool = False) -> DecodingSettings:
         """``timestamps`` and ``words`` are what the outputs need; the user's flags go first.

@@ -58,6 +58,7 @@ class Work:
             self.speech.audio(),
             guards=self.speech.guards(),
             bounds=self.speech.bounds(),
+            voice=self.speech.voice.settings(),
         )
 
 

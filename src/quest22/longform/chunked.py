@@ -24,9 +24,10 @@ from quest22.longform.guards import NO_SPEECH, dropped
 from quest22.longform.languages import Portion, prevailing_language
 from quest22.longform.manner import Manner
 from quest22.longform.merge import merge
+from quest22.longform.packed import PackingCutter
 from quest22.longform.passes import Heard, Vocabulary
 from quest22.longform.segments import Segmenter
-from quest22.longform.stride import Cut, Cutter, StrideLengths
+from quest22.longform.stride import Cut, Cutter, StrideLengths, WindowCutter
 from quest22.longform.utterances import text_tokens
 from quest22.records import (
     SAMPLE_RATE_HZ,
@@ -44,8 +45,10 @@ from quest22.settings import DecodingSettings, GuardSettings, LongFormSettings
 class ChunkedStrategy:
     """Opens a :class:`ChunkedClip` for each clip, all with the same settings.
 
-    ``tokens`` is the checkpoint's :class:`quest22.checkpoint.tokens.Tokens`. Raises
-    :class:`quest22.errors.UsageError` where the strides leave nothing of a window.
+    ``packed``: each block of sound is a stretch of speech, and windows are packed of whole ones
+    instead of overlapping. ``tokens`` is the checkpoint's
+    :class:`quest22.checkpoint.tokens.Tokens`. Raises :class:`quest22.errors.UsageError` where the
+    strides leave nothing of a window.
     """
 
     def __init__(
@@ -54,12 +57,18 @@ class ChunkedStrategy:
         decoding: DecodingSettings,
         tokens: Vocabulary,
         guards: GuardSettings | None = None,
+        *,
+        packed: bool = False,
     ) -> None:
+        self._packed = packed
         self._lengths = StrideLengths.of(settings)
         self._manner = Manner.of(decoding, guards or GuardSettings(), tokens, (0.0,))
 
     def open(self, clip: Clip) -> ChunkedClip:
-        return ChunkedClip(clip, Cutter(self._lengths), self._manner)
+        return ChunkedClip(clip, self._cutter(), self._manner)
+
+    def _cutter(self) -> WindowCutter:
+        return PackingCutter(self._lengths.chunk) if self._packed else Cutter(self._lengths)
 
 
 class ChunkedClip:
@@ -68,7 +77,7 @@ class ChunkedClip:
     Holds the sound of one window, and the tokens of all.
     """
 
-    def __init__(self, clip: Clip, cutter: Cutter, manner: Manner) -> None:
+    def __init__(self, clip: Clip, cutter: WindowCutter, manner: Manner) -> None:
         self._clip = clip
         self._cutter = cutter
         self._manner = manner

@@ -4,7 +4,7 @@ The text tokens of a clip lie in one array, window after window; what is handled
 A timestamp where only one window listens parts the text for good: what came before it is joined
 and done. A timestamp in an overlap parts nothing, because the other window has its own: there the
 stretches of both wait, and are joined by their tokens (:mod:`quest22.longform.overlap`). Without
-timestamps all windows' stretches wait until the end.
+timestamps all windows' stretches wait until the end. A window that is apart parts the text as well.
 
 Which timestamps part the text is ruled as in ``_decode_asr`` of Transformers' Whisper tokenizer,
 so that the text is the same. That includes one oddity: the timestamps of a second pass over a
@@ -52,6 +52,8 @@ class _Merger:
             self._join()
             begun = stretch.stop
         self._wait(range(begun, self.position))
+        if heard.apart:
+            self._join()
         if not self.waiting:
             self.begun_s = None
 

@@ -63,10 +63,11 @@ class Heard:
     left: int
     right: int
     passes: list[Pass] = field(default_factory=list)
+    apart: bool = False
 
     @classmethod
     def nothing_yet(cls, cut: Cut) -> Heard:
-        return cls(cut.start, len(cut.samples), cut.left, cut.right)
+        return cls(cut.start, len(cut.samples), cut.left, cut.right, apart=cut.apart)
 
     @property
     def language(self) -> tuple[str | None, float]:

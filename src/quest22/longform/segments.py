@@ -64,6 +64,7 @@ class _Draft:
     start_s: float
     end_s: float
     timed: bool
+    apart: bool = False
 
     def absorb(self, other: _Draft, end_s: float) -> None:
         """Take in what follows, up to a new end; the source is that of the longer part."""
@@ -89,7 +90,7 @@ class Segmenter:
         """Segments of the kept ranges of ``ids``."""
         drafts = _in_order(self._drafts(self._parts(kept)))
         for before, after in pairwise(drafts):
-            if not (before.timed or after.timed):
+            if not (before.timed or after.timed or before.apart):
                 self._make_word_whole(before, after)
         segments = [self._segment(draft) for draft in drafts]
         return tuple(segments if self.words is None else self._worded(drafts, segments, self.words))
@@ -135,14 +136,16 @@ class Segmenter:
         end_s = (heard.start + heard.length) / SAMPLE_RATE_HZ if said.timed else core_end_s
         start_s = start_s if said.start_s is None else said.start_s
         end_s = end_s if said.end_s is None else said.end_s
+        limit_s = min(self.duration_s, (heard.start + heard.length) / SAMPLE_RATE_HZ)
         return _Draft(
             places=list(part.kept),
             source=said.passed,
             language=heard.language,
             pass_start_s=heard.start_s(said.passed),
-            start_s=min(start_s, self.duration_s),
-            end_s=min(end_s, self.duration_s),
+            start_s=min(start_s, limit_s),
+            end_s=min(end_s, limit_s),
             timed=said.timed,
+            apart=heard.apart,
         )
 
     def _make_word_whole(self, before: _Draft, after: _Draft) -> None:

@@ -9,6 +9,7 @@ end of the sound.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -49,13 +50,26 @@ class StrideLengths:
 class Cut:
     """A stretch of sound with its place in the clip; all lengths in samples.
 
-    ``left`` and ``right`` are how much of it the neighbours hear too.
+    ``left`` and ``right`` are how much of it the neighbours hear too. One that is ``apart`` was
+    cut at pauses: neither word nor sentence goes over into the next.
     """
 
     samples: Samples
     start: int
     left: int
     right: int
+    apart: bool = False
+
+
+class WindowCutter(Protocol):
+    """Sound in, windows out."""
+
+    @property
+    def samples_fed(self) -> int: ...
+
+    def feed(self, samples: Samples) -> list[Cut]: ...
+
+    def flush(self) -> list[Cut]: ...
 
 
 class Cutter:
