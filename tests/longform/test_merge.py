@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quest22.longform.passes import finished_part
+from quest22.decoding.finished import finished_part
 from quest22.longform.stride import Cut, Cutter, StrideLengths
 from quest22.settings import LongFormSettings
 from tests.support.listening import NUMBERS, RATE, Listener, sound, transcribe

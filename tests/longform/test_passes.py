@@ -7,31 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quest22.longform.passes import Heard, finished_part
+from quest22.decoding.finished import finished_part
+from quest22.longform.passes import Heard
 from quest22.longform.stride import Cut
 from quest22.records import Decoding, Window
 from tests.support.listening import NUMBERS, mark, said, sound
 
 BEGIN = NUMBERS.timestamp_begin
 TOKENS = st.lists(st.one_of(st.integers(0, 9), st.integers(BEGIN, BEGIN + 5)), max_size=12)
-
-
-@pytest.mark.parametrize(
-    ("tokens", "kept", "resume"),
-    [
-        ((), 0, None),
-        ((1, 2), 2, None),
-        ((mark(0), 1, mark(2)), 3, None),
-        ((mark(0), 1, mark(2), mark(2), 5, mark(3)), 6, None),
-        ((mark(0), 1, mark(2), mark(2)), 4, 100),
-        ((mark(0), 1, mark(2), mark(2.5), 5, 6), 4, 100),
-        ((mark(0), 1, mark(2), mark(2), 5, mark(3), mark(3), 7), 7, 150),
-    ],
-)
-def test_what_follows_the_last_pair_is_heard_again(
-    tokens: tuple[int, ...], kept: int, resume: int | None
-) -> None:
-    assert finished_part(tokens, BEGIN) == (tokens[:kept], resume)
 
 
 def again(duration_s: float, *tokens: int, skip_frames: int = 0) -> Window | None:

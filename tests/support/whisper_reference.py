@@ -39,6 +39,29 @@ class WhisperReference:
             )[0].tolist()
         return self._after_prompt(made)
 
+    def token_ends(
+        self, features: NDArray[np.float32], frames: int, decoding: Decoding
+    ) -> tuple[tuple[int, ...], list[float]]:
+        """Text tokens, and where ``generate`` says each ends, in seconds.
+
+        ``features`` are one window's, ``frames`` of them hold sound.
+        """
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            made = self.model.generate(
+                self._torch.from_numpy(features[None]),
+                return_token_timestamps=True,
+                num_frames=frames,
+                do_sample=False,
+                num_beams=1,
+                **self._options(decoding),
+            )
+        tokens = made["sequences"][0].tolist()
+        ends = made["token_timestamps"][0].tolist()
+        eot = self.model.generation_config.eos_token_id
+        text = [(token, end_s) for token, end_s in zip(tokens, ends, strict=True) if token < eot]
+        return tuple(token for token, _ in text), [end_s for _, end_s in text]
+
     def logits(self, features: NDArray[np.float32], tokens: Sequence[int]) -> NDArray[np.float32]:
         """Logits after each of ``tokens``: ``[T, vocabulary]``."""
         with self._torch.no_grad():

@@ -7,8 +7,8 @@ tokens follow another's, none begins before the one in front of it, and none las
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
@@ -94,7 +94,22 @@ def add_words(joined: Sequence[Joined], times: ClipTimes, timer: WordTimer) -> l
         found = timer.add_words([each.segment for each in group], part, language, last_speech_s)
         begun, last_speech_s = stop, last_word_end(found) or last_speech_s
         segments += found
-    return segments
+    return list(_absorbed(segments))
+
+
+def _absorbed(segments: Iterable[Segment]) -> Iterator[Segment]:
+    """Segments that have words; the text of one without is the end of a word before it."""
+    last: Segment | None = None
+    for segment in segments:
+        if last is None or segment.words:
+            if last is not None:
+                yield last
+            last = segment
+        else:
+            text, tokens = last.text + segment.text, last.tokens + segment.tokens
+            last = replace(last, text=text, tokens=tokens)
+    if last is not None:
+        yield last
 
 
 def _times(passed: Pass, offset_s: float, vocabulary: Vocabulary) -> TokenTimes:

@@ -5,15 +5,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from quest22.audio.mel import LogMel
 from quest22.checkpoint.load import Checkpoint, load
+from quest22.checkpoint.words import split_to_words
 from quest22.decoding.finished import finished_part
+from quest22.engine.openvino.aligner import sounding_frames
 from quest22.engine.openvino.alignment_graph import alignment_heads
 from quest22.engine.openvino.engine import OpenVinoEngine
 from quest22.errors import CheckpointError
+from quest22.meter import Meter
 from quest22.records import Decoding, Hypothesis, Window
+from quest22.settings import EngineSettings
 from tests.support.openai_whisper import OpenaiWhisper
 from tests.support.recordings import NANO_IS_HERE, recordings
 from tests.support.sounds import tone
+from tests.support.whisper_reference import WhisperReference
 
 FRAME_S = 0.02
 
@@ -128,12 +134,31 @@ def test_words_of_nano_are_openai_whispers(language, nano):
     assert count > 100
 
 
+@pytest.mark.slow
+@pytest.mark.reference
+@nano_only
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_tokens_of_nano_mostly_end_where_transformers_says(language, nano):
+    """It normalises over other tokens and other frames, so that one in ten ends elsewhere."""
+    checkpoint, engine = nano
+    reference = WhisperReference(checkpoint.folder)
+    asked = [
+        Window(sound, 0.0, Decoding(language, words=True))
+        for sound in recordings(language, 8, longest_s=29)
+    ]
+    away_s: list[float] = []
+    for window, heard in zip(asked, engine.run(asked), strict=True):
+        features, frames = LogMel(80)(window.samples), sounding_frames(window)
+        tokens, ends = reference.token_ends(features, frames, window.decoding)
+        assert tokens == heard.tokens
+        away_s += [abs(a - b) for a, b in zip(ends, heard.alignment.bounds_s[1:], strict=True)]
+    assert len(away_s) > 50
+    assert np.mean(np.array(away_s) <= FRAME_S + 1e-6) > 0.75
+    assert np.median(away_s) < FRAME_S
+
+
 @pytest.fixture(scope="module")
 def nano() -> tuple[Checkpoint, OpenVinoEngine]:
-    from quest22.audio.mel import LogMel
-    from quest22.meter import Meter
-    from quest22.settings import EngineSettings
-
     checkpoint = load("nano")
     settings = EngineSettings(compute_type="float32", batch_size=16)
     return checkpoint, OpenVinoEngine(checkpoint, LogMel(80), settings, Meter())
@@ -143,8 +168,6 @@ def word_alignment(
     checkpoint: Checkpoint, heard: Hypothesis
 ) -> tuple[list[float], list[float], list[float]]:
     """Starts, ends and probabilities of a hypothesis' words."""
-    from quest22.checkpoint.words import split_to_words
-
     starts, ends, shares, at = [], [], [], 0
     assert heard.alignment is not None
     for word in split_to_words(text_of(checkpoint, heard), checkpoint.tokens, heard.language):

@@ -2,46 +2,25 @@
 
 from __future__ import annotations
 
-import io
-from importlib import resources
-from itertools import islice
-from pathlib import Path
-
 import numpy as np
 import pytest
-import soundfile
-import soxr
 
 from quest22.audio.mel import LogMel
 from quest22.checkpoint.load import load
 from quest22.engine.openvino.engine import OpenVinoEngine
 from quest22.meter import Meter
-from quest22.records import SAMPLE_RATE_HZ, Decoding, Window
+from quest22.records import Decoding, Window
 from quest22.settings import EngineSettings
+from tests.support.recordings import NANO_IS_HERE, recordings
 from tests.support.whisper_reference import WhisperReference
-
-HOME = Path(str(resources.files("quest22")))
-SAMPLES = sorted((HOME / "demo" / "samples").glob("*.parquet"))
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
-        not (HOME / "checkpoint" / "nano" / "config.json").is_file() or not SAMPLES,
+        not NANO_IS_HERE,
         reason="this checkout has no embedded checkpoint or no sample recordings",
     ),
 ]
-
-
-def recordings(language: str, count: int) -> list[np.ndarray]:
-    """Some sample recordings in a language: mono, 16 kHz."""
-    from pyarrow import parquet
-
-    rows = (row for path in SAMPLES for row in parquet.read_table(path).to_pylist())
-    found = []
-    for row in islice((row for row in rows if row["language"] == language), count):
-        samples, rate = soundfile.read(io.BytesIO(row["audio"]["bytes"]), dtype="float32")
-        found.append(soxr.resample(samples, rate, SAMPLE_RATE_HZ).astype(np.float32))
-    return found
 
 
 def nano(compute_type: str) -> OpenVinoEngine:
