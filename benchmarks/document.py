@@ -1,0 +1,87 @@
+"""Puts figures into docs/performance.md, between the marks that name them.
+
+    python -m benchmarks.document speed=build/bench.json precision=build/precision.txt …
+
+A ``.json`` is what ``quest22 bench --json`` wrote and becomes tables; of any other file, what a
+benchmark printed, the text goes in as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+COLUMNS = "| program | × real time | quest22 is faster by | tokens a window | peak MB | how |"
+
+
+def tables(figures: Mapping[str, Any]) -> str:
+    """All outcomes of a bench in Markdown, and the machine below."""
+    parts = ["\n".join(_outcome(outcome)) for outcome in figures["outcomes"]]
+    machine = figures["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    processor = f"{machine['processor']}, {machine['cores']} cores, {' '.join(machine['features'])}"
+    return "\n\n".join([*parts, f"Machine: {processor}; {versions}."])
+
+
+def _outcome(outcome: Mapping[str, Any]) -> Iterator[str]:
+    yield f"**{outcome['measure'].capitalize()}**: {outcome['model']}\n"
+    if outcome["seconds"]:
+        cold, warm = outcome["seconds"]["cold"], outcome["seconds"]["warm"]
+        yield f"First transcript after {warm:.2f} s; {cold:.2f} s with an empty cache."
+        return
+    yield COLUMNS
+    yield "|---|---|---|---|---|---|"
+    ours = outcome["results"][0]
+    for each in outcome["results"]:
+        speed = each["audio_s"] / each["seconds"]
+        ratio = each["seconds"] * ours["audio_s"] / (ours["seconds"] * each["audio_s"])
+        yield (
+            f"| {each['name']} | {speed:.1f} | {ratio:.2f} | {each['tokens_a_window']:.1f} "
+            f"| {each['peak_bytes'] / 1e6:.0f} | {each['about']} |"
+        )
+    yield "\n" + _parts(outcome["results"][-1 if outcome["measure"] == "streamed" else 0])
+    for complaint in outcome["complaints"]:
+        yield f"\n{complaint}"
+
+
+def _parts(result: Mapping[str, Any]) -> str:
+    """Where the time of a result went, in a sentence."""
+    names = {"features": "log-mel", "longform": "cut and merge"}
+    order = ("features", "encoder", "decoder", "longform", "wait", "audio")
+    spent = [
+        f"{names.get(part, part)} {1000 * result['parts'].get(part, 0) / result['windows']:.1f}"
+        for part in order
+    ]
+    spent[-1] += " (decoding sound, beside)"
+    return f"{result['name']}, milliseconds a window: {', '.join(spent)}."
+
+
+def filled(page: str, name: str, content: str) -> str:
+    """The page with ``content`` between the marks of a name.
+
+    Raises :class:`ValueError` where the page has no such marks.
+    """
+    marks = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
+    if not marks.search(page):
+        raise ValueError(f"{PAGE} has no marks for {name!r}")
+    return marks.sub(lambda found: f"{found[1]}\n{content.strip()}\n\n{found[2]}", page)
+
+
+def main() -> int:
+    """Fill the page with what each ``name=file`` holds."""
+    page = PAGE.read_text(encoding="utf-8")
+    for argument in sys.argv[1:]:
+        name, _, path = argument.partition("=")
+        text = Path(path).read_text(encoding="utf-8")
+        page = filled(page, name, tables(json.loads(text)) if path.endswith(".json") else text)
+    PAGE.write_text(page, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""How the cost of a window grows with the model, the batch and the hours.
+
+    python -m benchmarks.growth [--shapes tiny,base,small] [--batches 1,4,16,32]
+
+Random weights of true shapes, 100 new tokens a window, clips in memory; medians of runs in turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from quest22.bench.measures import Bench
+from quest22.bench.peers import OURS
+from quest22.bench.race import Result, race
+from quest22.bench.sounds import made_up_clips
+from quest22.bench.subject import random_model
+
+TOKENS, ROUNDS = 100, 3
+
+
+def _silent(_text: str) -> None:
+    """Nothing is said meanwhile."""
+
+
+def by_model_and_batch(bench: Bench, batches: list[int], clips: int) -> list[Result]:
+    """Milliseconds a window at each batch size, in turn."""
+    sounds = made_up_clips(clips, 30.0)
+    entries = [
+        (
+            replace(OURS, name=str(batch)),
+            replace(bench.workload("growth", sounds), batch_size=batch),
+        )
+        for batch in batches
+    ]
+    return race(entries, ROUNDS, _silent)[0]
+
+
+def by_hours(bench: Bench, clips: int) -> list[Result]:
+    """The same a window, for more and more clips."""
+    entries = [
+        (OURS, bench.workload(f"growth-{count}", made_up_clips(count, 30.0)))
+        for count in (clips, 4 * clips)
+    ]
+    return race(entries, ROUNDS, _silent)[0]
+
+
+def _per_window_ms(result: Result) -> float:
+    return 1000 * result.seconds / result.windows
+
+
+def main() -> int:
+    """Print a table of models and batches, and a line for the hours."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.growth")
+    parser.add_argument("--shapes", default="tiny,base,small")
+    parser.add_argument("--batches", default="1,4,16,32")
+    parser.add_argument("--clips", type=int, default=32)
+    given = parser.parse_args()
+    batches = [int(batch) for batch in given.batches.split(",")]
+    print("| milliseconds a window | " + " | ".join(f"batch {n}" for n in batches) + " |")
+    print("|---|" + "---|" * len(batches))
+    with tempfile.TemporaryDirectory(prefix="quest22-growth-") as made:
+        for shape in given.shapes.split(","):
+            bench = Bench(Path(made), random_model(Path(made), shape), tokens=TOKENS)
+            found = by_model_and_batch(bench, batches, given.clips)
+            cells = " | ".join(f"{_per_window_ms(each):.0f}" for each in found)
+            print(f"| {shape} | {cells} |", flush=True)
+        smallest = given.shapes.split(",")[0]
+        bench = Bench(Path(made), random_model(Path(made), smallest), tokens=TOKENS)
+        few, many = by_hours(bench, given.clips)
+    print(
+        f"\n{smallest}: {_per_window_ms(few):.1f} ms a window over {few.audio_s / 60:.0f} min of "
+        f"sound, {_per_window_ms(many):.1f} over {many.audio_s / 60:.0f}; peak memory "
+        f"{few.peak_bytes / 1e6:.0f} and {many.peak_bytes / 1e6:.0f} MB, of which the sound itself "
+        f"takes {many.audio_s * 64e3 / 1e6:.0f}."
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
