@@ -72,6 +72,7 @@ class Job:
         self.checkpoint_revision = checkpoint.revision
         self.weights_fingerprint = checkpoint.weights.fingerprint()
         _check(checkpoint, self.settings)
+        _check_long_form(self.settings)
         features = LogMel(checkpoint.dimensions.mel_bins, wanted.threads)
         engine = OpenVinoEngine(checkpoint, features, wanted, self.meter)
         self.compute_type = engine.compute_type
@@ -193,6 +194,21 @@ def _voiced(strategy: Strategy, settings: JobSettings) -> Strategy:
         language=settings.decoding.language,
     )
     return VoicedStrategy(strategy, lambda: SpeechStream(network.open(), rules), voicing)
+
+
+def _check_long_form(settings: JobSettings) -> None:
+    """Refuse what only the other long form does, rather than leave it out in silence."""
+    silence = settings.guards.hallucination_silence_threshold is not None
+    chunked = settings.longform.long_form == "chunked"
+    if chunked and (silence or settings.longform.clip_timestamps):
+        raise UsageError(
+            "clip timestamps and the hallucination silence threshold belong to the sequential "
+            "long form: give --long-form sequential"
+        )
+    if silence and not settings.decoding.word_timestamps:
+        raise UsageError(
+            "the hallucination silence threshold looks at times of words: give --word-timestamps"
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

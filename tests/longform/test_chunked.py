@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import random
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from quest22.errors import ClipError
 from quest22.longform.chunked import ChunkedClip, ChunkedStrategy
 from quest22.records import Clip, Decoding, Hypothesis, Origin, Samples, Transcript, Window
-from quest22.settings import DecodingSettings, LongFormSettings
+from quest22.settings import DecodingSettings, GuardSettings, LongFormSettings
 from tests.support.listening import CLIP, NUMBERS, Listener, mark, said, sound, transcribe
 
 
@@ -162,3 +163,64 @@ def test_the_language_is_that_of_most_of_the_sound(
     transcript = transcribe(sound(duration_s), listen)
     assert transcript.language == expected[0]
     assert transcript.language_probability == pytest.approx(expected[1])
+
+
+def guarded(guards: GuardSettings, **asked: object) -> ChunkedClip:
+    decoding = DecodingSettings(**asked)  # type: ignore[arg-type]
+    open_clip: ChunkedClip = ChunkedStrategy(LongFormSettings(), decoding, NUMBERS, guards).open(
+        CLIP
+    )
+    return open_clip
+
+
+def test_a_window_that_is_not_believed_is_heard_again_hotter() -> None:
+    open_clip = guarded(GuardSettings(), temperature=(0.0, 0.6))
+    windows = open_clip.feed(sound(10)) + open_clip.flush()
+    unsure = replace(said(1, 2), avg_logprob=-2.0)
+    (again,) = open_clip.accept(windows[0], unsure)
+    assert again.decoding == replace(windows[0].decoding, temperature=0.6)
+    assert again.samples is windows[0].samples
+    assert open_clip.accept(again, replace(unsure, temperature=0.6)) == []
+    made = open_clip.close()
+    assert (made.text, made.confidence.temperature) == ("1 2", 0.6)
+
+
+def test_what_is_not_believed_is_left_out_and_put_down() -> None:
+    open_clip = guarded(GuardSettings())
+    windows = open_clip.feed(sound(60)) + open_clip.flush()
+    answers = [
+        said(1, 2),
+        replace(said(3), avg_logprob=-2.0, no_speech_prob=0.9),
+        said(*[4, 5] * 60),
+    ]
+    for window, answer in zip(windows, answers, strict=True):
+        assert open_clip.accept(window, answer) == []
+    made = open_clip.close()
+    assert made.text == "1 2"
+    assert [(each.reason, each.start_s) for each in made.dropped] == [
+        ("no speech", 20.0),
+        ("loop", 40.0),
+    ]
+    assert made.dropped[0].text == "3"
+
+
+def test_one_language_for_a_clip_is_that_of_its_first_window() -> None:
+    open_clip = guarded(GuardSettings(), multilingual=False)
+    (first,) = open_clip.feed(sound(80))
+    assert not open_clip.listens
+    others = open_clip.accept(first, said(1, language="ru", sure=0.75))
+    assert open_clip.listens
+    assert [window.index for window in others] == [1, 2]
+    last = open_clip.flush()
+    assert {window.decoding.language for window in others + last} == {"ru"}
+    for window in others + last:
+        open_clip.accept(window, said(2, language="ru"))
+    assert open_clip.finished
+    assert open_clip.close().language == "ru"
+
+
+def test_every_window_is_prompted_alike_and_the_first_has_the_prefix() -> None:
+    open_clip = guarded(GuardSettings(), initial_prompt="7 8", hotwords="9", prefix="5")
+    windows = open_clip.feed(sound(60)) + open_clip.flush()
+    assert {window.decoding.previous for window in windows} == {(9, 7, 8)}
+    assert [window.decoding.prefix for window in windows] == [(5,), (), ()]

@@ -26,13 +26,19 @@ def test_rows_are_those_of_jsonl(tmp_path):
     first = transcript("a", reference="hello", segments=(Segment(0, 1, " a", words=words),))
     table = written(tmp_path / "t.parquet", first, failure(), transcript("b"))
     assert table.column_names == [
-        "id", "text", "reference", "language", "language_probability", "duration", "segments",
-        "dropped", "origin",
+        "id", "text", "reference", "language", "language_probability", "duration", "confidence",
+        "segments", "dropped", "origin",
     ]  # fmt: skip
     rows = table.to_pylist()
-    assert rows[0] == row(first) | {"dropped": None}
+    assert rows[0] == _filled(row(first) | {"dropped": None, "confidence": None})
     assert rows[1]["reference"] is None
     assert rows[1]["segments"][0]["words"] is None
+
+
+def _filled(values):
+    """A row with all that its segments may tell."""
+    unknown = {"language": None, "language_probability": None}
+    return values | {"segments": [unknown | segment for segment in values["segments"]]}
 
 
 def test_carried_columns_keep_their_types(tmp_path):

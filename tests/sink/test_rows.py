@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quest22.records import Dropped, Segment, Word
+from quest22.records import Confidence, Dropped, Segment, Word
 from quest22.sink.rows import OWN_COLUMNS, failure_row, row, row_names
 from tests.support.results import failure, transcript
 
@@ -47,6 +47,20 @@ def test_words_appear_only_where_there_are_any():
     )["segments"]
     assert "words" not in bare
     assert worded["words"] == [{"start": 0.0, "end": 0.5, "word": " a", "probability": 0.25}]
+
+
+def test_confidence_of_clip_and_segment_where_there_is_any():
+    segment = Segment(0, 1, "a", language="ru", language_probability=0.98765)
+    made = row(transcript(segments=(segment,), confidence=Confidence(-0.123456, 0.01, 1.5, 0.2)))
+    assert made["confidence"] == {
+        "avg_logprob": -0.1235, "no_speech_prob": 0.01, "compression_ratio": 1.5,
+        "temperature": 0.2,
+    }  # fmt: skip
+    assert (made["segments"][0]["language"], made["segments"][0]["language_probability"]) == (
+        "ru",
+        0.9877,
+    )
+    assert "confidence" not in row(transcript())
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from quest22.records import Segment, Transcript, Word
 from quest22.settings import CaptionSettings
 from quest22.sink.cues import Cue, caption_segments, cues
 from quest22.sink.jsonl import json_line
+from quest22.sink.rows import confidence_row, dropped_rows, spoken_row
 
 Caption = Callable[[Transcript, CaptionSettings], str]
 PLAIN = CaptionSettings()
@@ -54,13 +55,15 @@ def tsv(transcript: Transcript, settings: CaptionSettings = PLAIN) -> str:
 
 
 def json(transcript: Transcript, _settings: CaptionSettings = PLAIN) -> str:
-    """The result object of openai/whisper: ``text``, ``segments``, ``language``."""
+    """The result object of openai/whisper: ``text``, ``segments``, ``language``, and ours more."""
     segments = caption_segments(transcript, PLAIN)
     return json_line(
         {
             "text": transcript.text,
             "segments": [_json_segment(index, segment) for index, segment in enumerate(segments)],
             "language": transcript.language,
+            **_certainty(transcript),
+            **dropped_rows(transcript.dropped),
         }
     )
 
@@ -95,6 +98,13 @@ def _one_line(text: str) -> str:
     return " ".join(text.strip().splitlines())
 
 
+def _certainty(transcript: Transcript) -> dict[str, Any]:
+    """What openai/whisper does not tell of a clip; nothing where nothing was heard."""
+    found = confidence_row(transcript.confidence)
+    probability = round(transcript.language_probability, 4)
+    return {"language_probability": probability, **found} if found else {}
+
+
 def _json_segment(index: int, segment: Segment) -> dict[str, Any]:
     words = {} if segment.words is None else {"words": [_json_word(word) for word in segment.words]}
     return {
@@ -108,6 +118,7 @@ def _json_segment(index: int, segment: Segment) -> dict[str, Any]:
         "avg_logprob": segment.avg_logprob,
         "compression_ratio": segment.compression_ratio,
         "no_speech_prob": segment.no_speech_prob,
+        **spoken_row(segment),
         **words,
     }
 

@@ -7,9 +7,10 @@ becomes ``source_<name>`` (``source_<name>_2``, … where that is taken as well)
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
-from quest22.records import Dropped, Failure, Origin, Segment, Transcript, Word
+from quest22.records import Confidence, Dropped, Failure, Origin, Segment, Transcript, Word
 
 OWN_COLUMNS = (
     "id",
@@ -18,6 +19,7 @@ OWN_COLUMNS = (
     "language",
     "language_probability",
     "duration",
+    "confidence",
     "segments",
     "dropped",
     "origin",
@@ -47,10 +49,10 @@ def _free_name(wanted: str, taken: set[str]) -> str:
 def row(transcript: Transcript) -> dict[str, Any]:
     """A transcript as named values; seconds are rounded to milliseconds.
 
-    ``reference`` is left out where the source has none, ``dropped`` where nothing was.
+    ``reference`` is left out where the source has none, ``dropped`` where nothing was, and
+    ``confidence`` where nothing was heard.
     """
     reference = {} if transcript.reference is None else {"reference": transcript.reference}
-    dropped = [_dropped_row(stretch) for stretch in transcript.dropped]
     return {
         "id": transcript.key,
         "text": transcript.text,
@@ -58,11 +60,34 @@ def row(transcript: Transcript) -> dict[str, Any]:
         "language": transcript.language,
         "language_probability": round(transcript.language_probability, 4),
         "duration": round(transcript.duration_s, 3),
+        **confidence_row(transcript.confidence),
         "segments": [_segment_row(segment) for segment in transcript.segments],
-        **({"dropped": dropped} if dropped else {}),
+        **dropped_rows(transcript.dropped),
         **_carried(transcript.columns),
         "origin": _origin_row(transcript.origin),
     }
+
+
+def confidence_row(confidence: Confidence) -> dict[str, Any]:
+    """How sure the model was of a clip, under that name; nothing where nothing was heard."""
+    if confidence.avg_logprob is None:
+        return {}
+    numbers = asdict(confidence)
+    return {"confidence": {name: round(value, 4) for name, value in numbers.items()}}
+
+
+def dropped_rows(dropped: Iterable[Dropped]) -> dict[str, Any]:
+    """What was dropped, under that name; nothing where nothing was."""
+    rows = [_dropped_row(stretch) for stretch in dropped]
+    return {"dropped": rows} if rows else {}
+
+
+def spoken_row(segment: Segment) -> dict[str, Any]:
+    """The language of a segment and its probability, where they are known."""
+    if segment.language is None:
+        return {}
+    probability = round(segment.language_probability, 4)
+    return {"language": segment.language, "language_probability": probability}
 
 
 def failure_row(failure: Failure) -> dict[str, Any]:
@@ -100,6 +125,7 @@ def _segment_row(segment: Segment) -> dict[str, Any]:
         "no_speech_prob": round(segment.no_speech_prob, 4),
         "compression_ratio": round(segment.compression_ratio, 4),
         "temperature": segment.temperature,
+        **spoken_row(segment),
         **words,
     }
 

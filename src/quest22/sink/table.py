@@ -70,6 +70,8 @@ def _own_types() -> dict[str, pa.DataType]:
             ("end", pa.float64()),
             ("text", pa.string()),
             *((name, pa.float64()) for name in numbers),
+            ("language", pa.string()),
+            ("language_probability", pa.float64()),
             ("words", pa.list_(word)),
         ]
     )
@@ -78,6 +80,7 @@ def _own_types() -> dict[str, pa.DataType]:
     types = {name: pa.string() for name in ("id", "text", "reference", "language")}
     types |= {name: pa.float64() for name in ("language_probability", "duration")}
     return types | {
+        "confidence": pa.struct([(name, pa.float64()) for name in numbers]),
         "segments": pa.list_(segment),
         "dropped": pa.list_(pa.struct([*dropped, ("text", pa.string())])),
         "origin": pa.struct([*origin, ("row", pa.int64())]),

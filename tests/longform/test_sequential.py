@@ -1,0 +1,190 @@
+"""The sequential machine with models that are scripted; parity is tested in files of their own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quest22.errors import ClipError
+from quest22.longform.guards import LOOP, NO_SPEECH
+from quest22.longform.sequential import SequentialClip, SequentialStrategy, stretches
+from quest22.records import Hypothesis, Samples, Transcript, Window
+from quest22.settings import DecodingSettings, GuardSettings, LongFormSettings
+from tests.support.listening import CLIP, NUMBERS, mark, said
+
+
+class Silence:
+    """Frames of nothing, as many as there is sound for."""
+
+    def __init__(self) -> None:
+        self.samples = 0
+
+    def feed(self, samples: Samples) -> np.ndarray:
+        before, self.samples = self.samples, self.samples + len(samples)
+        return np.zeros((2, self.samples // 160 - before // 160), np.float32)
+
+    def flush(self) -> np.ndarray:
+        return np.zeros((2, 0), np.float32)
+
+
+def machine(
+    guards: GuardSettings | None = None, clip_timestamps: tuple[float, ...] = (), **asked: object
+) -> SequentialClip:
+    decoding = DecodingSettings(timestamps=True, **asked)  # type: ignore[arg-type]
+    wanted = LongFormSettings(long_form="sequential", clip_timestamps=clip_timestamps)
+    strategy = SequentialStrategy(wanted, decoding, NUMBERS, guards or GuardSettings(), Silence)
+    return strategy.open(CLIP)
+
+
+def seconds(duration_s: float) -> Samples:
+    return np.zeros(round(duration_s * 16_000), np.float32)
+
+
+def begun(open_clip: SequentialClip, duration_s: float) -> Window:
+    """The first window of a clip."""
+    assert open_clip.feed(seconds(duration_s)) == []
+    (window,) = open_clip.flush()
+    return window
+
+
+def test_the_next_window_begins_at_the_last_timestamp_and_knows_the_text() -> None:
+    open_clip = machine(initial_prompt="7")
+    window = begun(open_clip, 50.0)
+    assert (window.start_s, window.duration_s, window.decoding.previous) == (0.0, 30.0, (7,))
+    tokens = (mark(0), 1, 2, mark(12.5), mark(13), 3)
+    (window,) = open_clip.accept(window, said(*tokens))
+    assert (window.start_s, window.duration_s) == (12.5, 30.0)
+    assert window.decoding.previous == (7, *tokens[:4])
+    assert window.decoding.language == "en"
+    (window,) = open_clip.accept(window, said(mark(1), 4, mark(2)))
+    assert (window.start_s, window.duration_s) == (42.5, 7.5)
+    assert open_clip.accept(window, said(mark(0), 5, mark(9))) == []
+    assert open_clip.finished
+    made = open_clip.close()
+    assert made.text == "1 2 4 5"
+    assert [(each.start_s, each.end_s) for each in made.segments] == [
+        (0.0, 12.5),
+        (12.5, 14.5),
+        (42.5, 50.0),
+    ]
+
+
+def test_a_window_that_is_not_believed_is_heard_again_hotter() -> None:
+    open_clip = machine(temperature=(0.0, 0.4), sampling_seed=3)
+    window = begun(open_clip, 5.0)
+    unsure = replace(said(mark(0), 1, mark(2)), avg_logprob=-2.0)
+    (again,) = open_clip.accept(window, unsure)
+    assert (again.decoding.temperature, again.start_s) == (0.4, window.start_s)
+    assert again.decoding.search.seed[0] == 3
+    assert again.features is window.features
+    assert open_clip.accept(again, replace(unsure, temperature=0.4)) == []
+    (segment,) = open_clip.close().segments
+    assert (segment.text, segment.temperature) == (" 1", 0.4)
+
+
+def test_silence_is_skipped_and_put_down() -> None:
+    open_clip = machine()
+    window = begun(open_clip, 40.0)
+    silent = replace(said(mark(0), 1, mark(2)), avg_logprob=-2.0, no_speech_prob=0.9)
+    (window,) = open_clip.accept(window, silent)
+    assert (window.start_s, window.decoding.previous) == (30.0, ())
+    open_clip.accept(window, said(mark(0), 2, mark(2)))
+    made = open_clip.close()
+    assert made.text == "2"
+    (stretch,) = made.dropped
+    assert (stretch.start_s, stretch.end_s, stretch.reason) == (0.0, 30.0, NO_SPEECH)
+    assert stretch.text == "1"
+
+
+def test_a_loop_that_no_temperature_mends_is_put_down() -> None:
+    open_clip = machine(temperature=(0.0,))
+    looping = said(mark(0), 1, mark(2), mark(2), *[3, 4] * 60, mark(20))
+    open_clip.accept(begun(open_clip, 25.0), looping)
+    made = open_clip.close()
+    assert made.text == "1"
+    assert [each.reason for each in made.dropped] == [LOOP]
+
+
+def test_only_the_stretches_that_are_asked_for_are_heard() -> None:
+    open_clip = machine(clip_timestamps=(2.0, 4.5, 10.0))
+    window = begun(open_clip, 12.0)
+    assert (window.start_s, window.duration_s) == (2.0, 2.5)
+    (window,) = open_clip.accept(window, said(mark(0), 1, mark(2)))
+    assert (window.start_s, window.duration_s) == (10.0, 2.0)
+    open_clip.accept(window, said(mark(0), 2, mark(2)))
+    assert open_clip.close().duration_s == 12.0
+
+
+@pytest.mark.parametrize("multilingual", [False, True])
+def test_a_language_for_each_clip_or_for_each_window(multilingual: bool) -> None:
+    open_clip = machine(multilingual=multilingual)
+    window = begun(open_clip, 50.0)
+    (window,) = open_clip.accept(window, said(mark(0), 1, mark(2), language="ru", sure=0.8))
+    assert window.decoding.language == (None if multilingual else "ru")
+    open_clip.accept(window, said(mark(0), 2, mark(2), language="en" if multilingual else "ru"))
+    made = open_clip.close()
+    assert [each.language for each in made.segments] == ["ru", "en" if multilingual else "ru"]
+    assert made.segments[0].language_probability == 0.8
+
+
+def test_no_sound_is_a_failure_and_next_to_none_a_silence() -> None:
+    with pytest.raises(ClipError, match="holds no sound"):
+        machine().flush()
+    open_clip = machine()
+    open_clip.feed(seconds(0.005))
+    assert open_clip.flush() == []
+    assert (open_clip.finished, open_clip.close().text) == (True, "")
+
+
+def test_sound_waits_outside_while_a_window_is_on_its_way() -> None:
+    open_clip = machine()
+    windows: list[Window] = []
+    while not windows:
+        assert open_clip.listens
+        windows = open_clip.feed(seconds(30.0))
+    assert not open_clip.listens
+    open_clip.accept(windows[0], said(mark(0), 1, mark(2)))
+    assert open_clip.listens
+
+
+def test_stretches() -> None:
+    assert [pair[0] for pair in stretches(())] == [0]
+    assert stretches((1.0, 2.5)) == ((100, 250),)
+    assert [pair[0] for pair in stretches((1.0, 2.5, 3.0))] == [100, 300]
+
+
+answers = st.lists(
+    st.tuples(st.lists(st.integers(200, 1500), max_size=6), st.booleans(), st.floats(-2, 0)),
+    min_size=1,
+    max_size=20,
+)
+
+
+@settings(max_examples=25)
+@given(answers=answers, duration_s=st.floats(0.1, 100))
+def test_whatever_is_heard_the_clip_ends_with_its_segments_in_it(
+    answers: list[tuple[list[int], bool, float]], duration_s: float
+) -> None:
+    open_clip = machine(temperature=(0.0, 1.0))
+    todo = open_clip.feed(seconds(duration_s)) + open_clip.flush()
+    heard = 0
+    while todo:
+        window = todo.pop()
+        times, alone, sure = answers[heard % len(answers)]
+        heard += 1
+        pairs = [token for time in sorted(times) for token in (7, 1000 + time, 1000 + time)]
+        spoken = (1000, *(pairs[:-1] if alone else pairs))
+        temperature = window.decoding.temperature
+        todo += open_clip.accept(window, Hypothesis(spoken, "en", 1.0, sure, 0.1, temperature))
+    assert open_clip.finished
+    check(open_clip.close())
+
+
+def check(made: Transcript) -> None:
+    assert made.text == "".join(each.text for each in made.segments).strip()
+    for segment in made.segments:
+        assert 0 <= segment.start_s <= segment.end_s <= made.duration_s
