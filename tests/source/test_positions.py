@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,44 @@ def test_a_damaged_header_in_a_tar(tmp_path: Path) -> None:
     heard = [clip.key for clip in results if isinstance(clip, Clip)]
     assert heard == ["utt-000", "utt-002", "utt-003"]
     assert any("damaged" in bad.reason for bad in results if isinstance(bad, Failure))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "heard", "told"),
+    [
+        (lambda whole: whole, 4, None),
+        (lambda whole: whole + whole, 4, None),  # two archives in one: the keys come again
+        (lambda whole: whole.rstrip(b"\0"), 4, "after utt-003.wav: "),
+        (lambda whole: whole[: whole.index(b"utt-002")], 2, "without the mark of its end"),
+        (
+            lambda whole: whole[: whole.index(b"utt-003.txt") + 100],
+            3,
+            "after utt-002.wav: a damaged header",
+        ),
+        (lambda whole: _overwritten(whole, b"utt-003.wav"), 3, "a damaged header at byte"),
+        (lambda whole: _overwritten(whole, b"utt-000.txt"), 4, "after the start: a damaged header"),
+        (lambda _: b"this is no tar " * 1000, 0, "damaged header at byte 0; the rest is lost"),
+        (lambda _: b"", 0, "a.tar"),
+        (lambda _: bytes(10240), 0, None),
+    ],
+)
+def test_what_is_missing_in_a_tar_is_told(
+    tmp_path: Path, spoil: Callable[[bytes], bytes], heard: int, told: str | None
+) -> None:
+    corpora.write_tar(tmp_path / "z.tar", ROWS[8:10])
+    corpora.write_tar(tmp_path / "a.tar", ROWS[:4])
+    (tmp_path / "a.tar").write_bytes(spoil((tmp_path / "a.tar").read_bytes()))
+    results = _clips([str(tmp_path / "a.tar"), str(tmp_path / "z.tar")])
+    clips = {clip.key.partition("@")[0] for clip in results if isinstance(clip, Clip)}
+    assert len(clips) == heard + 2
+    reasons = [bad.reason for bad in results if isinstance(bad, Failure)]
+    assert bool(reasons) == (told is not None)
+    assert told is None or any(told in reason and "a.tar" in reason for reason in reasons), reasons
+
+
+def _overwritten(whole: bytes, header: bytes) -> bytes:
+    at = whole.index(header)
+    return whole[:at] + b"\xff" * 512 + whole[at + 512 :]
 
 
 def test_certain_rows_alone_are_read_where_their_keys_are_told(tmp_path: Path) -> None:

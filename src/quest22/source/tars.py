@@ -1,7 +1,7 @@
 """Rows of a WebDataset shard: neighbours in a tar whose names differ in their ending alone.
 
 A damaged header costs its own member: reading goes on at the next header that holds together, and
-the gap is told as one unread row. So is the end of a file that breaks off.
+the gap is told as one unread row. So is what is no tar, and the end of a file that breaks off.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import tarfile
 from collections.abc import Iterator
 from typing import Any, BinaryIO, TypeAlias, cast
 
+from quest22.source.blocks import BLOCK_BYTES, Blocks
 from quest22.source.faults import reason_of
 from quest22.source.listing import is_media
 from quest22.source.network import NetworkError
@@ -95,15 +96,19 @@ def _value(content: bytes | Kept, path: str, ending: str) -> Any:
 
 def _members(file: BinaryIO, name: str, held_bytes: int) -> Iterator[Member | Unread]:
     """The regular files of a tar in their order, and its damages."""
+    blocks = Blocks(file)
     place = 0
     last = "the start"
     try:
-        with tarfile.open(fileobj=file, mode="r|", ignore_zeros=True) as archive:
+        with tarfile.open(
+            fileobj=cast("BinaryIO", blocks), mode="r|", ignore_zeros=True
+        ) as archive:
             for member in archive:
                 archive.members = []  # type: ignore[attr-defined]  # it would remember every one
-                if member.offset > place and last != "the start":
+                if blocks.hold(place, member.offset):
                     yield Unread(f"{name}, after {last}: a damaged header at byte {place:,}")
-                place = member.offset_data + -(-member.size // 512) * 512
+                place = member.offset_data + (-(-member.size // 512) * 512 if member.isreg() else 0)
+                blocks.forget(member.offset_data)
                 last = member.name
                 if member.isfile():
                     yield _read(archive, member, name, held_bytes)
@@ -111,6 +116,19 @@ def _members(file: BinaryIO, name: str, held_bytes: int) -> Iterator[Member | Un
         raise
     except Exception as exc:
         yield Unread(f"{reason_of(exc, f'{name}, after {last}')}; the rest is lost")
+        return
+    trouble = _trouble_at_end(blocks, place)
+    if trouble is not None:
+        yield Unread(f"{name}, after {last}: {trouble}")
+
+
+def _trouble_at_end(blocks: Blocks, place: int) -> str | None:
+    """What is wrong behind the last member, which ends at ``place``: zeros should stand there."""
+    if blocks.hold(place):
+        return f"a damaged header at byte {place:,}; the rest is lost"
+    if blocks.size < place + BLOCK_BYTES:
+        return f"the file breaks off at byte {blocks.size:,}, without the mark of its end"
+    return None
 
 
 def _read(
