@@ -1,7 +1,8 @@
 """Rows of a Parquet file, from any of them on, reading nothing but what they need.
 
 Row groups before the first wanted row are not read, and of the others only the needed columns, in
-slices. What is damaged costs the rows behind it in its row group, each of which is told.
+slices. A damaged page costs its own rows, each of which is told; damage elsewhere in a row group
+costs the rows behind it there.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from quest22.source.address import public
 from quest22.source.ahead import Ahead, AheadFile, Span, side_by_side
 from quest22.source.faults import reason_of
 from quest22.source.network import Network, NetworkError
+from quest22.source.pages import Patch, Patched, damaged_pages, null_patch
 from quest22.source.ranges import RangeReader
 from quest22.source.unread import Numbered, Unread, Values
 
@@ -96,14 +98,48 @@ class ParquetRows:
                 trouble = reason_of(exc, f"{self._name}, row group {group}, row {done}")
             else:
                 break
+        yield from self._around_damage(group, done, end, trouble)
+
+    def _around_damage(self, group: int, done: int, end: int, trouble: str) -> Iterator[Numbered]:
+        """The rest of a damaged row group: its rows, but for those of damaged pages if found."""
+        damaged, patches = self._damage(group)
+        try:
+            for number, values in self._read(group, done, 1, patches) if patches else ():
+                reason = next((why for rows, why in damaged if number in rows), None)
+                yield number, values if reason is None else Unread(reason)
+                done = number + 1
+        except (NetworkError, GeneratorExit):
+            raise
+        except Exception as exc:
+            trouble = reason_of(exc, f"{self._name}, row group {group}, row {done}")
         for number in range(done, end):
             yield number, Unread(trouble)
 
-    def _read(self, group: int, start: int, batch_rows: int) -> Iterator[tuple[int, Values]]:
+    def _damage(self, group: int) -> tuple[list[tuple[range, str]], list[Patch]]:
+        """The rows of damaged pages, why, and what to read in place of those pages."""
+        damaged: list[tuple[range, str]] = []
+        patches: list[Patch] = []
+        for chunk, column in self._columns(group):
+            if column.max_repetition_level or not column.max_definition_level:
+                continue
+            for page in damaged_pages(self._file, chunk, _span(chunk)):
+                patch = null_patch(page, chunk.compression)
+                if patch is None:
+                    continue
+                first = self._firsts[group] + page.first_row
+                why = f"the page of {chunk.path_in_schema!r} at byte {page.start:,} is damaged"
+                rows = range(first, first + page.rows)
+                damaged.append((rows, f"{self._name}, row group {group}: {why}"))
+                patches.append(patch)
+        return damaged, patches
+
+    def _read(
+        self, group: int, start: int, batch_rows: int, patches: Sequence[Patch] = ()
+    ) -> Iterator[tuple[int, Values]]:
         import pyarrow.parquet as pq
 
         file = pq.ParquetFile(
-            self._file,
+            Patched(self._file, patches) if patches else self._file,
             metadata=self.footer,
             buffer_size=SLICE_BYTES,
             pre_buffer=False,
@@ -125,9 +161,15 @@ class ParquetRows:
         return int(min(max(1, BATCH_BYTES // row_bytes), BATCH_ROWS))
 
     def _chunks(self, group: int) -> list[Any]:
+        return [chunk for chunk, _ in self._columns(group)]
+
+    def _columns(self, group: int) -> list[tuple[Any, Any]]:
+        """The needed chunks of a row group, each with what the schema tells of it."""
         described = self.footer.row_group(group)
         chunks = [described.column(n) for n in range(described.num_columns)]
-        return [chunk for chunk in chunks if _belongs(chunk.path_in_schema, self._names)]
+        columns = [self.footer.schema.column(n) for n in range(described.num_columns)]
+        pairs = zip(chunks, columns, strict=True)
+        return [pair for pair in pairs if _belongs(pair[0].path_in_schema, self._names)]
 
     def _spans(self, group: int) -> list[Span]:
         spans = _joined([_span(chunk) for chunk in self._chunks(group)], self._range_bytes)
