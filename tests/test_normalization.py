@@ -100,6 +100,16 @@ def test_english_is_that_of_openai(reference, words):
 
 
 @pytest.mark.reference
+@given(words=st.lists(st.sampled_from(_SPOKEN.split()), max_size=14))
+def test_english_is_that_of_transformers(reference, words):
+    """Theirs takes the table of spellings from the checkpoint."""
+    module = pytest.importorskip("transformers.models.whisper.english_normalizer")
+    theirs = module.EnglishTextNormalizer(reference.standardize_spellings.mapping)
+    text = " ".join(words)
+    assert english(text) == theirs(text)
+
+
+@pytest.mark.reference
 @given(text=_TEXT | st.text("0123456789.,$£€%¢ smdt'", max_size=20))
 def test_english_is_that_of_openai_on_any_text(reference, text):
     assert english(text) == reference(text)

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from quest22.cli.exits import Exit
+from tests.support.corpora import samples, write_audiofolder
 
 ROWS = [
     {"id": "a", "text": "The colour red.", "reference": "the color red", "language": "en",
@@ -112,3 +113,14 @@ def test_a_dataset_without_references_ends_early(run, model, tmp_path, sounds):
     ended = run("eval", "audiofolder", "--data-files", f"{sounds}/*.wav", *flags)
     assert (ended.code, ended.out) == (Exit.NOTHING_DONE, "")
     assert "no reference text to compare with" in ended.err.splitlines()[-1]
+
+
+def test_clips_that_fail_are_not_in_the_rates(run, model, tmp_path):
+    write_audiofolder(tmp_path, samples(3))
+    (tmp_path / "utt-001.wav").write_bytes(b"RIFF no sound")
+    flags = ("-m", model, "--max-new-tokens", 3, "-q", "--json")
+    ended = run("eval", "audiofolder", "--data-files", f"{tmp_path}/*", *flags)
+    assert ended.code == Exit.SOME_FAILED
+    assert json.loads(ended.out)["clips"] == 2
+    (line,) = ended.err.splitlines()
+    assert "not transcribed (audio)" in line
