@@ -82,7 +82,4 @@ def test_speech_is_kept_and_nothing_is_added_to_it(long_form: LongFormName) -> N
     for at in range(len(spoken)):
         assert guarded[str(at)].text == doubted[str(at)].text == free[str(at)].text != ""
         assert guarded[str(at)].dropped == doubted[str(at)].dropped == ()
-    said = guarded["both"].text.lower()
-    for at in (0, 1, 4):
-        last_word = guarded[str(at)].text.split()[-1].lower()
-        assert last_word in said
+    assert guarded["both"].text == free["both"].text != ""
