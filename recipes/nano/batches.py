@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from recipes.nano.config import Stage
 from recipes.nano.losses import IGNORED, Batch
-from recipes.nano.model import TEXT_POSITIONS
+from recipes.nano.model import TEXT_POSITIONS, Heard
 from recipes.nano.shards import Shards
 from recipes.nano.soundscape import soundscape
 from recipes.nano.transcript import POSITION_S, SPELLINGS, Transcript, transcript, wish
@@ -24,6 +25,9 @@ STAMPS_SHARE = {"single": 0.5, "short": 0.5, "half": 0.5, "padded": 0.5, "one": 
                 "full": 0.45}  # fmt: skip
 RESPELL_SHARE = 0.03
 ALIKE_OF = 5
+TAIL = 48
+MOSTLY_FILLED = 2600
+QUIETEST = -1.5  # digital silence, normalised
 
 
 class Batches:
@@ -35,9 +39,8 @@ class Batches:
 
     def batch(self, name: str, stage: Stage, rng: random.Random) -> Batch:
         """Windows of kind ``name`` that hold about ``stage.batch_s`` of sound together."""
-        kind, seconds = KINDS[name], stage.batch_s
-        length = (kind.frames or 280) / 100
-        plans = self._alike(kind, max(1, round(seconds / length)), rng)
+        kind = KINDS[name]
+        plans = self._alike(kind, stage.batch_s, rng)
         frames = kind.frames or _rounded(max(one.frames for one in plans), 80)
         plans = [self._somewhere(replace(one, frames=frames), rng) for one in plans]
         shares = STAMPS_SHARE[name]
@@ -45,18 +48,23 @@ class Batches:
             transcript(one, wish(one, self._shards, rng, shares), self._vocabulary, rng)
             for one in plans
         ]
-        mels = np.stack([soundscape(one, self._shards, rng, stage.augment) for one in plans])
+        filled = min(frames, _rounded(max(one.ends_frame for one in plans) + 20, 80))
+        if frames < FRAMES or filled > MOSTLY_FILLED:
+            filled = frames
+        shown = [replace(one, frames=filled) for one in plans]
+        mels = np.stack([soundscape(one, self._shards, rng, stage.augment) for one in shown])
         begin = torch.tensor([one.begin for one in plans])
-        return _tensors(mels, begin, said)
+        return _tensors(heard(mels, begin, frames), said)
 
-    def _alike(self, kind: Kind, count: int, rng: random.Random) -> list[Plan]:
-        """Windows of about one length, so that little of a batch is padding."""
-        if kind.frames:
-            return [self._plan(kind, rng) for _ in range(count)]
-        drawn = [self._plan(kind, rng) for _ in range(ALIKE_OF * count)]
-        drawn.sort(key=lambda one: one.frames)
-        at = count * rng.randrange(ALIKE_OF)
-        return drawn[at : at + count]
+    def _alike(self, kind: Kind, seconds: float, rng: random.Random) -> list[Plan]:
+        """Windows that are filled for about as long, so that little of a batch is padding."""
+        drawn = [self._plan(kind, rng) for _ in range(max(1, round(ALIKE_OF * seconds / 3)))]
+        groups: list[list[Plan]] = []
+        for one in sorted(drawn, key=lambda one: one.ends_frame):
+            if not groups or _cost(kind, one) * (len(groups[-1]) + 1) > 100 * seconds:
+                groups.append([])
+            groups[-1].append(one)
+        return rng.choice(groups)
 
     def _plan(self, kind: Kind, rng: random.Random) -> Plan:
         if rng.random() < NOTHING_SHARE[kind.name]:
@@ -80,8 +88,36 @@ class Batches:
         return replace(window, begin=rng.randrange((FRAMES - window.frames) // 2 + 1))
 
 
-def _tensors(mels: np.ndarray, begin: Tensor, said: list[Transcript]) -> Batch:
+def _cost(kind: Kind, one: Plan) -> int:
+    """Frames that a window takes in a batch."""
+    if kind.frames == FRAMES:
+        return one.ends_frame + 2 * TAIL if one.ends_frame < MOSTLY_FILLED else FRAMES
+    return kind.frames or one.frames
+
+
+def heard(mels: np.ndarray, begin: Tensor, frames: int) -> Heard:
+    """Windows of ``frames``; of the silence behind what is shown, a few positions stand for all."""
+    filled = mels.shape[1]
+    places = begin[:, None] + torch.arange(filled // 2)
+    if filled == frames:
+        return Heard(_mel(mels), places)
+    silence = np.maximum(mels.max(axis=(1, 2), keepdims=True) - 2.0, QUIETEST)
+    tail = np.broadcast_to(silence, (len(mels), 2 * TAIL, mels.shape[2]))
+    last = frames // 2 - 1
+    spread = torch.linspace(filled // 2, last, TAIL).round().long().expand(len(mels), -1)
+    weight = torch.zeros(len(mels), filled // 2 + TAIL)
+    weight[:, filled // 2 : -1] = math.log((last - filled // 2) / (TAIL - 1))
+    mel = np.concatenate([mels, tail], axis=1).astype(np.float32)
+    return Heard(_mel(mel), torch.cat([places, spread], dim=1), weight)
+
+
+def _mel(mels: np.ndarray) -> Tensor:
+    return torch.from_numpy(mels).transpose(1, 2).contiguous()
+
+
+def _tensors(sound: Heard, said: list[Transcript]) -> Batch:
     length = min(TEXT_POSITIONS, _rounded(max(len(one.tokens) for one in said) - 1, 16))
+    limit = sound.places.shape[1] - (0 if sound.weight is None else TAIL)
     tokens = torch.zeros(len(said), length, dtype=torch.long)
     targets = torch.full((len(said), length), IGNORED)
     spans = torch.full((len(said), length, 2), -1)
@@ -89,13 +125,12 @@ def _tensors(mels: np.ndarray, begin: Tensor, said: list[Transcript]) -> Batch:
         count = len(one.tokens) - 1
         tokens[row, :count] = torch.tensor(one.tokens[:-1])
         targets[row, :count] = torch.tensor(one.targets())
-        spans[row, :count] = _positions(one.spans[1:], mels.shape[1] // 2)
+        spans[row, :count] = _positions(one.spans[1:], limit)
     counts = torch.tensor([len(one.letters) for one in said])
     letters = torch.zeros(len(said), max(1, int(counts.max())), dtype=torch.long)
     for row, one in enumerate(said):
         letters[row, : len(one.letters)] = torch.tensor(one.letters, dtype=torch.long)
-    mel = torch.from_numpy(mels).transpose(1, 2).contiguous()
-    return Batch(mel, begin, tokens, targets, spans, letters, counts)
+    return Batch(sound, tokens, targets, spans, letters, counts)
 
 
 def _rounded(count: int, step: int) -> int:

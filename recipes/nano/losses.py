@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from recipes.nano.model import Answer
+from recipes.nano.model import Answer, Heard
 from recipes.nano.vocabulary import TIMESTAMPS
 
 IGNORED = -100
@@ -27,8 +27,7 @@ class Batch:
     own first position; -1 where a target is not guided.
     """
 
-    mel: Tensor
-    begin: Tensor
+    heard: Heard
     tokens: Tensor
     targets: Tensor
     spans: Tensor

@@ -56,6 +56,28 @@ class Attention(nn.Module):
         return x.transpose(1, 2).flatten(-2)
 
 
+@dataclass
+class Heard:
+    """What the encoder is given.
+
+    ``mel`` is ``[batch, 80, frames]``; ``places`` are the positions (20 ms, of the 30 s) of every
+    two frames, ``[batch, positions]``. ``weight`` is None, or what to add to the score of each
+    position, ``[batch, positions]``: the logarithm of how many alike it stands for.
+    """
+
+    mel: Tensor
+    places: Tensor
+    weight: Tensor | None = None
+
+
+@dataclass
+class Sound:
+    """Encoder states ``[batch, positions, width]`` and their weights, to be broadcast."""
+
+    states: Tensor
+    weight: Tensor | None = None
+
+
 class EncoderLayer(nn.Module):
     """Self attention and a feed-forward of four times the width, normalised before."""
 
@@ -67,10 +89,10 @@ class EncoderLayer(nn.Module):
         self.fc2 = nn.Linear(4 * width, width)
         self.final_layer_norm = nn.LayerNorm(width)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """One layer over ``[batch, positions, width]``."""
+    def forward(self, x: Tensor, weight: Tensor | None) -> Tensor:
+        """One layer over ``[batch, positions, width]``; ``weight`` is added to the keys' scores."""
         normal = self.self_attn_layer_norm(x)
-        x = x + self.self_attn(normal, normal, None)[0]
+        x = x + self.self_attn(normal, normal, weight)[0]
         return x + self.feed_forward(x)
 
     def feed_forward(self, x: Tensor) -> Tensor:
@@ -88,12 +110,13 @@ class DecoderLayer(EncoderLayer):
         self.encoder_attn_layer_norm = nn.LayerNorm(width)
 
     def decode(
-        self, x: Tensor, sound: Tensor, mask: Tensor, keep: bool
+        self, x: Tensor, sound: Sound, mask: Tensor, keep: bool
     ) -> tuple[Tensor, Tensor | None]:
         """One layer over text; returns its cross attention where asked."""
         normal = self.self_attn_layer_norm(x)
         x = x + self.self_attn(normal, normal, mask)[0]
-        heard, weights = self.encoder_attn(self.encoder_attn_layer_norm(x), sound, None, keep)
+        normal = self.encoder_attn_layer_norm(x)
+        heard, weights = self.encoder_attn(normal, sound.states, sound.weight, keep)
         x = x + heard
         return x + self.feed_forward(x), weights
 
@@ -111,15 +134,15 @@ class Encoder(nn.Module):
         self.layer_norm = nn.LayerNorm(width)
         self.register_buffer("positions", sinusoids(POSITIONS, width), persistent=False)
 
-    def forward(self, mel: Tensor, begin: Tensor) -> Tensor:
-        """``mel`` is ``[batch, 80, frames]``; ``begin`` the first position of each window."""
-        x = F.gelu(self.conv2(F.gelu(self.conv1(mel)))).transpose(1, 2)
-        places = begin[:, None] + torch.arange(x.shape[1], device=x.device)
+    def forward(self, heard: Heard) -> Sound:
+        """The states of every position of the windows."""
+        x = F.gelu(self.conv2(F.gelu(self.conv1(heard.mel)))).transpose(1, 2)
         assert isinstance(self.positions, Tensor)  # noqa: S101
-        x = x + self.positions[places]
+        x = x + self.positions[heard.places]
+        weight = None if heard.weight is None else heard.weight[:, None, None]
         for layer in self.layers:
-            x = layer(x)
-        return self.layer_norm(x)  # type: ignore[no-any-return]
+            x = layer(x, weight)
+        return Sound(self.layer_norm(x), weight)
 
 
 class Decoder(nn.Module):
@@ -166,13 +189,13 @@ class Nano(nn.Module):
         self.decoder = Decoder(shape, tokens + 1)
         self.ctc = nn.Linear(shape.d_model, len(LETTERS) + 1)
 
-    def forward(self, mel: Tensor, begin: Tensor, tokens: Tensor) -> Answer:
-        """The whole model on one batch; see ``Encoder`` for ``begin``."""
-        sound = self.encoder(mel, begin)
+    def forward(self, heard: Heard, tokens: Tensor) -> Answer:
+        """The whole model on one batch."""
+        sound = self.encoder(heard)
         logits, guided = self.decode(sound, tokens)
-        return Answer(logits, self.ctc(sound).float().log_softmax(-1), guided)
+        return Answer(logits, self.ctc(sound.states).float().log_softmax(-1), guided)
 
-    def decode(self, sound: Tensor, tokens: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def decode(self, sound: Sound, tokens: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Logits for every next token, and the attention of the guided heads."""
         table, length = self.decoder.embeddings(), tokens.shape[1]
         x = F.embedding(tokens, table) + self.decoder.embed_positions.weight[:length]

@@ -81,8 +81,8 @@ def train(rank: int, config: Config, begin: Path | None) -> None:
         rng = random.Random(f"{config.seed} {state.step} {rank}")
         batch = batches.batch(kind, stage, rng)
         with torch.autocast("cpu", torch.bfloat16):
-            answer = model(batch.mel, batch.begin, batch.tokens)
-        spell = batch.mel.shape[-1] < FRAMES or rng.random() < FULL_SPELL_SHARE
+            answer = model(batch.heard, batch.tokens)
+        spell = batch.heard.mel.shape[-1] < FRAMES or rng.random() < FULL_SPELL_SHARE
         parts = losses(answer, batch, spell)
         total = (
             parts["token"] + training.ctc_weight * parts["ctc"]

@@ -7,7 +7,7 @@ import torch
 
 from recipes.nano.config import Shape, load
 from recipes.nano.losses import IGNORED, guide_loss, token_loss
-from recipes.nano.model import Nano
+from recipes.nano.model import Heard, Nano
 from recipes.nano.optimisers import orthogonal
 from recipes.nano.schedule import rate_factor, stage_at
 from recipes.nano.vocabulary import TIMESTAMPS
@@ -18,8 +18,8 @@ TOKENS = TIMESTAMPS + 10
 
 def test_logits_and_guided_heads_have_the_expected_shapes() -> None:
     model = Nano(SHAPE, TOKENS, 1000)
-    begin, tokens = torch.tensor([0, 40]), torch.zeros(2, 7, dtype=torch.long)
-    answer = model(torch.zeros(2, 80, 60), begin, tokens)
+    places = torch.tensor([[0], [40]]) + torch.arange(30)
+    answer = model(Heard(torch.zeros(2, 80, 60), places), torch.zeros(2, 7, dtype=torch.long))
     assert answer.logits.shape == (2, 7, TOKENS + 1)
     assert [tuple(head.shape) for head in answer.guided] == [(2, 7, 30)]
     assert torch.allclose(answer.guided[0].sum(-1), torch.ones(2, 7), atol=1e-4)

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from recipes.nano.config import Shape, load
-from recipes.nano.model import Nano
+from recipes.nano.model import Heard, Nano
 from recipes.nano.pack import model_config, weights
 from recipes.nano.unpack import begin_from
 from recipes.nano.vocabulary import OFFICIAL_SIZE, Vocabulary
@@ -40,9 +40,8 @@ def test_packing_and_unpacking_keep_what_the_model_says(words: Vocabulary, tmp_p
     head = {"weight": model.ctc.weight.detach(), "bias": model.ctc.bias.detach()}
     save_file(head, tmp_path / "ctc_head.safetensors")
     begin_from(tmp_path, other, words)
-    mel, begin = torch.randn(1, 80, 40), torch.zeros(1, dtype=torch.long)
-    tokens = torch.tensor([[1, 4, 9]])
-    first, second = model(mel, begin, tokens), other(mel, begin, tokens)
+    heard, tokens = Heard(torch.randn(1, 80, 40), torch.arange(20)[None]), torch.tensor([[1, 4, 9]])
+    first, second = model(heard, tokens), other(heard, tokens)
     assert torch.allclose(first.logits, second.logits, atol=0.02)
     assert torch.allclose(first.ctc, second.ctc, atol=0.02)
 
