@@ -44,3 +44,15 @@ def test_reset_begins_at_zero():
     meter.add_seconds("audio", 2.0)
     meter.reset()
     assert (meter.counts(), meter.seconds()) == ({}, {})
+
+
+def test_a_run_begins_with_what_its_source_has_cost_and_the_next_does_not():
+    meter = Meter()
+    meter.count("net_bytes", 7)
+    meter.tally("retries", "h", "answer 503")
+    meter.add_seconds("source", 1.0)
+    meter.begin()
+    assert (meter.counts(), meter.seconds()) == ({"net_bytes": 7}, {})
+    assert meter.tallies("retries") == {("h", "answer 503"): 1}
+    meter.begin()
+    assert (meter.counts(), meter.tallies("retries")) == ({}, {})

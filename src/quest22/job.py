@@ -82,11 +82,13 @@ class Job:
 
     def stream(self, dataset: DatasetSettings, after: Position | None = None) -> Run:
         """A run over a dataset's rows; ``after`` continues an earlier one behind that row."""
+        self.meter.reset()
         network = network_within(self.settings.bounds, self.meter)
         return self.run(dataset_source(dataset, network, after))
 
     def files(self, inputs: Sequence[str]) -> Run:
         """A run over files, folders, globs, URLs, or ``-`` for standard input."""
+        self.meter.reset()
         network = network_within(self.settings.bounds, self.meter)
         return self.run(file_source(inputs, network, self.settings.engine.token))
 
@@ -247,7 +249,7 @@ def _results(
 ) -> Generator[Transcript | Failure, None, None]:
     from quest22.audio.pool import decode_ahead
 
-    meter.reset()
+    meter.begin()
     audios = decode_ahead(stages.source, stages.decoder, settings.audio, meter, settings.bounds)
     with closing(audios):
         scheduler = Scheduler(stages.engine, stages.strategy, meter, memory=memory)

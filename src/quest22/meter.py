@@ -46,14 +46,25 @@ class Meter:
         self._tallies: defaultdict[str, Counter[Label]] = defaultdict(Counter)
         self._running: dict[object, tuple[str, float]] = {}
         self._network: defaultdict[int, _Stopwatch] = defaultdict(_Stopwatch)
+        self._begun = False
         self._started = time.perf_counter()
 
     def reset(self) -> None:
-        """Begin a new run: everything back to zero."""
+        """Make ready for a new run: everything back to zero."""
         with self._lock:
             self._seconds.clear()
             self._counts.clear()
             self._tallies.clear()
+            self._begun = False
+            self._started = time.perf_counter()
+
+    def begin(self) -> None:
+        """Start the clock of a run; bytes and retries that it cost to find its source are kept."""
+        if self._begun:
+            self.reset()
+        with self._lock:
+            self._seconds.clear()
+            self._begun = True
             self._started = time.perf_counter()
 
     @contextmanager

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support import corpora
-from tests.support.hub import Hub, Repository
+from tests.support.hub import Fault, Hub, Repository
 
 ROWS = corpora.samples(12)
 
@@ -33,7 +33,8 @@ def sound(clip):
 
 def run(settings):
     try:
-        source = DatasetSource(DatasetSettings(**settings), Meter())
+        meter = Meter()
+        source = DatasetSource(DatasetSettings(**settings), meter)
         clips = list(source)
     except Quest22Error as exc:
         return {"error": f"{type(exc).__name__}: {exc}"}
@@ -43,6 +44,7 @@ def run(settings):
     return {
         "revision": source.revision,
         "origins": sorted({clip.origin.revision for clip in clips}),
+        "retries": {trouble: times for (_, trouble), times in meter.tallies("retries").items()},
         "rows": [[clip.key, clip.reference, sound(clip)] for clip in clips],
     }
 
@@ -228,3 +230,22 @@ def test_a_hub_that_is_not_there(tmp_path: Path) -> None:
     answers = _run({"gone": {"path": "org/speech"}}, environment)
     assert "cannot be reached" in answers["gone"]["error"]
     assert "HF_ENDPOINT" in answers["gone"]["error"]
+
+
+@pytest.mark.slow
+def test_faults_of_the_hub_and_its_storage_are_waited_out(hub: Hub, tmp_path: Path) -> None:
+    corpora.write_parquet(tmp_path / "a.parquet", ROWS, ballast=50_000)
+    hub.add_dataset("org/stormy", {"data/train-0.parquet": tmp_path / "a.parquet"})
+    hub.faults += [
+        Fault("api/datasets/org/stormy", status=503),
+        Fault("org/stormy/resolve", status=429, headers={"Retry-After": "0"}),
+        Fault("storage", method="GET", status=502),
+        Fault("storage", method="GET", cut_after=1000),
+        Fault("storage", method="GET", cut_after=1000, reset=True),
+        Fault("org/stormy/resolve", then=hub.expire_signatures),
+    ]
+    answers = _run({"stormy": {"path": "org/stormy"}}, hub.environment(tmp_path / "home"))
+    assert answers["stormy"].get("rows") == _rows(0, 12), answers
+    assert [fault for fault in hub.faults if fault.times] == []
+    retries = answers["stormy"]["retries"]
+    assert {"answer 502", "body cut off", "connection lost"} <= set(retries), retries

@@ -16,6 +16,7 @@ from quest22.meter import Meter
 from quest22.records import Clip, Failure, Media, Origin
 from quest22.settings import hub_token
 from quest22.source.address import is_url, public
+from quest22.source.hub_retries import listen
 from quest22.source.listing import Found, found_by
 from quest22.source.locate import builder_of
 from quest22.source.measure import measured
@@ -46,6 +47,7 @@ class FilesSource:
         self._stdin = stdin
         self._network = network or Network(meter=meter)
         self._network.token = token or hub_token()
+        listen(meter)
         self._found = _once(
             found for given in inputs for found in found_by(given, self._network.token)
         )

@@ -17,6 +17,7 @@ from quest22.settings import DatasetSettings
 from quest22.source.address import public
 from quest22.source.columns import Columns, choose_columns
 from quest22.source.faults import source_error
+from quest22.source.hub_retries import listen
 from quest22.source.locate import Request, locate
 from quest22.source.measure import measured
 from quest22.source.network import Network
@@ -70,6 +71,7 @@ class DatasetSource:
         self._meter = meter
         self._name = f"dataset {public(settings.path)!r}"
         self._network = network or Network(meter=meter)
+        listen(meter)
         found = self._network.patiently(lambda: locate(settings), self._name)
         self._request: Request = found
         self._network.token = found.token

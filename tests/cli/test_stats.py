@@ -1,0 +1,78 @@
+"""What a run over a bad network says of it, in its summary and for machines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quest22.cli import continued
+from quest22.cli.continued import perform_journaled
+from quest22.cli.exits import Exit
+from quest22.cli.options import ReportFlags
+from quest22.meter import Meter
+from quest22.settings import MemorySettings
+from quest22.source.network import Network, NetworkSettings
+from tests.support import corpora
+from tests.support.hub import Fault, Hub
+from tests.torture.worker import Errand
+
+
+def _hasty(bounds: MemorySettings, meter: Meter) -> Network:
+    settings = NetworkSettings(first_pause_s=0.01, longest_pause_s=0.05)
+    return Network(settings.within(bounds), meter)
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    monkeypatch.setattr(continued, "network_within", _hasty)
+    corpora.write_parquet(tmp_path / "a.parquet", corpora.samples(40), group=10)
+    with Hub() as running:
+        running.add_dataset("o/d", {"a.parquet": tmp_path / "a.parquet"})
+        yield running
+
+
+def _told(hub: Hub, folder: Path) -> dict[str, Any]:
+    """Run over the file, with a refusal and a body that breaks off; what is told to machines."""
+    url = f"{hub.endpoint}/datasets/o/d/resolve/main/a.parquet"
+    hub.faults += [
+        Fault("storage", method="GET", status=429, headers={"Retry-After": "0"}),
+        Fault("storage", method="GET", cut_after=1000),
+    ]
+    meant = Errand(folder, folder / "out", urls=(url,)).stream()
+    report = ReportFlags(quiet=False, stats_json=folder / "stats.json")
+    done = perform_journaled(replace(meant, work=replace(meant.work, report=report)))
+    assert done is Exit.DONE
+    told: dict[str, Any] = json.loads((folder / "stats.json").read_text())
+    return told
+
+
+def test_retries_are_named_by_host_and_trouble(
+    hub: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = _told(hub, tmp_path)
+    named = {(each["host"], each["trouble"]): each["times"] for each in told["retries"]}
+    asked = hub.endpoint.removeprefix("http://")
+    assert named == {(hub.storage_host, "answer 429"): 1, (asked, "body cut off"): 1}
+    said = capsys.readouterr().err
+    assert "the engine waited for the network" in said
+    assert f"1 × answer 429 ({hub.storage_host})" in said
+    assert f"1 × body cut off ({asked})" in said
+
+
+def test_bytes_and_seconds_are_those_of_the_run(hub: Hub, tmp_path: Path) -> None:
+    told = _told(hub, tmp_path)
+    assert told["received_bytes"] <= sum(seen.sent for seen in hub.requests)
+    assert told["received_bytes"] >= told["sound_bytes"] == 40 * len(corpora.wav_bytes())
+    assert set(told["engine_seconds"]) == {
+        "waiting_for_network",
+        "waiting_for_source",
+        "waiting_for_decoding",
+        "waiting_for_nothing",
+    }
+    assert told["engine_seconds"]["waiting_for_network"] > 0
+    assert sum(told["engine_seconds"].values()) == pytest.approx(told["elapsed_s"], abs=0.01)
