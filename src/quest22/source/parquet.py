@@ -97,7 +97,7 @@ class ParquetRows:
             except Exception as exc:
                 trouble = reason_of(exc, f"{self._name}, row group {group}, row {done}")
             else:
-                break
+                return
         yield from self._around_damage(group, done, end, trouble)
 
     def _around_damage(self, group: int, done: int, end: int, trouble: str) -> Iterator[Numbered]:
