@@ -120,6 +120,23 @@ def test_a_corrupt_page_costs_rows_of_its_group_alone(tmp_path: Path) -> None:
     assert all("row group 1" in r.reason for r in results if isinstance(r, Failure))
 
 
+def test_what_is_told_of_damage_is_the_same_from_wherever_reading_begins(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    corpora.write_parquet(path, ROWS, group=8)
+    chunk = pq.read_metadata(path).row_group(1).column(1)
+    content = bytearray(path.read_bytes())
+    content[chunk.data_page_offset : chunk.data_page_offset + 64] = b"\xff" * 64
+    path.write_bytes(content)
+    whole = _clips([str(path)])
+    for done in range(8, 15, 2):
+        keys = [clip.key for clip in whole[:done]]
+        rest = _clips([str(path)], _position(whole, done), Earlier(keys))
+        lost, told = ([bad for bad in each if isinstance(bad, Failure)] for each in (rest, whole))
+        assert lost == [bad for bad in told if bad.origin.row is None or bad.origin.row >= done]
+        assert len(rest) == len(whole) - done
+        assert told
+
+
 def test_a_file_that_cannot_be_read_is_one_failure(tmp_path: Path) -> None:
     files = [str(tmp_path / name) for name in _write(tmp_path, "parquet")]
     Path(files[1]).write_bytes(b"no parquet at all")

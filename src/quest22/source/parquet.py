@@ -84,7 +84,10 @@ class ParquetRows:
         self._file.close()
 
     def _group(self, group: int, start: int, end: int) -> Iterator[Numbered]:
-        """A row group's rows; around damage row by row, so that as few as possible are lost."""
+        """A row group's rows; around damage row by row, so that as few as possible are lost.
+
+        What is told of a lost row is the same from wherever reading begins: runs continue here.
+        """
         done = start
         trouble = "no more is known"
         for batch_rows in (self._batch_rows(group), 1):
@@ -95,7 +98,7 @@ class ParquetRows:
             except (NetworkError, GeneratorExit):  # noqa: PERF203 -- twice at most
                 raise
             except Exception as exc:
-                trouble = reason_of(exc, f"{self._name}, row group {group}, row {done}")
+                trouble = reason_of(exc, f"{self._name}, row group {group}")
             else:
                 return
         yield from self._around_damage(group, done, end, trouble)
@@ -111,7 +114,7 @@ class ParquetRows:
         except (NetworkError, GeneratorExit):
             raise
         except Exception as exc:
-            trouble = reason_of(exc, f"{self._name}, row group {group}, row {done}")
+            trouble = reason_of(exc, f"{self._name}, row group {group}")
         for number in range(done, end):
             yield number, Unread(trouble)
 
