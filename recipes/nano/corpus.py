@@ -109,7 +109,8 @@ def make_shard(folder: Path, cache: Path, job: Job) -> Path:
 def make_noises(folder: Path, count: int, seed: int) -> Path:
     """Noises of 30 s: coloured, tones, hum and music, and babble of the speech made before."""
     rng = np.random.default_rng(seed)
-    speech = [np.load(path, mmap_mode="r") for path in sorted(folder.glob("??-*.mel.npy"))[:8]]
+    paths = sorted(folder.glob("??-*.mel.npy"), key=lambda path: path.name[::-1])[:BABBLE_SHARDS]
+    speech = [np.load(path, mmap_mode="r") for path in paths]
     mels: list[Mel] = []
     kinds: list[dict[str, object]] = []
     for index in range(count):
@@ -122,7 +123,11 @@ def make_noises(folder: Path, count: int, seed: int) -> Path:
     return _save(folder, "noise", np.concatenate(mels), kinds)
 
 
-NOISE_KINDS = ("white", "pink", "brown", "babble", "tones", "music", "hum", "mixture", "babble")
+NOISE_KINDS = (
+    "babble", "white", "babble", "pink", "babble", "brown", "babble", "tones", "babble", "music",
+    "babble", "hum", "mixture",
+)  # fmt: skip
+BABBLE_SHARDS = 8  # of both languages
 SLOPES = {"white": 0.0, "pink": 1.0, "brown": 2.0}
 
 

@@ -72,11 +72,11 @@ def _colour(rng: random.Random) -> Mel:
 
 
 def _add_noise(canvas: Mel, plan: Plan, shards: Shards, rng: random.Random) -> None:
-    """Noise at 5 to 25 dB, or room tone at 25 to 60; to the clip's end or the window's."""
+    """Noise at 4 to 22 dB, or room tone at 22 to 60; to the clip's end or the window's."""
     chance = rng.random()
-    if chance < 0.25:
+    if chance < 0.2:
         return
-    snr_db = rng.uniform(5, 25) if chance < 0.8 else rng.uniform(25, 60)
+    snr_db = rng.uniform(4, 22) if chance < 0.8 else rng.uniform(22, 60)
     end = plan.ends_frame if rng.random() < 0.7 else plan.frames
     spoken = np.concatenate([canvas[max(0, p.at) : p.at + p.frames] for p in plan.placed])
     noise = shards.noise(end, rng)

@@ -29,6 +29,7 @@ from recipes.nano.windows import FRAMES, FRAMES_A_SECOND, Placed, Plan
 POSITION_S = 0.02
 MARKED_SLACK_S, UNMARKED_SLACK_S, STAMP_SLACK_S = 0.06, 0.2, 0.1
 MAX_PROMPT = 80
+TRANSLATE_SHARE = 0.42
 SPELLINGS = {
     "gray": "grey", "favorite": "favourite", "theater": "theatre", "neighbor": "neighbour",
     "Katherine": "Catherine", "Stephen": "Steven", "Sarah": "Sara", "Nicholas": "Nikolas",
@@ -76,7 +77,7 @@ class Transcript:
 def wish(plan: Plan, shards: Shards, rng: random.Random, stamps_share: float) -> Wish:
     """Draw what is asked: task, timestamps and previous text."""
     whole = all(p.at >= 0 and p.at + p.frames <= plan.frames for p in plan.placed)
-    translate = plan.language == "ru" and whole and rng.random() < 0.33
+    translate = plan.language == "ru" and whole and rng.random() < TRANSLATE_SHARE
     stamps = rng.random() < stamps_share
     if rng.random() >= 0.12 or plan.kind.name == "single":
         return Wish(translate, stamps)
