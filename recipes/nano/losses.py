@@ -16,6 +16,8 @@ from recipes.nano.model import Answer, Heard
 from recipes.nano.vocabulary import TIMESTAMPS
 
 IGNORED = -100
+LEAST = 1e-9
+LONGEST_WORD = 75  # encoder positions of 20 ms
 NEIGHBOURS = ((-2, 0.05), (-1, 0.17), (0, 0.56), (1, 0.17), (2, 0.05))
 
 
@@ -61,15 +63,26 @@ def ctc_loss(log_probabilities: Tensor, batch: Batch) -> Tensor:
 
 
 def guide_loss(guided: list[Tensor], spans: Tensor) -> Tensor:
-    """Minus the logarithm of the attention that falls inside each target's span."""
+    """How far the guided heads' attention is from lying in each target's span.
+
+    It should lie evenly over the span of a word, so that dynamic time warping finds every word's
+    frames: the divergence of the even distribution from it. In a longer span, a sentence's, it may
+    lie anywhere: minus the logarithm of what falls inside.
+    """
     rows = spans[..., 0] >= 0
     if not bool(rows.any()):
         return spans.new_zeros((), dtype=torch.float32)
     places = torch.arange(guided[0].shape[-1], device=spans.device)
     first, last = spans[rows][:, :1], spans[rows][:, 1:]
     inside = ((places >= first) & (places < last)).float()
-    masses = [(head[rows] * inside).sum(-1).clamp(min=1e-4) for head in guided]
-    return -torch.stack(masses).log().mean()
+    size = inside.sum(-1)
+    return torch.stack([_off_span(head[rows], inside, size) for head in guided]).mean()
+
+
+def _off_span(weights: Tensor, inside: Tensor, size: Tensor) -> Tensor:
+    anywhere = -(weights * inside).sum(-1).clamp(min=LEAST).log()
+    evenly = -(weights.clamp(min=LEAST).log() * inside).sum(-1) / size - size.log()
+    return torch.where(size > LONGEST_WORD, anywhere, evenly)
 
 
 def losses(answer: Answer, batch: Batch, spell: bool = True) -> dict[str, Tensor]:

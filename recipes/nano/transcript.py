@@ -27,7 +27,7 @@ from recipes.nano.vocabulary import (
 from recipes.nano.windows import FRAMES, FRAMES_A_SECOND, Placed, Plan
 
 POSITION_S = 0.02
-MARKED_SLACK_S, UNMARKED_SLACK_S, STAMP_SLACK_S = 0.06, 0.2, 0.1
+MARKED_SLACK_S, UNMARKED_SLACK_S, STAMP_SLACK_S = 0.02, 0.2, 0.1
 MAX_PROMPT = 80
 TRANSLATE_SHARE = 0.42
 SPELLINGS = {

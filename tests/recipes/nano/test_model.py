@@ -44,13 +44,21 @@ def test_a_near_timestamp_costs_less_than_a_far_one() -> None:
     assert token_loss(far, torch.full((1, 1), IGNORED)) == 0
 
 
-def test_attention_inside_its_span_costs_nothing() -> None:
-    spans = torch.tensor([[[2, 5], [-1, -1]]])
-    inside, outside = torch.zeros(1, 2, 8), torch.zeros(1, 2, 8)
-    inside[..., 3] = 1.0
+def test_attention_spread_over_its_span_costs_nothing() -> None:
+    spans = torch.tensor([[[2, 4], [-1, -1]]])
+    even, peak, outside = (torch.zeros(1, 2, 8) for _ in range(3))
+    even[..., 2:4] = 0.5
+    peak[..., 3] = 1.0
     outside[..., 7] = 1.0
-    assert float(guide_loss([inside], spans)) == pytest.approx(0.0)
-    assert float(guide_loss([outside], spans)) > 5.0
+    costs = [float(guide_loss([head], spans)) for head in (even, peak, outside)]
+    assert costs[0] == pytest.approx(0.0, abs=1e-6)
+    assert 0 < costs[1] < costs[2]
+
+
+def test_attention_may_lie_anywhere_in_a_sentence() -> None:
+    spans, peak = torch.tensor([[[5, 95]]]), torch.zeros(1, 1, 100)
+    peak[..., 30] = 1.0
+    assert float(guide_loss([peak], spans)) == pytest.approx(0.0)
 
 
 @pytest.mark.parametrize("shape", [(3, 8, 8), (2, 12, 5), (2, 5, 12)])

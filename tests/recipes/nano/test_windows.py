@@ -92,8 +92,8 @@ def test_silence_is_no_speech(vocabulary: Vocabulary) -> None:
 def test_guided_places_follow_the_words(vocabulary: Vocabulary, item: Item) -> None:
     said = transcript(window(item, 100), Wish(), vocabulary, random.Random(0))
     spans = [span for span in said.spans if span[0] >= 0]
-    assert spans[0][0] == pytest.approx(1.0 - 0.06, abs=1e-3)
-    assert spans[-1][1] == pytest.approx(2.7 + 0.06, abs=1e-3)
+    assert spans[0][0] == pytest.approx(1.0 - 0.02, abs=1e-3)
+    assert spans[-1][1] == pytest.approx(2.7 + 0.02, abs=1e-3)
     assert all(left[0] <= right[0] for left, right in pairwise(spans))
 
 
