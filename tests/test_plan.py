@@ -22,7 +22,7 @@ SETTINGS = RunSettings(
         EngineSettings("tiny", batch_size=3, token="secret"),
         DecodingSettings("ru", "translate", timestamps=True, temperature=(0.0, 0.4)),
         LongFormSettings(20.0, (2.0, 3.0), "sequential", (1.0, 2.0)),
-        AudioSettings(channel=1, workers=2),
+        AudioSettings(channel=1, workers=2, max_duration_s=7200.0),
         GuardSettings(max_repeats=4),
         voice=VoiceSettings("auto", vad_threshold=0.4, vad_min_silence_duration_ms=300),
     ),

@@ -13,6 +13,7 @@ import numpy as np
 from quest22.checkpoint.languages import language_code
 from quest22.errors import ClipError, UsageError
 from quest22.job import Job, JobSettings, Run
+from quest22.quantities import parse_size
 from quest22.records import Clip, Failure, Media, Origin, Samples, Task, Transcript
 from quest22.settings import (
     DEFAULT_MODEL,
@@ -27,7 +28,6 @@ from quest22.settings import (
     MemorySettings,
     VadMode,
     VoiceSettings,
-    parse_size,
 )
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ class Options(TypedDict, total=False):
     vad_speech_pad_ms: int
     channel: int | None
     workers: int | None
+    max_duration_s: float
     memory: str | int
 
 

@@ -54,6 +54,7 @@ class RunSettings:
             "quest22": quest22.__version__,
             "model": self.job.engine.model,
             "channel": self.job.audio.channel,
+            "max_duration_s": self.job.audio.max_duration_s,
             "formats": self.formats,
             "push_to_hub": self.push_to_hub,
         }
@@ -115,7 +116,7 @@ def settings_of(plan: Mapping[str, Any], engine: EngineSettings) -> RunSettings:
         wanted,
         _group(DecodingSettings, plan),
         _group(LongFormSettings, plan),
-        AudioSettings(channel=plan["channel"]),
+        _group(AudioSettings, plan),
         _group(GuardSettings, plan),
         voice=_group(VoiceSettings, plan),
     )

@@ -6,7 +6,6 @@ The environment is read here and nowhere else.
 from __future__ import annotations
 
 import os
-import re
 import sys
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -26,7 +25,6 @@ APPEND_PUNCTUATIONS = "\"'.。,，!！?？:：”)]}、"
 MEMORY_BYTES = 1 << 30
 LEAST_MEMORY_BYTES = 64 << 20
 SAMPLE_BYTES = 4
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?")
 ALL_COLUMNS = "*"
 """Among the columns to keep: every one that holds no sound and no bytes."""
 
@@ -110,16 +108,21 @@ class DatasetSettings:
 
 @dataclass(frozen=True, slots=True)
 class AudioSettings:
-    """How sound is decoded. ``channel`` counts from 0; None mixes all channels to mono."""
+    """How sound is decoded. ``channel`` counts from 0; None mixes all channels to mono.
+
+    A recording longer than ``max_duration_s`` is a failure.
+    """
 
     channel: int | None = None
     workers: int | None = None
+    max_duration_s: float = 24 * 3600.0
 
     def __post_init__(self) -> None:
         if self.channel is not None and self.channel < 0:
             raise UsageError(f"channel is {self.channel}: expected 0 for the first, 1, 2 …")
         if self.workers is not None and self.workers < 1:
             raise UsageError(f"decoding workers are {self.workers}: expected 1 or more")
+        _positive("max_duration_s", self.max_duration_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,15 +356,6 @@ def _positive(name: str, value: float) -> None:
 def _within(name: str, value: float | None) -> None:
     if value is not None and not 0 <= value <= 1:
         raise UsageError(f"{name} is {value}: expected a number from 0 to 1")
-
-
-def parse_size(text: str) -> int:
-    """``512M``, ``1.5G``, ``2GiB``: bytes, by powers of 1024. Raises :class:`UsageError`."""
-    match = _SIZE.fullmatch(text.strip().lower())
-    if match is None:
-        raise UsageError(f"size {text!r}: expected a number with K, M, G or T, such as 512M or 1G")
-    number, unit = match.groups()
-    return int(float(number) * 1024 ** " kmgt".index(unit or " "))
 
 
 def cache_folder() -> Path:

@@ -3,6 +3,7 @@ import logging
 import re
 import tempfile
 import threading
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -318,6 +319,39 @@ TRUNCATED = [
     ("aiff", wav(tone(16_000, 10.0), 16_000, form="AIFF")),
     ("mov", index_first()),
 ]
+
+
+@pytest.mark.parametrize(
+    ("form", "told"),
+    [
+        (Format("wav-16", "wav", "pcm_s16le"), "holds 30.0 s of sound by its header"),
+        (Format("flac", "flac", "flac", 44_100), "holds 30.0 s of sound by its header"),
+        (
+            Format("mp3", "mp3", "libmp3lame", 44_100),
+            "the sound is longer than",
+        ),  # heard as it comes
+    ],
+    ids=lambda case: case.name if isinstance(case, Format) else "",
+)
+def test_a_recording_may_be_so_long_and_no_longer(form: Format, told: str) -> None:
+    media = encode(form, [tone(form.rate, 30.0)])
+    short = MediaDecoder(AudioSettings(max_duration_s=25.0))
+    with pytest.raises(ClipError, match=f"{told}.*raise the max duration"):
+        list(short.decode(clip(media)).blocks)
+    assert list(MediaDecoder(AudioSettings(max_duration_s=31.0)).decode(clip(media)).blocks)
+
+
+def test_a_recording_that_is_absurdly_long_by_its_header_is_refused_at_once() -> None:
+    media = io.BytesIO()
+    with wave.open(media, "wb") as file:
+        file.setparams((1, 1, 8000, 0, "NONE", ""))
+        file.writeframes(bytes(8000))
+    claimed = media.getvalue().replace(
+        b"data" + (8000).to_bytes(4, "little"), b"data" + (8000 * 30 * 3600).to_bytes(4, "little")
+    )
+    blocks = iter(MediaDecoder(AudioSettings()).decode(clip(claimed)).blocks)
+    with pytest.raises(ClipError, match=r"30.00 h of sound by its header, more than the 24.00 h"):
+        next(blocks)
 
 
 @pytest.mark.parametrize("data", [row[1] for row in TRUNCATED], ids=[row[0] for row in TRUNCATED])

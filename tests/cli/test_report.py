@@ -5,9 +5,10 @@ import io
 import pytest
 from rich.console import Console
 
-from quest22.cli.figures import Figures, clip_count, hours, size
+from quest22.cli.figures import Figures, clip_count, size
 from quest22.cli.report import bar, percent, score_lines, summarise, time_line, time_table, totals
 from quest22.meter import Meter
+from quest22.quantities import hours
 from quest22.score import ErrorRate, Scoreboard
 
 FIGURES = Figures(

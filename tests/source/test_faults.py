@@ -45,6 +45,11 @@ def _caused(error: Exception, cause: Exception) -> Exception:
             ValueError("BuilderConfig 'x' not found. Available: ['a', 'b']"),
             "no config 'x'.*'a', 'b'",
         ),
+        (
+            ValueError("Parquet magic bytes not found in footer."),
+            "no Parquet file, or it breaks off",
+        ),
+        (OSError("Couldn't deserialize thrift: no protocol"), "it is damaged here"),
         (ValueError("one\ntwo"), "ValueError: one$"),
         (ValueError(), "ValueError: no more is known"),
     ],

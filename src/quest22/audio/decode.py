@@ -22,6 +22,7 @@ from quest22.audio.opening import Recording, decoding, opened
 from quest22.audio.resample import in_blocks, to_16_khz
 from quest22.errors import ClipError
 from quest22.meter import Meter
+from quest22.quantities import hours
 from quest22.records import SAMPLE_RATE_HZ, Audio, Clip, Samples
 from quest22.settings import AudioSettings
 
@@ -32,7 +33,6 @@ logger = logging.getLogger(__name__)
 
 BLOCK_S = 20
 TOLERANCE_S = 0.1
-MAX_DURATION_S = 100 * 3600
 
 
 class MediaDecoder:
@@ -54,13 +54,11 @@ class MediaDecoder:
         return Audio(clip, self._blocks(clip))
 
     def _blocks(self, clip: Clip) -> Iterator[Samples]:
-        total = 0
+        total, longest_s = 0, self._settings.max_duration_s
         for block in in_blocks(self._sound(clip), BLOCK_S * SAMPLE_RATE_HZ):
             total += len(block)
-            if total > MAX_DURATION_S * SAMPLE_RATE_HZ:
-                raise ClipError(
-                    "audio", f"the sound is longer than {MAX_DURATION_S // 3600} hours: split it"
-                )
+            if total > longest_s * SAMPLE_RATE_HZ:
+                raise ClipError("audio", f"the sound is longer than {_allowed(longest_s)}")
             yield block
         if not total:
             raise ClipError("audio", "the file holds no sound: not one sample could be decoded")
@@ -70,6 +68,7 @@ class MediaDecoder:
             yield _checked(clip.media)
             return
         with opened(clip, self._meter) as recording, decoding(recording):
+            _refuse_long(recording, self._settings.max_duration_s)
             samples = 0
             pieces = mono_pieces(self._frames(recording), self._settings.channel)
             for piece in to_16_khz(pieces):
@@ -100,6 +99,17 @@ class MediaDecoder:
             promised_s,
             came_s,
         )
+
+
+def _refuse_long(recording: Recording, longest_s: float) -> None:
+    """Raise ClipError at once where the header tells that the sound is too long."""
+    if recording.promised_s is not None and recording.promised_s > longest_s:
+        told = f"the file holds {hours(recording.promised_s)} of sound by its header"
+        raise ClipError("audio", f"{told}, more than {_allowed(longest_s)}")
+
+
+def _allowed(longest_s: float) -> str:
+    return f"the {hours(longest_s)} that a recording may have: split it, or raise the max duration"
 
 
 def _checked(samples: Samples) -> Samples:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from quest22.cli.exits import Exit, exit_for, say
-from quest22.cli.figures import clip_count, hours
+from quest22.cli.figures import clip_count
 from quest22.cli.publishing import HUB, Publishing
 from quest22.cli.run import Patience
 from quest22.cli.shards import Company, folder_of, reopen
@@ -22,6 +22,7 @@ from quest22.job import Job, JobSettings, dataset_source, network_within
 from quest22.journal import Journal, JournaledSink, Mark, held
 from quest22.meter import Meter
 from quest22.plan import RunSettings
+from quest22.quantities import hours
 from quest22.settings import RUN_FOLDER, DatasetSettings
 from quest22.sink.ledger import LEDGER, entries
 from quest22.sink.open import (

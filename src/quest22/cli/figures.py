@@ -105,15 +105,6 @@ def clip_count(done: int, total: int | None = None) -> str:
     return f"{done:,} clip{'' if done == 1 else 's'}"
 
 
-def hours(seconds: float) -> str:
-    """``42.0 s``, ``12.5 min``, ``1.25 h``: the unit that suits the length."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    if seconds < 3600:
-        return f"{seconds / 60:.1f} min"
-    return f"{seconds / 3600:.2f} h"
-
-
 def speed(figures: Figures) -> str:
     """``42× real time``; ``starting`` before there was any sound."""
     factor = figures.real_time_factor

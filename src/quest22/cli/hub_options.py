@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Annotated
 
 from typer import Option
 
 from quest22.errors import UsageError
+from quest22.quantities import parse_duration_s
 from quest22.sink.repository import HubSettings
 
 PUBLISHING = "Publishing"
 LEAST_SECONDS = 10.0
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|sec|m|min|h)", re.IGNORECASE)
-_SECONDS = {"s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +57,13 @@ def parse_pace(text: str) -> tuple[float | None, int | None]:
     """``10m`` → 600 s, ``5000`` → 5000 transcripts; the other is None."""
     if text.isdigit() and int(text):
         return None, int(text)
-    match = _DURATION.fullmatch(text.strip())
-    if match is None:
+    try:
+        seconds = parse_duration_s(text)
+    except UsageError as exc:
         raise UsageError(
             f"--hub-commit-every {text!r}: expected a time such as 10m or 1h, or a number of "
             "transcripts"
-        )
-    seconds = float(match.group(1)) * _SECONDS[match.group(2).lower()]
+        ) from exc
     if seconds < LEAST_SECONDS:
         raise UsageError(f"--hub-commit-every {text!r}: expected at least {LEAST_SECONDS:.0f}s")
     return seconds, None

@@ -14,6 +14,7 @@ from typer import Option
 from quest22.cli.decoding_options import DecodingFlags, parse_numbers
 from quest22.cli.voice_options import VoiceFlags
 from quest22.errors import UsageError
+from quest22.quantities import parse_duration_s, parse_size
 from quest22.records import WINDOW_S
 from quest22.settings import (
     APPEND_PUNCTUATIONS,
@@ -27,7 +28,6 @@ from quest22.settings import (
     LongFormSettings,
     MemorySettings,
     hub_token,
-    parse_size,
 )
 
 MODEL, SPEECH, OUTPUT, REPORT = "Model", "Speech", "Output", "Reporting"
@@ -212,6 +212,14 @@ class SpeechFlags(DecodingFlags):
         int | None,
         Option(help="Threads that decode sound.", rich_help_panel=SPEECH, metavar="N"),
     ] = None
+    max_duration: Annotated[
+        str,
+        Option(
+            help="A longer recording is a failure: [cyan]90m[/], [cyan]24h[/] …",
+            rich_help_panel=SPEECH,
+            metavar="TIME",
+        ),
+    ] = "24h"
     memory: Memory = "1G"
     voice: VoiceFlags = field(default_factory=VoiceFlags)
 
@@ -249,7 +257,8 @@ class SpeechFlags(DecodingFlags):
         )
 
     def audio(self) -> AudioSettings:
-        return AudioSettings(channel=self.channel, workers=self.workers)
+        """Raises :class:`UsageError` for a time that is none."""
+        return AudioSettings(self.channel, self.workers, parse_duration_s(self.max_duration))
 
     def bounds(self) -> MemorySettings:
         """Raises :class:`UsageError` for a size that is none, or too small."""

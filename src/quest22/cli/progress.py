@@ -19,8 +19,9 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from quest22.cli.exits import say
-from quest22.cli.figures import Figures, clip_count, hours, speed
+from quest22.cli.figures import Figures, clip_count, speed
 from quest22.meter import Meter
+from quest22.quantities import hours
 from quest22.records import Failure, Transcript
 
 PLAIN_INTERVALS_S = (5.0, 60.0)

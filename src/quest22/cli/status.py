@@ -14,11 +14,11 @@ import typer
 from rich.table import Table
 
 from quest22.cli.console import output_console
-from quest22.cli.figures import hours
 from quest22.cli.run import count_reason
 from quest22.cli.shards import runs_in
 from quest22.errors import SinkError, UsageError
 from quest22.journal import JOURNAL, Journal, is_held
+from quest22.quantities import hours
 from quest22.sink.open import FAILURES
 
 REASONS_SHOWN = 10

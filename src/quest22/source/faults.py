@@ -91,6 +91,14 @@ _MESSAGES = (
         re.compile("(?i)install s3fs"),
         "S3 needs packages that are not installed; run: pip install 'quest22[s3]'",
     ),
+    (
+        re.compile("Parquet magic bytes not found|Parquet file size is [0-9]+ bytes"),
+        "it is no Parquet file, or it breaks off before its end: fetch or upload it again",
+    ),
+    (
+        re.compile("Couldn't deserialize thrift"),
+        "it is damaged here: what describes its pages cannot be read",
+    ),
     (re.compile("Cannot seek streaming HTTP file|support range requests"), _NO_RANGES),
     (re.compile("Dataset scripts are no longer supported"), _SCRIPT),
     (

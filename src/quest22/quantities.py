@@ -1,0 +1,37 @@
+"""Sizes and times as people write them."""
+
+from __future__ import annotations
+
+import re
+
+from quest22.errors import UsageError
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|sec|m|min|h)")
+_SECONDS = {"s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+
+
+def parse_size(text: str) -> int:
+    """``512M``, ``1.5G``, ``2GiB``: bytes, by powers of 1024. Raises :class:`UsageError`."""
+    match = _SIZE.fullmatch(text.strip().lower())
+    if match is None:
+        raise UsageError(f"size {text!r}: expected a number with K, M, G or T, such as 512M or 1G")
+    number, unit = match.groups()
+    return int(float(number) * 1024 ** " kmgt".index(unit or " "))
+
+
+def parse_duration_s(text: str) -> float:
+    """``90s``, ``10m``, ``1.5h``: seconds. Raises :class:`UsageError`."""
+    match = _DURATION.fullmatch(text.strip().lower())
+    if match is None:
+        raise UsageError(f"time {text!r}: expected a number with s, m or h, such as 90s or 24h")
+    return float(match.group(1)) * _SECONDS[match.group(2)]
+
+
+def hours(seconds: float) -> str:
+    """``42.0 s``, ``12.5 min``, ``1.25 h``: the unit that suits the length."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    if seconds < 3600:
+        return f"{seconds / 60:.1f} min"
+    return f"{seconds / 3600:.2f} h"
