@@ -61,7 +61,8 @@ def test_another_number_goes_on_with_what_is_left(data, whole, tmp_path, numbers
     assert f"{numbers[-1]}  finished" in ended.out
 
 
-def test_what_a_shard_wrote_and_did_not_mark_is_cut_off(data, whole, tmp_path):
+@pytest.mark.parametrize("again", [False, True], ids=["then others", "died twice, then others"])
+def test_what_a_shard_wrote_and_did_not_mark_is_cut_off(data, whole, tmp_path, again):
     perform_journaled(shard(data, tmp_path, 2, 1, DyingDigestJob))
     (folder,) = runs_in(tmp_path)
     for name in ("transcripts.jsonl", "failures.jsonl"):
@@ -70,6 +71,9 @@ def test_what_a_shard_wrote_and_did_not_mark_is_cut_off(data, whole, tmp_path):
     with (folder / ".quest22" / "names.jsonl").open("a") as file:
         file.write('{"stem": "talk"}\n')
     (folder / "Talk.srt").write_text("of a clip that was not marked")
+    (folder / "Talk.txt.partial").write_text("of a cap")
+    if again:  # it forgets the names that it had given out and not marked
+        perform_journaled(shard(data, tmp_path, 2, 1, DyingDigestJob))
     perform_journaled(shard(data, tmp_path, 1, 0))
     assert rows_in(tmp_path) == whole
     done = standing_of(folder).transcripts

@@ -24,6 +24,7 @@ from quest22.meter import Meter
 from quest22.plan import RunSettings
 from quest22.quantities import hours
 from quest22.settings import RUN_FOLDER, DatasetSettings
+from quest22.sink.conclude import remove_unpublished
 from quest22.sink.ledger import LEDGER, entries
 from quest22.sink.open import (
     UNFINISHED,
@@ -125,6 +126,7 @@ def _continue(stream: Stream, settings: RunSettings, company: Company, journal: 
     if journal.mark.finished:
         return _finished(stream, journal)
     _tell(stream, f"continuing after {_progress(journal.mark)} in {stream.folder}")
+    remove_unpublished(stream.output(), journal.mark.sinks)
     reopen(journal)
     return _run(stream, loaded, journal, _open(stream, stream.output(), journal))
 

@@ -1,29 +1,39 @@
-"""Outputs of a run that others go on with: cut off at what it has published, and whole.
+"""Outputs of a run that died: cut off at what it has published, and made whole for others.
 
-What a killed run wrote beyond its mark is done again elsewhere, so here it goes; what waits to
-become Parquet becomes it. The run can still be continued: nothing that it needs is removed.
+What it wrote beyond its mark is done again, perhaps elsewhere, so here it goes; where others go on,
+what waits to become Parquet becomes it. The run can still be continued: nothing that it needs is
+removed.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from quest22.sink.captions import CAPTIONS
 from quest22.sink.open import NAMES, OutputSettings, open_sinks
 from quest22.sink.output import writing
-from quest22.sink.spool import Spool
 from quest22.stages import SinkState
 
 
 def conclude(settings: OutputSettings, kept: SinkState) -> None:
     """Leave a folder's outputs as ``kept`` says that they are published. Raises SinkError."""
-    for path in _beyond(settings, kept):
-        with writing(path):
-            path.unlink(missing_ok=True)
+    remove_unpublished(settings, kept)
     sinks = open_sinks(settings, kept)
     sinks.publish()
     sinks.close()
+
+
+def remove_unpublished(settings: OutputSettings, kept: SinkState) -> None:
+    """Remove captions that are not published, while it is still known which they are.
+
+    A run that continues forgets their names before it writes them again.
+    """
+    for path in _beyond(settings, kept):
+        with writing(path):
+            path.unlink(missing_ok=True)
 
 
 def _beyond(settings: OutputSettings, kept: SinkState) -> Iterator[Path]:
@@ -32,10 +42,17 @@ def _beyond(settings: OutputSettings, kept: SinkState) -> Iterator[Path]:
     if folder is None or not names.exists():
         return
     known = int(kept.get("captions", {}).get("bytes", 0))
-    given = [str(row["stem"]) for row in Spool.read(names, names.stat().st_size)]
-    published = sum(1 for _ in Spool.read(names, known))
-    stems = set(given[published:])
+    stems = set(_stems(names, known))
     for suffix in CAPTIONS if stems else ():
-        for path in folder.rglob(f"*.{suffix}"):
-            if path.relative_to(folder).as_posix().removesuffix(f".{suffix}").casefold() in stems:
-                yield path
+        for written in (f".{suffix}", f".{suffix}.partial"):
+            for path in folder.rglob(f"*{written}"):
+                if path.relative_to(folder).as_posix().removesuffix(written).casefold() in stems:
+                    yield path
+
+
+def _stems(names: Path, known: int) -> Iterator[str]:
+    """The names behind so many bytes; a loss of power may have spoilt the last ones."""
+    with writing(names), names.open("rb") as lines, suppress(ValueError, KeyError, TypeError):
+        lines.seek(known)
+        for line in lines:
+            yield str(json.loads(line)["stem"])
