@@ -29,6 +29,7 @@ from quest22.engine.openvino.decoder import build_decoder
 from quest22.engine.openvino.encoder import build_encoder
 from quest22.engine.openvino.engine import OpenVinoEngine
 from quest22.engine.openvino.graphs import Graphs
+from quest22.engine.openvino.listener import Listener
 from quest22.engine.openvino.stepper import CrossStates, GraphStepper
 from quest22.job import Job, JobSettings
 from quest22.meter import Meter
@@ -55,13 +56,14 @@ def logits(
     compiler = Compiler.open("cpu", compute_type, None)
     dims, weights, precision = checkpoint.dimensions, checkpoint.weights, compiler.precision
     element, graphs = precision.activations, Graphs.of(checkpoint, compiler)
-    stepper = GraphStepper(
-        graphs.open("encoder", lambda: build_encoder(weights, dims, element, precision.int8)),
-        graphs.open("decoder", lambda: build_decoder(weights, dims, element, precision.int8)),
-        CrossStates(dims, 1, element),
-    )
+    states = CrossStates(dims, 1, element)
+    encoder = graphs.open("encoder", lambda: build_encoder(weights, dims, element, precision.int8))
+    decoder = graphs.open("decoder", lambda: build_decoder(weights, dims, element, precision.int8))
+    listener, stepper = Listener(lambda _: encoder, states, 1), GraphStepper(decoder, states)
     for features, tokens in asked:
-        stepper.hear(0, features)
+        listener.begin(1)
+        listener.hear(0, features)
+        listener.finish()
         stepper.restart(1)
         yield stepper.step(np.array([tokens], np.int32), range(len(tokens)))[0].copy()
 

@@ -13,6 +13,7 @@ from quest22.checkpoint.load import Checkpoint
 from quest22.engine.openvino.compile import Compiler
 from quest22.engine.openvino.decoder import build_decoder
 from quest22.engine.openvino.encoder import build_encoder
+from quest22.engine.openvino.listener import Listener
 from quest22.engine.openvino.precision import LOGIT_ERROR_LIMIT
 from quest22.engine.openvino.stepper import CrossStates, GraphStepper
 from quest22.records import Decoding
@@ -127,12 +128,14 @@ def logits(
     """Logits after each token of ``TEXT``, fed in pieces: ``[T, vocabulary]``."""
     dims, weights, precision = found.dimensions, found.weights, compiler.precision
     element = precision.activations
-    stepper = GraphStepper(
-        compiler.compile(build_encoder(weights, dims, element, precision.int8)),
-        compiler.compile(build_decoder(weights, dims, element, precision.int8)),
-        CrossStates(dims, 1, element),
-    )
-    stepper.hear(0, features)
+    states = CrossStates(dims, 1, element)
+    encoder = compiler.compile(build_encoder(weights, dims, element, precision.int8))
+    listener = Listener(lambda _: encoder, states, 1)
+    listener.begin(1)
+    listener.hear(0, features)
+    listener.finish()
+    decoder = compiler.compile(build_decoder(weights, dims, element, precision.int8))
+    stepper = GraphStepper(decoder, states)
     stepper.restart(1)
     pieces, position = [], 0
     for size in (4, 1, 2, 1):

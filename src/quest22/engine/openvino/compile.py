@@ -36,18 +36,21 @@ class Compiler:
         native = _ELEMENTS.get(core.get_property(DEVICE, "INFERENCE_PRECISION_HINT"), "f32")
         return cls(core, choose_precision(compute_type, capabilities, native), threads)
 
-    def compile(self, model: ov.Model) -> ov.CompiledModel:
-        """Raises :class:`EngineError` where OpenVINO refuses the graph or memory runs out."""
+    def compile(self, model: ov.Model, streams: int = 1) -> ov.CompiledModel:
+        """A model that ``streams`` requests run at once, sharing the threads.
+
+        Raises :class:`EngineError` where OpenVINO refuses the graph or memory runs out.
+        """
         try:
-            return self.core.compile_model(model, DEVICE, self.properties())
+            return self.core.compile_model(model, DEVICE, self.properties(streams))
         except (RuntimeError, MemoryError) as exc:
             raise EngineError(explain("OpenVINO could not compile the model", exc)) from exc
 
-    def restore(self, exported: ov.Tensor) -> ov.CompiledModel:
+    def restore(self, exported: ov.Tensor, streams: int = 1) -> ov.CompiledModel:
         """What :meth:`compile` gave, from its export, whose memory must outlive it."""
-        return self.core.import_model(exported, DEVICE, self.properties())
+        return self.core.import_model(exported, DEVICE, self.properties(streams))
 
-    def properties(self) -> dict[str, object]:
+    def properties(self, streams: int = 1) -> dict[str, object]:
         """OpenVINO's properties for this precision."""
         properties: dict[str, object] = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -55,6 +58,8 @@ class Compiler:
             "KV_CACHE_PRECISION": self.precision.activations,
             "ENABLE_CPU_PINNING": False,  # a core that others use would hold up every step
         }
+        if streams > 1:
+            properties["NUM_STREAMS"] = streams
         if self.threads is not None:
             properties["INFERENCE_NUM_THREADS"] = self.threads
         if self.precision.int8:

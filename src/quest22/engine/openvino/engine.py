@@ -23,8 +23,10 @@ from quest22.engine.openvino.compile import Compiler, explain
 from quest22.engine.openvino.decoder import build_decoder
 from quest22.engine.openvino.encoder import build_encoder
 from quest22.engine.openvino.graphs import Graphs
+from quest22.engine.openvino.listener import Listener, choose_streams
 from quest22.engine.openvino.stepper import CrossStates, GraphStepper
 from quest22.errors import EngineError
+from quest22.machine import usable_cores
 from quest22.meter import Meter
 from quest22.records import Decoding, Hypothesis, Window
 from quest22.settings import EngineSettings
@@ -57,10 +59,16 @@ class OpenVinoEngine:
         )
         weights = checkpoint.weights
         self._graphs = graphs = Graphs.of(checkpoint, compiler)
-        self._stepper = GraphStepper(
-            graphs.open("encoder", lambda: build_encoder(weights, dims, element, int8)),
-            graphs.open("decoder", lambda: build_decoder(weights, dims, element, int8)),
-            CrossStates(dims, self.batch_size, element),
+        states = CrossStates(dims, self.batch_size, element)
+        decoder = graphs.open("decoder", lambda: build_decoder(weights, dims, element, int8))
+        self._stepper = GraphStepper(decoder, states)
+        streams = choose_streams(self.batch_size, settings.threads or usable_cores())
+        self._listener = Listener(
+            lambda count: graphs.open(
+                "encoder", lambda: build_encoder(weights, dims, element, int8), count
+            ),
+            states,
+            streams,
         )
         self._aligner = Aligner(checkpoint, graphs)
         self._features = features
@@ -100,11 +108,7 @@ class OpenVinoEngine:
                 )
 
     def _run(self, windows: Sequence[Window]) -> list[Hypothesis]:
-        for row, window in enumerate(windows):
-            with self._meter.time("features"):
-                heard = self._heard(window)
-            with self._meter.time("encoder"):
-                self._stepper.hear(row, heard)
+        self._hear(windows)
         timed = [row for row, window in enumerate(windows) if window.decoding.words]
         held = self._stepper.copy(timed) if timed else None
         with self._meter.time("decoder"):
@@ -118,6 +122,17 @@ class OpenVinoEngine:
             with self._meter.time("alignment"):
                 hypotheses = self._aligner.add_alignments(windows, hypotheses, held)
         return hypotheses
+
+    def _hear(self, windows: Sequence[Window]) -> None:
+        """Encode all windows; ``encoder`` is how long that was waited for."""
+        self._listener.begin(len(windows))
+        for row, window in enumerate(windows):
+            with self._meter.time("features"):
+                heard = self._heard(window)
+            with self._meter.time("encoder"):
+                self._listener.hear(row, heard)
+        with self._meter.time("encoder"):
+            self._listener.finish()
 
     def _heard(self, window: Window) -> NDArray[np.float32]:
         if window.features is not None:

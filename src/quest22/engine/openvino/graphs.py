@@ -41,41 +41,41 @@ class Graphs:
         identity = f"{weights.state()} {checkpoint.dimensions}" if known else ""
         return cls(compiler, GraphCache(cache_folder() / "graphs", graph_cache_bytes()), identity)
 
-    def open(self, name: str, build: Callable[[], ov.Model]) -> ov.CompiledModel:
+    def open(self, name: str, build: Callable[[], ov.Model], streams: int = 1) -> ov.CompiledModel:
         """The graph that ``build`` makes, compiled. Raises :class:`EngineError` as compiling does.
 
         What ``build`` makes may depend only on its source in this folder, the name, the
         checkpoint and the precision: these are what a kept graph is found by.
         """
         if not self.checkpoint_id:
-            return self.compiler.compile(build())
-        key = self._key(name)
-        compiled = self._kept(key)
+            return self.compiler.compile(build(), streams)
+        key = self._key(name, streams)
+        compiled = self._kept(key, streams)
         if compiled is None:
-            compiled = self.compiler.compile(build())
+            compiled = self.compiler.compile(build(), streams)
             self.cache.store(key, compiled.export_model)
         return compiled
 
-    def _kept(self, key: str) -> ov.CompiledModel | None:
+    def _kept(self, key: str, streams: int) -> ov.CompiledModel | None:
         content = self.cache.load(key)
         if content is None:
             return None
         tensor = ov.Tensor(content, shared_memory=True)
         try:
-            compiled = self.compiler.restore(tensor)
+            compiled = self.compiler.restore(tensor, streams)
         except (RuntimeError, MemoryError):  # from another build of the library, or damaged
             self.cache.drop(key)
             return None
         self._mapped.append(content)
         return compiled
 
-    def _key(self, name: str) -> str:
+    def _key(self, name: str, streams: int) -> str:
         core = self.compiler.core
         parts = [
             name,
             self.checkpoint_id,
             self.compiler.precision.name,
-            {key: str(value) for key, value in self.compiler.properties().items()},
+            {key: str(value) for key, value in self.compiler.properties(streams).items()},
             version("quest22"),
             _source_digest(),
             ov.get_version(),

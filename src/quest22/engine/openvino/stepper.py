@@ -53,25 +53,15 @@ class CrossStates:
 
 
 class GraphStepper:
-    """Runs the encoder window by window and the decoder step by step, for one batch at a time."""
+    """Runs the decoder step by step, for one batch at a time whose sound is in ``states``."""
 
-    def __init__(
-        self, encoder: ov.CompiledModel, decoder: ov.CompiledModel, states: CrossStates
-    ) -> None:
-        self._encoder = encoder.create_infer_request()
+    def __init__(self, decoder: ov.CompiledModel, states: CrossStates) -> None:
         self._decoder = decoder.create_infer_request()
         self._states = states
         self._position = 0
         self._windows = slice(0, 0)
         self._width = 1
         self._beams = np.arange(0, dtype=np.int32)
-
-    def hear(self, row: int, features: Array) -> None:
-        """Encode one window's features ``[mel bins, 3000]`` into a row of the batch."""
-        for name, tensor in self._states.tensors(slice(row, row + 1)).items():
-            self._encoder.set_tensor(name, tensor)
-        self._encoder.set_tensor("features", ov.Tensor(features[None]))
-        self._encoder.infer()
 
     def copy(self, rows: Sequence[int]) -> CrossStates:
         """What was heard in some rows, which decoding will move about."""
