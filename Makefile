@@ -13,7 +13,7 @@ REFERENCES ?= yes
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast torture bench check fix verify-hub samples nano-data nano-train nano-eval nano-pack clean
+.PHONY: help install demo test test-fast torture bench bench-page check fix verify-hub samples nano-data nano-train nano-eval nano-pack clean
 
 # nano, from data to weights (see recipes/nano/README.md): nano-data, nano-train, nano-pack, nano-eval
 
@@ -93,6 +93,9 @@ bench: $(BENCH_VENV)/.bench $(EXPORT_VENV)/.export ## speed and memory, side by 
 	@$(BENCH_VENV)/bin/python -m quest22 bench --shape $(BENCH_SHAPES) --against $(BENCH_AGAINST) \
 		--measures $(BENCH_MEASURES) --also int8 --exporter $(EXPORT_VENV)/bin/python --folder build/bench \
 		--json build/bench.json $(BENCH_ARGS)
+
+bench-page: $(BENCH_VENV)/.bench $(EXPORT_VENV)/.export ## measure anew all that docs/performance.md shows
+	@$(BENCH_VENV)/bin/python -m benchmarks.page --exporter $(EXPORT_VENV)/bin/python $(BENCH_ARGS)
 
 nano-data nano-train nano-pack: nano-%: $(VENV)/.test
 	@$(BIN)/python -m recipes.nano.$*

@@ -19,7 +19,7 @@ from quest22.bench.race import Result, race
 from quest22.bench.sounds import made_up_clips
 from quest22.bench.subject import random_model
 
-TOKENS, ROUNDS = 100, 3
+TOKENS = 100
 
 
 def _silent(_text: str) -> None:
@@ -36,7 +36,7 @@ def by_model_and_batch(bench: Bench, batches: list[int], clips: int) -> list[Res
         )
         for batch in batches
     ]
-    return race(entries, ROUNDS, _silent)[0]
+    return race(entries, bench.rounds, _silent)[0]
 
 
 def by_hours(bench: Bench, clips: int) -> list[Result]:
@@ -45,7 +45,7 @@ def by_hours(bench: Bench, clips: int) -> list[Result]:
         (OURS, bench.workload(f"growth-{count}", made_up_clips(count, 30.0)))
         for count in (clips, 4 * clips)
     ]
-    return race(entries, ROUNDS, _silent)[0]
+    return race(entries, bench.rounds, _silent)[0]
 
 
 def _per_window_ms(result: Result) -> float:
@@ -58,18 +58,20 @@ def main() -> int:
     parser.add_argument("--shapes", default="tiny,base,small")
     parser.add_argument("--batches", default="1,4,16,32")
     parser.add_argument("--clips", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     batches = [int(batch) for batch in given.batches.split(",")]
     print("| milliseconds a window | " + " | ".join(f"batch {n}" for n in batches) + " |")
     print("|---|" + "---|" * len(batches))
+    settings = {"rounds": given.rounds, "tokens": TOKENS}
     with tempfile.TemporaryDirectory(prefix="quest22-growth-") as made:
         for shape in given.shapes.split(","):
-            bench = Bench(Path(made), random_model(Path(made), shape), tokens=TOKENS)
+            bench = Bench(Path(made), random_model(Path(made), shape), **settings)
             found = by_model_and_batch(bench, batches, given.clips)
             cells = " | ".join(f"{_per_window_ms(each):.0f}" for each in found)
             print(f"| {shape} | {cells} |", flush=True)
         smallest = given.shapes.split(",")[0]
-        bench = Bench(Path(made), random_model(Path(made), smallest), tokens=TOKENS)
+        bench = Bench(Path(made), random_model(Path(made), smallest), **settings)
         few, many = by_hours(bench, given.clips)
     print(
         f"\n{smallest}: {_per_window_ms(few):.1f} ms a window over {few.audio_s / 60:.0f} min of "

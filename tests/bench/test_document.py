@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
-from benchmarks.document import filled, tables
+from benchmarks.document import PAGE, filled, tables
+from benchmarks.page import options, speed, steps
 
 RESULT = {
     "name": "quest22", "about": "0.1", "seconds": 2.0, "audio_s": 60.0, "tokens_a_window": 100.0,
@@ -42,3 +46,21 @@ def test_a_page_is_filled_between_its_marks_and_filled_again() -> None:
     assert filled(once, "speed", "new\n") == once
     with pytest.raises(ValueError, match="no marks for 'weight'"):
         filled(page, "weight", "")
+
+
+def test_figures_of_several_steps_stand_measure_by_measure(tmp_path: Path) -> None:
+    for name, measures in (("tiny", ("throughput", "latency")), ("base", ("throughput",))):
+        outcomes = [{"measure": measure, "model": name} for measure in measures]
+        figures = {"machine": {"cores": 2}, "outcomes": outcomes}
+        (tmp_path / f"{name}.json").write_text(json.dumps(figures))
+    found = speed(tmp_path, ["tiny", "streamed", "base"])
+    assert found["machine"] == {"cores": 2}
+    assert [(each["measure"], each["model"]) for each in found["outcomes"]] == [
+        ("throughput", "tiny"), ("throughput", "base"), ("latency", "tiny"),
+    ]  # fmt: skip
+
+
+def test_every_step_of_the_page_has_its_place_there() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    for step in steps(options().parse_args([])):
+        assert filled(page, step.section, "x") != page

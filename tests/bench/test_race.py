@@ -45,6 +45,15 @@ def test_the_fastest_choice_is_measured(workload: Workload) -> None:
     assert (complaints, result.about.split(", ")[1:]) == ([], ["float32", "batch 2"])
 
 
+def test_more_work_than_a_taste_is_done_with_the_tasted_choice(
+    workload: Workload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quest22.bench.workload.TASTE_CLIPS", 1)
+    picky = replace(OURS, choices=(("float32", 1), ("float32", 2)))
+    (result,), complaints = race([(picky, workload)], 1, quiet)
+    assert (complaints, result.windows) == ([], 3)
+
+
 def test_a_contender_that_dies_says_why(workload: Workload) -> None:
     contender = Contender(OURS, replace(workload, model="/no/such/model"))
     with pytest.raises(ContenderError, match="/no/such/model does not exist"):

@@ -12,6 +12,9 @@ from quest22.bench.workload import Workload
 
 Tell = Callable[[str], None]
 
+HOPELESS = 1.3
+"""A choice whose first run takes so many times the best second run so far has no second one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -70,36 +73,48 @@ def _at_its_best(peer: Peer, workload: Workload, tell: Tell) -> Contender:
     Raises :class:`ContenderError` where no choice works.
     """
     choices = _choices(peer, workload)
-    best = _fastest(peer, workload, choices, tell) if len(choices) > 1 else choices[0]
-    contender = Contender(peer, workload.with_choice(*best))
-    try:
-        contender.wait()
-        warm = contender.run()
-    except ContenderError:
-        contender.kill()
-        raise
-    tell(f"{peer.name}: {contender.about}, {warm.seconds:.2f} s to warm up")
+    if len(choices) > 1:
+        tasted = _fastest(peer, workload.taste(), choices, tell)
+        if workload.taste() == workload:
+            return tasted
+        tasted.kill()
+        choices = [(tasted.workload.compute_type, tasted.workload.batch_size)]
+    contender, warm_s = _warm(peer, workload.with_choice(*choices[0]))
+    tell(f"{peer.name}: {contender.about}, {warm_s:.2f} s to warm up")
     return contender
 
 
-def _fastest(peer: Peer, workload: Workload, choices: Sequence[Choice], tell: Tell) -> Choice:
-    """The choice with the fastest second run over some of the work."""
-    times: dict[Choice, float] = {}
+def _fastest(peer: Peer, workload: Workload, choices: Sequence[Choice], tell: Tell) -> Contender:
+    """The contender, still running, whose second run was the fastest."""
+    found: list[tuple[float, Contender]] = []
     failure = ContenderError(f"{peer.name}: nothing to try")
     for choice in choices:
-        contender = Contender(peer, workload.taste().with_choice(*choice))
         try:
-            contender.wait()
-            contender.run()
-            times[choice] = contender.run().seconds
-            tell(f"{peer.name}: tried {contender.about}, {times[choice]:.2f} s")
+            contender, seconds = _warm(peer, workload.with_choice(*choice))
+            if not found or seconds < HOPELESS * found[0][0]:
+                seconds = contender.run().seconds
         except ContenderError as error:
             failure = error
-        finally:
-            contender.kill()
-    if not times:
+            continue
+        tell(f"{peer.name}: tried {contender.about}, {seconds:.2f} s")
+        found = sorted([*found, (seconds, contender)], key=lambda each: each[0])
+        for _, slower in found[1:]:
+            slower.kill()
+        del found[1:]
+    if not found:
         raise failure
-    return min(times, key=times.__getitem__)
+    return found[0][1]
+
+
+def _warm(peer: Peer, workload: Workload) -> tuple[Contender, float]:
+    """A contender that has loaded and run once, and how long that run took."""
+    contender = Contender(peer, workload)
+    try:
+        contender.wait()
+        return contender, contender.run().seconds
+    except ContenderError:
+        contender.kill()
+        raise
 
 
 def _choices(peer: Peer, workload: Workload) -> list[Choice]:

@@ -47,13 +47,13 @@ PEERS = {
             "transformers",
             "quest22.bench.peers.transformers_pipeline",
             ("transformers", "torch"),
-            (("float32", 8), ("bfloat16", 8)),
+            (("bfloat16", 8), ("float32", 8)),
         ),
         Peer(
             "openvino-genai",
             "quest22.bench.peers.openvino_genai",
             ("openvino_genai",),
-            (("float32", None), ("bfloat16", None)),
+            (("bfloat16", None), ("float32", None)),
         ),
         Peer(
             "whisper.cpp",
