@@ -37,7 +37,7 @@ def write_speech(folder: Path, turns: int) -> int:
         pq.write_table(
             samples.set_column(name, "id", ids), folder / f"{turn:02}.parquet", row_group_size=8
         )
-    return turns * samples.num_rows
+    return turns * len(samples)
 
 
 def begin(url: str, turns: int, out: Path) -> subprocess.Popen[bytes]:

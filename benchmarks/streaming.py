@@ -21,7 +21,8 @@ from benchmarks import corpora, memory
 from benchmarks.fakes import FakeEngine, results
 from quest22.demo import server as demo
 from quest22.meter import Meter
-from quest22.settings import DatasetSettings, parse_size
+from quest22.quantities import parse_size
+from quest22.settings import DatasetSettings
 
 BYTES_PER_S = 20e6 / 8
 LATENCY_S = 0.1

@@ -1,12 +1,22 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 
 import pytest
 from rich.console import Console
 
 from quest22.cli.figures import Figures, clip_count, size
-from quest22.cli.report import bar, percent, score_lines, summarise, time_line, time_table, totals
+from quest22.cli.report import (
+    bar,
+    most_frequent,
+    percent,
+    score_lines,
+    summarise,
+    time_line,
+    time_table,
+    totals,
+)
 from quest22.meter import Meter
 from quest22.quantities import hours
 from quest22.score import ErrorRate, Scoreboard
@@ -103,3 +113,15 @@ def test_figures_of_a_fresh_meter():
 )
 def test_figures_in_words(made, expected):
     assert made == expected
+
+
+@pytest.mark.parametrize(
+    ("reasons", "lines"),
+    [
+        ({"a": 3}, ["3 × a"]),
+        ({"a": 3, "b": 2, "c": 1}, ["3 × a", "2 × b", "1 × c"]),
+        ({"a": 3, "b": 2, "c": 1, "d": 1}, ["3 × a", "2 × b", "2 × other reasons"]),
+    ],
+)
+def test_the_most_frequent_reasons_and_the_rest(reasons, lines):
+    assert most_frequent(Counter(reasons), 2) == lines

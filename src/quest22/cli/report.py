@@ -91,10 +91,14 @@ def percent(errors: ErrorRate) -> str:
 
 def reason_lines(reasons: Counter[str], most: int = REASONS_SHOWN) -> list[str]:
     """What failed how often, the most frequent first; nothing where one failure says it all."""
-    if sum(reasons.values()) < 2:
-        return []
-    lines = [f"{count:,} × {reason}" for reason, count in reasons.most_common(most)]
-    rest = sum(reasons.values()) - sum(count for _, count in reasons.most_common(most))
+    return most_frequent(reasons, most) if sum(reasons.values()) > 1 else []
+
+
+def most_frequent(reasons: Counter[str], most: int) -> list[str]:
+    """A line for each of so many reasons, and one for the rest, unless that is a single one."""
+    named = most + (len(reasons) == most + 1)
+    lines = [f"{count:,} × {reason}" for reason, count in reasons.most_common(named)]
+    rest = sum(reasons.values()) - sum(count for _, count in reasons.most_common(named))
     return lines + ([f"{rest:,} × other reasons"] if rest else [])
 
 

@@ -14,6 +14,7 @@ import typer
 from rich.table import Table
 
 from quest22.cli.console import output_console
+from quest22.cli.report import most_frequent
 from quest22.cli.run import count_reason
 from quest22.cli.shards import runs_in
 from quest22.errors import SinkError, UsageError
@@ -168,9 +169,10 @@ def _lines(standing: Standing) -> list[tuple[str, str]]:
     settings = {name: plan[name] for name in ("language", "task", "timestamps") if plan[name]}
     if plan["num_shards"] > 1:
         settings["shard"] = f"{plan['shard_index']} of {plan['num_shards']}"
+    told = Counter(standing.failures_by_reason)
     reasons = [
-        ("" if place else "failed because", f"{count:,} × {reason}")
-        for place, (reason, count) in enumerate(standing.failures_by_reason.items())
+        ("" if place else "failed because", line)
+        for place, line in enumerate(most_frequent(told, REASONS_SHOWN))
     ]
     return [
         ("run", f"{standing.folder}: {standing.state}"),
@@ -182,7 +184,7 @@ def _lines(standing: Standing) -> list[tuple[str, str]]:
         ("formats", ", ".join(plan["formats"])),
         ("transcripts", f"{standing.transcripts:,} ({hours(3600 * standing.audio_hours)})"),
         ("failures", f"{standing.failures:,}"),
-        *reasons[:REASONS_SHOWN],
+        *reasons,
         ("last clip", standing.last_key or "none yet"),
         ("last written", standing.written),
         ("next", standing.next_step),
