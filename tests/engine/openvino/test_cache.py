@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from quest22.engine.openvino.cache import ABANDONED_S, HEADER_BYTES, GraphCache
+from quest22.engine.openvino.cache import ABANDONED_S, HEADER_BYTES, GraphCache, let_go
 
 ROOM = 1_000_000
 
@@ -87,6 +87,25 @@ def test_a_mapped_file_lives_on_when_it_is_replaced(tmp_path: Path) -> None:
     mapped[0] = 0  # in memory alone
     put(cache, "a", b"first")
     assert held(cache, "a") == b"first"
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is told by Linux alone")
+def test_what_is_let_go_takes_no_memory_and_can_be_read_again(tmp_path: Path) -> None:
+    content = bytes(range(256)) * 200_000
+    cache = GraphCache(tmp_path, 100 * ROOM)
+    put(cache, "a", content)
+    mapped = cache.load("a")
+    assert mapped is not None
+    assert mapped.tobytes() == content
+    before = _shared_bytes()
+    let_go(mapped)
+    assert before - _shared_bytes() > len(content) // 2
+    assert mapped.tobytes() == content
+
+
+def _shared_bytes() -> int:
+    """Of this process, memory that is a file's."""
+    return int(Path("/proc/self/statm").read_text().split()[2]) * os.sysconf("SC_PAGE_SIZE")
 
 
 WRITER = """

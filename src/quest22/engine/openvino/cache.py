@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import io
 import logging
+import mmap
 import os
 import tempfile
 import time
@@ -43,14 +44,15 @@ class GraphCache:
         """
         path = self._path(key)
         try:
-            content = np.memmap(path, np.uint8, "c")
+            with path.open("rb") as file:
+                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
             os.utime(path)
         except (OSError, ValueError):
             return None
-        if bytes(content[:HEADER_BYTES]) != _header(len(content)):
+        if mapped[:HEADER_BYTES] != _header(len(mapped)):
             self.drop(key)
             return None
-        return content[HEADER_BYTES:].view(np.ndarray)
+        return np.frombuffer(mapped, np.uint8, offset=HEADER_BYTES)
 
     def store(self, key: str, write: Callable[[io.BytesIO], Any]) -> None:
         """Keep what ``write`` puts into a stream; where that cannot be, do without."""
@@ -107,6 +109,17 @@ class GraphCache:
             with suppress(OSError):
                 if time.time() - path.stat().st_mtime > ABANDONED_S:
                     path.unlink()
+
+
+def let_go(content: NDArray[np.uint8]) -> None:
+    """Give back the memory of what :meth:`GraphCache.load` mapped, where the system can.
+
+    What is needed again is read again; what was written to the array is lost.
+    """
+    base: object = content.base
+    mapped = base.obj if isinstance(base, memoryview) else None
+    if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 class _Stream(io.BytesIO):

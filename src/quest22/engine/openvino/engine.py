@@ -91,6 +91,7 @@ class OpenVinoEngine:
         order = sorted(range(len(windows)), key=lambda place: _width(windows[place]))
         try:
             found = self._run([windows[place] for place in order])
+            self._graphs.settle()
             return [found[order.index(place)] for place in range(len(windows))]
         except (RuntimeError, MemoryError) as exc:
             raise EngineError(explain("OpenVINO could not run the model", exc)) from exc

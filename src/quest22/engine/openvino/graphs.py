@@ -11,11 +11,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import openvino as ov
+from numpy.typing import NDArray
 
 from quest22.checkpoint.load import Checkpoint
 from quest22.checkpoint.weights import Weights
-from quest22.engine.openvino.cache import GraphCache
+from quest22.engine.openvino.cache import GraphCache, let_go
 from quest22.engine.openvino.compile import DEVICE, Compiler
 from quest22.machine import processor_flags
 from quest22.settings import cache_folder, graph_cache_bytes
@@ -32,6 +34,7 @@ class Graphs:
     cache: GraphCache
     checkpoint_id: str
     _mapped: list[Any] = field(default_factory=list, repr=False)
+    _new: list[NDArray[np.uint8]] = field(default_factory=list, repr=False)
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, compiler: Compiler) -> Graphs:
@@ -56,6 +59,15 @@ class Graphs:
             self.cache.store(key, compiled.export_model)
         return compiled
 
+    def settle(self) -> None:
+        """Give back the memory of the files of kept graphs, once they have run.
+
+        By then they have laid out most weights anew for the processor; they write to none, and
+        what they go on to use of a file is mapped again.
+        """
+        while self._new:
+            let_go(self._new.pop())
+
     def _kept(self, key: str, streams: int) -> ov.CompiledModel | None:
         content = self.cache.load(key)
         if content is None:
@@ -67,6 +79,7 @@ class Graphs:
             self.cache.drop(key)
             return None
         self._mapped.append(content)
+        self._new.append(content)
         return compiled
 
     def _key(self, name: str, streams: int) -> str:
