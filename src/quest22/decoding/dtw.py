@@ -3,7 +3,8 @@
 Knows nothing of attention or time. A path starts at the first token and frame, ends at the last
 of both, and goes one token on, one frame on, or both. Of equally cheap predecessors openai/whisper
 (``dtw_cpu`` in ``timing.py``) takes the same frame's only if it is strictly the cheapest, and the
-diagonal likewise; sums are float32. All that is kept here, so that near ties fall alike.
+diagonal likewise; its sums, compiled, are float64. All that is kept here, so that near ties fall
+alike.
 
 The cells of an anti-diagonal do not depend on one another, so each is one operation of NumPy, for
 all grids of a batch at once.
@@ -51,7 +52,7 @@ def _steps(skewed: Grid) -> _Steps:
     diagonals, grids, rows = skewed.shape
     columns = diagonals - rows + 1
     steps = np.full(skewed.shape, _NEXT_FRAME, np.int8)
-    before, last = (np.full((grids, rows + 1), np.inf, np.float32) for _ in range(2))
+    before, last = (np.full((grids, rows + 1), np.inf) for _ in range(2))
     before[:, 0] = 0.0
     for at in range(diagonals):
         low, high = max(0, at - columns + 1), min(rows, at + 1)
