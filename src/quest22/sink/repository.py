@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -26,8 +27,13 @@ RECORD = "quest22.json"
 """Says which run a repository belongs to, and how far it has come."""
 
 KEPT = ".gitattributes"
+TOLD_FROM_S = 4.0
+"""A trouble is told once a pause is so long: a user waits for it, or wonders why nothing comes."""
+
 Content = Path | bytes
 Answer = TypeVar("Answer")
+
+_log = logging.getLogger("quest22")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,9 +206,10 @@ class HubRepository:
             )
 
     def _patiently(self, ask: Callable[[], Answer]) -> Answer:
+        told = False
         for wait in self._perseverance.waits():
             try:
-                return ask()
+                answer = ask()
             except Quest22Error:
                 raise
             except Exception as exc:
@@ -210,6 +217,11 @@ class HubRepository:
                 if refused is not None:
                     raise refused from exc
                 self.retries += 1
+                told = told or self._tell(exc, wait)
+            else:
+                if told:
+                    _log.warning("%s on the Hub answers again", self.name)
+                return answer
             self._perseverance.sleep(wait)
         try:
             return ask()
@@ -219,6 +231,15 @@ class HubRepository:
                 f"{self._perseverance.total_s:.0f} s ({described(exc)}): the same command "
                 "continues once it can"
             ) from exc
+
+    def _tell(self, exc: Exception, wait_s: float) -> bool:
+        """Say what is wrong, if it has lasted; True if it was said."""
+        if wait_s < TOLD_FROM_S:
+            return False
+        longest_s = self._perseverance.total_s
+        reason = described(exc)
+        _log.warning("%s on the Hub: %s; trying again for %.0f s", self.name, reason, longest_s)
+        return True
 
 
 def _same(there: RepoFile, content: Content) -> bool:
