@@ -45,6 +45,14 @@ def test_every_type_and_layout_gives_the_same_values(
         )
 
 
+def test_what_is_let_go_is_there_again(tmp_path: Path) -> None:
+    values = np.arange(100_000, dtype=np.float32)
+    weights = write_one(tmp_path, values, "F32")
+    view = weights["w"]
+    weights.let_go()
+    np.testing.assert_array_equal(view, values)
+
+
 def test_names_are_understood_with_and_without_their_prefix(multilingual: Path) -> None:
     weights = Weights.open(multilingual)
     assert "model.encoder.conv1.weight" in weights

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import mmap
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -60,9 +61,11 @@ class TensorFile:
         """Map a file; raises :class:`CheckpointError` where it is no sound safetensors file."""
         self.path = path
         try:
-            self._bytes: NDArray[np.uint8] = np.memmap(path, dtype=np.uint8, mode="r")
+            with path.open("rb") as file:
+                self._mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as exc:
             raise CheckpointError(f"{path} cannot be read: {exc}") from exc
+        self._bytes: NDArray[np.uint8] = np.frombuffer(self._mapped, np.uint8)
         self.header, start = _header(self._bytes, path)
         self.entries = _entries(self.header, start, len(self._bytes), path)
 
@@ -70,7 +73,7 @@ class TensorFile:
         """A tensor as it is stored, read-only and without a copy."""
         entry = self.entries[name]
         stored = self._bytes[entry.begin : entry.end].view(STORED_AS[entry.dtype])
-        return stored.reshape(entry.shape).view(np.ndarray)
+        return stored.reshape(entry.shape)
 
     def sample(self, name: str, width: int) -> bytes:
         """``width`` bytes from the beginning, the middle and the end of a tensor."""
@@ -78,6 +81,11 @@ class TensorFile:
         middle = (entry.begin + entry.end - width) // 2
         starts = (entry.begin, max(entry.begin, middle), max(entry.begin, entry.end - width))
         return b"".join(self._bytes[at : min(at + width, entry.end)].tobytes() for at in starts)
+
+    def let_go(self) -> None:
+        """Give back the memory of the pages that were read; they are read again when needed."""
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self._mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def _header(content: NDArray[np.uint8], path: Path) -> tuple[bytes, int]:

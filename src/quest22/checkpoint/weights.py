@@ -107,6 +107,11 @@ class Weights(Mapping[str, NDArray[np.float32]]):
             digest.update(f"{file.path.resolve()}:{found.st_size}:{found.st_mtime_ns};".encode())
         return digest.hexdigest()
 
+    def let_go(self) -> None:
+        """Give back the memory of what was read of the files; it is read again when needed."""
+        for file in self._files:
+            file.let_go()
+
     def _find(self, name: str) -> tuple[TensorFile, str]:
         try:
             return self._stored[_plain(name)]

@@ -27,22 +27,24 @@ from quest22.settings import cache_folder, graph_cache_bytes
 class Graphs:
     """Opens graphs by name. Must live as long as they do: they read the files that it mapped.
 
-    ``checkpoint_id`` tells the weights and the shape apart; empty: nothing is kept.
+    ``checkpoint_id`` tells the weights and the shape apart; empty: nothing is kept. ``weights``
+    give back their memory when a graph was built of them.
     """
 
     compiler: Compiler
     cache: GraphCache
     checkpoint_id: str
+    weights: Weights | None = None
     _mapped: list[Any] = field(default_factory=list, repr=False)
     _new: list[NDArray[np.uint8]] = field(default_factory=list, repr=False)
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, compiler: Compiler) -> Graphs:
         """The graphs of a checkpoint, kept in the user's cache folder."""
-        weights = checkpoint.weights
-        known = isinstance(weights, Weights)
-        identity = f"{weights.state()} {checkpoint.dimensions}" if known else ""
-        return cls(compiler, GraphCache(cache_folder() / "graphs", graph_cache_bytes()), identity)
+        weights = checkpoint.weights if isinstance(checkpoint.weights, Weights) else None
+        identity = f"{weights.state()} {checkpoint.dimensions}" if weights else ""
+        kept = GraphCache(cache_folder() / "graphs", graph_cache_bytes())
+        return cls(compiler, kept, identity, weights)
 
     def open(self, name: str, build: Callable[[], ov.Model], streams: int = 1) -> ov.CompiledModel:
         """The graph that ``build`` makes, compiled. Raises :class:`EngineError` as compiling does.
@@ -51,12 +53,20 @@ class Graphs:
         checkpoint and the precision: these are what a kept graph is found by.
         """
         if not self.checkpoint_id:
-            return self.compiler.compile(build(), streams)
+            return self._built(build, streams)
         key = self._key(name, streams)
         compiled = self._kept(key, streams)
         if compiled is None:
-            compiled = self.compiler.compile(build(), streams)
+            compiled = self._built(build, streams)
             self.cache.store(key, compiled.export_model)
+            # Opened anew it takes less: what compiling needed stays with what it made.
+            compiled = self._kept(key, streams) or compiled
+        return compiled
+
+    def _built(self, build: Callable[[], ov.Model], streams: int) -> ov.CompiledModel:
+        compiled = self.compiler.compile(build(), streams)
+        if self.weights is not None:
+            self.weights.let_go()
         return compiled
 
     def settle(self) -> None:
