@@ -16,9 +16,10 @@ def test_a_workload_survives_the_pipe(workload: Workload) -> None:
 
 
 def test_clips_come_apart_as_they_were_put_together(workload: Workload) -> None:
-    made = made_up_clips(3, 2.0)
-    for clip, found in zip(made, workload.clips(), strict=True):
+    made, clips = made_up_clips(3, 2.0), workload.clips()
+    for clip, found in zip(made, clips, strict=True):
         assert np.array_equal(clip, found)
+    assert clips[0].base is clips[1].base  # the sound is held once
     assert not np.array_equal(made[0], made[1])
     assert workload.audio_s == 6.0
 

@@ -65,7 +65,8 @@ class Workload:
     def clips(self) -> list[Samples]:
         """The clips that are to be heard: for ``single`` only the first, up to 30 s of it."""
         ends = np.cumsum((0, *self.lengths)).tolist()
-        clips = [self.flat()[start:end] for start, end in pairwise(ends)]
+        flat = self.flat()  # once: a clip is a view, which holds on to all of it
+        clips = [flat[start:end] for start, end in pairwise(ends)]
         return [clips[0][:WINDOW_SAMPLES]] if self.manner == "single" else clips
 
     def pieces(self) -> list[Samples]:
