@@ -82,7 +82,9 @@ def speed(folder: Path, names: Sequence[str]) -> dict[str, Any]:
 
 
 def fill(step: Step, folder: Path, names: Sequence[str]) -> None:
-    """Put what a step found into the page."""
+    """Put what a step found, if anything, into the page."""
+    if not any((folder / f"{step.name}.{kind}").is_file() for kind in ("json", "txt")):
+        return
     if step.section == "speed":
         figures = speed(folder, names)
         (folder / SPEED).write_text(json.dumps(figures, indent=1))
@@ -121,11 +123,12 @@ def main() -> int:
         begun_s = time.monotonic()
         try:
             step.run(given.folder)
-            if not given.keep_page:
-                fill(step, given.folder, names)
         except subprocess.CalledProcessError as error:
             failed += 1
             print(f"{step.name}: failed: {error}", file=sys.stderr)
+        finally:  # also what a step found before it was interrupted
+            if not given.keep_page:
+                fill(step, given.folder, names)
         print(f"{step.name}: {time.monotonic() - begun_s:.0f} s", file=sys.stderr)
     return 1 if failed else 0
 
