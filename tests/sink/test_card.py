@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from huggingface_hub import DatasetCard
 
@@ -106,3 +108,10 @@ def test_reasons_are_bounded():
         counts.reasons[f"reason {number}"] += 1
     counts.add(failure())
     assert counts.reasons[OTHER_REASONS] == 1
+
+
+def test_settings_of_what_is_off_are_not_told():
+    plan = {**PLAN, "vad": "off", "vad_threshold": 0.5, "shuffle": True, "buffer_size": 9}
+    text = card(replace(TOLD, plan=plan), Counts(), schema_of([]), finished=True)
+    assert "`buffer_size=9`" in text
+    assert "vad_threshold" not in text

@@ -148,7 +148,9 @@ def quieten(report: ReportFlags) -> None:
         logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
         return
     warnings.simplefilter("ignore")
-    logging.basicConfig(level=logging.CRITICAL, handlers=[_Said()])
+    said = _Said()
+    said.addFilter(logging.Filter("quest22"))
+    logging.basicConfig(level=logging.CRITICAL, handlers=[said])
     logging.getLogger("quest22").setLevel(logging.ERROR if report.quiet else logging.WARNING)
 
 

@@ -19,6 +19,14 @@ _TOP = ("dataset", "dataset_revision", "config", "split", "model", "model_revisi
 _SILENT = (*_TOP, "quest22", "push_to_hub", "formats")
 _HUB_CODES = {"jw": "jv"}
 """Whisper's name for Javanese is not the ISO 639 one."""
+_PART_OF = {
+    "buffer_": "shuffle",
+    "seed": "shuffle",
+    "prepend_": "word_timestamps",
+    "append_": "word_timestamps",
+    "vad_": "vad",
+}
+"""Settings, by how their names begin, that decide nothing unless another is on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +97,10 @@ def _text(told: Publication, counts: Counts, finished: bool) -> str:
 _COLUMNS = """\
 `id` is the row's key in the source, `text` the transcript, `reference` the text that the source \
 gives, `language` and `language_probability` what the model heard or was told, `duration` the \
-length of the sound in seconds, `segments` stretches of the text with their times where they were \
-asked for, `dropped` stretches that gave no text and why, and `origin` the row's place in the \
-source. Other columns are the source's own. The sound itself is not included."""
+length of the sound in seconds, `confidence` how sure the model was, `segments` stretches of the \
+text with their times where they were asked for, `dropped` stretches that gave no text and why, \
+and `origin` the row's place in the source. Other columns are the source's own. The sound itself \
+is not included."""
 
 
 def _opening(told: Publication) -> str:
@@ -158,9 +167,14 @@ def _settings(plan: Mapping[str, Any]) -> str:
     shown = [
         f"`{name}={_line(str(value))}`"
         for name, value in sorted(told.items())
-        if value not in (None, False, "", [], ())
+        if value not in (None, False, "", [], ()) and not _idle(name, plan)
     ]
     return ", ".join(shown)
+
+
+def _idle(name: str, plan: Mapping[str, Any]) -> bool:
+    whole = (plan.get(whole) for begin, whole in _PART_OF.items() if name.startswith(begin))
+    return any(value in (None, False, "off") for value in whole)
 
 
 def _table(rows: Iterable[tuple[str, str]], head: tuple[str, str] = ("", "")) -> str:

@@ -1,4 +1,4 @@
-"""Retries that the Hub's own library makes, counted like ours and not printed.
+"""Retries that the Hub's own library makes, counted like ours and told like ours.
 
 It tells of them in its log alone; process-wide as logs are, so the network made last is told.
 """
@@ -9,10 +9,13 @@ import logging
 import re
 
 from quest22.meter import Meter
-from quest22.source.network import host_of
+from quest22.source.network import TOLD_AFTER_S, host_of
 
 _LOGGER = "huggingface_hub.utils._http"
+_log = logging.getLogger("quest22")
 _TOLD = re.compile(r"(?:HTTP Error (\d+)|.*) thrown while requesting \w+ (\S+)", re.DOTALL)
+
+_PAUSE = re.compile(r"(?:Retrying in|Rate limited\. Waiting) ([\d.]+)s")
 
 
 class _Listener(logging.Filter):
@@ -27,7 +30,10 @@ class _Listener(logging.Filter):
             status, url = told.groups()
             trouble = f"answer {status}" if status else _trouble_in(text)
             self.meter.tally("retries", host_of(url), trouble)
-        return told is None and not text.startswith("Retrying in")
+        pause = _PAUSE.match(text)
+        if pause is not None and float(pause[1]) >= TOLD_AFTER_S:
+            _log.warning("the Hub asks for patience: trying again in %.0f s", float(pause[1]))
+        return told is None and pause is None
 
 
 def _trouble_in(text: str) -> str:

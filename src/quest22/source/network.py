@@ -30,7 +30,8 @@ from quest22.source.faults import (
 T = TypeVar("T")
 
 _CONNECT_S = 30.0
-_TOLD_AFTER_S = 5.0
+TOLD_AFTER_S = 5.0
+"""A trouble that lasts longer is told while it lasts."""
 
 _log = logging.getLogger("quest22")
 
@@ -161,7 +162,7 @@ class Network:
         if late:
             raise NetworkError(_given_up(error, name, trouble.tries, waited_s)) from error
         self.meter.tally("retries", answered_by(error) or host, trouble_of(error))
-        if waited_s + pause_s >= _TOLD_AFTER_S and host not in self._away:
+        if waited_s + pause_s >= TOLD_AFTER_S and host not in self._away:
             self._away.add(host)
             _log.warning("%s; trying again for %.0f s", reason_of(error, name), limit_s - waited_s)
         time.sleep(pause_s)
