@@ -117,6 +117,17 @@ def test_restart_begins_anew(data, whole, tmp_path):
     assert differences(whole, outputs(tmp_path)) == []
 
 
+def test_restart_leaves_no_caption_of_the_earlier_run(data, tmp_path):
+    perform_journaled(stream(data, tmp_path))
+    (tmp_path / "mine.srt").write_text("not ours")
+    again = stream(data, tmp_path, overwrite=True)
+    perform_journaled(replace(again, rows=replace(again.rows, take=2)))
+    left = [path.name for path in tmp_path.glob("*.srt")]
+    lines = (tmp_path / "transcripts.jsonl").read_text().splitlines()
+    assert len(left) == len(lines) + 1 < 4
+    assert "mine.srt" in left
+
+
 def test_results_without_a_journal_are_not_replaced(data, tmp_path):
     (tmp_path / "transcripts.jsonl").write_text("{}\n")
     with pytest.raises(UsageError, match="--restart"):

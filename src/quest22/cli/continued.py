@@ -27,7 +27,7 @@ from quest22.settings import RUN_FOLDER, DatasetSettings
 from quest22.sink.conclude import remove_unpublished
 from quest22.sink.ledger import LEDGER, entries
 from quest22.sink.open import (
-    UNFINISHED,
+    ROWS,
     Joined,
     OutputSettings,
     open_sinks,
@@ -133,6 +133,7 @@ def _continue(stream: Stream, settings: RunSettings, company: Company, journal: 
 
 def _open(stream: Stream, output: OutputSettings, journal: Journal) -> Sink:
     """The sinks from where they were; first what a restart was to replace goes."""
+    remove_unpublished(output, journal.mark.sinks)
     if journal.mark.last is None and journal.asked.get("replace"):
         remove_results(stream.folder)
     sinks = open_sinks(output, journal.mark.sinks)
@@ -197,7 +198,7 @@ def _run(stream: Stream, loaded: _Loaded, journal: Journal, sink: Sink) -> Exit:
         _tell(stream, f"{_progress(journal.mark)} are kept: the same command continues behind them")
         raise
     if journal.mark.finished:
-        journal.clear(*UNFINISHED, HUB)
+        journal.clear(ROWS, HUB)
         if stream.publishing is not None:
             _tell(stream, stream.publishing.told())
     else:

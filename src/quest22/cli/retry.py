@@ -141,7 +141,7 @@ class Retry:
         output = OutputSettings(
             settings.formats, inner.folder, journaled=True, captions=settings.captions
         )
-        sink = open_sinks(output, inner.mark.sinks, taken_names(self.folder, first))
+        sink = open_sinks(output, inner.mark.sinks, taken_names(first))
         if publishing is not None:
             sink = Joined(sink, HUB, publishing.open_again(journal, inner))
         occasion = Occasion(

@@ -6,6 +6,7 @@ the outputs as they would be had the later results come at once. Changes neither
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +17,6 @@ from typing import Any
 from quest22.errors import SinkError
 from quest22.settings import RUN_FOLDER
 from quest22.sink.ledger import LEDGER, Entry, LedgerSink, entries
-from quest22.sink.names import OutputNames
 from quest22.sink.open import FAILURES, NAMES, ROWS, TRANSCRIPTS
 from quest22.sink.output import AppendedFile, sync_file, sync_folder, writing
 from quest22.sink.parquet import parquet_parts, read_parquet, write_parquet
@@ -151,7 +151,7 @@ class Merge:
         return {"bytes": size}
 
     def _captions(self) -> SinkState:
-        """Later captions come over; the names of all are remembered for a run that goes on."""
+        """Later captions come over; the names of all are remembered."""
         own = (self._later.folder / RUN_FOLDER, self._later.folder / FAILURES)
         for path in [path for path in self._later.folder.rglob("*") if path.is_file()]:
             if own[0] in path.parents or path == own[1] or _is_table(path, self._later.folder):
@@ -159,8 +159,6 @@ class Merge:
             target = self._out / path.relative_to(self._later.folder)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
-        if self._first.finished:
-            return {"bytes": 0}
         remembered = (
             published.lines(f"{RUN_FOLDER}/{NAMES}", "captions")
             for published in (self._first, self._later)
@@ -205,13 +203,10 @@ def chosen(first: Iterator[Entry], later: Iterator[Entry]) -> Iterator[Choice]:
         )
 
 
-def taken_names(folder: Path, published: Published) -> frozenset[str]:
-    """The names that a run's clips have given to their caption files."""
-    names = OutputNames(folder)
-    for entry in published.entries():
-        if not entry.failed:
-            names.stem(entry.key)
-    return names.given
+def taken_names(published: Published) -> frozenset[str]:
+    """The names that a run's clips have given to their caption files, without regard to case."""
+    lines = published.lines(f"{RUN_FOLDER}/{NAMES}", "captions")
+    return frozenset(str(json.loads(line)["stem"]) for line in lines)
 
 
 def _stands_for(later: Entry, failed: Entry) -> bool:

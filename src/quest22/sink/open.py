@@ -24,8 +24,7 @@ TRANSCRIPTS = "transcripts"
 FAILURES = "failures.jsonl"
 ROWS = "rows.jsonl"
 NAMES = "names.jsonl"
-UNFINISHED = (ROWS, NAMES)
-"""What a run keeps in its workspace until it is finished."""
+"""What a run keeps in its workspace: rows until it is finished, names of captions for good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,12 +184,12 @@ def refuse_earlier_results(settings: OutputSettings) -> None:
 
 
 def remove_results(folder: Path) -> None:
-    """Remove what an earlier run wrote under names of ours; captions stay."""
+    """Remove what an earlier run wrote under names of ours. Captions are others' to remove."""
     written = (f"{TRANSCRIPTS}.jsonl", f"{TRANSCRIPTS}.parquet", f"{TRANSCRIPTS}-*.parquet")
     for pattern in (
         *written,
         FAILURES,
-        *(f"{RUN_FOLDER}/{name}" for name in (*UNFINISHED, LEDGER)),
+        *(f"{RUN_FOLDER}/{name}" for name in (ROWS, NAMES, LEDGER)),
     ):
         for path in folder.glob(pattern):
             with writing(path):
