@@ -89,6 +89,7 @@ def test_the_command_publishes_and_continues(model: str, tmp_path: Path):
         assert "finished already" in run().stderr
 
 
+@pytest.mark.slow
 def test_what_failed_is_published_when_it_is_run_again(model: str, tmp_path: Path):
     """The retry is refused in the middle of a commit; the same command then finishes it."""
     made = samples(4)

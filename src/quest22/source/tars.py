@@ -125,6 +125,8 @@ def _members(file: BinaryIO, name: str, held_bytes: int) -> Iterator[Member | Un
 def _trouble_at_end(blocks: Blocks, place: int) -> str | None:
     """What is wrong behind the last member, which ends at ``place``: zeros should stand there."""
     if blocks.hold(place):
+        if not place:
+            return "it is no tar file, or a damaged one: fetch or upload it again"
         return f"a damaged header at byte {place:,}; the rest is lost"
     if blocks.size < place + BLOCK_BYTES:
         return f"the file breaks off at byte {blocks.size:,}, without the mark of its end"
