@@ -10,7 +10,7 @@ import pytest
 
 from quest22.cli.continued import perform_journaled, spoken_command
 from quest22.cli.exits import Exit
-from quest22.cli.options import OutputFlags, ReportFlags
+from quest22.cli.output_options import OutputFlags, ReportFlags
 from quest22.cli.retry import Retry
 from quest22.cli.status import standing_of
 from quest22.errors import SinkError, SourceError, TooManyFailuresError, UsageError

@@ -9,13 +9,8 @@ from typer import Option, Typer
 
 from quest22.cli.dataset_options import DatasetFlags, parse_names
 from quest22.cli.flags import grouped
-from quest22.cli.options import (
-    ModelFlags,
-    OutputFlags,
-    SpeechFlags,
-    parse_batch_size,
-    parse_stride,
-)
+from quest22.cli.options import ModelFlags, SpeechFlags, parse_batch_size, parse_stride
+from quest22.cli.output_options import OutputFlags
 from quest22.cli.voice_options import VoiceFlags
 from quest22.errors import UsageError
 from quest22.settings import (
@@ -149,3 +144,10 @@ def test_a_stride_that_is_none(text):
 def test_names_repeated_or_with_commas():
     assert parse_names(["a, b", "c", "a", ""]) == ["a", "b", "c"]
     assert parse_names(None) == []
+
+
+@pytest.mark.parametrize(
+    ("named", "language"), [(None, None), ("auto", None), (" AUTO ", None), ("Russian", "ru")]
+)
+def test_languages(named, language):
+    assert SpeechFlags(language=named).decoding(timestamps=False).language == language

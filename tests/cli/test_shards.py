@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from quest22.cli.continued import perform_journaled
-from quest22.cli.options import OutputFlags
+from quest22.cli.output_options import OutputFlags
 from quest22.cli.shards import Company, folder_of, runs_in
 from quest22.cli.status import standing_of
 from quest22.errors import SourceError, UsageError

@@ -13,7 +13,7 @@ import pytest
 from quest22.cli import continued
 from quest22.cli.continued import perform_journaled
 from quest22.cli.exits import Exit
-from quest22.cli.options import ReportFlags
+from quest22.cli.output_options import ReportFlags
 from quest22.meter import Meter
 from quest22.settings import MemorySettings
 from quest22.source.network import Network, NetworkSettings

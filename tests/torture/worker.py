@@ -18,7 +18,8 @@ from typing import Any
 from quest22 import journal
 from quest22.cli import continued
 from quest22.cli.continued import Stream, perform_journaled
-from quest22.cli.options import ModelFlags, OutputFlags, ReportFlags, SpeechFlags
+from quest22.cli.options import ModelFlags, SpeechFlags
+from quest22.cli.output_options import OutputFlags, ReportFlags
 from quest22.cli.retry import Retry
 from quest22.cli.work import Work
 from quest22.job import Job, JobSettings

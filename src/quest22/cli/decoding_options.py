@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from typer import Option
 
+from quest22.cli.numbers import parse_list, parse_numbers, parse_threshold
 from quest22.errors import UsageError
 from quest22.settings import GuardSettings
 
@@ -19,48 +20,69 @@ class DecodingFlags:
 
     languages: Annotated[
         str | None,
-        Option(help="Detect among these alone: [cyan]en,ru[/].", rich_help_panel=CONTROL),
+        Option(
+            help="Detect the language among these alone: [cyan]en,ru[/].", rich_help_panel=CONTROL
+        ),
     ] = None
     language_threshold: Annotated[
         float,
         Option(
             "--language-threshold",
             "--language-detection-threshold",
-            help="A less probable language gives way to the fallback.",
+            help="A detected language less probable than this gives way to the fallback.",
             rich_help_panel=CONTROL,
             metavar="0…1",
         ),
     ] = 0.0
     fallback_language: Annotated[
-        str | None, Option(help="Where detection is not sure.", rich_help_panel=CONTROL)
+        str | None,
+        Option(help="The language where detection is not sure.", rich_help_panel=CONTROL),
     ] = None
     multilingual: Annotated[
         bool | None,
         Option(
             "--multilingual/--no-multilingual",
-            help="A language for each window; if not given, where windows are chunked.",
+            help="Detect for each window, or once for the clip; if not given: chunked for each "
+            "window, sequential once.",
             rich_help_panel=CONTROL,
         ),
     ] = None
     initial_prompt: Annotated[
-        str | None, Option(help="Said before, as it were.", rich_help_panel=CONTROL, metavar="TEXT")
+        str | None,
+        Option(
+            help="Text as if said just before: sets names, spelling and style.",
+            rich_help_panel=CONTROL,
+            metavar="TEXT",
+        ),
     ] = None
     carry_initial_prompt: Annotated[
-        bool, Option(help="The same before every window.", rich_help_panel=CONTROL)
+        bool,
+        Option(
+            help="Sequential: the initial prompt before every window, not the first alone.",
+            rich_help_panel=CONTROL,
+        ),
     ] = False
     prefix: Annotated[
         str | None,
-        Option(help="What the first window begins with.", rich_help_panel=CONTROL, metavar="TEXT"),
+        Option(
+            help="The first window's text goes on from this; it is not repeated.",
+            rich_help_panel=CONTROL,
+            metavar="TEXT",
+        ),
     ] = None
     hotwords: Annotated[
         str | None,
-        Option(help="Words to expect in every window.", rich_help_panel=CONTROL, metavar="TEXT"),
+        Option(
+            help="Words to expect, such as names; before every window.",
+            rich_help_panel=CONTROL,
+            metavar="TEXT",
+        ),
     ] = None
     condition_on_previous_text: Annotated[
         bool,
         Option(
             "--condition-on-previous-text/--no-condition-on-previous-text",
-            help="Sequential: the text so far is the prompt.",
+            help="Sequential: the text so far prompts the next window; off: fewer loops.",
             rich_help_panel=CONTROL,
         ),
     ] = True
@@ -85,7 +107,11 @@ class DecodingFlags:
     ] = False
     max_initial_timestamp: Annotated[
         float | None,
-        Option(help="Latest start of a first segment.", rich_help_panel=CONTROL, metavar="S"),
+        Option(
+            help="Latest start of a window's first segment; the model's, 1, if not given.",
+            rich_help_panel=CONTROL,
+            metavar="S",
+        ),
     ] = None
     temperature: Annotated[
         str | None,
@@ -98,55 +124,108 @@ class DecodingFlags:
     ] = None
     temperature_increment_on_fallback: Annotated[
         float | None,
-        Option(help="From one to the next, up to 1.", rich_help_panel=SEARCH, metavar="T"),
+        Option(
+            help="Step from one temperature to the next, up to 1.",
+            rich_help_panel=SEARCH,
+            metavar="T",
+        ),
     ] = None
     beam_size: Annotated[
-        int, Option(help="Beams at temperature 0.", rich_help_panel=SEARCH, metavar="N")
+        int,
+        Option(
+            help="Hypotheses side by side at temperature 0; 5: better text, slower.",
+            rich_help_panel=SEARCH,
+            metavar="N",
+        ),
     ] = 1
     patience: Annotated[
-        float, Option(help="Ended beams to wait for.", rich_help_panel=SEARCH, metavar="X")
+        float,
+        Option(
+            help="Wait for so many times the beams to end.", rich_help_panel=SEARCH, metavar="X"
+        ),
     ] = 1.0
     best_of: Annotated[
-        int, Option(help="Samples above temperature 0.", rich_help_panel=SEARCH, metavar="N")
+        int,
+        Option(
+            help="Samples above temperature 0; the likeliest counts.",
+            rich_help_panel=SEARCH,
+            metavar="N",
+        ),
     ] = 1
     length_penalty: Annotated[
         float | None,
-        Option(help="Exponent for lengths, 0 to 1.", rich_help_panel=SEARCH, metavar="X"),
+        Option(
+            help="Exponent that evens out lengths, 0 to 1; if not given: the mean.",
+            rich_help_panel=SEARCH,
+            metavar="X",
+        ),
     ] = None
     repetition_penalty: Annotated[
-        float, Option(help="Above 1: fewer repeats.", rich_help_panel=SEARCH, metavar="X")
+        float,
+        Option(
+            help="Above 1: tokens of the window come again less easily.",
+            rich_help_panel=SEARCH,
+            metavar="X",
+        ),
     ] = 1.0
     no_repeat_ngram_size: Annotated[
         int, Option(help="No n-gram twice in a window.", rich_help_panel=SEARCH, metavar="N")
     ] = 0
     sampling_seed: Annotated[
-        int, Option(help="What samples are drawn from.", rich_help_panel=SEARCH, metavar="N")
+        int,
+        Option(
+            help="The same seed gives the same samples, whatever the batch.",
+            rich_help_panel=SEARCH,
+            metavar="N",
+        ),
     ] = 0
     compression_ratio_threshold: Annotated[
-        str, Option(help="A text above it repeats itself.", rich_help_panel=GUARDS, metavar="X|off")
+        str,
+        Option(
+            help="A text above it repeats itself: next temperature.",
+            rich_help_panel=GUARDS,
+            metavar="X|off",
+        ),
     ] = "2.4"
     logprob_threshold: Annotated[
         str,
-        Option(help="A text below it is unlikely.", rich_help_panel=GUARDS, metavar="X|off"),
+        Option(
+            help="A text below it is unlikely: next temperature.",
+            rich_help_panel=GUARDS,
+            metavar="X|off",
+        ),
     ] = "-1.0"
     no_speech_threshold: Annotated[
         str,
-        Option(help="Above it, unlikely text is silence.", rich_help_panel=GUARDS, metavar="X|off"),
+        Option(
+            help="Above it, unlikely text is silence and is left out.",
+            rich_help_panel=GUARDS,
+            metavar="X|off",
+        ),
     ] = "0.6"
     hallucination_silence_threshold: Annotated[
         str,
         Option(
-            help="Sequential, with words: silences around made-up text.",
+            help="Sequential, with words: unlikely ones among so much silence are left out.",
             rich_help_panel=GUARDS,
             metavar="S|off",
         ),
     ] = "off"
     max_repeats: Annotated[
         str,
-        Option(help="In a row, in repetitive text.", rich_help_panel=GUARDS, metavar="N|off"),
+        Option(
+            help="More of the same words in a row, in repetitive text: left out.",
+            rich_help_panel=GUARDS,
+            metavar="N|off",
+        ),
     ] = "10"
     max_speaking_rate: Annotated[
-        str, Option(help="Characters a second.", rich_help_panel=GUARDS, metavar="X|off")
+        str,
+        Option(
+            help="More characters a second were never said: left out.",
+            rich_help_panel=GUARDS,
+            metavar="X|off",
+        ),
     ] = "100"
 
     def asked(self) -> dict[str, Any]:
@@ -207,26 +286,3 @@ class DecodingFlags:
             raise UsageError(f"temperature increment {step}: expected a number above 0")
         count = int((1.0 - given[0]) / step + 1e-6) + 1
         return tuple(round(given[0] + place * step, 6) for place in range(count))
-
-
-def parse_list(text: str) -> list[str]:
-    """``en, ru`` → its parts."""
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def parse_numbers(name: str, text: str) -> tuple[float, ...]:
-    """``0,0.2`` → numbers; raises :class:`UsageError` for what is none."""
-    try:
-        return tuple(float(part) for part in parse_list(text))
-    except ValueError as exc:
-        raise UsageError(f"{name} {text!r}: expected numbers such as 0 or 0,0.2,0.4") from exc
-
-
-def parse_threshold(name: str, text: str) -> float | None:
-    """A number; ``off`` or ``none``: None."""
-    if text.strip().lower() in ("off", "none"):
-        return None
-    try:
-        return float(text)
-    except ValueError as exc:
-        raise UsageError(f"{name} {text!r}: expected a number, or off") from exc

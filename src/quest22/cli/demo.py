@@ -21,7 +21,7 @@ from typer import Option
 from quest22.cli.exits import Exit
 from quest22.cli.figures import Figures, size
 from quest22.cli.flags import grouped
-from quest22.cli.options import ReportFlags
+from quest22.cli.output_options import ReportFlags
 from quest22.cli.progress import Occasion, choose_display
 from quest22.cli.report import score_lines, time_table, totals
 from quest22.cli.run import Tally, carry_out

@@ -14,7 +14,8 @@ from quest22.cli.console import output_console
 from quest22.cli.dataset_options import DatasetFlags, parse_names
 from quest22.cli.exits import Exit, say
 from quest22.cli.flags import grouped
-from quest22.cli.options import ModelFlags, OutputFlags, ReportFlags, SpeechFlags
+from quest22.cli.options import ModelFlags, SpeechFlags
+from quest22.cli.output_options import OutputFlags, ReportFlags
 from quest22.cli.progress import Occasion
 from quest22.cli.rates import evaluation_as_json, show_evaluation
 from quest22.cli.run import Patience, Tally, spoken_language

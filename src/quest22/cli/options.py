@@ -1,4 +1,4 @@
-"""The flags, in groups: each group is a frozen object that knows which settings it stands for.
+"""Model and speech flags: each group is a frozen object that knows which settings it stands for.
 
 Names are those that users of openai/whisper, faster-whisper and Transformers know.
 """
@@ -6,12 +6,12 @@ Names are those that users of openai/whisper, faster-whisper and Transformers kn
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, TypeAlias, cast
 
 from typer import Option
 
-from quest22.cli.decoding_options import DecodingFlags, parse_numbers
+from quest22.cli.decoding_options import DecodingFlags
+from quest22.cli.numbers import parse_numbers
 from quest22.cli.voice_options import VoiceFlags
 from quest22.errors import UsageError
 from quest22.quantities import parse_duration_s, parse_size
@@ -21,7 +21,6 @@ from quest22.settings import (
     DEFAULT_MODEL,
     PREPEND_PUNCTUATIONS,
     AudioSettings,
-    CaptionSettings,
     DecodingSettings,
     EngineSettings,
     LongFormName,
@@ -30,8 +29,7 @@ from quest22.settings import (
     hub_token,
 )
 
-MODEL, SPEECH, OUTPUT, REPORT = "Model", "Speech", "Output", "Reporting"
-CAPTIONS = "Captions in srt, vtt, tsv and txt (these options time words)"
+MODEL, SPEECH = "Model", "Speech"
 
 Memory: TypeAlias = Annotated[
     str,
@@ -238,7 +236,7 @@ class SpeechFlags(DecodingFlags):
         words = words or self.word_timestamps
         needed = timestamps or words or self.long_form == "sequential"
         return DecodingSettings(
-            language=None if named == "auto" else language_code(named),
+            language=None if named.lower() == "auto" else language_code(named),
             task="translate" if self.task == "translate" else "transcribe",
             timestamps=needed if self.timestamps is None else self.timestamps,
             max_new_tokens=self.max_new_tokens,
@@ -263,133 +261,6 @@ class SpeechFlags(DecodingFlags):
     def bounds(self) -> MemorySettings:
         """Raises :class:`UsageError` for a size that is none, or too small."""
         return MemorySettings.of(parse_size(self.memory))
-
-
-@dataclass(frozen=True, slots=True)
-class OutputFlags:
-    """Which formats are written, and where."""
-
-    output_format: Annotated[
-        list[str] | None,
-        Option(
-            "--output-format",
-            "-f",
-            metavar="FORMAT",
-            help="[cyan]txt srt vtt tsv json[/] (a file a clip), [cyan]jsonl parquet[/] (a row a "
-            "clip), [cyan]all[/] for the first five; [cyan]srt,vtt[/], or repeated.",
-            rich_help_panel=OUTPUT,
-            show_default=False,
-        ),
-    ] = None
-    output_dir: Annotated[
-        Path | None,
-        Option(
-            "--output-dir",
-            "-o",
-            metavar="FOLDER",
-            help="Folder for the results, made if need be. Without it: standard output.",
-            rich_help_panel=OUTPUT,
-            show_default=False,
-        ),
-    ] = None
-    overwrite: Annotated[
-        bool,
-        Option(
-            "--restart",
-            "--overwrite",
-            help="Begin anew in place of an earlier run's transcripts.*.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = False
-    max_line_width: Annotated[
-        int | None,
-        Option(
-            help="Letters a line; longer ones are broken.", rich_help_panel=CAPTIONS, metavar="N"
-        ),
-    ] = None
-    max_line_count: Annotated[
-        int | None,
-        Option(
-            help="Lines a caption; with a width, text flows across segments.",
-            rich_help_panel=CAPTIONS,
-            metavar="N",
-        ),
-    ] = None
-    max_words_per_line: Annotated[
-        int | None,
-        Option(help="Words a caption.", rich_help_panel=CAPTIONS, metavar="N"),
-    ] = None
-    highlight_words: Annotated[
-        bool,
-        Option(
-            "--highlight-words",
-            help="Underline each word as it is spoken.",
-            rich_help_panel=CAPTIONS,
-        ),
-    ] = False
-    sentences: Annotated[
-        bool,
-        Option(
-            "--sentences", help="A caption for each sentence, or more.", rich_help_panel=CAPTIONS
-        ),
-    ] = False
-    on_error: Annotated[
-        str,
-        Option(
-            help="A clip that fails: [cyan]skip[/] it, or [cyan]stop[/] there.",
-            rich_help_panel=OUTPUT,
-            metavar="skip|stop",
-        ),
-    ] = "skip"
-    max_failures: Annotated[
-        int | None,
-        Option(help="Stop when more clips than so many fail.", rich_help_panel=OUTPUT, metavar="N"),
-    ] = None
-
-    def captions(self) -> CaptionSettings:
-        """Raises :class:`UsageError` for limits that cannot be kept."""
-        return CaptionSettings(
-            max_line_width=self.max_line_width,
-            max_line_count=self.max_line_count,
-            max_words_per_line=self.max_words_per_line,
-            highlight_words=self.highlight_words,
-            sentences=self.sentences,
-        )
-
-    def failures_borne(self) -> int | None:
-        """How many clips may fail before the run stops; None: any number.
-
-        Raises :class:`UsageError` for a policy or a number that does not exist.
-        """
-        if self.on_error not in ("skip", "stop"):
-            raise UsageError(f"--on-error {self.on_error!r}: expected skip or stop")
-        if self.max_failures is not None and self.max_failures < 0:
-            raise UsageError(f"--max-failures {self.max_failures}: expected 0 or more")
-        return 0 if self.on_error == "stop" else self.max_failures
-
-
-@dataclass(frozen=True, slots=True)
-class ReportFlags:
-    """How much is said on standard error."""
-
-    quiet: Annotated[
-        bool, Option("--quiet", "-q", help="Say nothing but errors.", rich_help_panel=REPORT)
-    ] = False
-    verbose: Annotated[
-        bool,
-        Option("--verbose", help="Say more: settings, warnings.", rich_help_panel=REPORT),
-    ] = False
-    stats_json: Annotated[
-        Path | None,
-        Option(
-            help="Write counts, speed and where the time went to a file.",
-            rich_help_panel=REPORT,
-            metavar="FILE",
-        ),
-    ] = None
-    debug: Annotated[
-        bool, Option("--debug", help="Show the trace of an error.", rich_help_panel=REPORT)
-    ] = False
 
 
 def parse_batch_size(text: str) -> int | None:

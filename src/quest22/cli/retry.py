@@ -20,7 +20,8 @@ from typer import Argument, Option
 from quest22.cli.exits import Exit, exit_for, say
 from quest22.cli.figures import clip_count
 from quest22.cli.flags import grouped
-from quest22.cli.options import MODEL, ReportFlags, parse_batch_size
+from quest22.cli.options import MODEL, parse_batch_size
+from quest22.cli.output_options import ReportFlags
 from quest22.cli.progress import Occasion
 from quest22.cli.publishing import HUB, Publishing, publishing_of
 from quest22.cli.run import Patience

@@ -9,7 +9,8 @@ from quest22.cli.continued import Stream, perform_journaled, spoken_command
 from quest22.cli.dataset_options import DatasetFlags
 from quest22.cli.flags import grouped
 from quest22.cli.hub_options import HubFlags
-from quest22.cli.options import ModelFlags, OutputFlags, ReportFlags, SpeechFlags
+from quest22.cli.options import ModelFlags, SpeechFlags
+from quest22.cli.output_options import OutputFlags, ReportFlags
 from quest22.cli.publishing import Publishing
 from quest22.cli.work import Speech, Work, perform
 from quest22.job import dataset_source

@@ -8,7 +8,8 @@ from typing import Annotated
 from typer import Argument
 
 from quest22.cli.flags import grouped
-from quest22.cli.options import FileModelFlags, OutputFlags, ReportFlags, SpeechFlags
+from quest22.cli.options import FileModelFlags, SpeechFlags
+from quest22.cli.output_options import OutputFlags, ReportFlags
 from quest22.cli.work import Speech, Work, perform
 from quest22.job import file_source
 

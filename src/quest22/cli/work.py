@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from quest22.cli.exits import Exit, say
 from quest22.cli.figures import Figures
-from quest22.cli.options import ModelFlags, OutputFlags, ReportFlags, SpeechFlags
+from quest22.cli.options import ModelFlags, SpeechFlags
+from quest22.cli.output_options import OutputFlags, ReportFlags
 from quest22.cli.progress import Occasion, choose_display
 from quest22.cli.report import reason_lines, summarise
 from quest22.cli.run import Patience, Results, Tally, carry_out
