@@ -13,8 +13,10 @@ from quest22.bench.sounds import made_up_clips, write_parquet, write_sounds
 from quest22.bench.starting import time_to_first_transcript
 from quest22.bench.workload import MEASURES, Workload
 from quest22.demo.server import RangeServer
+from quest22.engine.openvino.precision import choose_precision
 from quest22.errors import UsageError
 from quest22.records import Samples
+from quest22.settings import EngineSettings
 
 SCRIPT_CLIP_S, SCRIPT_TOKENS = 5.0, 30
 
@@ -39,6 +41,12 @@ class Bench:
     also: tuple[str, ...] = ()
     peers: tuple[Peer, ...] = ()
     tell: Tell = print
+
+    def __post_init__(self) -> None:
+        """Raises :class:`UsageError` for what no contender could do."""
+        EngineSettings(batch_size=self.batch_size, threads=self.threads)
+        for name in (self.compute_type, *self.also):
+            choose_precision(name, ())
 
     def entries(self, work: Workload) -> list[tuple[Peer, Workload]]:
         """Ours, ours in other compute types, and the peers."""
@@ -126,7 +134,12 @@ def script(bench: Bench, clips: Sequence[Samples]) -> Outcome:
 
 def start(bench: Bench, clips: Sequence[Samples]) -> Outcome:
     """From the command line to the first transcript: with an empty cache, then a warm one."""
-    cold, warm = time_to_first_transcript(bench.folder, bench.model, clips[0], bench.rounds)
+    options = ["--compute-type", bench.compute_type]
+    if bench.threads:
+        options += ["--threads", str(bench.threads)]
+    cold, warm = time_to_first_transcript(
+        bench.folder, bench.model, clips[0], bench.rounds, options
+    )
     bench.tell(f"start: {cold:.2f} s cold, {warm:.2f} s warm")
     return Outcome("start", seconds={"cold": cold, "warm": warm})
 

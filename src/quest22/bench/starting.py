@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
@@ -19,19 +20,20 @@ TOKENS = 20
 
 
 def time_to_first_transcript(
-    folder: Path, model: str, clip: Samples, rounds: int
+    folder: Path, model: str, clip: Samples, rounds: int, options: Sequence[str] = ()
 ) -> tuple[float, float]:
     """Seconds with an empty cache of compiled graphs, and the median with a warm one.
 
-    The model's file and the programs are in the system's cache of files in both, and the text is
-    20 tokens long. Raises :class:`Quest22Error` where the command fails.
+    ``options`` are the command's, of how the model runs. The model's file and the programs are in
+    the system's cache of files in both, and the text is 20 tokens long. Raises
+    :class:`Quest22Error` where the command fails.
     """
     sound, cache = folder / "first.wav", folder / "cache"
     soundfile.write(sound, clip[: 5 * SAMPLE_RATE_HZ], SAMPLE_RATE_HZ)
     command = [sys.executable, "-m", "quest22", "transcribe", str(sound), "--model", model]
     # Without timestamps it is one window: random weights would go on from wherever they say.
     command += ["--quiet", "--no-timestamps", "--max-new-tokens", str(TOKENS)]
-    command += ["--language", "en", "--temperature", "0", "-f", "jsonl"]
+    command += ["--language", "en", "--temperature", "0", "-f", "jsonl", *options]
     _timed(command, cache)
     shutil.rmtree(cache, ignore_errors=True)
     cold_s = _timed(command, cache)

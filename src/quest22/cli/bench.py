@@ -20,6 +20,7 @@ from quest22.cli.dataset_options import parse_names
 from quest22.cli.exits import Exit, say
 from quest22.cli.flags import grouped
 from quest22.cli.options import parse_batch_size
+from quest22.errors import UsageError
 from quest22.machine import describe
 from quest22.records import Samples
 from quest22.settings import DEFAULT_MODEL
@@ -163,6 +164,7 @@ def bench(work: WorkFlags, subject: SubjectFlags, report: BenchReportFlags) -> i
     """
     from quest22.bench.measures import measure
 
+    wanted = parse_measures(work.measures)
     peers = _installed(peers_named(work.against))
     console = output_console()
     found = describe()
@@ -171,7 +173,7 @@ def bench(work: WorkFlags, subject: SubjectFlags, report: BenchReportFlags) -> i
     with _folder(report.folder) as folder:
         for title, model in _models(subject, folder):
             settings = _bench(work, subject, report, folder, model, peers)
-            for name in parse_names([work.measures]):
+            for name in wanted:
                 outcome = measure(name, settings, _clips(work))
                 console.print(*outcome_lines(title, outcome), sep="\n")
                 written.append({"model": title, **asdict(outcome)})
@@ -179,6 +181,15 @@ def bench(work: WorkFlags, subject: SubjectFlags, report: BenchReportFlags) -> i
                     text = json.dumps({"machine": found, "outcomes": written}, indent=1)
                     report.json_file.write_text(text + "\n")
     return Exit.DONE
+
+
+def parse_measures(text: str) -> list[str]:
+    """``throughput,start`` → names; raises :class:`UsageError` for one that does not exist."""
+    names = parse_names([text])
+    for name in names:
+        if name not in MEASURES:
+            raise UsageError(f"unknown measure {name!r}: expected {', '.join(MEASURES)}")
+    return list(names)
 
 
 def outcome_lines(title: str, outcome: Outcome) -> Iterator[object]:
