@@ -102,8 +102,8 @@ def test_a_transcript_begins_as_asked(
 @pytest.mark.parametrize(
     ("size", "language", "task", "message"),
     [
-        (51864, "ru", "transcribe", "the model is English-only"),
-        (51864, "en", "translate", "the model is English-only"),
+        (51864, "ru", "transcribe", "language 'ru': the model is English-only"),
+        (51864, "en", "translate", "task 'translate': the model is English-only"),
         (51865, "yue", "transcribe", "does not know the language 'yue'"),
         (51865, None, "transcribe", "does not know the language None"),
     ],

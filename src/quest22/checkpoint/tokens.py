@@ -22,6 +22,7 @@ from quest22.records import Task
 
 TIMESTAMP_STEP_S = 0.02
 TIMESTAMP_COUNT = 1501
+_ENGLISH_ONLY = "the model is English-only: it transcribes English; use one without '.en'"
 _TIMESTAMP = re.compile(r"<\|\d+\.\d+\|>")
 _ROLES = {
     "eot": ("<|endoftext|>",),
@@ -134,11 +135,10 @@ class Tokens:
 
     def _language_and_task(self, language: str | None, task: Task) -> tuple[int, ...]:
         if not self.is_multilingual:
-            if language not in (None, "en") or task != "transcribe":
-                raise UsageError(
-                    f"language {language!r} and task {task!r}: the model is English-only and "
-                    "transcribes; use one without '.en'"
-                )
+            if language not in (None, "en"):
+                raise UsageError(f"language {language!r}: {_ENGLISH_ONLY}")
+            if task != "transcribe":
+                raise UsageError(f"task {task!r}: {_ENGLISH_ONLY}")
             return ()
         if language is None or language not in self.languages:
             known = "any of Whisper's" if len(self.languages) >= 99 else ", ".join(self.languages)
