@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import lzma
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -138,11 +139,17 @@ def ctc_config(shape: Shape) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def write_checkpoint(config: Config, state: Path, folder: Path) -> None:
+def mean_state(paths: Sequence[Path]) -> dict[str, Tensor]:
+    """The mean of the weights of several training states (Wortsman et al., 2022)."""
+    states = [torch.load(path, weights_only=True)["model"] for path in paths]
+    return {name: torch.stack([one[name] for one in states]).mean(0) for name in states[0]}
+
+
+def write_checkpoint(config: Config, states: Sequence[Path], folder: Path) -> None:
     """Write every file of the checkpoint but the tokenizer and the model card."""
     words = vocabulary(config, config.tokenizer)
     model = Nano(config.shape, len(words.used), words.unused)
-    model.load_state_dict(torch.load(state, weights_only=True)["model"])
+    model.load_state_dict(mean_state(states))
     folder.mkdir(parents=True, exist_ok=True)
     metadata = {"format": "pt"}
     save_file(weights(model, words), folder / "model.safetensors", metadata)
@@ -186,13 +193,15 @@ def check_size(folder: Path) -> tuple[int, int]:
 
 
 def main() -> None:
-    """Pack the latest training state."""
+    """Pack the latest training state, or the mean of those that are named."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--states", type=Path, nargs="+", help="their mean is taken")
     parser.add_argument("--out", type=Path, default=FOLDER)
     parser.add_argument("--older-tokenizer", action="store_true", help="for whisper.cpp")
     options = parser.parse_args()
     config = load()
-    write_checkpoint(config, config.cache / "training.pt", options.out)
+    states = options.states or [config.cache / "training.pt"]
+    write_checkpoint(config, states, options.out)
     if options.older_tokenizer:
         write_older_tokenizer(options.out)
     size, packed = check_size(options.out)

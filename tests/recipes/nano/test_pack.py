@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from recipes.nano.config import Shape, load
 from recipes.nano.model import Heard, Nano
-from recipes.nano.pack import model_config, weights
+from recipes.nano.pack import mean_state, model_config, weights
 from recipes.nano.unpack import begin_from
 from recipes.nano.vocabulary import OFFICIAL_SIZE, Vocabulary
 
@@ -32,6 +32,14 @@ def test_unused_rows_share_one_vector_and_times_are_folded_in(words: Vocabulary)
     assert torch.equal(rows[100], rows[101])
     folded = model.decoder.embeddings()[words.first_stamp + 50].half()
     assert torch.equal(rows[words.used[words.first_stamp + 50]], folded)
+
+
+def test_states_are_averaged(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{n}.pt" for n in (1, 4)]
+    for path, value in zip(paths, (1.0, 4.0), strict=True):
+        torch.save({"model": {"weight": torch.tensor([value])}}, path)
+    assert mean_state(paths)["weight"].tolist() == [2.5]
+    assert mean_state(paths[:1])["weight"].tolist() == [1.0]
 
 
 def test_packing_and_unpacking_keep_what_the_model_says(words: Vocabulary, tmp_path: Path) -> None:
