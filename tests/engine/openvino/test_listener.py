@@ -85,7 +85,8 @@ def test_after_a_failure_the_next_batch_is_heard_alone(checkpoint: OpenCheckpoin
 
 
 @pytest.mark.parametrize(
-    ("batch_size", "cores", "streams"), [(1, 8, 1), (16, 2, 2), (4, 64, 4), (16, 64, 8), (16, 1, 1)]
+    ("batch_size", "cores", "streams"),
+    [(1, 8, 1), (16, 2, 1), (4, 64, 4), (16, 64, 8), (16, 16, 4), (16, 1, 1)],
 )
-def test_as_many_at_once_as_there_are_cores(batch_size: int, cores: int, streams: int) -> None:
+def test_as_many_at_once_as_there_are_cores_for(batch_size: int, cores: int, streams: int) -> None:
     assert choose_streams(batch_size, cores) == streams

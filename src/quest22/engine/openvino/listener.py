@@ -1,8 +1,8 @@
 """The encoder at work: one window on all cores, or several at once with a share of them each.
 
-Several at once are faster than one after another: nobody waits for the slowest thread of every
-operation. A window alone is answered sooner by all cores together. Each way has a compiled graph
-of its own, made when it is first needed: who transcribes files one by one never makes the other.
+With many cores several at once leave fewer threads to wait for the slowest of every operation. A
+window alone is answered sooner by all cores together. Each way has a compiled graph of its own,
+made when it is first needed: who transcribes files one by one never makes the other.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from quest22.engine.openvino.stepper import CrossStates
 
 MOST_STREAMS = 8
 """Windows in work at once, at most: each takes memory of its own."""
+CORES_A_STREAM = 4
+"""Fewer than these are kept busy by one window: two at once on two cores gained nothing."""
 
 OpenEncoder = Callable[[int], ov.CompiledModel]
 """Opens the encoder for so many windows at once."""
@@ -72,5 +74,5 @@ class Listener:
 
 
 def choose_streams(batch_size: int, cores: int) -> int:
-    """How many windows are encoded at once: one a core, as far as the batch has them."""
-    return max(1, min(batch_size, cores, MOST_STREAMS))
+    """How many windows are encoded at once: as far as each has cores, and the batch windows."""
+    return max(1, min(batch_size, cores // CORES_A_STREAM, MOST_STREAMS))
