@@ -106,6 +106,14 @@ def test_text_and_segments_equal_the_reference(
     compare(sounds, reference, options)
 
 
+@pytest.mark.parametrize("stretches", [[1.0, 9.0, 14.0, 21.0], [5.0]])
+def test_stretches_that_are_asked_for_equal_the_reference(
+    sounds: dict[str, Samples], reference: OpenaiWhisper, stretches: list[float]
+) -> None:
+    long = {name: sounds[name] for name in ("en long", "ru long")}
+    compare(long, reference, {"clip_timestamps": stretches})
+
+
 @pytest.mark.speech
 def test_so_do_those_of_people(speech_folder: Any, reference: OpenaiWhisper) -> None:
     """What nano writes there is not what was said: but it is what the reference writes."""
