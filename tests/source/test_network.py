@@ -232,7 +232,6 @@ def test_trouble_that_lasts_is_told_and_so_is_its_end(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(network_module, "TOLD_AFTER_S", 0.0)
-    caplog.set_level("WARNING", "quest22")  # whatever a command before has set
     network = Network(QUICK)
     network.patiently(_failing(_Answer(503), _Answer(503)), "https://h/a")
     first, last = [record.getMessage() for record in caplog.records]
