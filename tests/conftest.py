@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,12 +22,9 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def log_level() -> Iterator[None]:
-    """A command that is run within a test sets how much is told: not beyond its test."""
-    log = logging.getLogger("quest22")
-    before = log.level
-    yield
-    log.setLevel(before)
+def log_level() -> None:
+    """A command that is run within a test or a fixture sets how much is told: for it alone."""
+    logging.getLogger("quest22").setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")
