@@ -94,9 +94,14 @@ def measure(name: str, bench: Bench, clips: Sequence[Samples]) -> Outcome:
         "start": start,
         "script": script,
     }
-    if name not in measures:
+    return measures[checked(name)](bench, clips)
+
+
+def checked(name: str) -> str:
+    """The name of one of ``MEASURES``; raises :class:`UsageError` for another."""
+    if name not in MEASURES:
         raise UsageError(f"unknown measure {name!r}: expected {', '.join(MEASURES)}")
-    return measures[name](bench, clips)
+    return name
 
 
 def throughput(bench: Bench, clips: Sequence[Samples]) -> Outcome:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import mmap
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quest22.errors import CheckpointError
+from quest22.mapping import give_back, map_file
 
 HEADER_BYTES = 16 << 20
 _MAX_AXES = 8
@@ -61,8 +61,7 @@ class TensorFile:
         """Map a file; raises :class:`CheckpointError` where it is no sound safetensors file."""
         self.path = path
         try:
-            with path.open("rb") as file:
-                self._mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            self._mapped = map_file(path)
         except (OSError, ValueError) as exc:
             raise CheckpointError(f"{path} cannot be read: {exc}") from exc
         self._bytes: NDArray[np.uint8] = np.frombuffer(self._mapped, np.uint8)
@@ -84,8 +83,7 @@ class TensorFile:
 
     def let_go(self) -> None:
         """Give back the memory of the pages that were read; they are read again when needed."""
-        if hasattr(mmap, "MADV_DONTNEED"):
-            self._mapped.madvise(mmap.MADV_DONTNEED)
+        give_back(self._mapped)
 
 
 def _header(content: NDArray[np.uint8], path: Path) -> tuple[bytes, int]:

@@ -20,7 +20,6 @@ from quest22.cli.dataset_options import parse_names
 from quest22.cli.exits import Exit, say
 from quest22.cli.flags import grouped
 from quest22.cli.options import parse_batch_size
-from quest22.errors import UsageError
 from quest22.machine import describe
 from quest22.records import Samples
 from quest22.settings import DEFAULT_MODEL
@@ -162,9 +161,9 @@ def bench(work: WorkFlags, subject: SubjectFlags, report: BenchReportFlags) -> i
     Contenders run in processes of their own, in turn, on the same weights and
     sound; figures are medians. Nothing is measured well on a busy machine.
     """
-    from quest22.bench.measures import measure
+    from quest22.bench.measures import checked, measure
 
-    wanted = parse_measures(work.measures)
+    wanted = [checked(name) for name in parse_names([work.measures])]
     peers = _installed(peers_named(work.against))
     console = output_console()
     found = describe()
@@ -181,15 +180,6 @@ def bench(work: WorkFlags, subject: SubjectFlags, report: BenchReportFlags) -> i
                     text = json.dumps({"machine": found, "outcomes": written}, indent=1)
                     report.json_file.write_text(text + "\n")
     return Exit.DONE
-
-
-def parse_measures(text: str) -> list[str]:
-    """``throughput,start`` → names; raises :class:`UsageError` for one that does not exist."""
-    names = parse_names([text])
-    for name in names:
-        if name not in MEASURES:
-            raise UsageError(f"unknown measure {name!r}: expected {', '.join(MEASURES)}")
-    return list(names)
 
 
 def outcome_lines(title: str, outcome: Outcome) -> Iterator[object]:

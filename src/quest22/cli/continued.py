@@ -126,13 +126,12 @@ def _continue(stream: Stream, settings: RunSettings, company: Company, journal: 
     if journal.mark.finished:
         return _finished(stream, journal)
     _tell(stream, f"continuing after {_progress(journal.mark)} in {stream.folder}")
-    remove_unpublished(stream.output(), journal.mark.sinks)
     reopen(journal)
     return _run(stream, loaded, journal, _open(stream, stream.output(), journal))
 
 
 def _open(stream: Stream, output: OutputSettings, journal: Journal) -> Sink:
-    """The sinks from where they were; first what a restart was to replace goes."""
+    """The sinks from where they were; first go what is not published and what is replaced."""
     remove_unpublished(output, journal.mark.sinks)
     if journal.mark.last is None and journal.asked.get("replace"):
         remove_results(stream.folder)

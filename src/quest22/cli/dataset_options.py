@@ -7,6 +7,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from quest22.cli.numbers import parse_list
 from quest22.errors import UsageError
 from quest22.settings import DatasetSettings, MemorySettings
 
@@ -134,5 +135,4 @@ class DatasetFlags:
 
 def parse_names(named: list[str] | None) -> list[str]:
     """``["a,b", "c"]`` → ``["a", "b", "c"]``, each once."""
-    names = (name.strip() for text in named or () for name in text.split(","))
-    return list(dict.fromkeys(name for name in names if name))
+    return list(dict.fromkeys(name for text in named or () for name in parse_list(text)))

@@ -7,15 +7,17 @@ removed.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from quest22.sink.captions import CAPTIONS
+from quest22.sink.names import remembered
 from quest22.sink.open import NAMES, OutputSettings, open_sinks
 from quest22.sink.output import writing
 from quest22.stages import SinkState
+
+_ENDINGS = tuple(f".{suffix}{state}" for suffix in CAPTIONS for state in ("", ".partial"))
 
 
 def conclude(settings: OutputSettings, kept: SinkState) -> None:
@@ -43,16 +45,15 @@ def _beyond(settings: OutputSettings, kept: SinkState) -> Iterator[Path]:
         return
     known = int(kept.get("captions", {}).get("bytes", 0))
     stems = set(_stems(names, known))
-    for suffix in CAPTIONS if stems else ():
-        for written in (f".{suffix}", f".{suffix}.partial"):
-            for path in folder.rglob(f"*{written}"):
-                if path.relative_to(folder).as_posix().removesuffix(written).casefold() in stems:
-                    yield path
+    for path in folder.rglob("*") if stems else ():
+        written = next((ending for ending in _ENDINGS if path.name.endswith(ending)), "")
+        stem = path.relative_to(folder).as_posix().removesuffix(written)
+        if written and stem.casefold() in stems:
+            yield path
 
 
 def _stems(names: Path, known: int) -> Iterator[str]:
     """The names behind so many bytes; a loss of power may have spoilt the last ones."""
     with writing(names), names.open("rb") as lines, suppress(ValueError, KeyError, TypeError):
         lines.seek(known)
-        for line in lines:
-            yield str(json.loads(line)["stem"])
+        yield from remembered(lines)

@@ -6,7 +6,6 @@ the outputs as they would be had the later results come at once. Changes neither
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 from quest22.errors import SinkError
 from quest22.settings import RUN_FOLDER
 from quest22.sink.ledger import LEDGER, Entry, LedgerSink, entries
+from quest22.sink.names import remembered
 from quest22.sink.open import FAILURES, NAMES, ROWS, TRANSCRIPTS
 from quest22.sink.output import AppendedFile, sync_file, sync_folder, writing
 from quest22.sink.parquet import parquet_parts, read_parquet, write_parquet
@@ -206,7 +206,7 @@ def chosen(first: Iterator[Entry], later: Iterator[Entry]) -> Iterator[Choice]:
 def taken_names(published: Published) -> frozenset[str]:
     """The names that a run's clips have given to their caption files, without regard to case."""
     lines = published.lines(f"{RUN_FOLDER}/{NAMES}", "captions")
-    return frozenset(str(json.loads(line)["stem"]) for line in lines)
+    return frozenset(remembered(lines))
 
 
 def _stands_for(later: Entry, failed: Entry) -> bool:

@@ -6,9 +6,10 @@ below the output folder. Whatever a name holds, the file stays inside that folde
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from quest22.sink.spool import Spool
@@ -50,6 +51,12 @@ def _safe_part(part: str) -> str:
     return clean.strip(" ").rstrip(".") or "clip"
 
 
+def remembered(lines: Iterable[str | bytes]) -> Iterator[str]:
+    """The stems in lines of :class:`OutputNames`' memory, without regard to case."""
+    for line in lines:
+        yield str(json.loads(line)["stem"])
+
+
 class OutputNames:
     """Gives every clip its own file name: two ``talk`` become ``talk`` and ``talk-2``.
 
@@ -84,11 +91,6 @@ class OutputNames:
         if self._memory:
             self._memory.append({"stem": chosen.casefold()})
         return self._folder / chosen
-
-    @property
-    def given(self) -> frozenset[str]:
-        """Every stem given so far, as it counts: without regard to case."""
-        return frozenset(self._given)
 
     def publish(self) -> SinkState:
         return {"bytes": self._memory.publish() if self._memory else 0}

@@ -21,6 +21,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quest22.mapping import give_back, map_file
+
 HEADER_BYTES = 4096  # a page, so that what follows is aligned for any processor
 SUFFIX = ".graph"
 UNFINISHED = ".part"
@@ -44,8 +46,7 @@ class GraphCache:
         """
         path = self._path(key)
         try:
-            with path.open("rb") as file:
-                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+            mapped = map_file(path, mmap.ACCESS_COPY)
             os.utime(path)
         except (OSError, ValueError):
             return None
@@ -118,8 +119,8 @@ def let_go(content: NDArray[np.uint8]) -> None:
     """
     base: object = content.base
     mapped = base.obj if isinstance(base, memoryview) else None
-    if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        mapped.madvise(mmap.MADV_DONTNEED)
+    if isinstance(mapped, mmap.mmap):
+        give_back(mapped)
 
 
 class _Stream(io.BytesIO):
