@@ -6,6 +6,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 INPUTS := pyproject.toml constraints.txt
+# What the native library is made of, where there is a C compiler.
+NATIVE := hatch_build.py $(wildcard src/quest22/engine/native/*.[ch])
 
 # PyTorch and Transformers, to compare with; `REFERENCES=` leaves them and those tests out.
 REFERENCES ?= yes
@@ -13,14 +15,14 @@ REFERENCES ?= yes
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast torture bench bench-page check fix verify-hub samples nano-data nano-train nano-eval nano-pack clean
+.PHONY: help install demo test test-fast torture bench bench-page check check-native fix verify-hub samples nano-data nano-train nano-eval nano-pack clean
 
 # nano, from data to weights (see recipes/nano/README.md): nano-data, nano-train, nano-pack, nano-eval
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-$(VENV)/.core: $(INPUTS)
+$(VENV)/.core: $(INPUTS) $(NATIVE)
 	@echo "Setting up $(VENV): the product (about 800 MB) …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) -e .
@@ -53,11 +55,14 @@ test-fast: $(VENV)/.test ## the fast tests alone
 torture: $(VENV)/.test ## kills and network faults by the hundred; the outputs must be those of a run in peace
 	@$(BIN)/python -m tests.torture --kills 300 --storms 200 --real 10
 
-check: $(VENV)/.lint ## formatting, lint, types, import directions
+check: $(VENV)/.lint check-native ## formatting, lint, types, import directions, warnings of C
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+check-native:
+	@$(PYTHON) hatch_build.py --check
 
 fix: $(VENV)/.lint ## format, and mend what the linter can
 	@$(BIN)/ruff check --fix .
@@ -74,7 +79,7 @@ BENCH_ARGS ?=
 BENCH_VENV ?= .venv-bench
 EXPORT_VENV ?= .venv-export
 
-$(BENCH_VENV)/.bench: $(INPUTS)
+$(BENCH_VENV)/.bench: $(INPUTS) $(NATIVE)
 	@echo "Setting up $(BENCH_VENV): the product and the programs it is measured against …"
 	@test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
 	@$(BENCH_VENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[bench]'
@@ -108,3 +113,4 @@ samples: $(VENV)/.test
 
 clean: ## remove environments and caches
 	rm -rf $(VENV) $(BENCH_VENV) $(EXPORT_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -f src/quest22/engine/native/*.so

@@ -61,6 +61,7 @@ def test_every_line_says_what_was_found_and_every_problem_what_to_do():
         installation.check_python(),
         *installation.check_packages(),
         installation.check_engine(),
+        installation.check_native(),
         installation.check_codecs(),
         installation.check_model(),
         installation.check_telemetry(),
@@ -71,6 +72,21 @@ def test_every_line_says_what_was_found_and_every_problem_what_to_do():
     assert all(finding.found for finding in checks)
     assert all(finding.advice for finding in checks if finding.state is not State.GOOD)
     assert all("\n" not in finding.found + finding.advice for finding in checks)
+
+
+@pytest.mark.parametrize(
+    ("said", "name", "state", "found"),
+    [
+        ("on", "avx2", State.GOOD, "decoder for avx2"),
+        ("on", None, State.NOTE, "OpenVINO alone"),
+        ("off", "avx2", State.NOTE, "switched off"),
+    ],
+)
+def test_which_native_library_runs(said, name, state, found, monkeypatch):
+    monkeypatch.setenv("QUEST22_NATIVE", said)
+    monkeypatch.setattr("quest22.engine.native.library.instruction_set", lambda: name)
+    finding = installation.check_native()
+    assert (finding.state, found in finding.found) == (state, True)
 
 
 def test_a_cache_without_room(tmp_path):

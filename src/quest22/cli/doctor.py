@@ -46,6 +46,7 @@ def examine() -> Iterator[Finding]:
     yield machine.check_memory()
     yield machine.check_cache()
     yield installation.check_engine()
+    yield installation.check_native()
     yield installation.check_model()
     yield installation.check_codecs()
     yield installation.check_telemetry()

@@ -70,6 +70,20 @@ def check_engine() -> Finding:
     return Finding("engine", f"OpenVINO on {name} · auto means {compiler.precision.name}")
 
 
+def check_native() -> Finding:
+    """The decoder's native library: made at installation, where there is a C compiler."""
+    from quest22.engine.native.library import instruction_set
+    from quest22.settings import native_library_wanted
+
+    if not native_library_wanted():
+        return note("native", "switched off", "QUEST22_NATIVE=on makes the decoder faster")
+    name = instruction_set()
+    if name is None:
+        advice = "for a faster decoder install a C compiler, such as gcc, then quest22 again"
+        return note("native", "no library for this processor: OpenVINO alone", advice)
+    return Finding("native", f"decoder for {name}")
+
+
 def check_model() -> Finding:
     """The checkpoint that works without a network."""
     folder = resources.files("quest22.checkpoint") / EMBEDDED_MODEL

@@ -1,0 +1,168 @@
+"""Build hook: the native library, compiled for each instruction set of this kind of machine.
+
+hatchling runs it for wheels and for editable installs; which of the libraries is opened is chosen
+where they run (``src/quest22/engine/native/library.py``). Without a compiler there is none, and
+OpenVINO computes everything. ``QUEST22_BUILD_NATIVE=no`` leaves them out, ``=require`` makes a
+library that cannot be built an error. ``python hatch_build.py --check`` compiles with every warning
+an error, and keeps nothing. Nothing here is needed but Python and, for the hook, hatchling.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+NATIVE = Path("src/quest22/engine/native")
+SOURCE = "decoder.c"
+COMPILERS = ("cc", "gcc", "clang")
+COMMON = shlex.split(
+    "-std=c11 -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast "
+    "-fPIC -shared -pthread -fvisibility=hidden"
+)
+# How vectors are passed to functions matters between libraries; ours has them inlined.
+STRICT = ["-Wall", "-Wextra", "-Werror", "-Wno-psabi"]
+AVX2 = ["-mavx2", "-mfma", "-mf16c", "-mbmi2"]
+AVX512 = [*AVX2, "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq"]
+AVX512_BF16 = [*AVX512, "-mavx512vnni", "-mavx512bf16"]
+INSTRUCTION_SETS: dict[str, dict[str, list[str]]] = {
+    "linux-x86_64": {"avx2": AVX2, "avx512": AVX512, "avx512_bf16": AVX512_BF16},
+    "linux-aarch64": {"neon": []},
+}
+"""By platform: the names of libraries, and the compiler's flags for each."""
+
+
+def wanted() -> str:
+    """What ``QUEST22_BUILD_NATIVE`` says: ``yes``, ``no`` or ``require``."""
+    said = os.environ.get("QUEST22_BUILD_NATIVE") or "yes"
+    if said not in ("yes", "no", "require"):
+        raise ValueError(f"QUEST22_BUILD_NATIVE is {said!r}: expected yes, no or require")
+    return said
+
+
+def compiler() -> list[str]:
+    """The command that compiles C: ``$CC``, else the first that is installed; empty for none."""
+    named = shlex.split(os.environ.get("CC", ""))
+    candidates = [named] if named else [[name] for name in COMPILERS]
+    return next((command for command in candidates if shutil.which(command[0])), [])
+
+
+def build(source: Path, folder: Path, extra: list[str] | None = None) -> dict[str, str]:
+    """Compile a source for all instruction sets of this platform into a folder.
+
+    The folder then holds the libraries that this made, and none that were made earlier. Returns
+    what is left out, each with what the compiler said. ``extra`` are more flags for it.
+    """
+    for old in folder.glob("decoder-*.so"):
+        old.unlink()
+    if wanted() == "no":
+        return {}
+    platform = sysconfig.get_platform()
+    if platform not in INSTRUCTION_SETS:
+        return {source.name: f"no instruction set is known for {platform}"}
+    command = compiler()
+    if not command:
+        named = os.environ.get("CC") or ", ".join(COMPILERS)
+        return {source.name: f"no C compiler found ({named}): install one, such as gcc"}
+
+    def compiled(name: str, flags: list[str]) -> tuple[str, str]:
+        library = folder / f"decoder-{name}.so"
+        arguments = [*command, *COMMON, *flags, *(extra or [])]
+        return library.name, compile_library(arguments, source, library)
+
+    sets = INSTRUCTION_SETS[platform]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        said = pool.map(compiled, sets.keys(), sets.values())
+    return {name: trouble for name, trouble in said if trouble}
+
+
+def compile_library(command: list[str], source: Path, library: Path) -> str:
+    """Compile one library, which appears when it is whole. Returns what went wrong, or nothing."""
+    unfinished = library.with_name(f".{os.getpid()}-{library.name}")
+    arguments = [*command, "-o", str(unfinished), str(source), "-lm"]
+    english = os.environ | {"LC_ALL": "C"}
+    try:
+        ended = subprocess.run(arguments, capture_output=True, text=True, env=english)  # noqa: PLW1510, S603
+        if ended.returncode != 0:
+            return ended.stderr.strip() or f"{command[0]} ended with {ended.returncode}"
+        unfinished.replace(library)
+    except OSError as exc:
+        return str(exc)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return ""
+
+
+def in_one_line(left_out: dict[str, str]) -> str:
+    """What is left out, each with the first error of its compiler."""
+    parts = []
+    for name, said in left_out.items():
+        lines = said.splitlines()
+        parts.append(f"{name}: {next((line for line in lines if 'error' in line), lines[0])}")
+    return "; ".join(parts)
+
+
+def wheel_tag() -> str:
+    """For any Python 3 on this platform: ctypes needs no more."""
+    return f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
+
+
+def get_build_hook() -> type:
+    """The class that hatchling asks for, made here so that the rest does without hatchling."""
+    from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+    class NativeHook(BuildHookInterface):  # type: ignore[misc]
+        """Libraries beside their source for an editable install, else in the wheel alone."""
+
+        def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+            source = Path(self.root, NATIVE, SOURCE)
+            if version == "editable":
+                self.build(source, source.parent)
+                return
+            folder = self.beside_wheel()
+            folder.mkdir(parents=True, exist_ok=True)
+            self.build(source, folder)
+            for library in sorted(folder.glob("*.so")):
+                inside = NATIVE.relative_to("src") / library.name
+                build_data |= {"tag": wheel_tag(), "pure_python": False}
+                build_data["force_include"][str(library)] = str(inside)
+
+        def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+            shutil.rmtree(self.beside_wheel(), ignore_errors=True)
+
+        def beside_wheel(self) -> Path:
+            return Path(self.directory, "native")
+
+        def build(self, source: Path, folder: Path) -> None:
+            left_out = build(source, folder)
+            if left_out and wanted() == "require":
+                raise RuntimeError(f"a native library cannot be built: {in_one_line(left_out)}")
+            if left_out:
+                self.app.display_warning(f"native library left out: {in_one_line(left_out)}")
+
+    return NativeHook
+
+
+def check() -> int:
+    """Compile with every warning an error, and say what there is to say."""
+    if not compiler() or sysconfig.get_platform() not in INSTRUCTION_SETS:
+        sys.stderr.write("no C compiler found for this platform: native code is not checked\n")
+        return 0
+    with TemporaryDirectory() as folder:
+        left_out = build(Path(__file__).parent / NATIVE / SOURCE, Path(folder), STRICT)
+    for name, said in left_out.items():
+        sys.stderr.write(f"{name}:\n{said}\n")
+    return 1 if left_out else 0
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] != ["--check"]:
+        sys.exit("usage: python hatch_build.py --check")
+    sys.exit(check())

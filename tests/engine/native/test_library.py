@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import ctypes
+import logging
+from pathlib import Path
+
+import pytest
+
+import hatch_build
+from quest22.engine.native import library
+from quest22.machine import processor_flags
+
+AVX2 = "avx2 fma f16c bmi2"
+AVX512 = f"{AVX2} avx512f avx512bw avx512vl avx512dq"
+BF16 = f"{AVX512} avx512_vnni avx512_bf16"
+X86 = "avx2 avx512 avx512_bf16"
+
+CHOICES = [
+    # libraries that are there, the processor's flags, those that it can run
+    (X86, "sse2", ""),
+    (X86, "avx2 fma f16c", ""),
+    (X86, f"sse2 {AVX2}", "avx2"),
+    (X86, f"{AVX2} avx512f avx512_vnni", "avx2"),
+    (X86, AVX512, "avx512 avx2"),
+    (X86, f"{AVX512} avx512_vnni", "avx512 avx2"),
+    (X86, BF16, "avx512_bf16 avx512 avx2"),
+    ("avx2", BF16, "avx2"),
+    ("avx512_bf16", AVX512, ""),
+    ("neon", "fp asimd", "neon"),
+    ("neon", "fp", ""),
+    (X86, "", ""),
+    ("", BF16, ""),
+]
+
+
+@pytest.mark.parametrize(("there", "flags", "suitable"), CHOICES)
+def test_the_best_that_is_there_and_runs(
+    there: str, flags: str, suitable: str, tmp_path: Path
+) -> None:
+    for name in there.split():
+        (tmp_path / f"decoder-{name}.so").touch()
+    assert library.suitable(tmp_path, frozenset(flags.split())) == suitable.split()
+
+
+def test_every_library_that_is_made_can_be_chosen() -> None:
+    made = [name for sets in hatch_build.INSTRUCTION_SETS.values() for name in sets]
+    assert sorted(made) == sorted(library.NEEDED_FLAGS)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where libraries are looked for, in place of the package's own."""
+    monkeypatch.setattr(library, "FOLDER", tmp_path)
+    monkeypatch.delenv("QUEST22_NATIVE", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def made(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same with libraries that were compiled there."""
+    monkeypatch.delenv("QUEST22_BUILD_NATIVE", raising=False)
+    if not hatch_build.compiler():
+        pytest.skip("no C compiler")
+    (folder / "decoder.c").write_text(
+        '__attribute__((visibility("default"))) int answer(void) { return 42; }\n'
+    )
+    assert hatch_build.build(folder / "decoder.c", folder) == {}
+    if not library.suitable(folder, frozenset(processor_flags())):
+        pytest.skip("no library is made for this processor")
+    return folder
+
+
+def test_a_library_is_opened_once(made: Path) -> None:
+    opened = library.open_library()
+    assert isinstance(opened, ctypes.CDLL)
+    assert opened.answer() == 42
+    assert library.open_library() is opened
+    assert library.instruction_set() == library.suitable(made, frozenset(processor_flags()))[0]
+
+
+def test_it_can_be_switched_off(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert library.open_library() is not None
+    monkeypatch.setenv("QUEST22_NATIVE", "off")
+    assert library.open_library() is None
+    assert library.instruction_set() is None
+
+
+def test_a_damaged_one_is_as_if_it_were_not_there(
+    made: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    best, *others = library.suitable(made, frozenset(processor_flags()))
+    damaged = made / f"decoder-{best}.so"
+    damaged.write_bytes(b"no library")
+    with caplog.at_level(logging.WARNING, "quest22"):
+        for _ in range(2):
+            assert library.instruction_set() == next(iter(others), None)
+    (told,) = caplog.messages
+    assert str(damaged) in told
+
+
+def test_where_nothing_is_there_is_none(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert library.open_library() is None
+    assert library.instruction_set() is None
+    assert not caplog.messages

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import shutil
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+from hatchling.builders.wheel import WheelBuilder
+
+import hatch_build
+
+ROOT = Path(hatch_build.__file__).parent
+PLATFORM = sysconfig.get_platform()
+GOOD = "int answer(void) { return 42; }\n"
+BAD = "int answer(void) { return }\n"
+NO_BF16 = '#ifdef __AVX512BF16__\n#error "not this one"\n#endif\n' + GOOD
+
+pytestmark = pytest.mark.skipif(
+    PLATFORM not in hatch_build.INSTRUCTION_SETS, reason=f"no native library for {PLATFORM}"
+)
+needs_compiler = pytest.mark.skipif(not hatch_build.compiler(), reason="no C compiler")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small one: this product's way of building, and C that compiles."""
+    monkeypatch.delenv("QUEST22_BUILD_NATIVE", raising=False)
+    for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", ".gitignore"):
+        shutil.copy(ROOT / name, tmp_path)
+    native = tmp_path / hatch_build.NATIVE
+    native.mkdir(parents=True)
+    (native / "__init__.py").touch()
+    (native / "decoder.c").write_text(GOOD)
+    (native / "step.h").touch()
+    return tmp_path
+
+
+def _wheel(checkout: Path, version: str = "standard") -> tuple[str, set[str]]:
+    """The platform of the wheel that is built, and the files of its native room."""
+    builder = WheelBuilder(str(checkout))
+    (built,) = builder.build(directory=str(checkout / "dist"), versions=[version])
+    names = zipfile.ZipFile(built).namelist()
+    room = "quest22/engine/native/"
+    inside = {name.removeprefix(room) for name in names if name.startswith(room)}
+    return Path(built).stem.split("-", 3)[-1], inside - {"__init__.py"}
+
+
+def _libraries(folder: Path) -> set[str]:
+    return {path.name for path in folder.glob("*.so")}
+
+
+EXPECTED = {f"decoder-{name}.so" for name in hatch_build.INSTRUCTION_SETS.get(PLATFORM, ())}
+
+
+@needs_compiler
+def test_a_wheel_has_the_libraries_and_fits_any_python_of_its_platform(checkout: Path) -> None:
+    tag = f"none-{PLATFORM.replace('-', '_')}"
+    assert _wheel(checkout) == (tag, EXPECTED)
+    assert not _libraries(checkout / hatch_build.NATIVE)
+
+
+@needs_compiler
+def test_an_editable_install_has_them_beside_their_source(checkout: Path) -> None:
+    native = checkout / hatch_build.NATIVE
+    assert _wheel(checkout, "editable") == ("none-any", set())
+    assert {path.name for path in native.iterdir()} == EXPECTED | {
+        *("__init__.py", "decoder.c", "step.h")
+    }
+
+
+@needs_compiler
+def test_what_was_made_of_other_sources_goes(checkout: Path, capsys) -> None:
+    native = checkout / hatch_build.NATIVE
+    _wheel(checkout, "editable")
+    (native / "decoder.c").write_text(BAD)
+    _wheel(checkout, "editable")
+    assert not _libraries(native)
+    assert "decoder.c:1:" in capsys.readouterr().err
+
+
+@needs_compiler
+@pytest.mark.skipif(PLATFORM != "linux-x86_64", reason="one library alone")
+def test_one_that_fails_leaves_the_others(checkout: Path, capsys) -> None:
+    (checkout / hatch_build.NATIVE / "decoder.c").write_text(NO_BF16)
+    assert _wheel(checkout)[1] == {"decoder-avx2.so", "decoder-avx512.so"}
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "decoder-avx512_bf16.so: " in line
+    assert "not this one" in line
+
+
+def test_without_a_compiler_a_line_is_said_and_the_wheel_is_pure(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setenv("PATH", str(checkout))
+    assert _wheel(checkout) == ("none-any", set())
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "no C compiler found (cc, gcc, clang): install one, such as gcc" in line
+
+
+def test_it_can_be_left_out(checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setenv("QUEST22_BUILD_NATIVE", "no")
+    assert _wheel(checkout) == ("none-any", set())
+    assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("said", "error", "message"),
+    [
+        ("require", RuntimeError, r"cannot be built: decoder\.c: no C compiler found \(no-such-cc"),
+        ("maybe", ValueError, "'maybe': expected yes, no or require"),
+    ],
+)
+def test_what_is_required_and_what_is_not_understood(
+    said: str, error: type, message: str, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CC", "no-such-cc -m64")
+    monkeypatch.setenv("QUEST22_BUILD_NATIVE", said)
+    with pytest.raises(error, match=message):
+        _wheel(checkout)
+
+
+@needs_compiler
+def test_a_warning_is_an_error_where_code_is_checked(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capfd
+) -> None:
+    monkeypatch.setattr(hatch_build, "__file__", str(checkout / "hatch_build.py"))
+    assert hatch_build.check() == 0
+    (checkout / hatch_build.NATIVE / "decoder.c").write_text("static int unused;\n")
+    assert hatch_build.check() == 1
+    assert "unused" in capfd.readouterr().err
