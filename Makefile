@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 INPUTS := pyproject.toml constraints.txt
 # What the native library is made of, where there is a C compiler.
-NATIVE := hatch_build.py $(wildcard src/quest22/engine/native/*.[ch])
+NATIVE := hatch_build.py $(wildcard src/quest22/native/*.[ch])
 
 # PyTorch and Transformers, to compare with; `REFERENCES=` leaves them and those tests out.
 REFERENCES ?= yes
@@ -113,4 +113,4 @@ samples: $(VENV)/.test
 
 clean: ## remove environments and caches
 	rm -rf $(VENV) $(BENCH_VENV) $(EXPORT_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
-	rm -f src/quest22/engine/native/*.so
+	rm -f src/quest22/native/*.so

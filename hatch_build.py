@@ -1,7 +1,7 @@
 """Build hook: the native library, compiled for each instruction set of this kind of machine.
 
 hatchling runs it for wheels and for editable installs; which of the libraries is opened is chosen
-where they run (``src/quest22/engine/native/library.py``). Without a compiler there is none, and
+where they run (``src/quest22/native/library.py``). Without a compiler there is none, and
 OpenVINO computes everything. ``QUEST22_BUILD_NATIVE=no`` leaves them out, ``=require`` makes a
 library that cannot be built an error. ``python hatch_build.py --check`` compiles with every warning
 an error, and keeps nothing. Nothing here is needed but Python and, for the hook, hatchling.
@@ -20,8 +20,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-NATIVE = Path("src/quest22/engine/native")
-SOURCE = "decoder.c"
+NATIVE = Path("src/quest22/native")
+SOURCE = "native.c"
 COMPILERS = ("cc", "gcc", "clang")
 COMMON = shlex.split(
     "-std=c11 -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast "
@@ -34,7 +34,6 @@ AVX512 = [*AVX2, "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq"]
 AVX512_BF16 = [*AVX512, "-mavx512vnni", "-mavx512bf16"]
 INSTRUCTION_SETS: dict[str, dict[str, list[str]]] = {
     "linux-x86_64": {"avx2": AVX2, "avx512": AVX512, "avx512_bf16": AVX512_BF16},
-    "linux-aarch64": {"neon": []},
 }
 """By platform: the names of libraries, and the compiler's flags for each."""
 
@@ -60,7 +59,7 @@ def build(source: Path, folder: Path, extra: list[str] | None = None) -> dict[st
     The folder then holds the libraries that this made, and none that were made earlier. Returns
     what is left out, each with what the compiler said. ``extra`` are more flags for it.
     """
-    for old in folder.glob("decoder-*.so"):
+    for old in folder.glob("quest22-*.so"):
         old.unlink()
     if wanted() == "no":
         return {}
@@ -73,7 +72,7 @@ def build(source: Path, folder: Path, extra: list[str] | None = None) -> dict[st
         return {source.name: f"no C compiler found ({named}): install one, such as gcc"}
 
     def compiled(name: str, flags: list[str]) -> tuple[str, str]:
-        library = folder / f"decoder-{name}.so"
+        library = folder / f"quest22-{name}.so"
         arguments = [*command, *COMMON, *flags, *(extra or [])]
         return library.name, compile_library(arguments, source, library)
 

@@ -25,13 +25,15 @@ from quest22.bench.subject import sounds_of
 from quest22.checkpoint.load import Checkpoint, load
 from quest22.cli.demo import sample_files
 from quest22.engine.openvino.compile import Compiler
-from quest22.engine.openvino.decoder import build_decoder
 from quest22.engine.openvino.encoder import build_encoder
 from quest22.engine.openvino.engine import OpenVinoEngine
 from quest22.engine.openvino.graphs import Graphs
 from quest22.engine.openvino.listener import Listener
-from quest22.engine.openvino.stepper import CrossStates, GraphStepper
+from quest22.engine.openvino.network import open_network
+from quest22.engine.states import CrossStates
+from quest22.engine.stepper import BatchStepper
 from quest22.job import Job, JobSettings
+from quest22.machine import usable_cores
 from quest22.meter import Meter
 from quest22.records import Decoding, Failure, Samples, Window
 from quest22.score import Scoreboard
@@ -58,8 +60,8 @@ def logits(
     element, graphs = precision.activations, Graphs.of(checkpoint, compiler)
     states = CrossStates(dims, 1, element)
     encoder = graphs.open("encoder", lambda: build_encoder(weights, dims, element, precision.int8))
-    decoder = graphs.open("decoder", lambda: build_decoder(weights, dims, element, precision.int8))
-    listener, stepper = Listener(lambda _: encoder, states, 1), GraphStepper(decoder, states)
+    listener = Listener(lambda _: encoder, states, 1)
+    stepper = BatchStepper(open_network(checkpoint, graphs, usable_cores()), states)
     for features, tokens in asked:
         listener.begin(1)
         listener.hear(0, features)

@@ -31,7 +31,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     native = tmp_path / hatch_build.NATIVE
     native.mkdir(parents=True)
     (native / "__init__.py").touch()
-    (native / "decoder.c").write_text(GOOD)
+    (native / "native.c").write_text(GOOD)
     (native / "step.h").touch()
     return tmp_path
 
@@ -41,7 +41,7 @@ def _wheel(checkout: Path, version: str = "standard") -> tuple[str, set[str]]:
     builder = WheelBuilder(str(checkout))
     (built,) = builder.build(directory=str(checkout / "dist"), versions=[version])
     names = zipfile.ZipFile(built).namelist()
-    room = "quest22/engine/native/"
+    room = "quest22/native/"
     inside = {name.removeprefix(room) for name in names if name.startswith(room)}
     return Path(built).stem.split("-", 3)[-1], inside - {"__init__.py"}
 
@@ -50,7 +50,7 @@ def _libraries(folder: Path) -> set[str]:
     return {path.name for path in folder.glob("*.so")}
 
 
-EXPECTED = {f"decoder-{name}.so" for name in hatch_build.INSTRUCTION_SETS.get(PLATFORM, ())}
+EXPECTED = {f"quest22-{name}.so" for name in hatch_build.INSTRUCTION_SETS.get(PLATFORM, ())}
 
 
 @needs_compiler
@@ -65,7 +65,7 @@ def test_an_editable_install_has_them_beside_their_source(checkout: Path) -> Non
     native = checkout / hatch_build.NATIVE
     assert _wheel(checkout, "editable") == ("none-any", set())
     assert {path.name for path in native.iterdir()} == EXPECTED | {
-        *("__init__.py", "decoder.c", "step.h")
+        *("__init__.py", "native.c", "step.h")
     }
 
 
@@ -73,19 +73,19 @@ def test_an_editable_install_has_them_beside_their_source(checkout: Path) -> Non
 def test_what_was_made_of_other_sources_goes(checkout: Path, capsys) -> None:
     native = checkout / hatch_build.NATIVE
     _wheel(checkout, "editable")
-    (native / "decoder.c").write_text(BAD)
+    (native / "native.c").write_text(BAD)
     _wheel(checkout, "editable")
     assert not _libraries(native)
-    assert "decoder.c:1:" in capsys.readouterr().err
+    assert "native.c:1:" in capsys.readouterr().err
 
 
 @needs_compiler
 @pytest.mark.skipif(PLATFORM != "linux-x86_64", reason="one library alone")
 def test_one_that_fails_leaves_the_others(checkout: Path, capsys) -> None:
-    (checkout / hatch_build.NATIVE / "decoder.c").write_text(NO_BF16)
-    assert _wheel(checkout)[1] == {"decoder-avx2.so", "decoder-avx512.so"}
+    (checkout / hatch_build.NATIVE / "native.c").write_text(NO_BF16)
+    assert _wheel(checkout)[1] == {"quest22-avx2.so", "quest22-avx512.so"}
     (line,) = capsys.readouterr().err.splitlines()
-    assert "decoder-avx512_bf16.so: " in line
+    assert "quest22-avx512_bf16.so: " in line
     assert "not this one" in line
 
 
@@ -108,7 +108,7 @@ def test_it_can_be_left_out(checkout: Path, monkeypatch: pytest.MonkeyPatch, cap
 @pytest.mark.parametrize(
     ("said", "error", "message"),
     [
-        ("require", RuntimeError, r"cannot be built: decoder\.c: no C compiler found \(no-such-cc"),
+        ("require", RuntimeError, r"cannot be built: native\.c: no C compiler found \(no-such-cc"),
         ("maybe", ValueError, "'maybe': expected yes, no or require"),
     ],
 )
@@ -127,6 +127,6 @@ def test_a_warning_is_an_error_where_code_is_checked(
 ) -> None:
     monkeypatch.setattr(hatch_build, "__file__", str(checkout / "hatch_build.py"))
     assert hatch_build.check() == 0
-    (checkout / hatch_build.NATIVE / "decoder.c").write_text("static int unused;\n")
+    (checkout / hatch_build.NATIVE / "native.c").write_text("static int unused;\n")
     assert hatch_build.check() == 1
     assert "unused" in capfd.readouterr().err

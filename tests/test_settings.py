@@ -84,15 +84,3 @@ def test_compiled_graphs_may_grow_as_the_environment_says(monkeypatch: pytest.Mo
     monkeypatch.setenv("QUEST22_GRAPH_CACHE_MB", "lots")
     with pytest.raises(UsageError, match="'lots': expected megabytes"):
         settings.graph_cache_bytes()
-
-
-def test_the_native_library_is_used_unless_it_is_switched_off(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.delenv("QUEST22_NATIVE", raising=False)
-    assert settings.native_library_wanted()
-    monkeypatch.setenv("QUEST22_NATIVE", "off")
-    assert not settings.native_library_wanted()
-    monkeypatch.setenv("QUEST22_NATIVE", "0")
-    with pytest.raises(UsageError, match="'0': expected on or off"):
-        settings.native_library_wanted()

@@ -382,15 +382,9 @@ def graph_cache_bytes() -> int:
     return int(named) * 1_000_000
 
 
-def native_library_wanted() -> bool:
-    """Whether the decoder may run as machine code of our own: unless ``$QUEST22_NATIVE`` is off.
-
-    Raises :class:`UsageError` where that is neither ``on`` nor ``off``.
-    """
-    named = os.environ.get("QUEST22_NATIVE", "on")
-    if named not in ("on", "off"):
-        raise UsageError(f"QUEST22_NATIVE is {named!r}: expected on or off")
-    return named == "on"
+def native_library() -> str:
+    """``$QUEST22_NATIVE``: ``on`` (the best library that runs), ``off``, or an instruction set."""
+    return os.environ.get("QUEST22_NATIVE") or "on"
 
 
 def hub_token() -> str | None:

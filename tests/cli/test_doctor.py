@@ -84,7 +84,7 @@ def test_every_line_says_what_was_found_and_every_problem_what_to_do():
 )
 def test_which_native_library_runs(said, name, state, found, monkeypatch):
     monkeypatch.setenv("QUEST22_NATIVE", said)
-    monkeypatch.setattr("quest22.engine.native.library.instruction_set", lambda: name)
+    monkeypatch.setattr("quest22.native.library.instruction_set", lambda: name)
     finding = installation.check_native()
     assert (finding.state, found in finding.found) == (state, True)
 

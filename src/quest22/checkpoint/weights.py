@@ -19,6 +19,7 @@ from quest22.errors import CheckpointError
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+NOT_FINITE = "the weights hold values that are not finite: fetch the model again"
 _PREFIX = "model."
 _OUTPUT = "proj_out.weight"
 _TIED = "decoder.embed_tokens.weight"
@@ -58,6 +59,10 @@ class Weights(Mapping[str, NDArray[np.float32]]):
 
     def __getitem__(self, name: str) -> NDArray[np.float32]:
         return _float32(self.raw(name), self.dtype(name), name)
+
+    def rows(self, name: str, rows: slice | NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+        """Some rows of a tensor, for which the others are not read."""
+        return _float32(self.raw(name)[rows], self.dtype(name), name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._stored)

@@ -162,11 +162,12 @@ def bench(work: WorkFlags, subject: SubjectFlags, report: BenchReportFlags) -> i
     sound; figures are medians. Nothing is measured well on a busy machine.
     """
     from quest22.bench.measures import checked, measure
+    from quest22.native.library import instruction_set
 
     wanted = [checked(name) for name in parse_names([work.measures])]
     peers = _installed(peers_named(work.against))
     console = output_console()
-    found = describe()
+    found = describe() | {"native": instruction_set()}
     console.print(machine_line(found))
     written: list[dict[str, object]] = []
     with _folder(report.folder) as folder:

@@ -29,7 +29,11 @@ def machine_line(found: Mapping[str, Any]) -> str:
     features = " ".join(found["features"])
     memory = size(found["memory_bytes"])
     versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
-    return f"{found['processor']}, {found['cores']} cores, {features}, {memory}; {versions}"
+    native = found.get("native") or "no"
+    return (
+        f"{found['processor']}, {found['cores']} cores, {features}, {memory}; {versions}, "
+        f"{native} native library"
+    )
 
 
 def outcome_table(title: str, outcome: Outcome) -> Table:

@@ -72,10 +72,10 @@ def check_engine() -> Finding:
 
 def check_native() -> Finding:
     """The decoder's native library: made at installation, where there is a C compiler."""
-    from quest22.engine.native.library import instruction_set
-    from quest22.settings import native_library_wanted
+    from quest22.native.library import instruction_set
+    from quest22.settings import native_library
 
-    if not native_library_wanted():
+    if native_library() == "off":
         return note("native", "switched off", "QUEST22_NATIVE=on makes the decoder faster")
     name = instruction_set()
     if name is None:

@@ -32,15 +32,23 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> OpenCheckpoint:
 
 @pytest.fixture(scope="session")
 def engine(checkpoint: OpenCheckpoint) -> OpenEngine:
-    """An engine by the name of its checkpoint and its compute type; 16 windows a batch."""
-    made: dict[tuple[str, str], OpenVinoEngine] = {}
+    """An engine by its checkpoint's name, its compute type and how it decodes; 16 windows a batch.
 
-    def open_engine(name: str, compute_type: str = "float32") -> OpenVinoEngine:
-        if (name, compute_type) not in made:
+    ``native``: in machine code, where there is a library for it; else its decoder is a graph.
+    """
+    made: dict[tuple[str, str, str], OpenVinoEngine] = {}
+
+    def open_engine(
+        name: str, compute_type: str = "float32", network: str = "native"
+    ) -> OpenVinoEngine:
+        key = name, compute_type, network
+        if key not in made:
             found = checkpoint(name)
             settings = EngineSettings(compute_type=compute_type, batch_size=16)
             features = LogMel(found.dimensions.mel_bins)
-            made[name, compute_type] = OpenVinoEngine(found, features, settings, Meter())
-        return made[name, compute_type]
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("QUEST22_NATIVE", "on" if network == "native" else "off")
+                made[key] = OpenVinoEngine(found, features, settings, Meter())
+        return made[key]
 
     return open_engine

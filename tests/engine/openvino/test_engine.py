@@ -4,10 +4,11 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
-from typing import cast
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from quest22.audio.mel import LogMel
 from quest22.checkpoint.weights import Weights
@@ -104,14 +105,28 @@ def test_sound_that_is_no_number_is_an_error_and_the_engine_goes_on(
     assert whisper.run([good]) == before
 
 
+class Broken(Weights):
+    """Weights one of which is no number."""
+
+    def __init__(self, whole: Weights) -> None:
+        vars(self).update(vars(whole))
+
+    def raw(self, name: str) -> NDArray[Any]:
+        values = super().raw(name).copy()
+        if name == "decoder.layers.0.fc1.weight":
+            values[3, 3] = np.nan
+        return values
+
+    def state(self) -> str:
+        return "broken"
+
+
 @pytest.mark.parametrize("compute_type", ["float32", "int8"])
 def test_weights_that_are_no_numbers_never_make_text(
     checkpoint: OpenCheckpoint, compute_type: str
 ) -> None:
     found = checkpoint("small-test")
-    weights = dict(found.weights)
-    weights["decoder.layers.0.fc1.weight"][3, 3] = np.nan
-    broken = replace(found, weights=cast("Weights", weights))
+    broken = replace(found, weights=Broken(found.weights))
     settings = EngineSettings(compute_type=compute_type, batch_size=1)
     with pytest.raises(EngineError, match="that are not finite"):
         OpenVinoEngine(broken, LogMel(80), settings, Meter()).run(windows(Decoding("en")))

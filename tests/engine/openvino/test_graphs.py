@@ -42,8 +42,9 @@ def heard(checkpoint: Checkpoint, compute_type: str) -> list[object]:
 
 @pytest.mark.parametrize("compute_type", ["float32", "bfloat16", "int8"])
 def test_a_kept_graph_hears_the_same(
-    checkpoint: OpenCheckpoint, cold: Path, compute_type: str
+    checkpoint: OpenCheckpoint, cold: Path, compute_type: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("QUEST22_NATIVE", "off")
     found = checkpoint("small-test")
     first = heard(found, compute_type)
     kept = {path.name: path.stat().st_ino for path in cold.iterdir()}
@@ -117,7 +118,10 @@ print(whisper.transcribe(sound).segments)
 
 
 @pytest.mark.slow
-def test_two_processes_start_at_once(checkpoint: OpenCheckpoint, cold: Path) -> None:
+def test_two_processes_start_at_once(
+    checkpoint: OpenCheckpoint, cold: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUEST22_NATIVE", "off")  # the decoder's graph is kept as well
     folder = str(checkpoint("small-test").folder)
     command = [sys.executable, "-c", STARTER, folder]
     for _ in range(2):  # cold, then warm

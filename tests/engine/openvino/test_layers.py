@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from quest22.engine.openvino.layers import quantize_rows
-from quest22.engine.openvino.stepper import causal_mask
+from quest22.engine.openvino.network import causal_mask
 
 
 def test_int8_rows_are_within_half_a_step() -> None:

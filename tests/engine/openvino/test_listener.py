@@ -7,7 +7,7 @@ from quest22.audio.mel import LogMel
 from quest22.engine.openvino.compile import Compiler
 from quest22.engine.openvino.encoder import build_encoder
 from quest22.engine.openvino.listener import Listener, choose_streams
-from quest22.engine.openvino.stepper import CrossStates
+from quest22.engine.states import CrossStates
 from tests.engine.openvino.conftest import OpenCheckpoint
 from tests.support.windows import sweep
 
@@ -36,7 +36,7 @@ def test_several_at_once_are_heard_as_one_after_another(
             for row, each in enumerate(features):
                 listener.hear(row, each)
             listener.finish()
-        heard.append({name: t.data.copy() for name, t in states.tensors(slice(0, 5)).items()})
+        heard.append({name: view.copy() for name, view in states.views(slice(0, 5)).items()})
     assert opened == [1, 3]
     for name, alone in heard[0].items():
         assert np.array_equal(alone, heard[1][name], equal_nan=True), name
@@ -71,7 +71,7 @@ def test_after_a_failure_the_next_batch_is_heard_alone(checkpoint: OpenCheckpoin
     for row, features in enumerate(good):
         listener.hear(row, features)
     listener.finish()
-    right = {name: t.data.copy() for name, t in states.tensors(slice(0, 2)).items()}
+    right = {name: view.copy() for name, view in states.views(slice(0, 2)).items()}
     listener.begin(2)
     listener.hear(0, good[1])
     with pytest.raises(RuntimeError):
@@ -80,8 +80,8 @@ def test_after_a_failure_the_next_batch_is_heard_alone(checkpoint: OpenCheckpoin
     for row, features in enumerate(good):
         listener.hear(row, features)
     listener.finish()
-    for name, tensor in states.tensors(slice(0, 2)).items():
-        assert np.array_equal(right[name], tensor.data), name
+    for name, view in states.views(slice(0, 2)).items():
+        assert np.array_equal(right[name], view), name
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 from quest22.audio.mel import LogMel
 from quest22.checkpoint.load import Checkpoint
 from quest22.engine.openvino.compile import Compiler
-from quest22.engine.openvino.decoder import build_decoder
 from quest22.engine.openvino.encoder import build_encoder
+from quest22.engine.openvino.engine import OpenVinoEngine
+from quest22.engine.openvino.graphs import Graphs
 from quest22.engine.openvino.listener import Listener
+from quest22.engine.openvino.network import open_network
 from quest22.engine.openvino.precision import LOGIT_ERROR_LIMIT
-from quest22.engine.openvino.stepper import CrossStates, GraphStepper
+from quest22.engine.states import CrossStates
+from quest22.engine.stepper import BatchStepper
 from quest22.records import Decoding
 from tests.engine.openvino.conftest import OpenCheckpoint, OpenEngine
 from tests.support.whisper_reference import WhisperReference
@@ -24,6 +27,7 @@ from tests.support.windows import sweep, windows
 pytestmark = pytest.mark.reference
 
 OpenReference = Callable[[str], WhisperReference]
+NETWORKS = ("native", "graph")
 
 
 @pytest.fixture(scope="session")
@@ -62,16 +66,17 @@ def limited(decodings: Sequence[Decoding], count: int) -> list[Decoding]:
 
 
 def compare(
-    engine: OpenEngine, reference: OpenReference, name: str, asked: Sequence[Decoding]
+    whisper: OpenVinoEngine, reference: OpenReference, name: str, asked: Sequence[Decoding]
 ) -> None:
     """Every window's tokens from one mixed batch against the reference's, one by one."""
     bins = 128 if "v3" in name else 80
     batch = windows(*asked)
-    for window, found in zip(batch, engine(name).run(batch), strict=True):
+    for window, found in zip(batch, whisper.run(batch), strict=True):
         expected = reference(name).tokens(LogMel(bins)(window.samples), window.decoding)
         assert found.tokens == expected, window.decoding
 
 
+@pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize(
     ("name", "asked"),
     [
@@ -81,21 +86,23 @@ def compare(
     ],
 )
 def test_tokens_of_every_vocabulary(
-    engine: OpenEngine, reference: OpenReference, name: str, asked: list[Decoding]
+    engine: OpenEngine, reference: OpenReference, name: str, asked: list[Decoding], network: str
 ) -> None:
-    compare(engine, reference, name, limited(asked, 20))
+    compare(engine(name, network=network), reference, name, limited(asked, 20))
 
 
 @pytest.mark.slow
-def test_tokens_to_the_end(engine: OpenEngine, reference: OpenReference) -> None:
-    compare(engine, reference, "small-test", [MULTILINGUAL[0], MULTILINGUAL[1]])
+@pytest.mark.parametrize("network", NETWORKS)
+def test_tokens_to_the_end(engine: OpenEngine, reference: OpenReference, network: str) -> None:
+    whisper = engine("small-test", network=network)
+    compare(whisper, reference, "small-test", [MULTILINGUAL[0], MULTILINGUAL[1]])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["tiny", "tiny.en", "base"])
 def test_tokens_of_the_true_shapes(engine: OpenEngine, reference: OpenReference, name: str) -> None:
     asked = ENGLISH_ONLY if name.endswith(".en") else MULTILINGUAL
-    compare(engine, reference, name, limited(asked[:3], 10))
+    compare(engine(name), reference, name, limited(asked[:3], 10))
 
 
 COMPUTE_TYPES = (
@@ -110,10 +117,16 @@ COMPUTE_TYPES = (
 TEXT = (50258, 50259, 50359, 50363, 400, 500, 600, 700)
 
 
+@pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("compute_type", COMPUTE_TYPES)
 def test_logits_are_within_the_limits(
-    checkpoint: OpenCheckpoint, reference: OpenReference, compute_type: str
+    checkpoint: OpenCheckpoint,
+    reference: OpenReference,
+    compute_type: str,
+    network: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("QUEST22_NATIVE", "on" if network == "native" else "off")
     features = LogMel(80)(sweep(3))
     expected = reference("small-test").logits(features, TEXT)
     compiler = Compiler.open("cpu", compute_type, None)
@@ -134,8 +147,8 @@ def logits(
     listener.begin(1)
     listener.hear(0, features)
     listener.finish()
-    decoder = compiler.compile(build_decoder(weights, dims, element, precision.int8))
-    stepper = GraphStepper(decoder, states)
+    graphs = Graphs.of(found, compiler)  # lives as long as what it opened
+    stepper = BatchStepper(open_network(found, graphs, 2), states)
     stepper.restart(1)
     pieces, position = [], 0
     for size in (4, 1, 2, 1):

@@ -31,10 +31,12 @@ def window(seed: int) -> Window:
     return Window(noise, 0.0, decoding)
 
 
+@pytest.mark.parametrize("native", ["on", "off"])
 @pytest.mark.parametrize("compute_type", ["float32", "bfloat16"])
 def test_a_window_is_heard_alike_in_every_row_of_every_batch(
-    folder: Path, compute_type: str
+    folder: Path, compute_type: str, native: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("QUEST22_NATIVE", native)
     checkpoint = load(str(folder))
     settings = EngineSettings(compute_type=compute_type, batch_size=4, threads=1)
     features = LogMel(checkpoint.dimensions.mel_bins, 1)

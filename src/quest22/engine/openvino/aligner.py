@@ -20,7 +20,8 @@ from quest22.decoding.dtw import Grid
 from quest22.decoding.finished import finished_part
 from quest22.engine.openvino.alignment_graph import alignment_heads, build_alignment
 from quest22.engine.openvino.graphs import Graphs
-from quest22.engine.openvino.stepper import CrossStates
+from quest22.engine.openvino.network import tensors
+from quest22.engine.states import CrossStates
 from quest22.records import FRAMES_PER_S as FEATURES_PER_S
 from quest22.records import SAMPLE_RATE_HZ, Alignment, Hypothesis, Window
 
@@ -96,7 +97,7 @@ class Aligner:
         """Run one group of rows; each row's cost and its tokens' probabilities."""
         tokens = self._tokens(said)
         request = self._request
-        for name, tensor in states.tensors(rows).items():
+        for name, tensor in tensors(states.views(rows)).items():
             request.set_tensor(name, tensor)
         request.set_tensor("tokens", ov.Tensor(tokens))
         request.infer()

@@ -20,11 +20,12 @@ from quest22.decoding.suppression import RuleBook
 from quest22.engine.openvino.aligner import Aligner
 from quest22.engine.openvino.batch import choose_batch_size
 from quest22.engine.openvino.compile import Compiler, explain
-from quest22.engine.openvino.decoder import build_decoder
 from quest22.engine.openvino.encoder import build_encoder
 from quest22.engine.openvino.graphs import Graphs
 from quest22.engine.openvino.listener import Listener, choose_streams
-from quest22.engine.openvino.stepper import CrossStates, GraphStepper
+from quest22.engine.openvino.network import open_network
+from quest22.engine.states import CrossStates
+from quest22.engine.stepper import BatchStepper
 from quest22.errors import EngineError
 from quest22.machine import usable_cores
 from quest22.meter import Meter
@@ -60,9 +61,9 @@ class OpenVinoEngine:
         weights = checkpoint.weights
         self._graphs = graphs = Graphs.of(checkpoint, compiler)
         states = CrossStates(dims, self.batch_size, element)
-        decoder = graphs.open("decoder", lambda: build_decoder(weights, dims, element, int8))
-        self._stepper = GraphStepper(decoder, states)
-        streams = choose_streams(self.batch_size, settings.threads or usable_cores())
+        threads = settings.threads or usable_cores()
+        self._stepper = BatchStepper(open_network(checkpoint, graphs, threads), states)
+        streams = choose_streams(self.batch_size, threads)
         self._listener = Listener(
             lambda count: graphs.open(
                 "encoder", lambda: build_encoder(weights, dims, element, int8), count

@@ -14,6 +14,7 @@ import openvino as ov
 from numpy.typing import NDArray
 from openvino import opset13 as ops
 
+from quest22.checkpoint.weights import NOT_FINITE
 from quest22.errors import EngineError
 
 Array = NDArray[np.float32]
@@ -52,7 +53,7 @@ def quantize_rows(weight: Array) -> tuple[NDArray[np.int8], Array]:
     """
     scales = np.abs(weight).max(axis=1) / np.float32(INT8_LIMIT)
     if not np.isfinite(scales).all():
-        raise EngineError("the weights hold values that are not finite: fetch the model again")
+        raise EngineError(NOT_FINITE)
     scales = np.where(scales == 0, np.float32(1), scales).astype(np.float32)
     return np.rint(weight / scales[:, None]).astype(np.int8), scales
 

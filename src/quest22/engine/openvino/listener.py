@@ -15,7 +15,8 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from quest22.engine.openvino.stepper import CrossStates
+from quest22.engine.openvino.network import tensors
+from quest22.engine.states import CrossStates
 
 MOST_STREAMS = 8
 """Windows in work at once, at most: each takes memory of its own."""
@@ -50,7 +51,7 @@ class Listener:
         Waits for the longest at work where all are; raises ``RuntimeError`` where that failed.
         """
         request = self._free.pop() if self._free else self._longest_at_work()
-        for name, tensor in self._states.tensors(slice(row, row + 1)).items():
+        for name, tensor in tensors(self._states.views(slice(row, row + 1))).items():
             request.set_tensor(name, tensor)
         request.set_tensor("features", ov.Tensor(features[None]))
         request.start_async()

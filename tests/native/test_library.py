@@ -2,18 +2,22 @@ from __future__ import annotations
 
 import ctypes
 import logging
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 import hatch_build
-from quest22.engine.native import library
+from quest22.errors import UsageError
 from quest22.machine import processor_flags
+from quest22.native import library
 
 AVX2 = "avx2 fma f16c bmi2"
 AVX512 = f"{AVX2} avx512f avx512bw avx512vl avx512dq"
 BF16 = f"{AVX512} avx512_vnni avx512_bf16"
 X86 = "avx2 avx512 avx512_bf16"
+
+VISIBLE = '__attribute__((visibility("default")))'
 
 CHOICES = [
     # libraries that are there, the processor's flags, those that it can run
@@ -26,8 +30,6 @@ CHOICES = [
     (X86, BF16, "avx512_bf16 avx512 avx2"),
     ("avx2", BF16, "avx2"),
     ("avx512_bf16", AVX512, ""),
-    ("neon", "fp asimd", "neon"),
-    ("neon", "fp", ""),
     (X86, "", ""),
     ("", BF16, ""),
 ]
@@ -38,7 +40,7 @@ def test_the_best_that_is_there_and_runs(
     there: str, flags: str, suitable: str, tmp_path: Path
 ) -> None:
     for name in there.split():
-        (tmp_path / f"decoder-{name}.so").touch()
+        (tmp_path / f"quest22-{name}.so").touch()
     assert library.suitable(tmp_path, frozenset(flags.split())) == suitable.split()
 
 
@@ -51,6 +53,7 @@ def test_every_library_that_is_made_can_be_chosen() -> None:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where libraries are looked for, in place of the package's own."""
     monkeypatch.setattr(library, "FOLDER", tmp_path)
+    monkeypatch.setattr(library, "_chosen", cache(library._chosen.__wrapped__))
     monkeypatch.delenv("QUEST22_NATIVE", raising=False)
     return tmp_path
 
@@ -61,10 +64,13 @@ def made(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("QUEST22_BUILD_NATIVE", raising=False)
     if not hatch_build.compiler():
         pytest.skip("no C compiler")
-    (folder / "decoder.c").write_text(
-        '__attribute__((visibility("default"))) int answer(void) { return 42; }\n'
+    (folder / "native.c").write_text(
+        "\n".join(
+            f"{VISIBLE} int {name}(void) {{ return {library.INTERFACE}; }}"
+            for name in library.FUNCTIONS
+        )
     )
-    assert hatch_build.build(folder / "decoder.c", folder) == {}
+    assert hatch_build.build(folder / "native.c", folder) == {}
     if not library.suitable(folder, frozenset(processor_flags())):
         pytest.skip("no library is made for this processor")
     return folder
@@ -73,7 +79,7 @@ def made(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_library_is_opened_once(made: Path) -> None:
     opened = library.open_library()
     assert isinstance(opened, ctypes.CDLL)
-    assert opened.answer() == 42
+    assert opened.quest22_interface() == library.INTERFACE
     assert library.open_library() is opened
     assert library.instruction_set() == library.suitable(made, frozenset(processor_flags()))[0]
 
@@ -85,17 +91,34 @@ def test_it_can_be_switched_off(made: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert library.instruction_set() is None
 
 
+def test_an_instruction_set_can_be_named(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in library.suitable(made, frozenset(processor_flags())):
+        monkeypatch.setenv("QUEST22_NATIVE", name)
+        assert library.instruction_set() == name
+    monkeypatch.setenv("QUEST22_NATIVE", "sse9")
+    with pytest.raises(UsageError, match="'sse9': expected on, off or one of avx512_bf16, "):
+        library.open_library()
+
+
 def test_a_damaged_one_is_as_if_it_were_not_there(
     made: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     best, *others = library.suitable(made, frozenset(processor_flags()))
-    damaged = made / f"decoder-{best}.so"
+    damaged = made / f"quest22-{best}.so"
     damaged.write_bytes(b"no library")
     with caplog.at_level(logging.WARNING, "quest22"):
         for _ in range(2):
             assert library.instruction_set() == next(iter(others), None)
     (told,) = caplog.messages
     assert str(damaged) in told
+
+
+def test_one_of_an_earlier_version_is_not_called(
+    made: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(library, "INTERFACE", library.INTERFACE + 1)
+    assert library.open_library() is None
+    assert "install again" in caplog.text
 
 
 def test_where_nothing_is_there_is_none(folder: Path, caplog: pytest.LogCaptureFixture) -> None:

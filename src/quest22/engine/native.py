@@ -1,0 +1,202 @@
+"""The decoder's layers in C as a network that is run step by step; see ``step.h``.
+
+Knows the library's functions and Transformers' weight names; knows no tokens' meaning.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quest22.checkpoint.config import Dimensions
+from quest22.checkpoint.weights import NOT_FINITE, Weights
+from quest22.engine.states import CrossStates
+from quest22.errors import EngineError
+from quest22.native.library import open_library
+
+Array = NDArray[np.float32]
+
+_ELEMENTS = {"f32": 0, "bf16": 1}
+_INT8 = 2
+_ROWS_AT_ONCE = 4096
+_WORDS = "decoder.embed_tokens"
+_NORMS = ("self_attn_layer_norm", "encoder_attn_layer_norm", "final_layer_norm")
+
+
+@dataclass(frozen=True, slots=True)
+class Formats:
+    """Of what is multiplied and kept, ``f32`` or ``bf16``, and what of the rest is int8."""
+
+    rows: str
+    int8_weights: bool = False
+    int8_sound: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Linear:
+    """Where a checkpoint's linear layer goes: ``number`` and first output as the library counts."""
+
+    name: str
+    number: int
+    first: int = 0
+    scale: float = 1.0
+
+
+class NativeNetwork:
+    """A :class:`quest22.engine.stepper.Network` in machine code.
+
+    Products are float32 or bfloat16 with sums in float32, and so is what passes from layer to
+    layer. Weights of the linear layers may be int8, with a scale for each output; so may the keys
+    and values of the sound, with a scale for each of a head's numbers.
+    """
+
+    def __init__(
+        self, library: ctypes.CDLL, handle: int, weights: Weights, dims: Dimensions
+    ) -> None:
+        """Arrange a checkpoint's weights in the decoder that ``handle`` names, whose owner this is.
+
+        Raises :class:`EngineError` where memory runs out or weights are not finite.
+        """
+        self._library = library
+        self._handle = handle
+        self._weights = weights
+        self._vocabulary = dims.vocab_size
+        self._places = np.array(weights["decoder.embed_positions.weight"], np.float32)
+        self._states: CrossStates
+        self._windows = np.empty(0, np.int32)
+        self._logits = np.empty(0, np.float32)
+        for layer in _linear_layers(dims):
+            self._put_linear(layer)
+        for number, name in enumerate(_norms(dims)):
+            weight, bias = (_floats(weights[f"{name}.{part}"]) for part in ("weight", "bias"))
+            library.quest22_put_norm(handle, number, weight.ctypes.data, bias.ctypes.data)
+
+    @classmethod
+    def open(
+        cls, weights: Weights, dims: Dimensions, formats: Formats, threads: int
+    ) -> NativeNetwork | None:
+        """A checkpoint's decoder; None where no library runs here, or none for this format."""
+        library = open_library()
+        rows = _ELEMENTS.get(formats.rows)
+        if library is None or rows is None:
+            return None
+        shape = np.array(
+            [
+                dims.decoder_layers,
+                dims.d_model,
+                dims.decoder_heads,
+                dims.decoder_ffn,
+                dims.max_source_positions,
+                dims.max_target_positions,
+                dims.vocab_size,
+            ],
+            np.int32,
+        )
+        held = [_INT8 if int8 else rows for int8 in (formats.int8_weights, formats.int8_sound)]
+        handle = library.quest22_open(shape.ctypes.data, rows, *held, threads)
+        return cls(library, handle, weights, dims) if handle else None
+
+    def __del__(self) -> None:
+        self._library.quest22_close(self._handle)
+
+    def begin(self, states: CrossStates, windows: slice, width: int) -> None:
+        """Raises :class:`EngineError` where memory runs out."""
+        views = states.views(windows)
+        layers = range(len(views) // 2)
+        sound = [
+            np.array([views[f"cross_{part}_{layer}"].ctypes.data for layer in layers], np.uintp)
+            for part in ("key", "value")
+        ]
+        count = windows.stop - windows.start
+        self._states = states  # whose memory is read
+        self._windows = np.arange(count, dtype=np.int32)
+        addresses = (each.ctypes.data for each in sound)
+        _check(self._library.quest22_begin(self._handle, count * width, count, *addresses))
+
+    def keep(self, windows: Sequence[int]) -> None:
+        self._windows = self._windows[list(windows)]
+
+    def run(
+        self, tokens: NDArray[np.int32], position: int, beams: NDArray[np.int32], reads: list[int]
+    ) -> Array:
+        """Raises :class:`EngineError` where memory runs out."""
+        sequences, count = tokens.shape
+        x = self._embed(tokens, position)
+        sizes = np.array([sequences, count, len(self._windows), position, len(reads)], np.int32)
+        places = np.array(reads, np.int32)
+        logits = self._room(sequences * len(reads))
+        arrays = (sizes, x, beams, self._windows, places, logits)
+        _check(self._library.quest22_step(self._handle, *(each.ctypes.data for each in arrays)))
+        return logits.reshape(sequences, len(reads), self._vocabulary)
+
+    def _embed(self, tokens: NDArray[np.int32], position: int) -> Array:
+        words = self._weights.rows(f"{_WORDS}.weight", tokens.ravel())
+        places = self._places[position : position + tokens.shape[1]]
+        return _floats(words.reshape(*tokens.shape, -1) + places)
+
+    def _room(self, rows: int) -> Array:
+        """Memory for the logits of so many rows, the same at every call as far as it reaches."""
+        wanted = rows * self._vocabulary
+        if len(self._logits) < wanted:
+            self._logits = np.empty(wanted, np.float32)
+        return self._logits[:wanted]
+
+    def _put_linear(self, layer: _Linear) -> None:
+        """Some rows at a time: a checkpoint in float16 would be held in float32 as a whole."""
+        outputs = self._weights.shape(f"{layer.name}.weight")[0]
+        bias = f"{layer.name}.bias"
+        biases = self._weights[bias] if bias in self._weights else np.zeros(outputs, np.float32)
+        for start in range(0, outputs, _ROWS_AT_ONCE):
+            some = slice(start, start + _ROWS_AT_ONCE)
+            rows, shift = _floats(self._weights.rows(f"{layer.name}.weight", some)), biases[some]
+            if not np.isfinite(rows).all():  # int8 would hide them
+                raise EngineError(NOT_FINITE)
+            _check(
+                self._library.quest22_put_linear(
+                    self._handle,
+                    layer.number,
+                    layer.first + start,
+                    len(rows),
+                    rows.ctypes.data,
+                    _floats(shift).ctypes.data,
+                    layer.scale,
+                )
+            )
+
+
+def _linear_layers(dims: Dimensions) -> Iterator[_Linear]:
+    """All of them; the queries' scale is put into their weights, the output is the embedding."""
+    scale = (dims.d_model // dims.decoder_heads) ** -0.5
+    for index in range(dims.decoder_layers):
+        name, number = f"decoder.layers.{index}", 6 * index
+        yield _Linear(f"{name}.self_attn.q_proj", number, 0, scale)
+        yield _Linear(f"{name}.self_attn.k_proj", number, dims.d_model)
+        yield _Linear(f"{name}.self_attn.v_proj", number, 2 * dims.d_model)
+        yield _Linear(f"{name}.self_attn.out_proj", number + 1)
+        yield _Linear(f"{name}.encoder_attn.q_proj", number + 2, 0, scale)
+        yield _Linear(f"{name}.encoder_attn.out_proj", number + 3)
+        yield _Linear(f"{name}.fc1", number + 4)
+        yield _Linear(f"{name}.fc2", number + 5)
+    yield _Linear(_WORDS, 6 * dims.decoder_layers)
+
+
+def _norms(dims: Dimensions) -> Iterator[str]:
+    for index in range(dims.decoder_layers):
+        yield from (f"decoder.layers.{index}.{name}" for name in _NORMS)
+    yield "decoder.layer_norm"
+
+
+def _floats(values: NDArray[Any]) -> Array:
+    return np.ascontiguousarray(values, np.float32)
+
+
+def _check(answer: int) -> None:
+    if answer:
+        raise EngineError(
+            "not enough memory for the decoder; try a smaller --batch-size or a smaller model"
+        )

@@ -1,0 +1,156 @@
+/* What a batch's windows sound like: cross-attention keys and values, as they came or in int8.
+
+   In int8 each of a head's numbers has a scale of its own, over all frames of its window: half the
+   bytes to read at every step, and the scales are paid for once a query and once a result. */
+#ifndef QUEST22_SOUND_H
+#define QUEST22_SOUND_H
+
+#include "attention.h"
+
+typedef struct Sound {
+    int layers, heads, size, frames;
+    Element given, kept;
+    int windows, room; /* those there are; those that int8 has memory for */
+    /* By layer: keys [windows, heads, frames, size], values [windows, heads, size, frames]. */
+    const void **keys, **values;
+    int8_t **int8_keys, **int8_values;
+    float **key_scales, **value_scales; /* [windows, heads, size] */
+} Sound;
+
+static inline size_t channels(const Sound *sound) { return (size_t)sound->heads * sound->size; }
+
+static bool sound_make(Sound *sound)
+{
+    size_t layers = sound->layers;
+    sound->keys = calloc(layers, sizeof *sound->keys);
+    sound->values = calloc(layers, sizeof *sound->values);
+    sound->int8_keys = calloc(layers, sizeof *sound->int8_keys);
+    sound->int8_values = calloc(layers, sizeof *sound->int8_values);
+    sound->key_scales = calloc(layers, sizeof *sound->key_scales);
+    sound->value_scales = calloc(layers, sizeof *sound->value_scales);
+    return sound->keys && sound->values && sound->int8_keys && sound->int8_values
+        && sound->key_scales && sound->value_scales;
+}
+
+static void sound_drop(Sound *sound, int layer)
+{
+    free(sound->int8_keys[layer]);
+    free(sound->int8_values[layer]);
+    free(sound->key_scales[layer]);
+    free(sound->value_scales[layer]);
+}
+
+static void sound_free(Sound *sound)
+{
+    for (int layer = 0; sound->value_scales && layer < sound->layers; layer++)
+        sound_drop(sound, layer);
+    free(sound->keys);
+    free(sound->values);
+    free(sound->int8_keys);
+    free(sound->int8_values);
+    free(sound->key_scales);
+    free(sound->value_scales);
+}
+
+static bool sound_room(Sound *sound, int windows)
+{
+    if (sound->kept != INT8 || windows <= sound->room)
+        return true;
+    sound->room = 0;
+    bool made = true;
+    size_t numbers = windows * channels(sound);
+    for (int layer = 0; layer < sound->layers; layer++) {
+        sound_drop(sound, layer);
+        sound->int8_keys[layer] = aligned(numbers * sound->frames);
+        sound->int8_values[layer] = aligned(numbers * sound->frames);
+        sound->key_scales[layer] = aligned(numbers * sizeof(float));
+        sound->value_scales[layer] = aligned(numbers * sizeof(float));
+        made = made && sound->int8_keys[layer] && sound->int8_values[layer]
+            && sound->key_scales[layer] && sound->value_scales[layer];
+    }
+    sound->room = made ? windows : 0;
+    return made;
+}
+
+/* The scale for numbers up to most; not a number where one of them, times 0, was none. */
+static inline float scale_for(float most, float zero)
+{
+    return most > 0 ? most / 127.0f + zero : 1.0f + zero;
+}
+
+INLINE void round_int8(int8_t *to, f32x16 value)
+{
+    i8x16 rounded = __builtin_convertvector(
+        __builtin_convertvector(nearest(value), i32x16), i8x16);
+    memcpy(to, &rounded, sizeof rounded);
+}
+
+/* Rows [count, size] to int8 with a scale for each column. */
+INLINE void columns_to_int8(const char *rows, int8_t *to, float *scales, int count, int size,
+                            const Element element)
+{
+    for (int at = 0; at < size; at += LANES) {
+        int left = size - at < LANES ? size - at : LANES;
+        f32x16 most = {0}, zero = {0};
+        for (int row = 0; row < count; row++) {
+            f32x16 value = widen_some(rows, (size_t)row * size + at, left, element);
+            most = greater(most, (f32x16)((i32x16)value & INT32_MAX));
+            zero += value * 0.0f;
+        }
+        f32x16 factor = {0};
+        for (int lane = 0; lane < left; lane++) {
+            scales[at + lane] = scale_for(most[lane], zero[lane]);
+            factor[lane] = 1.0f / scales[at + lane];
+        }
+        for (int row = 0; row < count; row++) {
+            int8_t rounded[LANES];
+            f32x16 value = widen_some(rows, (size_t)row * size + at, left, element);
+            round_int8(rounded, value * factor);
+            memcpy(to + (size_t)row * size + at, rounded, left);
+        }
+    }
+}
+
+/* Rows [count, size] to int8 with a scale for each row. */
+INLINE void rows_to_int8(const char *rows, int8_t *to, float *scales, int count, int size,
+                         const Element element)
+{
+    for (int row = 0; row < count; row++) {
+        size_t first = (size_t)row * size;
+        f32x16 most = {0}, zero = {0};
+        for (int at = 0; at < size; at += LANES) {
+            f32x16 value = widen_some(rows, first + at, size - at, element);
+            most = greater(most, (f32x16)((i32x16)value & INT32_MAX));
+            zero += value * 0.0f;
+        }
+        scales[row] = scale_for(highest((float *)&most, LANES), sum(zero));
+        for (int at = 0; at < size; at += LANES) {
+            int8_t rounded[LANES];
+            round_int8(rounded, widen_some(rows, first + at, size - at, element) / scales[row]);
+            memcpy(to + first + at, rounded, size - at < LANES ? size - at : LANES);
+        }
+    }
+}
+
+INLINE void head_to_int8(Sound *sound, int layer, int head, const Element element)
+{
+    size_t first = (size_t)head * sound->size, numbers = first * sound->frames;
+    size_t bytes = numbers * ELEMENT_BYTES[element];
+    columns_to_int8((const char *)sound->keys[layer] + bytes, sound->int8_keys[layer] + numbers,
+                    sound->key_scales[layer] + first, sound->frames, sound->size, element);
+    rows_to_int8((const char *)sound->values[layer] + bytes, sound->int8_values[layer] + numbers,
+                 sound->value_scales[layer] + first, sound->size, sound->frames, element);
+}
+
+/* One thread's part of making all int8; heads of all windows and layers are taken in turn. */
+static void sound_to_int8(Sound *sound, Team *team)
+{
+    int heads = sound->windows * sound->heads;
+    for (int task; (task = team_take(team)) < heads * sound->layers;)
+        if (sound->given == FLOAT32)
+            head_to_int8(sound, task / heads, task % heads, FLOAT32);
+        else
+            head_to_int8(sound, task / heads, task % heads, BFLOAT16);
+}
+
+#endif

@@ -1,0 +1,72 @@
+/* Cross-attention: queries by the keys and values of the sound. */
+#ifndef QUEST22_SOUND_ATTENTION_H
+#define QUEST22_SOUND_ATTENTION_H
+
+#include "decoder.h"
+
+/* A query as the sound's keys want it. */
+INLINE void put_query(const Decoder *decoder, const float *query, const float *scales, char *to,
+                      const Element element)
+{
+    int size = head_size(decoder);
+    float scaled[LONGEST_HEAD];
+    for (int each = 0; each < size; each++)
+        scaled[each] = scales ? query[each] * scales[each] : query[each];
+    narrow(to, scaled, size, element);
+    fill(to, size, element);
+}
+
+/* Some queries of a window's head by its keys and values. */
+INLINE void attend_to_sound(Decoder *decoder, int layer, int head, size_t first, const int queries,
+                            char *scratch, const Element kept)
+{
+    const Sound *sound = &decoder->sound;
+    const Element element = kept == INT8 ? FLOAT32 : kept;
+    size_t size = sound->size, frames = sound->frames, stride = padded(size);
+    size_t channel = head * size, at = channel * frames * ELEMENT_BYTES[kept];
+    size_t length = longest(decoder), width = decoder->shape.width;
+    int own = head % sound->heads * size;
+    float *scores = (float *)scratch, mixed[QUERIES * LONGEST_HEAD];
+    const float *key_scales = kept == INT8 ? sound->key_scales[layer] + channel : NULL;
+    _Alignas(64) char vectors[QUERIES * LONGEST_HEAD * sizeof(float)];
+    char *shares = scratch + QUERIES * length * sizeof(float);
+    const void *keys = kept == INT8 ? sound->int8_keys[layer] : sound->keys[layer];
+    const void *values = kept == INT8 ? sound->int8_values[layer] : sound->values[layer];
+    for (int query = 0; query < queries; query++)
+        put_query(decoder, decoder->wide + (first + query) * width + own, key_scales,
+                  vectors + query * stride * ELEMENT_BYTES[element], element);
+    dot_rows(queries, kept, (const char *)keys + at, size, frames, vectors, stride, size, scores,
+             length);
+    for (int query = 0; query < queries; query++) {
+        float *mine = scores + query * length, total = soften(mine, frames);
+        char *share = shares + query * length * ELEMENT_BYTES[element];
+        for (size_t each = 0; each < frames; each++)
+            mine[each] /= total;
+        narrow(share, mine, frames, element);
+        fill(share, frames, element);
+    }
+    dot_rows(queries, kept, (const char *)values + at, frames, size, shares, length, frames, mixed,
+             LONGEST_HEAD);
+    for (int query = 0; query < queries; query++) {
+        for (size_t each = 0; kept == INT8 && each < size; each++)
+            mixed[query * LONGEST_HEAD + each] *= sound->value_scales[layer][channel + each];
+        put_row(&decoder->rows, first + query, own, mixed + query * LONGEST_HEAD, size);
+    }
+}
+
+INLINE void attend_to_window(Decoder *decoder, int layer, int window, int head, char *scratch,
+                             const Element kept)
+{
+    const Step *step = &decoder->step;
+    size_t count = (size_t)step->sequences / step->windows * step->tokens;
+    size_t query = window * count, end = query + count;
+    head += step->heard[window] * decoder->shape.heads;
+    for (; query + QUERIES <= end; query += QUERIES)
+        attend_to_sound(decoder, layer, head, query, QUERIES, scratch, kept);
+    for (; query + 2 <= end; query += 2)
+        attend_to_sound(decoder, layer, head, query, 2, scratch, kept);
+    for (; query < end; query++)
+        attend_to_sound(decoder, layer, head, query, 1, scratch, kept);
+}
+
+#endif

@@ -1,0 +1,188 @@
+"""The decoder in machine code beside the same decoder as a graph, in float32 on OpenVINO."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quest22.bench.random_checkpoint import Shape, write_checkpoint
+from quest22.checkpoint.config import Dimensions
+from quest22.checkpoint.weights import Weights
+from quest22.engine import native
+from quest22.engine.native import Formats, NativeNetwork
+from quest22.engine.openvino.compile import Compiler
+from quest22.engine.openvino.decoder import build_decoder
+from quest22.engine.openvino.network import GraphNetwork
+from quest22.engine.openvino.precision import LOGIT_ERROR_LIMIT
+from quest22.engine.states import CrossStates
+from quest22.engine.stepper import Array, BatchStepper, Network
+from quest22.machine import processor_flags
+from quest22.native import library
+
+SETS = library.suitable(library.FOLDER, frozenset(processor_flags()))
+FORMATS = {
+    "float32": Formats("f32"),
+    "bfloat16": Formats("bf16"),
+    "int8_weights_float32": Formats("f32", int8_weights=True),
+    "int8_weights_bfloat16": Formats("bf16", int8_weights=True),
+    "int8_float32": Formats("f32", int8_weights=True, int8_sound=True),
+    "int8_bfloat16": Formats("bf16", int8_weights=True, int8_sound=True),
+}
+ELEMENTS = [
+    (name, element)
+    for name in SETS
+    for element in ("f32", "bf16")
+    if element == "f32" or name.endswith("bf16")
+]
+WINDOWS, WIDTH = 3, 5
+SHAPES = {"heads of 24 numbers": Shape(72, 3, 1, 2), "heads of 64": Shape(128, 2, 1, 1)}
+
+pytestmark = pytest.mark.skipif(not SETS, reason="no native library: it needs a C compiler")
+
+Open = Callable[..., NativeNetwork]
+
+
+@pytest.fixture(scope="module", params=SHAPES)
+def model(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Weights, Dimensions]:
+    folder: Path = write_checkpoint(tmp_path_factory.mktemp("native"), SHAPES[request.param])
+    return Weights.open(folder), Dimensions.read(folder)
+
+
+@pytest.fixture
+def open_native(model: tuple[Weights, Dimensions], monkeypatch: pytest.MonkeyPatch) -> Open:
+    def opened(name: str, formats: Formats, threads: int = 2) -> NativeNetwork:
+        found = library.best_library(library.FOLDER, library.NEEDED_FLAGS[name])
+        assert found is not None
+        assert found[0] == name
+        monkeypatch.setattr(native, "open_library", lambda: found[1])
+        network = NativeNetwork.open(*model, formats, threads)
+        assert network is not None
+        return network
+
+    return opened
+
+
+@pytest.fixture(scope="module")
+def expected(model: tuple[Weights, Dimensions]) -> list[Array]:
+    compiler = Compiler.open("cpu", "float32", None)
+    graph = GraphNetwork(compiler.compile(build_decoder(*model, "f32")))
+    return list(walk(graph, states(model[1], "f32"), WINDOWS, WIDTH))
+
+
+def states(dims: Dimensions, element: str, windows: int = WINDOWS) -> CrossStates:
+    """The sound of random windows."""
+    made, rng = CrossStates(dims, windows, element), np.random.default_rng(0)
+    for view in made.views(slice(0, windows)).values():
+        numbers = rng.standard_normal((WINDOWS, *view.shape[1:])).astype(np.float32)[:windows]
+        view[...] = numbers if element == "f32" else numbers.view(np.uint32) >> 16
+    return made
+
+
+def walk(network: Network, sound: CrossStates, windows: int, width: int) -> Iterator[Array]:
+    """Logits of some steps: a prompt, single tokens, beams that change, windows that leave."""
+    rng, stepper = np.random.default_rng(1), BatchStepper(network, sound)
+    stepper.restart(windows, width)
+    for count, stay in ((5, windows), (1, windows), (1, windows), (3, windows - 1), (1, windows)):
+        tokens = rng.integers(0, 50_000, (windows * width, count)).astype(np.int32)
+        yield stepper.step(tokens, [0, count - 1][: min(count, 2)]).copy()
+        windows = min(stay, windows)
+        continued = rng.integers(0, width, (windows, width))
+        continued[0] = np.arange(width)[::-1]
+        stepper.keep([place * width + row for place, rows in enumerate(continued) for row in rows])
+
+
+@pytest.mark.parametrize(
+    ("name", "compute_type"),
+    [
+        (name, compute_type)
+        for compute_type, formats in FORMATS.items()
+        for name in SETS
+        if (name, formats.rows) in ELEMENTS
+    ],
+)
+def test_it_gives_the_logits_of_the_graph(
+    open_native: Open,
+    model: tuple[Weights, Dimensions],
+    expected: list[Array],
+    name: str,
+    compute_type: str,
+) -> None:
+    formats = FORMATS[compute_type]
+    network = open_native(name, formats)
+    found = list(walk(network, states(model[1], formats.rows), WINDOWS, WIDTH))
+    for right, logits in zip(expected, found, strict=True):
+        error = np.sqrt(np.mean((logits - right) ** 2)) / right.std()
+        assert error < (1e-5 if compute_type == "float32" else LOGIT_ERROR_LIMIT[compute_type])
+
+
+@pytest.mark.parametrize(("name", "element"), ELEMENTS)
+def test_nothing_depends_on_neighbours_or_threads(
+    open_native: Open, model: tuple[Weights, Dimensions], name: str, element: str
+) -> None:
+    """To the last bit: so a run that was cut continues with the same results."""
+    sound = states(model[1], element)
+    network = open_native(name, Formats(element), threads=3)
+    network.begin(sound, slice(0, 1), 20)
+    tokens = np.arange(40, dtype=np.int32).reshape(20, 2)
+    beams = np.arange(20, dtype=np.int32)
+    together = network.run(tokens, 0, beams, [1]).copy()
+    single = open_native(name, Formats(element), threads=1)
+    single.begin(sound, slice(0, 1), 1)
+    for row, asked in enumerate(tokens):
+        alone = single.run(asked[None], 0, beams[:1], [1])
+        assert np.array_equal(alone[0], together[row])
+
+
+@pytest.mark.parametrize(("name", "element"), ELEMENTS)
+def test_a_sequence_may_move(
+    open_native: Open, model: tuple[Weights, Dimensions], name: str, element: str
+) -> None:
+    """The last bit does not tell that others have left and it stands in another row."""
+    found = []
+    for moves in (False, True):
+        stepper = BatchStepper(open_native(name, Formats(element)), states(model[1], element))
+        stepper.restart(2, 2)
+        for step in range(6):
+            rows = 4 if step < 3 or not moves else 2
+            logits = stepper.step(np.full((rows, 1), step, np.int32), [0])[-1].copy()
+            if moves and step == 2:
+                stepper.keep([2, 3])
+        found.append(logits)
+    assert np.array_equal(*found)
+
+
+def test_a_batch_may_be_larger_than_the_last(
+    open_native: Open, model: tuple[Weights, Dimensions]
+) -> None:
+    network, sound = open_native(SETS[0], Formats("f32")), states(model[1], "f32")
+    first = next(walk(network, sound, 1, 1))
+    list(walk(network, sound, WINDOWS, WIDTH))
+    assert np.array_equal(next(walk(network, sound, 1, 1)), first)
+
+
+def test_a_format_that_it_lacks_is_left_to_the_graph(model: tuple[Weights, Dimensions]) -> None:
+    assert NativeNetwork.open(*model, Formats("f16"), 1) is None
+
+
+@pytest.mark.parametrize("name", SETS)
+@settings(deadline=None, max_examples=30)
+@given(
+    st.lists(st.floats(-60, 60, width=32) | st.just(-np.inf), min_size=1, max_size=70),
+    st.integers(0, 99),
+)
+def test_the_likeliest_is_that_of_a_softmax(name: str, values: list[float], place: int) -> None:
+    found = library.best_library(library.FOLDER, library.NEEDED_FLAGS[name])
+    logits, token = np.array(values, np.float32), np.zeros(1, np.int32)
+    logits[place % len(logits)] = 7.0
+    assert found is not None
+    logprob = found[1].quest22_likeliest(logits.ctypes.data, len(logits), token.ctypes.data)
+    shares = np.exp(logits.astype(np.float64) - logits.max())
+    assert token[0] == logits.argmax()
+    assert logprob == pytest.approx(-np.log(shares.sum()), abs=1e-6)
