@@ -129,6 +129,8 @@ class OpenVinoEngine:
         """Encode all windows; ``encoder`` is how long that was waited for."""
         self._listener.begin(len(windows))
         for row, window in enumerate(windows):
+            with self._meter.time("encoder"):
+                self._listener.make_room()
             with self._meter.time("features"):
                 heard = self._heard(window)
             with self._meter.time("encoder"):

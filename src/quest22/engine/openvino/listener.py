@@ -45,12 +45,24 @@ class Listener:
                 self._at_work.popleft().wait()
         self._free = self._requests(self._streams if windows >= self._streams else 1).copy()
 
+    def make_room(self) -> None:
+        """Wait for the longest at work where all are; raises ``RuntimeError`` where that failed.
+
+        So the next window's log-mel has cores of its own: threads that share a core wait for one
+        another at every operation.
+        """
+        if not self._free:
+            request = self._at_work.popleft()
+            request.wait()
+            self._free.append(request)
+
     def hear(self, row: int, features: NDArray[np.float32]) -> None:
         """Begin to encode one window's features ``[mel bins, 3000]`` into a row of the batch.
 
-        Waits for the longest at work where all are; raises ``RuntimeError`` where that failed.
+        Raises ``RuntimeError`` where one failed that had to be waited for.
         """
-        request = self._free.pop() if self._free else self._longest_at_work()
+        self.make_room()
+        request = self._free.pop()
         for name, tensor in tensors(self._states.views(slice(row, row + 1))).items():
             request.set_tensor(name, tensor)
         request.set_tensor("features", ov.Tensor(features[None]))
@@ -61,11 +73,6 @@ class Listener:
         """Wait until all that was begun is there; raises ``RuntimeError`` where one failed."""
         while self._at_work:
             self._at_work.popleft().wait()
-
-    def _longest_at_work(self) -> ov.InferRequest:
-        request = self._at_work.popleft()
-        request.wait()
-        return request
 
     def _requests(self, streams: int) -> list[ov.InferRequest]:
         if streams not in self._made:
