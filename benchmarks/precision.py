@@ -42,8 +42,9 @@ from quest22.settings import DatasetSettings, EngineSettings
 COMPUTE_TYPES = {
     "float32": "float32",
     "bfloat16": "bfloat16",
+    "int8_sound": "bfloat16, the sound in int8",
     "int8_weights": "int8 weights",
-    "int8": "int8 weights and activations",
+    "int8": "int8 weights, activations, sound",
 }
 SETS = ("en_ljspeech30", "en_commonvoice100", "ru_golos15")
 ASKED = Decoding("en", max_new_tokens=60)

@@ -30,7 +30,7 @@ SIDE = 2048
 FRAMES = 1500
 BUFFER_FLOATS = 128 << 20
 TOKENS, BATCH = 100, 16
-ELEMENT_BYTES = 2
+WEIGHT_BYTES, HEARD_BYTES = 2, 1  # the default: bfloat16, the sound in int8
 COMPUTE_TYPES = ("float32", "bfloat16", "int8")
 
 
@@ -52,7 +52,7 @@ def cost(shape: Shape, tokens: int, batch: int) -> Cost:
     encoder = convolutions + shape.encoder_layers * (linear + attention) + cross
     heard = 2 * shape.decoder_layers * frames * d
     weights = shape.decoder_layers * 14 * d * d + shape.vocab_size * d
-    return Cost(encoder, tokens * ELEMENT_BYTES * (heard + weights / batch))
+    return Cost(encoder, tokens * (HEARD_BYTES * heard + WEIGHT_BYTES * weights / batch))
 
 
 def matrix_rate(compute_type: str) -> float:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -59,6 +60,15 @@ def test_a_contender_that_dies_says_why(workload: Workload) -> None:
     with pytest.raises(ContenderError, match="/no/such/model does not exist"):
         contender.wait()
     contender.kill()
+
+
+def test_what_a_contender_started_ends_with_it(workload: Workload) -> None:
+    contender = Contender(Peer("parent", "tests.bench.parent", ()), workload)
+    contender.wait()
+    child = Path("/proc", contender.about, "stat")
+    assert child.exists()
+    contender.kill()
+    assert not child.exists() or child.read_text().split()[2] == "Z"
 
 
 def test_peers_by_name() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -50,6 +52,7 @@ class Contender:
                 stderr=log,
                 text=True,
                 bufsize=1,
+                start_new_session=True,
             )
         self._say(workload.to_json() + "\n")
 
@@ -68,8 +71,12 @@ class Contender:
         return int(self._answer()["peak_bytes"])
 
     def kill(self) -> None:
-        """End it at once, whatever it does; also after :meth:`end`."""
-        self._process.kill()
+        """End it at once, whatever it does, and what it has started; also after :meth:`end`.
+
+        A process that a library left behind would hold the pipes open for ever.
+        """
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         with suppress(BrokenPipeError):
             self._process.communicate()
 

@@ -51,6 +51,28 @@ def test_the_nearest_that_the_processor_has(
     assert choose_precision(asked, capabilities, "bf16").name == expected
 
 
+SOUND = [
+    ("auto", "bf16", "int8_sound_bfloat16"),
+    ("auto", "f32", "float32"),
+    ("auto", "f16", "float16"),
+    ("int8_sound", "f32", "int8_sound_float32"),
+    ("int8_sound_bfloat16", "f32", "int8_sound_bfloat16"),
+    ("bfloat16", "bf16", "bfloat16"),
+    ("int8_weights", "bf16", "int8_weights_bfloat16"),
+    ("int8", "bf16", "int8_bfloat16"),
+]
+
+
+@pytest.mark.parametrize(("asked", "native", "expected"), SOUND)
+def test_the_sound_in_int8_is_for_the_native_library(
+    asked: str, native: Element, expected: str
+) -> None:
+    found = choose_precision(asked, ALL, native, library=True)
+    assert found.name == expected
+    assert found.int8_sound == (found.quantized or "sound" in expected)
+    assert not choose_precision(asked, ALL, native).int8_sound
+
+
 def test_an_unknown_name_is_refused_with_the_nearest() -> None:
     with pytest.raises(UsageError, match=r"'flaot32' is unknown.*did you mean 'float32'\?"):
         choose_precision("flaot32", ALL)

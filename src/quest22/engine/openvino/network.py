@@ -37,7 +37,7 @@ def open_network(checkpoint: Checkpoint, graphs: Graphs, threads: int) -> Networ
     """
     weights, dims, precision = checkpoint.weights, checkpoint.dimensions, graphs.compiler.precision
     element, int8 = precision.activations, precision.int8
-    formats = Formats(element, int8, precision.quantized)
+    formats = Formats(element, int8, precision.int8_sound)
     return NativeNetwork.open(weights, dims, formats, threads) or GraphNetwork(
         graphs.open("decoder", lambda: build_decoder(weights, dims, element, int8))
     )

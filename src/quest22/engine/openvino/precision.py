@@ -14,22 +14,28 @@ Element = Literal["f32", "bf16", "f16"]
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """Formats of the graphs: of activations, and whether the linear layers' weights are int8.
+    """Formats of the network: of activations, and what of the rest is int8.
 
-    ``quantized``: those layers' inputs are rounded to int8 too, with a scale for every few values.
+    ``int8``: the linear layers' weights. ``quantized``: those layers' inputs too, in the encoder,
+    with a scale for every few values. ``int8_sound``: the keys and values of the sound, which every
+    step of the decoder reads; that is what the native library can do.
     """
 
     activations: Element
     int8: bool = False
     quantized: bool = False
+    int8_sound: bool = False
 
     @property
     def name(self) -> str:
-        """The name by which faster-whisper's users ask for it; ``int8_weights_…`` is ours."""
+        """The name by which faster-whisper's users ask for it.
+
+        ``int8_weights_…`` and ``int8_sound_…`` are ours.
+        """
         long = {"f32": "float32", "bf16": "bfloat16", "f16": "float16"}[self.activations]
-        if not self.int8:
-            return long
-        return f"int8_{long}" if self.quantized else f"int8_weights_{long}"
+        if self.int8:
+            return f"int8_{long}" if self.quantized else f"int8_weights_{long}"
+        return f"int8_sound_{long}" if self.int8_sound else long
 
 
 LOGIT_ERROR_LIMIT = {
@@ -39,6 +45,8 @@ LOGIT_ERROR_LIMIT = {
     "int8_float32": 0.1,
     "int8_float16": 0.1,
     "int8_bfloat16": 0.15,
+    "int8_sound_float32": 0.1,
+    "int8_sound_bfloat16": 0.1,
     "int8_weights_float32": 0.1,
     "int8_weights_float16": 0.1,
     "int8_weights_bfloat16": 0.15,
@@ -65,6 +73,9 @@ _ACTIVATIONS: dict[str, Element | None] = {
     "int8_float32": "f32",
     "int8_bfloat16": "bf16",
     "int8_float16": "f16",
+    "int8_sound": None,
+    "int8_sound_float32": "f32",
+    "int8_sound_bfloat16": "bf16",
     "int8_weights": None,
     "int8_weights_float32": "f32",
     "int8_weights_bfloat16": "bf16",
@@ -74,16 +85,20 @@ _CAPABILITY = {"bf16": "BF16", "f16": "FP16"}
 
 
 def choose_precision(
-    compute_type: str, capabilities: Collection[str], native: Element = "f32"
+    compute_type: str,
+    capabilities: Collection[str],
+    native: Element = "f32",
+    library: bool = False,
 ) -> Precision:
     """The precision for a name such as ``auto``, ``bfloat16`` or ``int8``.
 
     ``native`` is what the processor computes fastest and is used where none is named: bfloat16
-    with AVX-512 BF16 or AMX, float16 on ARM, float32 with AVX2. Int8 is never chosen unasked: it
-    changes more tokens (docs/performance.md). ``capabilities`` are OpenVINO's names for what the
-    device computes natively. A 16-bit format that the processor lacks becomes the other one if it
-    has that, else float32: emulating it would be slower and no more exact. Raises
-    :class:`UsageError` for an unknown name.
+    with AVX-512 BF16 or AMX, float16 on ARM, float32 with AVX2. With bfloat16, ``auto`` keeps the
+    keys and values of the sound in int8 where there is a native ``library``: measured, that loses
+    no more (docs/performance.md). Int8 weights are never chosen unasked: they change more tokens.
+    ``capabilities`` are OpenVINO's names for what the device computes natively. A 16-bit format
+    that the processor lacks becomes the other one if it has that, else float32: emulating it would
+    be slower and no more exact. Raises :class:`UsageError` for an unknown name.
     """
     name = compute_type.strip().lower().removeprefix("torch.")
     if name not in _ACTIVATIONS:
@@ -99,5 +114,9 @@ def choose_precision(
         "bf16": ("bf16", "f32"),
     }[asked]
     able = [wish for wish in wishes if wish == "f32" or _CAPABILITY[wish] in capabilities]
-    int8 = name.startswith("int8")
-    return Precision(able[0], int8=int8, quantized=int8 and "weights" not in name)
+    activations = able[0]
+    sound = name.startswith("int8_sound") or (name in ("auto", "default") and activations == "bf16")
+    int8 = name.startswith("int8") and not sound
+    quantized = int8 and "weights" not in name
+    possible = library and activations != "f16"
+    return Precision(activations, int8, quantized, possible and (sound or quantized))

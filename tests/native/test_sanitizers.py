@@ -1,0 +1,45 @@
+"""The C under the compiler's own checks: of memory, of undefined behaviour, of threads."""
+
+from __future__ import annotations
+
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+import hatch_build
+from quest22.machine import processor_flags
+from quest22.native import library
+
+WALK = Path(__file__).parent / "walk.c"
+SETS = {
+    name: flags
+    for name, flags in hatch_build.INSTRUCTION_SETS.get(sysconfig.get_platform(), {}).items()
+    if library.NEEDED_FLAGS[name] <= set(processor_flags())
+}
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("checks", ["address,undefined", "thread"])
+def test_nothing_is_wrong(name: str, checks: str, tmp_path: Path) -> None:
+    command = hatch_build.compiler()
+    if not command:
+        pytest.skip("no C compiler")
+    walk = tmp_path / "walk"
+    checked = [f"-fsanitize={checks}", "-fno-sanitize-recover=undefined", "-O1", "-g"]
+    flags = [flag for flag in hatch_build.COMMON if flag not in ("-shared", "-fPIC", "-O3")]
+    sources = [f"-I{library.FOLDER}", str(WALK), "-lm", "-o", str(walk)]
+    compiled = subprocess.run(
+        [*command, *flags, "-Wno-psabi", *SETS[name], *checked, *sources],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if "cannot find" in compiled.stderr:
+        pytest.skip(f"this compiler has no library for -fsanitize={checks}")
+    assert compiled.returncode == 0, compiled.stderr
+    ended = subprocess.run([walk], check=False, capture_output=True, text=True)
+    assert (ended.stdout, ended.stderr, ended.returncode) == ("", "", 0)

@@ -1,0 +1,106 @@
+/* The native library under a compiler's sanitizers: steps of every kind on random weights.
+
+   Includes the library, so that it is compiled with the same checks. Prints what was wrong. */
+
+#include "native.c"
+#include <stdio.h>
+
+enum { LAYERS = 2, WINDOWS = 3, WIDTH = 5, SEQUENCES = WINDOWS * WIDTH, VOCABULARY = 1003 };
+enum { FRAMES = 507, STEPS = 9 };
+
+static float chance(void) { return (float)rand() / (float)RAND_MAX * 2 - 1; }
+
+static float *random_numbers(size_t count)
+{
+    float *numbers = malloc(count * sizeof *numbers);
+    for (size_t each = 0; each < count; each++)
+        numbers[each] = 0.1f * chance();
+    return numbers;
+}
+
+static void put_weights(Decoder *decoder, int width)
+{
+    float *numbers = random_numbers((size_t)width * (VOCABULARY + 4 * width));
+    for (int number = 0; number <= 6 * LAYERS; number++)
+        for (int first = 0; first < linear_at(decoder, number)->outputs; first += width) {
+            int left = linear_at(decoder, number)->outputs - first;
+            quest22_put_linear(decoder, number, first, left < width ? left : width, numbers,
+                               number % 2 ? numbers : NULL, 0.5f);
+        }
+    for (int number = 0; number <= 3 * LAYERS; number++)
+        quest22_put_norm(decoder, number, numbers, numbers);
+    free(numbers);
+}
+
+static void *random_sound(size_t count, Element element)
+{
+    float *numbers = random_numbers(count);
+    if (element == FLOAT32)
+        return numbers;
+    bf16 *narrowed = malloc(count * sizeof *narrowed);
+    narrow(narrowed, numbers, count, element);
+    free(numbers);
+    return narrowed;
+}
+
+/* A prompt, single tokens, beams that change places, a window that leaves. */
+static void walk(Decoder *decoder, int width)
+{
+    int32_t heard[WINDOWS] = {0, 1, 2};
+    for (int step = 0, position = 0; step < STEPS; step++) {
+        int tokens = step == 0 ? 7 : step == 4 ? 2 : 1, reads = tokens > 1 ? 2 : 1;
+        int windows = step > 5 ? WINDOWS - 1 : WINDOWS, sequences = windows * WIDTH;
+        heard[0] = step > 5 ? WINDOWS - 1 : 0;
+        float *x = random_numbers((size_t)sequences * tokens * width);
+        float *logits = malloc(sizeof(float) * sequences * reads * VOCABULARY);
+        int32_t beams[SEQUENCES], places[2] = {0, tokens - 1}, token;
+        for (int each = 0; each < sequences; each++)
+            beams[each] = each / WIDTH * WIDTH + rand() % WIDTH;
+        int32_t sizes[] = {sequences, tokens, windows, position, reads};
+        if (quest22_step(decoder, sizes, x, beams, heard, places, logits)
+            || !isfinite(quest22_likeliest(logits, VOCABULARY, &token)))
+            printf("no logits at step %d\n", step);
+        position += tokens;
+        free(x);
+        free(logits);
+    }
+}
+
+static void run(Element rows, Element weights, Element kept, int threads, int width, int heads)
+{
+    Shape shape = {LAYERS, width, heads, 4 * width, FRAMES, 448, VOCABULARY};
+    Decoder *decoder = quest22_open(&shape, rows, weights, kept, threads);
+    const void *keys[LAYERS], *values[LAYERS];
+    if (!decoder) {
+        puts("not opened");
+        return;
+    }
+    put_weights(decoder, width);
+    for (int layer = 0; layer < LAYERS; layer++) {
+        keys[layer] = random_sound((size_t)WINDOWS * width * FRAMES, rows);
+        values[layer] = random_sound((size_t)WINDOWS * width * FRAMES, rows);
+    }
+    quest22_begin(decoder, SEQUENCES, WINDOWS, keys, values);
+    walk(decoder, width);
+    quest22_close(decoder);
+    for (int layer = 0; layer < LAYERS; layer++) {
+        free((void *)keys[layer]);
+        free((void *)values[layer]);
+    }
+}
+
+int main(void)
+{
+    for (int threads = 1; threads <= 3; threads++)
+        for (int wide = 0; wide < 2; wide++)
+            for (int int8 = 0; int8 < 4; int8++) {
+                int width = wide ? 128 : 72, heads = wide ? 2 : 3;
+                run(FLOAT32, int8 & 1 ? INT8 : FLOAT32, int8 & 2 ? INT8 : FLOAT32, threads, width,
+                    heads);
+#if defined(__AVX512BF16__)
+                run(BFLOAT16, int8 & 1 ? INT8 : BFLOAT16, int8 & 2 ? INT8 : BFLOAT16, threads,
+                    width, heads);
+#endif
+            }
+    return 0;
+}
