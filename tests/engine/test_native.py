@@ -39,6 +39,12 @@ ELEMENTS = [
     for element in ("f32", "bf16")
     if element == "f32" or name.endswith("bf16")
 ]
+CASES = [
+    (name, compute_type)
+    for compute_type, formats in FORMATS.items()
+    for name in SETS
+    if (name, formats.rows) in ELEMENTS
+]
 WINDOWS, WIDTH = 3, 5
 SHAPES = {"heads of 24 numbers": Shape(72, 3, 1, 2), "heads of 64": Shape(128, 2, 1, 1)}
 
@@ -98,15 +104,7 @@ def walk(network: Network, sound: CrossStates, windows: int, width: int) -> Iter
         stepper.keep([place * width + row for place, rows in enumerate(continued) for row in rows])
 
 
-@pytest.mark.parametrize(
-    ("name", "compute_type"),
-    [
-        (name, compute_type)
-        for compute_type, formats in FORMATS.items()
-        for name in SETS
-        if (name, formats.rows) in ELEMENTS
-    ],
-)
+@pytest.mark.parametrize(("name", "compute_type"), CASES)
 def test_it_gives_the_logits_of_the_graph(
     open_native: Open,
     model: tuple[Weights, Dimensions],
@@ -122,18 +120,19 @@ def test_it_gives_the_logits_of_the_graph(
         assert error < (1e-5 if compute_type == "float32" else LOGIT_ERROR_LIMIT[compute_type])
 
 
-@pytest.mark.parametrize(("name", "element"), ELEMENTS)
+@pytest.mark.parametrize(("name", "compute_type"), CASES)
 def test_nothing_depends_on_neighbours_or_threads(
-    open_native: Open, model: tuple[Weights, Dimensions], name: str, element: str
+    open_native: Open, model: tuple[Weights, Dimensions], name: str, compute_type: str
 ) -> None:
     """To the last bit: so a run that was cut continues with the same results."""
-    sound = states(model[1], element)
-    network = open_native(name, Formats(element), threads=3)
+    formats = FORMATS[compute_type]
+    sound = states(model[1], formats.rows)
+    network = open_native(name, formats, threads=3)
     network.begin(sound, slice(0, 1), 20)
     tokens = np.arange(40, dtype=np.int32).reshape(20, 2)
     beams = np.arange(20, dtype=np.int32)
     together = network.run(tokens, 0, beams, [1]).copy()
-    single = open_native(name, Formats(element), threads=1)
+    single = open_native(name, formats, threads=1)
     single.begin(sound, slice(0, 1), 1)
     for row, asked in enumerate(tokens):
         alone = single.run(asked[None], 0, beams[:1], [1])

@@ -7,16 +7,19 @@
 
 #include "linear.h"
 
-enum { QUERIES = 4, PAIRS = 2 * LANES };
+enum { QUERIES = 4, PAIRS = 2 * LANES, LONGEST_HEAD = 256 };
 
 /* Room for so many numbers, with zeros to the end of the last vector. */
 static inline size_t padded(size_t count) { return (count + PAIRS - 1) / PAIRS * PAIRS; }
 
-/* Stores floats as the element. */
+/* Stores floats as the element; those for int16 are whole numbers already, up to 32767. */
 static void narrow(void *to, const float *from, size_t count, Element element)
 {
     if (element == FLOAT32)
         memcpy(to, from, count * sizeof(float));
+    else if (element == INT16)
+        for (size_t each = 0; each < count; each++)
+            ((int16_t *)to)[each] = (int16_t)from[each];
     else
         for (size_t each = 0; each < count; each++)
             ((bf16 *)to)[each] = to_bf16(from[each]);
@@ -41,32 +44,13 @@ INLINE f32x16 widen(const void *row, size_t at, Element element)
 /* The same where but `left` numbers may be there; zeros for the others. */
 INLINE f32x16 widen_some(const void *row, size_t at, int left, Element element)
 {
-    char some[LANES * sizeof(float)] = {0};
+    float some[LANES] = {0};
     if (left >= LANES)
         return widen(row, at, element);
-    memcpy(some, (const char *)row + at * ELEMENT_BYTES[element], left * ELEMENT_BYTES[element]);
-    return widen(some, 0, element);
-}
-
-INLINE void dot_int8(int queries, const int8_t *row, const float *vectors, size_t stride,
-                     size_t size, float *sums)
-{
-    f32x16 totals[QUERIES] = {0};
-    size_t at = 0;
-    for (; at + LANES <= size; at += LANES) {
-        f32x16 some = widen_i8(row + at);
-        if (at % 64 == 0)
-            foresee(row + at);
-#pragma GCC unroll 4
-        for (int query = 0; query < queries; query++)
-            totals[query] += some * load(vectors + query * stride + at);
-    }
-    for (int query = 0; query < queries; query++) {
-        float total = sum(totals[query]);
-        for (size_t rest = at; rest < size; rest++)
-            total = fmaf(row[rest], vectors[query * stride + rest], total);
-        sums[query] = total;
-    }
+    for (int each = 0; each < left; each++)
+        some[each] = element == FLOAT32 ? ((const float *)row)[at + each]
+                                        : from_bf16(((const bf16 *)row)[at + each]);
+    return load(some);
 }
 
 INLINE void dot_float32(int queries, const float *row, const float *vectors, size_t stride,
@@ -86,6 +70,63 @@ INLINE void dot_float32(int queries, const float *row, const float *vectors, siz
             total = fmaf(row[rest], vectors[query * stride + rest], total);
         sums[query] = total;
     }
+}
+
+/* Whole numbers, so sums are exact: 47 pairs a lane of at most 127 by 32767 stay below 2^31. */
+#if defined(__AVX512F__)
+typedef __m512i Totals;
+
+INLINE Totals add_products(Totals totals, const int8_t *row, const int16_t *vector)
+{
+    __m512i some = _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)row));
+    __m512i others = _mm512_loadu_si512(vector);
+#if defined(__AVX512VNNI__)
+    return _mm512_dpwssd_epi32(totals, some, others);
+#else
+    return _mm512_add_epi32(totals, _mm512_madd_epi16(some, others));
+#endif
+}
+
+INLINE float sum_of_totals(Totals totals) { return (float)_mm512_reduce_add_epi32(totals); }
+#else
+typedef i32x16 Totals;
+
+INLINE Totals add_products(Totals totals, const int8_t *row, const int16_t *vector)
+{
+    for (int each = 0; each < PAIRS; each++)
+        totals[each / 2] += row[each] * vector[each];
+    return totals;
+}
+
+INLINE float sum_of_totals(Totals totals)
+{
+    int32_t total = 0;
+    for (int lane = 0; lane < LANES; lane++)
+        total += totals[lane];
+    return (float)total;
+}
+#endif
+
+INLINE void dot_int8(int queries, const int8_t *row, const int16_t *vectors, size_t stride,
+                     size_t size, float *sums)
+{
+    Totals totals[QUERIES] = {0};
+    size_t at = 0;
+    for (; at + PAIRS <= size; at += PAIRS) {
+        if (at % 64 == 0)
+            foresee(row + at);
+#pragma GCC unroll 4
+        for (int query = 0; query < queries; query++)
+            totals[query] = add_products(totals[query], row + at, vectors + query * stride + at);
+    }
+    if (at < size) {
+        int8_t rest[PAIRS] = {0};
+        memcpy(rest, row + at, size - at);
+        for (int query = 0; query < queries; query++)
+            totals[query] = add_products(totals[query], rest, vectors + query * stride + at);
+    }
+    for (int query = 0; query < queries; query++)
+        sums[query] = sum_of_totals(totals[query]);
 }
 
 #if defined(__AVX512BF16__)
@@ -111,7 +152,7 @@ INLINE void dot_bfloat16(int queries, const bf16 *row, const bf16 *vectors, size
 #endif
 
 /* sums[query * sums_stride + row] = rows[row] · vectors[query]; vectors end in zeros, and are
-   float32 beside int8. */
+   int16 beside int8. */
 INLINE void dot_rows(int queries, const Element element, const void *rows, size_t row_stride, int count,
                      const void *vectors, size_t stride, size_t size, float *sums,
                      size_t sums_stride)

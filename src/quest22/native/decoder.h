@@ -4,8 +4,6 @@
 
 #include "sound.h"
 
-enum { LONGEST_HEAD = 256 };
-
 typedef struct Norm {
     float *weight, *bias;
 } Norm;

@@ -15,9 +15,9 @@ enum { ROWS = 16 };
 enum { ROWS = 4 };
 #endif
 
-typedef enum Element { FLOAT32 = 0, BFLOAT16 = 1, INT8 = 2 } Element;
+typedef enum Element { FLOAT32 = 0, BFLOAT16 = 1, INT8 = 2, INT16 = 3 } Element;
 
-static const size_t ELEMENT_BYTES[] = {4, 2, 1};
+static const size_t ELEMENT_BYTES[] = {4, 2, 1, 2};
 
 typedef struct Linear {
     int outputs, inputs; /* inputs: rounded up to an even number */

@@ -86,29 +86,28 @@ INLINE void round_int8(int8_t *to, f32x16 value)
 }
 
 /* Rows [count, size] to int8 with a scale for each column. */
-INLINE void columns_to_int8(const char *rows, int8_t *to, float *scales, int count, int size,
+INLINE void columns_to_int8(const char *rows, int8_t *to, float *scales, int count, const int size,
                             const Element element)
 {
-    for (int at = 0; at < size; at += LANES) {
-        int left = size - at < LANES ? size - at : LANES;
-        f32x16 most = {0}, zero = {0};
-        for (int row = 0; row < count; row++) {
-            f32x16 value = widen_some(rows, (size_t)row * size + at, left, element);
-            most = greater(most, (f32x16)((i32x16)value & INT32_MAX));
-            zero += value * 0.0f;
+    f32x16 most[LONGEST_HEAD / LANES] = {0}, zero[LONGEST_HEAD / LANES] = {0};
+    for (int row = 0; row < count; row++)
+        for (int at = 0; at < size; at += LANES) {
+            f32x16 value = widen_some(rows, (size_t)row * size + at, size - at, element);
+            most[at / LANES] = greater(most[at / LANES], (f32x16)((i32x16)value & INT32_MAX));
+            zero[at / LANES] += value * 0.0f;
         }
-        f32x16 factor = {0};
-        for (int lane = 0; lane < left; lane++) {
-            scales[at + lane] = scale_for(most[lane], zero[lane]);
-            factor[lane] = 1.0f / scales[at + lane];
-        }
-        for (int row = 0; row < count; row++) {
+    for (int each = 0; each < size; each++)
+        scales[each] = scale_for(most[each / LANES][each % LANES], zero[each / LANES][each % LANES]);
+    for (int at = 0; at < size; at += LANES)
+        for (int lane = 0; lane < LANES; lane++)
+            most[at / LANES][lane] = at + lane < size ? 1.0f / scales[at + lane] : 0.0f;
+    for (int row = 0; row < count; row++)
+        for (int at = 0; at < size; at += LANES) {
             int8_t rounded[LANES];
-            f32x16 value = widen_some(rows, (size_t)row * size + at, left, element);
-            round_int8(rounded, value * factor);
-            memcpy(to + (size_t)row * size + at, rounded, left);
+            f32x16 value = widen_some(rows, (size_t)row * size + at, size - at, element);
+            round_int8(rounded, value * most[at / LANES]);
+            memcpy(to + (size_t)row * size + at, rounded, size - at < LANES ? size - at : LANES);
         }
-    }
 }
 
 /* Rows [count, size] to int8 with a scale for each row. */
@@ -124,9 +123,10 @@ INLINE void rows_to_int8(const char *rows, int8_t *to, float *scales, int count,
             zero += value * 0.0f;
         }
         scales[row] = scale_for(highest((float *)&most, LANES), sum(zero));
+        float factor = 1.0f / scales[row];
         for (int at = 0; at < size; at += LANES) {
             int8_t rounded[LANES];
-            round_int8(rounded, widen_some(rows, first + at, size - at, element) / scales[row]);
+            round_int8(rounded, widen_some(rows, first + at, size - at, element) * factor);
             memcpy(to + first + at, rounded, size - at < LANES ? size - at : LANES);
         }
     }
@@ -136,8 +136,13 @@ INLINE void head_to_int8(Sound *sound, int layer, int head, const Element elemen
 {
     size_t first = (size_t)head * sound->size, numbers = first * sound->frames;
     size_t bytes = numbers * ELEMENT_BYTES[element];
-    columns_to_int8((const char *)sound->keys[layer] + bytes, sound->int8_keys[layer] + numbers,
-                    sound->key_scales[layer] + first, sound->frames, sound->size, element);
+    const char *keys = (const char *)sound->keys[layer] + bytes;
+    int8_t *int8_keys = sound->int8_keys[layer] + numbers;
+    float *scales = sound->key_scales[layer] + first;
+    if (sound->size == 64) /* as all of Whisper's are: a constant, so that sums are registers */
+        columns_to_int8(keys, int8_keys, scales, sound->frames, 64, element);
+    else
+        columns_to_int8(keys, int8_keys, scales, sound->frames, sound->size, element);
     rows_to_int8((const char *)sound->values[layer] + bytes, sound->int8_values[layer] + numbers,
                  sound->value_scales[layer] + first, sound->size, sound->frames, element);
 }
