@@ -22,7 +22,6 @@ _AVX512 = _AVX2 | {"avx512f", "avx512bw", "avx512vl", "avx512dq"}
 NEEDED_FLAGS = {
     "avx512_bf16": _AVX512 | {"avx512_vnni", "avx512_bf16"},
     "avx512": _AVX512,
-    "avx2": _AVX2,
 }
 """By instruction set, best first: the processor's flags without which its library cannot run."""
 
