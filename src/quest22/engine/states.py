@@ -26,7 +26,6 @@ class CrossStates:
     def __init__(self, dims: Dimensions, rows: int, element: str) -> None:
         heads, frames = dims.decoder_heads, dims.max_source_positions
         size = dims.d_model // heads
-        self.element = element
         self._buffers: dict[str, NDArray[np.generic]] = {}
         for layer in range(dims.decoder_layers):
             for name, shape in (("key", (frames, size)), ("value", (size, frames))):
@@ -40,7 +39,6 @@ class CrossStates:
     def copy(self, rows: Sequence[int]) -> CrossStates:
         """What some rows hold now, for later: row i of the copy is row ``rows[i]``."""
         kept = object.__new__(CrossStates)
-        kept.element = self.element
         kept._buffers = {name: buffer[list(rows)] for name, buffer in self._buffers.items()}
         return kept
 

@@ -73,7 +73,6 @@ INLINE void dot_float32(int queries, const float *row, const float *vectors, siz
 }
 
 /* Whole numbers, so sums are exact: 47 pairs a lane of at most 127 by 32767 stay below 2^31. */
-#if defined(__AVX512F__)
 typedef __m512i Totals;
 
 INLINE Totals add_products(Totals totals, const int8_t *row, const int16_t *vector)
@@ -88,24 +87,6 @@ INLINE Totals add_products(Totals totals, const int8_t *row, const int16_t *vect
 }
 
 INLINE float sum_of_totals(Totals totals) { return (float)_mm512_reduce_add_epi32(totals); }
-#else
-typedef i32x16 Totals;
-
-INLINE Totals add_products(Totals totals, const int8_t *row, const int16_t *vector)
-{
-    for (int each = 0; each < PAIRS; each++)
-        totals[each / 2] += row[each] * vector[each];
-    return totals;
-}
-
-INLINE float sum_of_totals(Totals totals)
-{
-    int32_t total = 0;
-    for (int lane = 0; lane < LANES; lane++)
-        total += totals[lane];
-    return (float)total;
-}
-#endif
 
 INLINE void dot_int8(int queries, const int8_t *row, const int16_t *vectors, size_t stride,
                      size_t size, float *sums)

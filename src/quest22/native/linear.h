@@ -9,11 +9,7 @@
 #include "team.h"
 #include "vectors.h"
 
-#if defined(__AVX512F__)
 enum { ROWS = 16 };
-#else
-enum { ROWS = 4 };
-#endif
 
 typedef enum Element { FLOAT32 = 0, BFLOAT16 = 1, INT8 = 2, INT16 = 3 } Element;
 
@@ -235,9 +231,9 @@ INLINE void multiply_rows(const Product *product, int count, int row, int output
 /* One block of rows by one panel. How many rows at once is a constant, so that sums are registers. */
 static void multiply_block(const Product *product, int row, int end, int output, const void *panel)
 {
-    for (; ROWS >= 16 && row + 16 <= end; row += 16)
+    for (; row + 16 <= end; row += 16)
         multiply_rows(product, 16, row, output, panel);
-    for (; ROWS >= 8 && row + 8 <= end; row += 8)
+    for (; row + 8 <= end; row += 8)
         multiply_rows(product, 8, row, output, panel);
     for (; row + 4 <= end; row += 4)
         multiply_rows(product, 4, row, output, panel);

@@ -1,13 +1,11 @@
-/* Sixteen numbers at a time, in plain C with the vector extensions of GCC and Clang. */
+/* Sixteen numbers at a time: the vector extensions of GCC and Clang, and AVX-512. */
 #ifndef QUEST22_VECTORS_H
 #define QUEST22_VECTORS_H
 
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
-#if defined(__x86_64__)
 #include <immintrin.h>
-#endif
 
 #define EXPORT __attribute__((visibility("default")))
 #define LANES 16
@@ -36,26 +34,13 @@ INLINE f32x16 splat(float value) { return value - (f32x16){0}; }
 
 INLINE f32x16 widen_i8(const int8_t *from)
 {
-#if defined(__AVX512F__)
     return (f32x16)_mm512_cvtepi32_ps(
         _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)from)));
-#else
-    i8x16 value;
-    memcpy(&value, from, sizeof value);
-    return __builtin_convertvector(value, f32x16);
-#endif
 }
 
 INLINE float sum(f32x16 value)
 {
-#if defined(__AVX512F__)
     return _mm512_reduce_add_ps((__m512)value);
-#else
-    float total = 0;
-    for (int lane = 0; lane < LANES; lane++)
-        total += value[lane];
-    return total;
-#endif
 }
 
 INLINE float sum_of(const float *values, int count)
@@ -80,12 +65,7 @@ INLINE f32x16 greater(f32x16 a, f32x16 b) { return choose(a > b, a, b); }
 /* The nearest whole numbers, either of two that are equally near; up to 2^31. */
 INLINE f32x16 nearest(f32x16 x)
 {
-#if defined(__AVX512F__)
     return (f32x16)_mm512_roundscale_ps((__m512)x, 8);
-#else
-    f32x16 half = (f32x16)(((i32x16)x & INT32_MIN) | (i32x16)splat(0.5f));
-    return __builtin_convertvector(__builtin_convertvector(x + half, i32x16), f32x16);
-#endif
 }
 
 static float highest(const float *scores, int count)
