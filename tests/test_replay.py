@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from quest22.errors import ClipError, EngineError, SourceError
@@ -157,6 +157,7 @@ SOUND = st.one_of(st.integers(0, 9).map(float), st.none(), st.just(POISON))
     lives=st.lists(st.integers(0, 4), max_size=6),
     marks=st.sets(st.integers(1, 10)),
 )
+@example([[0.0], [0.0, 0.0], [0.0, 0.0], [], [0.0]], 3, True, [3], set())  # ends without a window
 def test_a_run_that_is_cut_again_and_again_gives_what_a_whole_one_gives(
     clips: list[list[float | None]],
     batch_size: int,

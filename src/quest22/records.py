@@ -264,6 +264,7 @@ class Turn:
     """A clip's part in one batch.
 
     ``exhausted``: it had no window left to give, so the batch was filled from the clips behind it.
+    Without answers: its sound ended when it was asked.
     """
 
     answers: tuple[Answer, ...]

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 
 from quest22.errors import EngineError, Quest22Error
 from quest22.meter import Meter
@@ -43,6 +43,7 @@ class Scheduler:
         self._memory = memory
         self._arrived = memory.clips.start if memory else 0
         self._open: deque[OpenClip | Failure] = deque()
+        self._ended: list[OpenClip] = []  # since the last batch, asked for windows in vain
         self._arriving = True
         self._broken: Quest22Error | None = None
 
@@ -75,10 +76,7 @@ class Scheduler:
                 return
             if clip is None:
                 continue
-            turns = memory.recall(number, clip.key)
-            if not turns:  # it was asked for windows and had none
-                clip.look_further()
-            all(clip.replay(turn) for turn in turns)
+            all(clip.replay(turn) for turn in memory.recall(number, clip.key))
 
     def _fill(self, arrivals: Iterator[Audio | Failure]) -> Batch:
         """As many windows as the engine takes; fewer only when there are no more to be had.
@@ -88,14 +86,18 @@ class Scheduler:
         """
         batch: Batch = []
         for clip in self._clips(arrivals):
-            while len(batch) < self._engine.batch_size:
-                window = clip.next_window()
-                if window is None:
-                    break
-                batch.append((clip, window))
+            batch += self._windows(clip, self._engine.batch_size - len(batch))
             if len(batch) == self._engine.batch_size:
                 break
         return batch
+
+    def _windows(self, clip: OpenClip, most: int) -> Batch:
+        """Up to ``most`` windows of a clip."""
+        sounding = clip.sounding
+        windows = [(clip, window) for window in islice(iter(clip.next_window, None), most)]
+        if sounding and not clip.sounding and not windows:
+            self._ended.append(clip)
+        return windows
 
     def _is_cut_short(self, batch: Batch) -> bool:
         """Whether the source broke before a batch was full that others would have filled."""
@@ -137,10 +139,15 @@ class Scheduler:
         answers = self._ask([window for _, window in batch])
         if self._memory is not None:
             full = len(batch) == self._engine.batch_size
-            self._memory.note(list(_turns(batch, answers, full=full)))
+            self._memory.note([*_turns(batch, answers, full=full), *self._ends()])
         for (clip, window), answer in zip(batch, answers, strict=True):
             clip.count_heard(window)
             clip.accept(window, answer)
+
+    def _ends(self) -> Iterator[tuple[int, str, Turn]]:
+        """That a clip's sound ended without a window is a turn too: it left, another came in."""
+        yield from ((clip.number, clip.key, Turn((), True)) for clip in self._ended)
+        self._ended.clear()
 
     def _ask(self, windows: Sequence[Window]) -> list[Answer]:
         """One window may spoil a batch: then each runs by itself, so that only its clip fails."""
