@@ -25,10 +25,9 @@ from quest22.bench.subject import sounds_of
 from quest22.checkpoint.load import Checkpoint, load
 from quest22.cli.demo import sample_files
 from quest22.engine.openvino.compile import Compiler
-from quest22.engine.openvino.encoder import build_encoder
 from quest22.engine.openvino.engine import OpenVinoEngine
 from quest22.engine.openvino.graphs import Graphs
-from quest22.engine.openvino.listener import Listener
+from quest22.engine.openvino.listener import open_listener
 from quest22.engine.openvino.network import open_network
 from quest22.engine.states import CrossStates
 from quest22.engine.stepper import BatchStepper
@@ -57,12 +56,10 @@ def logits(
 ) -> Iterator[NDArray[np.float32]]:
     """Logits ``[T, vocabulary]`` after each of the tokens, for each pair of features and tokens."""
     compiler = Compiler.open("cpu", compute_type, None)
-    dims, weights, precision = checkpoint.dimensions, checkpoint.weights, compiler.precision
-    element, graphs = precision.activations, Graphs.of(checkpoint, compiler)
-    states = CrossStates(dims, 1, element)
-    encoder = graphs.open("encoder", lambda: build_encoder(weights, dims, element, precision.int8))
-    listener = Listener(lambda _: encoder, states, 1)
-    stepper = BatchStepper(open_network(checkpoint, graphs, usable_cores()), states)
+    graphs, threads = Graphs.of(checkpoint, compiler), usable_cores()
+    states = CrossStates(checkpoint.dimensions, 1, compiler.precision.activations)
+    listener = open_listener(checkpoint, graphs, states, threads, 1)
+    stepper = BatchStepper(open_network(checkpoint, graphs, threads), states)
     for features, tokens in asked:
         listener.begin(1)
         listener.hear(0, features)

@@ -18,17 +18,22 @@ static float *random_numbers(size_t count)
     return numbers;
 }
 
-static void put_weights(Decoder *decoder, int width)
+static void put_weights(Linear *layer, const float *numbers, int width)
+{
+    for (int first = 0; first < layer->outputs; first += width) {
+        int left = layer->outputs - first;
+        quest22_put_linear(layer, first, left < width ? left : width, numbers,
+                           layer->outputs % 2 ? NULL : numbers, 0.5f);
+    }
+}
+
+static void put_decoder(Decoder *decoder, int width)
 {
     float *numbers = random_numbers((size_t)width * (VOCABULARY + 4 * width));
     for (int number = 0; number <= 6 * LAYERS; number++)
-        for (int first = 0; first < linear_at(decoder, number)->outputs; first += width) {
-            int left = linear_at(decoder, number)->outputs - first;
-            quest22_put_linear(decoder, number, first, left < width ? left : width, numbers,
-                               number % 2 ? numbers : NULL, 0.5f);
-        }
+        put_weights(quest22_decoder_linear(decoder, number), numbers, width);
     for (int number = 0; number <= 3 * LAYERS; number++)
-        quest22_put_norm(decoder, number, numbers, numbers);
+        quest22_put_norm(quest22_decoder_norm(decoder, number), numbers, numbers, width);
     free(numbers);
 }
 
@@ -69,30 +74,81 @@ static void walk(Decoder *decoder, int width)
 static void run(Element rows, Element weights, Element kept, int threads, int width, int heads)
 {
     Shape shape = {LAYERS, width, heads, 4 * width, FRAMES, 448, VOCABULARY};
-    Decoder *decoder = quest22_open(&shape, rows, weights, kept, threads);
+    Decoder *decoder = quest22_decoder_open(&shape, rows, weights, kept, threads);
     const void *keys[LAYERS], *values[LAYERS];
     if (!decoder) {
         puts("not opened");
         return;
     }
-    put_weights(decoder, width);
+    put_decoder(decoder, width);
     for (int layer = 0; layer < LAYERS; layer++) {
         keys[layer] = random_sound((size_t)WINDOWS * width * FRAMES, rows);
         values[layer] = random_sound((size_t)WINDOWS * width * FRAMES, rows);
     }
     quest22_begin(decoder, SEQUENCES, WINDOWS, keys, values);
     walk(decoder, width);
-    quest22_close(decoder);
+    quest22_decoder_close(decoder);
     for (int layer = 0; layer < LAYERS; layer++) {
         free((void *)keys[layer]);
         free((void *)values[layer]);
     }
 }
 
+#if defined(__AVX512BF16__)
+enum { MELS = 10 };
+
+static void put_encoder(Encoder *encoder, int width)
+{
+    float *numbers = random_numbers((size_t)FRAMES * width + 4 * width * width);
+    for (int number = 0; number < 4 * LAYERS + 2 + LAYERS; number++)
+        put_weights(quest22_encoder_linear(encoder, number), numbers, width);
+    for (int number = 0; number <= 2 * LAYERS; number++)
+        quest22_put_norm(quest22_encoder_norm(encoder, number), numbers, numbers, width);
+    quest22_encoder_put_places(encoder, numbers);
+    free(numbers);
+}
+
+static void listen_to(int threads, int width, int heads)
+{
+    EncoderShape shape = {LAYERS, width, heads, 4 * width, MELS, FRAMES, LAYERS, heads};
+    Encoder *encoder = quest22_encoder_open(&shape, threads);
+    size_t count = (size_t)width * FRAMES;
+    const float *features[WINDOWS];
+    void *keys[WINDOWS * LAYERS], *values[WINDOWS * LAYERS];
+    if (!encoder) {
+        puts("not opened");
+        return;
+    }
+    put_encoder(encoder, width);
+    for (int window = 0; window < WINDOWS; window++)
+        features[window] = random_numbers((size_t)MELS * 2 * FRAMES);
+    for (int each = 0; each < WINDOWS * LAYERS; each++) {
+        keys[each] = malloc(count * sizeof(bf16));
+        values[each] = malloc(count * sizeof(bf16));
+    }
+    for (int windows = 1; windows <= WINDOWS; windows += 2)
+        if (quest22_listen(encoder, windows, features, keys, values))
+            puts("not heard");
+    for (int each = 0; each < WINDOWS * LAYERS; each++) {
+        for (size_t at = 0; at < count; at++)
+            if (!isfinite(from_bf16(((bf16 *)keys[each])[at]) + from_bf16(((bf16 *)values[each])[at])))
+                puts("not a number");
+        free(keys[each]);
+        free(values[each]);
+    }
+    for (int window = 0; window < WINDOWS; window++)
+        free((void *)features[window]);
+    quest22_encoder_close(encoder);
+}
+#endif
+
 int main(void)
 {
     for (int threads = 1; threads <= 3; threads++)
-        for (int wide = 0; wide < 2; wide++)
+        for (int wide = 0; wide < 2; wide++) {
+#if defined(__AVX512BF16__)
+            listen_to(threads, wide ? 128 : 72, wide ? 2 : 3);
+#endif
             for (int int8 = 0; int8 < 4; int8++) {
                 int width = wide ? 128 : 72, heads = wide ? 2 : 3;
                 run(FLOAT32, int8 & 1 ? INT8 : FLOAT32, int8 & 2 ? INT8 : FLOAT32, threads, width,
@@ -102,5 +158,6 @@ int main(void)
                     width, heads);
 #endif
             }
+        }
     return 0;
 }

@@ -2,11 +2,8 @@
 #ifndef QUEST22_DECODER_H
 #define QUEST22_DECODER_H
 
+#include "norm.h"
 #include "sound.h"
-
-typedef struct Norm {
-    float *weight, *bias;
-} Norm;
 
 typedef struct Block {
     Norm before_self, before_cross, before_feed;
@@ -52,18 +49,11 @@ static size_t longest(const Decoder *decoder)
     return padded(shape->frames > shape->positions ? shape->frames : shape->positions);
 }
 
-static bool make_norm(Norm *norm, int width)
-{
-    norm->weight = calloc(width, sizeof(float));
-    norm->bias = calloc(width, sizeof(float));
-    return norm->weight && norm->bias;
-}
-
 static bool make_block(const Shape *shape, Block *block, Element weights, Element rows)
 {
     int width = shape->width, feed = shape->feed;
-    return make_norm(&block->before_self, width) && make_norm(&block->before_cross, width)
-        && make_norm(&block->before_feed, width)
+    return norm_make(&block->before_self, width) && norm_make(&block->before_cross, width)
+        && norm_make(&block->before_feed, width)
         && linear_make(&block->self_in, 3 * width, width, weights, rows)
         && linear_make(&block->self_out, width, width, weights, rows)
         && linear_make(&block->cross_in, width, width, weights, rows)
@@ -72,26 +62,20 @@ static bool make_block(const Shape *shape, Block *block, Element weights, Elemen
         && linear_make(&block->feed_out, width, feed, weights, rows);
 }
 
-static void free_norm(Norm *norm)
-{
-    free(norm->weight);
-    free(norm->bias);
-}
-
 static void free_block(Block *block)
 {
     Norm *norms[] = {&block->before_self, &block->before_cross, &block->before_feed};
     Linear *layers[] = {&block->self_in, &block->self_out, &block->cross_in,
                         &block->cross_out, &block->feed_in, &block->feed_out};
     for (size_t each = 0; each < sizeof norms / sizeof *norms; each++)
-        free_norm(norms[each]);
+        norm_free(norms[each]);
     for (size_t each = 0; each < sizeof layers / sizeof *layers; each++)
         linear_free(layers[each]);
     free(block->keys);
     free(block->values);
 }
 
-EXPORT void quest22_close(Decoder *decoder)
+EXPORT void quest22_decoder_close(Decoder *decoder)
 {
     if (decoder->team.helpers)
         team_close(&decoder->team);
@@ -100,7 +84,7 @@ EXPORT void quest22_close(Decoder *decoder)
     for (int thread = 0; decoder->scratch && thread < decoder->team.threads; thread++)
         free(decoder->scratch[thread]);
     sound_free(&decoder->sound);
-    free_norm(&decoder->last);
+    norm_free(&decoder->last);
     linear_free(&decoder->words);
     free(decoder->blocks);
     free(decoder->scratch);
@@ -129,7 +113,7 @@ static bool make_all(Decoder *decoder, Element weights, int threads)
         return false;
     decoder->blocks = calloc(shape->layers, sizeof(Block));
     decoder->scratch = calloc(decoder->team.threads, sizeof(char *));
-    if (!decoder->blocks || !decoder->scratch || !make_norm(&decoder->last, shape->width)
+    if (!decoder->blocks || !decoder->scratch || !norm_make(&decoder->last, shape->width)
         || !linear_make(&decoder->words, shape->vocabulary, shape->width, weights,
                         decoder->element))
         return false;
@@ -143,7 +127,7 @@ static bool make_all(Decoder *decoder, Element weights, int threads)
 }
 
 /* A decoder whose weights are all zero, or NULL. */
-EXPORT Decoder *quest22_open(const Shape *shape, int element, int weights, int sound, int threads)
+EXPORT Decoder *quest22_decoder_open(const Shape *shape, int element, int weights, int sound, int threads)
 {
     if (!runnable(shape, element))
         return NULL;
@@ -156,14 +140,14 @@ EXPORT Decoder *quest22_open(const Shape *shape, int element, int weights, int s
                              .size = shape->width / shape->heads, .frames = shape->frames,
                              .given = element, .kept = sound};
     if (!make_all(decoder, weights, threads)) {
-        quest22_close(decoder);
+        quest22_decoder_close(decoder);
         return NULL;
     }
     return decoder;
 }
 
 /* Layers by number: 6 a block, in the order of Block's members, then the words. */
-static Linear *linear_at(Decoder *decoder, int number)
+EXPORT Linear *quest22_decoder_linear(Decoder *decoder, int number)
 {
     if (number >= 6 * decoder->shape.layers)
         return &decoder->words;
@@ -173,35 +157,13 @@ static Linear *linear_at(Decoder *decoder, int number)
     return layers[number % 6];
 }
 
-static Norm *norm_at(Decoder *decoder, int number)
+EXPORT Norm *quest22_decoder_norm(Decoder *decoder, int number)
 {
     if (number >= 3 * decoder->shape.layers)
         return &decoder->last;
     Block *block = &decoder->blocks[number / 3];
     Norm *norms[] = {&block->before_self, &block->before_cross, &block->before_feed};
     return norms[number % 3];
-}
-
-/* Weights [count, inputs] and biases [count] (or NULL), times factor, for outputs from first on. */
-EXPORT int quest22_put_linear(Decoder *decoder, int number, int first, int count,
-                              const float *weights, const float *bias, float factor)
-{
-    Linear *layer = linear_at(decoder, number);
-    float *row = malloc(layer->inputs * sizeof *row);
-    if (!row)
-        return -1;
-    linear_put(layer, first, count, weights, layer->inputs, factor, row);
-    for (int each = 0; bias && each < count; each++)
-        layer->bias[first + each] = bias[each] * factor;
-    free(row);
-    return 0;
-}
-
-EXPORT void quest22_put_norm(Decoder *decoder, int number, const float *weight, const float *bias)
-{
-    Norm *norm = norm_at(decoder, number);
-    memcpy(norm->weight, weight, decoder->shape.width * sizeof(float));
-    memcpy(norm->bias, bias, decoder->shape.width * sizeof(float));
 }
 
 #endif

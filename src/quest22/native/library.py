@@ -26,18 +26,29 @@ NEEDED_FLAGS = {
 """By instruction set, best first: the processor's flags without which its library cannot run."""
 
 _ADDRESS, _NUMBER, _REAL = ctypes.c_void_p, ctypes.c_int, ctypes.c_float
-INTERFACE = 1
+INTERFACE = 2
 FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "quest22_interface": (_NUMBER, []),
-    "quest22_open": (_ADDRESS, [_ADDRESS, *[_NUMBER] * 4]),
-    "quest22_close": (None, [_ADDRESS]),
-    "quest22_put_norm": (None, [_ADDRESS, _NUMBER, _ADDRESS, _ADDRESS]),
-    "quest22_put_linear": (_NUMBER, [_ADDRESS, *[_NUMBER] * 3, _ADDRESS, _ADDRESS, _REAL]),
+    "quest22_put_linear": (_NUMBER, [_ADDRESS, _NUMBER, _NUMBER, _ADDRESS, _ADDRESS, _REAL]),
+    "quest22_put_norm": (None, [_ADDRESS, _ADDRESS, _ADDRESS, _NUMBER]),
+    "quest22_decoder_open": (_ADDRESS, [_ADDRESS, *[_NUMBER] * 4]),
+    "quest22_decoder_close": (None, [_ADDRESS]),
+    "quest22_decoder_linear": (_ADDRESS, [_ADDRESS, _NUMBER]),
+    "quest22_decoder_norm": (_ADDRESS, [_ADDRESS, _NUMBER]),
     "quest22_begin": (_NUMBER, [_ADDRESS, _NUMBER, _NUMBER, _ADDRESS, _ADDRESS]),
     "quest22_step": (_NUMBER, [_ADDRESS] * 7),
     "quest22_likeliest": (_REAL, [_ADDRESS, _NUMBER, _ADDRESS]),
 }
 """What each function gives and takes, as its ``EXPORT`` says; arrays by address."""
+ENCODER_FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
+    "quest22_encoder_open": (_ADDRESS, [_ADDRESS, _NUMBER]),
+    "quest22_encoder_close": (None, [_ADDRESS]),
+    "quest22_encoder_linear": (_ADDRESS, [_ADDRESS, _NUMBER]),
+    "quest22_encoder_norm": (_ADDRESS, [_ADDRESS, _NUMBER]),
+    "quest22_encoder_put_places": (None, [_ADDRESS, _ADDRESS]),
+    "quest22_listen": (_NUMBER, [_ADDRESS, _NUMBER, _ADDRESS, _ADDRESS, _ADDRESS]),
+}
+"""What only libraries have that multiply in bfloat16."""
 
 _log = logging.getLogger("quest22")
 
@@ -55,6 +66,11 @@ def instruction_set() -> str | None:
     """What the native library was compiled for, such as ``avx512``; None where there is none."""
     found = _of_this_machine()
     return found[0] if found else None
+
+
+def has_encoder(library: ctypes.CDLL) -> bool:
+    """Whether a library has the encoder too."""
+    return hasattr(library, "quest22_encoder_open")
 
 
 def best_library(
@@ -86,7 +102,8 @@ def _open(path: Path) -> ctypes.CDLL | None:
 
 
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
-    for name, (gives, takes) in FUNCTIONS.items():
+    more = ENCODER_FUNCTIONS if has_encoder(library) else {}
+    for name, (gives, takes) in (FUNCTIONS | more).items():
         function = getattr(library, name)
         function.restype, function.argtypes = gives, takes
     if (found := library.quest22_interface()) != INTERFACE:

@@ -103,6 +103,20 @@ static void linear_put(Linear *layer, int first, int count, const float *weights
     }
 }
 
+/* Weights [count, inputs] and biases [count] (or NULL), times factor, for outputs from first on. */
+EXPORT int quest22_put_linear(Linear *layer, int first, int count, const float *weights,
+                              const float *bias, float factor)
+{
+    float *row = malloc(layer->inputs * sizeof *row);
+    if (!row)
+        return -1;
+    linear_put(layer, first, count, weights, layer->inputs, factor, row);
+    for (int each = 0; bias && each < count; each++)
+        layer->bias[first + each] = bias[each] * factor;
+    free(row);
+    return 0;
+}
+
 /* What becomes of the products: stored, added to what is there, or put through GELU. */
 typedef enum Then { STORE, ADD, GELU } Then;
 

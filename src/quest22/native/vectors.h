@@ -60,7 +60,8 @@ INLINE f32x16 choose(i32x16 mask, f32x16 a, f32x16 b)
     return (f32x16)((mask & (i32x16)a) | (~mask & (i32x16)b));
 }
 
-INLINE f32x16 greater(f32x16 a, f32x16 b) { return choose(a > b, a, b); }
+/* b where either is not a number. */
+INLINE f32x16 greater(f32x16 a, f32x16 b) { return (f32x16)_mm512_max_ps((__m512)a, (__m512)b); }
 
 /* The nearest whole numbers, either of two that are equally near; up to 2^31. */
 INLINE f32x16 nearest(f32x16 x)

@@ -6,7 +6,7 @@ import pytest
 from quest22.audio.mel import LogMel
 from quest22.engine.openvino.compile import Compiler
 from quest22.engine.openvino.encoder import build_encoder
-from quest22.engine.openvino.listener import Listener, choose_streams
+from quest22.engine.openvino.listener import GraphListener
 from quest22.engine.states import CrossStates
 from tests.engine.openvino.conftest import OpenCheckpoint
 from tests.support.windows import sweep
@@ -30,7 +30,7 @@ def test_several_at_once_are_heard_as_one_after_another(
     heard = []
     for streams in (1, 3):
         states = CrossStates(dims, 5, element)
-        listener = Listener(encoder, states, streams)
+        listener = GraphListener(encoder, states, streams)
         for _ in range(2):  # requests are used again
             listener.begin(5)
             for row, each in enumerate(features):
@@ -51,7 +51,7 @@ def test_few_windows_have_all_cores(checkpoint: OpenCheckpoint) -> None:
         opened.append(streams)
         return compiler.compile(build_encoder(found.weights, found.dimensions, "f32"), streams)
 
-    listener = Listener(encoder, CrossStates(found.dimensions, 4, "f32"), 4)
+    listener = GraphListener(encoder, CrossStates(found.dimensions, 4, "f32"), 4)
     for windows in (4, 3, 1, 4):
         listener.begin(windows)
     assert opened == [4, 1]
@@ -65,7 +65,7 @@ def test_after_a_failure_the_next_batch_is_heard_alone(checkpoint: OpenCheckpoin
         return compiler.compile(build_encoder(found.weights, found.dimensions, "f32"), streams)
 
     states = CrossStates(found.dimensions, 2, "f32")
-    listener = Listener(encoder, states, 2)
+    listener = GraphListener(encoder, states, 2)
     good = [LogMel(80)(sweep(number)) for number in range(2)]
     listener.begin(2)
     for row, features in enumerate(good):
@@ -82,11 +82,3 @@ def test_after_a_failure_the_next_batch_is_heard_alone(checkpoint: OpenCheckpoin
     listener.finish()
     for name, view in states.views(slice(0, 2)).items():
         assert np.array_equal(right[name], view), name
-
-
-@pytest.mark.parametrize(
-    ("batch_size", "cores", "streams"),
-    [(1, 8, 1), (16, 2, 1), (4, 64, 4), (16, 64, 8), (16, 16, 4), (16, 1, 1)],
-)
-def test_as_many_at_once_as_there_are_cores_for(batch_size: int, cores: int, streams: int) -> None:
-    assert choose_streams(batch_size, cores) == streams

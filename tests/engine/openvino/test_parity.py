@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from quest22.audio.mel import LogMel
 from quest22.checkpoint.load import Checkpoint
 from quest22.engine.openvino.compile import Compiler
-from quest22.engine.openvino.encoder import build_encoder
 from quest22.engine.openvino.engine import OpenVinoEngine
 from quest22.engine.openvino.graphs import Graphs
-from quest22.engine.openvino.listener import Listener
+from quest22.engine.openvino.listener import open_listener
 from quest22.engine.openvino.network import open_network
 from quest22.engine.openvino.precision import LOGIT_ERROR_LIMIT
 from quest22.engine.states import CrossStates
@@ -139,15 +138,12 @@ def logits(
     found: Checkpoint, compiler: Compiler, features: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Logits after each token of ``TEXT``, fed in pieces: ``[T, vocabulary]``."""
-    dims, weights, precision = found.dimensions, found.weights, compiler.precision
-    element = precision.activations
-    states = CrossStates(dims, 1, element)
-    encoder = compiler.compile(build_encoder(weights, dims, element, precision.int8))
-    listener = Listener(lambda _: encoder, states, 1)
+    states = CrossStates(found.dimensions, 1, compiler.precision.activations)
+    graphs = Graphs.of(found, compiler)  # lives as long as what it opened
+    listener = open_listener(found, graphs, states, 2, 1)
     listener.begin(1)
     listener.hear(0, features)
     listener.finish()
-    graphs = Graphs.of(found, compiler)  # lives as long as what it opened
     stepper = BatchStepper(open_network(found, graphs, 2), states)
     stepper.restart(1)
     pieces, position = [], 0

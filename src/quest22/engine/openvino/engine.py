@@ -17,12 +17,12 @@ from quest22.decoding.languages import Spoken, detect
 from quest22.decoding.prompts import PromptBuilder
 from quest22.decoding.search import BatchSearch, Continuation
 from quest22.decoding.suppression import RuleBook
+from quest22.engine.listener import choose_at_once
 from quest22.engine.openvino.aligner import Aligner
 from quest22.engine.openvino.batch import choose_batch_size
 from quest22.engine.openvino.compile import Compiler, explain
-from quest22.engine.openvino.encoder import build_encoder
 from quest22.engine.openvino.graphs import Graphs
-from quest22.engine.openvino.listener import Listener, choose_streams
+from quest22.engine.openvino.listener import open_listener
 from quest22.engine.openvino.network import open_network
 from quest22.engine.states import CrossStates
 from quest22.engine.stepper import BatchStepper
@@ -54,23 +54,16 @@ class OpenVinoEngine:
         dims, generation = checkpoint.dimensions, checkpoint.generation
         compiler = Compiler.open(settings.device, settings.compute_type, settings.threads)
         self.compute_type = compiler.precision.name
-        element, int8 = compiler.precision.activations, compiler.precision.int8
+        element = compiler.precision.activations
         self.batch_size = settings.batch_size or choose_batch_size(
             dims, element, cores=settings.threads
         )
-        weights = checkpoint.weights
         self._graphs = graphs = Graphs.of(checkpoint, compiler)
         states = CrossStates(dims, self.batch_size, element)
         threads = settings.threads or usable_cores()
         self._stepper = BatchStepper(open_network(checkpoint, graphs, threads), states)
-        streams = choose_streams(self.batch_size, threads)
-        self._listener = Listener(
-            lambda count: graphs.open(
-                "encoder", lambda: build_encoder(weights, dims, element, int8), count
-            ),
-            states,
-            streams,
-        )
+        at_once = choose_at_once(self.batch_size, threads)
+        self._listener = open_listener(checkpoint, graphs, states, threads, at_once)
         self._aligner = Aligner(checkpoint, graphs)
         self._features = features
         self._meter = meter

@@ -10,7 +10,7 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from quest22.checkpoint.load import Checkpoint
-from quest22.engine.native import Formats, NativeNetwork
+from quest22.engine.native.decoder import Formats, NativeNetwork
 from quest22.engine.openvino.decoder import build_decoder
 from quest22.engine.openvino.graphs import Graphs
 from quest22.engine.openvino.layers import Array

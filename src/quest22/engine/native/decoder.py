@@ -8,22 +8,26 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quest22.checkpoint.config import Dimensions
-from quest22.checkpoint.weights import NOT_FINITE, Weights
+from quest22.checkpoint.weights import Weights
+from quest22.engine.native.layers import (
+    Array,
+    Linear,
+    addresses,
+    check,
+    floats,
+    put_linear,
+    put_norm,
+)
 from quest22.engine.states import CrossStates
-from quest22.errors import EngineError
 from quest22.native.library import open_library
-
-Array = NDArray[np.float32]
 
 _ELEMENTS = {"f32": 0, "bf16": 1}
 _INT8 = 2
-_ROWS_AT_ONCE = 4096
 _WORDS = "decoder.embed_tokens"
 _NORMS = ("self_attn_layer_norm", "encoder_attn_layer_norm", "final_layer_norm")
 
@@ -35,16 +39,6 @@ class Formats:
     rows: str
     int8_weights: bool = False
     int8_sound: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Linear:
-    """Where a checkpoint's linear layer goes: ``number`` and first output as the library counts."""
-
-    name: str
-    number: int
-    first: int = 0
-    scale: float = 1.0
 
 
 class NativeNetwork:
@@ -71,10 +65,10 @@ class NativeNetwork:
         self._windows = np.empty(0, np.int32)
         self._logits = np.empty(0, np.float32)
         for layer in _linear_layers(dims):
-            self._put_linear(layer)
+            place = library.quest22_decoder_linear(handle, layer.number)
+            put_linear(library, place, weights, layer)
         for number, name in enumerate(_norms(dims)):
-            weight, bias = (_floats(weights[f"{name}.{part}"]) for part in ("weight", "bias"))
-            library.quest22_put_norm(handle, number, weight.ctypes.data, bias.ctypes.data)
+            put_norm(library, library.quest22_decoder_norm(handle, number), weights, name)
 
     @classmethod
     def open(
@@ -98,25 +92,25 @@ class NativeNetwork:
             np.int32,
         )
         held = [_INT8 if int8 else rows for int8 in (formats.int8_weights, formats.int8_sound)]
-        handle = library.quest22_open(shape.ctypes.data, rows, *held, threads)
+        handle = library.quest22_decoder_open(shape.ctypes.data, rows, *held, threads)
         return cls(library, handle, weights, dims) if handle else None
 
     def __del__(self) -> None:
-        self._library.quest22_close(self._handle)
+        self._library.quest22_decoder_close(self._handle)
 
     def begin(self, states: CrossStates, windows: slice, width: int) -> None:
         """Raises :class:`EngineError` where memory runs out."""
         views = states.views(windows)
         layers = range(len(views) // 2)
         sound = [
-            np.array([views[f"cross_{part}_{layer}"].ctypes.data for layer in layers], np.uintp)
+            addresses(views[f"cross_{part}_{layer}"] for layer in layers)
             for part in ("key", "value")
         ]
         count = windows.stop - windows.start
         self._states = states  # whose memory is read
         self._windows = np.arange(count, dtype=np.int32)
-        addresses = (each.ctypes.data for each in sound)
-        _check(self._library.quest22_begin(self._handle, count * width, count, *addresses))
+        places = (each.ctypes.data for each in sound)
+        check(self._library.quest22_begin(self._handle, count * width, count, *places))
 
     def keep(self, windows: Sequence[int]) -> None:
         self._windows = self._windows[list(windows)]
@@ -131,13 +125,13 @@ class NativeNetwork:
         places = np.array(reads, np.int32)
         logits = self._room(sequences * len(reads))
         arrays = (sizes, x, beams, self._windows, places, logits)
-        _check(self._library.quest22_step(self._handle, *(each.ctypes.data for each in arrays)))
+        check(self._library.quest22_step(self._handle, *(each.ctypes.data for each in arrays)))
         return logits.reshape(sequences, len(reads), self._vocabulary)
 
     def _embed(self, tokens: NDArray[np.int32], position: int) -> Array:
         words = self._weights.rows(f"{_WORDS}.weight", tokens.ravel())
         places = self._places[position : position + tokens.shape[1]]
-        return _floats(words.reshape(*tokens.shape, -1) + places)
+        return floats(words.reshape(*tokens.shape, -1) + places)
 
     def _room(self, rows: int) -> Array:
         """Memory for the logits of so many rows, the same at every call as far as it reaches."""
@@ -146,57 +140,24 @@ class NativeNetwork:
             self._logits = np.empty(wanted, np.float32)
         return self._logits[:wanted]
 
-    def _put_linear(self, layer: _Linear) -> None:
-        """Some rows at a time: a checkpoint in float16 would be held in float32 as a whole."""
-        outputs = self._weights.shape(f"{layer.name}.weight")[0]
-        bias = f"{layer.name}.bias"
-        biases = self._weights[bias] if bias in self._weights else np.zeros(outputs, np.float32)
-        for start in range(0, outputs, _ROWS_AT_ONCE):
-            some = slice(start, start + _ROWS_AT_ONCE)
-            rows, shift = _floats(self._weights.rows(f"{layer.name}.weight", some)), biases[some]
-            if not np.isfinite(rows).all():  # int8 would hide them
-                raise EngineError(NOT_FINITE)
-            _check(
-                self._library.quest22_put_linear(
-                    self._handle,
-                    layer.number,
-                    layer.first + start,
-                    len(rows),
-                    rows.ctypes.data,
-                    _floats(shift).ctypes.data,
-                    layer.scale,
-                )
-            )
 
-
-def _linear_layers(dims: Dimensions) -> Iterator[_Linear]:
+def _linear_layers(dims: Dimensions) -> Iterator[Linear]:
     """All of them; the queries' scale is put into their weights, the output is the embedding."""
     scale = (dims.d_model // dims.decoder_heads) ** -0.5
     for index in range(dims.decoder_layers):
         name, number = f"decoder.layers.{index}", 6 * index
-        yield _Linear(f"{name}.self_attn.q_proj", number, 0, scale)
-        yield _Linear(f"{name}.self_attn.k_proj", number, dims.d_model)
-        yield _Linear(f"{name}.self_attn.v_proj", number, 2 * dims.d_model)
-        yield _Linear(f"{name}.self_attn.out_proj", number + 1)
-        yield _Linear(f"{name}.encoder_attn.q_proj", number + 2, 0, scale)
-        yield _Linear(f"{name}.encoder_attn.out_proj", number + 3)
-        yield _Linear(f"{name}.fc1", number + 4)
-        yield _Linear(f"{name}.fc2", number + 5)
-    yield _Linear(_WORDS, 6 * dims.decoder_layers)
+        yield Linear(f"{name}.self_attn.q_proj", number, 0, scale)
+        yield Linear(f"{name}.self_attn.k_proj", number, dims.d_model)
+        yield Linear(f"{name}.self_attn.v_proj", number, 2 * dims.d_model)
+        yield Linear(f"{name}.self_attn.out_proj", number + 1)
+        yield Linear(f"{name}.encoder_attn.q_proj", number + 2, 0, scale)
+        yield Linear(f"{name}.encoder_attn.out_proj", number + 3)
+        yield Linear(f"{name}.fc1", number + 4)
+        yield Linear(f"{name}.fc2", number + 5)
+    yield Linear(_WORDS, 6 * dims.decoder_layers)
 
 
 def _norms(dims: Dimensions) -> Iterator[str]:
     for index in range(dims.decoder_layers):
         yield from (f"decoder.layers.{index}.{name}" for name in _NORMS)
     yield "decoder.layer_norm"
-
-
-def _floats(values: NDArray[Any]) -> Array:
-    return np.ascontiguousarray(values, np.float32)
-
-
-def _check(answer: int) -> None:
-    if answer:
-        raise EngineError(
-            "not enough memory for the decoder; try a smaller --batch-size or a smaller model"
-        )

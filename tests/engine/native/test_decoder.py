@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quest22.bench.random_checkpoint import Shape, write_checkpoint
 from quest22.checkpoint.config import Dimensions
-from quest22.checkpoint.weights import Weights
-from quest22.engine import native
-from quest22.engine.native import Formats, NativeNetwork
+from quest22.engine.native import decoder
+from quest22.engine.native.decoder import Formats, NativeNetwork
 from quest22.engine.openvino.compile import Compiler
 from quest22.engine.openvino.decoder import build_decoder
 from quest22.engine.openvino.network import GraphNetwork
 from quest22.engine.openvino.precision import LOGIT_ERROR_LIMIT
 from quest22.engine.states import CrossStates
 from quest22.engine.stepper import Array, BatchStepper, Network
-from quest22.machine import processor_flags
-from quest22.native import library
+from tests.engine.native.conftest import SETS, Model, opened
 
-SETS = library.suitable(library.FOLDER, frozenset(processor_flags()))
 FORMATS = {
     "float32": Formats("f32"),
     "bfloat16": Formats("bf16"),
@@ -46,37 +41,25 @@ CASES = [
     if (name, formats.rows) in ELEMENTS
 ]
 WINDOWS, WIDTH = 3, 5
-SHAPES = {"heads of 24 numbers": Shape(72, 3, 1, 2), "heads of 64": Shape(128, 2, 1, 1)}
 
 pytestmark = pytest.mark.skipif(not SETS, reason="no native library: it needs a C compiler")
 
 Open = Callable[..., NativeNetwork]
 
 
-@pytest.fixture(scope="module", params=SHAPES)
-def model(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Weights, Dimensions]:
-    folder: Path = write_checkpoint(tmp_path_factory.mktemp("native"), SHAPES[request.param])
-    return Weights.open(folder), Dimensions.read(folder)
-
-
 @pytest.fixture
-def open_native(model: tuple[Weights, Dimensions], monkeypatch: pytest.MonkeyPatch) -> Open:
-    def opened(name: str, formats: Formats, threads: int = 2) -> NativeNetwork:
-        found = library.best_library(library.FOLDER, library.NEEDED_FLAGS[name])
-        assert found is not None
-        assert found[0] == name
-        monkeypatch.setattr(native, "open_library", lambda: found[1])
+def open_native(model: Model, monkeypatch: pytest.MonkeyPatch) -> Open:
+    def open_network(name: str, formats: Formats, threads: int = 2) -> NativeNetwork:
+        monkeypatch.setattr(decoder, "open_library", lambda: opened(name))
         network = NativeNetwork.open(*model, formats, threads)
         assert network is not None
         return network
 
-    return opened
+    return open_network
 
 
 @pytest.fixture(scope="module")
-def expected(model: tuple[Weights, Dimensions]) -> list[Array]:
+def expected(model: Model) -> list[Array]:
     compiler = Compiler.open("cpu", "float32", None)
     graph = GraphNetwork(compiler.compile(build_decoder(*model, "f32")))
     return list(walk(graph, states(model[1], "f32"), WINDOWS, WIDTH))
@@ -107,7 +90,7 @@ def walk(network: Network, sound: CrossStates, windows: int, width: int) -> Iter
 @pytest.mark.parametrize(("name", "compute_type"), CASES)
 def test_it_gives_the_logits_of_the_graph(
     open_native: Open,
-    model: tuple[Weights, Dimensions],
+    model: Model,
     expected: list[Array],
     name: str,
     compute_type: str,
@@ -122,7 +105,7 @@ def test_it_gives_the_logits_of_the_graph(
 
 @pytest.mark.parametrize(("name", "compute_type"), CASES)
 def test_nothing_depends_on_neighbours_or_threads(
-    open_native: Open, model: tuple[Weights, Dimensions], name: str, compute_type: str
+    open_native: Open, model: Model, name: str, compute_type: str
 ) -> None:
     """To the last bit: so a run that was cut continues with the same results."""
     formats = FORMATS[compute_type]
@@ -140,9 +123,7 @@ def test_nothing_depends_on_neighbours_or_threads(
 
 
 @pytest.mark.parametrize(("name", "element"), ELEMENTS)
-def test_a_sequence_may_move(
-    open_native: Open, model: tuple[Weights, Dimensions], name: str, element: str
-) -> None:
+def test_a_sequence_may_move(open_native: Open, model: Model, name: str, element: str) -> None:
     """The last bit does not tell that others have left and it stands in another row."""
     found = []
     for moves in (False, True):
@@ -157,16 +138,14 @@ def test_a_sequence_may_move(
     assert np.array_equal(*found)
 
 
-def test_a_batch_may_be_larger_than_the_last(
-    open_native: Open, model: tuple[Weights, Dimensions]
-) -> None:
+def test_a_batch_may_be_larger_than_the_last(open_native: Open, model: Model) -> None:
     network, sound = open_native(SETS[0], Formats("f32")), states(model[1], "f32")
     first = next(walk(network, sound, 1, 1))
     list(walk(network, sound, WINDOWS, WIDTH))
     assert np.array_equal(next(walk(network, sound, 1, 1)), first)
 
 
-def test_a_format_that_it_lacks_is_left_to_the_graph(model: tuple[Weights, Dimensions]) -> None:
+def test_a_format_that_it_lacks_is_left_to_the_graph(model: Model) -> None:
     assert NativeNetwork.open(*model, Formats("f16"), 1) is None
 
 
@@ -177,11 +156,9 @@ def test_a_format_that_it_lacks_is_left_to_the_graph(model: tuple[Weights, Dimen
     st.integers(0, 99),
 )
 def test_the_likeliest_is_that_of_a_softmax(name: str, values: list[float], place: int) -> None:
-    found = library.best_library(library.FOLDER, library.NEEDED_FLAGS[name])
     logits, token = np.array(values, np.float32), np.zeros(1, np.int32)
     logits[place % len(logits)] = 7.0
-    assert found is not None
-    logprob = found[1].quest22_likeliest(logits.ctypes.data, len(logits), token.ctypes.data)
+    logprob = opened(name).quest22_likeliest(logits.ctypes.data, len(logits), token.ctypes.data)
     shares = np.exp(logits.astype(np.float64) - logits.max())
     assert token[0] == logits.argmax()
     assert logprob == pytest.approx(-np.log(shares.sum()), abs=1e-6)

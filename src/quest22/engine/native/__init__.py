@@ -1,0 +1,1 @@
+"""Encoder and decoder in machine code of our own; see ``quest22/native``."""

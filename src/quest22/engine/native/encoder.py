@@ -1,0 +1,129 @@
+"""The encoder in C, with the decoder's cross-attention keys and values behind it; see ``listen.h``.
+
+Knows the library's functions and Transformers' weight names; knows nothing of batches.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from quest22.checkpoint.config import Dimensions
+from quest22.checkpoint.weights import Weights
+from quest22.engine.native.layers import (
+    Array,
+    Linear,
+    addresses,
+    check,
+    floats,
+    put_linear,
+    put_norm,
+)
+from quest22.engine.states import CrossStates
+from quest22.errors import EngineError
+from quest22.machine import processor_flags
+from quest22.native.library import has_encoder, open_library
+
+_BLOCK_LAYERS, _CONVOLUTIONS = 4, 2
+
+
+class NativeEncoder:
+    """Features to what the decoder attends to, in bfloat16 with sums in float32."""
+
+    def __init__(
+        self, library: ctypes.CDLL, handle: int, weights: Weights, dims: Dimensions
+    ) -> None:
+        """Arrange a checkpoint's weights in the encoder that ``handle`` names, whose owner this is.
+
+        Raises :class:`EngineError` where memory runs out or weights are not finite.
+        """
+        self._library = library
+        self._handle = handle
+        self._layers = range(dims.decoder_layers)
+        self._shape = dims.mel_bins, 2 * dims.max_source_positions
+        for layer in _linear_layers(dims):
+            place = library.quest22_encoder_linear(handle, layer.number)
+            put_linear(library, place, weights, layer)
+        for number, name in enumerate(_norms(dims)):
+            put_norm(library, library.quest22_encoder_norm(handle, number), weights, name)
+        places = floats(weights["encoder.embed_positions.weight"])
+        library.quest22_encoder_put_places(handle, places.ctypes.data)
+
+    @classmethod
+    def open(
+        cls, weights: Weights, dims: Dimensions, element: str, threads: int
+    ) -> NativeEncoder | None:
+        """A checkpoint's encoder; None where no library has one for this format and shape.
+
+        And none where the graph is faster: on processors that multiply matrices at once, by AMX.
+        """
+        library = open_library()
+        if library is None or not has_encoder(library) or element != "bf16":
+            return None
+        if "amx_bf16" in processor_flags():
+            return None
+        shape = np.array(
+            [
+                dims.encoder_layers,
+                dims.d_model,
+                dims.encoder_heads,
+                dims.encoder_ffn,
+                dims.mel_bins,
+                dims.max_source_positions,
+                dims.decoder_layers,
+                dims.decoder_heads,
+            ],
+            np.int32,
+        )
+        handle = library.quest22_encoder_open(shape.ctypes.data, threads)
+        return cls(library, handle, weights, dims) if handle else None
+
+    def __del__(self) -> None:
+        self._library.quest22_encoder_close(self._handle)
+
+    def listen(self, features: Mapping[int, Array], states: CrossStates) -> None:
+        """Encode windows into ``states``, in bfloat16: features ``[mel bins, 3000]`` by row.
+
+        Raises :class:`EngineError` for features of another shape and where memory runs out.
+        """
+        sounds = [floats(each) for each in features.values()]
+        for sound in sounds:
+            if sound.shape != self._shape:
+                raise EngineError(f"features are {sound.shape}: expected {self._shape}")
+        views = [states.views(slice(row, row + 1)) for row in features]
+        arrays = [addresses(sounds)]
+        for part in ("key", "value"):
+            names = [f"cross_{part}_{layer}" for layer in self._layers]
+            arrays.append(addresses([view[name] for view in views for name in names]))
+        pointers = (each.ctypes.data for each in arrays)
+        check(self._library.quest22_listen(self._handle, len(sounds), *pointers))
+
+
+def _linear_layers(dims: Dimensions) -> Iterator[Linear]:
+    """All of them; the queries' scale is put into their weights, with scores to base 2."""
+    scale = (dims.d_model // dims.encoder_heads) ** -0.5 * math.log2(math.e)
+    for index in range(dims.encoder_layers):
+        name, number = f"encoder.layers.{index}", _BLOCK_LAYERS * index
+        yield Linear(f"{name}.self_attn.q_proj", number, 0, scale)
+        yield Linear(f"{name}.self_attn.k_proj", number, dims.d_model)
+        yield Linear(f"{name}.self_attn.v_proj", number, 2 * dims.d_model)
+        yield Linear(f"{name}.self_attn.out_proj", number + 1)
+        yield Linear(f"{name}.fc1", number + 2)
+        yield Linear(f"{name}.fc2", number + 3)
+    number = _BLOCK_LAYERS * dims.encoder_layers
+    yield Linear("encoder.conv1", number)
+    yield Linear("encoder.conv2", number + 1)
+    for index in range(dims.decoder_layers):
+        name, place = f"decoder.layers.{index}.encoder_attn", number + _CONVOLUTIONS + index
+        yield Linear(f"{name}.k_proj", place, 0)
+        yield Linear(f"{name}.v_proj", place, dims.d_model)
+
+
+def _norms(dims: Dimensions) -> Iterator[str]:
+    for index in range(dims.encoder_layers):
+        yield f"encoder.layers.{index}.self_attn_layer_norm"
+        yield f"encoder.layers.{index}.final_layer_norm"
+    yield "encoder.layer_norm"

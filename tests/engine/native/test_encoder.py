@@ -1,0 +1,114 @@
+"""The encoder in machine code beside the same encoder as a graph, in float32 on OpenVINO."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from quest22.engine.native import encoder
+from quest22.engine.native.encoder import NativeEncoder
+from quest22.engine.native.listener import NativeListener
+from quest22.engine.openvino.compile import Compiler
+from quest22.engine.openvino.encoder import build_encoder
+from quest22.engine.openvino.listener import GraphListener
+from quest22.engine.states import CrossStates
+from quest22.engine.stepper import Array
+from quest22.errors import EngineError
+from quest22.native import library
+from tests.engine.native.conftest import SETS, Model, opened
+
+ABLE = [name for name in SETS if library.has_encoder(opened(name))]
+WINDOWS = 3
+ERROR_LIMIT = 0.01
+
+pytestmark = pytest.mark.skipif(not ABLE, reason="no native library that multiplies bfloat16")
+
+Open = Callable[..., NativeEncoder]
+
+
+@pytest.fixture(params=ABLE)
+def open_encoder(
+    request: pytest.FixtureRequest, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> Open:
+    def open_native(threads: int = 2) -> NativeEncoder:
+        monkeypatch.setattr(encoder, "open_library", lambda: opened(request.param))
+        monkeypatch.setattr(encoder, "processor_flags", list)
+        found = NativeEncoder.open(*model, "bf16", threads)
+        assert found is not None
+        return found
+
+    return open_native
+
+
+def features(model: Model) -> list[Array]:
+    """Of random windows."""
+    _, dims = model
+    rng = np.random.default_rng(0)
+    shape = WINDOWS, dims.mel_bins, 2 * dims.max_source_positions
+    return list(rng.standard_normal(shape).astype(np.float32))
+
+
+def numbers(states: CrossStates, row: int) -> dict[str, Array]:
+    """What a row holds, in float32."""
+    views = states.views(slice(row, row + 1)).items()
+    return {
+        name: (view.astype(np.uint32) << 16).view(np.float32)
+        if view.dtype == np.uint16
+        else np.array(view, np.float32)
+        for name, view in views
+    }
+
+
+def test_it_gives_what_the_graph_gives(open_encoder: Open, model: Model) -> None:
+    weights, dims = model
+    compiler = Compiler.open("cpu", "float32", None)
+    graph = compiler.compile(build_encoder(weights, dims, "f32"))
+    right, found = CrossStates(dims, WINDOWS, "f32"), CrossStates(dims, WINDOWS, "bf16")
+    for listener in (
+        GraphListener(lambda _: graph, right, 1),
+        NativeListener(open_encoder(), found, 2),
+    ):
+        listener.begin(WINDOWS)
+        for row, each in enumerate(features(model)):
+            listener.make_room()
+            listener.hear(row, each)
+        listener.finish()
+    for row in range(WINDOWS):
+        for (name, expected), given in zip(
+            numbers(right, row).items(), numbers(found, row).values(), strict=True
+        ):
+            error = np.sqrt(np.mean((given - expected) ** 2)) / expected.std()
+            assert error < ERROR_LIMIT, name
+
+
+def test_nothing_depends_on_neighbours_or_threads(open_encoder: Open, model: Model) -> None:
+    """To the last bit: so a run that was cut continues with the same results."""
+    sounds = dict(enumerate(features(model)))
+    together = CrossStates(model[1], WINDOWS, "bf16")
+    open_encoder(threads=3).listen(sounds, together)
+    single = open_encoder(threads=1)
+    for row, sound in sounds.items():
+        alone = CrossStates(model[1], 1, "bf16")
+        single.listen({0: sound}, alone)
+        for (name, expected), given in zip(
+            numbers(together, row).items(), numbers(alone, 0).values(), strict=True
+        ):
+            assert np.array_equal(given, expected), name
+
+
+def test_features_of_another_shape_are_refused(open_encoder: Open, model: Model) -> None:
+    with pytest.raises(EngineError, match=r"features are \(80, 2999\)"):
+        open_encoder().listen(
+            {0: np.zeros((80, 2999), np.float32)}, CrossStates(model[1], 1, "bf16")
+        )
+
+
+@pytest.mark.parametrize(("element", "flags"), [("f32", []), ("bf16", ["amx_bf16"])])
+def test_where_the_graph_is_faster_there_is_none(
+    model: Model, monkeypatch: pytest.MonkeyPatch, element: str, flags: list[str]
+) -> None:
+    monkeypatch.setattr(encoder, "open_library", lambda: opened(ABLE[0]))
+    monkeypatch.setattr(encoder, "processor_flags", lambda: flags)
+    assert NativeEncoder.open(*model, element, 1) is None
