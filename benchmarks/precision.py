@@ -57,9 +57,10 @@ def logits(
     """Logits ``[T, vocabulary]`` after each of the tokens, for each pair of features and tokens."""
     compiler = Compiler.open("cpu", compute_type, None)
     graphs, threads = Graphs.of(checkpoint, compiler), usable_cores()
-    states = CrossStates(checkpoint.dimensions, 1, compiler.precision.activations)
-    listener = open_listener(checkpoint, graphs, states, threads, 1)
-    stepper = BatchStepper(open_network(checkpoint, graphs, threads), states)
+    network = open_network(checkpoint, graphs, threads)
+    states = CrossStates(checkpoint.dimensions, 1, network.sound_element)
+    listener = open_listener(checkpoint, graphs, network, states, threads)
+    stepper = BatchStepper(network, states)
     for features, tokens in asked:
         listener.begin(1)
         listener.hear(0, features)

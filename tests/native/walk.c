@@ -85,9 +85,33 @@ static void run(Element rows, Element weights, Element kept, int threads, int wi
         keys[layer] = random_sound((size_t)WINDOWS * width * FRAMES, rows);
         values[layer] = random_sound((size_t)WINDOWS * width * FRAMES, rows);
     }
-    quest22_begin(decoder, SEQUENCES, WINDOWS, keys, values);
+    size_t numbers = (size_t)WINDOWS * width * FRAMES, channels = (size_t)WINDOWS * width;
+    int8_t *rounded = malloc(2 * LAYERS * numbers);
+    float *scales = malloc(2 * LAYERS * channels * sizeof *scales);
+    const float *key_scales[LAYERS], *value_scales[LAYERS];
+    Rounding roundings[LAYERS * WINDOWS];
+    for (int each = 0; each < LAYERS * WINDOWS; each++) {
+        int layer = each / WINDOWS, window = each % WINDOWS;
+        size_t from = window * numbers / WINDOWS, channel = window * channels / WINDOWS;
+        roundings[each] = (Rounding){
+            (const char *)keys[layer] + from * ELEMENT_BYTES[rows],
+            (const char *)values[layer] + from * ELEMENT_BYTES[rows],
+            rounded + 2 * layer * numbers + from, rounded + (2 * layer + 1) * numbers + from,
+            scales + 2 * layer * channels + channel, scales + (2 * layer + 1) * channels + channel};
+    }
+    quest22_round(decoder, LAYERS * WINDOWS, roundings);
+    const void *heard_keys[LAYERS], *heard_values[LAYERS];
+    for (int layer = 0; layer < LAYERS; layer++) {
+        heard_keys[layer] = kept == INT8 ? rounded + 2 * layer * numbers : keys[layer];
+        heard_values[layer] = kept == INT8 ? rounded + (2 * layer + 1) * numbers : values[layer];
+        key_scales[layer] = scales + 2 * layer * channels;
+        value_scales[layer] = scales + (2 * layer + 1) * channels;
+    }
+    quest22_begin(decoder, SEQUENCES, WINDOWS, heard_keys, heard_values, key_scales, value_scales);
     walk(decoder, width);
     quest22_decoder_close(decoder);
+    free(rounded);
+    free(scales);
     for (int layer = 0; layer < LAYERS; layer++) {
         free((void *)keys[layer]);
         free((void *)values[layer]);

@@ -23,6 +23,11 @@ class Network(Protocol):
     share its sound.
     """
 
+    @property
+    def sound_element(self) -> str:
+        """The element of the states that it attends to."""
+        ...
+
     def begin(self, states: CrossStates, windows: slice, width: int) -> None:
         """Forget all that was fed: ``width`` sequences begin for each of these windows."""
         ...

@@ -35,7 +35,8 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "quest22_decoder_close": (None, [_ADDRESS]),
     "quest22_decoder_linear": (_ADDRESS, [_ADDRESS, _NUMBER]),
     "quest22_decoder_norm": (_ADDRESS, [_ADDRESS, _NUMBER]),
-    "quest22_begin": (_NUMBER, [_ADDRESS, _NUMBER, _NUMBER, _ADDRESS, _ADDRESS]),
+    "quest22_round": (None, [_ADDRESS, _NUMBER, _ADDRESS]),
+    "quest22_begin": (_NUMBER, [_ADDRESS, _NUMBER, _NUMBER, *[_ADDRESS] * 4]),
     "quest22_step": (_NUMBER, [_ADDRESS] * 7),
     "quest22_likeliest": (_REAL, [_ADDRESS, _NUMBER, _ADDRESS]),
 }

@@ -10,12 +10,19 @@
 typedef struct Sound {
     int layers, heads, size, frames;
     Element given, kept;
-    int windows, room; /* those there are; those that int8 has memory for */
-    /* By layer: keys [windows, heads, frames, size], values [windows, heads, size, frames]. */
+    int windows;
+    /* By layer: keys [windows, heads, frames, size], values [windows, heads, size, frames]; of int8,
+       scales [windows, heads, size]. */
     const void **keys, **values;
-    int8_t **int8_keys, **int8_values;
-    float **key_scales, **value_scales; /* [windows, heads, size] */
+    const float **key_scales, **value_scales;
 } Sound;
+
+/* Of one window and layer: what is rounded, and where to. */
+typedef struct Rounding {
+    const char *keys, *values;
+    int8_t *int8_keys, *int8_values;
+    float *key_scales, *value_scales;
+} Rounding;
 
 static inline size_t channels(const Sound *sound) { return (size_t)sound->heads * sound->size; }
 
@@ -24,52 +31,17 @@ static bool sound_make(Sound *sound)
     size_t layers = sound->layers;
     sound->keys = calloc(layers, sizeof *sound->keys);
     sound->values = calloc(layers, sizeof *sound->values);
-    sound->int8_keys = calloc(layers, sizeof *sound->int8_keys);
-    sound->int8_values = calloc(layers, sizeof *sound->int8_values);
     sound->key_scales = calloc(layers, sizeof *sound->key_scales);
     sound->value_scales = calloc(layers, sizeof *sound->value_scales);
-    return sound->keys && sound->values && sound->int8_keys && sound->int8_values
-        && sound->key_scales && sound->value_scales;
-}
-
-static void sound_drop(Sound *sound, int layer)
-{
-    free(sound->int8_keys[layer]);
-    free(sound->int8_values[layer]);
-    free(sound->key_scales[layer]);
-    free(sound->value_scales[layer]);
+    return sound->keys && sound->values && sound->key_scales && sound->value_scales;
 }
 
 static void sound_free(Sound *sound)
 {
-    for (int layer = 0; sound->value_scales && layer < sound->layers; layer++)
-        sound_drop(sound, layer);
     free(sound->keys);
     free(sound->values);
-    free(sound->int8_keys);
-    free(sound->int8_values);
     free(sound->key_scales);
     free(sound->value_scales);
-}
-
-static bool sound_room(Sound *sound, int windows)
-{
-    if (sound->kept != INT8 || windows <= sound->room)
-        return true;
-    sound->room = 0;
-    bool made = true;
-    size_t numbers = windows * channels(sound);
-    for (int layer = 0; layer < sound->layers; layer++) {
-        sound_drop(sound, layer);
-        sound->int8_keys[layer] = aligned(numbers * sound->frames);
-        sound->int8_values[layer] = aligned(numbers * sound->frames);
-        sound->key_scales[layer] = aligned(numbers * sizeof(float));
-        sound->value_scales[layer] = aligned(numbers * sizeof(float));
-        made = made && sound->int8_keys[layer] && sound->int8_values[layer]
-            && sound->key_scales[layer] && sound->value_scales[layer];
-    }
-    sound->room = made ? windows : 0;
-    return made;
 }
 
 /* The scale for numbers up to most; not a number where one of them, times 0, was none. */
@@ -132,30 +104,26 @@ INLINE void rows_to_int8(const char *rows, int8_t *to, float *scales, int count,
     }
 }
 
-INLINE void head_to_int8(Sound *sound, int layer, int head, const Element element)
+INLINE void head_to_int8(const Sound *sound, const Rounding *about, int head, const Element element)
 {
     size_t first = (size_t)head * sound->size, numbers = first * sound->frames;
     size_t bytes = numbers * ELEMENT_BYTES[element];
-    const char *keys = (const char *)sound->keys[layer] + bytes;
-    int8_t *int8_keys = sound->int8_keys[layer] + numbers;
-    float *scales = sound->key_scales[layer] + first;
+    int8_t *keys = about->int8_keys + numbers;
+    float *scales = about->key_scales + first;
     if (sound->size == 64) /* as all of Whisper's are: a constant, so that sums are registers */
-        columns_to_int8(keys, int8_keys, scales, sound->frames, 64, element);
+        columns_to_int8(about->keys + bytes, keys, scales, sound->frames, 64, element);
     else
-        columns_to_int8(keys, int8_keys, scales, sound->frames, sound->size, element);
-    rows_to_int8((const char *)sound->values[layer] + bytes, sound->int8_values[layer] + numbers,
-                 sound->value_scales[layer] + first, sound->size, sound->frames, element);
+        columns_to_int8(about->keys + bytes, keys, scales, sound->frames, sound->size, element);
+    rows_to_int8(about->values + bytes, about->int8_values + numbers, about->value_scales + first,
+                 sound->size, sound->frames, element);
 }
 
-/* One thread's part of making all int8; heads of all windows and layers are taken in turn. */
-static void sound_to_int8(Sound *sound, Team *team)
+static void round_head(const Sound *sound, const Rounding *about, int head)
 {
-    int heads = sound->windows * sound->heads;
-    for (int task; (task = team_take(team)) < heads * sound->layers;)
-        if (sound->given == FLOAT32)
-            head_to_int8(sound, task / heads, task % heads, FLOAT32);
-        else
-            head_to_int8(sound, task / heads, task % heads, BFLOAT16);
+    if (sound->given == FLOAT32)
+        head_to_int8(sound, about, head, FLOAT32);
+    else
+        head_to_int8(sound, about, head, BFLOAT16);
 }
 
 #endif

@@ -51,17 +51,16 @@ INLINE void attend_to_sound(Decoder *decoder, int layer, int head, size_t first,
     const float *key_scales = kept == INT8 ? sound->key_scales[layer] + channel : NULL;
     _Alignas(64) char vectors[QUERIES * LONGEST_HEAD * sizeof(float)];
     char *shares = scratch + QUERIES * length * sizeof(float);
-    const void *keys = kept == INT8 ? sound->int8_keys[layer] : sound->keys[layer];
-    const void *values = kept == INT8 ? sound->int8_values[layer] : sound->values[layer];
+    const char *keys = sound->keys[layer], *values = sound->values[layer];
     for (int query = 0; query < queries; query++)
         units[query] = put_query(sound, decoder->wide + (first + query) * width + own, key_scales,
                                  vectors + query * stride * ELEMENT_BYTES[element], element);
-    dot_rows(queries, kept, (const char *)keys + at, size, frames, vectors, stride, size, scores,
+    dot_rows(queries, kept, keys + at, size, frames, vectors, stride, size, scores,
              length);
     for (int query = 0; query < queries; query++)
         units[query] = put_shares(scores + query * length, units[query], frames,
                                   shares + query * length * ELEMENT_BYTES[element], element);
-    dot_rows(queries, kept, (const char *)values + at, frames, size, shares, length, frames, mixed,
+    dot_rows(queries, kept, values + at, frames, size, shares, length, frames, mixed,
              LONGEST_HEAD);
     for (int query = 0; query < queries; query++) {
         float *mine = mixed + query * LONGEST_HEAD;

@@ -141,27 +141,45 @@ EXPORT int quest22_step(Decoder *decoder, const int32_t *sizes, float *x, const 
     return 0;
 }
 
-static void hear(void *about, int thread)
-{
-    Decoder *decoder = about;
-    (void)thread;
-    sound_to_int8(&decoder->sound, &decoder->team);
-}
-
-/* So many sequences begin, and so many windows are what they hear. keys and values: by layer, as
-   Sound says; that memory must stay as it is until the last step. */
+/* So many sequences begin, and so many windows are what they hear; the rest by layer, as Sound says,
+   scales NULL where none are. That memory must stay as it is until the last step. */
 EXPORT int quest22_begin(Decoder *decoder, int sequences, int windows, const void *const *keys,
-                         const void *const *values)
+                         const void *const *values, const float *const *key_scales,
+                         const float *const *value_scales)
 {
     Sound *sound = &decoder->sound;
-    if (!cache_room(decoder, sequences) || !sound_room(sound, windows))
+    if (!cache_room(decoder, sequences))
         return -1;
     sound->windows = windows;
     memcpy(sound->keys, keys, sound->layers * sizeof *keys);
     memcpy(sound->values, values, sound->layers * sizeof *values);
-    if (sound->kept == INT8)
-        team_run(&decoder->team, hear, decoder);
+    if (key_scales)
+        memcpy(sound->key_scales, key_scales, sound->layers * sizeof *key_scales);
+    if (value_scales)
+        memcpy(sound->value_scales, value_scales, sound->layers * sizeof *value_scales);
     return 0;
+}
+
+typedef struct Task {
+    Decoder *decoder;
+    const Rounding *roundings;
+    int count;
+} Task;
+
+static void round_all(void *about, int thread)
+{
+    const Task *task = about;
+    const Sound *sound = &task->decoder->sound;
+    (void)thread;
+    for (int next; (next = team_take(&task->decoder->team)) < task->count * sound->heads;)
+        round_head(sound, &task->roundings[next / sound->heads], next % sound->heads);
+}
+
+/* Sound to int8: so many windows' layers. */
+EXPORT void quest22_round(Decoder *decoder, int count, const Rounding *roundings)
+{
+    Task task = {decoder, roundings, count};
+    team_run(&decoder->team, round_all, &task);
 }
 
 #endif

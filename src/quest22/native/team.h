@@ -29,7 +29,7 @@ typedef struct Helper {
     int thread;
 } Helper;
 
-enum { SPINS = 4000, SPINS_BEFORE_SLEEP = 2000 };
+enum { SPINS = 4000, SPINS_BEFORE_SLEEP = 20000 };
 
 static inline void relax(void)
 {

@@ -138,13 +138,14 @@ def logits(
     found: Checkpoint, compiler: Compiler, features: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Logits after each token of ``TEXT``, fed in pieces: ``[T, vocabulary]``."""
-    states = CrossStates(found.dimensions, 1, compiler.precision.activations)
     graphs = Graphs.of(found, compiler)  # lives as long as what it opened
-    listener = open_listener(found, graphs, states, 2, 1)
+    network = open_network(found, graphs, 2)
+    states = CrossStates(found.dimensions, 1, network.sound_element)
+    listener = open_listener(found, graphs, network, states, 2)
     listener.begin(1)
     listener.hear(0, features)
     listener.finish()
-    stepper = BatchStepper(open_network(found, graphs, 2), states)
+    stepper = BatchStepper(network, states)
     stepper.restart(1)
     pieces, position = [], 0
     for size in (4, 1, 2, 1):

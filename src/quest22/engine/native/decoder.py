@@ -50,7 +50,12 @@ class NativeNetwork:
     """
 
     def __init__(
-        self, library: ctypes.CDLL, handle: int, weights: Weights, dims: Dimensions
+        self,
+        library: ctypes.CDLL,
+        handle: int,
+        weights: Weights,
+        dims: Dimensions,
+        formats: Formats,
     ) -> None:
         """Arrange a checkpoint's weights in the decoder that ``handle`` names, whose owner this is.
 
@@ -59,6 +64,8 @@ class NativeNetwork:
         self._library = library
         self._handle = handle
         self._weights = weights
+        self._formats = formats
+        self._layers = range(dims.decoder_layers)
         self._vocabulary = dims.vocab_size
         self._places = np.array(weights["decoder.embed_positions.weight"], np.float32)
         self._states: CrossStates
@@ -93,23 +100,42 @@ class NativeNetwork:
         )
         held = [_INT8 if int8 else rows for int8 in (formats.int8_weights, formats.int8_sound)]
         handle = library.quest22_decoder_open(shape.ctypes.data, rows, *held, threads)
-        return cls(library, handle, weights, dims) if handle else None
+        return cls(library, handle, weights, dims, formats) if handle else None
 
     def __del__(self) -> None:
         self._library.quest22_decoder_close(self._handle)
 
+    @property
+    def sound_element(self) -> str:
+        """What the sound that it attends to is kept in: ``i8``, or what rows are."""
+        return "i8" if self._formats.int8_sound else self._formats.rows
+
+    def round(self, sound: CrossStates, states: CrossStates, rows: Sequence[int]) -> None:
+        """Into ``rows`` of ``states``, in int8: the first windows of ``sound``, as rows are."""
+        given = [sound.views(slice(place, place + 1)) for place in range(len(rows))]
+        kept = [states.views(slice(row, row + 1)) for row in rows]
+        names = ("cross_key", "cross_value", "cross_key_scale", "cross_value_scale")
+        places = addresses(
+            views[f"{name}_{layer}"]
+            for pair in zip(given, kept, strict=True)
+            for layer in self._layers
+            for views, some in zip(pair, (names[:2], names), strict=True)
+            for name in some
+        )
+        count = len(rows) * len(self._layers)
+        self._library.quest22_round(self._handle, count, places.ctypes.data)
+
     def begin(self, states: CrossStates, windows: slice, width: int) -> None:
         """Raises :class:`EngineError` where memory runs out."""
         views = states.views(windows)
-        layers = range(len(views) // 2)
+        parts = ("key", "value", "key_scale", "value_scale")[: 4 if states.element == "i8" else 2]
         sound = [
-            addresses(views[f"cross_{part}_{layer}"] for layer in layers)
-            for part in ("key", "value")
+            addresses(views[f"cross_{part}_{layer}"] for layer in self._layers) for part in parts
         ]
         count = windows.stop - windows.start
         self._states = states  # whose memory is read
         self._windows = np.arange(count, dtype=np.int32)
-        places = (each.ctypes.data for each in sound)
+        places = [each.ctypes.data for each in sound] + [None] * (4 - len(sound))
         check(self._library.quest22_begin(self._handle, count * width, count, *places))
 
     def keep(self, windows: Sequence[int]) -> None:

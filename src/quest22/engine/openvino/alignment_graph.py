@@ -60,9 +60,9 @@ def build_alignment(
     """Known texts and cross-attention states to scores and probabilities.
 
     ``text`` says how many tokens go before a text, and how many text tokens the vocabulary has.
-    Inputs: ``tokens [B, T]``, and ``cross_key_i`` and ``cross_value_i`` as for decoding. Outputs,
-    float32: ``scores [B, heads, T, 1500]``, products of queries and keys, and ``probabilities
-    [B, T - before]``: of each token after the first ones, among the text tokens.
+    Inputs: ``tokens [B, T]``, and what :class:`quest22.engine.states.CrossStates` holds in
+    ``cross_type``. Outputs, float32: ``scores [B, heads, T, 1500]``, products of queries and keys,
+    and ``probabilities [B, T - before]``: of each token after the first, among the text tokens.
     """
     before, vocabulary = text
     layers = Layers(weights)
@@ -73,8 +73,8 @@ def build_alignment(
     states: list[ov.Node] = []
     for index in range(dims.decoder_layers):
         name = f"decoder.layers.{index}"
-        key, value = _states(index, dims, cross_type)
-        states += [key, value]
+        inputs, key, value = _sound(index, dims, cross_type)
+        states += inputs
         x = _self_attention(x, layers, name, dims.decoder_heads)
         x, seen = _cross_attention(x, layers, name, (key, value), dims)
         wanted = [head for layer, head in heads if layer == index]
@@ -87,13 +87,22 @@ def build_alignment(
     return ov.Model(results, [tokens, *states], "whisper_alignment")
 
 
-def _states(index: int, dims: Dimensions, cross_type: str) -> tuple[ov.Node, ov.Node]:
+def _sound(index: int, dims: Dimensions, cross_type: str) -> tuple[list[ov.Node], ov.Node, ov.Node]:
+    """The inputs of a layer that tell of the sound; its keys and values in float32."""
     heads, frames = dims.decoder_heads, dims.max_source_positions
     size = dims.d_model // heads
-    return (
-        parameter([-1, heads, frames, size], cross_type, f"cross_key_{index}"),
-        parameter([-1, heads, size, frames], cross_type, f"cross_value_{index}"),
-    )
+    inputs, sound = [], []
+    for name, shape, scaled in (("key", [frames, size], 0), ("value", [size, frames], 1)):
+        given = parameter([-1, heads, *shape], cross_type, f"cross_{name}_{index}")
+        floats = ops.convert(given, "f32")
+        inputs.append(given)
+        if cross_type == "i8":
+            shape[scaled] = 1
+            scales = parameter([-1, heads, *shape], "f32", f"cross_{name}_scale_{index}")
+            floats = ops.multiply(floats, scales)
+            inputs.append(scales)
+        sound.append(floats)
+    return inputs, sound[0], sound[1]
 
 
 def _embed(tokens: ov.Node, weights: Mapping[str, Array]) -> ov.Node:
@@ -118,10 +127,10 @@ def _self_attention(x: ov.Node, layers: Layers, name: str, heads: int) -> ov.Nod
 
 
 def _cross_attention(
-    x: ov.Node, layers: Layers, name: str, states: tuple[ov.Node, ov.Node], dims: Dimensions
+    x: ov.Node, layers: Layers, name: str, sound: tuple[ov.Node, ov.Node], dims: Dimensions
 ) -> tuple[ov.Node, ov.Node]:
     """The new ``x``, and the scores of all heads: ``[B, heads, T, 1500]``."""
-    key, value = (ops.convert(state, "f32") for state in states)
+    key, value = sound
     scale = (dims.d_model // dims.decoder_heads) ** -0.5
     normal = layers.layer_norm(x, f"{name}.encoder_attn_layer_norm")
     query = layers.linear(normal, f"{name}.encoder_attn.q_proj", scale=scale)

@@ -17,7 +17,6 @@ from quest22.decoding.languages import Spoken, detect
 from quest22.decoding.prompts import PromptBuilder
 from quest22.decoding.search import BatchSearch, Continuation
 from quest22.decoding.suppression import RuleBook
-from quest22.engine.listener import choose_at_once
 from quest22.engine.openvino.aligner import Aligner
 from quest22.engine.openvino.batch import choose_batch_size
 from quest22.engine.openvino.compile import Compiler, explain
@@ -59,11 +58,11 @@ class OpenVinoEngine:
             dims, element, cores=settings.threads
         )
         self._graphs = graphs = Graphs.of(checkpoint, compiler)
-        states = CrossStates(dims, self.batch_size, element)
         threads = settings.threads or usable_cores()
-        self._stepper = BatchStepper(open_network(checkpoint, graphs, threads), states)
-        at_once = choose_at_once(self.batch_size, threads)
-        self._listener = open_listener(checkpoint, graphs, states, threads, at_once)
+        network = open_network(checkpoint, graphs, threads)
+        states = CrossStates(dims, self.batch_size, network.sound_element)
+        self._stepper = BatchStepper(network, states)
+        self._listener = open_listener(checkpoint, graphs, network, states, threads)
         self._aligner = Aligner(checkpoint, graphs)
         self._features = features
         self._meter = meter

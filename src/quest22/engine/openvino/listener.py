@@ -16,13 +16,15 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from quest22.checkpoint.load import Checkpoint
-from quest22.engine.listener import Listener
+from quest22.engine.listener import Listener, choose_at_once
+from quest22.engine.native.decoder import NativeNetwork
 from quest22.engine.native.encoder import NativeEncoder
-from quest22.engine.native.listener import NativeListener
+from quest22.engine.native.listener import NativeListener, RoundingListener
 from quest22.engine.openvino.encoder import build_encoder
 from quest22.engine.openvino.graphs import Graphs
 from quest22.engine.openvino.network import tensors
 from quest22.engine.states import CrossStates
+from quest22.engine.stepper import Network
 
 OpenEncoder = Callable[[int], ov.CompiledModel]
 """Opens the encoder for so many windows at once."""
@@ -75,15 +77,27 @@ class GraphListener:
 
 
 def open_listener(
-    checkpoint: Checkpoint, graphs: Graphs, states: CrossStates, threads: int, at_once: int
+    checkpoint: Checkpoint, graphs: Graphs, network: Network, states: CrossStates, threads: int
 ) -> Listener:
     """A checkpoint's encoder in the precision of its graphs, for the rows of ``states``.
 
     In machine code where a library is there and knows the format, else as a graph. Raises
     :class:`EngineError` where memory runs out or the graph cannot be compiled.
     """
-    weights, dims, precision = checkpoint.weights, checkpoint.dimensions, graphs.compiler.precision
-    element, int8 = precision.activations, precision.int8
+    at_once = choose_at_once(states.rows, threads)
+    if not isinstance(network, NativeNetwork) or network.sound_element != "i8":
+        return _open_encoder(checkpoint, graphs, states, threads, at_once)
+    element = graphs.compiler.precision.activations
+    sound = CrossStates(checkpoint.dimensions, at_once, element)
+    listener = _open_encoder(checkpoint, graphs, sound, threads, at_once)
+    return RoundingListener(listener, sound, network, states, at_once)
+
+
+def _open_encoder(
+    checkpoint: Checkpoint, graphs: Graphs, states: CrossStates, threads: int, at_once: int
+) -> Listener:
+    weights, dims, int8 = checkpoint.weights, checkpoint.dimensions, graphs.compiler.precision.int8
+    element = states.element
     native = None if int8 else NativeEncoder.open(weights, dims, element, threads)
     if native is not None:
         return NativeListener(native, states, at_once)

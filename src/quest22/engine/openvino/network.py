@@ -39,14 +39,15 @@ def open_network(checkpoint: Checkpoint, graphs: Graphs, threads: int) -> Networ
     element, int8 = precision.activations, precision.int8
     formats = Formats(element, int8, precision.int8_sound)
     return NativeNetwork.open(weights, dims, formats, threads) or GraphNetwork(
-        graphs.open("decoder", lambda: build_decoder(weights, dims, element, int8))
+        graphs.open("decoder", lambda: build_decoder(weights, dims, element, int8)), element
     )
 
 
 class GraphNetwork:
     """A :class:`quest22.engine.stepper.Network` of the graph that ``build_decoder`` makes."""
 
-    def __init__(self, decoder: ov.CompiledModel) -> None:
+    def __init__(self, decoder: ov.CompiledModel, sound_element: str) -> None:
+        self.sound_element = sound_element
         self._decoder = decoder.create_infer_request()
         self._states: CrossStates
         self._first = 0
