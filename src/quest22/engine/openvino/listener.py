@@ -52,9 +52,7 @@ class GraphListener:
 
     def make_room(self) -> None:
         if not self._free:
-            request = self._at_work.popleft()
-            request.wait()
-            self._free.append(request)
+            self._wait()
 
     def hear(self, row: int, features: NDArray[np.float32]) -> None:
         self.make_room()
@@ -67,7 +65,12 @@ class GraphListener:
 
     def finish(self) -> None:
         while self._at_work:
-            self._at_work.popleft().wait()
+            self._wait()
+
+    def _wait(self) -> None:
+        request = self._at_work.popleft()
+        request.wait()
+        self._free.append(request)
 
     def _requests(self, streams: int) -> list[ov.InferRequest]:
         if streams not in self._made:
