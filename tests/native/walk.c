@@ -132,10 +132,10 @@ static void put_encoder(Encoder *encoder, int width)
     free(numbers);
 }
 
-static void listen_to(int threads, int width, int heads)
+static void listen_to(Element rows, int threads, int width, int heads)
 {
     EncoderShape shape = {LAYERS, width, heads, 4 * width, MELS, FRAMES, LAYERS, heads};
-    Encoder *encoder = quest22_encoder_open(&shape, threads);
+    Encoder *encoder = quest22_encoder_open(&shape, rows, threads);
     size_t count = (size_t)width * FRAMES;
     const float *features[WINDOWS];
     void *keys[WINDOWS * LAYERS], *values[WINDOWS * LAYERS];
@@ -171,7 +171,8 @@ int main(void)
     for (int threads = 1; threads <= 3; threads++)
         for (int wide = 0; wide < 2; wide++) {
 #if defined(__AVX512BF16__)
-            listen_to(threads, wide ? 128 : 72, wide ? 2 : 3);
+            for (int int8 = 0; int8 < 2; int8++)
+                listen_to(int8 ? INT8 : BFLOAT16, threads, wide ? 320 : 72, wide ? 5 : 3);
 #endif
             for (int int8 = 0; int8 < 4; int8++) {
                 int width = wide ? 128 : 72, heads = wide ? 2 : 3;

@@ -31,10 +31,9 @@ typedef struct Hearing {
 /* What a thread works in, by tile. */
 typedef struct Desk {
     float *sound;    /* [mels, SOUND_LANES]: features around the tile, with zeros beyond the window */
-    Pair *columns;   /* what the convolutions multiply, or what the feed-forward layer gave */
+    Columns feed;    /* what the convolutions multiply, or what the feed-forward layer gave */
     Pair *wide;      /* [width / 2, SOUND_LANES]: what the first convolution gave */
-    Pair *normal;    /* [PANELS, width / 2, LANES] */
-    Pair *mixed;     /* [PANELS, width / 2, LANES] */
+    Columns normal, mixed;
     float *scores;   /* [KEYS, PANELS, LANES] */
     Pair *shares;    /* [PANELS, KEYS / 2, LANES] */
     float *sums;     /* [size, PANELS, LANES] */
@@ -45,6 +44,7 @@ enum { KEYS = 128, SOUND_PANELS = 2 * PANELS + 1, SOUND_LANES = (SOUND_PANELS + 
 
 typedef struct Encoder {
     EncoderShape shape;
+    Element rows;         /* of what blocks multiply, bfloat16 or int8 */
     EncoderBlock *blocks;
     Norm last;
     Linear first, second; /* convolutions, [width, TAPS channels] */
@@ -112,44 +112,56 @@ static bool hearing_room(Encoder *encoder, int windows)
 
 static size_t most(size_t a, size_t b) { return a > b ? a : b; }
 
+static bool make_columns(Columns *columns, size_t channels)
+{
+    size_t groups = (channels + GROUP - 1) / GROUP;
+    columns->pairs = aligned(channels * TILE * sizeof(bf16));
+    columns->quads = aligned(channels * TILE);
+    columns->scales = aligned(groups * TILE * sizeof(float));
+    return columns->pairs && columns->quads && columns->scales;
+}
+
+static void free_columns(Columns *columns)
+{
+    free(columns->pairs);
+    free(columns->quads);
+    free(columns->scales);
+}
+
 static bool make_desk(const EncoderShape *shape, Desk *desk)
 {
-    size_t pairs = (size_t)PANELS * LANES * shape->width / 2;
-    size_t first = (size_t)SOUND_PANELS * LANES * TAPS * shape->mels / 2;
-    size_t feed = (size_t)PANELS * LANES * shape->feed / 2;
+    size_t width = shape->width, sound = (size_t)SOUND_PANELS * TAPS * shape->mels / PANELS + 1;
     size_t head = (encoder_head(shape) + TOGETHER - 1) / TOGETHER * TOGETHER;
     desk->sound = aligned((size_t)shape->mels * SOUND_LANES * sizeof(float));
-    desk->columns = aligned(most(most(first, TAPS * pairs), feed) * sizeof(Pair));
-    desk->wide = aligned((size_t)shape->width / 2 * SOUND_LANES * sizeof(Pair));
-    desk->normal = aligned(pairs * sizeof(Pair));
-    desk->mixed = aligned(pairs * sizeof(Pair));
+    desk->wide = aligned(width / 2 * SOUND_LANES * sizeof(Pair));
     desk->scores = aligned(KEYS * TILE * sizeof(float));
     desk->shares = aligned(KEYS * TILE * sizeof(bf16));
     desk->sums = aligned(head * TILE * sizeof(float));
-    return desk->sound && desk->columns && desk->wide && desk->normal && desk->mixed
-        && desk->scores && desk->shares && desk->sums;
+    return make_columns(&desk->feed, most(most(sound, TAPS * width), shape->feed))
+        && make_columns(&desk->normal, width) && make_columns(&desk->mixed, width)
+        && desk->sound && desk->wide && desk->scores && desk->shares && desk->sums;
 }
 
 static void free_desk(Desk *desk)
 {
     free(desk->sound);
-    free(desk->columns);
     free(desk->wide);
-    free(desk->normal);
-    free(desk->mixed);
+    free_columns(&desk->feed);
+    free_columns(&desk->normal);
+    free_columns(&desk->mixed);
     free(desk->scores);
     free(desk->shares);
     free(desk->sums);
 }
 
-static bool make_encoder_block(const EncoderShape *shape, EncoderBlock *block)
+static bool make_encoder_block(const EncoderShape *shape, EncoderBlock *block, Element rows)
 {
     int width = shape->width, feed = shape->feed;
     return norm_make(&block->before_self, width) && norm_make(&block->before_feed, width)
-        && linear_make(&block->self_in, 3 * width, width, BFLOAT16, BFLOAT16)
-        && linear_make(&block->self_out, width, width, BFLOAT16, BFLOAT16)
-        && linear_make(&block->feed_in, feed, width, BFLOAT16, BFLOAT16)
-        && linear_make(&block->feed_out, width, feed, BFLOAT16, BFLOAT16);
+        && linear_make(&block->self_in, 3 * width, width, rows, rows)
+        && linear_make(&block->self_out, width, width, rows, rows)
+        && linear_make(&block->feed_in, feed, width, rows, rows)
+        && linear_make(&block->feed_out, width, feed, rows, rows);
 }
 
 static void free_encoder_block(EncoderBlock *block)
@@ -201,19 +213,21 @@ static bool make_encoder(Encoder *encoder, int threads)
         && linear_make(&encoder->first, shape->width, TAPS * shape->mels, BFLOAT16, BFLOAT16)
         && linear_make(&encoder->second, shape->width, TAPS * shape->width, BFLOAT16, BFLOAT16);
     for (int layer = 0; made && layer < shape->layers; layer++)
-        made = make_encoder_block(shape, &encoder->blocks[layer]);
+        made = make_encoder_block(shape, &encoder->blocks[layer], encoder->rows);
     for (int layer = 0; made && layer < shape->decoder_layers; layer++)
-        made = linear_make(&encoder->sound[layer], 2 * shape->width, shape->width, BFLOAT16,
-                           BFLOAT16);
+        made = linear_make(&encoder->sound[layer], 2 * shape->width, shape->width, encoder->rows,
+                           encoder->rows);
     for (int thread = 0; made && thread < encoder->team.threads; thread++)
         made = make_desk(shape, &encoder->desks[thread]);
     return made;
 }
 
-/* An encoder whose weights are all zero, or NULL. */
-EXPORT Encoder *quest22_encoder_open(const EncoderShape *shape, int threads)
+/* An encoder whose weights are all zero, or NULL. rows: of what blocks multiply; with int8, their
+   weights are int8 too. */
+EXPORT Encoder *quest22_encoder_open(const EncoderShape *shape, int rows, int threads)
 {
-    if (shape->width % shape->heads || encoder_head(shape) % 2 || shape->feed % 2
+    int together = inputs_together(rows);
+    if (shape->width % together || shape->feed % together || shape->width % shape->heads || encoder_head(shape) % 2 || shape->feed % 2
         || shape->mels % 2 || shape->width % shape->decoder_heads
         || shape->width / shape->decoder_heads % 2)
         return NULL;
@@ -221,6 +235,7 @@ EXPORT Encoder *quest22_encoder_open(const EncoderShape *shape, int threads)
     if (!encoder)
         return NULL;
     encoder->shape = *shape;
+    encoder->rows = rows;
     if (!make_encoder(encoder, threads)) {
         quest22_encoder_close(encoder);
         return NULL;

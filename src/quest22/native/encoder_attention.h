@@ -128,9 +128,9 @@ static void attend_in_tile(const Encoder *encoder, const Hearing *hearing, const
             .step = step, .length = length, .size = size, .frames = shape->frames,
         };
         switch (panels) {
-        case 1: attend_in_panels(1, &about, desk, desk->mixed + own); break;
-        case 2: attend_in_panels(2, &about, desk, desk->mixed + own); break;
-        default: attend_in_panels(3, &about, desk, desk->mixed + own);
+        case 1: attend_in_panels(1, &about, desk, desk->mixed.pairs + own); break;
+        case 2: attend_in_panels(2, &about, desk, desk->mixed.pairs + own); break;
+        default: attend_in_panels(3, &about, desk, desk->mixed.pairs + own);
         }
     }
 }

@@ -42,7 +42,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
 }
 """What each function gives and takes, as its ``EXPORT`` says; arrays by address."""
 ENCODER_FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
-    "quest22_encoder_open": (_ADDRESS, [_ADDRESS, _NUMBER]),
+    "quest22_encoder_open": (_ADDRESS, [_ADDRESS, _NUMBER, _NUMBER]),
     "quest22_encoder_close": (None, [_ADDRESS]),
     "quest22_encoder_linear": (_ADDRESS, [_ADDRESS, _NUMBER]),
     "quest22_encoder_norm": (_ADDRESS, [_ADDRESS, _NUMBER]),

@@ -1,7 +1,7 @@
 /* Linear layers: weights arranged in panels of sixteen outputs, and their products with rows.
 
    A panel holds, for each input, its sixteen weights side by side; where the rows are bfloat16, for
-   each pair of inputs, as the processor's pairwise products want them. So weights are read once, in
+   each pair of inputs, as the processor's pairwise products want them (int8: four). So weights are read once, in
    order, whatever the number of rows, and what is read serves up to ROWS rows at once. */
 #ifndef QUEST22_LINEAR_H
 #define QUEST22_LINEAR_H
@@ -15,12 +15,16 @@ typedef enum Element { FLOAT32 = 0, BFLOAT16 = 1, INT8 = 2, INT16 = 3 } Element;
 
 static const size_t ELEMENT_BYTES[] = {4, 2, 1, 2};
 
+/* Rows of int8 have a scale for so many inputs at a time. */
+enum { GROUP = 256 };
+
 typedef struct Linear {
-    int outputs, inputs; /* inputs: rounded up to an even number */
-    Element weights, rows; /* rows: what is multiplied with, float32 or bfloat16 */
+    int outputs, inputs; /* inputs: rounded up to what products take together */
+    Element weights, rows; /* rows: what is multiplied with, float32, bfloat16 or int8 */
     void *panels;
     float *scales; /* of int8 weights, by output; else none */
     float *bias;
+    int32_t *offsets; /* beside rows of int8, by group and output: -128 times the sum of weights */
 } Linear;
 
 static inline int panels_of(const Linear *layer) { return (layer->outputs + LANES - 1) / LANES; }
@@ -37,8 +41,16 @@ static void linear_free(Linear *layer)
     free(layer->panels);
     free(layer->scales);
     free(layer->bias);
+    free(layer->offsets);
     *layer = (Linear){0};
 }
+
+static inline int inputs_together(Element rows)
+{
+    return rows == FLOAT32 ? 1 : rows == INT8 ? 4 : 2;
+}
+
+static inline int groups_of(const Linear *layer) { return (layer->inputs + GROUP - 1) / GROUP; }
 
 /* Room for a layer whose weights and biases are all zero. */
 static bool linear_make(Linear *layer, int outputs, int inputs, Element weights, Element rows)
@@ -46,14 +58,17 @@ static bool linear_make(Linear *layer, int outputs, int inputs, Element weights,
     linear_free(layer);
     layer->rows = rows;
     layer->outputs = outputs;
-    layer->inputs = (inputs + 1) / 2 * 2;
+    int together = rows == INT8 ? 4 : 2;
+    layer->inputs = (inputs + together - 1) / together * together;
     layer->weights = weights;
     size_t bytes = panels_of(layer) * panel_bytes(layer);
     size_t floats = (size_t)panels_of(layer) * LANES * sizeof(float);
     layer->panels = aligned(bytes);
     layer->bias = aligned(floats);
     layer->scales = weights == INT8 ? aligned(floats) : NULL;
-    if (!layer->panels || !layer->bias || (weights == INT8 && !layer->scales))
+    layer->offsets = rows == INT8 ? calloc(groups_of(layer), floats) : NULL;
+    if (!layer->panels || !layer->bias || (weights == INT8 && !layer->scales)
+        || (rows == INT8 && !layer->offsets))
         return false;
     memset(layer->panels, 0, bytes);
     memset(layer->bias, 0, floats);
@@ -65,9 +80,8 @@ static bool linear_make(Linear *layer, int outputs, int inputs, Element weights,
 /* The place of a weight within its panel. */
 static inline size_t place(const Linear *layer, int lane, int input)
 {
-    if (layer->rows == FLOAT32)
-        return (size_t)input * LANES + lane;
-    return (size_t)(input / 2) * 2 * LANES + 2 * lane + input % 2;
+    int together = inputs_together(layer->rows);
+    return (size_t)(input / together * LANES + lane) * together + input % together;
 }
 
 /* Symmetric int8 with one scale an output: the same rounding as quantize_rows in Python. */
@@ -78,8 +92,13 @@ static void put_int8(Linear *layer, int8_t *panel, int output, const float *row,
         most = fmaxf(most, fabsf(row[k]));
     float scale = most > 0 ? most / 127.0f : 1.0f;
     layer->scales[output] = scale;
-    for (int k = 0; k < inputs; k++)
-        panel[place(layer, output % LANES, k)] = (int8_t)nearbyintf(row[k] / scale);
+    int32_t *offsets = layer->offsets ? layer->offsets + output : NULL;
+    for (int k = 0; k < inputs; k++) {
+        int8_t rounded = (int8_t)nearbyintf(row[k] / scale);
+        panel[place(layer, output % LANES, k)] = rounded;
+        if (offsets)
+            offsets[k / GROUP * panels_of(layer) * LANES] -= 128 * rounded;
+    }
 }
 
 /* Puts weights [count, inputs], times factor, at the outputs from first on. */

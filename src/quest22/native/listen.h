@@ -26,13 +26,20 @@ static float *tile_x(const Place *place)
     return place->hearing->x + (size_t)place->tile * PANELS * place->encoder->shape.width * LANES;
 }
 
+/* What layers multiply next, as they want it. */
+static void ready(const Place *place, const Columns *columns, int channels)
+{
+    if (place->encoder->rows == INT8)
+        round_columns(columns, channels, place->panels);
+}
+
 /* Frames with mean 0 and variance 1, then weight and bias. */
 static void normalise_tile(const Place *place, const Norm *norm)
 {
     int width = place->encoder->shape.width;
     for (int panel = 0; panel < place->panels; panel++) {
         const float *x = tile_x(place) + (size_t)panel * width * LANES;
-        Pair *to = place->desk->normal + (size_t)panel * width / 2 * LANES;
+        Pair *to = place->desk->normal.pairs + (size_t)panel * width / 2 * LANES;
         f32x16 mean = {0}, variance = {0};
         for (int channel = 0; channel < width; channel++)
             mean += load(x + channel * LANES);
@@ -49,6 +56,7 @@ static void normalise_tile(const Place *place, const Norm *norm)
                         second * norm->weight[channel + 1] + norm->bias[channel + 1]);
         }
     }
+    ready(place, &place->desk->normal, width);
 }
 
 INLINE void add_to_x(const void *about, int output, int panel, f32x16 first, f32x16 second)
@@ -63,7 +71,7 @@ INLINE void put_feed(const void *about, int output, int panel, f32x16 first, f32
 {
     const Place *place = about;
     size_t at = ((size_t)panel * place->encoder->shape.feed + output) / 2 * LANES;
-    store_pairs(place->desk->columns + at, first, second);
+    store_pairs(place->desk->feed.pairs + at, first, second);
 }
 
 static void store_narrow(bf16 *to, f32x16 values, int count)
@@ -101,7 +109,7 @@ INLINE void put_sound(const void *about, int output, int panel, f32x16 first, f3
     int width = shape->width, frames = shape->frames;
     if (output < width) {
         size_t at = ((size_t)panel * width + output) / 2 * LANES;
-        store_pairs(place->desk->mixed + at, first, second);
+        store_pairs(place->desk->mixed.pairs + at, first, second);
         return;
     }
     int frame = (place->tile * PANELS + panel) * LANES, left = frames - frame;
@@ -120,7 +128,7 @@ static void tell_keys(const Place *place)
     Pair *keys = place->hearing->keys_out[place->number];
     for (int frame = 0; frame < left && frame < TILE; frame++)
         for (int head = 0; head < shape->decoder_heads; head++) {
-            const Pair *from = place->desk->mixed + frame % LANES
+            const Pair *from = place->desk->mixed.pairs + frame % LANES
                 + ((size_t)frame / LANES * shape->width + head * size) / 2 * LANES;
             Pair *to = keys + ((size_t)head * shape->frames + first + frame) * size / 2;
             for (int pair = 0; pair < size / 2; pair++)
@@ -172,7 +180,7 @@ static void convolve_first(Place *place)
 {
     const Encoder *encoder = place->encoder;
     int mels = encoder->shape.mels, panels = 2 * place->panels + 1;
-    Pair *to = place->desk->columns;
+    Pair *to = place->desk->feed.pairs;
     copy_sound(place, 2 * place->tile * TILE - 2);
     for (int panel = 0; panel < panels; panel++)
         for (int tap = 0; tap < TAPS; tap++)
@@ -183,7 +191,8 @@ static void convolve_first(Place *place)
             }
     for (int panel = 0; panel < panels; panel += PANELS) {
         place->number = panel;
-        multiply_tile(&encoder->first, place->desk->columns + (size_t)panel * TAPS * mels / 2 * LANES,
+        Columns some = {place->desk->feed.pairs + (size_t)panel * TAPS * mels / 2 * LANES, NULL, NULL};
+        multiply_tile(&encoder->first, &some,
                       panels - panel < PANELS ? panels - panel : PANELS, GELU, put_first, place);
     }
 }
@@ -192,7 +201,7 @@ static void convolve_second(Place *place)
 {
     const Encoder *encoder = place->encoder;
     const __m512i even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
-    Pair *to = place->desk->columns;
+    Pair *to = place->desk->feed.pairs;
     for (int panel = 0; panel < place->panels; panel++)
         for (int tap = 0; tap < TAPS; tap++)
             for (int channel = 0; channel < encoder->shape.width; channel += 2, to += LANES) {
@@ -201,7 +210,7 @@ static void convolve_second(Place *place)
                 _mm512_storeu_si512(to, _mm512_permutex2var_epi32(
                     _mm512_loadu_si512(from), even, _mm512_loadu_si512(from + LANES)));
             }
-    multiply_tile(&encoder->second, place->desk->columns, place->panels, GELU, put_second, place);
+    multiply_tile(&encoder->second, &place->desk->feed, place->panels, GELU, put_second, place);
 }
 
 static void begin_block(Place *place, int layer)
@@ -209,7 +218,7 @@ static void begin_block(Place *place, int layer)
     const EncoderBlock *block = &place->encoder->blocks[layer];
     place->number = layer % 2;
     normalise_tile(place, &block->before_self);
-    multiply_tile(&block->self_in, place->desk->normal, place->panels, STORE, put_attention, place);
+    multiply_tile(&block->self_in, &place->desk->normal, place->panels, STORE, put_attention, place);
 }
 
 static void finish_block(Place *place, int layer)
@@ -217,10 +226,12 @@ static void finish_block(Place *place, int layer)
     const EncoderBlock *block = &place->encoder->blocks[layer];
     const Desk *desk = place->desk;
     attend_in_tile(place->encoder, place->hearing, desk, place->tile, place->panels, layer % 2);
-    multiply_tile(&block->self_out, desk->mixed, place->panels, STORE, add_to_x, place);
+    ready(place, &desk->mixed, place->encoder->shape.width);
+    multiply_tile(&block->self_out, &desk->mixed, place->panels, STORE, add_to_x, place);
     normalise_tile(place, &block->before_feed);
-    multiply_tile(&block->feed_in, desk->normal, place->panels, GELU, put_feed, place);
-    multiply_tile(&block->feed_out, desk->columns, place->panels, STORE, add_to_x, place);
+    multiply_tile(&block->feed_in, &desk->normal, place->panels, GELU, put_feed, place);
+    ready(place, &desk->feed, place->encoder->shape.feed);
+    multiply_tile(&block->feed_out, &desk->feed, place->panels, STORE, add_to_x, place);
 }
 
 static void tell_decoder(Place *place)
@@ -229,7 +240,7 @@ static void tell_decoder(Place *place)
     normalise_tile(place, &encoder->last);
     for (int layer = 0; layer < encoder->shape.decoder_layers; layer++) {
         place->number = layer;
-        multiply_tile(&encoder->sound[layer], place->desk->normal, place->panels, STORE, put_sound, place);
+        multiply_tile(&encoder->sound[layer], &place->desk->normal, place->panels, STORE, put_sound, place);
         tell_keys(place);
     }
 }

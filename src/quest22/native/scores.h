@@ -11,6 +11,7 @@ static int first_highest(const float *numbers, int count)
     i32x16 where = {0};
     int at = 0, first = count - 1;
     for (; at + LANES <= count; at += LANES) {
+        foresee(numbers + at);
         f32x16 value = load(numbers + at);
         where = (i32x16)choose(value > most, (f32x16)(where - where + at), (f32x16)where);
         most = greater(value, most);

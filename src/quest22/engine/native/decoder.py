@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from quest22.checkpoint.config import Dimensions
 from quest22.checkpoint.weights import Weights
 from quest22.engine.native.layers import (
+    BFLOAT16,
+    FLOAT32,
+    INT8,
     Array,
     Linear,
     addresses,
@@ -26,8 +29,7 @@ from quest22.engine.native.layers import (
 from quest22.engine.states import CrossStates
 from quest22.native.library import open_library
 
-_ELEMENTS = {"f32": 0, "bf16": 1}
-_INT8 = 2
+_ELEMENTS = {"f32": FLOAT32, "bf16": BFLOAT16}
 _WORDS = "decoder.embed_tokens"
 _NORMS = ("self_attn_layer_norm", "encoder_attn_layer_norm", "final_layer_norm")
 
@@ -98,7 +100,7 @@ class NativeNetwork:
             ],
             np.int32,
         )
-        held = [_INT8 if int8 else rows for int8 in (formats.int8_weights, formats.int8_sound)]
+        held = [INT8 if int8 else rows for int8 in (formats.int8_weights, formats.int8_sound)]
         handle = library.quest22_decoder_open(shape.ctypes.data, rows, *held, threads)
         return cls(library, handle, weights, dims, formats) if handle else None
 

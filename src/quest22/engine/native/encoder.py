@@ -14,6 +14,8 @@ import numpy as np
 from quest22.checkpoint.config import Dimensions
 from quest22.checkpoint.weights import Weights
 from quest22.engine.native.layers import (
+    BFLOAT16,
+    INT8,
     Array,
     Linear,
     addresses,
@@ -31,7 +33,7 @@ _BLOCK_LAYERS, _CONVOLUTIONS = 4, 2
 
 
 class NativeEncoder:
-    """Features to what the decoder attends to, in bfloat16 with sums in float32."""
+    """Features to what the decoder attends to: products in bfloat16, sums in float32; or int8."""
 
     def __init__(
         self, library: ctypes.CDLL, handle: int, weights: Weights, dims: Dimensions
@@ -54,9 +56,11 @@ class NativeEncoder:
 
     @classmethod
     def open(
-        cls, weights: Weights, dims: Dimensions, element: str, threads: int
+        cls, weights: Weights, dims: Dimensions, element: str, threads: int, *, int8: bool = False
     ) -> NativeEncoder | None:
         """A checkpoint's encoder; None where no library has one for this format and shape.
+
+        ``int8``: of the blocks' weights, and of what they multiply, in groups of 256.
 
         And none where the graph is faster: on processors that multiply matrices at once, by AMX.
         """
@@ -78,7 +82,9 @@ class NativeEncoder:
             ],
             np.int32,
         )
-        handle = library.quest22_encoder_open(shape.ctypes.data, threads)
+        handle = library.quest22_encoder_open(
+            shape.ctypes.data, INT8 if int8 else BFLOAT16, threads
+        )
         return cls(library, handle, weights, dims) if handle else None
 
     def __del__(self) -> None:

@@ -15,6 +15,9 @@ from quest22.errors import EngineError
 
 Array = NDArray[np.float32]
 
+FLOAT32, BFLOAT16, INT8 = 0, 1, 2
+"""Elements, as the library counts them."""
+
 _ROWS_AT_ONCE = 4096
 
 

@@ -99,11 +99,12 @@ def open_listener(
 def _open_encoder(
     checkpoint: Checkpoint, graphs: Graphs, states: CrossStates, threads: int, at_once: int
 ) -> Listener:
-    weights, dims, int8 = checkpoint.weights, checkpoint.dimensions, graphs.compiler.precision.int8
-    element = states.element
-    native = None if int8 else NativeEncoder.open(weights, dims, element, threads)
-    if native is not None:
-        return NativeListener(native, states, at_once)
+    weights, dims, precision = checkpoint.weights, checkpoint.dimensions, graphs.compiler.precision
+    element, int8 = states.element, precision.int8
+    if int8 == precision.quantized:
+        native = NativeEncoder.open(weights, dims, element, threads, int8=int8)
+        if native is not None:
+            return NativeListener(native, states, at_once)
     return GraphListener(
         lambda count: graphs.open(
             "encoder", lambda: build_encoder(weights, dims, element, int8), count
