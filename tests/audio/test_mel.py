@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quest22.audio.mel import FRAMES, LogMel, hann_window, log_mel, mel_filters
+from quest22.native.library import open_library
 from quest22.records import SAMPLE_RATE_HZ, WINDOW_SAMPLES, Samples
 
 RANDOM = np.random.default_rng(0)
@@ -38,9 +39,13 @@ def n_mels(request: pytest.FixtureRequest) -> int:
     return int(request.param)
 
 
-@pytest.fixture(scope="module")
-def extractor(n_mels: int) -> LogMel:
-    return LogMel(n_mels, threads=1)
+@pytest.fixture(scope="module", params=["native", "graph"])
+def extractor(n_mels: int, request: pytest.FixtureRequest) -> LogMel:
+    if request.param == "native" and open_library() is None:
+        pytest.skip("no native library: it needs a C compiler")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QUEST22_NATIVE", "on" if request.param == "native" else "off")
+        return LogMel(n_mels, threads=1)
 
 
 @pytest.mark.reference

@@ -166,8 +166,28 @@ static void listen_to(Element rows, int threads, int width, int heads)
 }
 #endif
 
+/* Frames that end beyond the sound, and a row that is wider than they are. */
+static void make_mels(void)
+{
+    enum { COUNT = 1234, ALL = 19, WIDE = 21, BANDS = 10 };
+    float *samples = random_numbers(COUNT), *numbers = random_numbers(3 * FRAME + BANDS * BINS);
+    float *mels = malloc(BANDS * WIDE * sizeof *mels);
+    MelTables tables = {numbers, numbers + FRAME, numbers + 3 * FRAME};
+    for (int each = 0; each < BANDS * BINS; each++)
+        numbers[3 * FRAME + each] = each % BINS < 20 || each < BINS ? 0 : fabsf(chance());
+    quest22_log_mel(&tables, BANDS, samples, COUNT, ALL, mels, WIDE);
+    for (int band = 0; band < BANDS; band++)
+        for (int frame = 0; frame < ALL; frame++)
+            if (!isfinite(mels[band * WIDE + frame]))
+                puts("not a number");
+    free(samples);
+    free(numbers);
+    free(mels);
+}
+
 int main(void)
 {
+    make_mels();
     for (int threads = 1; threads <= 3; threads++)
         for (int wide = 0; wide < 2; wide++) {
 #if defined(__AVX512BF16__)

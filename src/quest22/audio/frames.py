@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from quest22.audio.mel import CHUNK_FRAMES, FFT_SAMPLES, HOP_SAMPLES, Features, LogMel
+from quest22.audio.mel import LogMel
+from quest22.audio.transforms import CHUNK_FRAMES, FFT_SAMPLES, HOP_SAMPLES, Features
 from quest22.records import Samples
 
 EDGE = FFT_SAMPLES // 2

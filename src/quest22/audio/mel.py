@@ -9,23 +9,25 @@ spectrum, Slaney mel filters, log10 clamped at 1e-10, at most 8 below the window
 
 from __future__ import annotations
 
-import threading
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from quest22.audio.transforms import (
+    FFT_SAMPLES,
+    FLOOR,
+    HOP_SAMPLES,
+    Features,
+    GraphTransform,
+    NativeTransform,
+    Tables,
+    Transform,
+)
+from quest22.native.library import open_library
 from quest22.records import SAMPLE_RATE_HZ, WINDOW_SAMPLES, Samples
-from quest22.settings import silence_telemetry
 
-FFT_SAMPLES = 400
-HOP_SAMPLES = 160
 FRAMES = WINDOW_SAMPLES // HOP_SAMPLES
-FLOOR = -10.0
-CHUNK_FRAMES = 500
-
-Features = NDArray[np.float32]
 
 
 def _hz_to_mel(hz: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -76,11 +78,11 @@ def log10_mel(samples: Samples, n_mels: int = 80) -> Features:
     return logarithm
 
 
-def normalize(log10_power: Features) -> Features:
-    """Clamp to 8 below the maximum and bring to about −1…1, as Whisper expects."""
-    clamped: Features = np.maximum(log10_power, log10_power.max() - np.float32(8.0))
+def normalize(log10_power: Features, out: Features | None = None) -> Features:
+    """Clamp to 8 below the maximum and bring to about −1…1, as Whisper expects; into ``out``."""
+    clamped: Features = np.maximum(log10_power, log10_power.max() - np.float32(8.0), out=out)
     clamped += np.float32(4.0)
-    clamped /= np.float32(4.0)
+    clamped *= np.float32(0.25)
     return clamped
 
 
@@ -97,34 +99,28 @@ def _window(samples: Samples) -> Samples:
 
 
 class LogMel:
-    """Features through OpenVINO; a :class:`quest22.stages.FeatureExtractor`, usable by threads.
+    """Features made fast; a :class:`quest22.stages.FeatureExtractor`, usable by threads.
 
-    Equals :func:`log_mel` within float32 rounding. Runs on the engine's own threads: NumPy's
-    matrix products would leave spinning threads behind that slow the engine down.
+    Equals :func:`log_mel` within float32 rounding. In machine code where a library is there, else
+    on OpenVINO's threads, which are the engine's own: NumPy's matrix products would leave spinning
+    threads behind that slow the engine down.
     """
 
     def __init__(self, n_mels: int, threads: int | None = None) -> None:
-        silence_telemetry()
-        import openvino as ov
-
-        # Float32 is asked for by name: on bfloat16 machines it is not the default.
-        properties: dict[str, Any] = {
-            "INFERENCE_PRECISION_HINT": "f32",
-            "PERFORMANCE_HINT": "LATENCY",
-        }
-        if threads is not None:
-            properties["INFERENCE_NUM_THREADS"] = threads
-        compiled = ov.Core().compile_model(_chunk_graph(n_mels), "CPU", properties)
-        self._request = compiled.create_infer_request()
+        """Make tables, or compile a graph for so many ``threads``."""
+        library = open_library()
+        tables = Tables(hann_window(), mel_filters(n_mels))
+        self._transform: Transform = (
+            NativeTransform(library, tables) if library else GraphTransform(tables, threads)
+        )
         self._n_mels = n_mels
-        self._lock = threading.Lock()
 
     def __call__(self, samples: Samples) -> Features:
         """Features of one window of up to 30 s, padded with silence: ``[n_mels, 3000]``."""
-        padded = np.pad(_window(samples), FFT_SAMPLES // 2, mode="reflect")
+        padded = _mirrored(samples)
         features = np.full((self._n_mels, FRAMES), FLOOR, np.float32)
         self._transform(padded, features[:, : _sounding_frames(len(samples))])
-        return normalize(features)
+        return normalize(features, features)
 
     def frames(self, padded: Samples) -> Features:
         """Log10 of mel power of every 400 samples, 160 apart: ``[n_mels, frames]``."""
@@ -133,75 +129,18 @@ class LogMel:
         self._transform(padded, features)
         return features
 
-    def _transform(self, padded: Samples, features: Features) -> None:
-        """Fill ``features [n_mels, frames]``; frame t begins at sample 160 t of ``padded``."""
-        count = features.shape[1]
-        whole = -(-count // CHUNK_FRAMES) * CHUNK_FRAMES + 2
-        rows = np.zeros(whole * HOP_SAMPLES, np.float32)
-        known = min(len(padded), len(rows))
-        rows[:known] = padded[:known]
-        rows = rows.reshape(-1, HOP_SAMPLES)
-        for start in range(0, count, CHUNK_FRAMES):
-            with self._lock:
-                self._request.infer({0: rows[start : start + CHUNK_FRAMES + 2]}, share_inputs=True)
-                made = self._request.get_output_tensor(0).data
-                features[:, start : start + CHUNK_FRAMES] = made[:, : count - start]
+
+def _mirrored(samples: Samples) -> Samples:
+    """The samples with silence after them and mirrored edges, ``[480400]``: copied once."""
+    edge = FFT_SAMPLES // 2
+    padded = np.zeros(WINDOW_SAMPLES + 2 * edge, np.float32)
+    window = padded[edge:-edge]
+    window[: len(samples)] = samples[:WINDOW_SAMPLES]
+    padded[:edge] = window[edge:0:-1]
+    padded[-edge:] = window[-2 : -edge - 2 : -1]
+    return padded
 
 
 def _sounding_frames(samples: int) -> int:
     """Frames that touch the samples; those after hold silence only and need no transform."""
     return min(FRAMES, -(-(samples + FFT_SAMPLES // 2) // HOP_SAMPLES))
-
-
-def _chunk_graph(n_mels: int) -> Any:
-    """Log10 mel power of 500 frames as an OpenVINO model: ``[502, 160]`` → ``[n_mels, 500]``.
-
-    Two and a half rows of 160 samples make a frame. The window is symmetric, so the transform
-    needs sums (for cosines) and differences (for sines) of samples n and 400 − n only.
-    """
-    import openvino as ov
-    from openvino import opset15 as op
-
-    half = FFT_SAMPLES // 2
-    rows = op.parameter([CHUNK_FRAMES + 2, HOP_SAMPLES], ov.Type.f32)
-    frames = _frames(rows)
-    mirrored = op.gather(frames, op.constant(np.arange(FFT_SAMPLES - 1, half, -1)), op.constant(1))
-    ahead = _cut(frames, (0, CHUNK_FRAMES), (1, half))
-    middle = _cut(frames, (0, CHUNK_FRAMES), (half, half + 1))
-    cosines, sines = _transform()
-    sums = op.concat([op.add(ahead, mirrored), middle], 1)
-    real = op.matmul(sums, op.constant(cosines), False, False)
-    imaginary = op.matmul(op.subtract(ahead, mirrored), op.constant(sines), False, False)
-    power = op.add(op.multiply(real, real), op.multiply(imaginary, imaginary))
-    mel = op.matmul(op.constant(mel_filters(n_mels)), power, False, True)
-    natural = op.log(op.maximum(mel, np.float32(10.0**FLOOR)))
-    decimal = op.multiply(natural, np.float32(1.0 / np.log(10.0)))
-    return ov.Model([op.result(decimal)], [rows], "log_mel")
-
-
-def _frames(rows: Any) -> Any:
-    """Frame t is rows t, t + 1 and the first half of t + 2: ``[500, 400]``."""
-    from openvino import opset15 as op
-
-    rest = FFT_SAMPLES - 2 * HOP_SAMPLES
-    widths = (HOP_SAMPLES, HOP_SAMPLES, rest)
-    parts = [_cut(rows, (t, t + CHUNK_FRAMES), (0, width)) for t, width in enumerate(widths)]
-    return op.concat(parts, 1)
-
-
-def _cut(matrix: Any, rows: tuple[int, int], columns: tuple[int, int]) -> Any:
-    from openvino import opset15 as op
-
-    start, stop = np.array([rows[0], columns[0]]), np.array([rows[1], columns[1]])
-    return op.slice(matrix, start, stop, np.array([1, 1]), np.array([0, 1]))
-
-
-def _transform() -> tuple[Features, Features]:
-    """The windowed Fourier transform for samples 1…200 and 1…199: cosines and sines by bin."""
-    bins = np.arange(FFT_SAMPLES // 2 + 1)
-    samples = np.arange(1, FFT_SAMPLES // 2 + 1)[:, None]
-    angles = 2.0 * np.pi * samples * bins / FFT_SAMPLES
-    window = hann_window().astype(np.float64)[1 : FFT_SAMPLES // 2 + 1, None]
-    cosines = (np.cos(angles) * window).astype(np.float32)
-    sines = (np.sin(angles) * window).astype(np.float32)
-    return cosines, sines[:-1]

@@ -25,7 +25,7 @@ NEEDED_FLAGS = {
 }
 """By instruction set, best first: the processor's flags without which its library cannot run."""
 
-_ADDRESS, _NUMBER, _REAL = ctypes.c_void_p, ctypes.c_int, ctypes.c_float
+_ADDRESS, _NUMBER, _LONG, _REAL = ctypes.c_void_p, ctypes.c_int, ctypes.c_long, ctypes.c_float
 INTERFACE = 2
 FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "quest22_interface": (_NUMBER, []),
@@ -38,6 +38,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "quest22_round": (None, [_ADDRESS, _NUMBER, _ADDRESS]),
     "quest22_begin": (_NUMBER, [_ADDRESS, _NUMBER, _NUMBER, *[_ADDRESS] * 4]),
     "quest22_step": (_NUMBER, [_ADDRESS] * 7),
+    "quest22_log_mel": (None, [_ADDRESS, _NUMBER, _ADDRESS, _LONG, _NUMBER, _ADDRESS, _LONG]),
     "quest22_likeliest": (_REAL, [_ADDRESS, _NUMBER, _ADDRESS]),
 }
 """What each function gives and takes, as its ``EXPORT`` says; arrays by address."""

@@ -1,6 +1,7 @@
 /* The native library: one translation unit, compiled for each instruction set (hatch_build.py). */
 
 #include "listen.h"
+#include "mel.h"
 #include "scores.h"
 #include "step.h"
 
