@@ -2,29 +2,34 @@
 
     python -m benchmarks.roofline [--shapes tiny,base] [--bench build/bench.json]
 
-Measures matrix products and reading memory through the same library as the engine, counts what a
-window of 30 s takes (operations of the encoder, bytes that decoding reads) and prints how long that
-must take at least. With the figures of ``quest22 bench --json``, also how long it does take.
+Measures what the cores can multiply (``peak.c``; where that cannot run, the matrix products of
+OpenVINO) and how fast memory is read, counts what a window of 30 s takes (operations of the
+encoder, bytes that decoding reads) and prints how long that must take at least. With the figures
+of ``quest22 bench --json``, also how long it does take.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
+import hatch_build
 from quest22.bench.random_checkpoint import SHAPES, Shape
 from quest22.engine.openvino.compile import Compiler
 from quest22.engine.openvino.layers import matrix, parameter, result
-from quest22.machine import describe
+from quest22.machine import describe, processor_flags, usable_cores
+from quest22.native import library
 
 SIDE = 2048
 FRAMES = 1500
@@ -67,6 +72,21 @@ def matrix_rate(compute_type: str) -> float:
     request = compiler.compile(Model([result(product, "y")], [rows])).create_infer_request()
     request.infer({"rows": weight})
     return 2 * SIDE**3 / _seconds(request.infer)
+
+
+def peak_rates() -> dict[str, float]:
+    """Operations a second that the cores can do at most, by format; empty where that cannot run."""
+    source, command = Path(__file__).with_name("peak.c"), hatch_build.compiler()
+    if not command or not library.NEEDED_FLAGS["avx512_bf16"] <= set(processor_flags()):
+        return {}
+    with TemporaryDirectory() as folder:
+        program = str(Path(folder) / "peak")
+        compiled = [*command, "-O2", "-pthread", str(source), "-o", program]
+        subprocess.run(compiled, check=True)  # noqa: S603
+        said = subprocess.run(  # noqa: S603
+            [program, str(usable_cores())], check=True, capture_output=True, text=True
+        )
+    return {name: float(rate) for name, rate in map(str.split, said.stdout.splitlines())}
 
 
 def memory_rate() -> float:
@@ -116,9 +136,9 @@ def main() -> int:
     given = parser.parse_args()
     machine = describe()
     print(f"{machine['processor']}, {machine['cores']} cores, {' '.join(machine['features'])}")
-    rates = {name: matrix_rate(name) for name in COMPUTE_TYPES}
+    rates = peak_rates() or {name: matrix_rate(name) for name in COMPUTE_TYPES}
     for name, rate in rates.items():
-        print(f"matrix product, {name}: {rate / 1e9:.0f} GFLOP/s")
+        print(f"products, {name}: {rate / 1e9:.0f} GFLOP/s")
     reading = memory_rate()
     print(f"reading memory: {reading / 1e9:.1f} GB/s\n")
     reached = measured(given.bench)

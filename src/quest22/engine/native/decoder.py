@@ -78,6 +78,7 @@ class NativeNetwork:
             put_linear(library, place, weights, layer)
         for number, name in enumerate(_norms(dims)):
             put_norm(library, library.quest22_decoder_norm(handle, number), weights, name)
+        weights.let_go()
 
     @classmethod
     def open(

@@ -53,6 +53,7 @@ class NativeEncoder:
             put_norm(library, library.quest22_encoder_norm(handle, number), weights, name)
         places = floats(weights["encoder.embed_positions.weight"])
         library.quest22_encoder_put_places(handle, places.ctypes.data)
+        weights.let_go()
 
     @classmethod
     def open(

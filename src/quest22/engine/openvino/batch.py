@@ -16,7 +16,7 @@ HEADS_A_CORE = 2
 """Decoding shares the heads of all rows out among the cores: each should have some."""
 
 MEMORY_SHARE = 0.2
-_BYTES = {"f32": 4, "bf16": 2, "f16": 2}
+_BYTES = {"f32": 4, "bf16": 2, "f16": 2, "i8": 1}
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 

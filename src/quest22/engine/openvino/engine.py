@@ -53,13 +53,12 @@ class OpenVinoEngine:
         dims, generation = checkpoint.dimensions, checkpoint.generation
         compiler = Compiler.open(settings.device, settings.compute_type, settings.threads)
         self.compute_type = compiler.precision.name
-        element = compiler.precision.activations
-        self.batch_size = settings.batch_size or choose_batch_size(
-            dims, element, cores=settings.threads
-        )
         self._graphs = graphs = Graphs.of(checkpoint, compiler)
         threads = settings.threads or usable_cores()
         network = open_network(checkpoint, graphs, threads)
+        self.batch_size = settings.batch_size or choose_batch_size(
+            dims, network.sound_element, cores=settings.threads
+        )
         states = CrossStates(dims, self.batch_size, network.sound_element)
         self._stepper = BatchStepper(network, states)
         self._listener = open_listener(checkpoint, graphs, network, states, threads)
