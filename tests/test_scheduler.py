@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from quest22.errors import ClipError, EngineError, SourceError
 from quest22.meter import Meter
+from quest22.openclip import OpenClip
 from quest22.records import (
     Audio,
     Clip,
@@ -165,6 +167,13 @@ def test_a_source_that_breaks_costs_no_clip_before_it() -> None:
     with pytest.raises(SourceError, match="the network is gone"):
         heard.extend(Scheduler(EchoEngine(4), BlockStrategy(), Meter()).run(arrivals()))
     assert texts(heard) == [f"{i} {i}" for i in range(5)]
+
+
+def test_clips_that_have_left_are_forgotten() -> None:
+    """Each is asked again after its last window, and ends in vain."""
+    scheduler = Scheduler(EchoEngine(1), BlockStrategy(), Meter(), max_open=3)
+    for _ in scheduler.run(audio(i, [i]) for i in range(50)):
+        assert sum(type(each) is OpenClip for each in gc.get_objects()) <= 4
 
 
 def test_clips_are_opened_no_further_ahead_than_allowed() -> None:

@@ -95,7 +95,7 @@ class Scheduler:
         """Up to ``most`` windows of a clip."""
         sounding = clip.sounding
         windows = [(clip, window) for window in islice(iter(clip.next_window, None), most)]
-        if sounding and not clip.sounding and not windows:
+        if self._memory is not None and sounding and not clip.sounding and not windows:
             self._ended.append(clip)
         return windows
 

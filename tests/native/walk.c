@@ -107,7 +107,7 @@ static void run(Element rows, Element weights, Element kept, int threads, int wi
         key_scales[layer] = scales + 2 * layer * channels;
         value_scales[layer] = scales + (2 * layer + 1) * channels;
     }
-    quest22_begin(decoder, SEQUENCES, WINDOWS, heard_keys, heard_values, key_scales, value_scales);
+    quest22_begin(decoder, SEQUENCES, heard_keys, heard_values, key_scales, value_scales);
     walk(decoder, width);
     quest22_decoder_close(decoder);
     free(rounded);
@@ -192,7 +192,7 @@ int main(void)
         for (int wide = 0; wide < 2; wide++) {
 #if defined(__AVX512BF16__)
             for (int int8 = 0; int8 < 2; int8++)
-                listen_to(int8 ? INT8 : BFLOAT16, threads, wide ? 320 : 72, wide ? 5 : 3);
+                listen_to(int8 ? INT8 : BFLOAT16, threads, wide ? 320 : 60, 5);
 #endif
             for (int int8 = 0; int8 < 4; int8++) {
                 int width = wide ? 128 : 72, heads = wide ? 2 : 3;

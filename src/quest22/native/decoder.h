@@ -96,7 +96,8 @@ EXPORT void quest22_decoder_close(Decoder *decoder)
     free(decoder);
 }
 
-static bool runnable(const Shape *shape, Element element)
+/* Whether there is code for a shape and an element of rows. */
+EXPORT int quest22_decoder_runs(const Shape *shape, int element)
 {
 #if !defined(__AVX512BF16__)
     if (element == BFLOAT16)
@@ -126,11 +127,10 @@ static bool make_all(Decoder *decoder, Element weights, int threads)
     return true;
 }
 
-/* A decoder whose weights are all zero, or NULL. */
-EXPORT Decoder *quest22_decoder_open(const Shape *shape, int element, int weights, int sound, int threads)
+/* A decoder whose weights are all zero, or NULL where memory ran out. */
+EXPORT Decoder *quest22_decoder_open(const Shape *shape, int element, int weights, int sound,
+                                     int threads)
 {
-    if (!runnable(shape, element))
-        return NULL;
     Decoder *decoder = calloc(1, sizeof *decoder);
     if (!decoder)
         return NULL;

@@ -44,7 +44,7 @@ enum { KEYS = 128, SOUND_PANELS = 2 * PANELS + 1, SOUND_LANES = (SOUND_PANELS + 
 
 typedef struct Encoder {
     EncoderShape shape;
-    Element rows;         /* of what blocks multiply, bfloat16 or int8 */
+    Element rows;         /* what all layers but convolutions multiply, bfloat16 or int8 */
     EncoderBlock *blocks;
     Norm last;
     Linear first, second; /* convolutions, [width, TAPS channels] */
@@ -61,6 +61,9 @@ static int frame_panels(const EncoderShape *shape) { return (shape->frames + LAN
 static int tiles(const EncoderShape *shape) { return (shape->frames + TILE - 1) / TILE; }
 
 static int encoder_head(const EncoderShape *shape) { return shape->width / shape->heads; }
+
+/* Rows that products of TOGETHER rows give for so many. */
+static size_t rows_together(int count) { return (count + TOGETHER - 1) / TOGETHER * TOGETHER; }
 
 static void free_hearing(Hearing *hearing)
 {
@@ -131,12 +134,11 @@ static void free_columns(Columns *columns)
 static bool make_desk(const EncoderShape *shape, Desk *desk)
 {
     size_t width = shape->width, sound = (size_t)SOUND_PANELS * TAPS * shape->mels / PANELS + 1;
-    size_t head = (encoder_head(shape) + TOGETHER - 1) / TOGETHER * TOGETHER;
     desk->sound = aligned((size_t)shape->mels * SOUND_LANES * sizeof(float));
     desk->wide = aligned(width / 2 * SOUND_LANES * sizeof(Pair));
     desk->scores = aligned(KEYS * TILE * sizeof(float));
     desk->shares = aligned(KEYS * TILE * sizeof(bf16));
-    desk->sums = aligned(head * TILE * sizeof(float));
+    desk->sums = aligned(rows_together(encoder_head(shape)) * TILE * sizeof(float));
     return make_columns(&desk->feed, most(most(sound, TAPS * width), shape->feed))
         && make_columns(&desk->normal, width) && make_columns(&desk->mixed, width)
         && desk->sound && desk->wide && desk->scores && desk->shares && desk->sums;
@@ -222,15 +224,20 @@ static bool make_encoder(Encoder *encoder, int threads)
     return made;
 }
 
-/* An encoder whose weights are all zero, or NULL. rows: of what blocks multiply; with int8, their
-   weights are int8 too. */
-EXPORT Encoder *quest22_encoder_open(const EncoderShape *shape, int rows, int threads)
+/* Whether there is code for a shape; rows: what all layers but convolutions multiply, bfloat16 or int8,
+   with int8 weights. */
+EXPORT int quest22_encoder_runs(const EncoderShape *shape, int rows)
 {
     int together = inputs_together(rows);
-    if (shape->width % together || shape->feed % together || shape->width % shape->heads || encoder_head(shape) % 2 || shape->feed % 2
-        || shape->mels % 2 || shape->width % shape->decoder_heads
-        || shape->width / shape->decoder_heads % 2)
-        return NULL;
+    return shape->width % shape->heads == 0 && encoder_head(shape) % 2 == 0
+        && shape->width % shape->decoder_heads == 0
+        && shape->width / shape->decoder_heads % 2 == 0
+        && shape->width % together == 0 && shape->feed % together == 0 && shape->mels % 2 == 0;
+}
+
+/* An encoder whose weights are all zero, or NULL where memory ran out. */
+EXPORT Encoder *quest22_encoder_open(const EncoderShape *shape, int rows, int threads)
+{
     Encoder *encoder = calloc(1, sizeof *encoder);
     if (!encoder)
         return NULL;

@@ -91,7 +91,7 @@ INLINE void attend_in_panels(const int panels, const Attention *about, const Des
     f32x16 highest[PANELS], totals[PANELS] = {0};
     for (int each = 0; each < panels; each++)
         highest[each] = splat(-INFINITY);
-    memset(desk->sums, 0, (size_t)about->size * TILE * sizeof(float));
+    memset(desk->sums, 0, rows_together(about->size) * TILE * sizeof(float));
     for (int first = 0; first < about->frames; first += KEYS) {
         int count = about->frames - first < KEYS ? about->frames - first : KEYS;
         f32x16 before[PANELS], factors[PANELS];

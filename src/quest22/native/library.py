@@ -26,23 +26,25 @@ NEEDED_FLAGS = {
 """By instruction set, best first: the processor's flags without which its library cannot run."""
 
 _ADDRESS, _NUMBER, _LONG, _REAL = ctypes.c_void_p, ctypes.c_int, ctypes.c_long, ctypes.c_float
-INTERFACE = 2
+INTERFACE = 3
 FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "quest22_interface": (_NUMBER, []),
     "quest22_put_linear": (_NUMBER, [_ADDRESS, _NUMBER, _NUMBER, _ADDRESS, _ADDRESS, _REAL]),
     "quest22_put_norm": (None, [_ADDRESS, _ADDRESS, _ADDRESS, _NUMBER]),
+    "quest22_decoder_runs": (_NUMBER, [_ADDRESS, _NUMBER]),
     "quest22_decoder_open": (_ADDRESS, [_ADDRESS, *[_NUMBER] * 4]),
     "quest22_decoder_close": (None, [_ADDRESS]),
     "quest22_decoder_linear": (_ADDRESS, [_ADDRESS, _NUMBER]),
     "quest22_decoder_norm": (_ADDRESS, [_ADDRESS, _NUMBER]),
     "quest22_round": (None, [_ADDRESS, _NUMBER, _ADDRESS]),
-    "quest22_begin": (_NUMBER, [_ADDRESS, _NUMBER, _NUMBER, *[_ADDRESS] * 4]),
+    "quest22_begin": (_NUMBER, [_ADDRESS, _NUMBER, *[_ADDRESS] * 4]),
     "quest22_step": (_NUMBER, [_ADDRESS] * 7),
     "quest22_log_mel": (None, [_ADDRESS, _NUMBER, _ADDRESS, _LONG, _NUMBER, _ADDRESS, _LONG]),
     "quest22_likeliest": (_REAL, [_ADDRESS, _NUMBER, _ADDRESS]),
 }
 """What each function gives and takes, as its ``EXPORT`` says; arrays by address."""
 ENCODER_FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
+    "quest22_encoder_runs": (_NUMBER, [_ADDRESS, _NUMBER]),
     "quest22_encoder_open": (_ADDRESS, [_ADDRESS, _NUMBER, _NUMBER]),
     "quest22_encoder_close": (None, [_ADDRESS]),
     "quest22_encoder_linear": (_ADDRESS, [_ADDRESS, _NUMBER]),
@@ -73,6 +75,13 @@ def instruction_set() -> str | None:
 def has_encoder(library: ctypes.CDLL) -> bool:
     """Whether a library has the encoder too."""
     return hasattr(library, "quest22_encoder_open")
+
+
+def elements(library: ctypes.CDLL | None) -> frozenset[str]:
+    """What a library's decoder multiplies: ``f32``, and ``bf16`` where it was compiled for that."""
+    if library is None:
+        return frozenset()
+    return frozenset({"f32", "bf16"} if has_encoder(library) else {"f32"})
 
 
 def best_library(

@@ -4,7 +4,7 @@
    of self-attention and a feed-forward layer. A tile of frames goes through all of a block by
    itself, from its attention to the next block's queries, keys and values, while what it works on
    is in the processor's cache; between blocks threads wait for one another. What passes from layer
-   to layer is float32, what is multiplied bfloat16. */
+   to layer is float32, what is multiplied bfloat16 or int8. */
 #ifndef QUEST22_LISTEN_H
 #define QUEST22_LISTEN_H
 

@@ -10,7 +10,6 @@
 typedef struct Sound {
     int layers, heads, size, frames;
     Element given, kept;
-    int windows;
     /* By layer: keys [windows, heads, frames, size], values [windows, heads, size, frames]; of int8,
        scales [windows, heads, size]. */
     const void **keys, **values;
@@ -23,8 +22,6 @@ typedef struct Rounding {
     int8_t *int8_keys, *int8_values;
     float *key_scales, *value_scales;
 } Rounding;
-
-static inline size_t channels(const Sound *sound) { return (size_t)sound->heads * sound->size; }
 
 static bool sound_make(Sound *sound)
 {

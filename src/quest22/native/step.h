@@ -141,16 +141,15 @@ EXPORT int quest22_step(Decoder *decoder, const int32_t *sizes, float *x, const 
     return 0;
 }
 
-/* So many sequences begin, and so many windows are what they hear; the rest by layer, as Sound says,
-   scales NULL where none are. That memory must stay as it is until the last step. */
-EXPORT int quest22_begin(Decoder *decoder, int sequences, int windows, const void *const *keys,
+/* So many sequences begin. What they hear by layer, as Sound says, scales NULL where none are; that
+   memory must stay as it is until the last step. */
+EXPORT int quest22_begin(Decoder *decoder, int sequences, const void *const *keys,
                          const void *const *values, const float *const *key_scales,
                          const float *const *value_scales)
 {
     Sound *sound = &decoder->sound;
     if (!cache_room(decoder, sequences))
         return -1;
-    sound->windows = windows;
     memcpy(sound->keys, keys, sound->layers * sizeof *keys);
     memcpy(sound->values, values, sound->layers * sizeof *values);
     if (key_scales)

@@ -14,7 +14,11 @@ from quest22.machine import processor_flags
 from quest22.native import library
 
 SETS = library.suitable(library.FOLDER, frozenset(processor_flags()))
-SHAPES = {"heads of 24 numbers": Shape(72, 3, 1, 2), "heads of 64": Shape(128, 2, 2, 1)}
+SHAPES = {
+    "heads of 12 numbers": Shape(60, 5, 2, 1),
+    "heads of 24": Shape(72, 3, 1, 2),
+    "heads of 64": Shape(128, 2, 2, 1),
+}
 
 Model = tuple[Weights, Dimensions]
 

@@ -25,6 +25,8 @@ FORMATS = {
     "bfloat16": Formats("bf16"),
     "int8_weights_float32": Formats("f32", int8_weights=True),
     "int8_weights_bfloat16": Formats("bf16", int8_weights=True),
+    "int8_sound_float32": Formats("f32", int8_sound=True),
+    "int8_sound_bfloat16": Formats("bf16", int8_sound=True),
     "int8_float32": Formats("f32", int8_weights=True, int8_sound=True),
     "int8_bfloat16": Formats("bf16", int8_weights=True, int8_sound=True),
 }

@@ -26,10 +26,11 @@ def test_what_is_rounded_is_what_was_heard(
     monkeypatch.setattr(decoder, "open_library", lambda: opened(name))
     network = NativeNetwork.open(weights, dims, Formats("f32", int8_sound=True), 2)
     assert network is not None
-    graph = Compiler.open("cpu", "float32", None).compile(build_encoder(weights, dims, "f32"))
+    compiler, model_graph = Compiler.open("cpu", "float32", 2), build_encoder(weights, dims, "f32")
+    graph = compiler.compile(model_graph, at_once)
     heard, sound = CrossStates(dims, WINDOWS, "f32"), CrossStates(dims, at_once, "f32")
     rounded = CrossStates(dims, WINDOWS, "i8")
-    inner = GraphListener(lambda _: graph, sound, 1)
+    inner = GraphListener(lambda _: graph, sound, at_once)
     rng = np.random.default_rng(0)
     shape = WINDOWS, dims.mel_bins, 2 * dims.max_source_positions
     features = rng.standard_normal(shape).astype(np.float32)
@@ -38,6 +39,8 @@ def test_what_is_rounded_is_what_was_heard(
         RoundingListener(inner, sound, network, rounded, at_once),
     ):
         listener.begin(WINDOWS)
+        listener.hear(3, features[0])
+        listener.begin(WINDOWS)  # the batch before has failed
         for row, each in enumerate(features):
             listener.make_room()
             listener.hear(row, each)

@@ -82,6 +82,18 @@ def test_times_lie_in_the_sound(engine, name, duration_s):
     assert all(0 <= time_s <= duration_s for time_s in heard.alignment.bounds_s)
 
 
+@pytest.mark.parametrize("compute_type", ["int8_sound_float32", "int8_sound_bfloat16"])
+def test_sound_in_int8_is_aligned_alike(engine, compute_type):
+    exact = engine("small-test").run(windows("en"))
+    for right, found in zip(
+        exact, engine("small-test", compute_type).run(windows("en")), strict=True
+    ):
+        assert found.tokens == right.tokens
+        shares = found.alignment.probabilities
+        assert shares == pytest.approx(right.alignment.probabilities, rel=0.1)
+        assert len(found.alignment.bounds_s) == len(right.alignment.bounds_s)
+
+
 def test_a_text_that_fills_all_places(engine):
     asked = Window(tone(16_000, 3, 300), 0.0, Decoding("en", words=True, max_new_tokens=448))
     (heard,) = engine("small-test").run([asked])

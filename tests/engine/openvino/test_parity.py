@@ -112,6 +112,8 @@ COMPUTE_TYPES = (
     "int8_bfloat16",
     "int8_weights_float32",
     "int8_weights_bfloat16",
+    "int8_sound_float32",
+    "int8_sound_bfloat16",
 )
 TEXT = (50258, 50259, 50359, 50363, 400, 500, 600, 700)
 

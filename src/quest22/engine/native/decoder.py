@@ -84,7 +84,10 @@ class NativeNetwork:
     def open(
         cls, weights: Weights, dims: Dimensions, formats: Formats, threads: int
     ) -> NativeNetwork | None:
-        """A checkpoint's decoder; None where no library runs here, or none for this format."""
+        """A checkpoint's decoder; None where no library runs here, or none for this format.
+
+        Raises as the constructor does.
+        """
         library = open_library()
         rows = _ELEMENTS.get(formats.rows)
         if library is None or rows is None:
@@ -102,8 +105,11 @@ class NativeNetwork:
             np.int32,
         )
         held = [INT8 if int8 else rows for int8 in (formats.int8_weights, formats.int8_sound)]
+        if not library.quest22_decoder_runs(shape.ctypes.data, rows):
+            return None
         handle = library.quest22_decoder_open(shape.ctypes.data, rows, *held, threads)
-        return cls(library, handle, weights, dims, formats) if handle else None
+        check(0 if handle else -1)
+        return cls(library, handle, weights, dims, formats)
 
     def __del__(self) -> None:
         self._library.quest22_decoder_close(self._handle)
@@ -139,7 +145,7 @@ class NativeNetwork:
         self._states = states  # whose memory is read
         self._windows = np.arange(count, dtype=np.int32)
         places = [each.ctypes.data for each in sound] + [None] * (4 - len(sound))
-        check(self._library.quest22_begin(self._handle, count * width, count, *places))
+        check(self._library.quest22_begin(self._handle, count * width, *places))
 
     def keep(self, windows: Sequence[int]) -> None:
         self._windows = self._windows[list(windows)]

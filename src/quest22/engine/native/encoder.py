@@ -61,9 +61,9 @@ class NativeEncoder:
     ) -> NativeEncoder | None:
         """A checkpoint's encoder; None where no library has one for this format and shape.
 
-        ``int8``: of the blocks' weights, and of what they multiply, in groups of 256.
-
         And none where the graph is faster: on processors that multiply matrices at once, by AMX.
+        ``int8``: the weights of all layers but the convolutions, and what they multiply, with a
+        scale for each frame and 256 channels. Raises as the constructor does.
         """
         library = open_library()
         if library is None or not has_encoder(library) or element != "bf16":
@@ -83,10 +83,12 @@ class NativeEncoder:
             ],
             np.int32,
         )
-        handle = library.quest22_encoder_open(
-            shape.ctypes.data, INT8 if int8 else BFLOAT16, threads
-        )
-        return cls(library, handle, weights, dims) if handle else None
+        rows = INT8 if int8 else BFLOAT16
+        if not library.quest22_encoder_runs(shape.ctypes.data, rows):
+            return None
+        handle = library.quest22_encoder_open(shape.ctypes.data, rows, threads)
+        check(0 if handle else -1)
+        return cls(library, handle, weights, dims)
 
     def __del__(self) -> None:
         self._library.quest22_encoder_close(self._handle)

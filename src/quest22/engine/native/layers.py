@@ -35,11 +35,13 @@ def put_linear(library: ctypes.CDLL, place: int, weights: Weights, layer: Linear
     """Into the layer at the address ``place``; a kernel ``[outputs, inputs, taps]`` tap by tap.
 
     Some rows at a time: a checkpoint in float16 would be held in float32 as a whole. Raises
-    :class:`EngineError` where weights are not finite or memory runs out.
+    :class:`EngineError` where weights are not finite, a bias has another shape or memory runs out.
     """
     outputs = weights.shape(f"{layer.name}.weight")[0]
     bias = f"{layer.name}.bias"
     biases = weights[bias] if bias in weights else np.zeros(outputs, np.float32)
+    if biases.shape != (outputs,):
+        raise EngineError(f"{bias} has the shape {biases.shape}: expected {(outputs,)}")
     for start in range(0, outputs, _ROWS_AT_ONCE):
         some = slice(start, start + _ROWS_AT_ONCE)
         rows, shift = weights.rows(f"{layer.name}.weight", some), floats(biases[some])

@@ -66,6 +66,7 @@ class RoundingListener:
     def make_room(self) -> None:
         if len(self._rows) == self._at_once:
             self.finish()
+        self._listener.make_room()
 
     def hear(self, row: int, features: Array) -> None:
         self.make_room()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import openvino as ov
@@ -46,13 +47,16 @@ class Said:
 class Aligner:
     """Finds where texts lie in windows whose cross-attention states are known."""
 
-    def __init__(self, checkpoint: Checkpoint, graphs: Graphs) -> None:
-        """Raises :class:`CheckpointError` for alignment heads that the model does not have."""
+    def __init__(self, checkpoint: Checkpoint, graphs: Graphs, element: str) -> None:
+        """For states of this element.
+
+        Raises :class:`CheckpointError` for alignment heads that the model does not have.
+        """
         self._checkpoint = checkpoint
         self._graphs = graphs
         self._heads = alignment_heads(checkpoint.dimensions, checkpoint.generation)
         self._start = 4 if checkpoint.tokens.is_multilingual else 2
-        self._requests: dict[str, ov.InferRequest] = {}
+        self._element = element
 
     def add_alignments(
         self, windows: Sequence[Window], hypotheses: Sequence[Hypothesis], states: CrossStates
@@ -96,7 +100,7 @@ class Aligner:
     ) -> Iterator[tuple[Grid, NDArray[np.float32]]]:
         """Run one group of rows; each row's cost and its tokens' probabilities."""
         tokens = self._tokens(said)
-        request = self._request(states.element)
+        request = self._request
         for name, tensor in tensors(states.views(rows)).items():
             request.set_tensor(name, tensor)
         request.set_tensor("tokens", ov.Tensor(tokens))
@@ -121,22 +125,20 @@ class Aligner:
             row[: len(known)] = known
         return tokens
 
-    def _request(self, element: str) -> ov.InferRequest:
-        """The graph for sound in this element, opened when the first text comes."""
-        if element not in self._requests:
-            found = self._checkpoint
-            graph = self._graphs.open(
-                f"alignment of heads {self._heads} to {element}",
-                lambda: build_alignment(
-                    found.weights,
-                    found.dimensions,
-                    self._heads,
-                    (self._start, found.tokens.eot),
-                    element,
-                ),
-            )
-            self._requests[element] = graph.create_infer_request()
-        return self._requests[element]
+    @cached_property
+    def _request(self) -> ov.InferRequest:
+        """The graph, opened when the first text comes."""
+        found = self._checkpoint
+        return self._graphs.open(
+            f"alignment of heads {self._heads} to {self._element}",
+            lambda: build_alignment(
+                found.weights,
+                found.dimensions,
+                self._heads,
+                (self._start, found.tokens.eot),
+                self._element,
+            ),
+        ).create_infer_request()
 
 
 def _groups(lengths: Sequence[int]) -> Iterator[slice]:

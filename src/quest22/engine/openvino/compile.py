@@ -8,7 +8,7 @@ import openvino as ov
 
 from quest22.engine.openvino.precision import Element, Precision, choose_precision
 from quest22.errors import EngineError, UsageError
-from quest22.native.library import open_library
+from quest22.native.library import elements, open_library
 
 DEVICE = "CPU"
 QUANTIZATION_GROUP = 128
@@ -35,8 +35,8 @@ class Compiler:
         core = ov.Core()
         capabilities = core.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES")
         native = _ELEMENTS.get(core.get_property(DEVICE, "INFERENCE_PRECISION_HINT"), "f32")
-        library = open_library() is not None
-        return cls(core, choose_precision(compute_type, capabilities, native, library), threads)
+        coded = elements(open_library())
+        return cls(core, choose_precision(compute_type, capabilities, native, coded), threads)
 
     def compile(self, model: ov.Model, streams: int = 1) -> ov.CompiledModel:
         """A model that ``streams`` requests run at once, sharing the threads.

@@ -62,7 +62,7 @@ class OpenVinoEngine:
         states = CrossStates(dims, self.batch_size, network.sound_element)
         self._stepper = BatchStepper(network, states)
         self._listener = open_listener(checkpoint, graphs, network, states, threads)
-        self._aligner = Aligner(checkpoint, graphs)
+        self._aligner = Aligner(checkpoint, graphs, states.element)
         self._features = features
         self._meter = meter
         self._tokens = checkpoint.tokens

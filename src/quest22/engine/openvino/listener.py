@@ -1,4 +1,6 @@
-"""The encoder's graph at work: one window on all cores, or several at once with a share each.
+"""The encoder at work, in machine code or as a graph; this graph's listener.
+
+A graph encodes one window on all cores, or several at once with a share each.
 
 With many cores several at once leave fewer threads to wait for the slowest of every operation. A
 window alone is answered sooner by all cores together. Each way has a compiled graph of its own,

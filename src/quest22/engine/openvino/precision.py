@@ -88,17 +88,18 @@ def choose_precision(
     compute_type: str,
     capabilities: Collection[str],
     native: Element = "f32",
-    library: bool = False,
+    coded: Collection[str] = (),
 ) -> Precision:
     """The precision for a name such as ``auto``, ``bfloat16`` or ``int8``.
 
     ``native`` is what the processor computes fastest and is used where none is named: bfloat16
-    with AVX-512 BF16 or AMX, float16 on ARM, float32 with AVX2. With bfloat16, ``auto`` keeps the
-    keys and values of the sound in int8 where there is a native ``library``: measured, that loses
-    no more (docs/performance.md). Int8 weights are never chosen unasked: they change more tokens.
-    ``capabilities`` are OpenVINO's names for what the device computes natively. A 16-bit format
-    that the processor lacks becomes the other one if it has that, else float32: emulating it would
-    be slower and no more exact. Raises :class:`UsageError` for an unknown name.
+    with AVX-512 BF16 or AMX, float16 on ARM, float32 with AVX2. ``coded`` names the activations
+    that machine code of our own knows: with bfloat16 among them, ``auto`` keeps the keys and values
+    of the sound in int8, as that was measured to lose no more (docs/performance.md). Int8 weights
+    are never chosen unasked: they change more tokens. ``capabilities`` are OpenVINO's names for
+    what the device computes natively. A 16-bit format that the processor lacks becomes the other
+    one if it has that, else float32: emulating it would be slower and no more exact. Raises
+    :class:`UsageError` for an unknown name.
     """
     name = compute_type.strip().lower().removeprefix("torch.")
     if name not in _ACTIVATIONS:
@@ -118,5 +119,4 @@ def choose_precision(
     sound = name.startswith("int8_sound") or (name in ("auto", "default") and activations == "bf16")
     int8 = name.startswith("int8") and not sound
     quantized = int8 and "weights" not in name
-    possible = library and activations != "f16"
-    return Precision(activations, int8, quantized, possible and (sound or quantized))
+    return Precision(activations, int8, quantized, activations in coded and (sound or quantized))
