@@ -134,8 +134,8 @@ INLINE void dot_bfloat16(int queries, const bf16 *row, const bf16 *vectors, size
 
 /* sums[query * sums_stride + row] = rows[row] · vectors[query]; vectors end in zeros, and are
    int16 beside int8. */
-INLINE void dot_rows(int queries, const Element element, const void *rows, size_t row_stride, int count,
-                     const void *vectors, size_t stride, size_t size, float *sums,
+INLINE void dot_rows(int queries, const Element element, const void *rows, size_t row_stride,
+                     int count, const void *vectors, size_t stride, size_t size, float *sums,
                      size_t sums_stride)
 {
     for (int row = 0; row < count; row++) {
@@ -175,7 +175,7 @@ static float soften(float *scores, int count)
     return total + sum(totals);
 }
 
-/* sums[size] += factors[row] * rows[row], row by row: wherever a sum is interrupted, it is the same. */
+/* sums[size] += factors[row] * rows[row], row by row: the same wherever a sum is interrupted. */
 INLINE void add_rows(float *sums, const float *factors, const void *rows, Element element,
                      size_t size, int count)
 {

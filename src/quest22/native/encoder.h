@@ -40,7 +40,8 @@ typedef struct Desk {
 } Desk;
 
 /* The second convolution sees every frame that the first gave twice over, and one before. */
-enum { KEYS = 128, SOUND_PANELS = 2 * PANELS + 1, SOUND_LANES = (SOUND_PANELS + 1) * LANES, TAPS = 3 };
+enum { KEYS = 128, TAPS = 3 };
+enum { SOUND_PANELS = 2 * PANELS + 1, SOUND_LANES = (SOUND_PANELS + 1) * LANES };
 
 typedef struct Encoder {
     EncoderShape shape;
@@ -224,8 +225,8 @@ static bool make_encoder(Encoder *encoder, int threads)
     return made;
 }
 
-/* Whether there is code for a shape; rows: what all layers but convolutions multiply, bfloat16 or int8,
-   with int8 weights. */
+/* Whether there is code for a shape; rows: what all layers but convolutions multiply, bfloat16 or
+   int8, with int8 weights. */
 EXPORT int quest22_encoder_runs(const EncoderShape *shape, int rows)
 {
     int together = inputs_together(rows);

@@ -1,8 +1,8 @@
 /* Linear layers: weights arranged in panels of sixteen outputs, and their products with rows.
 
    A panel holds, for each input, its sixteen weights side by side; where the rows are bfloat16, for
-   each pair of inputs, as the processor's pairwise products want them (int8: four). So weights are read once, in
-   order, whatever the number of rows, and what is read serves up to ROWS rows at once. */
+   each pair of inputs, as the processor's pairwise products want them (int8: four). So weights are
+   read once, in order, whatever the number of rows, and serve up to ROWS rows at once. */
 #ifndef QUEST22_LINEAR_H
 #define QUEST22_LINEAR_H
 

@@ -136,7 +136,7 @@ static void tell_keys(const Place *place)
         }
 }
 
-/* Features from frame `from` on, so many panels and what the taps see beyond; zeros where none are. */
+/* Features from frame `from` on, SOUND_LANES of them; zeros where none are. */
 static void copy_sound(const Place *place, int from)
 {
     const EncoderShape *shape = &place->encoder->shape;
@@ -191,7 +191,8 @@ static void convolve_first(Place *place)
             }
     for (int panel = 0; panel < panels; panel += PANELS) {
         place->number = panel;
-        Columns some = {place->desk->feed.pairs + (size_t)panel * TAPS * mels / 2 * LANES, NULL, NULL};
+        size_t before = (size_t)panel * TAPS * mels / 2 * LANES;
+        Columns some = {place->desk->feed.pairs + before, NULL, NULL};
         multiply_tile(&encoder->first, &some,
                       panels - panel < PANELS ? panels - panel : PANELS, GELU, put_first, place);
     }
@@ -240,7 +241,8 @@ static void tell_decoder(Place *place)
     normalise_tile(place, &encoder->last);
     for (int layer = 0; layer < encoder->shape.decoder_layers; layer++) {
         place->number = layer;
-        multiply_tile(&encoder->sound[layer], &place->desk->normal, place->panels, STORE, put_sound, place);
+        multiply_tile(&encoder->sound[layer], &place->desk->normal, place->panels, STORE, put_sound,
+                      place);
         tell_keys(place);
     }
 }

@@ -1,7 +1,7 @@
 /* Log-mel power of frames of sound: sixteen frames at a time, lanes side by side.
 
-   A frame's 400 samples are 200 complex numbers, even samples and odd ones; their transform (Stockham's
-   in passes of 8, 5 and 5, see Van Loan 1992) tells that of the frame. */
+   A frame's 400 samples are 200 complex numbers, even samples and odd ones; their transform
+   (Stockham's in passes of 8, 5 and 5, see Van Loan 1992) tells that of the frame. */
 #ifndef QUEST22_MEL_H
 #define QUEST22_MEL_H
 
@@ -20,7 +20,7 @@ typedef struct MelTables {
     const float *filters; /* [mels, BINS] */
 } MelTables;
 
-/* Transforms of `length` numbers that lie HALF / length apart become `radix` times as many, shorter. */
+/* Transforms of `length` numbers each, side by side, become `radix` times as many, shorter. */
 INLINE void transform_pass(const int radix, const Complex *from, Complex *to, int length,
                            const float *roots)
 {

@@ -147,7 +147,7 @@ INLINE void add_quad_products(const int panels, const Quad *left, const Quad *ri
     }
 }
 
-/* What multiply_pairs does, in int8: sums of whole numbers, group by group, times their frames' scales. */
+/* What multiply_pairs does, in int8: sums of whole numbers, group by group, times frames' scales. */
 INLINE void multiply_quads(const int panels, const Linear *layer, int output,
                            const Columns *right, Then then, Put put, const void *about)
 {

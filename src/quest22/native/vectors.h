@@ -83,8 +83,8 @@ static float highest(const float *scores, int count)
     return result;
 }
 
-/* e to the power of x ≤ 88: x = n ln 2 + r, a polynomial for r (Cephes' expf), exact to 2 ulp. Nothing
-   below e^-87, and no number where x is none. */
+/* e to the power of x ≤ 88: x = n ln 2 + r, a polynomial for r (Cephes' expf), exact to 2 ulp.
+   Nothing below e^-87, and no number where x is none. */
 INLINE f32x16 exponential(f32x16 x)
 {
     x = choose(x < -87.0f, splat(-87.0f), x);
