@@ -71,17 +71,18 @@ def check_engine() -> Finding:
 
 
 def check_native() -> Finding:
-    """The decoder's native library: made at installation, where there is a C compiler."""
+    """The native library: made at installation, where there is a C compiler."""
     from quest22.native.library import instruction_set
     from quest22.settings import native_library
 
     if native_library() == "off":
-        return note("native", "switched off", "QUEST22_NATIVE=on makes the decoder faster")
+        return note("native", "switched off", "QUEST22_NATIVE=on is faster")
     name = instruction_set()
     if name is None:
-        advice = "for a faster decoder install a C compiler, such as gcc, then quest22 again"
+        advice = "to be faster install a C compiler, such as gcc, then quest22 again"
         return note("native", "no library for this processor: OpenVINO alone", advice)
-    return Finding("native", f"decoder for {name}")
+    only = "" if name.endswith("bf16") else "; what is in bfloat16 runs on OpenVINO"
+    return Finding("native", f"machine code for {name}{only}")
 
 
 def check_model() -> Finding:

@@ -69,8 +69,8 @@ class ModelFlags:
             "--compute-type",
             "--dtype",
             metavar="TYPE",
-            help="Precision: [cyan]auto[/] (the fastest that stays close), [cyan]float32 bfloat16 "
-            "int8[/] …",
+            help="Precision: [cyan]auto[/] (the fastest without int8 weights), [cyan]float32 "
+            "bfloat16 int8[/] …",
             rich_help_panel=MODEL,
         ),
     ] = "auto"

@@ -53,8 +53,8 @@ LOGIT_ERROR_LIMIT = {
 }
 """How far a precision's logits may be from float32's: root mean square over their deviation.
 
-A small trained model measured 0.0009 (float16), 0.008 (int8_float32), 0.011 (bfloat16) and
-0.013 (int8_bfloat16); random weights, whose logits lie closer together, are allowed more.
+What a small trained model measured is in docs/performance.md; random weights, whose logits lie
+closer together, are allowed more.
 """
 
 _ACTIVATIONS: dict[str, Element | None] = {
