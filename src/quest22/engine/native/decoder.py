@@ -23,8 +23,9 @@ from quest22.engine.native.layers import (
     addresses,
     check,
     floats,
-    put_linear,
-    put_norm,
+    open_part,
+    put_weights,
+    self_attention,
 )
 from quest22.engine.states import CrossStates
 from quest22.native.library import open_library
@@ -73,12 +74,7 @@ class NativeNetwork:
         self._states: CrossStates
         self._windows = np.empty(0, np.int32)
         self._logits = np.empty(0, np.float32)
-        for layer in _linear_layers(dims):
-            place = library.quest22_decoder_linear(handle, layer.number)
-            put_linear(library, place, weights, layer)
-        for number, name in enumerate(_norms(dims)):
-            put_norm(library, library.quest22_decoder_norm(handle, number), weights, name)
-        weights.let_go()
+        put_weights(library, "decoder", handle, weights, _linear_layers(dims), _norms(dims))
 
     @classmethod
     def open(
@@ -92,24 +88,18 @@ class NativeNetwork:
         rows = _ELEMENTS.get(formats.rows)
         if library is None or rows is None:
             return None
-        shape = np.array(
-            [
-                dims.decoder_layers,
-                dims.d_model,
-                dims.decoder_heads,
-                dims.decoder_ffn,
-                dims.max_source_positions,
-                dims.max_target_positions,
-                dims.vocab_size,
-            ],
-            np.int32,
-        )
+        shape = [
+            dims.decoder_layers,
+            dims.d_model,
+            dims.decoder_heads,
+            dims.decoder_ffn,
+            dims.max_source_positions,
+            dims.max_target_positions,
+            dims.vocab_size,
+        ]
         held = [INT8 if int8 else rows for int8 in (formats.int8_weights, formats.int8_sound)]
-        if not library.quest22_decoder_runs(shape.ctypes.data, rows):
-            return None
-        handle = library.quest22_decoder_open(shape.ctypes.data, rows, *held, threads)
-        check(0 if handle else -1)
-        return cls(library, handle, weights, dims, formats)
+        handle = open_part(library, "decoder", shape, rows, *held, threads)
+        return cls(library, handle, weights, dims, formats) if handle else None
 
     def __del__(self) -> None:
         self._library.quest22_decoder_close(self._handle)
@@ -181,10 +171,7 @@ def _linear_layers(dims: Dimensions) -> Iterator[Linear]:
     scale = (dims.d_model // dims.decoder_heads) ** -0.5
     for index in range(dims.decoder_layers):
         name, number = f"decoder.layers.{index}", 6 * index
-        yield Linear(f"{name}.self_attn.q_proj", number, 0, scale)
-        yield Linear(f"{name}.self_attn.k_proj", number, dims.d_model)
-        yield Linear(f"{name}.self_attn.v_proj", number, 2 * dims.d_model)
-        yield Linear(f"{name}.self_attn.out_proj", number + 1)
+        yield from self_attention(name, number, dims.d_model, scale)
         yield Linear(f"{name}.encoder_attn.q_proj", number + 2, 0, scale)
         yield Linear(f"{name}.encoder_attn.out_proj", number + 3)
         yield Linear(f"{name}.fc1", number + 4)

@@ -9,8 +9,6 @@ import ctypes
 import math
 from collections.abc import Iterator, Mapping
 
-import numpy as np
-
 from quest22.checkpoint.config import Dimensions
 from quest22.checkpoint.weights import Weights
 from quest22.engine.native.layers import (
@@ -21,8 +19,9 @@ from quest22.engine.native.layers import (
     addresses,
     check,
     floats,
-    put_linear,
-    put_norm,
+    open_part,
+    put_weights,
+    self_attention,
 )
 from quest22.engine.states import CrossStates
 from quest22.errors import EngineError
@@ -46,14 +45,9 @@ class NativeEncoder:
         self._handle = handle
         self._layers = range(dims.decoder_layers)
         self._shape = dims.mel_bins, 2 * dims.max_source_positions
-        for layer in _linear_layers(dims):
-            place = library.quest22_encoder_linear(handle, layer.number)
-            put_linear(library, place, weights, layer)
-        for number, name in enumerate(_norms(dims)):
-            put_norm(library, library.quest22_encoder_norm(handle, number), weights, name)
         places = floats(weights["encoder.embed_positions.weight"])
         library.quest22_encoder_put_places(handle, places.ctypes.data)
-        weights.let_go()
+        put_weights(library, "encoder", handle, weights, _linear_layers(dims), _norms(dims))
 
     @classmethod
     def open(
@@ -70,25 +64,19 @@ class NativeEncoder:
             return None
         if "amx_bf16" in processor_flags():
             return None
-        shape = np.array(
-            [
-                dims.encoder_layers,
-                dims.d_model,
-                dims.encoder_heads,
-                dims.encoder_ffn,
-                dims.mel_bins,
-                dims.max_source_positions,
-                dims.decoder_layers,
-                dims.decoder_heads,
-            ],
-            np.int32,
-        )
+        shape = [
+            dims.encoder_layers,
+            dims.d_model,
+            dims.encoder_heads,
+            dims.encoder_ffn,
+            dims.mel_bins,
+            dims.max_source_positions,
+            dims.decoder_layers,
+            dims.decoder_heads,
+        ]
         rows = INT8 if int8 else BFLOAT16
-        if not library.quest22_encoder_runs(shape.ctypes.data, rows):
-            return None
-        handle = library.quest22_encoder_open(shape.ctypes.data, rows, threads)
-        check(0 if handle else -1)
-        return cls(library, handle, weights, dims)
+        handle = open_part(library, "encoder", shape, rows, threads)
+        return cls(library, handle, weights, dims) if handle else None
 
     def __del__(self) -> None:
         self._library.quest22_encoder_close(self._handle)
@@ -116,10 +104,7 @@ def _linear_layers(dims: Dimensions) -> Iterator[Linear]:
     scale = (dims.d_model // dims.encoder_heads) ** -0.5 * math.log2(math.e)
     for index in range(dims.encoder_layers):
         name, number = f"encoder.layers.{index}", _BLOCK_LAYERS * index
-        yield Linear(f"{name}.self_attn.q_proj", number, 0, scale)
-        yield Linear(f"{name}.self_attn.k_proj", number, dims.d_model)
-        yield Linear(f"{name}.self_attn.v_proj", number, 2 * dims.d_model)
-        yield Linear(f"{name}.self_attn.out_proj", number + 1)
+        yield from self_attention(name, number, dims.d_model, scale)
         yield Linear(f"{name}.fc1", number + 2)
         yield Linear(f"{name}.fc2", number + 3)
     number = _BLOCK_LAYERS * dims.encoder_layers

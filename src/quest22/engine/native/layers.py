@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,53 @@ class Linear:
     scale: float = 1.0
 
 
-def put_linear(library: ctypes.CDLL, place: int, weights: Weights, layer: Linear) -> None:
+def open_part(library: ctypes.CDLL, part: str, shape: Sequence[int], *formats: int) -> int | None:
+    """The ``encoder`` or ``decoder`` of a shape, its weights all zero; None where no code runs it.
+
+    ``formats`` are what its function takes, what rows are first. Raises :class:`EngineError` where
+    memory runs out.
+    """
+    numbers = np.array(shape, np.int32)
+    if not getattr(library, f"quest22_{part}_runs")(numbers.ctypes.data, formats[0]):
+        return None
+    handle: int | None = getattr(library, f"quest22_{part}_open")(numbers.ctypes.data, *formats)
+    check(0 if handle else -1)
+    return handle
+
+
+def put_weights(
+    library: ctypes.CDLL,
+    part: str,
+    handle: int,
+    weights: Weights,
+    layers: Iterable[Linear],
+    norms: Iterable[str],
+) -> None:
+    """Into what :func:`open_part` gave; ``weights`` then give back their memory.
+
+    Norms are named in the order in which the library counts them. Raises as :func:`_put_linear`.
+    """
+    linear_at = getattr(library, f"quest22_{part}_linear")
+    norm_at = getattr(library, f"quest22_{part}_norm")
+    for layer in layers:
+        _put_linear(library, linear_at(handle, layer.number), weights, layer)
+    for number, name in enumerate(norms):
+        _put_norm(library, norm_at(handle, number), weights, name)
+    weights.let_go()
+
+
+def self_attention(name: str, number: int, width: int, scale: float) -> Iterator[Linear]:
+    """A block's layers for it: ``number`` holds queries, keys and values, the next its output.
+
+    ``scale`` goes into the queries' weights.
+    """
+    yield Linear(f"{name}.self_attn.q_proj", number, 0, scale)
+    yield Linear(f"{name}.self_attn.k_proj", number, width)
+    yield Linear(f"{name}.self_attn.v_proj", number, 2 * width)
+    yield Linear(f"{name}.self_attn.out_proj", number + 1)
+
+
+def _put_linear(library: ctypes.CDLL, place: int, weights: Weights, layer: Linear) -> None:
     """Into the layer at the address ``place``; a kernel ``[outputs, inputs, taps]`` tap by tap.
 
     Some rows at a time: a checkpoint in float16 would be held in float32 as a whole. Raises
@@ -55,7 +101,7 @@ def put_linear(library: ctypes.CDLL, place: int, weights: Weights, layer: Linear
         check(library.quest22_put_linear(place, first, len(rows), *given, layer.scale))
 
 
-def put_norm(library: ctypes.CDLL, place: int, weights: Weights, name: str) -> None:
+def _put_norm(library: ctypes.CDLL, place: int, weights: Weights, name: str) -> None:
     """Into the norm at the address ``place``."""
     weight, bias = (floats(weights[f"{name}.{part}"]) for part in ("weight", "bias"))
     library.quest22_put_norm(place, weight.ctypes.data, bias.ctypes.data, len(weight))
