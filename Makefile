@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 INPUTS := pyproject.toml constraints.txt
 # What the native library is made of, where there is a C compiler.
-NATIVE := hatch_build.py $(wildcard src/quest22/native/*.[ch])
+NATIVE := hatch_build.py $(wildcard src/quest22/native/csrc/*.[ch])
 
 # PyTorch and Transformers, to compare with; `REFERENCES=` leaves them and those tests out.
 REFERENCES ?= yes

@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 NATIVE = Path("src/quest22/native")
-SOURCE = "native.c"
+SOURCE = "csrc/native.c"
 COMPILERS = ("cc", "gcc", "clang")
 COMMON = shlex.split(
     "-std=c11 -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast "
@@ -123,7 +123,7 @@ def get_build_hook() -> type:
         def initialize(self, version: str, build_data: dict[str, Any]) -> None:
             source = Path(self.root, NATIVE, SOURCE)
             if version == "editable":
-                self.build(source, source.parent)
+                self.build(source, Path(self.root, NATIVE))
                 return
             folder = self.beside_wheel()
             folder.mkdir(parents=True, exist_ok=True)

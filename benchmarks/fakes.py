@@ -8,12 +8,12 @@ from typing import Any
 
 from quest22.audio.decode import MediaDecoder
 from quest22.audio.pool import decode_ahead
-from quest22.meter import Meter
-from quest22.records import Clip, Decoding, Hypothesis, Samples, Transcript, Window
-from quest22.scheduler import Scheduler
+from quest22.metrics import Metrics
+from quest22.records import Clip, DecodingOptions, Hypothesis, Samples, Transcript, Window
+from quest22.runtime.scheduler import Scheduler
 from quest22.settings import AudioSettings, DatasetSettings, MemorySettings
-from quest22.source.hub import DatasetSource
-from quest22.source.network import Network, NetworkSettings
+from quest22.source.dataset import DatasetSource
+from quest22.source.io.retry import NetworkSettings, RetryingClient
 
 
 class FakeEngine:
@@ -52,19 +52,19 @@ class _Machine:
         self._waiting = 0
         self._flushed = False
 
-    listens = True
+    wants_audio = True
 
     def feed(self, samples: Samples) -> list[Window]:
         self._length += len(samples)
         self._waiting += 1
         self._asked += 1
-        return [Window(samples, 0.0, Decoding(), self._asked - 1)]
+        return [Window(samples, 0.0, DecodingOptions(), self._asked - 1)]
 
     def flush(self) -> list[Window]:
         self._flushed = True
         return []
 
-    def accept(self, _window: Window, _hypothesis: Hypothesis) -> list[Window]:
+    def add_result(self, _window: Window, _hypothesis: Hypothesis) -> list[Window]:
         self._waiting -= 1
         return []
 
@@ -89,11 +89,13 @@ class Strategy:
 def results(
     dataset: DatasetSettings,
     engine: FakeEngine,
-    meter: Meter,
+    metrics: Metrics,
     memory: MemorySettings | None = None,
 ) -> Iterator[Any]:
     """A run over a dataset: source, decoding threads, scheduler."""
     bounds, settings = memory or MemorySettings.of(), AudioSettings()
-    source = DatasetSource(dataset, meter, network=Network(NetworkSettings().within(bounds), meter))
-    audios = decode_ahead(source, MediaDecoder(settings, meter), settings, meter, bounds)
-    return Scheduler(engine, Strategy(), meter).run(audios)
+    source = DatasetSource(
+        dataset, metrics, network=RetryingClient(NetworkSettings().within(bounds), metrics)
+    )
+    audios = decode_ahead(source, MediaDecoder(settings, metrics), settings, metrics, bounds)
+    return Scheduler(engine, Strategy(), metrics).run(audios)

@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks import corpora
 from benchmarks.fakes import FakeEngine, results
 from quest22.demo.server import RangeServer
-from quest22.meter import Meter
+from quest22.metrics import Metrics
 from quest22.settings import DatasetSettings, MemorySettings
 
 POINTS = (0.05, 0.5, 1.0)
@@ -110,25 +110,25 @@ def _stream(load: Load, url: str, memory_bytes: int) -> Measured:
     files = tuple(f"{url}/{name}" for name in load.files)
     dataset = DatasetSettings(load.builder, data_files=files)
     _bring_up(dataset)
-    before, meter, points = _resident_mb(), Meter(), []
+    before, metrics, points = _resident_mb(), Metrics(), []
     marks = [max(1, round(point * load.clips)) for point in POINTS]
     for number, result in enumerate(
-        results(dataset, FakeEngine(), meter, MemorySettings.of(memory_bytes)), start=1
+        results(dataset, FakeEngine(), metrics, MemorySettings.of(memory_bytes)), start=1
     ):
         if not hasattr(result, "text"):
             sys.exit(f"a clip failed: {result}")
         points += [_resident_mb()] * marks.count(number)
-    if meter.counts()["clips"] != load.clips:
-        sys.exit(f"{load.clips} clips were expected, {meter.counts()['clips']:.0f} came")
-    heard_h = meter.counts()["audio_s"] / 3600
+    if metrics.counts()["clips"] != load.clips:
+        sys.exit(f"{load.clips} clips were expected, {metrics.counts()['clips']:.0f} came")
+    heard_h = metrics.counts()["audio_s"] / 3600
     return Measured(load, heard_h, before, tuple(points), _highest_mb())
 
 
 def _bring_up(dataset: DatasetSettings) -> None:
     """Import what every run imports, so that it is not counted as the stream's."""
-    from quest22.source.hub import DatasetSource
+    from quest22.source.dataset import DatasetSource
 
-    import_only = DatasetSource(dataset, Meter())
+    import_only = DatasetSource(dataset, Metrics())
     import_only.columns  # noqa: B018
     import av  # noqa: F401
     import soxr  # noqa: F401

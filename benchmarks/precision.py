@@ -20,23 +20,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from quest22.audio.mel import LogMel
+from quest22.audio.log_mel import LogMel
 from quest22.bench.subject import sounds_of
 from quest22.checkpoint.load import Checkpoint, load
 from quest22.cli.demo import sample_files
-from quest22.engine.openvino.compile import Compiler
-from quest22.engine.openvino.engine import OpenVinoEngine
-from quest22.engine.openvino.graphs import Graphs
-from quest22.engine.openvino.listener import open_listener
-from quest22.engine.openvino.network import open_network
-from quest22.engine.states import CrossStates
-from quest22.engine.stepper import BatchStepper
-from quest22.job import Job, JobSettings
-from quest22.machine import usable_cores
-from quest22.meter import Meter
-from quest22.records import Decoding, Failure, Samples, Window
-from quest22.score import Scoreboard
+from quest22.engine.decoder_session import DecoderSession
+from quest22.engine.engine import WhisperEngine
+from quest22.engine.kv_cache import CrossKVCache
+from quest22.engine.openvino.compiled_graphs import CompiledGraphs
+from quest22.engine.openvino.compiler import Compiler
+from quest22.engine.openvino.decoder_network import open_decoder_network
+from quest22.engine.openvino.encoder_runner import open_encoder_runner
+from quest22.evaluation.score import Scoreboard
+from quest22.metrics import Metrics
+from quest22.records import DecodingOptions, Failure, Samples, Window
+from quest22.runtime.build import Pipeline, PipelineSettings
 from quest22.settings import DatasetSettings, EngineSettings
+from quest22.system.machine import usable_cores
 
 COMPUTE_TYPES = {
     "float32": "float32",
@@ -46,7 +46,7 @@ COMPUTE_TYPES = {
     "int8": "int8 weights, activations, sound",
 }
 SETS = ("en_ljspeech30", "en_commonvoice100", "ru_golos15")
-ASKED = Decoding("en", max_new_tokens=60)
+ASKED = DecodingOptions("en", max_new_tokens=60)
 
 
 def logits(
@@ -56,11 +56,11 @@ def logits(
 ) -> Iterator[NDArray[np.float32]]:
     """Logits ``[T, vocabulary]`` after each of the tokens, for each pair of features and tokens."""
     compiler = Compiler.open("cpu", compute_type, None)
-    graphs, threads = Graphs.of(checkpoint, compiler), usable_cores()
-    network = open_network(checkpoint, graphs, threads)
-    states = CrossStates(checkpoint.dimensions, 1, network.sound_element)
-    listener = open_listener(checkpoint, graphs, network, states, threads)
-    stepper = BatchStepper(network, states)
+    graphs, threads = CompiledGraphs.of(checkpoint, compiler), usable_cores()
+    network = open_decoder_network(checkpoint, graphs, threads)
+    states = CrossKVCache(checkpoint.dimensions, 1, network.sound_element)
+    listener = open_encoder_runner(checkpoint, graphs, network, states, threads)
+    stepper = DecoderSession(network, states)
     for features, tokens in asked:
         listener.begin(1)
         listener.hear(0, features)
@@ -75,7 +75,7 @@ def transcribe(
     """What greedy decoding gives for each sound."""
     settings = EngineSettings(compute_type=compute_type, batch_size=16)
     features = LogMel(checkpoint.dimensions.mel_bins)
-    engine = OpenVinoEngine(checkpoint, features, settings, Meter())
+    engine = WhisperEngine(checkpoint, features, settings, Metrics())
     windows = [Window(sound[:480_000], 0.0, ASKED) for sound in sounds]
     batches = [windows[at : at + 16] for at in range(0, len(windows), 16)]
     return [each.tokens for batch in batches for each in engine.run(batch)]
@@ -83,7 +83,7 @@ def transcribe(
 
 def word_error_rate(compute_type: str) -> float:
     """On the sample dataset, in its own languages as they are detected."""
-    job = Job(JobSettings(EngineSettings(compute_type=compute_type)))
+    job = Pipeline(PipelineSettings(EngineSettings(compute_type=compute_type)))
     files = tuple(map(str, sample_files()))
     scores = Scoreboard()
     for result in job.stream(DatasetSettings("parquet", data_files=files)):

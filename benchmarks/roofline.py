@@ -26,10 +26,10 @@ import numpy as np
 
 import hatch_build
 from quest22.bench.random_checkpoint import SHAPES, Shape
-from quest22.engine.openvino.compile import Compiler
-from quest22.engine.openvino.layers import matrix, parameter, result
-from quest22.machine import describe, processor_flags, usable_cores
+from quest22.engine.openvino.compiler import Compiler
+from quest22.engine.openvino.graph_layers import matrix, parameter, result
 from quest22.native import library
+from quest22.system.machine import describe, processor_flags, usable_cores
 
 SIDE = 2048
 FRAMES = 1500

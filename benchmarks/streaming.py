@@ -20,9 +20,9 @@ from pathlib import Path
 from benchmarks import corpora, memory
 from benchmarks.fakes import FakeEngine, results
 from quest22.demo import server as demo
-from quest22.meter import Meter
-from quest22.quantities import parse_size
+from quest22.metrics import Metrics
 from quest22.settings import DatasetSettings
+from quest22.settings.quantities import parse_size
 
 BYTES_PER_S = 20e6 / 8
 LATENCY_S = 0.1
@@ -54,12 +54,14 @@ def busy(folder: Path) -> None:
     ]
     clip_bytes = len(corpora.sound(CLIP_S, 0))
     engine = FakeEngine(1.5 * FakeEngine.batch_size * clip_bytes / BYTES_PER_S)
-    meter = Meter()
+    metrics = Metrics()
     with SlowServer(folder) as server:
         urls = tuple(f"{server.url}/{path.name}" for path in files)
-        count = sum(1 for _ in results(DatasetSettings("parquet", data_files=urls), engine, meter))
-    received, needed = meter.counts()["net_bytes"], corpora.needed_bytes(files)
-    seconds = meter.seconds()
+        count = sum(
+            1 for _ in results(DatasetSettings("parquet", data_files=urls), engine, metrics)
+        )
+    received, needed = metrics.counts()["net_bytes"], corpora.needed_bytes(files)
+    seconds = metrics.seconds()
     waits = ", ".join(
         f"{name.removeprefix('wait_')} {seconds.get(name, 0.0):.2f} s"
         for name in ("wait_network", "wait_source", "wait_audio")

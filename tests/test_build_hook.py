@@ -29,10 +29,10 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", ".gitignore"):
         shutil.copy(ROOT / name, tmp_path)
     native = tmp_path / hatch_build.NATIVE
-    native.mkdir(parents=True)
+    (native / "csrc").mkdir(parents=True)
     (native / "__init__.py").touch()
-    (native / "native.c").write_text(GOOD)
-    (native / "step.h").touch()
+    (native / hatch_build.SOURCE).write_text(GOOD)
+    (native / "csrc" / "step.h").touch()
     return tmp_path
 
 
@@ -64,16 +64,14 @@ def test_a_wheel_has_the_libraries_and_fits_any_python_of_its_platform(checkout:
 def test_an_editable_install_has_them_beside_their_source(checkout: Path) -> None:
     native = checkout / hatch_build.NATIVE
     assert _wheel(checkout, "editable") == ("none-any", set())
-    assert {path.name for path in native.iterdir()} == EXPECTED | {
-        *("__init__.py", "native.c", "step.h")
-    }
+    assert {path.name for path in native.iterdir()} == EXPECTED | {*("__init__.py", "csrc")}
 
 
 @needs_compiler
 def test_what_was_made_of_other_sources_goes(checkout: Path, capsys) -> None:
     native = checkout / hatch_build.NATIVE
     _wheel(checkout, "editable")
-    (native / "native.c").write_text(BAD)
+    (native / hatch_build.SOURCE).write_text(BAD)
     _wheel(checkout, "editable")
     assert not _libraries(native)
     assert "native.c:1:" in capsys.readouterr().err
@@ -82,7 +80,7 @@ def test_what_was_made_of_other_sources_goes(checkout: Path, capsys) -> None:
 @needs_compiler
 @pytest.mark.skipif(PLATFORM != "linux-x86_64", reason="one library alone")
 def test_one_that_fails_leaves_the_others(checkout: Path, capsys) -> None:
-    (checkout / hatch_build.NATIVE / "native.c").write_text(NO_BF16)
+    (checkout / hatch_build.NATIVE / hatch_build.SOURCE).write_text(NO_BF16)
     assert _wheel(checkout)[1] == {"quest22-avx512.so"}
     (line,) = capsys.readouterr().err.splitlines()
     assert "quest22-avx512_bf16.so: " in line
@@ -127,6 +125,6 @@ def test_a_warning_is_an_error_where_code_is_checked(
 ) -> None:
     monkeypatch.setattr(hatch_build, "__file__", str(checkout / "hatch_build.py"))
     assert hatch_build.check() == 0
-    (checkout / hatch_build.NATIVE / "native.c").write_text("static int unused;\n")
+    (checkout / hatch_build.NATIVE / hatch_build.SOURCE).write_text("static int unused;\n")
     assert hatch_build.check() == 1
     assert "unused" in capfd.readouterr().err

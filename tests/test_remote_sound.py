@@ -10,11 +10,11 @@ import pytest
 
 from quest22.audio.decode import MediaDecoder
 from quest22.demo.server import RangeServer
-from quest22.meter import Meter
+from quest22.metrics import Metrics
 from quest22.records import Clip, Failure, Samples
 from quest22.settings import AudioSettings, DatasetSettings
+from quest22.source.dataset import DatasetSource
 from quest22.source.files import FilesSource
-from quest22.source.hub import DatasetSource
 
 pytestmark = pytest.mark.speech
 
@@ -23,7 +23,7 @@ SETS = ["formats_mixed", "ru_telephony6", "longform"]
 
 def _heard(result: Clip | Failure) -> Samples:
     assert isinstance(result, Clip), result
-    return np.concatenate(list(MediaDecoder(AudioSettings(), Meter()).decode(result).blocks))
+    return np.concatenate(list(MediaDecoder(AudioSettings(), Metrics()).decode(result).blocks))
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -35,9 +35,9 @@ def test_recordings_sound_the_same_over_http(speech_folder: Path, name: str) -> 
         json.loads(line)["text"] for line in (folder / "manifest.jsonl").read_text().splitlines()
     ]
     with RangeServer(folder) as server:
-        meter = Meter()
-        streamed = list(DatasetSource(DatasetSettings(f"{server.url}/manifest.jsonl"), meter))
+        metrics = Metrics()
+        streamed = list(DatasetSource(DatasetSettings(f"{server.url}/manifest.jsonl"), metrics))
         assert [clip.reference for clip in streamed if isinstance(clip, Clip)] == texts
         for remote in streamed:
-            (local,) = FilesSource([str(folder / remote.key)], meter=meter)
+            (local,) = FilesSource([str(folder / remote.key)], metrics=metrics)
             np.testing.assert_array_equal(_heard(remote), _heard(local))

@@ -14,11 +14,11 @@ import soxr
 from pyarrow import parquet
 
 from quest22 import Transcriber
-from quest22.audio.endpoints import SpeechRules
-from quest22.audio.silero.network import SileroNetwork
-from quest22.audio.speech import SpeechStream
+from quest22.audio.vad.endpoints import EndpointRules
+from quest22.audio.vad.silero.model import SileroModel
+from quest22.audio.vad.speech_stream import SpeechStream
+from quest22.evaluation.score import ErrorRate, word_errors
 from quest22.records import Samples
-from quest22.score import ErrorRate, word_errors
 from tests.support.recordings import NANO_IS_HERE, SAMPLES
 
 S = 16_000
@@ -139,14 +139,14 @@ def _spans_whole_stretches(start_s: float, end_s: float, places: list[tuple[floa
 @pytest.mark.speech
 def test_real_speech_is_kept(speech_folder: Path) -> None:
     """In every recording of people speech is found, and most of what read speech lasts is kept."""
-    network = SileroNetwork()
+    network = SileroModel()
     shares = []
     for folder in ("en_commonvoice100", "en_ljspeech30", "ru_golos15", "fleurs5x10"):
         for line in (speech_folder / folder / "manifest.jsonl").read_text().splitlines()[::3]:
             path = speech_folder / folder / json.loads(line)["file"]
             samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
             sound = soxr.resample(samples.mean(axis=1), rate, S).astype(np.float32)
-            stream = SpeechStream(network.open(), SpeechRules())
+            stream = SpeechStream(network.open(), EndpointRules())
             pieces = stream.feed(sound) + stream.flush()
             shares.append(sum(len(piece.samples) for piece in pieces) / len(sound))
     assert len(shares) > 60

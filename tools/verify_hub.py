@@ -15,9 +15,9 @@ from typing import Any
 from quest22 import Transcriber, settings
 from quest22.audio.decode import MediaDecoder
 from quest22.errors import CheckpointError, SourceError
-from quest22.meter import Meter
+from quest22.evaluation.score import error_rate
+from quest22.metrics import Metrics
 from quest22.records import SAMPLE_RATE_HZ, Clip, Samples
-from quest22.score import error_rate
 from quest22.settings import AudioSettings, DatasetSettings
 
 MODEL = "openai/whisper-tiny"
@@ -30,10 +30,10 @@ def rows() -> Iterator[tuple[Clip, Samples]]:
     """Every clip of the dataset with its sound."""
     import numpy as np
 
-    from quest22.source.hub import DatasetSource
+    from quest22.source.dataset import DatasetSource
 
     decoder = MediaDecoder(AudioSettings())
-    for clip in DatasetSource(DATASET, Meter()):
+    for clip in DatasetSource(DATASET, Metrics()):
         if isinstance(clip, Clip):
             yield clip, np.concatenate(list(decoder.decode(clip).blocks))
 

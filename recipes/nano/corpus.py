@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from quest22.audio.mel import log10_mel
+from quest22.audio.log_mel import log10_mel
 from recipes.nano import acoustics
 from recipes.nano.grammar.sentences import training_sentences
 from recipes.nano.synthesis.spoken import Samples, Spoken, voiced_span

@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from quest22.api import Transcriber
-from quest22.records import Decoding, Transcript, Word
-from quest22.score import error_rate
+from quest22.evaluation.score import error_rate
+from quest22.records import DecodingOptions, Transcript, Word
 from recipes.nano.card import card
 from recipes.nano.config import load
 from recipes.nano.listener import Heard, Listener
@@ -49,7 +49,7 @@ class Exam:
         for language in LANGUAGES:
             for name in ("known", "unseen"):
                 trials = getattr(self._examiner, name)(language)
-                heard = self._hear(trials, Decoding())
+                heard = self._hear(trials, DecodingOptions())
                 right += [one.language == language for one in heard]
                 figures |= _texts(name, language, trials, heard)
                 figures[f"speech called silence {name} {language}"] = _silence(heard)
@@ -60,7 +60,7 @@ class Exam:
         figures: Figures = {}
         for language in LANGUAGES:
             trials = self._examiner.known(language)
-            heard = self._hear(trials, Decoding(language, timestamps=True))
+            heard = self._hear(trials, DecodingOptions(language, timestamps=True))
             figures |= _times(f"single {language}", trials, heard)
             figures |= _texts("single with times", language, trials, heard)
         return figures
@@ -71,7 +71,7 @@ class Exam:
         for language in LANGUAGES:
             for noise in NOISES:
                 trials = self._examiner.noisy(language, noise)
-                heard = self._hear(trials, Decoding())
+                heard = self._hear(trials, DecodingOptions())
                 figures |= _texts(f"{noise} noise", language, trials, heard)
                 figures[f"speech called silence {noise} {language}"] = _silence(heard)
         return figures
@@ -81,8 +81,8 @@ class Exam:
         figures: Figures = {}
         for language in LANGUAGES:
             trials = self._examiner.packed(language)
-            plain = self._hear(trials, Decoding(language))
-            timed = self._hear(trials, Decoding(language, timestamps=True))
+            plain = self._hear(trials, DecodingOptions(language))
+            timed = self._hear(trials, DecodingOptions(language, timestamps=True))
             figures |= _texts("packed", language, trials, plain)
             figures |= _texts("packed with times", language, trials, timed)
             figures |= _times(f"packed {language}", trials, timed)
@@ -91,7 +91,7 @@ class Exam:
     def translated(self) -> Figures:
         """Russian speech in English words, against the grammar's own translation."""
         trials = self._examiner.known("ru")
-        heard = self._hear(trials, Decoding("ru", task="translate"))
+        heard = self._hear(trials, DecodingOptions("ru", task="translate"))
         pairs = [(one.translation, text.text) for one, text in zip(trials, heard, strict=True)]
         return {"wer translation ru-en": error_rate(pairs).rate or 0.0}
 
@@ -100,7 +100,7 @@ class Exam:
         figures: Figures = {}
         everything: list[Heard] = []
         for name, sounds in self._examiner.nothing().items():
-            heard = self._listener.hear(sounds, Decoding("en"))
+            heard = self._listener.hear(sounds, DecodingOptions("en"))
             figures[f"no speech in {name}"] = _silence(heard)
             figures[f"no words in {name}"] = float(np.mean([not h.text.strip() for h in heard]))
             everything += heard
@@ -142,7 +142,7 @@ class Exam:
             figures[f"wer samples {language}"] = error_rate(pairs).rate or 0.0
         return figures
 
-    def _hear(self, trials: Sequence[Narration], decoding: Decoding) -> list[Heard]:
+    def _hear(self, trials: Sequence[Narration], decoding: DecodingOptions) -> list[Heard]:
         return self._listener.hear([one.samples for one in trials], decoding)
 
 

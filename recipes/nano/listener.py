@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from quest22.audio.mel import LogMel
+from quest22.audio.log_mel import LogMel
 from quest22.checkpoint.load import load
 from quest22.checkpoint.tokens import Tokens
-from quest22.engine.openvino.engine import OpenVinoEngine
-from quest22.meter import Meter
-from quest22.records import Decoding, Hypothesis, Window
+from quest22.engine.engine import WhisperEngine
+from quest22.metrics import Metrics
+from quest22.records import DecodingOptions, Hypothesis, Window
 from quest22.settings import EngineSettings
 from recipes.nano.synthesis.spoken import Samples
 
@@ -35,9 +35,9 @@ class Listener:
         settings = EngineSettings(model, compute_type=compute_type, batch_size=BATCH)
         features = LogMel(checkpoint.dimensions.mel_bins)
         self._tokens = checkpoint.tokens
-        self._engine = OpenVinoEngine(checkpoint, features, settings, Meter())
+        self._engine = WhisperEngine(checkpoint, features, settings, Metrics())
 
-    def hear(self, sounds: Sequence[Samples], decoding: Decoding) -> list[Heard]:
+    def hear(self, sounds: Sequence[Samples], decoding: DecodingOptions) -> list[Heard]:
         """Decode sounds of up to 30 s greedily."""
         windows = [Window(sound, 0.0, decoding) for sound in sounds]
         found: list[Heard] = []

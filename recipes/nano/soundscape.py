@@ -10,7 +10,7 @@ import random
 import numpy as np
 from numpy.typing import NDArray
 
-from quest22.audio.mel import normalize
+from quest22.audio.log_mel import normalize
 from recipes.nano.shards import Shards
 from recipes.nano.windows import Placed, Plan
 

@@ -22,8 +22,9 @@ from quest22.errors import (
     UsageError,
 )
 from quest22.records import Failure, Segment, Transcript, Word
+from quest22.version import VERSION
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "CheckpointError",

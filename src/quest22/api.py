@@ -12,9 +12,8 @@ import numpy as np
 
 from quest22.checkpoint.languages import language_code
 from quest22.errors import ClipError, UsageError
-from quest22.job import Job, JobSettings, Run
-from quest22.quantities import parse_size
 from quest22.records import Clip, Failure, Media, Origin, Samples, Task, Transcript
+from quest22.runtime.build import Pipeline, PipelineSettings, Run
 from quest22.settings import (
     DEFAULT_MODEL,
     MEMORY_BYTES,
@@ -22,13 +21,14 @@ from quest22.settings import (
     DatasetSettings,
     DecodingSettings,
     EngineSettings,
-    GuardSettings,
+    HallucinationSettings,
     LongFormName,
     LongFormSettings,
     MemorySettings,
     VadMode,
-    VoiceSettings,
+    VadSettings,
 )
+from quest22.settings.quantities import parse_size
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -134,7 +134,7 @@ class Transcriber:
     """
 
     def __init__(self, model: str = DEFAULT_MODEL, **options: Unpack[Options]) -> None:
-        self._job = Job(_job_settings(model, dict(options)))
+        self._job = Pipeline(_job_settings(model, dict(options)))
 
     def transcribe(self, sound: Sound) -> Transcript:
         """Transcribe one sound; raises :class:`quest22.errors.ClipError` if that cannot be."""
@@ -185,7 +185,7 @@ def stream(
     """Load a model and transcribe a dataset as it streams in: see :meth:`Transcriber.stream`."""
     named: dict[str, Any] = dict(options)
     rows = {name: named.pop(name) for name in DatasetOptions.__annotations__ if name in named}
-    run = Job(_job_settings(model, named)).stream(_dataset_settings(dataset, config, rows))
+    run = Pipeline(_job_settings(model, named)).stream(_dataset_settings(dataset, config, rows))
     return _transcripts(run, None)
 
 
@@ -208,12 +208,12 @@ def _warn(failure: Failure) -> None:
 def _clip(index: int, sound: Sound) -> Clip:
     """A clip of its own for one sound; a path's existence is checked when it is decoded."""
     if isinstance(sound, (str, Path)):
-        from quest22.source.address import is_url, public
-        from quest22.source.opening import opener
+        from quest22.source.io.address import is_url, redact
+        from quest22.source.io.media import media_opener
 
         address = str(sound)
-        media: Media = opener(address) if is_url(address) else Path(address)
-        name = public(address)
+        media: Media = media_opener(address) if is_url(address) else Path(address)
+        name = redact(address)
         return Clip(f"{index}:{name}", name, media, Origin(name))
     if isinstance(sound, bytes):
         return Clip(str(index), f"sound {index}", sound, Origin("memory", row=index))
@@ -229,7 +229,7 @@ def _checked(samples: Samples) -> Media:
     return samples
 
 
-def _job_settings(model: str, options: dict[str, Any]) -> JobSettings:
+def _job_settings(model: str, options: dict[str, Any]) -> PipelineSettings:
     if "stride_length_s" in options:
         stride = options.pop("stride_length_s")
         options["stride_s"] = stride if isinstance(stride, tuple) else (stride, stride)
@@ -241,14 +241,14 @@ def _job_settings(model: str, options: dict[str, Any]) -> JobSettings:
         options["temperature"] = (options["temperature"],)
     if options.get("long_form") == "sequential":
         options.setdefault("timestamps", True)
-    settings = JobSettings(
+    settings = PipelineSettings(
         EngineSettings(model, **_taken(EngineSettings, options)),
         DecodingSettings(**_taken(DecodingSettings, options)),
         LongFormSettings(**_taken(LongFormSettings, options)),
         AudioSettings(**_taken(AudioSettings, options)),
-        GuardSettings(**_taken(GuardSettings, options)),
-        bounds=MemorySettings.of(_bytes(options.pop("memory", MEMORY_BYTES))),
-        voice=VoiceSettings(**_taken(VoiceSettings, options)),
+        HallucinationSettings(**_taken(HallucinationSettings, options)),
+        memory=MemorySettings.of(_bytes(options.pop("memory", MEMORY_BYTES))),
+        vad=VadSettings(**_taken(VadSettings, options)),
     )
     if options:
         raise UsageError(f"unknown option {min(options)!r}: see quest22.api.Options for the names")

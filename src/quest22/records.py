@@ -45,7 +45,7 @@ class Origin:
     row: int | None = None
 
 
-RowPlace: TypeAlias = tuple[str | None, int | None]
+RowLocation: TypeAlias = tuple[str | None, int | None]
 """A data file and a row in it, as an :class:`Origin` names them; no row: the whole file."""
 
 
@@ -86,7 +86,7 @@ class Audio:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Speech:
+class SpeechChunk:
     """A piece of a clip's sound that holds speech; ``start`` counts the clip's samples from 0.
 
     Pieces come in order. A stretch of speech may come in several pieces that join, and with the
@@ -99,7 +99,7 @@ class Speech:
 
 
 @dataclass(frozen=True, slots=True)
-class Detection:
+class DetectionOptions:
     """How a language is found where none is asked for.
 
     Only ``languages`` (codes; none: all) are considered, and share the probability among them.
@@ -112,7 +112,7 @@ class Detection:
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class SearchOptions:
     """How the tokens of a window are looked for.
 
     At temperature 0 ``beam_size`` hypotheses are followed, until ``patience`` times as many have
@@ -131,7 +131,7 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True)
-class Suppression:
+class SuppressionOptions:
     """Which tokens are never chosen; -1 among ``tokens`` stands for the checkpoint's own list.
 
     ``blank`` forbids to begin with a space alone, ``numerals`` all digits and currency signs.
@@ -145,7 +145,7 @@ class Suppression:
 
 
 @dataclass(frozen=True, slots=True)
-class Decoding:
+class DecodingOptions:
     """What a window asks of the engine.
 
     ``language`` is a code such as ``"en"``; None lets the engine detect it. ``previous`` goes
@@ -160,9 +160,9 @@ class Decoding:
     prefix: tuple[int, ...] = ()
     temperature: float = 0.0
     max_new_tokens: int | None = None
-    detection: Detection = Detection()
-    search: Search = Search()
-    suppression: Suppression = Suppression()
+    detection: DetectionOptions = DetectionOptions()
+    search: SearchOptions = SearchOptions()
+    suppression: SuppressionOptions = SuppressionOptions()
     words: bool = False
 
 
@@ -181,7 +181,7 @@ class Window:
 
     samples: Samples
     start_s: float
-    decoding: Decoding
+    decoding: DecodingOptions
     index: int = 0
     skip_frames: int = 0
     features: NDArray[np.float32] | None = None
@@ -221,7 +221,7 @@ class Alignment:
 
     Token i lasts from ``bounds_s[i]`` to ``bounds_s[i + 1]``; ``probabilities`` are the tokens'
     among all text tokens. Only tokens that count are there: what follows a hypothesis' last pair
-    of timestamps is left out (:func:`quest22.decoding.finished.finished_part`).
+    of timestamps is left out (:func:`quest22.decoding.timestamps.finished_part`).
     """
 
     bounds_s: tuple[float, ...]
@@ -248,7 +248,7 @@ class Hypothesis:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class WindowResult:
     """What came of a window: a hypothesis, or the reason why the engine could not give one.
 
     ``window`` tells the window from others: see :attr:`Window.fingerprint`.
@@ -260,14 +260,14 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class ReplayedBatch:
     """A clip's part in one batch.
 
     ``exhausted``: it had no window left to give, so the batch was filled from the clips behind it.
     Without answers: its sound ended when it was asked.
     """
 
-    answers: tuple[Answer, ...]
+    answers: tuple[WindowResult, ...]
     exhausted: bool
 
 
@@ -303,7 +303,7 @@ class Confidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
+class DroppedSegment:
     """A stretch of a clip that gave no text, with its times in the clip in seconds, and why.
 
     ``reason`` is a few words such as ``"no speech"``; ``text`` is what was heard there and not
@@ -335,7 +335,7 @@ class Transcript:
     origin: Origin
     reference: str | None = None
     columns: Mapping[str, Any] = field(default_factory=dict)
-    dropped: tuple[Dropped, ...] = ()
+    dropped: tuple[DroppedSegment, ...] = ()
     confidence: Confidence = Confidence()
 
 

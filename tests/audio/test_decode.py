@@ -13,7 +13,7 @@ import soxr
 
 from quest22.audio.decode import BLOCK_S, MediaDecoder
 from quest22.errors import ClipError
-from quest22.meter import Meter
+from quest22.metrics import Metrics
 from quest22.records import SAMPLE_RATE_HZ, Media, Samples
 from quest22.settings import AudioSettings
 from tests.support.sounds import Format, clip, encode, loudest_hz, tone
@@ -292,11 +292,11 @@ def test_a_broken_line_is_the_sources_failure_not_a_short_file(data: bytes) -> N
 
 
 def test_what_came_over_a_network_is_counted() -> None:
-    meter = Meter()
-    decoder = MediaDecoder(AudioSettings(), meter)
+    metrics = Metrics()
+    decoder = MediaDecoder(AudioSettings(), metrics)
     assert list(decoder.decode(clip(lambda: io.BytesIO(WAV))).blocks)
-    assert meter.counts()["bytes"] >= len(WAV)
-    assert meter.seconds()["source"] > 0
+    assert metrics.counts()["bytes"] >= len(WAV)
+    assert metrics.seconds()["source"] > 0
 
 
 def index_first() -> bytes:
@@ -358,13 +358,13 @@ def test_a_recording_that_is_absurdly_long_by_its_header_is_refused_at_once() ->
 def test_a_truncated_file_yields_its_sound_and_a_warning(
     data: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    meter = Meter()
-    decoder = MediaDecoder(AudioSettings(), meter)
+    metrics = Metrics()
+    decoder = MediaDecoder(AudioSettings(), metrics)
     with caplog.at_level(logging.WARNING, "quest22"):
         sound = np.concatenate(list(decoder.decode(clip(data[: len(data) * 6 // 10])).blocks))
     assert len(sound) / SAMPLE_RATE_HZ == pytest.approx(6.0, abs=0.3)
     assert "truncated or damaged" in caplog.text
-    assert meter.counts()["truncated"] == 1
+    assert metrics.counts()["truncated"] == 1
 
 
 @pytest.mark.parametrize("data", [WAV, FLAC, MP4], ids=["wav", "flac", "mp4"])
@@ -378,10 +378,10 @@ def test_damaged_packets_are_passed_over_and_counted() -> None:
     data = bytearray(encode(Format("mp3", "mp3", "libmp3lame", 44_100), [tone(44_100, 20.0)]))
     for at in range(20_000, 100_000, 5_000):
         data[at : at + 300] = np.random.default_rng(at).bytes(300)
-    meter = Meter()
-    blocks = MediaDecoder(AudioSettings(), meter).decode(clip(bytes(data))).blocks
+    metrics = Metrics()
+    blocks = MediaDecoder(AudioSettings(), metrics).decode(clip(bytes(data))).blocks
     assert sum(len(block) for block in blocks) > 15 * SAMPLE_RATE_HZ
-    assert meter.counts()["damaged_packets"] > 0
+    assert metrics.counts()["damaged_packets"] > 0
 
 
 def test_clips_are_decoded_in_several_threads_at_once() -> None:

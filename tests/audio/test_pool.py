@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from quest22.audio.decode import BLOCK_S
 from quest22.audio.pool import decode_ahead
 from quest22.errors import ClipError, SourceError
-from quest22.meter import Meter
+from quest22.metrics import Metrics
 from quest22.records import SAMPLE_RATE_HZ, Audio, Clip, Failure, Origin, Samples
 from quest22.settings import AudioSettings, MemorySettings
 from tests.support.sounds import clip
@@ -230,11 +230,11 @@ def test_the_time_of_decoding_is_metered() -> None:
             sum(range(200_000))
             yield from super()._blocks(clip)
 
-    meter = Meter()
-    for item in decode_ahead(clips(1, 1), Busy(), AudioSettings(), meter):
+    metrics = Metrics()
+    for item in decode_ahead(clips(1, 1), Busy(), AudioSettings(), metrics):
         assert isinstance(item, Audio)
         heard(item)
-    assert meter.seconds()["audio"] > 0
+    assert metrics.seconds()["audio"] > 0
 
 
 def test_undecoded_sound_is_let_go_when_it_is_decoded() -> None:

@@ -8,17 +8,17 @@ import pytest
 import soundfile
 import soxr
 
-from quest22.audio.endpoints import SpeechRules
-from quest22.audio.silero.network import FRAME_SAMPLES, SileroNetwork
-from quest22.audio.speech import SpeechStream
+from quest22.audio.vad.endpoints import EndpointRules
+from quest22.audio.vad.silero.model import FRAME_SAMPLES, SileroModel
+from quest22.audio.vad.speech_stream import SpeechStream
 from tests.support.speaking import joined
 
-FOLDER = resources.files("quest22.audio.silero")
+FOLDER = resources.files("quest22.audio.vad.silero")
 
 
 @pytest.fixture(scope="module")
 def network():
-    return SileroNetwork()
+    return SileroModel()
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_clips_do_not_hear_one_another(network):
 
 @pytest.mark.parametrize("sound", [np.zeros(160_000, np.float32), noise(10), noise(10, 0.001)])
 def test_silence_and_noise_are_no_speech(network, sound):
-    stream = SpeechStream(network.open(), SpeechRules())
+    stream = SpeechStream(network.open(), EndpointRules())
     assert stream.feed(sound) + stream.flush() == []
 
 
@@ -82,13 +82,13 @@ def test_probabilities_are_those_of_faster_whisper(network, theirs, seconds):
 
 
 RULES = {
-    "sequential": (SpeechRules(), {}),
+    "sequential": (EndpointRules(), {}),
     "packed": (
-        SpeechRules(max_speech=30 * 16_000 - 512 - 12_800, min_silence=2560),
+        EndpointRules(max_speech=30 * 16_000 - 512 - 12_800, min_silence=2560),
         {"max_speech_duration_s": 30, "min_silence_duration_ms": 160},
     ),
     "strict": (
-        SpeechRules(0.7, 0.55, 4000, 8 * 16_000 - 512 - 960, 8000, 480),
+        EndpointRules(0.7, 0.55, 4000, 8 * 16_000 - 512 - 960, 8000, 480),
         {"threshold": 0.7, "min_speech_duration_ms": 250, "max_speech_duration_s": 8,
          "min_silence_duration_ms": 500, "speech_pad_ms": 30},
     ),

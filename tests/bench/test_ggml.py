@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from quest22.audio.mel import mel_filters
+from quest22.audio.log_mel import mel_filters
 from quest22.bench.peers.ggml import MAGIC, ggml_name, write_ggml
 from quest22.bench.workload import Workload
 from quest22.checkpoint.load import load

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from quest22.checkpoint.known import EMBEDDED, KNOWN
+from quest22.checkpoint.known_models import EMBEDDED, KNOWN
 from quest22.checkpoint.resolve import resolve
 from quest22.errors import CheckpointError
 

@@ -14,7 +14,7 @@ from quest22.cli.output_options import OutputFlags, ReportFlags
 from quest22.cli.retry import Retry
 from quest22.cli.status import standing_of
 from quest22.errors import SinkError, SourceError, TooManyFailuresError, UsageError
-from quest22.journal import Journal
+from quest22.runs.journal import Journal
 from quest22.settings import EngineSettings
 from tests.torture.kills import differences, outputs
 from tests.torture.rows import write_rows
@@ -42,8 +42,8 @@ class DyingJob(MixingJob):
                 raise KeyboardInterrupt
             return super().open(clip)
 
-    def __init__(self, settings, meter):
-        super().__init__(settings, meter)
+    def __init__(self, settings, metrics):
+        super().__init__(settings, metrics)
         self._strategy = self._Dying()
 
 

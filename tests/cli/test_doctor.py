@@ -6,10 +6,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from quest22.cli import installation, machine
+from quest22.cli import check_installation as installation
+from quest22.cli import check_machine as machine
+from quest22.cli.check_hub import reach
 from quest22.cli.exits import Exit
 from quest22.cli.finding import State
-from quest22.cli.reach import reach
 
 
 class _Answering(BaseHTTPRequestHandler):
@@ -105,7 +106,7 @@ def test_names_of_requirements(requirement, name):
 
 
 def test_the_doctor_speaks_and_ends_well_or_says_what_is_missing(run, monkeypatch):
-    monkeypatch.setattr("quest22.cli.reach.check_hub", machine.check_memory)
+    monkeypatch.setattr("quest22.cli.check_hub.check_hub", machine.check_memory)
     ended = run("doctor")
     missing = "✗" in ended.out
     assert ended.code == (Exit.NOTHING_DONE if missing else Exit.DONE)

@@ -20,7 +20,7 @@ from quest22.settings import (
     EngineSettings,
     LongFormSettings,
     MemorySettings,
-    VoiceSettings,
+    VadSettings,
 )
 
 
@@ -59,10 +59,10 @@ def test_a_group_may_hold_others():
 @pytest.mark.parametrize(
     ("flags", "expected"),
     [
-        ({}, VoiceSettings()),
-        ({"vad": "auto"}, VoiceSettings("auto")),
-        ({"vad_filter": True, "vad_threshold": 0.3}, VoiceSettings("on", vad_threshold=0.3)),
-        ({"vad": "off", "vad_filter": True}, VoiceSettings("off")),
+        ({}, VadSettings()),
+        ({"vad": "auto"}, VadSettings("auto")),
+        ({"vad_filter": True, "vad_threshold": 0.3}, VadSettings("on", vad_threshold=0.3)),
+        ({"vad": "off", "vad_filter": True}, VadSettings("off")),
     ],
 )
 def test_voice(flags, expected):

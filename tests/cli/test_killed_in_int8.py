@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from quest22.journal import Journal
+from quest22.runs.journal import Journal
 from tests.torture.kills import differences, outputs
 from tests.torture.real import SAMPLES
 

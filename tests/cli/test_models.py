@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from quest22.checkpoint.known import KNOWN
+from quest22.checkpoint.known_models import KNOWN
 from quest22.cli import models
 
 

@@ -9,14 +9,14 @@ from quest22.cli.figures import Figures
 from quest22.cli.progress import (
     FAILURES_SHOWN,
     LiveDisplay,
-    Occasion,
     PlainDisplay,
+    RunInfo,
     SilentDisplay,
     choose_display,
     progress_line,
     shares,
 )
-from quest22.meter import Meter
+from quest22.metrics import Metrics
 from tests.support.results import failure, transcript
 
 
@@ -57,9 +57,9 @@ def test_shares_are_those_of_the_engine_thread():
 
 
 def test_plain_lines_follow_the_run(capsys):
-    meter = Meter()
-    meter.count("clips", 3)
-    display = PlainDisplay(Occasion("talks → nano", total=9), meter, intervals_s=(0.001, 0.001))
+    metrics = Metrics()
+    metrics.count("clips", 3)
+    display = PlainDisplay(RunInfo("talks → nano", total=9), metrics, intervals_s=(0.001, 0.001))
     with display:
         err = ""
         while "3 of 9 clips" not in err:
@@ -68,7 +68,7 @@ def test_plain_lines_follow_the_run(capsys):
 
 
 def test_failures_are_said_up_to_a_number(capsys):
-    display = PlainDisplay(Occasion("x", failures_kept=True), Meter())
+    display = PlainDisplay(RunInfo("x", failures_kept=True), Metrics())
     for index in range(FAILURES_SHOWN + 5):
         display.before(failure(f"{index}.wav"))
     lines = capsys.readouterr().err.splitlines()
@@ -79,7 +79,7 @@ def test_failures_are_said_up_to_a_number(capsys):
 
 @pytest.mark.parametrize(("kept", "said"), [(True, 0), (False, 1)])
 def test_quiet_says_only_what_no_file_keeps(capsys, kept, said):
-    with SilentDisplay(Occasion("x", failures_kept=kept)) as display:
+    with SilentDisplay(RunInfo("x", failures_kept=kept)) as display:
         display.before(failure())
         display.before(transcript())
     assert len(capsys.readouterr().err.splitlines()) == said
@@ -88,9 +88,9 @@ def test_quiet_says_only_what_no_file_keeps(capsys, kept, said):
 def test_live_lines_on_a_terminal():
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=80, color_system=None)
-    meter = Meter()
-    meter.count("clips", 3)
-    with LiveDisplay(Occasion("talks", total=9), meter, console) as display:
+    metrics = Metrics()
+    metrics.count("clips", 3)
+    with LiveDisplay(RunInfo("talks", total=9), metrics, console) as display:
         display.before(transcript(text="The last words."))
     text = screen.getvalue()
     for part in ("talks", "3 of 9 clips", "The last words."):
@@ -100,7 +100,7 @@ def test_live_lines_on_a_terminal():
 def test_texts_on_a_terminal_have_a_heading():
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=80, color_system=None)
-    with LiveDisplay(Occasion("x", texts="headed"), Meter(), console) as display:
+    with LiveDisplay(RunInfo("x", texts="headed"), Metrics(), console) as display:
         display.before(transcript("talk.mp3"))
     assert "talk.mp3 · en · 4.5 s" in screen.getvalue()
 
@@ -111,4 +111,4 @@ def test_texts_on_a_terminal_have_a_heading():
 )
 def test_the_display_suits_the_place(terminal, quiet, kind):
     console = Console(file=io.StringIO(), force_terminal=terminal)
-    assert type(choose_display(Occasion("x"), Meter(), quiet=quiet, console=console)) is kind
+    assert type(choose_display(RunInfo("x"), Metrics(), quiet=quiet, console=console)) is kind

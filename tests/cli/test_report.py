@@ -17,9 +17,9 @@ from quest22.cli.report import (
     time_table,
     totals,
 )
-from quest22.meter import Meter
-from quest22.quantities import hours
-from quest22.score import ErrorRate, Scoreboard
+from quest22.evaluation.score import ErrorRate, Scoreboard
+from quest22.metrics import Metrics
+from quest22.settings.quantities import hours
 
 FIGURES = Figures(
     clips=2,
@@ -89,7 +89,7 @@ def test_bars_have_one_width(share, filled):
 
 
 def test_figures_of_a_fresh_meter():
-    fresh = Figures.of(Meter())
+    fresh = Figures.of(Metrics())
     assert (fresh.clips, fresh.real_time_factor, fresh.audio_s) == (0, None, 0.0)
     assert totals(fresh).plain.startswith("0 clips · 0.0 s of sound in 0.0 s")
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from quest22.cli.exits import Exit
-from quest22.cli.progress import Occasion, SilentDisplay
-from quest22.cli.run import Tally, carry_out, spoken_language
+from quest22.cli.progress import RunInfo, SilentDisplay
+from quest22.cli.run import RunStats, spoken_language, write_all
 from quest22.errors import SinkError, SourceError
-from quest22.meter import Meter
+from quest22.metrics import Metrics
 from tests.support.results import failure, transcript
 
 
@@ -16,7 +16,7 @@ class Results:
     total = None
 
     def __init__(self, *results, error=None):
-        self.meter = Meter()
+        self.metrics = Metrics()
         self.closed = False
         self._results = results
         self._error = error
@@ -49,7 +49,7 @@ class ListSink:
 
 
 def carried(results, sink, tally=None):
-    return carry_out(results, sink, SilentDisplay(Occasion("test")), tally or Tally())
+    return write_all(results, sink, SilentDisplay(RunInfo("test")), tally or RunStats())
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_an_error_closes_everything(error):
 
 
 def test_errors_are_scored_by_the_language_that_was_spoken():
-    tally = Tally()
+    tally = RunStats()
     heard_wrong = transcript("b", "x", reference="да", columns={"language": "ru"})
     carried(Results(transcript("a", "Yes.", reference="yes"), heard_wrong), ListSink(), tally)
     assert {code: errors.rate for code, errors in tally.scores.by_language.items()} == {

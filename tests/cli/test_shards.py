@@ -9,10 +9,10 @@ import pytest
 
 from quest22.cli.continued import perform_journaled
 from quest22.cli.output_options import OutputFlags
-from quest22.cli.shards import Company, folder_of, runs_in
+from quest22.cli.shards import SiblingShards, folder_of, runs_in
 from quest22.cli.status import standing_of
 from quest22.errors import SourceError, UsageError
-from quest22.journal import held
+from quest22.runs.journal import held
 from quest22.settings import DatasetSettings
 from tests.cli.test_continued import DyingDigestJob
 from tests.torture.reshards import rows_in
@@ -118,4 +118,4 @@ def test_what_is_refused(data, tmp_path):
 
 def test_a_run_alone_has_no_company(data, tmp_path):
     perform_journaled(Errand(data, tmp_path, load=DigestJob).stream())
-    assert Company.of(tmp_path, DatasetSettings("d")).journals == ()
+    assert SiblingShards.of(tmp_path, DatasetSettings("d")).journals == ()

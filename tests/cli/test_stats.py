@@ -14,22 +14,22 @@ from quest22.cli import continued
 from quest22.cli.continued import perform_journaled
 from quest22.cli.exits import Exit
 from quest22.cli.output_options import ReportFlags
-from quest22.meter import Meter
+from quest22.metrics import Metrics
 from quest22.settings import MemorySettings
-from quest22.source.network import Network, NetworkSettings
+from quest22.source.io.retry import NetworkSettings, RetryingClient
 from tests.support import corpora
 from tests.support.hub import Fault, Hub
 from tests.torture.worker import Errand
 
 
-def _hasty(bounds: MemorySettings, meter: Meter) -> Network:
+def _hasty(bounds: MemorySettings, metrics: Metrics) -> RetryingClient:
     settings = NetworkSettings(first_pause_s=0.01, longest_pause_s=0.05)
-    return Network(settings.within(bounds), meter)
+    return RetryingClient(settings.within(bounds), metrics)
 
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    monkeypatch.setattr(continued, "network_within", _hasty)
+    monkeypatch.setattr(continued, "client_within", _hasty)
     corpora.write_parquet(tmp_path / "a.parquet", corpora.samples(40), group=10)
     with Hub() as running:
         running.add_dataset("o/d", {"a.parquet": tmp_path / "a.parquet"})

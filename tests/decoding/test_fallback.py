@@ -4,9 +4,9 @@ import pytest
 
 from quest22.decoding.fallback import REFERENCE_TEMPERATURES, Fallback
 from quest22.records import Hypothesis
-from quest22.settings import GuardSettings
+from quest22.settings import HallucinationSettings
 
-FALLBACK = Fallback(REFERENCE_TEMPERATURES, GuardSettings())
+FALLBACK = Fallback(REFERENCE_TEMPERATURES, HallucinationSettings())
 LOOP = "and so " * 40
 
 
@@ -38,12 +38,12 @@ def test_as_openai_decides(
 
 
 def test_without_thresholds_all_is_believed() -> None:
-    trusting = Fallback((0.0, 0.5), GuardSettings(None, None, None))
+    trusting = Fallback((0.0, 0.5), HallucinationSettings(None, None, None))
     assert trusting.next_temperature(heard(-9.0, 1.0), LOOP) is None
     assert not trusting.is_silence(heard(-9.0, 1.0))
 
 
 def test_without_a_log_probability_only_silence_decides() -> None:
-    strict = Fallback((0.0, 0.5), GuardSettings(logprob_threshold=None))
+    strict = Fallback((0.0, 0.5), HallucinationSettings(logprob_threshold=None))
     assert strict.is_silence(heard(-0.1, 0.9))
     assert strict.next_temperature(heard(-9.0, 0.9), "a word") is None

@@ -7,7 +7,7 @@ from quest22.checkpoint.config import GenerationConfig
 from quest22.checkpoint.tokens import Tokens
 from quest22.decoding.prompts import Prompt, PromptBuilder
 from quest22.errors import UsageError
-from quest22.records import Decoding
+from quest22.records import DecodingOptions
 
 SOT, PREV, EN, RU, TRANSCRIBE, TRANSLATE, NO_TIMES = 101, 107, 102, 103, 104, 105, 109
 POSITIONS = 40
@@ -34,16 +34,18 @@ def builder(max_length: int = 448, *, multilingual: bool = True) -> PromptBuilde
 
 
 CASES = [
-    (Decoding(), "en", (SOT, EN, TRANSCRIBE, NO_TIMES), 0),
-    (Decoding(task="translate"), "ru", (SOT, RU, TRANSLATE, NO_TIMES), 0),
-    (Decoding(timestamps=True), "en", (SOT, EN, TRANSCRIBE), 0),
-    (Decoding(timestamps=True, prefix=(7, 8)), "en", (SOT, EN, TRANSCRIBE, 7, 8), 0),
-    (Decoding(previous=(5, 6)), "en", (PREV, 5, 6, SOT, EN, TRANSCRIBE, NO_TIMES), 3),
+    (DecodingOptions(), "en", (SOT, EN, TRANSCRIBE, NO_TIMES), 0),
+    (DecodingOptions(task="translate"), "ru", (SOT, RU, TRANSLATE, NO_TIMES), 0),
+    (DecodingOptions(timestamps=True), "en", (SOT, EN, TRANSCRIBE), 0),
+    (DecodingOptions(timestamps=True, prefix=(7, 8)), "en", (SOT, EN, TRANSCRIBE, 7, 8), 0),
+    (DecodingOptions(previous=(5, 6)), "en", (PREV, 5, 6, SOT, EN, TRANSCRIBE, NO_TIMES), 3),
 ]
 
 
 @pytest.mark.parametrize(("decoding", "language", "tokens", "start"), CASES)
-def test_layout(decoding: Decoding, language: str, tokens: tuple[int, ...], start: int) -> None:
+def test_layout(
+    decoding: DecodingOptions, language: str, tokens: tuple[int, ...], start: int
+) -> None:
     prompt = builder().build(decoding, language)
     assert (prompt.tokens, prompt.start) == (tokens, start)
     assert prompt.budget == POSITIONS - len(tokens)
@@ -51,12 +53,12 @@ def test_layout(decoding: Decoding, language: str, tokens: tuple[int, ...], star
 
 
 def test_an_english_only_checkpoint_has_no_language_and_no_task() -> None:
-    prompt = builder(multilingual=False).build(Decoding(), None)
+    prompt = builder(multilingual=False).build(DecodingOptions(), None)
     assert prompt == Prompt((SOT, NO_TIMES), 0, POSITIONS - 2)
 
 
 def test_of_what_was_said_before_the_end_is_kept() -> None:
-    prompt = builder().build(Decoding(previous=tuple(range(60))), "en")
+    prompt = builder().build(DecodingOptions(previous=tuple(range(60))), "en")
     assert prompt.tokens[:20] == (PREV, *range(60 - (POSITIONS // 2 - 1), 60))
     assert prompt.tokens[prompt.start] == SOT
 
@@ -74,15 +76,15 @@ BUDGETS = [
 
 @pytest.mark.parametrize(("max_length", "asked", "expected"), BUDGETS)
 def test_budget(max_length: int, asked: int | None, expected: int) -> None:
-    assert builder(max_length).build(Decoding(max_new_tokens=asked), "en").budget == expected
+    assert builder(max_length).build(DecodingOptions(max_new_tokens=asked), "en").budget == expected
 
 
 def test_a_prefix_that_leaves_no_place_is_refused() -> None:
     with pytest.raises(UsageError, match="the prompt has 40 tokens, 36 of them prefix"):
-        builder().build(Decoding(prefix=tuple(range(36))), "en")
+        builder().build(DecodingOptions(prefix=tuple(range(36))), "en")
 
 
 @pytest.mark.parametrize("asked", [0, -1])
 def test_no_tokens_at_all_cannot_be_asked_for(asked: int) -> None:
     with pytest.raises(UsageError, match=f"maximum of new tokens is {asked}: expected 1 or more"):
-        builder().build(Decoding(max_new_tokens=asked), "en")
+        builder().build(DecodingOptions(max_new_tokens=asked), "en")

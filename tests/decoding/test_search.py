@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from quest22.decoding.hunts import Request
+from quest22.decoding.logits_rules import LogitsRules
 from quest22.decoding.prompts import Prompt
-from quest22.decoding.rules import Rules
 from quest22.decoding.search import BatchSearch, Continuation, survivors
-from quest22.records import Search
+from quest22.decoding.token_decoders import DecodeRequest
+from quest22.records import SearchOptions
 
 VOCABULARY, EOT, SILENCE = 24, 15, 16
-RULES = Rules(EOT, VOCABULARY, suppressed=(3,))
+RULES = LogitsRules(EOT, VOCABULARY, suppressed=(3,))
 
 
 @dataclass
@@ -73,11 +73,13 @@ prompts = st.builds(
 
 
 def run(
-    batch: list[Prompt], search: Search | None = None, temperature: float = 0.0
+    batch: list[Prompt], search: SearchOptions | None = None, temperature: float = 0.0
 ) -> list[Continuation]:
     """Continue prompts of windows whose sounds are 0, 1, 2 …"""
-    requests = [Request(prompt, RULES, search or Search(), temperature) for prompt in batch]
-    sounds = [place for place, request in enumerate(requests) for _ in range(request.width)]
+    requests = [
+        DecodeRequest(prompt, RULES, search or SearchOptions(), temperature) for prompt in batch
+    ]
+    sounds = [place for place, request in enumerate(requests) for _ in range(request.num_beams)]
     return BatchSearch(SILENCE).run(Oracle(sounds), requests)
 
 
@@ -93,7 +95,7 @@ def test_every_row_is_as_it_is_alone(batch: list[Prompt]) -> None:
 
 def test_a_prompt_is_fed_in_one_step_and_nothing_runs_after_the_end() -> None:
     oracle = Oracle([5])
-    (found,) = BatchSearch(SILENCE).run(oracle, [Request(Prompt((1, 2, 4, 5), 0, 3), RULES)])
+    (found,) = BatchSearch(SILENCE).run(oracle, [DecodeRequest(Prompt((1, 2, 4, 5), 0, 3), RULES)])
     assert oracle.calls == min(len(found.tokens) + 1, 3)
 
 
@@ -107,20 +109,20 @@ def test_survivors_move_as_little_as_possible(finished: list[bool]) -> None:
 
 
 WIDE = [
-    (Search(beam_size=3), 0.0),
-    (Search(beam_size=4, patience=2.0), 0.0),
-    (Search(beam_size=3, length_penalty=0.6), 0.0),
-    (Search(beam_size=2, repetition_penalty=1.5, no_repeat_ngram_size=2), 0.0),
-    (Search(), 0.7),
-    (Search(best_of=3), 0.7),
-    (Search(best_of=3, length_penalty=1.0), 1.0),
+    (SearchOptions(beam_size=3), 0.0),
+    (SearchOptions(beam_size=4, patience=2.0), 0.0),
+    (SearchOptions(beam_size=3, length_penalty=0.6), 0.0),
+    (SearchOptions(beam_size=2, repetition_penalty=1.5, no_repeat_ngram_size=2), 0.0),
+    (SearchOptions(), 0.7),
+    (SearchOptions(best_of=3), 0.7),
+    (SearchOptions(best_of=3, length_penalty=1.0), 1.0),
 ]
 
 
 @pytest.mark.parametrize(("search", "temperature"), WIDE)
 @given(batch=st.lists(prompts, min_size=2, max_size=5))
 def test_a_window_does_not_depend_on_its_neighbours(
-    search: Search, temperature: float, batch: list[Prompt]
+    search: SearchOptions, temperature: float, batch: list[Prompt]
 ) -> None:
     together = run(batch, search, temperature)
     shorter = run(batch[:-1], search, temperature)
@@ -129,7 +131,7 @@ def test_a_window_does_not_depend_on_its_neighbours(
 
 def test_samples_differ_by_seed_and_by_nothing_else() -> None:
     prompt = Prompt((1,), 0, 12)
-    drawn = [run([prompt], Search(seed=(seed,)), 1.0)[0].tokens for seed in (1, 2, 1)]
+    drawn = [run([prompt], SearchOptions(seed=(seed,)), 1.0)[0].tokens for seed in (1, 2, 1)]
     assert drawn[0] == drawn[2] != drawn[1]
 
 
@@ -137,7 +139,7 @@ def test_samples_follow_the_distribution() -> None:
     prompt = Prompt((1,), 0, 1)
     counts = np.zeros(VOCABULARY)
     for seed in range(2000):
-        (found,) = run([prompt], Search(seed=(seed,)), 0.8)
+        (found,) = run([prompt], SearchOptions(seed=(seed,)), 0.8)
         counts[found.tokens[0] if found.tokens else EOT] += 1
     logits = oracle_logits(0, [1]).astype(np.float64) / 0.8
     logits[3] = -np.inf
@@ -148,7 +150,7 @@ def test_samples_follow_the_distribution() -> None:
 
 @given(prompt=prompts, size=st.integers(1, 3))
 def test_no_n_gram_comes_twice(prompt: Prompt, size: int) -> None:
-    (found,) = run([prompt], Search(no_repeat_ngram_size=size))
+    (found,) = run([prompt], SearchOptions(no_repeat_ngram_size=size))
     grams = [found.tokens[at : at + size] for at in range(len(found.tokens) - size + 1)]
     assert len(grams) == len(set(grams))
 
@@ -157,7 +159,7 @@ def test_no_n_gram_comes_twice(prompt: Prompt, size: int) -> None:
 def test_a_wide_beam_finds_what_is_at_least_as_likely(prompt: Prompt, beam_size: int) -> None:
     """With a beam over the whole vocabulary for two steps, the best of all pairs is found."""
     short = Prompt(prompt.tokens, prompt.start, 1)
-    (wide,) = run([short], Search(beam_size=beam_size, length_penalty=0.0))
+    (wide,) = run([short], SearchOptions(beam_size=beam_size, length_penalty=0.0))
     (narrow,) = run([short])
     assert wide.avg_logprob * (len(wide.tokens) + 1) >= (
         narrow.avg_logprob * (len(narrow.tokens) + 1) - 1e-5
@@ -201,7 +203,9 @@ def test_beams_equal_the_reference(
 ) -> None:
     for first in range(40):
         prompt = Prompt((first % VOCABULARY, first), 0, 1 + first % 11)
-        search = Search(beam_size=beam_size, patience=patience, length_penalty=length_penalty)
+        search = SearchOptions(
+            beam_size=beam_size, patience=patience, length_penalty=length_penalty
+        )
         try:
             expected, average = reference_beams(prompt, beam_size, patience, length_penalty)
         except ZeroDivisionError:  # an empty hypothesis has no mean there

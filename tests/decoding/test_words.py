@@ -149,7 +149,7 @@ def test_words_are_openai_whispers(talk, offset_s):
 def reference(segments, times, last_s):
     """``add_word_timestamps`` with the alignment given."""
     timing = pytest.importorskip("whisper.timing", reason="openai-whisper is not installed")
-    from quest22.checkpoint.words import split_to_words
+    from quest22.checkpoint.word_splitting import split_to_words
 
     def alignment(*_args, **_options):
         made, at = [], 0

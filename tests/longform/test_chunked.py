@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from quest22.errors import ClipError
 from quest22.longform.chunked import ChunkedClip, ChunkedStrategy
-from quest22.records import Clip, Decoding, Hypothesis, Origin, Samples, Transcript, Window
-from quest22.settings import DecodingSettings, GuardSettings, LongFormSettings
+from quest22.records import Clip, DecodingOptions, Hypothesis, Origin, Samples, Transcript, Window
+from quest22.settings import DecodingSettings, HallucinationSettings, LongFormSettings
 from tests.support.listening import CLIP, NUMBERS, Listener, mark, said, sound, transcribe
 
 
@@ -30,7 +30,7 @@ def test_windows_ask_for_what_the_settings_say() -> None:
     decoding = DecodingSettings("ru", "translate", timestamps=True, max_new_tokens=7)
     open_clip = machine(decoding)
     first, second = open_clip.feed(sound(31)) + open_clip.flush()
-    assert first.decoding == Decoding("ru", "translate", timestamps=True, max_new_tokens=7)
+    assert first.decoding == DecodingOptions("ru", "translate", timestamps=True, max_new_tokens=7)
     assert second.decoding == first.decoding
     assert (first.index, first.start_s, first.duration_s) == (0, 0.0, 30.0)
     assert (second.index, second.start_s, second.duration_s) == (1, 20.0, 11.0)
@@ -41,7 +41,7 @@ def test_a_clip_is_carried_through() -> None:
     open_clip = ChunkedStrategy(LongFormSettings(), DecodingSettings(), NUMBERS).open(clip)
     open_clip.feed(sound(2.5))
     (window,) = open_clip.flush()
-    open_clip.accept(window, said(1))
+    open_clip.add_result(window, said(1))
     transcript = open_clip.close()
     assert (transcript.key, transcript.name, transcript.origin) == ("k", "n", Origin("d", row=4))
     assert (transcript.reference, transcript.columns) == ("one", {"speaker": 7})
@@ -77,12 +77,12 @@ def test_finished_once_every_window_came_back() -> None:
     (first,) = open_clip.feed(sound(31))
     assert not open_clip.finished
     (second,) = open_clip.flush()
-    open_clip.accept(second, said())
+    open_clip.add_result(second, said())
     assert not open_clip.finished
-    (again,) = open_clip.accept(first, said(mark(0), 1, mark(9), mark(9)))
+    (again,) = open_clip.add_result(first, said(mark(0), 1, mark(9), mark(9)))
     assert again.samples is first.samples
     assert not open_clip.finished
-    open_clip.accept(again, said())
+    open_clip.add_result(again, said())
     assert open_clip.finished
 
 
@@ -97,11 +97,11 @@ def run_in_any_order(samples: Samples, listener: Listener, seed: int) -> Transcr
         samples = samples[size:]
         if waiting and chance.random() < 0.5:
             window = waiting.pop(chance.randrange(len(waiting)))
-            waiting += open_clip.accept(window, listener(window))
+            waiting += open_clip.add_result(window, listener(window))
     waiting += open_clip.flush()
     while waiting:
         window = waiting.pop(chance.randrange(len(waiting)))
-        waiting += open_clip.accept(window, listener(window))
+        waiting += open_clip.add_result(window, listener(window))
     assert open_clip.finished
     return open_clip.close()
 
@@ -118,7 +118,7 @@ def test_sound_is_let_go_with_its_windows() -> None:
     open_clip = machine()
     (window,) = open_clip.feed(sound(31))
     samples = weakref.ref(window.samples)
-    open_clip.accept(window, said(1))
+    open_clip.add_result(window, said(1))
     del window
     gc.collect()
     assert samples() is None
@@ -134,7 +134,7 @@ def test_ten_hours_worth_of_windows() -> None:
             open_clip.feed(minute) if part < 59 else open_clip.feed(minute) + (open_clip.flush())
         ):
             first, last = round(window.start_s * 4), round(window.start_s * 4) + 12
-            open_clip.accept(window, said(*(word for _, word in words[first:last])))
+            open_clip.add_result(window, said(*(word for _, word in words[first:last])))
     transcript = open_clip.close()
     assert transcript.duration_s == 3600.0
     assert len(transcript.segments) == 1800
@@ -165,7 +165,7 @@ def test_the_language_is_that_of_most_of_the_sound(
     assert transcript.language_probability == pytest.approx(expected[1])
 
 
-def guarded(guards: GuardSettings, **asked: object) -> ChunkedClip:
+def guarded(guards: HallucinationSettings, **asked: object) -> ChunkedClip:
     decoding = DecodingSettings(**asked)  # type: ignore[arg-type]
     open_clip: ChunkedClip = ChunkedStrategy(LongFormSettings(), decoding, NUMBERS, guards).open(
         CLIP
@@ -174,19 +174,19 @@ def guarded(guards: GuardSettings, **asked: object) -> ChunkedClip:
 
 
 def test_a_window_that_is_not_believed_is_heard_again_hotter() -> None:
-    open_clip = guarded(GuardSettings(), temperature=(0.0, 0.6))
+    open_clip = guarded(HallucinationSettings(), temperature=(0.0, 0.6))
     windows = open_clip.feed(sound(10)) + open_clip.flush()
     unsure = replace(said(1, 2), avg_logprob=-2.0)
-    (again,) = open_clip.accept(windows[0], unsure)
+    (again,) = open_clip.add_result(windows[0], unsure)
     assert again.decoding == replace(windows[0].decoding, temperature=0.6)
     assert again.samples is windows[0].samples
-    assert open_clip.accept(again, replace(unsure, temperature=0.6)) == []
+    assert open_clip.add_result(again, replace(unsure, temperature=0.6)) == []
     made = open_clip.close()
     assert (made.text, made.confidence.temperature) == ("1 2", 0.6)
 
 
 def test_what_is_not_believed_is_left_out_and_put_down() -> None:
-    open_clip = guarded(GuardSettings())
+    open_clip = guarded(HallucinationSettings())
     windows = open_clip.feed(sound(60)) + open_clip.flush()
     answers = [
         said(1, 2),
@@ -194,7 +194,7 @@ def test_what_is_not_believed_is_left_out_and_put_down() -> None:
         said(*[4, 5] * 60),
     ]
     for window, answer in zip(windows, answers, strict=True):
-        assert open_clip.accept(window, answer) == []
+        assert open_clip.add_result(window, answer) == []
     made = open_clip.close()
     assert made.text == "1 2"
     assert [(each.reason, each.start_s) for each in made.dropped] == [
@@ -205,22 +205,22 @@ def test_what_is_not_believed_is_left_out_and_put_down() -> None:
 
 
 def test_one_language_for_a_clip_is_that_of_its_first_window() -> None:
-    open_clip = guarded(GuardSettings(), multilingual=False)
+    open_clip = guarded(HallucinationSettings(), multilingual=False)
     (first,) = open_clip.feed(sound(80))
-    assert not open_clip.listens
-    others = open_clip.accept(first, said(1, language="ru", sure=0.75))
-    assert open_clip.listens
+    assert not open_clip.wants_audio
+    others = open_clip.add_result(first, said(1, language="ru", sure=0.75))
+    assert open_clip.wants_audio
     assert [window.index for window in others] == [1, 2]
     last = open_clip.flush()
     assert {window.decoding.language for window in others + last} == {"ru"}
     for window in others + last:
-        open_clip.accept(window, said(2, language="ru"))
+        open_clip.add_result(window, said(2, language="ru"))
     assert open_clip.finished
     assert open_clip.close().language == "ru"
 
 
 def test_every_window_is_prompted_alike_and_the_first_has_the_prefix() -> None:
-    open_clip = guarded(GuardSettings(), initial_prompt="7 8", hotwords="9", prefix="5")
+    open_clip = guarded(HallucinationSettings(), initial_prompt="7 8", hotwords="9", prefix="5")
     windows = open_clip.feed(sound(60)) + open_clip.flush()
     assert {window.decoding.previous for window in windows} == {(9, 7, 8)}
     assert [window.decoding.prefix for window in windows] == [(5,), (), ()]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from quest22.job import Job, JobSettings
-from quest22.longform.guards import NO_SPEECH
+from quest22.longform.hallucination import NO_SPEECH
 from quest22.records import SAMPLE_RATE_HZ, Clip, Origin, Samples, Transcript
+from quest22.runtime.build import Pipeline, PipelineSettings
 from quest22.settings import (
     DecodingSettings,
     EngineSettings,
-    GuardSettings,
+    HallucinationSettings,
     LongFormName,
     LongFormSettings,
 )
@@ -52,16 +52,18 @@ SPEECHLESS = {
 
 
 def transcribe(
-    sounds: dict[str, Samples], long_form: LongFormName, guards: GuardSettings
+    sounds: dict[str, Samples], long_form: LongFormName, guards: HallucinationSettings
 ) -> dict[str, Transcript]:
-    settings = JobSettings(
+    settings = PipelineSettings(
         ENGINE,
         DecodingSettings(timestamps=True, temperature=(0.0,)),
         LongFormSettings(long_form=long_form),
-        guards=guards,
+        hallucination=guards,
     )
     clips = [Clip(name, name, sound, Origin("t")) for name, sound in sounds.items()]
-    return {each.key: each for each in Job(settings).run(clips) if isinstance(each, Transcript)}
+    return {
+        each.key: each for each in Pipeline(settings).run(clips) if isinstance(each, Transcript)
+    }
 
 
 @pytest.mark.parametrize("long_form", ["chunked", "sequential"])
@@ -70,10 +72,13 @@ def test_speech_is_kept_and_nothing_is_added_to_it(long_form: LongFormName) -> N
     between = list(SPEECHLESS.values())
     sounds = {str(at): each for at, each in enumerate(spoken)} | SPEECHLESS
     sounds["both"] = np.concatenate([spoken[0], between[0], spoken[1], between[5], spoken[4]])
-    unguarded = GuardSettings(None, None, None, None, None, None)
-    doubting = GuardSettings(logprob_threshold=0.0)  # no text is likely enough to outweigh silence
+    unguarded = HallucinationSettings(None, None, None, None, None, None)
+    doubting = HallucinationSettings(
+        logprob_threshold=0.0
+    )  # no text is likely enough to outweigh silence
     free, guarded, doubted = (
-        transcribe(sounds, long_form, guards) for guards in (unguarded, GuardSettings(), doubting)
+        transcribe(sounds, long_form, guards)
+        for guards in (unguarded, HallucinationSettings(), doubting)
     )
     for name in SPEECHLESS:
         assert guarded[name].text == "", name

@@ -13,9 +13,14 @@ import soundfile
 import soxr
 
 from quest22.checkpoint.load import load
-from quest22.job import Job, JobSettings
 from quest22.records import SAMPLE_RATE_HZ, Clip, Origin, Samples, Transcript
-from quest22.settings import DecodingSettings, EngineSettings, GuardSettings, LongFormSettings
+from quest22.runtime.build import Pipeline, PipelineSettings
+from quest22.settings import (
+    DecodingSettings,
+    EngineSettings,
+    HallucinationSettings,
+    LongFormSettings,
+)
 from tests.support.openai_whisper import OpenaiWhisper
 from tests.support.recordings import NANO_IS_HERE, recordings
 
@@ -59,15 +64,15 @@ def reference() -> OpenaiWhisper:
 def transcribe(sounds: dict[str, Samples], **options: Any) -> list[Transcript]:
     silence = options.pop("hallucination_silence_threshold", None)
     clips = options.pop("clip_timestamps", ())
-    settings = JobSettings(
+    settings = PipelineSettings(
         ENGINE,
         DecodingSettings(timestamps=True, temperature=(0.0,), **options),
         LongFormSettings(long_form="sequential", clip_timestamps=tuple(clips)),
-        guards=GuardSettings(
+        hallucination=HallucinationSettings(
             hallucination_silence_threshold=silence, max_repeats=None, max_speaking_rate=None
         ),
     )
-    run = Job(settings).run(
+    run = Pipeline(settings).run(
         [Clip(name, name, sound, Origin("t")) for name, sound in sounds.items()]
     )
     return [result for result in run if isinstance(result, Transcript)]

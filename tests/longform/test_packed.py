@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quest22.longform.packed import PackingCutter
+from quest22.longform.packed import PackingChunker
 
 LENGTHS = st.lists(st.integers(1, 40), max_size=12)
 
 
 def packed(lengths, chunk=40):
     """The stretches of a sound whose samples are their own places, packed."""
-    cutter = PackingCutter(chunk)
+    cutter = PackingChunker(chunk)
     ends = np.cumsum([0, *lengths])
     sound = np.arange(ends[-1], dtype=np.float32)
     cuts = []

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quest22.errors import ClipError
-from quest22.longform.guards import LOOP, NO_SPEECH
+from quest22.longform.hallucination import LOOP, NO_SPEECH
 from quest22.longform.sequential import SequentialClip, SequentialStrategy, stretches
 from quest22.records import Hypothesis, Samples, Transcript, Window
-from quest22.settings import DecodingSettings, GuardSettings, LongFormSettings
+from quest22.settings import DecodingSettings, HallucinationSettings, LongFormSettings
 from tests.support.listening import CLIP, NUMBERS, mark, said
 
 
@@ -32,11 +32,15 @@ class Silence:
 
 
 def machine(
-    guards: GuardSettings | None = None, clip_timestamps: tuple[float, ...] = (), **asked: object
+    guards: HallucinationSettings | None = None,
+    clip_timestamps: tuple[float, ...] = (),
+    **asked: object,
 ) -> SequentialClip:
     decoding = DecodingSettings(timestamps=True, **asked)  # type: ignore[arg-type]
     wanted = LongFormSettings(long_form="sequential", clip_timestamps=clip_timestamps)
-    strategy = SequentialStrategy(wanted, decoding, NUMBERS, guards or GuardSettings(), Silence)
+    strategy = SequentialStrategy(
+        wanted, decoding, NUMBERS, guards or HallucinationSettings(), Silence
+    )
     return strategy.open(CLIP)
 
 
@@ -56,13 +60,13 @@ def test_the_next_window_begins_at_the_last_timestamp_and_knows_the_text() -> No
     window = begun(open_clip, 50.0)
     assert (window.start_s, window.duration_s, window.decoding.previous) == (0.0, 30.0, (7,))
     tokens = (mark(0), 1, 2, mark(12.5), mark(13), 3)
-    (window,) = open_clip.accept(window, said(*tokens))
+    (window,) = open_clip.add_result(window, said(*tokens))
     assert (window.start_s, window.duration_s) == (12.5, 30.0)
     assert window.decoding.previous == (7, *tokens[:4])
     assert window.decoding.language == "en"
-    (window,) = open_clip.accept(window, said(mark(1), 4, mark(2)))
+    (window,) = open_clip.add_result(window, said(mark(1), 4, mark(2)))
     assert (window.start_s, window.duration_s) == (42.5, 7.5)
-    assert open_clip.accept(window, said(mark(0), 5, mark(9))) == []
+    assert open_clip.add_result(window, said(mark(0), 5, mark(9))) == []
     assert open_clip.finished
     made = open_clip.close()
     assert made.text == "1 2 4 5"
@@ -77,11 +81,11 @@ def test_a_window_that_is_not_believed_is_heard_again_hotter() -> None:
     open_clip = machine(temperature=(0.0, 0.4), sampling_seed=3)
     window = begun(open_clip, 5.0)
     unsure = replace(said(mark(0), 1, mark(2)), avg_logprob=-2.0)
-    (again,) = open_clip.accept(window, unsure)
+    (again,) = open_clip.add_result(window, unsure)
     assert (again.decoding.temperature, again.start_s) == (0.4, window.start_s)
     assert again.decoding.search.seed[0] == 3
     assert again.features is window.features
-    assert open_clip.accept(again, replace(unsure, temperature=0.4)) == []
+    assert open_clip.add_result(again, replace(unsure, temperature=0.4)) == []
     (segment,) = open_clip.close().segments
     assert (segment.text, segment.temperature) == (" 1", 0.4)
 
@@ -90,9 +94,9 @@ def test_silence_is_skipped_and_put_down() -> None:
     open_clip = machine()
     window = begun(open_clip, 40.0)
     silent = replace(said(mark(0), 1, mark(2)), avg_logprob=-2.0, no_speech_prob=0.9)
-    (window,) = open_clip.accept(window, silent)
+    (window,) = open_clip.add_result(window, silent)
     assert (window.start_s, window.decoding.previous) == (30.0, ())
-    open_clip.accept(window, said(mark(0), 2, mark(2)))
+    open_clip.add_result(window, said(mark(0), 2, mark(2)))
     made = open_clip.close()
     assert made.text == "2"
     (stretch,) = made.dropped
@@ -103,7 +107,7 @@ def test_silence_is_skipped_and_put_down() -> None:
 def test_a_loop_that_no_temperature_mends_is_put_down() -> None:
     open_clip = machine(temperature=(0.0,))
     looping = said(mark(0), 1, mark(2), mark(2), *[3, 4] * 60, mark(20))
-    open_clip.accept(begun(open_clip, 25.0), looping)
+    open_clip.add_result(begun(open_clip, 25.0), looping)
     made = open_clip.close()
     assert made.text == "1"
     assert [each.reason for each in made.dropped] == [LOOP]
@@ -113,9 +117,9 @@ def test_only_the_stretches_that_are_asked_for_are_heard() -> None:
     open_clip = machine(clip_timestamps=(2.0, 4.5, 10.0))
     window = begun(open_clip, 12.0)
     assert (window.start_s, window.duration_s) == (2.0, 2.5)
-    (window,) = open_clip.accept(window, said(mark(0), 1, mark(2)))
+    (window,) = open_clip.add_result(window, said(mark(0), 1, mark(2)))
     assert (window.start_s, window.duration_s) == (10.0, 2.0)
-    open_clip.accept(window, said(mark(0), 2, mark(2)))
+    open_clip.add_result(window, said(mark(0), 2, mark(2)))
     assert open_clip.close().duration_s == 12.0
 
 
@@ -123,9 +127,9 @@ def test_only_the_stretches_that_are_asked_for_are_heard() -> None:
 def test_a_language_for_each_clip_or_for_each_window(multilingual: bool) -> None:
     open_clip = machine(multilingual=multilingual)
     window = begun(open_clip, 50.0)
-    (window,) = open_clip.accept(window, said(mark(0), 1, mark(2), language="ru", sure=0.8))
+    (window,) = open_clip.add_result(window, said(mark(0), 1, mark(2), language="ru", sure=0.8))
     assert window.decoding.language == (None if multilingual else "ru")
-    open_clip.accept(window, said(mark(0), 2, mark(2), language="en" if multilingual else "ru"))
+    open_clip.add_result(window, said(mark(0), 2, mark(2), language="en" if multilingual else "ru"))
     made = open_clip.close()
     assert [each.language for each in made.segments] == ["ru", "en" if multilingual else "ru"]
     assert made.segments[0].language_probability == 0.8
@@ -144,11 +148,11 @@ def test_sound_waits_outside_while_a_window_is_on_its_way() -> None:
     open_clip = machine()
     windows: list[Window] = []
     while not windows:
-        assert open_clip.listens
+        assert open_clip.wants_audio
         windows = open_clip.feed(seconds(30.0))
-    assert not open_clip.listens
-    open_clip.accept(windows[0], said(mark(0), 1, mark(2)))
-    assert open_clip.listens
+    assert not open_clip.wants_audio
+    open_clip.add_result(windows[0], said(mark(0), 1, mark(2)))
+    assert open_clip.wants_audio
 
 
 def test_stretches() -> None:
@@ -179,7 +183,7 @@ def test_whatever_is_heard_the_clip_ends_with_its_segments_in_it(
         pairs = [token for time in sorted(times) for token in (7, 1000 + time, 1000 + time)]
         spoken = (1000, *(pairs[:-1] if alone else pairs))
         temperature = window.decoding.temperature
-        todo += open_clip.accept(window, Hypothesis(spoken, "en", 1.0, sure, 0.1, temperature))
+        todo += open_clip.add_result(window, Hypothesis(spoken, "en", 1.0, sure, 0.1, temperature))
     assert open_clip.finished
     check(open_clip.close())
 

@@ -18,7 +18,7 @@ from quest22.checkpoint.load import load
 from quest22.checkpoint.tokens import Tokens
 from quest22.longform.sequential import SequentialStrategy
 from quest22.records import Hypothesis, Samples, Transcript, Window
-from quest22.settings import DecodingSettings, GuardSettings, LongFormSettings
+from quest22.settings import DecodingSettings, HallucinationSettings, LongFormSettings
 from tests.support.listening import CLIP
 
 pytestmark = [pytest.mark.reference, pytest.mark.slow]
@@ -78,7 +78,7 @@ class Silence:
 
 
 def ours(script: Script, samples: Samples, options: dict[str, Any]) -> Transcript:
-    guards = GuardSettings(
+    guards = HallucinationSettings(
         options.get("compression_ratio_threshold", 2.4),
         options.get("logprob_threshold", -1.0),
         options.get("no_speech_threshold", 0.6),
@@ -106,7 +106,7 @@ def ours(script: Script, samples: Samples, options: dict[str, Any]) -> Transcrip
         temperature = window.decoding.temperature
         spoken, sure, silent = script.hear(temperature, window.decoding.previous)
         heard = Hypothesis(tuple(spoken), "en", 1.0, sure, silent, temperature)
-        todo += machine.accept(window, heard)
+        todo += machine.add_result(window, heard)
     assert machine.finished
     return machine.close()
 

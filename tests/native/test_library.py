@@ -9,8 +9,8 @@ import pytest
 
 import hatch_build
 from quest22.errors import UsageError
-from quest22.machine import processor_flags
 from quest22.native import library
+from quest22.system.machine import processor_flags
 
 AVX2 = "avx2 fma f16c bmi2"
 AVX512 = f"{AVX2} avx512f avx512bw avx512vl avx512dq"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import hatch_build
-from quest22.machine import processor_flags
 from quest22.native import library
+from quest22.system.machine import processor_flags
 
 WALK = Path(__file__).parent / "walk.c"
 SETS = {
@@ -31,7 +31,7 @@ def test_nothing_is_wrong(name: str, checks: str, tmp_path: Path) -> None:
     walk = tmp_path / "walk"
     checked = [f"-fsanitize={checks}", "-fno-sanitize-recover=undefined", "-O1", "-g"]
     flags = [flag for flag in hatch_build.COMMON if flag not in ("-shared", "-fPIC", "-O3")]
-    sources = [f"-I{library.FOLDER}", str(WALK), "-lm", "-o", str(walk)]
+    sources = [f"-I{library.FOLDER / 'csrc'}", str(WALK), "-lm", "-o", str(walk)]
     compiled = subprocess.run(
         [*command, *flags, "-Wno-psabi", *SETS[name], *checked, *sources],
         check=False,

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from quest22.records import Segment, Word
+from quest22.sink.build import OutputSettings, open_sinks
 from quest22.sink.captions import CAPTIONS, timestamp
-from quest22.sink.open import OutputSettings, open_sinks
 from tests.support.results import failure, transcript
 
 TALK = transcript(

@@ -7,8 +7,8 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from quest22.sink.files import AppendedFile
 from quest22.sink.jsonl import FailureSink, JsonLinesSink, json_text
-from quest22.sink.output import AppendedFile
 from tests.support.results import failure, transcript
 
 

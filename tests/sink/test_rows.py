@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quest22.records import Confidence, Dropped, Segment, Word
+from quest22.records import Confidence, DroppedSegment, Segment, Word
 from quest22.sink.rows import OWN_COLUMNS, failure_row, row, row_names
 from tests.support.results import failure, transcript
 
@@ -33,7 +33,7 @@ def test_seconds_are_rounded_to_milliseconds():
 
 
 def test_what_was_dropped_appears_only_where_there_is_any():
-    stretch = Dropped(1.00049, 2, "no speech")
+    stretch = DroppedSegment(1.00049, 2, "no speech")
     assert "dropped" not in row(transcript())
     assert row(transcript(dropped=(stretch,)))["dropped"] == [
         {"start": 1.0, "end": 2, "reason": "no speech", "text": ""}

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quest22.errors import SinkError
-from quest22.sink.output import AppendedFile
+from quest22.sink.files import AppendedFile
 from quest22.sink.spool import Spool
 
 NAMES = st.text(max_size=5) | st.sampled_from(["$bytes", "$mapping", "$date"])

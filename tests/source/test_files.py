@@ -10,7 +10,7 @@ import pytest
 
 from quest22.demo.server import RangeServer
 from quest22.errors import ClipError, SourceError
-from quest22.meter import Meter
+from quest22.metrics import Metrics
 from quest22.records import Clip, Failure
 from quest22.source.files import FilesSource
 
@@ -34,7 +34,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _results(inputs: Sequence[str], stdin: io.RawIOBase | None = None) -> list[Clip | Failure]:
-    return list(FilesSource(inputs, meter=Meter(), stdin=stdin))  # type: ignore[arg-type]
+    return list(FilesSource(inputs, metrics=Metrics(), stdin=stdin))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -102,11 +102,11 @@ def test_nothing_at_all_is_an_error(tree: Path) -> None:
 
 
 def test_local_files_are_handed_on_as_paths(tree: Path) -> None:
-    meter = Meter()
-    (clip,) = FilesSource(["one.dat"], meter=meter)
+    metrics = Metrics()
+    (clip,) = FilesSource(["one.dat"], metrics=metrics)
     assert isinstance(clip, Clip)
     assert clip.media == Path("one.dat")
-    assert meter.counts()["bytes"] == len(SOUND)
+    assert metrics.counts()["bytes"] == len(SOUND)
 
 
 def test_a_url_is_opened_when_it_is_read(tree: Path) -> None:

@@ -20,10 +20,10 @@ SCRIPT = """
 import json, sys
 from pathlib import Path
 from quest22.errors import Quest22Error
-from quest22.meter import Meter
+from quest22.metrics import Metrics
 from quest22.records import Failure
 from quest22.settings import DatasetSettings
-from quest22.source.hub import DatasetSource
+from quest22.source.dataset import DatasetSource
 
 def sound(clip):
     if isinstance(clip.media, bytes):
@@ -33,8 +33,8 @@ def sound(clip):
 
 def run(settings):
     try:
-        meter = Meter()
-        source = DatasetSource(DatasetSettings(**settings), meter)
+        metrics = Metrics()
+        source = DatasetSource(DatasetSettings(**settings), metrics)
         clips = list(source)
     except Quest22Error as exc:
         return {"error": f"{type(exc).__name__}: {exc}"}
@@ -44,7 +44,7 @@ def run(settings):
     return {
         "revision": source.revision,
         "origins": sorted({clip.origin.revision for clip in clips}),
-        "retries": {trouble: times for (_, trouble), times in meter.tallies("retries").items()},
+        "retries": {trouble: times for (_, trouble), times in metrics.tallies("retries").items()},
         "rows": [[clip.key, clip.reference, sound(clip)] for clip in clips],
     }
 

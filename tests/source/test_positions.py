@@ -12,10 +12,10 @@ import pytest
 
 from quest22.demo.server import RangeServer
 from quest22.errors import SourceError
-from quest22.meter import Meter
+from quest22.metrics import Metrics
 from quest22.records import Clip, Failure, Origin, Position
 from quest22.settings import DatasetSettings
-from quest22.source.hub import DatasetSource, Earlier
+from quest22.source.dataset import DatasetSource, ResumeState
 from tests.support import corpora
 
 ROWS = corpora.samples(24)
@@ -36,12 +36,12 @@ def _write(folder: Path, kind: str) -> tuple[str, ...]:
     return tuple(f"{part}.{kind}" for part in range(3))
 
 
-def _clips(files: list[str], after: Position | None = None, earlier: Earlier | None = None,
+def _clips(files: list[str], after: Position | None = None, earlier: ResumeState | None = None,
            **settings: Any) -> list[Clip | Failure]:  # fmt: skip
     kinds = {"parquet": "parquet", "tar": "webdataset", "jsonl": "json"}
     builder = kinds[files[0].rpartition(".")[2]]
     chosen = DatasetSettings(builder, data_files=tuple(files), **settings)
-    return list(DatasetSource(chosen, Meter(), after, earlier=earlier))
+    return list(DatasetSource(chosen, Metrics(), after, earlier=earlier))
 
 
 def _position(clips: list[Clip | Failure], results: int) -> Position:
@@ -62,7 +62,7 @@ def test_the_rest_is_the_rest_of_the_whole_run(
     whole = _clips(files, **settings)
     for done in range(1, len(whole) + 1, 3):
         keys = [clip.key for clip in whole[:done]]
-        rest = _clips(files, _position(whole, done), Earlier(keys), **settings)
+        rest = _clips(files, _position(whole, done), ResumeState(keys), **settings)
         assert [(clip.key, clip.origin) for clip in rest] == [
             (clip.key, clip.origin) for clip in whole[done:]
         ]
@@ -73,16 +73,16 @@ def test_what_is_done_is_not_read_again(tmp_path: Path) -> None:
     with RangeServer(tmp_path) as server:
         files = [f"{server.url}/{part}.parquet" for part in range(3)]
         whole = _clips(files)
-        meter = Meter()
+        metrics = Metrics()
         settings = DatasetSettings("parquet", data_files=tuple(files))
-        source = DatasetSource(settings, meter, _position(whole, 23), earlier=Earlier(["x"]))
-        before = meter.counts()["net_bytes"]
+        source = DatasetSource(settings, metrics, _position(whole, 23), earlier=ResumeState(["x"]))
+        before = metrics.counts()["net_bytes"]
         (last,) = source
         assert last.key == whole[-1].key
         # the last file's footer, and the needed columns of the row group with the checked row
         group = pq.read_metadata(tmp_path / "2.parquet").row_group(3)
         needed = sum(group.column(column).total_compressed_size for column in range(4))
-        assert meter.counts()["net_bytes"] - before == (64 << 10) + needed
+        assert metrics.counts()["net_bytes"] - before == (64 << 10) + needed
 
 
 @pytest.mark.parametrize(("key", "row"), [("other", 0), ("utt-008", 99)])
@@ -90,7 +90,7 @@ def test_a_changed_dataset_is_refused(tmp_path: Path, key: str, row: int) -> Non
     files = [str(tmp_path / name) for name in _write(tmp_path, "parquet")]
     after = Position(9, key, Origin("parquet", None, files[1], row))
     with pytest.raises(SourceError, match="has changed since the run began"):
-        _clips(files, after, Earlier([]))
+        _clips(files, after, ResumeState([]))
 
 
 def test_a_broken_line_costs_itself_alone(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_what_is_told_of_damage_is_the_same_from_wherever_reading_begins(tmp_pat
     whole = _clips([str(path)])
     for done in range(8, 15, 2):
         keys = [clip.key for clip in whole[:done]]
-        rest = _clips([str(path)], _position(whole, done), Earlier(keys))
+        rest = _clips([str(path)], _position(whole, done), ResumeState(keys))
         lost, told = ([bad for bad in each if isinstance(bad, Failure)] for each in (rest, whole))
         assert lost == [bad for bad in told if bad.origin.row is None or bad.origin.row >= done]
         assert len(rest) == len(whole) - done
@@ -203,7 +203,7 @@ def test_certain_rows_alone_are_read_where_their_keys_are_told(tmp_path: Path) -
     Path(files[1]).unlink()  # nothing is wanted of it
     Path(files[1]).write_bytes(b"")
     settings = DatasetSettings("parquet", data_files=tuple(files))
-    picked = list(DatasetSource(settings, Meter(), places=keys))
+    picked = list(DatasetSource(settings, Metrics(), places=keys))
     assert [(clip.key, clip.origin) for clip in picked] == [
         (whole[n].key, whole[n].origin) for n in (3, 7, 17)
     ]
@@ -213,19 +213,19 @@ def test_a_row_that_could_not_be_read_gets_its_own_key_when_it_can(tmp_path: Pat
     files = [str(tmp_path / name) for name in _write(tmp_path, "parquet")]
     settings = DatasetSettings("parquet", data_files=tuple(files))
     keys = {(files[0], 3): "train-00000-000003", (files[1], 0): KEYED[8].id}
-    picked = [clip.key for clip in DatasetSource(settings, Meter(), places=keys)]
+    picked = [clip.key for clip in DatasetSource(settings, Metrics(), places=keys)]
     assert picked == [KEYED[3].id, KEYED[8].id]
-    earlier = Earlier([KEYED[3].id])
-    again = list(DatasetSource(settings, Meter(), places=keys, earlier=earlier))
+    earlier = ResumeState([KEYED[3].id])
+    again = list(DatasetSource(settings, Metrics(), places=keys, earlier=earlier))
     assert again[0].key == f"{KEYED[3].id}@train-00000-000003"
 
 
 def test_a_file_that_could_not_be_read_is_read_but_for_what_is_done(tmp_path: Path) -> None:
     files = [str(tmp_path / name) for name in _write(tmp_path, "parquet")]
     settings = DatasetSettings("parquet", data_files=tuple(files))
-    done = Earlier(done={(files[1], row) for row in range(5)})
+    done = ResumeState(done={(files[1], row) for row in range(5)})
     places = {(files[1], None): "train-00001"}
-    picked = list(DatasetSource(settings, Meter(), places=places, earlier=done))
+    picked = list(DatasetSource(settings, Metrics(), places=places, earlier=done))
     assert [clip.origin.row for clip in picked] == [5, 6, 7]
 
 
@@ -233,7 +233,7 @@ def test_another_row_in_its_place_is_not_taken_for_a_failure(tmp_path: Path) -> 
     files = [str(tmp_path / name) for name in _write(tmp_path, "parquet")]
     settings = DatasetSettings("parquet", data_files=tuple(files))
     with pytest.raises(SourceError, match="expected 'other' where 'utt-003' stands now"):
-        list(DatasetSource(settings, Meter(), places={(files[0], 3): "other"}))
+        list(DatasetSource(settings, Metrics(), places={(files[0], 3): "other"}))
 
 
 def test_all_columns_but_sound_can_be_kept(tmp_path: Path) -> None:

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from quest22.errors import ClipError
 from quest22.records import Clip, Failure, Origin
 from quest22.source.columns import Columns
-from quest22.source.rows import Keys, Place, Row, RowReader, field_of, media_of
+from quest22.source.rows import DatasetContext, KeyDeduplicator, Row, RowReader, field_of, media_of
 
 SOUND = b"RIFF"
 
 
 def _read(values: dict[str, Any], *, parts: int = 1, file: str | None = None) -> Clip | Failure:
     reader = RowReader(
-        Place("org/d", "test", parts, revision="abc"), Columns("audio", "text", "id")
+        DatasetContext("org/d", "test", parts, revision="abc"), Columns("audio", "text", "id")
     )
     row = Row(2, 17, values, file)
     return reader.read(row, *reader.name(row))
@@ -91,7 +91,7 @@ def test_fields_of_records(name: str, value: Any) -> None:
 
 @given(st.lists(st.sampled_from("abcdefg"), max_size=60))
 def test_repeated_keys_become_unique(names: list[str]) -> None:
-    keys = Keys()
+    keys = KeyDeduplicator()
     given_out = [keys.unique(name, f"train-{i:06d}") for i, name in enumerate(names)]
     assert len(set(given_out)) == len(names)
     firsts = {name: names.index(name) for name in names}
@@ -99,7 +99,7 @@ def test_repeated_keys_become_unique(names: list[str]) -> None:
 
 
 def test_keys_that_differ_are_left_alone() -> None:
-    keys = Keys()
+    keys = KeyDeduplicator()
     assert all(keys.unique(str(n), "place") == str(n) for n in range(50_000))
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from quest22.errors import SourceError
-from quest22.meter import Meter
+from quest22.metrics import Metrics
 from quest22.records import Clip, Failure
 from quest22.settings import DatasetSettings
+from quest22.source.dataset import DatasetSource
 from quest22.source.files import FilesSource
-from quest22.source.hub import DatasetSource
 from tests.support import corpora
 
 pytestmark = pytest.mark.slow
@@ -66,7 +66,7 @@ def _sound(clip: Clip) -> bytes:
 
 @pytest.mark.parametrize("path", ["rows/*.parquet", "tars/a.tar", "lines/a.jsonl"])
 def test_datasets_stream_from_s3(bucket: str, path: str) -> None:
-    source = DatasetSource(DatasetSettings(f"{bucket}/{path}"), Meter())
+    source = DatasetSource(DatasetSettings(f"{bucket}/{path}"), Metrics())
     assert _heard(list(source)) == [(row.id, row.text, row.sound) for row in ROWS]
 
 
@@ -80,7 +80,7 @@ def test_datasets_stream_from_s3(bucket: str, path: str) -> None:
     ],
 )
 def test_recordings_stream_from_s3(bucket: str, given: str, names: list[str]) -> None:
-    clips = list(FilesSource([f"{bucket}/{given}"], meter=Meter()))
+    clips = list(FilesSource([f"{bucket}/{given}"], metrics=Metrics()))
     assert [clip.name for clip in clips] == names
     sounds = {f"{row.id}.wav": row.sound for row in ROWS}
     assert [_sound(clip) for clip in clips] == [  # type: ignore[arg-type]
@@ -90,6 +90,6 @@ def test_recordings_stream_from_s3(bucket: str, given: str, names: list[str]) ->
 
 def test_what_is_not_in_the_bucket(bucket: str) -> None:
     with pytest.raises(SourceError, match="no such file"):
-        FilesSource([f"{bucket}/lines/none.wav"], meter=Meter())
+        FilesSource([f"{bucket}/lines/none.wav"], metrics=Metrics())
     with pytest.raises(SourceError, match="no such file"):
-        DatasetSource(DatasetSettings(f"{bucket}/none.parquet"), Meter())
+        DatasetSource(DatasetSettings(f"{bucket}/none.parquet"), Metrics())

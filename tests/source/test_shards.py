@@ -12,7 +12,7 @@ from quest22.errors import UsageError
 from quest22.records import Origin
 from quest22.settings import DatasetSettings
 from quest22.source.rows import Row
-from quest22.source.shards import EarlierShard, Left, done_by
+from quest22.source.shards import EarlierShard, RemainingRows, completed_shards
 
 SIZES = st.lists(st.integers(0, 6), min_size=1, max_size=6)
 RUNS = st.lists(st.tuples(st.integers(1, 8), st.lists(st.integers(0, 12), min_size=8, max_size=8)))
@@ -28,9 +28,9 @@ def _run(
 ) -> list[Row]:
     chosen = {"num_shards": shard.num_shards, "shard_index": shard.shard_index}
     settings = DatasetSettings("d", **chosen, **window)
-    done = done_by(earlier, settings, [f"f{part}" for part in range(len(sizes))])
+    done = completed_shards(earlier, settings, [f"f{part}" for part in range(len(sizes))])
     firsts = list(accumulate(sizes, initial=0)) if counted else None
-    left = Left(settings, done, len(sizes), firsts)
+    left = RemainingRows(settings, done, len(sizes), firsts)
     rows = (
         Row(part, number, {}, f"f{part}")
         for part, start in left.starts().items()
@@ -73,20 +73,20 @@ def test_every_row_once_however_shards_and_cuts_follow_each_other(
 def test_files_that_are_done_are_not_read() -> None:
     settings = DatasetSettings("d")
     earlier = [EarlierShard(2, 0, finished=True), EarlierShard(2, 1, Origin("d", None, "f3", 4))]
-    done = done_by(earlier, settings, ["f0", "f1", "f2", "f3", "f4", "f5"])
-    assert Left(settings, done, 6).starts() == {3: 5, 5: 0}
+    done = completed_shards(earlier, settings, ["f0", "f1", "f2", "f3", "f4", "f5"])
+    assert RemainingRows(settings, done, 6).starts() == {3: 5, 5: 0}
 
 
 def test_rows_that_are_done_are_not_read_where_files_tell_how_many_they_have() -> None:
     earlier = [EarlierShard(9, index, Origin("d", None, "f2", 40)) for index in range(9)]
     settings = DatasetSettings("d", num_shards=8, shard_index=1)
-    done = done_by(earlier, settings, ["f0", "f1", "f2", "f3"])
-    assert Left(settings, done, 4, [0, 100, 200, 300, 400]).starts() == {2: 41, 3: 5}
+    done = completed_shards(earlier, settings, ["f0", "f1", "f2", "f3"])
+    assert RemainingRows(settings, done, 4, [0, 100, 200, 300, 400]).starts() == {2: 41, 3: 5}
 
 
 def test_what_cannot_be_continued() -> None:
     earlier = [EarlierShard(2, 0, Origin("d", None, "gone", 4))]
     with pytest.raises(UsageError, match="gone"):
-        done_by(earlier, DatasetSettings("d"), ["f0"])
+        completed_shards(earlier, DatasetSettings("d"), ["f0"])
     with pytest.raises(UsageError, match="shuffled"):
-        done_by(earlier, DatasetSettings("d", shuffle=True), ["gone"])
+        completed_shards(earlier, DatasetSettings("d", shuffle=True), ["gone"])

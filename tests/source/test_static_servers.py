@@ -9,11 +9,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from quest22.meter import Meter
+from quest22.metrics import Metrics
 from quest22.records import Clip, Failure
 from quest22.settings import DatasetSettings
+from quest22.source.dataset import DatasetSource
 from quest22.source.files import FilesSource
-from quest22.source.hub import DatasetSource
 from tests.support import corpora
 from tests.support.static_servers import aiohttp_server, nginx
 
@@ -52,8 +52,8 @@ def _sound(clip: Clip | Failure) -> bytes:
 
 def test_parquet_costs_what_is_needed_of_it(served: tuple[str, Path]) -> None:
     url, folder = served
-    meter = Meter()
-    source = DatasetSource(DatasetSettings(f"{url}/{PARQUET}"), meter)
+    metrics = Metrics()
+    source = DatasetSource(DatasetSettings(f"{url}/{PARQUET}"), metrics)
     assert _clips(source) == [(row.id, row.text, row.sound) for row in LONG]
     footer = pq.read_metadata(folder / PARQUET)
     chunks = [
@@ -63,15 +63,15 @@ def test_parquet_costs_what_is_needed_of_it(served: tuple[str, Path]) -> None:
     ]
     needed = [chunk for chunk in chunks if not chunk.path_in_schema.startswith(("ball", "speak"))]
     # Footers included.
-    assert meter.counts()["net_bytes"] <= 1.05 * sum(c.total_compressed_size for c in needed)
+    assert metrics.counts()["net_bytes"] <= 1.05 * sum(c.total_compressed_size for c in needed)
 
 
 @pytest.mark.parametrize("name", [TAR, LINES])
 def test_other_kinds_stream(served: tuple[str, Path], name: str) -> None:
-    source = DatasetSource(DatasetSettings(f"{served[0]}/{name}"), Meter())
+    source = DatasetSource(DatasetSettings(f"{served[0]}/{name}"), Metrics())
     assert _clips(source) == [(row.id, row.text, row.sound) for row in ROWS]
 
 
 def test_a_recording_streams(served: tuple[str, Path]) -> None:
-    (clip,) = FilesSource([f"{served[0]}/lines/{ROWS[0].id}.wav"], meter=Meter())
+    (clip,) = FilesSource([f"{served[0]}/lines/{ROWS[0].id}.wav"], metrics=Metrics())
     assert _sound(clip) == ROWS[0].sound

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from quest22.longform.chunked import ChunkedStrategy
-from quest22.records import Clip, Decoding, Hypothesis, Origin, Samples, Transcript, Window
-from quest22.settings import DecodingSettings, GuardSettings, LongFormSettings
+from quest22.records import Clip, DecodingOptions, Hypothesis, Origin, Samples, Transcript, Window
+from quest22.settings import DecodingSettings, HallucinationSettings, LongFormSettings
 
 RATE = 16_000
 CLIP = Clip("key", "name", b"", Origin("test"))
@@ -42,7 +42,7 @@ class Numbers:
 
 
 NUMBERS = Numbers()
-UNGUARDED = GuardSettings(None, None, None, None, None, None)
+UNGUARDED = HallucinationSettings(None, None, None, None, None, None)
 
 
 def mark(time_s: float) -> int:
@@ -73,7 +73,7 @@ def transcribe(
     todo = machine.feed(samples) + machine.flush()
     while todo:
         window = todo.pop(0)
-        todo = machine.accept(window, listen(window)) + todo
+        todo = machine.add_result(window, listen(window)) + todo
     return machine.close()
 
 
@@ -106,7 +106,7 @@ class Listener:
         return tokens
 
     def _spoken(
-        self, heard: Sequence[tuple[float, int]], decoding: Decoding, chance: random.Random
+        self, heard: Sequence[tuple[float, int]], decoding: DecodingOptions, chance: random.Random
     ) -> list[int]:
         tokens = [mark(0)] if heard and decoding.timestamps else []
         for at, word in heard:

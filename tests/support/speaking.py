@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from quest22.records import Samples, Speech
+from quest22.records import Samples, SpeechChunk
 
 FRAME = 512
 
@@ -31,7 +31,7 @@ class ToldProbabilities:
         return given
 
 
-def joined(pieces: Iterable[Speech]) -> list[tuple[int, int]]:
+def joined(pieces: Iterable[SpeechChunk]) -> list[tuple[int, int]]:
     """Start and end of each stretch; checks that pieces of one stretch follow one another."""
     stretches: list[tuple[int, int]] = []
     open_from: int | None = None

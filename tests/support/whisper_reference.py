@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from quest22.records import Decoding
+from quest22.records import DecodingOptions
 
 
 class WhisperReference:
@@ -26,7 +26,7 @@ class WhisperReference:
         model = transformers.WhisperForConditionalGeneration
         self.model = model.from_pretrained(folder, dtype=self._torch.float32).eval()
 
-    def tokens(self, features: NDArray[np.float32], decoding: Decoding) -> tuple[int, ...]:
+    def tokens(self, features: NDArray[np.float32], decoding: DecodingOptions) -> tuple[int, ...]:
         """Text and timestamp tokens that ``generate`` chooses for one window's features."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -40,7 +40,7 @@ class WhisperReference:
         return self._after_prompt(made)
 
     def token_ends(
-        self, features: NDArray[np.float32], frames: int, decoding: Decoding
+        self, features: NDArray[np.float32], frames: int, decoding: DecodingOptions
     ) -> tuple[tuple[int, ...], list[float]]:
         """Text tokens, and where ``generate`` says each ends, in seconds.
 
@@ -72,7 +72,7 @@ class WhisperReference:
         logits: NDArray[np.float32] = outcome.logits[0].numpy()
         return logits
 
-    def _options(self, decoding: Decoding) -> dict[str, Any]:
+    def _options(self, decoding: DecodingOptions) -> dict[str, Any]:
         config = self.model.generation_config
         options: dict[str, Any] = {"return_timestamps": decoding.timestamps}
         if config.is_multilingual:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from quest22.records import SAMPLE_RATE_HZ, Decoding, Samples, Window
+from quest22.records import SAMPLE_RATE_HZ, DecodingOptions, Samples, Window
 
 
 def sweep(number: int, duration_s: float = 5.0) -> Samples:
@@ -16,6 +16,6 @@ def sweep(number: int, duration_s: float = 5.0) -> Samples:
     return (tone * pulse + 0.02 * noise).astype(np.float32)
 
 
-def windows(*asked: Decoding) -> list[Window]:
+def windows(*asked: DecodingOptions) -> list[Window]:
     """One window, of its own sound, for each request."""
     return [Window(sweep(number), 0.0, decoding) for number, decoding in enumerate(asked)]

@@ -18,7 +18,7 @@ NEEDED = (
     "pyarrow.parquet",
     "quest22.audio.decode",
     "quest22.audio.pool",
-    "quest22.source.hub",
+    "quest22.source.dataset",
     "soxr",
 )
 

@@ -15,19 +15,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from quest22 import journal
 from quest22.cli import continued
 from quest22.cli.continued import Stream, perform_journaled
 from quest22.cli.options import ModelFlags, SpeechFlags
 from quest22.cli.output_options import OutputFlags, ReportFlags
 from quest22.cli.retry import Retry
 from quest22.cli.work import Work
-from quest22.job import Job, JobSettings
-from quest22.meter import Meter
-from quest22.records import Clip, Decoding, Hypothesis, Samples, Segment, Transcript, Window
+from quest22.metrics import Metrics
+from quest22.protocols import LongForm
+from quest22.records import Clip, DecodingOptions, Hypothesis, Samples, Segment, Transcript, Window
+from quest22.runs import journal
+from quest22.runtime.build import Pipeline, PipelineSettings
 from quest22.settings import DatasetSettings, EngineSettings, MemorySettings
-from quest22.source.network import Network, NetworkSettings
-from quest22.stages import LongForm
+from quest22.source.io.retry import NetworkSettings, RetryingClient
 
 FORMATS = "jsonl,parquet,srt,txt"
 BATCH_S = 0.004
@@ -68,18 +68,18 @@ class DigestMachine:
 
     def feed(self, samples: Samples) -> list[Window]:
         self._asked += 1
-        return [Window(samples, 0.0, Decoding(), self._asked - 1)]
+        return [Window(samples, 0.0, DecodingOptions(), self._asked - 1)]
 
     def flush(self) -> list[Window]:
         self._flushed = True
         return []
 
-    def accept(self, window: Window, hypothesis: Hypothesis) -> list[Window]:
+    def add_result(self, window: Window, hypothesis: Hypothesis) -> list[Window]:
         self._heard[window.index] = (window, hypothesis)
         return []
 
     @property
-    def listens(self) -> bool:
+    def wants_audio(self) -> bool:
         return True
 
     @property
@@ -112,14 +112,14 @@ class DigestStrategy:
         return DigestMachine(clip)
 
 
-class DigestJob(Job):
+class DigestJob(Pipeline):
     """A job without a checkpoint."""
 
     engine = DigestEngine
 
-    def __init__(self, settings: JobSettings, meter: Meter) -> None:
+    def __init__(self, settings: PipelineSettings, metrics: Metrics) -> None:
         self.settings = settings
-        self.meter = meter
+        self.metrics = metrics
         self.checkpoint_name, self.checkpoint_revision = "digest", None
         self.compute_type, self.weights_fingerprint = settings.engine.compute_type, "digest"
         self.batch_size = DigestEngine.batch_size
@@ -164,7 +164,7 @@ class Errand:
         return Stream(work, rows, "torture", self.folder, "quest22 stream", self.load)
 
 
-def _hasty_network(bounds: MemorySettings, meter: Meter) -> Network:
+def _hasty_network(bounds: MemorySettings, metrics: Metrics) -> RetryingClient:
     """As patient as the usual one, but with short pauses, and soon aware of silence."""
     hasty = NetworkSettings(
         stranger_patience_s=60.0,
@@ -173,13 +173,13 @@ def _hasty_network(bounds: MemorySettings, meter: Meter) -> Network:
         silence_s=0.3,
         range_bytes=32 << 10,
     )
-    return Network(hasty.within(bounds), meter)
+    return RetryingClient(hasty.within(bounds), metrics)
 
 
 def settle_in(errand: Errand) -> None:
     """Make this process mark often, and write fast."""
     journal.COMMIT_SECONDS = errand.commit_s
-    continued.network_within = _hasty_network
+    continued.client_within = _hasty_network
     os.fsync = lambda _: None  # what the system was handed survives a kill; only power needs more
 
 

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from quest22.audio.container import Recording, decoding, opened
 from quest22.audio.mono import finite, mono_pieces
-from quest22.audio.opening import Recording, decoding, opened
 from quest22.audio.resample import in_blocks, to_16_khz
 from quest22.errors import ClipError
-from quest22.meter import Meter
-from quest22.quantities import hours
+from quest22.metrics import Metrics
 from quest22.records import SAMPLE_RATE_HZ, Audio, Clip, Samples
 from quest22.settings import AudioSettings
+from quest22.settings.quantities import hours
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -41,9 +41,9 @@ class MediaDecoder:
     Has no state of its own: several threads may decode different clips at once.
     """
 
-    def __init__(self, settings: AudioSettings, meter: Meter | None = None) -> None:
+    def __init__(self, settings: AudioSettings, metrics: Metrics | None = None) -> None:
         self._settings = settings
-        self._meter = meter or Meter()
+        self._metrics = metrics or Metrics()
 
     def decode(self, clip: Clip) -> Audio:
         """Start decoding; nothing is opened before the first block is taken.
@@ -67,7 +67,7 @@ class MediaDecoder:
         if isinstance(clip.media, np.ndarray):
             yield _checked(clip.media)
             return
-        with opened(clip, self._meter) as recording, decoding(recording):
+        with opened(clip, self._metrics) as recording, decoding(recording):
             _refuse_long(recording, self._settings.max_duration_s)
             samples = 0
             pieces = mono_pieces(self._frames(recording), self._settings.channel)
@@ -83,7 +83,7 @@ class MediaDecoder:
             try:
                 frames: list[Any] = packet.decode()
             except av.error.InvalidDataError:
-                self._meter.count("damaged_packets")
+                self._metrics.count("damaged_packets")
                 continue
             yield from frames
 
@@ -91,7 +91,7 @@ class MediaDecoder:
         """Say so where less sound came than the header promises."""
         if promised_s is None or came_s >= promised_s - TOLERANCE_S or not came_s:
             return
-        self._meter.count("truncated")
+        self._metrics.count("truncated")
         logger.warning(
             "%s: the file is truncated or damaged: %.1f s of sound were expected, the %.1f s "
             "that came are transcribed; fetch the file again",

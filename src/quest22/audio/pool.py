@@ -1,6 +1,6 @@
 """Decodes upcoming clips in threads beside the engine. Knows no format and no model.
 
-One thread reads the source, several decode; what they share is the :class:`Shelf`.
+One thread reads the source, several decode; what they share is the :class:`DecodeQueue`.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import threading
 import time
 from collections.abc import Generator, Iterable, Iterator
 
-from quest22.audio.shelf import Held, Shelf, spent
-from quest22.audio.waits import Waits
-from quest22.meter import Meter
+from quest22.audio.decode_queue import DecodeQueue, QueuedClip, without_media
+from quest22.audio.stalls import Stalls
+from quest22.metrics import Metrics
+from quest22.protocols import AudioDecoder
 from quest22.records import Audio, Clip, Failure, Samples
 from quest22.settings import AudioSettings, MemorySettings
-from quest22.stages import Decoder
 
 # At least so many that some can wait for a network; at most so many as Python's lock lets work.
 MIN_WORKERS = 4
@@ -25,9 +25,9 @@ STOP_WAIT_S = 5.0
 
 def decode_ahead(
     clips: Iterable[Clip | Failure],
-    decoder: Decoder,
+    decoder: AudioDecoder,
     settings: AudioSettings,
-    meter: Meter | None = None,
+    metrics: Metrics | None = None,
     memory: MemorySettings | None = None,
 ) -> Generator[Audio | Failure, None, None]:
     """Clips with their sound, in source order, decoded ahead of the consumer.
@@ -38,16 +38,20 @@ def decode_ahead(
     generator early stops all threads; blocks not taken by then raise ClipError. The clip of an
     Audio is without its media, which are let go as soon as they are decoded.
     """
-    meter = meter or Meter()
-    shelf = Shelf(memory or MemorySettings.of(), Waits(meter))
-    threads = _start(shelf, clips, decoder, settings.workers, meter)
+    metrics = metrics or Metrics()
+    shelf = DecodeQueue(memory or MemorySettings.of(), Stalls(metrics))
+    threads = _start(shelf, clips, decoder, settings.workers, metrics)
     ended = False
     try:
         while (item := shelf.next_item()) is not None:
             if isinstance(item, BaseException):
                 ended = True
                 raise item
-            yield Audio(spent(item.clip), _Blocks(shelf, item)) if isinstance(item, Held) else item
+            yield (
+                Audio(without_media(item.clip), _Blocks(shelf, item))
+                if isinstance(item, QueuedClip)
+                else item
+            )
         ended = True
     finally:
         if not ended:
@@ -57,7 +61,7 @@ def decode_ahead(
 class _Blocks:
     """A clip's blocks as the consumer takes them; dropping it tells the shelf."""
 
-    def __init__(self, shelf: Shelf, held: Held) -> None:
+    def __init__(self, shelf: DecodeQueue, held: QueuedClip) -> None:
         self._shelf = shelf
         self._held = held
 
@@ -75,18 +79,18 @@ class _Blocks:
 
 
 def _start(
-    shelf: Shelf,
+    shelf: DecodeQueue,
     clips: Iterable[Clip | Failure],
-    decoder: Decoder,
+    decoder: AudioDecoder,
     workers: int | None,
-    meter: Meter,
+    metrics: Metrics,
 ) -> list[threading.Thread]:
     def read() -> None:
         _read_source(shelf, clips)
 
     def work() -> None:
         while (held := shelf.next_job()) is not None:
-            _advance(shelf, held, decoder, meter)
+            _advance(shelf, held, decoder, metrics)
 
     count = workers or min(MAX_WORKERS, max(MIN_WORKERS, os.cpu_count() or 1))
     threads = [
@@ -98,7 +102,7 @@ def _start(
     return threads
 
 
-def _stop(shelf: Shelf, threads: list[threading.Thread]) -> None:
+def _stop(shelf: DecodeQueue, threads: list[threading.Thread]) -> None:
     """End all threads; give up after a few seconds on one that hangs in a read."""
     shelf.stop()
     deadline = time.monotonic() + STOP_WAIT_S
@@ -107,7 +111,7 @@ def _stop(shelf: Shelf, threads: list[threading.Thread]) -> None:
     shelf.forget_decoders()
 
 
-def _read_source(shelf: Shelf, clips: Iterable[Clip | Failure]) -> None:
+def _read_source(shelf: DecodeQueue, clips: Iterable[Clip | Failure]) -> None:
     try:
         source = iter(clips)
         while shelf.wait_for_room() and (item := next(source, None)) is not None:
@@ -120,10 +124,10 @@ def _read_source(shelf: Shelf, clips: Iterable[Clip | Failure]) -> None:
         shelf.end_source()
 
 
-def _advance(shelf: Shelf, held: Held, decoder: Decoder, meter: Meter) -> None:
+def _advance(shelf: DecodeQueue, held: QueuedClip, decoder: AudioDecoder, metrics: Metrics) -> None:
     """Decode one more block of a clip; whatever goes wrong comes out where the block would."""
     try:
-        block = None if held.dropped else _next_block(held, decoder, meter)
+        block = None if held.dropped else _next_block(held, decoder, metrics)
     except BaseException as exc:
         shelf.finish(held, exc)
         return
@@ -133,11 +137,11 @@ def _advance(shelf: Shelf, held: Held, decoder: Decoder, meter: Meter) -> None:
         shelf.add_block(held, block)
 
 
-def _next_block(held: Held, decoder: Decoder, meter: Meter) -> Samples | None:
+def _next_block(held: QueuedClip, decoder: AudioDecoder, metrics: Metrics) -> Samples | None:
     begun = time.thread_time()
     try:
         if held.decoder is None:
             held.decoder = iter(decoder.decode(held.clip).blocks)
         return next(held.decoder, None)
     finally:
-        meter.add_seconds("audio", time.thread_time() - begun)
+        metrics.add_seconds("audio", time.thread_time() - begun)

@@ -13,7 +13,7 @@ from quest22.bench.sounds import made_up_clips, write_parquet, write_sounds
 from quest22.bench.starting import time_to_first_transcript
 from quest22.bench.workload import MEASURES, Workload
 from quest22.demo.server import RangeServer
-from quest22.engine.openvino.precision import choose_precision
+from quest22.engine.precision import choose_precision
 from quest22.errors import UsageError
 from quest22.records import Samples
 from quest22.settings import EngineSettings

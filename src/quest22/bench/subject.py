@@ -12,11 +12,11 @@ from quest22.audio.decode import MediaDecoder
 from quest22.audio.pool import decode_ahead
 from quest22.bench.random_checkpoint import SHAPES, write_checkpoint
 from quest22.errors import ClipError, UsageError
-from quest22.job import file_source
-from quest22.meter import Meter
+from quest22.metrics import Metrics
 from quest22.records import SAMPLE_RATE_HZ, Audio, Samples
+from quest22.runtime.build import file_source
 from quest22.settings import AudioSettings
-from quest22.source.network import Network
+from quest22.source.io.retry import RetryingClient
 
 
 def random_model(folder: Path, shape: str) -> str:
@@ -38,12 +38,14 @@ def sounds_of(inputs: Sequence[str], limit_s: float) -> list[Samples]:
 
     Raises :class:`UsageError` where there is no sound at all.
     """
-    meter, settings = Meter(), AudioSettings()
-    decoder = MediaDecoder(settings, meter)
+    metrics, settings = Metrics(), AudioSettings()
+    decoder = MediaDecoder(settings, metrics)
     clips: list[Samples] = []
     left = round(limit_s * SAMPLE_RATE_HZ)
     with closing(
-        decode_ahead(file_source(inputs, Network(meter=meter)), decoder, settings, meter)
+        decode_ahead(
+            file_source(inputs, RetryingClient(metrics=metrics)), decoder, settings, metrics
+        )
     ) as audios:
         for audio in audios:
             clip = _whole(audio) if isinstance(audio, Audio) else None

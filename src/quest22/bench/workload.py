@@ -15,7 +15,7 @@ from quest22.records import SAMPLE_RATE_HZ, WINDOW_SAMPLES, Samples
 TASTE_CLIPS = 16
 MEASURES = ("throughput", "latency", "streamed", "start", "script")
 
-Manner: TypeAlias = Literal["batch", "single", "stream"]
+WorkloadKind: TypeAlias = Literal["batch", "single", "stream"]
 """Many clips in memory; the first clip alone, for its latency; Parquet files over HTTP."""
 
 
@@ -31,7 +31,7 @@ class Workload:
     sounds: str
     lengths: tuple[int, ...]
     scratch: str
-    manner: Manner = "batch"
+    manner: WorkloadKind = "batch"
     tokens: int | None = None
     language: str | None = "en"
     compute_type: str = "auto"

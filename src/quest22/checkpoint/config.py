@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from quest22.checkpoint.document import read_object
+from quest22.checkpoint.json_files import read_object
 from quest22.errors import CheckpointError
 
 _Pairs = tuple[tuple[int, int], ...]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from quest22.checkpoint.config import Dimensions, GenerationConfig
 from quest22.checkpoint.resolve import resolve
-from quest22.checkpoint.shapes import check_weights
 from quest22.checkpoint.tokens import Tokens
+from quest22.checkpoint.weight_shapes import check_weights
 from quest22.checkpoint.weights import Weights
 
 

@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 from quest22.checkpoint.folder import check_folder, refuse_file
-from quest22.checkpoint.known import EMBEDDED, KNOWN
+from quest22.checkpoint.known_models import EMBEDDED, KNOWN
 from quest22.errors import CheckpointError
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")

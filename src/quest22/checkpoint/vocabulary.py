@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
-from quest22.checkpoint.document import TOKENIZER_BYTES, read_bytes, read_object
+from quest22.checkpoint.json_files import TOKENIZER_BYTES, read_bytes, read_object
 from quest22.errors import CheckpointError
 
 TOKENIZER = "tokenizer.json"

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quest22.checkpoint.document import TOKENIZER_BYTES, read_object
-from quest22.checkpoint.tensorfile import TensorFile
+from quest22.checkpoint.formats.safetensors import TensorFile
+from quest22.checkpoint.json_files import TOKENIZER_BYTES, read_object
 from quest22.errors import CheckpointError
 
 SINGLE = "model.safetensors"

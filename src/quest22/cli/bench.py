@@ -20,9 +20,9 @@ from quest22.cli.dataset_options import parse_names
 from quest22.cli.exits import Exit, say
 from quest22.cli.flags import grouped
 from quest22.cli.options import parse_batch_size
-from quest22.machine import describe
 from quest22.records import Samples
 from quest22.settings import DEFAULT_MODEL
+from quest22.system.machine import describe
 
 if TYPE_CHECKING:
     from quest22.bench.measures import Bench, Outcome

@@ -21,7 +21,7 @@ PARTS = {
     "longform": "cut and merge",
     "wait": "wait",
 }
-"""Seconds by the meter's names and what they are called here."""
+"""Seconds by the metrics' names and what they are called here."""
 
 
 def machine_line(found: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """A stream into a folder: begun, continued where it stopped, or found finished.
 
-Every result is written exactly once however often the process dies: see :mod:`quest22.journal`.
+Every result is written exactly once however often the process dies:
+see :mod:`quest22.runs.journal`.
 """
 
 from __future__ import annotations
@@ -14,28 +15,35 @@ from pathlib import Path
 from quest22.cli.exits import Exit, exit_for, say
 from quest22.cli.figures import clip_count
 from quest22.cli.publishing import HUB, Publishing
-from quest22.cli.run import Patience
-from quest22.cli.shards import Company, folder_of, reopen
-from quest22.cli.work import Speech, Work, occasion_of, quieten, tell_folder, write_results
+from quest22.cli.run import FailureBudget
+from quest22.cli.shards import SiblingShards, folder_of, reopen
+from quest22.cli.work import (
+    InputSpec,
+    Work,
+    configure_logging,
+    occasion_of,
+    tell_folder,
+    write_results,
+)
 from quest22.errors import Quest22Error
-from quest22.job import Job, JobSettings, dataset_source, network_within
-from quest22.journal import Journal, JournaledSink, Mark, held
-from quest22.meter import Meter
-from quest22.plan import RunSettings
-from quest22.quantities import hours
+from quest22.metrics import Metrics
+from quest22.protocols import Sink, Source
+from quest22.runs.journal import Journal, JournaledSink, Progress, held
+from quest22.runs.plan import RunSettings
+from quest22.runtime.build import Pipeline, PipelineSettings, client_within, dataset_source
 from quest22.settings import RUN_FOLDER, DatasetSettings
-from quest22.sink.conclude import remove_unpublished
-from quest22.sink.ledger import LEDGER, entries
-from quest22.sink.open import (
+from quest22.settings.quantities import hours
+from quest22.sink.build import (
     ROWS,
-    Joined,
+    CombinedSink,
     OutputSettings,
     open_sinks,
     refuse_earlier_results,
     remove_results,
 )
-from quest22.source.hub import Earlier
-from quest22.stages import Sink, Source
+from quest22.sink.ledger import LEDGER, entries
+from quest22.sink.recovery import remove_unpublished
+from quest22.source.dataset import ResumeState
 
 SECRETS = ("--token",)
 
@@ -53,7 +61,7 @@ class Stream:
     title: str
     parent: Path
     command: str
-    load: Callable[[JobSettings, Meter], Job] = Job
+    load: Callable[[PipelineSettings, Metrics], Pipeline] = Pipeline
     publishing: Publishing | None = None
 
     @property
@@ -77,12 +85,12 @@ class Stream:
 
 def perform_journaled(stream: Stream) -> Exit:
     """Begin the run, continue it, or say that it is finished."""
-    quieten(stream.work.report)
+    configure_logging(stream.work.report)
     stream.work.output.failures_borne()
     settings, output = stream.settings(), stream.output()
     refuse_without_journal(output)
     with held(stream.folder):
-        company = Company.of(stream.parent, stream.rows)
+        company = SiblingShards.of(stream.parent, stream.rows)
         company.admit(settings, restart=stream.restart)
         journal = None if stream.restart else Journal.read(stream.folder)
         if journal is None:
@@ -102,7 +110,9 @@ def refuse_without_journal(output: OutputSettings) -> None:
         refuse_earlier_results(output)
 
 
-def _begin(stream: Stream, settings: RunSettings, output: OutputSettings, company: Company) -> Exit:
+def _begin(
+    stream: Stream, settings: RunSettings, output: OutputSettings, company: SiblingShards
+) -> Exit:
     if company.journals:  # all read the same revision and run in the same precision
         first = company.journals[0]
         settings = settings.as_begun(first.plan, first.asked)
@@ -119,7 +129,9 @@ def _begin(stream: Stream, settings: RunSettings, output: OutputSettings, compan
     return _run(stream, loaded, journal, _open(stream, output, journal))
 
 
-def _continue(stream: Stream, settings: RunSettings, company: Company, journal: Journal) -> Exit:
+def _continue(
+    stream: Stream, settings: RunSettings, company: SiblingShards, journal: Journal
+) -> Exit:
     company = company.taken_over()
     loaded = _load(stream, settings, company, journal)
     journal.check(loaded.plan(settings))
@@ -138,14 +150,14 @@ def _open(stream: Stream, output: OutputSettings, journal: Journal) -> Sink:
     sinks = open_sinks(output, journal.mark.sinks)
     if stream.publishing is None:
         return sinks
-    return Joined(sinks, HUB, stream.publishing.open(journal))
+    return CombinedSink(sinks, HUB, stream.publishing.open(journal))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Loaded:
     """A source that was found and a model."""
 
-    job: Job
+    job: Pipeline
     source: Source
     revision: str | None
 
@@ -154,23 +166,23 @@ class _Loaded:
 
 
 def _load(
-    stream: Stream, settings: RunSettings, company: Company, journal: Journal | None = None
+    stream: Stream, settings: RunSettings, company: SiblingShards, journal: Journal | None = None
 ) -> _Loaded:
     """Find the source, behind what journals mark, then load the model, which may take long."""
-    meter = Meter()
+    metrics = Metrics()
     if stream.publishing is not None:
         stream.publishing.reach()
     after = journal.mark.last if journal else None
     keys = _keys(stream, journal.mark) if journal else None
-    earlier = Earlier(keys, company.earlier())
-    network = network_within(settings.job.bounds, meter)
+    earlier = ResumeState(keys, company.earlier())
+    network = client_within(settings.job.memory, metrics)
     source = dataset_source(settings.dataset, network, after, earlier=earlier)
     if sys.stderr.isatty():
         _tell(stream, f"loading {settings.job.engine.model} …")
-    return _Loaded(stream.load(settings.job, meter), source, source.revision)
+    return _Loaded(stream.load(settings.job, metrics), source, source.revision)
 
 
-def _keys(stream: Stream, mark: Mark) -> Iterator[str]:
+def _keys(stream: Stream, mark: Progress) -> Iterator[str]:
     """The keys that the run has given out, read when they are needed: there may be millions."""
     path = stream.folder / RUN_FOLDER / LEDGER
     return (entry.key for entry in entries(path, mark.sinks.get("ledger")))
@@ -181,9 +193,9 @@ def _run(stream: Stream, loaded: _Loaded, journal: Journal, sink: Sink) -> Exit:
     journaled = JournaledSink(sink, journal)
     take = stream.rows.take if stream.rows.num_shards == 1 else None
     left = None if take is None else max(take - earlier.results, 0)
-    speech = Speech(stream.title, lambda _: loaded.source, left)
+    speech = InputSpec(stream.title, lambda _: loaded.source, left)
     occasion = occasion_of(loaded.job, speech, stream.output())
-    patience = Patience(stream.work.output.failures_borne(), earlier.failures)
+    patience = FailureBudget(stream.work.output.failures_borne(), earlier.failures)
     try:
         code = write_results(
             loaded.job.run(loaded.source, journaled.memory),
@@ -216,11 +228,11 @@ def _finished(stream: Stream, journal: Journal) -> Exit:
     return exit_for(mark.transcripts, mark.failures)
 
 
-def _progress(mark: Mark) -> str:
+def _progress(mark: Progress) -> str:
     return clip_count(mark.results)
 
 
-def _counts(mark: Mark) -> str:
+def _counts(mark: Progress) -> str:
     failed = f" and {mark.failures:,} failed" if mark.failures else ""
     return f"{clip_count(mark.transcripts)}{failed} · {hours(mark.audio_s)} of sound"
 

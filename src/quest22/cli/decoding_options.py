@@ -9,7 +9,7 @@ from typer import Option
 
 from quest22.cli.numbers import parse_list, parse_numbers, parse_threshold
 from quest22.errors import UsageError
-from quest22.settings import GuardSettings
+from quest22.settings import HallucinationSettings
 
 CONTROL, SEARCH, GUARDS = "Languages and prompts", "Search", "Doubt"
 
@@ -263,10 +263,10 @@ class DecodingFlags:
             "sampling_seed": self.sampling_seed,
         }
 
-    def guards(self) -> GuardSettings:
+    def guards(self) -> HallucinationSettings:
         """Raises :class:`UsageError` for a threshold that is neither a number nor ``off``."""
         repeats = parse_threshold("max repeats", self.max_repeats)
-        return GuardSettings(
+        return HallucinationSettings(
             parse_threshold("compression ratio threshold", self.compression_ratio_threshold),
             parse_threshold("logprob threshold", self.logprob_threshold),
             parse_threshold("no-speech threshold", self.no_speech_threshold),

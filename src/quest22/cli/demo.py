@@ -18,19 +18,19 @@ from rich.rule import Rule
 from rich.text import Text
 from typer import Option
 
+from quest22.cli.comparison import ShowingSink
 from quest22.cli.exits import Exit
 from quest22.cli.figures import Figures, size
 from quest22.cli.flags import grouped
 from quest22.cli.output_options import ReportFlags
-from quest22.cli.progress import Occasion, choose_display
+from quest22.cli.progress import RunInfo, choose_display
 from quest22.cli.report import score_lines, time_table, totals
-from quest22.cli.run import Tally, carry_out
-from quest22.cli.showing import ShowingSink
-from quest22.cli.work import quieten
+from quest22.cli.run import RunStats, write_all
+from quest22.cli.work import configure_logging
 from quest22.demo.server import RangeServer, Traffic
 from quest22.errors import SourceError
-from quest22.job import Job, JobSettings
-from quest22.meter import Meter
+from quest22.metrics import Metrics
+from quest22.runtime.build import Pipeline, PipelineSettings
 from quest22.settings import DEFAULT_MODEL, DatasetSettings, EngineSettings, bypass_proxy
 
 NEXT = """\
@@ -57,7 +57,7 @@ def demo(flags: DemoFlags, report: ReportFlags) -> int:
     Shows each transcript beside its reference, then how well and how fast
     it went and where the time was spent. Needs no network.
     """
-    quieten(report)
+    configure_logging(report)
     bypass_proxy("127.0.0.1")
     files = sample_files()
     console = _console(quiet=report.quiet)
@@ -65,15 +65,15 @@ def demo(flags: DemoFlags, report: ReportFlags) -> int:
         total = count_rows(files) if flags.take is None else min(flags.take, count_rows(files))
         console.print(_introduction(server.url, len(files), total))
         with console.status(f"loading {flags.model} …"):
-            job = Job(JobSettings(engine=EngineSettings(model=flags.model)))
+            job = Pipeline(PipelineSettings(engine=EngineSettings(model=flags.model)))
         run = job.stream(_rows(server.url, files, flags.take))
         title = f"{job.checkpoint_name} in {job.compute_type}, {job.batch_size} windows at once"
-        occasion = Occasion(title=title, total=total, texts="none")
+        occasion = RunInfo(title=title, total=total, texts="none")
         live = console if console.stderr else None
-        display = choose_display(occasion, run.meter, quiet=report.quiet, console=live)
-        tally = Tally()
-        code = carry_out(run, ShowingSink(console), display, tally)
-        _conclude(console, run.meter, tally, server.traffic)
+        display = choose_display(occasion, run.metrics, quiet=report.quiet, console=live)
+        tally = RunStats()
+        code = write_all(run, ShowingSink(console), display, tally)
+        _conclude(console, run.metrics, tally, server.traffic)
     if code is Exit.DONE:
         console.print(NEXT)
     return code
@@ -119,8 +119,8 @@ def _introduction(url: str, files: int, total: int) -> Text:
     )
 
 
-def _conclude(console: Console, meter: Meter, tally: Tally, traffic: Traffic) -> None:
-    figures = Figures.of(meter)
+def _conclude(console: Console, metrics: Metrics, tally: RunStats, traffic: Traffic) -> None:
+    figures = Figures.of(metrics)
     console.print(Rule(style="dim"))
     console.print(totals(figures))
     for line in score_lines(tally.scores):

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from quest22.cli import installation, machine, reach
+from quest22.cli import check_hub, check_installation, check_machine
 from quest22.cli.console import output_console
 from quest22.cli.exits import Exit
 from quest22.cli.finding import Finding, State
@@ -40,18 +40,18 @@ def doctor() -> int:
 
 def examine() -> Iterator[Finding]:
     """Every check in turn, the slow ones last."""
-    yield installation.check_python()
-    yield from installation.check_packages()
-    yield machine.check_processor()
-    yield machine.check_memory()
-    yield machine.check_cache()
-    yield installation.check_engine()
-    yield installation.check_native()
-    yield installation.check_model()
-    yield installation.check_codecs()
-    yield installation.check_telemetry()
-    yield reach.check_token()
-    yield reach.check_hub()
+    yield check_installation.check_python()
+    yield from check_installation.check_packages()
+    yield check_machine.check_processor()
+    yield check_machine.check_memory()
+    yield check_machine.check_cache()
+    yield check_installation.check_engine()
+    yield check_installation.check_native()
+    yield check_installation.check_model()
+    yield check_installation.check_codecs()
+    yield check_installation.check_telemetry()
+    yield check_hub.check_token()
+    yield check_hub.check_hub()
 
 
 def show(console: Console, finding: Finding) -> None:

@@ -12,22 +12,22 @@ from typer import Argument, Option
 
 from quest22.cli.console import output_console
 from quest22.cli.dataset_options import DatasetFlags, parse_names
+from quest22.cli.eval_report import evaluation_as_json, show_evaluation
 from quest22.cli.exits import Exit, say
 from quest22.cli.flags import grouped
 from quest22.cli.options import ModelFlags, SpeechFlags
 from quest22.cli.output_options import OutputFlags, ReportFlags
-from quest22.cli.progress import Occasion
-from quest22.cli.rates import evaluation_as_json, show_evaluation
-from quest22.cli.run import Patience, Tally, spoken_language
-from quest22.cli.work import Work, quieten, write_results
+from quest22.cli.progress import RunInfo
+from quest22.cli.run import FailureBudget, RunStats, spoken_language
+from quest22.cli.work import Work, configure_logging, write_results
 from quest22.errors import SourceError, UsageError
 from quest22.evaluation.bootstrap import Bootstrap
-from quest22.evaluation.evaluation import Evaluation, EvaluationSettings, Pair, Rank
-from quest22.evaluation.outputs import Texts
-from quest22.job import Job, dataset_source, network_within
-from quest22.meter import Meter
+from quest22.evaluation.reports import Evaluation, EvaluationSettings, Pair, Rank
+from quest22.evaluation.written_transcripts import WrittenTranscripts
+from quest22.metrics import Metrics
+from quest22.protocols import SinkState
 from quest22.records import Failure, Transcript
-from quest22.stages import SinkState
+from quest22.runtime.build import Pipeline, client_within, dataset_source
 
 EVALUATION = "Evaluation"
 PATIENCE_CLIPS = 10
@@ -195,13 +195,15 @@ def evaluate(
     return code
 
 
-def _texts(dataset: EvaluatedFlags, evaluation: EvaluationFlags, path: Path) -> Texts:
+def _texts(dataset: EvaluatedFlags, evaluation: EvaluationFlags, path: Path) -> WrittenTranscripts:
     if dataset.dataset:
         raise UsageError("a dataset and --hypotheses: expected one of the two")
-    return Texts(path, evaluation.hypothesis_column, dataset.text_column, evaluation.references)
+    return WrittenTranscripts(
+        path, evaluation.hypothesis_column, dataset.text_column, evaluation.references
+    )
 
 
-def _score_texts(texts: Texts, scores: Evaluation) -> Exit:
+def _score_texts(texts: WrittenTranscripts, scores: Evaluation) -> Exit:
     for pair in texts.pairs():
         scores.add(pair)
     if not scores.clips:
@@ -211,19 +213,21 @@ def _score_texts(texts: Texts, scores: Evaluation) -> Exit:
 
 def _score_model(dataset: EvaluatedFlags, work: Work, scores: Evaluation) -> Exit:
     settings = work.job_settings(())
-    quieten(work.report)
-    rows = dataset.settings(work.model.settings().token, settings.bounds)
+    configure_logging(work.report)
+    rows = dataset.settings(work.model.settings().token, settings.memory)
     kept = (*rows.keep_columns, *scores.settings.by)
     rows = replace(rows, keep_columns=tuple(dict.fromkeys(kept)))
-    meter = Meter()
-    source = dataset_source(rows, network_within(settings.bounds, meter))
+    metrics = Metrics()
+    source = dataset_source(rows, client_within(settings.memory, metrics))
     if not work.report.quiet and sys.stderr.isatty():
         say(f"loading {work.model.model} …")
-    job = Job(settings, meter)
+    job = Pipeline(settings, metrics)
     model = f"{Path(job.checkpoint_name).name} ({job.compute_type})"
-    occasion = Occasion(f"{dataset.title()} → {model}", rows.take, "last", failures_kept=False)
+    occasion = RunInfo(f"{dataset.title()} → {model}", rows.take, "last", failures_kept=False)
     results, sink = job.run(source), EvaluatingSink(scores)
-    code = write_results(results, sink, work.report, occasion, Patience(), Tally(scored=False))
+    code = write_results(
+        results, sink, work.report, occasion, FailureBudget(), RunStats(scored=False)
+    )
     if code is Exit.DONE and not scores.clips:
         raise SourceError(_no_reference(dataset.title()))
     return code

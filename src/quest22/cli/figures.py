@@ -1,11 +1,11 @@
-"""The figures of a run, from its meter, and how they are put into words."""
+"""The figures of a run, from its metrics, and how they are put into words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from quest22.meter import Label, Meter
+from quest22.metrics import Label, Metrics
 
 RUNNING = {
     "encoder": "encoder",
@@ -47,18 +47,18 @@ class Figures:
     retries: Mapping[Label, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, meter: Meter) -> Figures:
-        counts = meter.counts()
+    def of(cls, metrics: Metrics) -> Figures:
+        counts = metrics.counts()
         return cls(
             clips=int(counts.get("clips", 0)),
             failures=int(counts.get("failures", 0)),
             audio_s=counts.get("audio_s", 0.0),
             heard_s=max(counts.get("heard_s", 0.0), counts.get("audio_s", 0.0)),
-            elapsed_s=meter.elapsed_s,
-            seconds=meter.seconds(),
+            elapsed_s=metrics.elapsed_s,
+            seconds=metrics.seconds(),
             received_bytes=counts.get("net_bytes", 0.0),
             sound_bytes=counts.get("bytes", 0.0),
-            retries=meter.tallies("retries"),
+            retries=metrics.tallies("retries"),
         )
 
     @property

@@ -8,8 +8,8 @@ from typing import Annotated
 from typer import Option
 
 from quest22.errors import UsageError
-from quest22.quantities import parse_duration_s
-from quest22.sink.repository import HubSettings
+from quest22.settings.quantities import parse_duration_s
+from quest22.sink.hub_repository import HubSettings
 
 PUBLISHING = "Publishing"
 LEAST_SECONDS = 10.0

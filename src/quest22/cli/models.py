@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from quest22.checkpoint.known import EMBEDDED, KNOWN, KnownModel
+from quest22.checkpoint.known_models import EMBEDDED, KNOWN, KnownModel
 from quest22.cli.console import output_console
 from quest22.cli.figures import size
 from quest22.settings import silence_progress_bars

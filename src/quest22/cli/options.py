@@ -14,7 +14,6 @@ from quest22.cli.decoding_options import DecodingFlags
 from quest22.cli.numbers import parse_numbers
 from quest22.cli.voice_options import VoiceFlags
 from quest22.errors import UsageError
-from quest22.quantities import parse_duration_s, parse_size
 from quest22.records import WINDOW_S
 from quest22.settings import (
     APPEND_PUNCTUATIONS,
@@ -28,6 +27,7 @@ from quest22.settings import (
     MemorySettings,
     hub_token,
 )
+from quest22.settings.quantities import parse_duration_s, parse_size
 
 MODEL, SPEECH = "Model", "Speech"
 

@@ -20,9 +20,9 @@ from rich.text import Text
 
 from quest22.cli.exits import say
 from quest22.cli.figures import Figures, clip_count, speed
-from quest22.meter import Meter
-from quest22.quantities import hours
+from quest22.metrics import Metrics
 from quest22.records import Failure, Transcript
+from quest22.settings.quantities import hours
 
 PLAIN_INTERVALS_S = (5.0, 60.0)
 """A line every five seconds at first, ever more seldom in a long run, at least one a minute."""
@@ -32,7 +32,7 @@ BAR_WIDTH = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Occasion:
+class RunInfo:
     """What a display is about: a title, and the expected number of clips.
 
     ``texts`` says what a terminal shows of them: a heading above each text that goes there, the
@@ -78,7 +78,7 @@ class _Failures:
 class SilentDisplay:
     """Nothing, except failures that no file keeps."""
 
-    def __init__(self, occasion: Occasion) -> None:
+    def __init__(self, occasion: RunInfo) -> None:
         self._failures = None if occasion.failures_kept else _Failures(kept=False)
 
     def __enter__(self) -> Display:
@@ -97,12 +97,12 @@ class PlainDisplay:
 
     def __init__(
         self,
-        occasion: Occasion,
-        meter: Meter,
+        occasion: RunInfo,
+        metrics: Metrics,
         intervals_s: tuple[float, float] = PLAIN_INTERVALS_S,
     ) -> None:
         self._occasion = occasion
-        self._meter = meter
+        self._metrics = metrics
         self._shortest_s, self._longest_s = intervals_s
         self._failures = _Failures(occasion.failures_kept)
         self._ended = threading.Event()
@@ -124,7 +124,7 @@ class PlainDisplay:
     def _tell(self) -> None:
         wait_s = self._shortest_s
         while not self._ended.wait(wait_s):
-            figures = Figures.of(self._meter)
+            figures = Figures.of(self._metrics)
             say(f"{progress_line(figures, self._occasion.total)} · {hours(figures.elapsed_s)} gone")
             wait_s = min(self._longest_s, max(self._shortest_s, figures.elapsed_s / 10))
 
@@ -132,9 +132,9 @@ class PlainDisplay:
 class LiveDisplay:
     """A few lines at the foot of the terminal that follow the run."""
 
-    def __init__(self, occasion: Occasion, meter: Meter, console: Console) -> None:
+    def __init__(self, occasion: RunInfo, metrics: Metrics, console: Console) -> None:
         self._occasion = occasion
-        self._meter = meter
+        self._metrics = metrics
         self._console = console
         self._failures = _Failures(occasion.failures_kept)
         self._spinner = Spinner("dots", style="cyan")
@@ -170,7 +170,7 @@ class LiveDisplay:
             )
 
     def _render(self) -> RenderableType:
-        figures = Figures.of(self._meter)
+        figures = Figures.of(self._metrics)
         line = Text(progress_line(figures, self._occasion.total), no_wrap=True)
         self._spinner.update(text=line)
         title = Text(self._occasion.title, style="bold", no_wrap=True, overflow="ellipsis")
@@ -187,15 +187,15 @@ class LiveDisplay:
 
 
 def choose_display(
-    occasion: Occasion, meter: Meter, *, quiet: bool, console: Console | None = None
+    occasion: RunInfo, metrics: Metrics, *, quiet: bool, console: Console | None = None
 ) -> Display:
     """Live on a terminal, plain in a pipe, silent when asked."""
     if quiet:
         return SilentDisplay(occasion)
     console = console or Console(stderr=True, highlight=False)
     if console.is_terminal and not console.is_dumb_terminal:
-        return LiveDisplay(occasion, meter, console)
-    return PlainDisplay(occasion, meter)
+        return LiveDisplay(occasion, metrics, console)
+    return PlainDisplay(occasion, metrics)
 
 
 def progress_line(figures: Figures, total: int | None = None) -> str:

@@ -6,14 +6,14 @@ import re
 from typing import Any
 
 from quest22.errors import UsageError
-from quest22.journal import Journal
+from quest22.runs.journal import Journal
 from quest22.settings import RUN_FOLDER
-from quest22.sink.card import Publication
-from quest22.sink.hub import HubSink
-from quest22.sink.open import FAILURES
-from quest22.sink.repository import HubRepository, HubSettings
-from quest22.sink.shipping import HubTarget
-from quest22.source.address import public_text
+from quest22.sink.build import FAILURES
+from quest22.sink.dataset_card import RunDescription
+from quest22.sink.hub_commit import HubTarget
+from quest22.sink.hub_repository import HubRepository, HubSettings
+from quest22.sink.hub_sink import HubSink
+from quest22.source.io.address import redact_text
 
 HUB = "hub"
 """The sink's name, and its folder beside the journal, gone when the run is finished."""
@@ -87,11 +87,11 @@ def publishing_of(journal: Journal, token: str | None) -> Publishing | None:
     return Publishing(HubSettings(name, token=token))
 
 
-def _publication(repository: HubRepository, journal: Journal) -> Publication:
+def _publication(repository: HubRepository, journal: Journal) -> RunDescription:
     """What is told of a run, nothing secret in it."""
     plan = {name: _public(value) for name, value in journal.plan.items()}
-    command = public_text(str(journal.asked.get("command", "quest22 stream")))
-    return Publication(repository.name, plan, command, split_name(str(plan["split"])))
+    command = redact_text(str(journal.asked.get("command", "quest22 stream")))
+    return RunDescription(repository.name, plan, command, split_name(str(plan["split"])))
 
 
 def split_name(split: str) -> str:
@@ -101,5 +101,5 @@ def split_name(split: str) -> str:
 
 def _public(value: Any) -> Any:
     if isinstance(value, str):
-        return public_text(value)
+        return redact_text(value)
     return [_public(item) for item in value] if isinstance(value, list | tuple) else value

@@ -12,8 +12,8 @@ from rich.text import Text
 from quest22.checkpoint.languages import language_name
 from quest22.cli.exits import say
 from quest22.cli.figures import Figures, clip_count, size, speed
-from quest22.quantities import hours
-from quest22.score import ErrorRate, Scoreboard
+from quest22.evaluation.score import ErrorRate, Scoreboard
+from quest22.settings.quantities import hours
 
 BAR_WIDTH = 28
 SMALLEST_SHARE = 0.005

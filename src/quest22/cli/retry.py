@@ -22,21 +22,21 @@ from quest22.cli.figures import clip_count
 from quest22.cli.flags import grouped
 from quest22.cli.options import MODEL, parse_batch_size
 from quest22.cli.output_options import ReportFlags
-from quest22.cli.progress import Occasion
+from quest22.cli.progress import RunInfo
 from quest22.cli.publishing import HUB, Publishing, publishing_of
-from quest22.cli.run import Patience
+from quest22.cli.run import FailureBudget
 from quest22.cli.shards import runs_in
-from quest22.cli.work import quieten, write_results
+from quest22.cli.work import configure_logging, write_results
 from quest22.errors import UsageError
-from quest22.job import Job, JobSettings, dataset_source, network_within
-from quest22.journal import MERGE, RETRY, Journal, JournaledSink, Mark, held
-from quest22.meter import Meter
-from quest22.plan import RunSettings, settings_of
+from quest22.metrics import Metrics
 from quest22.records import Origin, Position
+from quest22.runs.journal import MERGE, RETRY, Journal, JournaledSink, Progress, held
+from quest22.runs.plan import RunSettings, settings_of
+from quest22.runtime.build import Pipeline, PipelineSettings, client_within, dataset_source
 from quest22.settings import RUN_FOLDER, EngineSettings, hub_token
+from quest22.sink.build import FAILURES, CombinedSink, OutputSettings, open_sinks
 from quest22.sink.merge import Merge, Merged, Published, taken_names
-from quest22.sink.open import FAILURES, Joined, OutputSettings, open_sinks
-from quest22.source.hub import DatasetSource, Earlier
+from quest22.source.dataset import DatasetSource, ResumeState
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def retry(flags: RetryFlags, report: ReportFlags) -> int:
     in the source's order; what fails again stays. Interrupted, the same
     command goes on. Of a folder with shards, each is retried.
     """
-    quieten(report)
+    configure_logging(report)
     engine = flags.engine()
     runs = runs_in(flags.folder) or [flags.folder]
     codes = {Retry(folder, engine, report).perform() for folder in runs}
@@ -89,7 +89,7 @@ class Retry:
     folder: Path
     engine: EngineSettings
     report: ReportFlags
-    load: Callable[[JobSettings, Meter], Job] = Job
+    load: Callable[[PipelineSettings, Metrics], Pipeline] = Pipeline
 
     def perform(self) -> Exit:
         """Raises :class:`UsageError` where there is no run to retry."""
@@ -133,28 +133,28 @@ class Retry:
         self, journal: Journal, inner: Journal, first: Published, publishing: Publishing | None
     ) -> Exit:
         settings = settings_of(journal.plan, self.engine)
-        meter = Meter()
-        source = _failed_rows(settings, first, inner, meter)
+        metrics = Metrics()
+        source = _failed_rows(settings, first, inner, metrics)
         if sys.stderr.isatty():
             self._say(f"loading {settings.job.engine.model} …")
-        job = self.load(settings.job, meter)
+        job = self.load(settings.job, metrics)
         journal.check(settings.plan(job, source.revision))
         output = OutputSettings(
             settings.formats, inner.folder, journaled=True, captions=settings.captions
         )
         sink = open_sinks(output, inner.mark.sinks, taken_names(first))
         if publishing is not None:
-            sink = Joined(sink, HUB, publishing.open_again(journal, inner))
-        occasion = Occasion(
+            sink = CombinedSink(sink, HUB, publishing.open_again(journal, inner))
+        occasion = RunInfo(
             title=f"the failures in {self.folder} → {Path(job.checkpoint_name).name}",
             total=journal.mark.failures - inner.mark.results,
             failures_kept=True,
         )
         journaled = JournaledSink(sink, inner)
         results = job.run(source, journaled.memory)
-        return write_results(results, journaled, self.report, occasion, Patience())
+        return write_results(results, journaled, self.report, occasion, FailureBudget())
 
-    def _conclude(self, again: Mark, whole: Mark) -> Exit:
+    def _conclude(self, again: Progress, whole: Progress) -> Exit:
         failed = f", {whole.failures:,} still fail" if whole.failures else ", none fails any more"
         self._say(f"{clip_count(again.transcripts)} transcribed now{failed}")
         return exit_for(whole.transcripts, whole.failures)
@@ -165,19 +165,19 @@ class Retry:
 
 
 def _failed_rows(
-    settings: RunSettings, first: Published, inner: Journal, meter: Meter
+    settings: RunSettings, first: Published, inner: Journal, metrics: Metrics
 ) -> DatasetSource:
     """The rows that failed and have not been run again yet."""
     again = Published(inner.folder, inner.mark.sinks, inner.mark.finished)
     places = {(each.file, each.row): each.key for each in first.entries() if each.failed}
     done = {(each.file, each.row) for each in again.entries()}
     keys = (each.key for each in chain(first.entries(), again.entries()))
-    network = network_within(settings.job.bounds, meter)
-    earlier = Earlier(keys, done=done)
+    network = client_within(settings.job.memory, metrics)
+    earlier = ResumeState(keys, done=done)
     return dataset_source(settings.dataset, network, places=places, earlier=earlier)
 
 
-def _mark(before: Mark, again: Mark, merged: Merged) -> Mark:
+def _mark(before: Progress, again: Progress, merged: Merged) -> Progress:
     origin = before.last.origin if before.last else Origin("")
     entry = merged.last
     published = {HUB: again.sinks[HUB]} if HUB in again.sinks else {}
@@ -195,7 +195,7 @@ def _mark(before: Mark, again: Mark, merged: Merged) -> Mark:
     )
 
 
-def _digest(path: Path, mark: Mark) -> str:
+def _digest(path: Path, mark: Progress) -> str:
     """What tells one state of a run's failures from another."""
     digest = hashlib.sha256(f"{mark.results} {mark.failures}".encode())
     with path.open("rb") as file:

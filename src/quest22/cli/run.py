@@ -14,20 +14,20 @@ from typing import Protocol
 from quest22.cli.exits import Exit, drop_standard_output, exit_for, say
 from quest22.cli.progress import Display
 from quest22.errors import TooManyFailuresError
-from quest22.journal import JournaledSink
-from quest22.meter import Meter
+from quest22.evaluation.score import Scoreboard
+from quest22.metrics import Metrics
+from quest22.protocols import Sink
 from quest22.records import Failure, Transcript
-from quest22.score import Scoreboard
-from quest22.stages import Sink
+from quest22.runs.journal import JournaledSink
 
 MOST_REASONS = 1000
 OTHER_REASONS = "other reasons"
 
 
 class Results(Protocol):
-    """A pass over a source, as :class:`quest22.job.Run` is."""
+    """A pass over a source, as :class:`quest22.runtime.build.Run` is."""
 
-    meter: Meter
+    metrics: Metrics
     total: int | None
 
     def __iter__(self) -> Iterator[Transcript | Failure]: ...
@@ -36,7 +36,7 @@ class Results(Protocol):
 
 
 @dataclass(slots=True)
-class Tally:
+class RunStats:
     """What came out of a run; not ``scored`` where others compare with the references."""
 
     transcripts: int = 0
@@ -68,7 +68,7 @@ def spoken_language(transcript: Transcript) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class FailureBudget:
     """How many clips may fail: ``most`` in all, None for any number; ``earlier`` ones count."""
 
     most: int | None = None
@@ -88,17 +88,21 @@ class Patience:
             )
 
 
-def carry_out(
-    results: Results, sink: Sink, display: Display, tally: Tally, patience: Patience | None = None
+def write_all(
+    results: Results,
+    sink: Sink,
+    display: Display,
+    tally: RunStats,
+    patience: FailureBudget | None = None,
 ) -> Exit:
     """Write every result; an interruption or a reader that went away ends it in good order."""
-    patience = patience or Patience()
+    patience = patience or FailureBudget()
     try:
         with closing(sink), closing(results), display:
             for result in results:
                 patience.admit(result, tally.failures)
                 display.before(result)
-                with results.meter.time("sink"):
+                with results.metrics.time("sink"):
                     sink.write(result)
                 tally.count(result)
             if isinstance(sink, JournaledSink):

@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from quest22.errors import UsageError
-from quest22.journal import JOURNAL, Journal, held, is_held
-from quest22.plan import RunSettings
+from quest22.runs.journal import JOURNAL, Journal, held, is_held
+from quest22.runs.plan import RunSettings
 from quest22.settings import RUN_FOLDER, DatasetSettings
-from quest22.sink.conclude import conclude
-from quest22.sink.open import OutputSettings
-from quest22.sink.output import writing
+from quest22.sink.build import OutputSettings
+from quest22.sink.files import writing
+from quest22.sink.recovery import conclude
 from quest22.source.shards import EarlierShard
 
 _SHARDS = "shard-*-of-*"
@@ -43,7 +43,7 @@ def runs_in(parent: Path) -> list[Path]:
 
 
 @dataclass(frozen=True, slots=True)
-class Company:
+class SiblingShards:
     """The other runs that share a folder with one of so many shards."""
 
     parent: Path
@@ -51,7 +51,7 @@ class Company:
     journals: tuple[Journal, ...] = ()
 
     @classmethod
-    def of(cls, parent: Path, rows: DatasetSettings) -> Company:
+    def of(cls, parent: Path, rows: DatasetSettings) -> SiblingShards:
         own = folder_of(parent, rows)
         read = (Journal.read(folder) for folder in runs_in(parent) if folder != own)
         return cls(parent, rows.num_shards, tuple(each for each in read if each is not None))
@@ -85,7 +85,7 @@ class Company:
                 f"shards: {self.parent} holds {self.told()}"
             )
 
-    def taken_over(self) -> Company:
+    def taken_over(self) -> SiblingShards:
         """The company when the outputs of the others have been left whole, as far as they came.
 
         Raises :class:`UsageError` where one of them is running.

@@ -8,24 +8,24 @@ from typing import Any
 
 from quest22.cli.exits import Exit
 from quest22.cli.figures import BESIDE, RUNNING, Figures
-from quest22.cli.run import Tally
-from quest22.meter import Meter
-from quest22.sink.output import replace_file
+from quest22.cli.run import RunStats
+from quest22.metrics import Metrics
+from quest22.sink.files import replace_file
 
 
-def write_stats(path: Path, meter: Meter, tally: Tally, code: Exit) -> None:
+def write_stats(path: Path, metrics: Metrics, tally: RunStats, code: Exit) -> None:
     """Write the figures of a run to a file; raises :class:`quest22.errors.SinkError`."""
-    text = json.dumps(stats(meter, tally, code), ensure_ascii=False, indent=2)
+    text = json.dumps(stats(metrics, tally, code), ensure_ascii=False, indent=2)
     replace_file(path, text + "\n")
 
 
-def stats(meter: Meter, tally: Tally, code: Exit) -> dict[str, Any]:
+def stats(metrics: Metrics, tally: RunStats, code: Exit) -> dict[str, Any]:
     """Counts, seconds and bytes of this run alone.
 
     ``engine_seconds`` add up to the elapsed time: the engine stood still for the network, for the
     source to read and unpack what had come, for sound to be decoded, or it had all it needed.
     """
-    figures = Figures.of(meter)
+    figures = Figures.of(metrics)
     seconds = {name: figures.seconds.get(name, 0.0) for name in (*RUNNING, *BESIDE)}
     return {
         "exit_code": int(code),

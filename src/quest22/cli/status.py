@@ -18,15 +18,15 @@ from quest22.cli.report import most_frequent
 from quest22.cli.run import count_reason
 from quest22.cli.shards import runs_in
 from quest22.errors import SinkError, UsageError
-from quest22.journal import JOURNAL, Journal, is_held
-from quest22.quantities import hours
-from quest22.sink.open import FAILURES
+from quest22.runs.journal import JOURNAL, Journal, is_held
+from quest22.settings.quantities import hours
+from quest22.sink.build import FAILURES
 
 REASONS_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RunStatus:
     """Where a run stands. ``state`` is ``running``, ``interrupted`` or ``finished``."""
 
     folder: str
@@ -73,7 +73,7 @@ def status(
 
 
 @dataclass(frozen=True, slots=True)
-class Together:
+class FolderStatus:
     """Where all shards of a folder stand; ``finished`` once all of one number of them are."""
 
     folder: str
@@ -81,13 +81,13 @@ class Together:
     transcripts: int
     failures: int
     audio_hours: float
-    runs: tuple[Standing, ...]
+    runs: tuple[RunStatus, ...]
 
 
-def together(folder: Path, runs: Sequence[Standing]) -> Together:
+def together(folder: Path, runs: Sequence[RunStatus]) -> FolderStatus:
     """The sums over the runs of a folder."""
     ended = Counter(run.plan["num_shards"] for run in runs if run.state == "finished")
-    return Together(
+    return FolderStatus(
         folder=str(folder),
         finished=any(count == number for number, count in ended.items()),
         transcripts=sum(run.transcripts for run in runs),
@@ -97,7 +97,7 @@ def together(folder: Path, runs: Sequence[Standing]) -> Together:
     )
 
 
-def standing_of(folder: Path) -> Standing:
+def standing_of(folder: Path) -> RunStatus:
     """Read a run's journal and failures. Raises :class:`UsageError` where there is no run."""
     journal = Journal.read(folder)
     if journal is None:
@@ -105,7 +105,7 @@ def standing_of(folder: Path) -> Standing:
     mark = journal.mark
     written = datetime.fromtimestamp((folder / JOURNAL).stat().st_mtime, timezone.utc)
     state = "finished" if mark.finished else "running" if is_held(folder) else "interrupted"
-    return Standing(
+    return RunStatus(
         folder=str(folder),
         state=state,
         transcripts=mark.transcripts,
@@ -137,7 +137,7 @@ def _reasons(folder: Path, journal: Journal) -> dict[str, int]:
     return dict(reasons.most_common())
 
 
-def _shards_table(shown: Together) -> Table:
+def _shards_table(shown: FolderStatus) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for name in ("shard", "of", "state", "transcripts", "failures", "sound"):
         table.add_column(name, justify="left" if name == "state" else "right")
@@ -149,12 +149,12 @@ def _shards_table(shown: Together) -> Table:
     return table
 
 
-def _sums(run: Standing | Together, state: str) -> list[str]:
+def _sums(run: RunStatus | FolderStatus, state: str) -> list[str]:
     numbers = (f"{run.transcripts:,}", f"{run.failures:,}", hours(3600 * run.audio_hours))
     return [state, *numbers]
 
 
-def _table(standing: Standing) -> Table:
+def _table(standing: RunStatus) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -163,7 +163,7 @@ def _table(standing: Standing) -> Table:
     return table
 
 
-def _lines(standing: Standing) -> list[tuple[str, str]]:
+def _lines(standing: RunStatus) -> list[tuple[str, str]]:
     plan = standing.plan
     rows = (plan["dataset"], plan["config"], plan["split"], *plan["data_files"])
     settings = {name: plan[name] for name in ("language", "task", "timestamps") if plan[name]}

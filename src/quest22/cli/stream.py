@@ -12,8 +12,8 @@ from quest22.cli.hub_options import HubFlags
 from quest22.cli.options import ModelFlags, SpeechFlags
 from quest22.cli.output_options import OutputFlags, ReportFlags
 from quest22.cli.publishing import Publishing
-from quest22.cli.work import Speech, Work, perform
-from quest22.job import dataset_source
+from quest22.cli.work import InputSpec, Work, perform
+from quest22.runtime.build import dataset_source
 from quest22.settings import ALL_COLUMNS
 
 EPILOG = """\
@@ -62,5 +62,5 @@ def stream(
         publishing = Publishing(published) if published else None
         run = Stream(work, rows, dataset.title(), output.output_dir, command)
         return perform_journaled(replace(run, publishing=publishing))
-    found = Speech(dataset.title(), lambda network: dataset_source(rows, network), dataset.take)
+    found = InputSpec(dataset.title(), lambda network: dataset_source(rows, network), dataset.take)
     return perform(work, found)

@@ -10,8 +10,8 @@ from typer import Argument
 from quest22.cli.flags import grouped
 from quest22.cli.options import FileModelFlags, SpeechFlags
 from quest22.cli.output_options import OutputFlags, ReportFlags
-from quest22.cli.work import Speech, Work, perform
-from quest22.job import file_source
+from quest22.cli.work import InputSpec, Work, perform
+from quest22.runtime.build import file_source
 
 EPILOG = """\
 [bold]Examples[/]
@@ -61,5 +61,5 @@ def transcribe(
     """
     work = Work(model, speech, output, report, default_format="txt", timestamps=True)
     token = model.settings().token
-    found = Speech(source.title(), lambda network: file_source(source.source, network, token))
+    found = InputSpec(source.title(), lambda network: file_source(source.source, network, token))
     return perform(work, found)

@@ -7,7 +7,7 @@ from typing import Annotated, cast
 
 from typer import Option
 
-from quest22.settings import VadMode, VoiceSettings
+from quest22.settings import VadMode, VadSettings
 
 VOICE = "Voice activity"
 
@@ -62,9 +62,9 @@ class VoiceFlags:
         int, Option(help="Kept on each side of speech.", rich_help_panel=VOICE, metavar="MS")
     ] = 400
 
-    def settings(self) -> VoiceSettings:
+    def settings(self) -> VadSettings:
         """Raises :class:`quest22.errors.UsageError` for values that mean nothing."""
-        return VoiceSettings(
+        return VadSettings(
             vad=cast("VadMode", self.vad or ("on" if self.vad_filter else "off")),
             vad_threshold=self.vad_threshold,
             vad_neg_threshold=self.vad_neg_threshold,

@@ -14,19 +14,19 @@ from quest22.cli.exits import Exit, say
 from quest22.cli.figures import Figures
 from quest22.cli.options import ModelFlags, SpeechFlags
 from quest22.cli.output_options import OutputFlags, ReportFlags
-from quest22.cli.progress import Occasion, choose_display
+from quest22.cli.progress import RunInfo, choose_display
 from quest22.cli.report import reason_lines, summarise
-from quest22.cli.run import Patience, Results, Tally, carry_out
+from quest22.cli.run import FailureBudget, Results, RunStats, write_all
 from quest22.cli.stats import write_stats
-from quest22.job import Job, JobSettings, network_within
-from quest22.meter import Meter
+from quest22.metrics import Metrics
+from quest22.protocols import Sink, Source
+from quest22.runtime.build import Pipeline, PipelineSettings, client_within
 from quest22.settings import silence_progress_bars
+from quest22.sink.build import OutputSettings, open_sinks, parse_formats
 from quest22.sink.captions import TIMED
-from quest22.sink.open import OutputSettings, open_sinks, parse_formats
-from quest22.stages import Sink, Source
 
 if TYPE_CHECKING:
-    from quest22.source.network import Network
+    from quest22.source.io.retry import RetryingClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,45 +49,45 @@ class Work:
             captions=self.output.captions(),
         )
 
-    def job_settings(self, formats: tuple[str, ...]) -> JobSettings:
+    def job_settings(self, formats: tuple[str, ...]) -> PipelineSettings:
         wanted = self.timestamps or bool(TIMED.intersection(formats))
         words = self.output.captions().needs_words
-        return JobSettings(
+        return PipelineSettings(
             self.model.settings(),
             self.speech.decoding(timestamps=wanted, words=words),
             self.speech.longform(),
             self.speech.audio(),
-            guards=self.speech.guards(),
-            bounds=self.speech.bounds(),
-            voice=self.speech.voice.settings(),
+            hallucination=self.speech.guards(),
+            memory=self.speech.bounds(),
+            vad=self.speech.voice.settings(),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Speech:
+class InputSpec:
     """Where the sound comes from: in words, as clips, and how many clips were asked for at most."""
 
     title: str
-    source: Callable[[Network], Source]
+    source: Callable[[RetryingClient], Source]
     most: int | None = None
 
 
-def perform(work: Work, speech: Speech) -> Exit:
+def perform(work: Work, speech: InputSpec) -> Exit:
     """Transcribe and write it all.
 
     Flags, source and outputs are looked at before the model is loaded, which may take long.
     """
     output = work.output_settings()
     settings = work.job_settings(output.formats)
-    quieten(work.report)
-    meter = Meter()
+    configure_logging(work.report)
+    metrics = Metrics()
     shown = open_sinks(output) if output.folder is None else None
-    source = speech.source(network_within(settings.bounds, meter))
+    source = speech.source(client_within(settings.memory, metrics))
     sink = shown or open_sinks(output)
     if not work.report.quiet and sys.stderr.isatty():
         say(f"loading {work.model.model} …")
-    job = Job(settings, meter)
-    patience = Patience(work.output.failures_borne())
+    job = Pipeline(settings, metrics)
+    patience = FailureBudget(work.output.failures_borne())
     occasion = occasion_of(job, speech, output)
     code = write_results(job.run(source), sink, work.report, occasion, patience)
     tell_folder(work, code, work.output.output_dir)
@@ -101,11 +101,11 @@ def tell_folder(work: Work, code: Exit, folder: Path | None) -> None:
         say(f"results are in {folder}")
 
 
-def occasion_of(job: Job, speech: Speech, output: OutputSettings) -> Occasion:
+def occasion_of(job: Pipeline, speech: InputSpec, output: OutputSettings) -> RunInfo:
     """What the display of a run is about."""
     model = f"{Path(job.checkpoint_name).name} ({job.compute_type})"
     texts_here = output.folder is None and sys.stdout.isatty()
-    return Occasion(
+    return RunInfo(
         title=f"{speech.title} → {model}",
         total=speech.most,
         texts="headed" if texts_here else "last",
@@ -117,31 +117,31 @@ def write_results(
     results: Results,
     sink: Sink,
     report: ReportFlags,
-    occasion: Occasion,
-    patience: Patience,
-    tally: Tally | None = None,
+    occasion: RunInfo,
+    patience: FailureBudget,
+    tally: RunStats | None = None,
 ) -> Exit:
     """Write all results, with a display beside and a summary after."""
     if results.total is not None:
         occasion = replace(occasion, total=results.total)
-    display = choose_display(occasion, results.meter, quiet=report.quiet)
-    tally = tally or Tally()
+    display = choose_display(occasion, results.metrics, quiet=report.quiet)
+    tally = tally or RunStats()
     code = Exit.NOTHING_DONE
     try:
-        code = carry_out(results, sink, display, tally, patience)
+        code = write_all(results, sink, display, tally, patience)
     finally:
         if report.stats_json is not None:
-            write_stats(report.stats_json, results.meter, tally, code)
+            write_stats(report.stats_json, results.metrics, tally, code)
     if not report.quiet and code is not Exit.READER_GONE:
         ending = "stopped" if code is Exit.INTERRUPTED else "done"
-        figures = Figures.of(results.meter)
+        figures = Figures.of(results.metrics)
         summarise(figures, tally.scores, ending, verbose=report.verbose)
         for line in reason_lines(tally.reasons):
             say(line)
     return code
 
 
-def quieten(report: ReportFlags) -> None:
+def configure_logging(report: ReportFlags) -> None:
     """Keep foreign libraries from writing between our lines, unless more was asked for."""
     if report.quiet or not sys.stderr.isatty():
         silence_progress_bars()

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quest22.decoding.dtw import Grid, first_frames
-from quest22.decoding.median import median_filter
+from quest22.decoding.median_filter import median_filter
 from quest22.records import Alignment
 
 FRAMES_PER_S = 50

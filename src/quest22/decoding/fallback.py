@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from quest22.decoding.compression import compression_ratio
 from quest22.records import Hypothesis
-from quest22.settings import GuardSettings
+from quest22.settings import HallucinationSettings
 
 REFERENCE_TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
@@ -20,7 +20,7 @@ class Fallback:
     """Rising temperatures that are tried in order until one gives a text that is believed."""
 
     temperatures: tuple[float, ...]
-    guards: GuardSettings
+    guards: HallucinationSettings
 
     def next_temperature(self, heard: Hypothesis, text: str) -> float | None:
         """What to hear a window with again; None: this is what counts."""

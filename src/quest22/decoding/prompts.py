@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from quest22.checkpoint.config import GenerationConfig
 from quest22.checkpoint.tokens import Tokens
 from quest22.errors import UsageError
-from quest22.records import Decoding
+from quest22.records import DecodingOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class PromptBuilder:
     generation: GenerationConfig
     positions: int
 
-    def build(self, decoding: Decoding, language: str | None) -> Prompt:
+    def build(self, decoding: DecodingOptions, language: str | None) -> Prompt:
         """The prompt for a window in ``language``; None where the checkpoint knows but English.
 
         Of ``previous`` the last 223 tokens are kept. Raises :class:`UsageError` for a language
@@ -55,7 +55,7 @@ class PromptBuilder:
         budget = self._budget(decoding.max_new_tokens, len(prompt))
         return Prompt(prompt, len(before), budget, decoding.timestamps)
 
-    def _previous(self, decoding: Decoding) -> tuple[int, ...]:
+    def _previous(self, decoding: DecodingOptions) -> tuple[int, ...]:
         if not decoding.previous:
             return ()
         return (self.tokens.prev, *decoding.previous[-(self.positions // 2 - 1) :])

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from quest22.decoding.hunts import Candidate, Request
-from quest22.decoding.rules import Logits
-from quest22.decoding.scores import likeliest, normaliser
+from quest22.decoding.logits_rules import Logits
+from quest22.decoding.logprobs import argmax, log_normalizer
+from quest22.decoding.token_decoders import Candidate, DecodeRequest
 
 
-class Samples:
+class SamplingDecoder:
     """As many continuations as the request asks for; at temperature 0 the one likeliest."""
 
-    def __init__(self, request: Request) -> None:
-        rows = range(request.width)
+    def __init__(self, request: DecodeRequest) -> None:
+        rows = range(request.num_beams)
         self.chosen: list[list[int]] = [[] for _ in rows]
         self._sums = [0.0 for _ in rows]
         self._ended = [False for _ in rows]
@@ -32,7 +32,7 @@ class Samples:
         return all(self._ended) or len(self.chosen[0]) == self._budget
 
     def choose(self, logits: Logits) -> list[int]:
-        tokens, logprobs = self._draw(logits) if self._temperature > 0 else likeliest(logits)
+        tokens, logprobs = self._draw(logits) if self._temperature > 0 else argmax(logits)
         for row, (token, logprob) in enumerate(zip(tokens, logprobs, strict=True)):
             if not self._ended[row]:
                 self._sums[row] += logprob
@@ -56,7 +56,8 @@ class Samples:
             self._draw_one(row, chance) for row, chance in zip(logits, self._chances, strict=True)
         ]
         logprobs = [
-            float(row[token]) - normaliser(row) for row, token in zip(logits, tokens, strict=True)
+            float(row[token]) - log_normalizer(row)
+            for row, token in zip(logits, tokens, strict=True)
         ]
         return tokens, logprobs
 

@@ -1,6 +1,6 @@
 """Drives the decoder step by step, for a batch of windows with prompts and searches of their own.
 
-Knows neither graphs nor devices: it drives a :class:`Stepper`. All rows stand at the same
+Knows neither graphs nor devices: it drives a :class:`StepwiseDecoder`. All rows stand at the same
 position; a window whose prompt is longer is still being fed while others are being chosen for, so
 no row is padded and no window depends on another. Finished windows leave the batch at once.
 """
@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from quest22.decoding.beams import Beams
-from quest22.decoding.hunts import Hunt, Request, best
-from quest22.decoding.repeats import forbid_repeats, penalise_repeats
-from quest22.decoding.rules import Logits
-from quest22.decoding.sampling import Samples
-from quest22.decoding.scores import share
-from quest22.decoding.stepper import Stepper
+from quest22.decoding.beam_search import BeamSearchDecoder
+from quest22.decoding.logits_rules import Logits
+from quest22.decoding.logprobs import token_probability
+from quest22.decoding.repetition import block_repeated_ngrams, penalize_repetition
+from quest22.decoding.sampling import SamplingDecoder
+from quest22.decoding.stepwise_decoder import StepwiseDecoder
+from quest22.decoding.token_decoders import DecodeRequest, TokenDecoder, rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,13 @@ class Continuation:
 class _Window:
     """A request on its way; known tokens are those fed and those about to be."""
 
-    request: Request
-    hunt: Hunt = field(init=False)
+    request: DecodeRequest
+    hunt: TokenDecoder = field(init=False)
     no_speech_prob: float = 0.0
 
     def __post_init__(self) -> None:
-        beams = self.request.temperature == 0 and self.request.width > 1
-        self.hunt = Beams(self.request) if beams else Samples(self.request)
+        beams = self.request.temperature == 0 and self.request.num_beams > 1
+        self.hunt = BeamSearchDecoder(self.request) if beams else SamplingDecoder(self.request)
 
     @property
     def known(self) -> int:
@@ -53,7 +53,7 @@ class _Window:
         return [[*prompt[start:end], *chosen[first:last]] for chosen in self.hunt.chosen]
 
     def result(self) -> Continuation:
-        found = best(self.hunt.candidates(), self.request.search.length_penalty)
+        found = rank(self.hunt.candidates(), self.request.search.length_penalty)
         return Continuation(found.tokens, found.avg_logprob, self.no_speech_prob)
 
 
@@ -63,7 +63,9 @@ class BatchSearch:
 
     no_speech: int
 
-    def run(self, stepper: Stepper, requests: Sequence[Request]) -> list[Continuation]:
+    def run(
+        self, stepper: StepwiseDecoder, requests: Sequence[DecodeRequest]
+    ) -> list[Continuation]:
         """Continue each prompt to its end of text or its budget; all requests are equally wide.
 
         Average log-probabilities are counted as openai/whisper counts them: of the filtered
@@ -83,7 +85,7 @@ class BatchSearch:
         return [window.result() for window in windows]
 
     def _advance(
-        self, stepper: Stepper, live: Sequence[_Window], position: int, end: int
+        self, stepper: StepwiseDecoder, live: Sequence[_Window], position: int, end: int
     ) -> list[list[int]]:
         """Feed what every row knows already, and choose for the windows that know no more.
 
@@ -93,22 +95,22 @@ class BatchSearch:
         starts = {each.request.prompt.start for each in live}
         reads = sorted({end - 1} | {start for start in starts if position <= start < end})
         logits = stepper.step(tokens, [place - position for place in reads])
-        width = live[0].request.width
+        num_beams = live[0].request.num_beams
         for place, window in enumerate(live):
             if (start := window.request.prompt.start) in reads:
-                at_start = logits[place * width, reads.index(start)]
-                window.no_speech_prob = share(at_start, self.no_speech)
+                at_start = logits[place * num_beams, reads.index(start)]
+                window.no_speech_prob = token_probability(at_start, self.no_speech)
         return self._choose(logits[:, -1], live, end)
 
     def _choose(self, logits: Logits, live: Sequence[_Window], end: int) -> list[list[int]]:
-        width = live[0].request.width
-        spans = [slice(place * width, (place + 1) * width) for place in range(len(live))]
+        num_beams = live[0].request.num_beams
+        spans = [slice(place * num_beams, (place + 1) * num_beams) for place in range(len(live))]
         ready = [place for place, window in enumerate(live) if window.known == end]
         _rule(logits, [live[place] for place in ready], [spans[place] for place in ready])
         sources = [list(range(span.start, span.stop)) for span in spans]
         for place in ready:
             chosen = live[place].hunt.choose(logits[spans[place]])
-            sources[place] = [place * width + row for row in chosen]
+            sources[place] = [place * num_beams + row for row in chosen]
         return sources
 
 
@@ -134,9 +136,9 @@ def _discourage_repeats(logits: Logits, window: _Window) -> None:
     search = window.request.search
     for row, tokens in zip(logits, window.hunt.chosen, strict=True):
         if search.repetition_penalty != 1.0:
-            penalise_repeats(row, tokens, search.repetition_penalty)
+            penalize_repetition(row, tokens, search.repetition_penalty)
         if search.no_repeat_ngram_size:
-            forbid_repeats(row, tokens, search.no_repeat_ngram_size)
+            block_repeated_ngrams(row, tokens, search.no_repeat_ngram_size)
 
 
 def survivors(finished: Sequence[bool]) -> list[int]:

@@ -15,8 +15,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from quest22.checkpoint.words import TextTokens, TokenWord, split_to_words
-from quest22.decoding.lengths import WordLengths
+from quest22.checkpoint.word_splitting import TextTokens, TokenWord, split_to_words
+from quest22.decoding.word_durations import WordDurations
 from quest22.records import Alignment, Segment, Word
 from quest22.settings import APPEND_PUNCTUATIONS, PREPEND_PUNCTUATIONS, DecodingSettings
 
@@ -83,7 +83,7 @@ class WordTimer:
         texts = [_text_tokens(segment, self.vocabulary) for segment in segments]
         tokens = [token for text in texts for token in text]
         words = _timed(split_to_words(tokens, self.vocabulary, language), times)
-        lengths = WordLengths.of([word.end_s - word.start_s for word in words])
+        lengths = WordDurations.of([word.end_s - word.start_s for word in words])
         if lengths.median_s:
             _shorten_at_sentence_ends(words, lengths)
         words = _append(_prepend(words, self.prepended), self.appended)
@@ -118,7 +118,7 @@ def _timed(words: Iterable[TokenWord], times: TokenTimes) -> list[_Timed]:
     return timed
 
 
-def _shorten_at_sentence_ends(words: Sequence[_Timed], lengths: WordLengths) -> None:
+def _shorten_at_sentence_ends(words: Sequence[_Timed], lengths: WordDurations) -> None:
     """A mark that ends a sentence takes no pause after it, the word behind it none before it."""
     for before, word in pairwise(words):
         if word.end_s - word.start_s > lengths.longest_s:

@@ -19,27 +19,27 @@ from __future__ import annotations
 from dataclasses import replace
 
 from quest22.errors import ClipError
-from quest22.longform.confidence import confidence
-from quest22.longform.guards import NO_SPEECH, dropped
-from quest22.longform.languages import Portion, prevailing_language
-from quest22.longform.manner import Manner
-from quest22.longform.merge import merge
-from quest22.longform.packed import PackingCutter
-from quest22.longform.passes import Heard, Vocabulary
+from quest22.longform.hallucination import NO_SPEECH, dropped
+from quest22.longform.languages import LanguageSpan, prevailing_language
+from quest22.longform.packed import PackingChunker
+from quest22.longform.policy import DecodingPolicy
 from quest22.longform.segments import Segmenter
-from quest22.longform.stride import Cut, Cutter, StrideLengths, WindowCutter
+from quest22.longform.stitching import merge
+from quest22.longform.transcript import confidence
 from quest22.longform.utterances import text_tokens
+from quest22.longform.window_passes import Vocabulary, WindowPasses
+from quest22.longform.windowing import Chunk, Chunker, StrideLengths, WindowChunker
 from quest22.records import (
     SAMPLE_RATE_HZ,
     Alignment,
     Clip,
-    Dropped,
+    DroppedSegment,
     Hypothesis,
     Samples,
     Transcript,
     Window,
 )
-from quest22.settings import DecodingSettings, GuardSettings, LongFormSettings
+from quest22.settings import DecodingSettings, HallucinationSettings, LongFormSettings
 
 
 class ChunkedStrategy:
@@ -56,33 +56,35 @@ class ChunkedStrategy:
         settings: LongFormSettings,
         decoding: DecodingSettings,
         tokens: Vocabulary,
-        guards: GuardSettings | None = None,
+        guards: HallucinationSettings | None = None,
         *,
         packed: bool = False,
     ) -> None:
         self._packed = packed
         self._lengths = StrideLengths.of(settings)
-        self._manner = Manner.of(decoding, guards or GuardSettings(), tokens, (0.0,))
+        self._manner = DecodingPolicy.of(
+            decoding, guards or HallucinationSettings(), tokens, (0.0,)
+        )
 
     def open(self, clip: Clip) -> ChunkedClip:
         return ChunkedClip(clip, self._cutter(), self._manner)
 
-    def _cutter(self) -> WindowCutter:
-        return PackingCutter(self._lengths.chunk) if self._packed else Cutter(self._lengths)
+    def _cutter(self) -> WindowChunker:
+        return PackingChunker(self._lengths.chunk) if self._packed else Chunker(self._lengths)
 
 
 class ChunkedClip:
-    """One clip between sound and transcript; see :class:`quest22.stages.LongForm`.
+    """One clip between sound and transcript; see :class:`quest22.protocols.LongForm`.
 
     Holds the sound of one window, and the tokens of all.
     """
 
-    def __init__(self, clip: Clip, cutter: WindowCutter, manner: Manner) -> None:
+    def __init__(self, clip: Clip, cutter: WindowChunker, manner: DecodingPolicy) -> None:
         self._clip = clip
         self._cutter = cutter
         self._manner = manner
-        self._heard: list[Heard] = []
-        self._dropped: list[Dropped] = []
+        self._heard: list[WindowPasses] = []
+        self._dropped: list[DroppedSegment] = []
         self._held: list[Window] = []
         self._awaited = 0
         self._flushed = False
@@ -98,21 +100,21 @@ class ChunkedClip:
             raise ClipError("longform", "it holds no sound: expected at least one sample")
         return self._release(self._windows(self._cutter.flush()))
 
-    def accept(self, window: Window, hypothesis: Hypothesis) -> list[Window]:
+    def add_result(self, window: Window, hypothesis: Hypothesis) -> list[Window]:
         """Take a window's hypothesis; give the window again if it must be heard on, or anew."""
         hotter = self._manner.next_temperature(hypothesis)
         if hotter is not None:
             return [replace(window, decoding=replace(window.decoding, temperature=hotter))]
         heard = self._heard[window.index]
         believed = self._believed(window, hypothesis)
-        again = heard.accept(window, believed, self._manner.tokens.timestamp_begin)
+        again = heard.add_result(window, believed, self._manner.tokens.timestamp_begin)
         if again is not None:
             return [again]
         self._awaited -= 1
         return self._release([])
 
     @property
-    def listens(self) -> bool:
+    def wants_audio(self) -> bool:
         return not self._awaits_language()
 
     @property
@@ -126,7 +128,7 @@ class ChunkedClip:
         ids = text_tokens(self._heard, tokens)
         kept = merge(ids, self._heard, tokens)
         spoken = [token for stretch in kept for token in ids[stretch.start : stretch.stop].tolist()]
-        portions = [Portion(*heard.language, heard.length) for heard in self._heard]
+        portions = [LanguageSpan(*heard.language, heard.length) for heard in self._heard]
         language, probability = prevailing_language(portions)
         segmenter = Segmenter(ids, self._heard, tokens, duration_s, self._manner.words)
         segments = segmenter.segments(kept)
@@ -146,13 +148,13 @@ class ChunkedClip:
             confidence=confidence(segments, text),
         )
 
-    def _windows(self, cuts: list[Cut]) -> list[Window]:
+    def _windows(self, cuts: list[Chunk]) -> list[Window]:
         first = len(self._heard)
-        self._heard += [Heard.nothing_yet(cut) for cut in cuts]
+        self._heard += [WindowPasses.nothing_yet(cut) for cut in cuts]
         self._awaited += len(cuts)
         return [self._window(cut, index) for index, cut in enumerate(cuts, start=first)]
 
-    def _window(self, cut: Cut, index: int) -> Window:
+    def _window(self, cut: Chunk, index: int) -> Window:
         preamble = self._manner.preamble
         decoding = self._manner.asked(self._clip, cut.start, preamble.alone(), first=index == 0)
         return Window(cut.samples, cut.start / SAMPLE_RATE_HZ, decoding, index)

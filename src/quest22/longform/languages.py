@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Portion:
+class LanguageSpan:
     """A language with its probability in a window of some length, in any unit."""
 
     language: str | None
@@ -16,7 +16,7 @@ class Portion:
     length: int
 
 
-def prevailing_language(portions: Iterable[Portion]) -> tuple[str | None, float]:
+def prevailing_language(portions: Iterable[LanguageSpan]) -> tuple[str | None, float]:
     """The language of the most probable length, and its probability over all of it."""
     weights: defaultdict[str | None, float] = defaultdict(float)
     total = 0

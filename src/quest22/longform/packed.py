@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from quest22.longform.stride import Cut
+from quest22.longform.windowing import Chunk
 from quest22.records import Samples
 
 
-class PackingCutter:
+class PackingChunker:
     """Whole stretches in, windows of up to ``chunk`` samples out; holds one window's sound."""
 
     def __init__(self, chunk: int) -> None:
@@ -27,7 +27,7 @@ class PackingCutter:
         """The samples of all stretches so far."""
         return self._start + self._filled
 
-    def feed(self, samples: Samples) -> list[Cut]:
+    def feed(self, samples: Samples) -> list[Chunk]:
         """Take a stretch; give the windows that have no room for it.
 
         One that is longer than a window fills several.
@@ -41,11 +41,11 @@ class PackingCutter:
             self._filled += len(stretch)
         return cuts
 
-    def flush(self) -> list[Cut]:
+    def flush(self) -> list[Chunk]:
         """The window that is being filled; none if nothing is in it."""
         if not self._filled:
             return []
-        cut = Cut(np.concatenate(self._stretches), self._start, 0, 0, apart=True)
+        cut = Chunk(np.concatenate(self._stretches), self._start, 0, 0, apart=True)
         self._start += self._filled
         self._stretches, self._filled = [], 0
         return [cut]

@@ -23,9 +23,9 @@ import numpy as np
 from quest22.decoding.compression import compression_ratio
 from quest22.decoding.words import WordTimer
 from quest22.longform.overlap import TokenIds
-from quest22.longform.passes import Heard, Pass, Vocabulary
-from quest22.longform.timing import ClipTimes, Joined, add_words
 from quest22.longform.utterances import Utterance, utterances
+from quest22.longform.window_passes import DecodingPass, Vocabulary, WindowPasses
+from quest22.longform.word_timing import ClipTimes, TimedSegment, add_words
 from quest22.records import SAMPLE_RATE_HZ, Segment
 
 LONGEST_WORD_TOKENS = 8
@@ -58,7 +58,7 @@ class _Draft:
     """A segment in the making: ``places`` are those of its tokens in the clip's text."""
 
     places: list[int]
-    source: Pass
+    source: DecodingPass
     language: tuple[str | None, float]
     pass_start_s: float
     start_s: float
@@ -80,7 +80,7 @@ class Segmenter:
     """Makes the segments of one clip of ``duration_s`` seconds from its text tokens ``ids``."""
 
     ids: TokenIds
-    windows: Sequence[Heard]
+    windows: Sequence[WindowPasses]
     vocabulary: Vocabulary
     duration_s: float
     words: WordTimer | None = None
@@ -99,7 +99,7 @@ class Segmenter:
         self, drafts: Iterable[_Draft], segments: Iterable[Segment], timer: WordTimer
     ) -> list[Segment]:
         joined = [
-            Joined(segment, draft.places, draft.source, draft.pass_start_s)
+            TimedSegment(segment, draft.places, draft.source, draft.pass_start_s)
             for draft, segment in zip(drafts, segments, strict=True)
         ]
         return add_words(joined, ClipTimes.of(self.windows, self.vocabulary), timer)
@@ -177,7 +177,7 @@ class Segmenter:
             language_probability=draft.language[1],
         )
 
-    def _compression_ratio(self, passed: Pass) -> float:
+    def _compression_ratio(self, passed: DecodingPass) -> float:
         """That of all text of the pass, as in openai/whisper."""
         if id(passed) not in self._ratios:
             spoken = [token for token in passed.tokens if token < self.vocabulary.eot]

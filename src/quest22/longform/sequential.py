@@ -24,28 +24,28 @@ from quest22.decoding.compression import compression_ratio
 from quest22.decoding.fallback import REFERENCE_TEMPERATURES
 from quest22.decoding.words import TokenTimes, WordTimer, last_word_end
 from quest22.errors import ClipError, EngineError
-from quest22.longform.anomalies import Place, clear
-from quest22.longform.confidence import confidence
-from quest22.longform.guards import HALLUCINATION, NO_SPEECH, dropped
-from quest22.longform.languages import Portion, prevailing_language
-from quest22.longform.manner import Manner
-from quest22.longform.passes import FRAMES_PER_TIMESTAMP, Vocabulary
-from quest22.longform.previous import PreviousText
-from quest22.longform.shelf import WINDOW_FRAMES, FrameShelf
-from quest22.longform.slices import Slice, sliced
+from quest22.longform.feature_buffer import WINDOW_FRAMES, FeatureBuffer
+from quest22.longform.hallucination import HALLUCINATION, NO_SPEECH, dropped
+from quest22.longform.hallucination_silence import SilenceContext, clear
+from quest22.longform.languages import LanguageSpan, prevailing_language
+from quest22.longform.policy import DecodingPolicy
+from quest22.longform.prompt_context import PreviousText
+from quest22.longform.timestamp_segments import TimestampSegment, timestamp_segments
+from quest22.longform.transcript import confidence
+from quest22.longform.window_passes import FRAMES_PER_TIMESTAMP, Vocabulary
+from quest22.protocols import FrameStream
 from quest22.records import (
     FRAMES_PER_S,
     SAMPLE_RATE_HZ,
     Clip,
-    Dropped,
+    DroppedSegment,
     Hypothesis,
     Samples,
     Segment,
     Transcript,
     Window,
 )
-from quest22.settings import DecodingSettings, GuardSettings, LongFormSettings
-from quest22.stages import FrameStream
+from quest22.settings import DecodingSettings, HallucinationSettings, LongFormSettings
 
 LOOK_AHEAD_FRAMES = 300 * FRAMES_PER_S
 MOST_TOKENS = 224
@@ -63,11 +63,11 @@ class SequentialStrategy:
         settings: LongFormSettings,
         asked: DecodingSettings,
         tokens: Vocabulary,
-        guards: GuardSettings,
+        guards: HallucinationSettings,
         frames: Callable[[], FrameStream],
     ) -> None:
         asked = replace(asked, max_new_tokens=asked.max_new_tokens or MOST_TOKENS)
-        self._manner = Manner.of(asked, guards, tokens, REFERENCE_TEMPERATURES)
+        self._manner = DecodingPolicy.of(asked, guards, tokens, REFERENCE_TEMPERATURES)
         self._stretches = stretches(settings.clip_timestamps)
         self._frames = frames
 
@@ -76,7 +76,7 @@ class SequentialStrategy:
 
 
 class SequentialClip:
-    """One clip between sound and transcript; see :class:`quest22.stages.LongForm`.
+    """One clip between sound and transcript; see :class:`quest22.protocols.LongForm`.
 
     Holds the frames of five minutes, and the tokens of all.
     """
@@ -85,20 +85,20 @@ class SequentialClip:
         self,
         clip: Clip,
         frames: FrameStream,
-        manner: Manner,
+        manner: DecodingPolicy,
         heard: Sequence[tuple[int, int]],
     ) -> None:
         self._clip = clip
         self._frames = frames
         self._manner = manner
-        self._shelf = FrameShelf()
+        self._shelf = FeatureBuffer()
         self._stretches = deque(heard)
         self._seek = heard[0][0]
         self._previous = PreviousText(manner.preamble)
         self._spoken: Hypothesis | None = None
         self._segments: list[Segment] = []
-        self._dropped: list[Dropped] = []
-        self._portions: list[Portion] = []
+        self._dropped: list[DroppedSegment] = []
+        self._portions: list[LanguageSpan] = []
         self._last_speech_s = 0.0
         self._samples = 0
         self._windows = 0
@@ -119,7 +119,7 @@ class SequentialClip:
         self._shelf.add(self._frames.flush())
         return self._next()
 
-    def accept(self, window: Window, hypothesis: Hypothesis) -> list[Window]:
+    def add_result(self, window: Window, hypothesis: Hypothesis) -> list[Window]:
         """Take the hypothesis; give the window again if it is not believed, else the next."""
         self._spoken = self._spoken or hypothesis
         hotter = self._manner.next_temperature(hypothesis)
@@ -132,7 +132,7 @@ class SequentialClip:
         return self._next()
 
     @property
-    def listens(self) -> bool:
+    def wants_audio(self) -> bool:
         return not (self._flushed or self._awaiting) and not self._can_go_on()
 
     @property
@@ -201,13 +201,13 @@ class SequentialClip:
         """Keep what counts of a window, and go on to where the next one begins."""
         spoken = self._spoken or heard
         language = (spoken.language, spoken.language_probability)
-        self._portions.append(Portion(*language, window.frames))
+        self._portions.append(LanguageSpan(*language, window.frames))
         if self._manner.guard.fallback.is_silence(heard):
-            whole = self._segment(Slice(0, window.frames, heard.tokens), heard)
+            whole = self._segment(TimestampSegment(0, window.frames, heard.tokens), heard)
             self._dropped.append(dropped(whole, NO_SPEECH))
             self._seek += window.frames
             return
-        parts = sliced(heard.tokens, self._manner.tokens.timestamp_begin, window.frames)
+        parts = timestamp_segments(heard.tokens, self._manner.tokens.timestamp_begin, window.frames)
         segments = [self._segment(part, heard) for part in parts.slices]
         seek = self._seek + max(parts.advance, FRAMES_PER_TIMESTAMP)
         if self._manner.words is not None:
@@ -236,7 +236,7 @@ class SequentialClip:
             seek = round(spoken_until_s * FRAMES_PER_S)
         threshold_s = self._manner.guard.fallback.guards.hallucination_silence_threshold
         if threshold_s is not None:
-            place = Place(
+            place = SilenceContext(
                 window.start_s,
                 window.duration_s,
                 self._last_speech_s,
@@ -263,7 +263,7 @@ class SequentialClip:
             self._dropped.append(dropped(segment, reason))
         return reason is None
 
-    def _segment(self, part: Slice, heard: Hypothesis) -> Segment:
+    def _segment(self, part: TimestampSegment, heard: Hypothesis) -> Segment:
         spoken = self._spoken or heard
         return Segment(
             start_s=(self._seek + part.start) / FRAMES_PER_S,

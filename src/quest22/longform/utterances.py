@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from quest22.longform.overlap import TokenIds
-from quest22.longform.passes import Heard, Pass, Vocabulary
+from quest22.longform.window_passes import DecodingPass, Vocabulary, WindowPasses
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Utterance:
 
     tokens: range
     window: int
-    passed: Pass
+    passed: DecodingPass
     start_s: float | None
     end_s: float | None
 
@@ -33,14 +33,14 @@ class Utterance:
         return self.start_s is not None or self.end_s is not None
 
 
-def text_tokens(windows: Sequence[Heard], vocabulary: Vocabulary) -> TokenIds:
+def text_tokens(windows: Sequence[WindowPasses], vocabulary: Vocabulary) -> TokenIds:
     """The text tokens of all windows and passes, one after the other: ``[tokens]``."""
     passes = (passed for heard in windows for passed in heard.passes)
     ids = [token for passed in passes for token in passed.tokens if token < vocabulary.eot]
     return np.array(ids, np.int64)
 
 
-def utterances(windows: Sequence[Heard], vocabulary: Vocabulary) -> Iterator[Utterance]:
+def utterances(windows: Sequence[WindowPasses], vocabulary: Vocabulary) -> Iterator[Utterance]:
     """All utterances that hold text, in order; together they cover :func:`text_tokens`."""
     position = 0
     for index, heard in enumerate(windows):
@@ -52,7 +52,7 @@ def utterances(windows: Sequence[Heard], vocabulary: Vocabulary) -> Iterator[Utt
 
 
 def _spans(
-    heard: Heard, passed: Pass, vocabulary: Vocabulary
+    heard: WindowPasses, passed: DecodingPass, vocabulary: Vocabulary
 ) -> Iterator[tuple[float | None, int, float | None]]:
     """Start, number of text tokens and end of each; an end may be the next one's start too."""
     start_s: float | None = None

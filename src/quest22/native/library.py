@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from quest22.errors import UsageError
-from quest22.machine import processor_flags
 from quest22.settings import native_library
+from quest22.system.machine import processor_flags
 
 FOLDER = Path(__file__).parent
 _AVX2 = frozenset({"avx2", "fma", "f16c", "bmi2"})

@@ -1,9 +1,9 @@
 """Captions of one clip: txt, srt, vtt, tsv, json, shaped as openai/whisper's command writes them.
 
-Knows nothing of files: :mod:`quest22.sink.perclip` decides where a document lands.
+Knows nothing of files: :mod:`quest22.sink.caption_files` decides where a document lands.
 
 A transcript without segments (no timestamps were asked for) counts as one segment that lasts as
-long as the clip. How words are laid out in srt and vtt is settled in :mod:`quest22.sink.layout`;
+long as the clip. How words are laid out in srt and vtt is settled in ``caption_layout``;
 json keeps the model's own segments whatever is asked of captions.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from quest22.records import Segment, Transcript, Word
 from quest22.settings import CaptionSettings
-from quest22.sink.cues import Cue, caption_segments, cues
+from quest22.sink.caption_cues import Cue, caption_segments, cues
 from quest22.sink.jsonl import json_line
 from quest22.sink.rows import confidence_row, dropped_rows, spoken_row
 

@@ -14,10 +14,10 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
+from quest22.protocols import SinkState
 from quest22.records import Failure, Transcript
-from quest22.sink.output import AppendedFile, Output, writing
+from quest22.sink.files import AppendedFile, Output, writing
 from quest22.sink.rows import failure_row, row
-from quest22.stages import SinkState
 
 
 class JsonLinesSink:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from quest22.protocols import SinkState
 from quest22.records import Failure, Transcript
 from quest22.sink.spool import Spool
-from quest22.stages import SinkState
 
 LEDGER = "ledger.jsonl"
 

@@ -1,6 +1,6 @@
 """Results that came later, put where they belong among those of a run, in the source's order.
 
-Works on what sinks of :mod:`quest22.sink.open` have published into two folders, and writes a third:
+Works on what sinks have published into two folders, and writes a third:
 the outputs as they would be had the later results come at once. Changes neither of the two.
 """
 
@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from quest22.errors import SinkError
+from quest22.protocols import SinkState
 from quest22.settings import RUN_FOLDER
+from quest22.sink.build import FAILURES, NAMES, ROWS, TRANSCRIPTS
+from quest22.sink.file_names import remembered
+from quest22.sink.files import AppendedFile, sync_file, sync_folder, writing
 from quest22.sink.ledger import LEDGER, Entry, LedgerSink, entries
-from quest22.sink.names import remembered
-from quest22.sink.open import FAILURES, NAMES, ROWS, TRANSCRIPTS
-from quest22.sink.output import AppendedFile, sync_file, sync_folder, writing
 from quest22.sink.parquet import parquet_parts, read_parquet, write_parquet
 from quest22.sink.spool import Spool
-from quest22.stages import SinkState
 
 Choice = tuple[bool, Entry]
 """A result of the merged run: whether it is a later one, and its entry."""

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from quest22.protocols import SinkState
 from quest22.records import Failure, Transcript
-from quest22.sink.output import make_folder, writing
+from quest22.sink.arrow_table import TableFile, approx_bytes, schema_of, table_of
+from quest22.sink.files import make_folder, writing
 from quest22.sink.rows import row
 from quest22.sink.spool import Spool
-from quest22.sink.table import TableFile, schema_of, table_of, weight_of
-from quest22.stages import SinkState
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -98,7 +98,7 @@ class _ParquetFile:
 
     def write(self, values: dict[str, Any]) -> None:
         self._rows.append(values)
-        self._bytes += weight_of(values)
+        self._bytes += approx_bytes(values)
         if len(self._rows) >= GROUP_ROWS or self._bytes >= GROUP_BYTES:
             self._write_group()
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from quest22.records import Confidence, Dropped, Failure, Origin, Segment, Transcript, Word
+from quest22.records import Confidence, DroppedSegment, Failure, Origin, Segment, Transcript, Word
 
 OWN_COLUMNS = (
     "id",
@@ -76,7 +76,7 @@ def confidence_row(confidence: Confidence) -> dict[str, Any]:
     return {"confidence": {name: round(value, 4) for name, value in numbers.items()}}
 
 
-def dropped_rows(dropped: Iterable[Dropped]) -> dict[str, Any]:
+def dropped_rows(dropped: Iterable[DroppedSegment]) -> dict[str, Any]:
     """What was dropped, under that name; nothing where nothing was."""
     rows = [_dropped_row(stretch) for stretch in dropped]
     return {"dropped": rows} if rows else {}
@@ -139,7 +139,7 @@ def _word_row(word: Word) -> dict[str, Any]:
     }
 
 
-def _dropped_row(dropped: Dropped) -> dict[str, Any]:
+def _dropped_row(dropped: DroppedSegment) -> dict[str, Any]:
     return {
         "start": round(dropped.start_s, 3),
         "end": round(dropped.end_s, 3),

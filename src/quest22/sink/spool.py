@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from quest22.sink.output import AppendedFile, writing
+from quest22.sink.files import AppendedFile, writing
 
 _KEPT: dict[str, tuple[type, Callable[[Any], Any], Callable[[Any], Any]]] = {
     "$bytes": (bytes, lambda v: base64.b64encode(v).decode("ascii"), base64.b64decode),

@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 from quest22.errors import ClipError, SourceError
-from quest22.meter import Meter
+from quest22.metrics import Metrics
 from quest22.records import Clip, Failure, Media, Origin
 from quest22.settings import hub_token
-from quest22.source.address import is_url, public
-from quest22.source.hub_retries import listen
+from quest22.source.io.address import is_url, redact
+from quest22.source.io.hub_retries import listen
+from quest22.source.io.media import media_opener
+from quest22.source.io.retry import RetryingClient
+from quest22.source.io.spool import spooled
 from quest22.source.listing import Found, found_by
 from quest22.source.locate import builder_of
 from quest22.source.measure import measured
-from quest22.source.network import Network
-from quest22.source.opening import opener
-from quest22.source.seekable import spooled
 
 STDIN = "-"
 
@@ -38,16 +38,16 @@ class FilesSource:
         self,
         inputs: Sequence[str],
         *,
-        meter: Meter,
+        metrics: Metrics,
         stdin: BinaryIO | None = None,
         token: str | None = None,
-        network: Network | None = None,
+        network: RetryingClient | None = None,
     ) -> None:
-        self._meter = meter
+        self._metrics = metrics
         self._stdin = stdin
-        self._network = network or Network(meter=meter)
+        self._network = network or RetryingClient(metrics=metrics)
         self._network.token = token or hub_token()
-        listen(meter)
+        listen(metrics)
         self._found = _once(
             found for given in inputs for found in found_by(given, self._network.token)
         )
@@ -60,11 +60,11 @@ class FilesSource:
         return len(self._found)
 
     def __iter__(self) -> Iterator[Clip | Failure]:
-        return measured(map(self._result, self._found), self._meter)
+        return measured(map(self._result, self._found), self._metrics)
 
     def _result(self, found: Found) -> Clip | Failure:
-        key = public(found.address)
-        origin = Origin(dataset=public(found.given), file=key)
+        key = redact(found.address)
+        origin = Origin(dataset=redact(found.given), file=key)
         try:
             return Clip(key, found.name, self._media(found), origin)
         except ClipError as exc:
@@ -76,12 +76,12 @@ class FilesSource:
         builder = builder_of(found.address)
         if builder:
             raise ClipError(
-                "source", f"{public(found.address)} is a {builder} dataset: use quest22 stream"
+                "source", f"{redact(found.address)} is a {builder} dataset: use quest22 stream"
             )
         if found.address == STDIN:
             return self._once(self._stdin or sys.stdin.buffer)
         if is_url(found.address):
-            return opener(found.address, self._network)
+            return media_opener(found.address, self._network)
         path = Path(found.address)
         return path if path.is_file() else self._once(path)
 

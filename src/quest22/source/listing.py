@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
-from quest22.source.address import is_url, public
-from quest22.source.faults import reason_of
-from quest22.source.network import Network
+from quest22.source.io.address import is_url, redact
+from quest22.source.io.error_kinds import reason_of
+from quest22.source.io.retry import RetryingClient
 
 AUDIO_SUFFIXES = frozenset(
     {
@@ -102,7 +102,7 @@ def _walk(folder: str) -> Iterator[str]:
 def _in_store(given: str, token: str | None) -> list[Found]:
     name = PurePosixPath(given).name
     try:
-        filesystem, path = Network(token=token).filesystem_of(given)
+        filesystem, path = RetryingClient(token=token).filesystem_of(given)
         if glob.has_magic(given):
             paths, folder = filesystem.glob(path), _fixed_folder(path)
         elif filesystem.isdir(path):
@@ -110,9 +110,9 @@ def _in_store(given: str, token: str | None) -> list[Found]:
         elif filesystem.exists(path):
             return [Found(given, given, name)]
         else:
-            return [Found(given, given, name, f"no such file or folder: {public(given)}")]
+            return [Found(given, given, name, f"no such file or folder: {redact(given)}")]
     except Exception as exc:  # whatever a store's client raises, this input alone is lost
-        return [Found(given, given, name, reason_of(exc, public(given)))]
+        return [Found(given, given, name, reason_of(exc, redact(given)))]
     scheme = given.partition("://")[0]
     found = _many(given, folder, sorted(filter(is_media, paths), key=natural))
     return [
@@ -122,7 +122,7 @@ def _in_store(given: str, token: str | None) -> list[Found]:
 
 def _many(given: str, folder: str, paths: list[str]) -> list[Found]:
     if not paths:
-        reason = f"no audio or video files found: {public(given)}"
+        reason = f"no audio or video files found: {redact(given)}"
         return [Found(given, given, PurePosixPath(given).name or given, reason)]
     return [Found(given, path, os.path.relpath(path, folder or ".")) for path in paths]
 

@@ -14,8 +14,8 @@ from urllib.parse import unquote
 
 from quest22.errors import SourceError, UsageError
 from quest22.settings import DatasetSettings, hub_token
-from quest22.source.address import is_url, public
-from quest22.source.faults import source_error
+from quest22.source.io.address import is_url, redact
+from quest22.source.io.error_kinds import source_error
 from quest22.source.listing import is_media
 
 BUILDERS = ("parquet", "webdataset", "audiofolder", "json", "csv")
@@ -39,7 +39,7 @@ _HUB_FILE = re.compile(r"hf://datasets/([^/@]+/[^/@]+)(?:@([^/]+))?/(.+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class DatasetRequest:
     """What ``datasets`` is asked to load. ``builder`` is None where it finds that out itself."""
 
     path: str
@@ -51,7 +51,7 @@ class Request:
     options: dict[str, Any] = field(default_factory=dict)
 
 
-def locate(settings: DatasetSettings) -> Request:
+def locate(settings: DatasetSettings) -> DatasetRequest:
     """Find out what ``settings.path`` names; a Hub dataset's revision becomes a commit.
 
     Raises UsageError or SourceError with what to do.
@@ -64,7 +64,7 @@ def locate(settings: DatasetSettings) -> Request:
         return _built(path, settings.data_files, token)
     if Path(path).expanduser().is_dir():
         folder = str(Path(path).expanduser().resolve())
-        return Request(folder, None, settings.config, None, settings.data_files, token)
+        return DatasetRequest(folder, None, settings.config, None, settings.data_files, token)
     builder = builder_of(path)
     if builder is not None:
         return _built(builder, (path, *settings.data_files), token)
@@ -79,7 +79,7 @@ def builder_of(address: str) -> str | None:
     return _BUILDER_OF_SUFFIX.get(name.suffix.lower())
 
 
-def _built(builder: str, data_files: tuple[str, ...], token: str | None) -> Request:
+def _built(builder: str, data_files: tuple[str, ...], token: str | None) -> DatasetRequest:
     if not data_files:
         raise UsageError(
             f"the dataset {builder!r} is a kind of data file: name the files with --data-files"
@@ -89,7 +89,7 @@ def _built(builder: str, data_files: tuple[str, ...], token: str | None) -> Requ
     options: dict[str, Any] = {"sep": "\t"} if tabs else {}
     if builder == "csv":
         options["keep_default_na"] = False  # "None" and "NA" are words like any other
-    return Request(builder, builder, None, commit, files, token, options)
+    return DatasetRequest(builder, builder, None, commit, files, token, options)
 
 
 def _as_pattern(file: str) -> str:
@@ -118,21 +118,21 @@ def _pinned(files: list[str], token: str | None) -> tuple[tuple[str, ...], str |
     return tuple(pinned), next(iter(commits.values()), None)
 
 
-def _on_hub(path: str, settings: DatasetSettings, token: str | None) -> Request:
+def _on_hub(path: str, settings: DatasetSettings, token: str | None) -> DatasetRequest:
     from huggingface_hub import constants
 
     name = path.removeprefix("hf://datasets/").removeprefix(f"{constants.ENDPOINT}/datasets/")
     name, _, revision = name.partition("@")
     if is_media(path.partition("?")[0]):
-        raise SourceError(f"{public(path)} is a recording, not a dataset: use quest22 transcribe")
+        raise SourceError(f"{redact(path)} is a recording, not a dataset: use quest22 transcribe")
     if not _HUB_ID.fullmatch(name):
         kind = "dataset address" if is_url(path) else "file or folder"
         raise SourceError(
-            f"no such {kind}: {public(path)}: expected a Hub id (org/name), a folder, or a file, "
+            f"no such {kind}: {redact(path)}: expected a Hub id (org/name), a folder, or a file, "
             f"pattern or URL ending in {' '.join(_BUILDER_OF_SUFFIX)}"
         )
     commit = _commit(name, settings.revision or revision or None, token)
-    return Request(name, None, settings.config, commit, settings.data_files, token)
+    return DatasetRequest(name, None, settings.config, commit, settings.data_files, token)
 
 
 def _commit(name: str, revision: str | None, token: str | None) -> str:

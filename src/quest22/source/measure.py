@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from quest22.meter import Meter
+from quest22.metrics import Metrics
 from quest22.records import Clip, Failure
 
 
-def measured(results: Iterable[Clip | Failure], meter: Meter) -> Iterator[Clip | Failure]:
-    """The same results; the meter's ``source`` seconds and ``bytes`` grow as they pass."""
+def measured(results: Iterable[Clip | Failure], metrics: Metrics) -> Iterator[Clip | Failure]:
+    """The same results; the metrics' ``source`` seconds and ``bytes`` grow as they pass."""
     stream = iter(results)
     while True:
-        with meter.time("source"):
+        with metrics.time("source"):
             result = next(stream, None)
         if result is None:
             return
         if isinstance(result, Clip):
-            meter.count("bytes", _size(result))
+            metrics.count("bytes", _size(result))
         yield result
 
 

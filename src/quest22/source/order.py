@@ -9,8 +9,8 @@ from itertools import islice
 from typing import Any
 
 from quest22.settings import DatasetSettings
+from quest22.source.io.spool import Kept
 from quest22.source.rows import Row
-from quest22.source.seekable import Kept
 
 
 def sharded_by_part(settings: DatasetSettings, parts: int) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 from quest22.errors import SourceError
-from quest22.records import Origin, Position, RowPlace
+from quest22.records import Origin, Position, RowLocation
 from quest22.source.rows import Row, RowReader
 
 NamedRow: TypeAlias = tuple[Row, str, Origin]
@@ -80,9 +80,9 @@ def _is_behind(origin: Origin, last: Origin) -> bool:
 def keyed(
     rows: Iterable[Row],
     reader: RowReader,
-    keys: Mapping[RowPlace, str],
+    keys: Mapping[RowLocation, str],
     name: str,
-    done: Collection[RowPlace] = (),
+    done: Collection[RowLocation] = (),
 ) -> Iterator[NamedRow]:
     """Of these rows those whose place has a key, and all of a file that has one as a whole.
 

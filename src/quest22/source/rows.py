@@ -16,11 +16,11 @@ import numpy as np
 
 from quest22.errors import ClipError
 from quest22.records import SAMPLE_RATE_HZ, Clip, Failure, Media, Origin
-from quest22.source.address import folder_of, is_url, public, resolve
 from quest22.source.columns import Columns
-from quest22.source.network import Network
-from quest22.source.opening import opener
-from quest22.source.seekable import Kept
+from quest22.source.io.address import folder_of, is_url, redact, resolve
+from quest22.source.io.media import media_opener
+from quest22.source.io.retry import RetryingClient
+from quest22.source.io.spool import Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DatasetContext:
     """What all rows of a dataset share."""
 
     dataset: str
@@ -46,7 +46,7 @@ class Place:
     parts: int = 1
     folder: str | None = None
     revision: str | None = None
-    network: Network = field(default_factory=Network, repr=False)
+    network: RetryingClient = field(default_factory=RetryingClient, repr=False)
 
     def address(self, row: Row) -> str:
         """A row's number as a key: the same however the dataset is sharded or shuffled."""
@@ -54,7 +54,7 @@ class Place:
         return f"{self.split}{part}" + ("" if row.number is None else f"-{row.number:06d}")
 
 
-class Keys:
+class KeyDeduplicator:
     """Makes keys unique in bounded memory: a repeated one gets the row's place appended.
 
     A Bloom filter of 16 MiB remembers the keys. What it wrongly takes for a repetition (fewer than
@@ -88,11 +88,11 @@ class Keys:
 class RowReader:
     """Turns the rows of one dataset into clips."""
 
-    def __init__(self, place: Place, columns: Columns, given: Iterable[str] = ()) -> None:
+    def __init__(self, place: DatasetContext, columns: Columns, given: Iterable[str] = ()) -> None:
         """``given`` are keys that an earlier part of the run has given out."""
         self._place = place
         self._columns = columns
-        self._keys = Keys()
+        self._keys = KeyDeduplicator()
         for key in given:
             self._keys.give(key)
 
@@ -121,8 +121,8 @@ class RowReader:
 
     def origin(self, row: Row) -> Origin:
         """Where a row is from."""
-        file = None if row.file is None else public(row.file)
-        return Origin(public(self._place.dataset), self._place.revision, file, row.number)
+        file = None if row.file is None else redact(row.file)
+        return Origin(redact(self._place.dataset), self._place.revision, file, row.number)
 
     def read(self, row: Row, key: str, origin: Origin) -> Clip | Failure:
         """The row's Clip; a Failure of stage ``source`` if it holds no sound."""
@@ -153,7 +153,7 @@ class RowReader:
         path = sound.get("path") if isinstance(sound, Mapping) else sound
         if not isinstance(path, str) or not path:
             return None
-        return _below(public(path), self._folder(row))
+        return _below(redact(path), self._folder(row))
 
     def _folder(self, row: Row) -> str | None:
         return self._place.folder if row.file is None else folder_of(row.file)
@@ -177,7 +177,9 @@ def _below(path: str, folder: str | None) -> str:
     return path.removeprefix(f"{folder}/") if folder else path
 
 
-def media_of(value: Any, column: str, folder: str | None, network: Network | None = None) -> Media:
+def media_of(
+    value: Any, column: str, folder: str | None, network: RetryingClient | None = None
+) -> Media:
     """The sound in a cell: bytes, a path, a URL, or samples with their rate.
 
     A relative path is taken from ``folder``. Raises ClipError (stage ``source``).
@@ -199,10 +201,10 @@ def media_of(value: Any, column: str, folder: str | None, network: Network | Non
     )
 
 
-def _referred(reference: str, folder: str | None, network: Network | None) -> Media:
+def _referred(reference: str, folder: str | None, network: RetryingClient | None) -> Media:
     address = resolve(reference, folder)
     if is_url(address):
-        return opener(address, network)
+        return media_opener(address, network)
     path = Path(address)
     if not path.is_file():
         raise ClipError("source", f"no such file: {path}")

@@ -16,7 +16,7 @@ from quest22.settings import DatasetSettings
 from quest22.source.order import sharded_by_part
 from quest22.source.rows import Row
 
-Spot: TypeAlias = tuple[int, float]
+RowIndex: TypeAlias = tuple[int, float]
 """A data file and a row in it, in the order of the stream; a whole file stands behind its rows."""
 
 
@@ -34,15 +34,15 @@ class EarlierShard:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class CompletedShard:
     """What one earlier shard has done."""
 
     num_shards: int
     shard_index: int
     by_part: bool
-    until: Spot
+    until: RowIndex
 
-    def holds(self, spot: Spot, index: int) -> bool:
+    def holds(self, spot: RowIndex, index: int) -> bool:
         """Whether it did the row at ``spot``, which is number ``index`` of the stream."""
         turn = spot[0] if self.by_part else index
         return spot <= self.until and turn % self.num_shards == self.shard_index
@@ -56,14 +56,14 @@ class Done:
         )
 
 
-def spot_of(part: int, number: int | None) -> Spot:
+def row_index(part: int, number: int | None) -> RowIndex:
     """Where a row stands in the stream."""
     return part, math.inf if number is None else number
 
 
-def done_by(
+def completed_shards(
     earlier: Iterable[EarlierShard], settings: DatasetSettings, files: Sequence[str | None]
-) -> list[Done]:
+) -> list[CompletedShard]:
     """What earlier shards have done of a dataset of these data files, as origins name them.
 
     Raises UsageError for a shuffled run, whose order depends on the number of shards, and for a
@@ -75,22 +75,24 @@ def done_by(
     return [_done(shard, settings, files) for shard in shards if shard.finished or shard.last]
 
 
-def _done(shard: EarlierShard, settings: DatasetSettings, files: Sequence[str | None]) -> Done:
-    until: Spot = (len(files), 0)
+def _done(
+    shard: EarlierShard, settings: DatasetSettings, files: Sequence[str | None]
+) -> CompletedShard:
+    until: RowIndex = (len(files), 0)
     if not shard.finished and shard.last is not None:
         if shard.last.file not in files:
             raise UsageError(
                 f"an earlier run has read {shard.last.file}, which is not among the data files "
                 "now: continue with the same dataset and --revision"
             )
-        until = spot_of(files.index(shard.last.file), shard.last.row)
+        until = row_index(files.index(shard.last.file), shard.last.row)
     sharded = replace(settings, num_shards=shard.num_shards, shard_index=shard.shard_index)
     by_part = _goes_by_part(sharded, len(files))
-    return Done(shard.num_shards, shard.shard_index, by_part, until)
+    return CompletedShard(shard.num_shards, shard.shard_index, by_part, until)
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class RemainingRows:
     """What a shard has left to do of a stream, and where reading begins.
 
     ``firsts`` are the numbers in the stream of each data file's first row, where files tell how
@@ -98,7 +100,7 @@ class Left:
     """
 
     settings: DatasetSettings
-    done: Sequence[Done]
+    done: Sequence[CompletedShard]
     parts: int
     firsts: Sequence[int] | None = None
 
@@ -126,10 +128,10 @@ class Left:
                 index = self.firsts[row.part] + (row.number or 0)
             if self.settings.take is not None and index >= self.settings.skip + self.settings.take:
                 return
-            if self._is_left(spot_of(row.part, row.number), index):
+            if self._is_left(row_index(row.part, row.number), index):
                 yield row
 
-    def _is_left(self, spot: Spot, index: int) -> bool:
+    def _is_left(self, spot: RowIndex, index: int) -> bool:
         settings = self.settings
         number = index - settings.skip
         if self.counts_rows and number < 0:
@@ -148,7 +150,7 @@ class Left:
         count = firsts[part + 1] - firsts[part]
         if self.settings.take is not None:
             count = min(count, self.settings.skip + self.settings.take - firsts[part])
-        left = (n for n in range(count) if self._is_left(spot_of(part, n), firsts[part] + n))
+        left = (n for n in range(count) if self._is_left(row_index(part, n), firsts[part] + n))
         return next(left, None)
 
 

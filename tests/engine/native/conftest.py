@@ -10,8 +10,8 @@ import pytest
 from quest22.bench.random_checkpoint import Shape, write_checkpoint
 from quest22.checkpoint.config import Dimensions
 from quest22.checkpoint.weights import Weights
-from quest22.machine import processor_flags
 from quest22.native import library
+from quest22.system.machine import processor_flags
 
 SETS = library.suitable(library.FOLDER, frozenset(processor_flags()))
 SHAPES = {

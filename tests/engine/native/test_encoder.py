@@ -7,14 +7,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from quest22.engine.decoder_session import Array
+from quest22.engine.kv_cache import CrossKVCache
 from quest22.engine.native import encoder
 from quest22.engine.native.encoder import NativeEncoder
-from quest22.engine.native.listener import NativeListener
-from quest22.engine.openvino.compile import Compiler
-from quest22.engine.openvino.encoder import build_encoder
-from quest22.engine.openvino.listener import GraphListener
-from quest22.engine.states import CrossStates
-from quest22.engine.stepper import Array
+from quest22.engine.native.encoder_runner import NativeEncoderRunner
+from quest22.engine.openvino.compiler import Compiler
+from quest22.engine.openvino.encoder_graph import build_encoder
+from quest22.engine.openvino.encoder_runner import GraphEncoderRunner
 from quest22.errors import EngineError
 from quest22.native import library
 from tests.engine.native.conftest import SETS, Model, opened
@@ -51,7 +51,7 @@ def features(model: Model) -> list[Array]:
     return list(rng.standard_normal(shape).astype(np.float32))
 
 
-def numbers(states: CrossStates, row: int) -> dict[str, Array]:
+def numbers(states: CrossKVCache, row: int) -> dict[str, Array]:
     """What a row holds, in float32."""
     views = states.views(slice(row, row + 1)).items()
     return {
@@ -67,10 +67,10 @@ def test_it_gives_what_the_graph_gives(open_encoder: Open, model: Model, int8: b
     weights, dims = model
     compiler = Compiler.open("cpu", "float32", None)
     graph = compiler.compile(build_encoder(weights, dims, "f32"))
-    right, found = CrossStates(dims, WINDOWS, "f32"), CrossStates(dims, WINDOWS, "bf16")
+    right, found = CrossKVCache(dims, WINDOWS, "f32"), CrossKVCache(dims, WINDOWS, "bf16")
     for listener in (
-        GraphListener(lambda _: graph, right, 1),
-        NativeListener(open_encoder(int8=int8), found, 2),
+        GraphEncoderRunner(lambda _: graph, right, 1),
+        NativeEncoderRunner(open_encoder(int8=int8), found, 2),
     ):
         listener.begin(WINDOWS)
         for row, each in enumerate(features(model)):
@@ -91,11 +91,11 @@ def test_nothing_depends_on_neighbours_or_threads(
 ) -> None:
     """To the last bit: so a run that was cut continues with the same results."""
     sounds = dict(enumerate(features(model)))
-    together = CrossStates(model[1], WINDOWS, "bf16")
+    together = CrossKVCache(model[1], WINDOWS, "bf16")
     open_encoder(threads=3, int8=int8).listen(sounds, together)
     single = open_encoder(threads=1, int8=int8)
     for row, sound in sounds.items():
-        alone = CrossStates(model[1], 1, "bf16")
+        alone = CrossKVCache(model[1], 1, "bf16")
         single.listen({0: sound}, alone)
         for (name, expected), given in zip(
             numbers(together, row).items(), numbers(alone, 0).values(), strict=True
@@ -106,7 +106,7 @@ def test_nothing_depends_on_neighbours_or_threads(
 def test_features_of_another_shape_are_refused(open_encoder: Open, model: Model) -> None:
     with pytest.raises(EngineError, match=r"features are \(80, 2999\)"):
         open_encoder().listen(
-            {0: np.zeros((80, 2999), np.float32)}, CrossStates(model[1], 1, "bf16")
+            {0: np.zeros((80, 2999), np.float32)}, CrossKVCache(model[1], 1, "bf16")
         )
 
 

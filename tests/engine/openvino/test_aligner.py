@@ -5,16 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from quest22.audio.mel import LogMel
+from quest22.audio.log_mel import LogMel
 from quest22.checkpoint.load import Checkpoint, load
-from quest22.checkpoint.words import split_to_words
-from quest22.decoding.finished import finished_part
+from quest22.checkpoint.word_splitting import split_to_words
+from quest22.decoding.timestamps import finished_part
+from quest22.engine.engine import WhisperEngine
 from quest22.engine.openvino.aligner import sounding_frames
 from quest22.engine.openvino.alignment_graph import alignment_heads
-from quest22.engine.openvino.engine import OpenVinoEngine
 from quest22.errors import CheckpointError
-from quest22.meter import Meter
-from quest22.records import Decoding, Hypothesis, Window
+from quest22.metrics import Metrics
+from quest22.records import DecodingOptions, Hypothesis, Window
 from quest22.settings import EngineSettings
 from tests.support.openai_whisper import OpenaiWhisper
 from tests.support.recordings import NANO_IS_HERE, recordings
@@ -30,7 +30,7 @@ def windows(language: str | None, count: int = 3) -> list[Window]:
         Window(
             tone(16_000, 0.7 + 4 * place, 200 + 50 * place),
             0.0,
-            Decoding(
+            DecodingOptions(
                 language, timestamps=bool(place % 2), words=True, max_new_tokens=8 + 5 * place
             ),
         )
@@ -77,7 +77,7 @@ def test_windows_of_a_batch_do_not_meet(engine, checkpoint):
 def test_times_lie_in_the_sound(engine, name, duration_s):
     language = None if name.endswith(".en") else "en"
     samples = tone(16_000, duration_s, 300)
-    asked = Window(samples, 0.0, Decoding(language, words=True, max_new_tokens=20))
+    asked = Window(samples, 0.0, DecodingOptions(language, words=True, max_new_tokens=20))
     (heard,) = engine(name).run([asked])
     assert all(0 <= time_s <= duration_s for time_s in heard.alignment.bounds_s)
 
@@ -95,7 +95,7 @@ def test_sound_in_int8_is_aligned_alike(engine, compute_type):
 
 
 def test_a_text_that_fills_all_places(engine):
-    asked = Window(tone(16_000, 3, 300), 0.0, Decoding("en", words=True, max_new_tokens=448))
+    asked = Window(tone(16_000, 3, 300), 0.0, DecodingOptions("en", words=True, max_new_tokens=448))
     (heard,) = engine("small-test").run([asked])
     assert len(heard.alignment.probabilities) == len(heard.alignment.bounds_s) - 1
 
@@ -132,7 +132,7 @@ def test_words_of_nano_are_openai_whispers(language, nano):
     reference = OpenaiWhisper(checkpoint.folder)
     sounds = recordings(language, 16, longest_s=30)
     asked = [
-        Window(sound, 0.0, Decoding(language, timestamps=bool(place % 2), words=True))
+        Window(sound, 0.0, DecodingOptions(language, timestamps=bool(place % 2), words=True))
         for place, sound in enumerate(sounds)
     ]
     count = 0
@@ -155,7 +155,7 @@ def test_tokens_of_nano_mostly_end_where_transformers_says(language, nano):
     checkpoint, engine = nano
     reference = WhisperReference(checkpoint.folder)
     asked = [
-        Window(sound, 0.0, Decoding(language, words=True))
+        Window(sound, 0.0, DecodingOptions(language, words=True))
         for sound in recordings(language, 8, longest_s=29)
     ]
     away_s: list[float] = []
@@ -170,10 +170,10 @@ def test_tokens_of_nano_mostly_end_where_transformers_says(language, nano):
 
 
 @pytest.fixture(scope="module")
-def nano() -> tuple[Checkpoint, OpenVinoEngine]:
+def nano() -> tuple[Checkpoint, WhisperEngine]:
     checkpoint = load("nano")
     settings = EngineSettings(compute_type="float32", batch_size=16)
-    return checkpoint, OpenVinoEngine(checkpoint, LogMel(80), settings, Meter())
+    return checkpoint, WhisperEngine(checkpoint, LogMel(80), settings, Metrics())
 
 
 def word_alignment(

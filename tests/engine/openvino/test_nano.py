@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from quest22.audio.mel import LogMel
+from quest22.audio.log_mel import LogMel
 from quest22.checkpoint.load import load
-from quest22.engine.openvino.engine import OpenVinoEngine
-from quest22.meter import Meter
-from quest22.records import Decoding, Window
+from quest22.engine.engine import WhisperEngine
+from quest22.metrics import Metrics
+from quest22.records import DecodingOptions, Window
 from quest22.settings import EngineSettings
 from tests.support.recordings import NANO_IS_HERE, recordings
 from tests.support.whisper_reference import WhisperReference
@@ -23,19 +23,19 @@ pytestmark = [
 ]
 
 
-def nano(compute_type: str) -> OpenVinoEngine:
+def nano(compute_type: str) -> WhisperEngine:
     settings = EngineSettings(compute_type=compute_type, batch_size=16)
-    return OpenVinoEngine(load("nano"), LogMel(80), settings, Meter())
+    return WhisperEngine(load("nano"), LogMel(80), settings, Metrics())
 
 
 def requests() -> list[Window]:
     english, russian = recordings("en", 4), recordings("ru", 4)
     asked = [
-        *((sound, Decoding("en")) for sound in english),
-        *((sound, Decoding("ru", timestamps=True)) for sound in russian),
-        *((sound, Decoding("ru", "translate")) for sound in russian[:2]),
-        *((sound, Decoding(timestamps=True)) for sound in english[:2]),
-        (np.zeros(16_000, np.float32), Decoding()),
+        *((sound, DecodingOptions("en")) for sound in english),
+        *((sound, DecodingOptions("ru", timestamps=True)) for sound in russian),
+        *((sound, DecodingOptions("ru", "translate")) for sound in russian[:2]),
+        *((sound, DecodingOptions(timestamps=True)) for sound in english[:2]),
+        (np.zeros(16_000, np.float32), DecodingOptions()),
     ]
     return [Window(sound[:480_000], 0.0, decoding) for sound, decoding in asked]
 
@@ -51,12 +51,12 @@ def test_tokens_equal_the_references() -> None:
 
 @pytest.mark.parametrize("language", ["en", "ru"])
 def test_the_language_is_heard(language: str) -> None:
-    batch = [Window(sound, 0.0, Decoding()) for sound in recordings(language, 4)]
+    batch = [Window(sound, 0.0, DecodingOptions()) for sound in recordings(language, 4)]
     assert [found.language for found in nano("auto").run(batch)] == [language] * len(batch)
 
 
 def test_silence_has_no_words() -> None:
-    (found,) = nano("auto").run([Window(np.zeros(160_000, np.float32), 0.0, Decoding())])
+    (found,) = nano("auto").run([Window(np.zeros(160_000, np.float32), 0.0, DecodingOptions())])
     assert found.tokens == ()
     assert found.no_speech_prob > 0.5
 

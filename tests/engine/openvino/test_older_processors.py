@@ -9,25 +9,25 @@ import sys
 
 import pytest
 
-from quest22.records import Decoding
-from tests.engine.openvino.conftest import OpenCheckpoint, OpenEngine
+from quest22.records import DecodingOptions
+from tests.engine.conftest import OpenCheckpoint, OpenEngine
 from tests.support.windows import windows
 
 TOKENS = 12
 
 HEARER = f"""
 import json, sys
-from quest22.audio.mel import LogMel
+from quest22.audio.log_mel import LogMel
 from quest22.checkpoint.load import load
-from quest22.engine.openvino.engine import OpenVinoEngine
-from quest22.meter import Meter
-from quest22.records import Decoding
+from quest22.engine.engine import WhisperEngine
+from quest22.metrics import Metrics
+from quest22.records import DecodingOptions
 from quest22.settings import EngineSettings
 from tests.support.windows import windows
 
 settings = EngineSettings(compute_type="float32", batch_size=2)
-engine = OpenVinoEngine(load(sys.argv[1]), LogMel(80), settings, Meter())
-asked = windows(*[Decoding("en", max_new_tokens={TOKENS})] * 2)
+engine = WhisperEngine(load(sys.argv[1]), LogMel(80), settings, Metrics())
+asked = windows(*[DecodingOptions("en", max_new_tokens={TOKENS})] * 2)
 print(json.dumps([found.tokens for found in engine.run(asked)]))
 """
 
@@ -44,6 +44,6 @@ def test_avx2_hears_what_avx512_hears(checkpoint: OpenCheckpoint, engine: OpenEn
         check=True,
     )
     found = [tuple(tokens) for tokens in json.loads(made.stdout)]
-    asked = windows(*[Decoding("en", max_new_tokens=TOKENS)] * 2)
+    asked = windows(*[DecodingOptions("en", max_new_tokens=TOKENS)] * 2)
     assert [len(tokens) for tokens in found] == [TOKENS, TOKENS]
     assert found == [heard.tokens for heard in engine("small-test").run(asked)]

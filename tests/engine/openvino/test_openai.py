@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from quest22.audio.mel import LogMel
+from quest22.audio.log_mel import LogMel
 from quest22.checkpoint.load import load
-from quest22.records import Decoding, Search, Suppression, Window
+from quest22.records import DecodingOptions, SearchOptions, SuppressionOptions, Window
 from tests.engine.openvino.test_nano import nano, recordings
 from tests.engine.openvino.test_nano import pytestmark as needs_nano
 from tests.support.openai_whisper import OpenaiWhisper
@@ -22,36 +22,36 @@ LONGEST = 224
 PREVIOUS = (440, 3382, 1361, 264, 1500)
 
 # language, what is asked of us, the same for openai/whisper
-CASES: list[tuple[str, Decoding, dict[str, Any]]] = [
-    ("en", Decoding("en", timestamps=True), {}),
-    ("ru", Decoding("ru", timestamps=True), {}),
-    ("ru", Decoding("ru", "translate", timestamps=True), {"task": "translate"}),
-    ("en", Decoding("en", timestamps=True, previous=PREVIOUS), {"prompt": list(PREVIOUS)}),
+CASES: list[tuple[str, DecodingOptions, dict[str, Any]]] = [
+    ("en", DecodingOptions("en", timestamps=True), {}),
+    ("ru", DecodingOptions("ru", timestamps=True), {}),
+    ("ru", DecodingOptions("ru", "translate", timestamps=True), {"task": "translate"}),
+    ("en", DecodingOptions("en", timestamps=True, previous=PREVIOUS), {"prompt": list(PREVIOUS)}),
     (
         "en",
-        Decoding("en", prefix=(440, 1361), suppression=Suppression(blank=False)),
+        DecodingOptions("en", prefix=(440, 1361), suppression=SuppressionOptions(blank=False)),
         {"prefix": [440, 1361], "without_timestamps": True, "suppress_blank": False},
     ),
     (
         "ru",
-        Decoding("ru", timestamps=True, suppression=Suppression((400, 500))),
+        DecodingOptions("ru", timestamps=True, suppression=SuppressionOptions((400, 500))),
         {"suppress_tokens": [400, 500]},
     ),
-    ("en", Decoding("en", timestamps=True, search=Search(5)), {"beam_size": 5}),
-    ("ru", Decoding("ru", timestamps=True, search=Search(5)), {"beam_size": 5}),
+    ("en", DecodingOptions("en", timestamps=True, search=SearchOptions(5)), {"beam_size": 5}),
+    ("ru", DecodingOptions("ru", timestamps=True, search=SearchOptions(5)), {"beam_size": 5}),
     (
         "ru",
-        Decoding("ru", timestamps=True, search=Search(3, patience=2.0)),
+        DecodingOptions("ru", timestamps=True, search=SearchOptions(3, patience=2.0)),
         {"beam_size": 3, "patience": 2.0},
     ),
     (
         "en",
-        Decoding("en", timestamps=True, search=Search(4, length_penalty=0.3)),
+        DecodingOptions("en", timestamps=True, search=SearchOptions(4, length_penalty=0.3)),
         {"beam_size": 4, "length_penalty": 0.3},
     ),
     (
         "ru",
-        Decoding("ru", "translate", timestamps=True, search=Search(5)),
+        DecodingOptions("ru", "translate", timestamps=True, search=SearchOptions(5)),
         {"task": "translate", "beam_size": 5},
     ),
 ]

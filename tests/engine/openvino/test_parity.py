@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from quest22.audio.mel import LogMel
+from quest22.audio.log_mel import LogMel
 from quest22.checkpoint.load import Checkpoint
-from quest22.engine.openvino.compile import Compiler
-from quest22.engine.openvino.engine import OpenVinoEngine
-from quest22.engine.openvino.graphs import Graphs
-from quest22.engine.openvino.listener import open_listener
-from quest22.engine.openvino.network import open_network
-from quest22.engine.openvino.precision import LOGIT_ERROR_LIMIT
-from quest22.engine.states import CrossStates
-from quest22.engine.stepper import BatchStepper
-from quest22.records import Decoding
-from tests.engine.openvino.conftest import OpenCheckpoint, OpenEngine
+from quest22.engine.decoder_session import DecoderSession
+from quest22.engine.engine import WhisperEngine
+from quest22.engine.kv_cache import CrossKVCache
+from quest22.engine.openvino.compiled_graphs import CompiledGraphs
+from quest22.engine.openvino.compiler import Compiler
+from quest22.engine.openvino.decoder_network import open_decoder_network
+from quest22.engine.openvino.encoder_runner import open_encoder_runner
+from quest22.engine.precision import LOGIT_ERROR_LIMIT
+from quest22.records import DecodingOptions
+from tests.engine.conftest import OpenCheckpoint, OpenEngine
 from tests.support.whisper_reference import WhisperReference
 from tests.support.windows import sweep, windows
 
@@ -42,30 +42,32 @@ def reference(checkpoint: OpenCheckpoint) -> OpenReference:
 
 
 ENGLISH_ONLY = [
-    Decoding(),
-    Decoding(timestamps=True),
-    Decoding(previous=(1000, 2000, 3000)),
+    DecodingOptions(),
+    DecodingOptions(timestamps=True),
+    DecodingOptions(previous=(1000, 2000, 3000)),
 ]
 MULTILINGUAL = [
-    Decoding("en"),
-    Decoding("ru", timestamps=True),
-    Decoding("de", "translate"),
-    Decoding(None),
-    Decoding(None, timestamps=True),
-    Decoding("en", timestamps=True, previous=tuple(range(1000, 1030))),
-    Decoding("en", previous=(1000,)),
+    DecodingOptions("en"),
+    DecodingOptions("ru", timestamps=True),
+    DecodingOptions("de", "translate"),
+    DecodingOptions(None),
+    DecodingOptions(None, timestamps=True),
+    DecodingOptions("en", timestamps=True, previous=tuple(range(1000, 1030))),
+    DecodingOptions("en", previous=(1000,)),
 ]
 
 
-def limited(decodings: Sequence[Decoding], count: int) -> list[Decoding]:
+def limited(decodings: Sequence[DecodingOptions], count: int) -> list[DecodingOptions]:
     return [
-        Decoding(each.language, each.task, each.timestamps, each.previous, max_new_tokens=count)
+        DecodingOptions(
+            each.language, each.task, each.timestamps, each.previous, max_new_tokens=count
+        )
         for each in decodings
     ]
 
 
 def compare(
-    whisper: OpenVinoEngine, reference: OpenReference, name: str, asked: Sequence[Decoding]
+    whisper: WhisperEngine, reference: OpenReference, name: str, asked: Sequence[DecodingOptions]
 ) -> None:
     """Every window's tokens from one mixed batch against the reference's, one by one."""
     bins = 128 if "v3" in name else 80
@@ -85,7 +87,11 @@ def compare(
     ],
 )
 def test_tokens_of_every_vocabulary(
-    engine: OpenEngine, reference: OpenReference, name: str, asked: list[Decoding], network: str
+    engine: OpenEngine,
+    reference: OpenReference,
+    name: str,
+    asked: list[DecodingOptions],
+    network: str,
 ) -> None:
     compare(engine(name, network=network), reference, name, limited(asked, 20))
 
@@ -140,14 +146,14 @@ def logits(
     found: Checkpoint, compiler: Compiler, features: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Logits after each token of ``TEXT``, fed in pieces: ``[T, vocabulary]``."""
-    graphs = Graphs.of(found, compiler)  # lives as long as what it opened
-    network = open_network(found, graphs, 2)
-    states = CrossStates(found.dimensions, 1, network.sound_element)
-    listener = open_listener(found, graphs, network, states, 2)
+    graphs = CompiledGraphs.of(found, compiler)  # lives as long as what it opened
+    network = open_decoder_network(found, graphs, 2)
+    states = CrossKVCache(found.dimensions, 1, network.sound_element)
+    listener = open_encoder_runner(found, graphs, network, states, 2)
     listener.begin(1)
     listener.hear(0, features)
     listener.finish()
-    stepper = BatchStepper(network, states)
+    stepper = DecoderSession(network, states)
     stepper.restart(1)
     pieces, position = [], 0
     for size in (4, 1, 2, 1):

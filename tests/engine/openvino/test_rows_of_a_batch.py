@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quest22.audio.mel import LogMel
+from quest22.audio.log_mel import LogMel
 from quest22.bench.random_checkpoint import SHAPES, write_checkpoint
 from quest22.checkpoint.load import load
-from quest22.engine.openvino.engine import OpenVinoEngine
-from quest22.meter import Meter
-from quest22.records import Decoding, Hypothesis, Window
+from quest22.engine.engine import WhisperEngine
+from quest22.metrics import Metrics
+from quest22.records import DecodingOptions, Hypothesis, Window
 from quest22.settings import EngineSettings
 
 
@@ -27,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def window(seed: int) -> Window:
     noise = np.random.default_rng(seed).normal(0, 0.1, 16_000).astype(np.float32)
-    decoding = Decoding(language="en", timestamps=True, max_new_tokens=4 + seed)
+    decoding = DecodingOptions(language="en", timestamps=True, max_new_tokens=4 + seed)
     return Window(noise, 0.0, decoding)
 
 
@@ -49,7 +49,7 @@ def test_a_window_is_heard_alike_in_every_row_of_every_batch(
     checkpoint = load(str(folder))
     settings = EngineSettings(compute_type=compute_type, batch_size=4, threads=1)
     features = LogMel(checkpoint.dimensions.mel_bins, 1)
-    engine = OpenVinoEngine(checkpoint, features, settings, Meter())
+    engine = WhisperEngine(checkpoint, features, settings, Metrics())
     heard: dict[int, set[Hypothesis]] = {seed: set() for seed in range(4)}
     for batch in ([0, 1, 2, 3], [3, 2, 1, 0], [2], [1, 3], [0, 2, 3]):
         for seed, hypothesis in zip(batch, engine.run([window(s) for s in batch]), strict=True):

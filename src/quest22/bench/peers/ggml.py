@@ -13,7 +13,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from quest22.audio.mel import mel_filters
+from quest22.audio.log_mel import mel_filters
 from quest22.checkpoint.config import Dimensions
 from quest22.checkpoint.load import load
 from quest22.checkpoint.vocabulary import read_tokenizer

@@ -7,8 +7,8 @@ from importlib.metadata import version
 
 from quest22.bench.serving import Loaded, Output, serve
 from quest22.bench.workload import Workload
-from quest22.job import Job, JobSettings
 from quest22.records import Clip, Failure, Origin
+from quest22.runtime.build import Pipeline, PipelineSettings
 from quest22.settings import DatasetSettings, DecodingSettings, EngineSettings
 
 
@@ -24,7 +24,7 @@ def load(workload: Workload) -> Loaded:
     decoding = DecodingSettings(
         language=workload.language, max_new_tokens=workload.tokens, temperature=(0.0,)
     )
-    job = Job(JobSettings(engine, decoding))
+    job = Pipeline(PipelineSettings(engine, decoding))
     sounds = [] if workload.manner == "stream" else workload.clips()
     clips = [
         Clip(str(index), f"sound {index}", sound, Origin("memory", row=index))
@@ -40,12 +40,12 @@ def load(workload: Workload) -> Loaded:
     return run, about
 
 
-def _count(job: Job, results: Iterable[object]) -> Output:
+def _count(job: Pipeline, results: Iterable[object]) -> Output:
     for result in results:
         if isinstance(result, Failure):
             raise SystemExit(f"a clip failed: {result.reason}")
-    counts = job.meter.counts()
-    return Output(int(counts["tokens"]), int(counts["windows"]), job.meter.seconds())
+    counts = job.metrics.counts()
+    return Output(int(counts["tokens"]), int(counts["windows"]), job.metrics.seconds())
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 
 from quest22.checkpoint.config import Dimensions
 from quest22.checkpoint.weights import Weights
-from quest22.engine.native.layers import (
+from quest22.engine.kv_cache import CrossKVCache
+from quest22.engine.native.weights import (
     BFLOAT16,
     INT8,
     Array,
@@ -23,10 +24,9 @@ from quest22.engine.native.layers import (
     put_weights,
     self_attention,
 )
-from quest22.engine.states import CrossStates
 from quest22.errors import EngineError
-from quest22.machine import processor_flags
 from quest22.native.library import has_encoder, open_library
+from quest22.system.machine import processor_flags
 
 _BLOCK_LAYERS, _CONVOLUTIONS = 4, 2
 
@@ -81,7 +81,7 @@ class NativeEncoder:
     def __del__(self) -> None:
         self._library.quest22_encoder_close(self._handle)
 
-    def listen(self, features: Mapping[int, Array], states: CrossStates) -> None:
+    def listen(self, features: Mapping[int, Array], states: CrossKVCache) -> None:
         """Encode windows into ``states``, in bfloat16: features ``[mel bins, 3000]`` by row.
 
         Raises :class:`EngineError` for features of another shape and where memory runs out.

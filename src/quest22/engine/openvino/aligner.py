@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from quest22.checkpoint.load import Checkpoint
 from quest22.decoding.alignment import FRAMES_PER_S, align, path_cost
 from quest22.decoding.dtw import Grid
-from quest22.decoding.finished import finished_part
+from quest22.decoding.timestamps import finished_part
+from quest22.engine.kv_cache import CrossKVCache
 from quest22.engine.openvino.alignment_graph import alignment_heads, build_alignment
-from quest22.engine.openvino.graphs import Graphs
-from quest22.engine.openvino.network import tensors
-from quest22.engine.states import CrossStates
+from quest22.engine.openvino.compiled_graphs import CompiledGraphs
+from quest22.engine.openvino.decoder_network import tensors
 from quest22.records import FRAMES_PER_S as FEATURES_PER_S
 from quest22.records import SAMPLE_RATE_HZ, Alignment, Hypothesis, Window
 
@@ -32,7 +32,7 @@ FEATURES_A_FRAME = FEATURES_PER_S // FRAMES_PER_S
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class AlignmentInput:
     """What was heard in a row of a batch.
 
     ``start`` is ``<|startoftranscript|>`` up to ``<|notimestamps|>``, with language and task where
@@ -47,7 +47,7 @@ class Said:
 class Aligner:
     """Finds where texts lie in windows whose cross-attention states are known."""
 
-    def __init__(self, checkpoint: Checkpoint, graphs: Graphs, element: str) -> None:
+    def __init__(self, checkpoint: Checkpoint, graphs: CompiledGraphs, element: str) -> None:
         """For states of this element.
 
         Raises :class:`CheckpointError` for alignment heads that the model does not have.
@@ -59,7 +59,7 @@ class Aligner:
         self._element = element
 
     def add_alignments(
-        self, windows: Sequence[Window], hypotheses: Sequence[Hypothesis], states: CrossStates
+        self, windows: Sequence[Window], hypotheses: Sequence[Hypothesis], states: CrossKVCache
     ) -> list[Hypothesis]:
         """The hypotheses, with alignments where their windows ask for words.
 
@@ -72,17 +72,17 @@ class Aligner:
             found[row] = replace(hypotheses[row], alignment=alignment)
         return found
 
-    def _said(self, window: Window, hypothesis: Hypothesis) -> Said:
+    def _said(self, window: Window, hypothesis: Hypothesis) -> AlignmentInput:
         tokens = self._checkpoint.tokens
         language = hypothesis.language if tokens.is_multilingual else None
         kept, _ = finished_part(hypothesis.tokens, tokens.timestamp_begin)
-        return Said(
+        return AlignmentInput(
             start=tokens.initial_tokens(language, window.decoding.task, timestamps=False),
             text=tuple(token for token in kept if token < tokens.eot),
             frames=max(sounding_frames(window) - window.skip_frames, 0) // FEATURES_A_FRAME,
         )
 
-    def align(self, said: Sequence[Said], states: CrossStates) -> list[Alignment]:
+    def align(self, said: Sequence[AlignmentInput], states: CrossKVCache) -> list[Alignment]:
         """Times and probabilities of each row's text; row i of ``states`` is that of ``said[i]``.
 
         Raises :class:`EngineError` where the graph cannot be compiled.
@@ -96,7 +96,7 @@ class Aligner:
         return align(costs, probabilities)
 
     def _attend(
-        self, said: Sequence[Said], states: CrossStates, rows: slice
+        self, said: Sequence[AlignmentInput], states: CrossKVCache, rows: slice
     ) -> Iterator[tuple[Grid, NDArray[np.float32]]]:
         """Run one group of rows; each row's cost and its tokens' probabilities."""
         tokens = self._tokens(said)
@@ -112,7 +112,7 @@ class Aligner:
             text = slice(self._start - 1, stop)
             yield path_cost(fed, text), shares[row, : len(each.text)].copy()
 
-    def _tokens(self, said: Sequence[Said]) -> NDArray[np.int32]:
+    def _tokens(self, said: Sequence[AlignmentInput]) -> NDArray[np.int32]:
         """All that is fed, ``[rows, tokens]``; a text that fills all places goes without its end.
 
         Shorter rows are filled up with ends of text, which nothing before them sees.

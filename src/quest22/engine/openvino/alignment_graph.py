@@ -12,7 +12,7 @@ import openvino as ov
 from openvino import opset13 as ops
 
 from quest22.checkpoint.config import Dimensions, GenerationConfig
-from quest22.engine.openvino.layers import (
+from quest22.engine.openvino.graph_layers import (
     Array,
     Layers,
     constant,
@@ -60,7 +60,7 @@ def build_alignment(
     """Known texts and cross-attention states to scores and probabilities.
 
     ``text`` says how many tokens go before a text, and how many text tokens the vocabulary has.
-    Inputs: ``tokens [B, T]``, and what :class:`quest22.engine.states.CrossStates` holds in
+    Inputs: ``tokens [B, T]``, and what :class:`quest22.engine.kv_cache.CrossKVCache` holds in
     ``cross_type``. Outputs, float32: ``scores [B, heads, T, 1500]``, products of queries and keys,
     and ``probabilities [B, T - before]``: of each token after the first, among the text tokens.
     """

@@ -1,0 +1,237 @@
+"""Opens undecoded sound as a container with one chosen audio stream.
+
+Knows where bytes come from (memory, a path, a function that opens a file) and how FFmpeg's errors
+are told to a person. Knows nothing of samples.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from quest22.audio.file_signature import describe_bytes
+from quest22.audio.header_duration import promised_s
+from quest22.errors import ClipError
+from quest22.metrics import Metrics
+from quest22.records import Clip
+
+if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+
+READ_BYTES = 256 * 1024
+HEAD_BYTES = 4096
+
+HEADERLESS: dict[str, tuple[str, dict[str, str]]] = {
+    ".al": ("alaw", {"sample_rate": "8000"}),
+    ".alaw": ("alaw", {"sample_rate": "8000"}),
+    ".pcma": ("alaw", {"sample_rate": "8000"}),
+    ".ul": ("mulaw", {"sample_rate": "8000"}),
+    ".ulaw": ("mulaw", {"sample_rate": "8000"}),
+    ".mulaw": ("mulaw", {"sample_rate": "8000"}),
+    ".pcmu": ("mulaw", {"sample_rate": "8000"}),
+    ".g722": ("g722", {}),
+    ".gsm": ("gsm", {}),
+}
+"""Formats that only a file name tells: FFmpeg's name and options. Telephony is 8 kHz."""
+
+# A playlist or script inside a file must never make the decoder open other files or addresses.
+CLOSED = {"protocol_whitelist": ""}
+
+
+class MediaReader:
+    """A binary file that remembers what went wrong and how long reading took.
+
+    FFmpeg takes a failed read for the end of the file; the network's error must not be lost so.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.error: Exception | None = None
+        self.seconds = 0.0
+        self.bytes = 0
+
+    def read(self, size: int = -1) -> bytes:
+        begun = time.perf_counter()
+        try:
+            data = self._file.read(size)
+        except Exception as exc:
+            self.error = exc
+            raise
+        finally:
+            self.seconds += time.perf_counter() - begun
+        self.bytes += len(data)
+        return data
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        try:
+            return self._file.seek(offset, whence)
+        except Exception as exc:
+            self.error = exc
+            raise
+
+    def check(self) -> None:
+        """Raise what went wrong as a ClipError of stage ``source``."""
+        if self.error is not None:
+            message = f"reading the file failed: {_told(self.error)}"
+            raise ClipError("source", message) from self.error
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def seekable(self) -> bool:
+        return self._file.seekable()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+@dataclass(slots=True)
+class Recording:
+    """An open container, its chosen audio stream, and what is known of both.
+
+    ``promised_s`` is the least sound in seconds that the header states; None: it does not.
+    """
+
+    container: InputContainer
+    stream: AudioStream
+    reader: MediaReader
+    promised_s: float | None
+
+
+def open_reader(clip: Clip) -> MediaReader:
+    """Open the clip's bytes; raises ClipError (stage ``source``) where that fails."""
+    media = clip.media
+    try:
+        if isinstance(media, bytes):
+            return MediaReader(io.BytesIO(media))
+        if isinstance(media, Path):
+            return MediaReader(media.open("rb"))
+        return MediaReader(media())  # type: ignore[operator]
+    except ClipError:
+        raise
+    except Exception as exc:
+        raise ClipError("source", f"the file cannot be opened: {_told(exc)}") from exc
+
+
+def _told(exc: BaseException) -> str:
+    """One line of an exception, never empty."""
+    text = getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
+    return " ".join(str(text).split())
+
+
+@contextmanager
+def _reading(reader: MediaReader) -> Iterator[None]:
+    """Tell an error of the bytes' source apart from one of the sound."""
+    try:
+        yield
+    except Exception:
+        reader.check()
+        raise
+    reader.check()
+
+
+@contextmanager
+def opened(clip: Clip, metrics: Metrics) -> Iterator[Recording]:
+    """The clip's container with its best audio stream chosen, closed on leaving.
+
+    Raises ClipError: stage ``source`` where bytes cannot be read, else ``audio`` with what was
+    found instead of sound.
+    """
+    with closing(open_reader(clip)) as reader:
+        with _reading(reader):
+            head = reader.read(HEAD_BYTES)
+            if not head:
+                raise ClipError("audio", "the file is empty (0 bytes)")
+            reader.seek(0)
+            container = _open_container(reader, head, _suffix(clip))
+        try:
+            with container:
+                stream = _choose_stream(container, head)
+                promised = promised_s(container.format.name, stream, head)
+                yield Recording(container, stream, reader, promised)
+        finally:
+            if callable(clip.media):
+                metrics.add_seconds("source", reader.seconds)
+                metrics.count("bytes", reader.bytes)
+
+
+def _suffix(clip: Clip) -> str:
+    path = clip.media if isinstance(clip.media, Path) else PurePath(clip.name)
+    return path.suffix.lower()
+
+
+def _open_container(reader: MediaReader, head: bytes, suffix: str) -> InputContainer:
+    import av
+
+    form, options = HEADERLESS.get(suffix, (None, {}))
+    if head.startswith((b"RIFF", b"OggS", b".snd", b"FORM")):
+        form, options = None, {}
+    try:
+        container: InputContainer = av.open(
+            reader,
+            mode="r",
+            format=form,
+            container_options={**options, **CLOSED},
+            buffer_size=READ_BYTES,
+            **_tag_options(),
+        )
+        return container
+    except (av.error.FFmpegError, ValueError) as exc:
+        raise ClipError(
+            "audio", f"the file cannot be read as sound: {describe_bytes(head)}"
+        ) from exc
+
+
+def _tag_options() -> dict[str, Any]:
+    """PyAV before 19 gives up on tags that are not UTF-8 unless told otherwise."""
+    import av
+
+    return {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+
+
+def _choose_stream(container: InputContainer, head: bytes) -> AudioStream:
+    """The best audio stream; the others are discarded so that they cost nothing."""
+    best: Any = container.streams.best("audio")
+    if best is None and container.streams.audio:
+        best = container.streams.audio[0]
+    if best is None:
+        raise ClipError("audio", _without_sound(container, head))
+    if best.codec_context is None:
+        form = container.format.long_name
+        raise ClipError("audio", f"the file is {form} with an audio codec that cannot be decoded")
+    from av.stream import Discard
+
+    for stream in container.streams:
+        if stream.index != best.index:
+            stream.discard = Discard.all
+    best.codec_context.thread_count = 1
+    chosen: AudioStream = best
+    return chosen
+
+
+def _without_sound(container: InputContainer, head: bytes) -> str:
+    held = " and ".join(sorted({stream.type for stream in container.streams}))
+    if container.streams.video and container.format.name not in _STILLS:
+        return f"the file has no audio track: {container.format.long_name} with {held} only"
+    return f"the file cannot be read as sound: {describe_bytes(head)}"
+
+
+_STILLS = {"image2", "png_pipe", "jpeg_pipe", "gif", "webp_pipe", "bmp_pipe", "tiff_pipe", "tty"}
+
+
+@contextmanager
+def decoding(recording: Recording) -> Iterator[None]:
+    """Translate what fails while packets are read."""
+    import av
+
+    with _reading(recording.reader):
+        try:
+            yield
+        except (av.error.FFmpegError, ValueError) as exc:
+            raise ClipError("audio", f"the sound cannot be decoded: {_told(exc)}") from exc

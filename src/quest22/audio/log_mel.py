@@ -1,0 +1,146 @@
+"""Log-mel features, as Whisper was trained on them. Knows nothing of files or models.
+
+The reference is ``WhisperFeatureExtractor`` of Transformers (and ``log_mel_spectrogram`` of
+openai/whisper): a 400-sample periodic Hann window every 160 samples, reflected edges, power
+spectrum, Slaney mel filters, log10 clamped at 1e-10, at most 8 below the window's maximum.
+
+:func:`log_mel` says it in NumPy, plainly; :class:`LogMel` does the same fast for an engine.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quest22.audio.mel_backends import (
+    FFT_SAMPLES,
+    FLOOR,
+    HOP_SAMPLES,
+    Features,
+    GraphMel,
+    MelBackend,
+    NativeMel,
+    Tables,
+)
+from quest22.native.library import open_library
+from quest22.records import SAMPLE_RATE_HZ, WINDOW_SAMPLES, Samples
+
+FRAMES = WINDOW_SAMPLES // HOP_SAMPLES
+
+
+def _hz_to_mel(hz: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Slaney's scale: linear below 1 kHz, logarithmic above (Auditory Toolbox, 1998)."""
+    linear = hz * 3.0 / 200.0
+    logarithmic = 15.0 + np.log(np.maximum(hz, 1e-10) / 1000.0) * 27.0 / np.log(6.4)
+    return np.where(hz < 1000.0, linear, logarithmic)
+
+
+def _mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+    linear = mel * 200.0 / 3.0
+    logarithmic = 1000.0 * np.exp(np.log(6.4) / 27.0 * (mel - 15.0))
+    return np.where(mel < 15.0, linear, logarithmic)
+
+
+@lru_cache(maxsize=4)
+def mel_filters(n_mels: int) -> Features:
+    """Triangular filters of equal area, ``[n_mels, 201]``."""
+    top = _hz_to_mel(np.array([SAMPLE_RATE_HZ / 2]))[0]
+    corners = _mel_to_hz(np.linspace(0.0, top, n_mels + 2))
+    bins = np.linspace(0.0, SAMPLE_RATE_HZ / 2, FFT_SAMPLES // 2 + 1)
+    widths = np.diff(corners)
+    slopes = corners[:, None] - bins[None, :]
+    rising = -slopes[:-2] / widths[:-1, None]
+    falling = slopes[2:] / widths[1:, None]
+    triangles = np.maximum(0.0, np.minimum(rising, falling))
+    area = 2.0 / (corners[2:] - corners[:-2])
+    filters = (triangles * area[:, None]).astype(np.float32)
+    filters.setflags(write=False)
+    return filters
+
+
+@lru_cache(maxsize=1)
+def hann_window() -> Features:
+    """The periodic Hann window, ``[400]``."""
+    phase = 2.0 * np.pi * np.arange(FFT_SAMPLES) / FFT_SAMPLES
+    return (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
+
+
+def log10_mel(samples: Samples, n_mels: int = 80) -> Features:
+    """Log10 of mel power, ``[n_mels, samples // 160]``, before the clamp to the maximum."""
+    padded = np.pad(samples, FFT_SAMPLES // 2, mode="reflect")
+    frames = np.lib.stride_tricks.sliding_window_view(padded, FFT_SAMPLES)[::HOP_SAMPLES]
+    spectrum = np.fft.rfft(frames[: len(samples) // HOP_SAMPLES] * hann_window(), axis=1)
+    power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
+    mel: Features = mel_filters(n_mels) @ power.T
+    logarithm: Features = np.log10(np.maximum(mel, np.float32(10.0**FLOOR)))
+    return logarithm
+
+
+def normalize(log10_power: Features, out: Features | None = None) -> Features:
+    """Clamp to 8 below the maximum and bring to about −1…1, as Whisper expects; into ``out``."""
+    clamped: Features = np.maximum(log10_power, log10_power.max() - np.float32(8.0), out=out)
+    clamped += np.float32(4.0)
+    clamped *= np.float32(0.25)
+    return clamped
+
+
+def log_mel(samples: Samples, n_mels: int = 80) -> Features:
+    """Features of one window of up to 30 s, padded with silence: ``[n_mels, 3000]``."""
+    return normalize(log10_mel(_window(samples), n_mels))
+
+
+def _window(samples: Samples) -> Samples:
+    """The samples with silence after them, ``[480000]``."""
+    window = np.zeros(WINDOW_SAMPLES, np.float32)
+    window[: len(samples)] = samples[:WINDOW_SAMPLES]
+    return window
+
+
+class LogMel:
+    """Features made fast; a :class:`quest22.protocols.FeatureExtractor`, usable by threads.
+
+    Equals :func:`log_mel` within float32 rounding. In machine code where a library is there, else
+    on OpenVINO's threads, which are the engine's own: NumPy's matrix products would leave spinning
+    threads behind that slow the engine down.
+    """
+
+    def __init__(self, n_mels: int, threads: int | None = None) -> None:
+        """Make tables, or compile a graph for so many ``threads``."""
+        library = open_library()
+        tables = Tables(hann_window(), mel_filters(n_mels))
+        self._transform: MelBackend = (
+            NativeMel(library, tables) if library else GraphMel(tables, threads)
+        )
+        self._n_mels = n_mels
+
+    def __call__(self, samples: Samples) -> Features:
+        """Features of one window of up to 30 s, padded with silence: ``[n_mels, 3000]``."""
+        padded = _mirrored(samples)
+        features = np.full((self._n_mels, FRAMES), FLOOR, np.float32)
+        self._transform(padded, features[:, : _sounding_frames(len(samples))])
+        return normalize(features, features)
+
+    def frames(self, padded: Samples) -> Features:
+        """Log10 of mel power of every 400 samples, 160 apart: ``[n_mels, frames]``."""
+        count = max((len(padded) - FFT_SAMPLES) // HOP_SAMPLES + 1, 0)
+        features = np.empty((self._n_mels, count), np.float32)
+        self._transform(padded, features)
+        return features
+
+
+def _mirrored(samples: Samples) -> Samples:
+    """The samples with silence after them and mirrored edges, ``[480400]``: copied once."""
+    edge = FFT_SAMPLES // 2
+    padded = np.zeros(WINDOW_SAMPLES + 2 * edge, np.float32)
+    window = padded[edge:-edge]
+    window[: len(samples)] = samples[:WINDOW_SAMPLES]
+    padded[:edge] = window[edge:0:-1]
+    padded[-edge:] = window[-2 : -edge - 2 : -1]
+    return padded
+
+
+def _sounding_frames(samples: int) -> int:
+    """Frames that touch the samples; those after hold silence only and need no transform."""
+    return min(FRAMES, -(-(samples + FFT_SAMPLES // 2) // HOP_SAMPLES))

@@ -1,0 +1,52 @@
+"""A clip's sound to log-mel frames as it comes: those of the whole clip, cut nowhere.
+
+openai/whisper makes the features of a whole recording, with 30 s of silence behind it, and cuts
+windows out of them. So here, block by block: a frame that reaches over the end of a block waits
+for the next. Normalising needs the loudest frame and is left to whoever holds the frames.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from quest22.audio.log_mel import LogMel
+from quest22.audio.mel_backends import CHUNK_FRAMES, FFT_SAMPLES, HOP_SAMPLES, Features
+from quest22.records import Samples
+
+EDGE = FFT_SAMPLES // 2
+
+
+class LogMelStream:
+    """See :class:`quest22.protocols.FrameStream`; holds a few seconds of sound."""
+
+    def __init__(self, mel: LogMel) -> None:
+        self._mel = mel
+        self._pending = np.empty(0, np.float32)
+        self._begun = False
+        self._samples = 0
+        self._frames = 0
+
+    def feed(self, samples: Samples) -> Features:
+        self._samples += len(samples)
+        self._append(samples)
+        whole = max(len(self._pending) - FFT_SAMPLES + HOP_SAMPLES, 0) // HOP_SAMPLES
+        return self._take(whole // CHUNK_FRAMES * CHUNK_FRAMES if self._begun else 0)
+
+    def flush(self) -> Features:
+        self._append(np.zeros(2 * FFT_SAMPLES, np.float32))
+        return self._take(self._samples // HOP_SAMPLES - self._frames)
+
+    def _append(self, samples: Samples) -> None:
+        self._pending = np.concatenate([self._pending, samples])
+        if not self._begun and len(self._pending) > EDGE:
+            mirrored = self._pending[EDGE:0:-1]
+            self._pending = np.concatenate([mirrored, self._pending])
+            self._begun = True
+
+    def _take(self, count: int) -> Features:
+        """The next ``count`` frames, and what only they need of the sound is dropped."""
+        self._frames += count
+        reach = (count - 1) * HOP_SAMPLES + FFT_SAMPLES
+        features = self._mel.frames(self._pending[:reach])
+        self._pending = self._pending[count * HOP_SAMPLES :]
+        return features

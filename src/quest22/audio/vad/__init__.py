@@ -1,0 +1,1 @@
+"""Where in a clip's sound somebody speaks (voice activity detection)."""

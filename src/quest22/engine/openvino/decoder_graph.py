@@ -1,0 +1,164 @@
+"""Whisper's decoder as a stateful graph: some tokens further in every sequence of a batch.
+
+All sequences stand at the same position, so a call needs neither padding nor positions a row.
+Sequences of one window lie side by side and share its cross-attention keys and values: to these
+they are but more queries.
+The keys and values of earlier tokens stay inside the graph as state. ``beams`` picks the sequence
+that each row continues, which is also how finished sequences leave: they are not picked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import openvino as ov
+from openvino import opset13 as ops
+
+from quest22.checkpoint.config import Dimensions
+from quest22.engine.openvino.graph_layers import (
+    Array,
+    Layers,
+    constant,
+    integers,
+    join_heads,
+    parameter,
+    result,
+    split_heads,
+    transpose,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    """The graph's inputs; ``tokens`` is ``[B, T]`` and the state holds P earlier positions."""
+
+    tokens: ov.Node
+    positions: ov.Node
+    beams: ov.Node
+    mask: ov.Node
+    reads: ov.Node
+    keys: tuple[ov.Node, ...]
+    values: tuple[ov.Node, ...]
+
+    def all(self) -> list[ov.Node]:
+        five = [self.tokens, self.positions, self.beams, self.mask, self.reads]
+        return [*five, *self.keys, *self.values]
+
+
+def build_decoder(
+    weights: Mapping[str, Array], dims: Dimensions, cross_type: str, int8: bool = False
+) -> ov.Model:
+    """Tokens and cross-attention states to logits.
+
+    Inputs: ``tokens [B, T]``, ``positions [T]``, ``beams [B]``, ``mask [B, 1, T, P + T]`` (0 or
+    minus infinity), ``reads [N]`` (places in T whose logits are wanted), and for each layer
+    ``cross_key_i [W, heads, 1500, size]`` and ``cross_value_i [W, heads, size, 1500]`` of W
+    windows, each of which has B / W of the sequences.
+    Output: ``logits [B, N, vocabulary]`` in float32.
+    """
+    layers = Layers(weights, int8)
+    inputs = _inputs(dims, cross_type)
+    sinks: list[ov.Node] = []
+    words = constant(weights["decoder.embed_tokens.weight"])
+    x = _embed(inputs, words, weights["decoder.embed_positions.weight"])
+    for index in range(dims.decoder_layers):
+        name = f"decoder.layers.{index}"
+        attended, assigns = _self_attention(x, layers, name, inputs, dims)
+        sinks += assigns
+        states = (inputs.keys[index], inputs.values[index])
+        x = _cross_attention(attended, layers, name, states, dims)
+        x = layers.feed_forward(x, name)
+    x = ops.gather(x, inputs.reads, integers(1))
+    # The output layer is the word embedding. It is never int8: its output would be rounded to the
+    # activations' 8 bits, and near ties would fall at random.
+    logits = ops.matmul(layers.layer_norm(x, "decoder.layer_norm"), words, False, True)
+    return ov.Model([result(logits, "logits")], sinks, inputs.all(), "whisper_decoder")
+
+
+def _inputs(dims: Dimensions, cross_type: str) -> _Inputs:
+    heads, size, frames = dims.decoder_heads, _head_size(dims), dims.max_source_positions
+    layers = range(dims.decoder_layers)
+    return _Inputs(
+        tokens=parameter([-1, -1], "i32", "tokens"),
+        positions=parameter([-1], "i32", "positions"),
+        beams=parameter([-1], "i32", "beams"),
+        mask=parameter([-1, 1, -1, -1], "f32", "mask"),
+        reads=parameter([-1], "i32", "reads"),
+        keys=tuple(
+            parameter([-1, heads, frames, size], cross_type, f"cross_key_{i}") for i in layers
+        ),
+        values=tuple(
+            parameter([-1, heads, size, frames], cross_type, f"cross_value_{i}") for i in layers
+        ),
+    )
+
+
+def _head_size(dims: Dimensions) -> int:
+    return dims.d_model // dims.decoder_heads
+
+
+def _embed(inputs: _Inputs, words: ov.Node, places: Array) -> ov.Node:
+    word = ops.gather(words, inputs.tokens, integers(0))
+    return ops.add(word, ops.gather(constant(places), inputs.positions, integers(0)))
+
+
+def _self_attention(
+    x: ov.Node, layers: Layers, name: str, inputs: _Inputs, dims: Dimensions
+) -> tuple[ov.Node, list[ov.Node]]:
+    """Attend to earlier tokens; give the new ``x`` and the operations that keep the state.
+
+    The order ReadValue, Gather, Concat, transpose, attention is what the CPU plugin fuses into a
+    cache that grows in place.
+    """
+    heads = dims.decoder_heads
+    normal = layers.layer_norm(x, f"{name}.self_attn_layer_norm")
+    query = split_heads(layers.linear(normal, f"{name}.self_attn.q_proj"), heads)
+    assigns, cached = [], []
+    for part in ("k", "v"):
+        fresh = split_heads(layers.linear(normal, f"{name}.self_attn.{part}_proj"), heads)
+        grown, assign = _grow(fresh, f"{name}.{part}", inputs.beams, heads)
+        cached.append(transpose(grown, 0, 2, 1, 3))
+        assigns.append(assign)
+    mixed = ops.scaled_dot_product_attention(transpose(query, 0, 2, 1, 3), *cached, inputs.mask)
+    joined = join_heads(transpose(mixed, 0, 2, 1, 3))
+    return ops.add(x, layers.linear(joined, f"{name}.self_attn.out_proj")), assigns
+
+
+def _grow(fresh: ov.Node, name: str, beams: ov.Node, heads: int) -> tuple[ov.Node, ov.Node]:
+    """Append ``fresh [B, T, heads, size]`` to the state ``name``."""
+    size = fresh.output(0).get_partial_shape()[3].get_length()
+    batch = ops.shape_of(beams, "i64")
+    empty = ops.broadcast(
+        ops.constant(np.float32(0)), ops.concat([batch, integers(0, heads, size)], 0)
+    )
+    variable = ov.op.util.Variable(_state(name, heads, size))
+    past = ops.gather(ops.read_value(empty, variable), beams, integers(0))
+    grown = ops.concat([past, fresh], 1)
+    return grown, ops.assign(grown, variable)
+
+
+def _state(name: str, heads: int, size: int) -> ov.op.util.VariableInfo:
+    info = ov.op.util.VariableInfo()
+    info.data_shape = ov.PartialShape([-1, -1, heads, size])
+    info.data_type = ov.Type.f32
+    info.variable_id = name
+    return info
+
+
+def _cross_attention(
+    x: ov.Node, layers: Layers, name: str, states: tuple[ov.Node, ov.Node], dims: Dimensions
+) -> ov.Node:
+    """Attend to the sound: two matrix products and a softmax, the scale folded into the query."""
+    heads, size = dims.decoder_heads, _head_size(dims)
+    key, value = (ops.convert(state, "f32") for state in states)
+    normal = layers.layer_norm(x, f"{name}.encoder_attn_layer_norm")
+    query = layers.linear(normal, f"{name}.encoder_attn.q_proj", scale=size**-0.5)
+    windows = ops.gather(ops.shape_of(states[0], "i64"), integers(0), integers(0))
+    by_window = ops.concat([windows, integers(-1, heads, size)], 0)
+    query = transpose(ops.reshape(query, by_window, special_zero=False), 0, 2, 1, 3)
+    scores = ops.softmax(ops.matmul(query, key, False, True), -1)
+    mixed = transpose(ops.matmul(scores, value, False, True), 0, 2, 1, 3)
+    joined = ops.reshape(mixed, ops.shape_of(x, "i64"), special_zero=False)
+    return ops.add(x, layers.linear(joined, f"{name}.encoder_attn.out_proj"))

@@ -1,0 +1,158 @@
+"""Compiled graphs on the disk, so that a model starts faster the next time.
+
+Knows files and keys; nothing of what is in them. Any number of processes may use one folder: a
+file appears whole or not at all, and one that is removed lives on for those who have mapped it.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import logging
+import mmap
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quest22.system.mapped_file import map_file, release_pages
+
+HEADER_BYTES = 4096  # a page, so that what follows is aligned for any processor
+SUFFIX = ".graph"
+UNFINISHED = ".part"
+ABANDONED_S = 3600.0
+_MAGIC = b"quest22 graph 1\n"
+
+_log = logging.getLogger("quest22")
+
+
+class GraphCache:
+    """Files by key in ``folder``, together at most ``limit_bytes``; the least used leave first."""
+
+    def __init__(self, folder: Path, limit_bytes: int) -> None:
+        self._folder = folder
+        self._limit = limit_bytes
+
+    def load(self, key: str) -> NDArray[np.uint8] | None:
+        """What was stored under a key, mapped; None where there is nothing whole.
+
+        Writing to the array changes memory alone, never the file.
+        """
+        path = self._path(key)
+        try:
+            mapped = map_file(path, mmap.ACCESS_COPY)
+            os.utime(path)
+        except (OSError, ValueError):
+            return None
+        if mapped[:HEADER_BYTES] != _header(len(mapped)):
+            self.drop(key)
+            return None
+        return np.frombuffer(mapped, np.uint8, offset=HEADER_BYTES)
+
+    def store(self, key: str, write: Callable[[io.BytesIO], Any]) -> None:
+        """Keep what ``write`` puts into a stream; where that cannot be, do without."""
+        if not self._limit:
+            return
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._publish(self._path(key), write)
+            self._shrink()
+        except OSError as error:
+            _log.info("the compiled model is not kept in %s: %s", self._folder, error)
+
+    def drop(self, key: str) -> None:
+        """Forget a key."""
+        with suppress(OSError):
+            self._path(key).unlink()
+
+    def _path(self, key: str) -> Path:
+        return self._folder / f"{key}{SUFFIX}"
+
+    def _publish(self, path: Path, write: Callable[[io.BytesIO], Any]) -> None:
+        """Write beside it, make durable, then rename: the last of several writers wins."""
+        handle, beside = tempfile.mkstemp(dir=self._folder, suffix=UNFINISHED)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.seek(HEADER_BYTES)
+                write(stream := _Stream(file, self._limit))
+                if stream.error:
+                    raise stream.error
+                size = file.seek(0, os.SEEK_END)
+                file.seek(0)
+                file.write(_header(size))
+                file.flush()
+                os.fsync(handle)
+            Path(beside).replace(path)
+        except BaseException:
+            Path(beside).unlink(missing_ok=True)
+            raise
+
+    def _shrink(self) -> None:
+        """Remove the least recently used until the rest fits."""
+        found = []
+        for path in self._folder.glob(f"*{SUFFIX}"):
+            with suppress(OSError):  # another process was faster
+                state = path.stat()
+                found.append((state.st_mtime_ns, state.st_size, path))
+        total = sum(size for _, size, _ in found)
+        for _, size, path in sorted(found):
+            if total <= self._limit:
+                break
+            path.unlink(missing_ok=True)
+            total -= size
+        for path in self._folder.glob(f"*{UNFINISHED}"):  # of a process that was killed
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime > ABANDONED_S:
+                    path.unlink()
+
+
+def release_tensor(content: NDArray[np.uint8]) -> None:
+    """Give back the memory of what :meth:`GraphCache.load` mapped, where the system can.
+
+    What is needed again is read again; what was written to the array is lost.
+    """
+    base: object = content.base
+    mapped = base.obj if isinstance(base, memoryview) else None
+    if isinstance(mapped, mmap.mmap):
+        release_pages(mapped)
+
+
+class _Stream(io.BytesIO):
+    """A file behind its header, as the type that OpenVINO asks for: it writes, seeks and tells."""
+
+    def __init__(self, file: IO[bytes], limit: int) -> None:
+        super().__init__()
+        self._file = file
+        self._limit = limit
+        self.error: OSError | None = None
+
+    def write(self, content: Any) -> int:
+        """Errors are kept too: OpenVINO's streams swallow them."""
+        try:
+            if self.tell() + len(content) > self._limit:
+                raise OSError(errno.EFBIG, "it is larger than the cache may grow")
+            return self._file.write(content)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        ahead = HEADER_BYTES if whence == os.SEEK_SET else 0
+        return self._file.seek(offset + ahead, whence) - HEADER_BYTES
+
+    def tell(self) -> int:
+        return self._file.tell() - HEADER_BYTES
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
+def _header(size: int) -> bytes:
+    """What a whole file of ``size`` bytes begins with."""
+    return (_MAGIC + size.to_bytes(8, "little")).ljust(HEADER_BYTES, b"\0")

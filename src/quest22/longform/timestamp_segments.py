@@ -1,0 +1,64 @@
+"""One window's tokens to segments, and where to listen next.
+
+Follows ``transcribe`` of openai/whisper. Each pair of timestamps ends a segment and begins the
+next. Tokens after the last pair were not finished: the next window begins there. A single
+timestamp at the end says that nothing more is spoken in this window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from quest22.longform.window_passes import FRAMES_PER_TIMESTAMP
+
+Tokens = Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class TimestampSegment:
+    """Tokens between two timestamps, themselves included; times in frames of the window."""
+
+    start: int
+    end: int
+    tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TimestampSegments:
+    """A window's slices, and by how many frames to go on.
+
+    ``ended_alone``: the window ends with a single timestamp.
+    """
+
+    slices: tuple[TimestampSegment, ...]
+    advance: int
+    ended_alone: bool
+
+
+def timestamp_segments(tokens: Tokens, timestamp_begin: int, frames: int) -> TimestampSegments:
+    """Part the tokens of a window that holds so many ``frames`` of sound."""
+    marks = [token >= timestamp_begin for token in tokens]
+    ended_alone = marks[-2:] == [False, True]
+    ends = [at + 1 for at in range(len(marks) - 1) if marks[at] and marks[at + 1]]
+    if not ends:
+        whole = _whole(tokens, timestamp_begin, frames)
+        return TimestampSegments((whole,), frames, ended_alone)
+    if ended_alone:
+        ends.append(len(tokens))
+    parts = [tuple(tokens[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
+    slices = tuple(
+        TimestampSegment(_frame(part[0], timestamp_begin), _frame(part[-1], timestamp_begin), part)
+        for part in parts
+    )
+    return TimestampSegments(slices, frames if ended_alone else slices[-1].end, ended_alone)
+
+
+def _whole(tokens: Tokens, timestamp_begin: int, frames: int) -> TimestampSegment:
+    """All of a window, up to its last timestamp if that says anything."""
+    times = [_frame(token, timestamp_begin) for token in tokens if token >= timestamp_begin]
+    return TimestampSegment(0, times[-1] if times and times[-1] else frames, tuple(tokens))
+
+
+def _frame(token: int, timestamp_begin: int) -> int:
+    return (token - timestamp_begin) * FRAMES_PER_TIMESTAMP

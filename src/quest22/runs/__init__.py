@@ -1,0 +1,1 @@
+"""Runs into a folder: begun, continued after a crash, retried, sharded, published, described."""

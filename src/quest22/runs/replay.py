@@ -1,0 +1,147 @@
+"""What was heard of clips that are not published yet, on disk: a line a batch.
+
+A batch is written before its results leave, so a run that dies computes no batch twice, and one
+that continues builds the same batches as one that was never disturbed (see
+``quest22.runtime.scheduler``). What is published is forgotten: the file holds little more than the
+tokens of the clips that are open. A line that a dying machine spoilt is the end of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from quest22.records import ReplayedBatch
+from quest22.sink.files import AppendedFile, writing
+
+REPLAY = "replay.jsonl"
+SYNC_SECONDS = 2.0
+SLACK_BYTES = 1 << 20
+"""So much that is forgotten may lie in the file before it is written anew."""
+
+Noted = tuple[int, str, ReplayedBatch]
+"""A clip's number and key, and its part in a batch."""
+
+
+class ReplayLog:
+    """A ReplayStore in a file; ``published`` results are forgotten already."""
+
+    def __init__(
+        self, path: Path, published: int = 0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._path = path
+        self._clock = clock
+        self._synced_at = clock()
+        self._lines: deque[tuple[int, str]] = deque()  # the last clip of each, as they are needed
+        self._turns: defaultdict[int, list[tuple[str, ReplayedBatch]]] = defaultdict(list)
+        size = 0
+        for line, noted in _read(path):
+            size += len(line)
+            self._lines.append((max(number for number, _, _ in noted), line))
+            for number, key, turn in noted:
+                self._turns[number].append((key, turn))
+        self._size = size
+        self._file = AppendedFile(path, size)
+        last = max(self._turns, default=-1)
+        self.clips = range(published, max(published, last + 1))
+        self.forget(published)
+
+    def recall(self, number: int, key: str) -> Sequence[ReplayedBatch]:
+        """What was heard of a clip; nothing where another clip has its number now."""
+        turns = self._turns.pop(number, [])
+        return [turn for noted_key, turn in turns if noted_key == key]
+
+    def note(self, batch: Sequence[Noted]) -> None:
+        """Keep a batch; when this returns, it outlives the process, if not yet the machine."""
+        noted = [[number, key, asdict(turn)] for number, key, turn in batch]
+        line = json.dumps(noted, default=_plain) + "\n"
+        self._file.write(line)
+        self._lines.append((max(number for number, _, _ in batch), line))
+        self._size += len(line)
+        if self._clock() - self._synced_at >= SYNC_SECONDS:
+            self.sync()
+
+    def sync(self) -> None:
+        """Make what was noted outlive the machine: to be called before results are marked."""
+        if self._size:
+            self._file.publish()
+        self._synced_at = self._clock()
+
+    def forget(self, published: int) -> None:
+        """So many results are published and marked: what was heard of them is needed no longer."""
+        while self._lines and self._lines[0][0] < published:
+            self._lines.popleft()
+        live = sum(len(line) for _, line in self._lines)
+        if self._size > SLACK_BYTES + 4 * live:
+            self._write_anew()
+
+    def close(self) -> None:
+        """No more will be noted; what was stays."""
+        if self._size:
+            self._file.close()
+        self._size = 0
+
+    def _write_anew(self) -> None:
+        self._file.close()
+        fresh = self._path.with_suffix(".partial")
+        content = "".join(line for _, line in self._lines).encode("ascii")
+        with writing(fresh), fresh.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            fresh.replace(self._path)
+        self._size = len(content)
+        self._file = AppendedFile(self._path, self._size)
+
+
+def _read(path: Path) -> Iterator[tuple[str, list[Noted]]]:
+    """The lines of a log that are whole, with what they say."""
+    if not path.exists():
+        return
+    with writing(path), path.open("rb") as file:
+        for line in file:
+            try:
+                noted = [
+                    (int(number), str(key), restored(ReplayedBatch, turn))
+                    for number, key, turn in json.loads(line)
+                ]
+                text = line.decode("ascii")
+            except (ValueError, TypeError, KeyError):
+                return
+            if not noted or not text.endswith("\n"):
+                return
+            yield text, noted
+
+
+def restored(kind: Any, value: Any) -> Any:
+    """A value of JSON as what it was made of: dataclasses, tuples, numbers, text or nothing."""
+    kinds = get_args(kind)
+    if get_origin(kind) in (Union, UnionType):
+        known = next(each for each in kinds if each is not NoneType)
+        return None if value is None else restored(known, value)
+    if get_origin(kind) is tuple:
+        if kinds[1:] == (...,):
+            return tuple(restored(kinds[0], each) for each in value)
+        return tuple(restored(*pair) for pair in zip(kinds, value, strict=True))
+    if isinstance(value, Mapping):
+        return kind(**{name: restored(each, value[name]) for name, each in _types(kind)})
+    return value
+
+
+@cache
+def _types(kind: Any) -> tuple[tuple[str, Any], ...]:
+    """The fields of a dataclass, by name."""
+    return tuple(get_type_hints(kind).items())
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers as Python's: the same to the last bit."""
+    return value.item()

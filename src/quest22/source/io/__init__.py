@@ -1,0 +1,1 @@
+"""Bytes over a network: fetched ahead, by ranges, retried, named in errors."""

@@ -1,0 +1,249 @@
+"""Errors of datasets, the Hub and the network, put into one line that says what to do."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+from quest22.errors import SourceError
+from quest22.source.io.address import redact_text
+
+_LOG_IN = "log in (hf auth login) or set HF_TOKEN"
+_LATER = "try again later"
+_GATED = "it is gated: accept its terms on its page, then " + _LOG_IN
+_UNKNOWN = (
+    "the Hub knows no such dataset, or it is private: check the name; if it is private, " + _LOG_IN
+)
+_UNREACHABLE = "it cannot be reached: check the network and the address (HF_ENDPOINT, proxies)"
+_NO_RANGES = (
+    "the server answers no Range requests, so this format cannot be streamed from it: download "
+    "the file, or serve it from a server that does"
+)
+_REASONS = {
+    "huggingface_hub.OfflineModeIsEnabled": "the Hub is switched off by HF_HUB_OFFLINE: unset it",
+    "huggingface_hub.GatedRepoError": _GATED,
+    "huggingface_hub.HFValidationError": "this is no name that the Hub allows: expected org/name",
+    "huggingface_hub.RevisionNotFoundError": "there is no such revision: check --revision",
+    "huggingface_hub.DisabledRepoError": "the Hub has disabled it",
+    "huggingface_hub.RepositoryNotFoundError": _UNKNOWN,
+    "botocore.NoCredentialsError": "S3 asks for credentials: set AWS_ACCESS_KEY_ID and "
+    "AWS_SECRET_ACCESS_KEY or AWS_PROFILE; for a public bucket set FSSPEC_S3_ANON=true",
+    "datasets.DataFilesNotFoundError": "no data files were found that can be read",
+    "datasets.EmptyDatasetError": "no data files were found",
+    "datasets.NonStreamableDatasetError": _NO_RANGES,
+    "builtins.PermissionError": "access is denied: check the permissions or the credentials",
+    "builtins.IsADirectoryError": "it is a folder, not a file",
+}
+_UNREACHED = frozenset(
+    {
+        "aiohttp.ClientConnectionError",
+        "aiohttp.ClientPayloadError",
+        "botocore.HTTPClientError",
+        "botocore.EndpointConnectionError",
+        "botocore.ConnectTimeoutError",
+        "builtins.ConnectionError",
+        "asyncio.TimeoutError",
+        "builtins.TimeoutError",
+        "socket.gaierror",
+        "httpx.TransportError",
+        "httpx2.TransportError",
+        "requests.ConnectionError",
+    }
+)
+_TROUBLES = {
+    "time-out": frozenset(
+        {
+            "builtins.TimeoutError",
+            "asyncio.TimeoutError",
+            "aiohttp.ServerTimeoutError",
+            "botocore.ConnectTimeoutError",
+            "botocore.ReadTimeoutError",
+            "httpx.TimeoutException",
+            "httpx2.TimeoutException",
+        }
+    ),
+    "connection refused": frozenset({"builtins.ConnectionRefusedError"}),
+    "body cut off": frozenset(
+        {"quest22.CutOffError", "aiohttp.ClientPayloadError", "botocore.IncompleteReadError"}
+    ),
+}
+"""How troubles on the way are told; all others are lost connections."""
+_STATUS_REASONS = {
+    401: "the server asks for a log-in: " + _LOG_IN,
+    403: "access is refused: ask for access on its page, then " + _LOG_IN,
+    408: f"the server waited in vain for the request: {_LATER}",
+    404: "there is no such file or page: check the name",
+    429: "the server asks to slow down (too many requests): " + _LATER,
+}
+_SCRIPT = (
+    "it needs a loading script, which is foreign code and never run: try its Parquet form, on the "
+    "Hub often --revision refs/convert/parquet"
+)
+_MESSAGES = (
+    # datasets cuts off the causes of these three
+    (re.compile("is a gated dataset on the Hub"), _GATED),
+    (re.compile("doesn't exist on the Hub or cannot be accessed"), _UNKNOWN),
+    (re.compile("Couldn't reach .* on the Hub"), _UNREACHABLE),
+    (
+        re.compile("(?i)install s3fs"),
+        "S3 needs packages that are not installed; run: pip install 'quest22[s3]'",
+    ),
+    (
+        re.compile("Parquet magic bytes not found|Parquet file size is [0-9]+ bytes"),
+        "it is no Parquet file, or it breaks off before its end: fetch or upload it again",
+    ),
+    (
+        re.compile("Couldn't deserialize thrift"),
+        "it is damaged here: what describes its pages cannot be read",
+    ),
+    (re.compile("Cannot seek streaming HTTP file|support range requests"), _NO_RANGES),
+    (re.compile("Dataset scripts are no longer supported"), _SCRIPT),
+    (
+        re.compile(r"Bad split: (.+)\. Available splits: \[(.*)\]"),
+        r"there is no split '\1': the splits are \2",
+    ),
+    (
+        re.compile(r"BuilderConfig '(.+)' not found\. Available: \[(.*)\]"),
+        r"there is no config '\1': the configs are \2",
+    ),
+    (
+        re.compile(r"Config name is missing.*available configs: \[(.*?)\].*", re.DOTALL),
+        r"it has several configs: name one of \1",
+    ),
+)
+_LONGEST = 300
+
+
+class CutOffError(ConnectionError):
+    """Fewer bytes came than were asked for."""
+
+
+def reason_of(error: BaseException, what: str) -> str:
+    """One line on why ``what`` could not be read, with what to do where that is known."""
+    links = _chain(error)
+    # The more a link says the better: an error by name, then by message, then a server's number.
+    for tell in (_by_name, _by_message, _by_status, _by_absence):
+        for link in links:
+            reason = tell(link)
+            if reason:
+                return f"{what}: {reason}"
+    first = next(iter(str(error).strip().splitlines()), "") or "no more is known"
+    return f"{what}: {type(error).__name__}: {redact_text(first)[:_LONGEST]}"
+
+
+def is_transient(error: BaseException) -> bool:
+    """True for troubles of a network or server that may be over soon."""
+    reasons = [tell(link) for link in _chain(error) for tell in (_by_name, _by_status)]
+    return any(reason and (reason == _UNREACHABLE or _LATER in reason) for reason in reasons)
+
+
+def error_kind(error: BaseException) -> str:
+    """What went wrong on the way, in a word or two, such as ``answer 503``."""
+    links = _chain(error)
+    for link in links:
+        status = _status_of(link)
+        if status is not None:
+            return f"answer {status}"
+    names = {name for link in links for name in _names(link)}
+    return next((told for told, kinds in _TROUBLES.items() if kinds & names), "connection lost")
+
+
+def answered_by(error: BaseException) -> str | None:
+    """The host that an error speaks of, which a redirect may have led to."""
+    for link in _chain(error):
+        url = getattr(getattr(link, "request_info", None), "real_url", None)
+        if url is None:
+            url = getattr(getattr(link, "response", None), "url", None)
+        if url is not None:
+            return urlsplit(str(url)).netloc or None
+    return None
+
+
+def denied(error: BaseException) -> bool:
+    """True where a server refuses what it may allow later: a log-in or a signature expired."""
+    return any(_status_of(link) in {401, 403} for link in _chain(error))
+
+
+def retry_after_s(error: BaseException) -> float | None:
+    """The seconds that a server asks to wait, as a number or as a date (RFC 9110, 10.2.3)."""
+    for link in _chain(error):
+        response = getattr(link, "response", None)
+        headers = getattr(link, "headers", None) or getattr(response, "headers", None)
+        asked = headers.get("Retry-After") if isinstance(headers, Mapping) else None
+        if asked:
+            return _seconds(str(asked))
+    return None
+
+
+def _seconds(asked: str) -> float | None:
+    try:
+        return max(0.0, float(asked))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(asked).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def source_error(error: BaseException, what: str) -> SourceError:
+    """The SourceError that a foreign error becomes; raise it ``from`` that error."""
+    return SourceError(reason_of(error, what))
+
+
+def _names(error: BaseException) -> list[str]:
+    """An error's kinds with their packages, its own first."""
+    return [f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(error).__mro__]
+
+
+def _by_name(error: BaseException) -> str | None:
+    for name in _names(error):
+        if name in _REASONS:
+            return _REASONS[name]
+        if name in _UNREACHED:
+            return _UNREACHABLE
+    return None
+
+
+def _by_message(error: BaseException) -> str | None:
+    for pattern, reason in _MESSAGES:
+        match = pattern.search(str(error))
+        if match:
+            return match.expand(reason)
+    return None
+
+
+def _status_of(error: BaseException) -> int | None:
+    """The number a server answered with, as aiohttp, httpx and botocore tell it."""
+    response = getattr(error, "response", None)
+    status = getattr(error, "status", None) or getattr(response, "status_code", None)
+    if status is None and isinstance(response, Mapping):
+        status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return status if isinstance(status, int) else None
+
+
+def _by_status(error: BaseException) -> str | None:
+    status = _status_of(error)
+    if status is None:
+        return None
+    later = f": {_LATER}" if status >= 500 else ""
+    return _STATUS_REASONS.get(status) or f"the server answered {status}{later}"
+
+
+def _by_absence(error: BaseException) -> str | None:
+    if not isinstance(error, FileNotFoundError):
+        return None
+    return f"no such file or address ({redact_text(str(error))[:_LONGEST]})"
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """The causes of an error, the deepest (which knows most) first."""
+    links: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in links:
+        links.append(link)
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+    return links[::-1]

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from quest22.decoding.repetition import block_repeated_ngrams, penalize_repetition
+
+# tokens so far, size of the n-gram, what may not come
+CASES = [
+    ([], 1, set()),
+    ([4, 5], 1, {4, 5}),
+    ([4, 5, 4], 2, {5}),
+    ([4, 5, 6, 4, 5], 3, {6}),
+    ([4, 4], 2, {4}),
+    ([4, 5, 6], 3, set()),
+    ([4], 3, set()),
+]
+
+
+@pytest.mark.parametrize(("tokens", "size", "expected"), CASES)
+def test_what_may_not_come_again(tokens: list[int], size: int, expected: set[int]) -> None:
+    row = np.zeros(9, np.float32)
+    block_repeated_ngrams(row, tokens, size)
+    assert set(np.flatnonzero(np.isneginf(row)).tolist()) == expected
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("seed", range(10))
+def test_equal_to_transformers(seed: int) -> None:
+    torch = pytest.importorskip("torch")
+    process = pytest.importorskip("transformers").generation.logits_process
+    random = np.random.default_rng(seed)
+    tokens = random.integers(0, 9, 1 + seed * 3).tolist()
+    row = random.standard_normal(9).astype(np.float32)
+    expected = torch.from_numpy(row.copy())[None]
+    for processor in (
+        process.RepetitionPenaltyLogitsProcessor(1.3),
+        process.NoRepeatNGramLogitsProcessor(2),
+    ):
+        expected = processor(torch.tensor([tokens]), expected)
+    penalize_repetition(row, tokens, 1.3)
+    block_repeated_ngrams(row, tokens, 2)
+    np.testing.assert_allclose(row, expected[0].numpy(), rtol=1e-6)

@@ -1,0 +1,176 @@
+"""The decoder in machine code beside the same decoder as a graph, in float32 on OpenVINO."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quest22.checkpoint.config import Dimensions
+from quest22.engine.decoder_session import Array, DecoderNetwork, DecoderSession
+from quest22.engine.kv_cache import CrossKVCache
+from quest22.engine.native import decoder_network as decoder
+from quest22.engine.native.decoder_network import Formats, NativeDecoderNetwork
+from quest22.engine.openvino.compiler import Compiler
+from quest22.engine.openvino.decoder_graph import build_decoder
+from quest22.engine.openvino.decoder_network import GraphDecoderNetwork
+from quest22.engine.precision import LOGIT_ERROR_LIMIT
+from tests.engine.native.conftest import SETS, Model, opened
+
+FORMATS = {
+    "float32": Formats("f32"),
+    "bfloat16": Formats("bf16"),
+    "int8_weights_float32": Formats("f32", int8_weights=True),
+    "int8_weights_bfloat16": Formats("bf16", int8_weights=True),
+    "int8_sound_float32": Formats("f32", int8_sound=True),
+    "int8_sound_bfloat16": Formats("bf16", int8_sound=True),
+    "int8_float32": Formats("f32", int8_weights=True, int8_sound=True),
+    "int8_bfloat16": Formats("bf16", int8_weights=True, int8_sound=True),
+}
+ELEMENTS = [
+    (name, element)
+    for name in SETS
+    for element in ("f32", "bf16")
+    if element == "f32" or name.endswith("bf16")
+]
+CASES = [
+    (name, compute_type)
+    for compute_type, formats in FORMATS.items()
+    for name in SETS
+    if (name, formats.rows) in ELEMENTS
+]
+WINDOWS, WIDTH = 3, 5
+
+pytestmark = pytest.mark.skipif(not SETS, reason="no native library: it needs a C compiler")
+
+Open = Callable[..., NativeDecoderNetwork]
+
+
+@pytest.fixture
+def open_native(model: Model, monkeypatch: pytest.MonkeyPatch) -> Open:
+    def open_network(name: str, formats: Formats, threads: int = 2) -> NativeDecoderNetwork:
+        monkeypatch.setattr(decoder, "open_library", lambda: opened(name))
+        network = NativeDecoderNetwork.open(*model, formats, threads)
+        assert network is not None
+        return network
+
+    return open_network
+
+
+@pytest.fixture(scope="module")
+def expected(model: Model) -> list[Array]:
+    compiler = Compiler.open("cpu", "float32", None)
+    graph = GraphDecoderNetwork(compiler.compile(build_decoder(*model, "f32")), "f32")
+    return list(walk(graph, states(model[1], "f32"), WINDOWS, WIDTH))
+
+
+def states(dims: Dimensions, element: str, windows: int = WINDOWS) -> CrossKVCache:
+    """The sound of random windows."""
+    made, rng = CrossKVCache(dims, windows, element), np.random.default_rng(0)
+    for view in made.views(slice(0, windows)).values():
+        numbers = rng.standard_normal((WINDOWS, *view.shape[1:])).astype(np.float32)[:windows]
+        view[...] = numbers if element == "f32" else numbers.view(np.uint32) >> 16
+    return made
+
+
+def heard(network: NativeDecoderNetwork, dims: Dimensions, element: str) -> CrossKVCache:
+    """The same as the network keeps it."""
+    given = states(dims, element)
+    if network.sound_element == element:
+        return given
+    kept = CrossKVCache(dims, WINDOWS, network.sound_element)
+    network.round(given, kept, range(WINDOWS))
+    return kept
+
+
+def walk(network: DecoderNetwork, sound: CrossKVCache, windows: int, width: int) -> Iterator[Array]:
+    """Logits of some steps: a prompt, single tokens, beams that change, windows that leave."""
+    rng, stepper = np.random.default_rng(1), DecoderSession(network, sound)
+    stepper.restart(windows, width)
+    for count, stay in ((5, windows), (1, windows), (1, windows), (3, windows - 1), (1, windows)):
+        tokens = rng.integers(0, 50_000, (windows * width, count)).astype(np.int32)
+        yield stepper.step(tokens, [0, count - 1][: min(count, 2)]).copy()
+        windows = min(stay, windows)
+        continued = rng.integers(0, width, (windows, width))
+        continued[0] = np.arange(width)[::-1]
+        stepper.keep([place * width + row for place, rows in enumerate(continued) for row in rows])
+
+
+@pytest.mark.parametrize(("name", "compute_type"), CASES)
+def test_it_gives_the_logits_of_the_graph(
+    open_native: Open,
+    model: Model,
+    expected: list[Array],
+    name: str,
+    compute_type: str,
+) -> None:
+    formats = FORMATS[compute_type]
+    network = open_native(name, formats)
+    found = list(walk(network, heard(network, model[1], formats.rows), WINDOWS, WIDTH))
+    for right, logits in zip(expected, found, strict=True):
+        error = np.sqrt(np.mean((logits - right) ** 2)) / right.std()
+        assert error < (1e-5 if compute_type == "float32" else LOGIT_ERROR_LIMIT[compute_type])
+
+
+@pytest.mark.parametrize(("name", "compute_type"), CASES)
+def test_nothing_depends_on_neighbours_or_threads(
+    open_native: Open, model: Model, name: str, compute_type: str
+) -> None:
+    """To the last bit: so a run that was cut continues with the same results."""
+    formats = FORMATS[compute_type]
+    network = open_native(name, formats, threads=3)
+    sound = heard(network, model[1], formats.rows)
+    network.begin(sound, slice(0, 1), 20)
+    tokens = np.arange(40, dtype=np.int32).reshape(20, 2)
+    beams = np.arange(20, dtype=np.int32)
+    together = network.run(tokens, 0, beams, [1]).copy()
+    single = open_native(name, formats, threads=1)
+    single.begin(sound, slice(0, 1), 1)
+    for row, asked in enumerate(tokens):
+        alone = single.run(asked[None], 0, beams[:1], [1])
+        assert np.array_equal(alone[0], together[row])
+
+
+@pytest.mark.parametrize(("name", "element"), ELEMENTS)
+def test_a_sequence_may_move(open_native: Open, model: Model, name: str, element: str) -> None:
+    """The last bit does not tell that others have left and it stands in another row."""
+    found = []
+    for moves in (False, True):
+        stepper = DecoderSession(open_native(name, Formats(element)), states(model[1], element))
+        stepper.restart(2, 2)
+        for step in range(6):
+            rows = 4 if step < 3 or not moves else 2
+            logits = stepper.step(np.full((rows, 1), step, np.int32), [0])[-1].copy()
+            if moves and step == 2:
+                stepper.keep([2, 3])
+        found.append(logits)
+    assert np.array_equal(*found)
+
+
+def test_a_batch_may_be_larger_than_the_last(open_native: Open, model: Model) -> None:
+    network, sound = open_native(SETS[0], Formats("f32")), states(model[1], "f32")
+    first = next(walk(network, sound, 1, 1))
+    list(walk(network, sound, WINDOWS, WIDTH))
+    assert np.array_equal(next(walk(network, sound, 1, 1)), first)
+
+
+def test_a_format_that_it_lacks_is_left_to_the_graph(model: Model) -> None:
+    assert NativeDecoderNetwork.open(*model, Formats("f16"), 1) is None
+
+
+@pytest.mark.parametrize("name", SETS)
+@settings(deadline=None, max_examples=30)
+@given(
+    st.lists(st.floats(-60, 60, width=32) | st.just(-np.inf), min_size=1, max_size=70),
+    st.integers(0, 99),
+)
+def test_the_likeliest_is_that_of_a_softmax(name: str, values: list[float], place: int) -> None:
+    logits, token = np.array(values, np.float32), np.zeros(1, np.int32)
+    logits[place % len(logits)] = 7.0
+    logprob = opened(name).quest22_likeliest(logits.ctypes.data, len(logits), token.ctypes.data)
+    shares = np.exp(logits.astype(np.float64) - logits.max())
+    assert token[0] == logits.argmax()
+    assert logprob == pytest.approx(-np.log(shares.sum()), abs=1e-6)

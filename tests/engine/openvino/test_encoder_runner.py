@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from quest22.audio.log_mel import LogMel
+from quest22.engine.kv_cache import CrossKVCache
+from quest22.engine.openvino.compiler import Compiler
+from quest22.engine.openvino.encoder_graph import build_encoder
+from quest22.engine.openvino.encoder_runner import GraphEncoderRunner
+from tests.engine.conftest import OpenCheckpoint
+from tests.support.windows import sweep
+
+
+@pytest.mark.parametrize("compute_type", ["float32", "bfloat16", "int8"])
+def test_several_at_once_are_heard_as_one_after_another(
+    checkpoint: OpenCheckpoint, compute_type: str
+) -> None:
+    found = checkpoint("small-test")
+    dims, weights = found.dimensions, found.weights
+    compiler = Compiler.open("cpu", compute_type, None)
+    element, int8 = compiler.precision.activations, compiler.precision.int8
+    opened: list[int] = []
+
+    def encoder(streams: int):
+        opened.append(streams)
+        return compiler.compile(build_encoder(weights, dims, element, int8), streams)
+
+    features = [LogMel(80)(sweep(number)) for number in range(5)]
+    heard = []
+    for streams in (1, 3):
+        states = CrossKVCache(dims, 5, element)
+        listener = GraphEncoderRunner(encoder, states, streams)
+        for _ in range(2):  # requests are used again
+            listener.begin(5)
+            for row, each in enumerate(features):
+                listener.hear(row, each)
+            listener.finish()
+        heard.append({name: view.copy() for name, view in states.views(slice(0, 5)).items()})
+    assert opened == [1, 3]
+    for name, alone in heard[0].items():
+        assert np.array_equal(alone, heard[1][name], equal_nan=True), name
+
+
+def test_few_windows_have_all_cores(checkpoint: OpenCheckpoint) -> None:
+    found = checkpoint("small-test")
+    compiler = Compiler.open("cpu", "float32", None)
+    opened: list[int] = []
+
+    def encoder(streams: int):
+        opened.append(streams)
+        return compiler.compile(build_encoder(found.weights, found.dimensions, "f32"), streams)
+
+    listener = GraphEncoderRunner(encoder, CrossKVCache(found.dimensions, 4, "f32"), 4)
+    for windows in (4, 3, 1, 4):
+        listener.begin(windows)
+    assert opened == [4, 1]
+
+
+def test_after_a_failure_the_next_batch_is_heard_alone(checkpoint: OpenCheckpoint) -> None:
+    found = checkpoint("small-test")
+    compiler = Compiler.open("cpu", "float32", None)
+
+    def encoder(streams: int):
+        return compiler.compile(build_encoder(found.weights, found.dimensions, "f32"), streams)
+
+    states = CrossKVCache(found.dimensions, 2, "f32")
+    listener = GraphEncoderRunner(encoder, states, 2)
+    good = [LogMel(80)(sweep(number)) for number in range(2)]
+    listener.begin(2)
+    for row, features in enumerate(good):
+        listener.hear(row, features)
+    listener.finish()
+    right = {name: view.copy() for name, view in states.views(slice(0, 2)).items()}
+    listener.begin(2)
+    listener.hear(0, good[1])
+    with pytest.raises(RuntimeError):
+        listener.hear(1, np.zeros((7, 5), np.float32))
+    listener.begin(2)
+    for row, features in enumerate(good):
+        listener.hear(row, features)
+    listener.finish()
+    for name, view in states.views(slice(0, 2)).items():
+        assert np.array_equal(right[name], view), name

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from quest22.audio.log_mel import LogMel
+from quest22.checkpoint.weights import Weights
+from quest22.engine.engine import WhisperEngine
+from quest22.errors import EngineError, UsageError
+from quest22.metrics import Metrics
+from quest22.records import DecodingOptions, SuppressionOptions, Window
+from quest22.settings import EngineSettings
+from tests.engine.conftest import OpenCheckpoint, OpenEngine
+from tests.support.windows import sweep, windows
+
+SHORT = 12
+MIXED = [
+    DecodingOptions("en", max_new_tokens=SHORT),
+    DecodingOptions("ru", timestamps=True, max_new_tokens=3),
+    DecodingOptions(None, max_new_tokens=SHORT),
+    DecodingOptions("de", "translate", max_new_tokens=1),
+    DecodingOptions(None, previous=tuple(range(1000, 1020)), max_new_tokens=SHORT),
+    DecodingOptions("en", prefix=(400, 500), timestamps=True, max_new_tokens=5),
+    DecodingOptions("en", previous=(7000,), prefix=(600,), max_new_tokens=SHORT),
+]
+
+
+def test_a_window_is_heard_alike_alone_and_among_others(engine: OpenEngine) -> None:
+    whisper = engine("small-test")
+    batch = windows(*MIXED, *MIXED[::-1], MIXED[0], MIXED[1])
+    together = whisper.run(batch)
+    assert len(together) == len(batch) == 16
+    for window, hypothesis in zip(batch, together, strict=True):
+        (alone,) = whisper.run([window])
+        assert alone.tokens == hypothesis.tokens
+        assert alone.language == hypothesis.language
+        for name in ("avg_logprob", "no_speech_prob", "language_probability"):
+            assert getattr(alone, name) == pytest.approx(getattr(hypothesis, name), abs=1e-4)
+
+
+def test_sounds_make_a_difference(engine: OpenEngine) -> None:
+    found = engine("small-test").run(windows(*[MIXED[0]] * 4))
+    assert len({hypothesis.tokens for hypothesis in found}) > 1
+
+
+def test_no_windows_no_hypotheses(engine: OpenEngine) -> None:
+    assert engine("small-test").run([]) == []
+
+
+def test_a_detected_language_is_the_one_that_is_used(engine: OpenEngine) -> None:
+    whisper = engine("small-test")
+    (window,) = windows(DecodingOptions(None, max_new_tokens=SHORT))
+    (detected,) = whisper.run([window])
+    assert detected.language is not None
+    assert 0 < detected.language_probability < 1
+    named = replace(window, decoding=DecodingOptions(detected.language, max_new_tokens=SHORT))
+    (told,) = whisper.run([named])
+    assert (told.tokens, told.language_probability) == (detected.tokens, 1.0)
+
+
+def test_an_english_only_checkpoint_hears_english(engine: OpenEngine) -> None:
+    (found,) = engine("small-test.en").run(windows(DecodingOptions(max_new_tokens=SHORT)))
+    assert (found.language, found.language_probability) == ("en", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "decoding", "message"),
+    [
+        ("small-test.en", DecodingOptions("ru"), "English-only"),
+        ("small-test.en", DecodingOptions(task="translate"), "English-only"),
+        ("small-test", DecodingOptions("tlh"), "does not know the language 'tlh'"),
+        (
+            "small-test",
+            DecodingOptions("en", suppression=SuppressionOptions((99_999,))),
+            "token 99999",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_refused(
+    engine: OpenEngine, name: str, decoding: DecodingOptions, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        engine(name).run(windows(decoding))
+
+
+def test_more_windows_than_a_batch_are_refused(engine: OpenEngine) -> None:
+    with pytest.raises(EngineError, match="17 windows in one call: expected at most 16"):
+        engine("small-test").run(windows(*[DecodingOptions("en")] * 17))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_sound_that_is_no_number_is_an_error_and_the_engine_goes_on(
+    engine: OpenEngine, bad: float
+) -> None:
+    whisper = engine("small-test")
+    good = Window(sweep(1), 0.0, MIXED[0])
+    before = whisper.run([good])
+    broken = sweep(2)
+    broken[777] = bad
+    with pytest.raises(EngineError, match=r"from 25\.0 s on holds values that are not"):
+        whisper.run([good, Window(broken, 25.0, MIXED[0])])
+    assert whisper.run([good]) == before
+
+
+class Broken(Weights):
+    """Weights one of which is no number."""
+
+    def __init__(self, whole: Weights) -> None:
+        vars(self).update(vars(whole))
+
+    def raw(self, name: str) -> NDArray[Any]:
+        values = super().raw(name).copy()
+        if name == "decoder.layers.0.fc1.weight":
+            values[3, 3] = np.nan
+        return values
+
+    def state(self) -> str:
+        return "broken"
+
+
+@pytest.mark.parametrize("compute_type", ["float32", "int8"])
+def test_weights_that_are_no_numbers_never_make_text(
+    checkpoint: OpenCheckpoint, compute_type: str
+) -> None:
+    found = checkpoint("small-test")
+    broken = replace(found, weights=Broken(found.weights))
+    settings = EngineSettings(compute_type=compute_type, batch_size=1)
+    with pytest.raises(EngineError, match="that are not finite"):
+        WhisperEngine(broken, LogMel(80), settings, Metrics()).run(windows(DecodingOptions("en")))
+
+
+def test_an_empty_window_is_silence(engine: OpenEngine) -> None:
+    whisper = engine("small-test")
+    found = [
+        whisper.run([Window(np.zeros(size, np.float32), 0.0, MIXED[0])])[0] for size in (0, 480_000)
+    ]
+    assert found[0] == found[1]
+
+
+@pytest.mark.slow
+def test_the_full_length_is_reached_and_no_more(checkpoint: OpenCheckpoint) -> None:
+    found = checkpoint("small-test")
+    everything = tuple(range(50257, 51865))
+    silent = replace(found.generation, suppress_tokens=everything)  # the end of text included
+    talkative = replace(found, generation=silent)
+    settings = EngineSettings(compute_type="float32", batch_size=1)
+    whisper = WhisperEngine(talkative, LogMel(80), settings, Metrics())
+    (heard,) = whisper.run(windows(DecodingOptions("en")))
+    assert len(heard.tokens) == 448 - 4
+
+
+def test_the_meter_knows_where_the_time_went(checkpoint: OpenCheckpoint) -> None:
+    metrics = Metrics()
+    settings = EngineSettings(compute_type="float32", batch_size=2)
+    whisper = WhisperEngine(checkpoint("small-test"), LogMel(80), settings, metrics)
+    found = whisper.run(windows(*MIXED[:2]))
+    assert {"features", "encoder", "decoder"} <= set(metrics.seconds())
+    assert metrics.counts()["tokens"] == sum(len(hypothesis.tokens) for hypothesis in found)
+
+
+@pytest.mark.parametrize("device", ["cuda", "gpu", "npu"])
+def test_another_device_is_refused(checkpoint: OpenCheckpoint, device: str) -> None:
+    with pytest.raises(UsageError, match=f"device '{device}'"):
+        WhisperEngine(
+            checkpoint("small-test"), LogMel(80), EngineSettings(device=device), Metrics()
+        )
+
+
+REPORTER = """
+import sys, threading
+import quest22.engine.engine
+import openvino
+assert not [m for m in sys.modules if m.startswith("openvino_telemetry.")], "reporter loaded"
+assert sys.modules["openvino_telemetry"] is None
+openvino.Core().available_devices
+assert [t.name for t in threading.enumerate()] == ["MainThread"], threading.enumerate()
+"""
+
+
+def test_openvino_reports_nothing() -> None:
+    # Fresh and outside a CI, where the reporter would switch itself off.
+    outside = {k: v for k, v in os.environ.items() if k not in {"CI", "GITHUB_ACTIONS", "TF_BUILD"}}
+    made = subprocess.run(
+        [sys.executable, "-c", REPORTER], env=outside, capture_output=True, text=True, check=False
+    )
+    assert made.returncode == 0, made.stderr

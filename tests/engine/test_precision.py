@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import pytest
+
+from quest22.engine.precision import Element, Precision, choose_precision
+from quest22.errors import UsageError
+
+ALL = ("FP32", "FP16", "BF16", "INT8")
+NONE = ("FP32", "INT8")
+
+NATIVE = [
+    ("auto", "bf16", ALL, "bfloat16"),
+    ("auto", "f32", ALL, "float32"),
+    ("auto", "f16", ("FP32", "FP16"), "float16"),
+    ("int8", "f32", ALL, "int8_float32"),
+    ("bfloat16", "f32", ALL, "bfloat16"),
+]
+
+
+@pytest.mark.parametrize(("asked", "native", "capabilities", "expected"), NATIVE)
+def test_what_the_processor_computes_fastest_unless_asked(
+    asked: str, native: Element, capabilities: tuple[str, ...], expected: str
+) -> None:
+    assert choose_precision(asked, capabilities, native).name == expected
+
+
+CASES = [
+    ("auto", NONE, "float32"),
+    ("default", ALL, "bfloat16"),
+    ("int8_weights", ALL, "int8_weights_bfloat16"),
+    ("int8_weights_float32", ALL, "int8_weights_float32"),
+    ("float32", ALL, "float32"),
+    ("torch.float32", ALL, "float32"),
+    ("bfloat16", ALL, "bfloat16"),
+    ("bf16", NONE, "float32"),
+    ("float16", ALL, "float16"),
+    ("fp16", ("FP32", "BF16"), "bfloat16"),
+    ("half", NONE, "float32"),
+    ("int8", ALL, "int8_bfloat16"),
+    ("int8", NONE, "int8_float32"),
+    ("int8_float32", ALL, "int8_float32"),
+    ("INT8_BFLOAT16", ALL, "int8_bfloat16"),
+    ("int8_float16", NONE, "int8_float32"),
+]
+
+
+@pytest.mark.parametrize(("asked", "capabilities", "expected"), CASES)
+def test_the_nearest_that_the_processor_has(
+    asked: str, capabilities: tuple[str, ...], expected: str
+) -> None:
+    assert choose_precision(asked, capabilities, "bf16").name == expected
+
+
+SOUND = [
+    ("auto", "bf16", "int8_sound_bfloat16"),
+    ("auto", "f32", "float32"),
+    ("auto", "f16", "float16"),
+    ("int8_sound", "f32", "int8_sound_float32"),
+    ("int8_sound_bfloat16", "f32", "int8_sound_bfloat16"),
+    ("bfloat16", "bf16", "bfloat16"),
+    ("int8_weights", "bf16", "int8_weights_bfloat16"),
+    ("int8", "bf16", "int8_bfloat16"),
+]
+
+
+@pytest.mark.parametrize(("asked", "native", "expected"), SOUND)
+def test_the_sound_in_int8_is_for_the_native_library(
+    asked: str, native: Element, expected: str
+) -> None:
+    found = choose_precision(asked, ALL, native, ("f32", "bf16"))
+    assert found.name == expected
+    assert found.int8_sound == (found.quantized or "sound" in expected)
+    assert not choose_precision(asked, ALL, native).int8_sound
+
+
+def test_an_unknown_name_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UsageError, match=r"'flaot32' is unknown.*did you mean 'float32'\?"):
+        choose_precision("flaot32", ALL)
+
+
+def test_names_come_back_as_what_they_stand_for() -> None:
+    for precision in (Precision("f32"), Precision("bf16", True), Precision("f16", True, True)):
+        assert choose_precision(precision.name, ALL, "bf16") == precision

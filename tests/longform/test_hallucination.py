@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quest22.decoding.fallback import Fallback
+from quest22.longform.hallucination import (
+    LOOP,
+    SPEAKING_RATE,
+    HallucinationFilter,
+    longest_repetition,
+)
+from quest22.records import Segment
+from quest22.settings import HallucinationSettings
+
+# tokens, how often in a row the same n-gram comes
+REPEATS = [
+    ([], 0),
+    ([1], 1),
+    ([1, 2, 3], 1),
+    ([1, 1], 2),
+    ([1, 2, 1, 2, 1, 2, 1], 3),
+    ([9, 1, 2, 3, 1, 2, 3, 8], 2),
+    ([5, 5, 5, 5, 1, 2, 1, 2], 4),
+]
+
+
+@pytest.mark.parametrize(("tokens", "expected"), REPEATS)
+def test_repeats(tokens: list[int], expected: int) -> None:
+    assert longest_repetition(tokens) == expected
+
+
+@given(st.lists(st.integers(0, 2), min_size=1, max_size=5), st.integers(1, 12))
+def test_a_phrase_that_comes_again_is_counted(phrase: list[int], times: int) -> None:
+    assert longest_repetition(phrase * times) >= times
+
+
+def segment(text: str, tokens: tuple[int, ...], duration_s: float) -> Segment:
+    return Segment(3.0, 3.0 + duration_s, text, tokens)
+
+
+LONG = " and so" * 40
+CASES = [
+    (segment(" a word", (1, 2), 0.0), None),
+    (segment(LONG, (1, 2) * 40, 20.0), LOOP),
+    (segment(LONG, tuple(range(80)), 20.0), None),
+    (segment(" no no no no no no", (1,) * 6, 2.0), None),
+    (segment(" ha ha ha ha ha ha ha ha ha ha ha ha", (1,) * 12, 3.0), LOOP),
+    (segment("x" * 90, (1, 2), 0.1), None),
+    (segment("".join(map(chr, range(65, 200))), (1, 2), 0.5), SPEAKING_RATE),
+    (segment("".join(map(chr, range(65, 200))), (1, 2), 5.0), None),
+]
+
+
+@pytest.mark.parametrize(("heard", "reason"), CASES)
+def test_what_is_not_believed(heard: Segment, reason: str | None) -> None:
+    assert HallucinationFilter(Fallback((0.0,), HallucinationSettings())).reason(heard) == reason
+    off = HallucinationSettings(max_repeats=None, max_speaking_rate=None)
+    assert HallucinationFilter(Fallback((0.0,), off)).reason(heard) is None

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quest22.errors import ClipError
+from quest22.longform.chunked import ChunkedStrategy
+from quest22.longform.vad_filtered import VadFilteredClip, VadFilteredStrategy, VadFilterOptions
+from quest22.records import Clip, DroppedSegment, Origin, Samples, SpeechChunk
+from quest22.settings import DecodingSettings, LongFormSettings
+from tests.support.listening import CLIP, NUMBERS, Listener, mark, said, sound
+
+S = 16_000
+PACKED = VadFilterOptions(whole_stretches=True)
+AUTO = VadFilterOptions(whole_stretches=True, whole_clip=30 * S, language="ru")
+
+
+class Told:
+    """A detector that was told the stretches of speech, in seconds; gives them in pieces."""
+
+    def __init__(self, *stretches: tuple[float, float]) -> None:
+        self._bounds = [(round(start * S), round(end * S)) for start, end in stretches]
+        self._heard = np.empty(0, np.float32)
+        self._fed = 0
+
+    def feed(self, samples: Samples) -> list[SpeechChunk]:
+        begun, self._fed = self._fed, self._fed + len(samples)
+        pieces = []
+        for start, end in self._bounds:
+            low, high = max(start, begun), min(end, self._fed)
+            if low < high:
+                pieces.append(SpeechChunk(samples[low - begun : high - begun], low, high == end))
+        return pieces
+
+    def flush(self) -> list[SpeechChunk]:
+        return []
+
+
+def opened(
+    *stretches: tuple[float, float], voicing: VadFilterOptions = PACKED, clip: Clip = CLIP
+) -> VadFilteredClip:
+    decoding = DecodingSettings(timestamps=True)
+    inner = ChunkedStrategy(LongFormSettings(), decoding, NUMBERS, packed=voicing.whole_stretches)
+    return VadFilteredStrategy(inner, lambda: Told(*stretches), voicing).open(clip)
+
+
+def run(machine: VadFilteredClip, samples: Samples, listen, block: int = 20 * S):
+    todo = []
+    for at in range(0, len(samples), block):
+        todo += machine.feed(samples[at : at + block])
+    todo += machine.flush()
+    windows = []
+    while todo:
+        windows.append(todo.pop(0))
+        todo = machine.add_result(windows[-1], listen(windows[-1])) + todo
+    assert machine.finished
+    return windows, machine.close()
+
+
+def starts(windows) -> list[list[int]]:
+    """Where in the clip each window's stretches begin: its samples are their own places."""
+    return [
+        [round(w.samples[0] / S), *(round(w.samples[i + 1] / S) for i in _jumps(w.samples))]
+        for w in windows
+    ]
+
+
+def _jumps(samples: Samples):
+    return np.flatnonzero(np.diff(samples) > 1)
+
+
+def test_stretches_are_packed_into_windows_and_silence_is_not_heard():
+    machine = opened((5, 15), (40, 55), (90, 99), (200, 225))
+    windows, transcript = run(machine, sound(300), lambda _window: said(mark(0), 7, mark(1)))
+    assert starts(windows) == [[5, 40], [90], [200]]
+    assert [window.duration_s for window in windows] == [25, 9, 25]
+    assert transcript.duration_s == 300
+    assert [(s.start_s, s.end_s) for s in transcript.segments] == [(5, 6), (90, 91), (200, 201)]
+    assert transcript.dropped == tuple(
+        DroppedSegment(start, end, "no speech")
+        for start, end in [(0, 5), (15, 40), (55, 90), (99, 200), (225, 300)]
+    )
+
+
+def test_times_are_those_of_the_clip():
+    heard = said(mark(0), 1, mark(9.5), mark(10), 2, mark(25))
+    _, transcript = run(opened((5, 15), (40, 55)), sound(60), lambda _window: heard)
+    assert [(s.start_s, s.end_s) for s in transcript.segments] == [(5, 14.5), (40, 55)]
+    assert transcript.text == "1 2"
+
+
+def test_a_time_behind_a_windows_sound_does_not_reach_into_the_next():
+    """The model gives an end that lies in the padding of the first window."""
+    machine = opened((5, 15), (400, 425))
+    _, transcript = run(machine, sound(500), lambda _window: said(mark(0), 7, mark(12)))
+    assert [(s.start_s, s.end_s) for s in transcript.segments] == [(5, 15), (400, 412)]
+
+
+def test_windows_that_end_and_begin_alike_are_not_taken_for_one():
+    """Overlapping windows would be joined by their common words; these share no sound."""
+    heard = said(1, 2, 3, 4)
+    _, transcript = run(opened((0, 20), (30, 50)), sound(60), lambda _window: heard)
+    assert transcript.text == "1 2 3 4 1 2 3 4"
+    assert [segment.tokens for segment in transcript.segments] == [(1, 2, 3, 4)] * 2
+
+
+def test_nobody_speaks():
+    clip = Clip("k", "n", b"", Origin("d", row=4), reference="one", columns={"speaker": 7})
+    machine = opened(clip=clip, voicing=AUTO)
+    windows, transcript = run(machine, sound(50), lambda _window: said(9))
+    assert windows == []
+    assert (transcript.key, transcript.reference, transcript.columns) == (
+        "k",
+        "one",
+        {"speaker": 7},
+    )
+    assert (transcript.text, transcript.segments, transcript.duration_s) == ("", (), 50)
+    assert (transcript.language, transcript.language_probability) == ("ru", 1)
+    assert transcript.dropped == (DroppedSegment(0, 50, "no speech"),)
+
+
+def test_no_sound_is_still_a_failure():
+    with pytest.raises(ClipError, match="holds no sound"):
+        opened().flush()
+
+
+@pytest.mark.parametrize(
+    ("length_s", "stretches", "expected"),
+    [
+        (30, [(5, 10)], [[0]]),
+        (30, [(5, 10), (20, 25)], [[0]]),
+        (30, [], []),
+        (30.1, [(5, 10), (20, 25)], [[5, 20]]),
+    ],
+)
+def test_auto_leaves_clips_of_one_window_whole_if_anybody_speaks(length_s, stretches, expected):
+    machine = opened(*stretches, voicing=AUTO)
+    windows, transcript = run(machine, sound(length_s), lambda _window: said(7), block=7 * S)
+    assert starts(windows) == expected
+    if expected == [[0]]:
+        assert transcript.dropped == ()
+
+
+def test_a_strategy_that_takes_any_blocks_gets_speech_as_it_comes():
+    machine = opened((5, 125), voicing=VadFilterOptions(whole_stretches=False))
+    fed = machine.feed(sound(100))
+    assert [window.start_s for window in fed] == [0, 20, 40, 60]
+    assert fed[0].samples[0] == 5 * S
+
+
+_CUTS = st.lists(st.integers(1, 30), min_size=2, max_size=9)
+
+
+@given(_CUTS, st.integers(0, 99))
+def test_every_word_in_speech_is_heard_once_at_its_time(lengths, seed):
+    """Silence and speech by turns; a listener that makes no mistakes."""
+    ends = np.cumsum(lengths).tolist()
+    stretches = list(zip(ends[::2], ends[1::2], strict=False))
+    total = ends[-1] + 3
+    places = [second + 0.5 for start, end in stretches for second in range(start, end)]
+    machine = opened(*stretches)
+    strung, kept = [], 0
+    for start, end in stretches:
+        strung += [(kept + second - start + 0.5, second) for second in range(start, end)]
+        kept += end - start
+    listen = Listener(strung, seed, mistakes=0, breaks=1)
+    _, transcript = run(machine, sound(total), listen)
+    assert transcript.text == " ".join(str(int(place)) for place in places)
+    for segment in transcript.segments:
+        assert any(start <= segment.start_s <= end for start, end in stretches)
+        assert any(start <= segment.end_s <= end for start, end in stretches)

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from quest22.errors import SinkError
+from quest22.sink.files import AppendedFile, StandardOutput, make_folder, replace_file
+
+FULL = Path("/dev/full")
+needs_full = pytest.mark.skipif(not FULL.exists(), reason="no /dev/full on this system")
+
+
+def test_a_file_without_lines_appears_empty_at_close(tmp_path):
+    file = AppendedFile(tmp_path / "a" / "b.jsonl")
+    assert not (tmp_path / "a").exists()
+    file.close()
+    assert (tmp_path / "a" / "b.jsonl").read_bytes() == b""
+
+
+@needs_full
+def test_a_full_disk_is_one_line_that_says_what_to_do(tmp_path):
+    (tmp_path / "full").symlink_to(FULL)
+    file = AppendedFile(tmp_path / "full")
+    with pytest.raises(
+        SinkError, match=r"cannot write .*full: No space left.*--output-dir"
+    ) as info:
+        file.write("line\n")
+    assert "\n" not in str(info.value)
+    with pytest.raises(SinkError):
+        file.close()
+
+
+def test_a_file_where_a_folder_should_be(tmp_path):
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(SinkError, match="taken"):
+        make_folder(tmp_path / "taken")
+    with pytest.raises(SinkError, match="taken"):
+        AppendedFile(tmp_path / "taken" / "x.jsonl").write("line\n")
+    with pytest.raises(SinkError, match="taken"):
+        replace_file(tmp_path / "taken" / "x.srt", "text")
+
+
+def test_replacing_leaves_no_other_file(tmp_path):
+    replace_file(tmp_path / "a.srt", "one")
+    replace_file(tmp_path / "a.srt", "two")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.srt"]
+    assert (tmp_path / "a.srt").read_text() == "two"
+
+
+def test_a_failed_replacement_keeps_the_old_file(tmp_path):
+    (tmp_path / "a.srt").mkdir()
+    with pytest.raises(SinkError):
+        replace_file(tmp_path / "a.srt", "two")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.srt"]
+
+
+def test_standard_output_is_utf8(capfdbinary):
+    StandardOutput().write("Привет\n")
+    sys.stdout.flush()
+    assert capfdbinary.readouterr().out == "Привет\n".encode()

@@ -1,0 +1,272 @@
+"""Servers that fail: what passes is waited out and costs one range; what does not is told."""
+
+from __future__ import annotations
+
+import io
+import threading
+from dataclasses import replace
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quest22.errors import ClipError, SourceError
+from quest22.metrics import Metrics
+from quest22.records import Clip
+from quest22.settings import DatasetSettings
+from quest22.source.dataset import DatasetSource
+from quest22.source.io import retry as network_module
+from quest22.source.io.error_kinds import CutOffError, error_kind, retry_after_s
+from quest22.source.io.media import media_opener
+from quest22.source.io.retry import NetworkError, NetworkSettings, RetryingClient
+from tests.support import corpora
+from tests.support.hub import Fault, Hub
+
+ROWS = corpora.samples(40)
+QUICK = NetworkSettings(
+    patience_s=60.0,
+    stranger_patience_s=60.0,
+    first_pause_s=0.01,
+    longest_pause_s=0.05,
+    longest_asked_pause_s=0.1,
+    silence_s=0.3,
+    range_s=0.6,
+    range_bytes=16 << 10,
+)
+
+HASTY = replace(QUICK, patience_s=0.5, stranger_patience_s=0.1)
+
+
+class _Answer(Exception):  # noqa: N818 -- shaped like aiohttp's error of an answer
+    def __init__(self, status: int, **headers: str) -> None:
+        super().__init__(str(status))
+        self.status = status
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+def _failing(*errors: Exception) -> Any:
+    left = list(errors)
+
+    def action() -> str:
+        if left:
+            raise left.pop(0)
+        return "done"
+
+    return action
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionResetError(),
+        ConnectionRefusedError(),
+        CutOffError(),
+        TimeoutError(),
+        _Answer(408),
+        _Answer(429),
+        _Answer(500),
+        _Answer(502),
+        _Answer(503),
+    ],
+)
+def test_what_passes_is_tried_again(error: Exception) -> None:
+    network = RetryingClient(QUICK)
+    assert network.patiently(_failing(error, error), "https://h/a?token=secret") == "done"
+    assert network.metrics.tallies("retries") == {("h", error_kind(error)): 2}
+
+
+@pytest.mark.parametrize("error", [_Answer(404), PermissionError(), ValueError(), _Answer(403)])
+def test_what_does_not_pass_is_raised_at_once(error: Exception) -> None:
+    network = RetryingClient(QUICK)
+    with pytest.raises(type(error)):
+        network.patiently(_failing(error), "https://h/a")
+    assert not network.metrics.tallies("retries")
+
+
+def test_patience_ends_and_says_how_often_it_was_tried() -> None:
+    network = RetryingClient(HASTY)
+    network.patiently(lambda: 0, "https://h/a")
+    with pytest.raises(NetworkError, match=r"https://h/b: it cannot be reached.*tried \d+ times"):
+        network.patiently(_failing(*[TimeoutError()] * 1000), "https://h/b")
+    known = network.metrics.tallies("retries").total()
+    with pytest.raises(NetworkError):
+        network.patiently(_failing(*[TimeoutError()] * 1000), "https://stranger/b")
+    assert network.metrics.tallies("retries").total() - known < known
+
+
+def test_a_refusal_is_tried_again_where_we_were_let_in_before() -> None:
+    network = RetryingClient(QUICK)
+    network.patiently(lambda: 0, "https://h/a")
+    assert network.patiently(_failing(_Answer(401), _Answer(403)), "https://h/a") == "done"
+    with pytest.raises(NetworkError, match="log"):
+        network.patiently(_failing(*[_Answer(401)] * 9), "https://h/a")
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds"), [("7", 7), ("0.5", 0.5), ("-3", 0), ("soon", None), (None, None)]
+)
+def test_retry_after(asked: str | None, seconds: float | None) -> None:
+    assert (
+        retry_after_s(_Answer(429, **({} if asked is None else {"Retry_After": asked}))) == seconds
+    )
+    date = formatdate(4_000_000_000, usegmt=True)
+    assert (retry_after_s(_Answer(503, Retry_After=date)) or 0) > 1e9
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Any:
+    corpora.write_parquet(tmp_path / "0.parquet", ROWS[:20], group=5, ballast=20_000)
+    corpora.write_parquet(tmp_path / "1.parquet", ROWS[20:], group=5)
+    corpora.write_tar(tmp_path / "a.tar", ROWS)
+    corpora.write_sounds(tmp_path, ROWS[:1])
+    names = ["0.parquet", "1.parquet", "a.tar", f"{ROWS[0].id}.wav"]
+    with Hub() as running:
+        running.add_dataset("o/d", {name: tmp_path / name for name in names})
+        yield running
+
+
+def _url(hub: Hub, name: str) -> str:
+    return f"{hub.endpoint}/datasets/o/d/resolve/main/{name}"
+
+
+def _host(hub: Hub) -> str:
+    return hub.endpoint.removeprefix("http://")
+
+
+WHOLE = [(row.id, row.sound) for row in ROWS]
+
+
+def _heard(source: DatasetSource) -> list[tuple[str, Any]]:
+    return [(clip.key, clip.media) for clip in source if isinstance(clip, Clip)]
+
+
+def _source(
+    hub: Hub, *names: str, patience: NetworkSettings = QUICK
+) -> tuple[DatasetSource, Metrics]:
+    metrics = Metrics()
+    builder = "webdataset" if names[0].endswith("tar") else "parquet"
+    settings = DatasetSettings(builder, data_files=tuple(_url(hub, name) for name in names))
+    return DatasetSource(settings, metrics, network=RetryingClient(patience, metrics)), metrics
+
+
+@pytest.mark.parametrize("names", [("0.parquet", "1.parquet"), ("a.tar",)])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"cut_after": 3000},
+        {"cut_after": 3000, "reset": True},
+        {"status": 503},
+        {"status": 429, "headers": {"Retry-After": "0"}},
+        {"status": 500},
+        {"status": 502},
+        {"delay_s": 0.02},
+    ],
+)
+def test_no_row_is_lost_on_a_bad_network(
+    hub: Hub, names: tuple[str, ...], fault: dict[str, Any]
+) -> None:
+    source, metrics = _source(hub, *names)
+    # Enough of them, and where bodies are long: a cut redirect or footer is whole all the same.
+    hub.faults += [Fault(r"storage", times=12, method="GET", **fault)]
+    assert _heard(source) == WHOLE
+    assert "delay_s" in fault or metrics.tallies("retries").total() >= 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "trouble"),
+    [
+        ({"delay_s": 0.7}, "time-out"),
+        ({"cut_after": 3000, "stall_s": 0.7}, "time-out"),
+        ({"trickle_s": 0.1}, "time-out"),
+        ({"status": 401}, "answer 401"),
+        ({"status": 403}, "answer 403"),
+    ],
+)
+def test_silence_slowness_and_refusals_are_waited_out_and_named(
+    hub: Hub, fault: dict[str, Any], trouble: str
+) -> None:
+    source, metrics = _source(hub, "0.parquet", "1.parquet")
+    hub.faults += [Fault(r"storage", times=2, method="GET", **fault)]
+    assert _heard(source) == WHOLE
+    assert trouble in {told for _, told in metrics.tallies("retries")}
+
+
+def test_an_address_that_has_expired_is_asked_for_anew(hub: Hub) -> None:
+    source, metrics = _source(hub, "0.parquet", "1.parquet")
+    rows = iter(source)
+    heard = [next(rows)]
+    for row in rows:
+        hub.expire_signatures()
+        heard.append(row)
+    assert [clip.media for clip in heard if isinstance(clip, Clip)] == [r.sound for r in ROWS]
+    refused = [seen for seen in hub.requests if seen.status == 403]
+    assert len(refused) <= metrics.tallies("retries").total() + len(ROWS)
+
+
+def test_a_run_outlives_a_restart_of_the_server(hub: Hub) -> None:
+    source, metrics = _source(hub, "0.parquet", "1.parquet")
+    rows = iter(source)
+    heard = [next(rows)]
+    hub.close()
+    back: list[Hub] = []
+
+    def come_back() -> None:
+        back.append(Hub(hub.port, hub.catalogue))
+
+    restart = threading.Timer(1.0, come_back)
+    restart.start()
+    heard += rows
+    restart.join()
+    back[0].close()
+    assert [clip.media for clip in heard if isinstance(clip, Clip)] == [r.sound for r in ROWS]
+    assert {told for _, told in metrics.tallies("retries")} <= {
+        "connection refused",
+        "connection lost",
+        "body cut off",
+    }
+    assert metrics.tallies("retries").total() > 5
+
+
+def test_trouble_that_lasts_is_told_and_so_is_its_end(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network_module, "TOLD_AFTER_S", 0.0)
+    network = RetryingClient(QUICK)
+    network.patiently(_failing(_Answer(503), _Answer(503)), "https://h/a")
+    first, last = [record.getMessage() for record in caplog.records]
+    assert first.startswith("https://h/a: the server answered 503: try again later; trying again")
+    assert last == "h answers again"
+
+
+def test_a_reset_costs_one_range(hub: Hub) -> None:
+    source, metrics = _source(hub, "0.parquet")
+    whole = metrics.counts()["net_bytes"]
+    list(source)
+    needed = metrics.counts()["net_bytes"] - whole
+    begun = sum(seen.sent for seen in hub.requests)
+    hub.faults += [Fault(r".*", times=1, method="GET", cut_after=1000)]
+    list(source)
+    sent = sum(seen.sent for seen in hub.requests) - begun
+    assert sent <= needed + QUICK.range_bytes
+
+
+def test_a_server_that_stays_away_ends_the_run_and_not_the_rows(hub: Hub) -> None:
+    source, _ = _source(hub, "0.parquet", "1.parquet", patience=HASTY)
+    hub.faults += [Fault(r".*", times=10_000, status=503)]
+    with pytest.raises(SourceError, match=r"parquet.*tried \d+ times"):
+        list(source)
+
+
+def test_media_are_read_patiently(hub: Hub) -> None:
+    network = RetryingClient(QUICK)
+    open_again = media_opener(_url(hub, f"{ROWS[0].id}.wav"), network)
+    with open_again() as file:
+        hub.faults += [Fault(r".*", times=2, method="GET", cut_after=100)]
+        assert file.read() == ROWS[0].sound
+    assert network.metrics.tallies("retries") == {(_host(hub), "body cut off"): 2}
+    with media_opener(_url(hub, f"{ROWS[0].id}.wav"), RetryingClient(HASTY))() as file:
+        hub.faults += [Fault(r".*", times=10_000, status=503)]
+        file.seek(0, io.SEEK_SET)
+        with pytest.raises(ClipError, match="tried"):
+            file.read()

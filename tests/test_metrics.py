@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import threading
+
+from quest22.metrics import Metrics
+
+
+def test_a_block_counts_while_it_runs_and_once():
+    metrics = Metrics()
+    with metrics.time("encoder"):
+        inside = metrics.seconds()["encoder"]
+        assert inside > 0
+    after = metrics.seconds()["encoder"]
+    assert after > inside
+    assert metrics.seconds()["encoder"] == after
+
+
+def test_blocks_of_one_name_add_up():
+    metrics = Metrics()
+    metrics.add_seconds("audio", 100.0)
+    with metrics.time("audio"):
+        assert metrics.seconds()["audio"] > 100.0
+    assert metrics.seconds()["audio"] > 100.0
+
+
+def test_counts_from_many_threads():
+    metrics = Metrics()
+
+    def count() -> None:
+        for _ in range(500):
+            metrics.count("clips")
+
+    threads = [threading.Thread(target=count) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert metrics.counts() == {"clips": 4000}
+
+
+def test_reset_begins_at_zero():
+    metrics = Metrics()
+    metrics.count("clips", 3)
+    metrics.add_seconds("audio", 2.0)
+    metrics.reset()
+    assert (metrics.counts(), metrics.seconds()) == ({}, {})
+
+
+def test_a_run_begins_with_what_its_source_has_cost_and_the_next_does_not():
+    metrics = Metrics()
+    metrics.count("net_bytes", 7)
+    metrics.tally("retries", "h", "answer 503")
+    metrics.add_seconds("source", 1.0)
+    metrics.begin()
+    assert (metrics.counts(), metrics.seconds()) == ({"net_bytes": 7}, {})
+    assert metrics.tallies("retries") == {("h", "answer 503"): 1}
+    metrics.begin()
+    assert (metrics.counts(), metrics.tallies("retries")) == ({}, {})
