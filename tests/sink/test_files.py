@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from quest22.errors import SinkError
-from quest22.sink.files import AppendedFile, StandardOutput, make_folder, replace_file
+from quest22.sink.files import AppendedFile, StandardOutput, make_folder, replace_text
 
 FULL = Path("/dev/full")
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="no /dev/full on this system")
@@ -39,12 +39,12 @@ def test_a_file_where_a_folder_should_be(tmp_path):
     with pytest.raises(SinkError, match="taken"):
         AppendedFile(tmp_path / "taken" / "x.jsonl").write("line\n")
     with pytest.raises(SinkError, match="taken"):
-        replace_file(tmp_path / "taken" / "x.srt", "text")
+        replace_text(tmp_path / "taken" / "x.srt", "text")
 
 
 def test_replacing_leaves_no_other_file(tmp_path):
-    replace_file(tmp_path / "a.srt", "one")
-    replace_file(tmp_path / "a.srt", "two")
+    replace_text(tmp_path / "a.srt", "one")
+    replace_text(tmp_path / "a.srt", "two")
     assert [path.name for path in tmp_path.iterdir()] == ["a.srt"]
     assert (tmp_path / "a.srt").read_text() == "two"
 
@@ -52,7 +52,7 @@ def test_replacing_leaves_no_other_file(tmp_path):
 def test_a_failed_replacement_keeps_the_old_file(tmp_path):
     (tmp_path / "a.srt").mkdir()
     with pytest.raises(SinkError):
-        replace_file(tmp_path / "a.srt", "two")
+        replace_text(tmp_path / "a.srt", "two")
     assert [path.name for path in tmp_path.iterdir()] == ["a.srt"]
 
 

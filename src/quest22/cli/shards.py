@@ -8,7 +8,6 @@ together at least one sees the other.
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from quest22.sink.build import OutputSettings
 from quest22.sink.files import writing
 from quest22.sink.recovery import conclude
 from quest22.source.shards import EarlierShard
+from quest22.system.locks import wait_for_lock
 
 _SHARDS = "shard-*-of-*"
 _LOCK = f"{RUN_FOLDER}/shards.lock"
@@ -147,5 +147,5 @@ def _alone(parent: Path) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("ab")
     with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        wait_for_lock(file)
         yield

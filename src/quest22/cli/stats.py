@@ -10,13 +10,13 @@ from quest22.cli.exits import Exit
 from quest22.cli.figures import BESIDE, RUNNING, Figures
 from quest22.cli.run import RunStats
 from quest22.metrics import Metrics
-from quest22.sink.files import replace_file
+from quest22.sink.files import replace_text
 
 
 def write_stats(path: Path, metrics: Metrics, tally: RunStats, code: Exit) -> None:
     """Write the figures of a run to a file; raises :class:`quest22.errors.SinkError`."""
     text = json.dumps(stats(metrics, tally, code), ensure_ascii=False, indent=2)
-    replace_file(path, text + "\n")
+    replace_text(path, text + "\n")
 
 
 def stats(metrics: Metrics, tally: RunStats, code: Exit) -> dict[str, Any]:

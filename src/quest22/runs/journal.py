@@ -11,9 +11,7 @@ Knows no stage: the states of the sinks are opaque to it.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,7 +25,9 @@ from quest22.protocols import Sink, SinkState
 from quest22.records import Failure, Origin, Position, Transcript
 from quest22.runs.replay import REPLAY, ReplayLog
 from quest22.settings import RUN_FOLDER
-from quest22.sink.files import sync_folder, writing
+from quest22.sink.files import writing
+from quest22.system.durable_files import replace_file, sync_folder
+from quest22.system.locks import try_lock
 
 JOURNAL = f"{RUN_FOLDER}/journal.json"
 LOCK = f"{RUN_FOLDER}/lock"
@@ -154,13 +154,8 @@ class Journal:
         }
         path = self.folder / JOURNAL
         with writing(path):
-            fresh = path.with_suffix(".partial")
-            with fresh.open("wb") as file:
-                file.write(json.dumps(record, ensure_ascii=False, indent=1).encode())
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(path)
-            sync_folder(path.parent)
+            content = json.dumps(record, ensure_ascii=False, indent=1).encode()
+            replace_file(path, content, durable=True)
         self.mark = mark
 
     def replace_outputs(self, mark: Progress, outdated: Iterable[str]) -> None:
@@ -273,13 +268,11 @@ def held(folder: Path) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         file: BinaryIO = path.open("ab")
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as exc:
+        if not try_lock(file):
             raise UsageError(
                 f"another process is writing into {folder}: wait for it, or choose another "
                 "--output-dir"
-            ) from exc
+            )
         yield
 
 
@@ -287,12 +280,9 @@ def is_held(folder: Path) -> bool:
     """True while a process writes into a folder."""
     try:
         with (folder / LOCK).open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+            return not try_lock(file, shared=True)
     except OSError:
         return False
-    return False
 
 
 def _mark(kept: Mapping[str, Any]) -> Progress:

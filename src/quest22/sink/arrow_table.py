@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from quest22.sink.files import sync_file, sync_folder, writing
+from quest22.sink.files import writing
 from quest22.sink.jsonl import json_text
 from quest22.sink.rows import OWN_COLUMNS
+from quest22.system.durable_files import sync_file, sync_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa

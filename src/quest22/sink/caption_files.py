@@ -13,7 +13,8 @@ from quest22.records import Failure, Transcript
 from quest22.settings import CaptionSettings
 from quest22.sink.captions import CAPTIONS
 from quest22.sink.file_names import OutputNames
-from quest22.sink.files import Output, replace_file, sync_file, sync_folder, writing
+from quest22.sink.files import Output, replace_text, writing
+from quest22.system.durable_files import sync_file, sync_folder
 
 
 class CaptionFilesSink:
@@ -42,7 +43,7 @@ class CaptionFilesSink:
         stem = self._names.stem(result.name)
         for name in self._formats:
             path = stem.with_name(f"{stem.name}.{name}")
-            replace_file(path, CAPTIONS[name](result, self._settings))
+            replace_text(path, CAPTIONS[name](result, self._settings))
             if self._durable:
                 self._fresh.append(path)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from quest22.errors import SinkError
+from quest22.system.durable_files import replace_file, sync_folder
 
 
 class Output(Protocol):
@@ -57,35 +58,11 @@ def make_folder(folder: Path) -> None:
             raise PermissionError(13, "permission denied")
 
 
-def sync_folder(folder: Path) -> None:
-    """Make names that were created or replaced in a folder durable."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def sync_file(path: Path) -> None:
-    """Make a file that was written and closed durable."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def replace_file(path: Path, text: str) -> None:
+def replace_text(path: Path, text: str) -> None:
     """Write a small file whole: readers see the old one or the new one, never a part."""
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{path.name[:200]}.partial")
-        try:
-            partial.write_bytes(encode(text))
-            partial.replace(path)
-        except OSError:
-            partial.unlink(missing_ok=True)
-            raise
+        replace_file(path, encode(text))
 
 
 class AppendedFile:

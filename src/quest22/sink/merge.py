@@ -18,10 +18,11 @@ from quest22.protocols import SinkState
 from quest22.settings import RUN_FOLDER
 from quest22.sink.build import FAILURES, NAMES, ROWS, TRANSCRIPTS
 from quest22.sink.file_names import remembered
-from quest22.sink.files import AppendedFile, sync_file, sync_folder, writing
+from quest22.sink.files import AppendedFile, writing
 from quest22.sink.ledger import LEDGER, Entry, LedgerSink, entries
 from quest22.sink.parquet import parquet_parts, read_parquet, write_parquet
 from quest22.sink.spool import Spool
+from quest22.system.durable_files import sync_file, sync_folder
 
 Choice = tuple[bool, Entry]
 """A result of the merged run: whether it is a later one, and its entry."""

@@ -1,0 +1,50 @@
+"""Files that survive a crash: replaced whole, made durable on request.
+
+Errors are those of the system (``OSError``); rooms above translate them.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+LONGEST_NAME = 200
+"""Bytes of a name that leave room for a suffix on every file system."""
+
+
+def replace_file(path: Path, content: bytes, *, durable: bool = False) -> None:
+    """Write a file whole: readers see the old content or the new, never a part.
+
+    ``durable``: the new content survives a power cut once this returns.
+    """
+    name = os.fsencode(path.name)[:LONGEST_NAME].decode(errors="ignore")
+    partial = path.with_name(f"{name}.partial")
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+    if durable:
+        sync_folder(path.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Make the content of a closed file durable."""
+    with path.open("r+b") as file:  # Windows syncs only what is open for writing
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable; nothing to do where folders cannot be opened."""
+    if not hasattr(os, "O_DIRECTORY"):  # Windows: names are durable with their files
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from quest22.system import durable_files
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_a_file_is_replaced_whole(tmp_path: Path, durable: bool) -> None:
+    path = tmp_path / "file.json"
+    path.write_bytes(b"old")
+    durable_files.replace_file(path, b"new", durable=durable)
+    assert path.read_bytes() == b"new"
+    assert [each.name for each in tmp_path.iterdir()] == ["file.json"]
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "я" * 127])
+def test_the_longest_name_has_room_for_its_partial_twin(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    durable_files.replace_file(path, b"whole")
+    assert path.read_bytes() == b"whole"
+
+
+def test_what_fails_leaves_the_old_file_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+
+    def full(_: int) -> None:
+        raise OSError(28, "no space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="no space"):
+        durable_files.replace_file(path, b"new", durable=True)
+    assert path.read_bytes() == b"old"
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+def test_without_folder_handles_names_need_no_sync(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "O_DIRECTORY")
+    durable_files.sync_folder(tmp_path / "not there")
+    durable_files.replace_file(tmp_path / "file", b"x", durable=True)
