@@ -31,7 +31,7 @@ from quest22.records import (
     WindowResult,
 )
 from quest22.runs.replay import ReplayLog, restored
-from quest22.runtime.scheduler import Result, Scheduler
+from quest22.runtime.ordered import OrderedDriver, Result
 
 POISON = -1.0
 
@@ -62,7 +62,7 @@ class MixingEngine:
         return [Hypothesis(tuple(each[:2]), "en", 1.0, -each[2] / 7, 0.1) for each in digests]
 
 
-class RehearingMachine:
+class RepeatingLongForm:
     """Two windows a block; some are heard again, as their hypotheses have it; one way or another.
 
     ``sequential``: the next block is taken when nothing is awaited.
@@ -109,8 +109,8 @@ class Strategy:
     def __init__(self, sequential: bool) -> None:
         self.sequential = sequential
 
-    def open(self, clip: Clip) -> RehearingMachine:
-        return RehearingMachine(clip, self.sequential)
+    def open(self, clip: Clip) -> RepeatingLongForm:
+        return RepeatingLongForm(clip, self.sequential)
 
 
 def audio(key: int, values: Sequence[float | None]) -> Audio | Failure:
@@ -128,7 +128,7 @@ def audio(key: int, values: Sequence[float | None]) -> Audio | Failure:
 
 def life(
     clips: Sequence[Sequence[float | None]],
-    scheduler: Scheduler,
+    driver: OrderedDriver,
     done: list[Result],
     marks: Sequence[int] = (),
 ) -> bool:
@@ -136,7 +136,7 @@ def life(
     arrivals = (audio(n, values) for n, values in list(enumerate(clips))[len(done) :])
     fresh: list[Result] = []
     try:
-        for result in scheduler.run(arrivals):
+        for result in driver.run(arrivals):
             fresh.append(result)
             if len(done) + len(fresh) in marks:
                 done.extend(fresh)
@@ -167,15 +167,15 @@ def test_a_run_that_is_cut_again_and_again_gives_what_a_whole_one_gives(
 ) -> None:
     whole: list[Result] = []
     engine = MixingEngine(batch_size)
-    assert life(clips, Scheduler(engine, Strategy(sequential), Metrics(), 4), whole)
+    assert life(clips, OrderedDriver(engine, Strategy(sequential), Metrics(), 4), whole)
     done: list[Result] = []
     computed = 0
     with tempfile.TemporaryDirectory() as folder:
         for most in (*lives, None):
             log = ReplayLog(Path(folder) / "log", len(done))
             cut = MixingEngine(batch_size, most)
-            scheduler = Scheduler(cut, Strategy(sequential), Metrics(), 4, log)
-            ended = life(clips, scheduler, done, sorted(marks))
+            driver = OrderedDriver(cut, Strategy(sequential), Metrics(), 4, log)
+            ended = life(clips, driver, done, sorted(marks))
             computed += cut.computed
             log.close()
             if ended:
@@ -188,10 +188,10 @@ def test_a_run_that_is_cut_again_and_again_gives_what_a_whole_one_gives(
 def test_without_what_was_heard_the_test_above_would_fail(tmp_path: Path) -> None:
     clips = [[1.0, 2.0, 3.0], [4.0], [5.0, 6.0]] * 3
     whole: list[Result] = []
-    life(clips, Scheduler(MixingEngine(4), Strategy(False), Metrics()), whole)
+    life(clips, OrderedDriver(MixingEngine(4), Strategy(False), Metrics()), whole)
     done: list[Result] = []
-    life(clips, Scheduler(MixingEngine(4, 2), Strategy(False), Metrics()), done, range(10))
-    life(clips, Scheduler(MixingEngine(4), Strategy(False), Metrics()), done)
+    life(clips, OrderedDriver(MixingEngine(4, 2), Strategy(False), Metrics()), done, range(10))
+    life(clips, OrderedDriver(MixingEngine(4), Strategy(False), Metrics()), done)
     assert len(done) == len(whole)
     assert done != whole
 
@@ -207,20 +207,22 @@ def test_a_source_that_breaks_leaves_half_full_batches_for_another_time(tmp_path
         closing(ReplayLog(tmp_path / "log")) as log,
         pytest.raises(SourceError, match="the network is gone"),
     ):
-        results.extend(Scheduler(engine, Strategy(False), Metrics(), memory=log).run(arrivals()))
+        results.extend(
+            OrderedDriver(engine, Strategy(False), Metrics(), replay=log).run(arrivals())
+        )
     assert engine.computed == 1  # of twelve windows
 
 
 def test_another_sound_in_its_place_is_heard_anew(tmp_path: Path) -> None:
     done: list[Result] = []
     with closing(ReplayLog(tmp_path / "log")) as log:
-        cut = Scheduler(MixingEngine(2, 1), Strategy(False), Metrics(), memory=log)
+        cut = OrderedDriver(MixingEngine(2, 1), Strategy(False), Metrics(), replay=log)
         assert not life([[1.0, 2.0]], cut, done)
     other: list[Result] = []
     with closing(ReplayLog(tmp_path / "log")) as log:
-        again = Scheduler(MixingEngine(2), Strategy(False), Metrics(), memory=log)
+        again = OrderedDriver(MixingEngine(2), Strategy(False), Metrics(), replay=log)
         assert life([[7.0, 2.0]], again, other)
-    assert life([[7.0, 2.0]], Scheduler(MixingEngine(2), Strategy(False), Metrics()), done)
+    assert life([[7.0, 2.0]], OrderedDriver(MixingEngine(2), Strategy(False), Metrics()), done)
     assert other == done
 
 

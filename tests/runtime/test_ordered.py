@@ -1,4 +1,4 @@
-"""The scheduler moves records and nothing else, so fakes of its neighbours show all it does."""
+"""The driver moves records and nothing else, so fakes of its neighbours show all it does."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from quest22.records import (
     Window,
 )
 from quest22.runtime.clip_state import ClipState
-from quest22.runtime.scheduler import Scheduler
+from quest22.runtime.ordered import OrderedDriver
 
 POISON = -7.0
 
@@ -45,7 +45,7 @@ class EchoEngine:
         return [Hypothesis((int(window.samples[0]),), "en", 1.0, 0.0, 0.0) for window in windows]
 
 
-class BlockMachine:
+class BlockLongForm:
     """Every block is a window; sequential: the next only after the last came back."""
 
     def __init__(self, clip: Clip, sequential: bool) -> None:
@@ -95,7 +95,7 @@ class BlockStrategy:
         self.sequential = sequential
 
     def open(self, clip: Clip) -> LongForm:
-        return BlockMachine(clip, self.sequential)
+        return BlockLongForm(clip, self.sequential)
 
 
 def audio(key: int, values: Sequence[float | None]) -> Audio:
@@ -124,8 +124,8 @@ def texts(results: Sequence[Transcript | Failure]) -> list[str]:
 def test_every_clip_comes_out_once_in_order(
     clips: list[list[int]], batch_size: int, max_open: int, sequential: bool
 ) -> None:
-    scheduler = Scheduler(EchoEngine(batch_size), BlockStrategy(sequential), Metrics(), max_open)
-    results = list(scheduler.run(audio(i, values) for i, values in enumerate(clips)))
+    driver = OrderedDriver(EchoEngine(batch_size), BlockStrategy(sequential), Metrics(), max_open)
+    results = list(driver.run(audio(i, values) for i, values in enumerate(clips)))
     assert [result.key for result in results] == [str(i) for i in range(len(clips))]
     assert texts(results) == [" ".join(map(str, values)) for values in clips]
 
@@ -134,7 +134,7 @@ def test_every_clip_comes_out_once_in_order(
 def test_windows_of_many_clips_share_a_batch(sequential: bool) -> None:
     engine = EchoEngine(4)
     clips = [audio(i, [i, i, i]) for i in range(4)]
-    list(Scheduler(engine, BlockStrategy(sequential), Metrics()).run(clips))
+    list(OrderedDriver(engine, BlockStrategy(sequential), Metrics()).run(clips))
     assert engine.batches == [4, 4, 4]
 
 
@@ -145,7 +145,7 @@ def test_windows_of_many_clips_share_a_batch(sequential: bool) -> None:
 def test_a_bad_clip_costs_one_failure(values: list[float | None], reason: str) -> None:
     metrics = Metrics()
     arrivals = [audio(0, [5]), audio(1, values), audio(2, [6, 7])]
-    results = list(Scheduler(EchoEngine(4), BlockStrategy(), metrics).run(arrivals))
+    results = list(OrderedDriver(EchoEngine(4), BlockStrategy(), metrics).run(arrivals))
     assert texts(results) == ["5", reason, "6 7"]
     assert isinstance(results[1], Failure)
     assert metrics.counts()["failures"] == 1
@@ -154,7 +154,9 @@ def test_a_bad_clip_costs_one_failure(values: list[float | None], reason: str) -
 
 def test_a_failure_of_the_source_keeps_its_place() -> None:
     gone = Failure("1", "1", "source", "no such file", Origin("test"))
-    results = list(Scheduler(EchoEngine(2), BlockStrategy(), Metrics()).run([audio(0, [1]), gone]))
+    results = list(
+        OrderedDriver(EchoEngine(2), BlockStrategy(), Metrics()).run([audio(0, [1]), gone])
+    )
     assert texts(results) == ["1", "no such file"]
 
 
@@ -165,14 +167,14 @@ def test_a_source_that_breaks_costs_no_clip_before_it() -> None:
 
     heard: list[Transcript | Failure] = []
     with pytest.raises(SourceError, match="the network is gone"):
-        heard.extend(Scheduler(EchoEngine(4), BlockStrategy(), Metrics()).run(arrivals()))
+        heard.extend(OrderedDriver(EchoEngine(4), BlockStrategy(), Metrics()).run(arrivals()))
     assert texts(heard) == [f"{i} {i}" for i in range(5)]
 
 
 def test_clips_that_have_left_are_forgotten() -> None:
     """Each is asked again after its last window, and ends in vain."""
-    scheduler = Scheduler(EchoEngine(1), BlockStrategy(), Metrics(), max_open=3)
-    for _ in scheduler.run(audio(i, [i]) for i in range(50)):
+    driver = OrderedDriver(EchoEngine(1), BlockStrategy(), Metrics(), max_open=3)
+    for _ in driver.run(audio(i, [i]) for i in range(50)):
         assert sum(type(each) is ClipState for each in gc.get_objects()) <= 4
 
 
@@ -184,7 +186,7 @@ def test_clips_are_opened_no_further_ahead_than_allowed() -> None:
             opened.append(i)
             yield audio(i, [i])
 
-    results = Scheduler(EchoEngine(2), BlockStrategy(), Metrics(), max_open=3).run(arrivals())
+    results = OrderedDriver(EchoEngine(2), BlockStrategy(), Metrics(), max_open=3).run(arrivals())
     next(results)
     assert len(opened) <= 3
     results.close()
