@@ -107,7 +107,7 @@ class Engine(Protocol):
         ...
 
     def finish(self, ticket: Any) -> list[Hypothesis]:
-        """Wait for the batch of a ticket; tickets are finished in the order they began.
+        """Wait for the batch of a ticket; tickets may be finished in any order.
 
         Raises what ``run`` raises; the ticket is finished even so.
         """

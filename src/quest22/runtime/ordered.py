@@ -88,25 +88,22 @@ class OrderedDriver:
             self._repeat(arrivals, self._replay)
             yield from self._leave()
         while self._arriving or self._open:
-            if not self._begin_batches(arrivals):
-                yield from self._leave()
-                return
+            while len(self._in_flight) < self._runner.batches_in_flight:
+                batch = self._next_batch(arrivals)
+                if self._is_cut_short(batch):
+                    yield from self._leave()
+                    return
+                if batch is None:
+                    break
+                self._begin(batch)
+                # What is noted may leave: so the same clips are open when this is repeated.
+                if self._in_flight[-1].number is not None:
+                    yield from self._leave()
             if self._in_flight:
                 self._finish_batch(self._in_flight.popleft())
             yield from self._leave()
 
     # Batches.
-
-    def _begin_batches(self, arrivals: Iterator[Audio | Failure]) -> bool:
-        """Fill the engine with batches; False if the source broke, so that no more may be run."""
-        while len(self._in_flight) < self._runner.batches_in_flight:
-            batch = self._next_batch(arrivals)
-            if self._is_cut_short(batch):
-                return False
-            if batch is None:
-                break
-            self._begin(batch)
-        return True
 
     def _next_batch(self, arrivals: Iterator[Audio | Failure]) -> Batch | None:
         """As many windows as the engine takes; fewer only when there are no more to be had.
@@ -203,11 +200,15 @@ class OrderedDriver:
         while self._open:
             head = self._open[0]
             result = head if isinstance(head, Failure) else head.result
-            if result is None:
+            if result is None or self._is_running(head):
                 return
             self._open.popleft()
             self._count(result)
             yield result
+
+    def _is_running(self, clip: ClipState | Failure) -> bool:
+        """Whether windows of a clip are in the engine: if one spoils a batch, that is its result."""
+        return any(clip is member for each in self._in_flight for member, _ in each.batch.members)
 
     def _count(self, result: Result) -> None:
         if isinstance(result, Failure):
