@@ -207,7 +207,7 @@ class OrderedDriver:
             yield result
 
     def _is_running(self, clip: ClipState | Failure) -> bool:
-        """Whether windows of a clip are in the engine: if one spoils a batch, that is its result."""
+        """Whether a clip has windows in the engine: one that fails there is its result."""
         return any(clip is member for each in self._in_flight for member, _ in each.batch.members)
 
     def _count(self, result: Result) -> None:
