@@ -36,9 +36,9 @@ class SilenceContext:
 
 @dataclass(frozen=True, slots=True)
 class KeptSegments:
-    """How many segments are kept, and the frame of the next window; None: as without this."""
+    """How many segments remain, and the frame of the next window; None: as without this."""
 
-    kept: int
+    count: int
     seek: int | None = None
 
 

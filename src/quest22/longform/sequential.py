@@ -233,7 +233,7 @@ class SequentialClip:
         self, segments: list[Segment], hypothesis: Hypothesis, timer: WordTimer
     ) -> list[Segment]:
         if hypothesis.alignment is None:
-            raise EngineError("the engine gave no times of words, which were asked for")
+            raise EngineError("the engine gave no times of words: expected an alignment")
         times = TokenTimes.of(hypothesis.alignment, self._seek / FRAMES_PER_S)
         language = (self._detected or hypothesis).language
         return timer.add_words(segments, times, language, self._last_speech_s)
@@ -251,9 +251,9 @@ class SequentialClip:
             if not ended_alone and speech_end_s > window.start_s and short_of_end:
                 seek = self._seek + window.frames
             kept = drop_in_silence(segments, context)
-            made_up = [segment for segment in segments[kept.kept :] if segment.text.strip()]
+            made_up = [segment for segment in segments[kept.count :] if segment.text.strip()]
             self._dropped += [dropped(segment, HALLUCINATION) for segment in made_up]
-            segments = segments[: kept.kept]
+            segments = segments[: kept.count]
             seek = seek if kept.seek is None else max(kept.seek, self._seek + 1)
         self._last_speech_s = speech_end(segments) if segments else self._last_speech_s
         return segments, seek

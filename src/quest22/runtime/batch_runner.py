@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from quest22.errors import EngineError
+from quest22.errors import EngineError, Quest22Error
 from quest22.metrics import Metrics
 from quest22.protocols import Engine
 from quest22.records import Hypothesis, Window, WindowResult
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +54,8 @@ class BatchRunner:
         try:
             hypotheses = self._hypotheses(batch)
         except self._retried as error:
+            if not isinstance(error, Quest22Error):
+                _log.exception("a batch ended with an unexpected error")
             if len(batch.windows) > 1:
                 return [result for window in batch.windows for result in self._run_alone(window)]
             return [
@@ -76,5 +81,5 @@ class BatchRunner:
         return self._engine.finish(batch.ticket)
 
     def _run_alone(self, window: Window) -> list[WindowResult]:
-        """With several batches in flight this one's place is free, so one more may begin."""
+        """The batch is out of the engine, so with several in flight one more may begin."""
         return self.finish(self.begin([window]))

@@ -1,4 +1,4 @@
-"""Settings → stages → a run. The only place that names concrete stages."""
+"""Settings to stages to a run or a loop; names the concrete stages."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def dataset_source(
     places: Mapping[RowLocation, str] | None = None,
     earlier: ResumeState | None = None,
 ) -> DatasetSource:
-    """A dataset's rows as clips; found, but not yet read, so that it can come before the model.
+    """A dataset's rows as clips; listed, but not yet read, so that it can come before the model.
 
     ``after`` continues an earlier run behind that row, without reading again what lies before it
     if ``earlier`` tells all keys that the run has given out; ``places`` takes certain rows

@@ -8,8 +8,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from quest22.errors import UsageError
+from quest22.errors import ClipError, UsageError
 from quest22.records import SAMPLE_RATE_HZ, Samples
+
+CANCELLED = "it was cancelled"
 
 
 def ignore() -> None:
@@ -90,11 +92,13 @@ class FedSound:
     @property
     def available(self) -> bool:
         """Whether a block or the end is there."""
-        return bool(self._blocks) or self._flushed
+        return not self._stopped and (bool(self._blocks) or self._flushed)
 
     def next_block(self) -> Samples | None:
-        """The next block; None at the end."""
+        """The next block; None at the end. Raises :class:`ClipError` if it has been stopped."""
         with self._changed:
+            if self._stopped:
+                raise ClipError("cancelled", CANCELLED)
             block = self._blocks.popleft() if self._blocks else None
             if block is None and self._error is not None:
                 raise self._error

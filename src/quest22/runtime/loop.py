@@ -111,8 +111,7 @@ class TranscriptionLoop:
         sound = FedSound(self._settings.session_s, self._wake, self._pump.wake)
         audio = clip if isinstance(clip, Audio) else self._decoded(clip)
         state = self._state(audio.clip, sound, options)
-        state.priority, state.partials = priority, partials
-        state.deadline_s = None if within_s is None else self._clock() + within_s
+        self._schedule(state, priority, within_s, partials=partials)
         handle = ClipHandle(state.key, self._canceller(state, sound))
         self._enter(state, _Entry(handle, sound, audio.clip))
         deadline_s = inf if state.deadline_s is None else state.deadline_s
@@ -131,8 +130,7 @@ class TranscriptionLoop:
         """Transcribe sound that will be fed, as :meth:`add` does; the clip's media is not used."""
         sound = FedSound(self._settings.session_s, self._wake)
         state = self._state(clip, sound, options)
-        state.priority, state.partials = priority, partials
-        state.deadline_s = None if within_s is None else self._clock() + within_s
+        self._schedule(state, priority, within_s, partials=partials)
         session = Session(state.key, self._canceller(state, sound), sound)
         self._enter(state, _Entry(session, sound, clip))
         return session
@@ -163,6 +161,12 @@ class TranscriptionLoop:
         with self._changed:
             number, self._added = self._added, self._added + 1
         return ClipState(number, clip, sound, long_form, self._metrics, contained=Exception)
+
+    def _schedule(
+        self, state: ClipState, priority: Priority, within_s: float | None, *, partials: bool
+    ) -> None:
+        state.priority, state.partials = priority, partials
+        state.deadline_s = None if within_s is None else self._clock() + within_s
 
     def _enter(self, state: ClipState, entry: _Entry) -> None:
         with self._changed:
@@ -212,7 +216,7 @@ class TranscriptionLoop:
     def _step(self) -> bool:
         """Run what is ready, or wait; False at the end of all."""
         while len(self._in_flight) < self._runner.batches_in_flight:
-            self._obey()
+            self._run_commands()
             batch = self._scheduler.next_batch(self._clock())
             self._deliver(self._scheduler.take_ended())
             if batch is None:
@@ -222,12 +226,12 @@ class TranscriptionLoop:
             return self._scheduler.has_sound or self._wait()
         batch, running = self._in_flight.popleft()
         results = self._runner.finish(running)
-        self._obey()
+        self._run_commands()
         self._deliver(self._scheduler.complete(batch, results))
         return True
 
-    def _obey(self) -> None:
-        """Do what callers have told since the last time."""
+    def _run_commands(self) -> None:
+        """Add and cancel what callers have since the last time."""
         with self._changed:
             commands, self._commands = self._commands, []
             self._work_came = False

@@ -61,7 +61,7 @@ class OrderedDriver:
         self._replay = replay
         self._arrived = replay.clips.start if replay else 0
         self._open: deque[ClipState | Failure] = deque()
-        self._sounding: list[ClipState] = []  # asked for windows of the batch that is formed
+        self._sounding: list[ClipState] = []  # when the batch began to be formed
         self._ended: list[ClipState] = []  # since the last note, without a window
         self._in_flight: deque[_InFlight] = deque()
         self._batches = 0
@@ -245,7 +245,7 @@ class OrderedDriver:
 def _notes(
     batch: Batch, results: Sequence[WindowResult], number: int | None, *, begun: bool = False
 ) -> Iterator[Note]:
-    """A batch clip by clip. The last clip of a full one was not asked for more than it gave."""
+    """A batch clip by clip. The last clip of a full one may have more windows than it gave."""
     last = batch.members[-1][0]
     pairs = zip(batch.members, results, strict=True)
     for _, group in groupby(pairs, key=lambda pair: pair[0][0].number):

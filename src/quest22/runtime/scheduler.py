@@ -17,6 +17,7 @@ from typing import TypeAlias
 
 from quest22.records import Failure, Partial, Transcript, Window, WindowResult
 from quest22.runtime.clip_state import ClipState, Priority
+from quest22.runtime.fed_sound import CANCELLED
 
 URGENT_BLOCKS = 1
 """While other clips are urgent, a file takes at most so many blocks of sound for a batch."""
@@ -107,7 +108,7 @@ class Scheduler:
         """End a clip as a Failure; results of its windows in flight will be dropped."""
         clip = self._clips.get(number)
         if clip is not None and clip.result is None:
-            clip.fail("cancelled", "it was cancelled")
+            clip.fail("cancelled", CANCELLED)
 
     def next_batch(
         self, now: float, more_clips: Callable[[], ClipState | None] = no_more_clips

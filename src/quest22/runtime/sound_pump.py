@@ -92,8 +92,8 @@ class SoundPump:
 
     def _pick(self) -> _Source | None:
         within = sum(source.sound.waiting_s for source in self._sources) < self._limit_s
-        for place, source in enumerate(self._sources):
-            if source.sound.has_room and not source.running and (within or place == 0):
+        for source in self._sources if within else self._sources[:1]:
+            if source.sound.has_room and not source.running:
                 return source
         return None
 
