@@ -16,7 +16,7 @@ from quest22.engine.engine import WhisperEngine
 from quest22.longform.chunked import ChunkedStrategy
 from quest22.metrics import Metrics
 from quest22.records import Audio, Samples, Transcript
-from quest22.runtime.scheduler import Scheduler
+from quest22.runtime.ordered import OrderedDriver
 from quest22.settings import DecodingSettings, EngineSettings, LongFormSettings
 from tests.support.listening import CLIP
 
@@ -37,7 +37,7 @@ def ours(folder: Path, samples: Samples, *, timestamps: bool) -> Transcript:
     engine = WhisperEngine(checkpoint, features, settings, Metrics())
     decoding = DecodingSettings(timestamps=timestamps, max_new_tokens=NEW_TOKENS)
     strategy = ChunkedStrategy(LongFormSettings(), decoding, checkpoint.tokens)
-    (transcript,) = Scheduler(engine, strategy, Metrics()).run([Audio(CLIP, iter([samples]))])
+    (transcript,) = OrderedDriver(engine, strategy, Metrics()).run([Audio(CLIP, iter([samples]))])
     assert isinstance(transcript, Transcript)
     return transcript
 
