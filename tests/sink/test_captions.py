@@ -5,7 +5,8 @@ import json
 import pytest
 
 from quest22.records import Segment, Word
-from quest22.sink.build import OutputSettings, open_sinks
+from quest22.settings import OutputSettings
+from quest22.sink.build import open_sinks
 from quest22.sink.captions import CAPTIONS, timestamp
 from tests.support.results import failure, transcript
 

@@ -14,11 +14,12 @@ from typing import Any
 from quest22.errors import Quest22Error
 from quest22.records import Failure, Origin, Transcript
 from quest22.runs.journal import Journal, JournaledSink
+from quest22.settings import HubSettings
 from quest22.sink import row_files as rowfiles
 from quest22.sink.build import Sinks
 from quest22.sink.dataset_card import RunDescription
 from quest22.sink.hub_commit import HubTarget
-from quest22.sink.hub_repository import HubRepository, HubSettings, RetryPolicy
+from quest22.sink.hub_repository import HubRepository, RetryPolicy
 from quest22.sink.hub_sink import HubSink
 from quest22.sink.jsonl import FailureSink
 from tests.support.results import failure, transcript

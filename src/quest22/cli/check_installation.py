@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 from collections.abc import Iterable, Iterator
@@ -10,6 +9,7 @@ from importlib import metadata, resources
 
 import quest22
 from quest22.cli.finding import Finding, missing, note
+from quest22.env import is_telemetry_silenced
 
 OLDEST_PYTHON = (3, 10)
 EMBEDDED_MODEL = "nano"
@@ -72,8 +72,8 @@ def check_engine() -> Finding:
 
 def check_native() -> Finding:
     """The native library: made at installation, where there is a C compiler."""
+    from quest22.env import native_library
     from quest22.native.library import instruction_set
-    from quest22.settings import native_library
 
     if native_library() == "off":
         return note("native", "switched off", "QUEST22_NATIVE=on is faster")
@@ -113,6 +113,6 @@ def check_codecs() -> Finding:
 def check_telemetry() -> Finding:
     """No library may report usage: the Hub's switch, and OpenVINO's reporter."""
     running = "openvino_telemetry" in sys.modules and sys.modules["openvino_telemetry"] is not None
-    if running or os.environ.get("HF_HUB_DISABLE_TELEMETRY") != "1":
+    if running or not is_telemetry_silenced():
         return note("telemetry", "a library may report usage", "please report this as a bug")
     return Finding("telemetry", "off in every library")

@@ -6,11 +6,11 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from quest22.checkpoint.languages import language_name
 from quest22.cli.marked_words import compare, marked, shortened
 from quest22.evaluation.score import word_errors
 from quest22.protocols import SinkState
 from quest22.records import Failure, Transcript
+from quest22.settings.languages import language_name
 
 
 class ShowingSink:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from quest22.runtime.build import Pipeline, PipelineSettings
+from quest22.runtime.build import Pipeline
 from quest22.settings import (
     AudioSettings,
     CaptionSettings,
@@ -18,6 +18,7 @@ from quest22.settings import (
     EngineSettings,
     HallucinationSettings,
     LongFormSettings,
+    PipelineSettings,
     VadSettings,
 )
 from quest22.version import VERSION

@@ -12,12 +12,13 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from quest22.env import silence_telemetry
 from quest22.errors import Quest22Error, SinkError, UsageError
-from quest22.settings import silence_telemetry
+from quest22.settings import HubSettings
 from quest22.sink.hub_errors import described, hub_error
 
 if TYPE_CHECKING:
@@ -34,17 +35,6 @@ Content = Path | bytes
 Answer = TypeVar("Answer")
 
 _log = logging.getLogger("quest22")
-
-
-@dataclass(frozen=True, slots=True)
-class HubSettings:
-    """Where on the Hub transcripts are published, and how often: by time, or by their number."""
-
-    repository: str
-    private: bool = False
-    commit_seconds: float | None = 600.0
-    commit_rows: int | None = None
-    token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

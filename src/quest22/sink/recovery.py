@@ -12,7 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from quest22.protocols import SinkState
-from quest22.sink.build import NAMES, OutputSettings, open_sinks
+from quest22.settings import OutputSettings
+from quest22.sink.build import NAMES, open_sinks
 from quest22.sink.captions import CAPTIONS
 from quest22.sink.file_names import remembered
 from quest22.sink.files import writing
