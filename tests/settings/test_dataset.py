@@ -8,7 +8,10 @@ from quest22.errors import UsageError
 from quest22.settings import DatasetSettings, MemorySettings
 
 BAD = [
-    ({"num_shards": 2, "shard_index": 2}, "shard_index is 2 with 2 shards: expected 0 to 1"),
+    (
+        {"num_shards": 2, "shard_index": 2},
+        "shard_index is 2 and num_shards is 2: expected an index",
+    ),
     ({"num_shards": 2, "shard_index": -1}, "shard_index is -1"),
     ({"num_shards": 0}, "num_shards is 0: expected 1 or more"),
     ({"take": -1}, "take is -1"),

@@ -147,8 +147,8 @@ class DatasetSettings:
         check_at_least("num_shards", self.num_shards, 1)
         if not 0 <= self.shard_index < self.num_shards:
             raise UsageError(
-                f"shard_index is {self.shard_index} with {self.num_shards} shards: expected 0 to "
-                f"{self.num_shards - 1}"
+                f"shard_index is {self.shard_index} and num_shards is {self.num_shards}: expected "
+                "an index from 0 to below the number of shards"
             )
         check_at_least("skip", self.skip, 0)
         check_at_least("take", self.take, 0)
