@@ -13,10 +13,10 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from quest22.bench.clips import made_up_clips
+from quest22.bench.comparison import Result, race
 from quest22.bench.measures import Bench
 from quest22.bench.peers import OURS
-from quest22.bench.race import Result, race
-from quest22.bench.sounds import made_up_clips
 from quest22.bench.subject import random_model
 
 TOKENS = 100

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from quest22.bench.clips import made_up_clips, write_sounds
 from quest22.bench.random_checkpoint import SHAPES, write_checkpoint
-from quest22.bench.sounds import made_up_clips, write_sounds
 from quest22.bench.workload import Workload
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from quest22.bench.sounds import made_up_clips, write_sounds
+from quest22.bench.clips import made_up_clips, write_sounds
 from quest22.bench.workload import Workload
 from quest22.records import WINDOW_SAMPLES
 

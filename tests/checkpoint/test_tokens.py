@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quest22.bench.vocabulary import control_ids, write_tokenizer_parts
+from quest22.bench.tokenizer_variants import control_ids, write_tokenizer_parts
 from quest22.checkpoint.config import Dimensions, GenerationConfig
 from quest22.checkpoint.languages import LANGUAGES
 from quest22.checkpoint.tokens import Tokens

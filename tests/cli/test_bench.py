@@ -34,7 +34,7 @@ def test_a_users_own_sound_and_the_start(
 ) -> None:
     import soundfile
 
-    from quest22.bench.sounds import made_up_clips
+    from quest22.bench.clips import made_up_clips
 
     soundfile.write(tmp_path / "a.wav", made_up_clips(1, 3.0)[0], 16_000)
     code = main(["bench", str(tmp_path / "a.wav"), "--measures", "latency,start", "--rounds", "1"])

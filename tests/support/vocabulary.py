@@ -1,3 +1,3 @@
-"""Where it was before; :mod:`quest22.bench.vocabulary` is the place."""
+"""Where it was before; :mod:`quest22.bench.tokenizer_variants` is the place."""
 
-from quest22.bench.vocabulary import *  # noqa: F403
+from quest22.bench.tokenizer_variants import *  # noqa: F403

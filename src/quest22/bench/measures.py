@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from quest22.bench.clips import made_up_clips, write_parquet, write_sounds
+from quest22.bench.comparison import Result, Tell, race
 from quest22.bench.peers import OURS, SCRIPT, Peer
-from quest22.bench.race import Result, Tell, race
-from quest22.bench.sounds import made_up_clips, write_parquet, write_sounds
-from quest22.bench.starting import time_to_first_transcript
+from quest22.bench.startup import time_to_first_transcript
 from quest22.bench.workload import MEASURES, Workload
 from quest22.demo.server import RangeServer
 from quest22.engine.precision import choose_precision

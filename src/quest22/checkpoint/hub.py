@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from quest22.checkpoint.folder import PICKLED, foreign_format
+from quest22.checkpoint.files import PICKLED, foreign_format
 from quest22.checkpoint.weights import INDEX, SINGLE, shard_names
 from quest22.errors import CheckpointError
 from quest22.settings import silence_telemetry

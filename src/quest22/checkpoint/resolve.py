@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 
-from quest22.checkpoint.folder import check_folder, refuse_file
+from quest22.checkpoint.files import check_folder, refuse_file
 from quest22.checkpoint.known_models import EMBEDDED, KNOWN
 from quest22.errors import CheckpointError
 

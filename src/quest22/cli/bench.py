@@ -14,7 +14,7 @@ from typer import Argument, Option
 
 from quest22.bench.peers import Peer, peers_named
 from quest22.bench.workload import MEASURES
-from quest22.cli.benchtables import machine_line, outcome_table, parts_table, start_lines
+from quest22.cli.bench_tables import machine_line, outcome_table, parts_table, start_lines
 from quest22.cli.console import output_console
 from quest22.cli.dataset_options import parse_names
 from quest22.cli.exits import Exit, say
@@ -252,7 +252,7 @@ def _bench(
 
 
 def _clips(work: WorkFlags) -> list[Samples]:
-    from quest22.bench.sounds import made_up_clips
+    from quest22.bench.clips import made_up_clips
     from quest22.bench.subject import sounds_of
 
     if work.source:

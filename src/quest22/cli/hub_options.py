@@ -9,7 +9,7 @@ from typer import Option
 
 from quest22.errors import UsageError
 from quest22.settings.quantities import parse_duration_s
-from quest22.sink.hub_repository import HubSettings
+from quest22.sink.hub.hub_repository import HubSettings
 
 PUBLISHING = "Publishing"
 LEAST_SECONDS = 10.0

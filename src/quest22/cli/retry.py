@@ -35,7 +35,7 @@ from quest22.runs.plan import RunSettings, settings_of
 from quest22.runtime.build import Pipeline, PipelineSettings, client_within, dataset_source
 from quest22.settings import RUN_FOLDER, EngineSettings, hub_token
 from quest22.sink.build import FAILURES, CombinedSink, OutputSettings, open_sinks
-from quest22.sink.merge import Merge, Merged, Published, taken_names
+from quest22.sink.merge import Merge, Merged, Published, used_stems
 from quest22.source.dataset import DatasetSource, ResumeState
 
 
@@ -142,7 +142,7 @@ class Retry:
         output = OutputSettings(
             settings.formats, inner.folder, journaled=True, captions=settings.captions
         )
-        sink = open_sinks(output, inner.mark.sinks, taken_names(first))
+        sink = open_sinks(output, inner.mark.sinks, used_stems(first))
         if publishing is not None:
             sink = CombinedSink(sink, HUB, publishing.open_again(journal, inner))
         occasion = RunInfo(

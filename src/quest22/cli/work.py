@@ -23,7 +23,7 @@ from quest22.protocols import Sink, Source
 from quest22.runtime.build import Pipeline, PipelineSettings, client_within
 from quest22.settings import silence_progress_bars
 from quest22.sink.build import OutputSettings, open_sinks, parse_formats
-from quest22.sink.captions import TIMED
+from quest22.sink.formats.captions import TIMED
 
 if TYPE_CHECKING:
     from quest22.source.io.retry import RetryingClient

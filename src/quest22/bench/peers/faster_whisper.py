@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from quest22.bench.serving import Loaded, Output, serve
+from quest22.bench.worker import Loaded, Output, serve
 from quest22.bench.workload import Workload
 from quest22.records import SAMPLE_RATE_HZ
 

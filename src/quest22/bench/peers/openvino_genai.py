@@ -7,7 +7,7 @@ import sys
 from importlib.metadata import version
 from typing import Any
 
-from quest22.bench.serving import Loaded, Output, serve
+from quest22.bench.worker import Loaded, Output, serve
 from quest22.bench.workload import Workload
 
 

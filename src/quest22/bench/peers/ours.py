@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from importlib.metadata import version
 
-from quest22.bench.serving import Loaded, Output, serve
+from quest22.bench.worker import Loaded, Output, serve
 from quest22.bench.workload import Workload
 from quest22.records import Clip, Failure, Origin
 from quest22.runtime.build import Pipeline, PipelineSettings

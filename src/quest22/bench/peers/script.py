@@ -7,7 +7,7 @@ so that its batch size has nothing to act upon.
 from __future__ import annotations
 
 from quest22.bench.peers.transformers_pipeline import Counted
-from quest22.bench.serving import Loaded, Output, serve
+from quest22.bench.worker import Loaded, Output, serve
 from quest22.bench.workload import Workload
 
 

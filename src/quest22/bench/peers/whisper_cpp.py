@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 from quest22.bench.peers.ggml import write_ggml
-from quest22.bench.serving import Loaded, Output, serve
+from quest22.bench.worker import Loaded, Output, serve
 from quest22.bench.workload import Workload
 
 
