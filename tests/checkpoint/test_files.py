@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from quest22.checkpoint.files import check_folder, refuse_file
+from quest22.checkpoint.files import (
+    check_folder,
+    file_instead_of_folder,
+    read_bytes,
+    read_json_object,
+)
 from quest22.errors import CheckpointError
 
 WHOLE = ["config.json", "model.safetensors", "tokenizer.json"]
@@ -20,9 +25,12 @@ UNUSABLE = [
     (["config.json", "tokenizer.json"], "has no weights: expected model.safetensors"),
     (["config.json", "model.safetensors"], "has no tokenizer: expected tokenizer.json"),
     (["config.json", "model.safetensors", "vocab.json"], "has no tokenizer"),
-    (["config.json", "pytorch_model.bin"], "never opened because they can run code: .*save_pret"),
-    (["base.pt"], "never opened because they can run code"),
-    (["config.json", "flax_model.msgpack"], "foreign weights"),
+    (
+        ["config.json", "pytorch_model.bin"],
+        "can run code and is therefore never opened: .*save_pret",
+    ),
+    (["base.pt"], "can run code and is therefore never opened"),
+    (["config.json", "flax_model.msgpack"], "has no safetensors weights"),
     (["config.json", "model.bin", "vocabulary.txt"], r"CTranslate2 model \(faster-whisper\): give"),
     (["ggml-base.bin"], "whisper.cpp model: give the original"),
     (["config.json", "encoder_model.onnx"], "ONNX model"),
@@ -60,4 +68,39 @@ def test_anything_else_is_named_for_what_it_is(
     ],
 )
 def test_a_file_in_a_folder_s_place_is_explained(name: str, message: str) -> None:
-    assert message in str(refuse_file(Path("models") / name))
+    assert message in str(file_instead_of_folder(Path("models") / name))
+
+
+DAMAGED = [
+    (b"", "not JSON"),
+    (b"{", "not JSON"),
+    (b"\xff\xfe{}", "not JSON"),
+    (b"[" * 100_000, "not JSON"),
+    (b"[]", "expected a JSON object, found list"),
+    (b"3", "expected a JSON object, found int"),
+]
+
+
+@pytest.mark.parametrize(("content", "message"), DAMAGED)
+def test_what_is_no_object_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "config.json"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=message):
+        read_json_object(path)
+
+
+def test_a_missing_file_names_its_folder(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"has no config\.json"):
+        read_json_object(tmp_path / "config.json")
+
+
+def test_a_folder_in_a_file_s_place_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        read_bytes(tmp_path)
+
+
+def test_a_file_beyond_the_limit_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_bytes(b" " * 11)
+    with pytest.raises(CheckpointError, match="larger than"):
+        read_bytes(path, limit=10)

@@ -26,7 +26,7 @@ def test_a_checkpoint_comes_whole(checkpoints: dict[int, Path], size: int) -> No
 
 
 MISFITS: list[tuple[dict[str, Any], str]] = [
-    ({"d_model": 32}, r"conv1\.weight has the shape \[64, 80, 3\], but config\.json asks for \[32"),
+    ({"d_model": 32}, r"conv1\.weight has the shape \[64, 80, 3\], but config\.json requires \[32"),
     ({"num_mel_bins": 128}, r"conv1\.weight has the shape"),
     ({"vocab_size": 51866}, r"embed_tokens\.weight has the shape \[51865, 64\]"),
     ({"encoder_layers": 3}, r"no tensor 'encoder\.layers\.2\.self_attn\.q_proj\.weight'"),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from quest22.checkpoint.known_models import EMBEDDED, KNOWN
+from quest22.checkpoint.known_models import EMBEDDED_MODELS, KNOWN_MODELS
 from quest22.checkpoint.resolve import resolve
 from quest22.errors import CheckpointError
 
@@ -78,11 +78,18 @@ def test_a_file_is_explained(tmp_path: Path) -> None:
 
 def test_short_names_are_those_users_of_whisper_know() -> None:
     sizes = {"tiny", "base", "small", "medium"}
-    assert sizes | {f"{size}.en" for size in sizes} <= KNOWN.keys()
-    assert {"large", "large-v1", "large-v2", "large-v3", "turbo", "large-v3-turbo"} <= KNOWN.keys()
-    assert KNOWN["large"].hub_id == KNOWN["large-v3"].hub_id
-    assert KNOWN["turbo"].hub_id == KNOWN["large-v3-turbo"].hub_id
-    assert not any(name in KNOWN for name in EMBEDDED)
-    for name, model in KNOWN.items():
+    assert sizes | {f"{size}.en" for size in sizes} <= KNOWN_MODELS.keys()
+    assert {
+        "large",
+        "large-v1",
+        "large-v2",
+        "large-v3",
+        "turbo",
+        "large-v3-turbo",
+    } <= KNOWN_MODELS.keys()
+    assert KNOWN_MODELS["large"].hub_id == KNOWN_MODELS["large-v3"].hub_id
+    assert KNOWN_MODELS["turbo"].hub_id == KNOWN_MODELS["large-v3-turbo"].hub_id
+    assert not any(name in KNOWN_MODELS for name in EMBEDDED_MODELS)
+    for name, model in KNOWN_MODELS.items():
         assert model.name == name
         assert model.multilingual is not (name.endswith(".en") or name.startswith("distil"))

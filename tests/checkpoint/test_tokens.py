@@ -211,7 +211,7 @@ def test_a_tokenizer_of_another_model_is_refused(tmp_path: Path, multilingual: P
 
 def test_a_tokenizer_beyond_the_model_is_refused(multilingual: Path) -> None:
     small = replace(Dimensions.read(multilingual), vocab_size=1000)
-    with pytest.raises(CheckpointError, match="they do not belong together"):
+    with pytest.raises(CheckpointError, match="tokenizer and weights do not match"):
         Tokens.read(multilingual, small, GenerationConfig.read(multilingual))
 
 

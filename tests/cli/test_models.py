@@ -3,14 +3,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from quest22.checkpoint.known_models import KNOWN
+from quest22.checkpoint.known_models import KNOWN_MODELS
 from quest22.cli import models
 
 
 def test_the_table_lists_every_short_name(run):
     ended = run("models")
     assert ended.code == 0
-    assert [name for name in KNOWN if f"{name} " not in ended.out] == []
+    assert [name for name in KNOWN_MODELS if f"{name} " not in ended.out] == []
     assert "openai/whisper-large-v3-turbo" in ended.out
 
 

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quest22.bench.safetensors_file import Tensor, to_bytes, write_safetensors
 from quest22.bench.tokenizer_variants import control_ids, write_tokenizer
+from quest22.checkpoint.formats.safetensors import Tensor, to_bytes, write_safetensors
 
 _SYMBOLS_ENGLISH = (
     "1 2 7 8 9 10 14 25 26 27 28 29 31 58 59 60 61 62 63 90 91 92 93 357 366 438 532 685 705 796 "

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from quest22.checkpoint.known_models import EMBEDDED, KNOWN, KnownModel
+from quest22.checkpoint.known_models import EMBEDDED_MODELS, KNOWN_MODELS, KnownModel
 from quest22.cli.console import output_console
 from quest22.cli.figures import size
 from quest22.settings import silence_progress_bars
@@ -57,12 +57,12 @@ def models(
 
 def known_models() -> Iterator[Listed]:
     """The embedded checkpoints that this installation carries, then those of the Hub by size."""
-    for name in EMBEDDED[:1]:
+    for name in EMBEDDED_MODELS[:1]:
         weights = resources.files("quest22.checkpoint") / name / "model.safetensors"
         if weights.is_file():
             count = len(weights.read_bytes())
             yield Listed(name, None, None, count, EMBEDDED_LANGUAGES, local=True)
-    for model in KNOWN.values():
+    for model in KNOWN_MODELS.values():
         yield _from_hub(model)
 
 

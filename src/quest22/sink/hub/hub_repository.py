@@ -29,8 +29,8 @@ RECORD = "quest22.json"
 HUB_OWN_FILE = ".gitattributes"
 """The Hub creates it in every repository; it is neither counted as content nor deleted."""
 
-WARN_FROM_S = 4.0
-"""Warn about a failure once the pause before the next try is this long."""
+LOG_FROM_S = 4.0
+"""A retry is logged once its delay is this long, so that a waiting user knows why."""
 
 Content = Path | bytes
 Response = TypeVar("Response")
@@ -93,7 +93,7 @@ class HubRepository:
                 "set HF_TOKEN, or give --token"
             )
         repository = cls(HfApi(token=settings.token), settings.repository, retry_policy)
-        created = repository._with_retries(
+        created = repository._retry(
             lambda: repository._api.create_repo(
                 settings.repository,
                 repo_type="dataset",
@@ -116,7 +116,7 @@ class HubRepository:
         published here. Raises :class:`SinkError` if another run owns the repository, or if it
         holds files that no run published.
         """
-        record, paths = self._with_retries(self._contents)
+        record, paths = self._retry(self._contents)
         owner = record.get("run") if record else None
         if owner == run and not (fresh and replace):
             return
@@ -146,12 +146,12 @@ class HubRepository:
         Files that the repository already holds are not sent again, so a commit is recognised even
         if its response was lost or the process that made it died. Raises :class:`SinkError`.
         """
-        self._with_retries(lambda: self._commit(files, message, stale))
+        self._retry(lambda: self._commit(files, message, stale))
 
     def source_card(self, name: str, revision: str | None) -> dict[str, Any]:
         """License and language from another dataset's card; empty if there is no card."""
         try:
-            info = self._with_retries(lambda: self._api.dataset_info(name, revision=revision))
+            info = self._retry(lambda: self._api.dataset_info(name, revision=revision))
         except Quest22Error:
             return {}
         return {key: getattr(info.card_data, key, None) for key in ("license", "language")}
@@ -205,8 +205,8 @@ class HubRepository:
                 self.name, operations, commit_message=message, repo_type="dataset", num_threads=2
             )
 
-    def _with_retries(self, request: Callable[[], Response]) -> Response:
-        warned = False
+    def _retry(self, request: Callable[[], Response]) -> Response:
+        logged = False
         for wait in self._retry_policy.waits():
             try:
                 response = request()
@@ -217,9 +217,9 @@ class HubRepository:
                 if refused is not None:
                     raise refused from exc
                 self.retries += 1
-                warned = warned or self._warn(exc, wait)
+                logged = logged or self._log_retry(exc, wait)
             else:
-                if warned:
+                if logged:
                     _log.warning("%s on the Hub responds again", self.name)
                 return response
             self._retry_policy.sleep(wait)
@@ -232,9 +232,9 @@ class HubRepository:
                 "continues once it can"
             ) from exc
 
-    def _warn(self, exc: Exception, wait_s: float) -> bool:
+    def _log_retry(self, exc: Exception, wait_s: float) -> bool:
         """Warn about a failure that lasts; True if a warning was logged."""
-        if wait_s < WARN_FROM_S:
+        if wait_s < LOG_FROM_S:
             return False
         longest_s = self._retry_policy.total_s
         reason = describe_error(exc)
