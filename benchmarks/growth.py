@@ -13,11 +13,11 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from quest22.bench.clips import made_up_clips
-from quest22.bench.comparison import Result, race
-from quest22.bench.measures import Bench
+from quest22.bench.clips import synthetic_clips
+from quest22.bench.comparison import Result, compare
+from quest22.bench.measures import BenchSettings
 from quest22.bench.peers import OURS
-from quest22.bench.subject import random_model
+from quest22.bench.random_checkpoint import random_model
 
 TOKENS = 100
 
@@ -26,9 +26,9 @@ def _silent(_text: str) -> None:
     """Nothing is said meanwhile."""
 
 
-def by_model_and_batch(bench: Bench, batches: list[int], clips: int) -> list[Result]:
+def by_model_and_batch(bench: BenchSettings, batches: list[int], clips: int) -> list[Result]:
     """Milliseconds a window at each batch size, in turn."""
-    sounds = made_up_clips(clips, 30.0)
+    sounds = synthetic_clips(clips, 30.0)
     entries = [
         (
             replace(OURS, name=str(batch)),
@@ -36,16 +36,16 @@ def by_model_and_batch(bench: Bench, batches: list[int], clips: int) -> list[Res
         )
         for batch in batches
     ]
-    return race(entries, bench.rounds, _silent)[0]
+    return compare(entries, bench.rounds, _silent)[0]
 
 
-def by_hours(bench: Bench, clips: int) -> list[Result]:
+def by_hours(bench: BenchSettings, clips: int) -> list[Result]:
     """The same a window, for more and more clips."""
     entries = [
-        (OURS, bench.workload(f"growth-{count}", made_up_clips(count, 30.0)))
+        (OURS, bench.workload(f"growth-{count}", synthetic_clips(count, 30.0)))
         for count in (clips, 4 * clips)
     ]
-    return race(entries, bench.rounds, _silent)[0]
+    return compare(entries, bench.rounds, _silent)[0]
 
 
 def _per_window_ms(result: Result) -> float:
@@ -66,12 +66,12 @@ def main() -> int:
     settings = {"rounds": given.rounds, "tokens": TOKENS}
     with tempfile.TemporaryDirectory(prefix="quest22-growth-") as made:
         for shape in given.shapes.split(","):
-            bench = Bench(Path(made), random_model(Path(made), shape), **settings)
+            bench = BenchSettings(Path(made), random_model(Path(made), shape), **settings)
             found = by_model_and_batch(bench, batches, given.clips)
             cells = " | ".join(f"{_per_window_ms(each):.0f}" for each in found)
             print(f"| {shape} | {cells} |", flush=True)
         smallest = given.shapes.split(",")[0]
-        bench = Bench(Path(made), random_model(Path(made), smallest), **settings)
+        bench = BenchSettings(Path(made), random_model(Path(made), smallest), **settings)
         few, many = by_hours(bench, given.clips)
     print(
         f"\n{smallest}: {_per_window_ms(few):.1f} ms a window over {few.audio_s / 60:.0f} min of "

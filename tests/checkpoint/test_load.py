@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quest22.bench.random_checkpoint import SHAPES, write_checkpoint
 from quest22.checkpoint.load import load
 from quest22.errors import CheckpointError
 
@@ -55,7 +54,7 @@ def test_a_half_copied_model_is_refused(tmp_path: Path, multilingual: Path) -> N
     shutil.copytree(multilingual, folder)
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1000])
-    with pytest.raises(CheckpointError, match="not a whole safetensors file"):
+    with pytest.raises(CheckpointError, match="not a complete safetensors file"):
         load(str(folder))
 
 
@@ -85,12 +84,3 @@ def test_transformers_reads_the_same_model(checkpoints: dict[int, Path], size: i
     assert list(ours.generation.begin_suppress_tokens) == config.begin_suppress_tokens
     assert [list(pair) for pair in ours.generation.alignment_heads] == config.alignment_heads
     assert dict(ours.generation.lang_to_id) == (getattr(config, "lang_to_id", None) or {})
-
-
-def test_the_same_arguments_make_the_same_checkpoint(tmp_path: Path) -> None:
-    made = [
-        write_checkpoint(tmp_path / name, SHAPES["small-test"], dtype="F16", seed=seed)
-        for name, seed in (("a", 0), ("b", 0), ("c", 1))
-    ]
-    contents = [(folder / "model.safetensors").read_bytes() for folder in made]
-    assert contents[0] == contents[1] != contents[2]

@@ -1,22 +1,30 @@
-"""Sound to measure with: made up, in memory or as a Parquet file of FLAC clips."""
+"""The clips of a benchmark: synthetic ones, or the user's files; stored for a workload."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 
-from quest22.records import SAMPLE_RATE_HZ, Samples
+from quest22.audio.decode import MediaDecoder
+from quest22.audio.pool import decode_ahead
+from quest22.errors import ClipError, UsageError
+from quest22.metrics import Metrics
+from quest22.records import SAMPLE_RATE_HZ, Audio, Samples
+from quest22.runtime.build import file_source
+from quest22.settings import AudioSettings
+from quest22.source.io.retry import RetryingClient
 
-ROWS_A_GROUP = 50
+ROW_GROUP_ROWS = 50
 
 
-def made_up_clips(count: int, duration_s: float) -> list[Samples]:
-    """Pulsing, rising tones with noise, each of its own; about as hard for a codec as speech."""
-    count_of_samples = round(duration_s * SAMPLE_RATE_HZ)
-    time_s = (np.arange(count_of_samples) / SAMPLE_RATE_HZ).astype(np.float32)
+def synthetic_clips(count: int, duration_s: float) -> list[Samples]:
+    """Different pulsing, rising tones with noise, about as hard for a codec as speech."""
+    sample_count = round(duration_s * SAMPLE_RATE_HZ)
+    time_s = (np.arange(sample_count) / SAMPLE_RATE_HZ).astype(np.float32)
     return [_tone(number, time_s) for number in range(count)]
 
 
@@ -24,17 +32,48 @@ def _tone(number: int, time_s: Samples) -> Samples:
     tone = 0.3 * np.sin(2 * np.pi * (100 + 17 * (number % 50) + 5 * time_s) * time_s)
     pulse = np.sin(2 * np.pi * (1 + number % 3) * time_s) > 0
     noise = np.random.default_rng(number).standard_normal(len(time_s), dtype=np.float32)
-    made: Samples = (tone * pulse + 0.02 * noise).astype(np.float32)
-    return made
+    clip: Samples = (tone * pulse + 0.02 * noise).astype(np.float32)
+    return clip
 
 
-def write_sounds(path: Path, clips: Sequence[Samples]) -> None:
-    """All clips, one after another, as a workload wants them."""
+def read_clips(inputs: Sequence[str], limit_s: float) -> list[Samples]:
+    """Decode up to ``limit_s`` seconds of the user's files; skips clips that cannot be decoded.
+
+    Raises :class:`UsageError` if there is no audio at all.
+    """
+    metrics, settings = Metrics(), AudioSettings()
+    decoder = MediaDecoder(settings, metrics)
+    files = file_source(inputs, RetryingClient(metrics=metrics))
+    clips: list[Samples] = []
+    remaining = round(limit_s * SAMPLE_RATE_HZ)
+    with closing(decode_ahead(files, decoder, settings, metrics)) as audios:
+        for audio in audios:
+            clip = _decoded(audio) if isinstance(audio, Audio) else None
+            if clip is not None and len(clip):
+                clips.append(clip[:remaining])
+                remaining -= len(clips[-1])
+            if remaining <= 0:
+                break
+    if not clips:
+        raise UsageError(f"no audio in {', '.join(inputs)}: expected files that can be decoded")
+    return clips
+
+
+def _decoded(audio: Audio) -> Samples | None:
+    try:
+        blocks = list(audio.blocks)
+    except ClipError:
+        return None
+    return np.concatenate(blocks) if blocks else None
+
+
+def write_samples(path: Path, clips: Sequence[Samples]) -> None:
+    """All clips in a row, as a workload reads them."""
     np.save(path, np.concatenate(clips))
 
 
 def write_parquet(path: Path, clips: Sequence[Samples]) -> None:
-    """A dataset of FLAC clips with their text, as the Hub has them."""
+    """A dataset of FLAC clips with empty texts, in the form of the Hub's datasets."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -42,7 +81,7 @@ def write_parquet(path: Path, clips: Sequence[Samples]) -> None:
         {"id": str(number), "audio": {"bytes": _flac(clip), "path": f"{number}.flac"}, "text": ""}
         for number, clip in enumerate(clips)
     ]
-    pq.write_table(pa.Table.from_pylist(rows), path, row_group_size=ROWS_A_GROUP)
+    pq.write_table(pa.Table.from_pylist(rows), path, row_group_size=ROW_GROUP_ROWS)
 
 
 def _flac(clip: Samples) -> bytes:

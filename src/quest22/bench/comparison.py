@@ -1,4 +1,4 @@
-"""Contenders side by side: each at its best choice, then in turn, round after round."""
+"""Compares programs: tunes each to its fastest configuration, then runs them in turn."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from quest22.bench.peers import Choice, Peer
-from quest22.bench.worker_process import Contender, ContenderError, Lap
+from quest22.bench.peers import Configuration, Peer
+from quest22.bench.worker_process import TimedRun, WorkerError, WorkerProcess
 from quest22.bench.workload import Workload
 
-Tell = Callable[[str], None]
+Log = Callable[[str], None]
 
-HOPELESS = 1.3
-"""A choice whose first run takes so many times the best second run so far has no second one."""
+TUNING_CUTOFF = 1.3
+"""Tuning drops a configuration whose first run takes this many times the best second run so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a contender did: medians over its rounds; ``peak_bytes`` is its whole process."""
+    """A program's medians over all rounds; ``peak_bytes`` is that of its whole process."""
 
     name: str
     about: str
@@ -33,111 +33,119 @@ class Result:
 
     @property
     def times_real_time(self) -> float:
-        """Seconds of sound a second."""
+        """Seconds of audio per second."""
         return self.audio_s / self.seconds
 
 
-def race(
-    entries: Sequence[tuple[Peer, Workload]], rounds: int, tell: Tell
+def compare(
+    entries: Sequence[tuple[Peer, Workload]], rounds: int, log: Log
 ) -> tuple[list[Result], list[str]]:
-    """Results in the order of the entries, and a line for each contender that gave up."""
-    complaints: list[str] = []
-    running: list[Contender] = []
+    """Results in the order of the entries, and an error line for each program that failed."""
+    errors: list[str] = []
+    workers: list[WorkerProcess] = []
     try:
         for peer, workload in entries:
-            tell(f"{peer.name}: loading")
+            log(f"{peer.name}: loading")
             try:
-                running.append(_at_its_best(peer, workload, tell))
-            except ContenderError as error:
-                complaints.append(str(error))
-        laps = _in_turn(running, rounds, tell)
-        return [_result(each, found) for each, found in zip(running, laps, strict=True)], complaints
+                workers.append(_tuned(peer, workload, log))
+            except WorkerError as error:
+                errors.append(str(error))
+        runs = _run_in_turn(workers, rounds, log)
+        return [_result(*each) for each in zip(workers, runs, strict=True)], errors
     finally:
-        for contender in running:
-            contender.kill()
+        for worker in workers:
+            worker.kill()
 
 
-def _in_turn(running: Sequence[Contender], rounds: int, tell: Tell) -> list[list[Lap]]:
-    """A, B, C, A, B, C, …: what changes in the machine meanwhile, all feel alike."""
-    laps: list[list[Lap]] = [[] for _ in running]
-    for turn in range(rounds):
-        for contender, found in zip(running, laps, strict=True):
-            found.append(contender.run())
-            tell(f"{contender.peer.name}: round {turn + 1} of {rounds}, {found[-1].seconds:.2f} s")
-    return laps
+def _run_in_turn(workers: Sequence[WorkerProcess], rounds: int, log: Log) -> list[list[TimedRun]]:
+    """A, B, C, A, B, C, …: so that changes in the machine's speed affect all alike."""
+    runs: list[list[TimedRun]] = [[] for _ in workers]
+    for number in range(1, rounds + 1):
+        for worker, own_runs in zip(workers, runs, strict=True):
+            own_runs.append(worker.run())
+            seconds = own_runs[-1].seconds
+            log(f"{worker.peer.name}: round {number} of {rounds}, {seconds:.2f} s")
+    return runs
 
 
-def _at_its_best(peer: Peer, workload: Workload, tell: Tell) -> Contender:
-    """The contender with the fastest of its choices, warmed up.
+def _tuned(peer: Peer, workload: Workload, log: Log) -> WorkerProcess:
+    """A warmed-up worker with the fastest configuration.
 
-    Raises :class:`ContenderError` where no choice works.
+    Raises :class:`WorkerError` if no configuration works.
     """
-    choices = _choices(peer, workload)
-    if len(choices) > 1:
-        tasted = _fastest(peer, workload.taste(), choices, tell)
-        if workload.taste() == workload:
-            return tasted
-        tasted.kill()
-        choices = [(tasted.workload.compute_type, tasted.workload.batch_size)]
-    contender, warm_s = _warm(peer, workload.with_choice(*choices[0]))
-    tell(f"{peer.name}: {contender.about}, {warm_s:.2f} s to warm up")
-    return contender
+    configurations = _configurations(peer, workload)
+    if len(configurations) > 1:
+        sample = workload.tuning_sample()
+        fastest = _fastest(peer, sample, configurations, log)
+        if sample == workload:
+            return fastest
+        fastest.kill()
+        configurations = [(fastest.workload.compute_type, fastest.workload.batch_size)]
+    worker, warm_s = _warmed_up(peer, workload.with_configuration(*configurations[0]))
+    log(f"{peer.name}: {worker.about}, {warm_s:.2f} s to warm up")
+    return worker
 
 
-def _fastest(peer: Peer, workload: Workload, choices: Sequence[Choice], tell: Tell) -> Contender:
-    """The contender, still running, whose second run was the fastest."""
-    found: list[tuple[float, Contender]] = []
-    failure = ContenderError(f"{peer.name}: nothing to try")
-    for choice in choices:
+def _fastest(
+    peer: Peer, workload: Workload, configurations: Sequence[Configuration], log: Log
+) -> WorkerProcess:
+    """The worker whose second run was the fastest, still running."""
+    best: tuple[float, WorkerProcess] | None = None
+    failure = WorkerError(f"{peer.name} has no configuration to try")
+    for configuration in configurations:
         try:
-            contender, seconds = _warm(peer, workload.with_choice(*choice))
-            if not found or seconds < HOPELESS * found[0][0]:
-                seconds = contender.run().seconds
-        except ContenderError as error:
+            worker, seconds = _warmed_up(peer, workload.with_configuration(*configuration))
+            if best is None or seconds < TUNING_CUTOFF * best[0]:
+                seconds = worker.run().seconds
+        except WorkerError as error:
             failure = error
             continue
-        tell(f"{peer.name}: tried {contender.about}, {seconds:.2f} s")
-        found = sorted([*found, (seconds, contender)], key=lambda each: each[0])
-        for _, slower in found[1:]:
-            slower.kill()
-        del found[1:]
-    if not found:
+        log(f"{peer.name}: tried {worker.about}, {seconds:.2f} s")
+        if best is None:
+            best = (seconds, worker)
+            continue
+        slower = worker
+        if seconds < best[0]:
+            slower, best = best[1], (seconds, worker)
+        slower.kill()
+    if best is None:
         raise failure
-    return found[0][1]
+    return best[1]
 
 
-def _warm(peer: Peer, workload: Workload) -> tuple[Contender, float]:
-    """A contender that has loaded and run once, and how long that run took."""
-    contender = Contender(peer, workload)
+def _warmed_up(peer: Peer, workload: Workload) -> tuple[WorkerProcess, float]:
+    """A worker that has loaded and run once, and how long that run took."""
+    worker = WorkerProcess(peer, workload)
     try:
-        contender.wait()
-        return contender, contender.run().seconds
-    except ContenderError:
-        contender.kill()
+        worker.wait()
+        return worker, worker.run().seconds
+    except WorkerError:
+        worker.kill()
         raise
 
 
-def _choices(peer: Peer, workload: Workload) -> list[Choice]:
-    """What to try: ours is what the user asked for, and batches are nothing to a single clip."""
-    if peer.choices == (("auto", None),):
+def _configurations(peer: Peer, workload: Workload) -> list[Configuration]:
+    """What to try; quest22 runs as the user configured it, and a single clip needs no batches."""
+    if peer.configurations == (("auto", None),):
         return [(workload.compute_type, workload.batch_size)]
-    if workload.manner == "batch":
-        return list(peer.choices)
-    return [(compute_type, None) for compute_type in dict.fromkeys(c for c, _ in peer.choices)]
+    if workload.kind == "batch":
+        return list(peer.configurations)
+    compute_types = dict.fromkeys(compute_type for compute_type, _ in peer.configurations)
+    return [(compute_type, None) for compute_type in compute_types]
 
 
-def _result(contender: Contender, laps: Sequence[Lap]) -> Result:
-    seconds = [lap.seconds for lap in laps]
-    middle = sorted(laps, key=lambda lap: lap.seconds)[len(laps) // 2]
+def _result(worker: WorkerProcess, runs: Sequence[TimedRun]) -> Result:
+    seconds = [run.seconds for run in runs]
+    middle = sorted(runs, key=lambda run: run.seconds)[len(runs) // 2]
     return Result(
-        name=contender.peer.name,
-        about=contender.about,
+        name=worker.peer.name,
+        about=worker.about,
         seconds=median(seconds),
         slowest_s=max(seconds),
         fastest_s=min(seconds),
         tokens_a_window=middle.tokens / max(middle.windows, 1),
         windows=middle.windows,
-        audio_s=contender.workload.audio_s,
-        peak_bytes=contender.end(),
+        audio_s=worker.workload.audio_s,
+        peak_bytes=worker.end(),
         parts=dict(middle.parts),
     )

@@ -1,4 +1,4 @@
-"""How long a user waits: from the command to the first transcript."""
+"""Measures the time from starting the command to its first transcript."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def time_to_first_transcript(
 ) -> tuple[float, float]:
     """Seconds with an empty cache of compiled graphs, and the median with a warm one.
 
-    ``options`` are the command's, of how the model runs. The model's file and the programs are in
-    the system's cache of files in both, and the text is 20 tokens long. Raises
-    :class:`Quest22Error` where the command fails.
+    ``options`` are passed to the command. In both cases the model and the programs are in the
+    system's file cache, and the text is 20 tokens long. Raises :class:`Quest22Error` if the command
+    fails.
     """
-    sound, cache = folder / "first.wav", folder / "cache"
-    soundfile.write(sound, clip[: 5 * SAMPLE_RATE_HZ], SAMPLE_RATE_HZ)
-    command = [sys.executable, "-m", "quest22", "transcribe", str(sound), "--model", model]
-    # Without timestamps it is one window: random weights would go on from wherever they say.
+    audio_file, cache = folder / "first.wav", folder / "cache"
+    soundfile.write(audio_file, clip[: 5 * SAMPLE_RATE_HZ], SAMPLE_RATE_HZ)
+    command = [sys.executable, "-m", "quest22", "transcribe", str(audio_file), "--model", model]
+    # One window: with timestamps, random weights would continue from any random time.
     command += ["--quiet", "--no-timestamps", "--max-new-tokens", str(TOKENS)]
     command += ["--language", "en", "--temperature", "0", "-f", "jsonl", *options]
     _timed(command, cache)
@@ -41,12 +41,12 @@ def time_to_first_transcript(
 
 
 def _timed(command: list[str], cache: Path) -> float:
-    begun_s = time.perf_counter()
+    start_s = time.perf_counter()
     with subprocess.Popen(  # noqa: S603 -- our own command
         command, env=with_cache_folder(cache), stdout=subprocess.PIPE
     ) as process:
         first = process.stdout.read(1) if process.stdout else b""
-        seconds = time.perf_counter() - begun_s
+        seconds = time.perf_counter() - start_s
         process.communicate()
     if not first or process.returncode:
         raise Quest22Error(f"{' '.join(command)} failed: see above")

@@ -1,8 +1,8 @@
-"""The tokenizer that the package ships, cut or stretched to each of Whisper's vocabulary sizes.
+"""The embedded model's tokenizer, adapted to each of Whisper's vocabulary sizes.
 
-51865 is the vocabulary as shipped; 51866 adds ``<|yue|>`` (large-v3); 51864 drops the last word
-(English-only models have one word less, so that every control token moves down by one; their
-words differ too, which no test depends on).
+51865 is the embedded vocabulary; 51866 adds ``<|yue|>`` (large-v3); 51864 drops the last text token
+(English-only models have one less, which moves every control token down by one; their text tokens
+differ too, but no test depends on that).
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ SIZES = (51864, 51865, 51866)
 
 
 def tokenizer_json(vocab_size: int = 51865) -> dict[str, Any]:
-    """A ``tokenizer.json`` document with so many tokens, timestamps included."""
-    shipped = resources.files("quest22.checkpoint") / "nano" / "tokenizer.json"
-    document: dict[str, Any] = json.loads(shipped.read_text(encoding="utf-8"))
+    """A ``tokenizer.json`` document with ``vocab_size`` tokens, including timestamps."""
+    embedded = resources.files("quest22.checkpoint") / "nano" / "tokenizer.json"
+    document: dict[str, Any] = json.loads(embedded.read_text(encoding="utf-8"))
     if vocab_size == 51864:
-        _drop_last_word(document)
+        _drop_last_token(document)
     elif vocab_size == 51866:
         _add_cantonese(document)
     elif vocab_size != 51865:
@@ -31,7 +31,7 @@ def tokenizer_json(vocab_size: int = 51865) -> dict[str, Any]:
 
 
 def write_tokenizer(folder: Path, vocab_size: int = 51865) -> None:
-    """``tokenizer.json`` and the few settings Transformers wants beside it."""
+    """Write ``tokenizer.json`` and the settings that Transformers needs with it."""
     (folder / "tokenizer.json").write_text(_text(vocab_size), encoding="utf-8")
     settings = {
         "tokenizer_class": "WhisperTokenizer",
@@ -45,7 +45,7 @@ def write_tokenizer(folder: Path, vocab_size: int = 51865) -> None:
 
 
 def write_tokenizer_parts(folder: Path, vocab_size: int = 51865) -> None:
-    """The same vocabulary as older checkpoints have it: vocab.json, merges.txt, added tokens."""
+    """Write the same vocabulary in the older form: vocab.json, merges.txt, added_tokens.json."""
     document = tokenizer_json(vocab_size)
     model = document["model"]
     added = {token["content"]: token["id"] for token in document["added_tokens"]}
@@ -62,27 +62,27 @@ def _text(vocab_size: int) -> str:
 
 @cache
 def control_ids(vocab_size: int = 51865) -> Mapping[str, int]:
-    """Name → number of every token above the words."""
+    """Name → id of every control token."""
     return {token["content"]: token["id"] for token in tokenizer_json(vocab_size)["added_tokens"]}
 
 
-def _drop_last_word(document: dict[str, Any]) -> None:
+def _drop_last_token(document: dict[str, Any]) -> None:
     model = document["model"]
     last = max(model["vocab"], key=model["vocab"].__getitem__)
     del model["vocab"][last]
     model["merges"] = [pair for pair in model["merges"] if "".join(pair) != last]
-    _move(document, first=0, by=-1)
+    _shift_ids(document, first=0, by=-1)
 
 
 def _add_cantonese(document: dict[str, Any]) -> None:
     tokens = document["added_tokens"]
-    at = next(i for i, token in enumerate(tokens) if token["content"] == "<|su|>") + 1
-    own = tokens[at - 1] | {"content": "<|yue|>", "id": tokens[at - 1]["id"]}
-    _move(document, first=at, by=1)
-    tokens.insert(at, own | {"id": own["id"] + 1})
+    position = next(i for i, token in enumerate(tokens) if token["content"] == "<|su|>") + 1
+    cantonese = tokens[position - 1] | {"content": "<|yue|>", "id": tokens[position - 1]["id"]}
+    _shift_ids(document, first=position, by=1)
+    tokens.insert(position, cantonese | {"id": cantonese["id"] + 1})
 
 
-def _move(document: dict[str, Any], first: int, by: int) -> None:
+def _shift_ids(document: dict[str, Any], first: int, by: int) -> None:
     for token in document["added_tokens"][first:]:
         token["id"] += by
     ids = {token["content"]: token["id"] for token in document["added_tokens"]}

@@ -1,7 +1,7 @@
-"""A contender's own process: it loads, says so, and runs its work as often as it is told to.
+"""The worker's side of a benchmark: loads a program, then runs the workload on each request.
 
-One line of JSON goes out for each that comes in. Standard output is kept for these lines; what
-libraries print there goes to standard error.
+Replies with one line of JSON for each line that it receives. Standard output is reserved for these
+replies; whatever libraries print there goes to standard error.
 """
 
 from __future__ import annotations
@@ -20,45 +20,45 @@ RUN, END = "run\n", "end\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
-    """What a run gave: new tokens, windows, and the seconds of its parts where they are known."""
+class RunOutput:
+    """New tokens, windows, and the seconds of each stage, if known."""
 
     tokens: int
     windows: int
     parts: dict[str, float] = field(default_factory=dict)
 
 
-Loaded = tuple[Callable[[], Output], str]
-"""The work, ready to be done, and in words how it is done (versions, formats)."""
+LoadedProgram = tuple[Callable[[], RunOutput], str]
+"""A function that runs the workload once, and a description of the program (version, type)."""
 
 
-def serve(load: Callable[[Workload], Loaded]) -> None:
-    """Answer the process that started this one, until it says to end."""
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
+def serve(load: Callable[[Workload], LoadedProgram]) -> None:
+    """Serve the process that started this one until it ends the connection."""
+    replies = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     run, about = load(Workload.from_json(sys.stdin.readline()))
-    print(json.dumps({"about": about}), file=answers)
+    print(json.dumps({"about": about}), file=replies)
     for line in sys.stdin:
         if line != RUN:
             break
-        begun_s = time.perf_counter()
+        start_s = time.perf_counter()
         output = run()
-        seconds = time.perf_counter() - begun_s
-        answer = {
+        seconds = time.perf_counter() - start_s
+        reply = {
             "seconds": seconds,
             "tokens": output.tokens,
             "windows": output.windows,
             "parts": output.parts,
         }
-        print(json.dumps(answer), file=answers)
-    print(json.dumps({"peak_bytes": peak_bytes()}), file=answers)
+        print(json.dumps(reply), file=replies)
+    print(json.dumps({"peak_bytes": peak_bytes()}), file=replies)
 
 
 def peak_bytes() -> int:
-    """The most memory that this process held at once; 0 where the system does not tell."""
+    """The peak memory of this process; 0 if the system does not report it."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:
         return 0
-    found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")]
-    return found[0] if found else 0
+    peaks = [int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")]
+    return peaks[0] if peaks else 0

@@ -1,4 +1,4 @@
-"""A contender seen from outside: a process that is started, told to run, and ended."""
+"""A benchmarked program in a process of its own, seen from the process that measures it."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from quest22.bench.worker import END, RUN
 from quest22.bench.workload import Workload
 from quest22.errors import Quest22Error
 
-LAST_WORDS = 2000
+LOG_TAIL_CHARS = 2000
 
 
-class ContenderError(Quest22Error):
-    """A contender could not do the work; the others go on."""
+class WorkerError(Quest22Error):
+    """A program failed; the others go on."""
 
 
 @dataclass(frozen=True, slots=True)
-class Lap:
-    """One run of the work."""
+class TimedRun:
+    """One run of the workload."""
 
     seconds: float
     tokens: int
@@ -35,11 +35,11 @@ class Lap:
     parts: Mapping[str, float] = field(default_factory=dict)
 
 
-class Contender:
-    """A peer at a workload, in a process of its own with its own memory."""
+class WorkerProcess:
+    """A program with a workload, in a process and memory of its own."""
 
     def __init__(self, peer: Peer, workload: Workload) -> None:
-        """Start the process; it loads meanwhile. :meth:`wait` waits until it has."""
+        """Start the process, which loads the model; :meth:`wait` returns when it has."""
         self.peer = peer
         self.workload = workload
         self.about = ""
@@ -54,52 +54,52 @@ class Contender:
                 bufsize=1,
                 start_new_session=True,
             )
-        self._say(workload.to_json() + "\n")
+        self._send(workload.to_json() + "\n")
 
     def wait(self) -> None:
-        """Raises :class:`ContenderError` where it could not load."""
-        self.about = self._answer()["about"]
+        """Wait until the model is loaded; raises :class:`WorkerError` if that fails."""
+        self.about = self._receive()["about"]
 
-    def run(self) -> Lap:
-        """One run; raises :class:`ContenderError` where it breaks down."""
-        self._say(RUN)
-        return Lap(**self._answer())
+    def run(self) -> TimedRun:
+        """Run the workload once; raises :class:`WorkerError` if it fails."""
+        self._send(RUN)
+        return TimedRun(**self._receive())
 
     def end(self) -> int:
-        """End it; the most bytes of memory that it held."""
-        self._say(END)
-        return int(self._answer()["peak_bytes"])
+        """End the process; returns its peak memory in bytes."""
+        self._send(END)
+        return int(self._receive()["peak_bytes"])
 
     def kill(self) -> None:
-        """End it at once, whatever it does, and what it has started; also after :meth:`end`.
+        """Kill the process and its children; also needed after :meth:`end`.
 
-        A process that a library left behind would hold the pipes open for ever.
+        A child process that a library leaves behind would hold the pipes open for ever.
         """
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         with suppress(BrokenPipeError):
             self._process.communicate()
 
-    def _say(self, line: str) -> None:
+    def _send(self, line: str) -> None:
         try:
             _pipe(self._process.stdin).write(line)
         except BrokenPipeError as exc:
-            raise self._broken() from exc
+            raise self._failure() from exc
 
-    def _answer(self) -> Any:
+    def _receive(self) -> Any:
         line = _pipe(self._process.stdout).readline()
         if not line:
-            raise self._broken()
+            raise self._failure()
         return json.loads(line)
 
-    def _broken(self) -> ContenderError:
+    def _failure(self) -> WorkerError:
         self._process.wait()
-        lines = self._log.read_text(errors="replace")[-LAST_WORDS:].strip().splitlines()
+        lines = self._log.read_text(errors="replace")[-LOG_TAIL_CHARS:].strip().splitlines()
         last = lines[-1] if lines else f"exit code {self._process.returncode}"
-        return ContenderError(f"{self.peer.name} could not do the work: {last}")
+        return WorkerError(f"{self.peer.name} failed: {last}")
 
 
 def _pipe(stream: IO[str] | None) -> IO[str]:
     if stream is None:
-        raise ContenderError("a contender has no pipe")
+        raise WorkerError("the worker process has no pipe")
     return stream

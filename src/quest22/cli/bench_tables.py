@@ -1,4 +1,4 @@
-"""The figures of ``quest22 bench`` as tables."""
+"""Shows the results of ``quest22 bench`` as tables."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ if TYPE_CHECKING:
     from quest22.bench.measures import Outcome
 
 PARTS = {
-    "audio": "decode (beside)",
+    "audio": "audio decoding (in parallel)",
     "features": "log-mel",
     "encoder": "encoder",
     "decoder": "decoder",
-    "longform": "cut and merge",
+    "longform": "long form",
     "wait": "wait",
 }
-"""Seconds by the metrics' names and what they are called here."""
+"""The metrics' name of a stage → its name in the table."""
 
 
-def machine_line(found: Mapping[str, Any]) -> str:
+def machine_line(machine: Mapping[str, Any]) -> str:
     """The machine in one line."""
-    features = " ".join(found["features"])
-    memory = size(found["memory_bytes"])
-    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
-    native = found.get("native") or "no"
+    features = " ".join(machine["features"])
+    memory = size(machine["memory_bytes"])
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    native = machine.get("native") or "no"
     return (
-        f"{found['processor']}, {found['cores']} cores, {features}, {memory}; {versions}, "
+        f"{machine['processor']}, {machine['cores']} cores, {features}, {memory}; {versions}, "
         f"{native} native library"
     )
 
 
 def outcome_table(title: str, outcome: Outcome) -> Table:
-    """A line a contender; ratios are ours to theirs, so more than 1 means that we are faster."""
+    """A row for each program; ``ratio`` is how many times as fast quest22 is as the program."""
     table = Table(title=f"{outcome.measure}: {title}", title_justify="left")
     table.add_column("program")
     for name in ("× real time", "ratio", "s", "from – to", "tokens", "peak memory"):
         table.add_column(name, justify="right")
-    table.add_column("how")
+    table.add_column("configuration")
     ours = outcome.results[0]
     for each in outcome.results:
         table.add_row(
@@ -59,22 +59,22 @@ def outcome_table(title: str, outcome: Outcome) -> Table:
 
 
 def parts_table(result: Result) -> Table:
-    """Where our time went: milliseconds a window, and the share of the whole."""
-    table = Table(title=f"where the time of {result.name} went", title_justify="left")
-    table.add_column("part")
-    table.add_column("ms a window", justify="right")
+    """The time of each stage: milliseconds per window, and the share of the total."""
+    table = Table(title=f"time of {result.name} by stage", title_justify="left")
+    table.add_column("stage")
+    table.add_column("ms per window", justify="right")
     table.add_column("share", justify="right")
     windows = max(result.windows, 1)
     for key, name in PARTS.items():
         seconds = result.parts.get(key, 0.0)
         share = f"{seconds / result.seconds:.1%}"
         table.add_row(name, f"{1000 * seconds / windows:.2f}", share)
-    table.add_row("all", f"{1000 * result.seconds / windows:.2f}", "")
+    table.add_row("total", f"{1000 * result.seconds / windows:.2f}", "")
     return table
 
 
 def start_lines(title: str, outcome: Outcome) -> Iterator[str]:
-    """How long the first transcript took."""
+    """The time to the first transcript, in one line."""
     if outcome.seconds:
         cold, warm = outcome.seconds["cold"], outcome.seconds["warm"]
-        yield f"start: {title}: first transcript after {warm:.2f} s, {cold:.2f} s with no cache"
+        yield f"start: {title}: first transcript after {warm:.2f} s, {cold:.2f} s without a cache"
