@@ -65,6 +65,16 @@ def replace_text(path: Path, text: str) -> None:
         replace_file(path, encode(text))
 
 
+def read_lines(path: Path, size: int) -> Iterator[bytes]:
+    """The lines in the first ``size`` bytes of a file that :class:`AppendedFile` wrote."""
+    with writing(path), path.open("rb") as file:
+        for line in file:
+            size -= len(line)
+            if size < 0:
+                return
+            yield line
+
+
 class AppendedFile:
     """A file that grows by whole lines, each passed to the system before ``write`` returns.
 

@@ -18,7 +18,7 @@ from quest22.protocols import SinkState
 from quest22.settings import RUN_FOLDER
 from quest22.sink.build import FAILURES, NAMES, ROWS, TRANSCRIPTS
 from quest22.sink.file_names import read_stems
-from quest22.sink.files import AppendedFile, writing
+from quest22.sink.files import AppendedFile, read_lines
 from quest22.sink.formats.parquet import parquet_parts, read_parquet, write_parquet
 from quest22.sink.ledger import LEDGER, Entry, LedgerSink, entries
 from quest22.sink.spool import Spool
@@ -42,16 +42,9 @@ class Published:
 
     def lines(self, name: str, sink: str) -> Iterator[str]:
         """The published lines of a file that ``sink`` writes."""
-        left = int(self.sinks.get(sink, {}).get("bytes", 0))
-        if not left:
-            return
-        path = self.folder / name
-        with writing(path), path.open("rb") as file:
-            for line in file:
-                left -= len(line)
-                if left < 0:
-                    return
-                yield line.decode("utf-8")
+        size = int(self.sinks.get(sink, {}).get("bytes", 0))
+        if size:
+            yield from (line.decode("utf-8") for line in read_lines(self.folder / name, size))
 
     def rows(self, *, from_spool: bool) -> Iterator[dict[str, Any]]:
         """The rows for Parquet, from the spool or from the finished file."""

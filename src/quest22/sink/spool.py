@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from quest22.sink.files import AppendedFile, writing
+from quest22.sink.files import AppendedFile, read_lines, writing
 
 _TAGGED_TYPES: dict[str, tuple[type, Callable[[Any], Any], Callable[[Any], Any]]] = {
     "$bytes": (bytes, lambda v: base64.b64encode(v).decode("ascii"), base64.b64decode),
@@ -51,12 +51,8 @@ class Spool:
     @staticmethod
     def read(path: Path, size: int) -> Iterator[dict[str, Any]]:
         """The rows in the first ``size`` bytes of a spool, one at a time; changes no file."""
-        with writing(path), path.open("rb") as lines:
-            for line in lines:
-                size -= len(line)
-                if size < 0:
-                    return
-                yield _from_json(json.loads(line))
+        for line in read_lines(path, size):
+            yield _from_json(json.loads(line))
 
     def close(self) -> None:
         """Close the file; the rows stay on disk."""

@@ -6,7 +6,7 @@ complete.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,12 +55,26 @@ class ParquetSink:
             self._spool.remove()
 
 
-def write_parquet(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+def write_parquet(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write rows, as :func:`quest22.sink.rows.row` makes them, one row group at a time."""
     file = _ParquetFile(path)
-    for values in rows:
-        file.write(values)
+    for group in row_groups(rows):
+        file.write(group)
     file.close()
+
+
+def row_groups(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    """Rows in lists, each one Parquet row group."""
+    group: list[Mapping[str, Any]] = []
+    size = 0
+    for values in rows:
+        group.append(values)
+        size += approx_bytes(values)
+        if len(group) >= GROUP_ROWS or size >= GROUP_BYTES:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
 
 
 def parquet_parts(path: Path) -> list[Path]:
@@ -91,25 +105,17 @@ class _ParquetFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._rows: list[dict[str, Any]] = []
-        self._bytes = 0
         self._part: TableFile | None = None
         self._parts = 0
 
-    def write(self, values: dict[str, Any]) -> None:
-        self._rows.append(values)
-        self._bytes += approx_bytes(values)
-        if len(self._rows) >= GROUP_ROWS or self._bytes >= GROUP_BYTES:
-            self._write_group()
-
     def close(self) -> None:
-        if self._rows or self._part is None:
-            self._write_group()
+        if self._part is None:
+            self.write([])
         if self._part is not None:
             self._part.close()
 
-    def _write_group(self) -> None:
-        rows, self._rows, self._bytes = self._rows, [], 0
+    def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write one row group."""
         table = self._part.fit(rows) if self._part is not None else None
         if self._part is None or table is None:
             schema = schema_of(rows)

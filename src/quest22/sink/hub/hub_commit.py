@@ -10,7 +10,6 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from quest22.protocols import SinkState
 from quest22.sink.files import make_folder, writing
-from quest22.sink.formats.arrow_table import TableFile, approx_bytes, schema_of, table_of, widened
-from quest22.sink.formats.parquet import GROUP_BYTES, GROUP_ROWS
+from quest22.sink.formats.arrow_table import TableFile, schema_of, table_of, widened
+from quest22.sink.formats.parquet import row_groups
 from quest22.sink.hub.dataset_card import RunDescription, card
 from quest22.sink.hub.hub_repository import RECORD, Content, HubRepository
 from quest22.sink.hub.row_files import RowFile, RowFiles
@@ -175,20 +174,6 @@ class HubCommitter:
             return match is not None and int(match.group(1)) >= uploaded.files
 
         return stale if pending.finished else lambda _: False
-
-
-def row_groups(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
-    """Rows in lists, each one Parquet row group."""
-    group: list[Mapping[str, Any]] = []
-    size = 0
-    for values in rows:
-        group.append(values)
-        size += approx_bytes(values)
-        if len(group) >= GROUP_ROWS or size >= GROUP_BYTES:
-            yield group
-            group, size = [], 0
-    if group:
-        yield group
 
 
 def _copy(source: Path, target: Path, size: int) -> None:
