@@ -30,4 +30,4 @@ class Stalls:
         self._metrics.add_seconds(name, waited_s - network_s)
 
     def _kept_s(self, threads: Collection[int]) -> float:
-        return sum(map(self._metrics.network_s, threads)) / max(len(threads), 1)
+        return sum(map(self._metrics.network_wait_s, threads)) / max(len(threads), 1)

@@ -9,9 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import random
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from quest22.errors import Quest22Error, SinkError, UsageError
 from quest22.settings import silence_telemetry
 from quest22.sink.hub_errors import described, hub_error
+from quest22.system.retry import Backoff, retry
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi, RepoFile
@@ -27,8 +26,8 @@ RECORD = "quest22.json"
 """Says which run a repository belongs to, and how far it has come."""
 
 KEPT = ".gitattributes"
-TOLD_FROM_S = 4.0
-"""A trouble is told once a pause is so long: a user waits for it, or wonders why nothing comes."""
+LOG_FROM_S = 4.0
+"""A retry is logged once its delay is this long, so that a waiting user knows why."""
 
 Content = Path | bytes
 Answer = TypeVar("Answer")
@@ -49,34 +48,33 @@ class HubSettings:
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How long what fails is tried again: waits double from the first, in all so many seconds."""
+    """How requests to the Hub are retried: no more once the delays add up to ``timeout_s``."""
 
-    total_s: float = 900.0
-    first_s: float = 1.0
-    longest_s: float = 60.0
-    sleep: Callable[[float], None] = time.sleep
+    timeout_s: float = 900.0
+    backoff: Backoff = field(default=Backoff(first_s=1.0, max_s=60.0, jitter=(1.0, 1.25)))
+    sleep: Callable[[float], None] | None = None
 
-    def waits(self) -> list[float]:
-        """Seconds to wait before each new try, with up to a quarter more by chance."""
-        waits: list[float] = []
-        wait = self.first_s
-        while sum(waits) < self.total_s:
-            waits.append(wait * random.uniform(1.0, 1.25))  # noqa: S311
-            wait = min(2 * wait, self.longest_s)
-        return waits
+    def delays(self) -> Iterator[float]:
+        """Seconds to wait before each retry; ends when there are to be no more."""
+        total_s = 0.0
+        for delay_s in self.backoff.delays():
+            if total_s >= self.timeout_s:
+                return
+            total_s += delay_s
+            yield delay_s
 
 
 class HubRepository:
     """One dataset repository; ``retries`` counts what had to be tried again."""
 
-    def __init__(self, api: HfApi, name: str, perseverance: RetryPolicy | None = None) -> None:
+    def __init__(self, api: HfApi, name: str, retry_policy: RetryPolicy | None = None) -> None:
         self.name = name
         self.retries = 0
         self._api = api
-        self._perseverance = perseverance or RetryPolicy()
+        self._retry_policy = retry_policy or RetryPolicy()
 
     @classmethod
-    def reach(cls, settings: HubSettings, perseverance: RetryPolicy | None = None) -> HubRepository:
+    def reach(cls, settings: HubSettings, retry_policy: RetryPolicy | None = None) -> HubRepository:
         """Find the repository, or make it.
 
         Raises :class:`UsageError` where the name is none or nobody is logged in, and
@@ -90,8 +88,8 @@ class HubRepository:
                 "publishing on the Hub needs a token that may write: log in with hf auth login, "
                 "set HF_TOKEN, or give --token"
             )
-        found = cls(HfApi(token=settings.token), settings.repository, perseverance)
-        made = found._patiently(
+        found = cls(HfApi(token=settings.token), settings.repository, retry_policy)
+        made = found._retry(
             lambda: found._api.create_repo(
                 settings.repository,
                 repo_type="dataset",
@@ -113,7 +111,7 @@ class HubRepository:
         ``fresh``: the run has published nothing yet; ``replace``: what another run published here
         goes. Raises :class:`SinkError` where it belongs to another run, or to nobody of ours.
         """
-        record, paths = self._patiently(self._held)
+        record, paths = self._retry(self._held)
         owner = record.get("run") if record else None
         if owner == run and not (fresh and replace):
             return
@@ -143,12 +141,12 @@ class HubRepository:
         Files that the repository holds already are not sent again: so a commit whose answer was
         lost, or that a dead process made, is recognised. Raises :class:`SinkError`.
         """
-        self._patiently(lambda: self._commit(files, message, stale))
+        self._retry(lambda: self._commit(files, message, stale))
 
     def source_card(self, name: str, revision: str | None) -> dict[str, Any]:
         """License and language as another dataset's card names them; empty without a card."""
         try:
-            found = self._patiently(lambda: self._api.dataset_info(name, revision=revision))
+            found = self._retry(lambda: self._api.dataset_info(name, revision=revision))
         except Quest22Error:
             return {}
         named = found.card_data
@@ -203,40 +201,42 @@ class HubRepository:
                 self.name, operations, commit_message=message, repo_type="dataset", num_threads=2
             )
 
-    def _patiently(self, ask: Callable[[], Answer]) -> Answer:
-        told = False
-        for wait in self._perseverance.waits():
-            try:
-                answer = ask()
-            except Quest22Error:
-                raise
-            except Exception as exc:
-                refused = hub_error(exc, self.name)
-                if refused is not None:
-                    raise refused from exc
-                self.retries += 1
-                told = told or self._tell(exc, wait)
-            else:
-                if told:
-                    _log.warning("%s on the Hub answers again", self.name)
-                return answer
-            self._perseverance.sleep(wait)
-        try:
-            return ask()
-        except Exception as exc:
-            raise hub_error(exc, self.name) or SinkError(
-                f"{self.name} on the Hub could not be reached or written to for "
-                f"{self._perseverance.total_s:.0f} s ({described(exc)}): the same command "
-                "continues once it can"
-            ) from exc
+    def _retry(self, request: Callable[[], Answer]) -> Answer:
+        delays = self._retry_policy.delays()
+        logged = False
 
-    def _tell(self, exc: Exception, wait_s: float) -> bool:
-        """Say what is wrong, if it has lasted; True if it was said."""
-        if wait_s < TOLD_FROM_S:
+        def delay_after(exc: Exception) -> float:
+            nonlocal logged
+            if isinstance(exc, Quest22Error):
+                raise exc
+            refusal = hub_error(exc, self.name)
+            if refusal is not None:
+                raise refusal from exc
+            delay_s = next(delays, None)
+            if delay_s is None:
+                raise self._unreachable(exc) from exc
+            self.retries += 1
+            logged = logged or self._log_retry(exc, delay_s)
+            return delay_s
+
+        answer = retry(request, delay_after, self._retry_policy.sleep)
+        if logged:
+            _log.warning("%s on the Hub answers again", self.name)
+        return answer
+
+    def _unreachable(self, exc: Exception) -> SinkError:
+        return SinkError(
+            f"{self.name} on the Hub could not be reached or written to for "
+            f"{self._retry_policy.timeout_s:.0f} s ({described(exc)}): the same command "
+            "continues once it can"
+        )
+
+    def _log_retry(self, exc: Exception, delay_s: float) -> bool:
+        """Log what is wrong if it has lasted; True if it was logged."""
+        if delay_s < LOG_FROM_S:
             return False
-        longest_s = self._perseverance.total_s
-        reason = described(exc)
-        _log.warning("%s on the Hub: %s; trying again for %.0f s", self.name, reason, longest_s)
+        timeout_s, reason = self._retry_policy.timeout_s, described(exc)
+        _log.warning("%s on the Hub: %s; trying again for %.0f s", self.name, reason, timeout_s)
         return True
 
 
