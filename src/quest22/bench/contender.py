@@ -76,7 +76,10 @@ class Contender:
         A process that a library left behind would hold the pipes open for ever.
         """
         with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+            if hasattr(os, "killpg"):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            else:  # Windows has no process groups to kill
+                self._process.kill()
         with suppress(BrokenPipeError):
             self._process.communicate()
 
@@ -94,7 +97,11 @@ class Contender:
 
     def _broken(self) -> ContenderError:
         self._process.wait()
-        lines = self._log.read_text(errors="replace")[-LAST_WORDS:].strip().splitlines()
+        lines = (
+            self._log.read_text(encoding="utf-8", errors="replace")[-LAST_WORDS:]
+            .strip()
+            .splitlines()
+        )
         last = lines[-1] if lines else f"exit code {self._process.returncode}"
         return ContenderError(f"{self.peer.name} could not do the work: {last}")
 

@@ -94,7 +94,7 @@ def write_checkpoint(
         ("generation_config.json", generation_config(shape)),
         ("preprocessor_config.json", preprocessor_config(shape)),
     ):
-        (folder / name).write_text(json.dumps(document, indent=2))
+        (folder / name).write_text(json.dumps(document, indent=2), encoding="utf-8")
     write_tokenizer(folder, shape.vocab_size)
     muted = control_ids(shape.vocab_size)["<|endoftext|>"] if endless else None
     write_weights(folder, shape, dtype=dtype, shards=shards, seed=seed, muted_from=muted)
@@ -282,4 +282,4 @@ def _write_shards(folder: Path, tensors: list[Tensor], shards: int) -> None:
         total += write_safetensors(folder / name, part)
         placed |= {tensor.name: name for tensor in part}
     index = {"metadata": {"total_size": total}, "weight_map": placed}
-    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")

@@ -57,7 +57,7 @@ def serve(load: Callable[[Workload], Loaded]) -> None:
 def peak_bytes() -> int:
     """The most memory that this process held at once; 0 where the system does not tell."""
     try:
-        lines = Path("/proc/self/status").read_text().splitlines()
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     except OSError:
         return 0
     found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")]

@@ -5,6 +5,7 @@ Every failure of the file system leaves as a one-line :class:`quest22.errors.Sin
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from quest22.errors import SinkError
+from quest22.system import WINDOWS
 from quest22.system.durable_files import replace_file, sync_folder
 
 
@@ -154,6 +156,8 @@ class StandardOutput:
         except BrokenPipeError:
             raise  # the reader has seen enough: no error of ours
         except OSError as exc:
+            if WINDOWS and exc.errno == errno.EINVAL:  # how Windows reports a broken pipe
+                raise BrokenPipeError(errno.EPIPE, "the reader has gone") from exc
             raise SinkError(f"cannot write to standard output: {exc.strerror or exc}") from exc
 
     def publish(self) -> int:

@@ -104,7 +104,8 @@ def open_builder(request: DatasetRequest, split: str) -> DatasetBuilder:
     datasets.disable_progress_bars()
     datasets.logging.set_verbosity(datasets.logging.CRITICAL)
     datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False  # read before the environment could be set
-    with tempfile.TemporaryDirectory(prefix="quest22-") as cache:  # holds a lock file only
+    # It holds a lock file only, which Windows may keep open.
+    with tempfile.TemporaryDirectory(prefix="quest22-", ignore_cleanup_errors=True) as cache:
         common = {
             "token": request.token,
             "cache_dir": cache,

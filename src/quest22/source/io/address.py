@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from quest22.errors import ClipError
+from quest22.system import WINDOWS
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")  # one letter is a drive
 _LOCAL_SCHEMES = frozenset({"file", "local"})
@@ -103,7 +104,9 @@ def resolve(reference: str, folder: str | None) -> str:
 def _resolve_locally(reference: str, folder: str | None) -> str:
     if is_url(reference):
         scheme, _, rest = reference.partition("://")
-        return rest if scheme.lower() in _LOCAL_SCHEMES and "::" not in rest else reference
+        if scheme.lower() not in _LOCAL_SCHEMES or "::" in rest:
+            return reference
+        return re.sub(r"^/(?=[A-Za-z]:)", "", rest) if WINDOWS else rest
     path = Path(reference).expanduser()
     return str(path if folder is None or path.is_absolute() else Path(folder) / path)
 
