@@ -95,7 +95,7 @@ def results(
     """The results of a run over a dataset: source, decoding threads, scheduler."""
     bounds, settings = memory or MemorySettings.of(), AudioSettings()
     source = DatasetSource(
-        dataset, metrics, network=RetryingClient(NetworkSettings().within(bounds), metrics)
+        dataset, metrics, client=RetryingClient(NetworkSettings().within(bounds), metrics)
     )
     audios = decode_ahead(source, MediaDecoder(settings, metrics), settings, metrics, bounds)
     return Scheduler(engine, Strategy(), metrics).run(audios)

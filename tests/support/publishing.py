@@ -21,6 +21,7 @@ from quest22.sink.hub.dataset_card import RunDescription
 from quest22.sink.hub.hub_commit import HubTarget
 from quest22.sink.hub.hub_repository import HubRepository, HubSettings, RetryPolicy
 from quest22.sink.hub.hub_sink import HubSink
+from quest22.system.retry import Backoff
 from tests.support.results import failure, transcript
 
 FILE_ROWS = 4
@@ -60,7 +61,9 @@ def publish(errand: Errand) -> str:
     rowfiles.FILE_ROWS = FILE_ROWS
     folder = Path(errand.folder)
     try:
-        repository = HubRepository.open(errand.settings(), RetryPolicy(2.0, 0.01, 0.1))
+        repository = HubRepository.open(
+            errand.settings(), RetryPolicy(2.0, Backoff(0.01, 0.1, (1.0, 1.25)))
+        )
         journal = None if errand.restart else Journal.read(folder)
         journal = journal or Journal.begin(folder, _plan(errand))
         sink = JournaledSink(_sinks(errand, repository, journal), journal)

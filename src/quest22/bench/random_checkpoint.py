@@ -104,7 +104,7 @@ def write_checkpoint(
         ("generation_config.json", generation_config(shape)),
         ("preprocessor_config.json", preprocessor_config(shape)),
     ):
-        (folder / name).write_text(json.dumps(document, indent=2))
+        (folder / name).write_text(json.dumps(document, indent=2), encoding="utf-8")
     write_tokenizer(folder, shape.vocab_size)
     muted_from = control_ids(shape.vocab_size)["<|endoftext|>"] if endless else None
     write_weights(folder, shape, dtype=dtype, shards=shards, seed=seed, muted_from=muted_from)
@@ -296,4 +296,4 @@ def _write_shards(folder: Path, tensors: list[Tensor], shards: int) -> None:
         total += write_safetensors(folder / name, part)
         weight_map |= {tensor.name: name for tensor in part}
     index = {"metadata": {"total_size": total}, "weight_map": weight_map}
-    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")

@@ -41,7 +41,7 @@ def write_tokenizer(folder: Path, vocab_size: int = 51865) -> None:
         "add_prefix_space": False,
         "clean_up_tokenization_spaces": False,
     }
-    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
 
 
 def write_tokenizer_parts(folder: Path, vocab_size: int = 51865) -> None:
@@ -51,7 +51,7 @@ def write_tokenizer_parts(folder: Path, vocab_size: int = 51865) -> None:
     added = {token["content"]: token["id"] for token in document["added_tokens"]}
     (folder / "vocab.json").write_text(json.dumps(model["vocab"]), encoding="utf-8")
     merges = "\n".join(" ".join(pair) for pair in model["merges"])
-    (folder / "merges.txt").write_text(f"#version: 0.2\n{merges}\n", encoding="utf-8")
+    (folder / "merges.txt").write_text(f"#version: 0.2\n{merges}\n", encoding="utf-8", newline="\n")
     (folder / "added_tokens.json").write_text(json.dumps(added), encoding="utf-8")
 
 

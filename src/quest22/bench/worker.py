@@ -57,7 +57,7 @@ def serve(load: Callable[[Workload], LoadedProgram]) -> None:
 def peak_bytes() -> int:
     """The peak memory of this process; 0 if the system does not report it."""
     try:
-        lines = Path("/proc/self/status").read_text().splitlines()
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     except OSError:
         return 0
     peaks = [int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")]

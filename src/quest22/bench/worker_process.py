@@ -76,7 +76,10 @@ class WorkerProcess:
         A child process that a library leaves behind would hold the pipes open for ever.
         """
         with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+            if hasattr(os, "killpg"):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            else:  # Windows has no process groups to kill
+                self._process.kill()
         with suppress(BrokenPipeError):
             self._process.communicate()
 
@@ -94,7 +97,8 @@ class WorkerProcess:
 
     def _failure(self) -> WorkerError:
         self._process.wait()
-        lines = self._log.read_text(errors="replace")[-LOG_TAIL_CHARS:].strip().splitlines()
+        log = self._log.read_text(encoding="utf-8", errors="replace")
+        lines = log[-LOG_TAIL_CHARS:].strip().splitlines()
         last = lines[-1] if lines else f"exit code {self._process.returncode}"
         return WorkerError(f"{self.peer.name} failed: {last}")
 

@@ -196,7 +196,7 @@ def bench(work: WorkFlags, subject: SubjectFlags, report: BenchReportFlags) -> i
                 written.append({"model": title, **asdict(outcome)})
                 if report.json_file is not None:
                     text = json.dumps({"machine": machine, "outcomes": written}, indent=1)
-                    report.json_file.write_text(text + "\n")
+                    report.json_file.write_text(text + "\n", encoding="utf-8")
     return Exit.DONE
 
 

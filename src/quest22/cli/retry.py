@@ -173,7 +173,7 @@ def _failed_rows(
     done = {(each.file, each.row) for each in again.entries()}
     keys = (each.key for each in chain(first.entries(), again.entries()))
     network = client_within(settings.job.memory, metrics)
-    earlier = ResumeState(keys, done=done)
+    earlier = ResumeState(keys, done_rows=done)
     return dataset_source(settings.dataset, network, places=places, earlier=earlier)
 
 

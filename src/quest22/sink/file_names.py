@@ -14,11 +14,15 @@ from pathlib import Path
 
 from quest22.protocols import SinkState
 from quest22.sink.spool import Spool
+from quest22.system import WINDOWS
 
 MAX_PART_BYTES = 180
 """Longest path component in UTF-8. Systems allow 255; a suffix and a number must still fit."""
 
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\]')
+_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])\s*(\.|$)", re.IGNORECASE)
+"""Names that Windows reserves, whatever suffix follows."""
+
 _MEDIA_SUFFIX = re.compile(
     r"\.(3g2|3gp|aac|ac3|aif[cf]?|aiff|amr|ape|asf|au|avi|caf|flac|flv|gsm|m2ts|m4[abv]|mk[av]|mov"
     r"|mp[234]|mpe?g|mts|og[agv]|opus|snd|spx|ts|tta|vob|voc|w64|wav|web[am]|wm[av]|wv)$",
@@ -48,7 +52,14 @@ def _safe_part(part: str) -> str:
     clean = _UNSAFE.sub("_", unicodedata.normalize("NFC", part))
     clean = clean.encode("utf-8", "replace").decode("utf-8").replace("?", "_")
     clean = clean.encode("utf-8")[:MAX_PART_BYTES].decode("utf-8", "ignore")
-    return clean.strip(" ").rstrip(".") or "clip"
+    clean = clean.strip(" ").rstrip(".") or "clip"
+    return _windows_part(clean) if WINDOWS else clean
+
+
+def _windows_part(part: str) -> str:
+    """The same without a trailing space, and not the name of a device such as ``nul.txt``."""
+    part = part.rstrip(" .") or "clip"
+    return f"_{part}" if _DEVICE.match(part) else part
 
 
 def read_stems(lines: Iterable[str | bytes]) -> Iterator[str]:

@@ -5,6 +5,7 @@ Every file system error becomes a one-line :class:`quest22.errors.SinkError`.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from quest22.errors import SinkError
+from quest22.system import WINDOWS
 from quest22.system.durable_files import replace_file, sync_folder
 
 
@@ -164,6 +166,8 @@ class StandardOutput:
         except BrokenPipeError:
             raise  # the reader closed the pipe, which is not an output error
         except OSError as exc:
+            if WINDOWS and exc.errno == errno.EINVAL:  # how Windows reports a broken pipe
+                raise BrokenPipeError(errno.EPIPE, "the reader has gone") from exc
             raise SinkError(f"cannot write to standard output: {exc.strerror or exc}") from exc
 
     def publish(self) -> int:

@@ -37,4 +37,4 @@ def test_trouble_that_lasts_is_told_and_so_is_its_end(
     assert len(said) == told
     if told:
         assert said[0] == "me/out on the Hub: ConnectionError; trying again for 900 s"
-        assert said[1] == "me/out on the Hub responds again"
+        assert said[1] == "me/out on the Hub answers again"

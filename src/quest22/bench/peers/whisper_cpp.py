@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from importlib.metadata import version
 from typing import Any
 
 from quest22.bench.peers.ggml import write_ggml
 from quest22.bench.worker import LoadedProgram, RunOutput, serve
 from quest22.bench.workload import Workload
+from quest22.system.machine import usable_cores
 
 
 def load(workload: Workload) -> LoadedProgram:
@@ -19,7 +19,7 @@ def load(workload: Workload) -> LoadedProgram:
     path = workload.folder("ggml.bin")
     if not path.exists():
         write_ggml(workload.model, path)
-    threads = workload.threads or len(os.sched_getaffinity(0))
+    threads = workload.threads or usable_cores()
     options: dict[str, Any] = {
         "n_threads": threads,
         "language": workload.language,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from quest22.sink.files import writing
 from quest22.sink.formats.jsonl import json_text
 from quest22.sink.rows import OWN_COLUMNS
-from quest22.system.durable_files import sync_file, sync_folder
+from quest22.system.durable_files import publish_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,9 +48,7 @@ class TableFile:
     def close(self) -> None:
         with writing(self._path):
             self._writer.close()
-            sync_file(self._partial)
-            self._partial.replace(self._path)
-            sync_folder(self._path.parent)
+            publish_file(self._partial, self._path)
 
 
 def _own_types() -> dict[str, pa.DataType]:

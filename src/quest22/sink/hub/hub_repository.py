@@ -9,9 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import random
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from quest22.errors import Quest22Error, SinkError, UsageError
 from quest22.settings import silence_telemetry
 from quest22.sink.hub.hub_errors import describe_error, hub_error
+from quest22.system.retry import Backoff, retry
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi, RepoFile
@@ -51,21 +50,20 @@ class HubSettings:
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How long what fails is tried again: waits double from the first, in all so many seconds."""
+    """How requests to the Hub are retried: no more once the delays add up to ``timeout_s``."""
 
-    total_s: float = 900.0
-    first_s: float = 1.0
-    longest_s: float = 60.0
-    sleep: Callable[[float], None] = time.sleep
+    timeout_s: float = 900.0
+    backoff: Backoff = field(default=Backoff(first_s=1.0, max_s=60.0, jitter=(1.0, 1.25)))
+    sleep: Callable[[float], None] | None = None
 
-    def waits(self) -> list[float]:
-        """Seconds to wait before each new try, with up to a quarter more by chance."""
-        waits: list[float] = []
-        wait = self.first_s
-        while sum(waits) < self.total_s:
-            waits.append(wait * random.uniform(1.0, 1.25))  # noqa: S311
-            wait = min(2 * wait, self.longest_s)
-        return waits
+    def delays(self) -> Iterator[float]:
+        """Seconds to wait before each retry; ends when there are to be no more."""
+        total_s = 0.0
+        for delay_s in self.backoff.delays():
+            if total_s >= self.timeout_s:
+                return
+            total_s += delay_s
+            yield delay_s
 
 
 class HubRepository:
@@ -206,39 +204,41 @@ class HubRepository:
             )
 
     def _retry(self, request: Callable[[], Response]) -> Response:
+        delays = self._retry_policy.delays()
         logged = False
-        for wait in self._retry_policy.waits():
-            try:
-                response = request()
-            except Quest22Error:
-                raise
-            except Exception as exc:
-                refused = hub_error(exc, self.name)
-                if refused is not None:
-                    raise refused from exc
-                self.retries += 1
-                logged = logged or self._log_retry(exc, wait)
-            else:
-                if logged:
-                    _log.warning("%s on the Hub responds again", self.name)
-                return response
-            self._retry_policy.sleep(wait)
-        try:
-            return request()
-        except Exception as exc:
-            raise hub_error(exc, self.name) or SinkError(
-                f"{self.name} on the Hub could not be reached or written to for "
-                f"{self._retry_policy.total_s:.0f} s ({describe_error(exc)}): the same command "
-                "continues once it can"
-            ) from exc
 
-    def _log_retry(self, exc: Exception, wait_s: float) -> bool:
-        """Warn about a failure that lasts; True if a warning was logged."""
-        if wait_s < LOG_FROM_S:
+        def delay_after(exc: Exception) -> float:
+            nonlocal logged
+            if isinstance(exc, Quest22Error):
+                raise exc
+            refusal = hub_error(exc, self.name)
+            if refusal is not None:
+                raise refusal from exc
+            delay_s = next(delays, None)
+            if delay_s is None:
+                raise self._unreachable(exc) from exc
+            self.retries += 1
+            logged = logged or self._log_retry(exc, delay_s)
+            return delay_s
+
+        response = retry(request, delay_after, self._retry_policy.sleep)
+        if logged:
+            _log.warning("%s on the Hub answers again", self.name)
+        return response
+
+    def _unreachable(self, exc: Exception) -> SinkError:
+        return SinkError(
+            f"{self.name} on the Hub could not be reached or written to for "
+            f"{self._retry_policy.timeout_s:.0f} s ({describe_error(exc)}): the same command "
+            "continues once it can"
+        )
+
+    def _log_retry(self, exc: Exception, delay_s: float) -> bool:
+        """Log what is wrong if it has lasted; True if it was logged."""
+        if delay_s < LOG_FROM_S:
             return False
-        longest_s = self._retry_policy.total_s
-        reason = describe_error(exc)
-        _log.warning("%s on the Hub: %s; trying again for %.0f s", self.name, reason, longest_s)
+        timeout_s, reason = self._retry_policy.timeout_s, describe_error(exc)
+        _log.warning("%s on the Hub: %s; trying again for %.0f s", self.name, reason, timeout_s)
         return True
 
 
