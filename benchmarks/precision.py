@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quest22.audio.log_mel import LogMel
-from quest22.bench.subject import sounds_of
+from quest22.bench.clips import read_clips
 from quest22.checkpoint.load import Checkpoint, load
 from quest22.cli.demo import sample_files
 from quest22.engine.decoder_session import DecoderSession
@@ -113,7 +113,7 @@ def main() -> int:
     present = [name for name in folders if Path(name).is_dir()]
     inputs = present or [str(sample_files()[0].parent)]
     checkpoint = load("nano")
-    sounds = _spread(sounds_of(inputs, 3600.0), given.clips)
+    sounds = _spread(read_clips(inputs, 3600.0), given.clips)
     prompt = checkpoint.tokens.initial_tokens("en", "transcribe", timestamps=False)
     exact = transcribe(checkpoint, "float32", sounds)
     features = LogMel(checkpoint.dimensions.mel_bins)

@@ -23,7 +23,7 @@ from tests.torture.worker import Errand
 
 
 def _hasty(bounds: MemorySettings, metrics: Metrics) -> RetryingClient:
-    settings = NetworkSettings(first_pause_s=0.01, longest_pause_s=0.05)
+    settings = NetworkSettings(first_delay_s=0.01, max_delay_s=0.05)
     return RetryingClient(settings.within(bounds), metrics)
 
 

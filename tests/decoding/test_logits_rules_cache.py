@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from quest22.checkpoint.load import Checkpoint, load
-from quest22.checkpoint.numerals import numeral_tokens
+from quest22.checkpoint.tokens import numeral_tokens
 from quest22.decoding.logits_rules import LogitsRules
 from quest22.decoding.logits_rules_cache import LogitsRulesCache
 from quest22.errors import UsageError

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from quest22.checkpoint.config import Dimensions
-from quest22.engine.batch_size import choose_batch_size, memory_limit, row_bytes
+from quest22.engine.batch_size import choose_batch_size, row_bytes
 
 GIB = 1 << 30
 
@@ -35,7 +35,3 @@ def test_many_cores_have_something_to_do(cores: int, expected: int) -> None:
 
 def test_bytes_of_a_window() -> None:
     assert row_bytes(dims(384, 4), "f32") == 2 * 4 * 1500 * 384 * 4
-
-
-def test_this_machine_has_memory() -> None:
-    assert memory_limit() > GIB // 4

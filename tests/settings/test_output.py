@@ -12,7 +12,7 @@ from quest22.settings import (
     OutputSettings,
     parse_formats,
 )
-from quest22.sink.captions import CAPTIONS
+from quest22.sink.formats.captions import CAPTIONS
 
 
 def test_every_caption_format_has_a_writer():

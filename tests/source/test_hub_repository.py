@@ -44,7 +44,7 @@ def run(settings):
     return {
         "revision": source.revision,
         "origins": sorted({clip.origin.revision for clip in clips}),
-        "retries": {trouble: times for (_, trouble), times in metrics.tallies("retries").items()},
+        "retries": {kind: n for (_, kind), n in metrics.labelled_counts("retries").items()},
         "rows": [[clip.key, clip.reference, sound(clip)] for clip in clips],
     }
 

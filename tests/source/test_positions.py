@@ -41,7 +41,7 @@ def _clips(files: list[str], after: Position | None = None, earlier: ResumeState
     kinds = {"parquet": "parquet", "tar": "webdataset", "jsonl": "json"}
     builder = kinds[files[0].rpartition(".")[2]]
     chosen = DatasetSettings(builder, data_files=tuple(files), **settings)
-    return list(DatasetSource(chosen, Metrics(), after, earlier=earlier))
+    return list(DatasetSource(chosen, Metrics(), after, resume_state=earlier))
 
 
 def _position(clips: list[Clip | Failure], results: int) -> Position:
@@ -75,7 +75,9 @@ def test_what_is_done_is_not_read_again(tmp_path: Path) -> None:
         whole = _clips(files)
         metrics = Metrics()
         settings = DatasetSettings("parquet", data_files=tuple(files))
-        source = DatasetSource(settings, metrics, _position(whole, 23), earlier=ResumeState(["x"]))
+        source = DatasetSource(
+            settings, metrics, _position(whole, 23), resume_state=ResumeState(["x"])
+        )
         before = metrics.counts()["net_bytes"]
         (last,) = source
         assert last.key == whole[-1].key
@@ -203,7 +205,7 @@ def test_certain_rows_alone_are_read_where_their_keys_are_told(tmp_path: Path) -
     Path(files[1]).unlink()  # nothing is wanted of it
     Path(files[1]).write_bytes(b"")
     settings = DatasetSettings("parquet", data_files=tuple(files))
-    picked = list(DatasetSource(settings, Metrics(), places=keys))
+    picked = list(DatasetSource(settings, Metrics(), selected=keys))
     assert [(clip.key, clip.origin) for clip in picked] == [
         (whole[n].key, whole[n].origin) for n in (3, 7, 17)
     ]
@@ -213,19 +215,19 @@ def test_a_row_that_could_not_be_read_gets_its_own_key_when_it_can(tmp_path: Pat
     files = [str(tmp_path / name) for name in _write(tmp_path, "parquet")]
     settings = DatasetSettings("parquet", data_files=tuple(files))
     keys = {(files[0], 3): "train-00000-000003", (files[1], 0): KEYED[8].id}
-    picked = [clip.key for clip in DatasetSource(settings, Metrics(), places=keys)]
+    picked = [clip.key for clip in DatasetSource(settings, Metrics(), selected=keys)]
     assert picked == [KEYED[3].id, KEYED[8].id]
     earlier = ResumeState([KEYED[3].id])
-    again = list(DatasetSource(settings, Metrics(), places=keys, earlier=earlier))
+    again = list(DatasetSource(settings, Metrics(), selected=keys, resume_state=earlier))
     assert again[0].key == f"{KEYED[3].id}@train-00000-000003"
 
 
 def test_a_file_that_could_not_be_read_is_read_but_for_what_is_done(tmp_path: Path) -> None:
     files = [str(tmp_path / name) for name in _write(tmp_path, "parquet")]
     settings = DatasetSettings("parquet", data_files=tuple(files))
-    done = ResumeState(done={(files[1], row) for row in range(5)})
+    done = ResumeState(done_rows={(files[1], row) for row in range(5)})
     places = {(files[1], None): "train-00001"}
-    picked = list(DatasetSource(settings, Metrics(), places=places, earlier=done))
+    picked = list(DatasetSource(settings, Metrics(), selected=places, resume_state=done))
     assert [clip.origin.row for clip in picked] == [5, 6, 7]
 
 
@@ -233,7 +235,7 @@ def test_another_row_in_its_place_is_not_taken_for_a_failure(tmp_path: Path) -> 
     files = [str(tmp_path / name) for name in _write(tmp_path, "parquet")]
     settings = DatasetSettings("parquet", data_files=tuple(files))
     with pytest.raises(SourceError, match="expected 'other' where 'utt-003' stands now"):
-        list(DatasetSource(settings, Metrics(), places={(files[0], 3): "other"}))
+        list(DatasetSource(settings, Metrics(), selected={(files[0], 3): "other"}))
 
 
 def test_all_columns_but_sound_can_be_kept(tmp_path: Path) -> None:

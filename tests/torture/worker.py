@@ -167,10 +167,10 @@ class Errand:
 def _hasty_network(bounds: MemorySettings, metrics: Metrics) -> RetryingClient:
     """As patient as the usual one, but with short pauses, and soon aware of silence."""
     hasty = NetworkSettings(
-        stranger_patience_s=60.0,
-        first_pause_s=0.005,
-        longest_pause_s=0.05,
-        silence_s=0.3,
+        unknown_host_timeout_s=60.0,
+        first_delay_s=0.005,
+        max_delay_s=0.05,
+        read_timeout_s=0.3,
         range_bytes=32 << 10,
     )
     return RetryingClient(hasty.within(bounds), metrics)

@@ -18,7 +18,6 @@ from rich.rule import Rule
 from rich.text import Text
 from typer import Option
 
-from quest22.cli.comparison import ShowingSink
 from quest22.cli.exits import Exit
 from quest22.cli.figures import Figures, size
 from quest22.cli.flags import grouped
@@ -26,6 +25,7 @@ from quest22.cli.output_options import ReportFlags
 from quest22.cli.progress import RunInfo, choose_display
 from quest22.cli.report import score_lines, time_table, totals
 from quest22.cli.run import RunStats, write_all
+from quest22.cli.word_diff import ComparisonSink
 from quest22.cli.work import configure_logging
 from quest22.demo.server import RangeServer, Traffic
 from quest22.env import bypass_proxy
@@ -73,7 +73,7 @@ def demo(flags: DemoFlags, report: ReportFlags) -> int:
         live = console if console.stderr else None
         display = choose_display(occasion, run.metrics, quiet=report.quiet, console=live)
         tally = RunStats()
-        code = write_all(run, ShowingSink(console), display, tally)
+        code = write_all(run, ComparisonSink(console), display, tally)
         _conclude(console, run.metrics, tally, server.traffic)
     if code is Exit.DONE:
         console.print(NEXT)

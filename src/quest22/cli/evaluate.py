@@ -22,8 +22,8 @@ from quest22.cli.run import FailureBudget, RunStats, spoken_language
 from quest22.cli.work import Work, configure_logging, write_results
 from quest22.errors import SourceError, UsageError
 from quest22.evaluation.bootstrap import Bootstrap
-from quest22.evaluation.reports import Evaluation, EvaluationSettings, Pair, Rank
-from quest22.evaluation.written_transcripts import WrittenTranscripts
+from quest22.evaluation.reports import Evaluation, EvaluationSettings, Rank, TextPair
+from quest22.evaluation.transcript_file import TranscriptFile
 from quest22.metrics import Metrics
 from quest22.protocols import SinkState
 from quest22.records import Failure, Transcript
@@ -160,10 +160,10 @@ class EvaluatingSink:
         """Nothing is held back."""
 
 
-def pair_of(transcript: Transcript, reference: str) -> Pair:
+def pair_of(transcript: Transcript, reference: str) -> TextPair:
     """A transcript with its reference, as it is compared."""
     language = spoken_language(transcript)
-    return Pair(transcript.key, reference, transcript.text, language, transcript.columns)
+    return TextPair(transcript.key, reference, transcript.text, language, transcript.columns)
 
 
 @grouped
@@ -196,15 +196,15 @@ def evaluate(
     return code
 
 
-def _texts(dataset: EvaluatedFlags, evaluation: EvaluationFlags, path: Path) -> WrittenTranscripts:
+def _texts(dataset: EvaluatedFlags, evaluation: EvaluationFlags, path: Path) -> TranscriptFile:
     if dataset.dataset:
         raise UsageError("a dataset and --hypotheses: expected one of the two")
-    return WrittenTranscripts(
+    return TranscriptFile(
         path, evaluation.hypothesis_column, dataset.text_column, evaluation.references
     )
 
 
-def _score_texts(texts: WrittenTranscripts, scores: Evaluation) -> Exit:
+def _score_texts(texts: TranscriptFile, scores: Evaluation) -> Exit:
     for pair in texts.pairs():
         scores.add(pair)
     if not scores.clips:

@@ -58,7 +58,7 @@ class Figures:
             seconds=metrics.seconds(),
             received_bytes=counts.get("net_bytes", 0.0),
             sound_bytes=counts.get("bytes", 0.0),
-            retries=metrics.tallies("retries"),
+            retries=metrics.labelled_counts("retries"),
         )
 
     @property

@@ -9,10 +9,10 @@ from quest22.errors import UsageError
 from quest22.runs.journal import Journal
 from quest22.settings import RUN_FOLDER, HubSettings
 from quest22.sink.build import FAILURES
-from quest22.sink.dataset_card import RunDescription
-from quest22.sink.hub_commit import HubTarget
-from quest22.sink.hub_repository import HubRepository
-from quest22.sink.hub_sink import HubSink
+from quest22.sink.hub.dataset_card import RunDescription
+from quest22.sink.hub.hub_commit import HubTarget
+from quest22.sink.hub.hub_repository import HubRepository
+from quest22.sink.hub.hub_sink import HubSink
 from quest22.source.io.address import redact_text
 
 HUB = "hub"
@@ -32,9 +32,9 @@ class Publishing:
         return self._settings.repository
 
     def reach(self) -> HubRepository:
-        """Find or make the repository; see :meth:`HubRepository.reach` for what it raises."""
+        """Find or make the repository; see :meth:`HubRepository.open` for what it raises."""
         if self._repository is None:
-            self._repository = HubRepository.reach(self._settings)
+            self._repository = HubRepository.open(self._settings)
         return self._repository
 
     def open(self, journal: Journal) -> HubSink:

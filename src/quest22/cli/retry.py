@@ -36,7 +36,7 @@ from quest22.runtime.build import Pipeline, client_within, dataset_source
 from quest22.settings import RUN_FOLDER, EngineSettings, OutputSettings, PipelineSettings
 from quest22.settings.forms import read_count_or_auto
 from quest22.sink.build import FAILURES, CombinedSink, open_sinks
-from quest22.sink.merge import Merge, Merged, Published, taken_names
+from quest22.sink.merge import Merge, Merged, Published, used_stems
 from quest22.source.dataset import DatasetSource, ResumeState
 
 
@@ -133,7 +133,7 @@ class Retry:
         output = OutputSettings(
             settings.formats, inner.folder, journaled=True, captions=settings.captions
         )
-        sink = open_sinks(output, inner.mark.sinks, taken_names(first))
+        sink = open_sinks(output, inner.mark.sinks, used_stems(first))
         if publishing is not None:
             sink = CombinedSink(sink, HUB, publishing.open_again(journal, inner))
         occasion = RunInfo(
@@ -164,7 +164,7 @@ def _failed_rows(
     done = {(each.file, each.row) for each in again.entries()}
     keys = (each.key for each in chain(first.entries(), again.entries()))
     network = client_within(settings.job.memory, metrics)
-    earlier = ResumeState(keys, done=done)
+    earlier = ResumeState(keys, done_rows=done)
     return dataset_source(settings.dataset, network, places=places, earlier=earlier)
 
 

@@ -19,9 +19,7 @@ from quest22.metrics import Metrics
 from quest22.protocols import Sink
 from quest22.records import Failure, Transcript
 from quest22.runs.journal import JournaledSink
-
-MOST_REASONS = 1000
-OTHER_REASONS = "other reasons"
+from quest22.sink.run_counts import count_reason
 
 
 class Results(Protocol):
@@ -48,17 +46,11 @@ class RunStats:
     def count(self, result: Transcript | Failure) -> None:
         if isinstance(result, Failure):
             self.failures += 1
-            count_reason(self.reasons, f"{result.stage}: {result.reason}")
+            count_reason(self.reasons, result.stage, result.reason)
             return
         self.transcripts += 1
         if self.scored and result.reference is not None:
             self.scores.add(result.reference, result.text, spoken_language(result))
-
-
-def count_reason(reasons: Counter[str], reason: str) -> None:
-    """Count a reason; past a thousand different ones the rest are counted as one."""
-    known = reason in reasons or len(reasons) < MOST_REASONS
-    reasons[reason if known else OTHER_REASONS] += 1
 
 
 def spoken_language(transcript: Transcript) -> str | None:

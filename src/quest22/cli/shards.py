@@ -18,7 +18,7 @@ from quest22.runs.journal import JOURNAL, Journal, held, is_held
 from quest22.runs.plan import RunSettings
 from quest22.settings import RUN_FOLDER, DatasetSettings, OutputSettings
 from quest22.sink.files import writing
-from quest22.sink.recovery import conclude
+from quest22.sink.recovery import restore_published
 from quest22.source.shards import EarlierShard
 from quest22.system.locks import wait_for_lock
 
@@ -118,7 +118,7 @@ def _conclude(folder: Path) -> None:
         if journal.mark.finished or _CONCLUDED in journal.asked:
             return
         formats = tuple(journal.plan["formats"])
-        conclude(OutputSettings(formats, folder, journaled=True), journal.mark.sinks)
+        restore_published(OutputSettings(formats, folder, journaled=True), journal.mark.sinks)
         journal.asked[_CONCLUDED] = True
         journal.commit(journal.mark)
 

@@ -15,12 +15,12 @@ from rich.table import Table
 
 from quest22.cli.console import output_console
 from quest22.cli.report import most_frequent
-from quest22.cli.run import count_reason
 from quest22.cli.shards import runs_in
 from quest22.errors import SinkError, UsageError
 from quest22.runs.journal import JOURNAL, Journal, is_held
 from quest22.settings.quantities import hours
 from quest22.sink.build import FAILURES
+from quest22.sink.run_counts import count_reason
 
 REASONS_SHOWN = 10
 
@@ -131,7 +131,7 @@ def _reasons(folder: Path, journal: Journal) -> dict[str, int]:
                 if left < 0:
                     break
                 failure = json.loads(line)
-                count_reason(reasons, f"{failure['stage']}: {failure['reason']}")
+                count_reason(reasons, failure["stage"], failure["reason"])
     except (OSError, ValueError, KeyError) as exc:
         raise SinkError(f"cannot read {folder / FAILURES}: {exc}") from exc
     return dict(reasons.most_common())

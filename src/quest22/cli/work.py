@@ -24,7 +24,7 @@ from quest22.protocols import Sink, Source
 from quest22.runtime.build import Pipeline, client_within
 from quest22.settings import OutputSettings, PipelineSettings
 from quest22.sink.build import open_sinks
-from quest22.sink.captions import TIMED
+from quest22.sink.formats.captions import TIMED
 
 if TYPE_CHECKING:
     from quest22.source.io.retry import RetryingClient

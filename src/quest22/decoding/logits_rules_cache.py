@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from quest22.checkpoint.config import GenerationConfig
-from quest22.checkpoint.numerals import numeral_tokens
-from quest22.checkpoint.tokens import TIMESTAMP_STEP_S, Tokens
+from quest22.checkpoint.tokens import TIMESTAMP_STEP_S, Tokens, numeral_tokens
 from quest22.decoding.logits_rules import LogitsRules
 from quest22.errors import UsageError
 from quest22.records import SuppressionOptions

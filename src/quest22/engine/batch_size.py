@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 from quest22.checkpoint.config import Dimensions
-from quest22.system.machine import usable_cores
+from quest22.system.machine import memory_limit, usable_cores
 
 BEST_ROWS = 16
 """Beyond this, few cores gain nothing: the decoder is bound by reading keys and values."""
@@ -17,7 +14,6 @@ HEADS_A_CORE = 2
 
 MEMORY_SHARE = 0.2
 _BYTES = {"f32": 4, "bf16": 2, "f16": 2, "i8": 1}
-_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
 def row_bytes(dims: Dimensions, element: str) -> int:
@@ -37,12 +33,3 @@ def choose_batch_size(
     wanted = min(max(BEST_ROWS, busy), MOST_ROWS)
     room = MEMORY_SHARE * (memory_limit() if memory is None else memory)
     return max(1, min(wanted, int(room // row_bytes(dims, element))))
-
-
-def memory_limit() -> int:
-    """Bytes of memory of this machine, or of the container it pretends to be."""
-    limit = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    for path in map(Path, _LIMITS):
-        if path.is_file() and (text := path.read_text().strip()).isdigit():
-            limit = min(limit, int(text))
-    return limit

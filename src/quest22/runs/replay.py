@@ -9,7 +9,6 @@ tokens of the clips that are open. A line that a dying machine spoilt is the end
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from quest22.records import ReplayedBatch
 from quest22.sink.files import AppendedFile, writing
+from quest22.system.durable_files import replace_file
 
 REPLAY = "replay.jsonl"
 SYNC_SECONDS = 2.0
@@ -91,13 +91,9 @@ class ReplayLog:
 
     def _write_anew(self) -> None:
         self._file.close()
-        fresh = self._path.with_suffix(".partial")
         content = "".join(line for _, line in self._lines).encode("ascii")
-        with writing(fresh), fresh.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-            fresh.replace(self._path)
+        with writing(self._path):
+            replace_file(self._path, content, durable=True)
         self._size = len(content)
         self._file = AppendedFile(self._path, self._size)
 

@@ -106,7 +106,9 @@ def dataset_source(
     """
     from quest22.source.dataset import DatasetSource
 
-    return DatasetSource(dataset, network.metrics, after, places, earlier=earlier, network=network)
+    return DatasetSource(
+        dataset, network.metrics, after, places, resume_state=earlier, client=network
+    )
 
 
 def file_source(inputs: Sequence[str], network: RetryingClient, token: str | None = None) -> Source:
@@ -116,7 +118,7 @@ def file_source(inputs: Sequence[str], network: RetryingClient, token: str | Non
     """
     from quest22.source.files import FilesSource
 
-    return FilesSource(inputs, metrics=network.metrics, token=token, network=network)
+    return FilesSource(inputs, metrics=network.metrics, token=token, client=network)
 
 
 def _strategy(settings: PipelineSettings, tokens: Tokens, mel: LogMel) -> Strategy:

@@ -1,6 +1,6 @@
-"""The languages Whisper was trained on: codes, English names and the usual other names.
+"""The languages Whisper was trained on: codes, English names and other common names.
 
-The table is openai/whisper's (``whisper/tokenizer.py``), whose order is that of the tokens.
+The table is openai/whisper's (``whisper/tokenizer.py``), in the order of the language tokens.
 """
 
 from __future__ import annotations
@@ -145,16 +145,16 @@ _CODES = {
 def language_code(name: str) -> str:
     """The code of a language given as code (``ru``), name (``Russian``) or token (``<|ru|>``).
 
-    Raises :class:`UsageError` with near matches where there is no such language.
+    Raises :class:`UsageError` with close matches for an unknown language.
     """
-    wanted = name.strip().removeprefix("<|").removesuffix("|>").strip().lower().replace("_", " ")
-    if wanted in _CODES:
-        return _CODES[wanted]
-    near = get_close_matches(wanted, _CODES, n=3)
-    meant = f"did you mean {', '.join(near)}?" if near else "for example en, ru or German"
-    raise UsageError(f"unknown language {name!r}: expected one of Whisper's 100 languages, {meant}")
+    key = name.strip().removeprefix("<|").removesuffix("|>").strip().lower().replace("_", " ")
+    if key in _CODES:
+        return _CODES[key]
+    near = get_close_matches(key, _CODES, n=3)
+    hint = f"did you mean {', '.join(near)}?" if near else "for example en, ru or German"
+    raise UsageError(f"unknown language {name!r}: expected one of Whisper's 100 languages, {hint}")
 
 
 def language_name(code: str) -> str:
-    """The English name of a code; the code itself where it is not one of Whisper's."""
+    """The English name of a code; the code itself if Whisper does not have it."""
     return LANGUAGES.get(code, code)

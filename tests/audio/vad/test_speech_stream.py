@@ -177,7 +177,7 @@ def test_a_long_recording_is_never_held():
         for _ in range(180):
             pieces = stream.feed(np.zeros(20 * S, np.float32))
             given_samples += sum(len(piece.samples) for piece in pieces)
-            assert len(stream._sound._samples) < 2 * S
+            assert len(stream._buffer._samples) < 2 * S
         assert given_samples >= 3500 * S * probability
 
 

@@ -100,11 +100,11 @@ def test_one_that_does_not_fit_is_used_all_the_same(
 
 def test_weights_that_were_written_anew_are_others(checkpoint: OpenCheckpoint) -> None:
     weights = checkpoint("small-test").weights
-    before = weights.state()
-    assert weights.state() == before
+    before = weights.cache_key()
+    assert weights.cache_key() == before
     file = checkpoint("small-test").folder / "model.safetensors"
     os.utime(file)
-    assert weights.state() != before
+    assert weights.cache_key() != before
 
 
 STARTER = """

@@ -42,7 +42,7 @@ class CompiledGraphs:
     def of(cls, checkpoint: Checkpoint, compiler: Compiler) -> CompiledGraphs:
         """The graphs of a checkpoint, kept in the user's cache folder."""
         weights = checkpoint.weights if isinstance(checkpoint.weights, Weights) else None
-        identity = f"{weights.state()} {checkpoint.dimensions}" if weights else ""
+        identity = f"{weights.cache_key()} {checkpoint.dimensions}" if weights else ""
         kept = GraphCache(cache_folder() / "graphs", graph_cache_bytes())
         return cls(compiler, kept, identity, weights)
 
@@ -66,7 +66,7 @@ class CompiledGraphs:
     def _built(self, build: Callable[[], ov.Model], streams: int) -> ov.CompiledModel:
         compiled = self.compiler.compile(build(), streams)
         if self.weights is not None:
-            self.weights.let_go()
+            self.weights.release()
         return compiled
 
     def settle(self) -> None:

@@ -21,6 +21,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quest22.system.durable_files import publish_file
 from quest22.system.mapped_file import map_file, release_pages
 
 HEADER_BYTES = 4096  # a page, so that what follows is aligned for any processor
@@ -86,9 +87,7 @@ class GraphCache:
                 size = file.seek(0, os.SEEK_END)
                 file.seek(0)
                 file.write(_header(size))
-                file.flush()
-                os.fsync(handle)
-            Path(beside).replace(path)
+            publish_file(Path(beside), path)
         except BaseException:
             Path(beside).unlink(missing_ok=True)
             raise
@@ -104,7 +103,8 @@ class GraphCache:
         for _, size, path in sorted(found):
             if total <= self._limit:
                 break
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # on Windows a mapped file cannot be removed
+                path.unlink(missing_ok=True)
             total -= size
         for path in self._folder.glob(f"*{UNFINISHED}"):  # of a process that was killed
             with suppress(OSError):
