@@ -21,7 +21,7 @@ from quest22.settings import (
     PipelineSettings,
     VadSettings,
 )
-from quest22.version import VERSION
+from quest22.version import __version__
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -54,7 +54,7 @@ class RunSettings:
         known |= asdict(self.captions)
         known |= asdict(self.job.vad)
         known |= {
-            "quest22": VERSION,
+            "quest22": __version__,
             "model": self.job.engine.model,
             "channel": self.job.audio.channel,
             "max_duration_s": self.job.audio.max_duration_s,
