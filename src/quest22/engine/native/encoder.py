@@ -81,22 +81,22 @@ class NativeEncoder:
     def __del__(self) -> None:
         self._library.quest22_encoder_close(self._handle)
 
-    def listen(self, features: Mapping[int, Array], states: CrossKVCache) -> None:
-        """Encode windows into ``states``, in bfloat16: features ``[mel bins, 3000]`` by row.
+    def encode(self, features: Mapping[int, Array], cross_kv: CrossKVCache) -> None:
+        """Encode features ``[mel bins, 3000]`` into the rows of ``cross_kv`` that they are by.
 
         Raises :class:`EngineError` for features of another shape and where memory runs out.
         """
-        sounds = [floats(each) for each in features.values()]
-        for sound in sounds:
-            if sound.shape != self._shape:
-                raise EngineError(f"features are {sound.shape}: expected {self._shape}")
-        views = [states.views(slice(row, row + 1)) for row in features]
-        arrays = [addresses(sounds)]
+        inputs = [floats(each) for each in features.values()]
+        for each in inputs:
+            if each.shape != self._shape:
+                raise EngineError(f"features are {each.shape}: expected {self._shape}")
+        views = [cross_kv.views(slice(row, row + 1)) for row in features]
+        arrays = [addresses(inputs)]
         for part in ("key", "value"):
             names = [f"cross_{part}_{layer}" for layer in self._layers]
             arrays.append(addresses([view[name] for view in views for name in names]))
         pointers = (each.ctypes.data for each in arrays)
-        check(self._library.quest22_listen(self._handle, len(sounds), *pointers))
+        check(self._library.quest22_listen(self._handle, len(inputs), *pointers))
 
 
 def _linear_layers(dims: Dimensions) -> Iterator[Linear]:
