@@ -31,7 +31,10 @@ _ENGLISH = DetectedLanguage("en", 1.0)
 
 @dataclass(frozen=True, eq=False)
 class EncodedBatch:
-    """A batch that is encoded and not yet decoded; ``order[i]`` is where window i came from."""
+    """A batch that is encoded and not yet decoded.
+
+    ``windows`` are sorted by beams; ``windows[i]`` was window ``order[i]`` of the batch.
+    """
 
     windows: list[Window]
     order: list[int]
@@ -85,16 +88,16 @@ class WhisperEngine:
         self._begun.add(batch)
         return batch
 
-    def finish(self, batch: EncodedBatch) -> list[Hypothesis]:
-        """Decode the windows of a batch, in the order that they were begun in; raises likewise."""
-        if batch not in self._begun:
+    def finish(self, ticket: EncodedBatch) -> list[Hypothesis]:
+        """Decode the windows of a batch; hypotheses come in their order. Raises as :meth:`run`."""
+        if ticket not in self._begun:
             raise RuntimeError("this batch is finished already: begin another one")
-        self._begun.remove(batch)
-        if not batch.windows:
+        self._begun.remove(ticket)
+        if not ticket.windows:
             return []
         with self._errors_explained():
-            hypotheses = self._decode(batch)
-        return [hypotheses[batch.order.index(index)] for index in range(len(hypotheses))]
+            hypotheses = self._decode(ticket)
+        return [hypotheses[ticket.order.index(index)] for index in range(len(hypotheses))]
 
     def close(self) -> None:
         """Release the device's memory. The engine cannot be used again."""
