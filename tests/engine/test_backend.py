@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -253,3 +255,11 @@ def test_shifted_features_end_in_zeros() -> None:
     features = np.arange(12, dtype=np.float32).reshape(2, 6)
     assert shift_features(features, 0) is features
     assert shift_features(features, 4).tolist() == [[4, 5, 0, 0, 0, 0], [10, 11, 0, 0, 0, 0]]
+
+
+def test_the_engine_itself_loads_no_inference_library() -> None:
+    loaded = "import sys, quest22.engine.engine; print({'openvino', 'torch'} & set(sys.modules))"
+    made = subprocess.run(
+        [sys.executable, "-c", loaded], capture_output=True, text=True, check=True
+    )
+    assert made.stdout == "set()\n"

@@ -1,6 +1,6 @@
-"""The decoder's layers in C as a network that is run step by step; see ``step.h``.
+"""The decoder's layers in C, run step by step.
 
-Knows the library's functions and Transformers' weight names; knows no tokens' meaning.
+Knows the library's functions and Transformers' weight names; knows nothing of tokens' meaning.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from quest22.engine.native.weights import (
 from quest22.native.library import open_library
 
 _ELEMENTS = {"f32": FLOAT32, "bf16": BFLOAT16}
-_WORDS = "decoder.embed_tokens"
+_EMBEDDING = "decoder.embed_tokens"
 _NORMS = ("self_attn_layer_norm", "encoder_attn_layer_norm", "final_layer_norm")
 
 
@@ -70,7 +70,7 @@ class NativeDecoderNetwork:
         self._formats = formats
         self._layers = range(dims.decoder_layers)
         self._vocabulary = dims.vocab_size
-        self._places = np.array(weights["decoder.embed_positions.weight"], np.float32)
+        self._positions = np.array(weights["decoder.embed_positions.weight"], np.float32)
         self._cross_kv: CrossKVCache
         self._windows = np.empty(0, np.int32)
         self._logits = np.empty(0, np.float32)
@@ -80,7 +80,7 @@ class NativeDecoderNetwork:
     def open(
         cls, weights: Weights, dims: Dimensions, formats: Formats, threads: int
     ) -> NativeDecoderNetwork | None:
-        """A checkpoint's decoder; None where no library runs here, or none for this format.
+        """A checkpoint's decoder; None where no library runs this format and shape.
 
         Raises as the constructor does.
         """
@@ -160,9 +160,9 @@ class NativeDecoderNetwork:
         return logits.reshape(sequences, len(logit_positions), self._vocabulary)
 
     def _embed(self, tokens: NDArray[np.int32], position: int) -> Array:
-        words = self._weights.rows(f"{_WORDS}.weight", tokens.ravel())
-        places = self._places[position : position + tokens.shape[1]]
-        return floats(words.reshape(*tokens.shape, -1) + places)
+        embedded = self._weights.rows(f"{_EMBEDDING}.weight", tokens.ravel())
+        positions = self._positions[position : position + tokens.shape[1]]
+        return floats(embedded.reshape(*tokens.shape, -1) + positions)
 
     def _logits_buffer(self, rows: int) -> Array:
         """Memory for the logits of so many rows, reused from call to call where it is enough."""
@@ -182,7 +182,7 @@ def _linear_layers(dims: Dimensions) -> Iterator[Linear]:
         yield Linear(f"{name}.encoder_attn.out_proj", number + 3)
         yield Linear(f"{name}.fc1", number + 4)
         yield Linear(f"{name}.fc2", number + 5)
-    yield Linear(_WORDS, 6 * dims.decoder_layers)
+    yield Linear(_EMBEDDING, 6 * dims.decoder_layers)
 
 
 def _norms(dims: Dimensions) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The encoder in C, with the decoder's cross-attention keys and values behind it; see ``listen.h``.
+"""The encoder in C, which ends in the decoder's cross-attention keys and values.
 
 Knows the library's functions and Transformers' weight names; knows nothing of batches.
 """
@@ -32,7 +32,7 @@ _BLOCK_LAYERS, _CONVOLUTIONS = 4, 2
 
 
 class NativeEncoder:
-    """Features to what the decoder attends to: products in bfloat16, sums in float32; or int8."""
+    """Features to cross-attention keys and values; sums in float32, products in bfloat16 or int8."""
 
     def __init__(
         self, library: ctypes.CDLL, handle: int, weights: Weights, dims: Dimensions
@@ -53,11 +53,11 @@ class NativeEncoder:
     def open(
         cls, weights: Weights, dims: Dimensions, element: str, threads: int, *, int8: bool = False
     ) -> NativeEncoder | None:
-        """A checkpoint's encoder; None where no library has one for this format and shape.
+        """A checkpoint's encoder; None where no library runs this format and shape.
 
-        And none where the graph is faster: on processors that multiply matrices at once, by AMX.
-        ``int8``: the weights of all layers but the convolutions, and what they multiply, with a
-        scale for each frame and 256 channels. Raises as the constructor does.
+        None, too, where the graph is faster: on processors with AMX. ``int8``: the weights of all
+        layers but the convolutions are int8, and their inputs, with a scale for each frame and 256
+        channels. Raises as the constructor does.
         """
         library = open_library()
         if library is None or not has_encoder(library) or element != "bf16":
