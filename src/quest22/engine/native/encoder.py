@@ -32,7 +32,7 @@ _BLOCK_LAYERS, _CONVOLUTIONS = 4, 2
 
 
 class NativeEncoder:
-    """Features to cross-attention keys and values; sums in float32, products in bfloat16 or int8."""
+    """Features to cross-attention keys and values: bfloat16 or int8 products, float32 sums."""
 
     def __init__(
         self, library: ctypes.CDLL, handle: int, weights: Weights, dims: Dimensions
