@@ -147,9 +147,9 @@ def _hub_cache() -> Path:
 def check_engine() -> Finding:
     """The inference library, the device, and the precision that ``auto`` chooses."""
     try:
-        from quest22.engine.openvino.compiler import Compiler
+        from quest22.engine.build import open_compiler
 
-        compiler = Compiler.open("auto", "auto", None)
+        compiler = open_compiler("auto", "auto", None)
         name = compiler.core.get_property("CPU", "FULL_DEVICE_NAME")
     except (ImportError, OSError, RuntimeError) as exc:
         reason = str(exc).splitlines()[0] if str(exc) else type(exc).__name__

@@ -32,12 +32,12 @@ class HallucinationFilter:
         return SPEAKING_RATE if self._is_too_fast(segment) else None
 
     def _is_loop(self, segment: Segment) -> bool:
-        most = self.fallback.guards.max_repeats
+        most = self.fallback.thresholds.max_repeats
         repetitive = most is not None and self.fallback.is_repetitive(segment.text)
         return most is not None and repetitive and longest_repetition(segment.tokens) > most
 
     def _is_too_fast(self, segment: Segment) -> bool:
-        fastest = self.fallback.guards.max_speaking_rate
+        fastest = self.fallback.thresholds.max_speaking_rate
         duration_s = max(segment.end_s - segment.start_s, SHORTEST_S)
         return fastest is not None and len(segment.text.strip()) > fastest * duration_s
 

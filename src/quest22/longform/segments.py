@@ -20,7 +20,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from quest22.decoding.compression import compression_ratio
+from quest22.decoding.fallback import compression_ratio
 from quest22.decoding.words import WordTimer
 from quest22.longform.overlap import TokenIds
 from quest22.longform.utterances import Utterance, utterances

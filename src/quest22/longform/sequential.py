@@ -20,8 +20,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from quest22.decoding.compression import compression_ratio
-from quest22.decoding.fallback import REFERENCE_TEMPERATURES
+from quest22.decoding.fallback import REFERENCE_TEMPERATURES, compression_ratio
 from quest22.decoding.words import TokenTimes, WordTimer, last_word_end
 from quest22.errors import ClipError, EngineError
 from quest22.longform.feature_buffer import WINDOW_FRAMES, FeatureBuffer
@@ -234,7 +233,7 @@ class SequentialClip:
         spoken_until_s = speech_end(segments)
         if not ended_alone and spoken_until_s > window.start_s:
             seek = round(spoken_until_s * FRAMES_PER_S)
-        threshold_s = self._manner.guard.fallback.guards.hallucination_silence_threshold
+        threshold_s = self._manner.guard.fallback.thresholds.hallucination_silence_threshold
         if threshold_s is not None:
             place = SilenceContext(
                 window.start_s,

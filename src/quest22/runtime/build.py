@@ -42,7 +42,7 @@ class Pipeline:
         silence_telemetry()
         from quest22.audio.log_mel import LogMel
         from quest22.checkpoint.load import load
-        from quest22.engine.engine import WhisperEngine
+        from quest22.engine.build import build_engine
 
         self.settings = settings or PipelineSettings()
         self.metrics = metrics or Metrics()
@@ -54,7 +54,7 @@ class Pipeline:
         _check(checkpoint, self.settings)
         _check_long_form(self.settings)
         features = LogMel(checkpoint.dimensions.mel_bins, wanted.threads)
-        engine = WhisperEngine(checkpoint, features, wanted, self.metrics)
+        engine = build_engine(checkpoint, features, wanted, self.metrics)
         self.compute_type = engine.compute_type
         self.batch_size = engine.batch_size
         self._engine: Engine = engine
@@ -142,7 +142,7 @@ def _check(checkpoint: Checkpoint, settings: PipelineSettings) -> None:
 
     A model that was never taught to translate is warned of.
     """
-    from quest22.decoding.logits_rules_cache import LogitsRulesCache
+    from quest22.decoding.logits_rules import LogitsRulesCache
 
     tokens, decoding = checkpoint.tokens, settings.decoding
     named = (decoding.language, decoding.fallback_language, *decoding.languages)
