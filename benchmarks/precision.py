@@ -34,8 +34,8 @@ from quest22.engine.openvino.encoder_runner import open_encoder_runner
 from quest22.evaluation.score import Scoreboard
 from quest22.metrics import Metrics
 from quest22.records import DecodingOptions, Failure, Samples, Window
-from quest22.runtime.build import Pipeline, PipelineSettings
-from quest22.settings import DatasetSettings, EngineSettings
+from quest22.runtime.build import Pipeline
+from quest22.settings import DatasetSettings, EngineSettings, PipelineSettings
 from quest22.system.machine import usable_cores
 
 COMPUTE_TYPES = {

@@ -22,9 +22,7 @@ from quest22.errors import (
     UsageError,
 )
 from quest22.records import Failure, Segment, Transcript, Word
-from quest22.version import VERSION
-
-__version__ = VERSION
+from quest22.version import __version__ as __version__
 
 __all__ = [
     "CheckpointError",

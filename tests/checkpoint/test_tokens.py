@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from quest22.bench.tokenizer_variants import control_ids, write_tokenizer_parts
 from quest22.checkpoint.config import Dimensions, GenerationConfig
-from quest22.checkpoint.languages import LANGUAGES
 from quest22.checkpoint.tokens import Tokens
 from quest22.errors import CheckpointError, UsageError
+from quest22.settings.languages import LANGUAGES
 
 TEXTS = [
     "",

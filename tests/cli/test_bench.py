@@ -54,7 +54,7 @@ def test_a_users_own_sound_and_the_start(
         (["--compute-type", "int9"], "compute type 'int9' is unknown"),
         (["--also", "int9"], "compute type 'int9' is unknown"),
         (["--threads", "0"], "threads is 0: expected 1 or more"),
-        (["--batch-size", "0"], "batch size is 0: expected 1 or more"),
+        (["--batch-size", "0"], "batch_size is 0: expected 1 or more"),
     ],
 )
 def test_what_is_not_known_is_refused(

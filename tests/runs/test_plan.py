@@ -4,7 +4,6 @@ import json
 from dataclasses import replace
 
 from quest22.runs.plan import RunSettings, settings_of
-from quest22.runtime.build import PipelineSettings
 from quest22.settings import (
     AudioSettings,
     CaptionSettings,
@@ -13,6 +12,7 @@ from quest22.settings import (
     EngineSettings,
     HallucinationSettings,
     LongFormSettings,
+    PipelineSettings,
     VadSettings,
 )
 

@@ -25,8 +25,8 @@ from quest22.metrics import Metrics
 from quest22.protocols import LongForm
 from quest22.records import Clip, DecodingOptions, Hypothesis, Samples, Segment, Transcript, Window
 from quest22.runs import journal
-from quest22.runtime.build import Pipeline, PipelineSettings
-from quest22.settings import DatasetSettings, EngineSettings, MemorySettings
+from quest22.runtime.build import Pipeline
+from quest22.settings import DatasetSettings, EngineSettings, MemorySettings, PipelineSettings
 from quest22.source.io.retry import NetworkSettings, RetryingClient
 
 FORMATS = "jsonl,parquet,srt,txt"

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from quest22.env import silence_telemetry
 from quest22.records import Samples
-from quest22.settings import silence_telemetry
 
 FFT_SAMPLES = 400
 HOP_SAMPLES = 160

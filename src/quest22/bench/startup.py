@@ -12,9 +12,9 @@ from statistics import median
 
 import soundfile
 
+from quest22.env import with_cache_folder
 from quest22.errors import Quest22Error
 from quest22.records import SAMPLE_RATE_HZ, Samples
-from quest22.settings import with_cache_folder
 
 TOKENS = 20
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from quest22.checkpoint.files import PICKLED, WEIGHTS, WEIGHTS_INDEX, describe_other_format
 from quest22.checkpoint.weights import shard_names
+from quest22.env import silence_telemetry
 from quest22.errors import CheckpointError
-from quest22.settings import silence_telemetry
 
 SMALL_FILES = (
     "config.json",

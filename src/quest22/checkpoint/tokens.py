@@ -15,10 +15,10 @@ from types import MappingProxyType
 from tokenizers import Tokenizer
 
 from quest22.checkpoint.config import Dimensions, GenerationConfig
-from quest22.checkpoint.languages import LANGUAGES
 from quest22.checkpoint.vocabulary import read_tokenizer
 from quest22.errors import CheckpointError, UsageError
 from quest22.records import Task
+from quest22.settings.languages import LANGUAGES
 
 TIMESTAMP_STEP_S = 0.02
 TIMESTAMP_COUNT = 1501

@@ -16,12 +16,11 @@ from quest22.bench.peers import Peer, peers_named
 from quest22.bench.workload import MEASURES
 from quest22.cli.bench_tables import machine_line, outcome_table, parts_table, start_lines
 from quest22.cli.console import output_console
-from quest22.cli.dataset_options import parse_names
 from quest22.cli.exits import Exit, say
 from quest22.cli.flags import grouped
-from quest22.cli.options import parse_batch_size
 from quest22.records import Samples
 from quest22.settings import DEFAULT_MODEL
+from quest22.settings.forms import read_count_or_auto, split_names
 from quest22.system.machine import describe
 
 if TYPE_CHECKING:
@@ -181,7 +180,7 @@ def bench(work: WorkFlags, subject: SubjectFlags, report: BenchReportFlags) -> i
     from quest22.bench.measures import check_measure, measure
     from quest22.native.library import instruction_set
 
-    measures = [check_measure(name) for name in parse_names([work.measures])]
+    measures = [check_measure(name) for name in split_names([work.measures])]
     peers = _installed(peers_named(work.against))
     console = output_console()
     machine = describe() | {"native": instruction_set()}
@@ -232,7 +231,7 @@ def _models(subject: SubjectFlags, folder: Path) -> Iterator[tuple[str, str]]:
     """The title of each model, and its name or folder."""
     from quest22.bench.random_checkpoint import random_model
 
-    shapes = parse_names([subject.shape])
+    shapes = split_names([subject.shape])
     if not shapes:
         yield subject.model, subject.model
     for shape in shapes:
@@ -259,10 +258,10 @@ def _bench(
         tokens=subject.new_tokens if subject.shape else None,
         language=subject.language,
         compute_type=subject.compute_type,
-        batch_size=parse_batch_size(subject.batch_size),
+        batch_size=read_count_or_auto("batch_size", subject.batch_size),
         threads=subject.threads,
         exporter=report.exporter,
-        also=tuple(parse_names([subject.also])),
+        also=tuple(split_names([subject.also])),
         peers=peers,
     )
     return replace(settings, log=_silent if report.quiet else say)

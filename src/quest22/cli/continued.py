@@ -30,13 +30,12 @@ from quest22.metrics import Metrics
 from quest22.protocols import Sink, Source
 from quest22.runs.journal import Journal, JournaledSink, Progress, held
 from quest22.runs.plan import RunSettings
-from quest22.runtime.build import Pipeline, PipelineSettings, client_within, dataset_source
-from quest22.settings import RUN_FOLDER, DatasetSettings
+from quest22.runtime.build import Pipeline, client_within, dataset_source
+from quest22.settings import RUN_FOLDER, DatasetSettings, OutputSettings, PipelineSettings
 from quest22.settings.quantities import hours
 from quest22.sink.build import (
     ROWS,
     CombinedSink,
-    OutputSettings,
     open_sinks,
     refuse_earlier_results,
     remove_results,

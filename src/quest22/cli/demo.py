@@ -28,10 +28,11 @@ from quest22.cli.run import RunStats, write_all
 from quest22.cli.word_diff import ComparisonSink
 from quest22.cli.work import configure_logging
 from quest22.demo.server import RangeServer, Traffic
+from quest22.env import bypass_proxy
 from quest22.errors import SourceError
 from quest22.metrics import Metrics
-from quest22.runtime.build import Pipeline, PipelineSettings
-from quest22.settings import DEFAULT_MODEL, DatasetSettings, EngineSettings, bypass_proxy
+from quest22.runtime.build import Pipeline
+from quest22.settings import DEFAULT_MODEL, DatasetSettings, EngineSettings, PipelineSettings
 
 NEXT = """\
 Next, a file of your own:   [cyan]quest22 transcribe talk.mp3 -m small[/]

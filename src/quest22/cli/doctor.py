@@ -12,7 +12,7 @@ from quest22.cli import doctor_checks
 from quest22.cli.console import output_console
 from quest22.cli.doctor_checks import Finding, State
 from quest22.cli.exits import Exit
-from quest22.settings import silence_progress_bars
+from quest22.env import silence_progress_bars
 
 _STYLES = {State.GOOD: "green", State.NOTE: "yellow", State.MISSING: "bold red"}
 

@@ -16,6 +16,7 @@ from urllib.request import Request, urlopen
 
 import quest22
 from quest22.cli.figures import size
+from quest22.env import is_telemetry_silenced
 from quest22.system.machine import (
     fast_features,
     memory_bytes,
@@ -158,8 +159,8 @@ def check_engine() -> Finding:
 
 def check_native() -> Finding:
     """The native library, which the installation builds if there is a C compiler."""
+    from quest22.env import native_library
     from quest22.native.library import instruction_set
-    from quest22.settings import native_library
 
     if native_library() == "off":
         return note("native", "switched off", "set QUEST22_NATIVE=on for more speed")
@@ -199,7 +200,7 @@ def check_codecs() -> Finding:
 def check_telemetry() -> Finding:
     """Whether the telemetry of the Hub's client and of OpenVINO is off."""
     running = "openvino_telemetry" in sys.modules and sys.modules["openvino_telemetry"] is not None
-    if running or os.environ.get("HF_HUB_DISABLE_TELEMETRY") != "1":
+    if running or not is_telemetry_silenced():
         return note("telemetry", "a library may report usage", "please report this as a bug")
     return Finding("telemetry", "off in every library")
 

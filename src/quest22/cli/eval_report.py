@@ -10,13 +10,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from quest22.checkpoint.languages import language_name
 from quest22.cli.report import percent
 from quest22.cli.word_diff import aligned_lines
 from quest22.errors import UsageError
 from quest22.evaluation.reports import Evaluation, Interval, Rates, ScoredClip
 from quest22.evaluation.score import ErrorRate
 from quest22.evaluation.word_diff import DiffSpan
+from quest22.settings.languages import language_name
 
 MAX_GROUPS = 40
 MAX_LINES = 30

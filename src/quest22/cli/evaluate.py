@@ -11,7 +11,7 @@ from typing import Annotated, cast
 from typer import Argument, Option
 
 from quest22.cli.console import output_console
-from quest22.cli.dataset_options import DatasetFlags, parse_names
+from quest22.cli.dataset_options import DatasetFlags
 from quest22.cli.eval_report import evaluation_as_json, show_evaluation
 from quest22.cli.exits import Exit, say
 from quest22.cli.flags import grouped
@@ -28,6 +28,7 @@ from quest22.metrics import Metrics
 from quest22.protocols import SinkState
 from quest22.records import Failure, Transcript
 from quest22.runtime.build import Pipeline, client_within, dataset_source
+from quest22.settings.forms import split_names
 
 EVALUATION = "Evaluation"
 PATIENCE_CLIPS = 10
@@ -129,7 +130,7 @@ class EvaluationFlags:
     def settings(self) -> EvaluationSettings:
         return EvaluationSettings(
             normalizer=self.normalizer,
-            by=tuple(parse_names(self.by)),
+            by=tuple(split_names(self.by)),
             worst=self.worst,
             worst_by=cast("Rank", self.worst_by),
             bootstrap=Bootstrap(self.bootstrap, self.confidence, self.bootstrap_seed),

@@ -19,12 +19,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(given: list[str]) -> object:
     """Everything that takes time to import comes in here, where an interruption is expected."""
     from quest22.cli.app import app
-    from quest22.settings import silence_telemetry, spare_torch
+    from quest22.env import disable_torch, silence_telemetry
 
     _never_stumble_over_letters()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as cleanly as by Ctrl-C
     silence_telemetry()
-    spare_torch()
+    disable_torch()
     return app(given, prog_name="quest22", standalone_mode=False)
 
 

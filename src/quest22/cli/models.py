@@ -14,7 +14,7 @@ from rich.table import Table
 from quest22.checkpoint.known_models import EMBEDDED_MODELS, KNOWN_MODELS, KnownModel
 from quest22.cli.console import output_console
 from quest22.cli.figures import size
-from quest22.settings import silence_progress_bars
+from quest22.env import silence_progress_bars
 
 EMBEDDED_LANGUAGES = "English, Russian"
 MULTILINGUAL, ENGLISH = "about 100", "English"

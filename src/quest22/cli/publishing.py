@@ -7,11 +7,11 @@ from typing import Any
 
 from quest22.errors import UsageError
 from quest22.runs.journal import Journal
-from quest22.settings import RUN_FOLDER
+from quest22.settings import RUN_FOLDER, HubSettings
 from quest22.sink.build import FAILURES
 from quest22.sink.hub.dataset_card import RunDescription
 from quest22.sink.hub.hub_commit import HubTarget
-from quest22.sink.hub.hub_repository import HubRepository, HubSettings
+from quest22.sink.hub.hub_repository import HubRepository
 from quest22.sink.hub.hub_sink import HubSink
 from quest22.source.io.address import redact_text
 

@@ -9,10 +9,10 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from quest22.checkpoint.languages import language_name
 from quest22.cli.exits import say
 from quest22.cli.figures import Figures, clip_count, size, speed
 from quest22.evaluation.score import ErrorRate, Scoreboard
+from quest22.settings.languages import language_name
 from quest22.settings.quantities import hours
 
 BAR_WIDTH = 28

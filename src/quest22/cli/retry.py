@@ -15,26 +15,27 @@ from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
-from typer import Argument, Option
+from typer import Argument
 
 from quest22.cli.exits import Exit, exit_for, say
 from quest22.cli.figures import clip_count
-from quest22.cli.flags import grouped
-from quest22.cli.options import MODEL, parse_batch_size
+from quest22.cli.flags import flag, grouped
 from quest22.cli.output_options import ReportFlags
 from quest22.cli.progress import RunInfo
 from quest22.cli.publishing import HUB, Publishing, publishing_of
 from quest22.cli.run import FailureBudget
 from quest22.cli.shards import runs_in
 from quest22.cli.work import configure_logging, write_results
+from quest22.env import hub_token
 from quest22.errors import UsageError
 from quest22.metrics import Metrics
 from quest22.records import Origin, Position
 from quest22.runs.journal import MERGE, RETRY, Journal, JournaledSink, Progress, held
 from quest22.runs.plan import RunSettings, settings_of
-from quest22.runtime.build import Pipeline, PipelineSettings, client_within, dataset_source
-from quest22.settings import RUN_FOLDER, EngineSettings, hub_token
-from quest22.sink.build import FAILURES, CombinedSink, OutputSettings, open_sinks
+from quest22.runtime.build import Pipeline, client_within, dataset_source
+from quest22.settings import RUN_FOLDER, EngineSettings, OutputSettings, PipelineSettings
+from quest22.settings.forms import read_count_or_auto
+from quest22.sink.build import FAILURES, CombinedSink, open_sinks
 from quest22.sink.merge import Merge, Merged, Published, used_stems
 from quest22.source.dataset import DatasetSource, ResumeState
 
@@ -44,23 +45,13 @@ class RetryFlags:
     """Which run, and what decides no results."""
 
     folder: Annotated[Path, Argument(metavar="FOLDER", help="The run's --output-dir.")]
-    batch_size: Annotated[
-        str,
-        Option(help="Windows run at once, or [cyan]auto[/].", rich_help_panel=MODEL, metavar="N"),
-    ] = "auto"
-    threads: Annotated[
-        int | None, Option(help="Threads of the engine.", rich_help_panel=MODEL, metavar="N")
-    ] = None
-    token: Annotated[
-        str | None,
-        Option(
-            help="Token for gated and private repositories.", rich_help_panel=MODEL, metavar="TOKEN"
-        ),
-    ] = None
+    batch_size: Annotated[str, flag(EngineSettings, "batch_size")] = "auto"
+    threads: Annotated[int | None, flag(EngineSettings, "threads")] = None
+    token: Annotated[str | None, flag(EngineSettings, "token")] = None
 
     def engine(self) -> EngineSettings:
         return EngineSettings(
-            batch_size=parse_batch_size(self.batch_size),
+            batch_size=read_count_or_auto("batch_size", self.batch_size),
             threads=self.threads,
             token=self.token or hub_token(),
         )

@@ -16,8 +16,7 @@ from pathlib import Path
 from quest22.errors import UsageError
 from quest22.runs.journal import JOURNAL, Journal, held, is_held
 from quest22.runs.plan import RunSettings
-from quest22.settings import RUN_FOLDER, DatasetSettings
-from quest22.sink.build import OutputSettings
+from quest22.settings import RUN_FOLDER, DatasetSettings, OutputSettings
 from quest22.sink.files import writing
 from quest22.sink.recovery import restore_published
 from quest22.source.shards import EarlierShard

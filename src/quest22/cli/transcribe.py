@@ -34,8 +34,8 @@ class SourceFlags:
         list[str],
         Argument(
             metavar="SOURCE",
-            help="Files, folders, globs, [cyan]http(s)://[/] media, or [cyan]-[/] for standard "
-            "input; video counts by its sound.",
+            help="Audio or video: files, folders, globs, [cyan]http(s)://[/] URLs, or [cyan]-[/] "
+            "for standard input.",
             show_default=False,
         ),
     ]

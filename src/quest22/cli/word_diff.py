@@ -19,12 +19,12 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from quest22.checkpoint.languages import language_name
 from quest22.evaluation.normalise import basic
 from quest22.evaluation.score import word_errors
 from quest22.evaluation.word_diff import DiffSpan, Kind, align_words
 from quest22.protocols import SinkState
 from quest22.records import Failure, Transcript
+from quest22.settings.languages import language_name
 
 MARKS: dict[Kind, str] = {"equal": "", "substitute": "S", "delete": "D", "insert": "I"}
 STYLES: dict[Kind, str] = {

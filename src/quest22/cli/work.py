@@ -18,11 +18,12 @@ from quest22.cli.progress import RunInfo, choose_display
 from quest22.cli.report import reason_lines, summarise
 from quest22.cli.run import FailureBudget, Results, RunStats, write_all
 from quest22.cli.stats import write_stats
+from quest22.env import silence_progress_bars
 from quest22.metrics import Metrics
 from quest22.protocols import Sink, Source
-from quest22.runtime.build import Pipeline, PipelineSettings, client_within
-from quest22.settings import silence_progress_bars
-from quest22.sink.build import OutputSettings, open_sinks, parse_formats
+from quest22.runtime.build import Pipeline, client_within
+from quest22.settings import OutputSettings, PipelineSettings
+from quest22.sink.build import open_sinks
 from quest22.sink.formats.captions import TIMED
 
 if TYPE_CHECKING:
@@ -41,13 +42,7 @@ class Work:
     timestamps: bool
 
     def output_settings(self) -> OutputSettings:
-        named = self.output.output_format or [self.default_format]
-        return OutputSettings(
-            parse_formats(named),
-            self.output.output_dir,
-            overwrite=self.output.overwrite,
-            captions=self.output.captions(),
-        )
+        return self.output.settings(self.default_format)
 
     def job_settings(self, formats: tuple[str, ...]) -> PipelineSettings:
         wanted = self.timestamps or bool(TIMED.intersection(formats))

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from quest22.runtime.build import Pipeline, PipelineSettings
+from quest22.runtime.build import Pipeline
 from quest22.settings import (
     AudioSettings,
     CaptionSettings,
@@ -18,9 +18,10 @@ from quest22.settings import (
     EngineSettings,
     HallucinationSettings,
     LongFormSettings,
+    PipelineSettings,
     VadSettings,
 )
-from quest22.version import VERSION
+from quest22.version import __version__
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -53,7 +54,7 @@ class RunSettings:
         known |= asdict(self.captions)
         known |= asdict(self.job.vad)
         known |= {
-            "quest22": VERSION,
+            "quest22": __version__,
             "model": self.job.engine.model,
             "channel": self.job.audio.channel,
             "max_duration_s": self.job.audio.max_duration_s,

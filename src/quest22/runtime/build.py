@@ -5,25 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from quest22 import settings as product_settings
+from quest22.env import silence_telemetry
 from quest22.errors import UsageError
 from quest22.metrics import Metrics
 from quest22.protocols import AudioDecoder, Engine, ReplayStore, Source, Strategy
 from quest22.records import SAMPLE_RATE_HZ, Clip, Failure, Position, RowLocation, Transcript
 from quest22.runtime.scheduler import Scheduler
-from quest22.settings import (
-    AudioSettings,
-    DatasetSettings,
-    DecodingSettings,
-    EngineSettings,
-    HallucinationSettings,
-    LongFormSettings,
-    MemorySettings,
-    VadSettings,
-)
+from quest22.settings import DatasetSettings, MemorySettings, PipelineSettings
 
 if TYPE_CHECKING:
     from quest22.audio.log_mel import LogMel
@@ -38,19 +29,6 @@ TURBO_LAYERS = (32, 4)
 _log = logging.getLogger("quest22")
 
 
-@dataclass(frozen=True, slots=True)
-class PipelineSettings:
-    """All that stays the same from run to run of one loaded model."""
-
-    engine: EngineSettings = field(default_factory=EngineSettings)
-    decoding: DecodingSettings = field(default_factory=DecodingSettings)
-    longform: LongFormSettings = field(default_factory=LongFormSettings)
-    audio: AudioSettings = field(default_factory=AudioSettings)
-    hallucination: HallucinationSettings = field(default_factory=HallucinationSettings)
-    memory: MemorySettings = field(default_factory=MemorySettings.of)
-    vad: VadSettings = field(default_factory=VadSettings)
-
-
 class Pipeline:
     """A loaded model, ready for runs, one at a time.
 
@@ -61,7 +39,7 @@ class Pipeline:
     def __init__(
         self, settings: PipelineSettings | None = None, metrics: Metrics | None = None
     ) -> None:
-        product_settings.silence_telemetry()
+        silence_telemetry()
         from quest22.audio.log_mel import LogMel
         from quest22.checkpoint.load import load
         from quest22.engine.engine import WhisperEngine

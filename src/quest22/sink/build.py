@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from quest22.errors import UsageError
 from quest22.protocols import Sink, SinkState
 from quest22.records import Failure, Transcript
-from quest22.settings import RUN_FOLDER, CaptionSettings
+from quest22.settings import RUN_FOLDER, OutputSettings
 from quest22.sink.file_names import OutputNames
 from quest22.sink.files import AppendedFile, StandardOutput, make_folder, writing
 from quest22.sink.formats.caption_files import CaptionFilesSink, CaptionStreamSink
@@ -19,46 +18,11 @@ from quest22.sink.formats.jsonl import FailureSink, JsonLinesSink
 from quest22.sink.formats.parquet import ParquetSink
 from quest22.sink.ledger import LEDGER, LedgerSink
 
-FORMATS = (*CAPTIONS, "jsonl", "parquet")
 TRANSCRIPTS = "transcripts"
 FAILURES = "failures.jsonl"
 ROWS = "rows.jsonl"
 NAMES = "names.jsonl"
 """Files in a run's workspace: rows until the run is finished, names of caption files for good."""
-
-
-@dataclass(frozen=True, slots=True)
-class OutputSettings:
-    """Which formats to write, and where; without a folder they go to standard output.
-
-    ``overwrite`` lets a run replace the ``transcripts.*`` of an earlier one. A ``journaled`` run
-    also stores beside its journal what it needs to continue. Raises :class:`UsageError` for
-    formats that cannot be written there.
-    """
-
-    formats: tuple[str, ...]
-    folder: Path | None = None
-    overwrite: bool = False
-    journaled: bool = False
-    captions: CaptionSettings = field(default_factory=CaptionSettings)
-
-    @property
-    def workspace(self) -> Path:
-        """The folder for rows and names that are not final output."""
-        return (self.folder or Path()) / RUN_FOLDER
-
-    def __post_init__(self) -> None:
-        if not self.formats:
-            raise UsageError(f"no output format: expected one or more of {', '.join(FORMATS)}")
-        if self.folder is None and len(self.formats) > 1:
-            raise UsageError(
-                f"{len(self.formats)} formats ({', '.join(self.formats)}) cannot share standard "
-                "output: name a folder with --output-dir, or one format"
-            )
-        if self.folder is None and self.formats == ("parquet",):
-            raise UsageError(
-                "parquet cannot go to standard output: name a folder with --output-dir"
-            )
 
 
 class Sinks:
@@ -101,23 +65,6 @@ class CombinedSink:
         with ExitStack() as closing:
             closing.callback(self._more.close)
             closing.callback(self._first.close)
-
-
-def parse_formats(named: Iterable[str]) -> tuple[str, ...]:
-    """Formats from ``srt,vtt`` and the like, each once; ``all`` is openai/whisper's five.
-
-    Raises:
-        UsageError: A name is not a format.
-    """
-    names = [name.strip().lower() for text in named for name in text.split(",")]
-    formats: list[str] = []
-    for name in names:
-        if name not in (*FORMATS, "all"):
-            raise UsageError(
-                f"unknown output format {name!r}: expected one or more of {', '.join(FORMATS)}, all"
-            )
-        formats += CAPTIONS if name == "all" else [name]
-    return tuple(dict.fromkeys(formats))
 
 
 def open_sinks(

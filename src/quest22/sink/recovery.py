@@ -11,7 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from quest22.protocols import SinkState
-from quest22.sink.build import NAMES, OutputSettings, open_sinks
+from quest22.settings import OutputSettings
+from quest22.sink.build import NAMES, open_sinks
 from quest22.sink.file_names import read_stems
 from quest22.sink.files import writing
 from quest22.sink.formats.captions import CAPTIONS

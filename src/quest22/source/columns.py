@@ -153,13 +153,13 @@ def _find_audio(kinds: dict[str, Kind]) -> str:
     return found
 
 
-def _by_name(kinds: dict[str, Kind], names: Iterable[str], wanted: set[Kind]) -> str | None:
+def _by_name(kinds: dict[str, Kind], names: Iterable[str], accepted: set[Kind]) -> str | None:
     """The first of the common names that exists; top-level columns before record fields."""
     top = {name.lower(): name for name in reversed(kinds) if "." not in name}
     inner = {name.lower().partition(".")[2]: name for name in reversed(kinds) if "." in name}
     for folded in (top, inner):
         for name in names:
-            if name in folded and kinds[folded[name]] in wanted:
+            if name in folded and kinds[folded[name]] in accepted:
                 return folded[name]
     return None
 

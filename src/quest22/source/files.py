@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from quest22.env import hub_token
 from quest22.errors import ClipError, SourceError
 from quest22.metrics import Metrics
 from quest22.records import Clip, Failure, Media, Origin
-from quest22.settings import hub_token
 from quest22.source.io.address import is_url, redact
 from quest22.source.io.hub_retries import count_hub_retries
 from quest22.source.io.media import measured, media_opener

@@ -12,8 +12,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 
+from quest22.env import hub_token
 from quest22.errors import SourceError, UsageError
-from quest22.settings import DatasetSettings, hub_token
+from quest22.settings import DatasetSettings
 from quest22.source.io.address import is_url, redact
 from quest22.source.io.error_kinds import source_error
 from quest22.source.listing import is_media

@@ -25,7 +25,7 @@ def library():
          "answer 503", []),
         ([f"HTTP Error 429 thrown while requesting GET {URL}",
           "Rate limited. Waiting 41.0s before retry [Retry 1/5]."],
-         "answer 429", ["the Hub asks for patience: trying again in 41 s"]),
+         "answer 429", ["the Hub limits requests: trying again in 41 s"]),
         ([f"'timed out' thrown while requesting GET {URL}"], "time-out", []),
     ],
 )  # fmt: skip

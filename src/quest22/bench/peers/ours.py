@@ -8,8 +8,8 @@ from importlib.metadata import version
 from quest22.bench.worker import LoadedProgram, RunOutput, serve
 from quest22.bench.workload import Workload
 from quest22.records import Clip, Failure, Origin
-from quest22.runtime.build import Pipeline, PipelineSettings
-from quest22.settings import DatasetSettings, DecodingSettings, EngineSettings
+from quest22.runtime.build import Pipeline
+from quest22.settings import DatasetSettings, DecodingSettings, EngineSettings, PipelineSettings
 
 
 def load(workload: Workload) -> LoadedProgram:

@@ -19,7 +19,7 @@ from quest22.checkpoint.load import Checkpoint
 from quest22.checkpoint.weights import Weights
 from quest22.engine.openvino.compiler import DEVICE, Compiler
 from quest22.engine.openvino.graph_cache import GraphCache, release_tensor
-from quest22.settings import cache_folder, graph_cache_bytes
+from quest22.env import cache_folder, graph_cache_bytes
 from quest22.system.machine import processor_flags
 
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from quest22.env import silence_telemetry
 from quest22.errors import Quest22Error, SinkError, UsageError
-from quest22.settings import silence_telemetry
+from quest22.settings import HubSettings
 from quest22.sink.hub.hub_errors import describe_error, hub_error
 from quest22.system.retry import Backoff, retry
 
@@ -35,17 +36,6 @@ Content = Path | bytes
 Response = TypeVar("Response")
 
 _log = logging.getLogger("quest22")
-
-
-@dataclass(frozen=True, slots=True)
-class HubSettings:
-    """The repository to publish to, and how often to commit: by time or by number of rows."""
-
-    repository: str
-    private: bool = False
-    commit_seconds: float | None = 600.0
-    commit_rows: int | None = None
-    token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from quest22.env import silence_telemetry
 from quest22.errors import MissingExtraError
-from quest22.settings import silence_telemetry
 from quest22.source.columns import Columns, Kind, kinds_of_features, kinds_of_values
 from quest22.source.io.error_kinds import is_transient, reason_of
 from quest22.source.io.retry import storage_options

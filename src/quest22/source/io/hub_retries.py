@@ -33,7 +33,7 @@ class _RetryLogFilter(logging.Filter):
             self.metrics.count_labelled("retries", host_of(url), kind)
         delay = _DELAY.match(text)
         if delay is not None and float(delay[1]) >= LOG_AFTER_S:
-            _log.warning("the Hub asks for patience: trying again in %.0f s", float(delay[1]))
+            _log.warning("the Hub limits requests: trying again in %.0f s", float(delay[1]))
         return failed is None and delay is None
 
 

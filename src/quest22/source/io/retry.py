@@ -170,12 +170,12 @@ class RetryingClient:
     def _backoff_s(self, error: Exception, request: _Request) -> float:
         """What the server asks for in ``Retry-After``, else the next delay of the backoff."""
         delay_s = next(request.delays)
-        asked_s = retry_after_s(error)
-        if asked_s is None:
+        requested_s = retry_after_s(error)
+        if requested_s is None:
             return delay_s
         backoff = self.settings.backoff
         return (
-            min(asked_s, self.settings.max_retry_after_s)
+            min(requested_s, self.settings.max_retry_after_s)
             + backoff.jitter_factor() * backoff.first_s
         )
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from quest22.checkpoint.languages import LANGUAGES, language_code, language_name
 from quest22.errors import UsageError
+from quest22.settings.languages import LANGUAGES, language_code, language_name
 
 GIVEN = [
     ("ru", "ru"),
