@@ -20,7 +20,7 @@ _STYLES = {State.GOOD: "green", State.NOTE: "yellow", State.MISSING: "bold red"}
 def doctor() -> int:
     """Report what works on this machine and how to fix what doesn't.
 
-    Exits with 0 if everything required is there, and with 1 if not.
+    Exit code 0 if everything required is there, 1 if not.
     """
     silence_progress_bars()
     console = output_console()
