@@ -121,7 +121,7 @@ class Broken(Weights):
             values[3, 3] = np.nan
         return values
 
-    def state(self) -> str:
+    def cache_key(self) -> str:
         return "broken"
 
 
