@@ -9,8 +9,8 @@ from typing import Any
 from quest22.audio.decode import MediaDecoder
 from quest22.audio.pool import decode_ahead
 from quest22.metrics import Metrics
-from quest22.records import Clip, DecodingOptions, Hypothesis, Samples, Transcript, Window
-from quest22.runtime.scheduler import Scheduler
+from quest22.records import Clip, DecodingOptions, Hypothesis, Partial, Samples, Transcript, Window
+from quest22.runtime.ordered import OrderedDriver
 from quest22.settings import AudioSettings, DatasetSettings, MemorySettings
 from quest22.source.dataset import DatasetSource
 from quest22.source.io.retry import NetworkSettings, RetryingClient
@@ -20,6 +20,7 @@ class FakeEngine:
     """Returns empty hypotheses and takes ``batch_s`` for each batch."""
 
     batch_size = 8
+    batches_in_flight = 1
 
     def __init__(self, batch_s: float = 0.0) -> None:
         self._batch_s = batch_s
@@ -35,6 +36,12 @@ class FakeEngine:
             self.busy_s += self.end_s - start_s
         self.start_s = self.start_s or self.end_s
         return [Hypothesis((), "en", 1.0, 0.0, 0.0) for _ in windows]
+
+    def begin(self, windows: Sequence[Window]) -> Sequence[Window]:
+        return windows
+
+    def finish(self, ticket: Sequence[Window]) -> list[Hypothesis]:
+        return self.run(ticket)
 
     @property
     def share(self) -> float:
@@ -72,6 +79,9 @@ class _BlockWindows:
     def finished(self) -> bool:
         return self._flushed and not self._pending
 
+    def partial(self) -> Partial:
+        return Partial()
+
     def close(self) -> Transcript:
         clip = self._clip
         return Transcript(
@@ -98,4 +108,4 @@ def results(
         dataset, metrics, client=RetryingClient(NetworkSettings().within(bounds), metrics)
     )
     audios = decode_ahead(source, MediaDecoder(settings, metrics), settings, metrics, bounds)
-    return Scheduler(engine, Strategy(), metrics).run(audios)
+    return OrderedDriver(engine, Strategy(), metrics).run(audios)

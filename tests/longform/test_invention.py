@@ -53,13 +53,13 @@ SPEECHLESS = {
 
 
 def transcribe(
-    sounds: dict[str, Samples], long_form: LongFormName, guards: HallucinationSettings
+    sounds: dict[str, Samples], long_form: LongFormName, thresholds: HallucinationSettings
 ) -> dict[str, Transcript]:
     settings = PipelineSettings(
         ENGINE,
         DecodingSettings(timestamps=True, temperature=(0.0,)),
         LongFormSettings(long_form=long_form),
-        hallucination=guards,
+        hallucination=thresholds,
     )
     clips = [Clip(name, name, sound, Origin("t")) for name, sound in sounds.items()]
     return {
@@ -78,8 +78,8 @@ def test_speech_is_kept_and_nothing_is_added_to_it(long_form: LongFormName) -> N
         logprob_threshold=0.0
     )  # no text is likely enough to outweigh silence
     free, guarded, doubted = (
-        transcribe(sounds, long_form, guards)
-        for guards in (unguarded, HallucinationSettings(), doubting)
+        transcribe(sounds, long_form, thresholds)
+        for thresholds in (unguarded, HallucinationSettings(), doubting)
     )
     for name in SPEECHLESS:
         assert guarded[name].text == "", name

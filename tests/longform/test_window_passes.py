@@ -19,7 +19,7 @@ TOKENS = st.lists(st.one_of(st.integers(0, 9), st.integers(BEGIN, BEGIN + 5)), m
 
 def again(duration_s: float, *tokens: int, skip_frames: int = 0) -> Window | None:
     samples = sound(duration_s)
-    heard = WindowPasses.nothing_yet(Chunk(samples, 0, 0, 0))
+    heard = WindowPasses.of(Chunk(samples, 0, 0, 0))
     window = Window(samples, 0.0, DecodingOptions(timestamps=True), 3, skip_frames)
     return heard.add_result(window, said(*tokens, language="ru"), BEGIN)
 
@@ -71,7 +71,7 @@ def test_as_transformers_takes_a_hypothesis_apart(generation: Any, tokens: list[
 
 
 def test_times_count_from_the_clip() -> None:
-    heard = WindowPasses.nothing_yet(Chunk(np.zeros(480_000, np.float32), 320_000, 0, 0))
+    heard = WindowPasses.of(Chunk(np.zeros(480_000, np.float32), 320_000, 0, 0))
     window = Window(sound(30), 20.0, DecodingOptions(timestamps=True))
     following = heard.add_result(window, said(mark(0), 1, mark(4), mark(4)), BEGIN)
     assert following is not None

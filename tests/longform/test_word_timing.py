@@ -26,13 +26,13 @@ def hear(
 ) -> Transcript:
     """Run one clip through windows of 30 s that overlap by 10, words asked for."""
     asked = DecodingSettings(timestamps=timestamps, word_timestamps=True)
-    machine = ChunkedStrategy(LongFormSettings(), asked, NUMBERS).open(CLIP)
-    todo = machine.feed(sound(duration_s)) + machine.flush()
+    long_form = ChunkedStrategy(LongFormSettings(), asked, NUMBERS).open(CLIP)
+    todo = long_form.feed(sound(duration_s)) + long_form.flush()
     while todo:
         window = todo.pop(0)
         assert window.decoding.words
-        todo = machine.add_result(window, listen(window)) + todo
-    return machine.close()
+        todo = long_form.add_result(window, listen(window)) + todo
+    return long_form.close()
 
 
 def timed(hypothesis: Hypothesis, *bounds_s: float) -> Hypothesis:

@@ -7,15 +7,25 @@ in Transformers (``_retrieve_segment``), tokens after the last pair are dropped.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+
+def pair_timestamps(tokens: Sequence[int], timestamp_begin: int) -> tuple[list[int], bool]:
+    """Where two timestamps follow each other, as positions of the first of the two.
+
+    The flag tells whether the tokens end with a single timestamp.
+    """
+    marks = [token >= timestamp_begin for token in tokens]
+    pairs = [at for at in range(len(marks) - 1) if marks[at] and marks[at + 1]]
+    return pairs, marks[-2:] == [False, True]
+
 
 def drop_unfinished(
     tokens: tuple[int, ...], timestamp_begin: int
 ) -> tuple[tuple[int, ...], int | None]:
-    """The tokens that count, and where the next window begins, in steps of 0.02 s (or None)."""
-    timed = [token >= timestamp_begin for token in tokens]
-    pairs = [at for at in range(len(timed) - 1) if timed[at] and timed[at + 1]]
-    single_ending = timed[-2:] == [False, True]
-    if not pairs or single_ending:
+    """The tokens that count, and the timestamp, in steps of 0.02 s, to listen again from."""
+    pairs, ended_alone = pair_timestamps(tokens, timestamp_begin)
+    if not pairs or ended_alone:
         return tokens, None
     last = pairs[-1]
     return tokens[: last + 2], tokens[last] - timestamp_begin

@@ -2,7 +2,7 @@
 
 A batch is written before its results leave, so a run that dies computes no batch twice, and one
 that continues builds the same batches as one that was never disturbed (see
-``quest22.runtime.scheduler``). What is published is forgotten: the file holds little more than the
+``quest22.runtime.ordered``). What is published is forgotten: the file holds little more than the
 tokens of the clips that are open. A line that a dying machine spoilt is the end of it.
 """
 
@@ -106,7 +106,7 @@ def _read(path: Path) -> Iterator[tuple[str, list[Noted]]]:
         for line in file:
             try:
                 noted = [
-                    (int(number), str(key), restored(ReplayedBatch, turn))
+                    (int(number), str(key), restored(ReplayedBatch, _as_today(turn)))
                     for number, key, turn in json.loads(line)
                 ]
                 text = line.decode("ascii")
@@ -115,6 +115,11 @@ def _read(path: Path) -> Iterator[tuple[str, list[Noted]]]:
             if not noted or not text.endswith("\n"):
                 return
             yield text, noted
+
+
+def _as_today(batch: dict[str, Any]) -> dict[str, Any]:
+    """A batch that an older version wrote: its results were called answers."""
+    return batch if "results" in batch else {"results": batch["answers"], **batch}
 
 
 def restored(kind: Any, value: Any) -> Any:
@@ -128,7 +133,8 @@ def restored(kind: Any, value: Any) -> Any:
             return tuple(restored(kinds[0], each) for each in value)
         return tuple(restored(*pair) for pair in zip(kinds, value, strict=True))
     if isinstance(value, Mapping):
-        return kind(**{name: restored(each, value[name]) for name, each in _types(kind)})
+        known = ((name, each) for name, each in _types(kind) if name in value)
+        return kind(**{name: restored(each, value[name]) for name, each in known})
     return value
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from quest22.settings.audio import AudioSettings
+from quest22.settings.clip_options import ClipSettings
 from quest22.settings.decoding import DecodingSettings
 from quest22.settings.engine import EngineSettings
 from quest22.settings.hallucination import HallucinationSettings
@@ -34,6 +35,10 @@ class PipelineSettings:
         panel="Audio",
     )
     vad: VadSettings = field(default_factory=VadSettings)
+
+    def for_clips(self) -> ClipSettings:
+        """Those that a clip may have of its own."""
+        return ClipSettings(self.decoding, self.longform, self.hallucination, self.vad)
 
     @classmethod
     def take(cls, options: dict[str, Any]) -> PipelineSettings:
