@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 import numpy as np
 
+from quest22 import runs
 from quest22.checkpoint.languages import language_code
 from quest22.errors import ClipError, UsageError
 from quest22.records import Clip, Failure, Media, Origin, Samples, Task, Transcript
+from quest22.runs.context import reusing
+from quest22.runs.events import OnEvent, ignore_event
+from quest22.runs.retry import retry_all
+from quest22.runs.settings import RunSettings
+from quest22.runs.status import FolderStatus, RunStatus
+from quest22.runs.summary import RunSummary
 from quest22.runtime.build import Pipeline, PipelineSettings, Run
 from quest22.settings import (
     DEFAULT_MODEL,
@@ -27,8 +34,12 @@ from quest22.settings import (
     MemorySettings,
     VadMode,
     VadSettings,
+    hub_token,
 )
 from quest22.settings.quantities import parse_size
+from quest22.sink.build import parse_formats
+from quest22.sink.captions import TIMED
+from quest22.sink.hub_repository import HubSettings
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -169,6 +180,42 @@ class Transcriber:
         run = self._job.stream(_dataset_settings(dataset, config, dict(rows)))
         return _transcripts(run, on_failure)
 
+    def stream_to(
+        self,
+        folder: str | Path,
+        dataset: str,
+        config: str | None = None,
+        *,
+        formats: str | Iterable[str] = "jsonl",
+        push_to_hub: str | None = None,
+        on_event: OnEvent = ignore_event,
+        **rows: Unpack[DatasetOptions],
+    ) -> RunSummary:
+        """Transcribe a dataset into a folder, as ``quest22 stream … -o FOLDER`` does.
+
+        A run that stopped early, by an error or Ctrl-C, continues with the same call or the same
+        command; one that is finished is left alone. ``formats`` are those of ``--output-format``;
+        captions need ``timestamps=True``. ``push_to_hub`` names a dataset to publish to.
+        ``on_event`` is called with each event of the run: see :mod:`quest22.runs.events`.
+
+        Raises:
+            UsageError: The folder holds a run with other settings, or another process writes there.
+            Quest22Error: The source or an output fails: see :mod:`quest22.errors`.
+        """
+        settings = _run_settings(
+            self._job.settings,
+            _dataset_settings(dataset, config, dict(rows)),
+            formats,
+            push_to_hub,
+        )
+        return runs.run(
+            settings,
+            runs.LocalRunStore(Path(folder)),
+            on_event,
+            load=reusing(self._job),
+            metrics=self._job.metrics,
+        )
+
 
 def transcribe(sound: Sound, model: str = DEFAULT_MODEL, **options: Unpack[Options]) -> Transcript:
     """Load a model and transcribe one sound: see :meth:`Transcriber.transcribe`."""
@@ -284,3 +331,53 @@ def _dataset_settings(path: str, config: str | None, rows: dict[str, Any]) -> Da
     if unknown:
         raise UsageError(f"unknown option {min(unknown)!r}: see quest22.api.DatasetOptions")
     return DatasetSettings(path, config, **rows)
+
+
+def retry(
+    folder: str | Path,
+    *,
+    batch_size: int | None = None,
+    threads: int | None = None,
+    token: str | None = None,
+    on_event: OnEvent = ignore_event,
+) -> RunSummary:
+    """Run the failed clips of a run into a folder again, as ``quest22 retry FOLDER`` does.
+
+    The model and all settings that decide results are those of the run. Of a folder with shards,
+    each is retried; the summary is the sum.
+
+    Raises:
+        UsageError: The folder holds no run, or another process writes there.
+        Quest22Error: The model, the source or an output fails: see :mod:`quest22.errors`.
+    """
+    engine = EngineSettings(batch_size=batch_size, threads=threads, token=token or hub_token())
+    return retry_all(Path(folder), engine, on_event)
+
+
+def status(folder: str | Path) -> RunStatus | FolderStatus:
+    """Where a run into a folder stands, as ``quest22 status FOLDER`` shows it.
+
+    Gives a :class:`FolderStatus` for a folder with shards. Raises
+    :class:`quest22.errors.UsageError` where there is no run.
+    """
+    return runs.status(Path(folder))
+
+
+def _run_settings(
+    pipeline: PipelineSettings,
+    dataset: DatasetSettings,
+    formats: str | Iterable[str],
+    push_to_hub: str | None,
+) -> RunSettings:
+    token = pipeline.engine.token or hub_token()
+    names = parse_formats((formats,) if isinstance(formats, str) else formats)
+    timed = sorted(TIMED.intersection(names))
+    if timed and not pipeline.decoding.timestamps:
+        raise UsageError(
+            f"{', '.join(timed)} need times: make the Transcriber with timestamps=True"
+        )
+    hub = HubSettings(push_to_hub, token=token) if push_to_hub else None
+    dataset = replace(dataset, token=dataset.token or token)
+    if dataset.shuffle:
+        dataset = replace(dataset, buffer_bytes=pipeline.memory.shuffled_bytes)
+    return RunSettings(dataset, pipeline, names, push_to_hub=hub)

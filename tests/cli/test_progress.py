@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 
 from quest22.cli.progress import (
-    EventDisplay,
     FAILURES_SHOWN,
+    EventDisplay,
     LiveDisplay,
     PlainDisplay,
     RunInfo,

@@ -29,6 +29,7 @@ from tests.runs.test_write import ListSink, Results
 from tests.support.results import failure, transcript
 
 OUT = Path("out")
+RESTART = "begin anew with --restart"
 
 
 @pytest.mark.parametrize(
@@ -57,8 +58,7 @@ OUT = Path("out")
         (
             AlreadyFinished(OUT, 12, 3, 90.0),
             [
-                "finished already: 12 clips and 3 failed · 1.5 min of sound; begin anew with "
-                "--restart",
+                f"finished already: 12 clips and 3 failed · 1.5 min of sound; {RESTART}",
                 "run the failed clips again with: quest22 retry out",
             ],
         ),

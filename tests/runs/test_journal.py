@@ -62,7 +62,7 @@ def test_no_journal_is_none(tmp_path: Path) -> None:
         ({"model": "tiny"}, "model was 'nano' and is 'tiny'"),
         ({"revision": "def"}, "revision was None and is 'def'"),
         ({"stride": (4.0, 4.0)}, r"stride was \[5.0, 5.0\] and is \[4.0, 4.0\]"),
-        ({"dataset": {"take": 7}}, "dataset.take was None and is 7"),
+        ({"dataset": {"take": 7}}, r"dataset\.take was None and is 7"),
     ],
 )
 def test_another_plan_is_refused(tmp_path: Path, changed: dict[str, object], named: str) -> None:
@@ -76,9 +76,9 @@ def test_another_plan_is_refused(tmp_path: Path, changed: dict[str, object], nam
 def test_a_part_of_a_plan_is_compared_alone(tmp_path: Path) -> None:
     journal = Journal.begin(tmp_path, {**PLAN, "dataset": {"path": "d", "take": 7}})
     journal.check_known({"dataset": {"path": "d"}})
-    with pytest.raises(UsageError, match="dataset.path was 'd' and is 'e'"):
+    with pytest.raises(UsageError, match=r"dataset\.path was 'd' and is 'e'"):
         journal.check_known({"dataset": {"path": "e"}})
-    with pytest.raises(UsageError, match="dataset.take was 7 and is None"):
+    with pytest.raises(UsageError, match=r"dataset\.take was 7 and is None"):
         journal.check({**PLAN, "dataset": {"path": "d"}})
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,17 +11,17 @@ from quest22.runs.events import (
     AlreadyFinished,
     ModelLoaded,
     ModelLoading,
-    Resumable,
     ResultReady,
     ResultsEnded,
     ResultsStarted,
+    Resumable,
     Resuming,
     RunFinished,
     WritingEnded,
 )
 from quest22.runs.journal import Journal
-from quest22.runs.store import LocalRunStore
 from quest22.runs.status import run_status
+from quest22.runs.store import LocalRunStore
 from tests.runs.dying import DyingPipeline
 from tests.torture.kills import differences, outputs
 from tests.torture.rows import write_rows
@@ -177,12 +176,12 @@ def test_a_folder_is_written_by_one_run(data, tmp_path):
 
 
 def test_the_request_is_recorded_without_secrets(data, tmp_path):
-    spec = RunSpec(data, tmp_path, changes={"command": "quest22 stream it"})
-    spec.run()
+    changes = {"command": "quest22 stream it"}
+    RunSpec(data, tmp_path, dataset={"token": "secret"}, changes=changes).run()
     request = Journal.read(tmp_path).request
     assert request["command"] == "quest22 stream it"
     assert (request["batch_size"], request["replace"]) == (4, False)
-    assert "token" not in (tmp_path / ".quest22" / "journal.json").read_text()
+    assert "secret" not in (tmp_path / ".quest22" / "journal.json").read_text()
 
 
 def test_the_data_of_a_torture_is_as_bad_as_it_says(whole):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -49,7 +50,8 @@ def folders_of_runs(folder):
 @pytest.mark.parametrize("numbers", [(2, 1), (1, 3), (2, 5, 2)])
 def test_another_number_goes_on_with_what_is_left(data, whole, tmp_path, numbers):
     for number in numbers[:-1]:
-        interrupted(data, tmp_path, number, 0)
+        with suppress(KeyboardInterrupt):  # a small shard may come to its end
+            shard(data, tmp_path, number, 0, DyingDigestPipeline).run()
     for index in range(numbers[-1]):
         assert shard(data, tmp_path, numbers[-1], index).run().finished
     assert rows_in(tmp_path) == whole

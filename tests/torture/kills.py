@@ -16,7 +16,7 @@ from quest22.settings import RUN_FOLDER
 from tests.torture.nursery import ended, forked, killed_after
 from tests.torture.rows import write_rows
 from tests.torture.weather import CALM, CHANCE, Weather
-from tests.torture.worker import DigestPipeline, RunSpec, MixingPipeline, perform
+from tests.torture.worker import DigestPipeline, MixingPipeline, RunSpec, perform
 
 MOST_LIVES = 2000
 

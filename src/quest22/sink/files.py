@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -119,6 +120,7 @@ class AppendedFile:
             if self._end:
                 file.truncate(self._end)
                 file.seek(self._end)
+            weakref.finalize(self, file.close)  # a run that is interrupted leaves it to us
             self._file = file
         return self._file
 
