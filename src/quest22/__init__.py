@@ -26,7 +26,9 @@ from quest22.errors import (
 from quest22.records import Failure, Segment, Transcript, Word
 from quest22.runs.status import FolderStatus, RunStatus
 from quest22.runs.summary import RunSummary
-from quest22.version import VERSION as __version__
+from quest22.version import VERSION as _VERSION
+
+__version__ = _VERSION
 
 __all__ = [
     "CheckpointError",

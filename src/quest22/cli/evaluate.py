@@ -64,7 +64,7 @@ class EvaluatedFlags(DatasetFlags):
 
 @dataclass(frozen=True, slots=True)
 class EvaluationFlags:
-    """How texts are compared, and what is told."""
+    """How texts are compared, and what is shown."""
 
     hypotheses: Annotated[
         Path | None,
@@ -84,7 +84,7 @@ class EvaluationFlags:
     ] = None
     hypothesis_column: Annotated[
         str,
-        Option(help="The column of what was heard.", rich_help_panel=EVALUATION, metavar="NAME"),
+        Option(help="The column of hypotheses.", rich_help_panel=EVALUATION, metavar="NAME"),
     ] = "text"
     normalizer: Annotated[
         str,
@@ -175,11 +175,11 @@ def evaluate(
     evaluation: EvaluationFlags,
     report: ReportFlags,
 ) -> int:
-    """Tell word and character error rates, with intervals, by group, and the worst clips.
+    """Report word and character error rates, with intervals, by group, and the worst clips.
 
-    A dataset with references is transcribed as it streams in; or transcripts
-    that were written earlier are scored. The table, or JSON, goes to
-    standard output; all else is said on standard error.
+    Transcribes a dataset with references as it streams in, or scores
+    transcripts that were written earlier. The table, or JSON, goes to
+    standard output, messages to standard error.
     """
     scores = Evaluation(evaluation.settings())
     if evaluation.hypotheses is not None:

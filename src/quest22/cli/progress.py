@@ -191,7 +191,7 @@ class LiveDisplay:
 def choose_display(
     info: RunInfo, metrics: Metrics, *, quiet: bool, console: Console | None = None
 ) -> Display:
-    """Live on a terminal, plain in a pipe, silent when asked."""
+    """Live on a terminal, plain in a pipe, silent with ``quiet``."""
     if quiet:
         return SilentDisplay(info)
     console = console or Console(stderr=True, highlight=False)

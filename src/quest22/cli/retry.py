@@ -51,9 +51,10 @@ class RetryFlags:
 def retry(flags: RetryFlags, report: ReportFlags) -> int:
     """Run the failed clips of a run again, with its own settings.
 
-    What succeeds moves from failures.jsonl to the transcripts, to its place
-    in the source's order; what fails again stays. Interrupted, the same
-    command goes on. Of a folder with shards, each is retried.
+    A clip that succeeds moves from failures.jsonl to the transcripts, to its
+    place in the source's order; one that fails again stays. After an
+    interruption the same command goes on. In a folder with shards, each is
+    retried.
     """
     configure_logging(report)
     engine = flags.engine()

@@ -24,9 +24,9 @@ def status(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The run's --output-dir.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")] = False,
 ) -> int:
-    """Tell where a run stands: what, how far, what failed, and how to go on.
+    """Show where a run stands: what, how far, what failed, and how to go on.
 
-    Of a folder with shards: of each of them, and of all together.
+    For a folder with shards: each of them, and all together.
     """
     shown = status_of(folder)
     if as_json:

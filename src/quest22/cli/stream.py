@@ -51,13 +51,13 @@ def stream(
     """Transcribe a dataset while it streams in; nothing is downloaded first.
 
     Results go to standard output as JSON lines, or into a folder:
-    transcripts.jsonl, and failures.jsonl beside it if there are any.
-    All else is said on standard error.
+    transcripts.jsonl, with failures.jsonl beside it if clips failed.
+    Messages go to standard error.
 
-    A run into a folder that was interrupted, by whatever, continues with
-    the same command; quest22 status FOLDER tells where it stands. Shards
-    write into folders of their own below it; another --num-shards goes on
-    with what they have left.
+    A run into a folder that was interrupted continues with the same
+    command; quest22 status FOLDER shows where it stands. Each shard writes
+    into its own folder below it; another --num-shards goes on with what
+    they have left.
     """
     configure_logging(report)
     flags = RunFlags(model, speech, output, default_format="jsonl")

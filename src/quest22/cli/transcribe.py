@@ -69,7 +69,7 @@ def transcribe(
     """Transcribe sound and video files.
 
     Results go to standard output as text, or to files named after the
-    sources: talk.mp3 becomes talk.srt. All else is said on standard error.
+    sources: talk.mp3 becomes talk.srt. Messages go to standard error.
     """
     configure_logging(report)
     flags = RunFlags(model, speech, output, default_format="txt", timestamps=True)

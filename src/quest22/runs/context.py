@@ -1,4 +1,4 @@
-"""What every run works with: who is told of it, and where its model and its network come from."""
+"""What every run is given: its callback, and where its model and its network come from."""
 
 from __future__ import annotations
 
