@@ -19,7 +19,7 @@ from rich.text import Text
 from typer import Option
 
 from quest22.cli.comparison import ShowingSink
-from quest22.cli.exits import Exit, exit_for
+from quest22.cli.exits import Exit, drop_standard_output, exit_for
 from quest22.cli.figures import size
 from quest22.cli.flags import grouped
 from quest22.cli.logs import configure_logging
@@ -93,6 +93,9 @@ def _write(run: Run, sink: ShowingSink, display: EventDisplay, options: WriteOpt
     except KeyboardInterrupt:
         say_interrupted(options.stats)
         return Exit.INTERRUPTED
+    except BrokenPipeError:
+        drop_standard_output()
+        return Exit.READER_GONE
     return exit_for(stats.transcripts, stats.failures)
 
 

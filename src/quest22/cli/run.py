@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from quest22.cli.exits import Exit, exit_for, say
+from quest22.cli.exits import Exit, drop_standard_output, exit_for, say
 from quest22.cli.figures import clip_count
 from quest22.cli.output_options import ReportFlags
 from quest22.cli.progress import EventDisplay, RunInfo
@@ -94,6 +94,9 @@ def follow(call: Callable[[OnEvent], RunSummary], reporter: RunReporter) -> Exit
         if not reporter.interrupted:  # before any result: nothing was said of it yet
             raise
         return Exit.INTERRUPTED
+    except BrokenPipeError:  # here, as Click would end the process with 1
+        drop_standard_output()
+        return Exit.READER_GONE
     return exit_for(summary.transcripts, summary.failures)
 
 
