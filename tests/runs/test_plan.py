@@ -6,7 +6,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from quest22.sink.hub_repository import HubSettings
 
 from quest22.errors import UsageError
 from quest22.runs.journal import JOURNAL, Journal
@@ -29,6 +28,7 @@ from quest22.settings import (
     DecodingSettings,
     EngineSettings,
     HallucinationSettings,
+    HubSettings,
     LongFormSettings,
     PipelineSettings,
     VadSettings,

@@ -4,11 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from quest22.sink.hub_repository import HubSettings
 
 from quest22.errors import UsageError
 from quest22.runs.journal import Journal
 from quest22.runs.publish import HubPublisher, publisher_of_finished, split_name
+from quest22.settings import HubSettings
 
 
 @pytest.mark.parametrize(

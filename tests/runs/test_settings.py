@@ -3,11 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from quest22.sink.hub_repository import HubSettings
 
 from quest22.errors import UsageError
 from quest22.runs.settings import RunSettings
-from quest22.settings import ALL_COLUMNS, DatasetSettings
+from quest22.settings import ALL_COLUMNS, DatasetSettings, HubSettings
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,12 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from quest22.sink.hub_repository import HubSettings
 
 from quest22.errors import SourceError, UsageError
 from quest22.runs.shards import SiblingShards
 from quest22.runs.status import run_status, status
 from quest22.runs.store import LocalRunStore
-from quest22.settings import DatasetSettings
+from quest22.settings import DatasetSettings, HubSettings
 from tests.runs.dying import DyingDigestPipeline
 from tests.torture.reshards import rows_in
 from tests.torture.rows import write_rows

@@ -6,11 +6,8 @@ import pytest
 
 from quest22.errors import TooManyFailuresError
 from quest22.runs.summary import (
-    MOST_REASONS,
-    OTHER_REASONS,
     FailureBudget,
     RunStats,
-    count_reason,
     reference_language,
 )
 from tests.support.results import failure, transcript
@@ -64,13 +61,3 @@ def test_a_budget_of_failures(most, earlier, failures, stops):
             budget.check(failure("x"), failures)
     else:
         budget.check(failure("x"), failures)
-
-
-def test_reasons_are_bounded():
-    reasons: Counter[str] = Counter()
-    for number in range(MOST_REASONS + 5):
-        count_reason(reasons, f"reason {number}")
-    assert len(reasons) == MOST_REASONS + 1
-    assert reasons[OTHER_REASONS] == 5
-    count_reason(reasons, "reason 0")
-    assert reasons["reason 0"] == 2
