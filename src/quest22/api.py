@@ -10,13 +10,28 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from quest22 import runs
 from quest22.env import hub_token
 from quest22.errors import ClipError, UsageError
 from quest22.options import DatasetOptions, Options, StreamOptions
 from quest22.records import Clip, Failure, Media, Origin, Samples, Transcript
+from quest22.runs.context import reusing
+from quest22.runs.events import OnEvent, ignore_event
+from quest22.runs.retry import retry_all
+from quest22.runs.settings import RunSettings
+from quest22.runs.status import FolderStatus, RunStatus
+from quest22.runs.summary import RunSummary
 from quest22.runtime.build import Pipeline, Run, client_within
-from quest22.settings import DEFAULT_MODEL, DatasetSettings, PipelineSettings
+from quest22.settings import (
+    DEFAULT_MODEL,
+    DatasetSettings,
+    EngineSettings,
+    HubSettings,
+    PipelineSettings,
+    parse_formats,
+)
 from quest22.settings.option import refuse_unknown, take_group
+from quest22.sink.formats.captions import TIMED
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -90,6 +105,42 @@ class Transcriber:
         name = redact(address)
         return Clip(f"{index}:{name}", name, media, Origin(name))
 
+    def stream_to(
+        self,
+        folder: str | Path,
+        dataset: str,
+        config: str | None = None,
+        *,
+        formats: str | Iterable[str] = "jsonl",
+        push_to_hub: str | None = None,
+        on_event: OnEvent = ignore_event,
+        **rows: Unpack[DatasetOptions],
+    ) -> RunSummary:
+        """Transcribe a dataset into a folder, as ``quest22 stream … -o FOLDER`` does.
+
+        A run that stopped early, by an error or Ctrl-C, continues with the same call or the same
+        command; one that is finished is left alone. ``formats`` are those of ``--output-format``;
+        captions need ``timestamps=True``. ``push_to_hub`` names a dataset to publish to.
+        ``on_event`` is called with each event of the run: see :mod:`quest22.runs.events`.
+
+        Raises:
+            UsageError: The folder holds a run with other settings, or another process writes there.
+            Quest22Error: The source or an output fails: see :mod:`quest22.errors`.
+        """
+        settings = _run_settings(
+            self._pipeline.settings,
+            _dataset_settings(dataset, config, dict(rows), self._pipeline.settings),
+            formats,
+            push_to_hub,
+        )
+        return runs.run(
+            settings,
+            runs.LocalRunStore(Path(folder)),
+            on_event,
+            load=reusing(self._pipeline),
+            metrics=self._pipeline.metrics,
+        )
+
 
 def transcribe(sound: Sound, model: str = DEFAULT_MODEL, **options: Unpack[Options]) -> Transcript:
     """Load a model and transcribe one sound: see :meth:`Transcriber.transcribe`."""
@@ -155,3 +206,51 @@ def _dataset_settings(
     settings = replace(take_group(DatasetSettings, named), token=pipeline.engine.token)
     refuse_unknown(named, DatasetOptions)
     return settings.within(pipeline.memory)
+
+
+def retry(
+    folder: str | Path,
+    *,
+    batch_size: int | None = None,
+    threads: int | None = None,
+    token: str | None = None,
+    on_event: OnEvent = ignore_event,
+) -> RunSummary:
+    """Run the failed clips of a run into a folder again, as ``quest22 retry FOLDER`` does.
+
+    The model and all settings that decide results are those of the run. Of a folder with shards,
+    each is retried; the summary is the sum.
+
+    Raises:
+        UsageError: The folder holds no run, or another process writes there.
+        Quest22Error: The model, the source or an output fails: see :mod:`quest22.errors`.
+    """
+    engine = EngineSettings(batch_size=batch_size, threads=threads, token=token or hub_token())
+    return retry_all(Path(folder), engine, on_event)
+
+
+def status(folder: str | Path) -> RunStatus | FolderStatus:
+    """Where a run into a folder stands, as ``quest22 status FOLDER`` shows it.
+
+    Gives a :class:`FolderStatus` for a folder with shards. Raises
+    :class:`quest22.errors.UsageError` where there is no run.
+    """
+    return runs.status(Path(folder))
+
+
+def _run_settings(
+    pipeline: PipelineSettings,
+    dataset: DatasetSettings,
+    formats: str | Iterable[str],
+    push_to_hub: str | None,
+) -> RunSettings:
+    token = pipeline.engine.token or hub_token()
+    names = parse_formats((formats,) if isinstance(formats, str) else formats)
+    timed = sorted(TIMED.intersection(names))
+    if timed and not pipeline.decoding.timestamps:
+        raise UsageError(
+            f"{', '.join(timed)} need times: make the Transcriber with timestamps=True"
+        )
+    hub = HubSettings(push_to_hub, token=token) if push_to_hub else None
+    dataset = replace(dataset, token=dataset.token or token)
+    return RunSettings(dataset, pipeline, names, push_to_hub=hub)

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
 from quest22.cli.continued import perform_journaled, spoken_command
+
 from quest22.cli.exits import Exit
 from quest22.cli.output_options import OutputFlags, ReportFlags
 from quest22.cli.retry import Retry

@@ -67,7 +67,7 @@ def publish(errand: Errand) -> str:
         journal = None if errand.restart else Journal.read(folder)
         journal = journal or Journal.begin(folder, _plan(errand))
         sink = JournaledSink(_sinks(errand, repository, journal), journal)
-        for number in range(journal.mark.results, errand.results):
+        for number in range(journal.progress.results, errand.results):
             sink.write(result(number))
             sink.publish()
         sink.complete()
@@ -85,7 +85,7 @@ def _sinks(errand: Errand, repository: HubRepository, journal: Journal) -> Sinks
     folder = Path(errand.folder)
     told = RunDescription(repository.name, journal.plan, "quest22 stream org/speech", "test")
     target = HubTarget(repository, told, folder / ".quest22" / "hub", folder / "failures.jsonl")
-    kept = journal.mark.sinks
+    kept = journal.progress.sinks
     hub = HubSink(target, errand.settings(), kept.get("hub"), replace=errand.restart)
     return Sinks({"failures": FailureSink(target.failures, kept.get("failures")), "hub": hub})
 

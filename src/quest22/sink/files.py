@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -68,13 +69,19 @@ def replace_text(path: Path, text: str) -> None:
 
 
 def read_lines(path: Path, size: int) -> Iterator[bytes]:
-    """The lines in the first ``size`` bytes of a file that :class:`AppendedFile` wrote."""
-    with writing(path), path.open("rb") as file:
-        for line in file:
-            size -= len(line)
-            if size < 0:
-                return
-            yield line
+    """The lines in the first ``size`` bytes of a file that :class:`AppendedFile` wrote.
+
+    Raises :class:`SinkError` if the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                size -= len(line)
+                if size < 0:
+                    return
+                yield line
+    except OSError as exc:
+        raise SinkError(f"cannot read {path}: {exc.strerror or exc}") from exc
 
 
 class AppendedFile:
@@ -131,6 +138,7 @@ class AppendedFile:
             if self._end:
                 file.truncate(self._end)
                 file.seek(self._end)
+            weakref.finalize(self, file.close)  # a run that is interrupted leaves it to us
             self._file = file
         return self._file
 
