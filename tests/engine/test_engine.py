@@ -121,6 +121,9 @@ class Broken(Weights):
             values[3, 3] = np.nan
         return values
 
+    def rows(self, name: str, rows: Any) -> NDArray[np.float32]:
+        return self[name][rows]
+
     def cache_key(self) -> str:
         return "broken"
 
