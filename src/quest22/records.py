@@ -226,7 +226,7 @@ class Alignment:
 
     Token i lasts from ``bounds_s[i]`` to ``bounds_s[i + 1]``; ``probabilities`` are the tokens'
     among all text tokens. Only tokens that count are there: what follows a hypothesis' last pair
-    of timestamps is left out (:func:`quest22.decoding.timestamps.finished_part`).
+    of timestamps is left out (:func:`quest22.decoding.timestamps.drop_unfinished`).
     """
 
     bounds_s: tuple[float, ...]

@@ -7,13 +7,14 @@ import pytest
 
 from quest22.longform.hallucination import NO_SPEECH
 from quest22.records import SAMPLE_RATE_HZ, Clip, Origin, Samples, Transcript
-from quest22.runtime.build import Pipeline, PipelineSettings
+from quest22.runtime.build import Pipeline
 from quest22.settings import (
     DecodingSettings,
     EngineSettings,
     HallucinationSettings,
     LongFormName,
     LongFormSettings,
+    PipelineSettings,
 )
 from tests.support.recordings import NANO_IS_HERE, recordings
 

@@ -14,12 +14,13 @@ import soxr
 
 from quest22.checkpoint.load import load
 from quest22.records import SAMPLE_RATE_HZ, Clip, Origin, Samples, Transcript
-from quest22.runtime.build import Pipeline, PipelineSettings
+from quest22.runtime.build import Pipeline
 from quest22.settings import (
     DecodingSettings,
     EngineSettings,
     HallucinationSettings,
     LongFormSettings,
+    PipelineSettings,
 )
 from tests.support.openai_whisper import OpenaiWhisper
 from tests.support.recordings import NANO_IS_HERE, recordings

@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quest22.decoding.timestamps import finished_part
+from quest22.decoding.timestamps import drop_unfinished
 from quest22.longform.chunked import ChunkedStrategy
 from quest22.longform.sequential import SequentialStrategy
 from quest22.longform.vad_filtered import VadFilteredStrategy, VadFilterOptions
@@ -63,7 +63,7 @@ class Aligned:
         heard = self.listener(window)
         if not window.decoding.words:
             return heard
-        tokens, _ = finished_part(heard.tokens, NUMBERS.timestamp_begin)
+        tokens, _ = drop_unfinished(heard.tokens, NUMBERS.timestamp_begin)
         count = sum(token < NUMBERS.eot for token in tokens)
         chance = random.Random(f"{self.listener.seed} {window.index} {window.skip_frames} times")
         frames = int(window.duration_s * 100 - window.skip_frames) // 2

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quest22.decoding.timestamps import finished_part
+from quest22.decoding.timestamps import drop_unfinished
 from quest22.longform.stitching import SpanJoiner, shared_middle
 from quest22.longform.windowing import Chunk, Chunker, StrideLengths
 from quest22.settings import LongFormSettings
@@ -29,7 +29,7 @@ def transformers_text(
     """What Transformers makes of the same answers to the same windows."""
     outputs = []
     for index, chunk in enumerate(chunks(duration_s)):
-        kept = [finished_part(tokens, NUMBERS.timestamp_begin)[0] for tokens in answers[index]]
+        kept = [drop_unfinished(tokens, NUMBERS.timestamp_begin)[0] for tokens in answers[index]]
         tokens = np.array([[token for each in kept for token in each]], np.int64)
         stride = tuple(samples / RATE for samples in (len(chunk.samples), chunk.left, chunk.right))
         outputs.append({"tokens": tokens, "stride": stride})

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from quest22.decoding.compression import compression_ratio
+from quest22.decoding.fallback import compression_ratio
 from quest22.longform.transcript import (
     LanguageSpan,
     build_transcript,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quest22.decoding.timestamps import finished_part
+from quest22.decoding.timestamps import drop_unfinished
 from quest22.longform.window_passes import WindowPasses
 from quest22.longform.windowing import Chunk
 from quest22.records import DecodingOptions, Window
@@ -64,7 +64,7 @@ def test_as_transformers_takes_a_hypothesis_apart(generation: Any, tokens: list[
         return_token_timestamps=False,
         decoder_input_ids=torch.zeros(1, 4),
     )
-    kept, resume = finished_part(tuple(tokens), BEGIN)
+    kept, resume = drop_unfinished(tuple(tokens), BEGIN)
     theirs = [token for segment in segments for token in segment["tokens"].tolist()]
     assert list(kept) == theirs
     assert (3000 if resume is None else 2 * resume) == int(offset)

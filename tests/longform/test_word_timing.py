@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quest22.decoding.timestamps import finished_part
+from quest22.decoding.timestamps import drop_unfinished
 from quest22.errors import EngineError
 from quest22.longform.chunked import ChunkedStrategy
 from quest22.records import Alignment, Hypothesis, Transcript, Window
@@ -102,7 +102,7 @@ class AligningListener:
 
     def __call__(self, window: Window) -> Hypothesis:
         heard = self.listener(window)
-        tokens, _ = finished_part(heard.tokens, NUMBERS.timestamp_begin)
+        tokens, _ = drop_unfinished(heard.tokens, NUMBERS.timestamp_begin)
         count = sum(token < NUMBERS.eot for token in tokens)
         chance = random.Random(f"{self.listener.seed} {window.index} {window.skip_frames} times")
         frames = int(window.duration_s * 100 - window.skip_frames) // 2

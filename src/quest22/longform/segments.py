@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from quest22.decoding.compression import compression_ratio
+from quest22.decoding.fallback import compression_ratio
 from quest22.decoding.words import WordTimer
 from quest22.longform.stitching import Stitcher
 from quest22.longform.window_passes import DecodingPass, Vocabulary, WindowPasses

@@ -20,8 +20,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from quest22.decoding.compression import compression_ratio
-from quest22.decoding.fallback import REFERENCE_TEMPERATURES
+from quest22.decoding.fallback import REFERENCE_TEMPERATURES, compression_ratio
 from quest22.decoding.words import TokenTimes, WordTimer, last_word_end
 from quest22.errors import ClipError, EngineError
 from quest22.longform.feature_buffer import WINDOW_FRAMES, FeatureBuffer

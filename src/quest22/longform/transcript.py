@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from quest22.decoding.compression import compression_ratio
+from quest22.decoding.fallback import compression_ratio
 from quest22.records import Clip, Confidence, DroppedSegment, Segment, Transcript
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from quest22.decoding.timestamps import finished_part
+from quest22.decoding.timestamps import drop_unfinished
 from quest22.longform.windowing import Chunk
 from quest22.records import SAMPLE_RATE_HZ, Hypothesis, Window
 
@@ -107,7 +107,7 @@ class WindowPasses:
         self, window: Window, hypothesis: Hypothesis, timestamp_begin: int
     ) -> Window | None:
         """Take the hypothesis of a pass; give the window of the next pass, if one is needed."""
-        tokens, resume = finished_part(hypothesis.tokens, timestamp_begin)
+        tokens, resume = drop_unfinished(hypothesis.tokens, timestamp_begin)
         self.passes.append(DecodingPass(window.skip_frames, hypothesis, tokens))
         skip_frames = window.skip_frames + (resume or 0) * FRAMES_PER_TIMESTAMP
         if not resume or skip_frames * FRAME_SAMPLES >= self.length:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from quest22 import settings as product_settings
+from quest22.env import silence_telemetry
 from quest22.metrics import Metrics
 from quest22.protocols import (
     AudioDecoder,
@@ -20,38 +20,15 @@ from quest22.protocols import (
 from quest22.records import Clip, Failure, Position, RowLocation, Transcript
 from quest22.runtime.ordered import OrderedDriver
 from quest22.settings import (
-    AudioSettings,
     DatasetSettings,
-    DecodingSettings,
-    EngineSettings,
-    HallucinationSettings,
-    LongFormSettings,
     MemorySettings,
-    VadSettings,
+    PipelineSettings,
 )
-from quest22.settings.clip_options import ClipSettings
 
 if TYPE_CHECKING:
     from quest22.runtime.loop import LoopSettings, TranscriptionLoop
     from quest22.source.dataset import DatasetSource, ResumeState
     from quest22.source.io.retry import RetryingClient
-
-
-@dataclass(frozen=True, slots=True)
-class PipelineSettings:
-    """All that stays the same from run to run of one loaded model."""
-
-    engine: EngineSettings = field(default_factory=EngineSettings)
-    decoding: DecodingSettings = field(default_factory=DecodingSettings)
-    longform: LongFormSettings = field(default_factory=LongFormSettings)
-    audio: AudioSettings = field(default_factory=AudioSettings)
-    hallucination: HallucinationSettings = field(default_factory=HallucinationSettings)
-    memory: MemorySettings = field(default_factory=MemorySettings.of)
-    vad: VadSettings = field(default_factory=VadSettings)
-
-    def for_clips(self) -> ClipSettings:
-        """Those that a clip may have of its own."""
-        return ClipSettings(self.decoding, self.longform, self.hallucination, self.vad)
 
 
 class Pipeline:
@@ -64,10 +41,10 @@ class Pipeline:
     def __init__(
         self, settings: PipelineSettings | None = None, metrics: Metrics | None = None
     ) -> None:
-        product_settings.silence_telemetry()
+        silence_telemetry()
         from quest22.audio.log_mel import LogMel
         from quest22.checkpoint.load import load
-        from quest22.engine.engine import WhisperEngine
+        from quest22.engine.build import build_engine
         from quest22.runtime.per_clip import PerClipStrategy
 
         self.settings = settings or PipelineSettings()
@@ -82,7 +59,7 @@ class Pipeline:
         features = LogMel(checkpoint.dimensions.mel_bins, engine_settings.threads)
         strategy = PerClipStrategy(checkpoint, features, self.settings.for_clips())
         strategy.configured()
-        engine = WhisperEngine(checkpoint, features, engine_settings, self.metrics)
+        engine = build_engine(checkpoint, features, engine_settings, self.metrics)
         self.compute_type = engine.compute_type
         self.batch_size = engine.batch_size
         self._engine: Engine = engine
@@ -145,7 +122,9 @@ def dataset_source(
     """
     from quest22.source.dataset import DatasetSource
 
-    return DatasetSource(dataset, network.metrics, after, places, earlier=earlier, network=network)
+    return DatasetSource(
+        dataset, network.metrics, after, places, resume_state=earlier, client=network
+    )
 
 
 def file_source(inputs: Sequence[str], network: RetryingClient, token: str | None = None) -> Source:
@@ -155,7 +134,7 @@ def file_source(inputs: Sequence[str], network: RetryingClient, token: str | Non
     """
     from quest22.source.files import FilesSource
 
-    return FilesSource(inputs, metrics=network.metrics, token=token, network=network)
+    return FilesSource(inputs, metrics=network.metrics, token=token, client=network)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from quest22.audio.log_mel import LogMel
     from quest22.audio.vad.silero.model import SileroModel
     from quest22.checkpoint.load import Checkpoint
-    from quest22.decoding.logits_rules_cache import LogitsRulesCache
+    from quest22.decoding.logits_rules import LogitsRulesCache
 
 TURBO_LAYERS = (32, 4)
 """Layers of the encoder and the decoder of large-v3-turbo, and of no other model."""
@@ -97,7 +97,7 @@ class PerClipStrategy:
 
     @cached_property
     def _rules(self) -> LogitsRulesCache:
-        from quest22.decoding.logits_rules_cache import LogitsRulesCache
+        from quest22.decoding.logits_rules import LogitsRulesCache
 
         checkpoint = self._checkpoint
         vocabulary = checkpoint.dimensions.vocab_size

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from quest22.settings import (
-    DecodingSettings,
-    HallucinationSettings,
-    LongFormSettings,
-    VadSettings,
-)
+from quest22.settings.decoding import DecodingSettings
+from quest22.settings.hallucination import HallucinationSettings
+from quest22.settings.longform import LongFormSettings
+from quest22.settings.vad import VadSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ def put_weights(
         _put_linear(library, linear_at(handle, layer.number), weights, layer)
     for number, name in enumerate(norms):
         _put_norm(library, norm_at(handle, number), weights, name)
-    weights.let_go()
+    weights.release()
 
 
 def self_attention(name: str, number: int, width: int, scale: float) -> Iterator[Linear]:
