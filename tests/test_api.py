@@ -127,7 +127,7 @@ def test_media_behind_a_url_are_fetched_within_the_memory(monkeypatch):
     opened = []
 
     def media_opener(address, network):
-        opened.append((address, network.settings.ahead_bytes))
+        opened.append((address, network.settings.prefetch_bytes))
         return lambda: None
 
     class Loaded:

@@ -39,7 +39,7 @@ def test_figures_of_metrics():
     metrics.count("clips", 3)
     metrics.count("audio_s", 12.0)
     metrics.count("net_bytes", 7)
-    metrics.tally("retries", "host", "time-out")
+    metrics.count_labelled("retries", "host", "time-out")
     figures = Figures.of(metrics)
     assert (figures.clips, figures.audio_s, figures.processed_s) == (3, 12.0, 12.0)
     assert figures.received_bytes == 7

@@ -180,3 +180,20 @@ def test_a_journal_with_a_flat_plan_is_rewritten_with_groups(tmp_path):
 
 def test_what_no_group_holds_stays_on_top():
     assert grouped_plan({"retried": "digest"})["retried"] == "digest"
+
+
+def test_the_former_name_of_a_compute_type_is_as_good_as_todays():
+    begun = {"model": {"name": "tiny", "revision": None, "compute_type": "int8_sound_bfloat16"}}
+    now = {"model": begun["model"] | {"compute_type": "int8_kv_bfloat16"}}
+    assert plan_differences(begun, now, whole=True) == []
+    assert plan_differences(begun, {"model": {"compute_type": "int8"}}, whole=False) == [
+        "model.compute_type was 'int8_kv_bfloat16' and is 'int8'"
+    ]
+    for name in ("int8_sound", "int8_kv", "auto"):
+        settings = RunSettings(
+            DatasetSettings("parquet"), PipelineSettings(EngineSettings(compute_type=name))
+        )
+        whole = begun | {"dataset": {"revision": None}}
+        found = pinned(settings, whole, {"compute_type": "int8_sound"})
+        assert found.pipeline.engine.compute_type == "int8_kv_bfloat16"
+        assert requested(found) == resolved(whole)

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from quest22.engine.precision import canonical_compute_type
 from quest22.runs.settings import RunSettings
 from quest22.runtime.build import Pipeline
 from quest22.settings import (
@@ -101,7 +102,7 @@ def requested(settings: RunSettings) -> dict[str, Any]:
     return {
         "dataset_revision": settings.dataset.revision,
         "model_revision": settings.pipeline.engine.revision,
-        "compute_type": settings.pipeline.engine.compute_type,
+        "compute_type": canonical_compute_type(settings.pipeline.engine.compute_type),
     }
 
 
@@ -110,7 +111,7 @@ def resolved(plan: Plan) -> dict[str, Any]:
     return {
         "dataset_revision": plan["dataset"]["revision"],
         "model_revision": plan["model"]["revision"],
-        "compute_type": plan["model"]["compute_type"],
+        "compute_type": canonical_compute_type(plan["model"]["compute_type"]),
     }
 
 
@@ -121,8 +122,11 @@ def pinned(settings: RunSettings, plan: Plan, request: Request) -> RunSettings:
     with its batch size, on which the last digits of reduced precisions depend.
     """
     now, began = requested(settings), resolved(plan)
+    before = dict(request)
+    if request.get("compute_type"):  # perhaps by its former name
+        before["compute_type"] = canonical_compute_type(request["compute_type"])
     values = {
-        name: began[name] if now[name] in (None, "auto", request.get(name)) else now[name]
+        name: began[name] if now[name] in (None, "auto", before.get(name)) else now[name]
         for name in began
     }
     engine = replace(
@@ -189,6 +193,8 @@ def _leaves(plan: Plan, path: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in plan.items():
         if isinstance(value, Mapping):
             yield from _leaves(value, f"{path}{name}.")
+        elif name == "compute_type":  # which a run may have begun with by its former name
+            yield f"{path}{name}", canonical_compute_type(value)
         else:
             yield f"{path}{name}", value
 
