@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from quest22.errors import UsageError
@@ -37,7 +37,7 @@ class PerClipStrategy:
         self._checkpoint = checkpoint
         self._features = features
         self._settings = settings
-        self._strategy = lru_cache(RECENT_SETTINGS)(self._build)
+        self._recent: dict[ClipSettings, ConfiguredStrategy] = {}
 
     def open(self, clip: Clip, options: ClipOptions | None = None) -> LongForm:
         return self.configured(options).open(clip)
@@ -48,7 +48,11 @@ class PerClipStrategy:
         Raises :class:`UsageError` for what the checkpoint or the long form cannot do.
         """
         settings = self._settings if options is None else options.applied_to(self._settings)
-        return self._strategy(settings)
+        strategy = self._recent.pop(settings, None) or self._build(settings)
+        self._recent[settings] = strategy
+        for oldest in list(self._recent)[:-RECENT_SETTINGS]:
+            self._recent.pop(oldest, None)
+        return strategy
 
     def _build(self, settings: ClipSettings) -> ConfiguredStrategy:
         self._check_decoding(settings)
