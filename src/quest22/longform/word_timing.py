@@ -101,6 +101,7 @@ class WordAdder:
         until = np.append(begun[1:], np.inf)
         ended = np.maximum(np.minimum(offsets + ends, until), begun)
         ends = np.where(ended != offsets + ends, ended - offsets, ends)
+        ends = np.maximum(ends, starts)  # which rounding may have put behind it
         count = len(positions)
         self._latest_start_s = begun[count - 1]
         shift = offsets[:count] - offset_s
