@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from quest22.decoding.logits_rules import Logits
 from quest22.errors import EngineError
+from quest22.native.arrays import address
 from quest22.native.library import open_library
 
 BLOCK = 256
@@ -34,9 +35,11 @@ def _likeliest(library: CDLL, logits: Logits) -> tuple[list[int], list[float]]:
     """The same in machine code, which reads the logits twice and writes none."""
     tokens = np.empty(len(logits), np.int32)
     logprobs = np.empty(len(logits), np.float32)
-    for place, row in enumerate(logits):
-        token = tokens.ctypes.data + place * tokens.itemsize
-        logprobs[place] = library.quest22_likeliest(row.ctypes.data, len(row), token)
+    rows, vocabulary = logits.shape
+    address(logits[:1], np.float32, (min(rows, 1), vocabulary))
+    outputs = tokens.ctypes.data, logprobs.ctypes.data
+    stride = logits.strides[0] // logits.itemsize
+    library.quest22_argmax(logits.ctypes.data, rows, stride, vocabulary, *outputs)
     check_finite(logprobs)
     return tokens.tolist(), logprobs.tolist()
 
