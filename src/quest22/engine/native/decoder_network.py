@@ -27,6 +27,7 @@ from quest22.engine.native.weights import (
     put_weights,
     self_attention,
 )
+from quest22.errors import EngineError
 from quest22.native.arrays import address, addresses
 from quest22.native.library import open_library
 
@@ -170,7 +171,10 @@ class NativeDecoderNetwork:
     def _embed(self, tokens: NDArray[np.int32], position: int) -> Array:
         words = self._weights.rows(f"{_WORDS}.weight", tokens.ravel())
         places = self._places[position : position + tokens.shape[1]]
-        return floats(words.reshape(*tokens.shape, -1) + places)
+        if position < 0 or len(places) != tokens.shape[1]:
+            count = len(self._places)
+            raise EngineError(f"{tokens.shape[1]} tokens at position {position}: of {count}")
+        return floats(words.reshape(*tokens.shape, self._width) + places)
 
     def _room(self, rows: int) -> Array:
         """Memory for the logits of so many rows, the same at every call as far as it reaches."""
