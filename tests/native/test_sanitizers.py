@@ -12,7 +12,7 @@ import hatch_build
 from quest22.native import library
 from quest22.system.machine import processor_flags
 
-WALK = Path(__file__).parent / "walk.c"
+HERE = Path(__file__).parent
 SETS = {
     name: flags
     for name, flags in hatch_build.INSTRUCTION_SETS.get(sysconfig.get_platform(), {}).items()
@@ -23,17 +23,25 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("name", SETS)
-@pytest.mark.parametrize("checks", ["address,undefined", "thread"])
-def test_nothing_is_wrong(name: str, checks: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("program", "checks"),
+    [
+        ("walk.c", "address,undefined"),
+        ("walk.c", "thread"),
+        ("wrong_arguments.c", "address,undefined"),
+        ("forks.c", "address,undefined"),  # the thread sanitizer allows no threads in a child
+    ],
+)
+def test_nothing_is_wrong(name: str, program: str, checks: str, tmp_path: Path) -> None:
     command = hatch_build.compiler()
     if not command:
         pytest.skip("no C compiler")
-    walk = tmp_path / "walk"
+    compiled_program = tmp_path / "program"
     checked = [f"-fsanitize={checks}", "-fno-sanitize-recover=undefined", "-O1", "-g"]
     flags = [flag for flag in hatch_build.COMMON if flag not in ("-shared", "-fPIC", "-O3")]
-    sources = [f"-I{library.FOLDER / 'csrc'}", str(WALK), "-lm", "-o", str(walk)]
+    sources = [f"-I{library.FOLDER / 'csrc'}", str(HERE / program), "-lm"]
     compiled = subprocess.run(
-        [*command, *flags, "-Wno-psabi", *SETS[name], *checked, *sources],
+        [*command, *flags, "-Wno-psabi", *SETS[name], *checked, *sources, "-o", compiled_program],
         check=False,
         capture_output=True,
         text=True,
@@ -41,5 +49,5 @@ def test_nothing_is_wrong(name: str, checks: str, tmp_path: Path) -> None:
     if "cannot find" in compiled.stderr:
         pytest.skip(f"this compiler has no library for -fsanitize={checks}")
     assert compiled.returncode == 0, compiled.stderr
-    ended = subprocess.run([walk], check=False, capture_output=True, text=True)
+    ended = subprocess.run([compiled_program], check=False, capture_output=True, text=True)
     assert (ended.stdout, ended.stderr, ended.returncode) == ("", "", 0)

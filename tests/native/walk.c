@@ -18,32 +18,35 @@ static float *random_numbers(size_t count)
     return numbers;
 }
 
-static void put_weights(Linear *layer, const float *numbers, int width)
+static void expect(Status status, const char *call)
 {
-    for (int first = 0; first < layer->outputs; first += width) {
-        int left = layer->outputs - first;
-        quest22_put_linear(layer, first, left < width ? left : width, numbers,
-                           layer->outputs % 2 ? NULL : numbers, 0.5f);
-    }
+    if (status != OK)
+        printf("%s gave %d\n", call, status);
 }
 
 static void put_decoder(Decoder *decoder, int width)
 {
     float *numbers = random_numbers((size_t)width * (VOCABULARY + 4 * width));
-    for (int number = 0; number <= 6 * LAYERS; number++)
-        put_weights(quest22_decoder_linear(decoder, number), numbers, width);
+    for (int number = 0; number <= 6 * LAYERS; number++) {
+        const Linear *layer = decoder_linear(decoder, number);
+        for (int first = 0, left; (left = layer->outputs - first) > 0; first += width)
+            expect(quest22_decoder_set_linear(decoder, number, first, left < width ? left : width,
+                                              layer->inputs, numbers,
+                                              layer->outputs % 2 ? NULL : numbers, 0.5f),
+                   "set_linear");
+    }
     for (int number = 0; number <= 3 * LAYERS; number++)
-        quest22_put_norm(quest22_decoder_norm(decoder, number), numbers, numbers, width);
+        expect(quest22_decoder_set_norm(decoder, number, width, numbers, numbers), "set_norm");
     free(numbers);
 }
 
-static void *random_sound(size_t count, Element element)
+static void *random_kv(size_t count, DType element)
 {
     float *numbers = random_numbers(count);
     if (element == FLOAT32)
         return numbers;
     bf16 *narrowed = malloc(count * sizeof *narrowed);
-    narrow(narrowed, numbers, count, element);
+    convert_floats(narrowed, numbers, count, element);
     free(numbers);
     return narrowed;
 }
@@ -51,19 +54,21 @@ static void *random_sound(size_t count, Element element)
 /* A prompt, single tokens, beams that change places, a window that leaves. */
 static void walk(Decoder *decoder, int width)
 {
-    int32_t heard[WINDOWS] = {0, 1, 2};
+    int32_t window_indices[WINDOWS] = {0, 1, 2};
     for (int step = 0, position = 0; step < STEPS; step++) {
         int tokens = step == 0 ? 7 : step == 4 ? 2 : 1, reads = tokens > 1 ? 2 : 1;
         int windows = step > 5 ? WINDOWS - 1 : WINDOWS, sequences = windows * WIDTH;
-        heard[0] = step > 5 ? WINDOWS - 1 : 0;
+        window_indices[0] = step > 5 ? WINDOWS - 1 : 0;
         float *x = random_numbers((size_t)sequences * tokens * width);
         float *logits = malloc(sizeof(float) * sequences * reads * VOCABULARY);
         int32_t beams[SEQUENCES], places[2] = {0, tokens - 1}, token;
+        float logprob;
         for (int each = 0; each < sequences; each++)
             beams[each] = each / WIDTH * WIDTH + rand() % WIDTH;
         int32_t sizes[] = {sequences, tokens, windows, position, reads};
-        if (quest22_step(decoder, sizes, x, beams, heard, places, logits)
-            || !isfinite(quest22_likeliest(logits, VOCABULARY, &token)))
+        expect(quest22_decoder_step(decoder, sizes, x, beams, window_indices, places, logits), "step");
+        expect(quest22_argmax(logits, 1, 0, VOCABULARY, &token, &logprob), "argmax");
+        if (!isfinite(logprob))
             printf("no logits at step %d\n", step);
         position += tokens;
         free(x);
@@ -71,10 +76,11 @@ static void walk(Decoder *decoder, int width)
     }
 }
 
-static void run(Element rows, Element weights, Element kept, int threads, int width, int heads)
+static void run(DType rows, DType weights, DType cross_kv, int threads, int width, int heads)
 {
-    Shape shape = {LAYERS, width, heads, 4 * width, FRAMES, 448, VOCABULARY};
-    Decoder *decoder = quest22_decoder_open(&shape, rows, weights, kept, threads);
+    DecoderShape shape = {LAYERS, width, heads, 4 * width, FRAMES, 448, VOCABULARY};
+    Decoder *decoder = NULL;
+    expect(quest22_decoder_open(&shape, rows, weights, cross_kv, threads, &decoder), "open");
     const void *keys[LAYERS], *values[LAYERS];
     if (!decoder) {
         puts("not opened");
@@ -82,35 +88,36 @@ static void run(Element rows, Element weights, Element kept, int threads, int wi
     }
     put_decoder(decoder, width);
     for (int layer = 0; layer < LAYERS; layer++) {
-        keys[layer] = random_sound((size_t)WINDOWS * width * FRAMES, rows);
-        values[layer] = random_sound((size_t)WINDOWS * width * FRAMES, rows);
+        keys[layer] = random_kv((size_t)WINDOWS * width * FRAMES, rows);
+        values[layer] = random_kv((size_t)WINDOWS * width * FRAMES, rows);
     }
     size_t numbers = (size_t)WINDOWS * width * FRAMES, channels = (size_t)WINDOWS * width;
-    int8_t *rounded = malloc(2 * LAYERS * numbers);
+    int8_t *int8_kv = malloc(2 * LAYERS * numbers);
     float *scales = malloc(2 * LAYERS * channels * sizeof *scales);
     const float *key_scales[LAYERS], *value_scales[LAYERS];
-    Rounding roundings[LAYERS * WINDOWS];
+    KVQuantization quantizations[LAYERS * WINDOWS];
     for (int each = 0; each < LAYERS * WINDOWS; each++) {
         int layer = each / WINDOWS, window = each % WINDOWS;
         size_t from = window * numbers / WINDOWS, channel = window * channels / WINDOWS;
-        roundings[each] = (Rounding){
-            (const char *)keys[layer] + from * ELEMENT_BYTES[rows],
-            (const char *)values[layer] + from * ELEMENT_BYTES[rows],
-            rounded + 2 * layer * numbers + from, rounded + (2 * layer + 1) * numbers + from,
+        quantizations[each] = (KVQuantization){
+            (const char *)keys[layer] + from * DTYPE_BYTES[rows],
+            (const char *)values[layer] + from * DTYPE_BYTES[rows],
+            int8_kv + 2 * layer * numbers + from, int8_kv + (2 * layer + 1) * numbers + from,
             scales + 2 * layer * channels + channel, scales + (2 * layer + 1) * channels + channel};
     }
-    quest22_round(decoder, LAYERS * WINDOWS, roundings);
-    const void *heard_keys[LAYERS], *heard_values[LAYERS];
+    expect(quest22_quantize_kv(decoder, LAYERS * WINDOWS, quantizations), "quantize");
+    const void *kv_keys[LAYERS], *kv_values[LAYERS];
     for (int layer = 0; layer < LAYERS; layer++) {
-        heard_keys[layer] = kept == INT8 ? rounded + 2 * layer * numbers : keys[layer];
-        heard_values[layer] = kept == INT8 ? rounded + (2 * layer + 1) * numbers : values[layer];
+        kv_keys[layer] = cross_kv == INT8 ? int8_kv + 2 * layer * numbers : keys[layer];
+        kv_values[layer] = cross_kv == INT8 ? int8_kv + (2 * layer + 1) * numbers : values[layer];
         key_scales[layer] = scales + 2 * layer * channels;
         value_scales[layer] = scales + (2 * layer + 1) * channels;
     }
-    quest22_begin(decoder, SEQUENCES, heard_keys, heard_values, key_scales, value_scales);
+    expect(quest22_decoder_begin(decoder, WINDOWS, SEQUENCES, kv_keys, kv_values, key_scales,
+                                 value_scales), "begin");
     walk(decoder, width);
     quest22_decoder_close(decoder);
-    free(rounded);
+    free(int8_kv);
     free(scales);
     for (int layer = 0; layer < LAYERS; layer++) {
         free((void *)keys[layer]);
@@ -124,18 +131,24 @@ enum { MELS = 10 };
 static void put_encoder(Encoder *encoder, int width)
 {
     float *numbers = random_numbers((size_t)FRAMES * width + 4 * width * width);
-    for (int number = 0; number < 4 * LAYERS + 2 + LAYERS; number++)
-        put_weights(quest22_encoder_linear(encoder, number), numbers, width);
+    for (int number = 0; number < 4 * LAYERS + 2 + LAYERS; number++) {
+        const Linear *layer = encoder_linear(encoder, number);
+        for (int first = 0, left; (left = layer->outputs - first) > 0; first += width)
+            expect(quest22_encoder_set_linear(encoder, number, first, left < width ? left : width,
+                                              layer->inputs, numbers, numbers, 0.5f),
+                   "set_linear");
+    }
     for (int number = 0; number <= 2 * LAYERS; number++)
-        quest22_put_norm(quest22_encoder_norm(encoder, number), numbers, numbers, width);
-    quest22_encoder_put_places(encoder, numbers);
+        expect(quest22_encoder_set_norm(encoder, number, width, numbers, numbers), "set_norm");
+    expect(quest22_encoder_set_positions(encoder, FRAMES, width, numbers), "set_positions");
     free(numbers);
 }
 
-static void listen_to(Element rows, int threads, int width, int heads)
+static void encode_windows(DType rows, int threads, int width, int heads)
 {
     EncoderShape shape = {LAYERS, width, heads, 4 * width, MELS, FRAMES, LAYERS, heads};
-    Encoder *encoder = quest22_encoder_open(&shape, rows, threads);
+    Encoder *encoder = NULL;
+    expect(quest22_encoder_open(&shape, rows, threads, &encoder), "open");
     size_t count = (size_t)width * FRAMES;
     const float *features[WINDOWS];
     void *keys[WINDOWS * LAYERS], *values[WINDOWS * LAYERS];
@@ -151,8 +164,7 @@ static void listen_to(Element rows, int threads, int width, int heads)
         values[each] = malloc(count * sizeof(bf16));
     }
     for (int windows = 1; windows <= WINDOWS; windows += 2)
-        if (quest22_listen(encoder, windows, features, keys, values))
-            puts("not heard");
+        expect(quest22_encoder_run(encoder, windows, features, keys, values), "run");
     for (int each = 0; each < WINDOWS * LAYERS; each++) {
         for (size_t at = 0; at < count; at++)
             if (!isfinite(from_bf16(((bf16 *)keys[each])[at]) + from_bf16(((bf16 *)values[each])[at])))
@@ -170,12 +182,12 @@ static void listen_to(Element rows, int threads, int width, int heads)
 static void make_mels(void)
 {
     enum { COUNT = 1234, ALL = 19, WIDE = 21, BANDS = 10 };
-    float *samples = random_numbers(COUNT), *numbers = random_numbers(3 * FRAME + BANDS * BINS);
+    float *samples = random_numbers(COUNT), *numbers = random_numbers(3 * N_FFT + BANDS * BINS);
     float *mels = malloc(BANDS * WIDE * sizeof *mels);
-    MelTables tables = {numbers, numbers + FRAME, numbers + 3 * FRAME};
+    MelTables tables = {numbers, numbers + N_FFT, numbers + 3 * N_FFT};
     for (int each = 0; each < BANDS * BINS; each++)
-        numbers[3 * FRAME + each] = each % BINS < 20 || each < BINS ? 0 : fabsf(chance());
-    quest22_log_mel(&tables, BANDS, samples, COUNT, ALL, mels, WIDE);
+        numbers[3 * N_FFT + each] = each % BINS < 20 || each < BINS ? 0 : fabsf(chance());
+    expect(quest22_log_mel(&tables, BANDS, samples, COUNT, ALL, mels, WIDE), "log_mel");
     for (int band = 0; band < BANDS; band++)
         for (int frame = 0; frame < ALL; frame++)
             if (!isfinite(mels[band * WIDE + frame]))
@@ -192,7 +204,7 @@ int main(void)
         for (int wide = 0; wide < 2; wide++) {
 #if defined(__AVX512BF16__)
             for (int int8 = 0; int8 < 2; int8++)
-                listen_to(int8 ? INT8 : BFLOAT16, threads, wide ? 320 : 60, 5);
+                encode_windows(int8 ? INT8 : BFLOAT16, threads, wide ? 320 : 60, 5);
 #endif
             for (int int8 = 0; int8 < 4; int8++) {
                 int width = wide ? 128 : 72, heads = wide ? 2 : 3;

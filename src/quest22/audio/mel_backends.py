@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quest22.env import silence_telemetry
+from quest22.errors import EngineError
+from quest22.native.arrays import address
 from quest22.records import Samples
 
 FFT_SAMPLES = 400
@@ -44,7 +46,7 @@ class MelBackend(Protocol):
 
 
 class NativeMel:
-    """The native library's transform, see ``mel.h``."""
+    """The native library's transform, see ``log_mel.h``."""
 
     def __init__(self, library: ctypes.CDLL, tables: MelTables) -> None:
         angles = -2.0 * np.pi * np.arange(FFT_SAMPLES) / FFT_SAMPLES
@@ -54,10 +56,20 @@ class NativeMel:
             np.ascontiguousarray(each, np.float32)
             for each in (tables.window, roots, tables.filters)
         ]
-        self._tables = np.array([each.ctypes.data for each in self._arrays], np.uintp)
+        shapes = (FFT_SAMPLES,), roots.shape, (len(tables.filters), FFT_SAMPLES // 2 + 1)
+        self._tables = np.array(
+            [
+                address(array, np.float32, shape)
+                for array, shape in zip(self._arrays, shapes, strict=True)
+            ],
+            np.uintp,
+        )
 
     def __call__(self, samples: Samples, features: Features) -> None:
         mels, frames = features.shape
+        if mels != len(self._arrays[2]):
+            raise EngineError(f"features have {mels} mel bins: expected {len(self._arrays[2])}")
+        address(features[0], np.float32, (frames,))
         contiguous = np.ascontiguousarray(samples, np.float32)
         self._library.quest22_log_mel(
             self._tables.ctypes.data,

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quest22.errors import EngineError
+from quest22.native.arrays import address
 from quest22.native.library import open_library
 
 Logits = NDArray[np.float32]
@@ -40,9 +41,11 @@ def _native_argmax(library: CDLL, logits: Logits) -> tuple[list[int], list[float
     """The same in C, which reads the logits twice and writes none."""
     tokens = np.empty(len(logits), np.int32)
     logprobs = np.empty(len(logits), np.float32)
-    for index, row in enumerate(logits):
-        token = tokens.ctypes.data + index * tokens.itemsize
-        logprobs[index] = library.quest22_likeliest(row.ctypes.data, len(row), token)
+    rows, vocabulary = logits.shape
+    address(logits[:1], np.float32, (min(rows, 1), vocabulary))
+    outputs = tokens.ctypes.data, logprobs.ctypes.data
+    stride = logits.strides[0] // logits.itemsize
+    library.quest22_argmax(logits.ctypes.data, rows, stride, vocabulary, *outputs)
     check_finite(logprobs)
     return tokens.tolist(), logprobs.tolist()
 

@@ -1,1 +1,1 @@
-"""The decoder's step as machine code of our own, where a C compiler made it at installation."""
+"""The native library: Whisper in C, compiled at installation where there is a C compiler."""

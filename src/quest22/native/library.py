@@ -1,7 +1,7 @@
-"""Which native library runs here: the one for the best instruction set of this processor.
+"""Opens the native library: the one for the best instruction set that this processor has.
 
-``hatch_build.py`` compiles one library for each set of the platform, where it finds a C compiler.
-Where none is that this processor can run, there is none, and OpenVINO does the work.
+``hatch_build.py`` compiles one for each instruction set of the platform, where it finds a C
+compiler. Where this processor can run none of them, OpenVINO computes everything.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from quest22.env import native_library
-from quest22.errors import UsageError
+from quest22.errors import EngineError, UsageError
 from quest22.system.machine import processor_flags
 
 FOLDER = Path(__file__).parent
@@ -23,36 +23,47 @@ NEEDED_FLAGS = {
     "avx512_bf16": _AVX512 | {"avx512_vnni", "avx512_bf16"},
     "avx512": _AVX512,
 }
-"""By instruction set, best first: the processor's flags without which its library cannot run."""
+"""The processor flags that each instruction set needs, best set first."""
 
-_ADDRESS, _NUMBER, _LONG, _REAL = ctypes.c_void_p, ctypes.c_int, ctypes.c_long, ctypes.c_float
-INTERFACE = 3
+INTERFACE = 4
+_ADDRESS, _NUMBER, _REAL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float
+_STATUS, _PLAIN = "status", ctypes.c_int
+_SET_LINEAR = [_ADDRESS, *[_NUMBER] * 4, _ADDRESS, _ADDRESS, _REAL]
+_SET_NORM = [_ADDRESS, _NUMBER, _NUMBER, _ADDRESS, _ADDRESS]
 FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
-    "quest22_interface": (_NUMBER, []),
-    "quest22_put_linear": (_NUMBER, [_ADDRESS, _NUMBER, _NUMBER, _ADDRESS, _ADDRESS, _REAL]),
-    "quest22_put_norm": (None, [_ADDRESS, _ADDRESS, _ADDRESS, _NUMBER]),
-    "quest22_decoder_runs": (_NUMBER, [_ADDRESS, _NUMBER]),
-    "quest22_decoder_open": (_ADDRESS, [_ADDRESS, *[_NUMBER] * 4]),
-    "quest22_decoder_close": (None, [_ADDRESS]),
-    "quest22_decoder_linear": (_ADDRESS, [_ADDRESS, _NUMBER]),
-    "quest22_decoder_norm": (_ADDRESS, [_ADDRESS, _NUMBER]),
-    "quest22_round": (None, [_ADDRESS, _NUMBER, _ADDRESS]),
-    "quest22_begin": (_NUMBER, [_ADDRESS, _NUMBER, *[_ADDRESS] * 4]),
-    "quest22_step": (_NUMBER, [_ADDRESS] * 7),
-    "quest22_log_mel": (None, [_ADDRESS, _NUMBER, _ADDRESS, _LONG, _NUMBER, _ADDRESS, _LONG]),
-    "quest22_likeliest": (_REAL, [_ADDRESS, _NUMBER, _ADDRESS]),
+    "quest22_interface": (_PLAIN, []),
+    "quest22_decoder_supports": (_PLAIN, [_ADDRESS, _NUMBER]),
+    "quest22_decoder_open": (_STATUS, [_ADDRESS, *[_NUMBER] * 4, _ADDRESS]),
+    "quest22_decoder_close": (_PLAIN, [_ADDRESS]),
+    "quest22_decoder_set_linear": (_STATUS, _SET_LINEAR),
+    "quest22_decoder_set_norm": (_STATUS, _SET_NORM),
+    "quest22_decoder_begin": (_STATUS, [_ADDRESS, _NUMBER, _NUMBER, *[_ADDRESS] * 4]),
+    "quest22_decoder_step": (_STATUS, [_ADDRESS] * 7),
+    "quest22_quantize_kv": (_STATUS, [_ADDRESS, _NUMBER, _ADDRESS]),
+    "quest22_log_mel": (_STATUS, [*[_ADDRESS, _NUMBER] * 2, _NUMBER, _ADDRESS, _NUMBER]),
+    "quest22_argmax": (_STATUS, [_ADDRESS, *[_NUMBER] * 3, _ADDRESS, _ADDRESS]),
 }
-"""What each function gives and takes, as its ``EXPORT`` says; arrays by address."""
+"""The result and arguments of each function, as its ``EXPORT`` declares them; arrays by address.
+
+A function with a status raises :class:`EngineError` where it refuses its arguments (``status.h``).
+"""
 ENCODER_FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
-    "quest22_encoder_runs": (_NUMBER, [_ADDRESS, _NUMBER]),
-    "quest22_encoder_open": (_ADDRESS, [_ADDRESS, _NUMBER, _NUMBER]),
-    "quest22_encoder_close": (None, [_ADDRESS]),
-    "quest22_encoder_linear": (_ADDRESS, [_ADDRESS, _NUMBER]),
-    "quest22_encoder_norm": (_ADDRESS, [_ADDRESS, _NUMBER]),
-    "quest22_encoder_put_places": (None, [_ADDRESS, _ADDRESS]),
-    "quest22_listen": (_NUMBER, [_ADDRESS, _NUMBER, _ADDRESS, _ADDRESS, _ADDRESS]),
+    "quest22_encoder_supports": (_PLAIN, [_ADDRESS, _NUMBER]),
+    "quest22_encoder_open": (_STATUS, [_ADDRESS, _NUMBER, _NUMBER, _ADDRESS]),
+    "quest22_encoder_close": (_PLAIN, [_ADDRESS]),
+    "quest22_encoder_set_linear": (_STATUS, _SET_LINEAR),
+    "quest22_encoder_set_norm": (_STATUS, _SET_NORM),
+    "quest22_encoder_set_positions": (_STATUS, [_ADDRESS, _NUMBER, _NUMBER, _ADDRESS]),
+    "quest22_encoder_run": (_STATUS, [_ADDRESS, _NUMBER, *[_ADDRESS] * 3]),
 }
-"""What only libraries have that multiply in bfloat16."""
+"""The functions of libraries with bfloat16 products only."""
+
+_REFUSALS = {
+    -1: "not enough memory; try a smaller --batch-size or a smaller model",
+    -2: "the native library has no code for this size or format (QUEST22_NATIVE=off does without)",
+    -3: "the native library was given a wrong argument",
+    -4: "another thread is using this model, or was when it was forked into this process",
+}
 
 _log = logging.getLogger("quest22")
 
@@ -116,10 +127,19 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     more = ENCODER_FUNCTIONS if has_encoder(library) else {}
     for name, (gives, takes) in (FUNCTIONS | more).items():
         function = getattr(library, name)
-        function.restype, function.argtypes = gives, takes
+        function.restype, function.argtypes = ctypes.c_int, takes
+        if gives is _STATUS:
+            function.errcheck = _raise_refusal
     if (found := library.quest22_interface()) != INTERFACE:
         raise OSError(f"its interface is {found}, expected {INTERFACE}: install again")
     return library
+
+
+def _raise_refusal(status: int, function: Any, _arguments: Any) -> int:
+    if status:
+        refusal = _REFUSALS.get(status, f"unknown status {status}")
+        raise EngineError(refusal if status == -1 else f"{refusal}: {function.__name__}")
+    return status
 
 
 def _path(folder: Path, name: str) -> Path:

@@ -20,14 +20,15 @@ from quest22.engine.native.weights import (
     FLOAT32,
     INT8,
     Array,
+    CrossKVLayout,
     Linear,
-    addresses,
-    check,
     floats,
     open_part,
     put_weights,
     self_attention,
 )
+from quest22.errors import EngineError
+from quest22.native.arrays import address, addresses
 from quest22.native.library import open_library
 
 _ELEMENTS = {"f32": FLOAT32, "bf16": BFLOAT16}
@@ -70,10 +71,13 @@ class NativeDecoderNetwork:
         self._formats = formats
         self._layers = range(dims.decoder_layers)
         self._vocabulary = dims.vocab_size
+        self._width = dims.d_model
         self._positions = np.array(weights["decoder.embed_positions.weight"], np.float32)
         self._cross_kv: CrossKVCache
         self._windows = np.empty(0, np.int32)
         self._logits = np.empty(0, np.float32)
+        heads = dims.decoder_heads
+        self._layout = CrossKVLayout(heads, dims.max_source_positions, dims.d_model // heads)
         put_weights(library, "decoder", handle, weights, _linear_layers(dims), _norms(dims))
 
     @classmethod
@@ -114,28 +118,36 @@ class NativeDecoderNetwork:
         given = [source.views(slice(index, index + 1)) for index in range(len(rows))]
         kept = [target.views(slice(row, row + 1)) for row in rows]
         names = ("cross_key", "cross_value", "cross_key_scale", "cross_value_scale")
-        places = addresses(
-            views[f"{name}_{layer}"]
-            for pair in zip(given, kept, strict=True)
-            for layer in self._layers
-            for views, some in zip(pair, (names[:2], names), strict=True)
-            for name in some
+        formats = ((self._formats.rows, names[:2]), ("i8", names))
+        places = np.array(
+            [
+                address(views[f"{name}_{layer}"], *self._layout(name[6:], element, 1))
+                for pair in zip(given, kept, strict=True)
+                for layer in self._layers
+                for views, (element, some) in zip(pair, formats, strict=True)
+                for name in some
+            ],
+            np.uintp,
         )
         count = len(rows) * len(self._layers)
-        self._library.quest22_round(self._handle, count, places.ctypes.data)
+        self._library.quest22_quantize_kv(self._handle, count, places.ctypes.data)
 
     def begin(self, cross_kv: CrossKVCache, windows: slice, num_beams: int) -> None:
         """Raises :class:`EngineError` where memory runs out."""
         views = cross_kv.views(windows)
         parts = ("key", "value", "key_scale", "value_scale")[: 4 if cross_kv.element == "i8" else 2]
-        arrays = [
-            addresses(views[f"cross_{part}_{layer}"] for layer in self._layers) for part in parts
-        ]
         count = windows.stop - windows.start
+        arrays = [
+            addresses(
+                (views[f"cross_{part}_{layer}"] for layer in self._layers),
+                *self._layout(part, self.kv_element, count),
+            )
+            for part in parts
+        ]
         self._cross_kv = cross_kv  # whose memory is read
         self._windows = np.arange(count, dtype=np.int32)
         places = [each.ctypes.data for each in arrays] + [None] * (4 - len(arrays))
-        check(self._library.quest22_begin(self._handle, count * num_beams, *places))
+        self._library.quest22_decoder_begin(self._handle, count, count * num_beams, *places)
 
     def select_windows(self, windows: Sequence[int]) -> None:
         self._windows = self._windows[list(windows)]
@@ -155,14 +167,20 @@ class NativeDecoderNetwork:
         )
         places = np.array(logit_positions, np.int32)
         logits = self._logits_buffer(sequences * len(logit_positions))
+        address(x, np.float32, (sequences, count, self._width))
+        address(beams, np.int32, (sequences,))
         arrays = (sizes, x, beams, self._windows, places, logits)
-        check(self._library.quest22_step(self._handle, *(each.ctypes.data for each in arrays)))
+        pointers = (each.ctypes.data for each in arrays)
+        self._library.quest22_decoder_step(self._handle, *pointers)
         return logits.reshape(sequences, len(logit_positions), self._vocabulary)
 
     def _embed(self, tokens: NDArray[np.int32], position: int) -> Array:
         embedded = self._weights.rows(f"{_EMBEDDING}.weight", tokens.ravel())
         positions = self._positions[position : position + tokens.shape[1]]
-        return floats(embedded.reshape(*tokens.shape, -1) + positions)
+        if position < 0 or len(positions) != tokens.shape[1]:
+            count = len(self._positions)
+            raise EngineError(f"{tokens.shape[1]} tokens at position {position}: of {count}")
+        return floats(embedded.reshape(*tokens.shape, self._width) + positions)
 
     def _logits_buffer(self, rows: int) -> Array:
         """Memory for the logits of so many rows, reused from call to call where it is enough."""

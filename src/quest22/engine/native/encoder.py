@@ -9,6 +9,8 @@ import ctypes
 import math
 from collections.abc import Iterator, Mapping
 
+import numpy as np
+
 from quest22.checkpoint.config import Dimensions
 from quest22.checkpoint.weights import Weights
 from quest22.engine.kv_cache import CrossKVCache
@@ -16,15 +18,15 @@ from quest22.engine.native.weights import (
     BFLOAT16,
     INT8,
     Array,
+    CrossKVLayout,
     Linear,
-    addresses,
-    check,
     floats,
     open_part,
     put_weights,
     self_attention,
 )
 from quest22.errors import EngineError
+from quest22.native.arrays import addresses
 from quest22.native.library import has_encoder, open_library
 from quest22.system.machine import processor_flags
 
@@ -45,8 +47,10 @@ class NativeEncoder:
         self._handle = handle
         self._layers = range(dims.decoder_layers)
         self._shape = dims.mel_bins, 2 * dims.max_source_positions
+        heads = dims.decoder_heads
+        self._layout = CrossKVLayout(heads, dims.max_source_positions, dims.d_model // heads)
         places = floats(weights["encoder.embed_positions.weight"])
-        library.quest22_encoder_put_places(handle, places.ctypes.data)
+        library.quest22_encoder_set_positions(handle, *places.shape, places.ctypes.data)
         put_weights(library, "encoder", handle, weights, _linear_layers(dims), _norms(dims))
 
     @classmethod
@@ -91,12 +95,13 @@ class NativeEncoder:
             if each.shape != self._shape:
                 raise EngineError(f"features are {each.shape}: expected {self._shape}")
         views = [cross_kv.views(slice(row, row + 1)) for row in features]
-        arrays = [addresses(inputs)]
+        arrays = [addresses(inputs, np.float32, self._shape)]
         for part in ("key", "value"):
             names = [f"cross_{part}_{layer}" for layer in self._layers]
-            arrays.append(addresses([view[name] for view in views for name in names]))
+            outputs = [view[name] for view in views for name in names]
+            arrays.append(addresses(outputs, *self._layout(part, "bf16", 1)))
         pointers = (each.ctypes.data for each in arrays)
-        check(self._library.quest22_listen(self._handle, len(inputs), *pointers))
+        self._library.quest22_encoder_run(self._handle, len(inputs), *pointers)
 
 
 def _linear_layers(dims: Dimensions) -> Iterator[Linear]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from quest22.checkpoint.weights import NOT_FINITE, Weights
 from quest22.errors import EngineError
+from quest22.native.arrays import addresses
 
 Array = NDArray[np.float32]
 
@@ -19,6 +21,7 @@ FLOAT32, BFLOAT16, INT8 = 0, 1, 2
 """Elements, as the library counts them."""
 
 _ROWS_AT_ONCE = 4096
+_KV_TYPES = {"f32": np.float32, "bf16": np.uint16, "i8": np.int8}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +41,11 @@ def open_part(library: ctypes.CDLL, part: str, shape: Sequence[int], *formats: i
     memory runs out.
     """
     numbers = np.array(shape, np.int32)
-    if not getattr(library, f"quest22_{part}_runs")(numbers.ctypes.data, formats[0]):
+    if not getattr(library, f"quest22_{part}_supports")(numbers.ctypes.data, formats[0]):
         return None
-    handle: int | None = getattr(library, f"quest22_{part}_open")(numbers.ctypes.data, *formats)
-    check(0 if handle else -1)
-    return handle
+    handle = ctypes.c_void_p()
+    getattr(library, f"quest22_{part}_open")(numbers.ctypes.data, *formats, ctypes.byref(handle))
+    return handle.value
 
 
 def put_weights(
@@ -57,12 +60,12 @@ def put_weights(
 
     Norms are named in the order in which the library counts them. Raises as :func:`_put_linear`.
     """
-    linear_at = getattr(library, f"quest22_{part}_linear")
-    norm_at = getattr(library, f"quest22_{part}_norm")
+    set_linear = getattr(library, f"quest22_{part}_set_linear")
+    set_norm = getattr(library, f"quest22_{part}_set_norm")
     for layer in layers:
-        _put_linear(library, linear_at(handle, layer.number), weights, layer)
+        _put_linear(partial(set_linear, handle, layer.number), weights, layer)
     for number, name in enumerate(norms):
-        _put_norm(library, norm_at(handle, number), weights, name)
+        _put_norm(partial(set_norm, handle, number), weights, name)
     weights.release()
 
 
@@ -77,8 +80,8 @@ def self_attention(name: str, number: int, width: int, scale: float) -> Iterator
     yield Linear(f"{name}.self_attn.out_proj", number + 1)
 
 
-def _put_linear(library: ctypes.CDLL, place: int, weights: Weights, layer: Linear) -> None:
-    """Into the layer at the address ``place``; a kernel ``[outputs, inputs, taps]`` tap by tap.
+def _put_linear(set_linear: Callable[..., None], weights: Weights, layer: Linear) -> None:
+    """Into the layer that ``set_linear`` sets; a kernel ``[outputs, inputs, taps]`` tap by tap.
 
     Some rows at a time: a checkpoint in float16 would be held in float32 as a whole. Raises
     :class:`EngineError` where weights are not finite, a bias has another shape or memory runs out.
@@ -97,14 +100,13 @@ def _put_linear(library: ctypes.CDLL, place: int, weights: Weights, layer: Linea
         if not np.isfinite(rows).all():  # int8 would hide them
             raise EngineError(NOT_FINITE)
         given = (rows.ctypes.data, shift.ctypes.data)
-        first = layer.first + start
-        check(library.quest22_put_linear(place, first, len(rows), *given, layer.scale))
+        set_linear(layer.first + start, *rows.shape, *given, layer.scale)
 
 
-def _put_norm(library: ctypes.CDLL, place: int, weights: Weights, name: str) -> None:
-    """Into the norm at the address ``place``."""
+def _put_norm(set_norm: Callable[..., None], weights: Weights, name: str) -> None:
+    """Into the norm that ``set_norm`` sets."""
     weight, bias = (floats(weights[f"{name}.{part}"]) for part in ("weight", "bias"))
-    library.quest22_put_norm(place, weight.ctypes.data, bias.ctypes.data, len(weight))
+    set_norm(weight.size, *addresses([weight, bias], np.float32, (weight.size,)).tolist())
 
 
 def floats(values: NDArray[Any]) -> Array:
@@ -112,12 +114,17 @@ def floats(values: NDArray[Any]) -> Array:
     return np.ascontiguousarray(values, np.float32)
 
 
-def addresses(arrays: Iterable[NDArray[Any]]) -> NDArray[np.uintp]:
-    """Where arrays lie in memory, which they must outlive."""
-    return np.array([each.ctypes.data for each in arrays], np.uintp)
+@dataclass(frozen=True, slots=True)
+class CrossKVLayout:
+    """What arrays of a :class:`quest22.engine.kv_cache.CrossKVCache` must be for the library."""
 
+    heads: int
+    frames: int
+    size: int
 
-def check(answer: int) -> None:
-    """Raises :class:`EngineError` where the library says that memory ran out."""
-    if answer:
-        raise EngineError("not enough memory; try a smaller --batch-size or a smaller model")
+    def __call__(self, part: str, element: str, windows: int) -> tuple[DTypeLike, tuple[int, ...]]:
+        """The type and shape of ``cross_{part}_{layer}`` for so many windows."""
+        frames = 1 if part.endswith("_scale") else self.frames
+        is_key = part.startswith("key")
+        last = (frames, self.size) if is_key else (self.size, frames)
+        return _KV_TYPES[element if frames > 1 else "f32"], (windows, self.heads, *last)

@@ -1,169 +1,248 @@
-/* A decoder: its shape, its weights, and the memory that its steps work in. */
+/* A decoder: its shape, its weights and its working memory. */
 #ifndef QUEST22_DECODER_H
 #define QUEST22_DECODER_H
 
-#include "norm.h"
-#include "sound.h"
+#include "cross_kv.h"
+#include "layer_norm.h"
 
-typedef struct Block {
-    Norm before_self, before_cross, before_feed;
-    Linear self_in, self_out, cross_in, cross_out, feed_in, feed_out;
-    char *keys, *values; /* [slots, heads, positions, size] */
-} Block;
+typedef struct DecoderBlock {
+    LayerNorm attn_ln, cross_attn_ln, mlp_ln;
+    Linear attn_qkv, attn_out, cross_attn_q, cross_attn_out, fc1, fc2;
+    char *keys, *values; /* [slots, heads, positions, size]: the self-attention cache */
+} DecoderBlock;
 
-typedef struct Shape {
-    int32_t layers, width, heads, feed, frames, positions, vocabulary;
-} Shape;
+typedef struct DecoderShape {
+    int32_t layers, width, heads, ffn, frames, positions, vocab;
+} DecoderShape;
 
-typedef struct Step {
-    int sequences, tokens, windows, position, read_count;
-    float *x;             /* [sequences, tokens, width], in place */
-    const int32_t *heard; /* [windows]: which of the sound's */
-    const int32_t *reads; /* [read_count]: places in tokens whose logits are wanted */
-    float *logits;        /* [sequences, read_count, vocabulary] */
-} Step;
+/* What a step is called with. */
+typedef struct StepArguments {
+    int sequences, tokens, windows, position, logit_count;
+    float *x;                        /* [sequences, tokens, width], the residual stream */
+    const int32_t *window_indices;   /* [windows]: which of the cross-attention's */
+    const int32_t *logit_positions;  /* [logit_count]: the tokens whose logits are returned */
+    float *logits;                   /* [sequences, logit_count, vocab] */
+} StepArguments;
 
 typedef struct Decoder {
-    Shape shape;
-    Element element; /* of rows and of the cache */
-    Sound sound;
-    Block *blocks;
-    Norm last;
-    Linear words;
-    Team team;
-    int slots;         /* sequences that the cache has room for */
-    int32_t *history;  /* [positions, slots]: the slot that holds a sequence's position */
-    int32_t *followed; /* [slots] */
-    int room;          /* rows that there is room for */
-    Rows rows, feed;   /* what is multiplied next: as wide as the model, as its feed-forward layer */
-    float *wide;       /* [rows, 3 width]: what products gave */
-    char **scratch;    /* by thread: scores and their narrow copies */
-    Step step;
+    HandleKind kind;
+    DecoderShape shape;
+    DType dtype; /* of activations and of the self-attention cache */
+    CrossKV cross_kv;
+    DecoderBlock *blocks;
+    LayerNorm ln;
+    Linear proj_out; /* the token embedding */
+    ThreadPool pool;
+    int slots;          /* sequences that the cache has room for */
+    int32_t *slot_of;   /* [positions, slots]: the slot that holds a sequence's position */
+    int32_t *reordered; /* [slots]: scratch */
+    int begun;          /* sequences of the batch */
+    int cached, cached_sequences; /* positions that the cache holds, and of how many sequences */
+    int row_capacity;   /* of the three below */
+    PackedRows activations, hidden; /* inputs of the next product, as wide as the model; as fc1 */
+    float *projected;   /* [rows, 3 width]: queries, with keys and values in self-attention */
+    char **scratch;     /* by thread: scores, and the weights made of them */
+    StepArguments step;
 } Decoder;
+
+static bool is_decoder(const Decoder *decoder) { return decoder && decoder->kind == DECODER; }
 
 static int head_size(const Decoder *decoder) { return decoder->shape.width / decoder->shape.heads; }
 
-static size_t longest(const Decoder *decoder)
+static size_t max_attention_length(const Decoder *decoder)
 {
-    const Shape *shape = &decoder->shape;
+    const DecoderShape *shape = &decoder->shape;
     return padded(shape->frames > shape->positions ? shape->frames : shape->positions);
 }
 
-static bool make_block(const Shape *shape, Block *block, Element weights, Element rows)
+static bool decoder_block_init(const DecoderShape *shape, DecoderBlock *block, DType weights,
+                               DType activations)
 {
-    int width = shape->width, feed = shape->feed;
-    return norm_make(&block->before_self, width) && norm_make(&block->before_cross, width)
-        && norm_make(&block->before_feed, width)
-        && linear_make(&block->self_in, 3 * width, width, weights, rows)
-        && linear_make(&block->self_out, width, width, weights, rows)
-        && linear_make(&block->cross_in, width, width, weights, rows)
-        && linear_make(&block->cross_out, width, width, weights, rows)
-        && linear_make(&block->feed_in, feed, width, weights, rows)
-        && linear_make(&block->feed_out, width, feed, weights, rows);
+    int width = shape->width, ffn = shape->ffn;
+    return layer_norm_init(&block->attn_ln, width)
+        && layer_norm_init(&block->cross_attn_ln, width) && layer_norm_init(&block->mlp_ln, width)
+        && linear_init(&block->attn_qkv, 3 * width, width, weights, activations)
+        && linear_init(&block->attn_out, width, width, weights, activations)
+        && linear_init(&block->cross_attn_q, width, width, weights, activations)
+        && linear_init(&block->cross_attn_out, width, width, weights, activations)
+        && linear_init(&block->fc1, ffn, width, weights, activations)
+        && linear_init(&block->fc2, width, ffn, weights, activations);
 }
 
-static void free_block(Block *block)
+static void decoder_block_free(DecoderBlock *block)
 {
-    Norm *norms[] = {&block->before_self, &block->before_cross, &block->before_feed};
-    Linear *layers[] = {&block->self_in, &block->self_out, &block->cross_in,
-                        &block->cross_out, &block->feed_in, &block->feed_out};
+    LayerNorm *norms[] = {&block->attn_ln, &block->cross_attn_ln, &block->mlp_ln};
+    Linear *layers[] = {&block->attn_qkv, &block->attn_out, &block->cross_attn_q,
+                        &block->cross_attn_out, &block->fc1, &block->fc2};
     for (size_t each = 0; each < sizeof norms / sizeof *norms; each++)
-        norm_free(norms[each]);
+        layer_norm_free(norms[each]);
     for (size_t each = 0; each < sizeof layers / sizeof *layers; each++)
         linear_free(layers[each]);
     free(block->keys);
     free(block->values);
 }
 
-EXPORT void quest22_decoder_close(Decoder *decoder)
+static void decoder_free(Decoder *decoder)
 {
-    if (decoder->team.helpers)
-        team_close(&decoder->team);
+    thread_pool_close(&decoder->pool);
     for (int layer = 0; decoder->blocks && layer < decoder->shape.layers; layer++)
-        free_block(&decoder->blocks[layer]);
-    for (int thread = 0; decoder->scratch && thread < decoder->team.threads; thread++)
+        decoder_block_free(&decoder->blocks[layer]);
+    for (int thread = 0; decoder->scratch && thread < decoder->pool.capacity; thread++)
         free(decoder->scratch[thread]);
-    sound_free(&decoder->sound);
-    norm_free(&decoder->last);
-    linear_free(&decoder->words);
+    cross_kv_free(&decoder->cross_kv);
+    layer_norm_free(&decoder->ln);
+    linear_free(&decoder->proj_out);
     free(decoder->blocks);
     free(decoder->scratch);
-    free(decoder->history);
-    free(decoder->followed);
-    free(decoder->rows.values);
-    free(decoder->feed.values);
-    free(decoder->wide);
+    free(decoder->slot_of);
+    free(decoder->reordered);
+    free(decoder->activations.values);
+    free(decoder->hidden.values);
+    free(decoder->projected);
+    decoder->kind = 0;
     free(decoder);
 }
 
-/* Whether there is code for a shape and an element of rows. */
-EXPORT int quest22_decoder_runs(const Shape *shape, int element)
+EXPORT int quest22_decoder_close(Decoder *decoder)
 {
-#if !defined(__AVX512BF16__)
-    if (element == BFLOAT16)
-        return false;
-#endif
-    return element != INT8 && shape->width % shape->heads == 0 && shape->width % 2 == 0
-        && shape->feed % 2 == 0 && padded(shape->width / shape->heads) <= LONGEST_HEAD;
+    if (!is_decoder(decoder))
+        return BAD_ARGUMENT;
+    if (atomic_exchange(&decoder->pool.reserved, true))
+        return BUSY;
+    decoder_free(decoder);
+    return OK;
 }
 
-static bool make_all(Decoder *decoder, Element weights, int threads)
+static Status check_decoder_shape(const DecoderShape *shape)
 {
-    const Shape *shape = &decoder->shape;
-    if (!team_open(&decoder->team, threads) || !sound_make(&decoder->sound))
+    if (!shape)
+        return BAD_ARGUMENT;
+    const SizeLimit sizes[] = {
+        {shape->layers, MAX_LAYERS}, {shape->width, MAX_WIDTH}, {shape->heads, MAX_WIDTH},
+        {shape->ffn, MAX_FFN}, {shape->frames, MAX_FRAMES}, {shape->positions, MAX_POSITIONS},
+        {shape->vocab, MAX_VOCAB}};
+    Status status = check_sizes(sizes, sizeof sizes / sizeof *sizes);
+    if (status != OK)
+        return status;
+    if (shape->width % shape->heads)
+        return BAD_ARGUMENT;
+    return shape->width % 2 || shape->ffn % 2
+        || padded(shape->width / shape->heads) > MAX_HEAD_SIZE ? UNSUPPORTED : OK;
+}
+
+/* dtype: of activations; weights and cross_kv are of the same or INT8. */
+static Status check_decoder_dtypes(const DecoderShape *shape, int64_t dtype, int64_t weights,
+                                   int64_t cross_kv)
+{
+    if (!is_dtype(dtype) || !is_dtype(weights) || !is_dtype(cross_kv))
+        return BAD_ARGUMENT;
+#if !defined(__AVX512BF16__)
+    if (dtype == BFLOAT16)
+        return UNSUPPORTED;
+#endif
+    return (dtype != FLOAT32 && dtype != BFLOAT16) || (weights != dtype && weights != INT8)
+        || (cross_kv != dtype && cross_kv != INT8)
+        || (cross_kv == INT8 && padded(shape->frames) > MAX_INT8_DOT) ? UNSUPPORTED : OK;
+}
+
+/* Whether there is code for a shape and a dtype of activations. */
+EXPORT int quest22_decoder_supports(const DecoderShape *shape, int64_t dtype)
+{
+    return check_decoder_shape(shape) == OK
+        && check_decoder_dtypes(shape, dtype, dtype, dtype) == OK;
+}
+
+static bool decoder_init(Decoder *decoder, DType weights, int threads)
+{
+    const DecoderShape *shape = &decoder->shape;
+    if (!thread_pool_open(&decoder->pool, threads) || !cross_kv_init(&decoder->cross_kv))
         return false;
-    decoder->blocks = calloc(shape->layers, sizeof(Block));
-    decoder->scratch = calloc(decoder->team.threads, sizeof(char *));
-    if (!decoder->blocks || !decoder->scratch || !norm_make(&decoder->last, shape->width)
-        || !linear_make(&decoder->words, shape->vocabulary, shape->width, weights,
-                        decoder->element))
+    decoder->blocks = calloc(shape->layers, sizeof(DecoderBlock));
+    decoder->scratch = calloc(decoder->pool.threads, sizeof(char *));
+    if (!decoder->blocks || !decoder->scratch || !layer_norm_init(&decoder->ln, shape->width)
+        || !linear_init(&decoder->proj_out, shape->vocab, shape->width, weights, decoder->dtype))
         return false;
     for (int layer = 0; layer < shape->layers; layer++)
-        if (!make_block(shape, &decoder->blocks[layer], weights, decoder->element))
+        if (!decoder_block_init(shape, &decoder->blocks[layer], weights, decoder->dtype))
             return false;
-    for (int thread = 0; thread < decoder->team.threads; thread++)
-        if (!(decoder->scratch[thread] = aligned(2 * QUERIES * longest(decoder) * sizeof(float))))
+    for (int thread = 0; thread < decoder->pool.threads; thread++)
+        if (!(decoder->scratch[thread] = alloc_aligned(
+                  2 * MAX_QUERIES * max_attention_length(decoder) * sizeof(float))))
             return false;
     return true;
 }
 
-/* A decoder whose weights are all zero, or NULL where memory ran out. */
-EXPORT Decoder *quest22_decoder_open(const Shape *shape, int element, int weights, int sound,
-                                     int threads)
+/* Makes a decoder whose weights are all zero. */
+EXPORT int quest22_decoder_open(const DecoderShape *shape, int64_t dtype, int64_t weights,
+                                int64_t cross_kv, int64_t threads, Decoder **opened)
 {
+    Status status = check_decoder_shape(shape);
+    if (status == OK)
+        status = check_decoder_dtypes(shape, dtype, weights, cross_kv);
+    if (status == OK)
+        status = opened ? check_size(threads, MAX_THREADS) : BAD_ARGUMENT;
+    if (status != OK)
+        return status;
     Decoder *decoder = calloc(1, sizeof *decoder);
     if (!decoder)
-        return NULL;
+        return NO_MEMORY;
+    decoder->kind = DECODER;
     decoder->shape = *shape;
-    decoder->element = element;
-    decoder->sound = (Sound){.layers = shape->layers, .heads = shape->heads,
-                             .size = shape->width / shape->heads, .frames = shape->frames,
-                             .given = element, .kept = sound};
-    if (!make_all(decoder, weights, threads)) {
-        quest22_decoder_close(decoder);
-        return NULL;
+    decoder->dtype = dtype;
+    decoder->cross_kv = (CrossKV){.layers = shape->layers, .heads = shape->heads,
+                                  .size = shape->width / shape->heads, .frames = shape->frames,
+                                  .source_dtype = dtype, .dtype = cross_kv};
+    if (!decoder_init(decoder, weights, threads)) {
+        decoder_free(decoder);
+        return NO_MEMORY;
     }
-    return decoder;
+    *opened = decoder;
+    return OK;
 }
 
-/* Layers by number: 6 a block, in the order of Block's members, then the words. */
-EXPORT Linear *quest22_decoder_linear(Decoder *decoder, int number)
+/* Linear layers by number: six a block in the order of its members, then proj_out; else NULL. */
+static Linear *decoder_linear(Decoder *decoder, int64_t number)
 {
-    if (number >= 6 * decoder->shape.layers)
-        return &decoder->words;
-    Block *block = &decoder->blocks[number / 6];
-    Linear *layers[] = {&block->self_in, &block->self_out, &block->cross_in,
-                        &block->cross_out, &block->feed_in, &block->feed_out};
+    if (number < 0 || number > 6 * decoder->shape.layers)
+        return NULL;
+    if (number == 6 * decoder->shape.layers)
+        return &decoder->proj_out;
+    DecoderBlock *block = &decoder->blocks[number / 6];
+    Linear *layers[] = {&block->attn_qkv, &block->attn_out, &block->cross_attn_q,
+                        &block->cross_attn_out, &block->fc1, &block->fc2};
     return layers[number % 6];
 }
 
-EXPORT Norm *quest22_decoder_norm(Decoder *decoder, int number)
+/* Norms by number: three a block, then the last; else NULL. */
+static LayerNorm *decoder_norm(Decoder *decoder, int64_t number)
 {
-    if (number >= 3 * decoder->shape.layers)
-        return &decoder->last;
-    Block *block = &decoder->blocks[number / 3];
-    Norm *norms[] = {&block->before_self, &block->before_cross, &block->before_feed};
+    if (number < 0 || number > 3 * decoder->shape.layers)
+        return NULL;
+    if (number == 3 * decoder->shape.layers)
+        return &decoder->ln;
+    DecoderBlock *block = &decoder->blocks[number / 3];
+    LayerNorm *norms[] = {&block->attn_ln, &block->cross_attn_ln, &block->mlp_ln};
     return norms[number % 3];
+}
+
+/* Sets the outputs first to first + count of a linear layer, as LinearWeights says. */
+EXPORT int quest22_decoder_set_linear(Decoder *decoder, int64_t number, int64_t first,
+                                      int64_t count, int64_t inputs, const float *weights,
+                                      const float *bias, float factor)
+{
+    if (!is_decoder(decoder))
+        return BAD_ARGUMENT;
+    LinearWeights given = {first, count, inputs, weights, bias, factor};
+    return linear_set(decoder_linear(decoder, number), &given);
+}
+
+EXPORT int quest22_decoder_set_norm(Decoder *decoder, int64_t number, int64_t width,
+                                    const float *weight, const float *bias)
+{
+    if (!is_decoder(decoder))
+        return BAD_ARGUMENT;
+    return layer_norm_set(decoder_norm(decoder, number), decoder->shape.width, width, weight,
+                          bias);
 }
 
 #endif

@@ -1,285 +1,353 @@
-/* An encoder: its shape, its weights, and the memory that it works in. */
+/* An encoder: its shape, its weights and its working memory. */
 #ifndef QUEST22_ENCODER_H
 #define QUEST22_ENCODER_H
 
-#include "norm.h"
-#include "tiles.h"
+#include "gemm.h"
+#include "layer_norm.h"
 
 #if defined(__AVX512BF16__)
 
 typedef struct EncoderShape {
-    int32_t layers, width, heads, feed, mels, frames, decoder_layers, decoder_heads;
+    int32_t layers, width, heads, ffn, mels, frames, decoder_layers, decoder_heads;
 } EncoderShape;
 
 typedef struct EncoderBlock {
-    Norm before_self, before_feed;
-    Linear self_in, self_out, feed_in, feed_out;
+    LayerNorm attn_ln, mlp_ln;
+    Linear attn_qkv, attn_out, fc1, fc2;
 } EncoderBlock;
 
-/* A window on its way through the encoder. Keys and values are there twice: those that a layer
-   reads, and those that it makes for the next. */
-typedef struct Hearing {
+/* A window on its way through the encoder. Keys and values are double-buffered: a block reads one
+   pair while it writes the next block's into the other. */
+typedef struct EncoderWindow {
     const float *features;      /* [mels, 2 frames] */
     void *const *keys_out;      /* [decoder_layers]: [heads, frames, size] */
     void *const *values_out;    /* [decoder_layers]: [heads, size, frames] */
-    float *x;                   /* [panels, width, LANES], in place */
+    float *x;                   /* [panels, width, LANES], the residual stream */
     Pair *queries;              /* [panels, width / 2, LANES] */
     Pair *keys[2];              /* [heads, panels, size / 2, LANES] */
     bf16 *values[2];            /* [width, LANES panels] */
-} Hearing;
+} EncoderWindow;
 
-/* What a thread works in, by tile. */
-typedef struct Desk {
-    float *sound;    /* [mels, SOUND_LANES]: features around the tile, with zeros beyond the window */
-    Columns feed;    /* what the convolutions multiply, or what the feed-forward layer gave */
-    Pair *wide;      /* [width / 2, SOUND_LANES]: what the first convolution gave */
-    Columns normal, mixed;
-    float *scores;   /* [KEYS, PANELS, LANES] */
-    Pair *shares;    /* [PANELS, KEYS / 2, LANES] */
-    float *sums;     /* [size, PANELS, LANES] */
-} Desk;
+/* The working memory of a thread, for one tile. */
+typedef struct Workspace {
+    float *features;  /* [mels, CONV_LANES]: those around the tile, zeros beyond the window */
+    PackedTile hidden; /* a convolution's unrolled input (im2col), or what fc1 gave */
+    Pair *conv1_out;  /* [width / 2, CONV_LANES] */
+    PackedTile normalized, attn_output;
+    float *scores;    /* [KEY_BLOCK, NR_PANELS, LANES] */
+    Pair *weights;    /* [NR_PANELS, KEY_BLOCK / 2, LANES]: of softmax */
+    float *sums;      /* [size, NR_PANELS, LANES] */
+} Workspace;
 
-/* The second convolution sees every frame that the first gave twice over, and one before. */
-enum { KEYS = 128, TAPS = 3 };
-enum { SOUND_PANELS = 2 * PANELS + 1, SOUND_LANES = (SOUND_PANELS + 1) * LANES };
+/* The second convolution has stride 2 and sees one frame more on the left. */
+enum { KEY_BLOCK = 128, CONV_TAPS = 3 };
+enum { CONV_PANELS = 2 * NR_PANELS + 1, CONV_LANES = (CONV_PANELS + 1) * LANES };
 
 typedef struct Encoder {
+    HandleKind kind;
     EncoderShape shape;
-    Element rows;         /* what all layers but convolutions multiply, bfloat16 or int8 */
+    DType dtype;          /* that layers multiply, BFLOAT16 or INT8; convolutions are bfloat16 */
     EncoderBlock *blocks;
-    Norm last;
-    Linear first, second; /* convolutions, [width, TAPS channels] */
-    Linear *sound;        /* by layer of the decoder: its keys, then its values */
-    float *places;        /* [width, LANES panels] */
-    Team team;
-    Desk *desks;
-    Hearing *hearings;
-    int room, windows;    /* windows that there is room for; those that are heard now */
+    LayerNorm ln_post;
+    Linear conv1, conv2;  /* [width, CONV_TAPS channels] */
+    Linear *cross_kv;     /* by decoder layer: its keys, then its values */
+    float *positions;     /* [width, LANES panels] */
+    ThreadPool pool;
+    Workspace *workspaces;
+    EncoderWindow *windows;
+    int window_capacity, window_count;
 } Encoder;
+
+static bool is_encoder(const Encoder *encoder) { return encoder && encoder->kind == ENCODER; }
 
 static int frame_panels(const EncoderShape *shape) { return (shape->frames + LANES - 1) / LANES; }
 
-static int tiles(const EncoderShape *shape) { return (shape->frames + TILE - 1) / TILE; }
+static int tile_count(const EncoderShape *shape) { return (shape->frames + TILE - 1) / TILE; }
 
-static int encoder_head(const EncoderShape *shape) { return shape->width / shape->heads; }
+static int encoder_head_size(const EncoderShape *shape) { return shape->width / shape->heads; }
 
-/* Rows that products of TOGETHER rows give for so many. */
-static size_t rows_together(int count) { return (count + TOGETHER - 1) / TOGETHER * TOGETHER; }
+static size_t round_up_to_mr(int rows) { return (rows + MR - 1) / MR * MR; }
 
-static void free_hearing(Hearing *hearing)
+static void encoder_window_free(EncoderWindow *window)
 {
-    free(hearing->x);
-    free(hearing->queries);
-    for (int turn = 0; turn < 2; turn++) {
-        free(hearing->keys[turn]);
-        free(hearing->values[turn]);
+    free(window->x);
+    free(window->queries);
+    for (int buffer = 0; buffer < 2; buffer++) {
+        free(window->keys[buffer]);
+        free(window->values[buffer]);
     }
-    *hearing = (Hearing){0};
+    *window = (EncoderWindow){0};
 }
 
-/* Rows of values that a product of TOGETHER rows reads beyond the last head are there too. */
-static bool make_hearing(const EncoderShape *shape, Hearing *hearing)
+/* Values have MR rows more than heads do, as the micro-kernel may read beyond the last. */
+static bool encoder_window_init(const EncoderShape *shape, EncoderWindow *window)
 {
     size_t numbers = (size_t)frame_panels(shape) * LANES * shape->width;
-    size_t beyond = (size_t)frame_panels(shape) * LANES * TOGETHER;
-    hearing->x = aligned(numbers * sizeof(float));
-    hearing->queries = aligned(numbers * sizeof(bf16));
-    bool made = hearing->x && hearing->queries;
-    for (int turn = 0; turn < 2; turn++) {
-        hearing->keys[turn] = aligned(numbers * sizeof(bf16));
-        hearing->values[turn] = aligned((numbers + beyond) * sizeof(bf16));
-        made = made && hearing->keys[turn] && hearing->values[turn];
-        if (hearing->values[turn])
-            memset(hearing->values[turn] + numbers, 0, beyond * sizeof(bf16));
+    size_t beyond = (size_t)frame_panels(shape) * LANES * MR;
+    window->x = alloc_aligned(numbers * sizeof(float));
+    window->queries = alloc_aligned(numbers * sizeof(bf16));
+    bool made = window->x && window->queries;
+    for (int buffer = 0; buffer < 2; buffer++) {
+        window->keys[buffer] = alloc_aligned(numbers * sizeof(bf16));
+        window->values[buffer] = alloc_aligned((numbers + beyond) * sizeof(bf16));
+        made = made && window->keys[buffer] && window->values[buffer];
+        if (window->values[buffer])
+            memset(window->values[buffer] + numbers, 0, beyond * sizeof(bf16));
     }
     return made;
 }
 
-static bool hearing_room(Encoder *encoder, int windows)
+static bool reserve_windows(Encoder *encoder, int count)
 {
-    if (windows <= encoder->room)
+    if (count <= encoder->window_capacity)
         return true;
-    Hearing *hearings = realloc(encoder->hearings, windows * sizeof *hearings);
-    if (!hearings)
+    EncoderWindow *windows = realloc(encoder->windows, count * sizeof *windows);
+    if (!windows)
         return false;
-    encoder->hearings = hearings;
-    for (; encoder->room < windows; encoder->room++) {
-        Hearing *fresh = &hearings[encoder->room];
-        *fresh = (Hearing){0};
-        if (!make_hearing(&encoder->shape, fresh)) {
-            free_hearing(fresh);
+    encoder->windows = windows;
+    for (; encoder->window_capacity < count; encoder->window_capacity++) {
+        EncoderWindow *fresh = &windows[encoder->window_capacity];
+        *fresh = (EncoderWindow){0};
+        if (!encoder_window_init(&encoder->shape, fresh)) {
+            encoder_window_free(fresh);
             return false;
         }
     }
     return true;
 }
 
-static size_t most(size_t a, size_t b) { return a > b ? a : b; }
+static size_t max_size(size_t a, size_t b) { return a > b ? a : b; }
 
-static bool make_columns(Columns *columns, size_t channels)
+static bool packed_tile_init(PackedTile *tile, size_t channels)
 {
-    size_t groups = (channels + GROUP - 1) / GROUP;
-    columns->pairs = aligned(channels * TILE * sizeof(bf16));
-    columns->quads = aligned(channels * TILE);
-    columns->scales = aligned(groups * TILE * sizeof(float));
-    return columns->pairs && columns->quads && columns->scales;
+    size_t groups = (channels + QUANT_GROUP - 1) / QUANT_GROUP;
+    tile->pairs = alloc_aligned(channels * TILE * sizeof(bf16));
+    tile->quads = alloc_aligned(channels * TILE);
+    tile->scales = alloc_aligned(groups * TILE * sizeof(float));
+    return tile->pairs && tile->quads && tile->scales;
 }
 
-static void free_columns(Columns *columns)
+static void packed_tile_free(PackedTile *tile)
 {
-    free(columns->pairs);
-    free(columns->quads);
-    free(columns->scales);
+    free(tile->pairs);
+    free(tile->quads);
+    free(tile->scales);
 }
 
-static bool make_desk(const EncoderShape *shape, Desk *desk)
+static bool workspace_init(const EncoderShape *shape, Workspace *space)
 {
-    size_t width = shape->width, sound = (size_t)SOUND_PANELS * TAPS * shape->mels / PANELS + 1;
-    desk->sound = aligned((size_t)shape->mels * SOUND_LANES * sizeof(float));
-    desk->wide = aligned(width / 2 * SOUND_LANES * sizeof(Pair));
-    desk->scores = aligned(KEYS * TILE * sizeof(float));
-    desk->shares = aligned(KEYS * TILE * sizeof(bf16));
-    desk->sums = aligned(rows_together(encoder_head(shape)) * TILE * sizeof(float));
-    return make_columns(&desk->feed, most(most(sound, TAPS * width), shape->feed))
-        && make_columns(&desk->normal, width) && make_columns(&desk->mixed, width)
-        && desk->sound && desk->wide && desk->scores && desk->shares && desk->sums;
+    size_t width = shape->width;
+    size_t conv1_in = (size_t)CONV_PANELS * CONV_TAPS * shape->mels / NR_PANELS + 1;
+    space->features = alloc_aligned((size_t)shape->mels * CONV_LANES * sizeof(float));
+    space->conv1_out = alloc_aligned(width / 2 * CONV_LANES * sizeof(Pair));
+    space->scores = alloc_aligned(KEY_BLOCK * TILE * sizeof(float));
+    space->weights = alloc_aligned(KEY_BLOCK * TILE * sizeof(bf16));
+    space->sums = alloc_aligned(round_up_to_mr(encoder_head_size(shape)) * TILE * sizeof(float));
+    return packed_tile_init(&space->hidden,
+                            max_size(max_size(conv1_in, CONV_TAPS * width), shape->ffn))
+        && packed_tile_init(&space->normalized, width)
+        && packed_tile_init(&space->attn_output, width)
+        && space->features && space->conv1_out && space->scores && space->weights && space->sums;
 }
 
-static void free_desk(Desk *desk)
+static void workspace_free(Workspace *space)
 {
-    free(desk->sound);
-    free(desk->wide);
-    free_columns(&desk->feed);
-    free_columns(&desk->normal);
-    free_columns(&desk->mixed);
-    free(desk->scores);
-    free(desk->shares);
-    free(desk->sums);
+    free(space->features);
+    free(space->conv1_out);
+    packed_tile_free(&space->hidden);
+    packed_tile_free(&space->normalized);
+    packed_tile_free(&space->attn_output);
+    free(space->scores);
+    free(space->weights);
+    free(space->sums);
 }
 
-static bool make_encoder_block(const EncoderShape *shape, EncoderBlock *block, Element rows)
+static bool encoder_block_init(const EncoderShape *shape, EncoderBlock *block, DType dtype)
 {
-    int width = shape->width, feed = shape->feed;
-    return norm_make(&block->before_self, width) && norm_make(&block->before_feed, width)
-        && linear_make(&block->self_in, 3 * width, width, rows, rows)
-        && linear_make(&block->self_out, width, width, rows, rows)
-        && linear_make(&block->feed_in, feed, width, rows, rows)
-        && linear_make(&block->feed_out, width, feed, rows, rows);
+    int width = shape->width, ffn = shape->ffn;
+    return layer_norm_init(&block->attn_ln, width) && layer_norm_init(&block->mlp_ln, width)
+        && linear_init(&block->attn_qkv, 3 * width, width, dtype, dtype)
+        && linear_init(&block->attn_out, width, width, dtype, dtype)
+        && linear_init(&block->fc1, ffn, width, dtype, dtype)
+        && linear_init(&block->fc2, width, ffn, dtype, dtype);
 }
 
-static void free_encoder_block(EncoderBlock *block)
+static void encoder_block_free(EncoderBlock *block)
 {
-    norm_free(&block->before_self);
-    norm_free(&block->before_feed);
-    linear_free(&block->self_in);
-    linear_free(&block->self_out);
-    linear_free(&block->feed_in);
-    linear_free(&block->feed_out);
+    layer_norm_free(&block->attn_ln);
+    layer_norm_free(&block->mlp_ln);
+    linear_free(&block->attn_qkv);
+    linear_free(&block->attn_out);
+    linear_free(&block->fc1);
+    linear_free(&block->fc2);
 }
 
-EXPORT void quest22_encoder_close(Encoder *encoder)
+static void encoder_free(Encoder *encoder)
 {
     const EncoderShape *shape = &encoder->shape;
-    if (encoder->team.helpers)
-        team_close(&encoder->team);
+    thread_pool_close(&encoder->pool);
     for (int layer = 0; encoder->blocks && layer < shape->layers; layer++)
-        free_encoder_block(&encoder->blocks[layer]);
-    for (int layer = 0; encoder->sound && layer < shape->decoder_layers; layer++)
-        linear_free(&encoder->sound[layer]);
-    for (int thread = 0; encoder->desks && thread < encoder->team.threads; thread++)
-        free_desk(&encoder->desks[thread]);
-    for (int window = 0; window < encoder->room; window++)
-        free_hearing(&encoder->hearings[window]);
-    norm_free(&encoder->last);
-    linear_free(&encoder->first);
-    linear_free(&encoder->second);
+        encoder_block_free(&encoder->blocks[layer]);
+    for (int layer = 0; encoder->cross_kv && layer < shape->decoder_layers; layer++)
+        linear_free(&encoder->cross_kv[layer]);
+    for (int thread = 0; encoder->workspaces && thread < encoder->pool.capacity; thread++)
+        workspace_free(&encoder->workspaces[thread]);
+    for (int window = 0; window < encoder->window_capacity; window++)
+        encoder_window_free(&encoder->windows[window]);
+    layer_norm_free(&encoder->ln_post);
+    linear_free(&encoder->conv1);
+    linear_free(&encoder->conv2);
     free(encoder->blocks);
-    free(encoder->sound);
-    free(encoder->places);
-    free(encoder->desks);
-    free(encoder->hearings);
+    free(encoder->cross_kv);
+    free(encoder->positions);
+    free(encoder->workspaces);
+    free(encoder->windows);
+    encoder->kind = 0;
     free(encoder);
 }
 
-static bool make_encoder(Encoder *encoder, int threads)
+EXPORT int quest22_encoder_close(Encoder *encoder)
+{
+    if (!is_encoder(encoder))
+        return BAD_ARGUMENT;
+    if (atomic_exchange(&encoder->pool.reserved, true))
+        return BUSY;
+    encoder_free(encoder);
+    return OK;
+}
+
+static bool encoder_init(Encoder *encoder, int threads)
 {
     const EncoderShape *shape = &encoder->shape;
-    size_t places = (size_t)frame_panels(shape) * LANES * shape->width;
-    if (!team_open(&encoder->team, threads))
+    size_t positions = (size_t)frame_panels(shape) * LANES * shape->width;
+    if (!thread_pool_open(&encoder->pool, threads))
         return false;
     encoder->blocks = calloc(shape->layers, sizeof(EncoderBlock));
-    encoder->sound = calloc(shape->decoder_layers, sizeof(Linear));
-    encoder->desks = calloc(encoder->team.threads, sizeof(Desk));
-    encoder->places = calloc(places, sizeof(float));
-    bool made = encoder->blocks && encoder->sound && encoder->desks && encoder->places
-        && norm_make(&encoder->last, shape->width)
-        && linear_make(&encoder->first, shape->width, TAPS * shape->mels, BFLOAT16, BFLOAT16)
-        && linear_make(&encoder->second, shape->width, TAPS * shape->width, BFLOAT16, BFLOAT16);
+    encoder->cross_kv = calloc(shape->decoder_layers, sizeof(Linear));
+    encoder->workspaces = calloc(encoder->pool.threads, sizeof(Workspace));
+    encoder->positions = calloc(positions, sizeof(float));
+    bool made = encoder->blocks && encoder->cross_kv && encoder->workspaces && encoder->positions
+        && layer_norm_init(&encoder->ln_post, shape->width)
+        && linear_init(&encoder->conv1, shape->width, CONV_TAPS * shape->mels, BFLOAT16, BFLOAT16)
+        && linear_init(&encoder->conv2, shape->width, CONV_TAPS * shape->width, BFLOAT16,
+                       BFLOAT16);
     for (int layer = 0; made && layer < shape->layers; layer++)
-        made = make_encoder_block(shape, &encoder->blocks[layer], encoder->rows);
+        made = encoder_block_init(shape, &encoder->blocks[layer], encoder->dtype);
     for (int layer = 0; made && layer < shape->decoder_layers; layer++)
-        made = linear_make(&encoder->sound[layer], 2 * shape->width, shape->width, encoder->rows,
-                           encoder->rows);
-    for (int thread = 0; made && thread < encoder->team.threads; thread++)
-        made = make_desk(shape, &encoder->desks[thread]);
+        made = linear_init(&encoder->cross_kv[layer], 2 * shape->width, shape->width,
+                           encoder->dtype, encoder->dtype);
+    for (int thread = 0; made && thread < encoder->pool.threads; thread++)
+        made = workspace_init(shape, &encoder->workspaces[thread]);
     return made;
 }
 
-/* Whether there is code for a shape; rows: what all layers but convolutions multiply, bfloat16 or
-   int8, with int8 weights. */
-EXPORT int quest22_encoder_runs(const EncoderShape *shape, int rows)
+static Status check_encoder(const EncoderShape *shape, int64_t dtype)
 {
-    int together = inputs_together(rows);
-    return shape->width % shape->heads == 0 && encoder_head(shape) % 2 == 0
-        && shape->width % shape->decoder_heads == 0
-        && shape->width / shape->decoder_heads % 2 == 0
-        && shape->width % together == 0 && shape->feed % together == 0 && shape->mels % 2 == 0;
+    if (!shape || !is_dtype(dtype))
+        return BAD_ARGUMENT;
+    const SizeLimit sizes[] = {
+        {shape->layers, MAX_LAYERS}, {shape->width, MAX_WIDTH}, {shape->heads, MAX_WIDTH},
+        {shape->ffn, MAX_FFN}, {shape->mels, MAX_MELS}, {shape->frames, MAX_FRAMES},
+        {shape->decoder_layers, MAX_LAYERS}, {shape->decoder_heads, MAX_WIDTH}};
+    Status status = check_sizes(sizes, sizeof sizes / sizeof *sizes);
+    if (status != OK)
+        return status;
+    if (shape->width % shape->heads || shape->width % shape->decoder_heads)
+        return BAD_ARGUMENT;
+    int per_lane = inputs_per_lane(dtype);
+    return (dtype != BFLOAT16 && dtype != INT8) || encoder_head_size(shape) % 2
+        || shape->width / shape->decoder_heads % 2 || shape->width % per_lane
+        || shape->ffn % per_lane || shape->mels % 2 ? UNSUPPORTED : OK;
 }
 
-/* An encoder whose weights are all zero, or NULL where memory ran out. */
-EXPORT Encoder *quest22_encoder_open(const EncoderShape *shape, int rows, int threads)
+/* Whether there is code for a shape and a dtype, BFLOAT16 or INT8 (with int8 weights). */
+EXPORT int quest22_encoder_supports(const EncoderShape *shape, int64_t dtype)
 {
+    return check_encoder(shape, dtype) == OK;
+}
+
+/* Makes an encoder whose weights are all zero. */
+EXPORT int quest22_encoder_open(const EncoderShape *shape, int64_t dtype, int64_t threads,
+                                Encoder **opened)
+{
+    Status status = check_encoder(shape, dtype);
+    if (status == OK)
+        status = opened ? check_size(threads, MAX_THREADS) : BAD_ARGUMENT;
+    if (status != OK)
+        return status;
     Encoder *encoder = calloc(1, sizeof *encoder);
     if (!encoder)
-        return NULL;
+        return NO_MEMORY;
+    encoder->kind = ENCODER;
     encoder->shape = *shape;
-    encoder->rows = rows;
-    if (!make_encoder(encoder, threads)) {
-        quest22_encoder_close(encoder);
-        return NULL;
+    encoder->dtype = dtype;
+    if (!encoder_init(encoder, threads)) {
+        encoder_free(encoder);
+        return NO_MEMORY;
     }
-    return encoder;
+    *opened = encoder;
+    return OK;
 }
 
-/* Layers by number: 4 a block, in the order of its members, the convolutions, the decoder's. */
-EXPORT Linear *quest22_encoder_linear(Encoder *encoder, int number)
+/* Linear layers by number: four a block in the order of its members, the convolutions, then one for
+   each decoder layer; else NULL. */
+static Linear *encoder_linear(Encoder *encoder, int64_t number)
 {
-    int rest = number - 4 * encoder->shape.layers;
+    int64_t rest = number - 4 * encoder->shape.layers;
+    if (number < 0 || rest >= 2 + encoder->shape.decoder_layers)
+        return NULL;
     if (rest >= 2)
-        return &encoder->sound[rest - 2];
+        return &encoder->cross_kv[rest - 2];
     if (rest >= 0)
-        return rest ? &encoder->second : &encoder->first;
+        return rest ? &encoder->conv2 : &encoder->conv1;
     EncoderBlock *block = &encoder->blocks[number / 4];
-    Linear *layers[] = {&block->self_in, &block->self_out, &block->feed_in, &block->feed_out};
+    Linear *layers[] = {&block->attn_qkv, &block->attn_out, &block->fc1, &block->fc2};
     return layers[number % 4];
 }
 
-/* Norms by number: 2 a block, then the last. */
-EXPORT Norm *quest22_encoder_norm(Encoder *encoder, int number)
+/* Norms by number: two a block, then the last; else NULL. */
+static LayerNorm *encoder_norm(Encoder *encoder, int64_t number)
 {
-    if (number >= 2 * encoder->shape.layers)
-        return &encoder->last;
+    if (number < 0 || number > 2 * encoder->shape.layers)
+        return NULL;
+    if (number == 2 * encoder->shape.layers)
+        return &encoder->ln_post;
     EncoderBlock *block = &encoder->blocks[number / 2];
-    return number % 2 ? &block->before_feed : &block->before_self;
+    return number % 2 ? &block->mlp_ln : &block->attn_ln;
 }
 
-/* places: [frames, width]: what is added for where a frame stands. */
-EXPORT void quest22_encoder_put_places(Encoder *encoder, const float *places)
+/* Sets the outputs first to first + count of a linear layer, as LinearWeights says. */
+EXPORT int quest22_encoder_set_linear(Encoder *encoder, int64_t number, int64_t first,
+                                      int64_t count, int64_t inputs, const float *weights,
+                                      const float *bias, float factor)
 {
+    if (!is_encoder(encoder))
+        return BAD_ARGUMENT;
+    LinearWeights given = {first, count, inputs, weights, bias, factor};
+    return linear_set(encoder_linear(encoder, number), &given);
+}
+
+EXPORT int quest22_encoder_set_norm(Encoder *encoder, int64_t number, int64_t width,
+                                    const float *weight, const float *bias)
+{
+    if (!is_encoder(encoder))
+        return BAD_ARGUMENT;
+    return layer_norm_set(encoder_norm(encoder, number), encoder->shape.width, width, weight,
+                          bias);
+}
+
+/* Sets the positional embedding [frames, width]. */
+EXPORT int quest22_encoder_set_positions(Encoder *encoder, int64_t frames, int64_t width,
+                                         const float *positions)
+{
+    if (!is_encoder(encoder) || !positions || frames != encoder->shape.frames
+        || width != encoder->shape.width)
+        return BAD_ARGUMENT;
     size_t length = (size_t)frame_panels(&encoder->shape) * LANES;
     for (int frame = 0; frame < encoder->shape.frames; frame++)
         for (int channel = 0; channel < encoder->shape.width; channel++)
-            encoder->places[channel * length + frame] = *places++;
+            encoder->positions[channel * length + frame] = *positions++;
+    return OK;
 }
 
 #endif

@@ -1,7 +1,9 @@
-/* The encoder's attention: a tile's queries by all keys and values of a head, KEYS at a time.
+/* The encoder's self-attention: a tile's queries over all keys and values of a head, KEY_BLOCK keys
+   at a time.
 
-   Softmax while it goes (Milakov and Gimelshein 2018, arXiv:1805.02867): what was summed is scaled
-   down where a later key scores higher. Scores are logarithms to base 2, the queries' weights say. */
+   Softmax is computed online (Milakov and Gimelshein 2018, arXiv:1805.02867): earlier sums are
+   scaled down where a later key scores higher. Scores are to base 2: the queries' weights include
+   the factor log2(e). */
 #ifndef QUEST22_ENCODER_ATTENTION_H
 #define QUEST22_ENCODER_ATTENTION_H
 
@@ -9,20 +11,20 @@
 
 #if defined(__AVX512BF16__)
 
-typedef struct Attention {
-    const Pair *queries;  /* of the head: panels lie `step` pairs apart */
-    const Pair *keys;     /* of the head: [panels, size / 2, LANES] */
-    const bf16 *values;   /* of the head: [size, length] */
+typedef struct AttentionHead {
+    const Pair *queries;  /* panels lie `step` pairs apart */
+    const Pair *keys;     /* [panels, size / 2, LANES] */
+    const bf16 *values;   /* [size, length] */
     size_t step, length;
     int size, frames;
-} Attention;
+} AttentionHead;
 
-/* 2 to the power of x ≤ 0 for what becomes bfloat16: x = n + r, the Taylor polynomial of 2^r, to
-   5e-5. Nothing below 2^-127, and no number where x is none. */
-INLINE f32x16 power_of_2(f32x16 x)
+/* 2^x for x ≤ 0 and results in bfloat16, relative error 5e-5: x = n + r, and the Taylor
+   polynomial of 2^r. 0 below 2^-127; NaN for NaN. */
+INLINE f32x16 exp2_approx(f32x16 x)
 {
     x = (f32x16)_mm512_max_ps(_mm512_set1_ps(-150.0f), (__m512)x);
-    f32x16 n = nearest(x), r = x - n;
+    f32x16 n = round_nearest(x), r = x - n;
     f32x16 y = splat(0.0096181291f);
     y = y * r + 0.0555041087f;
     y = y * r + 0.2402265070f;
@@ -31,106 +33,107 @@ INLINE f32x16 power_of_2(f32x16 x)
     return (f32x16)_mm512_scalef_ps((__m512)y, (__m512)n);
 }
 
-/* Scores of some keys, in panels of sixteen; gives the highest of each frame. */
-INLINE void score_keys(const int panels, const Attention *about, int first, int count,
-                       float *scores, f32x16 *highest)
+/* Scores of count keys for the frames of all panels; raises `max` to the highest of each frame. */
+INLINE void score_keys(const int panels, const AttentionHead *head, int first, int count,
+                       float *scores, f32x16 *max)
 {
-    size_t panel_pairs = (size_t)about->size / 2 * LANES;
-    for (int key = 0; key < count; key += TOGETHER) {
-        const Pair *panel = about->keys + (first + key) / LANES * panel_pairs;
-        f32x16 sums[TOGETHER][PANELS] = {0};
-        add_pair_products(panels, (Left){panel + key % LANES, 1, LANES}, about->queries,
-                          about->step, about->size / 2, sums);
+    size_t panel_pairs = (size_t)head->size / 2 * LANES;
+    for (int key = 0; key < count; key += MR) {
+        const Pair *panel = head->keys + (first + key) / LANES * panel_pairs;
+        f32x16 sums[MR][NR_PANELS] = {0};
+        kernel_bf16(panels, (BroadcastRows){panel + key % LANES, 1, LANES}, head->queries,
+                    head->step, head->size / 2, sums);
         int left = count - key;
 #pragma GCC unroll 8
-        for (int row = 0; row < TOGETHER; row++)
+        for (int row = 0; row < MR; row++)
             for (int each = 0; each < panels; each++) {
-                store(scores + ((key + row) * PANELS + each) * LANES, sums[row][each]);
-                if (left >= TOGETHER || row < left)
-                    highest[each] = greater(sums[row][each], highest[each]);
+                store(scores + ((key + row) * NR_PANELS + each) * LANES, sums[row][each]);
+                if (left >= MR || row < left)
+                    max[each] = maximum(sums[row][each], max[each]);
             }
     }
 }
 
-/* Scores become powers, in pairs of keys; the last has nothing beside it where count is odd. */
-INLINE f32x16 share_out(const float *scores, int count, f32x16 highest, Pair *shares)
+/* The numerators of softmax, in pairs of keys (with a zero after the last where count is odd).
+   Returns their sum. */
+INLINE f32x16 softmax_block(const float *scores, int count, f32x16 max, Pair *weights)
 {
-    f32x16 total = {0}, nothing = {0};
-    for (int key = 0; key < count; key += 2, scores += 2 * TILE, shares += LANES) {
-        f32x16 first = power_of_2(load(scores) - highest);
-        f32x16 second = key + 1 < count ? power_of_2(load(scores + TILE) - highest) : nothing;
+    f32x16 total = {0}, zero = {0};
+    for (int key = 0; key < count; key += 2, scores += 2 * TILE, weights += LANES) {
+        f32x16 first = exp2_approx(load(scores) - max);
+        f32x16 second = key + 1 < count ? exp2_approx(load(scores + TILE) - max) : zero;
         total += first + second;
-        store_pairs(shares, first, second);
+        store_pairs(weights, first, second);
     }
     return total;
 }
 
-/* sums = sums * factors + shares · values, for all numbers of a head. */
-INLINE void mix_values(const int panels, const Attention *about, int first, int count,
-                       const Pair *shares, const f32x16 *factors, float *sums)
+/* sums = sums * factors + weights · values, for all channels of a head. */
+INLINE void accumulate_values(const int panels, const AttentionHead *head, int first, int count,
+                              const Pair *weights, const f32x16 *factors, float *sums)
 {
-    for (int channel = 0; channel < about->size; channel += TOGETHER) {
-        const bf16 *values = about->values + channel * about->length + first;
-        float *mine = sums + channel * TILE;
-        f32x16 mixed[TOGETHER][PANELS];
-        for (int row = 0; row < TOGETHER; row++)
+    for (int channel = 0; channel < head->size; channel += MR) {
+        const bf16 *values = head->values + channel * head->length + first;
+        float *row_sums = sums + channel * TILE;
+        f32x16 mixed[MR][NR_PANELS];
+        for (int row = 0; row < MR; row++)
             for (int each = 0; each < panels; each++)
-                mixed[row][each] = load(mine + row * TILE + each * LANES) * factors[each];
-        add_pair_products(panels, (Left){(const Pair *)values, about->length / 2, 1}, shares,
-                          KEYS / 2 * LANES, (count + 1) / 2, mixed);
-        for (int row = 0; row < TOGETHER; row++)
+                mixed[row][each] = load(row_sums + row * TILE + each * LANES) * factors[each];
+        kernel_bf16(panels, (BroadcastRows){(const Pair *)values, head->length / 2, 1}, weights,
+                    KEY_BLOCK / 2 * LANES, (count + 1) / 2, mixed);
+        for (int row = 0; row < MR; row++)
             for (int each = 0; each < panels; each++)
-                store(mine + row * TILE + each * LANES, mixed[row][each]);
+                store(row_sums + row * TILE + each * LANES, mixed[row][each]);
     }
 }
 
-/* One head of a tile; mixed: of the head, as queries are arranged. */
-INLINE void attend_in_panels(const int panels, const Attention *about, const Desk *desk,
-                             Pair *mixed)
+/* One head of a tile; `output` is that head's, laid out as queries are. */
+INLINE void attend_panels(const int panels, const AttentionHead *head, const Workspace *space,
+                          Pair *output)
 {
-    f32x16 highest[PANELS], totals[PANELS] = {0};
+    f32x16 max[NR_PANELS], totals[NR_PANELS] = {0};
     for (int each = 0; each < panels; each++)
-        highest[each] = splat(-INFINITY);
-    memset(desk->sums, 0, rows_together(about->size) * TILE * sizeof(float));
-    for (int first = 0; first < about->frames; first += KEYS) {
-        int count = about->frames - first < KEYS ? about->frames - first : KEYS;
-        f32x16 before[PANELS], factors[PANELS];
-        memcpy(before, highest, sizeof before);
-        score_keys(panels, about, first, count, desk->scores, highest);
+        max[each] = splat(-INFINITY);
+    memset(space->sums, 0, round_up_to_mr(head->size) * TILE * sizeof(float));
+    for (int first = 0; first < head->frames; first += KEY_BLOCK) {
+        int count = head->frames - first < KEY_BLOCK ? head->frames - first : KEY_BLOCK;
+        f32x16 before[NR_PANELS], factors[NR_PANELS];
+        memcpy(before, max, sizeof before);
+        score_keys(panels, head, first, count, space->scores, max);
         for (int each = 0; each < panels; each++) {
-            factors[each] = power_of_2(before[each] - highest[each]);
+            factors[each] = exp2_approx(before[each] - max[each]);
             totals[each] = totals[each] * factors[each]
-                + share_out(desk->scores + each * LANES, count, highest[each],
-                            desk->shares + each * KEYS / 2 * LANES);
+                + softmax_block(space->scores + each * LANES, count, max[each],
+                                space->weights + each * KEY_BLOCK / 2 * LANES);
         }
-        mix_values(panels, about, first, count, desk->shares, factors, desk->sums);
+        accumulate_values(panels, head, first, count, space->weights, factors, space->sums);
     }
     for (int each = 0; each < panels; each++)
-        for (int channel = 0; channel < about->size; channel += 2) {
-            const float *mine = desk->sums + channel * TILE + each * LANES;
-            store_pairs(mixed + each * about->step + channel / 2 * LANES,
-                        load(mine) / totals[each], load(mine + TILE) / totals[each]);
+        for (int channel = 0; channel < head->size; channel += 2) {
+            const float *sums = space->sums + channel * TILE + each * LANES;
+            store_pairs(output + each * head->step + channel / 2 * LANES,
+                        load(sums) / totals[each], load(sums + TILE) / totals[each]);
         }
 }
 
-static void attend_in_tile(const Encoder *encoder, const Hearing *hearing, const Desk *desk,
-                           int tile, int panels, int turn)
+static void attend_tile(const Encoder *encoder, const EncoderWindow *window,
+                        const Workspace *space, int tile, int panels, int buffer)
 {
     const EncoderShape *shape = &encoder->shape;
-    int size = encoder_head(shape), all = frame_panels(shape);
+    int size = encoder_head_size(shape), all = frame_panels(shape);
     size_t step = (size_t)shape->width / 2 * LANES, length = (size_t)all * LANES;
-    for (int head = 0; head < shape->heads; head++) {
-        size_t own = (size_t)head * size / 2 * LANES;
-        Attention about = {
-            .queries = hearing->queries + (size_t)tile * PANELS * step + own,
-            .keys = hearing->keys[turn] + (size_t)head * all * (size / 2) * LANES,
-            .values = hearing->values[turn] + (size_t)head * size * length,
+    for (int index = 0; index < shape->heads; index++) {
+        size_t own = (size_t)index * size / 2 * LANES;
+        AttentionHead head = {
+            .queries = window->queries + (size_t)tile * NR_PANELS * step + own,
+            .keys = window->keys[buffer] + (size_t)index * all * (size / 2) * LANES,
+            .values = window->values[buffer] + (size_t)index * size * length,
             .step = step, .length = length, .size = size, .frames = shape->frames,
         };
         switch (panels) {
-        case 1: attend_in_panels(1, &about, desk, desk->mixed.pairs + own); break;
-        case 2: attend_in_panels(2, &about, desk, desk->mixed.pairs + own); break;
-        default: attend_in_panels(3, &about, desk, desk->mixed.pairs + own);
+        case 1: attend_panels(1, &head, space, space->attn_output.pairs + own); break;
+        case 2: attend_panels(2, &head, space, space->attn_output.pairs + own); break;
+        default: attend_panels(3, &head, space, space->attn_output.pairs + own);
         }
     }
 }

@@ -1,40 +1,44 @@
-/* Linear layers: weights arranged in panels of sixteen outputs, and their products with rows.
+/* Linear layers with few rows: weights packed in panels of sixteen outputs.
 
-   A panel holds, for each input, its sixteen weights side by side; where the rows are bfloat16, for
-   each pair of inputs, as the processor's pairwise products want them (int8: four). So weights are
-   read once, in order, whatever the number of rows, and serve up to ROWS rows at once. */
+   A panel holds, for each input, its sixteen weights side by side. Where activations are bfloat16
+   it holds them for each pair of inputs, the layout of VDPBF16PS; where they are int8, for each
+   four (VPDPBUSD). So weights are read once, in order, for up to ROW_BLOCK rows at once, and memory
+   is the limit. gemm.h multiplies many rows, where arithmetic is. */
 #ifndef QUEST22_LINEAR_H
 #define QUEST22_LINEAR_H
 
-#include "team.h"
-#include "vectors.h"
+#include "simd.h"
+#include "status.h"
+#include "thread_pool.h"
 
-enum { ROWS = 16 };
+enum { ROW_BLOCK = 16 };
 
-typedef enum Element { FLOAT32 = 0, BFLOAT16 = 1, INT8 = 2, INT16 = 3 } Element;
+typedef enum DType { FLOAT32 = 0, BFLOAT16 = 1, INT8 = 2, INT16 = 3 } DType;
 
-static const size_t ELEMENT_BYTES[] = {4, 2, 1, 2};
+static const size_t DTYPE_BYTES[] = {4, 2, 1, 2};
 
-/* Rows of int8 have a scale for so many inputs at a time. */
-enum { GROUP = 256 };
+static inline bool is_dtype(int64_t number) { return number >= FLOAT32 && number <= INT16; }
+
+/* Int8 activations have one scale for so many inputs. */
+enum { QUANT_GROUP = 256 };
 
 typedef struct Linear {
-    int outputs, inputs; /* inputs: rounded up to what products take together */
-    Element weights, rows; /* rows: what is multiplied with, float32, bfloat16 or int8 */
+    int outputs, inputs; /* inputs are rounded up to whole pairs or fours */
+    DType weights, activations;
     void *panels;
-    float *scales; /* of int8 weights, by output; else none */
+    float *scales; /* of int8 weights, by output; else NULL */
     float *bias;
-    int32_t *offsets; /* beside rows of int8, by group and output: -128 times the sum of weights */
+    int32_t *offsets; /* for int8 activations, by group and output: -128 times the sum of weights */
 } Linear;
 
-static inline int panels_of(const Linear *layer) { return (layer->outputs + LANES - 1) / LANES; }
+static inline int panel_count(const Linear *layer) { return (layer->outputs + LANES - 1) / LANES; }
 
 static inline size_t panel_bytes(const Linear *layer)
 {
-    return (size_t)layer->inputs * LANES * ELEMENT_BYTES[layer->weights];
+    return (size_t)layer->inputs * LANES * DTYPE_BYTES[layer->weights];
 }
 
-static void *aligned(size_t bytes) { return aligned_alloc(64, (bytes + 63) / 64 * 64); }
+static void *alloc_aligned(size_t bytes) { return aligned_alloc(64, (bytes + 63) / 64 * 64); }
 
 static void linear_free(Linear *layer)
 {
@@ -45,30 +49,34 @@ static void linear_free(Linear *layer)
     *layer = (Linear){0};
 }
 
-static inline int inputs_together(Element rows)
+/* How many inputs an instruction multiplies in one lane. */
+static inline int inputs_per_lane(DType activations)
 {
-    return rows == FLOAT32 ? 1 : rows == INT8 ? 4 : 2;
+    return activations == FLOAT32 ? 1 : activations == INT8 ? 4 : 2;
 }
 
-static inline int groups_of(const Linear *layer) { return (layer->inputs + GROUP - 1) / GROUP; }
+static inline int group_count(const Linear *layer)
+{
+    return (layer->inputs + QUANT_GROUP - 1) / QUANT_GROUP;
+}
 
-/* Room for a layer whose weights and biases are all zero. */
-static bool linear_make(Linear *layer, int outputs, int inputs, Element weights, Element rows)
+/* Allocates a layer whose weights and biases are all zero. */
+static bool linear_init(Linear *layer, int outputs, int inputs, DType weights, DType activations)
 {
     linear_free(layer);
-    layer->rows = rows;
+    layer->activations = activations;
     layer->outputs = outputs;
-    int together = rows == INT8 ? 4 : 2;
-    layer->inputs = (inputs + together - 1) / together * together;
+    int multiple = activations == INT8 ? 4 : 2;
+    layer->inputs = (inputs + multiple - 1) / multiple * multiple;
     layer->weights = weights;
-    size_t bytes = panels_of(layer) * panel_bytes(layer);
-    size_t floats = (size_t)panels_of(layer) * LANES * sizeof(float);
-    layer->panels = aligned(bytes);
-    layer->bias = aligned(floats);
-    layer->scales = weights == INT8 ? aligned(floats) : NULL;
-    layer->offsets = rows == INT8 ? calloc(groups_of(layer), floats) : NULL;
+    size_t bytes = panel_count(layer) * panel_bytes(layer);
+    size_t floats = (size_t)panel_count(layer) * LANES * sizeof(float);
+    layer->panels = alloc_aligned(bytes);
+    layer->bias = alloc_aligned(floats);
+    layer->scales = weights == INT8 ? alloc_aligned(floats) : NULL;
+    layer->offsets = activations == INT8 ? calloc(group_count(layer), floats) : NULL;
     if (!layer->panels || !layer->bias || (weights == INT8 && !layer->scales)
-        || (rows == INT8 && !layer->offsets))
+        || (activations == INT8 && !layer->offsets))
         return false;
     memset(layer->panels, 0, bytes);
     memset(layer->bias, 0, floats);
@@ -77,43 +85,44 @@ static bool linear_make(Linear *layer, int outputs, int inputs, Element weights,
     return true;
 }
 
-/* The place of a weight within its panel. */
-static inline size_t place(const Linear *layer, int lane, int input)
+/* Index of a weight within its panel. */
+static inline size_t weight_index(const Linear *layer, int lane, int input)
 {
-    int together = inputs_together(layer->rows);
-    return (size_t)(input / together * LANES + lane) * together + input % together;
+    int per_lane = inputs_per_lane(layer->activations);
+    return (size_t)(input / per_lane * LANES + lane) * per_lane + input % per_lane;
 }
 
-/* Symmetric int8 with one scale an output: the same rounding as quantize_rows in Python. */
-static void put_int8(Linear *layer, int8_t *panel, int output, const float *row, int inputs)
+/* Symmetric int8 with one scale for each output; rounds as quantize_rows in Python does. */
+static void quantize_weight_row(Linear *layer, int8_t *panel, int output, const float *row,
+                                int inputs)
 {
-    float most = 0;
+    float max = 0;
     for (int k = 0; k < inputs; k++)
-        most = fmaxf(most, fabsf(row[k]));
-    float scale = most > 0 ? most / 127.0f : 1.0f;
+        max = fmaxf(max, fabsf(row[k]));
+    float scale = max > 0 ? max / 127.0f : 1.0f;
     layer->scales[output] = scale;
     int32_t *offsets = layer->offsets ? layer->offsets + output : NULL;
     for (int k = 0; k < inputs; k++) {
         int8_t rounded = (int8_t)nearbyintf(row[k] / scale);
-        panel[place(layer, output % LANES, k)] = rounded;
+        panel[weight_index(layer, output % LANES, k)] = rounded;
         if (offsets)
-            offsets[k / GROUP * panels_of(layer) * LANES] -= 128 * rounded;
+            offsets[k / QUANT_GROUP * panel_count(layer) * LANES] -= 128 * rounded;
     }
 }
 
-/* Puts weights [count, inputs], times factor, at the outputs from first on. */
-static void linear_put(Linear *layer, int first, int count, const float *weights, int inputs,
-                       float factor, float *row)
+/* Packs weights [count, inputs], times factor, for the outputs from first on. */
+static void pack_weights(Linear *layer, int first, int count, const float *weights, int inputs,
+                         float factor, float *row)
 {
     for (int output = first; output < first + count; output++) {
-        const float *given = weights + (size_t)(output - first) * inputs;
+        const float *source = weights + (size_t)(output - first) * inputs;
         char *panel = (char *)layer->panels + output / LANES * panel_bytes(layer);
         for (int k = 0; k < inputs; k++)
-            row[k] = given[k] * factor;
+            row[k] = source[k] * factor;
         if (layer->weights == INT8)
-            put_int8(layer, (int8_t *)panel, output, row, inputs);
+            quantize_weight_row(layer, (int8_t *)panel, output, row, inputs);
         for (int k = 0; k < inputs && layer->weights != INT8; k++) {
-            size_t at = place(layer, output % LANES, k);
+            size_t at = weight_index(layer, output % LANES, k);
             if (layer->weights == FLOAT32)
                 ((float *)panel)[at] = row[k];
             else
@@ -122,45 +131,56 @@ static void linear_put(Linear *layer, int first, int count, const float *weights
     }
 }
 
-/* Weights [count, inputs] and biases [count] (or NULL), times factor, for outputs from first on. */
-EXPORT int quest22_put_linear(Linear *layer, int first, int count, const float *weights,
-                              const float *bias, float factor)
+/* Some of a layer's outputs as a checkpoint has them. */
+typedef struct LinearWeights {
+    int64_t first, count, inputs;
+    const float *weights; /* [count, inputs] */
+    const float *bias;    /* [count], or NULL for none */
+    float factor;         /* of both */
+} LinearWeights;
+
+static Status linear_set(Linear *layer, const LinearWeights *given)
 {
+    if (!layer || !given->weights || given->inputs != layer->inputs || given->first < 0
+        || given->first > layer->outputs || given->count < 1
+        || given->count > layer->outputs - given->first)
+        return BAD_ARGUMENT;
     float *row = malloc(layer->inputs * sizeof *row);
     if (!row)
-        return -1;
-    linear_put(layer, first, count, weights, layer->inputs, factor, row);
-    for (int each = 0; bias && each < count; each++)
-        layer->bias[first + each] = bias[each] * factor;
+        return NO_MEMORY;
+    pack_weights(layer, given->first, given->count, given->weights, layer->inputs, given->factor,
+                 row);
+    for (int each = 0; given->bias && each < given->count; each++)
+        layer->bias[given->first + each] = given->bias[each] * given->factor;
     free(row);
-    return 0;
+    return OK;
 }
 
-/* What becomes of the products: stored, added to what is there, or put through GELU. */
-typedef enum Then { STORE, ADD, GELU } Then;
+/* What happens to sums before they leave registers: stored, added to the output, or GELU. */
+typedef enum Epilogue { STORE, ADD, GELU } Epilogue;
 
-/* Rows as products read them: block by block of `together` rows, all rows' numbers for an input (or a
-   pair of inputs) side by side. */
-typedef struct Rows {
+/* Activations packed as products read them: in blocks of `block_rows` rows, with all the block's
+   numbers for one input (or one pair of inputs) side by side. */
+typedef struct PackedRows {
     void *values;
-    int count, together, width;
-    Element element;
-} Rows;
+    int count, block_rows, width;
+    DType dtype;
+} PackedRows;
 
-static inline size_t row_place(const Rows *rows, int row, int input)
+static inline size_t packed_index(const PackedRows *rows, int row, int input)
 {
-    size_t block = (size_t)(row / rows->together) * rows->together * rows->width;
-    size_t lane = row % rows->together;
-    if (rows->element == FLOAT32)
-        return block + (size_t)input * rows->together + lane;
-    return block + (size_t)(input / 2) * 2 * rows->together + 2 * lane + input % 2;
+    size_t block = (size_t)(row / rows->block_rows) * rows->block_rows * rows->width;
+    size_t lane = row % rows->block_rows;
+    if (rows->dtype == FLOAT32)
+        return block + (size_t)input * rows->block_rows + lane;
+    return block + (size_t)(input / 2) * 2 * rows->block_rows + 2 * lane + input % 2;
 }
 
-/* Numbers [size] of one row, from its input `first` on; first and size are even. */
-INLINE void put_row(const Rows *rows, int row, int first, const float *values, int size)
+/* Packs `size` numbers of one row, from its input `first` on; both are even. */
+INLINE void pack_row(const PackedRows *rows, int row, int first, const float *values, int size)
 {
-    size_t at = row_place(rows, row, first), step = rows->together;
-    if (rows->element == FLOAT32)
+    size_t at = packed_index(rows, row, first), step = rows->block_rows;
+    if (rows->dtype == FLOAT32)
         for (int each = 0; each < size; each++)
             ((float *)rows->values)[at + each * step] = values[each];
     else
@@ -171,23 +191,24 @@ INLINE void put_row(const Rows *rows, int row, int first, const float *values, i
         }
 }
 
-typedef struct Product {
+typedef struct MatMul {
     const Linear *layer;
-    const Rows *rows;
-    Then then;
-    float *to;       /* [rows, outputs], stored or added to */
-    const Rows *put; /* where GELU's results go */
-} Product;
+    const PackedRows *rows;
+    Epilogue epilogue;
+    float *output;               /* [rows, outputs], for STORE and ADD */
+    const PackedRows *gelu_output; /* for GELU */
+} MatMul;
 
-/* Adds to each of the sums the products of a panel and one of the rows. */
-INLINE void multiply_float32(int count, const Linear *layer, const void *panel, const float *rows,
-                             size_t step, f32x16 *sums)
+/* sums[row] += panel · rows[row] */
+INLINE void accumulate_float32(int count, const Linear *layer, const void *panel,
+                               const float *rows, size_t step, f32x16 *sums)
 {
     for (int k = 0; k < layer->inputs; k++, rows += step) {
         if (layer->weights != INT8 || k % 4 == 0)
-            foresee((const char *)panel + k * LANES * ELEMENT_BYTES[layer->weights]);
-        f32x16 weights = layer->weights == INT8 ? widen_i8((const int8_t *)panel + k * LANES)
-                                                : load((const float *)panel + k * LANES);
+            prefetch((const char *)panel + k * LANES * DTYPE_BYTES[layer->weights]);
+        f32x16 weights = layer->weights == INT8
+            ? load_i8_as_f32((const int8_t *)panel + k * LANES)
+            : load((const float *)panel + k * LANES);
 #pragma GCC unroll 16
         for (int row = 0; row < count; row++)
             sums[row] += weights * rows[row];
@@ -195,20 +216,20 @@ INLINE void multiply_float32(int count, const Linear *layer, const void *panel, 
 }
 
 #if defined(__AVX512BF16__)
-INLINE __m512bh pairs_of_int8(const int8_t *panel)
+INLINE __m512bh int8_to_bf16_pairs(const int8_t *panel)
 {
-    __m512 low = (__m512)widen_i8(panel), high = (__m512)widen_i8(panel + LANES);
+    __m512 low = (__m512)load_i8_as_f32(panel), high = (__m512)load_i8_as_f32(panel + LANES);
     return _mm512_cvtne2ps_pbh(high, low);
 }
 
-INLINE void multiply_bfloat16(int count, const Linear *layer, const void *panel, const bf16 *rows,
-                              size_t step, f32x16 *sums)
+INLINE void accumulate_bfloat16(int count, const Linear *layer, const void *panel,
+                                const bf16 *rows, size_t step, f32x16 *sums)
 {
     for (int k = 0; k < layer->inputs; k += 2, rows += 2 * step) {
         if (layer->weights != INT8 || k % 4 == 0)
-            foresee((const char *)panel + k * LANES * ELEMENT_BYTES[layer->weights]);
+            prefetch((const char *)panel + k * LANES * DTYPE_BYTES[layer->weights]);
         __m512bh weights = layer->weights == INT8
-            ? pairs_of_int8((const int8_t *)panel + k * LANES)
+            ? int8_to_bf16_pairs((const int8_t *)panel + k * LANES)
             : (__m512bh)_mm512_load_si512((const bf16 *)panel + k * LANES);
 #pragma GCC unroll 16
         for (int row = 0; row < count; row++) {
@@ -221,78 +242,80 @@ INLINE void multiply_bfloat16(int count, const Linear *layer, const void *panel,
 }
 #endif
 
-INLINE void finish(const Product *product, int row, int output, f32x16 value)
+INLINE void apply_epilogue(const MatMul *matmul, int row, int output, f32x16 value)
 {
-    const Linear *layer = product->layer;
+    const Linear *layer = matmul->layer;
     int left = layer->outputs - output;
     if (layer->scales)
         value *= load(layer->scales + output);
     value += load(layer->bias + output);
-    if (product->then == GELU) {
+    if (matmul->epilogue == GELU) {
         value = gelu(value);
-        put_row(product->put, row, output, (const float *)&value, left < LANES ? left : LANES);
+        pack_row(matmul->gelu_output, row, output, (const float *)&value,
+                 left < LANES ? left : LANES);
         return;
     }
-    float *to = product->to + (size_t)row * layer->outputs + output;
+    float *to = matmul->output + (size_t)row * layer->outputs + output;
     if (left >= LANES) {
-        store(to, product->then == ADD ? value + load(to) : value);
+        store(to, matmul->epilogue == ADD ? value + load(to) : value);
         return;
     }
     for (int lane = 0; lane < left; lane++)
-        to[lane] = product->then == ADD ? to[lane] + value[lane] : value[lane];
+        to[lane] = matmul->epilogue == ADD ? to[lane] + value[lane] : value[lane];
 }
 
-INLINE void multiply_rows(const Product *product, int count, int row, int output,
+INLINE void multiply_rows(const MatMul *matmul, int count, int row, int output,
                           const void *panel)
 {
-    const Rows *rows = product->rows;
-    size_t first = row_place(rows, row, 0);
-    f32x16 sums[ROWS] = {0};
+    const PackedRows *rows = matmul->rows;
+    size_t first = packed_index(rows, row, 0);
+    f32x16 sums[ROW_BLOCK] = {0};
 #if defined(__AVX512BF16__)
-    if (rows->element == BFLOAT16)
-        multiply_bfloat16(count, product->layer, panel, (const bf16 *)rows->values + first,
-                          rows->together, sums);
+    if (rows->dtype == BFLOAT16)
+        accumulate_bfloat16(count, matmul->layer, panel, (const bf16 *)rows->values + first,
+                            rows->block_rows, sums);
     else
 #endif
-        multiply_float32(count, product->layer, panel, (const float *)rows->values + first,
-                         rows->together, sums);
+        accumulate_float32(count, matmul->layer, panel, (const float *)rows->values + first,
+                           rows->block_rows, sums);
 #pragma GCC unroll 16
     for (int each = 0; each < count; each++)
-        finish(product, row + each, output, sums[each]);
+        apply_epilogue(matmul, row + each, output, sums[each]);
 }
 
-/* One block of rows by one panel. How many rows at once is a constant, so that sums are registers. */
-static void multiply_block(const Product *product, int row, int end, int output, const void *panel)
+/* One block of rows by one panel. The number of rows is a constant in each call, so that sums stay
+   in registers. */
+static void multiply_block(const MatMul *matmul, int row, int end, int output, const void *panel)
 {
     for (; row + 16 <= end; row += 16)
-        multiply_rows(product, 16, row, output, panel);
+        multiply_rows(matmul, 16, row, output, panel);
     for (; row + 8 <= end; row += 8)
-        multiply_rows(product, 8, row, output, panel);
+        multiply_rows(matmul, 8, row, output, panel);
     for (; row + 4 <= end; row += 4)
-        multiply_rows(product, 4, row, output, panel);
+        multiply_rows(matmul, 4, row, output, panel);
     for (; row + 2 <= end; row += 2)
-        multiply_rows(product, 2, row, output, panel);
+        multiply_rows(matmul, 2, row, output, panel);
     for (; row < end; row++)
-        multiply_rows(product, 1, row, output, panel);
+        multiply_rows(matmul, 1, row, output, panel);
 }
 
-static void multiply_panel(const Product *product, int index)
+static void multiply_panel(const MatMul *matmul, int index)
 {
-    const void *panel = (const char *)product->layer->panels + index * panel_bytes(product->layer);
-    int count = product->rows->count, together = product->rows->together;
-    for (int row = 0; row < count; row += together)
-        multiply_block(product, row, row + together < count ? row + together : count,
+    const void *panel = (const char *)matmul->layer->panels + index * panel_bytes(matmul->layer);
+    int count = matmul->rows->count, block = matmul->rows->block_rows;
+    for (int row = 0; row < count; row += block)
+        multiply_block(matmul, row, row + block < count ? row + block : count,
                        index * LANES, panel);
 }
 
-/* One thread's part of a product; panels are taken in turn, some at a time. */
-static void multiply(Team *team, const Product *product)
+/* One thread's part of a product: threads take panels, some at a time, until none is left. */
+static void multiply(ThreadPool *pool, const MatMul *matmul)
 {
-    int panels = panels_of(product->layer);
-    int share = panels / (team->threads * 8) + 1;
-    for (int first; (first = team_take(team) * share) < panels;)
-        for (int index = first; index < first + share && index < panels; index++)
-            multiply_panel(product, index);
+    int panels = panel_count(matmul->layer);
+    int chunk = panels / (pool->threads * 8) + 1;
+    for (int first; (first = thread_pool_next_task(pool) * chunk) < panels;)
+        for (int index = first; index < first + chunk && index < panels; index++)
+            multiply_panel(matmul, index);
 }
 
 #endif
