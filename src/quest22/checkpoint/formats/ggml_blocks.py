@@ -35,7 +35,8 @@ def _nibbles(blocks: Bytes, at: int) -> NDArray[np.uint8]:
 
 def _fifth_bits(blocks: Bytes, at: int) -> NDArray[np.uint8]:
     """Four bytes of each block as 32 numbers that are 0 or 16."""
-    return np.unpackbits(blocks[:, at : at + 4], axis=1, bitorder="little") << 4
+    bits = np.unpackbits(blocks[:, at : at + 4], axis=1, bitorder="little")
+    return bits * np.uint8(16)
 
 
 def _q4_0(blocks: Bytes) -> Values:
