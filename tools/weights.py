@@ -17,7 +17,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from quest22.settings import cache_folder
+from quest22.env import cache_folder
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from tokenizers import Tokenizer
 
 from quest22.checkpoint.config import Dimensions, GenerationConfig
-from quest22.checkpoint.languages import LANGUAGES
+from quest22.settings.languages import LANGUAGES
 
 MULTILINGUAL_VOCABULARY = 51865
 """Tokens of the smallest vocabulary that knows several languages; English-only ones have fewer."""
