@@ -31,8 +31,9 @@ UNUSABLE = [
     ),
     (["base.pt"], "can run code and is therefore never opened"),
     (["config.json", "flax_model.msgpack"], "has no safetensors weights"),
-    (["config.json", "model.bin", "vocabulary.txt"], r"CTranslate2 model \(faster-whisper\): give"),
-    (["ggml-base.bin"], "whisper.cpp model: give the original"),
+    (["config.json", "model.bin"], r"CTranslate2 model \(faster-whisper\) without a vocabulary"),
+    (["ggml-base.bin"], r"give the path of one, such as …/ggml-base\.bin"),
+    (["base.gguf"], "GGUF model: give whisper"),
     (["config.json", "encoder_model.onnx"], "ONNX model"),
     (["adapter_config.json", "adapter_model.safetensors"], "merge it into its base model"),
 ]

@@ -116,7 +116,9 @@ def test_each_failure_is_one_line_that_says_what_to_do(
     hub.add_model("org/private", whole, private=True, readers={"hf_reader"})
     hub.tokens.add("hf_stranger")
     hub.add_model("org/pickles", {"config.json": b"{}", "pytorch_model.bin": b"x"})
-    hub.add_model("org/faster", {"config.json": b"{}", "model.bin": b"x", "vocabulary.txt": b""})
+    hub.add_model("org/faster", {"config.json": b"{}", "model.bin": b"x"})
+    faster = {"config.json": b"{}", "model.bin": b"x", "vocabulary.txt": b""}
+    hub.add_model("org/faster-whole", faster)
     converted = hub.add_model("org/converted", {"pytorch_model.bin": b"x"})
     converted.commit(whole, branch="refs/pr/1")
     hub.add_model("org/card", {"README.md": b"# Only words"})
@@ -143,11 +145,13 @@ def test_each_failure_is_one_line_that_says_what_to_do(
     good = [
         {"name": "org/gated", "token": "hf_reader"},
         {"name": "org/converted", "revision": "refs/pr/1"},
+        {"name": "org/faster-whole"},
     ]
-    *results, given, changed = resolve(
+    *results, given, changed, faster = resolve(
         hub.environment(tmp_path), *(call for call, _ in cases), *good
     )
     assert given["files"] == changed["files"] == SINGLE
+    assert {"config.json", "model.bin", "vocabulary.txt"} <= set(faster["files"])
     for (call, message), result in zip(cases, results, strict=True):
         assert message in result.get("error", "no error"), call
         assert "\n" not in result["error"]

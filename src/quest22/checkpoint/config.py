@@ -119,11 +119,11 @@ def _dimensions(config: dict[str, Any], path: Path) -> Dimensions:
         vocab_size=size["vocab_size"],
         activation=str(config.get("activation_function", "gelu")),
     )
-    _check_supported(dimensions, bool(config.get("scale_embedding")), path)
+    check_supported(dimensions, bool(config.get("scale_embedding")), path)
     return dimensions
 
 
-def _check_supported(dimensions: Dimensions, scaled: bool, path: Path) -> None:
+def check_supported(dimensions: Dimensions, scaled: bool, path: Path) -> None:
     """Refuse models that would load but give wrong results."""
     if dimensions.activation != "gelu":
         raise CheckpointError(

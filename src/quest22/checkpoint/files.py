@@ -6,7 +6,7 @@ Recognises other model formats in order to say what to do with them.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,10 @@ WEIGHTS_INDEX = "model.safetensors.index.json"
 TOKENIZER = "tokenizer.json"
 TOKENIZER_PARTS = ("vocab.json", "merges.txt", "added_tokens.json")
 """The older form of a tokenizer; the last file is optional."""
+
+CTRANSLATE2_WEIGHTS = "model.bin"
+CTRANSLATE2_VOCABULARIES = ("vocabulary.json", "vocabulary.txt")
+"""What a CTranslate2 folder has instead of a tokenizer, or beside it."""
 
 MAX_CONFIG_BYTES = 4 << 20
 MAX_TOKENIZER_BYTES = 64 << 20
@@ -29,11 +33,16 @@ PICKLED = (
 
 
 def check_folder(folder: Path) -> None:
-    """Raise :class:`CheckpointError` unless config, weights and tokenizer are all there."""
+    """Raise :class:`CheckpointError` unless all files of a model are there.
+
+    Those are configuration, safetensors weights and a tokenizer, or a CTranslate2 model.
+    """
     try:
         names = {path.name for path in folder.iterdir()}
     except OSError as exc:
         raise CheckpointError(f"{folder} cannot be read: {exc.strerror or exc}") from exc
+    if is_ctranslate2(names):
+        return
     other = describe_other_format(names)
     if other and not has_weights(names):
         raise CheckpointError(f"{folder} {other}")
@@ -63,25 +72,53 @@ def has_tokenizer(names: Collection[str]) -> bool:
     return TOKENIZER in names or (TOKENIZER_PARTS[0] in names and TOKENIZER_PARTS[1] in names)
 
 
+def is_ctranslate2(names: Collection[str]) -> bool:
+    """Whether a folder's files are a CTranslate2 model, and no model of Transformers'."""
+    has_vocabulary = any(name in names for name in (TOKENIZER, *CTRANSLATE2_VOCABULARIES))
+    return CTRANSLATE2_WEIGHTS in names and has_vocabulary and not has_weights(names)
+
+
 def describe_other_format(names: Collection[str]) -> str | None:
     """Which other model format a folder's files are and what to do, as a predicate; else None."""
-    if "adapter_config.json" in names:
-        return (
+    for belongs, description in _OTHER_FORMATS:
+        if found := sorted(name for name in names if belongs(name)):
+            return description.format(found[0])
+    return None
+
+
+_OTHER_FORMATS: tuple[tuple[Callable[[str], bool], str], ...] = (
+    (
+        lambda name: name == "adapter_config.json",
+        (
             "holds an adapter (LoRA), not a complete model: merge it into its base model "
             "(merge_and_unload) and save that"
-        )
-    if "model.bin" in names:
-        return (
-            "is a CTranslate2 model (faster-whisper): give the original it was converted from, "
-            "such as openai/whisper-tiny"
-        )
-    if any(name.startswith("ggml-") or name.endswith(".gguf") for name in names):
-        return "holds a whisper.cpp model: give the original, such as openai/whisper-tiny"
-    if any(name.endswith(".onnx") for name in names):
-        return "holds an ONNX model: give the original with safetensors weights"
-    if any(name.endswith((".bin", ".pt", ".pth", ".ckpt", ".msgpack", ".h5")) for name in names):
-        return PICKLED
-    return None
+        ),
+    ),
+    (
+        lambda name: name == CTRANSLATE2_WEIGHTS,
+        (
+            f"is a CTranslate2 model (faster-whisper) without a vocabulary: expected {TOKENIZER}, "
+            f"{' or '.join(CTRANSLATE2_VOCABULARIES)} beside {CTRANSLATE2_WEIGHTS}"
+        ),
+    ),
+    (
+        lambda name: name.startswith("ggml-"),
+        "holds whisper.cpp models: give the path of one, such as …/{}",
+    ),
+    (
+        lambda name: name.endswith(".gguf"),
+        "holds a GGUF model: give whisper.cpp's ggml-*.bin, or the original",
+    ),
+    (
+        lambda name: name.endswith(".onnx"),
+        "holds an ONNX model: give the original with safetensors weights",
+    ),
+    (
+        lambda name: name.endswith((".bin", ".pt", ".pth", ".ckpt", ".msgpack", ".h5")),
+        PICKLED,
+    ),
+)
+"""How a file's name tells a format, and what to do about it, first match first."""
 
 
 def file_instead_of_folder(path: Path) -> CheckpointError:
@@ -93,7 +130,10 @@ def file_instead_of_folder(path: Path) -> CheckpointError:
             f"{path} is an openai/whisper checkpoint, a pickle that can run code and is never "
             "opened: give the model's short name (such as 'base') or its Hub id"
         )
-    return CheckpointError(f"{path} is a file: expected a model's folder, Hub id or short name")
+    return CheckpointError(
+        f"{path} is a file: expected a model's folder, whisper.cpp's ggml-*.bin, a Hub id or a "
+        "short name"
+    )
 
 
 def read_bytes(path: Path, limit: int = MAX_CONFIG_BYTES) -> bytes:

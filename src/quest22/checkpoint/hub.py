@@ -5,11 +5,19 @@ The only place where checkpoints use the network. Errors of the Hub become Check
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from quest22.checkpoint.files import PICKLED, WEIGHTS, WEIGHTS_INDEX, describe_other_format
+from quest22.checkpoint.files import (
+    CTRANSLATE2_VOCABULARIES,
+    CTRANSLATE2_WEIGHTS,
+    PICKLED,
+    WEIGHTS,
+    WEIGHTS_INDEX,
+    describe_other_format,
+    is_ctranslate2,
+)
 from quest22.checkpoint.weights import shard_names
 from quest22.env import silence_telemetry
 from quest22.errors import CheckpointError
@@ -25,6 +33,7 @@ SMALL_FILES = (
     "added_tokens.json",
     "special_tokens_map.json",
     "normalizer.json",
+    *CTRANSLATE2_VOCABULARIES,
     WEIGHTS_INDEX,
 )
 """Downloaded first, because they tell which files of weights to download next."""
@@ -35,7 +44,7 @@ def download(hub_id: str, *, revision: str | None = None, token: str | None = No
 
     Cached files are not downloaded again, and suffice if the Hub cannot be reached or
     ``HF_HUB_OFFLINE`` is set. The weights are ``model.safetensors``, or else the shards named by
-    its index, never another format. Raises :class:`CheckpointError`.
+    its index, or else CTranslate2's ``model.bin``. Raises :class:`CheckpointError`.
     """
     silence_telemetry()
     from huggingface_hub import snapshot_download
@@ -52,7 +61,7 @@ def download(hub_id: str, *, revision: str | None = None, token: str | None = No
 
 def _download_weights(hub_id: str, folder: Path, token: str | None) -> None:
     """Download into a folder of the cache, from the commit that names it."""
-    from huggingface_hub import hf_hub_download, snapshot_download
+    from huggingface_hub import HfApi, hf_hub_download, snapshot_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
     commit = folder.name
@@ -63,15 +72,16 @@ def _download_weights(hub_id: str, folder: Path, token: str | None) -> None:
     try:
         hf_hub_download(hub_id, WEIGHTS, revision=commit, token=token)
     except LocalEntryNotFoundError:
-        raise
+        if not (folder / CTRANSLATE2_WEIGHTS).is_file():
+            raise
     except EntryNotFoundError as exc:
-        raise _no_weights(hub_id, commit, token) from exc
+        names = HfApi(token=token).list_repo_files(hub_id, revision=commit)
+        if not is_ctranslate2(names):
+            raise _no_weights(hub_id, names) from exc
+        hf_hub_download(hub_id, CTRANSLATE2_WEIGHTS, revision=commit, token=token)
 
 
-def _no_weights(hub_id: str, commit: str, token: str | None) -> CheckpointError:
-    from huggingface_hub import HfApi
-
-    names = HfApi(token=token).list_repo_files(hub_id, revision=commit)
+def _no_weights(hub_id: str, names: Sequence[str]) -> CheckpointError:
     problem = describe_other_format(names) or f"has no weights: expected {WEIGHTS} or its shards"
     hint = f"; or name a revision that has {WEIGHTS} (often refs/pr/1)"
     return CheckpointError(f"{hub_id} on the Hub {problem}{hint if problem == PICKLED else ''}")

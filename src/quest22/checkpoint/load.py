@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quest22.checkpoint.config import Dimensions, GenerationConfig
+from quest22.checkpoint.converted import CheckpointParts, read_ctranslate2, read_ggml
+from quest22.checkpoint.files import is_ctranslate2
 from quest22.checkpoint.resolve import resolve
 from quest22.checkpoint.tokens import Tokens
 from quest22.checkpoint.weight_shapes import check_weights
@@ -34,17 +36,29 @@ def load(name: str, *, revision: str | None = None, token: str | None = None) ->
     Raises :class:`quest22.errors.CheckpointError` if it is missing, incomplete or not Whisper.
     """
     resolved = resolve(name, revision=revision, token=token)
-    dimensions = Dimensions.read(resolved.folder)
-    generation = GenerationConfig.read(resolved.folder)
-    tokens = Tokens.read(resolved.folder, dimensions, generation)
-    weights = Weights.open(resolved.folder)
-    check_weights(weights, dimensions, resolved.folder)
+    parts = read_parts(resolved.folder)
+    check_weights(parts.weights, parts.dimensions, resolved.folder)
     return Checkpoint(
         folder=resolved.folder,
         name=resolved.name,
         revision=resolved.revision,
-        dimensions=dimensions,
-        generation=generation,
-        tokens=tokens,
-        weights=weights,
+        dimensions=parts.dimensions,
+        generation=parts.generation,
+        tokens=parts.tokens,
+        weights=parts.weights,
     )
+
+
+def read_parts(path: Path) -> CheckpointParts:
+    """Read a model's files: a folder of Transformers' or CTranslate2's, or whisper.cpp's file.
+
+    Raises :class:`quest22.errors.CheckpointError` if they are incomplete or not Whisper's.
+    """
+    if path.is_file():
+        return read_ggml(path)
+    if is_ctranslate2({each.name for each in path.iterdir()}):
+        return read_ctranslate2(path)
+    dimensions = Dimensions.read(path)
+    generation = GenerationConfig.read(path)
+    tokens = Tokens.read(path, dimensions, generation)
+    return CheckpointParts(dimensions, generation, tokens, Weights.open(path))

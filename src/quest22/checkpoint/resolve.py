@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 from quest22.checkpoint.files import check_folder, file_instead_of_folder
+from quest22.checkpoint.formats.ggml import is_ggml
 from quest22.checkpoint.known_models import EMBEDDED_MODELS, KNOWN_MODELS
 from quest22.errors import CheckpointError
 
@@ -19,7 +20,10 @@ _PATH_STARTS = (".", "/", "~")
 
 @dataclass(frozen=True, slots=True)
 class ResolvedFolder:
-    """A checkpoint's folder; ``revision`` is the Hub's commit, None for a local folder."""
+    """A checkpoint's folder, or its only file (whisper.cpp's).
+
+    ``revision`` is the Hub's commit, None for local files.
+    """
 
     folder: Path
     name: str
@@ -77,6 +81,8 @@ def _as_path(name: str) -> Path | None:
 
 def _local_folder(path: Path) -> Path:
     if path.is_file():
+        if is_ggml(path):
+            return path.resolve()
         raise file_instead_of_folder(path)
     if not path.is_dir():
         raise CheckpointError(

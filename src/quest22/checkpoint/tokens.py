@@ -60,12 +60,18 @@ class Tokens:
     @classmethod
     def read(cls, folder: Path, dimensions: Dimensions, generation: GenerationConfig) -> Tokens:
         """From a folder's tokenizer files; :class:`CheckpointError` if they are not Whisper's."""
-        tokenizer = read_tokenizer(folder)
-        control = _control_tokens(tokenizer, generation, folder)
+        return cls.of(read_tokenizer(folder), dimensions, generation, folder)
+
+    @classmethod
+    def of(
+        cls, tokenizer: Tokenizer, dimensions: Dimensions, generation: GenerationConfig, where: Path
+    ) -> Tokens:
+        """From a tokenizer; ``where`` it comes from is named in the :class:`CheckpointError`."""
+        control = _control_tokens(tokenizer, generation, where)
         begin = control["no_timestamps"] + 1
         if begin > dimensions.vocab_size:
             raise CheckpointError(
-                f"{folder}: the tokenizer has {begin} tokens before the timestamps, the model "
+                f"{where}: the tokenizer has {begin} tokens before the timestamps, the model "
                 f"{dimensions.vocab_size} in all: tokenizer and weights do not match"
             )
         languages = _languages(tokenizer, generation)

@@ -57,7 +57,7 @@ def _assembled(folder: Path) -> Tokenizer:
     tokenizer = Tokenizer(models.BPE(vocab=words, merges=_merges(folder / TOKENIZER_PARTS[1])))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    _add_tokens(tokenizer, extra)
+    add_tokens(tokenizer, extra)
     for name, i in extra.items():
         if tokenizer.token_to_id(name) != i:
             raise CheckpointError(
@@ -66,7 +66,7 @@ def _assembled(folder: Path) -> Tokenizer:
     return tokenizer
 
 
-def _add_tokens(tokenizer: Tokenizer, extra: dict[str, int]) -> None:
+def add_tokens(tokenizer: Tokenizer, extra: dict[str, int]) -> None:
     """In the order of their ids; all but the timestamps are special, as in newer files."""
     ordered = sorted(extra, key=extra.__getitem__)
     if _END not in extra:
