@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from quest22 import api
-from quest22.cli.dataset_options import DatasetFlags
-from quest22.cli.options import ModelFlags, SpeechFlags, VadFlags
+from quest22.cli.dataset_flags import DatasetFlags
+from quest22.cli.model_flags import ModelFlags, SpeechFlags, VadFlags
 from quest22.errors import UsageError
 from quest22.options import DatasetOptions, Options
 from quest22.settings import DatasetSettings, MemorySettings, PipelineSettings
@@ -16,9 +16,9 @@ def command_settings(model: ModelFlags, speech: SpeechFlags) -> PipelineSettings
         speech.decoding(timestamps=False),
         speech.longform(),
         speech.audio(),
-        speech.guards(),
-        speech.bounds(),
-        speech.voice.settings(),
+        speech.hallucination(),
+        speech.memory_settings(),
+        speech.vad_flags.settings(),
     )
 
 
@@ -83,7 +83,7 @@ def test_python_and_the_command_stream_the_same_rows(shuffle, memory):
         num_shards=2,
         shard_index=1,
     )
-    expected = flags.settings("t", SpeechFlags(memory=memory).bounds())
+    expected = flags.settings("t", SpeechFlags(memory=memory).memory_settings())
     rows = {
         "split": "test",
         "dataset_revision": "v1",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from quest22.cli.options import ModelFlags, SpeechFlags
-from quest22.cli.output_options import OutputFlags
+from quest22.cli.model_flags import ModelFlags, SpeechFlags
+from quest22.cli.output_flags import OutputFlags
 from quest22.runs.summary import FailureBudget
 from quest22.settings import OutputSettings, PipelineSettings, parse_formats
 from quest22.sink.formats.captions import TIMED
@@ -39,11 +39,11 @@ class RunFlags:
             self.speech.decoding(timestamps=timestamps, words=words),
             self.speech.longform(),
             self.speech.audio(),
-            hallucination=self.speech.guards(),
-            memory=self.speech.bounds(),
-            vad=self.speech.voice.settings(),
+            hallucination=self.speech.hallucination(),
+            memory=self.speech.memory_settings(),
+            vad=self.speech.vad_flags.settings(),
         )
 
     def failure_budget(self) -> FailureBudget:
         """Raises :class:`quest22.errors.UsageError` for a policy that does not exist."""
-        return FailureBudget(self.output.failures_borne())
+        return FailureBudget(self.output.failure_limit())

@@ -7,17 +7,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from quest22.cli.dataset_options import DatasetFlags
-from quest22.cli.flags import grouped
-from quest22.cli.hub_options import HubFlags
-from quest22.cli.logs import configure_logging
-from quest22.cli.options import ModelFlags, SpeechFlags
-from quest22.cli.output_options import OutputFlags, ReportFlags
+from quest22.cli.dataset_flags import DatasetFlags
+from quest22.cli.flag_groups import grouped
+from quest22.cli.model_flags import ModelFlags, SpeechFlags
+from quest22.cli.output_flags import HubFlags, OutputFlags, ReportFlags
 from quest22.cli.progress import RunInfo
 from quest22.cli.run import RunReporter, follow
 from quest22.cli.run_flags import RunFlags
+from quest22.cli.terminal import configure_logging
 from quest22.cli.transcribe import write_source
-from quest22.runs.run import run
+from quest22.runs.journaled_run import run
 from quest22.runs.settings import RunSettings
 from quest22.runs.store import LocalRunStore
 from quest22.runtime.build import dataset_source
@@ -62,7 +61,7 @@ def stream(
     configure_logging(report)
     flags = RunFlags(model, speech, output, default_format="jsonl")
     token = model.settings().token
-    rows = dataset.settings(token, speech.bounds())
+    rows = dataset.settings(token, speech.memory_settings())
     push_to_hub = hub.settings(token, in_folder=output.output_dir is not None)
     if output.output_dir is None:
         return write_source(
@@ -78,7 +77,7 @@ def stream(
         formats,
         output.captions(),
         push_to_hub,
-        output.failures_borne(),
+        output.failure_limit(),
         restart=output.overwrite,
         command=repeatable_command(sys.argv[1:]),
     )

@@ -6,10 +6,10 @@ Begun and continued (:func:`run`), retried, sharded, published on the Hub, descr
 
 from __future__ import annotations
 
-from quest22.runs.retry import retry
-from quest22.runs.run import run
+from quest22.runs.journaled_run import run
+from quest22.runs.retry_failed import retry
+from quest22.runs.run_status import status
 from quest22.runs.settings import RunSettings
-from quest22.runs.status import status
 from quest22.runs.store import LocalRunStore, RunStore
 from quest22.runs.summary import RunSummary
 

@@ -1,6 +1,6 @@
 """One declaration for an option: the field of a settings group, with everything said about it.
 
-The command's flags (:mod:`quest22.cli.flags`), the typed options of Python
+The command's flags (:mod:`quest22.cli.flag_groups`), the typed options of Python
 (:mod:`quest22.options`) and the reference page (``docs/options.md``) all come from here.
 """
 

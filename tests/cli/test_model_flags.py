@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from quest22.cli.options import FileModelFlags, ModelFlags, SpeechFlags, VadFlags
+from quest22.cli.model_flags import FileModelFlags, ModelFlags, SpeechFlags, VadFlags
 from quest22.errors import UsageError
 from quest22.settings import (
     AudioSettings,
@@ -21,9 +21,9 @@ def test_defaults_are_those_of_the_settings():
     assert speech.decoding(timestamps=False) == DecodingSettings()
     assert speech.longform() == LongFormSettings()
     assert speech.audio() == AudioSettings()
-    assert speech.guards() == HallucinationSettings()
-    assert speech.bounds() == MemorySettings.of()
-    assert speech.voice.settings() == VadSettings()
+    assert speech.hallucination() == HallucinationSettings()
+    assert speech.memory_settings() == MemorySettings.of()
+    assert speech.vad_flags.settings() == VadSettings()
 
 
 def test_flags_are_read_as_what_they_stand_for():
@@ -42,10 +42,10 @@ def test_flags_are_read_as_what_they_stand_for():
     )
     decoding = speech.decoding(timestamps=False)
     assert (decoding.languages, decoding.suppress_tokens) == (("en", "ru"), (-1, 11))
-    assert speech.guards() == HallucinationSettings(logprob_threshold=None, max_repeats=4)
+    assert speech.hallucination() == HallucinationSettings(logprob_threshold=None, max_repeats=4)
     assert speech.longform() == LongFormSettings(stride_s=(4.0, 2.0), clip_timestamps=(1.0, 2.0))
     assert speech.audio() == AudioSettings(max_duration_s=5400.0)
-    assert speech.bounds() == MemorySettings.of(256 << 20)
+    assert speech.memory_settings() == MemorySettings.of(256 << 20)
 
 
 def test_the_token_of_the_environment_is_used_if_none_is_given(monkeypatch):

@@ -1,4 +1,4 @@
-"""A run over a dataset into a folder: begun, continued where it stopped, or found finished.
+"""A run over a dataset into a folder: started, resumed where it stopped, or found finished.
 
 Every result is written exactly once however often the process dies:
 see :mod:`quest22.runs.journal`.
@@ -92,15 +92,15 @@ class _Run:
     context: RunContext
 
     def perform(self) -> RunSummary:
-        """Begin the run, continue it, or find it finished."""
+        """Start the run, resume it, or find it finished."""
         journal = None if self.settings.restart else self.store.read_journal()
         if journal is None:
-            return self._begin()
+            return self._start()
         journal.finish_replacement()
         journal.check_known(known_plan(self.settings))
-        return self._continue(journal)
+        return self._resume(journal)
 
-    def _begin(self) -> RunSummary:
+    def _start(self) -> RunSummary:
         settings = self.settings
         if self.siblings.shards:  # all read the same commit and run in the same precision
             first = self.siblings.shards[0].journal
@@ -118,7 +118,7 @@ class _Run:
             self.context.on_event(taken_over)
         return self._write(settings, ready, journal)
 
-    def _continue(self, journal: Journal) -> RunSummary:
+    def _resume(self, journal: Journal) -> RunSummary:
         settings = pinned(self.settings, journal.plan, journal.request)
         if journal.progress.finished and requested(settings) == resolved(journal.plan):
             return self._already_finished(journal)
