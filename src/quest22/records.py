@@ -21,6 +21,7 @@ SAMPLE_RATE_HZ = 16_000
 WINDOW_S = 30.0
 WINDOW_SAMPLES = 480_000
 FRAMES_PER_S = 100
+HOP_SAMPLES = SAMPLE_RATE_HZ // FRAMES_PER_S
 """Log-mel features a second."""
 
 Samples: TypeAlias = NDArray[np.float32]

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from quest22.longform.policy import MOST_PREVIOUS, DecodingPolicy, PreviousText, PromptContext
+from quest22.longform.policy import MAX_PREVIOUS_TOKENS, DecodingPolicy, PreviousText, PromptContext
 from quest22.records import DecodingOptions, Segment, Window
 from quest22.settings import DecodingSettings, HallucinationSettings
 from tests.support.listening import CLIP, NUMBERS, mark, said, sound
@@ -75,7 +75,7 @@ def test_without_conditioning_each_window_stands_alone() -> None:
 def test_an_initial_prompt_that_is_carried_stays_in_front() -> None:
     previous = PreviousText(context(initial_prompt="1 2", carry_initial_prompt=True))
     previous.add(range(100, 500), 0.0)
-    assert previous.prompt() == (1, 2, *range(500 - MOST_PREVIOUS + 2, 500))
+    assert previous.prompt() == (1, 2, *range(500 - MAX_PREVIOUS_TOKENS + 2, 500))
     previous.add([7], 0.8)
     assert previous.prompt() == (1, 2)
 
@@ -84,7 +84,7 @@ def test_hotwords_stand_in_front_and_leave_room_for_the_end() -> None:
     previous = PreviousText(context(hotwords="8 9"))
     assert previous.prompt() == (8, 9)
     previous.add(range(100, 500), 0.0)
-    assert previous.prompt() == (8, 9, *range(500 - MOST_PREVIOUS + 2, 500))
+    assert previous.prompt() == (8, 9, *range(500 - MAX_PREVIOUS_TOKENS + 2, 500))
 
 
 def test_a_prompt_of_blanks_is_none() -> None:

@@ -22,11 +22,11 @@ NO_SPEECH = "no speech"
 LOOP = "loop"
 HALLUCINATION = "unlikely words in silence"
 SPEAKING_RATE = "impossible speaking rate"
-SHORTEST_S = 1.0
+MIN_RATE_SPAN_S = 1.0
 """Speaking rates are measured over a second at least: times of short segments are not exact."""
 
 PUNCTUATION = PREPEND_PUNCTUATIONS + APPEND_PUNCTUATIONS
-MOST_WORDS = 8
+MAX_ANOMALY_WORDS = 8
 """A segment is an anomaly if its first so many words are."""
 
 
@@ -54,7 +54,7 @@ class HallucinationFilter:
 
     def _is_too_fast(self, segment: Segment) -> bool:
         fastest = self.thresholds.max_speaking_rate
-        duration_s = max(segment.end_s - segment.start_s, SHORTEST_S)
+        duration_s = max(segment.end_s - segment.start_s, MIN_RATE_SPAN_S)
         return fastest is not None and len(segment.text.strip()) > fastest * duration_s
 
 
@@ -117,7 +117,7 @@ def is_anomaly(segment: Segment | None) -> bool:
     """Whether the first words of a segment are unlikely to have been spoken."""
     if segment is None or not segment.words:
         return False
-    words = [word for word in segment.words if word.text not in PUNCTUATION][:MOST_WORDS]
+    words = [word for word in segment.words if word.text not in PUNCTUATION][:MAX_ANOMALY_WORDS]
     score = sum(map(_anomaly, words))
     return score >= 3 or score + 0.01 >= len(words)
 

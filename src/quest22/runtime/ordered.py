@@ -22,8 +22,8 @@ from quest22.errors import Quest22Error
 from quest22.metrics import Metrics
 from quest22.protocols import ConfiguredStrategy, Engine, ReplayStore
 from quest22.records import Audio, Failure, ReplayedBatch, Transcript, Window, WindowResult
-from quest22.runtime.batch_runner import BatchRunner, RunningBatch
 from quest22.runtime.clip_state import ClipReplay, ClipState, PulledAudio
+from quest22.runtime.engine_runner import BatchRunner, RunningBatch
 from quest22.runtime.scheduler import Batch, Scheduler
 
 Result: TypeAlias = Transcript | Failure
