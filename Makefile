@@ -55,18 +55,20 @@ test-fast: $(VENV)/.test ## the fast tests alone
 torture: $(VENV)/.test ## kills and network faults by the hundred; the outputs must be those of a run in peace
 	@$(BIN)/python -m tests.torture --kills 300 --storms 200 --real 10
 
-check: $(VENV)/.lint check-native ## formatting, lint, types, import directions, warnings of C
+check: $(VENV)/.lint check-native ## formatting, lint, types, import directions, generated files, warnings of C
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m tools.options --check
 
 check-native:
 	@$(PYTHON) hatch_build.py --check
 
-fix: $(VENV)/.lint ## format, and mend what the linter can
+fix: $(VENV)/.lint ## format, mend what the linter can, write generated files
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+	@$(BIN)/python -m tools.options
 
 verify-hub: $(VENV)/.test ## whisper-tiny against Transformers on a dataset from the Hub
 	@$(BIN)/python -m tools.verify_hub

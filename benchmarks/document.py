@@ -1,9 +1,9 @@
-"""Puts figures into docs/performance.md, between the marks that name them.
+"""Inserts benchmark results into docs/performance.md, between named markers.
 
     python -m benchmarks.document speed=build/bench.json precision=build/precision.txt …
 
-A ``.json`` is what ``quest22 bench --json`` wrote and becomes tables; of any other file, what a
-benchmark printed, the text goes in as it is.
+A ``.json`` file, written by ``quest22 bench --json``, becomes tables; any other file, the output of
+a benchmark, is inserted unchanged.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ COLUMNS = "| program | × real time | quest22 is × as fast | tokens a window | 
 
 
 def tables(figures: Mapping[str, Any]) -> str:
-    """All outcomes of a bench in Markdown, and the machine below."""
+    """All outcomes of a benchmark as Markdown tables, and the machine."""
     parts = ["\n".join(_outcome(outcome)) for outcome in figures["outcomes"]]
     machine = figures["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
@@ -50,30 +50,30 @@ def _outcome(outcome: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _parts(result: Mapping[str, Any]) -> str:
-    """Where the time of a result went, in a sentence."""
+    """The time of each stage of a result, in a sentence."""
     names = {"features": "log-mel", "longform": "cut and merge"}
     order = ("features", "encoder", "decoder", "longform", "wait", "audio")
-    spent = [
+    stages = [
         f"{names.get(part, part)} {1000 * result['parts'].get(part, 0) / result['windows']:.1f}"
         for part in order
     ]
-    spent[-1] += " (decoding sound, beside)"
-    return f"{result['name']}, milliseconds a window: {', '.join(spent)}."
+    stages[-1] += " (decoding sound, beside)"
+    return f"{result['name']}, milliseconds a window: {', '.join(stages)}."
 
 
 def filled(page: str, name: str, content: str) -> str:
-    """The page with ``content`` between the marks of a name.
+    """The page with ``content`` between the markers of a section.
 
-    Raises :class:`ValueError` where the page has no such marks.
+    Raises :class:`ValueError` if the page has no such markers.
     """
-    marks = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
-    if not marks.search(page):
-        raise ValueError(f"{PAGE} has no marks for {name!r}")
-    return marks.sub(lambda found: f"{found[1]}\n{content.strip()}\n\n{found[2]}", page)
+    markers = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
+    if not markers.search(page):
+        raise ValueError(f"{PAGE} has no markers for {name!r}")
+    return markers.sub(lambda match: f"{match[1]}\n{content.strip()}\n\n{match[2]}", page)
 
 
 def main() -> int:
-    """Fill the page with what each ``name=file`` holds."""
+    """Insert each ``section=file`` of the command line into the page."""
     page = PAGE.read_text(encoding="utf-8")
     for argument in sys.argv[1:]:
         name, _, path = argument.partition("=")

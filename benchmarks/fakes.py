@@ -1,4 +1,4 @@
-"""An engine of known cost, and a run with it: all but engine and strategy is the product."""
+"""A pipeline with a fake engine of known cost; everything but engine and strategy is real."""
 
 from __future__ import annotations
 
@@ -9,68 +9,78 @@ from typing import Any
 from quest22.audio.decode import MediaDecoder
 from quest22.audio.pool import decode_ahead
 from quest22.metrics import Metrics
-from quest22.records import Clip, DecodingOptions, Hypothesis, Samples, Transcript, Window
-from quest22.runtime.scheduler import Scheduler
+from quest22.records import Clip, DecodingOptions, Hypothesis, Partial, Samples, Transcript, Window
+from quest22.runtime.ordered import OrderedDriver
 from quest22.settings import AudioSettings, DatasetSettings, MemorySettings
 from quest22.source.dataset import DatasetSource
 from quest22.source.io.retry import NetworkSettings, RetryingClient
 
 
 class FakeEngine:
-    """Hears nothing, and takes ``batch_s`` for a batch."""
+    """Returns empty hypotheses and takes ``batch_s`` for each batch."""
 
     batch_size = 8
+    batches_in_flight = 1
 
     def __init__(self, batch_s: float = 0.0) -> None:
         self._batch_s = batch_s
-        self.begun_s: float | None = None
+        self.start_s: float | None = None
         self.busy_s = 0.0
-        self.ended_s = 0.0
+        self.end_s = 0.0
 
     def run(self, windows: Sequence[Window]) -> list[Hypothesis]:
-        begun_s = time.perf_counter()
+        start_s = time.perf_counter()
         time.sleep(self._batch_s)
-        self.ended_s = time.perf_counter()
-        if self.begun_s is not None:  # what the first batch waited for is not counted
-            self.busy_s += self.ended_s - begun_s
-        self.begun_s = self.begun_s or self.ended_s
+        self.end_s = time.perf_counter()
+        if self.start_s is not None:  # the wait for the first batch does not count
+            self.busy_s += self.end_s - start_s
+        self.start_s = self.start_s or self.end_s
         return [Hypothesis((), "en", 1.0, 0.0, 0.0) for _ in windows]
+
+    def begin(self, windows: Sequence[Window]) -> Sequence[Window]:
+        return windows
+
+    def finish(self, ticket: Sequence[Window]) -> list[Hypothesis]:
+        return self.run(ticket)
 
     @property
     def share(self) -> float:
-        """The part of the time since the first batch that it was at work."""
-        return self.busy_s / max(self.ended_s - (self.begun_s or 0.0), 1e-9)
+        """The fraction of the time since the first batch that it was busy."""
+        return self.busy_s / max(self.end_s - (self.start_s or 0.0), 1e-9)
 
 
-class _Machine:
-    """Every block of sound is a window."""
+class _BlockWindows:
+    """Makes every block of audio a window."""
 
     def __init__(self, clip: Clip) -> None:
         self._clip = clip
         self._length = 0
-        self._asked = 0
-        self._waiting = 0
+        self._count = 0
+        self._pending = 0
         self._flushed = False
 
     wants_audio = True
 
     def feed(self, samples: Samples) -> list[Window]:
         self._length += len(samples)
-        self._waiting += 1
-        self._asked += 1
-        return [Window(samples, 0.0, DecodingOptions(), self._asked - 1)]
+        self._pending += 1
+        self._count += 1
+        return [Window(samples, 0.0, DecodingOptions(), self._count - 1)]
 
     def flush(self) -> list[Window]:
         self._flushed = True
         return []
 
     def add_result(self, _window: Window, _hypothesis: Hypothesis) -> list[Window]:
-        self._waiting -= 1
+        self._pending -= 1
         return []
 
     @property
     def finished(self) -> bool:
-        return self._flushed and not self._waiting
+        return self._flushed and not self._pending
+
+    def partial(self) -> Partial:
+        return Partial()
 
     def close(self) -> Transcript:
         clip = self._clip
@@ -80,10 +90,10 @@ class _Machine:
 
 
 class Strategy:
-    """Blocks of sound as windows."""
+    """Opens clips whose windows are blocks of audio."""
 
-    def open(self, clip: Clip) -> _Machine:
-        return _Machine(clip)
+    def open(self, clip: Clip) -> _BlockWindows:
+        return _BlockWindows(clip)
 
 
 def results(
@@ -92,10 +102,10 @@ def results(
     metrics: Metrics,
     memory: MemorySettings | None = None,
 ) -> Iterator[Any]:
-    """A run over a dataset: source, decoding threads, scheduler."""
+    """The results of a run over a dataset: source, decoding threads, scheduler."""
     bounds, settings = memory or MemorySettings.of(), AudioSettings()
     source = DatasetSource(
-        dataset, metrics, network=RetryingClient(NetworkSettings().within(bounds), metrics)
+        dataset, metrics, client=RetryingClient(NetworkSettings().within(bounds), metrics)
     )
     audios = decode_ahead(source, MediaDecoder(settings, metrics), settings, metrics, bounds)
-    return Scheduler(engine, Strategy(), metrics).run(audios)
+    return OrderedDriver(engine, Strategy(), metrics).run(audios)

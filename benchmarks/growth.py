@@ -2,7 +2,7 @@
 
     python -m benchmarks.growth [--shapes tiny,base,small] [--batches 1,4,16,32]
 
-Random weights of true shapes, 100 new tokens a window, clips in memory; medians of runs in turn.
+Random weights, 100 new tokens in each window, clips in memory; medians of runs in turn.
 """
 
 from __future__ import annotations
@@ -13,39 +13,39 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from quest22.bench.measures import Bench
+from quest22.bench.clips import synthetic_clips
+from quest22.bench.comparison import Result, compare
+from quest22.bench.measures import BenchSettings
 from quest22.bench.peers import OURS
-from quest22.bench.race import Result, race
-from quest22.bench.sounds import made_up_clips
-from quest22.bench.subject import random_model
+from quest22.bench.random_checkpoint import random_model
 
 TOKENS = 100
 
 
 def _silent(_text: str) -> None:
-    """Nothing is said meanwhile."""
+    """Print no progress."""
 
 
-def by_model_and_batch(bench: Bench, batches: list[int], clips: int) -> list[Result]:
-    """Milliseconds a window at each batch size, in turn."""
-    sounds = made_up_clips(clips, 30.0)
+def by_model_and_batch(bench: BenchSettings, batches: list[int], clips: int) -> list[Result]:
+    """Results for each batch size, run in turn."""
+    samples = synthetic_clips(clips, 30.0)
     entries = [
         (
             replace(OURS, name=str(batch)),
-            replace(bench.workload("growth", sounds), batch_size=batch),
+            replace(bench.workload("growth", samples), batch_size=batch),
         )
         for batch in batches
     ]
-    return race(entries, bench.rounds, _silent)[0]
+    return compare(entries, bench.rounds, _silent)[0]
 
 
-def by_hours(bench: Bench, clips: int) -> list[Result]:
-    """The same a window, for more and more clips."""
+def by_hours(bench: BenchSettings, clips: int) -> list[Result]:
+    """Results for few clips and for four times as many."""
     entries = [
-        (OURS, bench.workload(f"growth-{count}", made_up_clips(count, 30.0)))
+        (OURS, bench.workload(f"growth-{count}", synthetic_clips(count, 30.0)))
         for count in (clips, 4 * clips)
     ]
-    return race(entries, bench.rounds, _silent)[0]
+    return compare(entries, bench.rounds, _silent)[0]
 
 
 def _per_window_ms(result: Result) -> float:
@@ -59,20 +59,20 @@ def main() -> int:
     parser.add_argument("--batches", default="1,4,16,32")
     parser.add_argument("--clips", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=3)
-    given = parser.parse_args()
-    batches = [int(batch) for batch in given.batches.split(",")]
+    arguments = parser.parse_args()
+    batches = [int(batch) for batch in arguments.batches.split(",")]
     print("| milliseconds a window | " + " | ".join(f"batch {n}" for n in batches) + " |")
     print("|---|" + "---|" * len(batches))
-    settings = {"rounds": given.rounds, "tokens": TOKENS}
-    with tempfile.TemporaryDirectory(prefix="quest22-growth-") as made:
-        for shape in given.shapes.split(","):
-            bench = Bench(Path(made), random_model(Path(made), shape), **settings)
-            found = by_model_and_batch(bench, batches, given.clips)
-            cells = " | ".join(f"{_per_window_ms(each):.0f}" for each in found)
+    settings = {"rounds": arguments.rounds, "tokens": TOKENS}
+    with tempfile.TemporaryDirectory(prefix="quest22-growth-") as folder:
+        for shape in arguments.shapes.split(","):
+            bench = BenchSettings(Path(folder), random_model(Path(folder), shape), **settings)
+            results = by_model_and_batch(bench, batches, arguments.clips)
+            cells = " | ".join(f"{_per_window_ms(each):.0f}" for each in results)
             print(f"| {shape} | {cells} |", flush=True)
-        smallest = given.shapes.split(",")[0]
-        bench = Bench(Path(made), random_model(Path(made), smallest), **settings)
-        few, many = by_hours(bench, given.clips)
+        smallest = arguments.shapes.split(",")[0]
+        bench = BenchSettings(Path(folder), random_model(Path(folder), smallest), **settings)
+        few, many = by_hours(bench, arguments.clips)
     print(
         f"\n{smallest}: {_per_window_ms(few):.1f} ms a window over {few.audio_s / 60:.0f} min of "
         f"sound, {_per_window_ms(many):.1f} over {many.audio_s / 60:.0f}; peak memory "

@@ -1,9 +1,9 @@
-"""Measures everything that docs/performance.md shows, and fills the page in as figures come.
+"""Runs the benchmarks shown in docs/performance.md and updates the page after each.
 
     python -m benchmarks.page [--only tiny,base] [--folder build/page]
 
-The most telling figures come first, and the page is filled in after every step: a run that is cut
-short leaves what it has. Some 15 minutes on two cores that nothing else keeps busy.
+The most important benchmarks run first, so that an interrupted run still updates the page with what
+it has. Takes about 15 minutes on two idle cores.
 """
 
 from __future__ import annotations
@@ -28,33 +28,33 @@ SPEED = "speed.json"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A command of Python's; what it finds goes into a section of the page."""
+    """A Python command whose results go into a section of the page."""
 
     name: str
     section: str
     arguments: tuple[str, ...]
 
     def run(self, folder: Path) -> None:
-        """Show what it prints, and keep it; raises :class:`CalledProcessError` where it fails."""
+        """Run it, print and store its output; raises :class:`CalledProcessError` if it fails."""
         command = [sys.executable, "-m", *self.arguments]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
-            shown = []
+            lines = []
             for line in process.stdout or ():
                 print(line, end="", flush=True)
-                shown.append(line)
+                lines.append(line)
         if process.returncode:
             raise subprocess.CalledProcessError(process.returncode, command)
-        (folder / f"{self.name}.txt").write_text("".join(shown))
+        (folder / f"{self.name}.txt").write_text("".join(lines))
 
 
 def steps(given: argparse.Namespace) -> list[Step]:
-    """All of them, the most telling first."""
+    """All steps, the most important first."""
     rounds, folder = str(given.rounds), given.folder
 
     def bench(name: str, shape: str, measures: str, clips: int, *more: str) -> Step:
         arguments = ("--shape", shape, "--measures", measures, "--clips", str(clips), *more)
-        kept = ("--folder", str(given.made), "--json", str(folder / f"{name}.json"))
-        return Step(name, "speed", ("quest22", "bench", *arguments, "--rounds", rounds, *kept))
+        files = ("--folder", str(given.made), "--json", str(folder / f"{name}.json"))
+        return Step(name, "speed", ("quest22", "bench", *arguments, "--rounds", rounds, *files))
 
     peers = ("--against", given.against, "--also", "int8", "--exporter", given.exporter)
     growth = ("--shapes", ",".join(SHAPES), "--batches", "1,4,16", "--clips", str(given.clips))
@@ -70,19 +70,19 @@ def steps(given: argparse.Namespace) -> list[Step]:
 
 
 def speed(folder: Path, names: Sequence[str]) -> dict[str, Any]:
-    """The figures of all steps that gave some, measure by measure."""
-    kept = [
+    """The results of all steps that have some, ordered by measure."""
+    results = [
         json.loads(path.read_text())
         for name in names
         if (path := folder / f"{name}.json").is_file()
     ]
-    outcomes = [outcome for figures in kept for outcome in figures["outcomes"]]
+    outcomes = [outcome for figures in results for outcome in figures["outcomes"]]
     outcomes.sort(key=lambda outcome: MEASURES.index(outcome["measure"]))
-    return {"machine": kept[0]["machine"], "outcomes": outcomes}
+    return {"machine": results[0]["machine"], "outcomes": outcomes}
 
 
 def fill(step: Step, folder: Path, names: Sequence[str]) -> None:
-    """Put what a step found, if anything, into the page."""
+    """Insert the results of a step, if there are any, into the page."""
     if not any((folder / f"{step.name}.{kind}").is_file() for kind in ("json", "txt")):
         return
     if step.section == "speed":
@@ -98,38 +98,38 @@ def fill(step: Step, folder: Path, names: Sequence[str]) -> None:
 def options() -> argparse.ArgumentParser:
     """The command's options."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.page")
-    parser.add_argument("--only", help="of the steps, some: tiny, streamed, base, roofline, …")
-    parser.add_argument("--clips", type=int, default=16, help="of 30 s, for each shape")
+    parser.add_argument("--only", help="run only these steps: tiny, streamed, base, roofline, …")
+    parser.add_argument("--clips", type=int, default=16, help="number of 30 s clips for each shape")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--against", default=PEERS)
     parser.add_argument("--exporter", default=".venv-export/bin/python")
-    parser.add_argument("--folder", type=Path, default=Path("build/page"), help="for figures")
+    parser.add_argument("--folder", type=Path, default=Path("build/page"), help="for results")
     parser.add_argument("--made", type=Path, default=Path("build/bench"), help="for models")
     parser.add_argument("--keep-page", action="store_true", help="leave the page as it is")
     return parser
 
 
 def main() -> int:
-    """Run the steps in order; one that fails is told, and the others go on."""
+    """Run the steps in order; report a step that fails and continue."""
     given = options().parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     every = steps(given)
-    wanted = given.only.split(",") if given.only else [step.name for step in every]
+    selected = given.only.split(",") if given.only else [step.name for step in every]
     names = [step.name for step in every if step.section == "speed"]
     failed = 0
     for step in every:
-        if step.name not in wanted:
+        if step.name not in selected:
             continue
-        begun_s = time.monotonic()
+        start_s = time.monotonic()
         try:
             step.run(given.folder)
         except subprocess.CalledProcessError as error:
             failed += 1
             print(f"{step.name}: failed: {error}", file=sys.stderr)
-        finally:  # also what a step found before it was interrupted
+        finally:  # also after an interrupted step, which may have results
             if not given.keep_page:
                 fill(step, given.folder, names)
-        print(f"{step.name}: {time.monotonic() - begun_s:.0f} s", file=sys.stderr)
+        print(f"{step.name}: {time.monotonic() - start_s:.0f} s", file=sys.stderr)
     return 1 if failed else 0
 
 

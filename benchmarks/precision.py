@@ -21,29 +21,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quest22.audio.log_mel import LogMel
-from quest22.bench.subject import sounds_of
+from quest22.bench.clips import read_clips
 from quest22.checkpoint.load import Checkpoint, load
 from quest22.cli.demo import sample_files
-from quest22.engine.decoder_session import DecoderSession
-from quest22.engine.engine import WhisperEngine
+from quest22.engine.build import build_engine, open_compiler, open_decoder, open_encoder
+from quest22.engine.cpu_backend import DecoderSession
 from quest22.engine.kv_cache import CrossKVCache
 from quest22.engine.openvino.compiled_graphs import CompiledGraphs
-from quest22.engine.openvino.compiler import Compiler
-from quest22.engine.openvino.decoder_network import open_decoder_network
-from quest22.engine.openvino.encoder_runner import open_encoder_runner
 from quest22.evaluation.score import Scoreboard
 from quest22.metrics import Metrics
 from quest22.records import DecodingOptions, Failure, Samples, Window
-from quest22.runtime.build import Pipeline, PipelineSettings
-from quest22.settings import DatasetSettings, EngineSettings
+from quest22.runtime.build import Pipeline
+from quest22.settings import DatasetSettings, EngineSettings, PipelineSettings
 from quest22.system.machine import usable_cores
 
 COMPUTE_TYPES = {
     "float32": "float32",
     "bfloat16": "bfloat16",
-    "int8_sound": "bfloat16, the sound in int8",
+    "int8_kv": "bfloat16, keys and values in int8",
     "int8_weights": "int8 weights",
-    "int8": "int8 weights, activations, sound",
+    "int8": "int8 weights, activations, keys and values",
 }
 SETS = ("en_ljspeech30", "en_commonvoice100", "ru_golos15")
 ASKED = DecodingOptions("en", max_new_tokens=60)
@@ -55,18 +52,18 @@ def logits(
     asked: Sequence[tuple[NDArray[np.float32], Sequence[int]]],
 ) -> Iterator[NDArray[np.float32]]:
     """Logits ``[T, vocabulary]`` after each of the tokens, for each pair of features and tokens."""
-    compiler = Compiler.open("cpu", compute_type, None)
+    compiler = open_compiler("cpu", compute_type, None)
     graphs, threads = CompiledGraphs.of(checkpoint, compiler), usable_cores()
-    network = open_decoder_network(checkpoint, graphs, threads)
-    states = CrossKVCache(checkpoint.dimensions, 1, network.sound_element)
-    listener = open_encoder_runner(checkpoint, graphs, network, states, threads)
-    stepper = DecoderSession(network, states)
+    decoder = open_decoder(checkpoint, graphs, threads)
+    cross_kv = CrossKVCache(checkpoint.dimensions, 1, decoder.kv_element)
+    encoder = open_encoder(checkpoint, graphs, decoder, cross_kv, threads)
+    session = DecoderSession(decoder, cross_kv)
     for features, tokens in asked:
-        listener.begin(1)
-        listener.hear(0, features)
-        listener.finish()
-        stepper.restart(1)
-        yield stepper.step(np.array([tokens], np.int32), range(len(tokens)))[0].copy()
+        encoder.begin_batch(1)
+        encoder.submit(0, features)
+        encoder.wait()
+        session.restart(1)
+        yield session.step(np.array([tokens], np.int32), range(len(tokens)))[0].copy()
 
 
 def transcribe(
@@ -75,7 +72,7 @@ def transcribe(
     """What greedy decoding gives for each sound."""
     settings = EngineSettings(compute_type=compute_type, batch_size=16)
     features = LogMel(checkpoint.dimensions.mel_bins)
-    engine = WhisperEngine(checkpoint, features, settings, Metrics())
+    engine = build_engine(checkpoint, features, settings, Metrics())
     windows = [Window(sound[:480_000], 0.0, ASKED) for sound in sounds]
     batches = [windows[at : at + 16] for at in range(0, len(windows), 16)]
     return [each.tokens for batch in batches for each in engine.run(batch)]
@@ -113,7 +110,7 @@ def main() -> int:
     present = [name for name in folders if Path(name).is_dir()]
     inputs = present or [str(sample_files()[0].parent)]
     checkpoint = load("nano")
-    sounds = _spread(sounds_of(inputs, 3600.0), given.clips)
+    sounds = _spread(read_clips(inputs, 3600.0), given.clips)
     prompt = checkpoint.tokens.initial_tokens("en", "transcribe", timestamps=False)
     exact = transcribe(checkpoint, "float32", sounds)
     features = LogMel(checkpoint.dimensions.mel_bins)

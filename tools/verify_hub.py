@@ -12,8 +12,9 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from quest22 import Transcriber, settings
+from quest22 import Transcriber
 from quest22.audio.decode import MediaDecoder
+from quest22.env import silence_telemetry
 from quest22.errors import CheckpointError, SourceError
 from quest22.evaluation.score import error_rate
 from quest22.metrics import Metrics
@@ -58,7 +59,7 @@ def transformers_texts(sounds: list[Samples]) -> list[str]:
 
 def main() -> int:
     """Compare; 0 if all texts are equal or the Hub is out of reach, 1 otherwise."""
-    settings.silence_telemetry()
+    silence_telemetry()
     try:
         ours = Transcriber(MODEL, compute_type="float32")
         clips, sounds = zip(*rows(), strict=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from quest22.audio.log_mel import LogMel
 from quest22.checkpoint.load import load
 from quest22.checkpoint.tokens import Tokens
-from quest22.engine.engine import WhisperEngine
+from quest22.engine.build import build_engine
 from quest22.metrics import Metrics
 from quest22.records import DecodingOptions, Hypothesis, Window
 from quest22.settings import EngineSettings
@@ -35,7 +35,7 @@ class Listener:
         settings = EngineSettings(model, compute_type=compute_type, batch_size=BATCH)
         features = LogMel(checkpoint.dimensions.mel_bins)
         self._tokens = checkpoint.tokens
-        self._engine = WhisperEngine(checkpoint, features, settings, Metrics())
+        self._engine = build_engine(checkpoint, features, settings, Metrics())
 
     def hear(self, sounds: Sequence[Samples], decoding: DecodingOptions) -> list[Heard]:
         """Decode sounds of up to 30 s greedily."""

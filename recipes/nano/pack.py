@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from quest22.checkpoint.languages import LANGUAGES as OFFICIAL
+from quest22.settings.languages import LANGUAGES as OFFICIAL
 from recipes.nano.config import ROOT, Config, Shape, load
 from recipes.nano.model import FRAMES, MELS, POSITIONS, TEXT_POSITIONS, Nano, sinusoids
 from recipes.nano.train import vocabulary

@@ -6,11 +6,13 @@ print(quest22.transcribe("talk.mp3", model="small").text)
 
 for transcript in quest22.stream("org/name", "config", split="test", model="small"):
     print(transcript.key, transcript.text)
+
+quest22.Transcriber("small").stream_to("out", "org/name", "config", split="test")
 """
 
 from __future__ import annotations
 
-from quest22.api import Transcriber, stream, transcribe
+from quest22.api import Transcriber, retry, status, stream, transcribe
 from quest22.errors import (
     CheckpointError,
     ClipError,
@@ -22,17 +24,20 @@ from quest22.errors import (
     UsageError,
 )
 from quest22.records import Failure, Segment, Transcript, Word
-from quest22.version import VERSION
-
-__version__ = VERSION
+from quest22.runs.status import FolderStatus, RunStatus
+from quest22.runs.summary import RunSummary
+from quest22.version import __version__ as __version__
 
 __all__ = [
     "CheckpointError",
     "ClipError",
     "EngineError",
     "Failure",
+    "FolderStatus",
     "MissingExtraError",
     "Quest22Error",
+    "RunStatus",
+    "RunSummary",
     "Segment",
     "SinkError",
     "SourceError",
@@ -40,6 +45,8 @@ __all__ = [
     "Transcript",
     "UsageError",
     "Word",
+    "retry",
+    "status",
     "stream",
     "transcribe",
 ]

@@ -1,32 +1,34 @@
 """Every error of the product, as one tree.
 
     Quest22Error
-    ├── UsageError              the settings cannot be carried out: change the command
-    │   └── MissingExtraError   the feature needs a package that is not installed
-    ├── SourceError             a dataset, file or column is not there or not readable
+    ├── UsageError              the settings name something unknown or contradict: fix the command
+    │   └── MissingExtraError   a feature needs packages that are not installed
+    ├── SourceError             a dataset, file or column is missing or unreadable
+    │   └── NetworkError        a server failed for longer than it is retried (source.io.retry)
     ├── CheckpointError         a model folder, name or file is not a usable Whisper checkpoint
-    ├── EngineError             the inference library refused or failed
+    ├── EngineError             the inference library failed
     ├── SinkError               a result could not be written
-    ├── TooManyFailuresError    more clips failed than the run was told to bear
+    ├── TooManyFailuresError    the failure limit was exceeded
+    ├── WorkerError             a benchmarked program failed (bench.worker_process)
     └── ClipError               one clip cannot be transcribed; the run goes on
 
-Foreign errors are translated where they enter a room (``raise … from exc``). A message says what
-was expected, what came, and what to do, in one line.
+The errors of libraries are translated where they enter a room (``raise … from exc``). A message is
+one line that says what was expected, what came, and what to do.
 """
 
 from __future__ import annotations
 
 
 class Quest22Error(Exception):
-    """Base of all errors that the product raises on purpose."""
+    """Base of all errors that the product raises deliberately."""
 
 
 class UsageError(Quest22Error):
-    """The settings name something that does not exist or do not go together."""
+    """The settings name something that does not exist, or contradict each other."""
 
 
 class MissingExtraError(UsageError):
-    """A feature was asked for whose optional packages are not installed."""
+    """A requested feature needs optional packages that are not installed."""
 
     def __init__(self, feature: str, extra: str) -> None:
         super().__init__(
@@ -51,13 +53,13 @@ class SinkError(Quest22Error):
 
 
 class TooManyFailuresError(Quest22Error):
-    """A clip failed, and the run was told to stop there."""
+    """More clips failed than the failure limit allows; the run stops."""
 
 
 class ClipError(Quest22Error):
     """One clip cannot be transcribed; it becomes a :class:`quest22.records.Failure`.
 
-    ``stage`` is the room it failed in: ``source``, ``audio``, ``engine`` or ``longform``.
+    ``stage`` says where it failed: ``source``, ``audio``, ``engine`` or ``longform``.
     """
 
     def __init__(self, stage: str, reason: str) -> None:

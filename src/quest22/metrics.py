@@ -1,4 +1,4 @@
-"""Counts and seconds of a run, gathered from many threads: where the time went."""
+"""Counters and timers of a run, updated by many threads: where the time went."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Label: TypeAlias = tuple[str, ...]
 
 @dataclass(slots=True)
 class _Stopwatch:
-    """Seconds gathered, and since when it runs; ``depth`` blocks have started it."""
+    """A timer that nested blocks start and stop; ``depth`` is how many are running."""
 
     gathered_s: float = 0.0
     begun_s: float = 0.0
@@ -28,48 +28,48 @@ class _Stopwatch:
 class Metrics:
     """Adds up named seconds and counts. Safe to use from several threads at once.
 
-    Names in use: seconds ``source`` (waiting for the next clip's bytes), ``audio`` (processor
-    time of decoding and resampling, summed over threads), ``wait`` (the engine stood still for
-    want of windows; its parts are ``wait_network``, ``wait_source`` for reading and unpacking what
-    is there, and ``wait_audio`` for decoding), ``features``, ``encoder``, ``decoder``,
-    ``longform`` (cutting and joining), ``sink``; counts ``clips``, ``failures``, ``windows``,
-    ``tokens``, ``audio_s`` (of transcripts), ``heard_s`` (of windows, also while their clips are
-    still open), ``bytes`` (of undecoded sound), ``net_bytes``, ``damaged_packets`` and
-    ``truncated`` (files that held less sound than promised); tallies ``retries``, by host and
-    trouble.
+    Seconds: ``source`` (waiting for the next clip's bytes), ``audio`` (processor time of decoding
+    and resampling, summed over threads), ``wait`` (the engine had no windows; its parts are
+    ``wait_network``, ``wait_source`` for reading and unpacking, and ``wait_audio`` for decoding),
+    ``features``, ``encoder``, ``decoder``, ``longform`` (chunking and stitching), ``sink``.
+
+    Counts: ``clips``, ``failures``, ``windows``, ``tokens``, ``audio_s`` (of transcripts),
+    ``heard_s`` (of windows, also of clips that are still open), ``bytes`` (of encoded media),
+    ``net_bytes``, ``damaged_packets`` and ``truncated`` (files with less audio than their header
+    states). Labelled counts: ``retries``, by host and kind of error.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._counts: defaultdict[str, float] = defaultdict(float)
-        self._tallies: defaultdict[str, Counter[Label]] = defaultdict(Counter)
+        self._labelled: defaultdict[str, Counter[Label]] = defaultdict(Counter)
         self._running: dict[object, tuple[str, float]] = {}
         self._network: defaultdict[int, _Stopwatch] = defaultdict(_Stopwatch)
-        self._begun = False
+        self._run_begun = False
         self._started = time.perf_counter()
 
     def reset(self) -> None:
-        """Make ready for a new run: everything back to zero."""
+        """Set everything back to zero, for a new run."""
         with self._lock:
             self._seconds.clear()
             self._counts.clear()
-            self._tallies.clear()
-            self._begun = False
+            self._labelled.clear()
+            self._run_begun = False
             self._started = time.perf_counter()
 
     def begin(self) -> None:
-        """Start the clock of a run; bytes and retries that it cost to find its source are kept."""
-        if self._begun:
+        """Start the clock of a run; keeps bytes and retries that finding its source has cost."""
+        if self._run_begun:
             self.reset()
         with self._lock:
             self._seconds.clear()
-            self._begun = True
+            self._run_begun = True
             self._started = time.perf_counter()
 
     @contextmanager
     def time(self, name: str) -> Iterator[None]:
-        """Add the seconds spent inside the ``with`` block; they count while they pass."""
+        """Add the seconds spent inside the ``with`` block; they are visible while they pass."""
         begun, block = time.perf_counter(), object()
         with self._lock:
             self._running[block] = (name, begun)
@@ -88,14 +88,14 @@ class Metrics:
         with self._lock:
             self._counts[name] += amount
 
-    def tally(self, name: str, *label: str) -> None:
-        """Count one of several kinds."""
+    def count_labelled(self, name: str, *label: str) -> None:
+        """Count one event of ``name`` under a label."""
         with self._lock:
-            self._tallies[name][label] += 1
+            self._labelled[name][label] += 1
 
     @contextmanager
-    def network(self) -> Iterator[None]:
-        """Mark the calling thread as kept waiting by a network inside the ``with`` block."""
+    def network_wait(self) -> Iterator[None]:
+        """Mark the calling thread as waiting for the network inside the ``with`` block."""
         with self._lock:
             watch = self._network[threading.get_ident()]
             if not watch.depth:
@@ -108,8 +108,8 @@ class Metrics:
                 watch.gathered_s = watch.read_s() if watch.depth == 1 else watch.gathered_s
                 watch.depth -= 1
 
-    def network_s(self, thread: int) -> float:
-        """How long a network has kept a thread (by ident) waiting, up to now; compare two calls."""
+    def network_wait_s(self, thread: int) -> float:
+        """Seconds that a thread (by ident) has waited for the network; compare two calls."""
         with self._lock:
             return self._network[thread].read_s() if thread in self._network else 0.0
 
@@ -118,7 +118,7 @@ class Metrics:
         return time.perf_counter() - self._started
 
     def seconds(self) -> dict[str, float]:
-        """A copy of the seconds gathered so far, those of blocks that still run included."""
+        """A copy of the seconds so far, including blocks that are still running."""
         with self._lock:
             gathered = self._seconds.copy()
             running = list(self._running.values())
@@ -127,12 +127,12 @@ class Metrics:
             gathered[name] += now - begun
         return dict(gathered)
 
-    def tallies(self, name: str) -> Counter[Label]:
-        """A copy of how often each kind was counted."""
+    def labelled_counts(self, name: str) -> Counter[Label]:
+        """A copy of the counts of ``name`` by label."""
         with self._lock:
-            return self._tallies[name].copy() if name in self._tallies else Counter()
+            return self._labelled[name].copy() if name in self._labelled else Counter()
 
     def counts(self) -> dict[str, float]:
-        """A copy of the counts gathered so far."""
+        """A copy of the counts so far."""
         with self._lock:
             return dict(self._counts)

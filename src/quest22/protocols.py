@@ -1,8 +1,8 @@
 """The product on one page: its stages, in the order of flow.
 
-    Source ──▶ Decoder ──▶ LongForm ──▶ Engine ──▶ LongForm ──▶ Sink
+    Source ──▶ AudioDecoder ──▶ LongForm ──▶ Engine ──▶ LongForm ──▶ Sink
 
-The scheduler drives them; :mod:`quest22.runtime.build` chooses the concrete ones.
+:mod:`quest22.runtime` drives them, and its ``build`` chooses the concrete ones.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from quest22.records import (
     Clip,
     Failure,
     Hypothesis,
+    Partial,
     ReplayedBatch,
     Samples,
     SpeechChunk,
     Transcript,
     Window,
 )
+from quest22.settings.clip_options import ClipOptions
 
 SinkState: TypeAlias = dict[str, Any]
 """What a sink needs to go on after what it published: values of JSON."""
@@ -47,7 +49,7 @@ class AudioDecoder(Protocol):
 
 
 class SpeechDetector(Protocol):
-    """A clip's sound to the stretches of it that hold speech."""
+    """A clip's sound to the spans of it that hold speech."""
 
     def feed(self, samples: Samples) -> list[SpeechChunk]:
         """Take the next block of sound; give what is known to be speech."""
@@ -86,8 +88,13 @@ class Engine(Protocol):
         """The number of windows that a call runs best with, and accepts at most."""
         ...
 
+    @property
+    def batches_in_flight(self) -> int:
+        """How many batches may have begun and not finished; 1: nothing is gained by more."""
+        ...
+
     def run(self, windows: Sequence[Window]) -> list[Hypothesis]:
-        """Transcribe windows, in order.
+        """Transcribe windows, in order; ``finish(begin(windows))``.
 
         The same windows together always give the same: nothing is remembered from call to call,
         and chance is drawn from the windows alone. What one gives does not depend on the others
@@ -95,12 +102,23 @@ class Engine(Protocol):
         """
         ...
 
+    def begin(self, windows: Sequence[Window]) -> Any:
+        """Start transcribing windows; gives a ticket, which must be finished."""
+        ...
+
+    def finish(self, ticket: Any) -> list[Hypothesis]:
+        """Wait for the batch of a ticket; tickets may be finished in any order.
+
+        Raises what ``run`` raises; the ticket is finished even so.
+        """
+        ...
+
 
 class LongForm(Protocol):
-    """One clip between sound and transcript: a small machine that is fed and flushed.
+    """One clip between sound and transcript: fed with sound, flushed at its end, then closed.
 
-    It asks for windows to be run and is handed their hypotheses, in any order. It never runs
-    anything itself, so windows of many clips share a batch.
+    It gives windows to run and takes their hypotheses, in any order. It never runs anything
+    itself, so windows of many clips share a batch.
     """
 
     def feed(self, samples: Samples) -> list[Window]:
@@ -125,34 +143,53 @@ class LongForm(Protocol):
         """True once flushed and every window given out has come back."""
         ...
 
+    def partial(self) -> Partial:
+        """What is known so far.
+
+        Its committed segments are the first of the transcript that ``close`` gives, and of every
+        later partial.
+        """
+        ...
+
     def close(self) -> Transcript:
         """Join the hypotheses; only when ``finished``."""
         ...
 
 
-class Strategy(Protocol):
-    """A way to cut long sound into windows: makes one machine a clip."""
+class ConfiguredStrategy(Protocol):
+    """A way to cut long sound into windows, with its settings: opens a long form for each clip."""
 
     def open(self, clip: Clip) -> LongForm: ...
 
 
+class Strategy(ConfiguredStrategy, Protocol):
+    """Opens a long form for each clip, which may have options of its own."""
+
+    def open(self, clip: Clip, options: ClipOptions | None = None) -> LongForm:
+        """Open a clip; ``options`` None: with the strategy's own settings.
+
+        Raises :class:`quest22.errors.UsageError` for options that the model cannot carry out.
+        """
+        ...
+
+
 class ReplayStore(Protocol):
-    """What was heard of clips whose results are not published yet; it outlives the process.
+    """Window results of clips that are not published yet; it outlives the process.
 
     Clips are known by their number among all results of a run, from 0, and by their keys.
     """
 
     @property
     def clips(self) -> range:
-        """The clips that a run begins with again: of these something may have been heard."""
+        """The clips that a run begins with again: of these there may be results."""
         ...
 
     def recall(self, number: int, key: str) -> Sequence[ReplayedBatch]:
-        """What an earlier process heard of a clip, batch by batch; to be asked once."""
+        """The batches of a clip in an earlier process, in order; they are given once."""
         ...
 
     def note(self, batch: Sequence[tuple[int, str, ReplayedBatch]]) -> None:
-        """Keep what one batch has brought, clip by clip."""
+        """Keep a batch, clip by clip."""
         ...
 
 

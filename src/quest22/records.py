@@ -32,7 +32,7 @@ Media: TypeAlias = bytes | Path | Samples | Callable[[], BinaryIO]
 """Undecoded sound: a file's bytes, a local path, a function that opens a seekable binary file
 (for what lies behind a network), or samples that are decoded already.
 
-A function whose ``undecoded_bytes`` say so holds them somewhere until it is let go."""
+A function with an attribute ``undecoded_bytes`` holds so many somewhere until it is released."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ RowLocation: TypeAlias = tuple[str | None, int | None]
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far into a source a run has come: so many results, the last of them this one."""
+    """How far into a source a run has come: the number of results, and the last of them."""
 
     results: int
     key: str
@@ -87,10 +87,10 @@ class Audio:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SpeechChunk:
-    """A piece of a clip's sound that holds speech; ``start`` counts the clip's samples from 0.
+    """A chunk of a clip's sound that holds speech; ``start`` counts the clip's samples from 0.
 
-    Pieces come in order. A stretch of speech may come in several pieces that join, and with the
-    ``last`` of them it ends.
+    Chunks come in order. A span of speech may come in several chunks that join, and ends with the
+    ``last`` of them.
     """
 
     samples: Samples
@@ -100,7 +100,7 @@ class SpeechChunk:
 
 @dataclass(frozen=True, slots=True)
 class DetectionOptions:
-    """How a language is found where none is asked for.
+    """How the language of a window is detected where none is given.
 
     Only ``languages`` (codes; none: all) are considered, and share the probability among them.
     Where the likeliest has less than ``threshold``, ``fallback`` is taken if there is one.
@@ -113,7 +113,7 @@ class DetectionOptions:
 
 @dataclass(frozen=True, slots=True)
 class SearchOptions:
-    """How the tokens of a window are looked for.
+    """How the tokens of a window are searched.
 
     At temperature 0 ``beam_size`` hypotheses are followed, until ``patience`` times as many have
     ended; above it ``best_of`` are sampled. ``length_penalty`` is the exponent by which lengths
@@ -146,11 +146,11 @@ class SuppressionOptions:
 
 @dataclass(frozen=True, slots=True)
 class DecodingOptions:
-    """What a window asks of the engine.
+    """How the engine decodes a window.
 
     ``language`` is a code such as ``"en"``; None lets the engine detect it. ``previous`` goes
     before the start of the transcript (``<|startofprev|>``), ``prefix`` begins the transcript.
-    ``words`` asks for the hypothesis' alignment.
+    ``words`` requests the hypothesis' alignment.
     """
 
     language: str | None = None
@@ -177,6 +177,9 @@ class Window:
 
     A strategy that needs more than the window's own sound to make its features brings them along,
     ``[mel bins, 3000]``, the first ``frames`` of them sounding, and no samples.
+
+    An ``interim`` window is a preview: another will replace its hypothesis, so it may wait behind
+    final ones.
     """
 
     samples: Samples
@@ -186,6 +189,7 @@ class Window:
     skip_frames: int = 0
     features: NDArray[np.float32] | None = None
     frames: int = 0
+    interim: bool = False
 
     @property
     def duration_s(self) -> float:
@@ -196,13 +200,14 @@ class Window:
 
     @property
     def fingerprint(self) -> int:
-        """32 bits that differ for another place, another request or other sound.
+        """32 bits that differ for other times, other options or other sound.
 
         Every sixteenth value is looked at: enough to tell sounds apart, and it costs nothing.
         """
         sound = self.samples if self.features is None else self.features.reshape(-1)
-        asked = (self.index, self.start_s, self.skip_frames, self.frames, len(sound), self.decoding)
-        return zlib.crc32(repr(asked).encode(), zlib.crc32(sound[::16].tobytes()))
+        times = (self.index, self.start_s, self.skip_frames, self.frames)
+        identity = (*times, len(sound), self.decoding)
+        return zlib.crc32(repr(identity).encode(), zlib.crc32(sound[::16].tobytes()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,11 +222,11 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """Where the text tokens of a hypothesis lie, in seconds from where its timestamps count.
+    """When the text tokens of a hypothesis are spoken, in seconds from where its timestamps count.
 
     Token i lasts from ``bounds_s[i]`` to ``bounds_s[i + 1]``; ``probabilities`` are the tokens'
     among all text tokens. Only tokens that count are there: what follows a hypothesis' last pair
-    of timestamps is left out (:func:`quest22.decoding.timestamps.finished_part`).
+    of timestamps is left out (:func:`quest22.decoding.timestamps.drop_unfinished`).
     """
 
     bounds_s: tuple[float, ...]
@@ -230,7 +235,7 @@ class Alignment:
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """What the engine heard in one window.
+    """The engine's transcription of one window.
 
     ``tokens`` are text and timestamp tokens, without control tokens and without the end of text.
     ``avg_logprob`` is their mean log-probability, end of text included (as openai/whisper counts).
@@ -251,7 +256,7 @@ class Hypothesis:
 class WindowResult:
     """What came of a window: a hypothesis, or the reason why the engine could not give one.
 
-    ``window`` tells the window from others: see :attr:`Window.fingerprint`.
+    ``window`` is its :attr:`Window.fingerprint`.
     """
 
     window: int
@@ -261,19 +266,24 @@ class WindowResult:
 
 @dataclass(frozen=True, slots=True)
 class ReplayedBatch:
-    """A clip's part in one batch.
+    """A clip's part in one batch, as a run notes it to repeat it.
 
-    ``exhausted``: it had no window left to give, so the batch was filled from the clips behind it.
-    Without answers: its sound ended when it was asked.
+    ``exhausted``: it had no further window to give, so the batch was filled from the clips behind
+    it. Without results: its sound ended when the batch was filled.
+
+    A run with several batches in flight notes a batch twice, under its number ``batch``: when it
+    has ``begun`` (the results have neither a hypothesis nor a reason), and when it has finished.
     """
 
-    answers: tuple[WindowResult, ...]
+    results: tuple[WindowResult, ...]
     exhausted: bool
+    batch: int | None = None
+    begun: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of a transcript with its times in the clip, in seconds."""
+    """A span of a transcript with its times in the clip, in seconds."""
 
     start_s: float
     end_s: float
@@ -293,7 +303,7 @@ class Confidence:
     """How sure the model was of a clip.
 
     Means over its segments, weighted by their tokens; the compression ratio of the whole text;
-    the highest temperature. None where nothing was heard.
+    the highest temperature. None where there is no segment.
     """
 
     avg_logprob: float | None = None
@@ -304,10 +314,10 @@ class Confidence:
 
 @dataclass(frozen=True, slots=True)
 class DroppedSegment:
-    """A stretch of a clip that gave no text, with its times in the clip in seconds, and why.
+    """A span of a clip that gave no text, with its times in the clip in seconds, and why.
 
-    ``reason`` is a few words such as ``"no speech"``; ``text`` is what was heard there and not
-    believed, empty where the engine was not asked.
+    ``reason`` is a few words such as ``"no speech"``; ``text`` is what the model gave there, empty
+    where it did not run.
     """
 
     start_s: float
@@ -321,8 +331,8 @@ class Transcript:
     """A clip's text, without white space around it.
 
     ``segments`` are in order, do not overlap and lie within the clip; their texts, joined as they
-    are, make ``text``. Where no timestamps were asked for, each window gives one; silence gives
-    none. ``dropped`` are stretches that were kept from becoming text, in order.
+    are, make ``text``. Without timestamps each window gives one; silence gives none. ``dropped``
+    are the spans without text, in order.
     """
 
     key: str
@@ -340,8 +350,25 @@ class Transcript:
 
 
 @dataclass(frozen=True, slots=True)
+class Partial:
+    """What is known of a clip's transcript before it is finished.
+
+    ``committed`` are its first segments: they do not change any more. ``interim`` is the text
+    behind them that is known so far, and may still change.
+    """
+
+    committed: tuple[Segment, ...] = ()
+    interim: str = ""
+
+    @property
+    def text(self) -> str:
+        """All text so far, without white space around it."""
+        return ("".join(segment.text for segment in self.committed) + self.interim).strip()
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
-    """What a clip becomes that could not be transcribed: written, counted, and retriable."""
+    """The result of a clip that could not be transcribed: written, counted, and retriable."""
 
     key: str
     name: str

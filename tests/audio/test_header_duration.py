@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from quest22.audio.header_duration import promised_s
+from quest22.audio.header_duration import header_duration_s
 
 
 def wav_head(data_size: int, before: bytes = b"") -> bytes:
@@ -30,7 +30,7 @@ LIST_CHUNK = b"LIST" + struct.pack("<I", 5) + b"abcde\0"
     ],
 )
 def test_a_wav_promises_what_its_data_chunk_says(head: bytes, seconds: float | None) -> None:
-    assert promised_s("wav", stream(None), head) == seconds
+    assert header_duration_s("wav", stream(None), head) == seconds
 
 
 @pytest.mark.parametrize(
@@ -38,11 +38,11 @@ def test_a_wav_promises_what_its_data_chunk_says(head: bytes, seconds: float | N
     [("flac", 100.0), ("aiff", 100.0), ("mov,mp4,m4a,3gp,3g2,mj2", 97.0), ("mp3", None)],
 )
 def test_other_formats_promise_as_exactly_as_they_know(form: str, seconds: float | None) -> None:
-    assert promised_s(form, stream(800_000), b"") == seconds
+    assert header_duration_s(form, stream(800_000), b"") == seconds
 
 
 def test_an_unknown_length_promises_nothing() -> None:
-    assert promised_s("flac", stream(None), b"") is None
+    assert header_duration_s("flac", stream(None), b"") is None
 
 
 def stream(duration: int | None) -> Any:

@@ -28,7 +28,7 @@ class _Decoder:
     def decode(self, clip: Clip) -> Audio:
         def blocks() -> Iterator[np.ndarray]:
             if self._where == "network behind a clip":
-                with self._metrics.network():
+                with self._metrics.network_wait():
                     time.sleep(WAIT_S)
             elif self._where == "decoding":
                 time.sleep(WAIT_S)
@@ -40,7 +40,7 @@ class _Decoder:
 def _source(metrics: Metrics, where: str) -> Iterator[Clip]:
     for number in range(3):
         if where == "network before a clip":
-            with metrics.network():
+            with metrics.network_wait():
                 time.sleep(WAIT_S)
         elif where == "source":
             time.sleep(WAIT_S)
@@ -72,7 +72,7 @@ def test_a_network_wait_counts_while_it_lasts_and_once() -> None:
     metrics, inside, leave = Metrics(), threading.Event(), threading.Event()
 
     def work() -> None:
-        with metrics.network(), metrics.network():
+        with metrics.network_wait(), metrics.network_wait():
             inside.set()
             leave.wait(10)
 
@@ -80,10 +80,10 @@ def test_a_network_wait_counts_while_it_lasts_and_once() -> None:
     thread.start()
     inside.wait(10)
     ident = thread.ident or 0
-    begun = metrics.network_s(ident)
-    assert metrics.network_s(ident) > begun
+    begun = metrics.network_wait_s(ident)
+    assert metrics.network_wait_s(ident) > begun
     leave.set()
     thread.join()
-    ended = metrics.network_s(ident)
-    assert metrics.network_s(ident) == ended
-    assert metrics.network_s(-1) == 0.0
+    ended = metrics.network_wait_s(ident)
+    assert metrics.network_wait_s(ident) == ended
+    assert metrics.network_wait_s(-1) == 0.0

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from quest22.bench.clips import synthetic_clips, write_samples
 from quest22.bench.random_checkpoint import SHAPES, write_checkpoint
-from quest22.bench.sounds import made_up_clips, write_sounds
 from quest22.bench.workload import Workload
 
 
@@ -16,8 +16,8 @@ def workload(tmp_path_factory: pytest.TempPathFactory) -> Workload:
     """Three clips of 2 s, and a small model that speaks without end, four tokens a window."""
     home = tmp_path_factory.mktemp("bench")
     model = write_checkpoint(home / "model", SHAPES["small-test"], dtype="F16", endless=True)
-    clips = made_up_clips(3, 2.0)
-    write_sounds(home / "sounds.npy", clips)
+    clips = synthetic_clips(3, 2.0)
+    write_samples(home / "sounds.npy", clips)
     lengths = tuple(map(len, clips))
     scratch = Path(home / "scratch")
     scratch.mkdir()

@@ -44,7 +44,7 @@ def test_a_page_is_filled_between_its_marks_and_filled_again() -> None:
     once = filled(page, "speed", "new\n")
     assert once == "a\n<!-- speed -->\n\nnew\n\n<!-- end of speed -->\nz\n"
     assert filled(once, "speed", "new\n") == once
-    with pytest.raises(ValueError, match="no marks for 'weight'"):
+    with pytest.raises(ValueError, match="no markers for 'weight'"):
         filled(page, "weight", "")
 
 

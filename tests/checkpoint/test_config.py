@@ -58,7 +58,7 @@ FOREIGN: list[tuple[dict[str, Any], str]] = [
     ({"d_model": None}, "d_model is None"),
     ({"encoder_layers": 10**9}, "encoder_layers is 1000000000"),
     ({"vocab_size": -1}, "vocab_size is -1"),
-    ({"decoder_attention_heads": 7}, "384 cannot be divided among 7 decoder_attention_heads"),
+    ({"decoder_attention_heads": 7}, "384 is not divisible by the 7 decoder_attention_heads"),
 ]
 
 
@@ -114,8 +114,8 @@ def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
 
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"eos_token_id": None}, "eos_token_id is missing"),
-    ({"eos_token_id": [1, 2]}, r"eos_token_id is \[1, 2\], expected a token number"),
-    ({"suppress_tokens": "1,2"}, "suppress_tokens is '1,2', expected a list of token numbers"),
+    ({"eos_token_id": [1, 2]}, r"eos_token_id is \[1, 2\], expected a token id"),
+    ({"suppress_tokens": "1,2"}, "suppress_tokens is '1,2', expected a list of token ids"),
     ({"suppress_tokens": [1, -5]}, "suppress_tokens"),
     ({"alignment_heads": [[1]]}, "alignment_heads"),
     ({"forced_decoder_ids": [[None, 1]]}, "forced_decoder_ids"),

@@ -130,12 +130,15 @@ def test_each_failure_is_one_line_that_says_what_to_do(
         ({"name": "org/private"}, "org/private was not found on the Hub"),
         ({"name": "org/private", "token": "hf_stranger"}, "org/private was not found on the Hub"),
         ({"name": "org/open", "token": "hf_revoked"}, "the Hub does not accept the token"),
-        ({"name": "org/pickles"}, "org/pickles on the Hub has only pickled"),
+        (
+            {"name": "org/pickles"},
+            "org/pickles on the Hub has no safetensors weights, only a format that can",
+        ),
         ({"name": "org/converted"}, "name a revision that has model.safetensors (often refs/pr/1)"),
         ({"name": "org/faster"}, "org/faster on the Hub is a CTranslate2 model"),
         ({"name": "org/card"}, "org/card on the Hub has no weights"),
         ({"name": "org/untold"}, "has no tokenizer"),
-        ({"name": "org/bad--name"}, "'org/bad--name' is no Hub id"),
+        ({"name": "org/bad--name"}, "'org/bad--name' is not a Hub id"),
     ]
     good = [
         {"name": "org/gated", "token": "hf_reader"},

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quest22.bench.random_checkpoint import SHAPES, write_checkpoint
 from quest22.checkpoint.load import load
 from quest22.errors import CheckpointError
 
@@ -26,7 +25,7 @@ def test_a_checkpoint_comes_whole(checkpoints: dict[int, Path], size: int) -> No
 
 
 MISFITS: list[tuple[dict[str, Any], str]] = [
-    ({"d_model": 32}, r"conv1\.weight has the shape \[64, 80, 3\], but config\.json asks for \[32"),
+    ({"d_model": 32}, r"conv1\.weight has the shape \[64, 80, 3\], but config\.json requires \[32"),
     ({"num_mel_bins": 128}, r"conv1\.weight has the shape"),
     ({"vocab_size": 51866}, r"embed_tokens\.weight has the shape \[51865, 64\]"),
     ({"encoder_layers": 3}, r"no tensor 'encoder\.layers\.2\.self_attn\.q_proj\.weight'"),
@@ -55,7 +54,7 @@ def test_a_half_copied_model_is_refused(tmp_path: Path, multilingual: Path) -> N
     shutil.copytree(multilingual, folder)
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1000])
-    with pytest.raises(CheckpointError, match="not a whole safetensors file"):
+    with pytest.raises(CheckpointError, match="not a complete safetensors file"):
         load(str(folder))
 
 
@@ -85,12 +84,3 @@ def test_transformers_reads_the_same_model(checkpoints: dict[int, Path], size: i
     assert list(ours.generation.begin_suppress_tokens) == config.begin_suppress_tokens
     assert [list(pair) for pair in ours.generation.alignment_heads] == config.alignment_heads
     assert dict(ours.generation.lang_to_id) == (getattr(config, "lang_to_id", None) or {})
-
-
-def test_the_same_arguments_make_the_same_checkpoint(tmp_path: Path) -> None:
-    made = [
-        write_checkpoint(tmp_path / name, SHAPES["small-test"], dtype="F16", seed=seed)
-        for name, seed in (("a", 0), ("b", 0), ("c", 1))
-    ]
-    contents = [(folder / "model.safetensors").read_bytes() for folder in made]
-    assert contents[0] == contents[1] != contents[2]

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from quest22.checkpoint.known_models import EMBEDDED, KNOWN
 from quest22.checkpoint.resolve import resolve
 from quest22.errors import CheckpointError
 
@@ -74,15 +73,3 @@ def test_a_file_is_explained(tmp_path: Path) -> None:
     path.touch()
     with pytest.raises(CheckpointError, match="openai/whisper checkpoint, a pickle"):
         resolve(str(path))
-
-
-def test_short_names_are_those_users_of_whisper_know() -> None:
-    sizes = {"tiny", "base", "small", "medium"}
-    assert sizes | {f"{size}.en" for size in sizes} <= KNOWN.keys()
-    assert {"large", "large-v1", "large-v2", "large-v3", "turbo", "large-v3-turbo"} <= KNOWN.keys()
-    assert KNOWN["large"].hub_id == KNOWN["large-v3"].hub_id
-    assert KNOWN["turbo"].hub_id == KNOWN["large-v3-turbo"].hub_id
-    assert not any(name in KNOWN for name in EMBEDDED)
-    for name, model in KNOWN.items():
-        assert model.name == name
-        assert model.multilingual is not (name.endswith(".en") or name.startswith("distil"))

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quest22.bench.vocabulary import control_ids, write_tokenizer_parts
+from quest22.bench.tokenizer_variants import control_ids, write_tokenizer_parts
 from quest22.checkpoint.config import Dimensions, GenerationConfig
-from quest22.checkpoint.languages import LANGUAGES
 from quest22.checkpoint.tokens import Tokens
 from quest22.errors import CheckpointError, UsageError
+from quest22.settings.languages import LANGUAGES
 
 TEXTS = [
     "",
@@ -211,7 +211,7 @@ def test_a_tokenizer_of_another_model_is_refused(tmp_path: Path, multilingual: P
 
 def test_a_tokenizer_beyond_the_model_is_refused(multilingual: Path) -> None:
     small = replace(Dimensions.read(multilingual), vocab_size=1000)
-    with pytest.raises(CheckpointError, match="they do not belong together"):
+    with pytest.raises(CheckpointError, match="tokenizer and weights do not match"):
         Tokens.read(multilingual, small, GenerationConfig.read(multilingual))
 
 

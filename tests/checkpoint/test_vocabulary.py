@@ -42,9 +42,9 @@ def test_the_end_of_text_may_be_among_the_words(tmp_path: Path) -> None:
 
 
 DAMAGED = [
-    ("a b c\n", None, "expected two words a line"),
+    ("a b c\n", None, "expected two tokens on each line"),
     ("a z\n", None, "the tokenizer is damaged"),
-    ("a b\n", {"<|startoftranscript|>": 9}, "is not token 9 of the vocabulary beside it"),
+    ("a b\n", {"<|startoftranscript|>": 9}, "is not token 9 of the vocabulary in that folder"),
     ("a b\n", {"<|startoftranscript|>": "x"}, "the tokenizer is damaged"),
 ]
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from quest22.bench.random_checkpoint import Shape, random_tensor, tensor_shapes, write_weights
-from quest22.bench.safetensors_file import Tensor, to_bytes, write_safetensors
+from quest22.checkpoint.formats.safetensors import Tensor, to_bytes, write_safetensors
 from quest22.checkpoint.weights import Weights, shard_names
 from quest22.errors import CheckpointError
 
@@ -49,7 +49,7 @@ def test_what_is_let_go_is_there_again(tmp_path: Path) -> None:
     values = np.arange(100_000, dtype=np.float32)
     weights = write_one(tmp_path, values, "F32")
     view = weights["w"]
-    weights.let_go()
+    weights.release()
     np.testing.assert_array_equal(view, values)
 
 
@@ -170,7 +170,7 @@ def test_shards_lie_beside_their_index(tmp_path: Path, shard: object) -> None:
 def test_an_index_without_a_table_is_refused(tmp_path: Path, table: object) -> None:
     index = tmp_path / "model.safetensors.index.json"
     index.write_text(json.dumps(table))
-    with pytest.raises(CheckpointError, match="expected a table weight_map"):
+    with pytest.raises(CheckpointError, match="expected an object weight_map"):
         shard_names(index)
 
 

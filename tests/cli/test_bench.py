@@ -34,9 +34,9 @@ def test_a_users_own_sound_and_the_start(
 ) -> None:
     import soundfile
 
-    from quest22.bench.sounds import made_up_clips
+    from quest22.bench.clips import synthetic_clips
 
-    soundfile.write(tmp_path / "a.wav", made_up_clips(1, 3.0)[0], 16_000)
+    soundfile.write(tmp_path / "a.wav", synthetic_clips(1, 3.0)[0], 16_000)
     code = main(["bench", str(tmp_path / "a.wav"), "--measures", "latency,start", "--rounds", "1"])
     shown = capsys.readouterr().out
     assert code == 0
@@ -48,13 +48,13 @@ def test_a_users_own_sound_and_the_start(
     ("arguments", "message"),
     [
         (["--shape", "huge"], "unknown shape 'huge': expected one of tiny"),
-        (["--against", "vosk"], "unknown peer 'vosk'"),
+        (["--against", "vosk"], "unknown program 'vosk'"),
         (["--measures", "charm"], "unknown measure 'charm'"),
         (["--measures", "throughput,charm"], "unknown measure 'charm'"),
         (["--compute-type", "int9"], "compute type 'int9' is unknown"),
         (["--also", "int9"], "compute type 'int9' is unknown"),
         (["--threads", "0"], "threads is 0: expected 1 or more"),
-        (["--batch-size", "0"], "batch size is 0: expected 1 or more"),
+        (["--batch-size", "0"], "batch_size is 0: expected 1 or more"),
     ],
 )
 def test_what_is_not_known_is_refused(

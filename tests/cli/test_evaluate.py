@@ -91,12 +91,16 @@ def test_scoring_an_output_is_scoring_the_run(run, rows, model, tmp_path):
         (["org/name", "--hypotheses", "{file}"], Exit.USAGE, "expected one of the two"),
         (["org/name", "--references", "{file}"], Exit.USAGE, "belongs to --hypotheses"),
         (["--hypotheses", "{file}", "--normalizer", "x"], Exit.USAGE, "unknown normalizer 'x'"),
-        (["--hypotheses", "{file}", "--confidence", "95"], Exit.USAGE, "a share such as 0.95"),
+        (
+            ["--hypotheses", "{file}", "--confidence", "95"],
+            Exit.USAGE,
+            "between 0 and 1, such as 0.95",
+        ),
         (["--hypotheses", "{file}", "--worst-by", "size"], Exit.USAGE, "errors or rate"),
-        (["--hypotheses", "{file}", "--by", "age"], Exit.USAGE, "no column 'age' in a"),
+        (["--hypotheses", "{file}", "--by", "age"], Exit.USAGE, "a has no column 'age'"),
         (["--hypotheses", "{tmp}/none.jsonl"], Exit.NOTHING_DONE, "no such file"),
         (["--hypotheses", "{tmp}/bare.jsonl"], Exit.NOTHING_DONE, "--text-column"),
-        (["--hypotheses", "{tmp}/talk.srt"], Exit.USAGE, "expected a file of .jsonl"),
+        (["--hypotheses", "{tmp}/talk.srt"], Exit.USAGE, "expected a .jsonl"),
     ],
 )
 def test_bad_input_is_one_line(run, transcripts, tmp_path, arguments, code, message):

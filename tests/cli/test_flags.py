@@ -1,27 +1,15 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass, field
-from typing import Annotated
+from dataclasses import FrozenInstanceError, dataclass, field, fields
+from typing import Annotated, Literal
 
 import pytest
 from typer import Option, Typer
 
-from quest22.cli.dataset_options import DatasetFlags, parse_names
-from quest22.cli.flags import grouped
-from quest22.cli.options import ModelFlags, SpeechFlags, parse_batch_size, parse_stride
-from quest22.cli.output_options import OutputFlags
-from quest22.cli.voice_options import VoiceFlags
-from quest22.errors import UsageError
-from quest22.settings import (
-    CaptionSettings,
-    DatasetSettings,
-    DecodingSettings,
-    EngineSettings,
-    LongFormSettings,
-    MemorySettings,
-    VadSettings,
-)
+from quest22.cli.flags import FlagGroup, flag, flag_group, grouped
+from quest22.settings.forms import NAMES, STRIDE
+from quest22.settings.option import declared, option
 
 
 @dataclass(frozen=True)
@@ -56,19 +44,6 @@ def test_a_group_may_hold_others():
     assert seen == [Frame(2, Size(3.0))]
 
 
-@pytest.mark.parametrize(
-    ("flags", "expected"),
-    [
-        ({}, VadSettings()),
-        ({"vad": "auto"}, VadSettings("auto")),
-        ({"vad_filter": True, "vad_threshold": 0.3}, VadSettings("on", vad_threshold=0.3)),
-        ({"vad": "off", "vad_filter": True}, VadSettings("off")),
-    ],
-)
-def test_voice(flags, expected):
-    assert VoiceFlags(**flags).settings() == expected
-
-
 def test_groups_become_single_flags_and_come_back():
     seen = []
 
@@ -84,70 +59,66 @@ def test_groups_become_single_flags_and_come_back():
     assert seen == [(Colour(3, "brick"), Size(1.0))]
 
 
-def test_defaults_are_those_of_the_settings():
-    assert ModelFlags(token="t").settings() == EngineSettings(token="t")
-    speech = SpeechFlags()
-    assert speech.decoding(timestamps=False) == DecodingSettings()
-    assert speech.longform() == LongFormSettings()
-    assert DatasetFlags("org/name").settings(None, speech.bounds()) == DatasetSettings("org/name")
-    assert speech.bounds() == MemorySettings.of()
-    shuffled = DatasetFlags("org/name", shuffle=True).settings(None, MemorySettings.of(1 << 28))
-    assert shuffled.buffer_bytes == 1 << 27
+@dataclass(frozen=True, slots=True)
+class Wall:
+    name: str = field(metadata=declared(help="Which.", positional=True))
+    coats: int = option(1, flags=("--coats", "-c"), help="How many.", panel="Work")
+    gap_s: tuple[float, float] = option(
+        (2.0, 2.0), name="gap_length_s", flags="--gap-length-s", form=STRIDE, help="A pause."
+    )
+    finish: Literal["matt", "gloss"] = option("matt", flags="--finish", help="Which finish.")
+    tools: tuple[str, ...] = option((), flags="--tools", form=NAMES, help="Which tools.")
+    lit: bool = option(False, flags="--lit/--dark", help="By light.")
+    hidden: int = 7
 
 
-@pytest.mark.parametrize(
-    ("flag", "needed", "chosen"),
-    [(None, True, True), (None, False, False), (True, False, True), (False, True, False)],
-)
-def test_the_users_word_on_timestamps_goes_first(flag, needed, chosen):
-    assert SpeechFlags(timestamps=flag).decoding(timestamps=needed).timestamps is chosen
+@flag_group(Wall)
+class WallFlags(FlagGroup):
+    lit: Annotated[bool | None, flag(Wall, "lit", show_default="as the day")] = None
+    ladder: Annotated[int, Option(help="How high.")] = 3
+
+    def settings(self) -> Wall:
+        return self.make(Wall, lit=bool(self.lit))
 
 
-@pytest.mark.parametrize(
-    ("flags", "needed", "timestamps"),
-    [
-        (SpeechFlags(word_timestamps=True), False, True),
-        (SpeechFlags(), True, True),
-        (SpeechFlags(word_timestamps=True, timestamps=False), False, False),
-    ],
-)
-def test_words_bring_timestamps_unless_these_are_refused(flags, needed, timestamps):
-    made = flags.decoding(timestamps=False, words=needed)
-    assert (made.word_timestamps, made.timestamps) == (True, timestamps)
+def test_declared_options_become_fields_in_their_order():
+    assert [each.name for each in fields(WallFlags)] == [
+        "name",
+        "coats",
+        "gap_length_s",
+        "finish",
+        "tools",
+        "lit",
+        "ladder",
+    ]
+    flags = WallFlags("north")
+    assert (flags.coats, flags.gap_length_s, flags.tools, flags.lit) == (1, "2", None, None)
+    with pytest.raises(FrozenInstanceError):
+        flags.coats = 2
 
 
-def test_captions_need_words_when_anything_is_asked_of_them():
-    assert not OutputFlags().captions().needs_words
-    asked = OutputFlags(max_line_width=42, max_line_count=2, highlight_words=True).captions()
-    assert asked == CaptionSettings(max_line_width=42, max_line_count=2, highlight_words=True)
-    assert asked.needs_words
+def test_flags_become_settings_again():
+    assert WallFlags("north").settings() == Wall("north")
+    flags = WallFlags("north", 2, "1,3", "gloss", ["a,b", "c"], lit=True)
+    assert flags.settings() == Wall("north", 2, (1.0, 3.0), "gloss", ("a", "b", "c"), lit=True)
 
 
-@pytest.mark.parametrize(("text", "expected"), [("auto", None), (" AUTO", None), ("8", 8)])
-def test_batch_sizes(text, expected):
-    assert parse_batch_size(text) == expected
+def test_a_command_takes_declared_flags():
+    seen = []
+
+    @grouped
+    def paint(wall: WallFlags) -> int:
+        seen.append(wall.settings())
+        return 0
+
+    app = Typer()
+    app.command()(paint)
+    app(["north", "-c", "2", "--tools", "a,b", "--tools", "c", "--lit"], standalone_mode=False)
+    assert seen == [Wall("north", 2, tools=("a", "b", "c"), lit=True)]
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"), [("5", (5.0, 5.0)), ("4,2.5", (4.0, 2.5)), ("0", (0.0, 0.0))]
-)
-def test_strides(text, expected):
-    assert parse_stride(text) == expected
-
-
-@pytest.mark.parametrize("text", ["", "a", "1,2,3", "1;2"])
-def test_a_stride_that_is_none(text):
-    with pytest.raises(UsageError, match="one number or left,right"):
-        parse_stride(text)
-
-
-def test_names_repeated_or_with_commas():
-    assert parse_names(["a, b", "c", "a", ""]) == ["a", "b", "c"]
-    assert parse_names(None) == []
-
-
-@pytest.mark.parametrize(
-    ("named", "language"), [(None, None), ("auto", None), (" AUTO ", None), ("Russian", "ru")]
-)
-def test_languages(named, language):
-    assert SpeechFlags(language=named).decoding(timestamps=False).language == language
+def test_help_shows_what_is_declared():
+    found = flag(Wall, "coats")
+    assert (found.help, found.rich_help_panel) == ("How many.", "Work")
+    renamed = flag(Wall, "coats", "--layers")
+    assert (renamed.default, renamed.help) == ("--layers", "How many.")

@@ -36,7 +36,7 @@ def killed_at(results: int, folder: Path) -> None:
 
 def marked(folder: Path) -> int:
     journal = Journal.read(folder)
-    return 0 if journal is None else journal.mark.results
+    return 0 if journal is None else journal.progress.results
 
 
 @pytest.mark.slow

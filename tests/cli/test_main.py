@@ -50,13 +50,16 @@ def test_nothing_asked_shows_the_help(run, arguments):
         (["transcribe", "a.wav", "--threads", "many"], "--threads"),
         (["transcribe", "a.wav", "--threads", "0"], "threads is 0: expected 1 or more"),
         (["transcribe", "a.wav", "--batch-size", "big"], "expected a whole number, or auto"),
-        (["transcribe", "a.wav", "--batch-size", "-1"], "batch size is -1"),
+        (["transcribe", "a.wav", "--batch-size", "-1"], "batch_size is -1"),
         (["transcribe", "a.wav", "--language", "rusian"], "did you mean russian"),
         (["transcribe", "a.wav", "--task", "sing"], "expected transcribe or translate"),
-        (["transcribe", "a.wav", "--chunk-length-s", "31"], "windows of up to 30 s"),
+        (["transcribe", "a.wav", "--chunk-length-s", "31"], "expected more than 0 and up to 30 s"),
         (["transcribe", "a.wav", "--stride-length-s", "5,6,7"], "one number or left,right"),
         (["transcribe", "a.wav", "--stride_length_s", "wide"], "one number or left,right"),
-        (["transcribe", "a.wav", "--stride_length_s", "15"], "leave nothing of a 30.0 s chunk"),
+        (
+            ["transcribe", "a.wav", "--stride_length_s", "15"],
+            "less than the chunk length of 30.0 s",
+        ),
         (["transcribe", "a.wav", "--vad", "maybe"], "expected off, on or auto"),
         (["transcribe", "a.wav", "--vad_threshold", "2"], "vad_threshold is 2.0"),
         (["transcribe", "a.wav", "--vad-speech-pad-ms", "-1"], "vad_speech_pad_ms is -1"),
@@ -64,7 +67,7 @@ def test_nothing_asked_shows_the_help(run, arguments):
         (["transcribe", "a.wav", "-f", "srt,vtt"], "--output-dir"),
         (["transcribe", "a.wav", "-f", "parquet"], "--output-dir"),
         (["stream", "org/name", "one", "--name", "two"], "two configurations"),
-        (["stream", "org/name", "--shard-index", "3"], "shard index 3 of 1"),
+        (["stream", "org/name", "--shard-index", "3"], "shard_index is 3 and num_shards is 1"),
         (["stream", "org/name", "--take", "-1"], "take is -1"),
     ],
 )
@@ -211,7 +214,7 @@ def test_shards_are_the_whole(run, rows, model):
 def test_debug_shows_the_trace(run):
     ended = run("transcribe", "a.wav", "--task", "sing", "--debug")
     assert "Traceback" in ended.err
-    assert ended.err.splitlines()[-1].startswith("quest22: error: unknown task")
+    assert ended.err.splitlines()[-1].startswith("quest22: error: task is 'sing'")
 
 
 def _subprocess(*arguments: object, encoding: str | None = None, **options):

@@ -3,14 +3,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from quest22.checkpoint.known_models import KNOWN
+from quest22.checkpoint.known_models import KNOWN_MODELS
 from quest22.cli import models
 
 
 def test_the_table_lists_every_short_name(run):
     ended = run("models")
     assert ended.code == 0
-    assert [name for name in KNOWN if f"{name} " not in ended.out] == []
+    assert [name for name in KNOWN_MODELS if f"{name} " not in ended.out] == []
     assert "openai/whisper-large-v3-turbo" in ended.out
 
 
@@ -37,10 +37,10 @@ def test_here_means_configuration_and_weights_are_in_the_cache(monkeypatch, tmp_
 
 
 def _tiny_is_here() -> bool:
-    return next(each.local for each in models.known_models() if each.name == "tiny")
+    return next(each.local for each in models.available_models() if each.name == "tiny")
 
 
 def test_what_the_installation_carries_is_listed_first():
-    first = next(models.known_models())
+    first = next(models.available_models())
     nano = Path(models.__file__).parents[1] / "checkpoint" / "nano" / "model.safetensors"
     assert (first.name == "nano") is nano.is_file()

@@ -5,9 +5,9 @@ import io
 import pytest
 from rich.console import Console
 
-from quest22.cli.figures import Figures
 from quest22.cli.progress import (
     FAILURES_SHOWN,
+    EventDisplay,
     LiveDisplay,
     PlainDisplay,
     RunInfo,
@@ -17,6 +17,8 @@ from quest22.cli.progress import (
     shares,
 )
 from quest22.metrics import Metrics
+from quest22.runs.events import ResultReady, ResultsEnded, ResultsStarted
+from quest22.runs.figures import Figures
 from tests.support.results import failure, transcript
 
 
@@ -25,7 +27,7 @@ def figures(**changes):
         "clips": 12,
         "failures": 0,
         "audio_s": 100.0,
-        "heard_s": 120.0,
+        "processed_s": 120.0,
         "elapsed_s": 4.0,
         "seconds": {"encoder": 2.0, "decoder": 1.0, "audio": 9.0},
     }
@@ -43,9 +45,9 @@ def figures(**changes):
         ),
         ({}, 12, "12 of 12 clips · 2.0 min of sound · 30× real time"),
         ({}, 5, "12 of 5 clips · 2.0 min of sound · 30× real time"),
-        ({"clips": 1, "heard_s": 6.0}, None, "1 clip · 6.0 s of sound · 1.5× real time"),
-        ({"clips": 0, "heard_s": 0.0}, None, "0 clips · 0.0 s of sound · starting"),
-        ({"heard_s": 9000.0}, None, "12 clips · 2.50 h of sound · 2250× real time"),
+        ({"clips": 1, "processed_s": 6.0}, None, "1 clip · 6.0 s of sound · 1.5× real time"),
+        ({"clips": 0, "processed_s": 0.0}, None, "0 clips · 0.0 s of sound · starting"),
+        ({"processed_s": 9000.0}, None, "12 clips · 2.50 h of sound · 2250× real time"),
     ],
 )
 def test_the_line(changes, total, line):
@@ -68,7 +70,7 @@ def test_plain_lines_follow_the_run(capsys):
 
 
 def test_failures_are_said_up_to_a_number(capsys):
-    display = PlainDisplay(RunInfo("x", failures_kept=True), Metrics())
+    display = PlainDisplay(RunInfo("x", failures_in_file=True), Metrics())
     for index in range(FAILURES_SHOWN + 5):
         display.before(failure(f"{index}.wav"))
     lines = capsys.readouterr().err.splitlines()
@@ -77,12 +79,12 @@ def test_failures_are_said_up_to_a_number(capsys):
     assert lines[-1] == "quest22: further failures are in failures.jsonl"
 
 
-@pytest.mark.parametrize(("kept", "said"), [(True, 0), (False, 1)])
-def test_quiet_says_only_what_no_file_keeps(capsys, kept, said):
-    with SilentDisplay(RunInfo("x", failures_kept=kept)) as display:
+@pytest.mark.parametrize(("in_file", "lines"), [(True, 0), (False, 1)])
+def test_quiet_says_only_what_no_file_keeps(capsys, in_file, lines):
+    with SilentDisplay(RunInfo("x", failures_in_file=in_file)) as display:
         display.before(failure())
         display.before(transcript())
-    assert len(capsys.readouterr().err.splitlines()) == said
+    assert len(capsys.readouterr().err.splitlines()) == lines
 
 
 def test_live_lines_on_a_terminal():
@@ -112,3 +114,16 @@ def test_texts_on_a_terminal_have_a_heading():
 def test_the_display_suits_the_place(terminal, quiet, kind):
     console = Console(file=io.StringIO(), force_terminal=terminal)
     assert type(choose_display(RunInfo("x"), Metrics(), quiet=quiet, console=console)) is kind
+
+
+def test_a_display_follows_events(capsys):
+    display = EventDisplay(RunInfo("talks → nano"), quiet=False)
+    display(ResultReady(failure("early.wav")))
+    assert capsys.readouterr().err == ""
+    display(ResultsStarted(Metrics(), total=2))
+    display(ResultReady(failure("bad.wav")))
+    display(ResultsEnded())
+    assert capsys.readouterr().err.splitlines() == [
+        "quest22: talks → nano",
+        "quest22: bad.wav: not transcribed (audio): no sound in it",
+    ]

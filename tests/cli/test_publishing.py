@@ -14,8 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import quest22
-from quest22.cli.hub_options import HubFlags, parse_pace
-from quest22.cli.publishing import split_name
+from quest22.cli.hub_options import HubFlags, parse_commit_interval
 from quest22.errors import UsageError
 from tests.support.corpora import samples, write_parquet
 from tests.support.hub import Fault, Hub
@@ -31,26 +30,19 @@ from tests.support.hub import Fault, Hub
     ],
 )
 def test_a_pace_is_a_time_or_a_number(text, pace):
-    assert parse_pace(text) == pace
+    assert parse_commit_interval(text) == pace
 
 
 @pytest.mark.parametrize("text", ["", "0", "fast", "2s", "-1", "10 days"])
 def test_no_pace(text):
     with pytest.raises(UsageError, match="--hub-commit-every"):
-        parse_pace(text)
+        parse_commit_interval(text)
 
 
 def test_publishing_needs_a_folder():
     with pytest.raises(UsageError, match="--output-dir"):
         HubFlags("org/name").settings(None, in_folder=False)
     assert HubFlags().settings(None, in_folder=False) is None
-
-
-@pytest.mark.parametrize(
-    ("split", "name"), [("train", "train"), ("train[:10%]", "train_10"), ("[:]", "train")]
-)
-def test_names_of_splits(split, name):
-    assert split_name(split) == name
 
 
 def test_the_command_publishes_and_continues(model: str, tmp_path: Path):

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 from rich.console import Console
 
-from quest22.cli.figures import Figures, clip_count, size
+from quest22.cli.figures import clip_count, size
 from quest22.cli.report import (
     bar,
     most_frequent,
@@ -19,13 +19,14 @@ from quest22.cli.report import (
 )
 from quest22.evaluation.score import ErrorRate, Scoreboard
 from quest22.metrics import Metrics
+from quest22.runs.figures import Figures
 from quest22.settings.quantities import hours
 
 FIGURES = Figures(
     clips=2,
     failures=1,
     audio_s=90.0,
-    heard_s=100.0,
+    processed_s=100.0,
     elapsed_s=10.0,
     seconds={"encoder": 6.0, "wait_audio": 1.0, "wait_network": 0.5, "audio": 20.0},
     received_bytes=3.5e6,
@@ -40,7 +41,7 @@ def test_totals():
 
 
 def test_the_parts_add_up_to_the_whole():
-    assert sum(seconds for _, seconds in FIGURES.spent()) == FIGURES.elapsed_s
+    assert sum(seconds for _, seconds in FIGURES.engine_thread()) == FIGURES.elapsed_s
     assert time_line(FIGURES) == (
         "time: encoder 60%, other 25%, waiting for decoding 10%, waiting for the network 5%"
     )

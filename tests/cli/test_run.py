@@ -1,55 +1,90 @@
+"""What is said of a run, and the exit code that a command ends with."""
+
 from __future__ import annotations
+
+import json
+from pathlib import Path
 
 import pytest
 
 from quest22.cli.exits import Exit
-from quest22.cli.progress import RunInfo, SilentDisplay
-from quest22.cli.run import RunStats, spoken_language, write_all
-from quest22.errors import SinkError, SourceError
-from quest22.metrics import Metrics
+from quest22.cli.output_options import ReportFlags
+from quest22.cli.progress import RunInfo
+from quest22.cli.run import RunReporter, event_lines, follow
+from quest22.errors import SinkError
+from quest22.runs.events import (
+    AlreadyFinished,
+    ModelLoaded,
+    NothingToRetry,
+    Published,
+    Resumable,
+    Resuming,
+    RetryFinished,
+    RunFinished,
+    ShardsTakenOver,
+)
+from quest22.runs.summary import RunSummary
+from quest22.runs.write import write_results
+from tests.runs.test_write import ListSink, Results
 from tests.support.results import failure, transcript
 
-
-class Results:
-    """A run that gives results, then raises what it is told to."""
-
-    total = None
-
-    def __init__(self, *results, error=None):
-        self.metrics = Metrics()
-        self.closed = False
-        self._results = results
-        self._error = error
-
-    def __iter__(self):
-        yield from self._results
-        if self._error is not None:
-            raise self._error
-
-    def close(self):
-        self.closed = True
+OUT = Path("out")
+RESTART = "begin anew with --restart"
 
 
-class ListSink:
-    """A sink that remembers, and raises at one clip."""
+@pytest.mark.parametrize(
+    ("event", "lines"),
+    [
+        (
+            ShardsTakenOver(OUT, (2, 5)),
+            ["going on with what 2 shards and 5 shards have left in out"],
+        ),
+        (Resuming(OUT, 1), ["continuing after 1 clip in out"]),
+        (Resumable(OUT, 12), ["the same command continues after 12 clips"]),
+        (Published("https://hub/d", 0), ["the dataset is at https://hub/d"]),
+        (
+            Published("https://hub/d", 3),
+            ["the dataset is at https://hub/d (3 requests had to be repeated)"],
+        ),
+        (RunFinished(OUT, 12, 3, 90.0, resumed=False), []),
+        (
+            RunFinished(OUT, 12, 3, 90.0, resumed=True),
+            ["in all 12 clips and 3 failed · 1.5 min of sound"],
+        ),
+        (
+            AlreadyFinished(OUT, 12, 0, 90.0),
+            ["finished already: 12 clips · 1.5 min of sound; begin anew with --restart"],
+        ),
+        (
+            AlreadyFinished(OUT, 12, 3, 90.0),
+            [
+                f"finished already: 12 clips and 3 failed · 1.5 min of sound; {RESTART}",
+                "run the failed clips again with: quest22 retry out",
+            ],
+        ),
+        (RetryFinished(OUT, 2, 1), ["2 clips transcribed now, 1 still fail"]),
+        (RetryFinished(OUT, 3, 0), ["3 clips transcribed now, none fails any more"]),
+        (NothingToRetry(OUT, 15), ["nothing to retry: 15 clips, none failed"]),
+    ],
+)
+def test_what_is_said_of_an_event(event, lines, capsys):
+    assert event_lines(event) == lines
+    RunReporter(ReportFlags(), RunInfo("x"))(event)
+    assert capsys.readouterr().err.splitlines() == [f"quest22: {line}" for line in lines]
+    RunReporter(ReportFlags(quiet=True), RunInfo("x"))(event)
+    assert capsys.readouterr().err == ""
 
-    def __init__(self, bad="", error=None):
-        self.written = []
-        self.closed = False
-        self._bad = bad
-        self._error = error
 
-    def write(self, result):
-        if result.key == self._bad:
-            raise self._error
-        self.written.append(result.key)
+def written(*results, sink=None, error=None):
+    """A run that a command can follow."""
 
-    def close(self):
-        self.closed = True
+    def call(on_event):
+        run = Results(*results, error=error)
+        on_event(ModelLoaded("org/nano", "float32"))
+        stats = write_results(run, sink or ListSink(), on_event)
+        return RunSummary(stats.transcripts, stats.failures, 0.0, True, stats, run.metrics)
 
-
-def carried(results, sink, tally=None):
-    return write_all(results, sink, SilentDisplay(RunInfo("test")), tally or RunStats())
+    return call
 
 
 @pytest.mark.parametrize(
@@ -61,39 +96,58 @@ def carried(results, sink, tally=None):
         ([], Exit.DONE),
     ],
 )
-def test_results_are_written_in_order(results, code):
-    run, sink = Results(*results), ListSink()
-    assert carried(run, sink) is code
-    assert sink.written == [result.key for result in results]
-    assert (run.closed, sink.closed) == (True, True)
+def test_exit_codes(results, code):
+    assert follow(written(*results), RunReporter(ReportFlags(quiet=True), RunInfo("x"))) is code
 
 
-def test_an_interruption_keeps_what_was_written(capsys):
-    run, sink = Results(transcript("a"), error=KeyboardInterrupt()), ListSink()
-    assert carried(run, sink) is Exit.INTERRUPTED
-    assert (sink.written, run.closed, sink.closed) == (["a"], True, True)
-    assert "what was written stays (1 transcripts)" in capsys.readouterr().err
+def test_a_run_is_shown_and_summed_up(capsys):
+    reporter = RunReporter(ReportFlags(), RunInfo("talks"), OUT)
+    follow(written(transcript("a"), failure("b"), failure("c")), reporter)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "quest22: talks → nano (float32)"
+    assert lines[1] == "quest22: b: not transcribed (audio): no sound in it"
+    assert lines[3].startswith("quest22: done: ")
+    assert lines[-2:] == ["quest22: 2 × audio: no sound in it", "quest22: results are in out"]
 
 
-@pytest.mark.parametrize("error", [SinkError("disk is full"), SourceError("network is gone")])
-def test_an_error_closes_everything(error):
-    sink = ListSink("b", error)
-    run = Results(transcript("a"), transcript("b"), transcript("c"))
-    with pytest.raises(type(error)):
-        carried(run, sink)
-    assert (sink.written, run.closed, sink.closed) == (["a"], True, True)
+def test_an_interruption_keeps_what_was_written(capsys, tmp_path):
+    stats = tmp_path / "stats.json"
+    reporter = RunReporter(ReportFlags(stats_json=stats), RunInfo("x"), OUT)
+    call = written(transcript("a"), error=KeyboardInterrupt())
+    assert follow(call, reporter) is Exit.INTERRUPTED
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[1] == "quest22: interrupted: what was written stays (1 transcripts)"
+    assert lines[2].startswith("quest22: stopped: ")
+    assert lines[-1] == "quest22: results are in out"
+    assert json.loads(stats.read_text())["exit_code"] == Exit.INTERRUPTED
 
 
-def test_errors_are_scored_by_the_language_that_was_spoken():
-    tally = RunStats()
-    heard_wrong = transcript("b", "x", reference="да", columns={"language": "ru"})
-    carried(Results(transcript("a", "Yes.", reference="yes"), heard_wrong), ListSink(), tally)
-    assert {code: errors.rate for code, errors in tally.scores.by_language.items()} == {
-        "en": 0.0,
-        "ru": 1.0,
-    }
-    assert (tally.transcripts, tally.failures) == (2, 0)
+def test_an_interruption_before_any_result_is_said_elsewhere(capsys):
+    def call(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        follow(call, RunReporter(ReportFlags(), RunInfo("x")))
+    assert capsys.readouterr().err == ""
 
 
-def test_a_language_column_that_is_no_text_is_passed_over():
-    assert spoken_language(transcript(columns={"language": 3})) == "en"
+def test_an_error_is_not_summed_up(capsys, tmp_path):
+    stats = tmp_path / "stats.json"
+    reporter = RunReporter(ReportFlags(stats_json=stats), RunInfo("x"), OUT)
+    sink = ListSink("a", SinkError("disk is full"))
+    with pytest.raises(SinkError):
+        follow(written(transcript("a"), sink=sink), reporter)
+    assert capsys.readouterr().err == "quest22: x → nano (float32)\n"
+    assert json.loads(stats.read_text())["exit_code"] == Exit.NOTHING_DONE
+
+
+def test_a_reader_that_went_away_is_not_told_anything(capsys, monkeypatch, tmp_path):
+    dropped = []
+    monkeypatch.setattr("quest22.cli.run.drop_standard_output", lambda: dropped.append(True))
+    stats = tmp_path / "stats.json"
+    reporter = RunReporter(ReportFlags(stats_json=stats), RunInfo("x"), OUT)
+    sink = ListSink("a", BrokenPipeError())
+    assert follow(written(transcript("a"), sink=sink), reporter) is Exit.READER_GONE
+    assert dropped == [True]
+    assert capsys.readouterr().err == "quest22: x → nano (float32)\n"
+    assert json.loads(stats.read_text())["exit_code"] == Exit.READER_GONE

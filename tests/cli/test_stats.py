@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from quest22.cli import continued
-from quest22.cli.continued import perform_journaled
 from quest22.cli.exits import Exit
 from quest22.cli.output_options import ReportFlags
 from quest22.metrics import Metrics
@@ -19,17 +16,17 @@ from quest22.settings import MemorySettings
 from quest22.source.io.retry import NetworkSettings, RetryingClient
 from tests.support import corpora
 from tests.support.hub import Fault, Hub
-from tests.torture.worker import Errand
+from tests.torture.rows import write_rows
+from tests.torture.worker import RunSpec
 
 
 def _hasty(bounds: MemorySettings, metrics: Metrics) -> RetryingClient:
-    settings = NetworkSettings(first_pause_s=0.01, longest_pause_s=0.05)
+    settings = NetworkSettings(first_delay_s=0.01, max_delay_s=0.05)
     return RetryingClient(settings.within(bounds), metrics)
 
 
 @pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    monkeypatch.setattr(continued, "client_within", _hasty)
+def hub(tmp_path: Path) -> Iterator[Hub]:
     corpora.write_parquet(tmp_path / "a.parquet", corpora.samples(40), group=10)
     with Hub() as running:
         running.add_dataset("o/d", {"a.parquet": tmp_path / "a.parquet"})
@@ -43,10 +40,9 @@ def _told(hub: Hub, folder: Path) -> dict[str, Any]:
         Fault("storage", method="GET", status=429, headers={"Retry-After": "0"}),
         Fault("storage", method="GET", cut_after=1000),
     ]
-    meant = Errand(folder, folder / "out", urls=(url,)).stream()
+    spec = RunSpec(folder, folder / "out", urls=(url,), connect=_hasty)
     report = ReportFlags(quiet=False, stats_json=folder / "stats.json")
-    done = perform_journaled(replace(meant, work=replace(meant.work, report=report)))
-    assert done is Exit.DONE
+    assert spec.command(report) is Exit.DONE
     told: dict[str, Any] = json.loads((folder / "stats.json").read_text())
     return told
 
@@ -75,4 +71,13 @@ def test_bytes_and_seconds_are_those_of_the_run(hub: Hub, tmp_path: Path) -> Non
         "waiting_for_nothing",
     }
     assert told["engine_seconds"]["waiting_for_network"] > 0
+    assert sum(told["engine_seconds"].values()) == pytest.approx(told["elapsed_s"], abs=0.01)
+
+
+def test_stats_tell_where_the_time_went(tmp_path: Path) -> None:
+    write_rows(tmp_path / "data", 15)
+    report = ReportFlags(quiet=True, stats_json=tmp_path / "stats.json")
+    RunSpec(tmp_path / "data", tmp_path / "out").command(report)
+    told = json.loads((tmp_path / "stats.json").read_text())
+    assert (told["clips"], told["failures"], told["exit_code"]) == (12, 3, 3)
     assert sum(told["engine_seconds"].values()) == pytest.approx(told["elapsed_s"], abs=0.01)

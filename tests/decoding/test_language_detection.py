@@ -28,14 +28,14 @@ CASES = [
 def test_the_likeliest_of_those_considered(
     detection: DetectionOptions, language: str, probability: float
 ) -> None:
-    spoken = detect_language(LOGITS, LANGUAGES, detection)
-    assert spoken.language == language
-    assert spoken.probability == pytest.approx(probability)
-    assert sum(share for _, share in spoken.likeliest) == pytest.approx(1)
+    detected = detect_language(LOGITS, LANGUAGES, detection)
+    assert detected.language == language
+    assert detected.probability == pytest.approx(probability)
+    assert sum(share for _, share in detected.top_languages) == pytest.approx(1)
 
 
 def test_the_likeliest_come_first() -> None:
-    assert [code for code, _ in detect_language(LOGITS, LANGUAGES, EVEN).likeliest] == [
+    assert [code for code, _ in detect_language(LOGITS, LANGUAGES, EVEN).top_languages] == [
         "ru",
         "en",
         "de",
@@ -44,8 +44,8 @@ def test_the_likeliest_come_first() -> None:
 
 def test_large_logits_do_not_overflow() -> None:
     logits = np.array([0, 0, 1000, 0, 1000, 0], np.float32)
-    spoken = detect_language(logits, LANGUAGES, EVEN)
-    assert (spoken.language, spoken.probability) == ("en", pytest.approx(0.5))
+    detected = detect_language(logits, LANGUAGES, EVEN)
+    assert (detected.language, detected.probability) == ("en", pytest.approx(0.5))
 
 
 @pytest.mark.parametrize("detection", [DetectionOptions(("xx",)), DetectionOptions(fallback="xx")])

@@ -8,7 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quest22.checkpoint.config import GenerationConfig
-from quest22.decoding.logits_rules import LogitsRules
+from quest22.checkpoint.load import Checkpoint, load
+from quest22.checkpoint.tokens import numeral_tokens
+from quest22.decoding.logits_rules import LogitsRules, LogitsRulesCache
+from quest22.errors import UsageError
+from quest22.records import SuppressionOptions
 
 EOT, BEGIN, VOCABULARY = 20, 30, 60
 RULES = LogitsRules(
@@ -152,3 +156,49 @@ def test_a_batch_is_ruled_as_by_openai(seed: int) -> None:
         np.testing.assert_array_equal(logits, expected.numpy())
         for row, scores in zip(tokens, logits, strict=True):
             row.append(int(scores.argmax()))
+
+
+@pytest.fixture(scope="module")
+def nano() -> Checkpoint:
+    return load("nano")
+
+
+@pytest.fixture(scope="module")
+def cache(nano: Checkpoint) -> LogitsRulesCache:
+    return LogitsRulesCache(nano.tokens, nano.generation, nano.dimensions.vocab_size)
+
+
+def test_by_default_the_checkpoint_decides(nano: Checkpoint, cache: LogitsRulesCache) -> None:
+    own = LogitsRules.of(nano.generation, nano.dimensions.vocab_size)
+    assert set(cache.rules(SuppressionOptions()).suppressed) == set(own.suppressed)
+    assert cache.rules(SuppressionOptions()).suppressed_first == own.suppressed_first
+
+
+def test_a_list_of_ones_own_still_holds_the_control_tokens(
+    nano: Checkpoint, cache: LogitsRulesCache
+) -> None:
+    tokens = nano.tokens
+    control = {tokens.sot, tokens.prev, tokens.sot_lm, tokens.no_speech}
+    control |= {tokens.transcribe, tokens.translate}
+    assert set(cache.rules(SuppressionOptions((7, 11))).suppressed) == {7, 11} | control
+    own = set(cache.rules(SuppressionOptions()).suppressed)
+    assert set(cache.rules(SuppressionOptions((-1, 11))).suppressed) == own | {11}
+
+
+def test_numerals(nano: Checkpoint, cache: LogitsRulesCache) -> None:
+    found = set(numeral_tokens(nano.tokens))
+    for text, numeral in (("7", True), (" 1984", True), ("$", True), ("seven", False)):
+        tokens = nano.tokens.encode(text)
+        assert found.issuperset(tokens) is numeral, text
+    assert found <= set(cache.rules(SuppressionOptions(numerals=True)).suppressed)
+
+
+def test_blanks_and_the_first_timestamp(cache: LogitsRulesCache) -> None:
+    rules = cache.rules(SuppressionOptions(blank=False, max_initial_timestamp_s=0.5))
+    assert (rules.suppressed_first, rules.max_initial_timestamp) == ((), 25)
+
+
+@pytest.mark.parametrize("token", [-2, 51865])
+def test_a_token_that_is_not_there_is_refused(cache: LogitsRulesCache, token: int) -> None:
+    with pytest.raises(UsageError, match=f"suppressed token {token}: expected -1 .* 51864"):
+        cache.rules(SuppressionOptions((token,)))

@@ -47,8 +47,8 @@ def test_layout(
     decoding: DecodingOptions, language: str, tokens: tuple[int, ...], start: int
 ) -> None:
     prompt = builder().build(decoding, language)
-    assert (prompt.tokens, prompt.start) == (tokens, start)
-    assert prompt.budget == POSITIONS - len(tokens)
+    assert (prompt.tokens, prompt.sot_index) == (tokens, start)
+    assert prompt.max_new_tokens == POSITIONS - len(tokens)
     assert prompt.timestamps == decoding.timestamps
 
 
@@ -60,11 +60,11 @@ def test_an_english_only_checkpoint_has_no_language_and_no_task() -> None:
 def test_of_what_was_said_before_the_end_is_kept() -> None:
     prompt = builder().build(DecodingOptions(previous=tuple(range(60))), "en")
     assert prompt.tokens[:20] == (PREV, *range(60 - (POSITIONS // 2 - 1), 60))
-    assert prompt.tokens[prompt.start] == SOT
+    assert prompt.tokens[prompt.sot_index] == SOT
 
 
-# checkpoint's max_length, max_new_tokens, expected budget: the prompt has 4 tokens
-BUDGETS = [
+# checkpoint's max_length, max_new_tokens, expected limit: the prompt has 4 tokens
+LIMITS = [
     (448, None, 36),
     (20, None, 20),
     (448, 5, 5),
@@ -74,9 +74,12 @@ BUDGETS = [
 ]
 
 
-@pytest.mark.parametrize(("max_length", "asked", "expected"), BUDGETS)
-def test_budget(max_length: int, asked: int | None, expected: int) -> None:
-    assert builder(max_length).build(DecodingOptions(max_new_tokens=asked), "en").budget == expected
+@pytest.mark.parametrize(("max_length", "asked", "expected"), LIMITS)
+def test_limit(max_length: int, asked: int | None, expected: int) -> None:
+    assert (
+        builder(max_length).build(DecodingOptions(max_new_tokens=asked), "en").max_new_tokens
+        == expected
+    )
 
 
 def test_a_prefix_that_leaves_no_place_is_refused() -> None:

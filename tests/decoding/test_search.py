@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from quest22.decoding.logits_rules import LogitsRules
 from quest22.decoding.prompts import Prompt
-from quest22.decoding.search import BatchSearch, Continuation, survivors
-from quest22.decoding.token_decoders import DecodeRequest
+from quest22.decoding.search import BatchSearch, survivors
+from quest22.decoding.token_decoders import DecodeRequest, DecodeResult
 from quest22.records import SearchOptions
 
 VOCABULARY, EOT, SILENCE = 24, 15, 16
@@ -30,16 +30,18 @@ class Oracle:
     def __post_init__(self) -> None:
         self.seen = [[] for _ in self.sounds]
 
-    def step(self, tokens: NDArray[np.int32], reads: Sequence[int]) -> NDArray[np.float32]:
+    def step(
+        self, tokens: NDArray[np.int32], logit_positions: Sequence[int]
+    ) -> NDArray[np.float32]:
         assert tokens.shape[0] == len(self.seen)
         self.calls += 1
         rows = []
         for sound, seen, fresh in zip(self.sounds, self.seen, tokens.tolist(), strict=True):
-            rows.append([oracle_logits(sound, seen + fresh[: read + 1]) for read in reads])
+            rows.append([oracle_logits(sound, seen + fresh[: at + 1]) for at in logit_positions])
             seen.extend(fresh)
         return np.array(rows, np.float32)
 
-    def keep(self, rows: Sequence[int]) -> None:
+    def reorder_cache(self, rows: Sequence[int]) -> None:
         self.seen = [list(self.seen[row]) for row in rows]
         self.sounds = [self.sounds[row] for row in rows]
 
@@ -51,7 +53,7 @@ def oracle_logits(sound: int, tokens: list[int]) -> NDArray[np.float32]:
 def by_hand(sound: int, prompt: Prompt) -> tuple[tuple[int, ...], float, float]:
     """One sequence the plain way: tokens, average log-probability, probability of silence."""
     tokens, chosen, total = list(prompt.tokens), [], 0.0
-    while len(chosen) < prompt.budget:
+    while len(chosen) < prompt.max_new_tokens:
         logits = oracle_logits(sound, tokens).astype(np.float64)
         logits[3] = -np.inf
         token = int(logits.argmax())
@@ -60,7 +62,7 @@ def by_hand(sound: int, prompt: Prompt) -> tuple[tuple[int, ...], float, float]:
             break
         chosen.append(token)
         tokens.append(token)
-    at_start = np.exp(oracle_logits(sound, list(prompt.tokens[: prompt.start + 1])))
+    at_start = np.exp(oracle_logits(sound, list(prompt.tokens[: prompt.sot_index + 1])))
     return tuple(chosen), total / (len(chosen) + 1), at_start[SILENCE] / at_start.sum()
 
 
@@ -74,7 +76,7 @@ prompts = st.builds(
 
 def run(
     batch: list[Prompt], search: SearchOptions | None = None, temperature: float = 0.0
-) -> list[Continuation]:
+) -> list[DecodeResult]:
     """Continue prompts of windows whose sounds are 0, 1, 2 …"""
     requests = [
         DecodeRequest(prompt, RULES, search or SearchOptions(), temperature) for prompt in batch
@@ -158,7 +160,7 @@ def test_no_n_gram_comes_twice(prompt: Prompt, size: int) -> None:
 @given(prompt=prompts, beam_size=st.integers(2, 5))
 def test_a_wide_beam_finds_what_is_at_least_as_likely(prompt: Prompt, beam_size: int) -> None:
     """With a beam over the whole vocabulary for two steps, the best of all pairs is found."""
-    short = Prompt(prompt.tokens, prompt.start, 1)
+    short = Prompt(prompt.tokens, prompt.sot_index, 1)
     (wide,) = run([short], SearchOptions(beam_size=beam_size, length_penalty=0.0))
     (narrow,) = run([short])
     assert wide.avg_logprob * (len(wide.tokens) + 1) >= (
@@ -180,7 +182,7 @@ def reference_beams(
     decoder = decoding.BeamSearchDecoder(beam_size, EOT, _Cache(), patience)
     tokens = torch.tensor([list(prompt.tokens)] * beam_size)
     sums = torch.zeros(beam_size)
-    for _ in range(prompt.budget):
+    for _ in range(prompt.max_new_tokens):
         logits = torch.tensor(np.array([oracle_logits(0, row) for row in tokens.tolist()]))
         logits[:, 3] = -np.inf
         tokens, completed = decoder.update(tokens, logits, sums)

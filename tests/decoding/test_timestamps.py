@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from quest22.decoding.timestamps import finished_part
+from quest22.decoding.timestamps import drop_unfinished
 from tests.support.listening import NUMBERS, mark
 
 BEGIN = NUMBERS.timestamp_begin
@@ -23,4 +23,4 @@ BEGIN = NUMBERS.timestamp_begin
 def test_what_follows_the_last_pair_is_heard_again(
     tokens: tuple[int, ...], kept: int, resume: int | None
 ) -> None:
-    assert finished_part(tokens, BEGIN) == (tokens[:kept], resume)
+    assert drop_unfinished(tokens, BEGIN) == (tokens[:kept], resume)

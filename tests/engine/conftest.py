@@ -9,6 +9,7 @@ import pytest
 from quest22.audio.log_mel import LogMel
 from quest22.bench.random_checkpoint import SHAPES, write_checkpoint
 from quest22.checkpoint.load import Checkpoint, load
+from quest22.engine.build import build_engine
 from quest22.engine.engine import WhisperEngine
 from quest22.metrics import Metrics
 from quest22.settings import EngineSettings
@@ -48,7 +49,7 @@ def engine(checkpoint: OpenCheckpoint) -> OpenEngine:
             features = LogMel(found.dimensions.mel_bins)
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv("QUEST22_NATIVE", "on" if network == "native" else "off")
-                made[key] = WhisperEngine(found, features, settings, Metrics())
+                made[key] = build_engine(found, features, settings, Metrics())
         return made[key]
 
     return open_engine

@@ -3,7 +3,11 @@ from __future__ import annotations
 import pytest
 
 from quest22.checkpoint.config import Dimensions
-from quest22.engine.batch_size import choose_batch_size, memory_limit, row_bytes
+from quest22.engine.batch_size import (
+    choose_batch_size,
+    choose_encoded_at_once,
+    row_bytes,
+)
 
 GIB = 1 << 30
 
@@ -37,5 +41,9 @@ def test_bytes_of_a_window() -> None:
     assert row_bytes(dims(384, 4), "f32") == 2 * 4 * 1500 * 384 * 4
 
 
-def test_this_machine_has_memory() -> None:
-    assert memory_limit() > GIB // 4
+@pytest.mark.parametrize(
+    ("batch_size", "cores", "at_once"),
+    [(1, 8, 1), (16, 2, 1), (4, 64, 4), (16, 64, 8), (16, 16, 4), (16, 1, 1)],
+)
+def test_as_many_at_once_as_there_are_cores_for(batch_size: int, cores: int, at_once: int) -> None:
+    assert choose_encoded_at_once(batch_size, cores) == at_once

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from quest22.audio.log_mel import LogMel
 from quest22.checkpoint.weights import Weights
-from quest22.engine.engine import WhisperEngine
+from quest22.engine.build import build_engine
 from quest22.errors import EngineError, UsageError
 from quest22.metrics import Metrics
 from quest22.records import DecodingOptions, SuppressionOptions, Window
@@ -121,7 +121,10 @@ class Broken(Weights):
             values[3, 3] = np.nan
         return values
 
-    def state(self) -> str:
+    def rows(self, name: str, rows: Any) -> NDArray[np.float32]:
+        return self[name][rows]
+
+    def cache_key(self) -> str:
         return "broken"
 
 
@@ -133,7 +136,7 @@ def test_weights_that_are_no_numbers_never_make_text(
     broken = replace(found, weights=Broken(found.weights))
     settings = EngineSettings(compute_type=compute_type, batch_size=1)
     with pytest.raises(EngineError, match="that are not finite"):
-        WhisperEngine(broken, LogMel(80), settings, Metrics()).run(windows(DecodingOptions("en")))
+        build_engine(broken, LogMel(80), settings, Metrics()).run(windows(DecodingOptions("en")))
 
 
 def test_an_empty_window_is_silence(engine: OpenEngine) -> None:
@@ -151,7 +154,7 @@ def test_the_full_length_is_reached_and_no_more(checkpoint: OpenCheckpoint) -> N
     silent = replace(found.generation, suppress_tokens=everything)  # the end of text included
     talkative = replace(found, generation=silent)
     settings = EngineSettings(compute_type="float32", batch_size=1)
-    whisper = WhisperEngine(talkative, LogMel(80), settings, Metrics())
+    whisper = build_engine(talkative, LogMel(80), settings, Metrics())
     (heard,) = whisper.run(windows(DecodingOptions("en")))
     assert len(heard.tokens) == 448 - 4
 
@@ -159,7 +162,7 @@ def test_the_full_length_is_reached_and_no_more(checkpoint: OpenCheckpoint) -> N
 def test_the_meter_knows_where_the_time_went(checkpoint: OpenCheckpoint) -> None:
     metrics = Metrics()
     settings = EngineSettings(compute_type="float32", batch_size=2)
-    whisper = WhisperEngine(checkpoint("small-test"), LogMel(80), settings, metrics)
+    whisper = build_engine(checkpoint("small-test"), LogMel(80), settings, metrics)
     found = whisper.run(windows(*MIXED[:2]))
     assert {"features", "encoder", "decoder"} <= set(metrics.seconds())
     assert metrics.counts()["tokens"] == sum(len(hypothesis.tokens) for hypothesis in found)
@@ -168,14 +171,12 @@ def test_the_meter_knows_where_the_time_went(checkpoint: OpenCheckpoint) -> None
 @pytest.mark.parametrize("device", ["cuda", "gpu", "npu"])
 def test_another_device_is_refused(checkpoint: OpenCheckpoint, device: str) -> None:
     with pytest.raises(UsageError, match=f"device '{device}'"):
-        WhisperEngine(
-            checkpoint("small-test"), LogMel(80), EngineSettings(device=device), Metrics()
-        )
+        build_engine(checkpoint("small-test"), LogMel(80), EngineSettings(device=device), Metrics())
 
 
 REPORTER = """
 import sys, threading
-import quest22.engine.engine
+import quest22.engine.build
 import openvino
 assert not [m for m in sys.modules if m.startswith("openvino_telemetry.")], "reporter loaded"
 assert sys.modules["openvino_telemetry"] is None

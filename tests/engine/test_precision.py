@@ -2,7 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from quest22.engine.precision import Element, Precision, choose_precision
+from quest22.engine.precision import (
+    Element,
+    Precision,
+    canonical_compute_type,
+    choose_precision,
+)
 from quest22.errors import UsageError
 
 ALL = ("FP32", "FP16", "BF16", "INT8")
@@ -51,26 +56,26 @@ def test_the_nearest_that_the_processor_has(
     assert choose_precision(asked, capabilities, "bf16").name == expected
 
 
-SOUND = [
-    ("auto", "bf16", "int8_sound_bfloat16"),
+KV = [
+    ("auto", "bf16", "int8_kv_bfloat16"),
     ("auto", "f32", "float32"),
     ("auto", "f16", "float16"),
-    ("int8_sound", "f32", "int8_sound_float32"),
-    ("int8_sound_bfloat16", "f32", "int8_sound_bfloat16"),
+    ("int8_kv", "f32", "int8_kv_float32"),
+    ("int8_kv_bfloat16", "f32", "int8_kv_bfloat16"),
     ("bfloat16", "bf16", "bfloat16"),
     ("int8_weights", "bf16", "int8_weights_bfloat16"),
     ("int8", "bf16", "int8_bfloat16"),
 ]
 
 
-@pytest.mark.parametrize(("asked", "native", "expected"), SOUND)
-def test_the_sound_in_int8_is_for_the_native_library(
+@pytest.mark.parametrize(("asked", "native", "expected"), KV)
+def test_int8_keys_and_values_are_for_the_native_library(
     asked: str, native: Element, expected: str
 ) -> None:
     found = choose_precision(asked, ALL, native, ("f32", "bf16"))
     assert found.name == expected
-    assert found.int8_sound == (found.quantized or "sound" in expected)
-    assert not choose_precision(asked, ALL, native).int8_sound
+    assert found.int8_kv == (found.quantized or "kv" in expected)
+    assert not choose_precision(asked, ALL, native).int8_kv
 
 
 def test_an_unknown_name_is_refused_with_the_nearest() -> None:
@@ -81,3 +86,21 @@ def test_an_unknown_name_is_refused_with_the_nearest() -> None:
 def test_names_come_back_as_what_they_stand_for() -> None:
     for precision in (Precision("f32"), Precision("bf16", True), Precision("f16", True, True)):
         assert choose_precision(precision.name, ALL, "bf16") == precision
+
+
+FORMER = [
+    ("int8_sound", "int8_kv"),
+    ("int8_sound_float32", "int8_kv_float32"),
+    ("int8_sound_bfloat16", "int8_kv_bfloat16"),
+    ("int8_kv_bfloat16", "int8_kv_bfloat16"),
+    ("int8_bfloat16", "int8_bfloat16"),
+    ("auto", "auto"),
+]
+
+
+@pytest.mark.parametrize(("former", "current"), FORMER)
+def test_a_former_name_means_the_same(former: str, current: str) -> None:
+    assert canonical_compute_type(former) == current
+    found = choose_precision(former, ALL, "bf16", ("f32", "bf16"))
+    assert found == choose_precision(current, ALL, "bf16", ("f32", "bf16"))
+    assert "sound" not in found.name

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from quest22.errors import UsageError
 from quest22.evaluation.bootstrap import Bootstrap
-from quest22.evaluation.reports import Evaluation, EvaluationSettings, Pair
+from quest22.evaluation.reports import Evaluation, EvaluationSettings, TextPair
 from quest22.evaluation.score import ErrorRate, character_errors, word_errors
 
 QUICK = Bootstrap(resamples=20)
@@ -21,23 +21,23 @@ def evaluated(*pairs, **settings):
 
 def test_english_is_compared_as_english_and_the_rest_is_not():
     evaluation = evaluated(
-        Pair("a", "twenty colours", "20 colors", "en"),
-        Pair("b", "twenty colours", "20 colors", "de"),
+        TextPair("a", "twenty colours", "20 colors", "en"),
+        TextPair("b", "twenty colours", "20 colors", "de"),
     )
     rates = evaluation.groups()["language"]
     assert (rates["en"].words.rate, rates["de"].words.rate) == (0, 1)
 
 
 def test_a_normaliser_that_is_named_holds_for_all():
-    evaluation = evaluated(Pair("a", "A b.", "a b", "en"), normalizer="none")
+    evaluation = evaluated(TextPair("a", "A b.", "a b", "en"), normalizer="none")
     assert evaluation.overall().words.rate == 1
 
 
 def test_groups_by_carried_columns():
     evaluation = evaluated(
-        Pair("a", "x y", "x y", "en", {"speaker": 3}),
-        Pair("b", "x y", "x z", "en", {"speaker": 4}),
-        Pair("c", "x y", "x z", "en", {"speaker": None}),
+        TextPair("a", "x y", "x y", "en", {"speaker": 3}),
+        TextPair("b", "x y", "x z", "en", {"speaker": 4}),
+        TextPair("c", "x y", "x z", "en", {"speaker": None}),
         by=("speaker",),
     )
     groups = evaluation.groups()["speaker"]
@@ -47,16 +47,16 @@ def test_groups_by_carried_columns():
 
 
 def test_a_column_that_is_not_there():
-    with pytest.raises(UsageError, match="no column 'age' in a; there are: speaker"):
-        evaluated(Pair("a", "x", "x", None, {"speaker": 1}), by=("age",))
+    with pytest.raises(UsageError, match="a has no column 'age'; its columns are: speaker"):
+        evaluated(TextPair("a", "x", "x", None, {"speaker": 1}), by=("age",))
 
 
 def test_the_worst_by_errors_and_by_rate():
     pairs = [
-        Pair("right", "a b", "a b"),
-        Pair("short", "a", "b"),
-        Pair("long", "a b c d e f", "a b c d x y"),
-        Pair("made up", "", "a b c"),
+        TextPair("right", "a b", "a b"),
+        TextPair("short", "a", "b"),
+        TextPair("long", "a b c d e f", "a b c d x y"),
+        TextPair("made up", "", "a b c"),
     ]
     assert [c.key for c in evaluated(*pairs, worst=2).worst()] == ["made up", "long"]
     by_rate = evaluated(*pairs, worst=2, worst_by="rate")
@@ -65,8 +65,8 @@ def test_the_worst_by_errors_and_by_rate():
 
 
 def test_a_clips_words_side_by_side():
-    (clip,) = evaluated(Pair("a", "The cat sat.", "a cat sat down")).worst()
-    kinds = [(stretch.kind, stretch.said, stretch.heard) for stretch in clip.alignment()]
+    (clip,) = evaluated(TextPair("a", "The cat sat.", "a cat sat down")).worst()
+    kinds = [(span.kind, span.reference, span.hypothesis) for span in clip.alignment()]
     assert kinds == [
         ("substitute", ("the",), ("a",)),
         ("equal", ("cat", "sat"), ("cat", "sat")),
@@ -79,7 +79,9 @@ _TEXT = st.text("ab ,", max_size=10)
 
 @given(st.lists(st.tuples(_TEXT, _TEXT, st.sampled_from(["x", "y", "z"])), min_size=1, max_size=12))
 def test_groups_add_up_and_counts_are_those_of_the_score(clips):
-    pairs = [Pair(str(i), said, text, None, {"c": c}) for i, (said, text, c) in enumerate(clips)]
+    pairs = [
+        TextPair(str(i), said, text, None, {"c": c}) for i, (said, text, c) in enumerate(clips)
+    ]
     evaluation = evaluated(*pairs, by=("c",))
     overall, groups = evaluation.overall(), evaluation.groups()["c"].values()
     for unit, count in (("words", word_errors), ("characters", character_errors)):

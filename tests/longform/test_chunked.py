@@ -17,7 +17,7 @@ from quest22.settings import DecodingSettings, HallucinationSettings, LongFormSe
 from tests.support.listening import CLIP, NUMBERS, Listener, mark, said, sound, transcribe
 
 
-def machine(
+def opened(
     decoding: DecodingSettings | None = None, settings: LongFormSettings | None = None
 ) -> ChunkedClip:
     strategy = ChunkedStrategy(
@@ -28,7 +28,7 @@ def machine(
 
 def test_windows_ask_for_what_the_settings_say() -> None:
     decoding = DecodingSettings("ru", "translate", timestamps=True, max_new_tokens=7)
-    open_clip = machine(decoding)
+    open_clip = opened(decoding)
     first, second = open_clip.feed(sound(31)) + open_clip.flush()
     assert first.decoding == DecodingOptions("ru", "translate", timestamps=True, max_new_tokens=7)
     assert second.decoding == first.decoding
@@ -50,7 +50,7 @@ def test_a_clip_is_carried_through() -> None:
 
 @pytest.mark.parametrize("blocks", [[], [0], [0, 0]])
 def test_no_sound_is_a_failure_of_the_clip(blocks: list[int]) -> None:
-    open_clip = machine()
+    open_clip = opened()
     for size in blocks:
         open_clip.feed(np.zeros(size, np.float32))
     with pytest.raises(ClipError, match="holds no sound") as caught:
@@ -60,7 +60,7 @@ def test_no_sound_is_a_failure_of_the_clip(blocks: list[int]) -> None:
 
 @pytest.mark.parametrize("samples", [1, 159, 160, 480_000])
 def test_the_shortest_and_the_longest_sound_of_one_window(samples: int) -> None:
-    open_clip = machine()
+    open_clip = opened()
     assert open_clip.feed(np.zeros(samples, np.float32)) == []
     (window,) = open_clip.flush()
     assert len(window.samples) == samples
@@ -72,7 +72,7 @@ def test_silence_is_an_empty_transcript() -> None:
 
 
 def test_finished_once_every_window_came_back() -> None:
-    open_clip = machine(DecodingSettings(timestamps=True))
+    open_clip = opened(DecodingSettings(timestamps=True))
     assert not open_clip.finished
     (first,) = open_clip.feed(sound(31))
     assert not open_clip.finished
@@ -89,7 +89,7 @@ def test_finished_once_every_window_came_back() -> None:
 def run_in_any_order(samples: Samples, listener: Listener, seed: int) -> Transcript:
     """Blocks of random sizes, answers in random order, between the blocks and after them."""
     chance = random.Random(seed)
-    open_clip = machine(DecodingSettings(timestamps=True))
+    open_clip = opened(DecodingSettings(timestamps=True))
     waiting: list[Window] = []
     while len(samples):
         size = chance.choice([chance.randrange(1, 10_000), chance.randrange(1, 2_000_000)])
@@ -115,7 +115,7 @@ def test_blocks_and_order_change_nothing(seed: int, duration_s: int) -> None:
 
 
 def test_sound_is_let_go_with_its_windows() -> None:
-    open_clip = machine()
+    open_clip = opened()
     (window,) = open_clip.feed(sound(31))
     samples = weakref.ref(window.samples)
     open_clip.add_result(window, said(1))
@@ -127,7 +127,7 @@ def test_sound_is_let_go_with_its_windows() -> None:
 def test_ten_hours_worth_of_windows() -> None:
     short = LongFormSettings(chunk_length_s=3.0, stride_s=(0.5, 0.5))
     words = [(at / 4, at % 800) for at in range(3600 * 4)]
-    open_clip = machine(settings=short)
+    open_clip = opened(settings=short)
     minute = np.zeros(60 * 16_000, np.float32)
     for part in range(60):
         for window in (
@@ -165,16 +165,16 @@ def test_the_language_is_that_of_most_of_the_sound(
     assert transcript.language_probability == pytest.approx(expected[1])
 
 
-def guarded(guards: HallucinationSettings, **asked: object) -> ChunkedClip:
+def filtered(thresholds: HallucinationSettings, **asked: object) -> ChunkedClip:
     decoding = DecodingSettings(**asked)  # type: ignore[arg-type]
-    open_clip: ChunkedClip = ChunkedStrategy(LongFormSettings(), decoding, NUMBERS, guards).open(
-        CLIP
-    )
+    open_clip: ChunkedClip = ChunkedStrategy(
+        LongFormSettings(), decoding, NUMBERS, thresholds
+    ).open(CLIP)
     return open_clip
 
 
 def test_a_window_that_is_not_believed_is_heard_again_hotter() -> None:
-    open_clip = guarded(HallucinationSettings(), temperature=(0.0, 0.6))
+    open_clip = filtered(HallucinationSettings(), temperature=(0.0, 0.6))
     windows = open_clip.feed(sound(10)) + open_clip.flush()
     unsure = replace(said(1, 2), avg_logprob=-2.0)
     (again,) = open_clip.add_result(windows[0], unsure)
@@ -186,7 +186,7 @@ def test_a_window_that_is_not_believed_is_heard_again_hotter() -> None:
 
 
 def test_what_is_not_believed_is_left_out_and_put_down() -> None:
-    open_clip = guarded(HallucinationSettings())
+    open_clip = filtered(HallucinationSettings())
     windows = open_clip.feed(sound(60)) + open_clip.flush()
     answers = [
         said(1, 2),
@@ -205,7 +205,7 @@ def test_what_is_not_believed_is_left_out_and_put_down() -> None:
 
 
 def test_one_language_for_a_clip_is_that_of_its_first_window() -> None:
-    open_clip = guarded(HallucinationSettings(), multilingual=False)
+    open_clip = filtered(HallucinationSettings(), multilingual=False)
     (first,) = open_clip.feed(sound(80))
     assert not open_clip.wants_audio
     others = open_clip.add_result(first, said(1, language="ru", sure=0.75))
@@ -220,7 +220,7 @@ def test_one_language_for_a_clip_is_that_of_its_first_window() -> None:
 
 
 def test_every_window_is_prompted_alike_and_the_first_has_the_prefix() -> None:
-    open_clip = guarded(HallucinationSettings(), initial_prompt="7 8", hotwords="9", prefix="5")
+    open_clip = filtered(HallucinationSettings(), initial_prompt="7 8", hotwords="9", prefix="5")
     windows = open_clip.feed(sound(60)) + open_clip.flush()
     assert {window.decoding.previous for window in windows} == {(9, 7, 8)}
     assert [window.decoding.prefix for window in windows] == [(5,), (), ()]

@@ -53,8 +53,12 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("heard", "reason"), CASES)
-def test_what_is_not_believed(heard: Segment, reason: str | None) -> None:
-    assert HallucinationFilter(Fallback((0.0,), HallucinationSettings())).reason(heard) == reason
+def reason_of(segment: Segment, thresholds: HallucinationSettings) -> str | None:
+    return HallucinationFilter(Fallback((0.0,), thresholds), thresholds).reason(segment)
+
+
+@pytest.mark.parametrize(("made_up", "reason"), CASES)
+def test_what_is_dropped(made_up: Segment, reason: str | None) -> None:
+    assert reason_of(made_up, HallucinationSettings()) == reason
     off = HallucinationSettings(max_repeats=None, max_speaking_rate=None)
-    assert HallucinationFilter(Fallback((0.0,), off)).reason(heard) is None
+    assert reason_of(made_up, off) is None

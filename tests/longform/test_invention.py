@@ -7,13 +7,14 @@ import pytest
 
 from quest22.longform.hallucination import NO_SPEECH
 from quest22.records import SAMPLE_RATE_HZ, Clip, Origin, Samples, Transcript
-from quest22.runtime.build import Pipeline, PipelineSettings
+from quest22.runtime.build import Pipeline
 from quest22.settings import (
     DecodingSettings,
     EngineSettings,
     HallucinationSettings,
     LongFormName,
     LongFormSettings,
+    PipelineSettings,
 )
 from tests.support.recordings import NANO_IS_HERE, recordings
 
@@ -52,13 +53,13 @@ SPEECHLESS = {
 
 
 def transcribe(
-    sounds: dict[str, Samples], long_form: LongFormName, guards: HallucinationSettings
+    sounds: dict[str, Samples], long_form: LongFormName, thresholds: HallucinationSettings
 ) -> dict[str, Transcript]:
     settings = PipelineSettings(
         ENGINE,
         DecodingSettings(timestamps=True, temperature=(0.0,)),
         LongFormSettings(long_form=long_form),
-        hallucination=guards,
+        hallucination=thresholds,
     )
     clips = [Clip(name, name, sound, Origin("t")) for name, sound in sounds.items()]
     return {
@@ -77,8 +78,8 @@ def test_speech_is_kept_and_nothing_is_added_to_it(long_form: LongFormName) -> N
         logprob_threshold=0.0
     )  # no text is likely enough to outweigh silence
     free, guarded, doubted = (
-        transcribe(sounds, long_form, guards)
-        for guards in (unguarded, HallucinationSettings(), doubting)
+        transcribe(sounds, long_form, thresholds)
+        for thresholds in (unguarded, HallucinationSettings(), doubting)
     )
     for name in SPEECHLESS:
         assert guarded[name].text == "", name

@@ -14,12 +14,13 @@ import soxr
 
 from quest22.checkpoint.load import load
 from quest22.records import SAMPLE_RATE_HZ, Clip, Origin, Samples, Transcript
-from quest22.runtime.build import Pipeline, PipelineSettings
+from quest22.runtime.build import Pipeline
 from quest22.settings import (
     DecodingSettings,
     EngineSettings,
     HallucinationSettings,
     LongFormSettings,
+    PipelineSettings,
 )
 from tests.support.openai_whisper import OpenaiWhisper
 from tests.support.recordings import NANO_IS_HERE, recordings
@@ -111,12 +112,12 @@ def test_text_and_segments_equal_the_reference(
     compare(sounds, reference, options)
 
 
-@pytest.mark.parametrize("stretches", [[1.0, 9.0, 14.0, 21.0], [5.0]])
-def test_stretches_that_are_asked_for_equal_the_reference(
-    sounds: dict[str, Samples], reference: OpenaiWhisper, stretches: list[float]
+@pytest.mark.parametrize("spans", [[1.0, 9.0, 14.0, 21.0], [5.0]])
+def test_spans_that_are_asked_for_equal_the_reference(
+    sounds: dict[str, Samples], reference: OpenaiWhisper, spans: list[float]
 ) -> None:
     long = {name: sounds[name] for name in ("en long", "ru long")}
-    compare(long, reference, {"clip_timestamps": stretches})
+    compare(long, reference, {"clip_timestamps": spans})
 
 
 @pytest.mark.speech

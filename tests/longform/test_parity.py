@@ -12,11 +12,11 @@ import pytest
 from quest22.audio.log_mel import LogMel
 from quest22.bench.random_checkpoint import SHAPES, write_checkpoint
 from quest22.checkpoint.load import load
-from quest22.engine.engine import WhisperEngine
+from quest22.engine.build import build_engine
 from quest22.longform.chunked import ChunkedStrategy
 from quest22.metrics import Metrics
 from quest22.records import Audio, Samples, Transcript
-from quest22.runtime.scheduler import Scheduler
+from quest22.runtime.ordered import OrderedDriver
 from quest22.settings import DecodingSettings, EngineSettings, LongFormSettings
 from tests.support.listening import CLIP
 
@@ -34,10 +34,10 @@ def ours(folder: Path, samples: Samples, *, timestamps: bool) -> Transcript:
     checkpoint = load(str(folder))
     settings = EngineSettings(model=str(folder), compute_type="float32", threads=2)
     features = LogMel(checkpoint.dimensions.mel_bins, 2)
-    engine = WhisperEngine(checkpoint, features, settings, Metrics())
+    engine = build_engine(checkpoint, features, settings, Metrics())
     decoding = DecodingSettings(timestamps=timestamps, max_new_tokens=NEW_TOKENS)
     strategy = ChunkedStrategy(LongFormSettings(), decoding, checkpoint.tokens)
-    (transcript,) = Scheduler(engine, strategy, Metrics()).run([Audio(CLIP, iter([samples]))])
+    (transcript,) = OrderedDriver(engine, strategy, Metrics()).run([Audio(CLIP, iter([samples]))])
     assert isinstance(transcript, Transcript)
     return transcript
 

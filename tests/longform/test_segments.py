@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quest22.decoding.compression import compression_ratio
+from quest22.decoding.fallback import compression_ratio
 from quest22.records import Hypothesis, Transcript
 from tests.support.listening import NUMBERS, Listener, mark, said, sound, transcribe
 

@@ -1,4 +1,4 @@
-"""The sequential machine with models that are scripted; parity is tested in files of their own."""
+"""The sequential long form with scripted models; parity is tested in files of their own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from quest22.errors import ClipError
 from quest22.longform.hallucination import LOOP, NO_SPEECH
-from quest22.longform.sequential import SequentialClip, SequentialStrategy, stretches
+from quest22.longform.sequential import SequentialClip, SequentialStrategy, clip_spans
 from quest22.records import Hypothesis, Samples, Transcript, Window
 from quest22.settings import DecodingSettings, HallucinationSettings, LongFormSettings
 from tests.support.listening import CLIP, NUMBERS, mark, said
@@ -31,15 +31,15 @@ class Silence:
         return np.zeros((2, 0), np.float32)
 
 
-def machine(
-    guards: HallucinationSettings | None = None,
+def opened(
+    hallucination: HallucinationSettings | None = None,
     clip_timestamps: tuple[float, ...] = (),
     **asked: object,
 ) -> SequentialClip:
     decoding = DecodingSettings(timestamps=True, **asked)  # type: ignore[arg-type]
-    wanted = LongFormSettings(long_form="sequential", clip_timestamps=clip_timestamps)
+    settings_ = LongFormSettings(long_form="sequential", clip_timestamps=clip_timestamps)
     strategy = SequentialStrategy(
-        wanted, decoding, NUMBERS, guards or HallucinationSettings(), Silence
+        settings_, decoding, NUMBERS, hallucination or HallucinationSettings(), Silence
     )
     return strategy.open(CLIP)
 
@@ -56,7 +56,7 @@ def begun(open_clip: SequentialClip, duration_s: float) -> Window:
 
 
 def test_the_next_window_begins_at_the_last_timestamp_and_knows_the_text() -> None:
-    open_clip = machine(initial_prompt="7")
+    open_clip = opened(initial_prompt="7")
     window = begun(open_clip, 50.0)
     assert (window.start_s, window.duration_s, window.decoding.previous) == (0.0, 30.0, (7,))
     tokens = (mark(0), 1, 2, mark(12.5), mark(13), 3)
@@ -78,7 +78,7 @@ def test_the_next_window_begins_at_the_last_timestamp_and_knows_the_text() -> No
 
 
 def test_a_window_that_is_not_believed_is_heard_again_hotter() -> None:
-    open_clip = machine(temperature=(0.0, 0.4), sampling_seed=3)
+    open_clip = opened(temperature=(0.0, 0.4), sampling_seed=3)
     window = begun(open_clip, 5.0)
     unsure = replace(said(mark(0), 1, mark(2)), avg_logprob=-2.0)
     (again,) = open_clip.add_result(window, unsure)
@@ -91,7 +91,7 @@ def test_a_window_that_is_not_believed_is_heard_again_hotter() -> None:
 
 
 def test_silence_is_skipped_and_put_down() -> None:
-    open_clip = machine()
+    open_clip = opened()
     window = begun(open_clip, 40.0)
     silent = replace(said(mark(0), 1, mark(2)), avg_logprob=-2.0, no_speech_prob=0.9)
     (window,) = open_clip.add_result(window, silent)
@@ -99,13 +99,13 @@ def test_silence_is_skipped_and_put_down() -> None:
     open_clip.add_result(window, said(mark(0), 2, mark(2)))
     made = open_clip.close()
     assert made.text == "2"
-    (stretch,) = made.dropped
-    assert (stretch.start_s, stretch.end_s, stretch.reason) == (0.0, 30.0, NO_SPEECH)
-    assert stretch.text == "1"
+    (dropped,) = made.dropped
+    assert (dropped.start_s, dropped.end_s, dropped.reason) == (0.0, 30.0, NO_SPEECH)
+    assert dropped.text == "1"
 
 
 def test_a_loop_that_no_temperature_mends_is_put_down() -> None:
-    open_clip = machine(temperature=(0.0,))
+    open_clip = opened(temperature=(0.0,))
     looping = said(mark(0), 1, mark(2), mark(2), *[3, 4] * 60, mark(20))
     open_clip.add_result(begun(open_clip, 25.0), looping)
     made = open_clip.close()
@@ -113,8 +113,8 @@ def test_a_loop_that_no_temperature_mends_is_put_down() -> None:
     assert [each.reason for each in made.dropped] == [LOOP]
 
 
-def test_only_the_stretches_that_are_asked_for_are_heard() -> None:
-    open_clip = machine(clip_timestamps=(2.0, 4.5, 10.0))
+def test_only_the_clips_spans_are_transcribed() -> None:
+    open_clip = opened(clip_timestamps=(2.0, 4.5, 10.0))
     window = begun(open_clip, 12.0)
     assert (window.start_s, window.duration_s) == (2.0, 2.5)
     (window,) = open_clip.add_result(window, said(mark(0), 1, mark(2)))
@@ -125,7 +125,7 @@ def test_only_the_stretches_that_are_asked_for_are_heard() -> None:
 
 @pytest.mark.parametrize("multilingual", [False, True])
 def test_a_language_for_each_clip_or_for_each_window(multilingual: bool) -> None:
-    open_clip = machine(multilingual=multilingual)
+    open_clip = opened(multilingual=multilingual)
     window = begun(open_clip, 50.0)
     (window,) = open_clip.add_result(window, said(mark(0), 1, mark(2), language="ru", sure=0.8))
     assert window.decoding.language == (None if multilingual else "ru")
@@ -137,15 +137,15 @@ def test_a_language_for_each_clip_or_for_each_window(multilingual: bool) -> None
 
 def test_no_sound_is_a_failure_and_next_to_none_a_silence() -> None:
     with pytest.raises(ClipError, match="holds no sound"):
-        machine().flush()
-    open_clip = machine()
+        opened().flush()
+    open_clip = opened()
     open_clip.feed(seconds(0.005))
     assert open_clip.flush() == []
     assert (open_clip.finished, open_clip.close().text) == (True, "")
 
 
 def test_sound_waits_outside_while_a_window_is_on_its_way() -> None:
-    open_clip = machine()
+    open_clip = opened()
     windows: list[Window] = []
     while not windows:
         assert open_clip.wants_audio
@@ -155,10 +155,10 @@ def test_sound_waits_outside_while_a_window_is_on_its_way() -> None:
     assert open_clip.wants_audio
 
 
-def test_stretches() -> None:
-    assert [pair[0] for pair in stretches(())] == [0]
-    assert stretches((1.0, 2.5)) == ((100, 250),)
-    assert [pair[0] for pair in stretches((1.0, 2.5, 3.0))] == [100, 300]
+def test_clip_spans() -> None:
+    assert [pair[0] for pair in clip_spans(())] == [0]
+    assert clip_spans((1.0, 2.5)) == ((100, 250),)
+    assert [pair[0] for pair in clip_spans((1.0, 2.5, 3.0))] == [100, 300]
 
 
 answers = st.lists(
@@ -173,7 +173,7 @@ answers = st.lists(
 def test_whatever_is_heard_the_clip_ends_with_its_segments_in_it(
     answers: list[tuple[list[int], bool, float]], duration_s: float
 ) -> None:
-    open_clip = machine(temperature=(0.0, 1.0))
+    open_clip = opened(temperature=(0.0, 1.0))
     todo = open_clip.feed(seconds(duration_s)) + open_clip.flush()
     heard = 0
     while todo:

@@ -78,7 +78,7 @@ class Silence:
 
 
 def ours(script: Script, samples: Samples, options: dict[str, Any]) -> Transcript:
-    guards = HallucinationSettings(
+    thresholds = HallucinationSettings(
         options.get("compression_ratio_threshold", 2.4),
         options.get("logprob_threshold", -1.0),
         options.get("no_speech_threshold", 0.6),
@@ -96,19 +96,19 @@ def ours(script: Script, samples: Samples, options: dict[str, Any]) -> Transcrip
     settings = LongFormSettings(
         long_form="sequential", clip_timestamps=tuple(options.get("clip_timestamps", ()))
     )
-    machine = SequentialStrategy(settings, asked, script.tokens, guards, Silence).open(CLIP)
+    long_form = SequentialStrategy(settings, asked, script.tokens, thresholds, Silence).open(CLIP)
     todo: list[Window] = []
     for block in np.array_split(samples, 7):
-        todo += machine.feed(block)
-    todo += machine.flush()
+        todo += long_form.feed(block)
+    todo += long_form.flush()
     while todo:
         window = todo.pop()
         temperature = window.decoding.temperature
         spoken, sure, silent = script.hear(temperature, window.decoding.previous)
         heard = Hypothesis(tuple(spoken), "en", 1.0, sure, silent, temperature)
-        todo += machine.add_result(window, heard)
-    assert machine.finished
-    return machine.close()
+        todo += long_form.add_result(window, heard)
+    assert long_form.finished
+    return long_form.close()
 
 
 def theirs(script: Script, samples: Samples, options: dict[str, Any]) -> dict[str, Any]:

@@ -10,10 +10,10 @@ from quest22.records import DroppedSegment, Segment, Word
 S = 16_000
 
 
-def timeline(*stretches: tuple[float, float]) -> SpeechTimeline:
+def timeline(*spans: tuple[float, float]) -> SpeechTimeline:
     """From starts and ends in seconds."""
     made = SpeechTimeline()
-    for start_s, end_s in stretches:
+    for start_s, end_s in spans:
         made.add(round(start_s * S), round((end_s - start_s) * S))
     return made
 
@@ -39,7 +39,7 @@ def test_silences_are_what_is_not_kept():
     assert list(SpeechTimeline().silences(S)) == [DroppedSegment(0, 1, "no speech")]
 
 
-def test_stretches_that_touch_are_one():
+def test_spans_that_touch_are_one():
     touching = timeline((2, 5), (5, 6), (6, 6), (8, 9))
     assert [(each.start_s, each.end_s) for each in touching.silences(9 * S)] == [(0, 2), (6, 8)]
     assert touching.start_s(3) == 5
@@ -49,7 +49,7 @@ def test_a_segment_over_a_seam_spans_the_silence():
     assert TWO.segment(Segment(1, 4, " a")) == Segment(3, 11, " a")
 
 
-def test_words_stay_in_their_stretch_and_make_the_segments_times():
+def test_words_stay_in_their_span_and_make_the_segments_times():
     words = (Word(0.5, 1, " a", 1), Word(2.5, 3.2, " b", 1), Word(2.9, 4, " c", 1))
     segment = TWO.segment(Segment(0, 5, " a b c", words=words))
     assert [(w.start_s, w.end_s) for w in segment.words] == [(2.5, 3), (4.5, 5), (10, 11)]

@@ -14,7 +14,7 @@ def at(frame: int) -> int:
     return BEGIN + frame // 2
 
 
-# tokens, slices, frames to go on (of 3000), ended by a single timestamp
+# tokens, segments, frames to go on (of 3000), ended by a single timestamp
 CASES = [
     ([], [(0, 3000)], 3000, False),
     ([5, 6], [(0, 3000)], 3000, False),
@@ -33,11 +33,11 @@ CASES = [
 
 
 @pytest.mark.parametrize(("tokens", "spans", "advance", "alone"), CASES)
-def test_slices_and_where_to_go_on(
+def test_segments_and_where_to_go_on(
     tokens: list[int], spans: list[tuple[int, int]], advance: int, alone: bool
 ) -> None:
     found = timestamp_segments(tokens, BEGIN, 3000)
-    assert [(each.start, each.end) for each in found.slices] == spans
+    assert [(each.start, each.end) for each in found.segments] == spans
     assert (found.advance, found.ended_alone) == (advance, alone)
 
 
@@ -45,8 +45,8 @@ tokens_of = st.lists(st.integers(0, BEGIN + 1500), max_size=30)
 
 
 @given(tokens_of)
-def test_slices_are_the_tokens_up_to_an_end(tokens: list[int]) -> None:
+def test_segments_are_the_tokens_up_to_an_end(tokens: list[int]) -> None:
     found = timestamp_segments(tokens, BEGIN, 3000)
-    together = [token for each in found.slices for token in each.tokens]
+    together = [token for each in found.segments for token in each.tokens]
     assert together == tokens[: len(together)]
-    assert all(isinstance(each, TimestampSegment) for each in found.slices)
+    assert all(isinstance(each, TimestampSegment) for each in found.segments)

@@ -13,16 +13,15 @@ from quest22.settings import DecodingSettings, LongFormSettings
 from tests.support.listening import CLIP, NUMBERS, Listener, mark, said, sound
 
 S = 16_000
-PACKED = VadFilterOptions(whole_stretches=True)
-AUTO = VadFilterOptions(whole_stretches=True, whole_clip=30 * S, language="ru")
+PACKED = VadFilterOptions(whole_spans=True)
+AUTO = VadFilterOptions(whole_spans=True, whole_clip=30 * S, language="ru")
 
 
 class Told:
-    """A detector that was told the stretches of speech, in seconds; gives them in pieces."""
+    """A detector that was told the spans of speech, in seconds; gives them in pieces."""
 
-    def __init__(self, *stretches: tuple[float, float]) -> None:
-        self._bounds = [(round(start * S), round(end * S)) for start, end in stretches]
-        self._heard = np.empty(0, np.float32)
+    def __init__(self, *spans: tuple[float, float]) -> None:
+        self._bounds = [(round(start * S), round(end * S)) for start, end in spans]
         self._fed = 0
 
     def feed(self, samples: Samples) -> list[SpeechChunk]:
@@ -39,28 +38,28 @@ class Told:
 
 
 def opened(
-    *stretches: tuple[float, float], voicing: VadFilterOptions = PACKED, clip: Clip = CLIP
+    *spans: tuple[float, float], options: VadFilterOptions = PACKED, clip: Clip = CLIP
 ) -> VadFilteredClip:
     decoding = DecodingSettings(timestamps=True)
-    inner = ChunkedStrategy(LongFormSettings(), decoding, NUMBERS, packed=voicing.whole_stretches)
-    return VadFilteredStrategy(inner, lambda: Told(*stretches), voicing).open(clip)
+    inner = ChunkedStrategy(LongFormSettings(), decoding, NUMBERS, packed=options.whole_spans)
+    return VadFilteredStrategy(inner, lambda: Told(*spans), options).open(clip)
 
 
-def run(machine: VadFilteredClip, samples: Samples, listen, block: int = 20 * S):
+def run(long_form: VadFilteredClip, samples: Samples, listen, block: int = 20 * S):
     todo = []
     for at in range(0, len(samples), block):
-        todo += machine.feed(samples[at : at + block])
-    todo += machine.flush()
+        todo += long_form.feed(samples[at : at + block])
+    todo += long_form.flush()
     windows = []
     while todo:
         windows.append(todo.pop(0))
-        todo = machine.add_result(windows[-1], listen(windows[-1])) + todo
-    assert machine.finished
-    return windows, machine.close()
+        todo = long_form.add_result(windows[-1], listen(windows[-1])) + todo
+    assert long_form.finished
+    return windows, long_form.close()
 
 
 def starts(windows) -> list[list[int]]:
-    """Where in the clip each window's stretches begin: its samples are their own places."""
+    """Where in the clip each window's spans begin: its samples are their own places."""
     return [
         [round(w.samples[0] / S), *(round(w.samples[i + 1] / S) for i in _jumps(w.samples))]
         for w in windows
@@ -71,9 +70,9 @@ def _jumps(samples: Samples):
     return np.flatnonzero(np.diff(samples) > 1)
 
 
-def test_stretches_are_packed_into_windows_and_silence_is_not_heard():
-    machine = opened((5, 15), (40, 55), (90, 99), (200, 225))
-    windows, transcript = run(machine, sound(300), lambda _window: said(mark(0), 7, mark(1)))
+def test_spans_are_packed_into_windows_and_silence_is_not_heard():
+    long_form = opened((5, 15), (40, 55), (90, 99), (200, 225))
+    windows, transcript = run(long_form, sound(300), lambda _window: said(mark(0), 7, mark(1)))
     assert starts(windows) == [[5, 40], [90], [200]]
     assert [window.duration_s for window in windows] == [25, 9, 25]
     assert transcript.duration_s == 300
@@ -93,8 +92,8 @@ def test_times_are_those_of_the_clip():
 
 def test_a_time_behind_a_windows_sound_does_not_reach_into_the_next():
     """The model gives an end that lies in the padding of the first window."""
-    machine = opened((5, 15), (400, 425))
-    _, transcript = run(machine, sound(500), lambda _window: said(mark(0), 7, mark(12)))
+    long_form = opened((5, 15), (400, 425))
+    _, transcript = run(long_form, sound(500), lambda _window: said(mark(0), 7, mark(12)))
     assert [(s.start_s, s.end_s) for s in transcript.segments] == [(5, 15), (400, 412)]
 
 
@@ -108,8 +107,8 @@ def test_windows_that_end_and_begin_alike_are_not_taken_for_one():
 
 def test_nobody_speaks():
     clip = Clip("k", "n", b"", Origin("d", row=4), reference="one", columns={"speaker": 7})
-    machine = opened(clip=clip, voicing=AUTO)
-    windows, transcript = run(machine, sound(50), lambda _window: said(9))
+    long_form = opened(clip=clip, options=AUTO)
+    windows, transcript = run(long_form, sound(50), lambda _window: said(9))
     assert windows == []
     assert (transcript.key, transcript.reference, transcript.columns) == (
         "k",
@@ -127,7 +126,7 @@ def test_no_sound_is_still_a_failure():
 
 
 @pytest.mark.parametrize(
-    ("length_s", "stretches", "expected"),
+    ("length_s", "spans", "expected"),
     [
         (30, [(5, 10)], [[0]]),
         (30, [(5, 10), (20, 25)], [[0]]),
@@ -135,17 +134,17 @@ def test_no_sound_is_still_a_failure():
         (30.1, [(5, 10), (20, 25)], [[5, 20]]),
     ],
 )
-def test_auto_leaves_clips_of_one_window_whole_if_anybody_speaks(length_s, stretches, expected):
-    machine = opened(*stretches, voicing=AUTO)
-    windows, transcript = run(machine, sound(length_s), lambda _window: said(7), block=7 * S)
+def test_auto_leaves_clips_of_one_window_whole_if_anybody_speaks(length_s, spans, expected):
+    long_form = opened(*spans, options=AUTO)
+    windows, transcript = run(long_form, sound(length_s), lambda _window: said(7), block=7 * S)
     assert starts(windows) == expected
     if expected == [[0]]:
         assert transcript.dropped == ()
 
 
 def test_a_strategy_that_takes_any_blocks_gets_speech_as_it_comes():
-    machine = opened((5, 125), voicing=VadFilterOptions(whole_stretches=False))
-    fed = machine.feed(sound(100))
+    long_form = opened((5, 125), options=VadFilterOptions(whole_spans=False))
+    fed = long_form.feed(sound(100))
     assert [window.start_s for window in fed] == [0, 20, 40, 60]
     assert fed[0].samples[0] == 5 * S
 
@@ -157,17 +156,17 @@ _CUTS = st.lists(st.integers(1, 30), min_size=2, max_size=9)
 def test_every_word_in_speech_is_heard_once_at_its_time(lengths, seed):
     """Silence and speech by turns; a listener that makes no mistakes."""
     ends = np.cumsum(lengths).tolist()
-    stretches = list(zip(ends[::2], ends[1::2], strict=False))
+    spans = list(zip(ends[::2], ends[1::2], strict=False))
     total = ends[-1] + 3
-    places = [second + 0.5 for start, end in stretches for second in range(start, end)]
-    machine = opened(*stretches)
+    places = [second + 0.5 for start, end in spans for second in range(start, end)]
+    long_form = opened(*spans)
     strung, kept = [], 0
-    for start, end in stretches:
+    for start, end in spans:
         strung += [(kept + second - start + 0.5, second) for second in range(start, end)]
         kept += end - start
     listen = Listener(strung, seed, mistakes=0, breaks=1)
-    _, transcript = run(machine, sound(total), listen)
+    _, transcript = run(long_form, sound(total), listen)
     assert transcript.text == " ".join(str(int(place)) for place in places)
     for segment in transcript.segments:
-        assert any(start <= segment.start_s <= end for start, end in stretches)
-        assert any(start <= segment.end_s <= end for start, end in stretches)
+        assert any(start <= segment.start_s <= end for start, end in spans)
+        assert any(start <= segment.end_s <= end for start, end in spans)

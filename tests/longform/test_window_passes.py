@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quest22.decoding.timestamps import finished_part
+from quest22.decoding.timestamps import drop_unfinished
 from quest22.longform.window_passes import WindowPasses
 from quest22.longform.windowing import Chunk
 from quest22.records import DecodingOptions, Window
@@ -19,7 +19,7 @@ TOKENS = st.lists(st.one_of(st.integers(0, 9), st.integers(BEGIN, BEGIN + 5)), m
 
 def again(duration_s: float, *tokens: int, skip_frames: int = 0) -> Window | None:
     samples = sound(duration_s)
-    heard = WindowPasses.nothing_yet(Chunk(samples, 0, 0, 0))
+    heard = WindowPasses.of(Chunk(samples, 0, 0, 0))
     window = Window(samples, 0.0, DecodingOptions(timestamps=True), 3, skip_frames)
     return heard.add_result(window, said(*tokens, language="ru"), BEGIN)
 
@@ -64,14 +64,14 @@ def test_as_transformers_takes_a_hypothesis_apart(generation: Any, tokens: list[
         return_token_timestamps=False,
         decoder_input_ids=torch.zeros(1, 4),
     )
-    kept, resume = finished_part(tuple(tokens), BEGIN)
+    kept, resume = drop_unfinished(tuple(tokens), BEGIN)
     theirs = [token for segment in segments for token in segment["tokens"].tolist()]
     assert list(kept) == theirs
     assert (3000 if resume is None else 2 * resume) == int(offset)
 
 
 def test_times_count_from_the_clip() -> None:
-    heard = WindowPasses.nothing_yet(Chunk(np.zeros(480_000, np.float32), 320_000, 0, 0))
+    heard = WindowPasses.of(Chunk(np.zeros(480_000, np.float32), 320_000, 0, 0))
     window = Window(sound(30), 20.0, DecodingOptions(timestamps=True))
     following = heard.add_result(window, said(mark(0), 1, mark(4), mark(4)), BEGIN)
     assert following is not None

@@ -9,7 +9,7 @@ import pytest
 from quest22.errors import UsageError
 from quest22.protocols import SinkState
 from quest22.records import Failure, Origin, Position, Transcript
-from quest22.runs.journal import JOURNAL, Journal, JournaledSink, Progress, held
+from quest22.runs.journal import JOURNAL, Journal, JournaledSink, Progress
 
 PLAN = {"model": "nano", "split": "test", "stride": (5.0, 5.0)}
 ORIGIN = Origin("org/name", "abc", "part-0.parquet", 7)
@@ -42,14 +42,14 @@ class Lines:
         self.closed = True
 
 
-def test_a_mark_survives_the_process(tmp_path: Path) -> None:
+def test_progress_survives_the_process(tmp_path: Path) -> None:
     journal = Journal.begin(tmp_path / "out", PLAN)
-    mark = Progress().after(transcript("a")).after(failure("b"))
-    journal.commit(replace(mark, sinks={"jsonl": {"bytes": 12}}))
-    kept = Journal.read(tmp_path / "out")
-    assert kept is not None
-    kept.check(PLAN)
-    assert kept.mark == Progress(1, 1, 2.5, Position(2, "b", ORIGIN), {"jsonl": {"bytes": 12}})
+    progress = Progress().after(transcript("a")).after(failure("b"))
+    journal.commit(replace(progress, sinks={"jsonl": {"bytes": 12}}))
+    read = Journal.read(tmp_path / "out")
+    assert read is not None
+    read.check(PLAN)
+    assert read.progress == Progress(1, 1, 2.5, Position(2, "b", ORIGIN), {"jsonl": {"bytes": 12}})
 
 
 def test_no_journal_is_none(tmp_path: Path) -> None:
@@ -62,14 +62,24 @@ def test_no_journal_is_none(tmp_path: Path) -> None:
         ({"model": "tiny"}, "model was 'nano' and is 'tiny'"),
         ({"revision": "def"}, "revision was None and is 'def'"),
         ({"stride": (4.0, 4.0)}, r"stride was \[5.0, 5.0\] and is \[4.0, 4.0\]"),
+        ({"dataset": {"take": 7}}, r"dataset\.take was None and is 7"),
     ],
 )
 def test_another_plan_is_refused(tmp_path: Path, changed: dict[str, object], named: str) -> None:
     Journal.begin(tmp_path, PLAN)
-    kept = Journal.read(tmp_path)
-    assert kept is not None
+    read = Journal.read(tmp_path)
+    assert read is not None
     with pytest.raises(UsageError, match=named):
-        kept.check({**PLAN, **changed})
+        read.check({**PLAN, **changed})
+
+
+def test_a_part_of_a_plan_is_compared_alone(tmp_path: Path) -> None:
+    journal = Journal.begin(tmp_path, {**PLAN, "dataset": {"path": "d", "take": 7}})
+    journal.check_known({"dataset": {"path": "d"}})
+    with pytest.raises(UsageError, match=r"dataset\.path was 'd' and is 'e'"):
+        journal.check_known({"dataset": {"path": "e"}})
+    with pytest.raises(UsageError, match=r"dataset\.take was 7 and is None"):
+        journal.check({**PLAN, "dataset": {"path": "d"}})
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"quest22_journal": 99}', "null"])
@@ -88,19 +98,19 @@ def test_the_journal_is_one_whole_file_after_every_commit(tmp_path: Path) -> Non
     assert [path.name for path in (tmp_path / JOURNAL).parent.iterdir()] == ["journal.json"]
 
 
-def test_results_are_published_before_they_are_marked(tmp_path: Path) -> None:
+def test_results_are_published_before_they_are_recorded(tmp_path: Path) -> None:
     now = 0.0
     sink, journal = Lines(), Journal.begin(tmp_path, PLAN)
     journaled = JournaledSink(sink, journal, clock=lambda: now)
     journaled.write(transcript("a"))
-    assert (sink.published, journal.mark.results) == ([], 0)
+    assert (sink.published, journal.progress.results) == ([], 0)
     now = 10.0
     journaled.write(failure("b"))
-    assert (sink.published, journal.mark.results) == ([2], 2)
+    assert (sink.published, journal.progress.results) == ([2], 2)
     journaled.write(transcript("c"))
     journaled.close()
-    assert (sink.published, journal.mark.results, sink.closed) == ([2, 3], 3, False)
-    assert not journal.mark.finished
+    assert (sink.published, journal.progress.results, sink.closed) == ([2, 3], 3, False)
+    assert not journal.progress.finished
 
 
 def test_only_completing_finishes(tmp_path: Path) -> None:
@@ -110,14 +120,33 @@ def test_only_completing_finishes(tmp_path: Path) -> None:
     journaled.complete()
     journaled.close()
     assert sink.closed
-    kept = Journal.read(tmp_path)
-    assert kept is not None
-    assert kept.mark.finished
-    assert kept.mark.results == 1
+    read = Journal.read(tmp_path)
+    assert read is not None
+    assert read.progress.finished
+    assert read.progress.results == 1
 
 
-def test_a_folder_is_held_by_one_run(tmp_path: Path) -> None:
-    with held(tmp_path), pytest.raises(UsageError, match="another process"), held(tmp_path):
-        pass
-    with held(tmp_path):
-        pass
+def test_a_replacement_that_was_left_half_done_is_finished(tmp_path: Path) -> None:
+    journal = Journal.begin(tmp_path, PLAN)
+    merge = tmp_path / ".quest22" / "merge"
+    merge.mkdir()
+    (merge / "transcripts.jsonl").write_text("new")
+    for name in ("transcripts.jsonl", "failures.jsonl"):
+        (tmp_path / name).write_text("old")
+    record = json.loads((tmp_path / JOURNAL).read_text())
+    (tmp_path / JOURNAL).write_text(json.dumps({**record, "outdated": ["failures.jsonl"]}))
+    read = Journal.read(tmp_path)
+    assert read is not None
+    read.finish_replacement()
+    assert (tmp_path / "transcripts.jsonl").read_text() == "new"
+    assert not (tmp_path / "failures.jsonl").exists()
+    assert not merge.exists()
+    assert json.loads((tmp_path / JOURNAL).read_text()) == json.loads(json.dumps(record))
+    journal.finish_replacement()
+
+
+def test_the_fields_of_the_file(tmp_path: Path) -> None:
+    Journal.begin(tmp_path, PLAN, {"command": "quest22 stream"})
+    record = json.loads((tmp_path / JOURNAL).read_text())
+    assert list(record) == ["quest22_journal", "plan", "asked", "mark", "outdated"]
+    assert record["asked"] == {"command": "quest22 stream"}

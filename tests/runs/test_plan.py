@@ -2,9 +2,25 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
-from quest22.runs.plan import RunSettings, settings_of
-from quest22.runtime.build import PipelineSettings
+import pytest
+
+from quest22.errors import UsageError
+from quest22.runs.journal import JOURNAL, Journal
+from quest22.runs.plan import (
+    flat_plan,
+    grouped_plan,
+    known_plan,
+    pinned,
+    plan_differences,
+    requested,
+    resolved,
+    settings_from_plan,
+    whole_plan,
+)
+from quest22.runs.settings import RunSettings
 from quest22.settings import (
     AudioSettings,
     CaptionSettings,
@@ -12,7 +28,9 @@ from quest22.settings import (
     DecodingSettings,
     EngineSettings,
     HallucinationSettings,
+    HubSettings,
     LongFormSettings,
+    PipelineSettings,
     VadSettings,
 )
 
@@ -27,37 +45,155 @@ SETTINGS = RunSettings(
         vad=VadSettings("auto", vad_threshold=0.4, vad_min_silence_duration_ms=300),
     ),
     ("jsonl", "srt"),
-    captions=CaptionSettings(max_line_width=42, sentences=True),
+    CaptionSettings(max_line_width=42, sentences=True),
+    HubSettings("me/d", token="secret"),
 )
-CAME = {
-    "dataset_revision": "c" * 40,
-    "model_revision": "d" * 40,
-    "compute_type": "int8_float32",
-    "weights": "w",
-}
+PIPELINE = SimpleNamespace(
+    checkpoint_revision="d" * 40, weights_fingerprint="w", compute_type="int8_float32"
+)
+COMMIT = "c" * 40
+PLAN = json.loads(json.dumps(whole_plan(SETTINGS, PIPELINE, COMMIT)))
 
 
 def test_a_plan_holds_no_secret():
-    assert "secret" not in json.dumps(SETTINGS.known() | SETTINGS.asked())
+    assert "secret" not in json.dumps([PLAN, requested(SETTINGS)])
+
+
+def test_a_plan_is_grouped():
+    assert list(PLAN) == [
+        "quest22",
+        "dataset",
+        "model",
+        "decoding",
+        "long_form",
+        "audio",
+        "hallucination",
+        "vad",
+        "captions",
+        "output",
+    ]
+    assert PLAN["model"] == {
+        "name": "tiny",
+        "revision": "d" * 40,
+        "weights": "w",
+        "compute_type": "int8_float32",
+    }
+    assert PLAN["audio"] == {"channel": 1, "max_duration_s": 7200.0}
+    assert PLAN["output"] == {"formats": ["jsonl", "srt"], "push_to_hub": "me/d"}
+
+
+def test_what_is_known_is_the_plan_without_what_it_resolves_to():
+    assert plan_differences(PLAN, known_plan(SETTINGS), whole=False) == []
+    left = plan_differences(PLAN, known_plan(SETTINGS), whole=True)
+    assert [line.split(" was ")[0] for line in left] == [
+        "dataset.revision",
+        "model.compute_type",
+        "model.revision",
+        "model.weights",
+    ]
 
 
 def test_settings_come_back_from_a_plan():
-    plan = json.loads(json.dumps(SETTINGS.known() | CAME))
     engine = EngineSettings(batch_size=9, threads=2, token="other")
-    back = settings_of(plan, engine)
-    assert back.known() == SETTINGS.known()
-    assert back.asked() == {name: CAME[name] for name in back.asked()}
-    assert (back.job.engine.batch_size, back.job.engine.threads) == (9, 2)
-    assert back.dataset.token == "other"
+    back = settings_from_plan(PLAN, engine)
+    assert known_plan(back) == known_plan(SETTINGS)
+    assert requested(back) == resolved(PLAN)
+    assert (back.pipeline.engine.batch_size, back.pipeline.engine.threads) == (9, 2)
+    assert back.dataset.token == back.push_to_hub.token == "other"
 
 
 def test_what_was_left_open_is_as_it_became():
-    begun = SETTINGS.as_begun(CAME, SETTINGS.asked())
-    assert begun.asked() == {name: CAME[name] for name in begun.asked()}
+    begun = pinned(SETTINGS, PLAN, requested(SETTINGS))
+    assert requested(begun) == resolved(PLAN)
+    assert begun.pipeline.engine.batch_size == 3
+
+
+def test_the_batch_size_is_that_of_the_beginning_unless_another_is_asked_for():
+    open_engine = replace(SETTINGS.pipeline.engine, batch_size=None)
+    settings = replace(SETTINGS, pipeline=replace(SETTINGS.pipeline, engine=open_engine))
+    assert pinned(settings, PLAN, {"batch_size": 5}).pipeline.engine.batch_size == 5
+    assert pinned(SETTINGS, PLAN, {"batch_size": 5}).pipeline.engine.batch_size == 3
 
 
 def test_a_branch_named_again_is_the_commit_it_was():
-    named = replace(SETTINGS, dataset=replace(SETTINGS.dataset, revision="main"))
-    assert named.as_begun(CAME, named.asked()).dataset.revision == CAME["dataset_revision"]
+    branch = replace(SETTINGS, dataset=replace(SETTINGS.dataset, revision="main"))
+    assert pinned(branch, PLAN, requested(branch)).dataset.revision == COMMIT
     other = replace(SETTINGS, dataset=replace(SETTINGS.dataset, revision="v2"))
-    assert other.as_begun(CAME, named.asked()).dataset.revision == "v2"
+    assert pinned(other, PLAN, requested(branch)).dataset.revision == "v2"
+
+
+def test_differences_are_named():
+    assert plan_differences(
+        {"a": 1, "group": {"b": [1, 2], "c": 3}}, {"group": {"b": (1, 2), "c": 4}}, whole=True
+    ) == ["a was 1 and is None", "group.c was 3 and is 4"]
+
+
+def test_a_flat_plan_has_names_that_users_know():
+    flat = flat_plan(PLAN)
+    assert (flat["dataset"], flat["dataset_revision"]) == ("org/d", COMMIT)
+    assert (flat["model"], flat["compute_type"]) == ("tiny", "int8_float32")
+    assert (flat["language"], flat["vad"], flat["max_line_width"]) == ("ru", "auto", 42)
+    assert not [name for name, value in flat.items() if isinstance(value, dict)]
+
+
+def test_groups_come_back_from_a_flat_plan():
+    assert grouped_plan(flat_plan(PLAN)) == PLAN
+
+
+OLD_JOURNAL = (Path(__file__).parent / "flat_journal.json").read_text(encoding="utf-8")
+"""Written for five rows, with ``--take 5 -o out``, before plans had groups."""
+
+
+def read_old(folder: Path) -> Journal:
+    (folder / JOURNAL).parent.mkdir()
+    (folder / JOURNAL).write_text(OLD_JOURNAL, encoding="utf-8")
+    journal = Journal.read(folder)
+    assert journal is not None
+    return journal
+
+
+def test_a_journal_with_a_flat_plan_is_read(tmp_path):
+    journal = read_old(tmp_path)
+    assert flat_plan(journal.plan) == json.loads(OLD_JOURNAL)["plan"]
+    assert (journal.progress.results, journal.progress.finished) == (5, True)
+    rows = DatasetSettings("parquet", data_files=("samples/*.parquet",), take=5)
+    settings = RunSettings(rows)
+    journal.check_known(known_plan(settings))
+    pipeline = SimpleNamespace(
+        checkpoint_revision=None,
+        weights_fingerprint=journal.plan["model"]["weights"],
+        compute_type=journal.plan["model"]["compute_type"],
+    )
+    journal.check(whole_plan(settings, pipeline, None))
+    with pytest.raises(UsageError, match=r"dataset\.take was 5 and is 6"):
+        journal.check_known(known_plan(replace(settings, dataset=replace(rows, take=6))))
+
+
+def test_a_journal_with_a_flat_plan_is_rewritten_with_groups(tmp_path):
+    journal = read_old(tmp_path)
+    journal.commit(journal.progress)
+    record = json.loads((tmp_path / JOURNAL).read_text(encoding="utf-8"))
+    assert (record["quest22_journal"], record["plan"]["dataset"]["take"]) == (2, 5)
+    old = json.loads(OLD_JOURNAL)
+    assert (record["asked"], record["mark"]) == (old["asked"], old["mark"])
+
+
+def test_what_no_group_holds_stays_on_top():
+    assert grouped_plan({"retried": "digest"})["retried"] == "digest"
+
+
+def test_the_former_name_of_a_compute_type_is_as_good_as_todays():
+    begun = {"model": {"name": "tiny", "revision": None, "compute_type": "int8_sound_bfloat16"}}
+    now = {"model": begun["model"] | {"compute_type": "int8_kv_bfloat16"}}
+    assert plan_differences(begun, now, whole=True) == []
+    assert plan_differences(begun, {"model": {"compute_type": "int8"}}, whole=False) == [
+        "model.compute_type was 'int8_kv_bfloat16' and is 'int8'"
+    ]
+    for name in ("int8_sound", "int8_kv", "auto"):
+        settings = RunSettings(
+            DatasetSettings("parquet"), PipelineSettings(EngineSettings(compute_type=name))
+        )
+        whole = begun | {"dataset": {"revision": None}}
+        found = pinned(settings, whole, {"compute_type": "int8_sound"})
+        assert found.pipeline.engine.compute_type == "int8_kv_bfloat16"
+        assert requested(found) == resolved(whole)

@@ -31,7 +31,7 @@ from quest22.records import (
     WindowResult,
 )
 from quest22.runs.replay import ReplayLog, restored
-from quest22.runtime.scheduler import Result, Scheduler
+from quest22.runtime.ordered import OrderedDriver, Result
 
 POISON = -1.0
 
@@ -62,7 +62,26 @@ class MixingEngine:
         return [Hypothesis(tuple(each[:2]), "en", 1.0, -each[2] / 7, 0.1) for each in digests]
 
 
-class RehearingMachine:
+class PipelinedEngine(MixingEngine):
+    """The same, with two batches in flight."""
+
+    batches_in_flight = 2
+
+    def __init__(self, batch_size: int, lives: int | None = None) -> None:
+        super().__init__(batch_size, lives)
+        self.running: list[Sequence[Window]] = []
+
+    def begin(self, windows: Sequence[Window]) -> Sequence[Window]:
+        assert len(self.running) < self.batches_in_flight
+        self.running.append(windows)
+        return windows
+
+    def finish(self, ticket: Sequence[Window]) -> list[Hypothesis]:
+        self.running = [each for each in self.running if each is not ticket]
+        return self.run(ticket)
+
+
+class RepeatingLongForm:
     """Two windows a block; some are heard again, as their hypotheses have it; one way or another.
 
     ``sequential``: the next block is taken when nothing is awaited.
@@ -109,8 +128,8 @@ class Strategy:
     def __init__(self, sequential: bool) -> None:
         self.sequential = sequential
 
-    def open(self, clip: Clip) -> RehearingMachine:
-        return RehearingMachine(clip, self.sequential)
+    def open(self, clip: Clip) -> RepeatingLongForm:
+        return RepeatingLongForm(clip, self.sequential)
 
 
 def audio(key: int, values: Sequence[float | None]) -> Audio | Failure:
@@ -128,7 +147,7 @@ def audio(key: int, values: Sequence[float | None]) -> Audio | Failure:
 
 def life(
     clips: Sequence[Sequence[float | None]],
-    scheduler: Scheduler,
+    driver: OrderedDriver,
     done: list[Result],
     marks: Sequence[int] = (),
 ) -> bool:
@@ -136,7 +155,7 @@ def life(
     arrivals = (audio(n, values) for n, values in list(enumerate(clips))[len(done) :])
     fresh: list[Result] = []
     try:
-        for result in scheduler.run(arrivals):
+        for result in driver.run(arrivals):
             fresh.append(result)
             if len(done) + len(fresh) in marks:
                 done.extend(fresh)
@@ -167,15 +186,15 @@ def test_a_run_that_is_cut_again_and_again_gives_what_a_whole_one_gives(
 ) -> None:
     whole: list[Result] = []
     engine = MixingEngine(batch_size)
-    assert life(clips, Scheduler(engine, Strategy(sequential), Metrics(), 4), whole)
+    assert life(clips, OrderedDriver(engine, Strategy(sequential), Metrics(), 4), whole)
     done: list[Result] = []
     computed = 0
     with tempfile.TemporaryDirectory() as folder:
         for most in (*lives, None):
             log = ReplayLog(Path(folder) / "log", len(done))
             cut = MixingEngine(batch_size, most)
-            scheduler = Scheduler(cut, Strategy(sequential), Metrics(), 4, log)
-            ended = life(clips, scheduler, done, sorted(marks))
+            driver = OrderedDriver(cut, Strategy(sequential), Metrics(), 4, log)
+            ended = life(clips, driver, done, sorted(marks))
             computed += cut.computed
             log.close()
             if ended:
@@ -185,13 +204,71 @@ def test_a_run_that_is_cut_again_and_again_gives_what_a_whole_one_gives(
         assert computed == engine.computed  # nothing that was heard is computed again
 
 
+@given(
+    clips=st.lists(st.lists(SOUND, max_size=5), max_size=10),
+    batch_size=st.integers(1, 5),
+    sequential=st.booleans(),
+    lives=st.lists(st.integers(0, 4), max_size=6),
+    marks=st.sets(st.integers(1, 10)),
+)
+def test_with_two_batches_in_flight_it_is_so_too(
+    clips: list[list[float | None]],
+    batch_size: int,
+    sequential: bool,
+    lives: list[int],
+    marks: set[int],
+) -> None:
+    whole: list[Result] = []
+    engine = PipelinedEngine(batch_size)
+    assert life(clips, OrderedDriver(engine, Strategy(sequential), Metrics(), 4), whole)
+    assert not engine.running
+    done: list[Result] = []
+    computed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for most in (*lives, None):
+            log = ReplayLog(Path(folder) / "log", len(done))
+            cut = PipelinedEngine(batch_size, most)
+            driver = OrderedDriver(cut, Strategy(sequential), Metrics(), 4, log)
+            ended = life(clips, driver, done, sorted(marks))
+            computed += cut.computed
+            log.close()
+            if ended:
+                break
+    assert done == whole
+    if not any(POISON in values for values in clips):  # which has its batch run window by window
+        assert computed == engine.computed  # nothing that had finished is computed again
+
+
+@pytest.mark.parametrize("sequential", [True, False])
+def test_a_batch_begins_before_the_results_of_the_one_before_it(sequential: bool) -> None:
+    engine = PipelinedEngine(2)
+    results: list[Result] = []
+    clips = [[float(n)] for n in range(8)]
+    assert life(clips, OrderedDriver(engine, Strategy(sequential), Metrics()), results)
+    alone = MixingEngine(2)
+    others: list[Result] = []
+    assert life(clips, OrderedDriver(alone, Strategy(sequential), Metrics()), others)
+    assert len(results) == len(others) == len(clips)
+    assert results != others  # windows that are run again come a batch later
+
+
+def test_a_driver_that_is_left_leaves_no_batch_in_the_engine() -> None:
+    engine = PipelinedEngine(2)
+    arrivals = (audio(n, [float(n)]) for n in range(8))
+    results = OrderedDriver(engine, Strategy(False), Metrics()).run(arrivals)
+    next(results)
+    assert engine.running
+    results.close()
+    assert not engine.running
+
+
 def test_without_what_was_heard_the_test_above_would_fail(tmp_path: Path) -> None:
     clips = [[1.0, 2.0, 3.0], [4.0], [5.0, 6.0]] * 3
     whole: list[Result] = []
-    life(clips, Scheduler(MixingEngine(4), Strategy(False), Metrics()), whole)
+    life(clips, OrderedDriver(MixingEngine(4), Strategy(False), Metrics()), whole)
     done: list[Result] = []
-    life(clips, Scheduler(MixingEngine(4, 2), Strategy(False), Metrics()), done, range(10))
-    life(clips, Scheduler(MixingEngine(4), Strategy(False), Metrics()), done)
+    life(clips, OrderedDriver(MixingEngine(4, 2), Strategy(False), Metrics()), done, range(10))
+    life(clips, OrderedDriver(MixingEngine(4), Strategy(False), Metrics()), done)
     assert len(done) == len(whole)
     assert done != whole
 
@@ -207,20 +284,22 @@ def test_a_source_that_breaks_leaves_half_full_batches_for_another_time(tmp_path
         closing(ReplayLog(tmp_path / "log")) as log,
         pytest.raises(SourceError, match="the network is gone"),
     ):
-        results.extend(Scheduler(engine, Strategy(False), Metrics(), memory=log).run(arrivals()))
+        results.extend(
+            OrderedDriver(engine, Strategy(False), Metrics(), replay=log).run(arrivals())
+        )
     assert engine.computed == 1  # of twelve windows
 
 
 def test_another_sound_in_its_place_is_heard_anew(tmp_path: Path) -> None:
     done: list[Result] = []
     with closing(ReplayLog(tmp_path / "log")) as log:
-        cut = Scheduler(MixingEngine(2, 1), Strategy(False), Metrics(), memory=log)
+        cut = OrderedDriver(MixingEngine(2, 1), Strategy(False), Metrics(), replay=log)
         assert not life([[1.0, 2.0]], cut, done)
     other: list[Result] = []
     with closing(ReplayLog(tmp_path / "log")) as log:
-        again = Scheduler(MixingEngine(2), Strategy(False), Metrics(), memory=log)
+        again = OrderedDriver(MixingEngine(2), Strategy(False), Metrics(), replay=log)
         assert life([[7.0, 2.0]], again, other)
-    assert life([[7.0, 2.0]], Scheduler(MixingEngine(2), Strategy(False), Metrics()), done)
+    assert life([[7.0, 2.0]], OrderedDriver(MixingEngine(2), Strategy(False), Metrics()), done)
     assert other == done
 
 
@@ -268,6 +347,16 @@ def test_a_line_that_was_torn_is_the_end(tmp_path: Path) -> None:
     assert ReplayLog(path).recall(1, "k") == [turn(5)]
     path.write_bytes(lines[0] + lines[1][:-9])
     assert ReplayLog(path).clips == range(1)
+
+
+def test_a_log_of_an_older_version_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with closing(ReplayLog(path)) as log:
+        log.note([(0, "k", turn(3))])
+    ((number, key, noted),) = json.loads(path.read_text())
+    older = {"answers": noted["results"], "exhausted": noted["exhausted"]}
+    path.write_text(json.dumps([[number, key, older]]) + "\n")
+    assert ReplayLog(path).recall(0, "k") == [turn(3)]
 
 
 def test_what_is_published_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

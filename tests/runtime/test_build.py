@@ -9,8 +9,8 @@ import pytest
 
 from quest22.bench.random_checkpoint import Shape, write_checkpoint
 from quest22.errors import UsageError
-from quest22.runtime.build import Pipeline, PipelineSettings
-from quest22.settings import DecodingSettings, EngineSettings, LongFormSettings
+from quest22.runtime.build import Pipeline
+from quest22.settings import DecodingSettings, EngineSettings, LongFormSettings, PipelineSettings
 
 REFUSED = LongFormSettings(clip_timestamps=(1.0,))
 """Not for the chunked long form: so a job ends before it builds an engine, which takes long."""

@@ -1,190 +1,221 @@
-"""The scheduler moves records and nothing else, so fakes of its neighbours show all it does."""
+"""The push core: which windows meet in a batch, and what comes of them."""
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Sequence
+import random
+from collections.abc import Sequence
 
-import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from quest22.errors import ClipError, EngineError, SourceError
 from quest22.metrics import Metrics
-from quest22.protocols import LongForm
-from quest22.records import (
-    Audio,
-    Clip,
-    DecodingOptions,
-    Failure,
-    Hypothesis,
-    Origin,
-    Samples,
-    Transcript,
-    Window,
+from quest22.records import Failure, Hypothesis, Partial, Segment, WindowResult
+from quest22.runtime.clip_state import ClipState, Priority, PulledSound
+from quest22.runtime.fed_sound import FedSound
+from quest22.runtime.scheduler import (
+    Batch,
+    BatchLimits,
+    ClipDone,
+    ClipProgressed,
+    Event,
+    Scheduler,
 )
-from quest22.runtime.clip_state import ClipState
-from quest22.runtime.scheduler import Scheduler
+from tests.runtime.fakes import INTERIM, BlockLongForm, audio, block, clip, text
 
-POISON = -7.0
-
-
-class EchoEngine:
-    """Answers with the first sample of a window; refuses a batch that holds POISON."""
-
-    def __init__(self, batch_size: int) -> None:
-        self.batch_size = batch_size
-        self.batches: list[int] = []
-
-    def run(self, windows: Sequence[Window]) -> list[Hypothesis]:
-        assert 0 < len(windows) <= self.batch_size
-        self.batches.append(len(windows))
-        if any(window.samples[0] == POISON for window in windows):
-            raise EngineError("poisoned window")
-        return [Hypothesis((int(window.samples[0]),), "en", 1.0, 0.0, 0.0) for window in windows]
+FINAL, INTERACTIVE, FILE = Priority.LIVE_FINAL, Priority.INTERACTIVE, Priority.FILE
 
 
-class BlockMachine:
-    """Every block is a window; sequential: the next only after the last came back."""
-
-    def __init__(self, clip: Clip, sequential: bool) -> None:
-        self.clip = clip
-        self.sequential = sequential
-        self.waiting: list[Window] = []
-        self.out = 0
-        self.given = 0
-        self.flushed = False
-        self.heard: list[tuple[int, int]] = []
-
-    def feed(self, samples: Samples) -> list[Window]:
-        self.waiting.append(Window(samples, 0.0, DecodingOptions(), self.given))
-        self.given += 1
-        return self._release()
-
-    def flush(self) -> list[Window]:
-        self.flushed = True
-        return self._release()
-
-    def add_result(self, window: Window, hypothesis: Hypothesis) -> list[Window]:
-        self.out -= 1
-        self.heard.append((window.index, hypothesis.tokens[0]))
-        return self._release()
-
-    def _release(self) -> list[Window]:
-        allowed = 1 - self.out if self.sequential else len(self.waiting)
-        ready, self.waiting = self.waiting[:allowed], self.waiting[allowed:]
-        self.out += len(ready)
-        return ready
-
-    @property
-    def wants_audio(self) -> bool:
-        return not (self.sequential and self.out)
-
-    @property
-    def finished(self) -> bool:
-        return self.flushed and not self.waiting and self.out == 0
-
-    def close(self) -> Transcript:
-        text = " ".join(str(token) for _, token in sorted(self.heard))
-        return Transcript(self.clip.key, self.clip.name, text, "en", 1.0, 1.0, (), self.clip.origin)
+def state(
+    number: int,
+    values: Sequence[float | None],
+    priority: Priority = FILE,
+    deadline_s: float | None = None,
+    *,
+    sequential: bool = False,
+) -> ClipState:
+    pulled = PulledSound(audio(number, values).blocks)
+    long_form = BlockLongForm(clip(number), sequential)
+    return ClipState(number, clip(number), pulled, long_form, Metrics(), priority, deadline_s)
 
 
-class BlockStrategy:
-    def __init__(self, sequential: bool = False) -> None:
-        self.sequential = sequential
-
-    def open(self, clip: Clip) -> LongForm:
-        return BlockMachine(clip, self.sequential)
-
-
-def audio(key: int, values: Sequence[float | None]) -> Audio:
-    """A clip of one-sample blocks; None is a block that cannot be decoded."""
-
-    def blocks() -> Iterator[Samples]:
-        for value in values:
-            if value is None:
-                raise ClipError("audio", "broken block")
-            yield np.array([value], np.float32)
-
-    return Audio(Clip(str(key), str(key), b"", Origin("test")), blocks())
+def holding(*clips: ClipState, size: int = 4, limits: BatchLimits | None = None) -> Scheduler:
+    scheduler = Scheduler(size, limits)
+    for each in clips:
+        scheduler.add(each)
+    return scheduler
 
 
-def texts(results: Sequence[Transcript | Failure]) -> list[str]:
-    return [r.reason if isinstance(r, Failure) else r.text for r in results]
+def values(batch: Batch | None) -> list[int]:
+    return [] if batch is None else [int(window.samples[0]) for window in batch.windows]
 
 
-@settings(max_examples=60, deadline=None)
-@given(
-    clips=st.lists(st.lists(st.integers(0, 99), max_size=7), max_size=12),
-    batch_size=st.integers(1, 5),
-    max_open=st.integers(1, 6),
-    sequential=st.booleans(),
-)
-def test_every_clip_comes_out_once_in_order(
-    clips: list[list[int]], batch_size: int, max_open: int, sequential: bool
+def echo(batch: Batch) -> list[WindowResult]:
+    return [
+        WindowResult(window.fingerprint, Hypothesis((int(window.samples[0]),), "en", 1.0, 0.0, 0.0))
+        for window in batch.windows
+    ]
+
+
+def run(scheduler: Scheduler, now: float = 0.0) -> tuple[list[int], list[Event]]:
+    """One batch: its windows, and what came of it."""
+    batch = scheduler.next_batch(now)
+    return values(batch), [] if batch is None else scheduler.complete(batch, echo(batch))
+
+
+URGENCY = [
+    pytest.param([(FILE, None), (FILE, None)], 0.0, [0, 1], id="in the order they came"),
+    pytest.param([(FILE, None), (INTERACTIVE, None)], 0.0, [1, 0], id="by priority"),
+    pytest.param([(INTERACTIVE, None), (FINAL, 9.0)], 0.0, [1, 0], id="live first"),
+    pytest.param([(FILE, 9.0), (FILE, 5.0), (FILE, None)], 0.0, [1, 0, 2], id="by deadline"),
+    pytest.param([(INTERACTIVE, 9.0), (FILE, 1.0)], 0.5, [0, 1], id="only inside a class"),
+    pytest.param([(INTERACTIVE, 9.0), (FILE, 1.0)], 1.0, [1, 0], id="a file that is due"),
+    pytest.param([(FINAL, 9.0), (FILE, 1.0)], 5.0, [0, 1], id="but not before live sound"),
+]
+
+
+@pytest.mark.parametrize(("clips", "now", "order"), URGENCY)
+def test_the_most_urgent_windows_come_first(
+    clips: list[tuple[Priority, float | None]], now: float, order: list[int]
 ) -> None:
-    scheduler = Scheduler(EchoEngine(batch_size), BlockStrategy(sequential), Metrics(), max_open)
-    results = list(scheduler.run(audio(i, values) for i, values in enumerate(clips)))
-    assert [result.key for result in results] == [str(i) for i in range(len(clips))]
-    assert texts(results) == [" ".join(map(str, values)) for values in clips]
+    states = [state(number, [number], *each) for number, each in enumerate(clips)]
+    assert values(holding(*states).next_batch(now)) == order
 
 
-@pytest.mark.parametrize("sequential", [False, True])
-def test_windows_of_many_clips_share_a_batch(sequential: bool) -> None:
-    engine = EchoEngine(4)
-    clips = [audio(i, [i, i, i]) for i in range(4)]
-    list(Scheduler(engine, BlockStrategy(sequential), Metrics()).run(clips))
-    assert engine.batches == [4, 4, 4]
+def test_interim_windows_wait_behind_final_ones() -> None:
+    first, second = state(0, [INTERIM], FINAL), state(1, [2.0, INTERIM + 1], FINAL)
+    first.look_further()
+    second.look_further()
+    assert values(holding(first, second).next_batch(0.0)) == [2, INTERIM + 1, INTERIM]
 
 
-@pytest.mark.parametrize(
-    ("values", "reason"),
-    [([None], "broken block"), ([1, None], "broken block"), ([1, POISON, 2], "poisoned window")],
+def test_a_batch_is_not_waited_for() -> None:
+    sound = FedSound(10.0)
+    fed = ClipState(0, clip(0), sound, BlockLongForm(clip(0)), Metrics())
+    scheduler = holding(fed)
+    assert scheduler.next_batch(0.0) is None
+    sound.feed(block(5.0))
+    assert scheduler.has_sound
+    assert values(scheduler.next_batch(0.0)) == [5]
+    assert not scheduler.has_sound
+
+
+def test_clips_end_with_their_events() -> None:
+    scheduler = holding(state(0, [1, 2, 3]), state(1, []), size=2)
+    scheduler._clips[0].partials = True
+    assert run(scheduler) == ([1, 2], [ClipProgressed(0, partial(1, 2))])
+    taken, events = run(scheduler)
+    assert taken == [3]
+    assert {e.number: text(e.result) for e in events if isinstance(e, ClipDone)} == {
+        0: "1 2 3",
+        1: "",
+    }
+    assert (run(scheduler), len(scheduler)) == (([], []), 0)
+
+
+def partial(*values: int) -> Partial:
+    return Partial(tuple(Segment(0.0, 0.0, f" {value}") for value in values))
+
+
+def test_a_cancelled_clip_ends_and_its_results_are_dropped() -> None:
+    scheduler = holding(state(0, [1, 2]), state(1, [3, 4, 5]), size=3)
+    batch = scheduler.next_batch(0.0)
+    assert values(batch) == [1, 2, 3]
+    scheduler.cancel(0)
+    scheduler.cancel(7)
+    assert batch is not None
+    (done,) = scheduler.complete(batch, echo(batch))
+    assert isinstance(done, ClipDone)
+    assert isinstance(done.result, Failure)
+    assert (done.number, done.result.stage) == (0, "cancelled")
+    assert run(scheduler)[0] == [4, 5]
+
+
+def test_files_leave_room_while_others_are_open() -> None:
+    limits = BatchLimits(file_windows=1)
+    file, request = state(0, range(10)), state(1, [50], INTERACTIVE, sequential=True)
+    scheduler = holding(file, size=4, limits=limits)
+    assert run(scheduler)[0] == [0, 1, 2, 3]
+    scheduler.add(request)
+    assert run(scheduler)[0] == [50, 4]
+    assert run(scheduler)[0] == [5]  # the request ends here, asked in vain
+    assert run(scheduler)[0] == [6, 7, 8, 9]
+
+
+def test_files_have_one_batch_in_flight() -> None:
+    limits = BatchLimits(file_batches=1)
+    scheduler = holding(state(0, range(8)), size=2, limits=limits)
+    batch = scheduler.next_batch(0.0)
+    assert values(batch) == [0, 1]
+    assert scheduler.next_batch(0.0) is None
+    scheduler.add(state(1, [50], INTERACTIVE))
+    assert values(scheduler.next_batch(0.0)) == [50]
+    assert batch is not None
+    scheduler.complete(batch, echo(batch))
+    assert values(scheduler.next_batch(0.0)) == [2]  # one block, as the request is open
+
+
+def test_a_file_takes_little_sound_while_others_are_open() -> None:
+    """Its sound is prepared in the same thread, and urgent windows wait meanwhile."""
+    file = state(0, range(5))
+    request = ClipState(1, clip(1), FedSound(9.0), BlockLongForm(clip(1)), Metrics(), INTERACTIVE)
+    assert values(holding(file, request).next_batch(0.0)) == [0]
+
+
+def test_more_clips_come_while_there_is_room() -> None:
+    scheduler = Scheduler(3)
+    arrivals = iter([state(0, [1]), state(1, [2, 3, 4]), state(2, [5])])
+
+    def more() -> ClipState | None:
+        arrival = next(arrivals, None)
+        if arrival is not None:
+            scheduler.add(arrival)
+        return arrival
+
+    assert values(scheduler.next_batch(0.0, more)) == [1, 2, 3]
+    assert values(scheduler.next_batch(0.0, more)) == [4, 5]
+
+
+@given(
+    clips=st.lists(
+        st.tuples(
+            st.lists(st.integers(0, 99), max_size=6),
+            st.sampled_from(Priority),
+            st.none() | st.floats(0, 9),
+            st.booleans(),
+        ),
+        max_size=8,
+    ),
+    size=st.integers(1, 4),
+    in_flight=st.integers(1, 3),
+    limits=st.builds(BatchLimits, st.none() | st.integers(1, 4), st.none() | st.integers(1, 2)),
+    seed=st.integers(0, 99),
 )
-def test_a_bad_clip_costs_one_failure(values: list[float | None], reason: str) -> None:
-    metrics = Metrics()
-    arrivals = [audio(0, [5]), audio(1, values), audio(2, [6, 7])]
-    results = list(Scheduler(EchoEngine(4), BlockStrategy(), metrics).run(arrivals))
-    assert texts(results) == ["5", reason, "6 7"]
-    assert isinstance(results[1], Failure)
-    assert metrics.counts()["failures"] == 1
-    assert metrics.counts()["clips"] == 2
-
-
-def test_a_failure_of_the_source_keeps_its_place() -> None:
-    gone = Failure("1", "1", "source", "no such file", Origin("test"))
-    results = list(Scheduler(EchoEngine(2), BlockStrategy(), Metrics()).run([audio(0, [1]), gone]))
-    assert texts(results) == ["1", "no such file"]
-
-
-def test_a_source_that_breaks_costs_no_clip_before_it() -> None:
-    def arrivals() -> Iterator[Audio]:
-        yield from (audio(i, [i, i]) for i in range(5))
-        raise SourceError("the network is gone")
-
-    heard: list[Transcript | Failure] = []
-    with pytest.raises(SourceError, match="the network is gone"):
-        heard.extend(Scheduler(EchoEngine(4), BlockStrategy(), Metrics()).run(arrivals()))
-    assert texts(heard) == [f"{i} {i}" for i in range(5)]
-
-
-def test_clips_that_have_left_are_forgotten() -> None:
-    """Each is asked again after its last window, and ends in vain."""
-    scheduler = Scheduler(EchoEngine(1), BlockStrategy(), Metrics(), max_open=3)
-    for _ in scheduler.run(audio(i, [i]) for i in range(50)):
-        assert sum(type(each) is ClipState for each in gc.get_objects()) <= 4
-
-
-def test_clips_are_opened_no_further_ahead_than_allowed() -> None:
-    opened: list[int] = []
-
-    def arrivals() -> Iterator[Audio]:
-        for i in range(50):
-            opened.append(i)
-            yield audio(i, [i])
-
-    results = Scheduler(EchoEngine(2), BlockStrategy(), Metrics(), max_open=3).run(arrivals())
-    next(results)
-    assert len(opened) <= 3
-    results.close()
+def test_every_clip_ends_once_with_all_its_windows(
+    clips: list[tuple[list[int], Priority, float | None, bool]],
+    size: int,
+    in_flight: int,
+    limits: BatchLimits,
+    seed: int,
+) -> None:
+    chance = random.Random(seed)
+    scheduler = Scheduler(size, limits)
+    waiting = [
+        state(number, each[0], each[1], each[2], sequential=each[3])
+        for number, each in enumerate(clips)
+    ]
+    events: list[Event] = []
+    running: list[Batch] = []
+    while waiting or running or len(scheduler):
+        if waiting and chance.random() < 0.5:
+            scheduler.add(waiting.pop(0))
+        batch = scheduler.next_batch(chance.random() * 9) if len(running) < in_flight else None
+        if batch is not None:
+            assert 0 < len(batch.members) <= size
+            running.append(batch)
+        if running and (batch is None or chance.random() < 0.5):
+            events += scheduler.complete(running[0], echo(running.pop(0)))
+        events += scheduler.take_ended()
+    results = {event.number: text(event.result) for event in events if isinstance(event, ClipDone)}
+    assert len(events) == len(clips)
+    assert results == {n: " ".join(map(str, each[0])) for n, each in enumerate(clips)}

@@ -3,7 +3,12 @@ from __future__ import annotations
 import pytest
 
 from quest22.errors import UsageError
-from quest22.settings.quantities import parse_duration_s, parse_size
+from quest22.settings.quantities import (
+    format_duration,
+    format_size,
+    parse_duration_s,
+    parse_size,
+)
 
 
 @pytest.mark.parametrize(
@@ -37,3 +42,20 @@ def test_durations(text: str, seconds: float) -> None:
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(UsageError, match="such as 90s or 24h"):
         parse_duration_s(text)
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(1 << 30, "1G"), (256 << 20, "256M"), (1536, "1536"), (3 << 39, "1536G"), (0, "0")],
+)
+def test_sizes_are_written_as_they_are_read(size: int, text: str) -> None:
+    assert format_size(size) == text
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(86400.0, "24h"), (5400.0, "90m"), (600.0, "10m"), (1.5, "1.5s")]
+)
+def test_durations_are_written_as_they_are_read(seconds: float, text: str) -> None:
+    assert format_duration(seconds) == text
+    assert parse_duration_s(text) == seconds

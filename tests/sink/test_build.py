@@ -5,41 +5,9 @@ import json
 import pytest
 
 from quest22.errors import SinkError, UsageError
-from quest22.sink.build import OutputSettings, Sinks, open_sinks, parse_formats
+from quest22.settings import OutputSettings
+from quest22.sink.build import Sinks, open_sinks
 from tests.support.results import failure, transcript
-
-
-@pytest.mark.parametrize(
-    ("named", "expected"),
-    [
-        (["srt"], ("srt",)),
-        (["srt,VTT", "jsonl"], ("srt", "vtt", "jsonl")),
-        (["srt", "srt"], ("srt",)),
-        (["all"], ("txt", "vtt", "srt", "tsv", "json")),
-        (["all,parquet"], ("txt", "vtt", "srt", "tsv", "json", "parquet")),
-    ],
-)
-def test_formats(named, expected):
-    assert parse_formats(named) == expected
-
-
-@pytest.mark.parametrize("named", ["sub", "srt,", "", "srt;vtt"])
-def test_an_unknown_format_lists_those_there_are(named):
-    with pytest.raises(UsageError, match=r"unknown output format .*jsonl, parquet, all"):
-        parse_formats([named])
-
-
-@pytest.mark.parametrize(
-    ("formats", "message"),
-    [
-        (("srt", "vtt"), "2 formats .* --output-dir"),
-        (("parquet",), "parquet cannot go to standard output"),
-        ((), "no output format"),
-    ],
-)
-def test_what_cannot_go_to_standard_output(formats, message):
-    with pytest.raises(UsageError, match=message):
-        OutputSettings(formats)
 
 
 def test_jsonl_on_standard_output(capsys):

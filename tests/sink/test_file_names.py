@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quest22.sink import file_names
 from quest22.sink.file_names import MAX_PART_BYTES, OutputNames, safe_stem
 
 
@@ -57,3 +58,26 @@ def test_the_first_keeps_its_name_and_others_are_counted():
     names = OutputNames(Path("out"))
     stems = [names.stem(name).as_posix() for name in ("a.mp3", "a.wav", "b.mp3", "A.ogg")]
     assert stems == ["out/a", "out/a-2", "out/b", "out/A-3"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("talk.mp3", "talk"),
+        ("con.mp3", "_con"),
+        ("NUL", "_NUL"),
+        ("aux.txt.wav", "_aux.txt"),
+        ("com1/lpt9 .wav", "_com1/_lpt9"),
+        ("console.wav", "console"),
+        ("a ..mp3", "a"),
+        ("C:\\talks\\a.mp3", "C_/talks/a"),
+    ],
+)
+def test_windows_gets_no_name_that_it_reserves(monkeypatch, name, expected):
+    monkeypatch.setattr(file_names, "WINDOWS", True)
+    assert safe_stem(name) == expected
+
+
+def test_names_are_what_they_were_elsewhere():
+    assert safe_stem("nul.mp3") == "nul"
+    assert safe_stem("a ..mp3") == "a "

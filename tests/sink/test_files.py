@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import errno
 import sys
 from pathlib import Path
 
 import pytest
 
 from quest22.errors import SinkError
+from quest22.sink import files
 from quest22.sink.files import AppendedFile, StandardOutput, make_folder, replace_text
 
 FULL = Path("/dev/full")
@@ -60,3 +62,19 @@ def test_standard_output_is_utf8(capfdbinary):
     StandardOutput().write("Привет\n")
     sys.stdout.flush()
     assert capfdbinary.readouterr().out == "Привет\n".encode()
+
+
+def test_a_reader_that_has_gone_looks_so_on_windows(monkeypatch):
+    class Pipe:
+        def isatty(self):
+            return True
+
+        def write(self, text):
+            raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(sys, "stdout", Pipe())
+    with pytest.raises(SinkError, match="Invalid argument"):
+        StandardOutput().write("line")
+    monkeypatch.setattr(files, "WINDOWS", True)
+    with pytest.raises(BrokenPipeError):
+        StandardOutput().write("line")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from quest22.sink.build import OutputSettings
+from quest22.settings import OutputSettings
 from quest22.sink.recovery import remove_unpublished
 
 

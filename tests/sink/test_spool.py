@@ -91,7 +91,7 @@ def test_a_file_that_lost_what_was_published_is_refused(tmp_path, held):
     path = tmp_path / "t.jsonl"
     if held is not None:
         path.write_bytes(held)
-    with pytest.raises(SinkError, match=r"had published 4: put the file back.*--restart"):
+    with pytest.raises(SinkError, match=r"had written 4: restore the file.*--restart"):
         AppendedFile(path, 4).publish()
 
 

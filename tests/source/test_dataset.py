@@ -287,7 +287,7 @@ def test_a_missing_column_lists_those_there_are(two_files: dict[str, Any], colum
         _stream(**two_files, **{column: "voice"})
 
 
-def test_the_meter_sees_waiting_and_bytes(two_files: dict[str, Any]) -> None:
+def test_the_metrics_see_waiting_and_bytes(two_files: dict[str, Any]) -> None:
     metrics = Metrics()
     _stream(metrics, **two_files)
     assert metrics.counts()["bytes"] == sum(len(row.sound) for row in ROWS)

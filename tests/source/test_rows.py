@@ -23,7 +23,7 @@ def _read(values: dict[str, Any], *, parts: int = 1, file: str | None = None) ->
         DatasetContext("org/d", "test", parts, revision="abc"), Columns("audio", "text", "id")
     )
     row = Row(2, 17, values, file)
-    return reader.read(row, *reader.name(row))
+    return reader.read(row, *reader.identify(row))
 
 
 @pytest.mark.parametrize(

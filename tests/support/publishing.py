@@ -14,13 +14,14 @@ from typing import Any
 from quest22.errors import Quest22Error
 from quest22.records import Failure, Origin, Transcript
 from quest22.runs.journal import Journal, JournaledSink
-from quest22.sink import row_files as rowfiles
 from quest22.sink.build import Sinks
-from quest22.sink.dataset_card import RunDescription
-from quest22.sink.hub_commit import HubTarget
-from quest22.sink.hub_repository import HubRepository, HubSettings, RetryPolicy
-from quest22.sink.hub_sink import HubSink
-from quest22.sink.jsonl import FailureSink
+from quest22.sink.formats.jsonl import FailureSink
+from quest22.sink.hub import row_files as rowfiles
+from quest22.sink.hub.dataset_card import RunDescription
+from quest22.sink.hub.hub_commit import HubTarget
+from quest22.sink.hub.hub_repository import HubRepository, HubSettings, RetryPolicy
+from quest22.sink.hub.hub_sink import HubSink
+from quest22.system.retry import Backoff
 from tests.support.results import failure, transcript
 
 FILE_ROWS = 4
@@ -60,11 +61,13 @@ def publish(errand: Errand) -> str:
     rowfiles.FILE_ROWS = FILE_ROWS
     folder = Path(errand.folder)
     try:
-        repository = HubRepository.reach(errand.settings(), RetryPolicy(2.0, 0.01, 0.1))
+        repository = HubRepository.open(
+            errand.settings(), RetryPolicy(2.0, Backoff(0.01, 0.1, (1.0, 1.25)))
+        )
         journal = None if errand.restart else Journal.read(folder)
         journal = journal or Journal.begin(folder, _plan(errand))
         sink = JournaledSink(_sinks(errand, repository, journal), journal)
-        for number in range(journal.mark.results, errand.results):
+        for number in range(journal.progress.results, errand.results):
             sink.write(result(number))
             sink.publish()
         sink.complete()
@@ -82,7 +85,7 @@ def _sinks(errand: Errand, repository: HubRepository, journal: Journal) -> Sinks
     folder = Path(errand.folder)
     told = RunDescription(repository.name, journal.plan, "quest22 stream org/speech", "test")
     target = HubTarget(repository, told, folder / ".quest22" / "hub", folder / "failures.jsonl")
-    kept = journal.mark.sinks
+    kept = journal.progress.sinks
     hub = HubSink(target, errand.settings(), kept.get("hub"), replace=errand.restart)
     return Sinks({"failures": FailureSink(target.failures, kept.get("failures")), "hub": hub})
 

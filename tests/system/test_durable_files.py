@@ -40,6 +40,15 @@ def test_what_fails_leaves_the_old_file_alone(
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
 
 
+def test_a_finished_file_gets_its_name(tmp_path: Path) -> None:
+    partial, path = tmp_path / "file.partial", tmp_path / "file"
+    partial.write_bytes(b"new")
+    path.write_bytes(b"old")
+    durable_files.publish_file(partial, path)
+    assert path.read_bytes() == b"new"
+    assert not partial.exists()
+
+
 def test_without_folder_handles_names_need_no_sync(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ from quest22.settings import RUN_FOLDER
 from tests.torture.nursery import ended, forked, killed_after
 from tests.torture.rows import write_rows
 from tests.torture.weather import CALM, CHANCE, Weather
-from tests.torture.worker import DigestJob, Errand, MixingJob, perform
+from tests.torture.worker import DigestPipeline, MixingPipeline, RunSpec, perform
 
 MOST_LIVES = 2000
 
@@ -97,20 +97,20 @@ def differences(expected: dict[str, bytes], found: dict[str, bytes]) -> list[str
 
 
 def undisturbed(
-    folder: Path, rows: int, name: str = "whole", load: type[DigestJob] = MixingJob
+    folder: Path, rows: int, name: str = "whole", load: type[DigestPipeline] = MixingPipeline
 ) -> Whole:
     """Run once in peace, on the rows in ``folder / "data"``."""
-    errand = Errand(folder / "data", folder / name, load=load)
+    spec = RunSpec(folder / "data", folder / name, load=load)
     begun = time.monotonic()
-    code = ended(forked(lambda: perform(errand)))
-    return Whole(outputs(errand.folder), code, time.monotonic() - begun, rows)
+    code = ended(forked(lambda: perform(spec)))
+    return Whole(outputs(spec.folder), code, time.monotonic() - begun, rows)
 
 
 def planned_kills(folder: Path, whole: Whole, every: int = 1) -> Outcome:
     """Kill a run before each step that changes the disk, and let the next one finish it."""
     outcome = Outcome("kills before each change")
-    errand = Errand(folder / "data", folder / "planned", commit_s=0.05)
-    return _at_every_step(outcome, errand, whole, every)
+    spec = RunSpec(folder / "data", folder / "planned", commit_s=0.05)
+    return _at_every_step(outcome, spec, whole, every)
 
 
 def retried_kills(folder: Path, whole: Whole, every: int = 1) -> Outcome:
@@ -120,70 +120,70 @@ def retried_kills(folder: Path, whole: Whole, every: int = 1) -> Outcome:
     """
     outcome = Outcome("kills of a retry")
     before = folder / "before"
-    ended(forked(lambda: perform(Errand(folder / "data", before, load=DigestJob))))
+    ended(forked(lambda: perform(RunSpec(folder / "data", before, load=DigestPipeline))))
     write_rows(folder / "data", whole.rows, healed=True)
-    healed = undisturbed(folder, whole.rows, "healed", DigestJob)
-    errand = Errand(folder / "data", folder / "retried", commit_s=0.05, retry=True)
-    errand = replace(errand, load=DigestJob)
-    return _at_every_step(outcome, errand, healed, every, before)
+    healed = undisturbed(folder, whole.rows, "healed", DigestPipeline)
+    spec = RunSpec(folder / "data", folder / "retried", commit_s=0.05, retry=True)
+    spec = replace(spec, load=DigestPipeline)
+    return _at_every_step(outcome, spec, healed, every, before)
 
 
 def _at_every_step(
-    outcome: Outcome, meant: Errand, whole: Whole, every: int, before: Path | None = None
+    outcome: Outcome, meant: RunSpec, whole: Whole, every: int, before: Path | None = None
 ) -> Outcome:
     step = 0
     while True:
-        errand = replace(meant, die_at=step)
+        spec = replace(meant, die_at=step)
         if before is not None:
-            shutil.copytree(before, errand.folder)
-        if ended(forked(lambda errand=errand: perform(errand))) != -signal.SIGKILL:  # type: ignore[misc]
-            outcome.compare("left in peace", whole, errand.folder, whole.code)
-            shutil.rmtree(errand.folder)
+            shutil.copytree(before, spec.folder)
+        if ended(forked(lambda spec=spec: perform(spec))) != -signal.SIGKILL:  # type: ignore[misc]
+            outcome.compare("left in peace", whole, spec.folder, whole.code)
+            shutil.rmtree(spec.folder)
             return outcome.tell()
         outcome.kills += 1
-        code = ended(forked(lambda errand=errand: perform(replace(errand, die_at=None))))  # type: ignore[misc]
-        outcome.compare(f"killed before step {step}", whole, errand.folder, code)
-        shutil.rmtree(errand.folder)
+        code = ended(forked(lambda spec=spec: perform(replace(spec, die_at=None))))  # type: ignore[misc]
+        outcome.compare(f"killed before step {step}", whole, spec.folder, code)
+        shutil.rmtree(spec.folder)
         step += every
 
 
 def random_kills(folder: Path, whole: Whole, kills: int, seed: int = 0) -> Outcome:
     """Kill runs at random moments, each again and again until it gets through."""
     outcome = Outcome("kills at random moments")
-    errand = Errand(folder / "data", folder / "random")
-    return _until_dead(outcome, errand, whole, kills, random.Random(seed)).tell()
+    spec = RunSpec(folder / "data", folder / "random")
+    return _until_dead(outcome, spec, whole, kills, random.Random(seed)).tell()
 
 
 def stormy_kills(folder: Path, kills: int, seed: int = 0) -> Outcome:
     """The same while the server that is read from fails at random; undisturbed: in fair weather."""
     outcome = Outcome("the same, and network faults")
     with Weather(folder / "data", seed, chance=0.0) as weather:
-        errand = Errand(folder / "data", folder / "fair", urls=weather.urls())
+        spec = RunSpec(folder / "data", folder / "fair", urls=weather.urls())
         begun = time.monotonic()
-        code = ended(forked(lambda: perform(errand)))
-        whole = Whole(outputs(errand.folder), code, time.monotonic() - begun, 0)
+        code = ended(forked(lambda: perform(spec)))
+        whole = Whole(outputs(spec.folder), code, time.monotonic() - begun, 0)
         weather.calm(CHANCE)
-        errand = replace(errand, folder=folder / "storm")
-        outcome = _until_dead(outcome, errand, whole, kills, random.Random(seed))
+        spec = replace(spec, folder=folder / "storm")
+        outcome = _until_dead(outcome, spec, whole, kills, random.Random(seed))
         outcome.troubles = weather.told() - Counter({CALM: sys.maxsize})
     return outcome.tell()
 
 
 def _until_dead(
-    outcome: Outcome, errand: Errand, whole: Whole, kills: int, chance: random.Random
+    outcome: Outcome, spec: RunSpec, whole: Whole, kills: int, chance: random.Random
 ) -> Outcome:
     while outcome.kills < kills:
         longest = whole.seconds * chance.choice((0.6, 1.0))
         for _ in range(MOST_LIVES):
-            child = forked(lambda: perform(errand))
+            child = forked(lambda: perform(spec))
             patient = outcome.kills >= kills
             code = ended(child) if patient else killed_after(child, chance.uniform(0, longest))
             if code == -signal.SIGKILL:
                 outcome.kills += 1
-            elif code == Exit.NOTHING_DONE and errand.urls:
+            elif code == Exit.NOTHING_DONE and spec.urls:
                 outcome.gave_up += 1
             else:
                 break
-        outcome.compare(f"after {outcome.kills} kills", whole, errand.folder, code)
-        shutil.rmtree(errand.folder)
+        outcome.compare(f"after {outcome.kills} kills", whole, spec.folder, code)
+        shutil.rmtree(spec.folder)
     return outcome

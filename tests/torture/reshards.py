@@ -21,27 +21,23 @@ os.environ["USE_TORCH"] = "0"
 
 import pyarrow.parquet as pq
 
-from quest22.cli.continued import perform_journaled
 from quest22.settings import RUN_FOLDER
 from tests.torture.kills import undisturbed
 from tests.torture.nursery import bring_up, ended, forked, killed_after
 from tests.torture.rows import write_rows
-from tests.torture.worker import DigestJob, Errand, settle_in
+from tests.torture.worker import DigestPipeline, RunSpec, perform
 
 Row = tuple[Any, ...]
 
 
-def shard(errand: Errand, number: int, index: int) -> int:
+def shard(spec: RunSpec, number: int, index: int) -> int:
     """Run one shard in this process."""
-    settle_in(errand)
-    stream = errand.stream()
-    rows = replace(stream.rows, num_shards=number, shard_index=index)
-    return int(perform_journaled(replace(stream, rows=rows)))
+    return perform(replace(spec, dataset={"num_shards": number, "shard_index": index}))
 
 
-def life(errand: Errand, number: int, longest_s: float, chance: random.Random) -> list[int]:
+def life(spec: RunSpec, number: int, longest_s: float, chance: random.Random) -> list[int]:
     """Start all shards of a number side by side, and kill each at some moment, or none."""
-    children = [forked(lambda n=n: shard(errand, number, n)) for n in range(number)]  # type: ignore[misc]
+    children = [forked(lambda n=n: shard(spec, number, n)) for n in range(number)]  # type: ignore[misc]
     if not longest_s:
         return [ended(child) for child in children]
     passed = 0.0
@@ -78,14 +74,14 @@ def _row(name: str, values: dict[str, Any]) -> Row:
 def tortured(folder: Path, expected: list[Row], numbers: Sequence[int], seed: int) -> list[str]:
     """Runs whose number of shards changes often, killed but for the last: what is wrong."""
     chance = random.Random(seed)
-    errand = Errand(folder / "data", folder / "out", load=DigestJob)
+    spec = RunSpec(folder / "data", folder / "out", load=DigestPipeline)
     killed = 0
     for number in numbers:
-        codes = life(errand, number, chance.choice((0.4, 0.8)) * number**0.5, chance)
+        codes = life(spec, number, chance.choice((0.4, 0.8)) * number**0.5, chance)
         killed += codes.count(-signal.SIGKILL)
-    codes = life(errand, numbers[-1], 0.0, chance)
-    found = rows_in(errand.folder)
-    shutil.rmtree(errand.folder)
+    codes = life(spec, numbers[-1], 0.0, chance)
+    found = rows_in(spec.folder)
+    shutil.rmtree(spec.folder)
     wrong = [f"exit code {code}" for code in codes if code not in (0, 3, 1)]
     missing = [row for row in expected if row not in found]
     extra = [row for row in found if found.count(row) != expected.count(row)]
@@ -101,7 +97,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="quest22-reshards-") as name:
         folder = Path(name)
         write_rows(folder / "data", 60)
-        undisturbed(folder, 60, load=DigestJob)
+        undisturbed(folder, 60, load=DigestPipeline)
         expected = rows_in(folder / "whole")
         wrong: list[str] = []
         for seed in range(rounds):

@@ -1,7 +1,7 @@
-"""One run of ``quest22 stream`` into a folder with an engine that costs nothing, to be killed.
+"""One run into a folder with an engine that costs nothing, to be killed.
 
 All but the engine and the long-form strategy is the product: the source, the decoding threads, the
-scheduler, the sinks, the journal and the command's own steps.
+scheduler, the sinks, the journal, the steps of a run and the command's exit code.
 """
 
 from __future__ import annotations
@@ -10,72 +10,83 @@ import hashlib
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from quest22.cli import continued
-from quest22.cli.continued import Stream, perform_journaled
-from quest22.cli.options import ModelFlags, SpeechFlags
-from quest22.cli.output_options import OutputFlags, ReportFlags
-from quest22.cli.retry import Retry
-from quest22.cli.work import Work
+from quest22.cli.exits import Exit
+from quest22.cli.output_options import ReportFlags
+from quest22.cli.run import follow
+from quest22.cli.stream import journaled_reporter
 from quest22.metrics import Metrics
 from quest22.protocols import LongForm
 from quest22.records import Clip, DecodingOptions, Hypothesis, Samples, Segment, Transcript, Window
 from quest22.runs import journal
-from quest22.runtime.build import Pipeline, PipelineSettings
-from quest22.settings import DatasetSettings, EngineSettings, MemorySettings
+from quest22.runs.context import Connect
+from quest22.runs.events import OnEvent, ignore_event
+from quest22.runs.retry import retry
+from quest22.runs.run import run
+from quest22.runs.settings import RunSettings
+from quest22.runs.store import LocalRunStore
+from quest22.runs.summary import RunSummary
+from quest22.runtime.build import Pipeline, client_within
+from quest22.settings import (
+    DatasetSettings,
+    DecodingSettings,
+    EngineSettings,
+    MemorySettings,
+    PipelineSettings,
+)
 from quest22.source.io.retry import NetworkSettings, RetryingClient
 
-FORMATS = "jsonl,parquet,srt,txt"
+FORMATS = ("jsonl", "parquet", "srt", "txt")
 BATCH_S = 0.004
 
 
 class DigestEngine:
-    """Hears in a window a digest of its samples."""
+    """Gives as tokens of a window a digest of its samples."""
 
     batch_size = 4
 
     def run(self, windows: Sequence[Window]) -> list[Hypothesis]:
         time.sleep(BATCH_S)
-        return [_heard(window) for window in windows]
+        return [_hypothesis(window) for window in windows]
 
 
 class MixingEngine(DigestEngine):
-    """Hears in a window a digest of all windows of the batch, as reduced precisions do a little."""
+    """A digest of all windows of the batch, as reduced precisions depend a little on all."""
 
     def run(self, windows: Sequence[Window]) -> list[Hypothesis]:
         time.sleep(BATCH_S)
         batch = b"".join(window.samples.tobytes() for window in windows)
-        return [_heard(window, batch) for window in windows]
+        return [_hypothesis(window, batch) for window in windows]
 
 
-def _heard(window: Window, batch: bytes = b"") -> Hypothesis:
+def _hypothesis(window: Window, batch: bytes = b"") -> Hypothesis:
     digest = hashlib.sha256(window.samples.tobytes() + batch).digest()
     return Hypothesis(tuple(digest[:6]), "en", digest[6] / 256, -digest[7] / 99, digest[8] / 256)
 
 
 class DigestMachine:
-    """Every block of sound is a window; the text is what was heard in them."""
+    """Every block of sound is a window; the text is that of all windows."""
 
     def __init__(self, clip: Clip) -> None:
         self._clip = clip
-        self._asked = 0
+        self._windows = 0
         self._flushed = False
-        self._heard: dict[int, tuple[Window, Hypothesis]] = {}
+        self._results: dict[int, tuple[Window, Hypothesis]] = {}
 
     def feed(self, samples: Samples) -> list[Window]:
-        self._asked += 1
-        return [Window(samples, 0.0, DecodingOptions(), self._asked - 1)]
+        self._windows += 1
+        return [Window(samples, 0.0, DecodingOptions(), self._windows - 1)]
 
     def flush(self) -> list[Window]:
         self._flushed = True
         return []
 
     def add_result(self, window: Window, hypothesis: Hypothesis) -> list[Window]:
-        self._heard[window.index] = (window, hypothesis)
+        self._results[window.index] = (window, hypothesis)
         return []
 
     @property
@@ -84,14 +95,18 @@ class DigestMachine:
 
     @property
     def finished(self) -> bool:
-        return self._flushed and len(self._heard) == self._asked
+        return self._flushed and len(self._results) == self._windows
 
     def close(self) -> Transcript:
         segments = tuple(
             Segment(
-                0.0, window.duration_s, bytes(heard.tokens).hex(), heard.tokens, heard.avg_logprob
+                0.0,
+                window.duration_s,
+                bytes(hypothesis.tokens).hex(),
+                hypothesis.tokens,
+                hypothesis.avg_logprob,
             )
-            for window, heard in (self._heard[index] for index in sorted(self._heard))
+            for window, hypothesis in (self._results[index] for index in sorted(self._results))
         )
         return Transcript(
             key=self._clip.key,
@@ -99,7 +114,7 @@ class DigestMachine:
             text=" ".join(segment.text for segment in segments),
             language="en",
             language_probability=1.0,
-            duration_s=sum(window.duration_s for window, _ in self._heard.values()),
+            duration_s=sum(window.duration_s for window, _ in self._results.values()),
             segments=segments,
             origin=self._clip.origin,
             reference=self._clip.reference,
@@ -112,8 +127,8 @@ class DigestStrategy:
         return DigestMachine(clip)
 
 
-class DigestJob(Pipeline):
-    """A job without a checkpoint."""
+class DigestPipeline(Pipeline):
+    """A pipeline without a checkpoint."""
 
     engine = DigestEngine
 
@@ -127,71 +142,72 @@ class DigestJob(Pipeline):
         self._strategy = DigestStrategy()
 
 
-class MixingJob(DigestJob):
-    """A job whose results depend on which windows share a batch."""
+class MixingPipeline(DigestPipeline):
+    """A pipeline whose results depend on which windows share a batch."""
 
     engine = MixingEngine
 
 
 @dataclass(frozen=True)
-class Errand:
+class RunSpec:
     """One run: what it reads, where it writes, and where it is to die.
 
-    It reads the Parquet files in ``data``, or those of ``urls``.
+    It reads the Parquet files in ``data``, or those of ``urls``; ``dataset`` and ``changes`` are
+    settings that differ from the usual.
     """
 
     data: Path
     folder: Path
     urls: tuple[str, ...] = ()
-    formats: str = FORMATS
     commit_s: float = 0.02
     die_at: int | None = None
-    restart: bool = False
     retry: bool = False
-    load: type[DigestJob] = MixingJob
+    load: type[DigestPipeline] = MixingPipeline
+    connect: Connect = client_within
+    dataset: Mapping[str, Any] = field(default_factory=dict)
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
-    def stream(self) -> Stream:
-        work = Work(
-            ModelFlags(compute_type="float32"),
-            SpeechFlags(),
-            OutputFlags([self.formats], self.folder, overwrite=self.restart),
-            ReportFlags(quiet=True),
-            "jsonl",
-            timestamps=False,
-        )
+    def settings(self) -> RunSettings:
         files = self.urls or (f"{self.data}/*.parquet",)
         rows = DatasetSettings("parquet", data_files=files, keep_columns=("speaker",))
-        return Stream(work, rows, "torture", self.folder, "quest22 stream", self.load)
+        pipeline = PipelineSettings(
+            EngineSettings(compute_type="float32"), DecodingSettings(timestamps=True)
+        )
+        usual = RunSettings(replace(rows, **self.dataset), pipeline, FORMATS)
+        return replace(usual, **self.changes)
+
+    def run(self, on_event: OnEvent = ignore_event) -> RunSummary:
+        """Begin or continue the run, or retry its failures."""
+        store = LocalRunStore(self.folder)
+        if self.retry:
+            return retry(store, None, on_event, load=self.load, connect=self.connect)
+        return run(self.settings(), store, on_event, load=self.load, connect=self.connect)
+
+    def command(self, report: ReportFlags | None = None) -> Exit:
+        """The same as a command does it, which reports and gives an exit code."""
+        folder = LocalRunStore(self.folder).for_shard(self.settings().dataset).folder
+        return follow(self.run, journaled_reporter(report or ReportFlags(), "torture", folder))
 
 
 def _hasty_network(bounds: MemorySettings, metrics: Metrics) -> RetryingClient:
     """As patient as the usual one, but with short pauses, and soon aware of silence."""
     hasty = NetworkSettings(
-        stranger_patience_s=60.0,
-        first_pause_s=0.005,
-        longest_pause_s=0.05,
-        silence_s=0.3,
+        unknown_host_timeout_s=60.0,
+        first_delay_s=0.005,
+        max_delay_s=0.05,
+        read_timeout_s=0.3,
         range_bytes=32 << 10,
     )
     return RetryingClient(hasty.within(bounds), metrics)
 
 
-def settle_in(errand: Errand) -> None:
-    """Make this process mark often, and write fast."""
-    journal.COMMIT_SECONDS = errand.commit_s
-    continued.client_within = _hasty_network
+def perform(spec: RunSpec) -> int:
+    """Carry out a run in this process, which commits often and writes fast."""
+    journal.COMMIT_SECONDS = spec.commit_s
     os.fsync = lambda _: None  # what the system was handed survives a kill; only power needs more
-
-
-def perform(errand: Errand) -> int:
-    """Carry an errand out in this process."""
-    settle_in(errand)
-    if errand.die_at is not None:
-        die_at_step(errand.die_at)
-    if errand.retry:
-        report = ReportFlags(quiet=True)
-        return int(Retry(errand.folder, EngineSettings(), report, errand.load).perform())
-    return int(perform_journaled(errand.stream()))
+    if spec.die_at is not None:
+        die_at_step(spec.die_at)
+    return int(replace(spec, connect=_hasty_network).command(ReportFlags(quiet=True)))
 
 
 def die_at_step(step: int) -> None:

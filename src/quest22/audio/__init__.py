@@ -1,1 +1,1 @@
-"""From a container's bytes to mono 16 kHz samples, and from samples to log-mel features."""
+"""Encoded media to mono 16 kHz samples, samples to log-mel features, and voice activity."""

@@ -1,4 +1,4 @@
-"""Which formats of sound this installation decodes, for ``quest22 doctor``."""
+"""Which audio formats this installation decodes, for ``quest22 doctor``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FORMATS: dict[str, tuple[str, str]] = {
     "GSM": ("gsm", "gsm"),
     "AC-3": ("ac3", "ac3"),
 }
-"""What a person calls it, and FFmpeg's names of the container and the codec."""
+"""The common name of a format, and FFmpeg's names of its container and codec."""
 
 
 def supported_formats() -> list[str]:
@@ -30,7 +30,7 @@ def supported_formats() -> list[str]:
 
 
 def missing_formats() -> list[str]:
-    """The formats that cannot be decoded here: FFmpeg's libraries were built without them."""
+    """The formats that cannot be decoded here, as FFmpeg was built without them."""
     supported = supported_formats()
     return [name for name in FORMATS if name not in supported]
 

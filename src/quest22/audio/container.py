@@ -1,7 +1,7 @@
-"""Opens undecoded sound as a container with one chosen audio stream.
+"""Opens encoded media as a container with one audio stream chosen.
 
-Knows where bytes come from (memory, a path, a function that opens a file) and how FFmpeg's errors
-are told to a person. Knows nothing of samples.
+Reads bytes from memory, from a path or through a function that opens a file, and translates
+FFmpeg's errors. Knows nothing of samples.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from quest22.audio.file_signature import describe_bytes
-from quest22.audio.header_duration import promised_s
+from quest22.audio.header_duration import header_duration_s
 from quest22.errors import ClipError
 from quest22.metrics import Metrics
 from quest22.records import Clip
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 READ_BYTES = 256 * 1024
 HEAD_BYTES = 4096
 
-HEADERLESS: dict[str, tuple[str, dict[str, str]]] = {
+RAW_FORMATS: dict[str, tuple[str, dict[str, str]]] = {
     ".al": ("alaw", {"sample_rate": "8000"}),
     ".alaw": ("alaw", {"sample_rate": "8000"}),
     ".pcma": ("alaw", {"sample_rate": "8000"}),
@@ -38,16 +38,16 @@ HEADERLESS: dict[str, tuple[str, dict[str, str]]] = {
     ".g722": ("g722", {}),
     ".gsm": ("gsm", {}),
 }
-"""Formats that only a file name tells: FFmpeg's name and options. Telephony is 8 kHz."""
+"""Formats without a header, by suffix: FFmpeg's name and options. Telephony is 8 kHz."""
 
-# A playlist or script inside a file must never make the decoder open other files or addresses.
-CLOSED = {"protocol_whitelist": ""}
+# A playlist inside a file must never make FFmpeg open other files or addresses.
+NO_PROTOCOLS = {"protocol_whitelist": ""}
 
 
 class MediaReader:
-    """A binary file that remembers what went wrong and how long reading took.
+    """A binary file that remembers errors and how long reading took.
 
-    FFmpeg takes a failed read for the end of the file; the network's error must not be lost so.
+    FFmpeg takes a failed read for the end of the file, which would hide an error of the network.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -57,14 +57,14 @@ class MediaReader:
         self.bytes = 0
 
     def read(self, size: int = -1) -> bytes:
-        begun = time.perf_counter()
+        begun_s = time.perf_counter()
         try:
             data = self._file.read(size)
         except Exception as exc:
             self.error = exc
             raise
         finally:
-            self.seconds += time.perf_counter() - begun
+            self.seconds += time.perf_counter() - begun_s
         self.bytes += len(data)
         return data
 
@@ -76,9 +76,9 @@ class MediaReader:
             raise
 
     def check(self) -> None:
-        """Raise what went wrong as a ClipError of stage ``source``."""
+        """Raise the error of an earlier read as a ClipError of stage ``source``."""
         if self.error is not None:
-            message = f"reading the file failed: {_told(self.error)}"
+            message = f"reading the file failed: {_one_line(self.error)}"
             raise ClipError("source", message) from self.error
 
     def tell(self) -> int:
@@ -93,19 +93,19 @@ class MediaReader:
 
 @dataclass(slots=True)
 class Recording:
-    """An open container, its chosen audio stream, and what is known of both.
+    """An open container with its chosen audio stream.
 
-    ``promised_s`` is the least sound in seconds that the header states; None: it does not.
+    ``header_duration_s``: the least duration that the header states; None if it states none.
     """
 
     container: InputContainer
     stream: AudioStream
     reader: MediaReader
-    promised_s: float | None
+    header_duration_s: float | None
 
 
 def open_reader(clip: Clip) -> MediaReader:
-    """Open the clip's bytes; raises ClipError (stage ``source``) where that fails."""
+    """Open the clip's bytes; raises ClipError (stage ``source``) if that fails."""
     media = clip.media
     try:
         if isinstance(media, bytes):
@@ -116,18 +116,18 @@ def open_reader(clip: Clip) -> MediaReader:
     except ClipError:
         raise
     except Exception as exc:
-        raise ClipError("source", f"the file cannot be opened: {_told(exc)}") from exc
+        raise ClipError("source", f"the file cannot be opened: {_one_line(exc)}") from exc
 
 
-def _told(exc: BaseException) -> str:
-    """One line of an exception, never empty."""
+def _one_line(exc: BaseException) -> str:
+    """The message of an exception in one line, never empty."""
     text = getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
     return " ".join(str(text).split())
 
 
 @contextmanager
-def _reading(reader: MediaReader) -> Iterator[None]:
-    """Tell an error of the bytes' source apart from one of the sound."""
+def _source_errors(reader: MediaReader) -> Iterator[None]:
+    """Raise errors of reading bytes as such, not as the decoding errors they cause."""
     try:
         yield
     except Exception:
@@ -137,14 +137,14 @@ def _reading(reader: MediaReader) -> Iterator[None]:
 
 
 @contextmanager
-def opened(clip: Clip, metrics: Metrics) -> Iterator[Recording]:
+def open_recording(clip: Clip, metrics: Metrics) -> Iterator[Recording]:
     """The clip's container with its best audio stream chosen, closed on leaving.
 
-    Raises ClipError: stage ``source`` where bytes cannot be read, else ``audio`` with what was
-    found instead of sound.
+    Raises ClipError: stage ``source`` if bytes cannot be read, else ``audio`` with what the file
+    seems to be.
     """
     with closing(open_reader(clip)) as reader:
-        with _reading(reader):
+        with _source_errors(reader):
             head = reader.read(HEAD_BYTES)
             if not head:
                 raise ClipError("audio", "the file is empty (0 bytes)")
@@ -153,8 +153,8 @@ def opened(clip: Clip, metrics: Metrics) -> Iterator[Recording]:
         try:
             with container:
                 stream = _choose_stream(container, head)
-                promised = promised_s(container.format.name, stream, head)
-                yield Recording(container, stream, reader, promised)
+                duration_s = header_duration_s(container.format.name, stream, head)
+                yield Recording(container, stream, reader, duration_s)
         finally:
             if callable(clip.media):
                 metrics.add_seconds("source", reader.seconds)
@@ -169,7 +169,7 @@ def _suffix(clip: Clip) -> str:
 def _open_container(reader: MediaReader, head: bytes, suffix: str) -> InputContainer:
     import av
 
-    form, options = HEADERLESS.get(suffix, (None, {}))
+    form, options = RAW_FORMATS.get(suffix, (None, {}))
     if head.startswith((b"RIFF", b"OggS", b".snd", b"FORM")):
         form, options = None, {}
     try:
@@ -177,7 +177,7 @@ def _open_container(reader: MediaReader, head: bytes, suffix: str) -> InputConta
             reader,
             mode="r",
             format=form,
-            container_options={**options, **CLOSED},
+            container_options={**options, **NO_PROTOCOLS},
             buffer_size=READ_BYTES,
             **_tag_options(),
         )
@@ -189,19 +189,19 @@ def _open_container(reader: MediaReader, head: bytes, suffix: str) -> InputConta
 
 
 def _tag_options() -> dict[str, Any]:
-    """PyAV before 19 gives up on tags that are not UTF-8 unless told otherwise."""
+    """PyAV before 19 fails by default on tags that are not UTF-8."""
     import av
 
     return {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 
 
 def _choose_stream(container: InputContainer, head: bytes) -> AudioStream:
-    """The best audio stream; the others are discarded so that they cost nothing."""
+    """The best audio stream; the others are discarded, so that they are not demuxed."""
     best: Any = container.streams.best("audio")
     if best is None and container.streams.audio:
         best = container.streams.audio[0]
     if best is None:
-        raise ClipError("audio", _without_sound(container, head))
+        raise ClipError("audio", _no_audio_message(container, head))
     if best.codec_context is None:
         form = container.format.long_name
         raise ClipError("audio", f"the file is {form} with an audio codec that cannot be decoded")
@@ -215,23 +215,32 @@ def _choose_stream(container: InputContainer, head: bytes) -> AudioStream:
     return chosen
 
 
-def _without_sound(container: InputContainer, head: bytes) -> str:
-    held = " and ".join(sorted({stream.type for stream in container.streams}))
-    if container.streams.video and container.format.name not in _STILLS:
-        return f"the file has no audio track: {container.format.long_name} with {held} only"
+def _no_audio_message(container: InputContainer, head: bytes) -> str:
+    stream_types = " and ".join(sorted({stream.type for stream in container.streams}))
+    if container.streams.video and container.format.name not in _STILL_IMAGES:
+        return f"the file has no audio track: {container.format.long_name} with {stream_types} only"
     return f"the file cannot be read as sound: {describe_bytes(head)}"
 
 
-_STILLS = {"image2", "png_pipe", "jpeg_pipe", "gif", "webp_pipe", "bmp_pipe", "tiff_pipe", "tty"}
+_STILL_IMAGES = {
+    "image2",
+    "png_pipe",
+    "jpeg_pipe",
+    "gif",
+    "webp_pipe",
+    "bmp_pipe",
+    "tiff_pipe",
+    "tty",
+}
 
 
 @contextmanager
-def decoding(recording: Recording) -> Iterator[None]:
-    """Translate what fails while packets are read."""
+def translated_errors(recording: Recording) -> Iterator[None]:
+    """Translate FFmpeg's errors while packets are read and decoded."""
     import av
 
-    with _reading(recording.reader):
+    with _source_errors(recording.reader):
         try:
             yield
         except (av.error.FFmpegError, ValueError) as exc:
-            raise ClipError("audio", f"the sound cannot be decoded: {_told(exc)}") from exc
+            raise ClipError("audio", f"the sound cannot be decoded: {_one_line(exc)}") from exc

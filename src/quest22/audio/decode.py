@@ -1,12 +1,10 @@
-"""Undecoded sound of any container to blocks of mono 16 kHz float32, as a stream.
+"""Decodes encoded media of any format to blocks of mono 16 kHz float32.
 
-Knows how long a recording may be and what becomes of damaged packets. Opening is in ``opening``,
-mixing in ``mono``, rates in ``resample``. Knows nothing of where a clip comes from or goes to.
+Containers are opened in ``container``, channels mixed in ``mono``, rates converted in ``resample``.
 
-A file that breaks off yields the sound up to the break, and a warning is logged; a damaged packet
-is passed over as FFmpeg does (both are counted). A file that yields no sound at all is an error.
-Times count from the first sample: a start offset or a gap that a container claims is not filled
-with silence.
+A truncated file yields its audio up to the end, with a warning; a damaged packet is skipped, as
+FFmpeg does (both are counted). A file without any audio is an error. Times count from the first
+sample: start offsets and gaps that a container declares are not filled with silence.
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from quest22.audio.container import Recording, decoding, opened
+from quest22.audio.container import Recording, open_recording, translated_errors
 from quest22.audio.mono import finite, mono_pieces
 from quest22.audio.resample import in_blocks, to_16_khz
 from quest22.errors import ClipError
@@ -36,9 +34,9 @@ TOLERANCE_S = 0.1
 
 
 class MediaDecoder:
-    """Decodes clips with FFmpeg's libraries (through PyAV) and soxr; a :class:`Decoder`.
+    """Decodes clips with FFmpeg's libraries (through PyAV) and soxr; an :class:`AudioDecoder`.
 
-    Has no state of its own: several threads may decode different clips at once.
+    Stateless: several threads may decode different clips at once.
     """
 
     def __init__(self, settings: AudioSettings, metrics: Metrics | None = None) -> None:
@@ -46,35 +44,37 @@ class MediaDecoder:
         self._metrics = metrics or Metrics()
 
     def decode(self, clip: Clip) -> Audio:
-        """Start decoding; nothing is opened before the first block is taken.
+        """Decode lazily: nothing is opened before the first block is taken.
 
-        Blocks are 20 s (the last one shorter). Taking one raises ClipError: stage ``source``
-        where bytes cannot be read, ``audio`` where they are not sound.
+        Blocks are 20 s long, the last one shorter. Taking one raises ClipError: stage ``source``
+        if bytes cannot be read, ``audio`` if they cannot be decoded.
         """
         return Audio(clip, self._blocks(clip))
 
     def _blocks(self, clip: Clip) -> Iterator[Samples]:
-        total, longest_s = 0, self._settings.max_duration_s
-        for block in in_blocks(self._sound(clip), BLOCK_S * SAMPLE_RATE_HZ):
+        total, max_duration_s = 0, self._settings.max_duration_s
+        for block in in_blocks(self._samples(clip), BLOCK_S * SAMPLE_RATE_HZ):
             total += len(block)
-            if total > longest_s * SAMPLE_RATE_HZ:
-                raise ClipError("audio", f"the sound is longer than {_allowed(longest_s)}")
+            if total > max_duration_s * SAMPLE_RATE_HZ:
+                raise ClipError(
+                    "audio", f"the sound is longer than {_limit_message(max_duration_s)}"
+                )
             yield block
         if not total:
             raise ClipError("audio", "the file holds no sound: not one sample could be decoded")
 
-    def _sound(self, clip: Clip) -> Iterator[Samples]:
+    def _samples(self, clip: Clip) -> Iterator[Samples]:
         if isinstance(clip.media, np.ndarray):
-            yield _checked(clip.media)
+            yield _validated(clip.media)
             return
-        with opened(clip, self._metrics) as recording, decoding(recording):
+        with open_recording(clip, self._metrics) as recording, translated_errors(recording):
             _refuse_long(recording, self._settings.max_duration_s)
             samples = 0
             pieces = mono_pieces(self._frames(recording), self._settings.channel)
             for piece in to_16_khz(pieces):
                 samples += len(piece)
                 yield piece
-        self._compare(clip, recording.promised_s, samples / SAMPLE_RATE_HZ)
+        self._warn_if_truncated(clip, recording.header_duration_s, samples / SAMPLE_RATE_HZ)
 
     def _frames(self, recording: Recording) -> Iterator[AudioFrame]:
         import av
@@ -87,32 +87,39 @@ class MediaDecoder:
                 continue
             yield from frames
 
-    def _compare(self, clip: Clip, promised_s: float | None, came_s: float) -> None:
-        """Say so where less sound came than the header promises."""
-        if promised_s is None or came_s >= promised_s - TOLERANCE_S or not came_s:
+    def _warn_if_truncated(
+        self, clip: Clip, header_duration_s: float | None, decoded_s: float
+    ) -> None:
+        """Log and count a clip that is shorter than its header states."""
+        if (
+            header_duration_s is None
+            or decoded_s >= header_duration_s - TOLERANCE_S
+            or not decoded_s
+        ):
             return
         self._metrics.count("truncated")
         logger.warning(
             "%s: the file is truncated or damaged: %.1f s of sound were expected, the %.1f s "
             "that came are transcribed; fetch the file again",
             clip.name,
-            promised_s,
-            came_s,
+            header_duration_s,
+            decoded_s,
         )
 
 
-def _refuse_long(recording: Recording, longest_s: float) -> None:
-    """Raise ClipError at once where the header tells that the sound is too long."""
-    if recording.promised_s is not None and recording.promised_s > longest_s:
-        told = f"the file holds {hours(recording.promised_s)} of sound by its header"
-        raise ClipError("audio", f"{told}, more than {_allowed(longest_s)}")
+def _refuse_long(recording: Recording, max_duration_s: float) -> None:
+    """Raise ClipError at once if the header states a duration above the limit."""
+    if recording.header_duration_s is not None and recording.header_duration_s > max_duration_s:
+        stated = f"the file holds {hours(recording.header_duration_s)} of sound by its header"
+        raise ClipError("audio", f"{stated}, more than {_limit_message(max_duration_s)}")
 
 
-def _allowed(longest_s: float) -> str:
-    return f"the {hours(longest_s)} that a recording may have: split it, or raise the max duration"
+def _limit_message(max_duration_s: float) -> str:
+    limit = hours(max_duration_s)
+    return f"the {limit} that a recording may have: split it, or raise the max duration"
 
 
-def _checked(samples: Samples) -> Samples:
+def _validated(samples: Samples) -> Samples:
     if samples.ndim != 1:
         raise ClipError("audio", f"samples have shape {samples.shape}: expected mono, one axis")
     if samples.dtype.kind != "f":

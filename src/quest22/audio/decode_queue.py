@@ -1,9 +1,9 @@
-"""What is held between the source, the decoding threads and the consumer, and how much of it.
+"""The queue between the source, the decoding threads and the consumer.
 
-Bounded three ways: seconds of decoded sound, bytes of undecoded clips, and clips. No thread ever
-waits to hand a block over: decoding goes on by one block at a time, always with the earliest clip
-that may go on, and a clip whose block is being waited for may go on even when the budget is spent.
-So no order of consumption can lock up. Starts no thread and decodes nothing itself.
+Bounded by seconds of decoded audio, by bytes of encoded clips, and by clips. Clips are decoded one
+block at a time, always the earliest clip that may proceed; a clip whose block the consumer is
+waiting for may proceed even when the budget is used up. So no thread waits to hand over a block,
+and no order of consumption can deadlock. Starts no thread and decodes nothing itself.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from quest22.errors import ClipError
 from quest22.records import SAMPLE_RATE_HZ, Clip, Failure, Samples
 from quest22.settings import MemorySettings
 
-TOLD_EVERY_S = 0.25
-"""How soon a wait that goes on is counted."""
+METRICS_INTERVAL_S = 0.25
+"""How often a wait in progress is added to the metrics."""
 
 
 def without_media(clip: Clip) -> Clip:
-    """The clip without its sound, which is decoded or being decoded."""
+    """The clip without its media, to free them once they are decoded."""
     return replace(clip, media=b"")
 
 
 class QueuedClip:
-    """One clip between source and consumer. Its fields belong to the shelf's lock."""
+    """One clip between source and consumer. Its fields are guarded by the queue's lock."""
 
     def __init__(self, clip: Clip) -> None:
         self.clip = clip
@@ -39,7 +39,7 @@ class QueuedClip:
         self.running = False
         self.thread = 0
         self.finished = False
-        self.wanted = False
+        self.urgent = False
         self.dropped = False
 
     @property
@@ -53,160 +53,160 @@ class QueuedClip:
 
 
 class DecodeQueue:
-    """Clips in source order, with what is decoded of them. Safe to use from several threads."""
+    """Clips in source order with their decoded blocks. Safe to use from several threads."""
 
-    def __init__(self, memory: MemorySettings, waits: Stalls) -> None:
+    def __init__(self, memory: MemorySettings, stalls: Stalls) -> None:
         self._memory = memory
-        self._waits = waits
+        self._stalls = stalls
         self._reader: int | None = None
-        self._changed = threading.Condition()
-        self._order: deque[QueuedClip | Failure | BaseException] = deque()
-        self._undecoded: list[QueuedClip] = []
-        self._held_s = 0.0
+        self._condition = threading.Condition()
+        self._items: deque[QueuedClip | Failure | BaseException] = deque()
+        self._unfinished: list[QueuedClip] = []
+        self._buffered_s = 0.0
         self._bytes = 0
         self._source_ended = False
         self._stopped = False
 
-    # For the source's thread.
+    # Called by the source's thread.
 
     def wait_for_room(self) -> bool:
-        """Wait until another clip may be held; False when all is to end."""
+        """Wait until there is room for another clip; False if the queue was stopped."""
 
-        def free() -> bool:
-            few = len(self._order) < self._memory.clips_ahead
-            small = self._bytes < self._memory.undecoded_bytes
-            return self._stopped or (few and small) or not self._order
+        def has_room() -> bool:
+            clips_left = len(self._items) < self._memory.clips_ahead
+            bytes_left = self._bytes < self._memory.undecoded_bytes
+            return self._stopped or (clips_left and bytes_left) or not self._items
 
-        with self._changed:
+        with self._condition:
             self._reader = threading.get_ident()
-            self._changed.wait_for(free)
+            self._condition.wait_for(has_room)
             return not self._stopped
 
-    def enter(self, item: Clip | Failure | BaseException) -> None:
-        """Take what the source gave, or raised."""
-        with self._changed:
+    def put(self, item: Clip | Failure | BaseException) -> None:
+        """Add what the source yielded or raised."""
+        with self._condition:
             if isinstance(item, Clip):
-                held = QueuedClip(item)
-                self._undecoded.append(held)
-                self._bytes += held.undecoded_bytes
-                self._order.append(held)
+                queued = QueuedClip(item)
+                self._unfinished.append(queued)
+                self._bytes += queued.undecoded_bytes
+                self._items.append(queued)
             else:
-                self._order.append(item)
-            self._changed.notify_all()
+                self._items.append(item)
+            self._condition.notify_all()
 
     def end_source(self) -> None:
-        """Nothing more will be entered."""
-        with self._changed:
+        """The source has nothing more to add."""
+        with self._condition:
             self._source_ended = True
-            self._changed.notify_all()
+            self._condition.notify_all()
 
-    # For the decoding threads.
+    # Called by the decoding threads.
 
-    def next_job(self) -> QueuedClip | None:
-        """Wait for the earliest clip that may go on; None when there is no more work."""
-        with self._changed:
+    def next_to_decode(self) -> QueuedClip | None:
+        """Wait for the earliest clip that may proceed; None when there is no more work."""
+        with self._condition:
             while not self._stopped:
-                job = self._pick()
-                if job is not None:
-                    job.running = True
-                    job.thread = threading.get_ident()
-                    self._held_s += BLOCK_S  # reserved until the block is there
-                    return job
-                if self._source_ended and not self._undecoded:
+                queued = self._next_runnable()
+                if queued is not None:
+                    queued.running = True
+                    queued.thread = threading.get_ident()
+                    self._buffered_s += BLOCK_S  # reserved until the block is decoded
+                    return queued
+                if self._source_ended and not self._unfinished:
                     return None
-                self._changed.wait()
+                self._condition.wait()
         return None
 
-    def _pick(self) -> QueuedClip | None:
-        within = self._held_s + BLOCK_S <= self._memory.decoded_s
-        for held in self._undecoded:
-            if not held.running and (within or held.wanted or held.dropped):
-                return held
+    def _next_runnable(self) -> QueuedClip | None:
+        within_budget = self._buffered_s + BLOCK_S <= self._memory.decoded_s
+        for queued in self._unfinished:
+            if not queued.running and (within_budget or queued.urgent or queued.dropped):
+                return queued
         return None
 
-    def add_block(self, held: QueuedClip, block: Samples) -> None:
-        """A job gave a block."""
-        with self._changed:
-            self._end_job(held)
-            if not held.dropped:
-                held.ready.append(block)
-                self._held_s += len(block) / SAMPLE_RATE_HZ
+    def add_block(self, queued: QueuedClip, block: Samples) -> None:
+        """Add a decoded block."""
+        with self._condition:
+            self._stop_running(queued)
+            if not queued.dropped:
+                queued.ready.append(block)
+                self._buffered_s += len(block) / SAMPLE_RATE_HZ
 
-    def finish(self, held: QueuedClip, error: BaseException | None = None) -> None:
-        """A job found the end of the sound, or an error instead."""
-        with self._changed:
-            self._end_job(held)
-            held.error = error
-            held.finished = True
-            held.decoder = None
-            self._undecoded.remove(held)
-            self._bytes -= held.undecoded_bytes
-            held.clip = without_media(held.clip)
+    def finish(self, queued: QueuedClip, error: BaseException | None = None) -> None:
+        """The clip's audio has ended, or decoding it failed."""
+        with self._condition:
+            self._stop_running(queued)
+            queued.error = error
+            queued.finished = True
+            queued.decoder = None
+            self._unfinished.remove(queued)
+            self._bytes -= queued.undecoded_bytes
+            queued.clip = without_media(queued.clip)
 
-    def _end_job(self, held: QueuedClip) -> None:
-        held.running = False
-        held.wanted = False  # or a worker would run on before the consumer is awake
-        self._held_s -= BLOCK_S
-        self._changed.notify_all()
+    def _stop_running(self, queued: QueuedClip) -> None:
+        queued.running = False
+        queued.urgent = False  # or a worker would continue before the consumer wakes up
+        self._buffered_s -= BLOCK_S
+        self._condition.notify_all()
 
-    # For the consumer.
+    # Called by the consumer.
 
     def next_item(self) -> QueuedClip | Failure | BaseException | None:
-        """The next clip in source order, or what the source raised; None after the last."""
-        with self._changed:
-            while not self._order and not self._source_ended:
-                with self._waits.on("wait_source", [self._reader] if self._reader else []):
-                    self._changed.wait(TOLD_EVERY_S)
-            if not self._order:
+        """The next clip in source order, or the source's exception; None after the last."""
+        with self._condition:
+            while not self._items and not self._source_ended:
+                with self._stalls.waiting("wait_source", [self._reader] if self._reader else []):
+                    self._condition.wait(METRICS_INTERVAL_S)
+            if not self._items:
                 return None
-            self._changed.notify_all()
-            return self._order.popleft()
+            self._condition.notify_all()
+            return self._items.popleft()
 
-    def take(self, held: QueuedClip) -> Samples | None:
-        """The clip's next block, waited for; None after the last; raises what decoding raised."""
-        with self._changed:
-            if not held.ready and not held.finished:
-                held.wanted = True
-                self._changed.notify_all()
-                while not (held.ready or held.finished or self._stopped):
-                    with self._waits.on("wait_audio", self._working_for(held)):
-                        self._changed.wait(TOLD_EVERY_S)
-            if held.ready:
-                block = held.ready.popleft()
-                self._held_s -= len(block) / SAMPLE_RATE_HZ
-                self._changed.notify_all()
+    def take_block(self, queued: QueuedClip) -> Samples | None:
+        """Wait for the clip's next block; None after the last; raises what decoding raised."""
+        with self._condition:
+            if not queued.ready and not queued.finished:
+                queued.urgent = True
+                self._condition.notify_all()
+                while not (queued.ready or queued.finished or self._stopped):
+                    with self._stalls.waiting("wait_audio", self._working_for(queued)):
+                        self._condition.wait(METRICS_INTERVAL_S)
+            if queued.ready:
+                block = queued.ready.popleft()
+                self._buffered_s -= len(block) / SAMPLE_RATE_HZ
+                self._condition.notify_all()
                 return block
-            if held.error is not None:
-                raise held.error
-            if not held.finished:
+            if queued.error is not None:
+                raise queued.error
+            if not queued.finished:
                 raise ClipError("audio", "decoding was stopped before the end of the sound")
             return None
 
-    def _working_for(self, held: QueuedClip) -> list[int]:
-        """The threads that a clip's next block depends on: all that are busy, if none has it."""
-        busy = [each for each in self._undecoded if each.running]
-        return [each.thread for each in ([held] if held.running else busy)]
+    def _working_for(self, queued: QueuedClip) -> list[int]:
+        """The threads that the clip's next block depends on: all busy ones if none decodes it."""
+        busy = [each for each in self._unfinished if each.running]
+        return [each.thread for each in ([queued] if queued.running else busy)]
 
-    def drop(self, held: QueuedClip) -> None:
+    def drop(self, queued: QueuedClip) -> None:
         """The consumer will take no more blocks of this clip."""
-        with self._changed:
-            held.dropped = True
-            self._held_s -= held.ready_s
-            held.ready.clear()
-            self._changed.notify_all()
+        with self._condition:
+            queued.dropped = True
+            self._buffered_s -= queued.ready_s
+            queued.ready.clear()
+            self._condition.notify_all()
 
     def stop(self) -> None:
-        """Everything is to end now: whoever waits is woken."""
-        with self._changed:
+        """End everything now and wake all waiting threads."""
+        with self._condition:
             self._stopped = True
-            self._order.clear()
-            for held in self._undecoded:
-                held.ready.clear()
-            self._changed.notify_all()
+            self._items.clear()
+            for queued in self._unfinished:
+                queued.ready.clear()
+            self._condition.notify_all()
 
-    def forget_decoders(self) -> None:
-        """Close what unfinished clips hold open, after the threads have ended."""
-        with self._changed:
-            for held in self._undecoded:
-                if not held.running:
-                    held.decoder = None
+    def close_decoders(self) -> None:
+        """Close the decoders of unfinished clips, after the threads have ended."""
+        with self._condition:
+            for queued in self._unfinished:
+                if not queued.running:
+                    queued.decoder = None

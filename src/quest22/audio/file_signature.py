@@ -1,4 +1,4 @@
-"""Says in words what a file that is not sound seems to be. Knows first bytes only."""
+"""Describes what a file that cannot be decoded seems to be, from its first bytes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SIGNATURES: tuple[tuple[bytes, str], ...] = (
 
 
 def describe_bytes(head: bytes) -> str:
-    """What the first bytes look like: ``"an HTML page …"`` or the bytes themselves."""
+    """What the first bytes look like: ``"it looks like an HTML page …"``, or the bytes."""
     start = head.lstrip().lower() if head[:1].isspace() else head.lower()
     for signature, meaning in SIGNATURES:
         if start.startswith(signature):
@@ -48,10 +48,10 @@ def describe_bytes(head: bytes) -> str:
 
 
 def _text(head: bytes) -> str:
-    """The beginning of a UTF-8 text in one line; empty where it is none."""
+    """The beginning of a UTF-8 text in one line; empty if it is no text."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        text = decoder.decode(head)  # the last character may be cut: it is left out, no error
+        text = decoder.decode(head)  # a last character that is cut off is left out
     except UnicodeDecodeError:
         return ""
     if any(ord(letter) < 0x20 and letter not in "\t\r\n" for letter in text):

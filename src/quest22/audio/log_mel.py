@@ -4,7 +4,7 @@ The reference is ``WhisperFeatureExtractor`` of Transformers (and ``log_mel_spec
 openai/whisper): a 400-sample periodic Hann window every 160 samples, reflected edges, power
 spectrum, Slaney mel filters, log10 clamped at 1e-10, at most 8 below the window's maximum.
 
-:func:`log_mel` says it in NumPy, plainly; :class:`LogMel` does the same fast for an engine.
+:func:`log_mel` is the plain NumPy version; :class:`LogMel` computes the same fast.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from quest22.audio.mel_backends import (
     Features,
     GraphMel,
     MelBackend,
+    MelTables,
     NativeMel,
-    Tables,
 )
 from quest22.native.library import open_library
 from quest22.records import SAMPLE_RATE_HZ, WINDOW_SAMPLES, Samples
@@ -79,7 +79,7 @@ def log10_mel(samples: Samples, n_mels: int = 80) -> Features:
 
 
 def normalize(log10_power: Features, out: Features | None = None) -> Features:
-    """Clamp to 8 below the maximum and bring to about −1…1, as Whisper expects; into ``out``."""
+    """Clamp to 8 below the maximum and scale to about −1…1, as Whisper expects; into ``out``."""
     clamped: Features = np.maximum(log10_power, log10_power.max() - np.float32(8.0), out=out)
     clamped += np.float32(4.0)
     clamped *= np.float32(0.25)
@@ -88,28 +88,28 @@ def normalize(log10_power: Features, out: Features | None = None) -> Features:
 
 def log_mel(samples: Samples, n_mels: int = 80) -> Features:
     """Features of one window of up to 30 s, padded with silence: ``[n_mels, 3000]``."""
-    return normalize(log10_mel(_window(samples), n_mels))
+    return normalize(log10_mel(_padded_window(samples), n_mels))
 
 
-def _window(samples: Samples) -> Samples:
-    """The samples with silence after them, ``[480000]``."""
+def _padded_window(samples: Samples) -> Samples:
+    """The samples padded with silence, ``[480000]``."""
     window = np.zeros(WINDOW_SAMPLES, np.float32)
     window[: len(samples)] = samples[:WINDOW_SAMPLES]
     return window
 
 
 class LogMel:
-    """Features made fast; a :class:`quest22.protocols.FeatureExtractor`, usable by threads.
+    """Computes features fast; a thread-safe :class:`quest22.protocols.FeatureExtractor`.
 
-    Equals :func:`log_mel` within float32 rounding. In machine code where a library is there, else
-    on OpenVINO's threads, which are the engine's own: NumPy's matrix products would leave spinning
+    Equals :func:`log_mel` within float32 rounding. Runs in the native library if there is one,
+    else on OpenVINO's threads, as the engine does: NumPy's matrix products would leave spinning
     threads behind that slow the engine down.
     """
 
     def __init__(self, n_mels: int, threads: int | None = None) -> None:
-        """Make tables, or compile a graph for so many ``threads``."""
+        """``threads`` is for OpenVINO; None lets it choose."""
         library = open_library()
-        tables = Tables(hann_window(), mel_filters(n_mels))
+        tables = MelTables(hann_window(), mel_filters(n_mels))
         self._transform: MelBackend = (
             NativeMel(library, tables) if library else GraphMel(tables, threads)
         )
@@ -117,9 +117,9 @@ class LogMel:
 
     def __call__(self, samples: Samples) -> Features:
         """Features of one window of up to 30 s, padded with silence: ``[n_mels, 3000]``."""
-        padded = _mirrored(samples)
+        padded = _reflect_padded(samples)
         features = np.full((self._n_mels, FRAMES), FLOOR, np.float32)
-        self._transform(padded, features[:, : _sounding_frames(len(samples))])
+        self._transform(padded, features[:, : _frames_with_samples(len(samples))])
         return normalize(features, features)
 
     def frames(self, padded: Samples) -> Features:
@@ -130,8 +130,8 @@ class LogMel:
         return features
 
 
-def _mirrored(samples: Samples) -> Samples:
-    """The samples with silence after them and mirrored edges, ``[480400]``: copied once."""
+def _reflect_padded(samples: Samples) -> Samples:
+    """The samples padded with silence and reflected edges, ``[480400]``; one copy."""
     edge = FFT_SAMPLES // 2
     padded = np.zeros(WINDOW_SAMPLES + 2 * edge, np.float32)
     window = padded[edge:-edge]
@@ -141,6 +141,6 @@ def _mirrored(samples: Samples) -> Samples:
     return padded
 
 
-def _sounding_frames(samples: int) -> int:
-    """Frames that touch the samples; those after hold silence only and need no transform."""
+def _frames_with_samples(samples: int) -> int:
+    """Frames that overlap the samples; later ones are silence and need no transform."""
     return min(FRAMES, -(-(samples + FFT_SAMPLES // 2) // HOP_SAMPLES))

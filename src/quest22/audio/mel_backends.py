@@ -1,6 +1,6 @@
-"""From sound to log10 of mel power, fast: in machine code, or as a graph.
+"""Log10 mel power of frames, in the native library or as an OpenVINO graph.
 
-Knows frames; knows nothing of windows of 30 s and of what models expect.
+Knows frames, but neither windows of 30 s nor the normalisation that models expect.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from quest22.env import silence_telemetry
 from quest22.errors import EngineError
 from quest22.native.arrays import address
 from quest22.records import Samples
-from quest22.settings import silence_telemetry
 
 FFT_SAMPLES = 400
 HOP_SAMPLES = 160
@@ -27,28 +27,28 @@ Features = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Tables:
-    """What a transform is made of: the window ``[400]`` and the mel filters ``[n_mels, 201]``."""
+class MelTables:
+    """The Hann window ``[400]`` and the mel filters ``[n_mels, 201]``."""
 
     window: Features
     filters: Features
 
 
 class MelBackend(Protocol):
-    """Log10 of mel power of frames; may be called by several threads."""
+    """Computes log10 mel power; may be called by several threads."""
 
     def __call__(self, samples: Samples, features: Features) -> None:
-        """Fill ``features [n_mels, frames]``; frame t begins at sample 160 t, zeros at the end.
+        """Fill ``features [n_mels, frames]``; frame t starts at sample 160 t; zeros follow the end.
 
-        Columns of ``features`` lie side by side in memory.
+        The last axis of ``features`` must be contiguous.
         """
         ...
 
 
 class NativeMel:
-    """In machine code, see ``log_mel.h``."""
+    """The native library's transform, see ``log_mel.h``."""
 
-    def __init__(self, library: ctypes.CDLL, tables: Tables) -> None:
+    def __init__(self, library: ctypes.CDLL, tables: MelTables) -> None:
         angles = -2.0 * np.pi * np.arange(FFT_SAMPLES) / FFT_SAMPLES
         roots = np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32)
         self._library = library
@@ -70,12 +70,12 @@ class NativeMel:
         if mels != len(self._arrays[2]):
             raise EngineError(f"features have {mels} mel bins: expected {len(self._arrays[2])}")
         address(features[0], np.float32, (frames,))
-        sound = np.ascontiguousarray(samples, np.float32)
+        contiguous = np.ascontiguousarray(samples, np.float32)
         self._library.quest22_log_mel(
             self._tables.ctypes.data,
             mels,
-            sound.ctypes.data,
-            len(sound),
+            contiguous.ctypes.data,
+            len(contiguous),
             frames,
             features.ctypes.data,
             features.strides[0] // features.itemsize,
@@ -83,13 +83,13 @@ class NativeMel:
 
 
 class GraphMel:
-    """Through OpenVINO, 500 frames a call."""
+    """An OpenVINO graph, 500 frames a call."""
 
-    def __init__(self, tables: Tables, threads: int | None) -> None:
+    def __init__(self, tables: MelTables, threads: int | None) -> None:
         silence_telemetry()
         import openvino as ov
 
-        # Float32 is asked for by name: on bfloat16 machines it is not the default.
+        # On machines with bfloat16, float32 is not the default.
         properties: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": "f32",
             "PERFORMANCE_HINT": "LATENCY",
@@ -110,11 +110,11 @@ class GraphMel:
         for start in range(0, count, CHUNK_FRAMES):
             with self._lock:
                 self._request.infer({0: rows[start : start + CHUNK_FRAMES + 2]}, share_inputs=True)
-                made = self._request.get_output_tensor(0).data
-                features[:, start : start + CHUNK_FRAMES] = made[:, : count - start]
+                mel = self._request.get_output_tensor(0).data
+                features[:, start : start + CHUNK_FRAMES] = mel[:, : count - start]
 
 
-def _chunk_graph(tables: Tables) -> Any:
+def _chunk_graph(tables: MelTables) -> Any:
     """Log10 mel power of 500 frames as an OpenVINO model: ``[502, 160]`` → ``[n_mels, 500]``.
 
     Two and a half rows of 160 samples make a frame. The window is symmetric, so the transform
@@ -126,13 +126,13 @@ def _chunk_graph(tables: Tables) -> Any:
     half = FFT_SAMPLES // 2
     rows = op.parameter([CHUNK_FRAMES + 2, HOP_SAMPLES], ov.Type.f32)
     frames = _frames(rows)
-    mirrored = op.gather(frames, op.constant(np.arange(FFT_SAMPLES - 1, half, -1)), op.constant(1))
-    ahead = _cut(frames, (0, CHUNK_FRAMES), (1, half))
-    middle = _cut(frames, (0, CHUNK_FRAMES), (half, half + 1))
+    trailing = op.gather(frames, op.constant(np.arange(FFT_SAMPLES - 1, half, -1)), op.constant(1))
+    leading = _slice(frames, (0, CHUNK_FRAMES), (1, half))
+    middle = _slice(frames, (0, CHUNK_FRAMES), (half, half + 1))
     cosines, sines = _fourier(tables.window)
-    sums = op.concat([op.add(ahead, mirrored), middle], 1)
+    sums = op.concat([op.add(leading, trailing), middle], 1)
     real = op.matmul(sums, op.constant(cosines), False, False)
-    imaginary = op.matmul(op.subtract(ahead, mirrored), op.constant(sines), False, False)
+    imaginary = op.matmul(op.subtract(leading, trailing), op.constant(sines), False, False)
     power = op.add(op.multiply(real, real), op.multiply(imaginary, imaginary))
     mel = op.matmul(op.constant(tables.filters), power, False, True)
     natural = op.log(op.maximum(mel, np.float32(10.0**FLOOR)))
@@ -146,11 +146,11 @@ def _frames(rows: Any) -> Any:
 
     rest = FFT_SAMPLES - 2 * HOP_SAMPLES
     widths = (HOP_SAMPLES, HOP_SAMPLES, rest)
-    parts = [_cut(rows, (t, t + CHUNK_FRAMES), (0, width)) for t, width in enumerate(widths)]
+    parts = [_slice(rows, (t, t + CHUNK_FRAMES), (0, width)) for t, width in enumerate(widths)]
     return op.concat(parts, 1)
 
 
-def _cut(matrix: Any, rows: tuple[int, int], columns: tuple[int, int]) -> Any:
+def _slice(matrix: Any, rows: tuple[int, int], columns: tuple[int, int]) -> Any:
     from openvino import opset15 as op
 
     start, stop = np.array([rows[0], columns[0]]), np.array([rows[1], columns[1]])

@@ -19,7 +19,7 @@ MIN_RATE_HZ = 1_000
 MAX_RATE_HZ = 768_000
 MAX_CHANNELS = 256
 MAX_AMPLITUDE = 1e6
-GATHER_S = 1.0
+PIECE_S = 1.0
 
 _DTYPES: dict[str, type[np.generic]] = {
     "u8": np.uint8,
@@ -34,7 +34,7 @@ _DTYPES.update({f"{name}p": dtype for name, dtype in _DTYPES.items()})
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a stretch of frames lies in memory."""
+    """The memory layout of consecutive frames."""
 
     rate_hz: int
     channels: int
@@ -60,28 +60,32 @@ def _layout(frame: AudioFrame) -> Layout:
 
 
 def mono_pieces(frames: Iterable[AudioFrame], channel: int | None) -> Iterator[tuple[int, Samples]]:
-    """Mono sound with its rate in Hz, about a second at a time.
+    """Mono audio with its rate in Hz, about a second at a time.
 
-    Frames are gathered first: mixing and resampling a second at once is many times cheaper than
+    Frames are collected first: mixing and resampling a second at once is many times cheaper than
     frame by frame.
     """
-    held: list[NDArray[Any]] = []
+    pending: list[NDArray[Any]] = []
     layout: Layout | None = None
     count = 0
     for frame in frames:
-        now = _layout(frame)
-        if layout is not None and held and (now != layout or count >= GATHER_S * layout.rate_hz):
-            yield layout.rate_hz, mix(held, layout, channel)
-            held, count = [], 0
-        layout = now
-        held.append(_samples(frame, now))
+        frame_layout = _layout(frame)
+        if (
+            layout is not None
+            and pending
+            and (frame_layout != layout or count >= PIECE_S * layout.rate_hz)
+        ):
+            yield layout.rate_hz, mix(pending, layout, channel)
+            pending, count = [], 0
+        layout = frame_layout
+        pending.append(_samples(frame, frame_layout))
         count += frame.samples
-    if layout is not None and held:
-        yield layout.rate_hz, mix(held, layout, channel)
+    if layout is not None and pending:
+        yield layout.rate_hz, mix(pending, layout, channel)
 
 
 def _samples(frame: AudioFrame, layout: Layout) -> NDArray[Any]:
-    """The frame's memory as it is, ``[planes, values]``, not copied where it is one plane."""
+    """The frame's values, ``[planes, values]``; not copied if it has one plane."""
     dtype = _DTYPES.get(layout.sample_format)
     if dtype is None:
         raise ClipError("audio", f"samples of format {layout.sample_format} cannot be read")
@@ -93,38 +97,38 @@ def _samples(frame: AudioFrame, layout: Layout) -> NDArray[Any]:
 
 
 def mix(parts: list[NDArray[Any]], layout: Layout, channel: int | None) -> Samples:
-    """One channel, or the mean of all, as float32 where ±1 is full scale; never clipped."""
+    """One channel, or the mean of all, as float32 with full scale ±1; never clipped."""
     if channel is not None and not 0 <= channel < layout.channels:
         raise ClipError(
             "audio",
             f"channel {channel} was asked for: the sound has {layout.channels}, counted from 0",
         )
-    sound: NDArray[Any] = np.concatenate(parts, axis=1)
+    values: NDArray[Any] = np.concatenate(parts, axis=1)
     if not layout.planar:
-        sound = sound.reshape(-1, layout.channels).T
-    mono = _mean(sound if channel is None else sound[channel : channel + 1])
-    if sound.dtype.kind == "f":
+        values = values.reshape(-1, layout.channels).T
+    mono = _mean(values if channel is None else values[channel : channel + 1])
+    if values.dtype.kind == "f":
         return finite(mono)
-    if sound.dtype.kind == "u":
+    if values.dtype.kind == "u":
         mono -= np.float32(128.0)
-    mono *= np.float32(2.0 ** (1 - 8 * sound.dtype.itemsize))
+    mono *= np.float32(2.0 ** (1 - 8 * values.dtype.itemsize))
     return mono
 
 
-def _mean(sound: NDArray[Any]) -> Samples:
-    with np.errstate(all="ignore"):  # absurd values become 0 afterwards
-        mono: Samples = sound[0].astype(np.float32)
-        for other in sound[1:]:
+def _mean(values: NDArray[Any]) -> Samples:
+    with np.errstate(all="ignore"):  # absurd values are zeroed later
+        mono: Samples = values[0].astype(np.float32)
+        for other in values[1:]:
             mono += other
-        if len(sound) > 1:
-            mono *= np.float32(1.0 / len(sound))
+        if len(values) > 1:
+            mono *= np.float32(1.0 / len(values))
     return mono
 
 
 def finite(samples: Samples) -> Samples:
-    """Silence samples that are no sound: NaN, infinities and absurd amplitudes become 0.
+    """Replace NaN, infinities and absurd amplitudes by 0.
 
-    One such sample would make a whole window's features NaN.
+    One such sample would make all features of its window NaN.
     """
     if len(samples) == 0 or np.abs(samples).max() <= MAX_AMPLITUDE:
         return samples

@@ -1,6 +1,6 @@
-"""Decodes upcoming clips in threads beside the engine. Knows no format and no model.
+"""Decodes upcoming clips in threads while the engine runs. Knows no format and no model.
 
-One thread reads the source, several decode; what they share is the :class:`DecodeQueue`.
+One thread reads the source, several decode; they share a :class:`DecodeQueue`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from quest22.protocols import AudioDecoder
 from quest22.records import Audio, Clip, Failure, Samples
 from quest22.settings import AudioSettings, MemorySettings
 
-# At least so many that some can wait for a network; at most so many as Python's lock lets work.
+# Enough that some can wait for a network; no more than can work at once despite the GIL.
 MIN_WORKERS = 4
 MAX_WORKERS = 8
 STOP_WAIT_S = 5.0
@@ -30,67 +30,67 @@ def decode_ahead(
     metrics: Metrics | None = None,
     memory: MemorySettings | None = None,
 ) -> Generator[Audio | Failure, None, None]:
-    """Clips with their sound, in source order, decoded ahead of the consumer.
+    """Clips with their audio, in source order, decoded ahead of the consumer.
 
-    Failures of the source pass through in their place. An exception of the source is raised after
-    every clip before it came out. The blocks of several Audios may be taken in any order, also
-    after the last Audio was given; dropping an Audio drops what was decoded of it. Closing the
-    generator early stops all threads; blocks not taken by then raise ClipError. The clip of an
-    Audio is without its media, which are let go as soon as they are decoded.
+    Failures of the source pass through in order. An exception of the source is raised after all
+    clips before it. The blocks of several Audios may be taken in any order, also after the last
+    Audio was yielded; dropping an Audio frees its decoded blocks. Closing the generator early
+    stops all threads; blocks not taken by then raise ClipError. The clip of an Audio has no media,
+    which are freed as soon as they are decoded.
     """
     metrics = metrics or Metrics()
-    shelf = DecodeQueue(memory or MemorySettings.of(), Stalls(metrics))
-    threads = _start(shelf, clips, decoder, settings.workers, metrics)
+    queue = DecodeQueue(memory or MemorySettings.of(), Stalls(metrics))
+    threads = _start(queue, clips, decoder, settings.workers, metrics)
     ended = False
     try:
-        while (item := shelf.next_item()) is not None:
+        while (item := queue.next_item()) is not None:
             if isinstance(item, BaseException):
                 ended = True
                 raise item
             yield (
-                Audio(without_media(item.clip), _Blocks(shelf, item))
+                Audio(without_media(item.clip), _Blocks(queue, item))
                 if isinstance(item, QueuedClip)
                 else item
             )
         ended = True
     finally:
         if not ended:
-            _stop(shelf, threads)
+            _stop(queue, threads)
 
 
 class _Blocks:
-    """A clip's blocks as the consumer takes them; dropping it tells the shelf."""
+    """The blocks of one clip for the consumer; drops them from the queue when deleted."""
 
-    def __init__(self, shelf: DecodeQueue, held: QueuedClip) -> None:
-        self._shelf = shelf
-        self._held = held
+    def __init__(self, queue: DecodeQueue, queued: QueuedClip) -> None:
+        self._queue = queue
+        self._queued = queued
 
     def __iter__(self) -> Iterator[Samples]:
         return self
 
     def __next__(self) -> Samples:
-        block = self._shelf.take(self._held)
+        block = self._queue.take_block(self._queued)
         if block is None:
             raise StopIteration
         return block
 
     def __del__(self) -> None:
-        self._shelf.drop(self._held)
+        self._queue.drop(self._queued)
 
 
 def _start(
-    shelf: DecodeQueue,
+    queue: DecodeQueue,
     clips: Iterable[Clip | Failure],
     decoder: AudioDecoder,
     workers: int | None,
     metrics: Metrics,
 ) -> list[threading.Thread]:
     def read() -> None:
-        _read_source(shelf, clips)
+        _read_source(queue, clips)
 
     def work() -> None:
-        while (held := shelf.next_job()) is not None:
-            _advance(shelf, held, decoder, metrics)
+        while (queued := queue.next_to_decode()) is not None:
+            _decode_block(queue, queued, decoder, metrics)
 
     count = workers or min(MAX_WORKERS, max(MIN_WORKERS, os.cpu_count() or 1))
     threads = [
@@ -102,46 +102,48 @@ def _start(
     return threads
 
 
-def _stop(shelf: DecodeQueue, threads: list[threading.Thread]) -> None:
-    """End all threads; give up after a few seconds on one that hangs in a read."""
-    shelf.stop()
+def _stop(queue: DecodeQueue, threads: list[threading.Thread]) -> None:
+    """End all threads; waits a few seconds at most for one that is blocked in a read."""
+    queue.stop()
     deadline = time.monotonic() + STOP_WAIT_S
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
-    shelf.forget_decoders()
+    queue.close_decoders()
 
 
-def _read_source(shelf: DecodeQueue, clips: Iterable[Clip | Failure]) -> None:
+def _read_source(queue: DecodeQueue, clips: Iterable[Clip | Failure]) -> None:
     try:
         source = iter(clips)
-        while shelf.wait_for_room() and (item := next(source, None)) is not None:
-            shelf.enter(item)
+        while queue.wait_for_room() and (item := next(source, None)) is not None:
+            queue.put(item)
         if isinstance(source, Generator):
             source.close()
     except BaseException as exc:
-        shelf.enter(exc)
+        queue.put(exc)
     finally:
-        shelf.end_source()
+        queue.end_source()
 
 
-def _advance(shelf: DecodeQueue, held: QueuedClip, decoder: AudioDecoder, metrics: Metrics) -> None:
-    """Decode one more block of a clip; whatever goes wrong comes out where the block would."""
+def _decode_block(
+    queue: DecodeQueue, queued: QueuedClip, decoder: AudioDecoder, metrics: Metrics
+) -> None:
+    """Decode one more block of a clip; an error is raised where the block would be taken."""
     try:
-        block = None if held.dropped else _next_block(held, decoder, metrics)
+        block = None if queued.dropped else _next_block(queued, decoder, metrics)
     except BaseException as exc:
-        shelf.finish(held, exc)
+        queue.finish(queued, exc)
         return
     if block is None:
-        shelf.finish(held)
+        queue.finish(queued)
     else:
-        shelf.add_block(held, block)
+        queue.add_block(queued, block)
 
 
-def _next_block(held: QueuedClip, decoder: AudioDecoder, metrics: Metrics) -> Samples | None:
+def _next_block(queued: QueuedClip, decoder: AudioDecoder, metrics: Metrics) -> Samples | None:
     begun = time.thread_time()
     try:
-        if held.decoder is None:
-            held.decoder = iter(decoder.decode(held.clip).blocks)
-        return next(held.decoder, None)
+        if queued.decoder is None:
+            queued.decoder = iter(decoder.decode(queued.clip).blocks)
+        return next(queued.decoder, None)
     finally:
         metrics.add_seconds("audio", time.thread_time() - begun)

@@ -1,4 +1,4 @@
-"""Mono sound of any rate to 16 kHz, as a stream. Knows nothing of files."""
+"""Resamples streams of mono audio to 16 kHz, and cuts them into blocks."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 from quest22.records import SAMPLE_RATE_HZ, Samples
 
 QUALITY = "HQ"
-_NONE: Samples = np.zeros(0, np.float32)
+_EMPTY: Samples = np.zeros(0, np.float32)
 
 
 class Resampler:
-    """Brings mono sound to 16 kHz with soxr: fed piece by piece, then flushed once.
+    """Resamples mono audio to 16 kHz with soxr: feed it piece by piece, then flush once.
 
     The joined output equals ``soxr.resample(whole, rate_hz, 16000, quality="HQ")``: soxr's delay
-    is taken off at the start and given back by :meth:`flush`.
+    is removed at the start and made up for by :meth:`flush`.
     """
 
     def __init__(self, rate_hz: int) -> None:
@@ -30,22 +30,22 @@ class Resampler:
             )
 
     def feed(self, samples: Samples) -> Samples:
-        """Take the next samples; give those that are ready."""
+        """Take the next samples; return those that are ready."""
         if self._stream is None:
             return samples
         ready: Samples = self._stream.resample_chunk(samples)
         return ready
 
     def flush(self) -> Samples:
-        """The sound has ended; give the rest."""
+        """End the stream; return the rest."""
         if self._stream is None:
-            return _NONE
-        rest: Samples = self._stream.resample_chunk(_NONE, last=True)
+            return _EMPTY
+        rest: Samples = self._stream.resample_chunk(_EMPTY, last=True)
         return rest
 
 
 def to_16_khz(pieces: Iterable[tuple[int, Samples]]) -> Iterator[Samples]:
-    """Resample pieces that carry their rate; a new rate begins a new stretch of sound."""
+    """Resample pieces with their rates in Hz; at a new rate the resampler starts over."""
     resampler: Resampler | None = None
     for rate_hz, samples in pieces:
         if resampler is None or resampler.rate_hz != rate_hz:
@@ -58,16 +58,16 @@ def to_16_khz(pieces: Iterable[tuple[int, Samples]]) -> Iterator[Samples]:
 
 
 def in_blocks(pieces: Iterable[Samples], block_samples: int) -> Iterator[Samples]:
-    """Cut or join pieces into blocks of one size; the last one is what is left."""
-    held: list[Samples] = []
+    """Cut or join pieces into blocks of one size; the last one may be shorter."""
+    pending: list[Samples] = []
     count = 0
     for piece in pieces:
-        held.append(piece)
+        pending.append(piece)
         count += len(piece)
         while count >= block_samples:
-            whole = np.concatenate(held)
+            whole = np.concatenate(pending)
             yield whole[:block_samples].copy() if count > block_samples else whole
-            held = [whole[block_samples:]]
+            pending = [whole[block_samples:]]
             count -= block_samples
     if count:
-        yield np.concatenate(held)
+        yield np.concatenate(pending)

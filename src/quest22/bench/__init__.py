@@ -1,1 +1,1 @@
-"""How fast, in how much memory, and where the time goes; side by side with other programs."""
+"""Measures speed, memory and where the time goes, side by side with other programs."""

@@ -1,4 +1,4 @@
-"""What can be measured of a model: each measure makes its work in a folder and races over it."""
+"""The measures of ``quest22 bench``: each prepares a workload and compares the programs on it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from quest22.bench.clips import synthetic_clips, write_parquet, write_samples
+from quest22.bench.comparison import Log, Result, compare
 from quest22.bench.peers import OURS, SCRIPT, Peer
-from quest22.bench.race import Result, Tell, race
-from quest22.bench.sounds import made_up_clips, write_parquet, write_sounds
-from quest22.bench.starting import time_to_first_transcript
+from quest22.bench.startup import time_to_first_transcript
 from quest22.bench.workload import MEASURES, Workload
 from quest22.demo.server import RangeServer
 from quest22.engine.precision import choose_precision
@@ -22,11 +22,11 @@ SCRIPT_CLIP_S, SCRIPT_TOKENS = 5.0, 30
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
-    """How to measure: ``folder`` for what is made on the way, ``rounds`` for the medians.
+class BenchSettings:
+    """How to measure: a ``folder`` for models, audio and logs, ``rounds`` for the medians.
 
-    ``tokens`` is how many a window must have, for models that never end by themselves; ``also``
-    names compute types to measure beside the one asked for.
+    ``tokens`` is the exact number of new tokens in each window, for models whose text never ends;
+    ``also`` names further compute types to measure.
     """
 
     folder: Path
@@ -40,29 +40,29 @@ class Bench:
     exporter: str | None = None
     also: tuple[str, ...] = ()
     peers: tuple[Peer, ...] = ()
-    tell: Tell = print
+    log: Log = print
 
     def __post_init__(self) -> None:
-        """Raises :class:`UsageError` for what no contender could do."""
+        """Raises :class:`UsageError` for settings that no program could run."""
         EngineSettings(batch_size=self.batch_size, threads=self.threads)
         for name in (self.compute_type, *self.also):
             choose_precision(name, ())
 
     def entries(self, work: Workload) -> list[tuple[Peer, Workload]]:
-        """Ours, ours in other compute types, and the peers."""
+        """quest22, quest22 in other compute types, and the other programs."""
         others = [
-            (replace(OURS, name=f"quest22 {name}"), work.with_choice(name, work.batch_size))
+            (replace(OURS, name=f"quest22 {name}"), work.with_configuration(name, work.batch_size))
             for name in self.also
         ]
         return [(OURS, work), *others, *((peer, work) for peer in self.peers)]
 
     def workload(self, name: str, clips: Sequence[Samples], **changes: Any) -> Workload:
-        """Work over these clips, which are written down under a name."""
-        sounds = self.folder / f"{name}.npy"
-        write_sounds(sounds, clips)
+        """A workload of these clips, which are stored under ``name``."""
+        samples_file = self.folder / f"{name}.npy"
+        write_samples(samples_file, clips)
         return Workload(
             model=self.model,
-            sounds=str(sounds),
+            samples_file=str(samples_file),
             lengths=tuple(map(len, clips)),
             scratch=str(self.folder),
             tokens=changes.pop("tokens", self.tokens),
@@ -77,7 +77,10 @@ class Bench:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a measure found: results, ours first, and what could not be measured."""
+    """The results of a measure, quest22's first, and an error line for each program that failed.
+
+    ``seconds`` are times that belong to no program. The field names are those of ``--json``.
+    """
 
     measure: str
     results: list[Result] = field(default_factory=list)
@@ -85,8 +88,8 @@ class Outcome:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def measure(name: str, bench: Bench, clips: Sequence[Samples]) -> Outcome:
-    """Carry out one of ``MEASURES``; raises :class:`UsageError` for another name."""
+def measure(name: str, bench: BenchSettings, clips: Sequence[Samples]) -> Outcome:
+    """Run one of ``MEASURES``; raises :class:`UsageError` for another name."""
     measures = {
         "throughput": throughput,
         "latency": latency,
@@ -94,63 +97,63 @@ def measure(name: str, bench: Bench, clips: Sequence[Samples]) -> Outcome:
         "start": start,
         "script": script,
     }
-    return measures[checked(name)](bench, clips)
+    return measures[check_measure(name)](bench, clips)
 
 
-def checked(name: str) -> str:
-    """The name of one of ``MEASURES``; raises :class:`UsageError` for another."""
+def check_measure(name: str) -> str:
+    """Return the name if it is one of ``MEASURES``; raise :class:`UsageError` otherwise."""
     if name not in MEASURES:
         raise UsageError(f"unknown measure {name!r}: expected {', '.join(MEASURES)}")
     return name
 
 
-def throughput(bench: Bench, clips: Sequence[Samples]) -> Outcome:
-    """All clips, in memory, at each contender's best choice."""
+def throughput(bench: BenchSettings, clips: Sequence[Samples]) -> Outcome:
+    """All clips, in memory, with each program's fastest configuration."""
     work = bench.workload("clips", clips)
-    return Outcome("throughput", *race(bench.entries(work), bench.rounds, bench.tell))
+    return Outcome("throughput", *compare(bench.entries(work), bench.rounds, bench.log))
 
 
-def latency(bench: Bench, clips: Sequence[Samples]) -> Outcome:
-    """One window of up to 30 s alone."""
-    work = bench.workload("one", clips[:1], manner="single")
-    return Outcome("latency", *race(bench.entries(work), bench.rounds, bench.tell))
+def latency(bench: BenchSettings, clips: Sequence[Samples]) -> Outcome:
+    """A single window of up to 30 s."""
+    work = bench.workload("one", clips[:1], kind="single")
+    return Outcome("latency", *compare(bench.entries(work), bench.rounds, bench.log))
 
 
-def streamed(bench: Bench, clips: Sequence[Samples]) -> Outcome:
-    """The same clips as FLAC in Parquet over HTTP, beside those in memory."""
+def streamed(bench: BenchSettings, clips: Sequence[Samples]) -> Outcome:
+    """The same clips as FLAC in Parquet over HTTP, compared with clips in memory."""
     with RangeServer(_served(bench, "streamed", clips)) as server:
         memory = bench.workload("clips", clips)
-        work = replace(memory, manner="stream", urls=(f"{server.url}/clips.parquet",))
+        work = replace(memory, kind="stream", urls=(f"{server.url}/clips.parquet",))
         named = replace(OURS, name="quest22 streamed")
-        found = race([(OURS, memory), (named, work)], bench.rounds, bench.tell)
-    return Outcome("streamed", *found)
+        compared = compare([(OURS, memory), (named, work)], bench.rounds, bench.log)
+    return Outcome("streamed", *compared)
 
 
-def script(bench: Bench, clips: Sequence[Samples]) -> Outcome:
-    """Short clips, streamed, beside the script that this product began as."""
+def script(bench: BenchSettings, clips: Sequence[Samples]) -> Outcome:
+    """Short clips, streamed, compared with the script that quest22 began as."""
     count = max(8, len(clips) // 4)
-    short = made_up_clips(count, SCRIPT_CLIP_S)
+    short = synthetic_clips(count, SCRIPT_CLIP_S)
     with RangeServer(_served(bench, "short", short)) as server:
         urls = (f"{server.url}/clips.parquet",)
-        work = bench.workload("short", short, tokens=SCRIPT_TOKENS, manner="stream", urls=urls)
-        found = race([(OURS, work), (SCRIPT, work)], min(bench.rounds, 3), bench.tell)
-    return Outcome("script", *found)
+        work = bench.workload("short", short, tokens=SCRIPT_TOKENS, kind="stream", urls=urls)
+        compared = compare([(OURS, work), (SCRIPT, work)], min(bench.rounds, 3), bench.log)
+    return Outcome("script", *compared)
 
 
-def start(bench: Bench, clips: Sequence[Samples]) -> Outcome:
-    """From the command line to the first transcript: with an empty cache, then a warm one."""
+def start(bench: BenchSettings, clips: Sequence[Samples]) -> Outcome:
+    """From starting the command to its first transcript: with an empty cache, then a warm one."""
     options = ["--compute-type", bench.compute_type]
     if bench.threads:
         options += ["--threads", str(bench.threads)]
     cold, warm = time_to_first_transcript(
         bench.folder, bench.model, clips[0], bench.rounds, options
     )
-    bench.tell(f"start: {cold:.2f} s cold, {warm:.2f} s warm")
+    bench.log(f"start: {cold:.2f} s cold, {warm:.2f} s warm")
     return Outcome("start", seconds={"cold": cold, "warm": warm})
 
 
-def _served(bench: Bench, name: str, clips: Sequence[Samples]) -> Path:
-    """A folder with the clips as Parquet, to be served."""
+def _served(bench: BenchSettings, name: str, clips: Sequence[Samples]) -> Path:
+    """A folder that holds the clips as Parquet, to be served over HTTP."""
     folder = bench.folder / name
     folder.mkdir(exist_ok=True)
     write_parquet(folder / "clips.parquet", clips)

@@ -1,9 +1,9 @@
-"""Randomly initialised Whisper checkpoints of any shape, made without PyTorch.
+"""Randomly initialised Whisper checkpoints of any size, made without PyTorch.
 
     folder = write_checkpoint(tmp_path / "tiny", SHAPES["tiny"], dtype="BF16", shards=2)
 
-The same arguments give the same bytes. The weights are scaled so that signals neither die nor
-explode and the output depends on the sound; what comes out is random words.
+The same arguments give the same bytes. The weights are scaled so that activations neither vanish
+nor explode and the output, random words, depends on the audio.
 """
 
 from __future__ import annotations
@@ -19,8 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quest22.bench.safetensors_file import Tensor, to_bytes, write_safetensors
-from quest22.bench.vocabulary import control_ids, write_tokenizer
+from quest22.bench.tokenizer_variants import control_ids, write_tokenizer
+from quest22.checkpoint.config import Dimensions
+from quest22.checkpoint.formats.safetensors import Tensor, to_bytes, write_safetensors
+from quest22.checkpoint.weight_shapes import expected_shapes
+from quest22.errors import UsageError
 
 _SYMBOLS_ENGLISH = (
     "1 2 7 8 9 10 14 25 26 27 28 29 31 58 59 60 61 62 63 90 91 92 93 357 366 438 532 685 705 796 "
@@ -37,13 +40,20 @@ _SYMBOLS = (
     "47425 49870 50254"
 )
 _GAINS = {"q_proj": 2.0, "encoder_attn.out_proj": 0.5, "fc2": 2.0}
-"""Sharper attention, more of the text and less of the mean sound, so that words vary."""
-_NEVER = ("startoftranscript", "translate", "transcribe", "startoflm", "startofprev", "nospeech")
+"""Factors that sharpen attention and favour text over the mean of the audio, so words vary."""
+_SUPPRESSED = (
+    "startoftranscript",
+    "translate",
+    "transcribe",
+    "startoflm",
+    "startofprev",
+    "nospeech",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The dimensions of a Whisper model; the feed-forward layers are four times as wide."""
+    """The dimensions of a Whisper model; feed-forward layers are four times as wide."""
 
     d_model: int
     heads: int
@@ -71,7 +81,7 @@ SHAPES = {
     "distil-small.en": Shape(768, 12, 12, 4, vocab_size=51864),
     "distil-large-v3": Shape(1280, 20, 32, 2, mel_bins=128, vocab_size=51866),
 }
-"""The true shapes, and three small ones with the true vocabularies."""
+"""The shapes of the official checkpoints, and three small ones with their vocabularies."""
 
 
 def write_checkpoint(
@@ -83,10 +93,10 @@ def write_checkpoint(
     seed: int = 0,
     endless: bool = False,
 ) -> Path:
-    """Make a whole checkpoint in ``folder`` (created) and give the folder.
+    """Write a complete checkpoint into ``folder``, which is created, and return the folder.
 
-    ``dtype`` is safetensors' name of a type: F64, F32, F16 or BF16. An ``endless`` one never
-    chooses a control token, the end of text among them, so it speaks as long as it may.
+    ``dtype`` is safetensors' name of a type: F64, F32, F16 or BF16. An ``endless`` checkpoint never
+    produces control tokens, so its text ends only at the limit of new tokens.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, document in (
@@ -94,11 +104,25 @@ def write_checkpoint(
         ("generation_config.json", generation_config(shape)),
         ("preprocessor_config.json", preprocessor_config(shape)),
     ):
-        (folder / name).write_text(json.dumps(document, indent=2))
+        (folder / name).write_text(json.dumps(document, indent=2), encoding="utf-8")
     write_tokenizer(folder, shape.vocab_size)
-    muted = control_ids(shape.vocab_size)["<|endoftext|>"] if endless else None
-    write_weights(folder, shape, dtype=dtype, shards=shards, seed=seed, muted_from=muted)
+    muted_from = control_ids(shape.vocab_size)["<|endoftext|>"] if endless else None
+    write_weights(folder, shape, dtype=dtype, shards=shards, seed=seed, muted_from=muted_from)
     return folder
+
+
+def random_model(folder: Path, shape: str) -> str:
+    """The path of an ``endless`` checkpoint of a shape in ``folder``, made if it is not there.
+
+    Raises :class:`UsageError` for an unknown shape.
+    """
+    if shape not in SHAPES:
+        known = ", ".join(name for name in SHAPES if "test" not in name)
+        raise UsageError(f"unknown shape {shape!r}: expected one of {known}")
+    path = folder / shape
+    if not (path / "model.safetensors").exists():
+        write_checkpoint(path, SHAPES[shape], endless=True)
+    return str(path)
 
 
 def write_weights(
@@ -110,12 +134,17 @@ def write_weights(
     seed: int = 0,
     muted_from: int | None = None,
 ) -> Path:
-    """Only the weights of such a checkpoint, into a folder that exists.
+    """Write the weights only, into an existing folder.
 
-    Tokens from ``muted_from`` on have embeddings of zero: their logits are 0, far below the best.
+    Tokens from ``muted_from`` on get embeddings of zero: their logits are 0, far below the best.
     """
     tensors = [
-        Tensor(f"model.{name}", dtype, axes, partial(_stored, name, axes, dtype, seed, muted_from))
+        Tensor(
+            f"model.{name}",
+            dtype,
+            axes,
+            partial(_tensor_bytes, name, axes, dtype, seed, muted_from),
+        )
         for name, axes in tensor_shapes(shape)
     ]
     _write_shards(folder, tensors, shards)
@@ -171,7 +200,10 @@ def generation_config(shape: Shape) -> dict[str, Any]:
         "no_timestamps_token_id": ids["<|notimestamps|>"],
         "prev_sot_token_id": ids["<|startofprev|>"],
         "return_timestamps": False,
-        "suppress_tokens": [*map(int, symbols.split()), *(ids[f"<|{name}|>"] for name in _NEVER)],
+        "suppress_tokens": [
+            *map(int, symbols.split()),
+            *(ids[f"<|{name}|>"] for name in _SUPPRESSED),
+        ],
     }
     if not multilingual:
         return document | {"forced_decoder_ids": [[1, ids["<|notimestamps|>"]]]}
@@ -184,7 +216,7 @@ def generation_config(shape: Shape) -> dict[str, Any]:
 
 
 def preprocessor_config(shape: Shape) -> dict[str, Any]:
-    """``preprocessor_config.json``: the log-mel settings, the same for every Whisper."""
+    """``preprocessor_config.json``: the log-mel settings, which all Whisper models share."""
     return {
         "feature_extractor_type": "WhisperFeatureExtractor",
         "processor_class": "WhisperProcessor",
@@ -202,43 +234,25 @@ def preprocessor_config(shape: Shape) -> dict[str, Any]:
 
 
 def tensor_shapes(shape: Shape) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Every tensor of the model by Transformers' name, without the leading ``model.``."""
-    d = shape.d_model
-    yield "encoder.conv1.weight", (d, shape.mel_bins, 3)
-    yield "encoder.conv1.bias", (d,)
-    yield "encoder.conv2.weight", (d, d, 3)
-    yield "encoder.conv2.bias", (d,)
-    yield "encoder.embed_positions.weight", (1500, d)
-    yield "decoder.embed_tokens.weight", (shape.vocab_size, d)
-    yield "decoder.embed_positions.weight", (448, d)
-    for side, layers in (("encoder", shape.encoder_layers), ("decoder", shape.decoder_layers)):
-        for layer in range(layers):
-            for name, axes in _layer_shapes(d, crossed=side == "decoder"):
-                yield f"{side}.layers.{layer}.{name}", axes
-        yield from _norm_shapes(f"{side}.layer_norm", d)
-
-
-def _layer_shapes(d: int, *, crossed: bool) -> Iterator[tuple[str, tuple[int, ...]]]:
-    for attention in ("self_attn", "encoder_attn") if crossed else ("self_attn",):
-        for part in ("q_proj", "k_proj", "v_proj", "out_proj"):
-            yield f"{attention}.{part}.weight", (d, d)
-            if part != "k_proj":
-                yield f"{attention}.{part}.bias", (d,)
-        yield from _norm_shapes(f"{attention}_layer_norm", d)
-    yield "fc1.weight", (4 * d, d)
-    yield "fc1.bias", (4 * d,)
-    yield "fc2.weight", (d, 4 * d)
-    yield "fc2.bias", (d,)
-    yield from _norm_shapes("final_layer_norm", d)
-
-
-def _norm_shapes(name: str, d: int) -> Iterator[tuple[str, tuple[int, ...]]]:
-    yield f"{name}.weight", (d,)
-    yield f"{name}.bias", (d,)
+    """(name, shape) of every tensor in the file, without the tied ``proj_out.weight``."""
+    dimensions = Dimensions(
+        d_model=shape.d_model,
+        encoder_layers=shape.encoder_layers,
+        encoder_heads=shape.heads,
+        encoder_ffn=4 * shape.d_model,
+        decoder_layers=shape.decoder_layers,
+        decoder_heads=shape.heads,
+        decoder_ffn=4 * shape.d_model,
+        mel_bins=shape.mel_bins,
+        max_source_positions=1500,
+        max_target_positions=448,
+        vocab_size=shape.vocab_size,
+    )
+    return (named for named in expected_shapes(dimensions) if named[0] != "proj_out.weight")
 
 
 def random_tensor(name: str, axes: tuple[int, ...], seed: int = 0) -> NDArray[np.float32]:
-    """The float32 values of a tensor: a function of its name, its shape and the seed."""
+    """A tensor's float32 values, a function of its name, shape and seed."""
     if name == "encoder.embed_positions.weight":
         return _sinusoids(*axes)
     random = np.random.default_rng([seed, zlib.crc32(name.encode())])
@@ -254,13 +268,13 @@ def random_tensor(name: str, axes: tuple[int, ...], seed: int = 0) -> NDArray[np
 
 
 def _sinusoids(length: int, channels: int) -> NDArray[np.float32]:
-    """Sines, then cosines, of geometrically falling frequencies, as Whisper's encoder has them."""
+    """Sines, then cosines, of geometrically falling frequencies, as in Whisper's encoder."""
     rates = np.exp(-np.log(10_000.0) * np.arange(channels // 2) / (channels // 2 - 1))
     angles = np.arange(length)[:, None] * rates
     return np.concatenate([np.sin(angles), np.cos(angles)], axis=1).astype(np.float32)
 
 
-def _stored(
+def _tensor_bytes(
     name: str, axes: tuple[int, ...], dtype: str, seed: int, muted_from: int | None
 ) -> bytes:
     values = random_tensor(name, axes, seed)
@@ -273,13 +287,13 @@ def _write_shards(folder: Path, tensors: list[Tensor], shards: int) -> None:
     if shards == 1:
         write_safetensors(folder / "model.safetensors", tensors)
         return
-    share = -(-len(tensors) // shards)
-    placed: dict[str, str] = {}
+    per_shard = -(-len(tensors) // shards)
+    weight_map: dict[str, str] = {}
     total = 0
     for number in range(shards):
         name = f"model-{number + 1:05}-of-{shards:05}.safetensors"
-        part = tensors[number * share : (number + 1) * share]
+        part = tensors[number * per_shard : (number + 1) * per_shard]
         total += write_safetensors(folder / name, part)
-        placed |= {tensor.name: name for tensor in part}
-    index = {"metadata": {"total_size": total}, "weight_map": placed}
-    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+        weight_map |= {tensor.name: name for tensor in part}
+    index = {"metadata": {"total_size": total}, "weight_map": weight_map}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")

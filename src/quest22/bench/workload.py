@@ -1,4 +1,4 @@
-"""What is measured: a model, sound, and how much is asked for; the same for every contender."""
+"""What a benchmark runs: a model, clips and settings, the same for every program."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from quest22.records import SAMPLE_RATE_HZ, WINDOW_SAMPLES, Samples
 
-TASTE_CLIPS = 16
+TUNING_CLIPS = 16
 MEASURES = ("throughput", "latency", "streamed", "start", "script")
 
 WorkloadKind: TypeAlias = Literal["batch", "single", "stream"]
@@ -21,17 +21,17 @@ WorkloadKind: TypeAlias = Literal["batch", "single", "stream"]
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """``sounds`` is a .npy of all clips one after another, float32 at 16 kHz, of ``lengths``.
+    """``samples_file`` is a .npy of all clips in a row, float32 at 16 kHz, of ``lengths``.
 
-    ``tokens`` is how many a window must have, exactly; None: as many as there are. ``scratch`` is
-    a folder for converted models and whatever else a contender makes.
+    ``tokens`` is the exact number of new tokens in each window; None: until the text ends.
+    ``scratch`` is a folder for converted models and logs.
     """
 
     model: str
-    sounds: str
+    samples_file: str
     lengths: tuple[int, ...]
     scratch: str
-    manner: WorkloadKind = "batch"
+    kind: WorkloadKind = "batch"
     tokens: int | None = None
     language: str | None = "en"
     compute_type: str = "auto"
@@ -50,27 +50,27 @@ class Workload:
             values[name] = tuple(values[name])
         return cls(**values)
 
-    def with_choice(self, compute_type: str, batch_size: int | None) -> Workload:
+    def with_configuration(self, compute_type: str, batch_size: int | None) -> Workload:
         return replace(self, compute_type=compute_type, batch_size=batch_size)
 
-    def taste(self) -> Workload:
-        """A little of it, enough to tell what is faster."""
-        return replace(self, lengths=self.lengths[:TASTE_CLIPS])
+    def tuning_sample(self) -> Workload:
+        """The first few clips, enough to compare configurations."""
+        return replace(self, lengths=self.lengths[:TUNING_CLIPS])
 
-    def flat(self) -> Samples:
-        """All clips, one after another."""
-        samples: Samples = np.load(self.sounds, mmap_mode="r")[: sum(self.lengths)]
+    def concatenated(self) -> Samples:
+        """All clips in a row."""
+        samples: Samples = np.load(self.samples_file, mmap_mode="r")[: sum(self.lengths)]
         return np.array(samples)
 
     def clips(self) -> list[Samples]:
-        """The clips that are to be heard: for ``single`` only the first, up to 30 s of it."""
+        """The clips to transcribe: for ``single`` only the first, up to 30 s of it."""
         ends = np.cumsum((0, *self.lengths)).tolist()
-        flat = self.flat()  # once: a clip is a view, which holds on to all of it
-        clips = [flat[start:end] for start, end in pairwise(ends)]
-        return [clips[0][:WINDOW_SAMPLES]] if self.manner == "single" else clips
+        samples = self.concatenated()  # once, because each clip is a view that keeps all in memory
+        clips = [samples[start:end] for start, end in pairwise(ends)]
+        return [clips[0][:WINDOW_SAMPLES]] if self.kind == "single" else clips
 
-    def pieces(self) -> list[Samples]:
-        """The same, in pieces of at most 30 s, for programs that cut nothing themselves."""
+    def windows(self) -> list[Samples]:
+        """The clips in windows of at most 30 s, for programs that do not cut long audio."""
         return [
             clip[start : start + WINDOW_SAMPLES]
             for clip in self.clips()
@@ -79,8 +79,8 @@ class Workload:
 
     @property
     def audio_s(self) -> float:
-        """Seconds of sound in :meth:`clips`."""
-        if self.manner == "single":
+        """Seconds of audio in :meth:`clips`."""
+        if self.kind == "single":
             return min(self.lengths[0], WINDOW_SAMPLES) / SAMPLE_RATE_HZ
         return sum(self.lengths) / SAMPLE_RATE_HZ
 

@@ -1,1 +1,1 @@
-"""A Whisper checkpoint as files: found, read, its tokens and weights named. Runs nothing."""
+"""A Whisper checkpoint as files: finds it, reads its configuration, tokens and weights."""

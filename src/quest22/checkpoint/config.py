@@ -1,6 +1,6 @@
-"""What ``config.json`` and ``generation_config.json`` say: the model's shape and its manners.
+"""Reads ``config.json`` and ``generation_config.json``: model dimensions, generation settings.
 
-Knows the names of Transformers' fields; knows neither weights nor text.
+Field names are Transformers'. Knows neither weights nor text.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from quest22.checkpoint.json_files import read_object
+from quest22.checkpoint.files import read_json_object
 from quest22.errors import CheckpointError
 
 _Pairs = tuple[tuple[int, int], ...]
@@ -32,7 +32,7 @@ _LIMITS = {
 
 @dataclass(frozen=True, slots=True)
 class Dimensions:
-    """The shape of a Whisper model, as its graphs need it."""
+    """The dimensions of a Whisper model."""
 
     d_model: int
     encoder_layers: int
@@ -49,16 +49,16 @@ class Dimensions:
 
     @classmethod
     def read(cls, folder: Path) -> Dimensions:
-        """From ``config.json``; raises :class:`CheckpointError` where the model is none of ours."""
+        """From ``config.json``; raises :class:`CheckpointError` if it is not a Whisper model."""
         path = folder / "config.json"
-        return _dimensions(read_object(path), path)
+        return _dimensions(read_json_object(path), path)
 
 
 @dataclass(frozen=True, slots=True)
 class GenerationConfig:
-    """What the checkpoint asks of decoding; None or empty where it does not say.
+    """The checkpoint's generation settings; None or empty where it does not set them.
 
-    ``forced_decoder_ids`` holds (position, token) pairs, a token of None meaning "choose freely".
+    ``forced_decoder_ids`` holds (position, token) pairs; a token of None means "not forced".
     ``alignment_heads`` holds (decoder layer, head) pairs.
     """
 
@@ -79,17 +79,17 @@ class GenerationConfig:
 
     @classmethod
     def read(cls, folder: Path) -> GenerationConfig:
-        """From ``generation_config.json``; from ``config.json`` where an older model has none.
+        """From ``generation_config.json``, or from ``config.json`` in older models without it.
 
-        Where both are there the first decides alone, as in Transformers, but for the tokens that
-        begin and end a text, which are looked up in the second if the first leaves them out.
+        If both exist, only the first counts, as in Transformers, except that tokens which begin
+        and end a text are taken from the second if the first lacks them.
         """
-        model = read_object(folder / "config.json")
+        model = read_json_object(folder / "config.json")
         path = folder / "generation_config.json"
         if not path.is_file():
             return _generation(_Fields(model, folder / "config.json"))
         basic = {name: model[name] for name in _BASIC_TOKENS if name in model}
-        return _generation(_Fields(basic | read_object(path), path))
+        return _generation(_Fields(basic | read_json_object(path), path))
 
 
 def _dimensions(config: dict[str, Any], path: Path) -> Dimensions:
@@ -100,8 +100,8 @@ def _dimensions(config: dict[str, Any], path: Path) -> Dimensions:
         )
     if "quantization_config" in config:
         raise CheckpointError(
-            f"{path}: the weights are quantised, which changes what they mean: give the model "
-            "they were made from"
+            f"{path}: the weights are quantised, which is not supported: give the model they were "
+            "made from"
         )
     fields = _Fields(config, path)
     size = {name: fields.size(name, limit) for name, limit in _LIMITS.items()}
@@ -119,18 +119,18 @@ def _dimensions(config: dict[str, Any], path: Path) -> Dimensions:
         vocab_size=size["vocab_size"],
         activation=str(config.get("activation_function", "gelu")),
     )
-    _check(dimensions, bool(config.get("scale_embedding")), path)
+    _check_supported(dimensions, bool(config.get("scale_embedding")), path)
     return dimensions
 
 
-def _check(dimensions: Dimensions, scaled: bool, path: Path) -> None:
-    """Refuse what would load and then compute something else."""
+def _check_supported(dimensions: Dimensions, scaled: bool, path: Path) -> None:
+    """Refuse models that would load but give wrong results."""
     if dimensions.activation != "gelu":
         raise CheckpointError(
             f"{path}: activation_function is {dimensions.activation!r}, Whisper's is 'gelu'"
         )
     if scaled:
-        raise CheckpointError(f"{path}: scale_embedding is set, which no Whisper model does")
+        raise CheckpointError(f"{path}: scale_embedding is set, which no Whisper model has")
     if dimensions.max_source_positions != 1500:
         raise CheckpointError(
             f"{path}: max_source_positions is {dimensions.max_source_positions}, expected 1500: "
@@ -142,7 +142,7 @@ def _check(dimensions: Dimensions, scaled: bool, path: Path) -> None:
     ):
         if dimensions.d_model % heads:
             raise CheckpointError(
-                f"{path}: d_model {dimensions.d_model} cannot be divided among {heads} "
+                f"{path}: d_model {dimensions.d_model} is not divisible by the {heads} "
                 f"{side}_attention_heads"
             )
 
@@ -172,7 +172,7 @@ def _generation(fields: _Fields) -> GenerationConfig:
 
 
 class _Fields:
-    """Typed access to a JSON object; each wrong value becomes one clear line."""
+    """Typed access to a JSON object; a wrong value becomes a one-line CheckpointError."""
 
     def __init__(self, values: Mapping[str, Any], path: Path) -> None:
         self.path = path
@@ -191,7 +191,7 @@ class _Fields:
         if isinstance(value, list) and len(value) == 1:
             value = value[0]
         if value is not None and not _is_count(value):
-            raise self._wrong(name, "a token number")
+            raise self._wrong(name, "a token id")
         return value
 
     def tokens(self, name: str) -> tuple[int, ...]:
@@ -199,7 +199,7 @@ class _Fields:
         if not isinstance(value, list) or not all(map(_is_count, value)):
             if value == [-1]:
                 return ()
-            raise self._wrong(name, "a list of token numbers")
+            raise self._wrong(name, "a list of token ids")
         return tuple(value)
 
     def flag(self, name: str) -> bool | None:
@@ -211,7 +211,7 @@ class _Fields:
     def table(self, name: str) -> Mapping[str, int]:
         value = self._values.get(name) or {}
         if not isinstance(value, dict) or not all(map(_is_count, value.values())):
-            raise self._wrong(name, "a table of token numbers")
+            raise self._wrong(name, "an object of token ids")
         return MappingProxyType(dict(value))
 
     def heads(self) -> _Pairs:
@@ -227,8 +227,8 @@ class _Fields:
         return tuple((position, token) for position, token in value)
 
     def _wrong(self, name: str, expected: str) -> CheckpointError:
-        found = repr(self._values.get(name))
-        shown = found if len(found) <= 60 else found[:57] + "..."
+        value = repr(self._values.get(name))
+        shown = value if len(value) <= 60 else value[:57] + "..."
         return CheckpointError(f"{self.path}: {name} is {shown}, expected {expected}")
 
 

@@ -1,4 +1,4 @@
-"""The Whisper checkpoints that have a short name, and where the Hub keeps them."""
+"""The short names of Whisper checkpoints, with their Hub ids and sizes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, slots=True)
 class KnownModel:
-    """A checkpoint by its short name.
+    """A checkpoint with a short name.
 
-    ``parameters_m`` counts millions.
-    ``download_mb`` is about what its weights weigh on the Hub, None where that is not known.
-    ``multilingual`` says whether it was trained on more than English.
+    ``parameters_m`` is in millions. ``download_mb`` is the approximate size of the weights on the
+    Hub, None if unknown. ``multilingual`` is False for models trained on English alone.
     """
 
     name: str
@@ -44,8 +43,8 @@ _ROWS = (
     KnownModel("distil-large-v3.5", "distil-whisper/distil-large-v3.5", 756, None, False),
 )
 
-KNOWN = MappingProxyType({model.name: model for model in _ROWS})
-"""Short name → checkpoint on the Hub, in order of size; the embedded ones are not among them."""
+KNOWN_MODELS = MappingProxyType({model.name: model for model in _ROWS})
+"""Short name → checkpoint on the Hub, in order of size, without the embedded ones."""
 
-EMBEDDED = ("nano", "nano-draft")
-"""Names of the checkpoints that the package itself carries."""
+EMBEDDED_MODELS = ("nano", "nano-draft")
+"""Names of the checkpoints that come with the package."""

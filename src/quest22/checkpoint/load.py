@@ -1,4 +1,4 @@
-"""A name in, a checkpoint out: the one call that other rooms need."""
+"""Loads a checkpoint by name."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from quest22.checkpoint.weights import Weights
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
-    """A Whisper model as files: its shape, manners, tokens and weights.
+    """A Whisper model's dimensions, generation settings, tokens and weights.
 
-    ``name`` is what it was asked for by; ``revision`` the Hub's commit, None where there is none.
+    ``name`` is the name it was loaded by; ``revision`` the Hub's commit, None for a local folder.
     """
 
     folder: Path
@@ -31,18 +31,18 @@ class Checkpoint:
 def load(name: str, *, revision: str | None = None, token: str | None = None) -> Checkpoint:
     """Find a checkpoint (see :func:`quest22.checkpoint.resolve.resolve`) and open its files.
 
-    Raises :class:`quest22.errors.CheckpointError` where it is missing, incomplete or no Whisper.
+    Raises :class:`quest22.errors.CheckpointError` if it is missing, incomplete or not Whisper.
     """
-    found = resolve(name, revision=revision, token=token)
-    dimensions = Dimensions.read(found.folder)
-    generation = GenerationConfig.read(found.folder)
-    tokens = Tokens.read(found.folder, dimensions, generation)
-    weights = Weights.open(found.folder)
-    check_weights(weights, dimensions, found.folder)
+    resolved = resolve(name, revision=revision, token=token)
+    dimensions = Dimensions.read(resolved.folder)
+    generation = GenerationConfig.read(resolved.folder)
+    tokens = Tokens.read(resolved.folder, dimensions, generation)
+    weights = Weights.open(resolved.folder)
+    check_weights(weights, dimensions, resolved.folder)
     return Checkpoint(
-        folder=found.folder,
-        name=found.name,
-        revision=found.revision,
+        folder=resolved.folder,
+        name=resolved.name,
+        revision=resolved.revision,
         dimensions=dimensions,
         generation=generation,
         tokens=tokens,

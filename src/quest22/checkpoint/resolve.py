@@ -1,4 +1,4 @@
-"""A model's name to a folder on this machine: embedded, local, by short name, or from the Hub."""
+"""Resolves a model's name to a local folder: embedded, short name, path, or Hub id."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 
-from quest22.checkpoint.folder import check_folder, refuse_file
-from quest22.checkpoint.known_models import EMBEDDED, KNOWN
+from quest22.checkpoint.files import check_folder, file_instead_of_folder
+from quest22.checkpoint.known_models import EMBEDDED_MODELS, KNOWN_MODELS
 from quest22.errors import CheckpointError
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -19,7 +19,7 @@ _PATH_STARTS = (".", "/", "~")
 
 @dataclass(frozen=True, slots=True)
 class ResolvedFolder:
-    """A checkpoint's folder; ``revision`` is the Hub's commit, None for a folder of one's own."""
+    """A checkpoint's folder; ``revision`` is the Hub's commit, None for a local folder."""
 
     folder: Path
     name: str
@@ -27,29 +27,29 @@ class ResolvedFolder:
 
 
 def resolve(name: str, *, revision: str | None = None, token: str | None = None) -> ResolvedFolder:
-    """Find a checkpoint by short name, path or Hub id; download it where it is not cached.
+    """Find a checkpoint by short name, path or Hub id; download it if it is not cached.
 
-    The address of a model's page on the Hub is understood too. A short name wins over a folder of
-    that name (write ``./base`` for the folder). ``revision`` is a branch, tag or commit of the
-    Hub; it is pinned to a commit. Raises :class:`CheckpointError` where there is nothing usable.
+    The URL of a model's page on the Hub works too. A short name wins over a folder of the same name
+    (write ``./base`` for the folder). ``revision`` is a branch, tag or commit on the Hub, and is
+    resolved to a commit. Raises :class:`CheckpointError` if there is no usable model.
     """
     name = name.strip()
-    if name in EMBEDDED:
-        return ResolvedFolder(_embedded(name), name, None)
-    if name in KNOWN:
-        return _from_hub(KNOWN[name].hub_id, name, revision, token)
-    path = _path(name)
+    if name in EMBEDDED_MODELS:
+        return ResolvedFolder(_embedded_folder(name), name, None)
+    if name in KNOWN_MODELS:
+        return _from_hub(KNOWN_MODELS[name].hub_id, name, revision, token)
+    path = _as_path(name)
     if path:
-        return ResolvedFolder(_local(path), name, None)
+        return ResolvedFolder(_local_folder(path), name, None)
     address = _HUB_ADDRESS.fullmatch(name)
     hub_id = address.group(1) if address else name
     if _HUB_ID.fullmatch(hub_id):
         return _from_hub(hub_id, name, revision, token)
-    raise _unknown(name)
+    raise _unknown_model(name)
 
 
 def _from_hub(hub_id: str, name: str, revision: str | None, token: str | None) -> ResolvedFolder:
-    # Here, not at the top: the Hub's client takes half a second to import.
+    # Imported here because the Hub's client takes half a second to load.
     from quest22.checkpoint.hub import download
 
     folder = download(hub_id, revision=revision, token=token)
@@ -57,39 +57,38 @@ def _from_hub(hub_id: str, name: str, revision: str | None, token: str | None) -
     return ResolvedFolder(folder, name, folder.name)
 
 
-def _embedded(name: str) -> Path:
+def _embedded_folder(name: str) -> Path:
     folder = Path(str(resources.files("quest22.checkpoint") / name))
     if not (folder / "config.json").is_file():
         raise CheckpointError(
-            f"this installation does not carry the model {name!r}: install quest22 again, or name "
-            "another model"
+            f"the embedded model {name!r} is missing: reinstall quest22, or name another model"
         )
     return folder
 
 
-def _path(name: str) -> Path | None:
-    """The path that a name means: one that exists, or that can be nothing else."""
+def _as_path(name: str) -> Path | None:
+    """The name as a path, if the path exists or the name can only be a path."""
     try:
         path = Path(name).expanduser()
         return path if name and (path.exists() or name.startswith(_PATH_STARTS)) else None
-    except (OSError, RuntimeError, ValueError):  # too long, nobody's home, a null byte
+    except (OSError, RuntimeError, ValueError):  # too long, unknown user, null byte
         return None
 
 
-def _local(path: Path) -> Path:
+def _local_folder(path: Path) -> Path:
     if path.is_file():
-        raise refuse_file(path)
+        raise file_instead_of_folder(path)
     if not path.is_dir():
         raise CheckpointError(
-            f"{path} does not exist: expected a model's folder; for a model of the Hub write its "
+            f"{path} does not exist: expected a model's folder; for a model on the Hub give its "
             "id, such as openai/whisper-tiny"
         )
     check_folder(path)
     return path.resolve()
 
 
-def _unknown(name: str) -> CheckpointError:
-    names = (*EMBEDDED[:1], *KNOWN)
+def _unknown_model(name: str) -> CheckpointError:
+    names = (*EMBEDDED_MODELS[:1], *KNOWN_MODELS)
     near = get_close_matches(name.lower().removeprefix("whisper-"), names, n=3)
     hint = f"did you mean {', '.join(near)}?" if near else f"short names are {', '.join(names)}"
     shown = name if len(name) <= 80 else f"{name[:77]}..."

@@ -1,7 +1,7 @@
-"""A checkpoint's tokenizer: text to token numbers and back, and the numbers of control tokens.
+"""A checkpoint's tokenizer: text to token ids and back, and the ids of control tokens.
 
-Knows Whisper's vocabulary layout (text, end of text, control tokens, timestamps in this order);
-knows no model and no decoding rule.
+Whisper's vocabulary is laid out as text, end of text, control tokens, timestamps. Knows no model
+and no decoding rules.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from types import MappingProxyType
 from tokenizers import Tokenizer
 
 from quest22.checkpoint.config import Dimensions, GenerationConfig
-from quest22.checkpoint.languages import LANGUAGES
 from quest22.checkpoint.vocabulary import read_tokenizer
 from quest22.errors import CheckpointError, UsageError
 from quest22.records import Task
+from quest22.settings.languages import LANGUAGES
 
 TIMESTAMP_STEP_S = 0.02
 TIMESTAMP_COUNT = 1501
-_ENGLISH_ONLY = "the model is English-only: it transcribes English; use one without '.en'"
+_ENGLISH_ONLY = "the model is English-only: use a multilingual one, without '.en' in its name"
 _TIMESTAMP = re.compile(r"<\|\d+\.\d+\|>")
 _ROLES = {
     "eot": ("<|endoftext|>",),
@@ -38,10 +38,10 @@ _ROLES = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tokens:
-    """Text ↔ token numbers for one checkpoint, and the numbers of its control tokens.
+    """Text ↔ token ids for one checkpoint, and the ids of its control tokens.
 
-    ``languages`` maps codes to tokens and is empty for an English-only checkpoint. Tokens from
-    ``timestamp_begin`` on are times within a window, ``timestamp_count`` of them.
+    ``languages`` maps codes to tokens and is empty for an English-only checkpoint. The tokens from
+    ``timestamp_begin`` on are ``timestamp_count`` times within a window.
     """
 
     tokenizer: Tokenizer
@@ -59,14 +59,14 @@ class Tokens:
 
     @classmethod
     def read(cls, folder: Path, dimensions: Dimensions, generation: GenerationConfig) -> Tokens:
-        """From a folder's tokenizer files; raises :class:`CheckpointError` on a foreign one."""
+        """From a folder's tokenizer files; :class:`CheckpointError` if they are not Whisper's."""
         tokenizer = read_tokenizer(folder)
-        control = _control(tokenizer, generation, folder)
+        control = _control_tokens(tokenizer, generation, folder)
         begin = control["no_timestamps"] + 1
         if begin > dimensions.vocab_size:
             raise CheckpointError(
                 f"{folder}: the tokenizer has {begin} tokens before the timestamps, the model "
-                f"{dimensions.vocab_size} in all: they do not belong together"
+                f"{dimensions.vocab_size} in all: tokenizer and weights do not match"
             )
         languages = _languages(tokenizer, generation)
         multilingual = generation.is_multilingual
@@ -86,36 +86,38 @@ class Tokens:
         return self.no_timestamps + 1
 
     def encode(self, text: str) -> list[int]:
-        """Text to tokens, without control tokens; what spells one in ``text`` is taken as text."""
+        """Text to tokens, without control tokens: ``<|…|>`` is encoded as plain text."""
         encoded: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
         if all(token < self.eot for token in encoded):
             return encoded
-        return [token for piece in _SPELT.split(text) for token in self._encode_plain(piece)]
+        return [
+            token for piece in _CONTROL_SYNTAX.split(text) for token in self._encode_plain(piece)
+        ]
 
     def _encode_plain(self, piece: str) -> list[int]:
         ids: list[int] = self.tokenizer.encode(piece, add_special_tokens=False).ids
         return ids
 
     def decode(self, tokens: Sequence[int]) -> str:
-        """Tokens to text, control and timestamp tokens left out.
+        """Tokens to text, without control and timestamp tokens.
 
-        Equal to Transformers' ``WhisperTokenizer.decode(skip_special_tokens=True)``: a leading
-        prompt is left out too, and bytes that are no whole UTF-8 become U+FFFD.
+        Identical to Transformers' ``WhisperTokenizer.decode(skip_special_tokens=True)``: a leading
+        prompt is left out too, and incomplete UTF-8 becomes U+FFFD.
         """
-        kept = [
+        text_tokens = [
             token
             for token in self._after_prompt(tokens)
             if token < self.eot or token >= self.timestamp_begin
         ]
-        return _TIMESTAMP.sub("", self.tokenizer.decode(kept, skip_special_tokens=True))
+        return _TIMESTAMP.sub("", self.tokenizer.decode(text_tokens, skip_special_tokens=True))
 
     def initial_tokens(
         self, language: str | None, task: Task = "transcribe", *, timestamps: bool
     ) -> tuple[int, ...]:
-        """The start of a transcript: ``<|startoftranscript|>``, language, task, timestamps or not.
+        """``<|startoftranscript|>``, language, task; ``<|notimestamps|>`` without ``timestamps``.
 
-        An English-only checkpoint takes ``None`` or ``"en"`` and has neither language nor task
-        tokens. Raises :class:`UsageError` for what the checkpoint does not know.
+        An English-only checkpoint accepts ``None`` or ``"en"`` and has neither language nor task
+        tokens. Raises :class:`UsageError` for a language or task that the checkpoint lacks.
         """
         start = (self.sot, *self._language_and_task(language, task))
         return start if timestamps else (*start, self.no_timestamps)
@@ -124,13 +126,13 @@ class Tokens:
         return self.timestamp_begin <= token < self.timestamp_begin + self.timestamp_count
 
     def timestamp(self, token: int) -> float:
-        """Seconds from the start of the window that a timestamp token stands for."""
+        """A timestamp token's time, in seconds from the start of the window."""
         return round((token - self.timestamp_begin) * TIMESTAMP_STEP_S, 2)
 
     def _after_prompt(self, tokens: Sequence[int]) -> Sequence[int]:
         if not tokens or tokens[0] != self.prev:
             return tokens
-        starts = [at for at, token in enumerate(tokens) if token == self.sot]
+        starts = [index for index, token in enumerate(tokens) if token == self.sot]
         return tokens[starts[0] :] if starts else ()
 
     def _language_and_task(self, language: str | None, task: Task) -> tuple[int, ...]:
@@ -146,13 +148,15 @@ class Tokens:
         return self.languages[language], self.translate if task == "translate" else self.transcribe
 
 
-_SPELT = re.compile(r"(?<=<)(?=\|)")
-"""Where a text that spells a control token is cut, so that it stays text."""
+_CONTROL_SYNTAX = re.compile(r"(?<=<)(?=\|)")
+"""Splits ``<|`` in text, so that it does not encode to a control token."""
 
 
-def _control(tokenizer: Tokenizer, generation: GenerationConfig, folder: Path) -> dict[str, int]:
-    """Ids by their usual names; ``generation_config.json`` decides where it names one."""
-    said = {
+def _control_tokens(
+    tokenizer: Tokenizer, generation: GenerationConfig, folder: Path
+) -> dict[str, int]:
+    """Control token → id; ids in ``generation_config.json`` win over the tokenizer's."""
+    configured = {
         "eot": generation.eos_token_id,
         "sot": generation.decoder_start_token_id,
         "transcribe": generation.task_to_id.get("transcribe"),
@@ -162,16 +166,16 @@ def _control(tokenizer: Tokenizer, generation: GenerationConfig, folder: Path) -
     }
     ids: dict[str, int] = {}
     for role, names in _ROLES.items():
-        found = next((i for n in names if (i := tokenizer.token_to_id(n)) is not None), None)
-        value = said.get(role)
-        ids[role] = _present(folder, names[0], found if value is None else value)
+        known = next((i for n in names if (i := tokenizer.token_to_id(n)) is not None), None)
+        value = configured.get(role)
+        ids[role] = _required(folder, names[0], known if value is None else value)
     return ids
 
 
-def _present(folder: Path, name: str, token: int | None) -> int:
+def _required(folder: Path, name: str, token: int | None) -> int:
     if token is None:
         raise CheckpointError(
-            f"{folder}: the tokenizer has no {name}: expected that of a Whisper model"
+            f"{folder}: the tokenizer has no {name}: expected the tokenizer of a Whisper model"
         )
     return token
 
@@ -183,6 +187,15 @@ def _languages(tokenizer: Tokenizer, generation: GenerationConfig) -> dict[str, 
         for name, token in generation.lang_to_id.items()
     }
     if not named:
-        found = {code: tokenizer.token_to_id(f"<|{code}|>") for code in LANGUAGES}
-        named = {code: token for code, token in found.items() if token is not None}
+        ids = {code: tokenizer.token_to_id(f"<|{code}|>") for code in LANGUAGES}
+        named = {code: token for code, token in ids.items() if token is not None}
     return dict(sorted(named.items(), key=lambda item: item[1]))
+
+
+NUMERALS = frozenset("0123456789%$£")
+"""Digits and currency signs, as in WhisperX's ``find_numeral_symbol_tokens``."""
+
+
+def numeral_tokens(tokens: Tokens) -> tuple[int, ...]:
+    """All text tokens that contain a numeral, in order; suppressed to spell numbers out."""
+    return tuple(token for token in range(tokens.eot) if NUMERALS & set(tokens.decode([token])))

@@ -1,4 +1,4 @@
-"""Which tensors a Whisper model of given dimensions has, and of what shape."""
+"""The names and shapes of a Whisper model's tensors, from its dimensions."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ _Named = tuple[str, tuple[int, ...]]
 
 
 def check_weights(weights: Weights, dimensions: Dimensions, where: object) -> None:
-    """Raise :class:`CheckpointError` at the first tensor that is missing or of another shape."""
+    """Raise :class:`CheckpointError` for the first tensor that is missing or has a wrong shape."""
     for name, expected in expected_shapes(dimensions):
-        found = weights.shape(name)
-        if found != expected:
+        shape = weights.shape(name)
+        if shape != expected:
             raise CheckpointError(
-                f"{where}: {name} has the shape {list(found)}, but config.json asks for "
-                f"{list(expected)}: the files do not belong together"
+                f"{where}: {name} has the shape {list(shape)}, but config.json requires "
+                f"{list(expected)}: weights and configuration do not match"
             )
 
 
 def expected_shapes(dimensions: Dimensions) -> Iterator[_Named]:
-    """Names as in :class:`Weights`, in the order of the layers."""
+    """(name, shape) of every tensor, named as in :class:`Weights`, in the order of the layers."""
     d = dimensions.d_model
     yield "encoder.conv1.weight", (d, dimensions.mel_bins, 3)
     yield "encoder.conv1.bias", (d,)
@@ -47,7 +47,7 @@ def expected_shapes(dimensions: Dimensions) -> Iterator[_Named]:
 
 
 def _attention(stem: str, d: int) -> Iterator[_Named]:
-    """Four projections, of which the keys' alone has no bias, and the norm before them."""
+    """Four projections, all with a bias except the keys', and the layer norm before them."""
     for part in ("q_proj", "k_proj", "v_proj", "out_proj"):
         yield f"{stem}.{part}.weight", (d, d)
         if part != "k_proj":

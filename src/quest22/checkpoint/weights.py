@@ -1,6 +1,6 @@
-"""A checkpoint's weights: named float32 arrays over memory-mapped safetensors files.
+"""A checkpoint's weights: named float32 arrays over memory-mapped files.
 
-Knows the files' types and the names Transformers gives Whisper's tensors; runs nothing.
+Tensor names are Transformers'. A file format is a :class:`WeightFile`; safetensors is the first.
 """
 
 from __future__ import annotations
@@ -8,52 +8,88 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quest22.checkpoint.formats.safetensors import TensorFile
-from quest22.checkpoint.json_files import TOKENIZER_BYTES, read_object
+from quest22.checkpoint.files import (
+    MAX_TOKENIZER_BYTES,
+    WEIGHTS,
+    WEIGHTS_INDEX,
+    read_json_object,
+)
+from quest22.checkpoint.formats.safetensors import Entry, SafetensorsFile
 from quest22.errors import CheckpointError
 
-SINGLE = "model.safetensors"
-INDEX = "model.safetensors.index.json"
-NOT_FINITE = "the weights hold values that are not finite: fetch the model again"
+NOT_FINITE = "the weights hold values that are not finite: download the model again"
 _PREFIX = "model."
 _OUTPUT = "proj_out.weight"
-_TIED = "decoder.embed_tokens.weight"
+_EMBEDDING = "decoder.embed_tokens.weight"
 _SAMPLE_BYTES = 4096
 
 
+class WeightFile(Protocol):
+    """A memory-mapped file of tensors, in whatever format; reading a tensor maps only its pages."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def header(self) -> bytes:
+        """Bytes that identify the file's layout: names, types and shapes."""
+        ...
+
+    @property
+    def entries(self) -> Mapping[str, Entry]:
+        """Tensor name → its type, shape and position in the file."""
+        ...
+
+    def raw(self, name: str) -> NDArray[Any]:
+        """A tensor in its stored type, without a copy if possible; bfloat16 as uint16 bits."""
+        ...
+
+    def rows(self, name: str, rows: slice | NDArray[np.integer[Any]]) -> NDArray[Any]:
+        """Some rows of :meth:`raw`, without reading the others."""
+        ...
+
+    def sample(self, name: str, width: int) -> bytes:
+        """A few bytes of a tensor, to tell checkpoints apart."""
+        ...
+
+    def release(self) -> None:
+        """Release the memory of all pages that were read; they are read again when needed."""
+        ...
+
+
 class Weights(Mapping[str, NDArray[np.float32]]):
-    """Tensor name → float32 array, read when asked for.
+    """Tensor name → float32 array, read on access.
 
     Names are Transformers' without the leading ``model.`` (``encoder.conv1.weight``); names with
-    it are understood too. ``proj_out.weight`` is the token embedding where the file has none of
-    its own. A float32 tensor comes as a read-only view of the file, others as fresh arrays.
+    the prefix work too. ``proj_out.weight`` is the token embedding if the file has none of its own.
+    A float32 tensor is a read-only view of the file; other types become new arrays.
     """
 
-    def __init__(self, files: Mapping[str, TensorFile]) -> None:
+    def __init__(self, files: Mapping[str, WeightFile]) -> None:
         """``files`` maps each tensor's name, as stored, to the file that holds it."""
         self._stored = {_plain(name): (file, name) for name, file in files.items()}
         self._files = tuple({file.path: file for file in files.values()}.values())
-        if _TIED in self._stored:
-            self._stored.setdefault(_OUTPUT, self._stored[_TIED])
+        if _EMBEDDING in self._stored:
+            self._stored.setdefault(_OUTPUT, self._stored[_EMBEDDING])
 
     @classmethod
     def open(cls, folder: Path) -> Weights:
-        """Map ``model.safetensors``, else the shards named by its index."""
-        if (folder / SINGLE).is_file():
-            file = TensorFile(folder / SINGLE)
+        """Map ``model.safetensors``, or else the shards named by its index."""
+        if (folder / WEIGHTS).is_file():
+            file = SafetensorsFile(folder / WEIGHTS)
             return cls(dict.fromkeys(file.entries, file))
-        shards = shard_names(folder / INDEX)
-        opened = {name: TensorFile(folder / name) for name in sorted(set(shards.values()))}
+        shards = shard_names(folder / WEIGHTS_INDEX)
+        opened = {name: SafetensorsFile(folder / name) for name in sorted(set(shards.values()))}
         for tensor, shard in shards.items():
             if tensor not in opened[shard].entries:
                 raise CheckpointError(
-                    f"{folder / shard} has no {tensor!r}, which {INDEX} says it has: "
-                    "fetch the model again"
+                    f"{folder / shard} has no {tensor!r}, which {WEIGHTS_INDEX} lists: "
+                    "download the model again"
                 )
         return cls({tensor: opened[shard] for tensor, shard in shards.items()})
 
@@ -61,8 +97,9 @@ class Weights(Mapping[str, NDArray[np.float32]]):
         return _float32(self.raw(name), self.dtype(name), name)
 
     def rows(self, name: str, rows: slice | NDArray[np.integer[Any]]) -> NDArray[np.float32]:
-        """Some rows of a tensor, for which the others are not read."""
-        return _float32(self.raw(name)[rows], self.dtype(name), name)
+        """Some rows of a tensor, without reading the others."""
+        file, stored = self._find(name)
+        return _float32(file.rows(stored, rows), self.dtype(name), name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._stored)
@@ -84,12 +121,12 @@ class Weights(Mapping[str, NDArray[np.float32]]):
         return file.entries[stored].shape
 
     def raw(self, name: str) -> NDArray[Any]:
-        """The tensor as stored, no copy: bfloat16 as uint16 bits, float8 as uint8 bits."""
+        """The tensor in its stored type: bfloat16 as uint16 bits, float8 as uint8 bits."""
         file, stored = self._find(name)
         return file.raw(stored)
 
     def fingerprint(self) -> str:
-        """A digest that tells checkpoints apart, the same wherever and whenever they are stored.
+        """A digest that identifies the checkpoint, independent of its folder and dates.
 
         Cheap: it reads headers, sizes and a sample of each tensor.
         """
@@ -101,46 +138,46 @@ class Weights(Mapping[str, NDArray[np.float32]]):
                 digest.update(file.sample(name, _SAMPLE_BYTES))
         return digest.hexdigest()
 
-    def state(self) -> str:
-        """A digest of where these files lie, what they hold and when they were written.
+    def cache_key(self) -> str:
+        """A digest of these files' paths, content and dates, for caches on this machine.
 
-        It changes with any change to a file, which :meth:`fingerprint` could miss.
+        It changes with every change to a file; :meth:`fingerprint` could miss one.
         """
         digest = hashlib.sha256(self.fingerprint().encode())
         for file in self._files:
-            found = file.path.stat()
-            digest.update(f"{file.path.resolve()}:{found.st_size}:{found.st_mtime_ns};".encode())
+            status = file.path.stat()
+            digest.update(f"{file.path.resolve()}:{status.st_size}:{status.st_mtime_ns};".encode())
         return digest.hexdigest()
 
-    def let_go(self) -> None:
-        """Give back the memory of what was read of the files; it is read again when needed."""
+    def release(self) -> None:
+        """Release the memory of all pages that were read; they are read again when needed."""
         for file in self._files:
-            file.let_go()
+            file.release()
 
-    def _find(self, name: str) -> tuple[TensorFile, str]:
+    def _find(self, name: str) -> tuple[WeightFile, str]:
         try:
             return self._stored[_plain(name)]
         except KeyError as exc:
             where = self._files[0].path.parent if self._files else "the checkpoint"
             raise CheckpointError(
-                f"{where} has no tensor {name!r}: expected the weights of a whole Whisper model"
+                f"{where} has no tensor {name!r}: expected the weights of a complete Whisper model"
             ) from exc
 
 
 def shard_names(index: Path) -> dict[str, str]:
     """Tensor name → file name, from a sharded checkpoint's index.
 
-    Raises :class:`CheckpointError` where a shard's name leads out of the folder.
+    Raises :class:`CheckpointError` if a shard's name leads out of the folder.
     """
-    table = read_object(index, TOKENIZER_BYTES).get("weight_map")
+    table = read_json_object(index, MAX_TOKENIZER_BYTES).get("weight_map")
     if not isinstance(table, dict) or not table:
-        raise CheckpointError(f"{index}: expected a table weight_map: fetch the model again")
+        raise CheckpointError(f"{index}: expected an object weight_map: download the model again")
     for shard in table.values():
         named = isinstance(shard, str) and shard.endswith(".safetensors")
         if not named or "/" in shard or "\\" in shard or shard.startswith("."):
             raise CheckpointError(
-                f"{index} names the shard {shard!r}: expected the name of a .safetensors file "
-                "beside it"
+                f"{index} lists the shard {shard!r}: expected the name of a .safetensors file in "
+                "the same folder"
             )
     return dict(table)
 
@@ -162,7 +199,7 @@ def _float32(stored: NDArray[Any], dtype: str, name: str) -> NDArray[np.float32]
         return np.take(_float8_values(exponent_bits, has_infinity), stored)
     raise CheckpointError(
         f"tensor {name!r} is stored as {dtype}, expected floating point: "
-        "quantised checkpoints cannot be read, give the original"
+        "quantised checkpoints are not supported, give the original"
     )
 
 

@@ -1,7 +1,7 @@
-"""Tokens grouped into words, for times of words: whole characters first, then whole words.
+"""Groups tokens into words for word timestamps: first whole characters, then whole words.
 
-The rules are those of openai/whisper (``whisper/tokenizer.py``): languages written without spaces
-are split at every character, others where a space or punctuation begins.
+The rules are openai/whisper's (``split_to_word_tokens`` in ``whisper/tokenizer.py``): languages
+written without spaces are split at every character, others before spaces and punctuation.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 UNSPACED = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
-_BROKEN = "�"
+_REPLACEMENT_CHARACTER = "�"
 
 
 class TextTokens(Protocol):
-    """What is needed of a checkpoint's tokens: see :class:`quest22.checkpoint.tokens.Tokens`."""
+    """The part of :class:`quest22.checkpoint.tokens.Tokens` that is used here."""
 
     @property
     def eot(self) -> int: ...
@@ -26,7 +26,7 @@ class TextTokens(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TokenWord:
-    """A word as decoded, a leading space included, and the tokens that make it."""
+    """A decoded word, including a leading space, and its tokens."""
 
     text: str
     tokens: tuple[int, ...]
@@ -37,13 +37,13 @@ def split_to_words(
 ) -> list[TokenWord]:
     """Group text tokens into words; control and timestamp tokens are left out.
 
-    The words' texts joined are ``tokens.decode(text)``, their tokens joined are the text tokens.
+    The words' texts joined are ``tokens.decode(text)``; their tokens joined are the text tokens.
     """
-    pieces = _characters([token for token in text if token < tokens.eot], tokens)
+    characters = _split_characters([token for token in text if token < tokens.eot], tokens)
     if language in UNSPACED:
-        return pieces
+        return characters
     words: list[TokenWord] = []
-    for piece in pieces:
+    for piece in characters:
         if words and not _begins_word(piece.text):
             words[-1] = TokenWord(words[-1].text + piece.text, words[-1].tokens + piece.tokens)
         else:
@@ -55,18 +55,21 @@ def _begins_word(text: str) -> bool:
     return text.startswith(" ") or text.strip() in string.punctuation
 
 
-def _characters(text: Sequence[int], tokens: TextTokens) -> list[TokenWord]:
-    """The fewest tokens each that decode to whole characters."""
+def _split_characters(text: Sequence[int], tokens: TextTokens) -> list[TokenWord]:
+    """The shortest groups of tokens that decode to whole characters."""
     whole = tokens.decode(text)
     pieces: list[TokenWord] = []
     pending: list[int] = []
-    at = 0
+    position = 0
     for token in text:
         pending.append(token)
         decoded = tokens.decode(pending)
-        if _BROKEN not in decoded or whole[at : at + len(decoded)] == decoded:
+        if (
+            _REPLACEMENT_CHARACTER not in decoded
+            or whole[position : position + len(decoded)] == decoded
+        ):
             pieces.append(TokenWord(decoded, tuple(pending)))
-            at += len(decoded)
+            position += len(decoded)
             pending = []
     if pending:
         pieces.append(TokenWord(tokens.decode(pending), tuple(pending)))

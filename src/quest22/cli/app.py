@@ -33,8 +33,8 @@ app.command("models")(models.models)
 app.command("doctor")(doctor.doctor)
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"quest22 {quest22.__version__}")
         raise typer.Exit
 

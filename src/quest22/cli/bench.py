@@ -1,4 +1,4 @@
-"""``quest22 bench``: how fast this machine is, where the time goes, and beside other programs."""
+"""``quest22 bench``: speed, memory and where the time goes, compared with other programs."""
 
 from __future__ import annotations
 
@@ -14,18 +14,17 @@ from typer import Argument, Option
 
 from quest22.bench.peers import Peer, peers_named
 from quest22.bench.workload import MEASURES
-from quest22.cli.benchtables import machine_line, outcome_table, parts_table, start_lines
+from quest22.cli.bench_tables import machine_line, outcome_table, parts_table, start_lines
 from quest22.cli.console import output_console
-from quest22.cli.dataset_options import parse_names
 from quest22.cli.exits import Exit, say
 from quest22.cli.flags import grouped
-from quest22.cli.options import parse_batch_size
 from quest22.records import Samples
 from quest22.settings import DEFAULT_MODEL
+from quest22.settings.forms import read_count_or_auto, split_names
 from quest22.system.machine import describe
 
 if TYPE_CHECKING:
-    from quest22.bench.measures import Bench, Outcome
+    from quest22.bench.measures import BenchSettings, Outcome
 
 EPILOG = """\
 [bold]Examples[/]
@@ -41,32 +40,40 @@ WORK, MODEL, REPORT = "Work", "Model", "Reporting"
 
 @dataclass(frozen=True, slots=True)
 class WorkFlags:
-    """What there is to do."""
+    """What to measure."""
 
     source: Annotated[
         list[str] | None,
         Argument(
             metavar="SOURCE",
-            help="Files, folders, globs or URLs whose sound is measured; made up without.",
+            help="Audio to measure with: files, folders, globs or URLs. Default: synthetic clips.",
             show_default=False,
         ),
     ] = None
     clips: Annotated[
-        int, Option(help="How many clips are made up.", rich_help_panel=WORK, metavar="N")
+        int, Option(help="Number of synthetic clips.", rich_help_panel=WORK, metavar="N")
     ] = 64
     clip_s: Annotated[
-        float, Option(help="Seconds of each of them.", rich_help_panel=WORK, metavar="S")
+        float,
+        Option(
+            help="Duration of each synthetic clip, in seconds.", rich_help_panel=WORK, metavar="S"
+        ),
     ] = 30.0
     seconds: Annotated[
-        float, Option(help="Of files, no more sound.", rich_help_panel=WORK, metavar="S")
+        float,
+        Option(
+            help="Use at most this much audio of the files, in seconds.",
+            rich_help_panel=WORK,
+            metavar="S",
+        ),
     ] = 1800.0
     measures: Annotated[
-        str, Option(help="Of these, some.", rich_help_panel=WORK, metavar="A,B")
+        str, Option(help="What to measure.", rich_help_panel=WORK, metavar="A,B")
     ] = ",".join(MEASURES[:-1])
     against: Annotated[
         str,
         Option(
-            help="Other programs, if installed: [cyan]faster-whisper, transformers, "
+            help="Compare with other installed programs: [cyan]faster-whisper, transformers, "
             "openvino-genai, whisper.cpp[/].",
             rich_help_panel=WORK,
             metavar="A,B",
@@ -74,33 +81,42 @@ class WorkFlags:
         ),
     ] = ""
     rounds: Annotated[
-        int, Option(help="Runs of each, in turn.", rich_help_panel=WORK, metavar="N")
+        int,
+        Option(help="Runs of each program; the median counts.", rich_help_panel=WORK, metavar="N"),
     ] = 5
 
 
 @dataclass(frozen=True, slots=True)
 class SubjectFlags:
-    """Which model runs, and how."""
+    """Which model to run, and how."""
 
     model: Annotated[
         str,
-        Option("--model", "-m", metavar="NAME|ID|FOLDER", rich_help_panel=MODEL, help="A model."),
+        Option("--model", "-m", metavar="NAME|ID|FOLDER", rich_help_panel=MODEL, help="The model."),
     ] = DEFAULT_MODEL
     shape: Annotated[
         str,
         Option(
-            help="Random weights of true shapes instead: [cyan]tiny, base, small[/] … Every "
-            "window then has exactly so many new tokens.",
+            help="Use random weights of these sizes instead: [cyan]tiny, base, small[/] … Each "
+            "window then has exactly [cyan]--new-tokens[/] tokens.",
             rich_help_panel=MODEL,
             metavar="A,B",
             show_default=False,
         ),
     ] = ""
     new_tokens: Annotated[
-        int, Option(help="New tokens a window, for a shape.", rich_help_panel=MODEL, metavar="N")
+        int,
+        Option(
+            help="New tokens in each window, with [cyan]--shape[/].",
+            rich_help_panel=MODEL,
+            metavar="N",
+        ),
     ] = 100
     language: Annotated[
-        str, Option("--language", "-l", help="Spoken.", rich_help_panel=MODEL, metavar="CODE")
+        str,
+        Option(
+            "--language", "-l", help="The spoken language.", rich_help_panel=MODEL, metavar="CODE"
+        ),
     ] = "en"
     compute_type: Annotated[
         str,
@@ -111,32 +127,32 @@ class SubjectFlags:
     also: Annotated[
         str,
         Option(
-            help="Other precisions, measured beside it.",
+            help="Further precisions to measure.",
             rich_help_panel=MODEL,
             metavar="A,B",
             show_default=False,
         ),
     ] = ""
     batch_size: Annotated[
-        str, Option(help="Windows run at once.", rich_help_panel=MODEL, metavar="N")
+        str, Option(help="Windows in a batch.", rich_help_panel=MODEL, metavar="N")
     ] = "auto"
     threads: Annotated[
-        int | None, Option(help="Threads of the engine.", rich_help_panel=MODEL, metavar="N")
+        int | None, Option(help="CPU threads of the engine.", rich_help_panel=MODEL, metavar="N")
     ] = None
 
 
 @dataclass(frozen=True, slots=True)
 class BenchReportFlags:
-    """Where it is written, and what is said meanwhile."""
+    """Where results go, and what is printed."""
 
     json_file: Annotated[
         Path | None,
-        Option("--json", help="All figures, as JSON.", rich_help_panel=REPORT, metavar="FILE"),
+        Option("--json", help="Write all results as JSON.", rich_help_panel=REPORT, metavar="FILE"),
     ] = None
     folder: Annotated[
         Path | None,
         Option(
-            help="Keep what is made (models, sounds, logs) for the next time.",
+            help="Keep generated files (models, audio, logs) for the next run.",
             rich_help_panel=REPORT,
             metavar="FOLDER",
         ),
@@ -144,13 +160,13 @@ class BenchReportFlags:
     exporter: Annotated[
         str | None,
         Option(
-            help="A Python with optimum-intel, to make OpenVINO GenAI's models.",
+            help="A Python with optimum-intel, to export models for OpenVINO GenAI.",
             rich_help_panel=REPORT,
             metavar="PYTHON",
         ),
     ] = None
     quiet: Annotated[
-        bool, Option("--quiet", "-q", help="Tables alone.", rich_help_panel=REPORT)
+        bool, Option("--quiet", "-q", help="Print tables only.", rich_help_panel=REPORT)
     ] = False
 
 
@@ -158,28 +174,28 @@ class BenchReportFlags:
 def bench(work: WorkFlags, subject: SubjectFlags, report: BenchReportFlags) -> int:
     """Measure speed, memory and where the time goes.
 
-    Contenders run in processes of their own, in turn, on the same weights and
-    sound; figures are medians. Nothing is measured well on a busy machine.
+    Programs run in processes of their own, in turn, on the same weights and
+    audio. Results are medians. Measure on an idle machine.
     """
-    from quest22.bench.measures import checked, measure
+    from quest22.bench.measures import check_measure, measure
     from quest22.native.library import instruction_set
 
-    wanted = [checked(name) for name in parse_names([work.measures])]
+    measures = [check_measure(name) for name in split_names([work.measures])]
     peers = _installed(peers_named(work.against))
     console = output_console()
-    found = describe() | {"native": instruction_set()}
-    console.print(machine_line(found))
+    machine = describe() | {"native": instruction_set()}
+    console.print(machine_line(machine))
     written: list[dict[str, object]] = []
     with _folder(report.folder) as folder:
         for title, model in _models(subject, folder):
             settings = _bench(work, subject, report, folder, model, peers)
-            for name in wanted:
+            for name in measures:
                 outcome = measure(name, settings, _clips(work))
                 console.print(*outcome_lines(title, outcome), sep="\n")
                 written.append({"model": title, **asdict(outcome)})
                 if report.json_file is not None:
-                    text = json.dumps({"machine": found, "outcomes": written}, indent=1)
-                    report.json_file.write_text(text + "\n")
+                    text = json.dumps({"machine": machine, "outcomes": written}, indent=1)
+                    report.json_file.write_text(text + "\n", encoding="utf-8")
     return Exit.DONE
 
 
@@ -194,10 +210,10 @@ def outcome_lines(title: str, outcome: Outcome) -> Iterator[object]:
 
 
 def _installed(peers: list[Peer]) -> tuple[Peer, ...]:
-    """Those that are there; of the others, what is missing is said."""
+    """The installed programs; reports what the others need."""
     for peer in peers:
         if peer.missing:
-            say(f"{peer.name} is left out: {', '.join(peer.missing)} not installed")
+            say(f"skipping {peer.name}: {', '.join(peer.missing)} not installed")
     return tuple(peer for peer in peers if not peer.missing)
 
 
@@ -212,10 +228,10 @@ def _folder(named: Path | None) -> Iterator[Path]:
 
 
 def _models(subject: SubjectFlags, folder: Path) -> Iterator[tuple[str, str]]:
-    """What to call each model, and where it is."""
-    from quest22.bench.subject import random_model
+    """The title of each model, and its name or folder."""
+    from quest22.bench.random_checkpoint import random_model
 
-    shapes = parse_names([subject.shape])
+    shapes = split_names([subject.shape])
     if not shapes:
         yield subject.model, subject.model
     for shape in shapes:
@@ -232,33 +248,32 @@ def _bench(
     folder: Path,
     model: str,
     peers: tuple[Peer, ...],
-) -> Bench:
-    from quest22.bench.measures import Bench
+) -> BenchSettings:
+    from quest22.bench.measures import BenchSettings
 
-    made = Bench(
+    settings = BenchSettings(
         folder=folder,
         model=model,
         rounds=work.rounds,
         tokens=subject.new_tokens if subject.shape else None,
         language=subject.language,
         compute_type=subject.compute_type,
-        batch_size=parse_batch_size(subject.batch_size),
+        batch_size=read_count_or_auto("batch_size", subject.batch_size),
         threads=subject.threads,
         exporter=report.exporter,
-        also=tuple(parse_names([subject.also])),
+        also=tuple(split_names([subject.also])),
         peers=peers,
     )
-    return replace(made, tell=_silent if report.quiet else say)
+    return replace(settings, log=_silent if report.quiet else say)
 
 
 def _clips(work: WorkFlags) -> list[Samples]:
-    from quest22.bench.sounds import made_up_clips
-    from quest22.bench.subject import sounds_of
+    from quest22.bench.clips import read_clips, synthetic_clips
 
     if work.source:
-        return sounds_of(work.source, work.seconds)
-    return made_up_clips(work.clips, work.clip_s)
+        return read_clips(work.source, work.seconds)
+    return synthetic_clips(work.clips, work.clip_s)
 
 
 def _silent(_text: str) -> None:
-    """Where nothing is to be said."""
+    """Print no progress."""

@@ -1,4 +1,4 @@
-"""The consoles that tables are printed on."""
+"""The console that tables are printed on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from rich.console import Console
 
 PIPE_WIDTH = 160
-"""Columns where nobody set a width, so that no table is cut in a pipe or a file."""
+"""Columns in a pipe or a file, so that no table is cut."""
 
 
 def output_console() -> Console:

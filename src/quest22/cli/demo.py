@@ -18,20 +18,24 @@ from rich.rule import Rule
 from rich.text import Text
 from typer import Option
 
-from quest22.cli.comparison import ShowingSink
-from quest22.cli.exits import Exit
-from quest22.cli.figures import Figures, size
+from quest22.cli.exits import Exit, drop_standard_output, exit_for
+from quest22.cli.figures import size
 from quest22.cli.flags import grouped
+from quest22.cli.logs import configure_logging
 from quest22.cli.output_options import ReportFlags
-from quest22.cli.progress import RunInfo, choose_display
+from quest22.cli.progress import EventDisplay, RunInfo
 from quest22.cli.report import score_lines, time_table, totals
-from quest22.cli.run import RunStats, write_all
-from quest22.cli.work import configure_logging
+from quest22.cli.run import say_interrupted
+from quest22.cli.word_diff import ComparisonSink
 from quest22.demo.server import RangeServer, Traffic
+from quest22.env import bypass_proxy
 from quest22.errors import SourceError
 from quest22.metrics import Metrics
-from quest22.runtime.build import Pipeline, PipelineSettings
-from quest22.settings import DEFAULT_MODEL, DatasetSettings, EngineSettings, bypass_proxy
+from quest22.runs.figures import Figures
+from quest22.runs.summary import RunStats
+from quest22.runs.write import WriteOptions, write_results
+from quest22.runtime.build import Pipeline, Run
+from quest22.settings import DEFAULT_MODEL, DatasetSettings, EngineSettings, PipelineSettings
 
 NEXT = """\
 Next, a file of your own:   [cyan]quest22 transcribe talk.mp3 -m small[/]
@@ -65,18 +69,35 @@ def demo(flags: DemoFlags, report: ReportFlags) -> int:
         total = count_rows(files) if flags.take is None else min(flags.take, count_rows(files))
         console.print(_introduction(server.url, len(files), total))
         with console.status(f"loading {flags.model} …"):
-            job = Pipeline(PipelineSettings(engine=EngineSettings(model=flags.model)))
-        run = job.stream(_rows(server.url, files, flags.take))
-        title = f"{job.checkpoint_name} in {job.compute_type}, {job.batch_size} windows at once"
-        occasion = RunInfo(title=title, total=total, texts="none")
-        live = console if console.stderr else None
-        display = choose_display(occasion, run.metrics, quiet=report.quiet, console=live)
-        tally = RunStats()
-        code = write_all(run, ShowingSink(console), display, tally)
-        _conclude(console, run.metrics, tally, server.traffic)
+            pipeline = Pipeline(PipelineSettings(engine=EngineSettings(model=flags.model)))
+        run = pipeline.stream(_rows(server.url, files, flags.take))
+        title = (
+            f"{pipeline.checkpoint_name} in {pipeline.compute_type}, {pipeline.batch_size} "
+            "windows at once"
+        )
+        display = EventDisplay(
+            RunInfo(title, texts="none"),
+            quiet=report.quiet,
+            console=console if console.stderr else None,
+        )
+        stats = RunStats()
+        code = _write(run, ComparisonSink(console), display, WriteOptions(total, stats))
+        _conclude(console, run.metrics, stats, server.traffic)
     if code is Exit.DONE:
         console.print(NEXT)
     return code
+
+
+def _write(run: Run, sink: ComparisonSink, display: EventDisplay, options: WriteOptions) -> Exit:
+    try:
+        stats = write_results(run, sink, display, options)
+    except KeyboardInterrupt:
+        say_interrupted(options.stats)
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        drop_standard_output()
+        return Exit.READER_GONE
+    return exit_for(stats.transcripts, stats.failures)
 
 
 def _rows(url: str, files: Sequence[Path], take: int | None) -> DatasetSettings:
@@ -119,11 +140,11 @@ def _introduction(url: str, files: int, total: int) -> Text:
     )
 
 
-def _conclude(console: Console, metrics: Metrics, tally: RunStats, traffic: Traffic) -> None:
+def _conclude(console: Console, metrics: Metrics, stats: RunStats, traffic: Traffic) -> None:
     figures = Figures.of(metrics)
     console.print(Rule(style="dim"))
     console.print(totals(figures))
-    for line in score_lines(tally.scores):
+    for line in score_lines(stats.scores):
         console.print(line)
     sent = f"{size(traffic.bytes_sent)} in {traffic.requests:,} range requests"
     console.print(f"streamed {sent}; nothing was downloaded first")

@@ -1,4 +1,4 @@
-"""``quest22 doctor``: what is installed, what works here, and what to do about the rest."""
+"""``quest22 doctor``: reports what works here and how to fix what doesn't."""
 
 from __future__ import annotations
 
@@ -8,54 +8,54 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from quest22.cli import check_hub, check_installation, check_machine
+from quest22.cli import doctor_checks
 from quest22.cli.console import output_console
+from quest22.cli.doctor_checks import Finding, State
 from quest22.cli.exits import Exit
-from quest22.cli.finding import Finding, State
-from quest22.settings import silence_progress_bars
+from quest22.env import silence_progress_bars
 
 _STYLES = {State.GOOD: "green", State.NOTE: "yellow", State.MISSING: "bold red"}
 
 
 def doctor() -> int:
-    """Check this machine and installation, each line with what to do about it.
+    """Report what works on this machine and how to fix what doesn't.
 
-    Exit code 0 if all that is needed is there, 1 if something essential is missing.
+    Exit code 0 if everything required is there, 1 if not.
     """
     silence_progress_bars()
     console = output_console()
     findings = []
-    for finding in examine():
+    for finding in run_checks():
         findings.append(finding)
         show(console, finding)
-    ill = [finding for finding in findings if finding.state is State.MISSING]
+    failed = [finding for finding in findings if finding.state is State.MISSING]
     console.print()
-    if ill:
-        subjects = ", ".join(finding.subject for finding in ill)
-        console.print(f"Something essential is missing: {subjects}, see ✗ above.", style="bold red")
+    if failed:
+        subjects = ", ".join(finding.subject for finding in failed)
+        console.print(f"Something required is missing: {subjects} (see ✗ above).", style="bold red")
         return Exit.NOTHING_DONE
-    console.print("All that is needed is there. Try: quest22 demo", style="bold green")
+    console.print("Everything required is there. Try: quest22 demo", style="bold green")
     return Exit.DONE
 
 
-def examine() -> Iterator[Finding]:
-    """Every check in turn, the slow ones last."""
-    yield check_installation.check_python()
-    yield from check_installation.check_packages()
-    yield check_machine.check_processor()
-    yield check_machine.check_memory()
-    yield check_machine.check_cache()
-    yield check_installation.check_engine()
-    yield check_installation.check_native()
-    yield check_installation.check_model()
-    yield check_installation.check_codecs()
-    yield check_installation.check_telemetry()
-    yield check_hub.check_token()
-    yield check_hub.check_hub()
+def run_checks() -> Iterator[Finding]:
+    """Every check in turn, slow ones last."""
+    yield doctor_checks.check_python()
+    yield from doctor_checks.check_packages()
+    yield doctor_checks.check_processor()
+    yield doctor_checks.check_memory()
+    yield doctor_checks.check_cache()
+    yield doctor_checks.check_engine()
+    yield doctor_checks.check_native()
+    yield doctor_checks.check_model()
+    yield doctor_checks.check_codecs()
+    yield doctor_checks.check_telemetry()
+    yield doctor_checks.check_token()
+    yield doctor_checks.check_hub()
 
 
 def show(console: Console, finding: Finding) -> None:
-    """A mark, the subject, what was found; what to do goes below it."""
+    """One line with mark, subject and what was found; the advice on the next."""
     style = _STYLES[finding.state]
     line = Table.grid(padding=(0, 1))
     line.add_column(width=1)

@@ -1,4 +1,4 @@
-"""An evaluation for the eye, as a table and aligned words, and for machines, as JSON."""
+"""Prints an evaluation as a table with the worst clips word by word, or as JSON."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from quest22.checkpoint.languages import language_name
-from quest22.cli.aligned_words import aligned_lines
 from quest22.cli.report import percent
+from quest22.cli.word_diff import aligned_lines
 from quest22.errors import UsageError
 from quest22.evaluation.reports import Evaluation, Interval, Rates, ScoredClip
 from quest22.evaluation.score import ErrorRate
 from quest22.evaluation.word_diff import DiffSpan
+from quest22.settings.languages import language_name
 
-MOST_GROUPS = 40
-MOST_LINES = 30
+MAX_GROUPS = 40
+MAX_LINES = 30
 
 
 def show_evaluation(evaluation: Evaluation, console: Console) -> None:
@@ -30,10 +30,10 @@ def show_evaluation(evaluation: Evaluation, console: Console) -> None:
         console.print()
         console.print(_heading(clip))
         lines = aligned_lines(clip.alignment(), console.width)
-        for line in islice(lines, MOST_LINES):
+        for line in islice(lines, MAX_LINES):
             console.print(line, soft_wrap=True)
         if next(lines, None) is not None:
-            console.print(Text("  … the rest is in --json", "dim"))
+            console.print(Text("  … --json shows the rest", "dim"))
 
 
 def _table(evaluation: Evaluation) -> Table:
@@ -46,11 +46,11 @@ def _table(evaluation: Evaluation) -> Table:
         if column == "language" and len(groups) < 2:
             continue
         table.add_row(Text(column, "cyan"))
-        for value, rates in list(groups.items())[:MOST_GROUPS]:
-            told = _language(value) if column == "language" else value
-            table.add_row(*_cells(f"  {told}", rates))
-        if len(groups) > MOST_GROUPS:
-            table.add_row(f"  … {len(groups) - MOST_GROUPS} more: see --json", style="dim")
+        for value, rates in list(groups.items())[:MAX_GROUPS]:
+            label = _language(value) if column == "language" else value
+            table.add_row(*_cells(f"  {label}", rates))
+        if len(groups) > MAX_GROUPS:
+            table.add_row(f"  … --json shows {len(groups) - MAX_GROUPS} more", style="dim")
     return table
 
 
@@ -79,23 +79,23 @@ def _language(value: str) -> str:
 
 def _method(evaluation: Evaluation) -> str:
     bootstrap = evaluation.settings.bootstrap
-    told = f"normalizer {evaluation.settings.normalizer}"
+    normalizer = f"normalizer {evaluation.settings.normalizer}"
     if not bootstrap.resamples:
-        return told
+        return normalizer
     return (
-        f"{told}; {bootstrap.confidence:.0%} intervals from {bootstrap.resamples:,} resamples of "
-        f"the clips, seed {bootstrap.seed}"
+        f"{normalizer}; {bootstrap.confidence:.0%} intervals from {bootstrap.resamples:,} "
+        f"resamples of the clips, seed {bootstrap.seed}"
     )
 
 
 def _heading(clip: ScoredClip) -> Text:
     errors = "1 error" if clip.words.errors == 1 else f"{clip.words.errors:,} errors"
-    told = f" · {errors} in {clip.words.total:,} words · WER {percent(clip.words)}"
-    return Text(clip.key, "bold").append(told, "not bold red")
+    score = f" · {errors} in {clip.words.total:,} words · WER {percent(clip.words)}"
+    return Text(clip.key, "bold").append(score, "not bold red")
 
 
 def evaluation_as_json(evaluation: Evaluation) -> dict[str, Any]:
-    """All that was found, as values of JSON; rates are shares, above 1 where much was made up."""
+    """The evaluation as JSON values; rates are fractions, above 1 with many insertions."""
     settings = evaluation.settings
     return {
         **_rates(evaluation.overall()),
@@ -141,12 +141,12 @@ def _clip(clip: ScoredClip) -> dict[str, Any]:
         "language": clip.language,
         "wer": clip.words.rate,
         "words": _counts(clip.words),
-        "said": clip.said,
-        "heard": clip.heard,
-        "alignment": [_stretch(stretch) for stretch in clip.alignment()],
+        "said": clip.reference,
+        "heard": clip.hypothesis,
+        "alignment": [_span(span) for span in clip.alignment()],
     }
 
 
-def _stretch(stretch: DiffSpan) -> dict[str, str]:
-    said, heard = " ".join(stretch.said), " ".join(stretch.heard)
-    return {"kind": stretch.kind, "said": said, "heard": heard}
+def _span(span: DiffSpan) -> dict[str, str]:
+    reference, hypothesis = " ".join(span.reference), " ".join(span.hypothesis)
+    return {"kind": span.kind, "said": reference, "heard": hypothesis}

@@ -11,26 +11,29 @@ from typing import Annotated, cast
 from typer import Argument, Option
 
 from quest22.cli.console import output_console
-from quest22.cli.dataset_options import DatasetFlags, parse_names
+from quest22.cli.dataset_options import DatasetFlags
 from quest22.cli.eval_report import evaluation_as_json, show_evaluation
-from quest22.cli.exits import Exit, say
+from quest22.cli.exits import Exit
 from quest22.cli.flags import grouped
+from quest22.cli.logs import configure_logging
 from quest22.cli.options import ModelFlags, SpeechFlags
 from quest22.cli.output_options import OutputFlags, ReportFlags
 from quest22.cli.progress import RunInfo
-from quest22.cli.run import FailureBudget, RunStats, spoken_language
-from quest22.cli.work import Work, configure_logging, write_results
+from quest22.cli.run import RunReporter, follow
+from quest22.cli.run_flags import RunFlags
 from quest22.errors import SourceError, UsageError
 from quest22.evaluation.bootstrap import Bootstrap
-from quest22.evaluation.reports import Evaluation, EvaluationSettings, Pair, Rank
-from quest22.evaluation.written_transcripts import WrittenTranscripts
-from quest22.metrics import Metrics
+from quest22.evaluation.reports import Evaluation, EvaluationSettings, Rank, TextPair
+from quest22.evaluation.transcript_file import TranscriptFile
 from quest22.protocols import SinkState
 from quest22.records import Failure, Transcript
-from quest22.runtime.build import Pipeline, client_within, dataset_source
+from quest22.runs.summary import RunStats, reference_language
+from quest22.runs.write import WriteOptions, transcribe_into
+from quest22.runtime.build import dataset_source
+from quest22.settings.forms import split_names
 
 EVALUATION = "Evaluation"
-PATIENCE_CLIPS = 10
+CLIPS_WITHOUT_REFERENCE = 10
 
 EPILOG = """\
 [bold]Examples[/]
@@ -62,7 +65,7 @@ class EvaluatedFlags(DatasetFlags):
 
 @dataclass(frozen=True, slots=True)
 class EvaluationFlags:
-    """How texts are compared, and what is told."""
+    """How texts are compared, and what is shown."""
 
     hypotheses: Annotated[
         Path | None,
@@ -82,7 +85,7 @@ class EvaluationFlags:
     ] = None
     hypothesis_column: Annotated[
         str,
-        Option(help="The column of what was heard.", rich_help_panel=EVALUATION, metavar="NAME"),
+        Option(help="The column of hypotheses.", rich_help_panel=EVALUATION, metavar="NAME"),
     ] = "text"
     normalizer: Annotated[
         str,
@@ -129,7 +132,7 @@ class EvaluationFlags:
     def settings(self) -> EvaluationSettings:
         return EvaluationSettings(
             normalizer=self.normalizer,
-            by=tuple(parse_names(self.by)),
+            by=tuple(split_names(self.by)),
             worst=self.worst,
             worst_by=cast("Rank", self.worst_by),
             bootstrap=Bootstrap(self.bootstrap, self.confidence, self.bootstrap_seed),
@@ -149,8 +152,8 @@ class EvaluatingSink:
         self._transcripts += 1
         if result.reference is not None:
             self._evaluation.add(pair_of(result, result.reference))
-        elif self._transcripts == PATIENCE_CLIPS and not self._evaluation.clips:
-            raise SourceError(_no_reference(f"the first {PATIENCE_CLIPS} clips"))
+        elif self._transcripts == CLIPS_WITHOUT_REFERENCE and not self._evaluation.clips:
+            raise SourceError(_no_reference(f"the first {CLIPS_WITHOUT_REFERENCE} clips"))
 
     def publish(self) -> SinkState:
         return {}
@@ -159,10 +162,10 @@ class EvaluatingSink:
         """Nothing is held back."""
 
 
-def pair_of(transcript: Transcript, reference: str) -> Pair:
+def pair_of(transcript: Transcript, reference: str) -> TextPair:
     """A transcript with its reference, as it is compared."""
-    language = spoken_language(transcript)
-    return Pair(transcript.key, reference, transcript.text, language, transcript.columns)
+    language = reference_language(transcript)
+    return TextPair(transcript.key, reference, transcript.text, language, transcript.columns)
 
 
 @grouped
@@ -173,11 +176,11 @@ def evaluate(
     evaluation: EvaluationFlags,
     report: ReportFlags,
 ) -> int:
-    """Tell word and character error rates, with intervals, by group, and the worst clips.
+    """Report word and character error rates, with intervals, by group, and the worst clips.
 
-    A dataset with references is transcribed as it streams in; or transcripts
-    that were written earlier are scored. The table, or JSON, goes to
-    standard output; all else is said on standard error.
+    Transcribes a dataset with references as it streams in, or scores
+    transcripts that were written earlier. The table, or JSON, goes to
+    standard output, messages to standard error.
     """
     scores = Evaluation(evaluation.settings())
     if evaluation.hypotheses is not None:
@@ -187,23 +190,22 @@ def evaluate(
     elif not dataset.dataset:
         raise UsageError("nothing to evaluate: name a dataset, or transcripts with --hypotheses")
     else:
-        code = _score_model(
-            dataset, Work(model, speech, OutputFlags(), report, "txt", False), scores
-        )
+        flags = RunFlags(model, speech, OutputFlags(), default_format="txt")
+        code = _score_model(dataset, flags, report, scores)
     if scores.clips:
-        _tell(scores, as_json=evaluation.as_json)
+        _print(scores, as_json=evaluation.as_json)
     return code
 
 
-def _texts(dataset: EvaluatedFlags, evaluation: EvaluationFlags, path: Path) -> WrittenTranscripts:
+def _texts(dataset: EvaluatedFlags, evaluation: EvaluationFlags, path: Path) -> TranscriptFile:
     if dataset.dataset:
         raise UsageError("a dataset and --hypotheses: expected one of the two")
-    return WrittenTranscripts(
+    return TranscriptFile(
         path, evaluation.hypothesis_column, dataset.text_column, evaluation.references
     )
 
 
-def _score_texts(texts: WrittenTranscripts, scores: Evaluation) -> Exit:
+def _score_texts(texts: TranscriptFile, scores: Evaluation) -> Exit:
     for pair in texts.pairs():
         scores.add(pair)
     if not scores.clips:
@@ -211,22 +213,24 @@ def _score_texts(texts: WrittenTranscripts, scores: Evaluation) -> Exit:
     return Exit.DONE
 
 
-def _score_model(dataset: EvaluatedFlags, work: Work, scores: Evaluation) -> Exit:
-    settings = work.job_settings(())
-    configure_logging(work.report)
-    rows = dataset.settings(work.model.settings().token, settings.memory)
-    kept = (*rows.keep_columns, *scores.settings.by)
-    rows = replace(rows, keep_columns=tuple(dict.fromkeys(kept)))
-    metrics = Metrics()
-    source = dataset_source(rows, client_within(settings.memory, metrics))
-    if not work.report.quiet and sys.stderr.isatty():
-        say(f"loading {work.model.model} …")
-    job = Pipeline(settings, metrics)
-    model = f"{Path(job.checkpoint_name).name} ({job.compute_type})"
-    occasion = RunInfo(f"{dataset.title()} → {model}", rows.take, "last", failures_kept=False)
-    results, sink = job.run(source), EvaluatingSink(scores)
-    code = write_results(
-        results, sink, work.report, occasion, FailureBudget(), RunStats(scored=False)
+def _score_model(
+    dataset: EvaluatedFlags, flags: RunFlags, report: ReportFlags, scores: Evaluation
+) -> Exit:
+    configure_logging(report)
+    settings = flags.pipeline_settings()
+    rows = dataset.settings(settings.engine.token, settings.memory)
+    columns = dict.fromkeys((*rows.keep_columns, *scores.settings.by))
+    rows = replace(rows, keep_columns=tuple(columns))
+    options = WriteOptions(rows.take, RunStats(scored=False))
+    code = follow(
+        lambda on_event: transcribe_into(
+            lambda: EvaluatingSink(scores),
+            lambda client: dataset_source(rows, client),
+            settings,
+            on_event,
+            options,
+        ),
+        RunReporter(report, RunInfo(dataset.title())),
     )
     if code is Exit.DONE and not scores.clips:
         raise SourceError(_no_reference(dataset.title()))
@@ -240,7 +244,7 @@ def _no_reference(where: str) -> str:
     )
 
 
-def _tell(scores: Evaluation, *, as_json: bool) -> None:
+def _print(scores: Evaluation, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(evaluation_as_json(scores), ensure_ascii=False, indent=2))
         sys.stdout.write("\n")

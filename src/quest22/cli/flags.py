@@ -1,19 +1,91 @@
-"""Turns groups of flags into the parameters that Typer reads, and back into groups."""
+"""Settings groups become the flags of a command, and flags become settings again.
+
+A *flag group* is a dataclass with a field for each flag. :func:`flag_group` makes the fields from
+what settings groups declare (:mod:`quest22.settings.option`); fields that the class has itself go
+first, for what only the command knows. :func:`grouped` turns a command whose parameters are flag
+groups into the function of single flags that Typer reads.
+"""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from functools import wraps
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
+
+from typer import Argument, Option
+from typer.models import ArgumentInfo, OptionInfo
+
+from quest22.settings import forms, option
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Settings = TypeVar("Settings", bound="DataclassInstance")
+Class = TypeVar("Class", bound=type)
+
+
+class FlagGroup:
+    """A group of flags. Its values are as the command line brings them; see :func:`flag_group`."""
+
+    if TYPE_CHECKING:
+
+        def __init__(self, *values: Any, **named: Any) -> None: ...
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def make(self, group: type[Settings], **fixed: Any) -> Settings:
+        """A settings group from these flags; ``fixed`` are values of fields that go first.
+
+        Raises :class:`quest22.errors.UsageError` for values that cannot be.
+        """
+        values = dict(fixed)
+        for each in option.options_of(group):
+            attribute = _attribute(each, self)
+            if each.field not in values and attribute is not None:
+                values[each.field] = _read(each, getattr(self, attribute))
+        return group(**values)
+
+
+def flag_group(*groups: type[DataclassInstance]) -> Callable[[Class], Class]:
+    """Make a class a frozen dataclass with a field for each flag that ``groups`` declare.
+
+    A field of the class itself takes the place of a declared one of its name (the flag's, or the
+    settings field's); its other fields come last.
+    """
+
+    def declare(cls: Class) -> Class:
+        own = inspect.get_annotations(cls)
+        hints: dict[str, Any] = {}
+        for each in (found for group in groups for found in option.options_of(group)):
+            name = next((name for name in _names(each) if name in own), each.parameter)
+            hints[name] = own.get(name, Annotated[_type(each), _typer(each)])
+            if name not in own and each.default is not MISSING:
+                setattr(cls, name, _default(each))
+        cls.__annotations__ = hints | own
+        dataclass(frozen=True)(cls)
+        return cls
+
+    return declare
+
+
+def flag(
+    group: type[DataclassInstance], field: str, *names: str, **changes: Any
+) -> OptionInfo | ArgumentInfo:
+    """What Typer needs to know of one declared option, for a field of a class's own.
+
+    ``names`` take the place of the declared flags; ``changes`` are other arguments of Typer's
+    ``Option``.
+    """
+    (found,) = (each for each in option.options_of(group) if each.field == field)
+    return _typer(replace(found, flags=names or found.flags), **changes)
 
 
 def grouped(command: Callable[..., int]) -> Callable[..., int]:
-    """A command whose parameters are dataclasses of flags, as a function of single flags.
+    """A command whose parameters are flag groups, as a function of single flags.
 
-    Typer reads a function's parameters; here a parameter stands for a group of them, so that a
-    command with thirty flags stays a function of four arguments. A group may hold others.
+    So a command with thirty flags stays a function of four arguments. A group may hold others.
     """
     groups: dict[str, type[Any]] = get_type_hints(command)
     groups.pop("return")
@@ -52,3 +124,45 @@ def _parameters(group: type[Any]) -> Iterator[inspect.Parameter]:
             default=inspect.Parameter.empty if each.default is MISSING else each.default,
             annotation=hints[each.name],
         )
+
+
+def _attribute(declared: option.Option, group: FlagGroup) -> str | None:
+    return next((name for name in _names(declared) if hasattr(group, name)), None)
+
+
+def _names(declared: option.Option) -> tuple[str, str]:
+    return declared.parameter, declared.field
+
+
+def _read(declared: option.Option, value: Any) -> Any:
+    form = declared.form
+    if form is not None and form.repeated:
+        value = forms.split_names(value) if form.split else value or ()
+    return declared.read(value)
+
+
+def _type(declared: option.Option) -> Any:
+    """The type that Typer converts to: text where a form or the settings check it."""
+    if declared.form is None:
+        return str if declared.choices else declared.annotation
+    if declared.form.repeated:
+        return list[str] | None
+    return str | None if declared.default_text is None else str
+
+
+def _default(declared: option.Option) -> Any:
+    if declared.form is None:
+        return declared.default
+    return None if declared.form.repeated else declared.default_text
+
+
+def _typer(declared: option.Option, **changes: Any) -> OptionInfo | ArgumentInfo:
+    """Typer's description of an option. A default of None is shown as what it means."""
+    shown: dict[str, Any] = {"help": declared.help, "metavar": declared.metavar}
+    if declared.default is MISSING or _default(declared) is None:
+        shown["show_default"] = declared.unset or False
+    if declared.positional:
+        return Argument(**shown | changes)  # type: ignore[no-any-return]
+    return Option(  # type: ignore[no-any-return]
+        *declared.flags, rich_help_panel=declared.panel, **shown | changes
+    )

@@ -2,44 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
-from typer import Option
-
+from quest22.cli.flags import FlagGroup, flag, flag_group
 from quest22.errors import UsageError
+from quest22.settings import HubSettings
 from quest22.settings.quantities import parse_duration_s
-from quest22.sink.hub_repository import HubSettings
 
-PUBLISHING = "Publishing"
 LEAST_SECONDS = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class HubFlags:
+@flag_group(HubSettings)
+class HubFlags(FlagGroup):
     """Whether, where and how often transcripts are published."""
 
-    push_to_hub: Annotated[
-        str | None,
-        Option(
-            help="Publish the transcripts as a dataset on the Hub, as the run goes; needs "
-            "[cyan]--output-dir[/].",
-            rich_help_panel=PUBLISHING,
-            metavar="ORG/NAME",
-        ),
-    ] = None
-    private: Annotated[
-        bool,
-        Option("--private", help="Make that dataset private.", rich_help_panel=PUBLISHING),
-    ] = False
-    hub_commit_every: Annotated[
-        str,
-        Option(
-            help="Time ([cyan]10m[/], [cyan]1h[/]) or number of transcripts between two commits.",
-            rich_help_panel=PUBLISHING,
-            metavar="TIME|N",
-        ),
-    ] = "10m"
+    push_to_hub: Annotated[str | None, flag(HubSettings, "repository")] = None
+    hub_commit_every: Annotated[str, flag(HubSettings, "commit_seconds")] = "10m"
 
     def settings(self, token: str | None, *, in_folder: bool) -> HubSettings | None:
         """None where nothing is published; raises :class:`UsageError`."""
@@ -47,13 +25,13 @@ class HubFlags:
             return None
         if not in_folder:
             raise UsageError(
-                "--push-to-hub needs --output-dir: there a run keeps what it needs to continue"
+                "--push-to-hub needs --output-dir: that folder holds what a run needs to continue"
             )
-        seconds, rows = parse_pace(self.hub_commit_every)
-        return HubSettings(self.push_to_hub, self.private, seconds, rows, token)
+        seconds, rows = parse_commit_interval(self.hub_commit_every)
+        return self.make(HubSettings, commit_seconds=seconds, commit_rows=rows, token=token)
 
 
-def parse_pace(text: str) -> tuple[float | None, int | None]:
+def parse_commit_interval(text: str) -> tuple[float | None, int | None]:
     """``10m`` → 600 s, ``5000`` → 5000 transcripts; the other is None."""
     if text.isdigit() and int(text):
         return None, int(text)

@@ -1,4 +1,4 @@
-"""``quest22 models``: the names that ``--model`` knows, and what is on this machine already."""
+"""``quest22 models``: the models with a short name, and which of them are on this machine."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from quest22.checkpoint.known_models import EMBEDDED, KNOWN, KnownModel
+from quest22.checkpoint.known_models import EMBEDDED_MODELS, KNOWN_MODELS, KnownModel
 from quest22.cli.console import output_console
 from quest22.cli.figures import size
-from quest22.settings import silence_progress_bars
+from quest22.env import silence_progress_bars
 
 EMBEDDED_LANGUAGES = "English, Russian"
 MULTILINGUAL, ENGLISH = "about 100", "English"
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """A line of the list; ``download_bytes`` None where it is not known."""
+class ModelRow:
+    """A row of the list; ``download_bytes`` is None if unknown."""
 
     name: str
     hub_id: str | None
@@ -33,41 +33,39 @@ class Listed:
 
 
 def models(
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object a line, for programs.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
 ) -> int:
-    """List the models that have a short name, and which of them are on this machine.
+    """List the models with a short name, and which of them are on this machine.
 
-    [cyan]--model[/] also takes any Whisper on the Hub by its id, and any folder that holds one.
+    [cyan]--model[/] also takes the id of any Whisper model on the Hub, and any model's folder.
     """
     silence_progress_bars()
-    listed = list(known_models())
+    rows = list(available_models())
     if as_json:
-        for each in listed:
+        for each in rows:
             typer.echo(json.dumps(asdict(each)))
         return 0
     console = output_console()
-    console.print(_table(listed))
+    console.print(_table(rows))
     console.print(
-        "Any Whisper on the Hub works by its id, and any folder by its path.", style="dim"
+        "Any Whisper model on the Hub works by its id, and any folder by its path.", style="dim"
     )
     return 0
 
 
-def known_models() -> Iterator[Listed]:
-    """The embedded checkpoints that this installation carries, then those of the Hub by size."""
-    for name in EMBEDDED[:1]:
+def available_models() -> Iterator[ModelRow]:
+    """The embedded checkpoint, then those on the Hub by size."""
+    for name in EMBEDDED_MODELS[:1]:
         weights = resources.files("quest22.checkpoint") / name / "model.safetensors"
         if weights.is_file():
-            count = len(weights.read_bytes())
-            yield Listed(name, None, None, count, EMBEDDED_LANGUAGES, local=True)
-    for model in KNOWN.values():
+            size_bytes = len(weights.read_bytes())
+            yield ModelRow(name, None, None, size_bytes, EMBEDDED_LANGUAGES, local=True)
+    for model in KNOWN_MODELS.values():
         yield _from_hub(model)
 
 
-def _from_hub(model: KnownModel) -> Listed:
-    return Listed(
+def _from_hub(model: KnownModel) -> ModelRow:
+    return ModelRow(
         name=model.name,
         hub_id=model.hub_id,
         parameters_m=model.parameters_m,
@@ -78,7 +76,7 @@ def _from_hub(model: KnownModel) -> Listed:
 
 
 def _is_cached(hub_id: str) -> bool:
-    """Whether the Hub's cache holds the configuration and the weights, or the weights' index."""
+    """Whether the Hub's cache holds the configuration, and the weights or their index."""
     from huggingface_hub import try_to_load_from_cache
 
     def has(name: str) -> bool:
@@ -87,7 +85,7 @@ def _is_cached(hub_id: str) -> bool:
     return has("config.json") and (has("model.safetensors") or has("model.safetensors.index.json"))
 
 
-def _table(listed: list[Listed]) -> Table:
+def _table(rows: list[ModelRow]) -> Table:
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     for heading in ("name", "on the Hub"):
         table.add_column(heading, no_wrap=True)
@@ -95,7 +93,7 @@ def _table(listed: list[Listed]) -> Table:
         table.add_column(heading, no_wrap=True, justify="right")
     for heading in ("languages", "here"):
         table.add_column(heading, no_wrap=True)
-    for each in listed:
+    for each in rows:
         table.add_row(
             each.name,
             each.hub_id or "embedded",

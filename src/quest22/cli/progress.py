@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Literal, Protocol
 
@@ -19,9 +19,11 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from quest22.cli.exits import say
-from quest22.cli.figures import Figures, clip_count, speed
+from quest22.cli.figures import PART_NAMES, clip_count, speed
 from quest22.metrics import Metrics
 from quest22.records import Failure, Transcript
+from quest22.runs.events import ResultReady, ResultsEnded, ResultsStarted, RunEvent
+from quest22.runs.figures import Figures
 from quest22.settings.quantities import hours
 
 PLAIN_INTERVALS_S = (5.0, 60.0)
@@ -33,16 +35,16 @@ BAR_WIDTH = 60
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """What a display is about: a title, and the expected number of clips.
+    """What a display shows of a run: a title, and the expected number of clips.
 
     ``texts`` says what a terminal shows of them: a heading above each text that goes there, the
-    last text alone, or nothing. ``failures_kept`` means that a file holds the failures.
+    last text alone, or nothing. ``failures_in_file`` means that a file holds the failures.
     """
 
     title: str
     total: int | None = None
     texts: Literal["headed", "last", "none"] = "last"
-    failures_kept: bool = False
+    failures_in_file: bool = False
 
 
 class Display(Protocol):
@@ -63,13 +65,13 @@ class Display(Protocol):
 class _Failures:
     """Says what failed, up to a number of lines."""
 
-    def __init__(self, kept: bool) -> None:
+    def __init__(self, in_file: bool) -> None:
         self._shown = 0
-        self._kept = kept
+        self._in_file = in_file
 
     def say(self, failure: Failure) -> None:
         self._shown += 1
-        if self._shown <= FAILURES_SHOWN or not self._kept:
+        if self._shown <= FAILURES_SHOWN or not self._in_file:
             say(f"{failure.name}: not transcribed ({failure.stage}): {failure.reason}")
         elif self._shown == FAILURES_SHOWN + 1:
             say("further failures are in failures.jsonl")
@@ -78,8 +80,8 @@ class _Failures:
 class SilentDisplay:
     """Nothing, except failures that no file keeps."""
 
-    def __init__(self, occasion: RunInfo) -> None:
-        self._failures = None if occasion.failures_kept else _Failures(kept=False)
+    def __init__(self, info: RunInfo) -> None:
+        self._failures = None if info.failures_in_file else _Failures(in_file=False)
 
     def __enter__(self) -> Display:
         return self
@@ -97,19 +99,19 @@ class PlainDisplay:
 
     def __init__(
         self,
-        occasion: RunInfo,
+        info: RunInfo,
         metrics: Metrics,
         intervals_s: tuple[float, float] = PLAIN_INTERVALS_S,
     ) -> None:
-        self._occasion = occasion
+        self._info = info
         self._metrics = metrics
         self._shortest_s, self._longest_s = intervals_s
-        self._failures = _Failures(occasion.failures_kept)
+        self._failures = _Failures(info.failures_in_file)
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._tell, name="quest22-progress", daemon=True)
+        self._thread = threading.Thread(target=self._follow, name="quest22-progress", daemon=True)
 
     def __enter__(self) -> Display:
-        say(self._occasion.title)
+        say(self._info.title)
         self._thread.start()
         return self
 
@@ -121,22 +123,22 @@ class PlainDisplay:
         if isinstance(result, Failure):
             self._failures.say(result)
 
-    def _tell(self) -> None:
+    def _follow(self) -> None:
         wait_s = self._shortest_s
         while not self._ended.wait(wait_s):
             figures = Figures.of(self._metrics)
-            say(f"{progress_line(figures, self._occasion.total)} · {hours(figures.elapsed_s)} gone")
+            say(f"{progress_line(figures, self._info.total)} · {hours(figures.elapsed_s)} gone")
             wait_s = min(self._longest_s, max(self._shortest_s, figures.elapsed_s / 10))
 
 
 class LiveDisplay:
     """A few lines at the foot of the terminal that follow the run."""
 
-    def __init__(self, occasion: RunInfo, metrics: Metrics, console: Console) -> None:
-        self._occasion = occasion
+    def __init__(self, info: RunInfo, metrics: Metrics, console: Console) -> None:
+        self._info = info
         self._metrics = metrics
         self._console = console
-        self._failures = _Failures(occasion.failures_kept)
+        self._failures = _Failures(info.failures_in_file)
         self._spinner = Spinner("dots", style="cyan")
         self._last = Text()
         self._live = Live(
@@ -162,40 +164,64 @@ class LiveDisplay:
     def before(self, result: Transcript | Failure) -> None:
         if isinstance(result, Failure):
             self._failures.say(result)
-        elif self._occasion.texts == "headed":
+        elif self._info.texts == "headed":
             self._console.print(heading(result))
-        elif self._occasion.texts == "last":
+        elif self._info.texts == "last":
             self._last = Text(
                 f"  {result.text.strip()}", "italic", no_wrap=True, overflow="ellipsis"
             )
 
     def _render(self) -> RenderableType:
         figures = Figures.of(self._metrics)
-        line = Text(progress_line(figures, self._occasion.total), no_wrap=True)
+        line = Text(progress_line(figures, self._info.total), no_wrap=True)
         self._spinner.update(text=line)
-        title = Text(self._occasion.title, style="bold", no_wrap=True, overflow="ellipsis")
+        title = Text(self._info.title, style="bold", no_wrap=True, overflow="ellipsis")
         last = [self._last] if self._last.plain else []
         return Group(title, *self._bar(figures), self._spinner, shares(figures), *last)
 
     def _bar(self, figures: Figures) -> list[RenderableType]:
         """How far the run is, where the number of clips is known."""
-        if not self._occasion.total:
+        if not self._info.total:
             return []
-        done = (figures.clips + figures.failures) / self._occasion.total
+        done = (figures.clips + figures.failures) / self._info.total
         width = min(self._console.width - 2, BAR_WIDTH)
         return [Padding(ProgressBar(total=1.0, completed=done, width=width), (0, 2))]
 
 
 def choose_display(
-    occasion: RunInfo, metrics: Metrics, *, quiet: bool, console: Console | None = None
+    info: RunInfo, metrics: Metrics, *, quiet: bool, console: Console | None = None
 ) -> Display:
-    """Live on a terminal, plain in a pipe, silent when asked."""
+    """Live on a terminal, plain in a pipe, silent with ``quiet``."""
     if quiet:
-        return SilentDisplay(occasion)
+        return SilentDisplay(info)
     console = console or Console(stderr=True, highlight=False)
     if console.is_terminal and not console.is_dumb_terminal:
-        return LiveDisplay(occasion, metrics, console)
-    return PlainDisplay(occasion, metrics)
+        return LiveDisplay(info, metrics, console)
+    return PlainDisplay(info, metrics)
+
+
+class EventDisplay:
+    """Shows a display from a run's :class:`ResultsStarted` to its :class:`ResultsEnded`."""
+
+    def __init__(self, info: RunInfo, *, quiet: bool, console: Console | None = None) -> None:
+        self._info = info
+        self._quiet = quiet
+        self._console = console
+        self._display: Display | None = None
+
+    def __call__(self, event: RunEvent) -> None:
+        if isinstance(event, ResultsStarted):
+            info = replace(self._info, total=event.total)
+            self._display = choose_display(
+                info, event.metrics, quiet=self._quiet, console=self._console
+            )
+            self._display.__enter__()
+        elif self._display is None:
+            return
+        elif isinstance(event, ResultReady):
+            self._display.before(event.result)
+        elif isinstance(event, ResultsEnded):
+            self._display.__exit__(None, None, None)
 
 
 def progress_line(figures: Figures, total: int | None = None) -> str:
@@ -204,12 +230,13 @@ def progress_line(figures: Figures, total: int | None = None) -> str:
     failed = f" ({figures.failures} failed)" if figures.failures else ""
     left_s = figures.left_s(total)
     left = f" · {hours(left_s)} left" if left_s else ""
-    return f"{done}{failed} · {hours(figures.heard_s)} of sound · {speed(figures)}{left}"
+    return f"{done}{failed} · {hours(figures.processed_s)} of sound · {speed(figures)}{left}"
 
 
 def shares(figures: Figures) -> Text:
     """Where the engine's thread spends its time, largest first."""
-    named = [f"{name} {share:.0%}" for name, share in figures.shares() if share >= 0.01]
+    shown = [(PART_NAMES[part], share) for part, share in figures.shares() if share >= 0.01]
+    named = [f"{name} {share:.0%}" for name, share in shown]
     return Text("  " + " · ".join(named), style="dim", no_wrap=True)
 
 

@@ -9,10 +9,11 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from quest22.checkpoint.languages import language_name
 from quest22.cli.exits import say
-from quest22.cli.figures import Figures, clip_count, size, speed
+from quest22.cli.figures import PART_NAMES, WAIT_NAMES, clip_count, size, speed
 from quest22.evaluation.score import ErrorRate, Scoreboard
+from quest22.runs.figures import Figures
+from quest22.settings.languages import language_name
 from quest22.settings.quantities import hours
 
 BAR_WIDTH = 28
@@ -27,8 +28,8 @@ def summarise(
     """Print the summary to standard error: tables on a terminal, a few plain lines in a pipe."""
     console = Console(stderr=True, highlight=False)
     if console.is_terminal:
-        told = [totals(figures), *score_lines(scores), *flow_lines(figures)]
-        console.print(Group(*told, time_table(figures)))
+        lines = [totals(figures), *score_lines(scores), *flow_lines(figures)]
+        console.print(Group(*lines, time_table(figures)))
         return
     say(f"{ending}: {totals(figures).plain}")
     for line in [*score_lines(scores), *flow_lines(figures)]:
@@ -56,16 +57,16 @@ def score_lines(scores: Scoreboard) -> list[Text]:
         return []
     line = Text("word error rate ").append(percent(scores.overall), style="bold")
     line.append(f" of {scores.overall.total:,} reference words")
-    spoken = [(code, errors) for code, errors in scores.by_language.items() if errors.total]
-    if len(spoken) > 1:
-        parts = (f"{_language(code)} {percent(errors)}" for code, errors in spoken)
+    languages = [(code, errors) for code, errors in scores.by_language.items() if errors.total]
+    if len(languages) > 1:
+        parts = (f"{_language(code)} {percent(errors)}" for code, errors in languages)
         line.append(f" ({', '.join(parts)})")
     return [line]
 
 
 def flow_lines(figures: Figures) -> list[Text]:
-    """What the engine waited for, the bytes that came, and what had to be asked for again."""
-    waits = ", ".join(f"for {name} {seconds:.1f} s" for name, seconds in figures.waits())
+    """What the engine waited for, the bytes received, and the requests that were repeated."""
+    waits = ", ".join(f"for {WAIT_NAMES[name]} {time_s:.1f} s" for name, time_s in figures.waits())
     share = figures.unhindered_s / max(figures.elapsed_s, 1e-9)
     line = Text(
         f"the engine waited {waits}, for nothing {figures.unhindered_s:.1f} s ({share:.0%})"
@@ -104,8 +105,8 @@ def most_frequent(reasons: Counter[str], most: int) -> list[str]:
 
 def time_line(figures: Figures) -> str:
     """Where the time went, in one line."""
-    parts = [f"{name} {share:.0%}" for name, share in figures.shares() if share >= SMALLEST_SHARE]
-    return f"time: {', '.join(parts)}"
+    shares = [(name, share) for name, share in figures.shares() if share >= SMALLEST_SHARE]
+    return f"time: {', '.join(f'{PART_NAMES[name]} {share:.0%}' for name, share in shares)}"
 
 
 def time_table(figures: Figures) -> RenderableType:
@@ -116,12 +117,13 @@ def time_table(figures: Figures) -> RenderableType:
     table.add_column(no_wrap=True)
     table.add_column(justify="right")
     table.add_column(justify="right", style="dim")
-    for (name, seconds), (_, share) in zip(figures.spent(), figures.shares(), strict=True):
+    for (name, seconds), (_, share) in zip(figures.engine_thread(), figures.shares(), strict=True):
         if share >= SMALLEST_SHARE:
-            table.add_row(name, bar(share), f"{share:.0%}", f"{seconds:.2f} s")
-    for name, seconds in figures.beside():
+            table.add_row(PART_NAMES[name], bar(share), f"{share:.0%}", f"{seconds:.2f} s")
+    for name, seconds in figures.other_threads():
         if seconds >= SMALLEST_SHARE * figures.elapsed_s:
-            table.add_row(Text(name, "dim"), Text("meanwhile", "dim"), "", f"{seconds:.2f} s")
+            label = Text(PART_NAMES[name], "dim")
+            table.add_row(label, Text("meanwhile", "dim"), "", f"{seconds:.2f} s")
     return table
 
 

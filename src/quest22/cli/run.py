@@ -1,116 +1,150 @@
-"""Carries a run out: every result to the sinks in order, the display beside, an exit code at last.
-
-Whatever ends a run early, what was written stays written and the sinks are closed.
-"""
+"""Shows a run as it goes, from its events, and ends a command with the run's exit code."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass, field
-from typing import Protocol
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 from quest22.cli.exits import Exit, drop_standard_output, exit_for, say
-from quest22.cli.progress import Display
-from quest22.errors import TooManyFailuresError
-from quest22.evaluation.score import Scoreboard
-from quest22.metrics import Metrics
-from quest22.protocols import Sink
-from quest22.records import Failure, Transcript
-from quest22.runs.journal import JournaledSink
+from quest22.cli.figures import clip_count
+from quest22.cli.output_options import ReportFlags
+from quest22.cli.progress import EventDisplay, RunInfo
+from quest22.cli.report import reason_lines, summarise
+from quest22.cli.stats import write_stats
+from quest22.runs.events import (
+    AlreadyFinished,
+    ModelLoaded,
+    ModelLoading,
+    NothingToRetry,
+    OnEvent,
+    Published,
+    Resumable,
+    Resuming,
+    RetryFinished,
+    RunEvent,
+    RunFinished,
+    ShardsTakenOver,
+    WritingEnded,
+)
+from quest22.runs.figures import Figures
+from quest22.runs.shards import shard_counts
+from quest22.runs.summary import RunStats, RunSummary
+from quest22.settings.quantities import hours
 
-MOST_REASONS = 1000
-OTHER_REASONS = "other reasons"
 
+class RunReporter:
+    """Follows a run on standard error: its display, its summary, its statistics file.
 
-class Results(Protocol):
-    """A pass over a source, as :class:`quest22.runtime.build.Run` is."""
+    ``info.title`` says what is transcribed; the model is added once it is loaded. ``folder`` is
+    named at the end.
+    """
 
-    metrics: Metrics
-    total: int | None
+    def __init__(self, report: ReportFlags, info: RunInfo, folder: Path | None = None) -> None:
+        self.interrupted = False
+        self._report = report
+        self._info = info
+        self._folder = folder
+        self._display = EventDisplay(info, quiet=report.quiet)
 
-    def __iter__(self) -> Iterator[Transcript | Failure]: ...
+    def __call__(self, event: RunEvent) -> None:
+        self._display(event)
+        match event:
+            case ModelLoading():
+                if sys.stderr.isatty():
+                    self._say(f"loading {event.model} …")
+            case ModelLoaded():
+                model = f"{Path(event.checkpoint_name).name} ({event.compute_type})"
+                info = replace(self._info, title=f"{self._info.title} → {model}")
+                self._display = EventDisplay(info, quiet=self._report.quiet)
+            case WritingEnded():
+                self._end(event)
+            case _:
+                for line in event_lines(event):
+                    self._say(line)
 
-    def close(self) -> None: ...
-
-
-@dataclass(slots=True)
-class RunStats:
-    """What came out of a run; not ``scored`` where others compare with the references."""
-
-    transcripts: int = 0
-    failures: int = 0
-    scores: Scoreboard = field(default_factory=Scoreboard)
-    reasons: Counter[str] = field(default_factory=Counter)
-    scored: bool = True
-
-    def count(self, result: Transcript | Failure) -> None:
-        if isinstance(result, Failure):
-            self.failures += 1
-            count_reason(self.reasons, f"{result.stage}: {result.reason}")
+    def _end(self, event: WritingEnded) -> None:
+        code = exit_of(event)
+        self.interrupted = code is Exit.INTERRUPTED
+        if self.interrupted:
+            say_interrupted(event.stats)
+        if self._report.stats_json is not None:
+            write_stats(self._report.stats_json, event.metrics, event.stats, code)
+        if self._report.quiet or (event.error is not None and not self.interrupted):
             return
-        self.transcripts += 1
-        if self.scored and result.reference is not None:
-            self.scores.add(result.reference, result.text, spoken_language(result))
+        ending = "stopped" if self.interrupted else "done"
+        figures = Figures.of(event.metrics)
+        summarise(figures, event.stats.scores, ending, verbose=self._report.verbose)
+        for line in reason_lines(event.stats.reasons):
+            say(line)
+        if self._folder is not None:
+            say(f"results are in {self._folder}")
+
+    def _say(self, text: str) -> None:
+        if not self._report.quiet:
+            say(text)
 
 
-def count_reason(reasons: Counter[str], reason: str) -> None:
-    """Count a reason; past a thousand different ones the rest are counted as one."""
-    known = reason in reasons or len(reasons) < MOST_REASONS
-    reasons[reason if known else OTHER_REASONS] += 1
-
-
-def spoken_language(transcript: Transcript) -> str | None:
-    """The language that the source names in a column, else the one that was heard or asked for."""
-    named = transcript.columns.get("language")
-    return named if isinstance(named, str) else transcript.language
-
-
-@dataclass(frozen=True, slots=True)
-class FailureBudget:
-    """How many clips may fail: ``most`` in all, None for any number; ``earlier`` ones count."""
-
-    most: int | None = None
-    earlier: int = 0
-
-    def admit(self, result: Transcript | Failure, failures: int) -> None:
-        """Raise TooManyFailuresError before a failure too many is written.
-
-        So it is met again when the run goes on, in case its cause is gone by then.
-        """
-        if self.most is None or not isinstance(result, Failure):
-            return
-        if self.earlier + failures >= self.most:
-            raise TooManyFailuresError(
-                f"stopped at {result.name} ({result.stage}: {result.reason}): "
-                + (f"more than {self.most:,} clips have failed" if self.most else "a clip failed")
-            )
-
-
-def write_all(
-    results: Results,
-    sink: Sink,
-    display: Display,
-    tally: RunStats,
-    patience: FailureBudget | None = None,
-) -> Exit:
-    """Write every result; an interruption or a reader that went away ends it in good order."""
-    patience = patience or FailureBudget()
+def follow(call: Callable[[OnEvent], RunSummary], reporter: RunReporter) -> Exit:
+    """Carry a run out before a reporter; gives the exit code of the command."""
     try:
-        with closing(sink), closing(results), display:
-            for result in results:
-                patience.admit(result, tally.failures)
-                display.before(result)
-                with results.metrics.time("sink"):
-                    sink.write(result)
-                tally.count(result)
-            if isinstance(sink, JournaledSink):
-                sink.complete()
+        summary = call(reporter)
     except KeyboardInterrupt:
-        say(f"interrupted: what was written stays ({tally.transcripts:,} transcripts)")
+        if not reporter.interrupted:  # before any result: nothing was said of it yet
+            raise
         return Exit.INTERRUPTED
-    except BrokenPipeError:
+    except BrokenPipeError:  # here, as Click would end the process with 1
         drop_standard_output()
         return Exit.READER_GONE
-    return exit_for(tally.transcripts, tally.failures)
+    return exit_for(summary.transcripts, summary.failures)
+
+
+def exit_of(event: WritingEnded) -> Exit:
+    """The exit code that the results of one process come to."""
+    match event.error:
+        case None:
+            return exit_for(event.stats.transcripts, event.stats.failures)
+        case KeyboardInterrupt():
+            return Exit.INTERRUPTED
+        case BrokenPipeError():
+            return Exit.READER_GONE
+    return Exit.NOTHING_DONE
+
+
+def say_interrupted(stats: RunStats) -> None:
+    """Say that Ctrl-C has ended a run in good order."""
+    say(f"interrupted: what was written stays ({stats.transcripts:,} transcripts)")
+
+
+def event_lines(event: RunEvent) -> list[str]:
+    """What is said of an event of a run into a folder; of most nothing."""
+    lines = []
+    match event:
+        case ShardsTakenOver():
+            shards = shard_counts(event.num_shards)
+            lines = [f"going on with what {shards} have left in {event.folder}"]
+        case Resuming():
+            lines = [f"continuing after {clip_count(event.results)} in {event.folder}"]
+        case Resumable():
+            lines = [f"the same command continues after {clip_count(event.results)}"]
+        case Published():
+            again = f" ({event.retries} requests had to be repeated)" if event.retries else ""
+            lines = [f"the dataset is at {event.url}{again}"]
+        case RunFinished(resumed=True):
+            lines = [f"in all {_counts(event)}"]
+        case AlreadyFinished():
+            lines = [f"finished already: {_counts(event)}; begin anew with --restart"]
+            if event.failures:
+                lines.append(f"run the failed clips again with: quest22 retry {event.folder}")
+        case RetryFinished():
+            failed = f"{event.failures:,} still fail" if event.failures else "none fails any more"
+            lines = [f"{clip_count(event.transcripts)} transcribed now, {failed}"]
+        case NothingToRetry():
+            lines = [f"nothing to retry: {clip_count(event.transcripts)}, none failed"]
+    return lines
+
+
+def _counts(event: RunFinished | AlreadyFinished) -> str:
+    failed = f" and {event.failures:,} failed" if event.failures else ""
+    return f"{clip_count(event.transcripts)}{failed} · {hours(event.audio_s)} of sound"

@@ -7,32 +7,32 @@ from pathlib import Path
 from typing import Any
 
 from quest22.cli.exits import Exit
-from quest22.cli.figures import BESIDE, RUNNING, Figures
-from quest22.cli.run import RunStats
 from quest22.metrics import Metrics
+from quest22.runs.figures import ENGINE_THREAD, OTHER_THREADS, Figures
+from quest22.runs.summary import RunStats
 from quest22.sink.files import replace_text
 
 
-def write_stats(path: Path, metrics: Metrics, tally: RunStats, code: Exit) -> None:
+def write_stats(path: Path, metrics: Metrics, run: RunStats, code: Exit) -> None:
     """Write the figures of a run to a file; raises :class:`quest22.errors.SinkError`."""
-    text = json.dumps(stats(metrics, tally, code), ensure_ascii=False, indent=2)
+    text = json.dumps(stats(metrics, run, code), ensure_ascii=False, indent=2)
     replace_text(path, text + "\n")
 
 
-def stats(metrics: Metrics, tally: RunStats, code: Exit) -> dict[str, Any]:
+def stats(metrics: Metrics, run: RunStats, code: Exit) -> dict[str, Any]:
     """Counts, seconds and bytes of this run alone.
 
-    ``engine_seconds`` add up to the elapsed time: the engine stood still for the network, for the
-    source to read and unpack what had come, for sound to be decoded, or it had all it needed.
+    ``engine_seconds`` add up to the elapsed time: the engine waited for the network, for the source
+    to read and unpack what had come, for sound to be decoded, or for nothing.
     """
     figures = Figures.of(metrics)
-    seconds = {name: figures.seconds.get(name, 0.0) for name in (*RUNNING, *BESIDE)}
+    seconds = {name: figures.seconds.get(name, 0.0) for name in (*ENGINE_THREAD, *OTHER_THREADS)}
     return {
         "exit_code": int(code),
-        "clips": tally.transcripts,
-        "failures": tally.failures,
+        "clips": run.transcripts,
+        "failures": run.failures,
         "audio_hours": round(figures.audio_s / 3600, 6),
-        "heard_hours": round(figures.heard_s / 3600, 6),
+        "heard_hours": round(figures.processed_s / 3600, 6),
         "elapsed_s": round(figures.elapsed_s, 3),
         "real_time_factor": figures.real_time_factor and round(figures.real_time_factor, 6),
         "received_bytes": int(figures.received_bytes),
@@ -48,5 +48,5 @@ def stats(metrics: Metrics, tally: RunStats, code: Exit) -> dict[str, Any]:
             "waiting_for_nothing": round(figures.unhindered_s, 3),
         },
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
-        "failures_by_reason": dict(tally.reasons.most_common()),
+        "failures_by_reason": dict(run.reasons.most_common()),
     }

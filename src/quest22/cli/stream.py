@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
-from dataclasses import replace
+from collections.abc import Sequence
+from pathlib import Path
 
-from quest22.cli.continued import Stream, perform_journaled, spoken_command
 from quest22.cli.dataset_options import DatasetFlags
 from quest22.cli.flags import grouped
 from quest22.cli.hub_options import HubFlags
+from quest22.cli.logs import configure_logging
 from quest22.cli.options import ModelFlags, SpeechFlags
 from quest22.cli.output_options import OutputFlags, ReportFlags
-from quest22.cli.publishing import Publishing
-from quest22.cli.work import InputSpec, Work, perform
+from quest22.cli.progress import RunInfo
+from quest22.cli.run import RunReporter, follow
+from quest22.cli.run_flags import RunFlags
+from quest22.cli.transcribe import write_source
+from quest22.runs.run import run
+from quest22.runs.settings import RunSettings
+from quest22.runs.store import LocalRunStore
 from quest22.runtime.build import dataset_source
-from quest22.settings import ALL_COLUMNS
+
+SECRETS = ("--token",)
 
 EPILOG = """\
 [bold]Examples[/]
@@ -43,24 +51,55 @@ def stream(
     """Transcribe a dataset while it streams in; nothing is downloaded first.
 
     Results go to standard output as JSON lines, or into a folder:
-    transcripts.jsonl, and failures.jsonl beside it if there are any.
-    All else is said on standard error.
+    transcripts.jsonl, with failures.jsonl beside it if clips failed.
+    Messages go to standard error.
 
-    A run into a folder that was interrupted, by whatever, continues with
-    the same command; quest22 status FOLDER tells where it stands. Shards
-    write into folders of their own below it; another --num-shards goes on
-    with what they have left.
+    A run into a folder that was interrupted continues with the same
+    command; quest22 status FOLDER shows where it stands. Each shard writes
+    into its own folder below it; another --num-shards goes on with what
+    they have left.
     """
-    work = Work(model, speech, output, report, default_format="jsonl", timestamps=False)
+    configure_logging(report)
+    flags = RunFlags(model, speech, output, default_format="jsonl")
     token = model.settings().token
     rows = dataset.settings(token, speech.bounds())
-    published = hub.settings(token, in_folder=output.output_dir is not None)
-    if published and not rows.keep_columns:
-        rows = replace(rows, keep_columns=(ALL_COLUMNS,))
-    if output.output_dir is not None:
-        command = spoken_command(sys.argv[1:])
-        publishing = Publishing(published) if published else None
-        run = Stream(work, rows, dataset.title(), output.output_dir, command)
-        return perform_journaled(replace(run, publishing=publishing))
-    found = InputSpec(dataset.title(), lambda network: dataset_source(rows, network), dataset.take)
-    return perform(work, found)
+    push_to_hub = hub.settings(token, in_folder=output.output_dir is not None)
+    if output.output_dir is None:
+        return write_source(
+            flags,
+            report,
+            RunInfo(dataset.title(), dataset.take),
+            lambda client: dataset_source(rows, client),
+        )
+    formats = flags.output_settings().formats
+    settings = RunSettings(
+        rows,
+        flags.pipeline_settings(formats),
+        formats,
+        output.captions(),
+        push_to_hub,
+        output.failures_borne(),
+        restart=output.overwrite,
+        command=repeatable_command(sys.argv[1:]),
+    )
+    store = LocalRunStore(output.output_dir)
+    reporter = journaled_reporter(report, dataset.title(), store.for_shard(rows).folder)
+    return follow(lambda on_event: run(settings, store, on_event), reporter)
+
+
+def journaled_reporter(report: ReportFlags, title: str, folder: Path) -> RunReporter:
+    """The reporter of a run into a folder, which keeps failures beside the transcripts."""
+    return RunReporter(report, RunInfo(title, failures_in_file=True), folder)
+
+
+def repeatable_command(arguments: Sequence[str]) -> str:
+    """A command line as one would type it again, without secrets and without ``--restart``."""
+    shown: list[str] = []
+    is_secret = False
+    for argument in arguments:
+        name = argument.partition("=")[0]
+        if is_secret or name in (*SECRETS, "--restart", "--overwrite"):
+            is_secret = name in SECRETS and "=" not in argument and not is_secret
+            continue
+        shown.append(argument)
+    return shlex.join(["quest22", *shown])

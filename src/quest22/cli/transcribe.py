@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument
 
+from quest22.cli.exits import Exit
 from quest22.cli.flags import grouped
+from quest22.cli.logs import configure_logging
 from quest22.cli.options import FileModelFlags, SpeechFlags
 from quest22.cli.output_options import OutputFlags, ReportFlags
-from quest22.cli.work import InputSpec, Work, perform
+from quest22.cli.progress import RunInfo
+from quest22.cli.run import RunReporter, follow
+from quest22.cli.run_flags import RunFlags
+from quest22.protocols import Source
+from quest22.runs.write import WriteOptions, transcribe_into
 from quest22.runtime.build import file_source
+from quest22.sink.build import open_sinks
+
+if TYPE_CHECKING:
+    from quest22.source.io.retry import RetryingClient
 
 EPILOG = """\
 [bold]Examples[/]
@@ -34,8 +46,8 @@ class SourceFlags:
         list[str],
         Argument(
             metavar="SOURCE",
-            help="Files, folders, globs, [cyan]http(s)://[/] media, or [cyan]-[/] for standard "
-            "input; video counts by its sound.",
+            help="Audio or video: files, folders, globs, [cyan]http(s)://[/] URLs, or [cyan]-[/] "
+            "for standard input.",
             show_default=False,
         ),
     ]
@@ -57,9 +69,38 @@ def transcribe(
     """Transcribe sound and video files.
 
     Results go to standard output as text, or to files named after the
-    sources: talk.mp3 becomes talk.srt. All else is said on standard error.
+    sources: talk.mp3 becomes talk.srt. Messages go to standard error.
     """
-    work = Work(model, speech, output, report, default_format="txt", timestamps=True)
+    configure_logging(report)
+    flags = RunFlags(model, speech, output, default_format="txt", timestamps=True)
     token = model.settings().token
-    found = InputSpec(source.title(), lambda network: file_source(source.source, network, token))
-    return perform(work, found)
+    return write_source(
+        flags,
+        report,
+        RunInfo(source.title()),
+        lambda client: file_source(source.source, client, token),
+    )
+
+
+def write_source(
+    flags: RunFlags,
+    report: ReportFlags,
+    info: RunInfo,
+    source: Callable[[RetryingClient], Source],
+) -> Exit:
+    """Transcribe a source to standard output or into files, without a journal."""
+    output = flags.output_settings()
+    settings = flags.pipeline_settings(output.formats)
+    options = WriteOptions(info.total, budget=flags.failure_budget())
+    texts_here = output.folder is None and sys.stdout.isatty()
+    info = replace(
+        info,
+        texts="headed" if texts_here else "last",
+        failures_in_file=output.folder is not None,
+    )
+    return follow(
+        lambda on_event: transcribe_into(
+            lambda: open_sinks(output), source, settings, on_event, options
+        ),
+        RunReporter(report, info, output.folder),
+    )

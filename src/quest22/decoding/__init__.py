@@ -1,1 +1,4 @@
-"""Which token may come next: suppression and the timestamp grammar, on logits of a batch."""
+"""Whisper's decoding, independent of any device: prompts, logit rules, searches, word times.
+
+Works on NumPy arrays and records; knows nothing of networks, clips or files.
+"""

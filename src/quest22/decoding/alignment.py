@@ -1,45 +1,84 @@
-"""Where in the sound each text token lies, from how the decoder attended to it.
+"""When each text token was spoken, from how the decoder attended to the audio.
 
-Works on NumPy arrays; knows nothing of models, words or clips. The method is openai/whisper's
-(``find_alignment`` in ``timing.py``): the attention of a few heads that follow the speech is
-normalised, smoothed and averaged, and a path is laid through it by dynamic time warping.
+The method is openai/whisper's (``find_alignment`` in ``timing.py``): the attention weights of the
+alignment heads are normalised, smoothed and averaged, and dynamic time warping finds the path
+through them. A backend computes the attention; all the rest is here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from quest22.checkpoint.tokens import Tokens
 from quest22.decoding.dtw import Grid, first_frames
+from quest22.decoding.logprobs import softmax
 from quest22.decoding.median_filter import median_filter
-from quest22.records import Alignment
+from quest22.decoding.timestamps import drop_unfinished
+from quest22.records import FRAMES_PER_S as MEL_FRAMES_PER_S
+from quest22.records import SAMPLE_RATE_HZ, Alignment, Hypothesis, Window
 
 FRAMES_PER_S = 50
-"""The encoder's frames last 20 ms: two of the features."""
+"""The encoder's frames last 20 ms: two log-mel frames."""
+
+MEL_FRAMES_A_FRAME = MEL_FRAMES_PER_S // FRAMES_PER_S
 
 Scores = NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True)
+class AlignmentInput:
+    """The text to align in one window of a batch.
+
+    ``start`` is ``<|startoftranscript|>`` up to ``<|notimestamps|>``, with language and task where
+    the checkpoint has them. ``text`` holds text tokens alone. The first ``frames`` of the
+    encoder's output hold audio, the rest is padding.
+    """
+
+    start: tuple[int, ...]
+    text: tuple[int, ...]
+    frames: int
+
+    @classmethod
+    def of(cls, window: Window, hypothesis: Hypothesis, tokens: Tokens) -> AlignmentInput:
+        """The text of a hypothesis without its timestamps and without an unfinished segment."""
+        language = hypothesis.language if tokens.is_multilingual else None
+        complete, _ = drop_unfinished(hypothesis.tokens, tokens.timestamp_begin)
+        return cls(
+            start=tokens.initial_tokens(language, window.decoding.task, timestamps=False),
+            text=tuple(token for token in complete if token < tokens.eot),
+            frames=max(mel_frames(window) - window.skip_frames, 0) // MEL_FRAMES_A_FRAME,
+        )
+
+
+def mel_frames(window: Window) -> int:
+    """Log-mel frames of a window that hold audio: whole ones of 10 ms, without the padding."""
+    if window.features is not None:
+        return window.frames
+    return len(window.samples) * MEL_FRAMES_PER_S // SAMPLE_RATE_HZ
+
+
 def path_cost(scores: Scores, text: slice) -> Grid:
-    """What it costs to be at a frame with a token: ``[tokens of text, frames]``.
+    """The cost of each token at each frame: ``[tokens of text, frames]``.
 
     ``scores`` are products of queries and keys before the softmax, ``[heads, tokens, frames]``,
-    of a decoder that was fed all tokens up to the end of text, over the frames that hold sound.
-    ``text`` picks those fed before each token of the text and before its end.
+    of a decoder that was fed all tokens up to the end of text, over the frames that hold audio.
+    ``text`` picks the tokens fed right before each token of the text and before its end.
     """
     total = np.zeros(scores[0, text].shape, np.float32)
     for head in scores:
-        total -= median_filter(normalised(softmax(head))[text])
+        total -= median_filter(_normalised(softmax(head))[text])
     return total / np.float32(len(scores))
 
 
 def align(costs: Sequence[Grid], probabilities: Sequence[NDArray[np.float32]]) -> list[Alignment]:
-    """The times of each text's tokens, all texts at once.
+    """The times of the tokens of some texts, all texts at once.
 
-    ``costs`` are ``[tokens + 1, frames]``, ``probabilities`` the tokens', ``[tokens]``. Where
-    there is not a single frame all happens at time 0.
+    ``costs`` are ``[tokens + 1, frames]`` by :func:`path_cost`, ``probabilities`` are ``[tokens]``.
+    In a window without a single frame all tokens are at time 0.
     """
     paths = iter(first_frames([cost for cost in costs if cost.shape[1]]))
     frames = [next(paths) if cost.shape[1] else np.zeros(len(cost), np.int64) for cost in costs]
@@ -49,17 +88,10 @@ def align(costs: Sequence[Grid], probabilities: Sequence[NDArray[np.float32]]) -
     ]
 
 
-def softmax(scores: Scores) -> Scores:
-    """Over the last axis, which may be empty."""
-    shares: Scores = np.exp(scores - scores.max(axis=-1, keepdims=True, initial=-np.inf))
-    shares /= shares.sum(axis=-1, keepdims=True)
-    return shares
-
-
-def normalised(weights: Scores) -> Scores:
-    """Each frame's weights with mean 0 and deviation 1 over the tokens, ``[tokens, frames]``."""
+def _normalised(weights: Scores) -> Scores:
+    """Weights ``[tokens, frames]`` with mean 0 and deviation 1 over the tokens of each frame."""
     centred: Scores = weights - weights.mean(axis=0)
     deviation = np.sqrt(np.square(centred).mean(axis=0))
-    # A frame that no token looked at says nothing.
+    # Leave a frame alone that no token attends to.
     np.divide(centred, deviation, out=centred, where=deviation > 0)
     return centred

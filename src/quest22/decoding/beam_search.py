@@ -1,57 +1,57 @@
-"""Beam search: several hypotheses side by side, the likeliest continuations of all are kept.
+"""Beam search: several hypotheses side by side, of which the most probable continuations stay.
 
 Equals ``BeamSearchDecoder`` of openai/whisper, with its patience (Kasai et al., 2022): the search
-ends when ``patience`` times as many hypotheses as there are beams have come to an end.
+ends when ``patience`` times as many hypotheses as there are beams have ended.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from quest22.decoding.logits_rules import Logits
-from quest22.decoding.logprobs import log_normalizer, top
+from quest22.decoding.logprobs import Logits, log_normalizer, top
 from quest22.decoding.token_decoders import Candidate, DecodeRequest
 
 
 class BeamSearchDecoder:
-    """The beams of one window."""
+    """The beams of one window. A :class:`quest22.decoding.token_decoders.TokenDecoder`."""
 
     def __init__(self, request: DecodeRequest) -> None:
         self._num_beams = request.num_beams
-        self.chosen: list[list[int]] = [[] for _ in range(self._num_beams)]
+        self.sampled: list[list[int]] = [[] for _ in range(self._num_beams)]
         self._sums = [0.0] * self._num_beams
         self._ended: list[Candidate] = []
-        self._enough = max(round(self._num_beams * request.search.patience), 1)
-        self._budget = request.prompt.budget
+        self._max_candidates = max(round(self._num_beams * request.search.patience), 1)
+        self._max_new_tokens = request.prompt.max_new_tokens
         self._end_of_text = request.rules.end_of_text
 
     @property
-    def done(self) -> bool:
-        return len(self._ended) >= self._enough or len(self.chosen[0]) == self._budget
+    def completed(self) -> bool:
+        enough = len(self._ended) >= self._max_candidates
+        return enough or len(self.sampled[0]) == self._max_new_tokens
 
-    def choose(self, logits: Logits) -> list[int]:
+    def update(self, logits: Logits) -> list[int]:
         ranked = sorted(self._continuations(logits), key=lambda each: each[0], reverse=True)
-        kept: list[tuple[float, int, int]] = []
+        beams: list[tuple[float, int, int]] = []
         for total, row, token in ranked:
-            if len(kept) == self._num_beams:
+            if len(beams) == self._num_beams:
                 break
             if token != self._end_of_text:
-                kept.append((total, row, token))
-            elif len(self._ended) < self._enough:
-                self._ended.append(Candidate(tuple(self.chosen[row]), total))
-        self.chosen = [[*self.chosen[row], token] for _, row, token in kept]
-        self._sums = [total for total, _, _ in kept]
-        return [row for _, row, _ in kept]
+                beams.append((total, row, token))
+            elif len(self._ended) < self._max_candidates:
+                self._ended.append(Candidate(tuple(self.sampled[row]), total))
+        self.sampled = [[*self.sampled[row], token] for _, row, token in beams]
+        self._sums = [total for total, _, _ in beams]
+        return [row for _, row, _ in beams]
 
     def candidates(self) -> list[Candidate]:
-        """The hypotheses that ended; where they are fewer than the beams, the likeliest others."""
+        """The hypotheses that ended; where they are fewer than the beams, the best others too."""
         order = sorted(range(self._num_beams), key=self._sums.__getitem__, reverse=True)
-        open_ended = [Candidate(tuple(self.chosen[row]), self._sums[row]) for row in order]
-        return self._ended + open_ended[: max(self._num_beams - len(self._ended), 0)]
+        unfinished = [Candidate(tuple(self.sampled[row]), self._sums[row]) for row in order]
+        return self._ended + unfinished[: max(self._num_beams - len(self._ended), 0)]
 
     def _continuations(self, logits: Logits) -> Iterator[tuple[float, int, int]]:
-        """Total log-probability, row and token of what may come; at first all rows are one."""
-        for row in range(self._num_beams if self.chosen[0] else 1):
+        """Total log-probability, row and token of each; at first all rows are the same."""
+        for row in range(self._num_beams if self.sampled[0] else 1):
             constant = log_normalizer(logits[row])
             for token in top(logits[row], self._num_beams + 1).tolist():
                 yield self._sums[row] + float(logits[row][token]) - constant, row, token

@@ -1,10 +1,9 @@
-"""Dynamic time warping: the cheapest way through a grid of tokens and frames.
+"""Dynamic time warping: the cheapest path through a grid of tokens and frames.
 
-Knows nothing of attention or time. A path starts at the first token and frame, ends at the last
-of both, and goes one token on, one frame on, or both. Of equally cheap predecessors openai/whisper
-(``dtw_cpu`` in ``timing.py``) takes the same frame's only if it is strictly the cheapest, and the
-diagonal likewise; its sums, compiled, are float64. All that is kept here, so that near ties fall
-alike.
+A path starts at the first token and frame, ends at the last of both, and goes one token on, one
+frame on, or both. Ties are broken as in openai/whisper (``dtw_cpu`` in ``timing.py``): a step from
+the previous token is taken only where it is strictly the cheapest, and so is a diagonal step. Sums
+are float64 as there, so that near ties come out the same.
 
 The cells of an anti-diagonal do not depend on one another, so each is one operation of NumPy, for
 all grids of a batch at once.
@@ -25,8 +24,8 @@ _DIAGONAL, _NEXT_TOKEN, _NEXT_FRAME = 0, 1, 2
 def first_frames(costs: Sequence[Grid]) -> list[NDArray[np.int64]]:
     """The frame at which the cheapest path reaches each token, for every grid.
 
-    ``costs`` are float32 ``[tokens, frames]`` of any sizes, both at least 1; the answers are
-    ``[tokens]``, starting at 0 and never falling.
+    ``costs`` are float32 ``[tokens, frames]`` of any sizes, both at least 1. The results are
+    ``[tokens]``, start at 0 and never decrease.
     """
     if not costs:
         return []
@@ -45,9 +44,9 @@ def _skewed(costs: Sequence[Grid]) -> Grid:
 
 
 def _steps(skewed: Grid) -> _Steps:
-    """How each cell is best reached, laid out like ``skewed``.
+    """The best step into each cell, laid out like ``skewed``.
 
-    Sums are held with one token more at the front, which no path can pass.
+    Sums have one more token at the front, which no path can pass.
     """
     diagonals, grids, rows = skewed.shape
     columns = diagonals - rows + 1

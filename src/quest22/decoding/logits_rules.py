@@ -1,28 +1,36 @@
-"""Which tokens may come next: suppression and the grammar of timestamps, on logits.
+"""Which tokens may come next: suppression and the timestamp grammar, applied to logits.
 
-Works on NumPy arrays in place, a batch at once; knows nothing of models. The rules are those of
+Works on NumPy arrays in place, a batch at a time; knows nothing of models. The rules are those of
 openai/whisper (``SuppressBlank``, ``SuppressTokens`` and ``ApplyTimestampRules`` in
-``decoding.py``) with the lists that a checkpoint's ``generation_config.json`` gives, as
-Transformers reads them.
+``decoding.py``) with the lists of a checkpoint's ``generation_config.json``, read as Transformers
+reads them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from quest22.checkpoint.config import GenerationConfig
+from quest22.checkpoint.tokens import TIMESTAMP_STEP_S, Tokens, numeral_tokens
+from quest22.decoding.logprobs import Logits, log_sum_exp
+from quest22.errors import UsageError
+from quest22.records import SuppressionOptions
 
-Logits = NDArray[np.float32]
 NEVER = np.float32(-np.inf)
+CHECKPOINT_LIST = -1
+"""Stands for the tokens that the checkpoint itself suppresses."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogitsRules:
-    """What is forbidden; ``timestamp_begin`` is the token of 0.00 s."""
+    """Which tokens are forbidden; ``timestamp_begin`` is the token of 0.00 s.
+
+    ``suppressed`` holds everywhere, ``suppressed_first`` for the first token after the prompt.
+    ``max_initial_timestamp`` counts steps of 0.02 s; None: no limit.
+    """
 
     end_of_text: int
     timestamp_begin: int
@@ -37,8 +45,8 @@ class LogitsRules:
         return cls(
             end_of_text=generation.eos_token_id,
             timestamp_begin=vocabulary if no_timestamps is None else no_timestamps + 1,
-            suppressed=within(generation.suppress_tokens, vocabulary),
-            suppressed_first=within(generation.begin_suppress_tokens, vocabulary),
+            suppressed=_within(generation.suppress_tokens, vocabulary),
+            suppressed_first=_within(generation.begin_suppress_tokens, vocabulary),
             max_initial_timestamp=generation.max_initial_timestamp_index,
         )
 
@@ -48,18 +56,18 @@ class LogitsRules:
         """Set forbidden tokens of ``logits [B, vocabulary]`` to minus infinity.
 
         ``sampled`` holds the tokens chosen so far in each row, without its prompt;
-        ``timestamps`` says which rows follow the grammar of timestamps.
+        ``timestamps`` says which rows follow the timestamp grammar.
         """
         logits[:, list(self.suppressed)] = NEVER
-        firsts = [place for place, tokens in enumerate(sampled) if not tokens]
+        firsts = [row for row, tokens in enumerate(sampled) if not tokens]
         logits[np.ix_(firsts, self.suppressed_first)] = NEVER
-        timed = [place for place, follows in enumerate(timestamps) if follows]
-        for place in timed:
-            self._keep_grammar(logits[place], sampled[place])
+        timed = [row for row, follows in enumerate(timestamps) if follows]
+        for row in timed:
+            self._apply_timestamp_grammar(logits[row], sampled[row])
         if timed:
             self._prefer_timestamps(logits, timed)
 
-    def _keep_grammar(self, row: Logits, tokens: Sequence[int]) -> None:
+    def _apply_timestamp_grammar(self, row: Logits, tokens: Sequence[int]) -> None:
         """Leave one range of text and control tokens and one of timestamps."""
         begin = self.timestamp_begin
         text_from, (first, last) = self._text_from(tokens), self._timestamps(tokens)
@@ -70,15 +78,18 @@ class LogitsRules:
             row[begin + last + 1 :] = NEVER
 
     def _text_from(self, tokens: Sequence[int]) -> int:
-        """At first none but timestamps; a timestamp that ends text is not followed by text."""
+        """The first token that is no timestamp and may come.
+
+        A window begins with a timestamp; a timestamp that ends text is not followed by text.
+        """
         if not tokens:
             return self.timestamp_begin
         return self.end_of_text if self._ends_text(tokens) else 0
 
     def _timestamps(self, tokens: Sequence[int]) -> tuple[int, int | None]:
-        """The first and the last that may come, counted in steps from 0.00 s; None: no limit.
+        """The first and the last timestamp that may come, in steps from 0.00 s; None: no limit.
 
-        They come in pairs and never decrease, and text lasts longer than no time.
+        Timestamps come in pairs and never decrease, and text lasts longer than no time.
         """
         if not tokens:
             return 0, self.max_initial_timestamp
@@ -94,23 +105,61 @@ class LogitsRules:
         return len(tokens) > 1 and tokens[-1] >= begin > tokens[-2]
 
     def _prefer_timestamps(self, logits: Logits, timed: Sequence[int]) -> None:
-        """Where timestamps together are likelier than any text, nothing else may come."""
+        """Where all timestamps together are more probable than any text token, forbid the rest."""
         begin = self.timestamp_begin
         rows = logits if len(timed) == len(logits) else logits[timed]
-        together = log_sum_exp(rows[:, begin:])
-        likelier = together > rows[:, :begin].max(axis=1)
-        logits[np.array(timed)[likelier], :begin] = NEVER
+        highest = rows[:, begin:].max(axis=1, initial=NEVER)
+        finite = np.where(highest == NEVER, np.float32(0), highest)
+        with np.errstate(divide="ignore"):  # no timestamp may come: the logarithm of 0
+            together = log_sum_exp(rows[:, begin:], finite)
+        preferred = together > rows[:, :begin].max(axis=1)
+        logits[np.array(timed)[preferred], :begin] = NEVER
 
 
-def log_sum_exp(values: Logits) -> NDArray[np.float32]:
-    """The logarithm of summed exponentials of each row of ``[B, n]``; of nothing, -inf."""
-    highest = values.max(axis=1, initial=NEVER)
-    finite = np.where(highest == NEVER, np.float32(0), highest)
-    with np.errstate(divide="ignore"):
-        sums: NDArray[np.float32] = finite + np.log(np.exp(values - finite[:, None]).sum(axis=1))
-    return sums
+@dataclass(frozen=True, slots=True, eq=False)
+class LogitsRulesCache:
+    """The rules of a checkpoint with ``vocabulary`` tokens, built once for each set of options."""
+
+    tokens: Tokens
+    generation: GenerationConfig
+    vocabulary: int
+    _built: dict[SuppressionOptions, LogitsRules] = field(default_factory=dict)
+
+    def rules(self, options: SuppressionOptions) -> LogitsRules:
+        """Raises :class:`UsageError` for a token that the vocabulary does not have."""
+        if options not in self._built:
+            self._built[options] = self._build(options)
+        return self._built[options]
+
+    def _build(self, options: SuppressionOptions) -> LogitsRules:
+        rules = LogitsRules.of(self.generation, self.vocabulary)
+        suppressed = set(self._suppressed(options.tokens, rules.suppressed))
+        if options.numerals:
+            suppressed |= set(numeral_tokens(self.tokens))
+        max_initial_timestamp = rules.max_initial_timestamp
+        if options.max_initial_timestamp_s is not None:
+            max_initial_timestamp = round(options.max_initial_timestamp_s / TIMESTAMP_STEP_S)
+        return replace(
+            rules,
+            suppressed=tuple(sorted(suppressed)),
+            suppressed_first=rules.suppressed_first if options.blank else (),
+            max_initial_timestamp=max_initial_timestamp,
+        )
+
+    def _suppressed(self, listed: tuple[int, ...], own: tuple[int, ...]) -> tuple[int, ...]:
+        """The tokens of a list, with ``own`` in place of -1; without it, control tokens anyway."""
+        named = tuple(token for token in listed if token != CHECKPOINT_LIST)
+        for token in named:
+            if not 0 <= token < self.vocabulary:
+                raise UsageError(
+                    f"suppressed token {token}: expected {CHECKPOINT_LIST} for the model's own "
+                    f"list, or a token from 0 to {self.vocabulary - 1}"
+                )
+        each = self.tokens
+        control = (each.transcribe, each.translate, each.sot, each.prev, each.sot_lm)
+        return named + (own if CHECKPOINT_LIST in listed else (*control, each.no_speech))
 
 
-def within(tokens: Sequence[int], vocabulary: int) -> tuple[int, ...]:
+def _within(tokens: Sequence[int], vocabulary: int) -> tuple[int, ...]:
     """Those of ``tokens`` that a vocabulary of such a size has."""
     return tuple(token for token in tokens if token < vocabulary)

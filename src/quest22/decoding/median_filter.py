@@ -1,7 +1,7 @@
-"""A median filter of seven neighbours, in the order of a handful of passes over the array.
+"""A median filter of width 7, in a handful of passes over the array.
 
-Knows arrays alone. Extremes are forgotten step by step: of any five of seven values neither the
-least nor the greatest is the median of all; they go, another joins, and so on, until one is left.
+Extremes are discarded step by step: among any five of seven values, neither the least nor the
+greatest is the median of all. Both go, another value joins, and so on until one is left.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ Values = NDArray[np.float32]
 WIDTH = 7
 SIDE = WIDTH // 2
 _BLOCK_ROWS = 8
-"""So many rows at a time stay in the processor's cache, which makes it ten times as fast."""
+"""Rows filtered at a time: few enough for the processor's cache, which is ten times as fast."""
 
 
 def median_filter(rows: Values) -> Values:
     """The median around each value of ``[rows, columns]`` along its row, mirrored at the ends.
 
-    Rows of three columns or fewer cannot be mirrored so far and are left as they are, as in
+    Rows of three columns or fewer are too short to mirror and stay as they are, as in
     openai/whisper (``median_filter`` in ``timing.py``).
     """
     if rows.shape[1] <= SIDE:
@@ -37,17 +37,17 @@ def _median(padded: Values) -> Values:
     columns = padded.shape[1] - 2 * SIDE
     neighbours = [padded[:, at : at + columns].copy() for at in range(WIDTH)]
     spare = np.empty_like(neighbours[0])
-    kept, waiting = neighbours[: SIDE + 2], neighbours[SIDE + 2 :]
+    values, remaining = neighbours[: SIDE + 2], neighbours[SIDE + 2 :]
     while True:
-        spare = _sort_extremes(kept, spare)
-        kept = kept[1:-1]
-        if not waiting:
-            return kept[0]
-        kept.append(waiting.pop())
+        spare = _sort_extremes(values, spare)
+        values = values[1:-1]
+        if not remaining:
+            return values[0]
+        values.append(remaining.pop())
 
 
 def _sort_extremes(values: list[Values], spare: Values) -> Values:
-    """Bring the least to the front and the greatest to the back; gives the new spare array."""
+    """Move the least to the front and the greatest to the back; give the new spare array."""
     for at in range(1, len(values)):
         spare = _sort_pair(values, 0, at, spare)
     for at in range(1, len(values) - 1):

@@ -1,6 +1,6 @@
-"""What makes loops less likely: a penalty on tokens that came before, and n-grams only once.
+"""Options against loops: a penalty on repeated tokens, and no n-gram twice.
 
-Both look at the tokens chosen for a window, timestamps included and its prompt not, as
+Both look at the tokens chosen for a window, with timestamps and without the prompt, as
 faster-whisper's decoder does (CTranslate2's ``RepetitionPenalty`` and ``NoRepeatNgram``).
 """
 
@@ -10,18 +10,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from quest22.decoding.logits_rules import NEVER, Logits
+from quest22.decoding.logits_rules import NEVER
+from quest22.decoding.logprobs import Logits
 
 
 def penalize_repetition(row: Logits, tokens: Sequence[int], penalty: float) -> None:
-    """Make the tokens that came before less likely by a factor, in logits ``[vocabulary]``."""
+    """Make tokens that came before less probable, in logits ``[vocabulary]``, in place.
+
+    Positive logits are divided by ``penalty``, negative ones multiplied (Keskar et al., 2019).
+    """
     seen = np.unique(np.array(tokens, np.int64))
     scores = row[seen]
     row[seen] = np.where(scores < 0, scores * np.float32(penalty), scores / np.float32(penalty))
 
 
 def block_repeated_ngrams(row: Logits, tokens: Sequence[int], size: int) -> None:
-    """Forbid tokens that would end an n-gram of ``size`` tokens that was there before."""
+    """Forbid tokens that would repeat an n-gram of ``size`` tokens, in logits ``[vocabulary]``."""
     if len(tokens) < size:
         return
     stem = list(tokens[len(tokens) - size + 1 :])

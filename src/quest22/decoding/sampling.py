@@ -1,59 +1,62 @@
-"""Continuations that know nothing of one another: the likeliest token, or one drawn by chance.
+"""Independent continuations: the most probable token, or one drawn at random.
 
-Equals ``GreedyDecoder`` of openai/whisper. What is drawn depends on a row's own seed alone, so
-neither on the batch nor on what was drawn before.
+Equals ``GreedyDecoder`` of openai/whisper. A random draw depends on the row's own seed alone,
+neither on the batch nor on earlier draws.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from quest22.decoding.logits_rules import Logits
-from quest22.decoding.logprobs import argmax, log_normalizer
+from quest22.decoding.logprobs import Logits, argmax, log_normalizer
 from quest22.decoding.token_decoders import Candidate, DecodeRequest
 
 
 class SamplingDecoder:
-    """As many continuations as the request asks for; at temperature 0 the one likeliest."""
+    """As many continuations as the request asks for; at temperature 0 the greedy one.
+
+    A :class:`quest22.decoding.token_decoders.TokenDecoder`.
+    """
 
     def __init__(self, request: DecodeRequest) -> None:
         rows = range(request.num_beams)
-        self.chosen: list[list[int]] = [[] for _ in rows]
+        self.sampled: list[list[int]] = [[] for _ in rows]
         self._sums = [0.0 for _ in rows]
         self._ended = [False for _ in rows]
-        self._budget = request.prompt.budget
+        self._max_new_tokens = request.prompt.max_new_tokens
         self._end_of_text = request.rules.end_of_text
         self._temperature = request.temperature
         seed = (*request.search.seed, round(1000 * request.temperature))
-        self._chances = [np.random.default_rng((*seed, row)) for row in rows]
+        self._generators = [np.random.default_rng((*seed, row)) for row in rows]
 
     @property
-    def done(self) -> bool:
-        return all(self._ended) or len(self.chosen[0]) == self._budget
+    def completed(self) -> bool:
+        return all(self._ended) or len(self.sampled[0]) == self._max_new_tokens
 
-    def choose(self, logits: Logits) -> list[int]:
-        tokens, logprobs = self._draw(logits) if self._temperature > 0 else argmax(logits)
+    def update(self, logits: Logits) -> list[int]:
+        tokens, logprobs = self._sample(logits) if self._temperature > 0 else argmax(logits)
         for row, (token, logprob) in enumerate(zip(tokens, logprobs, strict=True)):
             if not self._ended[row]:
                 self._sums[row] += logprob
                 self._ended[row] = token == self._end_of_text
-            self.chosen[row].append(self._end_of_text if self._ended[row] else token)
+            self.sampled[row].append(self._end_of_text if self._ended[row] else token)
         return list(range(len(tokens)))
 
     def candidates(self) -> list[Candidate]:
         return [
-            Candidate(self._spoken(tokens), total)
-            for tokens, total in zip(self.chosen, self._sums, strict=True)
+            Candidate(self._before_end(tokens), total)
+            for tokens, total in zip(self.sampled, self._sums, strict=True)
         ]
 
-    def _spoken(self, tokens: list[int]) -> tuple[int, ...]:
+    def _before_end(self, tokens: list[int]) -> tuple[int, ...]:
         ended = self._end_of_text in tokens
         return tuple(tokens[: tokens.index(self._end_of_text)] if ended else tokens)
 
-    def _draw(self, logits: Logits) -> tuple[list[int], list[float]]:
-        """A token for each row by chance, and its log-probability at temperature 1."""
+    def _sample(self, logits: Logits) -> tuple[list[int], list[float]]:
+        """A random token for each row, and its log-probability at temperature 1."""
         tokens = [
-            self._draw_one(row, chance) for row, chance in zip(logits, self._chances, strict=True)
+            self._sample_one(row, generator)
+            for row, generator in zip(logits, self._generators, strict=True)
         ]
         logprobs = [
             float(row[token]) - log_normalizer(row)
@@ -61,9 +64,10 @@ class SamplingDecoder:
         ]
         return tokens, logprobs
 
-    def _draw_one(self, row: Logits, chance: np.random.Generator) -> int:
+    def _sample_one(self, row: Logits, generator: np.random.Generator) -> int:
         scaled = (row - row.max()).astype(np.float64) / self._temperature
-        heap = np.exp(scaled).cumsum()
-        # Beyond the last token that has any weight lies nothing, however the product is rounded.
-        last = int(np.searchsorted(heap, heap[-1]))
-        return min(int(np.searchsorted(heap, chance.random() * heap[-1], side="right")), last)
+        cumulative = np.exp(scaled).cumsum()
+        # However the product is rounded, no token beyond the last one with a weight is drawn.
+        last = int(np.searchsorted(cumulative, cumulative[-1]))
+        threshold = generator.random() * cumulative[-1]
+        return min(int(np.searchsorted(cumulative, threshold, side="right")), last)

@@ -1,130 +1,142 @@
-"""Drives the decoder step by step, for a batch of windows with prompts and searches of their own.
+"""Decodes a batch of windows step by step, each with its own prompt, rules and search.
 
 Knows neither graphs nor devices: it drives a :class:`StepwiseDecoder`. All rows stand at the same
-position; a window whose prompt is longer is still being fed while others are being chosen for, so
-no row is padded and no window depends on another. Finished windows leave the batch at once.
+position; a window with a longer prompt is still being fed while tokens are chosen for others, so
+no row is padded and no window depends on another. Completed windows leave the batch at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quest22.decoding.beam_search import BeamSearchDecoder
-from quest22.decoding.logits_rules import Logits
-from quest22.decoding.logprobs import token_probability
+from quest22.decoding.logprobs import Logits, token_probability
 from quest22.decoding.repetition import block_repeated_ngrams, penalize_repetition
 from quest22.decoding.sampling import SamplingDecoder
-from quest22.decoding.stepwise_decoder import StepwiseDecoder
-from quest22.decoding.token_decoders import DecodeRequest, TokenDecoder, rank
+from quest22.decoding.token_decoders import DecodeRequest, DecodeResult, TokenDecoder, rank
 
 
-@dataclass(frozen=True, slots=True)
-class Continuation:
-    """What was chosen after a prompt, without the end of text."""
+class StepwiseDecoder(Protocol):
+    """A decoder with its key-value cache, for a batch whose windows are encoded.
 
-    tokens: tuple[int, ...]
-    avg_logprob: float
-    no_speech_prob: float
+    Each window has as many rows as every other, side by side.
+    """
+
+    def step(self, tokens: NDArray[np.int32], logit_positions: Sequence[int]) -> Logits:
+        """Feed ``tokens [B, T]``; give the logits after some positions in T: ``[B, N, V]``.
+
+        The array is writable and valid until the next call.
+        """
+        ...
+
+    def reorder_cache(self, rows: Sequence[int]) -> None:
+        """Row i of the next step continues row ``rows[i]`` of the last; other rows leave.
+
+        Rows continue rows of the same window, and a window leaves with all of its rows.
+        """
+        ...
 
 
 @dataclass(slots=True, eq=False)
 class _Window:
-    """A request on its way; known tokens are those fed and those about to be."""
+    """A request in progress; ``length`` counts the tokens that are fed or about to be."""
 
     request: DecodeRequest
-    hunt: TokenDecoder = field(init=False)
+    decoder: TokenDecoder = field(init=False)
     no_speech_prob: float = 0.0
 
     def __post_init__(self) -> None:
         beams = self.request.temperature == 0 and self.request.num_beams > 1
-        self.hunt = BeamSearchDecoder(self.request) if beams else SamplingDecoder(self.request)
+        self.decoder = BeamSearchDecoder(self.request) if beams else SamplingDecoder(self.request)
 
     @property
-    def known(self) -> int:
-        return len(self.request.prompt.tokens) + len(self.hunt.chosen[0])
+    def length(self) -> int:
+        return len(self.request.prompt.tokens) + len(self.decoder.sampled[0])
 
     def tokens(self, start: int, end: int) -> list[list[int]]:
         """What each row is fed at the positions from ``start`` to before ``end``."""
         prompt = self.request.prompt.tokens
-        first, last = (max(place - len(prompt), 0) for place in (start, end))
-        return [[*prompt[start:end], *chosen[first:last]] for chosen in self.hunt.chosen]
+        first, last = (max(position - len(prompt), 0) for position in (start, end))
+        return [[*prompt[start:end], *sampled[first:last]] for sampled in self.decoder.sampled]
 
-    def result(self) -> Continuation:
-        found = rank(self.hunt.candidates(), self.request.search.length_penalty)
-        return Continuation(found.tokens, found.avg_logprob, self.no_speech_prob)
+    def result(self) -> DecodeResult:
+        best = rank(self.decoder.candidates(), self.request.search.length_penalty)
+        return DecodeResult(best.tokens, best.avg_logprob, self.no_speech_prob)
 
 
 @dataclass(frozen=True, slots=True)
 class BatchSearch:
-    """Continues prompts; ``no_speech`` is the token of silence."""
+    """Continues prompts; ``no_speech`` is the token ``<|nospeech|>``."""
 
     no_speech: int
 
     def run(
-        self, stepper: StepwiseDecoder, requests: Sequence[DecodeRequest]
-    ) -> list[Continuation]:
-        """Continue each prompt to its end of text or its budget; all requests are equally wide.
+        self, decoder: StepwiseDecoder, requests: Sequence[DecodeRequest]
+    ) -> list[DecodeResult]:
+        """Continue each prompt to its end of text or its limit.
 
-        Average log-probabilities are counted as openai/whisper counts them: of the filtered
-        logits, end of text included. Raises :class:`EngineError` where logits are not numbers.
+        All requests have the same number of beams. Raises :class:`EngineError` where logits are
+        not finite.
         """
         windows = [_Window(request) for request in requests]
         live, position = list(windows), 0
         while live:
-            end = min(window.known for window in live)
-            sources = self._advance(stepper, live, position, end)
+            end = min(window.length for window in live)
+            sources = self._advance(decoder, live, position, end)
             position = end
-            order = survivors([window.hunt.done for window in live])
-            rows = [source for place in order for source in sources[place]]
+            order = survivors([window.decoder.completed for window in live])
+            rows = [source for index in order for source in sources[index]]
             if rows != list(range(sum(map(len, sources)))):
-                stepper.keep(rows)
-            live = [live[place] for place in order]
+                decoder.reorder_cache(rows)
+            live = [live[index] for index in order]
         return [window.result() for window in windows]
 
     def _advance(
-        self, stepper: StepwiseDecoder, live: Sequence[_Window], position: int, end: int
+        self, decoder: StepwiseDecoder, live: Sequence[_Window], position: int, end: int
     ) -> list[list[int]]:
-        """Feed what every row knows already, and choose for the windows that know no more.
+        """Feed the tokens that every row has already; choose for windows that have no more.
 
         Gives the rows that each window's rows continue.
         """
         tokens = np.array([row for each in live for row in each.tokens(position, end)], np.int32)
-        starts = {each.request.prompt.start for each in live}
-        reads = sorted({end - 1} | {start for start in starts if position <= start < end})
-        logits = stepper.step(tokens, [place - position for place in reads])
+        starts = {each.request.prompt.sot_index for each in live}
+        wanted = sorted({end - 1} | {start for start in starts if position <= start < end})
+        logits = decoder.step(tokens, [each - position for each in wanted])
         num_beams = live[0].request.num_beams
-        for place, window in enumerate(live):
-            if (start := window.request.prompt.start) in reads:
-                at_start = logits[place * num_beams, reads.index(start)]
+        for index, window in enumerate(live):
+            if (start := window.request.prompt.sot_index) in wanted:
+                at_start = logits[index * num_beams, wanted.index(start)]
                 window.no_speech_prob = token_probability(at_start, self.no_speech)
         return self._choose(logits[:, -1], live, end)
 
     def _choose(self, logits: Logits, live: Sequence[_Window], end: int) -> list[list[int]]:
         num_beams = live[0].request.num_beams
-        spans = [slice(place * num_beams, (place + 1) * num_beams) for place in range(len(live))]
-        ready = [place for place, window in enumerate(live) if window.known == end]
-        _rule(logits, [live[place] for place in ready], [spans[place] for place in ready])
+        spans = [slice(index * num_beams, (index + 1) * num_beams) for index in range(len(live))]
+        ready = [index for index, window in enumerate(live) if window.length == end]
+        _apply_rules(logits, [live[index] for index in ready], [spans[index] for index in ready])
         sources = [list(range(span.start, span.stop)) for span in spans]
-        for place in ready:
-            chosen = live[place].hunt.choose(logits[spans[place]])
-            sources[place] = [place * num_beams + row for row in chosen]
+        for index in ready:
+            continued = live[index].decoder.update(logits[spans[index]])
+            sources[index] = [index * num_beams + row for row in continued]
         return sources
 
 
-def _rule(logits: Logits, windows: Sequence[_Window], spans: Sequence[slice]) -> None:
+def _apply_rules(logits: Logits, windows: Sequence[_Window], spans: Sequence[slice]) -> None:
     """Apply what each window forbids to its rows of ``logits [B, vocabulary]``."""
     for window, span in zip(windows, spans, strict=True):
-        _discourage_repeats(logits[span], window)
+        _penalize_repeats(logits[span], window)
     for rules in {id(window.request.rules): window.request.rules for window in windows}.values():
         ruled = [
             pair for pair in zip(windows, spans, strict=True) if pair[0].request.rules is rules
         ]
         rows = [row for _, span in ruled for row in range(span.start, span.stop)]
-        sampled = [chosen for window, _ in ruled for chosen in window.hunt.chosen]
-        timed = [each.request.prompt.timestamps for each, _ in ruled for _ in each.hunt.chosen]
+        sampled = [tokens for window, _ in ruled for tokens in window.decoder.sampled]
+        timed = [each.request.prompt.timestamps for each, _ in ruled for _ in each.decoder.sampled]
         whole = len(rows) == len(logits)
         part = logits if whole else logits[rows]
         rules.apply(part, sampled, timed)
@@ -132,16 +144,16 @@ def _rule(logits: Logits, windows: Sequence[_Window], spans: Sequence[slice]) ->
             logits[rows] = part
 
 
-def _discourage_repeats(logits: Logits, window: _Window) -> None:
+def _penalize_repeats(logits: Logits, window: _Window) -> None:
     search = window.request.search
-    for row, tokens in zip(logits, window.hunt.chosen, strict=True):
+    for row, tokens in zip(logits, window.decoder.sampled, strict=True):
         if search.repetition_penalty != 1.0:
             penalize_repetition(row, tokens, search.repetition_penalty)
         if search.no_repeat_ngram_size:
             block_repeated_ngrams(row, tokens, search.no_repeat_ngram_size)
 
 
-def survivors(finished: Sequence[bool]) -> list[int]:
-    """The unfinished windows, moved as little as possible: the last ones fill the gaps."""
-    alive = [place for place, done in enumerate(finished) if not done]
-    return [alive.pop() if finished[place] else place for place in range(len(alive))]
+def survivors(completed: Sequence[bool]) -> list[int]:
+    """The windows that go on, moved as little as possible: the last ones fill the gaps."""
+    alive = [index for index, done in enumerate(completed) if not done]
+    return [alive.pop() if completed[index] else index for index in range(len(alive))]

@@ -1,21 +1,31 @@
-"""Which of a window's tokens count, and where the model asks to listen again.
+"""Timestamp tokens of a window: which segments are complete, and where the next window begins.
 
-Whisper marks the end of each utterance with a timestamp, and the start of the next with another.
-Where its last mark is such a pair, it means: what follows was not finished. So, as in
-openai/whisper and in Transformers (``_retrieve_segment``), tokens after the last pair are dropped.
+Whisper ends each segment with a timestamp, and starts the next with another. Where its last
+timestamps are such a pair, the segment after them was not finished. So, as in openai/whisper and
+in Transformers (``_retrieve_segment``), tokens after the last pair are dropped.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 
-def finished_part(
+
+def pair_timestamps(tokens: Sequence[int], timestamp_begin: int) -> tuple[list[int], bool]:
+    """Where two timestamps follow each other, as positions of the first of the two.
+
+    The flag tells whether the tokens end with a single timestamp.
+    """
+    timed = [token >= timestamp_begin for token in tokens]
+    pairs = [at for at in range(len(timed) - 1) if timed[at] and timed[at + 1]]
+    return pairs, timed[-2:] == [False, True]
+
+
+def drop_unfinished(
     tokens: tuple[int, ...], timestamp_begin: int
 ) -> tuple[tuple[int, ...], int | None]:
-    """The tokens that count, and the timestamp, in steps of 0.02 s, to listen again from."""
-    marks = [token >= timestamp_begin for token in tokens]
-    pairs = [at for at in range(len(marks) - 1) if marks[at] and marks[at + 1]]
-    ended_alone = marks[-2:] == [False, True]
-    if not pairs or ended_alone:
+    """The tokens that count, and where the next window begins, in steps of 0.02 s (or None)."""
+    pairs, single_ending = pair_timestamps(tokens, timestamp_begin)
+    if not pairs or single_ending:
         return tokens, None
     last = pairs[-1]
     return tokens[: last + 2], tokens[last] - timestamp_begin

@@ -1,6 +1,7 @@
-"""One window's search for its tokens: the common face of sampling and of beams.
+"""What a window asks of the decoder, and what chooses its tokens: one face for all searches.
 
-The roles are those of openai/whisper's ``decoding.py`` (token decoder and sequence ranker).
+The roles are those of openai/whisper's ``decoding.py``: a token decoder, implemented by
+:mod:`quest22.decoding.sampling` and :mod:`quest22.decoding.beam_search`, and a sequence ranker.
 """
 
 from __future__ import annotations
@@ -9,29 +10,49 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from quest22.decoding.logits_rules import Logits, LogitsRules
+from quest22.decoding.logits_rules import LogitsRules
+from quest22.decoding.logprobs import Logits
 from quest22.decoding.prompts import Prompt
 from quest22.records import SearchOptions
 
 
 @dataclass(frozen=True, slots=True)
 class DecodeRequest:
-    """What is to be found for one window: how it begins, what is forbidden, how to search."""
+    """How to decode one window: its prompt, the rules for its tokens, the search.
+
+    ``alignment`` says that the window is to be aligned afterwards, so that its cross-attention
+    keys and values must outlive the search.
+    """
 
     prompt: Prompt
     rules: LogitsRules
     search: SearchOptions = field(default_factory=SearchOptions)
     temperature: float = 0.0
+    alignment: bool = False
 
     @property
     def num_beams(self) -> int:
-        """Rows that the window takes: hypotheses that are followed side by side."""
+        """Rows of a batch that the window takes: hypotheses that are followed side by side."""
         return num_beams(self.search, self.temperature)
 
 
 def num_beams(search: SearchOptions, temperature: float) -> int:
     """Beams at temperature 0, samples above it."""
     return search.best_of if temperature > 0 else search.beam_size
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeResult:
+    """The tokens chosen after a prompt, without the end of text.
+
+    ``avg_logprob`` is the mean log-probability of the tokens by the filtered logits, end of text
+    included, as openai/whisper counts it. ``no_speech_prob`` is the probability of
+    ``<|nospeech|>`` right after ``<|startoftranscript|>``.
+    """
+
+    tokens: tuple[int, ...]
+    avg_logprob: float
+    no_speech_prob: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,36 +69,42 @@ class Candidate:
 
 
 class TokenDecoder(Protocol):
-    """A window's hypotheses on their way: row by row, all equally long."""
+    """The hypotheses of one window, one a row, all of the same length.
 
-    chosen: list[list[int]]
+    ``sampled`` holds the tokens chosen so far in each row, without the prompt.
+    """
+
+    sampled: list[list[int]]
 
     @property
-    def done(self) -> bool:
+    def completed(self) -> bool:
         """Whether nothing more is to be chosen."""
         ...
 
-    def choose(self, logits: Logits) -> list[int]:
-        """Choose a token for every row by its ruled ``logits [rows, vocabulary]``.
+    def update(self, logits: Logits) -> list[int]:
+        """Choose a token for every row by its filtered ``logits [rows, vocabulary]``.
 
-        Row i then continues the row that the i-th result names. May use ``logits`` up. Raises
-        :class:`quest22.errors.EngineError` where logits are not numbers.
+        Row i then continues the row that the i-th result names. May overwrite ``logits``. Raises
+        :class:`quest22.errors.EngineError` where logits are not finite.
         """
         ...
 
     def candidates(self) -> list[Candidate]:
-        """All that was found, once done."""
+        """All hypotheses, once completed."""
         ...
 
 
 def rank(candidates: Sequence[Candidate], length_penalty: float | None) -> Candidate:
-    """The likeliest by its mean log-probability, or by a penalty on length (Wu et al., 2016)."""
+    """The best by its mean log-probability, or by a length penalty (Wu et al., 2016, section 7).
+
+    Equals ``MaximumLikelihoodRanker`` of openai/whisper.
+    """
 
     def score(candidate: Candidate) -> float:
         length = len(candidate.tokens)
         if length_penalty is None:
             return candidate.sum_logprob / max(length, 1)
-        evened: float = ((5 + length) / 6) ** length_penalty
-        return candidate.sum_logprob / evened
+        penalty: float = ((5 + length) / 6) ** length_penalty
+        return candidate.sum_logprob / penalty
 
     return max(candidates, key=score)

@@ -1,7 +1,7 @@
-"""How long words last, and which last too long. Knows records; nothing of tokens.
+"""Corrects words that last too long. Knows records; nothing of tokens.
 
-Dynamic time warping gives every moment to some word, so the first one after a pause and the last
-one before it may swallow the pause. The repairs are those of openai/whisper
+Dynamic time warping assigns every moment to some word, so the first word after a pause and the
+last one before it may include the pause. The corrections are those of openai/whisper
 (``add_word_timestamps`` in ``timing.py``), in the same order and with the same numbers.
 """
 
@@ -14,29 +14,29 @@ import numpy as np
 
 from quest22.records import Segment, Word
 
-MOST_MEDIAN_S = 0.7
-TRUSTED_S = 0.5
-"""By so much may a word reach out of its segment before the segment's own time is believed."""
+MAX_MEDIAN_S = 0.7
+TRUSTED_OVERLAP_S = 0.5
+"""Beyond this overhang of a word over its segment, the segment's own time is used instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class WordDurations:
-    """The median length of the words of a window, 0 where none has any."""
+    """The median duration of the words of a window; 0 where no word has any."""
 
     median_s: float
 
     @property
     def longest_s(self) -> float:
-        """What lasts longer where a pause may be has swallowed it."""
+        """A longer word next to a pause includes the pause."""
         return self.median_s * 2
 
     @classmethod
     def of(cls, lengths_s: Sequence[float]) -> WordDurations:
         lasting = [length_s for length_s in lengths_s if length_s]
-        return cls(min(MOST_MEDIAN_S, float(np.median(lasting))) if lasting else 0.0)
+        return cls(min(MAX_MEDIAN_S, float(np.median(lasting))) if lasting else 0.0)
 
     def fit(self, segment: Segment, words: Sequence[Word], last_speech_s: float) -> Segment:
-        """A segment with its words, after a clip whose speech last ended at ``last_speech_s``."""
+        """A segment with its words; the clip's speech before it ended at ``last_speech_s``."""
         if not words:
             return replace(segment, words=())
         words = self._after_pause(list(words), last_speech_s)
@@ -47,7 +47,7 @@ class WordDurations:
         return replace(segment, start_s=start_s, end_s=end_s, words=tuple(words))
 
     def _after_pause(self, words: list[Word], last_speech_s: float) -> list[Word]:
-        """The first two words after a pause are no longer than other words may be."""
+        """Shorten the first two words after a pause to what other words may last."""
         first, second = words[0], words[1] if len(words) > 1 else None
         longest_s = self.longest_s
         if first.end_s - last_speech_s <= self.median_s * 4 or not (
@@ -64,14 +64,14 @@ class WordDurations:
 
     def _start(self, segment: Segment, first: Word) -> tuple[float, Word]:
         """The segment's start, and its first word."""
-        if first.start_s < segment.start_s - TRUSTED_S and segment.start_s < first.end_s:
+        if first.start_s < segment.start_s - TRUSTED_OVERLAP_S and segment.start_s < first.end_s:
             start_s = max(0.0, min(first.end_s - self.median_s, segment.start_s))
             return segment.start_s, replace(first, start_s=start_s)
         return first.start_s, first
 
     def _end(self, segment: Segment, last: Word) -> tuple[float, Word]:
         """The segment's end, and its last word."""
-        if segment.end_s > last.start_s and segment.end_s + TRUSTED_S < last.end_s:
+        if segment.end_s > last.start_s and segment.end_s + TRUSTED_OVERLAP_S < last.end_s:
             end_s = max(last.start_s + self.median_s, segment.end_s)
             return segment.end_s, replace(last, end_s=end_s)
         return last.end_s, last

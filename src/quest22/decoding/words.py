@@ -1,10 +1,11 @@
-"""Words with times, from the times of tokens: split, mended, and given to their segments.
+"""Words with times, from the times of tokens: split, corrected, and assigned to their segments.
 
 Works on records; knows nothing of models or windows. The method is openai/whisper's
 (``add_word_timestamps`` in ``timing.py``): words that last too long at the ends of sentences and
 after pauses are shortened, punctuation joins its words, and a segment begins with its first word
-and ends with its last, unless the segment's own times are more likely. Unlike there, a word that
-crosses from one segment into the next costs no later segment a word: it belongs where it begins.
+and ends with its last, unless the segment's own times are more plausible. Unlike there, a word
+that crosses from one segment into the next belongs to the one where it begins, and no later
+segment loses a word for it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ SENTENCE_ENDS = ".。!！?？"
 class TokenTimes:
     """Times of text tokens, one after the other, in seconds from ``offset_s`` in the clip.
 
-    ``spans_s`` are starts and ends.
+    ``spans_s`` are starts and ends. ``probabilities`` are the tokens' own, from 0 to 1.
     """
 
     offset_s: float
@@ -36,15 +37,15 @@ class TokenTimes:
 
     @classmethod
     def of(cls, alignment: Alignment, offset_s: float) -> TokenTimes:
-        """Those of a hypothesis whose timestamps count from ``offset_s``."""
+        """The times of a hypothesis whose timestamps count from ``offset_s``."""
         bounds = alignment.bounds_s
         spans = tuple(pairwise(bounds))
         return cls(offset_s, spans, alignment.probabilities)
 
 
 @dataclass(slots=True, eq=False)
-class _Timed:
-    """A word in the making; ``first`` is the place of its first token, times are as in tokens'."""
+class _TimedWord:
+    """A word in progress; ``first`` is the index of its first token, times are the tokens'."""
 
     first: int
     text: str
@@ -55,7 +56,7 @@ class _Timed:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WordTimer:
-    """Adds words to segments; ``prepended`` and ``appended`` punctuation joins its words."""
+    """Adds words to segments; ``prepended`` and ``appended`` punctuation joins its word."""
 
     vocabulary: TextTokens
     prepended: str = PREPEND_PUNCTUATIONS
@@ -63,7 +64,7 @@ class WordTimer:
 
     @classmethod
     def of(cls, settings: DecodingSettings, vocabulary: TextTokens) -> WordTimer | None:
-        """None where no words are asked for."""
+        """None where word timestamps are off."""
         if not settings.word_timestamps:
             return None
         return cls(vocabulary, settings.prepend_punctuations, settings.append_punctuations)
@@ -77,24 +78,24 @@ class WordTimer:
     ) -> list[Segment]:
         """The segments of one window with their words, and with starts and ends to match.
 
-        ``times`` are those of all their text tokens, ``last_speech_s`` is where the clip's last
-        word before them ended.
+        ``times`` are those of all text tokens of the segments. The clip's last word before them
+        ended at ``last_speech_s``.
         """
         texts = [_text_tokens(segment, self.vocabulary) for segment in segments]
         tokens = [token for text in texts for token in text]
-        words = _timed(split_to_words(tokens, self.vocabulary, language), times)
+        words = _timed_words(split_to_words(tokens, self.vocabulary, language), times)
         lengths = WordDurations.of([word.end_s - word.start_s for word in words])
         if lengths.median_s:
             _shorten_at_sentence_ends(words, lengths)
         words = _append(_prepend(words, self.prepended), self.appended)
-        found: list[Segment] = []
-        begun = 0
+        timed: list[Segment] = []
+        first = 0
         for segment, text in zip(segments, texts, strict=True):
-            own = [word for word in words if begun <= word.first < begun + len(text)]
-            begun += len(text)
-            found.append(lengths.fit(segment, _placed(own, times.offset_s), last_speech_s))
-            last_speech_s = found[-1].end_s if own else last_speech_s
-        return found
+            own = [word for word in words if first <= word.first < first + len(text)]
+            first += len(text)
+            timed.append(lengths.fit(segment, _to_words(own, times.offset_s), last_speech_s))
+            last_speech_s = timed[-1].end_s if own else last_speech_s
+        return timed
 
 
 def last_word_end(segments: Iterable[Segment]) -> float | None:
@@ -107,19 +108,19 @@ def _text_tokens(segment: Segment, vocabulary: TextTokens) -> list[int]:
     return [token for token in segment.tokens if token < vocabulary.eot]
 
 
-def _timed(words: Iterable[TokenWord], times: TokenTimes) -> list[_Timed]:
+def _timed_words(words: Iterable[TokenWord], times: TokenTimes) -> list[_TimedWord]:
     timed, first = [], 0
     for word in words:
         stop = first + len(word.tokens)
         share = float(np.mean(times.probabilities[first:stop]))
         start_s, end_s = times.spans_s[first][0], times.spans_s[stop - 1][1]
-        timed.append(_Timed(first, word.text, start_s, end_s, share))
+        timed.append(_TimedWord(first, word.text, start_s, end_s, share))
         first = stop
     return timed
 
 
-def _shorten_at_sentence_ends(words: Sequence[_Timed], lengths: WordDurations) -> None:
-    """A mark that ends a sentence takes no pause after it, the word behind it none before it."""
+def _shorten_at_sentence_ends(words: Sequence[_TimedWord], lengths: WordDurations) -> None:
+    """Cut the pause off a mark that ends a sentence, or off the word right after it."""
     for before, word in pairwise(words):
         if word.end_s - word.start_s > lengths.longest_s:
             if word.text in SENTENCE_ENDS:
@@ -128,9 +129,9 @@ def _shorten_at_sentence_ends(words: Sequence[_Timed], lengths: WordDurations) -
                 word.start_s = word.end_s - lengths.longest_s
 
 
-def _prepend(words: Sequence[_Timed], punctuation: str) -> list[_Timed]:
-    """Opening punctuation joins the word behind it, whose times and probability remain."""
-    joined: list[_Timed] = []
+def _prepend(words: Sequence[_TimedWord], punctuation: str) -> list[_TimedWord]:
+    """Opening punctuation joins the word after it, whose times and probability stay."""
+    joined: list[_TimedWord] = []
     for word in reversed(words):
         if joined and word.text.startswith(" ") and word.text.strip() in punctuation:
             joined[-1].text = word.text + joined[-1].text
@@ -140,9 +141,9 @@ def _prepend(words: Sequence[_Timed], punctuation: str) -> list[_Timed]:
     return joined[::-1]
 
 
-def _append(words: Iterable[_Timed], punctuation: str) -> list[_Timed]:
-    """Closing punctuation joins the word before it, likewise."""
-    joined: list[_Timed] = []
+def _append(words: Iterable[_TimedWord], punctuation: str) -> list[_TimedWord]:
+    """Closing punctuation joins the word before it, whose times and probability stay."""
+    joined: list[_TimedWord] = []
     for word in words:
         if joined and not joined[-1].text.endswith(" ") and word.text in punctuation:
             joined[-1].text += word.text
@@ -151,8 +152,8 @@ def _append(words: Iterable[_Timed], punctuation: str) -> list[_Timed]:
     return joined
 
 
-def _placed(words: Iterable[_Timed], offset_s: float) -> list[Word]:
-    """Words of the clip, their times rounded to the hundredth."""
+def _to_words(words: Iterable[_TimedWord], offset_s: float) -> list[Word]:
+    """Words with times in the clip, rounded to 0.01 s."""
     return [
         Word(
             start_s=round(offset_s + word.start_s, 2),

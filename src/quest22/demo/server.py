@@ -1,6 +1,7 @@
-"""A local web server over one folder, so that the demo streams over HTTP as it would from afar.
+"""A local HTTP server for one folder, so that the demo streams as it would from a remote host.
 
-Knows HTTP ranges and nothing of datasets. Read-only, on 127.0.0.1 alone, one thread a connection.
+Supports byte ranges; knows nothing of datasets. Read-only, on 127.0.0.1 alone, with a thread for
+each connection.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What the server has answered so far: requests, and bytes of file content sent."""
+    """The number of requests so far, and the bytes of file content sent."""
 
     requests: int
     bytes_sent: int
@@ -37,7 +38,7 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class _Range:
-    """The part of a file that an answer holds: from ``start`` up to, not including, ``stop``."""
+    """The part of a file in a response: from ``start`` up to, not including, ``stop``."""
 
     start: int
     stop: int
@@ -45,9 +46,9 @@ class _Range:
 
 
 class RangeServer:
-    """Serves one folder on a port, free if none is named, while its ``with`` block runs.
+    """Serves one folder within its ``with`` block, on any free port by default.
 
-    ``url`` is the folder's address, without a slash at its end.
+    ``url`` is the folder's address, without a trailing slash.
     """
 
     def __init__(self, folder: Path, port: int = 0) -> None:
@@ -85,21 +86,21 @@ class RangeServer:
 
     @property
     def traffic(self) -> Traffic:
-        """Requests answered and bytes of content sent so far."""
+        """The number of requests and bytes of content so far."""
         with self._lock:
             return Traffic(self._requests, self._bytes_sent)
 
     def find(self, target: str) -> Path | None:
-        """The regular file that a request target names; None if there is none in the folder."""
-        wanted = unquote(urlsplit(target).path).lstrip("/")
-        if "\0" in wanted:
+        """The regular file for a request target; None if the folder has no such file."""
+        relative = unquote(urlsplit(target).path).lstrip("/")
+        if "\0" in relative:
             return None
-        path = (self._folder / wanted).resolve()
-        inside = path.is_relative_to(self._folder)
-        return path if inside and path.is_file() else None
+        path = (self._folder / relative).resolve()
+        is_inside = path.is_relative_to(self._folder)
+        return path if is_inside and path.is_file() else None
 
     def count(self, requests: int = 0, bytes_sent: int = 0) -> None:
-        """Add to what ``traffic`` reports."""
+        """Add to ``traffic``."""
         with self._lock:
             self._requests += requests
             self._bytes_sent += bytes_sent
@@ -122,15 +123,15 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A reader that hangs up is no news; anything else is told as usual."""
+        """Ignore clients that disconnect; report anything else as usual."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 
     def server_close(self) -> None:
-        """Hang up on readers that keep their connection, too."""
+        """Close connections that clients keep open, too."""
         super().server_close()
         for connection in list(self._connections):
-            with suppress(OSError):  # it hung up just now
+            with suppress(OSError):  # the client has just disconnected
                 connection.shutdown(socket.SHUT_RDWR)
 
 
@@ -147,53 +148,53 @@ class _Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
-        # What is sent but never read would be counted: keep little on its way.
+        # A small buffer, because bytes that are sent but never read would be counted.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BLOCK_BYTES)
 
     def do_HEAD(self) -> None:
-        self._answer(with_body=False)
+        self._respond(with_body=False)
 
     def do_GET(self) -> None:
-        self._answer(with_body=True)
+        self._respond(with_body=True)
 
     def log_message(self, *message: object) -> None:
-        """Say nothing: the demo shows the counts."""
+        """Log nothing: the demo shows the counts."""
 
-    def _answer(self, *, with_body: bool) -> None:
+    def _respond(self, *, with_body: bool) -> None:
         self._owner.count(requests=1)
         path = self._owner.find(self.path)
         if path is None:
             self._refuse(HTTPStatus.NOT_FOUND)
             return
         size = path.stat().st_size
-        wanted = parse_range(self.headers.get("Range"), size)
-        if wanted is None:
+        span = parse_range(self.headers.get("Range"), size)
+        if span is None:
             self._refuse(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, f"bytes */{size}")
             return
-        self._send_headers(path, wanted, size)
+        self._send_headers(path, span, size)
         if with_body:
             with path.open("rb") as file:
-                self._send_body(file, wanted)
+                self._send_body(file, span)
 
-    def _send_headers(self, path: Path, wanted: _Range, size: int) -> None:
+    def _send_headers(self, path: Path, span: _Range, size: int) -> None:
         status = path.stat()
-        self.send_response(HTTPStatus.PARTIAL_CONTENT if wanted.partial else HTTPStatus.OK)
-        if wanted.partial:
-            self.send_header("Content-Range", f"bytes {wanted.start}-{wanted.stop - 1}/{size}")
-        self.send_header("Content-Length", str(wanted.stop - wanted.start))
+        self.send_response(HTTPStatus.PARTIAL_CONTENT if span.partial else HTTPStatus.OK)
+        if span.partial:
+            self.send_header("Content-Range", f"bytes {span.start}-{span.stop - 1}/{size}")
+        self.send_header("Content-Length", str(span.stop - span.start))
         self.send_header("Content-Type", "application/octet-stream")
         self.send_header("Accept-Ranges", "bytes")
         self.send_header("ETag", f'"{status.st_mtime_ns:x}-{size:x}"')
         self.send_header("Last-Modified", formatdate(status.st_mtime, usegmt=True))
         self.end_headers()
 
-    def _send_body(self, file: BinaryIO, wanted: _Range) -> None:
+    def _send_body(self, file: BinaryIO, span: _Range) -> None:
         try:
-            for block in _blocks(file, wanted):
+            for block in _blocks(file, span):
                 self.wfile.write(block)
                 self._owner.count(bytes_sent=len(block))
         except (ConnectionError, TimeoutError):
-            self.close_connection = True  # the reader has gone; nobody is left to be told
+            self.close_connection = True  # the client has disconnected
 
     def _refuse(self, status: HTTPStatus, content_range: str | None = None) -> None:
         body = f"{status.value} {status.phrase}\n".encode()
@@ -208,9 +209,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def parse_range(header: str | None, size: int) -> _Range | None:
-    """The bytes that a ``Range`` header asks for of ``size``; None if it cannot be satisfied.
+    """The range that a ``Range`` header requests of ``size`` bytes; None if unsatisfiable.
 
-    A header that is not one plain byte range is ignored, as RFC 9110 (section 14.2) allows.
+    A header that is not a single byte range is ignored, as RFC 9110 (section 14.2) allows.
     """
     match = _RANGE.fullmatch(header or "")
     if match is None or match.group(0) == "bytes=-":
@@ -223,9 +224,9 @@ def parse_range(header: str | None, size: int) -> _Range | None:
     return _Range(start, stop, partial=True) if start < stop else None
 
 
-def _blocks(file: BinaryIO, wanted: _Range) -> Iterator[bytes]:
-    file.seek(wanted.start)
-    left = wanted.stop - wanted.start
-    while left and (block := file.read(min(BLOCK_BYTES, left))):
-        left -= len(block)
+def _blocks(file: BinaryIO, span: _Range) -> Iterator[bytes]:
+    file.seek(span.start)
+    remaining = span.stop - span.start
+    while remaining and (block := file.read(min(BLOCK_BYTES, remaining))):
+        remaining -= len(block)
         yield block

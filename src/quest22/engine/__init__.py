@@ -1,1 +1,1 @@
-"""Whisper's network on a device: windows in, hypotheses out."""
+"""Whisper on a device: the model's logic, and the backends that run it."""

@@ -1,23 +1,24 @@
-"""How many windows a batch takes: as many as pay on these cores, as far as memory allows."""
+"""How many windows make a batch on a CPU, and how many of them are encoded at once."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 from quest22.checkpoint.config import Dimensions
-from quest22.system.machine import usable_cores
+from quest22.system.machine import memory_limit, usable_cores
 
 BEST_ROWS = 16
-"""Beyond this, few cores gain nothing: the decoder is bound by reading keys and values."""
+"""With few cores, more windows gain nothing: the decoder is bound by reading keys and values."""
 
-MOST_ROWS = 64
-HEADS_A_CORE = 2
-"""Decoding shares the heads of all rows out among the cores: each should have some."""
+MAX_ROWS = 64
+HEADS_PER_CORE = 2
+"""The decoder shares out the heads of all rows among the cores: each core should get some."""
+
+MAX_ENCODED_AT_ONCE = 8
+"""Each window in progress takes memory of its own."""
+CORES_PER_WINDOW = 4
+"""One window keeps fewer cores busy: encoding two at once on two cores gained nothing."""
 
 MEMORY_SHARE = 0.2
 _BYTES = {"f32": 4, "bf16": 2, "f16": 2, "i8": 1}
-_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
 def row_bytes(dims: Dimensions, element: str) -> int:
@@ -29,20 +30,16 @@ def row_bytes(dims: Dimensions, element: str) -> int:
 def choose_batch_size(
     dims: Dimensions, element: str, memory: int | None = None, cores: int | None = None
 ) -> int:
-    """From 1 to 64 windows within a fifth of ``memory`` bytes; 16 serve up to some 50 cores.
+    """From 1 to 64 windows whose keys and values take at most a fifth of ``memory`` bytes.
 
-    None: the memory and the cores that this process may use.
+    16 are enough for up to some 50 cores. None: the memory and cores that this process may use.
     """
-    busy = -(-HEADS_A_CORE * (cores or usable_cores()) // dims.decoder_heads)
-    wanted = min(max(BEST_ROWS, busy), MOST_ROWS)
-    room = MEMORY_SHARE * (memory_limit() if memory is None else memory)
-    return max(1, min(wanted, int(room // row_bytes(dims, element))))
+    for_cores = -(-HEADS_PER_CORE * (cores or usable_cores()) // dims.decoder_heads)
+    best = min(max(BEST_ROWS, for_cores), MAX_ROWS)
+    available = MEMORY_SHARE * (memory_limit() if memory is None else memory)
+    return max(1, min(best, int(available // row_bytes(dims, element))))
 
 
-def memory_limit() -> int:
-    """Bytes of memory of this machine, or of the container it pretends to be."""
-    limit = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    for path in map(Path, _LIMITS):
-        if path.is_file() and (text := path.read_text().strip()).isdigit():
-            limit = min(limit, int(text))
-    return limit
+def choose_encoded_at_once(batch_size: int, cores: int) -> int:
+    """How many windows to encode at once, from 1 to 8: as many as the cores keep up with."""
+    return max(1, min(batch_size, cores // CORES_PER_WINDOW, MAX_ENCODED_AT_ONCE))

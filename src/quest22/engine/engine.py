@@ -1,94 +1,122 @@
-"""The CPU engine: windows in, hypotheses out.
+"""Whisper without a device: windows in, hypotheses out.
 
-Composes features, graphs and the search; knows nothing of clips, files or threads of a run.
+Builds prompts and logit rules, detects languages, and turns what a backend decodes into
+hypotheses. Knows nothing of clips and files, nor of how a backend computes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from weakref import WeakSet
 
 import numpy as np
-from numpy.typing import NDArray
 
 from quest22.checkpoint.load import Checkpoint
+from quest22.decoding.alignment import AlignmentInput
 from quest22.decoding.language_detection import DetectedLanguage, detect_language
-from quest22.decoding.logits_rules_cache import LogitsRulesCache
+from quest22.decoding.logits_rules import LogitsRulesCache
 from quest22.decoding.prompts import PromptBuilder
-from quest22.decoding.search import BatchSearch, Continuation
-from quest22.decoding.token_decoders import DecodeRequest, num_beams
-from quest22.engine.batch_size import choose_batch_size
-from quest22.engine.decoder_session import DecoderSession
-from quest22.engine.kv_cache import CrossKVCache
-from quest22.engine.openvino.aligner import Aligner
-from quest22.engine.openvino.compiled_graphs import CompiledGraphs
-from quest22.engine.openvino.compiler import Compiler, explain
-from quest22.engine.openvino.decoder_network import open_decoder_network
-from quest22.engine.openvino.encoder_runner import open_encoder_runner
+from quest22.decoding.token_decoders import DecodeRequest, DecodeResult, num_beams
+from quest22.engine.backend import Backend, CrossKV, Features, explain
 from quest22.errors import EngineError
 from quest22.metrics import Metrics
 from quest22.protocols import FeatureExtractor
 from quest22.records import DecodingOptions, Hypothesis, Window
-from quest22.settings import EngineSettings
-from quest22.system.machine import usable_cores
 
 _ENGLISH = DetectedLanguage("en", 1.0)
 
 
+@dataclass(frozen=True, eq=False)
+class EncodedBatch:
+    """A batch that is encoded and not yet decoded.
+
+    ``windows`` are sorted by beams; ``windows[i]`` was window ``order[i]`` of the batch.
+    """
+
+    windows: list[Window]
+    order: list[int]
+    cross_kv: CrossKV
+
+
 class WhisperEngine:
-    """A Whisper checkpoint on OpenVINO's CPU device. See :class:`quest22.protocols.Engine`."""
+    """A Whisper checkpoint on a backend. See :class:`quest22.protocols.Engine`."""
 
     def __init__(
         self,
         checkpoint: Checkpoint,
+        backend: Backend,
         features: FeatureExtractor,
-        settings: EngineSettings,
         metrics: Metrics,
     ) -> None:
-        """Build and compile the graphs.
-
-        Raises :class:`UsageError` for a device or compute type that is not there, and
-        :class:`EngineError` where compilation fails.
-        """
-        dims, generation = checkpoint.dimensions, checkpoint.generation
-        compiler = Compiler.open(settings.device, settings.compute_type, settings.threads)
-        self.compute_type = compiler.precision.name
-        self._graphs = graphs = CompiledGraphs.of(checkpoint, compiler)
-        threads = settings.threads or usable_cores()
-        network = open_decoder_network(checkpoint, graphs, threads)
-        self.batch_size = settings.batch_size or choose_batch_size(
-            dims, network.sound_element, cores=settings.threads
-        )
-        states = CrossKVCache(dims, self.batch_size, network.sound_element)
-        self._stepper = DecoderSession(network, states)
-        self._listener = open_encoder_runner(checkpoint, graphs, network, states, threads)
-        self._aligner = Aligner(checkpoint, graphs, states.element)
+        tokens, generation = checkpoint.tokens, checkpoint.generation
+        self.compute_type = backend.compute_type
+        self.batch_size = backend.batch_size
+        self.batches_in_flight = backend.batches_in_flight
+        self._backend = backend
         self._features = features
         self._metrics = metrics
-        self._tokens = checkpoint.tokens
-        self._prompts = PromptBuilder(self._tokens, generation, dims.max_target_positions)
-        self._rules = LogitsRulesCache(self._tokens, generation, dims.vocab_size)
-        self._search = BatchSearch(checkpoint.tokens.no_speech)
+        self._tokens = tokens
+        self._languages = {code: index for index, code in enumerate(tokens.languages)}
+        self._prompts = PromptBuilder(
+            tokens, generation, checkpoint.dimensions.max_target_positions
+        )
+        self._rules = LogitsRulesCache(tokens, generation, checkpoint.dimensions.vocab_size)
+        self._begun: WeakSet[EncodedBatch] = WeakSet()
 
     def run(self, windows: Sequence[Window]) -> list[Hypothesis]:
         """Transcribe up to ``batch_size`` windows, in order; see :class:`quest22.protocols.Engine`.
 
-        Raises :class:`EngineError` where inference fails, :class:`UsageError` where a window asks
-        for what the checkpoint or this engine cannot do.
+        Raises :class:`EngineError` where inference fails or samples are not finite, and
+        :class:`UsageError` where a window asks for what the checkpoint cannot do.
+        """
+        return self.finish(self.begin(windows))
+
+    def begin(self, windows: Sequence[Window]) -> EncodedBatch:
+        """Encode windows, which :meth:`finish` decodes; raises as :meth:`run` does.
+
+        At most ``batches_in_flight`` batches may be begun and not finished.
         """
         self._check(windows)
-        if not windows:
+        # Windows with equally many beams stand side by side, and are decoded together.
+        order = sorted(range(len(windows)), key=lambda index: _num_beams(windows[index]))
+        ordered = [windows[index] for index in order]
+        with self._errors_explained():
+            batch = EncodedBatch(ordered, order, self._encode(ordered) if ordered else None)
+        self._begun.add(batch)
+        return batch
+
+    def finish(self, ticket: EncodedBatch) -> list[Hypothesis]:
+        """Decode the windows of a batch; hypotheses come in their order. Raises as :meth:`run`."""
+        if ticket not in self._begun:
+            raise RuntimeError("this batch is finished already: begin another one")
+        self._begun.remove(ticket)
+        if not ticket.windows:
             return []
-        # Windows that are equally wide in the search stand side by side.
-        order = sorted(range(len(windows)), key=lambda place: _width(windows[place]))
+        with self._errors_explained():
+            hypotheses = self._decode(ticket)
+        return [hypotheses[ticket.order.index(index)] for index in range(len(hypotheses))]
+
+    def close(self) -> None:
+        """Release the device's memory. The engine cannot be used again."""
+        self._backend.close()
+
+    @contextmanager
+    def _errors_explained(self) -> Iterator[None]:
         try:
-            found = self._run([windows[place] for place in order])
-            self._graphs.settle()
-            return [found[order.index(place)] for place in range(len(windows))]
+            yield
         except (RuntimeError, MemoryError) as exc:
-            raise EngineError(explain("OpenVINO could not run the model", exc)) from exc
+            what = f"the {self._backend.name} engine could not run the model"
+            raise EngineError(explain(what, exc)) from exc
 
     def _check(self, windows: Sequence[Window]) -> None:
+        if len(self._begun) >= self.batches_in_flight:
+            raise RuntimeError(
+                f"{len(self._begun) + 1} batches at once: this engine takes at most "
+                f"{self.batches_in_flight}; finish one before you begin the next"
+            )
         if len(windows) > self.batch_size:
             raise EngineError(
                 f"{len(windows)} windows in one call: expected at most {self.batch_size}"
@@ -100,101 +128,100 @@ class WhisperEngine:
                     "expected samples between -1 and 1"
                 )
 
-    def _run(self, windows: Sequence[Window]) -> list[Hypothesis]:
-        self._hear(windows)
-        timed = [row for row, window in enumerate(windows) if window.decoding.words]
-        held = self._stepper.copy(timed) if timed else None
-        with self._metrics.time("decoder"):
-            asked = [window.decoding for window in windows]
-            spoken = self._languages(asked)
-            continuations = list(self._decode(asked, spoken))
-        self._metrics.count("tokens", sum(len(each.tokens) for each in continuations))
-        answered = zip(asked, continuations, spoken, strict=True)
-        hypotheses = [self._hypothesis(*answer) for answer in answered]
-        if held is not None:
-            with self._metrics.time("alignment"):
-                hypotheses = self._aligner.add_alignments(windows, hypotheses, held)
-        return hypotheses
+    def _encode(self, windows: Sequence[Window]) -> CrossKV:
+        """Encode windows. Only one of ``features`` and ``encoder`` is timed at any moment."""
+        with ExitStack() as encoder:
 
-    def _hear(self, windows: Sequence[Window]) -> None:
-        """Encode all windows; ``encoder`` is how long that was waited for."""
-        self._listener.begin(len(windows))
-        for row, window in enumerate(windows):
-            with self._metrics.time("encoder"):
-                self._listener.make_room()
-            with self._metrics.time("features"):
-                heard = self._heard(window)
-            with self._metrics.time("encoder"):
-                self._listener.hear(row, heard)
-        with self._metrics.time("encoder"):
-            self._listener.finish()
+            def extract(window: Window) -> Features:
+                encoder.close()
+                with self._metrics.time("features"):
+                    features = self._window_features(window)
+                encoder.enter_context(self._metrics.time("encoder"))
+                return features
 
-    def _heard(self, window: Window) -> NDArray[np.float32]:
+            return self._backend.encode([partial(extract, window) for window in windows])
+
+    def _window_features(self, window: Window) -> Features:
         if window.features is not None:
             return window.features
-        return from_frame(self._features(window.samples), window.skip_frames)
+        return shift_features(self._features(window.samples), window.skip_frames)
 
-    def _decode(
-        self, asked: Sequence[DecodingOptions], spoken: Sequence[DetectedLanguage]
-    ) -> Iterator[Continuation]:
-        """What each window continues with: one search for all that are equally wide."""
-        requests = [self._request(*pair) for pair in zip(asked, spoken, strict=True)]
-        first = 0
-        for wide, group in groupby(requests, key=lambda request: request.num_beams):
-            alike = list(group)
-            self._stepper.restart(len(alike), wide, first)
-            yield from self._search.run(self._stepper, alike)
-            first += len(alike)
+    def _decode(self, batch: EncodedBatch) -> list[Hypothesis]:
+        options = [window.decoding for window in batch.windows]
+        with self._metrics.time("decoder"):
+            languages = self._detect_languages(batch.cross_kv, options)
+            requests = [self._request(*each) for each in zip(options, languages, strict=True)]
+            results = self._backend.decode(batch.cross_kv, requests)
+        self._metrics.count("tokens", sum(len(result.tokens) for result in results))
+        decoded = zip(options, results, languages, strict=True)
+        hypotheses = [self._hypothesis(*each) for each in decoded]
+        if any(each.words for each in options):
+            with self._metrics.time("alignment"):
+                self._add_alignments(batch, hypotheses)
+        return hypotheses
 
-    def _request(self, asked: DecodingOptions, spoken: DetectedLanguage) -> DecodeRequest:
-        language = spoken.language if self._tokens.is_multilingual else asked.language
-        return DecodeRequest(
-            self._prompts.build(asked, language),
-            self._rules.rules(asked.suppression),
-            asked.search,
-            asked.temperature,
-        )
-
-    def _languages(self, asked: Sequence[DecodingOptions]) -> list[DetectedLanguage]:
-        """Each window's language: as asked for, else heard after the start of the transcript."""
+    def _detect_languages(
+        self, cross_kv: CrossKV, options: Sequence[DecodingOptions]
+    ) -> list[DetectedLanguage]:
+        """Each window's language: the one that is given, else the one that is detected."""
         if not self._tokens.is_multilingual:
-            return [_ENGLISH for _ in asked]
-        if all(decoding.language is not None for decoding in asked):
-            return [DetectedLanguage(decoding.language, 1.0) for decoding in asked]
-        self._stepper.restart(len(asked))
-        starts = np.full((len(asked), 1), self._tokens.sot, np.int32)
-        logits = self._stepper.step(starts, [0])[:, 0]
+            return [_ENGLISH for _ in options]
+        if all(each.language is not None for each in options):
+            return [DetectedLanguage(each.language, 1.0) for each in options]
+        logits = self._backend.language_logits(cross_kv, list(self._tokens.languages.values()))
         return [
-            detect_language(row, self._tokens.languages, decoding.detection)
-            if decoding.language is None
-            else DetectedLanguage(decoding.language, 1.0)
-            for decoding, row in zip(asked, logits, strict=True)
+            detect_language(row, self._languages, each.detection)
+            if each.language is None
+            else DetectedLanguage(each.language, 1.0)
+            for each, row in zip(options, logits, strict=True)
         ]
 
+    def _request(self, options: DecodingOptions, detected: DetectedLanguage) -> DecodeRequest:
+        language = detected.language if self._tokens.is_multilingual else options.language
+        return DecodeRequest(
+            self._prompts.build(options, language),
+            self._rules.rules(options.suppression),
+            options.search,
+            options.temperature,
+            alignment=options.words,
+        )
+
     def _hypothesis(
-        self, asked: DecodingOptions, heard: Continuation, spoken: DetectedLanguage
+        self, options: DecodingOptions, result: DecodeResult, detected: DetectedLanguage
     ) -> Hypothesis:
         control = range(self._tokens.eot, self._tokens.timestamp_begin)
         return Hypothesis(
-            tokens=tuple(token for token in heard.tokens if token not in control),
-            language=spoken.language,
-            language_probability=spoken.probability,
-            avg_logprob=heard.avg_logprob,
-            no_speech_prob=heard.no_speech_prob,
-            temperature=asked.temperature,
-            languages=spoken.likeliest,
+            tokens=tuple(token for token in result.tokens if token not in control),
+            language=detected.language,
+            language_probability=detected.probability,
+            avg_logprob=result.avg_logprob,
+            no_speech_prob=result.no_speech_prob,
+            temperature=options.temperature,
+            languages=detected.top_languages,
         )
 
+    def _add_alignments(self, batch: EncodedBatch, hypotheses: list[Hypothesis]) -> None:
+        """Put alignments into the hypotheses of windows that ask for words."""
+        timed = [row for row, window in enumerate(batch.windows) if window.decoding.words]
+        inputs = [
+            AlignmentInput.of(batch.windows[row], hypotheses[row], self._tokens) for row in timed
+        ]
+        alignments = self._backend.align(batch.cross_kv, inputs)
+        for row, alignment in zip(timed, alignments, strict=True):
+            hypotheses[row] = replace(hypotheses[row], alignment=alignment)
 
-def _width(window: Window) -> int:
+
+def _num_beams(window: Window) -> int:
     return num_beams(window.decoding.search, window.decoding.temperature)
 
 
-def from_frame(features: NDArray[np.float32], frame: int) -> NDArray[np.float32]:
+def shift_features(features: Features, frame: int) -> Features:
     """Features from a frame on, ``[mel bins, frames]``, with zeros at the end.
 
-    So Transformers' ``generate`` hears a window again from where the model stopped.
+    As Transformers' ``generate`` shows the model a window again from where it stopped.
     """
-    rest = np.zeros_like(features)
-    rest[:, : features.shape[1] - frame] = features[:, frame:]
-    return rest if frame else features
+    if not frame:
+        return features
+    shifted = np.zeros_like(features)
+    shifted[:, : features.shape[1] - frame] = features[:, frame:]
+    return shifted

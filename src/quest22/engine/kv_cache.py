@@ -1,6 +1,6 @@
-"""What a batch's windows sound like to the decoder: cross-attention keys and values in memory.
+"""A batch's cross-attention keys and values, which the encoder writes and the decoder reads.
 
-Knows buffers; knows neither graphs nor what fills or reads them.
+Knows memory; knows neither what writes nor what reads it.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ _NUMPY_TYPE = {"f32": np.float32, "bf16": np.uint16, "f16": np.float16, "i8": np
 
 
 class CrossKVCache:
-    """Room for the cross-attention keys and values of ``rows`` windows, layer by layer.
+    """Memory for the cross-attention keys and values of ``rows`` windows, layer by layer.
 
     ``element`` is ``f32``, ``bf16`` (as bits in uint16), ``f16`` or ``i8``. Keys are ``[rows,
-    heads, 1500, size]``, values transposed, ``[rows, heads, size, 1500]``: all that a step does
-    with them are products with what lies in memory in order. In ``i8``, each of a head's numbers
-    has a scale over all frames: keys ``[rows, heads, 1, size]``, values ``[rows, heads, size, 1]``.
+    heads, 1500, size]``, values transposed, ``[rows, heads, size, 1500]``: a decoding step is
+    nothing but matrix products that read memory in order. In ``i8``, each number of a head has a
+    float32 scale over all frames: ``[rows, heads, 1, size]`` for keys, ``[rows, heads, size, 1]``
+    for values.
     """
 
     def __init__(self, dims: Dimensions, rows: int, element: str) -> None:
@@ -47,15 +48,15 @@ class CrossKVCache:
         return {name: buffer[rows] for name, buffer in self._buffers.items()}
 
     def copy(self, rows: Sequence[int]) -> CrossKVCache:
-        """What some rows hold now, for later: row i of the copy is row ``rows[i]``."""
-        kept = object.__new__(CrossKVCache)
-        kept.element, kept.rows = self.element, len(rows)
-        kept._buffers = {name: buffer[list(rows)] for name, buffer in self._buffers.items()}
-        return kept
+        """A copy of some rows: row i of it is row ``rows[i]``."""
+        copied = object.__new__(CrossKVCache)
+        copied.element, copied.rows = self.element, len(rows)
+        copied._buffers = {name: buffer[list(rows)] for name, buffer in self._buffers.items()}
+        return copied
 
     def move(self, rows: Sequence[int], first: int = 0) -> None:
         """Row ``first + i`` becomes what row ``rows[i]`` was."""
-        moves = {place: row for place, row in enumerate(rows, first) if place != row}
+        moves = {target: row for target, row in enumerate(rows, first) if target != row}
         if moves:
             for buffer in self._buffers.values():
                 buffer[list(moves)] = buffer[list(moves.values())]

@@ -1,4 +1,4 @@
-"""Which number formats run: from a name that users know and what the processor has."""
+"""Which number formats run: from a compute type and what the processor supports."""
 
 from __future__ import annotations
 
@@ -11,31 +11,30 @@ from quest22.errors import UsageError
 
 Element = Literal["f32", "bf16", "f16"]
 
+_LONG_NAMES: dict[Element, str] = {"f32": "float32", "bf16": "bfloat16", "f16": "float16"}
+
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """Formats of the network: of activations, and what of the rest is int8.
+    """The format of activations, and which other values are int8.
 
-    ``int8``: the linear layers' weights. ``quantized``: those layers' inputs too, in the encoder,
-    with a scale for every few values. ``int8_sound``: the keys and values of the sound, which every
-    step of the decoder reads; that is what the native library can do.
+    ``int8``: the linear layers' weights. ``quantized``: those layers' inputs in the encoder too,
+    with a scale for every few values. ``int8_kv``: the cross-attention keys and values, which
+    every step of the decoder reads; only the native library can do that.
     """
 
     activations: Element
     int8: bool = False
     quantized: bool = False
-    int8_sound: bool = False
+    int8_kv: bool = False
 
     @property
     def name(self) -> str:
-        """The name by which faster-whisper's users ask for it.
-
-        ``int8_weights_…`` and ``int8_sound_…`` are ours.
-        """
-        long = {"f32": "float32", "bf16": "bfloat16", "f16": "float16"}[self.activations]
+        """The compute type: CTranslate2's name, or ``int8_weights_…`` or ``int8_kv_…``."""
+        activations = _LONG_NAMES[self.activations]
         if self.int8:
-            return f"int8_{long}" if self.quantized else f"int8_weights_{long}"
-        return f"int8_sound_{long}" if self.int8_sound else long
+            return f"int8_{activations}" if self.quantized else f"int8_weights_{activations}"
+        return f"int8_kv_{activations}" if self.int8_kv else activations
 
 
 LOGIT_ERROR_LIMIT = {
@@ -45,16 +44,16 @@ LOGIT_ERROR_LIMIT = {
     "int8_float32": 0.1,
     "int8_float16": 0.1,
     "int8_bfloat16": 0.15,
-    "int8_sound_float32": 0.1,
-    "int8_sound_bfloat16": 0.1,
+    "int8_kv_float32": 0.1,
+    "int8_kv_bfloat16": 0.1,
     "int8_weights_float32": 0.1,
     "int8_weights_float16": 0.1,
     "int8_weights_bfloat16": 0.15,
 }
-"""How far a precision's logits may be from float32's: root mean square over their deviation.
+"""How far logits may be from float32's: root mean square error over their standard deviation.
 
-What a small trained model measured is in docs/performance.md; random weights, whose logits lie
-closer together, are allowed more.
+docs/performance.md has the values measured with a small trained model. The limits allow for random
+weights, whose logits lie closer together.
 """
 
 _ACTIVATIONS: dict[str, Element | None] = {
@@ -73,50 +72,64 @@ _ACTIVATIONS: dict[str, Element | None] = {
     "int8_float32": "f32",
     "int8_bfloat16": "bf16",
     "int8_float16": "f16",
-    "int8_sound": None,
-    "int8_sound_float32": "f32",
-    "int8_sound_bfloat16": "bf16",
+    "int8_kv": None,
+    "int8_kv_float32": "f32",
+    "int8_kv_bfloat16": "bf16",
     "int8_weights": None,
     "int8_weights_float32": "f32",
     "int8_weights_bfloat16": "bf16",
     "int8_weights_float16": "f16",
 }
 _CAPABILITY = {"bf16": "BF16", "f16": "FP16"}
+_FORMER_PREFIX = "int8_sound"
+
+
+def canonical_compute_type(compute_type: str) -> str:
+    """Today's name of a compute type: ``int8_sound…`` was the former name of ``int8_kv…``.
+
+    Other names stay as they are.
+    """
+    if not compute_type.startswith(_FORMER_PREFIX):
+        return compute_type
+    return "int8_kv" + compute_type.removeprefix(_FORMER_PREFIX)
 
 
 def choose_precision(
     compute_type: str,
     capabilities: Collection[str],
-    native: Element = "f32",
-    coded: Collection[str] = (),
+    fastest: Element = "f32",
+    native_formats: Collection[str] = (),
 ) -> Precision:
-    """The precision for a name such as ``auto``, ``bfloat16`` or ``int8``.
+    """The precision for a compute type such as ``auto``, ``bfloat16`` or ``int8``.
 
-    ``native`` is what the processor computes fastest and is used where none is named: bfloat16
-    with AVX-512 BF16 or AMX, float16 on ARM, float32 with AVX2. ``coded`` names the activations
-    that machine code of our own knows: with bfloat16 among them, ``auto`` keeps the keys and values
-    of the sound in int8, as that was measured to lose no more (docs/performance.md). Int8 weights
-    are never chosen unasked: they change more tokens. ``capabilities`` are OpenVINO's names for
-    what the device computes natively. A 16-bit format that the processor lacks becomes the other
-    one if it has that, else float32: emulating it would be slower and no more exact. Raises
+    ``fastest`` is the format that the processor computes fastest: bfloat16 with AVX-512 BF16 or
+    AMX, float16 on ARM, float32 with AVX2. It is used where the compute type names none.
+    ``capabilities`` are OpenVINO's names for the formats that the processor computes. A 16-bit
+    format that it lacks becomes the other one if it has that, else float32: emulation would be
+    slower and no more exact.
+
+    ``native_formats`` are the activations that the native library knows. With bfloat16 among them,
+    ``auto`` keeps cross-attention keys and values in int8, which costs no accuracy
+    (docs/performance.md). It never chooses int8 weights, which change more tokens. Raises
     :class:`UsageError` for an unknown name.
     """
-    name = compute_type.strip().lower().removeprefix("torch.")
+    name = canonical_compute_type(compute_type.strip().lower().removeprefix("torch."))
     if name not in _ACTIVATIONS:
         near = get_close_matches(name, _ACTIVATIONS, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         known = ", ".join(_ACTIVATIONS)
         raise UsageError(f"compute type {compute_type!r} is unknown: expected one of {known}{hint}")
-    asked = _ACTIVATIONS[name]
-    wishes: tuple[Element, ...] = {
+    preferred: tuple[Element, ...] = {
         "f32": ("f32",),
         "f16": ("f16", "bf16", "f32"),
-        None: (native, "f32"),
+        None: (fastest, "f32"),
         "bf16": ("bf16", "f32"),
-    }[asked]
-    able = [wish for wish in wishes if wish == "f32" or _CAPABILITY[wish] in capabilities]
-    activations = able[0]
-    sound = name.startswith("int8_sound") or (name in ("auto", "default") and activations == "bf16")
-    int8 = name.startswith("int8") and not sound
+    }[_ACTIVATIONS[name]]
+    supported = [each for each in preferred if each == "f32" or _CAPABILITY[each] in capabilities]
+    activations = supported[0]
+    int8_kv = name.startswith("int8_kv") or (name in ("auto", "default") and activations == "bf16")
+    int8 = name.startswith("int8") and not int8_kv
     quantized = int8 and "weights" not in name
-    return Precision(activations, int8, quantized, activations in coded and (sound or quantized))
+    return Precision(
+        activations, int8, quantized, activations in native_formats and (int8_kv or quantized)
+    )

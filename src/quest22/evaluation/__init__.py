@@ -1,1 +1,1 @@
-"""How well speech was heard: error rates with intervals, by group. Knows texts, not sound."""
+"""Word and character error rates with confidence intervals, by group. Knows texts, not audio."""

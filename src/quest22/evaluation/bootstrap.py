@@ -1,9 +1,8 @@
-"""How far an error rate can be trusted: intervals by resampling clips. Knows counts only.
+"""Confidence intervals of error rates by resampling clips. Knows counts only.
 
 The percentile bootstrap of Bisani and Ney, "Bootstrap estimates for confidence intervals in ASR
-performance evaluation" (ICASSP 2004): the clips are drawn again with replacement many times, and
-the rate is taken of each draw. Clips are drawn, not words, because the errors of one clip hang
-together.
+performance evaluation" (ICASSP 2004): clips are drawn with replacement many times, and each draw
+gives a rate. Clips are drawn instead of words because the errors within a clip are correlated.
 """
 
 from __future__ import annotations
@@ -15,12 +14,13 @@ from numpy.typing import NDArray
 
 from quest22.errors import UsageError
 
-Counts = NDArray[np.int64]
+ClipCounts = NDArray[np.int64]
+"""One count for each clip."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bootstrap:
-    """How often to draw, how sure to be, and where the random numbers start. 0 draws: never."""
+    """Number of resamples (0: no intervals), confidence level, and seed."""
 
     resamples: int = 1000
     confidence: float = 0.95
@@ -28,17 +28,19 @@ class Bootstrap:
 
     def __post_init__(self) -> None:
         if self.resamples < 0:
-            raise UsageError(f"--bootstrap is {self.resamples}: expected a number of resamples, 0…")
+            raise UsageError(f"--bootstrap is {self.resamples}: expected 0 or more resamples")
         if not 0 < self.confidence < 1:
-            raise UsageError(f"--confidence is {self.confidence}: expected a share such as 0.95")
+            raise UsageError(
+                f"--confidence is {self.confidence}: expected a share between 0 and 1, such as 0.95"
+            )
         if self.seed < 0:
             raise UsageError(f"--bootstrap-seed is {self.seed}: expected 0 or more")
 
-    def interval(self, errors: Counts, totals: Counts) -> tuple[float, float] | None:
-        """Bounds of ``sum(errors) / sum(totals)``; both are one count a clip, ``[clips]``.
+    def interval(self, errors: ClipCounts, totals: ClipCounts) -> tuple[float, float] | None:
+        """Bounds of ``sum(errors) / sum(totals)``; both hold one count for each clip, ``[clips]``.
 
-        None for fewer than two clips or without any reference; a draw of clips without reference
-        words does not count.
+        None for fewer than two clips, or if no reference has words. Draws without any reference
+        words are ignored.
         """
         clips = len(errors)
         if clips < 2 or not self.resamples or not totals.sum():

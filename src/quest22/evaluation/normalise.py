@@ -1,8 +1,8 @@
-"""What is done to texts before they are compared: Whisper's own normalisers. Knows texts only.
+"""Whisper's text normalisers, applied before texts are compared. Knows texts only.
 
-Word error rates of Whisper models are published on texts that were normalised so
-(https://arxiv.org/abs/2212.04356, appendix C): case, punctuation, and in English also spellings,
-numbers and contractions are not counted as errors.
+Word error rates of Whisper models are published for texts normalised like this
+(https://arxiv.org/abs/2212.04356, appendix C): case and punctuation do not count as errors, and in
+English neither do spelling variants, number formats and contractions.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _BRACKETS = re.compile(r"[<\[][^>\]]*[>\]]")
 _PARENTHESES = re.compile(r"\(([^)]+?)\)")
 _SPACES = re.compile(r"\s+")
 
-_NOT_WHISPERS = (r"\bkinda\b", r"\bsorta\b", r"\bdunno\b", r"\bcause\b")
-"""Contractions that the package ``whisper-normalizer`` resolves and openai/whisper does not."""
+_EXTRA_CONTRACTIONS = (r"\bkinda\b", r"\bsorta\b", r"\bdunno\b", r"\bcause\b")
+"""Contractions that the package ``whisper-normalizer`` expands and openai/whisper does not."""
 
 
 def basic(text: str) -> str:
-    """Lower case without brackets, marks, symbols and punctuation; diacritics stay.
+    """Lower case, without bracketed text, marks, symbols and punctuation; diacritics stay.
 
-    Equal to ``BasicTextNormalizer()`` of openai/whisper (``whisper/normalizers/basic.py``) and
-    Transformers, outer spaces included.
+    Identical to ``BasicTextNormalizer()`` of openai/whisper (``whisper/normalizers/basic.py``) and
+    Transformers, including leading and trailing spaces.
     """
     text = _PARENTHESES.sub("", _BRACKETS.sub("", text.lower()))
     composed = unicodedata.normalize("NFKC", text)
@@ -39,20 +39,20 @@ def basic(text: str) -> str:
 
 
 def english(text: str) -> str:
-    """American spelling, numbers in digits, contractions in full, no hesitations.
+    """American spelling, numbers as digits, expanded contractions, no hesitations.
 
-    Equal to ``EnglishTextNormalizer`` of openai/whisper (``whisper/normalizers/english.py``).
+    Identical to ``EnglishTextNormalizer`` of openai/whisper (``whisper/normalizers/english.py``).
     """
     return _english()(text)
 
 
 def unchanged(text: str) -> str:
-    """Words as they are written, case and punctuation included; white space is single spaces."""
+    """The text with its case and punctuation; white space becomes single spaces."""
     return " ".join(text.split())
 
 
 def normalizer(name: str, language: str | None = None) -> Normalizer:
-    """The normaliser of a name; ``auto`` is English for English, and the basic one for others.
+    """The normaliser with this name; ``auto`` is ``english`` for English and ``basic`` otherwise.
 
     ``language`` is a code or name such as ``"en"``, ``"en-US"`` or ``"English"``. Raises
     :class:`UsageError` for an unknown name.
@@ -74,8 +74,8 @@ def _is_english(language: str | None) -> bool:
 def _english() -> Normalizer:
     from whisper_normalizer.english import EnglishTextNormalizer
 
-    made = EnglishTextNormalizer()
-    for pattern in _NOT_WHISPERS:
-        made.replacers.pop(pattern, None)
-    call: Normalizer = made
-    return call
+    normalize = EnglishTextNormalizer()
+    for pattern in _EXTRA_CONTRACTIONS:
+        normalize.replacers.pop(pattern, None)
+    typed: Normalizer = normalize
+    return typed

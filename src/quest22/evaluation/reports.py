@@ -1,6 +1,6 @@
-"""Error rates of many clips, overall and by group, and the clips that went worst.
+"""Error rates of many clips, overall and by group, and the clips with the most errors.
 
-Holds four numbers for each clip and group, and the texts of the worst clips: no others.
+Memory: four numbers for each clip and group, and the texts of the worst clips only.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from quest22.errors import UsageError
 from quest22.evaluation.bootstrap import Bootstrap
 from quest22.evaluation.normalise import normalizer, unchanged
 from quest22.evaluation.score import ErrorRate, character_errors, word_errors
-from quest22.evaluation.word_diff import DiffSpan, align
+from quest22.evaluation.word_diff import DiffSpan, align_words
 
 Rank: TypeAlias = Literal["errors", "rate"]
 Interval: TypeAlias = tuple[float, float]
@@ -27,7 +27,7 @@ WITHOUT_VALUE = "(none)"
 
 @dataclass(frozen=True, slots=True)
 class EvaluationSettings:
-    """How texts are compared, what is told apart (``by`` columns), and how many worst clips."""
+    """The normaliser, the columns to group ``by``, and how many of the worst clips to keep."""
 
     normalizer: str = "auto"
     by: tuple[str, ...] = ()
@@ -44,34 +44,34 @@ class EvaluationSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """A clip's reference and what was heard; ``columns`` are the source's, by name."""
+class TextPair:
+    """A clip's reference and hypothesis; ``columns`` are the source's, by name."""
 
     key: str
     reference: str
-    text: str
+    hypothesis: str
     language: str | None = None
     columns: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredClip:
-    """A clip's own errors, and its normalised words side by side."""
+    """A clip's errors, and the normalised texts that were compared."""
 
     key: str
     language: str | None
     words: ErrorRate
     characters: ErrorRate
-    said: str
-    heard: str
+    reference: str
+    hypothesis: str
 
     def alignment(self) -> list[DiffSpan]:
-        return align(self.said.split(), self.heard.split())
+        return align_words(self.reference.split(), self.hypothesis.split())
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """The errors of a group of clips, with the bounds of their rates where they can be told."""
+    """The errors of a group of clips; the intervals are None if they cannot be estimated."""
 
     clips: int
     words: ErrorRate
@@ -81,7 +81,7 @@ class Rates:
 
 
 class _Group:
-    """Counts of each clip, in words and characters: errors and reference length."""
+    """Errors and reference length of each clip, in words and in characters."""
 
     def __init__(self) -> None:
         self.words = ErrorRate()
@@ -91,23 +91,30 @@ class _Group:
     def add(self, clip: ScoredClip) -> None:
         self.words += clip.words
         self.characters += clip.characters
-        found = (clip.words.errors, clip.words.total, clip.characters.errors, clip.characters.total)
-        for counts, count in zip(self._counts, found, strict=True):
+        of_clip = (
+            clip.words.errors,
+            clip.words.total,
+            clip.characters.errors,
+            clip.characters.total,
+        )
+        for counts, count in zip(self._counts, of_clip, strict=True):
             counts.append(count)
 
     def rates(self, bootstrap: Bootstrap) -> Rates:
-        words, lengths, characters, sizes = (np.frombuffer(each, np.int64) for each in self._counts)
+        word_errors, words, character_errors, characters = (
+            np.frombuffer(each, np.int64) for each in self._counts
+        )
         return Rates(
             len(words),
             self.words,
             self.characters,
-            bootstrap.interval(words, lengths),
-            bootstrap.interval(characters, sizes),
+            bootstrap.interval(word_errors, words),
+            bootstrap.interval(character_errors, characters),
         )
 
 
 class Evaluation:
-    """Takes pairs one by one; tells the rates at any time."""
+    """Scores pairs of texts one by one; the rates can be read at any time."""
 
     def __init__(self, settings: EvaluationSettings) -> None:
         self.settings = settings
@@ -120,10 +127,10 @@ class Evaluation:
     def clips(self) -> int:
         return self._overall.words.pairs
 
-    def add(self, pair: Pair) -> ScoredClip:
+    def add(self, pair: TextPair) -> ScoredClip:
         """Compare a clip's texts and count its errors.
 
-        Raises :class:`UsageError` where a column to tell apart by is not there.
+        Raises :class:`UsageError` if the pair lacks a column to group by.
         """
         clip = self._score(pair)
         self._overall.add(clip)
@@ -131,41 +138,42 @@ class Evaluation:
             name: _value(pair, name) for name in self.settings.by
         }
         for name, value in values.items():
-            told = WITHOUT_VALUE if value is None else str(value)
-            self._groups[name].setdefault(told, _Group()).add(clip)
-        self._remember(clip)
+            group = WITHOUT_VALUE if value is None else str(value)
+            self._groups[name].setdefault(group, _Group()).add(clip)
+        self._update_worst(clip)
         return clip
 
     def overall(self) -> Rates:
         return self._overall.rates(self.settings.bootstrap)
 
     def groups(self) -> dict[str, dict[str, Rates]]:
-        """Rates by column and value, the value with the most reference words first."""
+        """Rates by column and value; values with the most reference words come first."""
         return {
             name: {
                 value: group.rates(self.settings.bootstrap)
-                for value, group in sorted(found.items(), key=lambda item: -item[1].words.total)
+                for value, group in sorted(groups.items(), key=lambda item: -item[1].words.total)
             }
-            for name, found in self._groups.items()
+            for name, groups in self._groups.items()
         }
 
     def worst(self) -> list[ScoredClip]:
-        """The clips with the most errors (or the highest rate), the worst first."""
+        """The clips with the most errors (or the highest rate), worst first."""
         return [clip for _, _, clip in sorted(self._worst, key=lambda item: item[:2], reverse=True)]
 
-    def _score(self, pair: Pair) -> ScoredClip:
+    def _score(self, pair: TextPair) -> ScoredClip:
         normalize = normalizer(self.settings.normalizer, pair.language)
-        said, heard = normalize(pair.reference).strip(), normalize(pair.text).strip()
+        reference = normalize(pair.reference).strip()
+        hypothesis = normalize(pair.hypothesis).strip()
         return ScoredClip(
             key=pair.key,
             language=pair.language,
-            words=word_errors(said, heard, unchanged),
-            characters=character_errors(said, heard, unchanged),
-            said=said,
-            heard=heard,
+            words=word_errors(reference, hypothesis, unchanged),
+            characters=character_errors(reference, hypothesis, unchanged),
+            reference=reference,
+            hypothesis=hypothesis,
         )
 
-    def _remember(self, clip: ScoredClip) -> None:
+    def _update_worst(self, clip: ScoredClip) -> None:
         if not clip.words.errors or not self.settings.worst:
             return
         count = float(clip.words.errors)
@@ -176,8 +184,8 @@ class Evaluation:
             heapq.heappop(self._worst)
 
 
-def _value(pair: Pair, name: str) -> Any:
+def _value(pair: TextPair, name: str) -> Any:
     if name not in pair.columns:
-        there = ", ".join(pair.columns) or "none"
-        raise UsageError(f"--by: there is no column {name!r} in {pair.key}; there are: {there}")
+        columns = ", ".join(pair.columns) or "none"
+        raise UsageError(f"--by: {pair.key} has no column {name!r}; its columns are: {columns}")
     return pair.columns[name]

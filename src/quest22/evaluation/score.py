@@ -1,7 +1,8 @@
 """Word and character error rates. Knows texts only: no files, no clocks.
 
-Counting is jiwer's. Texts are normalised first (:mod:`quest22.evaluation.normalise`), by default as
-openai/whisper's ``BasicTextNormalizer`` does, so that case and punctuation are not errors.
+Alignment and counts are jiwer's. Texts are normalised first (:mod:`quest22.evaluation.normalise`),
+by default as openai/whisper's ``BasicTextNormalizer`` does, so that case and punctuation do not
+count as errors.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ Unit: TypeAlias = Literal["word", "character"]
 
 @dataclass(frozen=True, slots=True)
 class ErrorRate:
-    """Counts of an alignment, in words (or characters); ``+`` joins those of two texts."""
+    """Counts of an alignment in words (or characters), summed over ``pairs`` of texts by ``+``."""
 
     hits: int = 0
     substitutions: int = 0
@@ -27,7 +28,7 @@ class ErrorRate:
 
     @property
     def total(self) -> int:
-        """Words (or characters) of the references."""
+        """Words (or characters) in the references."""
         return self.hits + self.substitutions + self.deletions
 
     @property
@@ -36,7 +37,7 @@ class ErrorRate:
 
     @property
     def rate(self) -> float | None:
-        """Errors per reference word, above 1 where much was inserted; None without references."""
+        """Errors per reference word, above 1 with many insertions; None without reference words."""
         return self.errors / self.total if self.total else None
 
     def __add__(self, other: ErrorRate) -> ErrorRate:
@@ -49,44 +50,46 @@ class ErrorRate:
         )
 
 
-def word_errors(reference: str, text: str, normalize: Normalizer = basic) -> ErrorRate:
+def word_errors(reference: str, hypothesis: str, normalize: Normalizer = basic) -> ErrorRate:
     """Align the words of two texts after normalisation."""
-    return _errors(normalize(reference), normalize(text), "word")
+    return _errors(normalize(reference), normalize(hypothesis), "word")
 
 
-def character_errors(reference: str, text: str, normalize: Normalizer = basic) -> ErrorRate:
+def character_errors(reference: str, hypothesis: str, normalize: Normalizer = basic) -> ErrorRate:
     """Align the characters of two texts after normalisation, single spaces included."""
-    return _errors(normalize(reference), normalize(text), "character")
+    return _errors(normalize(reference), normalize(hypothesis), "character")
 
 
 def error_rate(pairs: Iterable[tuple[str, str]], unit: Unit = "word") -> ErrorRate:
-    """The errors of all ``(reference, text)`` pairs together, read one at a time."""
+    """The errors of all ``(reference, hypothesis)`` pairs together, read one at a time."""
     count = word_errors if unit == "word" else character_errors
-    return sum((count(reference, text) for reference, text in pairs), ErrorRate())
+    return sum((count(reference, hypothesis) for reference, hypothesis in pairs), ErrorRate())
 
 
 class Scoreboard:
-    """Word errors of a run as it goes, overall and by language."""
+    """Running word errors, overall and by language."""
 
     def __init__(self) -> None:
         self.overall = ErrorRate()
         self.by_language: dict[str | None, ErrorRate] = {}
 
-    def add(self, reference: str, text: str, language: str | None = None) -> ErrorRate:
-        """Count one transcript; returns its own errors."""
-        errors = word_errors(reference, text)
+    def add(self, reference: str, hypothesis: str, language: str | None = None) -> ErrorRate:
+        """Score one transcript and add its errors; returns them."""
+        errors = word_errors(reference, hypothesis)
         self.overall += errors
         self.by_language[language] = self.by_language.get(language, ErrorRate()) + errors
         return errors
 
 
-def _errors(reference: str, text: str, unit: Unit) -> ErrorRate:
-    expected, heard = reference.strip(), text.strip()
-    if not expected:  # jiwer aligns nothing with an empty reference
-        inserted = len(heard.split()) if unit == "word" else len(heard)
+def _errors(reference: str, hypothesis: str, unit: Unit) -> ErrorRate:
+    reference, hypothesis = reference.strip(), hypothesis.strip()
+    if not reference:  # jiwer refuses an empty reference
+        inserted = len(hypothesis.split()) if unit == "word" else len(hypothesis)
         return ErrorRate(insertions=inserted, pairs=1)
     import jiwer
 
     process = jiwer.process_words if unit == "word" else jiwer.process_characters
-    found = process(expected, heard)
-    return ErrorRate(found.hits, found.substitutions, found.deletions, found.insertions, pairs=1)
+    result = process(reference, hypothesis)
+    return ErrorRate(
+        result.hits, result.substitutions, result.deletions, result.insertions, pairs=1
+    )

@@ -1,6 +1,6 @@
-"""Two lists of words side by side: which were heard, missed, made up or taken for others.
+"""Aligns two lists of words: which are equal, substituted, deleted or inserted.
 
-Aligning is jiwer's, with the fewest errors. Knows words only: no normalisation, no display.
+The alignment is jiwer's, with the fewest errors. Knows words only: no normalisation, no display.
 """
 
 from __future__ import annotations
@@ -14,26 +14,27 @@ Kind: TypeAlias = Literal["equal", "substitute", "delete", "insert"]
 
 @dataclass(frozen=True, slots=True)
 class DiffSpan:
-    """Neighbouring words of one kind, from the reference and from what was heard."""
+    """Adjacent words of one kind, from the reference and from the hypothesis."""
 
     kind: Kind
-    said: tuple[str, ...]
-    heard: tuple[str, ...]
+    reference: tuple[str, ...]
+    hypothesis: tuple[str, ...]
 
 
-def align(said: Sequence[str], heard: Sequence[str]) -> list[DiffSpan]:
-    """Stretches in order; words, which hold no white space, are equal if they are the same."""
-    if not said or not heard:
-        kind: Kind = "insert" if heard else "delete"
-        return [DiffSpan(kind, tuple(said), tuple(heard))] if said or heard else []
+def align_words(reference: Sequence[str], hypothesis: Sequence[str]) -> list[DiffSpan]:
+    """Spans in order. Words must not contain white space; only identical ones are equal."""
+    if not reference or not hypothesis:
+        kind: Kind = "insert" if hypothesis else "delete"
+        span = DiffSpan(kind, tuple(reference), tuple(hypothesis))
+        return [span] if reference or hypothesis else []
     import jiwer
 
-    (chunks,) = jiwer.process_words(" ".join(said), " ".join(heard)).alignments
+    (chunks,) = jiwer.process_words(" ".join(reference), " ".join(hypothesis)).alignments
     return [
         DiffSpan(
             cast("Kind", chunk.type),
-            tuple(said[chunk.ref_start_idx : chunk.ref_end_idx]),
-            tuple(heard[chunk.hyp_start_idx : chunk.hyp_end_idx]),
+            tuple(reference[chunk.ref_start_idx : chunk.ref_end_idx]),
+            tuple(hypothesis[chunk.hyp_start_idx : chunk.hyp_end_idx]),
         )
         for chunk in chunks
     ]

@@ -9,9 +9,9 @@ windows, and from the same hypotheses the same text, but for white space at its 
 * segments follow the model's timestamps also inside overlaps and in second passes, have an end
   each, lie within the clip and never overlap; they exist without timestamps too, one a window.
 
-A window whose text is not believed is heard again at the next temperature, if there are several;
-what is still taken for silence or made up is left out and put down. Every window is prompted
-alike, by the initial prompt, but for the prefix of the first. Knows nothing of engines and files.
+A window whose hypothesis is not accepted is decoded again at the next temperature, if there are
+several; what is still silence or made up is dropped and recorded. Every window has the same prompt,
+but for the prefix of the first. Knows nothing of engines and files.
 """
 
 from __future__ import annotations
@@ -20,21 +20,24 @@ from dataclasses import replace
 
 from quest22.errors import ClipError
 from quest22.longform.hallucination import NO_SPEECH, dropped
-from quest22.longform.languages import LanguageSpan, prevailing_language
-from quest22.longform.packed import PackingChunker
 from quest22.longform.policy import DecodingPolicy
-from quest22.longform.segments import Segmenter
-from quest22.longform.stitching import merge
-from quest22.longform.transcript import confidence
-from quest22.longform.utterances import text_tokens
+from quest22.longform.segments import SegmentBuilder
+from quest22.longform.transcript import LanguageSpan, build_transcript, prevailing_language
 from quest22.longform.window_passes import Vocabulary, WindowPasses
-from quest22.longform.windowing import Chunk, Chunker, StrideLengths, WindowChunker
+from quest22.longform.windowing import (
+    Chunk,
+    Chunker,
+    PackingChunker,
+    StrideLengths,
+    WindowChunker,
+)
 from quest22.records import (
     SAMPLE_RATE_HZ,
     Alignment,
     Clip,
     DroppedSegment,
     Hypothesis,
+    Partial,
     Samples,
     Transcript,
     Window,
@@ -45,7 +48,7 @@ from quest22.settings import DecodingSettings, HallucinationSettings, LongFormSe
 class ChunkedStrategy:
     """Opens a :class:`ChunkedClip` for each clip, all with the same settings.
 
-    ``packed``: each block of sound is a stretch of speech, and windows are packed of whole ones
+    ``packed``: each block of sound is a span of speech, and windows are packed of whole ones
     instead of overlapping. ``tokens`` is the checkpoint's
     :class:`quest22.checkpoint.tokens.Tokens`. Raises :class:`quest22.errors.UsageError` where the
     strides leave nothing of a window.
@@ -56,20 +59,20 @@ class ChunkedStrategy:
         settings: LongFormSettings,
         decoding: DecodingSettings,
         tokens: Vocabulary,
-        guards: HallucinationSettings | None = None,
+        hallucination: HallucinationSettings | None = None,
         *,
         packed: bool = False,
     ) -> None:
         self._packed = packed
         self._lengths = StrideLengths.of(settings)
-        self._manner = DecodingPolicy.of(
-            decoding, guards or HallucinationSettings(), tokens, (0.0,)
+        self._policy = DecodingPolicy.of(
+            decoding, hallucination or HallucinationSettings(), tokens, (0.0,)
         )
 
     def open(self, clip: Clip) -> ChunkedClip:
-        return ChunkedClip(clip, self._cutter(), self._manner)
+        return ChunkedClip(clip, self._chunker(), self._policy)
 
-    def _cutter(self) -> WindowChunker:
+    def _chunker(self) -> WindowChunker:
         return PackingChunker(self._lengths.chunk) if self._packed else Chunker(self._lengths)
 
 
@@ -79,38 +82,40 @@ class ChunkedClip:
     Holds the sound of one window, and the tokens of all.
     """
 
-    def __init__(self, clip: Clip, cutter: WindowChunker, manner: DecodingPolicy) -> None:
+    def __init__(self, clip: Clip, chunker: WindowChunker, policy: DecodingPolicy) -> None:
         self._clip = clip
-        self._cutter = cutter
-        self._manner = manner
-        self._heard: list[WindowPasses] = []
+        self._chunker = chunker
+        self._policy = policy
+        self._windows: list[WindowPasses] = []
+        self._segments = SegmentBuilder(policy.tokens, policy.word_timer)
+        self._joined = 0  # windows that the builder has taken
         self._dropped: list[DroppedSegment] = []
-        self._held: list[Window] = []
-        self._awaited = 0
+        self._waiting: list[Window] = []  # for the language of the first
+        self._running = 0
         self._flushed = False
 
     def feed(self, samples: Samples) -> list[Window]:
         """Take the next block of sound, ``[samples]``; give the windows that are complete."""
-        return self._release(self._windows(self._cutter.feed(samples)))
+        return self._release(self._new_windows(self._chunker.feed(samples)))
 
     def flush(self) -> list[Window]:
         """Give the last window. Raises :class:`ClipError` if there was no sound at all."""
         self._flushed = True
-        if not self._cutter.samples_fed:
+        if not self._chunker.samples_fed:
             raise ClipError("longform", "it holds no sound: expected at least one sample")
-        return self._release(self._windows(self._cutter.flush()))
+        return self._release(self._new_windows(self._chunker.flush()))
 
     def add_result(self, window: Window, hypothesis: Hypothesis) -> list[Window]:
-        """Take a window's hypothesis; give the window again if it must be heard on, or anew."""
-        hotter = self._manner.next_temperature(hypothesis)
-        if hotter is not None:
-            return [replace(window, decoding=replace(window.decoding, temperature=hotter))]
-        heard = self._heard[window.index]
-        believed = self._believed(window, hypothesis)
-        again = heard.add_result(window, believed, self._manner.tokens.timestamp_begin)
-        if again is not None:
-            return [again]
-        self._awaited -= 1
+        """Take a window's hypothesis; give the window again if it needs another pass."""
+        temperature = self._policy.next_temperature(hypothesis)
+        if temperature is not None:
+            return [replace(window, decoding=replace(window.decoding, temperature=temperature))]
+        accepted = self._accepted(window, hypothesis)
+        passes = self._windows[window.index]
+        next_pass = passes.add_result(window, accepted, self._policy.tokens.timestamp_begin)
+        if next_pass is not None:
+            return [next_pass]
+        self._running -= 1
         return self._release([])
 
     @property
@@ -119,75 +124,73 @@ class ChunkedClip:
 
     @property
     def finished(self) -> bool:
-        return self._flushed and not self._awaited
+        return self._flushed and not self._running
+
+    def partial(self) -> Partial:
+        """The transcript up to the first window that has not come back."""
+        self._join()
+        return self._segments.partial()
 
     def close(self) -> Transcript:
-        """Join what was heard into the clip's transcript."""
-        duration_s = self._cutter.samples_fed / SAMPLE_RATE_HZ
-        tokens = self._manner.tokens
-        ids = text_tokens(self._heard, tokens)
-        kept = merge(ids, self._heard, tokens)
-        spoken = [token for stretch in kept for token in ids[stretch.start : stretch.stop].tolist()]
-        portions = [LanguageSpan(*heard.language, heard.length) for heard in self._heard]
-        language, probability = prevailing_language(portions)
-        segmenter = Segmenter(ids, self._heard, tokens, duration_s, self._manner.words)
-        segments = segmenter.segments(kept)
-        text = tokens.decode(spoken).strip()
-        return Transcript(
-            key=self._clip.key,
-            name=self._clip.name,
-            text=text,
-            language=language,
-            language_probability=probability,
-            duration_s=duration_s,
+        """Join all windows into the clip's transcript."""
+        self._join()
+        text, segments = self._segments.finish()
+        spans = [LanguageSpan(*window.language, window.length) for window in self._windows]
+        return build_transcript(
+            self._clip,
+            duration_s=self._chunker.samples_fed / SAMPLE_RATE_HZ,
+            text=text.strip(),
             segments=segments,
-            origin=self._clip.origin,
-            reference=self._clip.reference,
-            columns=self._clip.columns,
-            dropped=tuple(sorted(self._dropped, key=lambda each: each.start_s)),
-            confidence=confidence(segments, text),
+            language=prevailing_language(spans),
+            dropped=sorted(self._dropped, key=lambda each: each.start_s),
         )
 
-    def _windows(self, cuts: list[Chunk]) -> list[Window]:
-        first = len(self._heard)
-        self._heard += [WindowPasses.nothing_yet(cut) for cut in cuts]
-        self._awaited += len(cuts)
-        return [self._window(cut, index) for index, cut in enumerate(cuts, start=first)]
+    def _join(self) -> None:
+        """Make segments of the windows that are complete up to the first that is not."""
+        while self._joined < len(self._windows) and self._windows[self._joined].complete:
+            self._segments.add(self._windows[self._joined])
+            self._joined += 1
 
-    def _window(self, cut: Chunk, index: int) -> Window:
-        preamble = self._manner.preamble
-        decoding = self._manner.asked(self._clip, cut.start, preamble.alone(), first=index == 0)
-        return Window(cut.samples, cut.start / SAMPLE_RATE_HZ, decoding, index)
+    def _new_windows(self, chunks: list[Chunk]) -> list[Window]:
+        first = len(self._windows)
+        self._windows += [WindowPasses.of(chunk) for chunk in chunks]
+        self._running += len(chunks)
+        return [self._window(chunk, index) for index, chunk in enumerate(chunks, start=first)]
+
+    def _window(self, chunk: Chunk, index: int) -> Window:
+        prompt = self._policy.prompt_context.alone()
+        decoding = self._policy.window_options(self._clip, chunk.start, prompt, first=index == 0)
+        return Window(chunk.samples, chunk.start / SAMPLE_RATE_HZ, decoding, index)
 
     def _awaits_language(self) -> bool:
         """Whether the first window is to tell the language of all, and has not come back."""
-        asked = self._manner.multilingual is False and self._manner.decoding.language is None
-        return asked and bool(self._heard) and not self._heard[0].passes
+        detects = self._policy.multilingual is False and self._policy.decoding.language is None
+        return detects and bool(self._windows) and not self._windows[0].passes
 
     def _release(self, windows: list[Window]) -> list[Window]:
-        """The windows that can be heard now; the others wait for the language of the first."""
-        self._held += windows
+        """The windows that can run now; the others wait for the language of the first."""
+        self._waiting += windows
         if self._awaits_language():
-            ready = [window for window in self._held if window.index == 0]
-            self._held = [window for window in self._held if window.index > 0]
+            ready = [window for window in self._waiting if window.index == 0]
+            self._waiting = [window for window in self._waiting if window.index > 0]
             return ready
-        ready, self._held = self._held, []
-        if self._manner.multilingual is False:
+        ready, self._waiting = self._waiting, []
+        if self._policy.multilingual is False:
             return [self._in_clips_language(window) for window in ready]
         return ready
 
     def _in_clips_language(self, window: Window) -> Window:
-        language, _ = self._heard[0].language if window.index else (None, 0.0)
+        language, _ = self._windows[0].language if window.index else (None, 0.0)
         language = window.decoding.language or language
         return replace(window, decoding=replace(window.decoding, language=language))
 
-    def _believed(self, window: Window, hypothesis: Hypothesis) -> Hypothesis:
-        """The hypothesis; without its text if that is not believed, which is put down."""
-        whole = self._manner.whole(hypothesis, window)
-        reason = self._manner.guard.window_reason(hypothesis, whole)
+    def _accepted(self, window: Window, hypothesis: Hypothesis) -> Hypothesis:
+        """The hypothesis; without its text if that is silence or made up, which is recorded."""
+        segment = self._policy.as_segment(hypothesis, window)
+        reason = self._policy.hallucination.window_reason(hypothesis, segment)
         if reason is None:
             return hypothesis
-        if whole.text.strip() or reason == NO_SPEECH:
-            self._dropped.append(dropped(whole, reason))
+        if segment.text.strip() or reason == NO_SPEECH:
+            self._dropped.append(dropped(segment, reason))
         alignment = hypothesis.alignment and Alignment((), ())
         return replace(hypothesis, tokens=(), alignment=alignment)

@@ -1,4 +1,4 @@
-"""The log-mel frames of a clip that are still needed, and windows cut out of them."""
+"""Holds the log-mel frames of a clip that are still needed; cuts the features of windows."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class FeatureBuffer:
             self.total += frames.shape[1]
 
     def drop_before(self, frame: int) -> None:
-        """Frames before this one are not asked for any more."""
+        """Free frames before this one: they are not needed any more."""
         while self._parts and self._first + self._parts[0].shape[1] <= frame:
             self._first += self._parts.pop(0).shape[1]
 
@@ -42,9 +42,9 @@ class FeatureBuffer:
         features = np.zeros((len(self._parts[0]), WINDOW_FRAMES), np.float32)
         start = self._first
         for part in self._parts:
-            heard = part[:, max(first - start, 0) : max(first + count - start, 0)]
-            place = max(start - first, 0)
-            normal = (np.maximum(heard, self._peak - DYNAMIC_RANGE) + 4) / 4
-            features[:, place : place + heard.shape[1]] = normal
+            frames = part[:, max(first - start, 0) : max(first + count - start, 0)]
+            column = max(start - first, 0)
+            normalised = (np.maximum(frames, self._peak - DYNAMIC_RANGE) + 4) / 4
+            features[:, column : column + frames.shape[1]] = normalised
             start += part.shape[1]
         return features

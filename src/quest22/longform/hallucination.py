@@ -1,6 +1,6 @@
-"""Which segments are made up: loops, and more text than a voice can say. Knows no engine.
+"""Finds segments that are made up: loops, and more text than a voice can say. Knows no engine.
 
-These go beyond openai/whisper, which keeps what no temperature could mend.
+This goes beyond openai/whisper, which keeps what no temperature could mend.
 """
 
 from __future__ import annotations
@@ -10,44 +10,46 @@ from dataclasses import dataclass
 
 from quest22.decoding.fallback import Fallback
 from quest22.records import DroppedSegment, Hypothesis, Segment
+from quest22.settings import HallucinationSettings
 
 NO_SPEECH = "no speech"
 LOOP = "loop"
 HALLUCINATION = "unlikely words in silence"
 SPEAKING_RATE = "impossible speaking rate"
 SHORTEST_S = 1.0
-"""A speaking rate is told over a second at least: times of short segments are not exact."""
+"""Speaking rates are measured over a second at least: times of short segments are not exact."""
 
 
 @dataclass(frozen=True, slots=True)
 class HallucinationFilter:
-    """Judges what was heard, by a clip's fallback and its thresholds."""
+    """Tells which segments are made up, by thresholds and by the fallback's rules."""
 
     fallback: Fallback
+    thresholds: HallucinationSettings
 
     def reason(self, segment: Segment) -> str | None:
-        """Why a segment is not believed; None: it is. ``tokens`` are looked at for loops."""
+        """Why a segment is dropped; None: it is accepted. Loops are counted in its ``tokens``."""
         if self._is_loop(segment):
             return LOOP
         return SPEAKING_RATE if self._is_too_fast(segment) else None
 
+    def window_reason(self, hypothesis: Hypothesis, segment: Segment) -> str | None:
+        """Why a window is dropped as a whole; ``segment`` holds all of its text."""
+        return NO_SPEECH if self.fallback.is_silence(hypothesis) else self.reason(segment)
+
     def _is_loop(self, segment: Segment) -> bool:
-        most = self.fallback.guards.max_repeats
+        most = self.thresholds.max_repeats
         repetitive = most is not None and self.fallback.is_repetitive(segment.text)
         return most is not None and repetitive and longest_repetition(segment.tokens) > most
 
     def _is_too_fast(self, segment: Segment) -> bool:
-        fastest = self.fallback.guards.max_speaking_rate
+        fastest = self.thresholds.max_speaking_rate
         duration_s = max(segment.end_s - segment.start_s, SHORTEST_S)
         return fastest is not None and len(segment.text.strip()) > fastest * duration_s
 
-    def window_reason(self, heard: Hypothesis, whole: Segment) -> str | None:
-        """Why a window as a whole is not believed."""
-        return NO_SPEECH if self.fallback.is_silence(heard) else self.reason(whole)
-
 
 def dropped(segment: Segment, reason: str) -> DroppedSegment:
-    """What is put down of a segment that is not believed."""
+    """The record of a segment that is dropped."""
     return DroppedSegment(segment.start_s, segment.end_s, reason, segment.text.strip())
 
 

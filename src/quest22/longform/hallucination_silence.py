@@ -1,8 +1,8 @@
-"""Words that were probably made up, where silence lies around them.
+"""Finds segments that are probably made up, where silence lies around them.
 
 Follows ``hallucination_silence_threshold`` of openai/whisper's ``transcribe``: words that are very
 unlikely, very short or very long are anomalies; a segment of them after silence, or between
-silences, is left out, and listening goes on at the speech behind it.
+silences, is dropped, and the next window begins at the speech behind it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from quest22.settings import APPEND_PUNCTUATIONS, PREPEND_PUNCTUATIONS
 
 PUNCTUATION = PREPEND_PUNCTUATIONS + APPEND_PUNCTUATIONS
 MOST_WORDS = 8
-"""So many words tell whether a segment is an anomaly."""
+"""A segment is an anomaly if its first so many words are."""
 
 
 @dataclass(frozen=True, slots=True)
 class SilenceContext:
-    """Where a window stands, in seconds of the clip; speech ended at ``last_speech_s`` before."""
+    """A window's bounds, in seconds of the clip; speech before it ended at ``last_speech_s``."""
 
     start_s: float
     duration_s: float
@@ -36,29 +36,29 @@ class SilenceContext:
 
 @dataclass(frozen=True, slots=True)
 class KeptSegments:
-    """How many segments are kept, and the frame where to listen next; None: as without this."""
+    """How many segments remain, and the frame of the next window; None: as without this."""
 
-    kept: int
+    count: int
     seek: int | None = None
 
 
-def clear(segments: Sequence[Segment], place: SilenceContext) -> KeptSegments:
-    """Judge a window's segments, which have words."""
-    gap_s = _silence_before_the_first(segments, place)
-    if gap_s > place.threshold_s:
-        return KeptSegments(0, round(place.start_s * FRAMES_PER_S) + round(gap_s * FRAMES_PER_S))
-    speech_s = place.last_speech_s
+def drop_in_silence(segments: Sequence[Segment], context: SilenceContext) -> KeptSegments:
+    """Tell which of a window's segments to keep: those before the first that is made up."""
+    gap_s = _silence_before_the_first(segments, context)
+    if gap_s > context.threshold_s:
+        return KeptSegments(0, round(context.start_s * FRAMES_PER_S) + round(gap_s * FRAMES_PER_S))
+    speech_s = context.last_speech_s
     for at, segment in enumerate(segments):
         if not segment.words:
             continue
-        if is_anomaly(segment) and _lies_in_silence(segments, at, speech_s, place):
-            return KeptSegments(at, _seek_behind(segment, place))
+        if is_anomaly(segment) and _lies_in_silence(segments, at, speech_s, context):
+            return KeptSegments(at, _seek_behind(segment, context))
         speech_s = segment.end_s
     return KeptSegments(len(segments))
 
 
 def is_anomaly(segment: Segment | None) -> bool:
-    """Whether the first words of a segment are unlikely to have been said."""
+    """Whether the first words of a segment are unlikely to have been spoken."""
     if segment is None or not segment.words:
         return False
     words = [word for word in segment.words if word.text not in PUNCTUATION][:MOST_WORDS]
@@ -72,37 +72,37 @@ def _anomaly(word: Word) -> float:
     return unlikely + 15 * max(0.133 - duration_s, 0.0) + max(duration_s - 2.0, 0.0)
 
 
-def _silence_before_the_first(segments: Sequence[Segment], place: SilenceContext) -> float:
+def _silence_before_the_first(segments: Sequence[Segment], context: SilenceContext) -> float:
     """Seconds before a first segment that is an anomaly; 0 where it is none."""
     first = _next_with_words(segments)
-    return first.start_s - place.start_s if first and is_anomaly(first) else 0.0
+    return first.start_s - context.start_s if first and is_anomaly(first) else 0.0
 
 
 def _lies_in_silence(
-    segments: Sequence[Segment], at: int, speech_s: float, place: SilenceContext
+    segments: Sequence[Segment], at: int, speech_s: float, context: SilenceContext
 ) -> bool:
     segment, following = segments[at], _next_with_words(segments[at + 1 :])
-    threshold_s = place.threshold_s
-    next_s = place.start_s + place.duration_s
+    threshold_s = context.threshold_s
+    next_s = context.start_s + context.duration_s
     if following and following.words:
         next_s = following.words[0].start_s
     before = (
         segment.start_s - speech_s > threshold_s
         or segment.start_s < threshold_s
-        or segment.start_s - place.start_s < 2.0
+        or segment.start_s - context.start_s < 2.0
     )
     after = (
         next_s - segment.end_s > threshold_s
         or is_anomaly(following)
-        or place.full_end_s - segment.end_s < 2.0
+        or context.full_end_s - segment.end_s < 2.0
     )
     return before and after
 
 
-def _seek_behind(segment: Segment, place: SilenceContext) -> int:
-    if place.clip_s - segment.end_s < place.threshold_s:
-        return round(place.clip_s * FRAMES_PER_S)
-    return round(max(place.start_s + 1, segment.start_s) * FRAMES_PER_S)
+def _seek_behind(segment: Segment, context: SilenceContext) -> int:
+    if context.clip_s - segment.end_s < context.threshold_s:
+        return round(context.clip_s * FRAMES_PER_S)
+    return round(max(context.start_s + 1, segment.start_s) * FRAMES_PER_S)
 
 
 def _next_with_words(segments: Sequence[Segment]) -> Segment | None:

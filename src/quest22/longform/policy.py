@@ -1,4 +1,4 @@
-"""What a strategy asks of every window of every clip, and how it judges what comes back."""
+"""How the windows of a clip are decoded, and which hypotheses are accepted."""
 
 from __future__ import annotations
 
@@ -24,61 +24,67 @@ class DecodingPolicy:
 
     tokens: Vocabulary
     decoding: DecodingOptions
-    preamble: PromptContext
-    guard: HallucinationFilter
+    prompt_context: PromptContext
+    fallback: Fallback
+    hallucination: HallucinationFilter
     multilingual: bool | None
-    words: WordTimer | None
+    word_timer: WordTimer | None
 
     @classmethod
     def of(
         cls,
-        asked: DecodingSettings,
-        guards: HallucinationSettings,
+        settings: DecodingSettings,
+        hallucination: HallucinationSettings,
         tokens: Vocabulary,
-        temperatures: tuple[float, ...],
+        default_temperatures: tuple[float, ...],
     ) -> DecodingPolicy:
-        """``temperatures`` are those of a user who names none."""
-        temperatures = asked.temperature or temperatures
+        """``default_temperatures`` are those of a user who names none."""
+        temperatures = settings.temperature or default_temperatures
         decoding = DecodingOptions(
-            language=asked.language,
-            task=asked.task,
-            timestamps=asked.timestamps,
+            language=settings.language,
+            task=settings.task,
+            timestamps=settings.timestamps,
             temperature=temperatures[0],
-            max_new_tokens=asked.max_new_tokens,
-            detection=asked.detection(),
-            search=asked.search(),
-            suppression=asked.suppression(),
-            words=asked.word_timestamps,
+            max_new_tokens=settings.max_new_tokens,
+            detection=settings.detection(),
+            search=settings.search(),
+            suppression=settings.suppression(),
+            words=settings.word_timestamps,
         )
+        fallback = Fallback(temperatures, hallucination)
         return cls(
             tokens=tokens,
             decoding=decoding,
-            preamble=PromptContext.of(asked, tokens),
-            guard=HallucinationFilter(Fallback(temperatures, guards)),
-            multilingual=asked.multilingual,
-            words=WordTimer.of(asked, tokens),
+            prompt_context=PromptContext.of(settings, tokens),
+            fallback=fallback,
+            hallucination=HallucinationFilter(fallback, hallucination),
+            multilingual=settings.multilingual,
+            word_timer=WordTimer.of(settings, tokens),
         )
 
-    def asked(
-        self, clip: Clip, place: int, previous: tuple[int, ...], *, first: bool
+    def window_options(
+        self, clip: Clip, position: int, previous: tuple[int, ...], *, first: bool
     ) -> DecodingOptions:
-        """What is asked of the window at a place of a clip; samples are drawn by these two."""
+        """Options of the window at a position of a clip; samples are drawn by these two.
+
+        ``first``: it is the clip's first window, which alone has the prefix.
+        """
         search = self.decoding.search
-        if self.guard.fallback.temperatures[-1] > 0:
-            seed = (*search.seed, zlib.crc32(clip.key.encode()), place)
+        if self.fallback.temperatures[-1] > 0:
+            seed = (*search.seed, zlib.crc32(clip.key.encode()), position)
             search = replace(search, seed=seed)
-        prefix = self.preamble.prefix if first else ()
+        prefix = self.prompt_context.prefix if first else ()
         return replace(self.decoding, previous=previous, prefix=prefix, search=search)
 
-    def next_temperature(self, heard: Hypothesis) -> float | None:
-        """What to hear a window with again; None: the hypothesis counts."""
-        return self.guard.fallback.next_temperature(heard, self.text(heard.tokens))
+    def next_temperature(self, hypothesis: Hypothesis) -> float | None:
+        """The temperature to decode the window with again; None: the hypothesis is accepted."""
+        return self.fallback.next_temperature(hypothesis, self.text(hypothesis.tokens))
 
-    def whole(self, heard: Hypothesis, window: Window) -> Segment:
-        """All that was heard in a window, as one segment."""
+    def as_segment(self, hypothesis: Hypothesis, window: Window) -> Segment:
+        """All text of a window, as one segment."""
         start_s = window.start_s + window.skip_frames / 100
         end_s = window.start_s + window.duration_s
-        text = tuple(token for token in heard.tokens if token < self.tokens.eot)
+        text = tuple(token for token in hypothesis.tokens if token < self.tokens.eot)
         return Segment(start_s, end_s, self.text(text), text)
 
     def text(self, tokens: Iterable[int]) -> str:

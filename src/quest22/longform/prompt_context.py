@@ -1,4 +1,4 @@
-"""What goes before a window: initial prompt, hotwords, and the text of the windows before it.
+"""The prompt of a window: hotwords, the initial prompt, and the text of the windows before it.
 
 Follows ``transcribe`` of openai/whisper; hotwords follow ``get_prompt`` of faster-whisper.
 """
@@ -12,15 +12,18 @@ from quest22.longform.window_passes import Vocabulary
 from quest22.settings import DecodingSettings
 
 MOST_PREVIOUS = 223
-"""Tokens that fit before a window: half of the decoder's places, less the one that opens them."""
+"""Tokens that fit before a window: half of the decoder's positions, less ``<|startofprev|>``."""
 
 RESET_ABOVE = 0.5
-"""A text that was heard at a higher temperature than this is not built on."""
+"""Text decoded at a higher temperature than this is not used as a prompt."""
 
 
 @dataclass(frozen=True, slots=True)
 class PromptContext:
-    """What every clip begins with, in tokens."""
+    """The prompts that a user gave, in tokens; the same for every clip.
+
+    ``condition``: text of earlier windows is used too.
+    """
 
     initial: tuple[int, ...] = ()
     hotwords: tuple[int, ...] = ()
@@ -30,19 +33,19 @@ class PromptContext:
 
     @classmethod
     def of(cls, settings: DecodingSettings, tokens: Vocabulary) -> PromptContext:
-        def spoken(text: str | None) -> tuple[int, ...]:
+        def encoded(text: str | None) -> tuple[int, ...]:
             return tuple(tokens.encode(" " + text.strip())) if text and text.strip() else ()
 
         return cls(
-            initial=spoken(settings.initial_prompt),
-            hotwords=spoken(settings.hotwords)[:MOST_PREVIOUS],
-            prefix=spoken(settings.prefix)[-MOST_PREVIOUS:],
+            initial=encoded(settings.initial_prompt),
+            hotwords=encoded(settings.hotwords)[:MOST_PREVIOUS],
+            prefix=encoded(settings.prefix)[-MOST_PREVIOUS:],
             carry_initial=settings.carry_initial_prompt,
             condition=settings.condition_on_previous_text,
         )
 
     def alone(self) -> tuple[int, ...]:
-        """What stands before a window that knows of no other."""
+        """The prompt of a window that knows of no other."""
         return self.with_hotwords(self.initial)
 
     def with_hotwords(self, previous: tuple[int, ...]) -> tuple[int, ...]:
@@ -53,28 +56,28 @@ class PromptContext:
 
 @dataclass(slots=True, eq=False)
 class PreviousText:
-    """The tokens of a clip so far, and from where on they are built on."""
+    """The tokens of a clip so far; those from ``reset_at`` on prompt the next window."""
 
-    preamble: PromptContext
+    context: PromptContext
     tokens: list[int] = field(init=False)
-    begun: int = 0
+    reset_at: int = 0
 
     def __post_init__(self) -> None:
-        self.tokens = list(self.preamble.initial)
+        self.tokens = list(self.context.initial)
 
     def prompt(self) -> tuple[int, ...]:
-        """What stands before the next window."""
-        initial = self.preamble.initial
-        if not self.preamble.carry_initial:
-            return self.preamble.with_hotwords(tuple(self.tokens[self.begun :]))
+        """The prompt of the next window."""
+        initial = self.context.initial
+        if not self.context.carry_initial:
+            return self.context.with_hotwords(tuple(self.tokens[self.reset_at :]))
         room = MOST_PREVIOUS - len(initial)
-        rest = self.tokens[max(len(initial), self.begun) :]
+        rest = self.tokens[max(len(initial), self.reset_at) :]
         # As the reference slices: where the prompt fills all room, none of the rest is left out
         # here, and the decoder keeps the end of it all.
-        return self.preamble.with_hotwords(initial + tuple(rest[-room:]))
+        return self.context.with_hotwords(initial + tuple(rest[-room:]))
 
     def add(self, tokens: Iterable[int], temperature: float) -> None:
-        """Take the tokens of a window that counts."""
+        """Take the tokens of a window that was accepted."""
         self.tokens.extend(tokens)
-        if not self.preamble.condition or temperature > RESET_ABOVE:
-            self.begun = len(self.tokens)
+        if not self.context.condition or temperature > RESET_ABOVE:
+            self.reset_at = len(self.tokens)

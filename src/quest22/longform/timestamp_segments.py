@@ -1,4 +1,4 @@
-"""One window's tokens to segments, and where to listen next.
+"""One window's tokens to segments, and where the next window begins.
 
 Follows ``transcribe`` of openai/whisper. Each pair of timestamps ends a segment and begins the
 next. Tokens after the last pair were not finished: the next window begins there. A single
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from quest22.decoding.timestamps import pair_timestamps
 from quest22.longform.window_passes import FRAMES_PER_TIMESTAMP
 
 Tokens = Sequence[int]
@@ -26,32 +27,31 @@ class TimestampSegment:
 
 @dataclass(frozen=True, slots=True)
 class TimestampSegments:
-    """A window's slices, and by how many frames to go on.
+    """A window's segments, and by how many frames to go on.
 
     ``ended_alone``: the window ends with a single timestamp.
     """
 
-    slices: tuple[TimestampSegment, ...]
+    segments: tuple[TimestampSegment, ...]
     advance: int
     ended_alone: bool
 
 
 def timestamp_segments(tokens: Tokens, timestamp_begin: int, frames: int) -> TimestampSegments:
     """Part the tokens of a window that holds so many ``frames`` of sound."""
-    marks = [token >= timestamp_begin for token in tokens]
-    ended_alone = marks[-2:] == [False, True]
-    ends = [at + 1 for at in range(len(marks) - 1) if marks[at] and marks[at + 1]]
-    if not ends:
+    pairs, ended_alone = pair_timestamps(tokens, timestamp_begin)
+    if not pairs:
         whole = _whole(tokens, timestamp_begin, frames)
         return TimestampSegments((whole,), frames, ended_alone)
+    ends = [at + 1 for at in pairs]
     if ended_alone:
         ends.append(len(tokens))
     parts = [tuple(tokens[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
-    slices = tuple(
+    segments = tuple(
         TimestampSegment(_frame(part[0], timestamp_begin), _frame(part[-1], timestamp_begin), part)
         for part in parts
     )
-    return TimestampSegments(slices, frames if ended_alone else slices[-1].end, ended_alone)
+    return TimestampSegments(segments, frames if ended_alone else segments[-1].end, ended_alone)
 
 
 def _whole(tokens: Tokens, timestamp_begin: int, frames: int) -> TimestampSegment:

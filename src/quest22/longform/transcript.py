@@ -1,11 +1,60 @@
-"""How sure the model was of a clip, from its segments."""
+"""A clip's transcript, from its segments: the one place that builds a ``Transcript``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from quest22.decoding.compression import compression_ratio
-from quest22.records import Confidence, Segment
+from quest22.decoding.fallback import compression_ratio
+from quest22.records import Clip, Confidence, DroppedSegment, Segment, Transcript
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageSpan:
+    """A language with its probability in a window of some length, in any unit."""
+
+    language: str | None
+    probability: float
+    length: int
+
+
+def build_transcript(
+    clip: Clip,
+    duration_s: float,
+    text: str,
+    segments: Sequence[Segment],
+    language: tuple[str | None, float],
+    dropped: Iterable[DroppedSegment] = (),
+) -> Transcript:
+    """The transcript of a clip of ``duration_s``; ``language`` comes with its probability."""
+    return Transcript(
+        key=clip.key,
+        name=clip.name,
+        text=text,
+        language=language[0],
+        language_probability=language[1],
+        duration_s=duration_s,
+        segments=tuple(segments),
+        origin=clip.origin,
+        reference=clip.reference,
+        columns=clip.columns,
+        dropped=tuple(dropped),
+        confidence=confidence(segments, text),
+    )
+
+
+def prevailing_language(spans: Iterable[LanguageSpan]) -> tuple[str | None, float]:
+    """The language of the most probable length, and its probability over all of it."""
+    weights: defaultdict[str | None, float] = defaultdict(float)
+    total = 0
+    for span in spans:
+        weights[span.language] += span.probability * span.length
+        total += span.length
+    if not total:
+        return None, 0.0
+    language = max(weights, key=lambda code: weights[code])
+    return language, weights[language] / total
 
 
 def confidence(segments: Sequence[Segment], text: str) -> Confidence:

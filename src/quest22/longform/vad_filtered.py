@@ -1,7 +1,7 @@
-"""A long form that is given nothing but speech. Knows neither how it is found nor how it is heard.
+"""A long form that is given nothing but speech. Knows neither how it is detected nor transcribed.
 
-Wraps the machine of another strategy: that one is fed the stretches that hold speech, strung
-together, and its transcript gets the clip's own times back. What was left out is recorded in the
+Wraps the long form of another strategy: that one is fed the spans that hold speech, joined end to
+end, and its transcript gets the clip's own times back. What was left out is recorded in the
 transcript.
 """
 
@@ -9,32 +9,39 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 import numpy as np
 
 from quest22.longform.speech_timeline import SpeechTimeline
-from quest22.protocols import LongForm, SpeechDetector, Strategy
+from quest22.longform.transcript import build_transcript
+from quest22.protocols import ConfiguredStrategy, LongForm, SpeechDetector
 from quest22.records import (
     SAMPLE_RATE_HZ,
     Clip,
     Hypothesis,
+    Partial,
     Samples,
+    Segment,
     SpeechChunk,
     Transcript,
     Window,
 )
+
+TIME_STEP_S = 0.01
+"""Times are rounded to so much."""
 
 
 @dataclass(frozen=True, slots=True)
 class VadFilterOptions:
     """How speech is handed on.
 
-    ``whole_stretches``: each in one block, for windows that are packed of them. Clips of up to
-    ``whole_clip`` samples stay as they are if anybody speaks in them. ``language`` is what a clip
-    without speech is said to be in.
+    ``whole_spans``: each in one block, for windows that are packed of them. Clips of up to
+    ``whole_clip`` samples stay as they are if anybody speaks in them. ``language`` is that of a
+    clip without speech.
     """
 
-    whole_stretches: bool
+    whole_spans: bool
     whole_clip: int = 0
     language: str | None = None
 
@@ -43,53 +50,56 @@ class VadFilteredStrategy:
     """Opens a :class:`VadFilteredClip` around each clip of another strategy."""
 
     def __init__(
-        self, inner: Strategy, detector: Callable[[], SpeechDetector], voicing: VadFilterOptions
+        self,
+        inner: ConfiguredStrategy,
+        detector: Callable[[], SpeechDetector],
+        options: VadFilterOptions,
     ) -> None:
         self._inner = inner
         self._detector = detector
-        self._voicing = voicing
+        self._options = options
 
     def open(self, clip: Clip) -> VadFilteredClip:
-        return VadFilteredClip(clip, self._inner.open(clip), self._detector(), self._voicing)
+        return VadFilteredClip(clip, self._inner.open(clip), self._detector(), self._options)
 
 
 class VadFilteredClip:
     """One clip between sound and transcript; see :class:`quest22.protocols.LongForm`."""
 
     def __init__(
-        self, clip: Clip, inner: LongForm, detector: SpeechDetector, voicing: VadFilterOptions
+        self, clip: Clip, inner: LongForm, detector: SpeechDetector, options: VadFilterOptions
     ) -> None:
         self._clip = clip
         self._inner = inner
         self._detector = detector
-        self._voicing = voicing
+        self._options = options
         self._timeline = SpeechTimeline()
-        self._fed = 0
-        self._held: list[Samples] | None = [] if voicing.whole_clip else None
-        self._found: list[SpeechChunk] = []
-        self._stretch: list[Samples] = []
+        self._samples_fed = 0
+        self._whole: list[Samples] | None = [] if options.whole_clip else None
+        self._speech: list[SpeechChunk] = []  # detected, not handed on yet
+        self._span: list[Samples] = []
         self._flushed = False
 
     def feed(self, samples: Samples) -> list[Window]:
         """Take the next block of sound, ``[samples]``; give the windows that are complete."""
-        self._fed += len(samples)
-        self._found += self._detector.feed(samples)
-        if self._held is not None:
-            self._held.append(samples)
-            if self._fed <= self._voicing.whole_clip:
+        self._samples_fed += len(samples)
+        self._speech += self._detector.feed(samples)
+        if self._whole is not None:
+            self._whole.append(samples)
+            if self._samples_fed <= self._options.whole_clip:
                 return []
-            self._held = None
+            self._whole = None
         return self._hand_on()
 
     def flush(self) -> list[Window]:
         """Give the last windows. Raises :class:`quest22.errors.ClipError` where no sound came."""
         self._flushed = True
-        if not self._fed:
+        if not self._samples_fed:
             return self._inner.flush()
-        self._found += self._detector.flush()
-        if self._held is not None and self._found:
-            self._found = [SpeechChunk(np.concatenate(self._held), 0, last=True)]
-        self._held = None
+        self._speech += self._detector.flush()
+        if self._whole is not None and self._speech:
+            self._speech = [SpeechChunk(np.concatenate(self._whole), 0, last=True)]
+        self._whole = None
         windows = self._hand_on()
         return [*windows, *self._inner.flush()] if self._timeline else windows
 
@@ -105,44 +115,53 @@ class VadFilteredClip:
     def finished(self) -> bool:
         return self._flushed and (not self._timeline or self._inner.finished)
 
-    def close(self) -> Transcript:
-        """The inner machine's transcript in the clip's own times; an empty one without speech."""
-        duration_s = self._fed / SAMPLE_RATE_HZ
-        silences = tuple(self._timeline.silences(self._fed))
+    def partial(self) -> Partial:
+        """The inner long form's, in the clip's own times.
+
+        A segment is committed once more speech is known behind it: a time on the end of all speech
+        may still turn out to be the start of the next span.
+        """
         if not self._timeline:
-            return replace(self._unspoken(duration_s), dropped=silences)
-        heard = self._inner.close()
-        dropped = (*silences, *(self._timeline.dropped(each) for each in heard.dropped))
+            return Partial()
+        inner = self._inner.partial()
+        known_s = self._timeline.total / SAMPLE_RATE_HZ
+        committed = [*takewhile(lambda each: self._lies_before(each, known_s), inner.committed)]
+        rest = "".join(each.text for each in inner.committed[len(committed) :])
+        segments = tuple(self._timeline.segment(each) for each in committed)
+        return Partial(segments, rest + inner.interim)
+
+    def close(self) -> Transcript:
+        """The inner transcript in the clip's own times; an empty one without speech."""
+        duration_s = self._samples_fed / SAMPLE_RATE_HZ
+        silences = tuple(self._timeline.silences(self._samples_fed))
+        if not self._timeline:
+            language = self._options.language
+            probability = 0.0 if language is None else 1.0
+            return build_transcript(
+                self._clip, duration_s, "", (), (language, probability), silences
+            )
+        inner = self._inner.close()
+        dropped = (*silences, *(self._timeline.dropped(each) for each in inner.dropped))
         return replace(
-            heard,
+            inner,
             duration_s=duration_s,
-            segments=tuple(self._timeline.segment(each) for each in heard.segments),
+            segments=tuple(self._timeline.segment(each) for each in inner.segments),
             dropped=tuple(sorted(dropped, key=lambda each: each.start_s)),
         )
 
-    def _hand_on(self) -> list[Window]:
-        """Feed what was found to the inner machine."""
-        windows: list[Window] = []
-        for piece in self._found:
-            self._timeline.add(piece.start, len(piece.samples))
-            self._stretch.append(piece.samples)
-            if piece.last or not self._voicing.whole_stretches:
-                windows += self._inner.feed(np.concatenate(self._stretch))
-                self._stretch = []
-        self._found = []
-        return windows
+    def _lies_before(self, segment: Segment, time_s: float) -> bool:
+        words = segment.words or ()
+        ends = (segment.end_s, *(word.end_s for word in words))
+        return self._flushed or max(ends) + TIME_STEP_S < time_s
 
-    def _unspoken(self, duration_s: float) -> Transcript:
-        language = self._voicing.language
-        return Transcript(
-            key=self._clip.key,
-            name=self._clip.name,
-            text="",
-            language=language,
-            language_probability=0.0 if language is None else 1.0,
-            duration_s=duration_s,
-            segments=(),
-            origin=self._clip.origin,
-            reference=self._clip.reference,
-            columns=self._clip.columns,
-        )
+    def _hand_on(self) -> list[Window]:
+        """Feed the speech that was detected to the inner long form."""
+        windows: list[Window] = []
+        for chunk in self._speech:
+            self._timeline.add(chunk.start, len(chunk.samples))
+            self._span.append(chunk.samples)
+            if chunk.last or not self._options.whole_spans:
+                windows += self._inner.feed(np.concatenate(self._span))
+                self._span = []
+        self._speech = []
+        return windows

@@ -1,11 +1,10 @@
-"""What was heard in one window, in one pass of the engine or several. Knows nothing of joining.
+"""The hypotheses of one window, from one decoding pass or several. Knows nothing of stitching.
 
 Whisper marks the end of each utterance with a timestamp, and the start of the next with another.
-Where its last mark is such a pair, it means: what follows was not finished, listen again from
-here. So, as in Transformers' ``generate`` (``_retrieve_segment``) and in openai/whisper, tokens
-after the last pair are dropped and the window is run again from that time, until the model ends
-otherwise. Unlike there, a window is not run again from a time that lies behind its sound: that
-would be listening to padding.
+If its last mark is such a pair, the text behind it was not finished. So, as in Transformers'
+``generate`` (``_retrieve_segment``) and in openai/whisper, tokens after the last pair are dropped
+and the window is decoded again from that time, until the model ends otherwise. Unlike there, a
+window is not decoded again from a time behind its sound: that would transcribe padding.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from quest22.decoding.timestamps import finished_part
+from quest22.decoding.timestamps import drop_unfinished
 from quest22.longform.windowing import Chunk
 from quest22.records import SAMPLE_RATE_HZ, Hypothesis, Window
 
@@ -24,7 +23,7 @@ FRAMES_PER_TIMESTAMP = 2
 
 
 class Vocabulary(Protocol):
-    """What joining needs to know of a checkpoint's tokens."""
+    """What a long form needs to know of a checkpoint's tokens."""
 
     @property
     def eot(self) -> int:
@@ -47,7 +46,7 @@ class Vocabulary(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DecodingPass:
-    """One hypothesis of a window: the tokens of it that count, and the time they count from."""
+    """One hypothesis: its tokens that count, and the frame its timestamps count from."""
 
     skip_frames: int
     hypothesis: Hypothesis
@@ -56,42 +55,63 @@ class DecodingPass:
 
 @dataclass(slots=True, eq=False)
 class WindowPasses:
-    """A window's place in the clip, in samples, and the passes over it so far."""
+    """A window's bounds in the clip, in samples, and its passes so far.
+
+    ``complete`` once no further pass is needed.
+    """
 
     start: int
     length: int
     left: int
     right: int
     passes: list[DecodingPass] = field(default_factory=list)
-    apart: bool = False
+    self_contained: bool = False
+    complete: bool = False
 
     @classmethod
-    def nothing_yet(cls, cut: Chunk) -> WindowPasses:
-        return cls(cut.start, len(cut.samples), cut.left, cut.right, apart=cut.apart)
+    def of(cls, chunk: Chunk) -> WindowPasses:
+        """A window without any pass yet."""
+        return cls(
+            start=chunk.start,
+            length=len(chunk.samples),
+            left=chunk.left,
+            right=chunk.right,
+            self_contained=chunk.self_contained,
+        )
 
     @property
     def language(self) -> tuple[str | None, float]:
-        """The language of the window and its probability: what the first pass found."""
+        """The language of the window and its probability: those of the first pass."""
         first = self.passes[0].hypothesis
         return first.language, first.language_probability
 
-    def start_s(self, passed: DecodingPass) -> float:
-        """Where a pass begins in the clip, in seconds, to the hundredth."""
-        return round((self.start + passed.skip_frames * FRAME_SAMPLES) / SAMPLE_RATE_HZ, 2)
+    @property
+    def end_s(self) -> float:
+        """Where the window's sound ends in the clip, in seconds."""
+        return (self.start + self.length) / SAMPLE_RATE_HZ
 
-    def time_s(self, passed: DecodingPass, token: int, timestamp_begin: int) -> float:
+    def text_tokens(self, eot: int) -> list[int]:
+        """The text tokens of all passes, one after the other."""
+        return [token for each in self.passes for token in each.tokens if token < eot]
+
+    def start_s(self, decoding_pass: DecodingPass) -> float:
+        """Where a pass begins in the clip, in seconds, to the hundredth."""
+        return round((self.start + decoding_pass.skip_frames * FRAME_SAMPLES) / SAMPLE_RATE_HZ, 2)
+
+    def time_s(self, decoding_pass: DecodingPass, token: int, timestamp_begin: int) -> float:
         """A timestamp token's time in the clip, in seconds, to the hundredth."""
-        frames = passed.skip_frames + (token - timestamp_begin) * FRAMES_PER_TIMESTAMP
+        frames = decoding_pass.skip_frames + (token - timestamp_begin) * FRAMES_PER_TIMESTAMP
         return round((self.start + frames * FRAME_SAMPLES) / SAMPLE_RATE_HZ, 2)
 
     def add_result(
         self, window: Window, hypothesis: Hypothesis, timestamp_begin: int
     ) -> Window | None:
-        """Take the hypothesis of a pass; give the window of the next one, if one is needed."""
-        kept, resume = finished_part(hypothesis.tokens, timestamp_begin)
-        self.passes.append(DecodingPass(window.skip_frames, hypothesis, kept))
+        """Take the hypothesis of a pass; give the window of the next pass, if one is needed."""
+        tokens, resume = drop_unfinished(hypothesis.tokens, timestamp_begin)
+        self.passes.append(DecodingPass(window.skip_frames, hypothesis, tokens))
         skip_frames = window.skip_frames + (resume or 0) * FRAMES_PER_TIMESTAMP
         if not resume or skip_frames * FRAME_SAMPLES >= self.length:
+            self.complete = True
             return None
         language = window.decoding.language or hypothesis.language
         decoding = replace(window.decoding, language=language)

@@ -1,9 +1,6 @@
-"""Cuts a stream of sound into overlapping windows. Knows nothing of tokens or models.
+"""Cuts a stream of sound into windows: overlapping ones, or whole spans of speech packed together.
 
-Windows stand where the chunking of Transformers' speech recognition pipeline puts them
-(``chunk_iter``): each is ``chunk`` long and begins ``chunk - left - right`` after the one before;
-the first has no left stride, the last no right stride, and the last is the first that reaches the
-end of the sound.
+Knows nothing of tokens or models.
 """
 
 from __future__ import annotations
@@ -48,21 +45,21 @@ class StrideLengths:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chunk:
-    """A stretch of sound with its place in the clip; all lengths in samples.
+    """The sound of one window; ``start`` is its first sample in the clip, lengths are in samples.
 
-    ``left`` and ``right`` are how much of it the neighbours hear too. One that is ``apart`` was
-    cut at pauses: neither word nor sentence goes over into the next.
+    ``left`` and ``right`` are how much of it the neighbours share. A ``self_contained`` chunk was
+    cut at pauses: neither a word nor a sentence continues in the next.
     """
 
     samples: Samples
     start: int
     left: int
     right: int
-    apart: bool = False
+    self_contained: bool = False
 
 
 class WindowChunker(Protocol):
-    """Sound in, windows out."""
+    """Blocks of sound in, chunks out."""
 
     @property
     def samples_fed(self) -> int: ...
@@ -73,7 +70,13 @@ class WindowChunker(Protocol):
 
 
 class Chunker:
-    """Blocks of any size in, windows out; holds the sound of one window and no more."""
+    """Overlapping windows, cut from blocks of any size; holds the sound of one window.
+
+    Windows lie where the chunking of Transformers' speech recognition pipeline puts them
+    (``chunk_iter``): each is ``chunk`` long and begins ``chunk - left - right`` after the one
+    before; the first has no left stride, the last no right stride, and the last is the first that
+    reaches the end of the sound.
+    """
 
     def __init__(self, lengths: StrideLengths) -> None:
         self._lengths = lengths
@@ -88,30 +91,73 @@ class Chunker:
 
     def feed(self, samples: Samples) -> list[Chunk]:
         """Take a block, ``[samples]``; give the windows that are known not to be the last."""
-        cuts = []
+        chunks = []
         while len(samples):
             if self._filled == self._lengths.chunk:
-                cuts.append(self._cut(self._lengths.right))
+                chunks.append(self._chunk(self._lengths.right))
                 self._slide()
             room = self._lengths.chunk - self._filled
             taken, samples = samples[:room], samples[room:]
             self._buffer[self._filled : self._filled + len(taken)] = taken
             self._filled += len(taken)
-        return cuts
+        return chunks
 
     def flush(self) -> list[Chunk]:
-        """The last window; none if no sound ever came. Lets go of the sound."""
-        cuts = [self._cut(0)] if self._filled else []
+        """The last window; none if no sound ever came. Frees the sound."""
+        chunks = [self._chunk(0)] if self._filled else []
         self._buffer = np.empty(0, np.float32)
-        return cuts
+        return chunks
 
-    def _cut(self, right: int) -> Chunk:
+    def _chunk(self, right: int) -> Chunk:
         left = self._lengths.left if self._start else 0
         return Chunk(self._buffer[: self._filled].copy(), self._start, left, right)
 
     def _slide(self) -> None:
         """Keep what the next window shares with this one."""
-        kept = self._lengths.chunk - self._lengths.step
-        self._buffer[:kept] = self._buffer[self._lengths.step :].copy()
-        self._filled = kept
+        shared = self._lengths.chunk - self._lengths.step
+        self._buffer[:shared] = self._buffer[self._lengths.step :].copy()
+        self._filled = shared
         self._start += self._lengths.step
+
+
+class PackingChunker:
+    """Windows of up to ``chunk`` samples, packed of whole spans of speech; holds one window.
+
+    As ``collect_chunks`` of faster-whisper for its batched pipeline: a window takes spans, one
+    after the other, while it has room for the whole of the next. So windows begin and end at
+    pauses and share no sound.
+    """
+
+    def __init__(self, chunk: int) -> None:
+        self._chunk = chunk
+        self._spans: list[Samples] = []
+        self._filled = 0
+        self._start = 0
+
+    @property
+    def samples_fed(self) -> int:
+        """The samples of all spans so far."""
+        return self._start + self._filled
+
+    def feed(self, samples: Samples) -> list[Chunk]:
+        """Take a span of speech; give the windows that have no room for it.
+
+        One that is longer than a window fills several.
+        """
+        chunks = []
+        for start in range(0, len(samples), self._chunk):
+            span = samples[start : start + self._chunk]
+            if self._filled + len(span) > self._chunk:
+                chunks += self.flush()
+            self._spans.append(span)
+            self._filled += len(span)
+        return chunks
+
+    def flush(self) -> list[Chunk]:
+        """The window that is being filled; none if nothing is in it."""
+        if not self._filled:
+            return []
+        chunk = Chunk(np.concatenate(self._spans), self._start, 0, 0, self_contained=True)
+        self._start += self._filled
+        self._spans, self._filled = [], 0
+        return [chunk]

@@ -1,120 +1,130 @@
 """Words of segments that were joined from several windows. Knows nothing of how they were joined.
 
-Each text token brings its times from the window in which it was kept, so a word that two windows
-share begins where the one heard it begin and ends where the other heard it end. Where one window's
-tokens follow another's, none begins before the one in front of it, and none lasts into the next.
+Each text token brings its times from the window it was taken from, so a word that two windows share
+begins where the one put its begin and ends where the other put its end. Where one window's tokens
+follow another's, none begins before the one in front of it, and none lasts into the next.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 
 import numpy as np
-from numpy.typing import NDArray
 
 from quest22.decoding.words import TokenTimes, WordTimer, last_word_end
 from quest22.errors import EngineError
 from quest22.longform.window_passes import DecodingPass, Vocabulary, WindowPasses
 from quest22.records import Segment
 
-Seconds = NDArray[np.float64]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TimedSegment:
-    """A segment, the places of its tokens among all text tokens, and the pass most are from.
+    """A segment, the numbers of its text tokens in the clip, and the pass most of them are from.
 
     ``pass_start_s`` is where that pass begins in the clip.
     """
 
     segment: Segment
-    places: Sequence[int]
+    positions: Sequence[int]
     source: DecodingPass
     pass_start_s: float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ClipTimes:
-    """Times of all text tokens of a clip: each from the start of its pass, which is ``offsets``."""
+class WordAdder:
+    """Gives segments of one clip their words, as they come in order.
 
-    offsets: Seconds
-    starts: Seconds
-    ends: Seconds
-    probabilities: Seconds
+    Those of one pass are timed together, when all of them are there. A segment without a word of
+    its own is the end of a word before it, and joins that segment.
+    """
 
-    @classmethod
-    def of(cls, windows: Sequence[WindowPasses], vocabulary: Vocabulary) -> ClipTimes:
-        """Raises :class:`EngineError` where the engine did not align what it was asked to."""
-        rows: list[tuple[float, float, float, float]] = []
-        for heard in windows:
-            for passed in heard.passes:
-                offset_s = heard.start_s(passed)
-                times = _times(passed, offset_s, vocabulary)
-                rows += [
-                    (offset_s, start_s, end_s, share)
-                    for (start_s, end_s), share in zip(
-                        times.spans_s, times.probabilities, strict=True
-                    )
-                ]
-        return cls(*np.array(rows, np.float64).reshape(-1, 4).T)
+    def __init__(self, timer: WordTimer, vocabulary: Vocabulary) -> None:
+        self._timer = timer
+        self._vocabulary = vocabulary
+        self._times: list[tuple[float, float, float, float]] = []
+        self._group: list[TimedSegment] = []  # all of one pass
+        self._latest_start_s = -np.inf
+        self._last_speech_s = 0.0
+        self._last: Segment | None = None  # may take in the text of the next
 
-    def in_order(self, places: Sequence[int]) -> ClipTimes:
-        """Those of some tokens, in the order of the text, so that they follow one another."""
-        picked = list(places)
-        offsets, starts, ends = self.offsets[picked], self.starts[picked], self.ends[picked]
-        begun = np.maximum.accumulate(offsets + starts)
-        late = begun > offsets + starts
-        starts = np.where(late, begun - offsets, starts)
-        following = np.append(begun[1:], np.inf)
-        ended = np.maximum(np.minimum(offsets + ends, following), begun)
+    def add_window(self, window: WindowPasses) -> None:
+        """Take the times of the next window's text tokens.
+
+        Raises :class:`EngineError` where the engine did not align what it was asked to.
+        """
+        for source in window.passes:
+            offset_s = window.start_s(source)
+            times = _times(source, offset_s, self._vocabulary)
+            self._times += [
+                (offset_s, start_s, end_s, probability)
+                for (start_s, end_s), probability in zip(
+                    times.spans_s, times.probabilities, strict=True
+                )
+            ]
+
+    def add(self, segment: TimedSegment) -> list[Segment]:
+        """Take the next segment; give those whose words are known for good."""
+        done: list[Segment] = []
+        if self._group and segment.source is not self._group[0].source:
+            done = self._finish_group(following=segment.positions[0])
+        self._group.append(segment)
+        return done
+
+    def flush(self) -> list[Segment]:
+        """There is no further segment: give the rest."""
+        done = self._finish_group(following=None) if self._group else []
+        return done if self._last is None else [*done, self._last]
+
+    def _finish_group(self, following: int | None) -> list[Segment]:
+        group, self._group = self._group, []
+        positions = [position for each in group for position in each.positions]
+        times = self._in_order(positions, following, group[0].pass_start_s)
+        language = group[0].source.hypothesis.language
+        segments = self._timer.add_words(
+            [each.segment for each in group], times, language, self._last_speech_s
+        )
+        self._last_speech_s = last_word_end(segments) or self._last_speech_s
+        return list(self._with_words(segments))
+
+    def _in_order(
+        self, positions: Sequence[int], following: int | None, offset_s: float
+    ) -> TokenTimes:
+        """Times of some tokens, from ``offset_s`` on, so that they follow one another.
+
+        ``following`` is the token behind them in the text.
+        """
+        picked = [*positions] if following is None else [*positions, following]
+        rows = np.array([self._times[at] for at in picked], np.float64).reshape(-1, 4)
+        offsets, starts, ends, probabilities = rows.T
+        begun = np.maximum.accumulate(np.append(self._latest_start_s, offsets + starts))[1:]
+        starts = np.where(begun > offsets + starts, begun - offsets, starts)
+        until = np.append(begun[1:], np.inf)
+        ended = np.maximum(np.minimum(offsets + ends, until), begun)
         ends = np.where(ended != offsets + ends, ended - offsets, ends)
-        return ClipTimes(offsets, starts, ends, self.probabilities[picked])
+        ends = np.maximum(ends, starts)  # which rounding may have put behind it
+        count = len(positions)
+        self._latest_start_s = begun[count - 1]
+        shift = offsets[:count] - offset_s
+        shifted = (starts[:count] + shift).tolist(), (ends[:count] + shift).tolist()
+        spans = tuple(zip(*shifted, strict=True))
+        return TokenTimes(offset_s, spans, tuple(probabilities[:count].tolist()))
 
-    def part(self, tokens: slice, offset_s: float) -> TokenTimes:
-        """Those of some tokens, from ``offset_s`` on."""
-        shift = self.offsets[tokens] - offset_s
-        starts, ends = self.starts[tokens] + shift, self.ends[tokens] + shift
-        spans = tuple(zip(starts.tolist(), ends.tolist(), strict=True))
-        return TokenTimes(offset_s, spans, tuple(self.probabilities[tokens].tolist()))
-
-
-def add_words(joined: Sequence[TimedSegment], times: ClipTimes, timer: WordTimer) -> list[Segment]:
-    """The segments with their words; those of one pass are mended together."""
-    ordered = times.in_order([place for each in joined for place in each.places])
-    segments: list[Segment] = []
-    begun, last_speech_s = 0, 0.0
-    for _, same in groupby(joined, key=lambda each: id(each.source)):
-        group = list(same)
-        first = group[0]
-        stop = begun + sum(len(each.places) for each in group)
-        part = ordered.part(slice(begun, stop), first.pass_start_s)
-        language = first.source.hypothesis.language
-        found = timer.add_words([each.segment for each in group], part, language, last_speech_s)
-        begun, last_speech_s = stop, last_word_end(found) or last_speech_s
-        segments += found
-    return list(_absorbed(segments))
+    def _with_words(self, segments: Iterable[Segment]) -> Iterator[Segment]:
+        """Segments that have words; the text of one without goes to the one before it."""
+        for segment in segments:
+            last = self._last
+            if last is None or segment.words:
+                if last is not None:
+                    yield last
+                self._last = segment
+            else:
+                text, tokens = last.text + segment.text, last.tokens + segment.tokens
+                self._last = replace(last, text=text, tokens=tokens)
 
 
-def _absorbed(segments: Iterable[Segment]) -> Iterator[Segment]:
-    """Segments that have words; the text of one without is the end of a word before it."""
-    last: Segment | None = None
-    for segment in segments:
-        if last is None or segment.words:
-            if last is not None:
-                yield last
-            last = segment
-        else:
-            text, tokens = last.text + segment.text, last.tokens + segment.tokens
-            last = replace(last, text=text, tokens=tokens)
-    if last is not None:
-        yield last
-
-
-def _times(passed: DecodingPass, offset_s: float, vocabulary: Vocabulary) -> TokenTimes:
-    text = [token for token in passed.tokens if token < vocabulary.eot]
-    alignment = passed.hypothesis.alignment
+def _times(source: DecodingPass, offset_s: float, vocabulary: Vocabulary) -> TokenTimes:
+    text = [token for token in source.tokens if token < vocabulary.eot]
+    alignment = source.hypothesis.alignment
     if alignment is None or len(alignment.probabilities) != len(text):
         raise EngineError("the engine gave no times of words: expected one for each text token")
     return TokenTimes.of(alignment, offset_s)

@@ -12,8 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from quest22.env import native_library
 from quest22.errors import EngineError, UsageError
-from quest22.settings import native_library
 from quest22.system.machine import processor_flags
 
 FOLDER = Path(__file__).parent

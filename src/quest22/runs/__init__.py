@@ -1,1 +1,16 @@
-"""Runs into a folder: begun, continued after a crash, retried, sharded, published, described."""
+"""Runs into a folder, without a command line.
+
+Begun and continued (:func:`run`), retried, sharded, published on the Hub, described
+(:func:`status`).
+"""
+
+from __future__ import annotations
+
+from quest22.runs.retry import retry
+from quest22.runs.run import run
+from quest22.runs.settings import RunSettings
+from quest22.runs.status import status
+from quest22.runs.store import LocalRunStore, RunStore
+from quest22.runs.summary import RunSummary
+
+__all__ = ["LocalRunStore", "RunSettings", "RunStore", "RunSummary", "retry", "run", "status"]

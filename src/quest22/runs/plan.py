@@ -1,15 +1,22 @@
-"""A run's plan: everything that decides what its results are, by name, as values of JSON.
+"""A run's plan: everything that decides its results, grouped by topic, as values of JSON.
 
-Knows settings and what became of them (a commit, a precision); knows nothing of files.
+A plan is ``{"quest22": version, "dataset": {…}, "model": {…}, "decoding": {…}, …}``. Part of it is
+known before anything is loaded (:func:`known_plan`); the rest is what the request resolved to: a
+branch became a commit, ``auto`` became a compute type (:func:`whole_plan`).
+
+Knows settings; knows nothing of files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, fields, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from quest22.runtime.build import Pipeline, PipelineSettings
+from quest22.engine.precision import canonical_compute_type
+from quest22.runs.settings import RunSettings
+from quest22.runtime.build import Pipeline
 from quest22.settings import (
     AudioSettings,
     CaptionSettings,
@@ -17,118 +24,212 @@ from quest22.settings import (
     DecodingSettings,
     EngineSettings,
     HallucinationSettings,
+    HubSettings,
     LongFormSettings,
+    PipelineSettings,
     VadSettings,
 )
-from quest22.version import VERSION
+from quest22.version import __version__
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-_Settings = TypeVar("_Settings", bound="DataclassInstance")
+Plan: TypeAlias = Mapping[str, Any]
+"""Settings by group and name: values of JSON."""
 
-_RENAMED = {"path": "dataset", "revision": "dataset_revision"}
-_RESOLVED = ("dataset_revision", "model_revision", "compute_type")
-"""What is asked for by one name and becomes another: a branch a commit, ``auto`` a precision."""
+Request: TypeAlias = Mapping[str, Any]
+"""What was asked for where the plan holds what it resolved to, and how: see :func:`requested`."""
 
+_GROUPS: dict[str, type[DataclassInstance]] = {
+    "decoding": DecodingSettings,
+    "long_form": LongFormSettings,
+    "hallucination": HallucinationSettings,
+    "vad": VadSettings,
+    "captions": CaptionSettings,
+}
+"""Groups that are one settings class, all fields of which decide results."""
 
-@dataclass(frozen=True, slots=True)
-class RunSettings:
-    """What a run is asked to do, as far as it decides the results."""
-
-    dataset: DatasetSettings
-    job: PipelineSettings
-    formats: tuple[str, ...]
-    push_to_hub: str | None = None
-    captions: CaptionSettings = field(default_factory=CaptionSettings)
-
-    def known(self) -> dict[str, Any]:
-        """So much of the plan as is known before anything is loaded or reached."""
-        rows = asdict(replace(self.dataset, token=None))
-        del rows["token"]
-        known = {_RENAMED.get(name, name): value for name, value in rows.items()}
-        known |= (
-            asdict(self.job.decoding) | asdict(self.job.longform) | asdict(self.job.hallucination)
-        )
-        known |= asdict(self.captions)
-        known |= asdict(self.job.vad)
-        known |= {
-            "quest22": VERSION,
-            "model": self.job.engine.model,
-            "channel": self.job.audio.channel,
-            "max_duration_s": self.job.audio.max_duration_s,
-            "formats": self.formats,
-            "push_to_hub": self.push_to_hub,
-        }
-        return {name: value for name, value in known.items() if name not in _RESOLVED}
-
-    def asked(self) -> dict[str, Any]:
-        """What was asked for where the plan holds what came of it."""
-        return {
-            "dataset_revision": self.dataset.revision,
-            "model_revision": self.job.engine.revision,
-            "compute_type": self.job.engine.compute_type,
-        }
-
-    def plan(self, job: Pipeline, dataset_revision: str | None) -> dict[str, Any]:
-        """The whole plan of a run that is about to begin."""
-        return self.known() | {
-            "dataset_revision": dataset_revision,
-            "model_revision": job.checkpoint_revision,
-            "weights": job.weights_fingerprint,
-            "compute_type": job.compute_type,
-        }
-
-    def as_begun(self, plan: Mapping[str, Any], asked: Mapping[str, Any]) -> RunSettings:
-        """These settings, where they leave open or repeat what was asked, with what came of it.
-
-        So a run goes on with the commits that it began with, wherever a branch points today, and
-        with batches of the size that it had, on which the last digits may depend.
-        """
-        now = self.asked()
-        kept = {
-            name: plan[name] if now[name] in (None, "auto", asked.get(name)) else now[name]
-            for name in _RESOLVED
-        }
-        engine = replace(
-            self.job.engine,
-            revision=kept["model_revision"],
-            compute_type=kept["compute_type"],
-            batch_size=self.job.engine.batch_size or asked.get("batch_size"),
-        )
-        return replace(
-            self,
-            dataset=replace(self.dataset, revision=kept["dataset_revision"]),
-            job=replace(self.job, engine=engine),
-        )
+_AUDIO = ("channel", "max_duration_s")
+_DATASET = tuple(each.name for each in fields(DatasetSettings) if each.name != "token")
+_MODEL = {
+    "model": "name",
+    "model_revision": "revision",
+    "weights": "weights",
+    "compute_type": "compute_type",
+}
+_OUTPUT = ("formats", "push_to_hub")
+_FLAT_DATASET = {"path": "dataset", "revision": "dataset_revision"}
 
 
-def settings_of(plan: Mapping[str, Any], engine: EngineSettings) -> RunSettings:
-    """The settings that a plan was made of; ``engine`` says what decides no results."""
-    names = {each.name: _RENAMED.get(each.name, each.name) for each in fields(DatasetSettings)}
-    rows = {name: plan[kept] for name, kept in names.items() if name != "token"}
-    rows |= {name: tuple(rows[name]) for name in ("data_files", "keep_columns")}
-    wanted = replace(
+def known_plan(settings: RunSettings) -> dict[str, Any]:
+    """As much of the plan as is known before anything is loaded or reached."""
+    pipeline = settings.pipeline
+    dataset = {name: getattr(settings.dataset, name) for name in _DATASET if name != "revision"}
+    hub = settings.push_to_hub
+    return {
+        "quest22": __version__,
+        "dataset": dataset,
+        "model": {"name": pipeline.engine.model},
+        "decoding": asdict(pipeline.decoding),
+        "long_form": asdict(pipeline.longform),
+        "audio": {name: getattr(pipeline.audio, name) for name in _AUDIO},
+        "hallucination": asdict(pipeline.hallucination),
+        "vad": asdict(pipeline.vad),
+        "captions": asdict(settings.captions),
+        "output": {
+            "formats": tuple(sorted(settings.formats)),
+            "push_to_hub": hub.repository if hub else None,
+        },
+    }
+
+
+def whole_plan(
+    settings: RunSettings, pipeline: Pipeline, dataset_revision: str | None
+) -> dict[str, Any]:
+    """The plan of a run that is about to begin, or to continue, with a pipeline and a source."""
+    plan = known_plan(settings)
+    plan["dataset"]["revision"] = dataset_revision
+    plan["model"] |= {
+        "revision": pipeline.checkpoint_revision,
+        "weights": pipeline.weights_fingerprint,
+        "compute_type": pipeline.compute_type,
+    }
+    return plan
+
+
+def requested(settings: RunSettings) -> dict[str, Any]:
+    """What is asked for where the plan holds what it resolves to: a branch, ``auto``."""
+    return {
+        "dataset_revision": settings.dataset.revision,
+        "model_revision": settings.pipeline.engine.revision,
+        "compute_type": canonical_compute_type(settings.pipeline.engine.compute_type),
+    }
+
+
+def resolved(plan: Plan) -> dict[str, Any]:
+    """What the request of a plan's run resolved to, by the same names."""
+    return {
+        "dataset_revision": plan["dataset"]["revision"],
+        "model_revision": plan["model"]["revision"],
+        "compute_type": canonical_compute_type(plan["model"]["compute_type"]),
+    }
+
+
+def pinned(settings: RunSettings, plan: Plan, request: Request) -> RunSettings:
+    """``settings``, pinned to what a run began with wherever they leave that open or repeat it.
+
+    So a run continues with the commits that it began with, wherever a branch points today, and
+    with its batch size, on which the last digits of reduced precisions depend.
+    """
+    now, began = requested(settings), resolved(plan)
+    before = dict(request)
+    if request.get("compute_type"):  # perhaps by its former name
+        before["compute_type"] = canonical_compute_type(request["compute_type"])
+    values = {
+        name: began[name] if now[name] in (None, "auto", before.get(name)) else now[name]
+        for name in began
+    }
+    engine = replace(
+        settings.pipeline.engine,
+        revision=values["model_revision"],
+        compute_type=values["compute_type"],
+        batch_size=settings.pipeline.engine.batch_size or request.get("batch_size"),
+    )
+    return replace(
+        settings,
+        dataset=replace(settings.dataset, revision=values["dataset_revision"]),
+        pipeline=replace(settings.pipeline, engine=engine),
+    )
+
+
+def settings_from_plan(plan: Plan, engine: EngineSettings) -> RunSettings:
+    """The settings that a plan was made of; ``engine`` holds those that decide no results."""
+    model = plan["model"]
+    engine = replace(
         engine,
-        model=plan["model"],
-        revision=plan["model_revision"],
-        compute_type=plan["compute_type"],
+        model=model["name"],
+        revision=model["revision"],
+        compute_type=model["compute_type"],
     )
-    job = PipelineSettings(
-        wanted,
-        _group(DecodingSettings, plan),
-        _group(LongFormSettings, plan),
-        _group(AudioSettings, plan),
-        _group(HallucinationSettings, plan),
-        vad=_group(VadSettings, plan),
+    pipeline = PipelineSettings(
+        engine,
+        DecodingSettings(**_values(plan, "decoding")),
+        LongFormSettings(**_values(plan, "long_form")),
+        AudioSettings(**_values(plan, "audio")),
+        HallucinationSettings(**_values(plan, "hallucination")),
+        vad=VadSettings(**_values(plan, "vad")),
     )
-    dataset = DatasetSettings(token=engine.token, **rows)
-    captions = _group(CaptionSettings, plan)
-    published = plan.get("push_to_hub")
-    return RunSettings(dataset, job, tuple(plan["formats"]), published, captions=captions)
+    hub = plan["output"].get("push_to_hub")
+    return RunSettings(
+        DatasetSettings(token=engine.token, **_values(plan, "dataset")),
+        pipeline,
+        tuple(plan["output"]["formats"]),
+        CaptionSettings(**_values(plan, "captions")),
+        HubSettings(hub, token=engine.token) if hub else None,
+    )
 
 
-def _group(settings: type[_Settings], plan: Mapping[str, Any]) -> _Settings:
-    """Settings of one kind, with JSON's lists as tuples again."""
-    values = {each.name: plan[each.name] for each in fields(settings) if each.name in plan}
-    return settings(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+def _values(plan: Plan, group: str) -> dict[str, Any]:
+    """A group of a plan with JSON's lists as tuples again."""
+    values = plan.get(group, {})
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+
+
+def plan_differences(begun: Plan, now: Plan, *, whole: bool) -> list[str]:
+    """``dataset.take was None and is 3`` for each setting that differs.
+
+    Without ``whole``, only settings in ``now`` are compared.
+    """
+    before, after = dict(_leaves(begun)), dict(_leaves(json.loads(json.dumps(now))))
+    names = after.keys() | before.keys() if whole else after.keys()
+    return [
+        f"{name} was {before.get(name)!r} and is {after.get(name)!r}"
+        for name in sorted(names)
+        if before.get(name) != after.get(name)
+    ]
+
+
+def _leaves(plan: Plan, path: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in plan.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{path}{name}.")
+        elif name == "compute_type":  # which a run may have begun with by its former name
+            yield f"{path}{name}", canonical_compute_type(value)
+        else:
+            yield f"{path}{name}", value
+
+
+def flat_plan(plan: Plan) -> dict[str, Any]:
+    """A plan by the names that users know settings by, without groups.
+
+    The reverse of :func:`grouped_plan`. A published dataset's card and ``quest22 status`` show it.
+    """
+    flat: dict[str, Any] = {}
+    for name, value in plan.items():
+        if name == "dataset":
+            flat |= {_FLAT_DATASET.get(key, key): each for key, each in value.items()}
+        elif name == "model":
+            flat |= {key: value[each] for key, each in _MODEL.items() if each in value}
+        elif isinstance(value, Mapping):
+            flat |= value
+        else:
+            flat[name] = value
+    return flat
+
+
+def grouped_plan(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """The plan of a journal that was written before plans had groups."""
+    left = dict(flat)
+
+    def take(names: Mapping[str, str]) -> dict[str, Any]:
+        return {name: left.pop(key) for key, name in names.items() if key in left}
+
+    groups = {
+        "dataset": take({_FLAT_DATASET.get(name, name): name for name in _DATASET}),
+        "model": take(_MODEL),
+        "audio": take({name: name for name in _AUDIO}),
+        "output": take({name: name for name in _OUTPUT}),
+    }
+    for group, settings in _GROUPS.items():
+        groups[group] = take({each.name: each.name for each in fields(settings)})
+    return left | groups

@@ -1,15 +1,14 @@
-"""What was heard of clips that are not published yet, on disk: a line a batch.
+"""The batches of clips that are not published yet, on disk: a line a batch.
 
-A batch is written before its results leave, so a run that dies computes no batch twice, and one
+A batch is written before its results leave. So a run that dies computes no batch twice, and one
 that continues builds the same batches as one that was never disturbed (see
-``quest22.runtime.scheduler``). What is published is forgotten: the file holds little more than the
+``quest22.runtime.ordered``). What is published is forgotten: the file holds little more than the
 tokens of the clips that are open. A line that a dying machine spoilt is the end of it.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,13 +20,14 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from quest22.records import ReplayedBatch
 from quest22.sink.files import AppendedFile, writing
+from quest22.system.durable_files import replace_file
 
 REPLAY = "replay.jsonl"
 SYNC_SECONDS = 2.0
 SLACK_BYTES = 1 << 20
-"""So much that is forgotten may lie in the file before it is written anew."""
+"""As much that is forgotten may lie in the file before it is rewritten."""
 
-Noted = tuple[int, str, ReplayedBatch]
+ClipBatch = tuple[int, str, ReplayedBatch]
 """A clip's number and key, and its part in a batch."""
 
 
@@ -41,28 +41,28 @@ class ReplayLog:
         self._clock = clock
         self._synced_at = clock()
         self._lines: deque[tuple[int, str]] = deque()  # the last clip of each, as they are needed
-        self._turns: defaultdict[int, list[tuple[str, ReplayedBatch]]] = defaultdict(list)
+        self._batches: defaultdict[int, list[tuple[str, ReplayedBatch]]] = defaultdict(list)
         size = 0
-        for line, noted in _read(path):
+        for line, clips in _read(path):
             size += len(line)
-            self._lines.append((max(number for number, _, _ in noted), line))
-            for number, key, turn in noted:
-                self._turns[number].append((key, turn))
+            self._lines.append((max(number for number, _, _ in clips), line))
+            for number, key, batch in clips:
+                self._batches[number].append((key, batch))
         self._size = size
         self._file = AppendedFile(path, size)
-        last = max(self._turns, default=-1)
+        last = max(self._batches, default=-1)
         self.clips = range(published, max(published, last + 1))
         self.forget(published)
 
     def recall(self, number: int, key: str) -> Sequence[ReplayedBatch]:
-        """What was heard of a clip; nothing where another clip has its number now."""
-        turns = self._turns.pop(number, [])
-        return [turn for noted_key, turn in turns if noted_key == key]
+        """The batches of a clip; none where another clip has its number now."""
+        batches = self._batches.pop(number, [])
+        return [batch for clip_key, batch in batches if clip_key == key]
 
-    def note(self, batch: Sequence[Noted]) -> None:
+    def note(self, batch: Sequence[ClipBatch]) -> None:
         """Keep a batch; when this returns, it outlives the process, if not yet the machine."""
-        noted = [[number, key, asdict(turn)] for number, key, turn in batch]
-        line = json.dumps(noted, default=_plain) + "\n"
+        clips = [[number, key, asdict(part)] for number, key, part in batch]
+        line = json.dumps(clips, default=_plain) + "\n"
         self._file.write(line)
         self._lines.append((max(number for number, _, _ in batch), line))
         self._size += len(line)
@@ -70,55 +70,56 @@ class ReplayLog:
             self.sync()
 
     def sync(self) -> None:
-        """Make what was noted outlive the machine: to be called before results are marked."""
+        """Make it outlive the machine too: to be called before results are recorded."""
         if self._size:
             self._file.publish()
         self._synced_at = self._clock()
 
     def forget(self, published: int) -> None:
-        """So many results are published and marked: what was heard of them is needed no longer."""
+        """So many results are published and recorded: their batches are needed no longer."""
         while self._lines and self._lines[0][0] < published:
             self._lines.popleft()
         live = sum(len(line) for _, line in self._lines)
         if self._size > SLACK_BYTES + 4 * live:
-            self._write_anew()
+            self._rewrite()
 
     def close(self) -> None:
-        """No more will be noted; what was stays."""
+        """No more batches come; the file stays."""
         if self._size:
             self._file.close()
         self._size = 0
 
-    def _write_anew(self) -> None:
+    def _rewrite(self) -> None:
         self._file.close()
-        fresh = self._path.with_suffix(".partial")
         content = "".join(line for _, line in self._lines).encode("ascii")
-        with writing(fresh), fresh.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-            fresh.replace(self._path)
+        with writing(self._path):
+            replace_file(self._path, content, durable=True)
         self._size = len(content)
         self._file = AppendedFile(self._path, self._size)
 
 
-def _read(path: Path) -> Iterator[tuple[str, list[Noted]]]:
-    """The lines of a log that are whole, with what they say."""
+def _read(path: Path) -> Iterator[tuple[str, list[ClipBatch]]]:
+    """The undamaged lines of a log, and the batches in them."""
     if not path.exists():
         return
     with writing(path), path.open("rb") as file:
         for line in file:
             try:
-                noted = [
-                    (int(number), str(key), restored(ReplayedBatch, turn))
-                    for number, key, turn in json.loads(line)
+                clips = [
+                    (int(number), str(key), restored(ReplayedBatch, _as_today(batch)))
+                    for number, key, batch in json.loads(line)
                 ]
                 text = line.decode("ascii")
             except (ValueError, TypeError, KeyError):
                 return
-            if not noted or not text.endswith("\n"):
+            if not clips or not text.endswith("\n"):
                 return
-            yield text, noted
+            yield text, clips
+
+
+def _as_today(batch: dict[str, Any]) -> dict[str, Any]:
+    """A batch that an older version wrote: its results were called answers."""
+    return batch if "results" in batch else {"results": batch["answers"], **batch}
 
 
 def restored(kind: Any, value: Any) -> Any:
@@ -132,7 +133,8 @@ def restored(kind: Any, value: Any) -> Any:
             return tuple(restored(kinds[0], each) for each in value)
         return tuple(restored(*pair) for pair in zip(kinds, value, strict=True))
     if isinstance(value, Mapping):
-        return kind(**{name: restored(each, value[name]) for name, each in _types(kind)})
+        known = ((name, each) for name, each in _types(kind) if name in value)
+        return kind(**{name: restored(each, value[name]) for name, each in known})
     return value
 
 

@@ -1,86 +1,69 @@
-"""Settings → stages → a run. The only place that names concrete stages."""
+"""Settings to stages to a run or a loop; names the concrete stages."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from quest22 import settings as product_settings
-from quest22.errors import UsageError
+from quest22.env import silence_telemetry
 from quest22.metrics import Metrics
-from quest22.protocols import AudioDecoder, Engine, ReplayStore, Source, Strategy
-from quest22.records import SAMPLE_RATE_HZ, Clip, Failure, Position, RowLocation, Transcript
-from quest22.runtime.scheduler import Scheduler
+from quest22.protocols import (
+    AudioDecoder,
+    ConfiguredStrategy,
+    Engine,
+    ReplayStore,
+    Source,
+    Strategy,
+)
+from quest22.records import Clip, Failure, Position, RowLocation, Transcript
+from quest22.runtime.ordered import OrderedDriver
 from quest22.settings import (
-    AudioSettings,
     DatasetSettings,
-    DecodingSettings,
-    EngineSettings,
-    HallucinationSettings,
-    LongFormSettings,
     MemorySettings,
-    VadSettings,
+    PipelineSettings,
 )
 
 if TYPE_CHECKING:
-    from quest22.audio.log_mel import LogMel
-    from quest22.checkpoint.load import Checkpoint
-    from quest22.checkpoint.tokens import Tokens
+    from quest22.runtime.loop import LoopSettings, TranscriptionLoop
     from quest22.source.dataset import DatasetSource, ResumeState
     from quest22.source.io.retry import RetryingClient
-
-TURBO_LAYERS = (32, 4)
-"""Layers of the encoder and the decoder of large-v3-turbo, and of no other model."""
-
-_log = logging.getLogger("quest22")
-
-
-@dataclass(frozen=True, slots=True)
-class PipelineSettings:
-    """All that stays the same from run to run of one loaded model."""
-
-    engine: EngineSettings = field(default_factory=EngineSettings)
-    decoding: DecodingSettings = field(default_factory=DecodingSettings)
-    longform: LongFormSettings = field(default_factory=LongFormSettings)
-    audio: AudioSettings = field(default_factory=AudioSettings)
-    hallucination: HallucinationSettings = field(default_factory=HallucinationSettings)
-    memory: MemorySettings = field(default_factory=MemorySettings.of)
-    vad: VadSettings = field(default_factory=VadSettings)
 
 
 class Pipeline:
     """A loaded model, ready for runs, one at a time.
 
-    Making one raises :class:`quest22.errors.CheckpointError` for a model that cannot be found or
+    Loading raises :class:`quest22.errors.CheckpointError` for a model that cannot be found or
     read, and :class:`quest22.errors.UsageError` for settings that it cannot carry out.
     """
 
     def __init__(
         self, settings: PipelineSettings | None = None, metrics: Metrics | None = None
     ) -> None:
-        product_settings.silence_telemetry()
+        silence_telemetry()
         from quest22.audio.log_mel import LogMel
         from quest22.checkpoint.load import load
-        from quest22.engine.engine import WhisperEngine
+        from quest22.engine.build import build_engine
+        from quest22.runtime.per_clip import PerClipStrategy
 
         self.settings = settings or PipelineSettings()
         self.metrics = metrics or Metrics()
-        wanted = self.settings.engine
-        checkpoint = load(wanted.model, revision=wanted.revision, token=wanted.token)
+        engine_settings = self.settings.engine
+        checkpoint = load(
+            engine_settings.model, revision=engine_settings.revision, token=engine_settings.token
+        )
         self.checkpoint_name = checkpoint.name
         self.checkpoint_revision = checkpoint.revision
         self.weights_fingerprint = checkpoint.weights.fingerprint()
-        _check(checkpoint, self.settings)
-        _check_long_form(self.settings)
-        features = LogMel(checkpoint.dimensions.mel_bins, wanted.threads)
-        engine = WhisperEngine(checkpoint, features, wanted, self.metrics)
+        features = LogMel(checkpoint.dimensions.mel_bins, engine_settings.threads)
+        strategy = PerClipStrategy(checkpoint, features, self.settings.for_clips())
+        strategy.configured()
+        engine = build_engine(checkpoint, features, engine_settings, self.metrics)
         self.compute_type = engine.compute_type
         self.batch_size = engine.batch_size
         self._engine: Engine = engine
-        self._strategy = _strategy(self.settings, checkpoint.tokens, features)
+        self._strategy: Strategy = strategy
 
     def stream(self, dataset: DatasetSettings, after: Position | None = None) -> Run:
         """A run over a dataset's rows; ``after`` continues an earlier one behind that row."""
@@ -95,18 +78,29 @@ class Pipeline:
         return self.run(file_source(inputs, network, self.settings.engine.token))
 
     def run(
-        self, clips: Source | Iterable[Clip | Failure], memory: ReplayStore | None = None
+        self, clips: Source | Iterable[Clip | Failure], replay: ReplayStore | None = None
     ) -> Run:
-        """A run over clips from anywhere; ``memory`` goes on with what an earlier process heard."""
+        """A run over clips from anywhere; ``replay`` continues an earlier process' run."""
+        stages = Stages(clips, self._decoder(), self._strategy, self._engine)
+        return Run(stages, self.settings, self.metrics, replay)
+
+    def loop(self, settings: LoopSettings | None = None) -> TranscriptionLoop:
+        """Serve clips that come at any time, with options of their own; no run meanwhile."""
+        from quest22.runtime.loop import LoopSettings, TranscriptionLoop
+
+        settings = settings or LoopSettings(decoded_s=self.settings.memory.decoded_s)
+        return TranscriptionLoop(
+            self._engine, self._strategy, self.metrics, self._decoder(), settings
+        )
+
+    def _decoder(self) -> AudioDecoder:
         from quest22.audio.decode import MediaDecoder
 
-        decoder = MediaDecoder(self.settings.audio, self.metrics)
-        stages = Stages(clips, decoder, self._strategy, self._engine)
-        return Run(stages, self.settings, self.metrics, memory)
+        return MediaDecoder(self.settings.audio, self.metrics)
 
 
 def client_within(bounds: MemorySettings, metrics: Metrics) -> RetryingClient:
-    """The network that the sources of a run share, reading no further ahead than it may hold."""
+    """The client that the sources of a run share, reading no further ahead than it may hold."""
     from quest22.source.io.retry import NetworkSettings, RetryingClient
 
     return RetryingClient(NetworkSettings().within(bounds), metrics)
@@ -119,7 +113,7 @@ def dataset_source(
     places: Mapping[RowLocation, str] | None = None,
     earlier: ResumeState | None = None,
 ) -> DatasetSource:
-    """A dataset's rows as clips; found, but not yet read, so that it can come before the model.
+    """A dataset's rows as clips; listed, but not yet read, so that it can come before the model.
 
     ``after`` continues an earlier run behind that row, without reading again what lies before it
     if ``earlier`` tells all keys that the run has given out; ``places`` takes certain rows
@@ -128,7 +122,9 @@ def dataset_source(
     """
     from quest22.source.dataset import DatasetSource
 
-    return DatasetSource(dataset, network.metrics, after, places, earlier=earlier, network=network)
+    return DatasetSource(
+        dataset, network.metrics, after, places, resume_state=earlier, client=network
+    )
 
 
 def file_source(inputs: Sequence[str], network: RetryingClient, token: str | None = None) -> Source:
@@ -138,83 +134,7 @@ def file_source(inputs: Sequence[str], network: RetryingClient, token: str | Non
     """
     from quest22.source.files import FilesSource
 
-    return FilesSource(inputs, metrics=network.metrics, token=token, network=network)
-
-
-def _strategy(settings: PipelineSettings, tokens: Tokens, mel: LogMel) -> Strategy:
-    """The long form that is asked for."""
-    from quest22.audio.mel_stream import LogMelStream
-    from quest22.longform.chunked import ChunkedStrategy
-    from quest22.longform.sequential import SequentialStrategy
-
-    asked = (settings.longform, settings.decoding, tokens, settings.hallucination)
-    voiced = settings.vad.vad != "off"
-    strategy: Strategy
-    if settings.longform.long_form == "chunked":
-        strategy = ChunkedStrategy(*asked, packed=voiced)
-    else:
-        strategy = SequentialStrategy(*asked, lambda: LogMelStream(mel))
-    return _voiced(strategy, settings) if voiced else strategy
-
-
-def _check(checkpoint: Checkpoint, settings: PipelineSettings) -> None:
-    """Refuse what the checkpoint cannot do now, not at the first window.
-
-    A model that was never taught to translate is warned of.
-    """
-    from quest22.decoding.logits_rules_cache import LogitsRulesCache
-
-    tokens, decoding = checkpoint.tokens, settings.decoding
-    named = (decoding.language, decoding.fallback_language, *decoding.languages)
-    asked = [language for language in named if language is not None]
-    spoken: list[str | None] = [*asked] or ["en" if tokens.is_multilingual else None]
-    for language in spoken:
-        tokens.initial_tokens(language, decoding.task, timestamps=decoding.timestamps)
-    vocabulary = checkpoint.dimensions.vocab_size
-    LogitsRulesCache(tokens, checkpoint.generation, vocabulary).rules(decoding.suppression())
-    shape = (checkpoint.dimensions.encoder_layers, checkpoint.dimensions.decoder_layers)
-    if decoding.task == "translate" and shape == TURBO_LAYERS:
-        _log.warning(
-            "%s: the turbo model was not taught to translate and will mostly transcribe; "
-            "large-v3 and medium translate",
-            checkpoint.name,
-        )
-
-
-def _voiced(strategy: Strategy, settings: PipelineSettings) -> Strategy:
-    """The strategy, given nothing but speech. Raises :class:`quest22.errors.UsageError`."""
-    from quest22.audio.vad.endpoints import EndpointRules
-    from quest22.audio.vad.silero.model import SileroModel
-    from quest22.audio.vad.speech_stream import SpeechStream
-    from quest22.longform.vad_filtered import VadFilteredStrategy, VadFilterOptions
-
-    longform = settings.longform
-    if longform.clip_timestamps:
-        raise UsageError("clip timestamps say what is heard, and so does vad: expected one of them")
-    rules = EndpointRules.of(settings.vad, longform)
-    network = SileroModel()
-    window = round(longform.chunk_length_s * SAMPLE_RATE_HZ)
-    voicing = VadFilterOptions(
-        whole_stretches=longform.long_form == "chunked",
-        whole_clip=window if settings.vad.vad == "auto" else 0,
-        language=settings.decoding.language,
-    )
-    return VadFilteredStrategy(strategy, lambda: SpeechStream(network.open(), rules), voicing)
-
-
-def _check_long_form(settings: PipelineSettings) -> None:
-    """Refuse what only the other long form does, rather than leave it out in silence."""
-    silence = settings.hallucination.hallucination_silence_threshold is not None
-    chunked = settings.longform.long_form == "chunked"
-    if chunked and (silence or settings.longform.clip_timestamps):
-        raise UsageError(
-            "clip timestamps and the hallucination silence threshold belong to the sequential "
-            "long form: give --long-form sequential"
-        )
-    if silence and not settings.decoding.word_timestamps:
-        raise UsageError(
-            "the hallucination silence threshold looks at times of words: give --word-timestamps"
-        )
+    return FilesSource(inputs, metrics=network.metrics, token=token, client=network)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -223,7 +143,7 @@ class Stages:
 
     source: Source | Iterable[Clip | Failure]
     decoder: AudioDecoder
-    strategy: Strategy
+    strategy: ConfiguredStrategy
     engine: Engine
 
 
@@ -238,11 +158,11 @@ class Run:
         stages: Stages,
         settings: PipelineSettings,
         metrics: Metrics,
-        memory: ReplayStore | None = None,
+        replay: ReplayStore | None = None,
     ) -> None:
         self.metrics = metrics
         self.total = len(stages.source) if isinstance(stages.source, Sized) else None
-        self._results = _results(stages, settings, metrics, memory)
+        self._results = _results(stages, settings, metrics, replay)
 
     def __iter__(self) -> Iterator[Transcript | Failure]:
         return self._results
@@ -253,12 +173,12 @@ class Run:
 
 
 def _results(
-    stages: Stages, settings: PipelineSettings, metrics: Metrics, memory: ReplayStore | None
+    stages: Stages, settings: PipelineSettings, metrics: Metrics, replay: ReplayStore | None
 ) -> Generator[Transcript | Failure, None, None]:
     from quest22.audio.pool import decode_ahead
 
     metrics.begin()
     audios = decode_ahead(stages.source, stages.decoder, settings.audio, metrics, settings.memory)
     with closing(audios):
-        scheduler = Scheduler(stages.engine, stages.strategy, metrics, memory=memory)
-        yield from scheduler.run(audios)
+        driver = OrderedDriver(stages.engine, stages.strategy, metrics, replay=replay)
+        yield from driver.run(audios)

@@ -1,72 +1,123 @@
 """A clip between its first block of sound and its result: what it gives, takes, and ends as.
 
-Pulls sound as its windows are asked for. Knows nothing of batches and of other clips.
+Takes sound as its windows need it. Knows nothing of batches and of other clips.
 """
 
 from __future__ import annotations
 
+import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Protocol
 
-from quest22.errors import ClipError
+from quest22.errors import ClipError, Quest22Error
 from quest22.metrics import Metrics
 from quest22.protocols import LongForm
-from quest22.records import Audio, Failure, ReplayedBatch, Transcript, Window, WindowResult
+from quest22.records import (
+    Clip,
+    Failure,
+    Hypothesis,
+    Partial,
+    ReplayedBatch,
+    Samples,
+    Transcript,
+    Window,
+    WindowResult,
+)
+
+_log = logging.getLogger(__name__)
+
+
+class Priority(IntEnum):
+    """Whose windows run first. A clip with final windows of live sound may have interim ones."""
+
+    LIVE_FINAL = 0
+    LIVE_INTERIM = 1
+    INTERACTIVE = 2
+    FILE = 3
+
+
+class SoundInput(Protocol):
+    """A clip's sound, block by block."""
+
+    @property
+    def available(self) -> bool:
+        """Whether to call ``next_block``: a block or the end is there, or is worth waiting for."""
+        ...
+
+    def next_block(self) -> Samples | None:
+        """The next block, None at the end. May raise :class:`quest22.errors.ClipError`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PulledSound:
+    """Sound that is waited for where it is needed, such as the blocks of an ``Audio``."""
+
+    blocks: Iterator[Samples]
+
+    available = True
+
+    def next_block(self) -> Samples | None:
+        return next(self.blocks, None)
 
 
 @dataclass(slots=True, eq=False)
 class ClipState:
-    """One clip and its long-form machine; ``number`` counts the results of a run from 0."""
+    """One clip, its sound and its long form; ``number`` tells it from all others of a driver.
+
+    Of two clips of one priority, the one with the earlier ``deadline_s`` runs first, on the clock
+    of the driver. ``partials``: its progress is of interest. ``contained`` are the errors that end
+    this clip alone. ``heard_s`` is how far into its sound windows have run.
+    """
 
     number: int
-    audio: Audio
-    machine: LongForm
+    clip: Clip
+    sound: SoundInput
+    long_form: LongForm
     metrics: Metrics
+    priority: Priority = Priority.FILE
+    deadline_s: float | None = None
+    partials: bool = False
+    contained: type[Exception] = ClipError
     ready: deque[Window] = field(default_factory=deque)
     sounding: bool = True
     heard_s: float = 0.0
     result: Transcript | Failure | None = None
+    last_extent: tuple[int, str] = (0, "")
 
     @property
     def key(self) -> str:
-        return self.audio.clip.key
+        return self.clip.key
 
-    def next_window(self) -> Window | None:
-        """The next window that can run now; takes more sound if that is what it needs."""
-        while not self.ready and self.result is None and self.sounding and self.machine.wants_audio:
+    @property
+    def can_listen(self) -> bool:
+        """Whether the clip wants sound that is there."""
+        is_open = self.result is None and self.sounding
+        return is_open and self.sound.available and self.long_form.wants_audio
+
+    def next_window(self, most_blocks: int | None = None) -> Window | None:
+        """The next window that can run now; takes more sound if that is what it needs.
+
+        ``most_blocks`` limits how many blocks are taken.
+        """
+        blocks = 0
+        while not self.ready and self.can_listen and blocks != most_blocks:
             self._attempt(self._listen)
+            blocks += 1
         self._finish_if_done()
         return self.ready.popleft() if self.ready else None
 
-    def add_result(self, window: Window, answer: WindowResult) -> None:
-        """Take what came of a window; windows that waited for it become ready."""
-        hypothesis = answer.hypothesis
+    def add_result(self, window: Window, result: WindowResult) -> None:
+        """Take the result of a window; windows that waited for it become ready."""
+        hypothesis = result.hypothesis
         if hypothesis is None:
-            self.fail("engine", answer.reason)
+            self.fail("engine", result.reason)
         elif self.result is None:
-            self._attempt(lambda: self.ready.extend(self.machine.add_result(window, hypothesis)))
+            self._attempt(lambda: self._add_hypothesis(window, hypothesis))
             self._finish_if_done()
-
-    def replay(self, turn: ReplayedBatch) -> bool:
-        """Do again what the clip did for a batch of an earlier process, without the engine.
-
-        False where its windows are no longer the same: then they wait to be heard.
-        """
-        taken: list[Window] = []
-        for answer in turn.answers:
-            window = self.next_window()
-            if window is not None:
-                taken.append(window)
-            if window is None or window.fingerprint != answer.window:
-                self.ready.extendleft(reversed(taken))
-                return False
-        if turn.exhausted:
-            self.look_further()
-        for window, answer in zip(taken, turn.answers, strict=True):
-            self.heard_s = max(self.heard_s, window.start_s + window.duration_s)
-            self.add_result(window, answer)
-        return True
 
     def look_further(self) -> None:
         """Do what asking for a window does; one that is there stays."""
@@ -74,40 +125,103 @@ class ClipState:
         if window is not None:
             self.ready.appendleft(window)
 
+    def new_partial(self) -> Partial | None:
+        """What is known so far; None if it is no more than the last time, or the clip has ended."""
+        if self.result is not None:
+            return None
+        known: list[Partial] = []
+        self._attempt(lambda: known.append(self.long_form.partial()))
+        if not known:
+            return None
+        extent = (len(known[0].committed), known[0].interim)
+        if extent == self.last_extent:
+            return None
+        self.last_extent = extent
+        return known[0]
+
     def count_heard(self, window: Window) -> None:
-        """How far into its sound the clip is: windows overlap, and each second counts once."""
+        """Count how far into its sound the clip is: windows overlap, each second counts once."""
         until_s = window.start_s + window.duration_s
         if until_s > self.heard_s:
             self.metrics.count("heard_s", until_s - self.heard_s)
             self.heard_s = until_s
 
     def fail(self, stage: str, reason: str) -> None:
-        """End this clip as a Failure; what it had waiting is dropped."""
-        clip = self.audio.clip
+        """End this clip as a Failure; its waiting windows are dropped."""
         self.ready.clear()
         self.sounding = False
-        self.result = Failure(clip.key, clip.name, stage, reason, clip.origin)
+        self.result = Failure(self.clip.key, self.clip.name, stage, reason, self.clip.origin)
 
     def _listen(self) -> None:
         with self.metrics.time("wait"):
-            block = next(self.audio.blocks, None)
+            block = self.sound.next_block()
         with self.metrics.time("longform"):
             if block is None:
                 self.sounding = False
-                self.ready.extend(self.machine.flush())
+                self.ready.extend(self.long_form.flush())
             else:
-                self.ready.extend(self.machine.feed(block))
+                self.ready.extend(self.long_form.feed(block))
+
+    def _add_hypothesis(self, window: Window, hypothesis: Hypothesis) -> None:
+        self.ready.extend(self.long_form.add_result(window, hypothesis))
 
     def _finish_if_done(self) -> None:
-        if self.result is None and not self.sounding and self.machine.finished:
+        if self.result is None and not self.sounding and self.long_form.finished:
             self._attempt(self._close)
 
     def _close(self) -> None:
         with self.metrics.time("longform"):
-            self.result = self.machine.close()
+            self.result = self.long_form.close()
 
     def _attempt(self, step: Callable[[], None]) -> None:
         try:
             step()
-        except ClipError as error:
-            self.fail(error.stage, error.reason)
+        except self.contained as error:
+            if isinstance(error, ClipError):
+                self.fail(error.stage, error.reason)
+            else:
+                if not isinstance(error, Quest22Error):
+                    _log.exception("%s: the clip ends with an unexpected error", self.clip.name)
+                self.fail("longform", str(error) or type(error).__name__)
+
+
+class ClipReplay:
+    """Does again what a clip did for the batches of an earlier process, without the engine.
+
+    ``running`` are the windows of batches that had begun and not finished, by number of the batch.
+    """
+
+    def __init__(self, clip: ClipState) -> None:
+        self._clip = clip
+        self.running: dict[int, list[Window]] = {}
+
+    def repeat(self, batch: ReplayedBatch) -> bool:
+        """Take the windows of a batch, its results, or both.
+
+        False where the clip's windows are no longer the same: then they wait to run.
+        """
+        windows = self.running.pop(batch.batch, None) if batch.batch is not None else None
+        if windows is None:
+            windows = self._take_windows(batch)
+            if windows is None:
+                return False
+            if batch.exhausted:
+                self._clip.look_further()
+        if batch.begun and batch.batch is not None:
+            self.running[batch.batch] = windows
+            return True
+        for window, result in zip(windows, batch.results, strict=True):
+            self._clip.heard_s = max(self._clip.heard_s, window.start_s + window.duration_s)
+            self._clip.add_result(window, result)
+        return True
+
+    def _take_windows(self, batch: ReplayedBatch) -> list[Window] | None:
+        taken: list[Window] = []
+        for result in batch.results:
+            window = self._clip.next_window()
+            if window is not None:
+                taken.append(window)
+            if window is None or window.fingerprint != result.window:
+                self._clip.ready.extendleft(reversed(taken))
+                return None
+        return taken

@@ -1,193 +1,190 @@
-"""Fills batches with windows of many clips and puts results back in the order of the source.
+"""Forms batches of the windows of many clips, and hands their results back.
 
-Knows nothing of files, models or text: it moves records between the stages. Everything it holds
-is bounded: clips that are open at once by ``max_open``, their sound by what a batch can take.
+A push core: clips are added, batches taken and completed, by a driver that runs them
+(:mod:`quest22.runtime.ordered`, :mod:`quest22.runtime.loop`). Knows nothing of threads, sources,
+engines and clocks: the time is passed in.
 
-Which windows meet in a batch depends on the source and on what was heard before, and on nothing
-else. With a memory that holds across a crash as well: clips that were open are opened again and do
-what they did, batch by batch, with the answers that were noted; so the next batch is the one that
-would have come, and no answer is computed twice.
+Windows of the most urgent clips come first: by priority, then by deadline, then in the order in
+which the clips were added. A file whose deadline has come is as urgent as an interactive request.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from itertools import groupby, islice
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from math import inf
+from typing import TypeAlias
 
-from quest22.errors import EngineError, Quest22Error
-from quest22.metrics import Metrics
-from quest22.protocols import Engine, ReplayStore, Strategy
-from quest22.records import Audio, Failure, ReplayedBatch, Transcript, Window, WindowResult
-from quest22.runtime.clip_state import ClipState
+from quest22.records import Failure, Partial, Transcript, Window, WindowResult
+from quest22.runtime.clip_state import ClipState, Priority
+from quest22.runtime.fed_sound import CANCELLED
 
-Result = Transcript | Failure
-Batch = list[tuple[ClipState, Window]]
+URGENT_BLOCKS = 1
+"""While other clips are urgent, a file takes at most so many blocks of sound for a batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipProgressed:
+    """A clip's transcript has grown."""
+
+    number: int
+    partial: Partial
+
+
+@dataclass(frozen=True, slots=True)
+class ClipDone:
+    """A clip has ended."""
+
+    number: int
+    result: Transcript | Failure
+
+
+Event: TypeAlias = ClipProgressed | ClipDone
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """How much of a batch files may take, so that urgent windows do not wait long.
+
+    While an urgent clip is open, at most ``file_windows`` of a batch are of files. At most
+    ``file_batches`` batches with windows of files are in flight. None: no limit.
+    """
+
+    file_windows: int | None = None
+    file_batches: int | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """Windows with their clips; those of one clip stand together."""
+
+    size: int
+    members: list[tuple[ClipState, Window]] = field(default_factory=list)
+
+    @property
+    def room(self) -> int:
+        return self.size - len(self.members)
+
+    @property
+    def windows(self) -> list[Window]:
+        return [window for _, window in self.members]
+
+    @property
+    def files(self) -> int:
+        """How many of the windows are of files."""
+        return sum(clip.priority is Priority.FILE for clip, _ in self.members)
+
+
+def no_more_clips() -> None:
+    """For a driver whose clips are all added already."""
 
 
 class Scheduler:
-    """Runs many clips through one engine, oldest clip first, results in source order."""
+    """Holds the clips that are open; not safe for several threads.
 
-    def __init__(
-        self,
-        engine: Engine,
-        strategy: Strategy,
-        metrics: Metrics,
-        max_open: int | None = None,
-        memory: ReplayStore | None = None,
-    ) -> None:
-        self._engine = engine
-        self._strategy = strategy
-        self._metrics = metrics
-        self._max_open = max_open or max(64, 8 * engine.batch_size)
-        self._memory = memory
-        self._arrived = memory.clips.start if memory else 0
-        self._open: deque[ClipState | Failure] = deque()
-        self._ended: list[ClipState] = []  # since the last batch, asked for windows in vain
-        self._arriving = True
-        self._broken: Quest22Error | None = None
+    ``batch_size`` is how many windows a batch has at most.
+    """
 
-    def run(self, audios: Iterable[Audio | Failure]) -> Generator[Result, None, None]:
-        """Yield one result for every Audio or Failure that comes in, in the same order.
+    def __init__(self, batch_size: int, limits: BatchLimits | None = None) -> None:
+        self.batch_size = batch_size
+        self._limits = limits or BatchLimits()
+        self._clips: dict[int, ClipState] = {}
+        self._in_flight: list[Batch] = []
 
-        An error of the source is raised after the results of all clips that came before it; with
-        a memory, after those that are whole: the others are gone on with another time.
+    def __len__(self) -> int:
+        """How many clips are open."""
+        return len(self._clips)
+
+    @property
+    def has_sound(self) -> bool:
+        """Whether a clip can take more sound: then another call of ``next_batch`` may give more."""
+        return any(clip.can_listen for clip in self._clips.values())
+
+    def add(self, clip: ClipState) -> None:
+        """Take in a clip; its ``number`` must be new."""
+        self._clips[clip.number] = clip
+
+    def cancel(self, number: int) -> None:
+        """End a clip as a Failure; results of its windows in flight will be dropped."""
+        clip = self._clips.get(number)
+        if clip is not None and clip.result is None:
+            clip.fail("cancelled", CANCELLED)
+
+    def next_batch(
+        self, now: float, more_clips: Callable[[], ClipState | None] = no_more_clips
+    ) -> Batch | None:
+        """The next batch, which is then in flight; None if no window is ready.
+
+        It is not full where there are no more windows. ``more_clips`` is called while there is
+        room: it may add a clip, which it returns, or give None.
         """
-        arrivals = iter(audios)
-        if self._memory is not None:
-            self._remember(arrivals, self._memory)
-            yield from self._leave()
-        while self._arriving or self._open:
-            batch = self._fill(arrivals)
-            if self._is_cut_short(batch):
-                yield from self._leave()
+        batch = Batch(self.batch_size)
+        urgent = any(_rank(clip, now) < Priority.FILE for clip in self._clips.values())
+        for clip in self._by_urgency(now):
+            if not batch.room:
                 break
-            if batch:
-                self._answer(batch)
-            yield from self._leave()
-        if self._broken is not None:
-            raise self._broken
-
-    def _remember(self, arrivals: Iterator[Audio | Failure], memory: ReplayStore) -> None:
-        """Bring the clips that an earlier process had open to where they were."""
-        for number in memory.clips:
-            clip = self._next_clip(arrivals)
-            if not self._arriving:
-                return
-            if clip is None:
-                continue
-            all(clip.replay(turn) for turn in memory.recall(number, clip.key))
-
-    def _fill(self, arrivals: Iterator[Audio | Failure]) -> Batch:
-        """As many windows as the engine takes; fewer only when there are no more to be had.
-
-        A full batch is worth waiting for: what comes in meanwhile is decoded in advance, and the
-        same clips always meet in the same batch, however fast the source is today.
-        """
-        batch: Batch = []
-        for clip in self._clips(arrivals):
-            batch += self._windows(clip, self._engine.batch_size - len(batch))
-            if len(batch) == self._engine.batch_size:
-                break
+            self._take(batch, clip, now, urgent=urgent)
+        while batch.room and (added := more_clips()) is not None:
+            self._take(batch, added, now, urgent=urgent)
+        if not batch.members:
+            return None
+        self._in_flight.append(batch)
         return batch
 
-    def _windows(self, clip: ClipState, most: int) -> Batch:
-        """Up to ``most`` windows of a clip."""
-        sounding = clip.sounding
-        windows = [(clip, window) for window in islice(iter(clip.next_window, None), most)]
-        if self._memory is not None and sounding and not clip.sounding and not windows:
-            self._ended.append(clip)
-        return windows
+    def restore(self, batch: Batch) -> None:
+        """Take a batch that was formed before as one in flight."""
+        self._in_flight.append(batch)
 
-    def _is_cut_short(self, batch: Batch) -> bool:
-        """Whether the source broke before a batch was full that others would have filled."""
-        broken = self._memory is not None and self._broken is not None
-        return broken and len(batch) < self._engine.batch_size
-
-    def _clips(self, arrivals: Iterator[Audio | Failure]) -> Iterator[ClipState]:
-        """Clips that are open, oldest first, then new ones up to the limit."""
-        yield from [clip for clip in self._open if isinstance(clip, ClipState)]
-        while self._arriving and len(self._open) < self._max_open:
-            clip = self._next_clip(arrivals)
-            if clip is not None:
-                yield clip
-
-    def _next_clip(self, arrivals: Iterator[Audio | Failure]) -> ClipState | None:
-        """The next clip, opened; None for a Failure, and where no more arrive."""
-        arrival = self._next(arrivals)
-        if arrival is None:
-            self._arriving = False
-            return None
-        self._arrived += 1
-        if isinstance(arrival, Failure):
-            self._open.append(arrival)
-            return None
-        machine = self._strategy.open(arrival.clip)
-        clip = ClipState(self._arrived - 1, arrival, machine, self._metrics)
-        self._open.append(clip)
-        return clip
-
-    def _next(self, arrivals: Iterator[Audio | Failure]) -> Audio | Failure | None:
-        try:
-            with self._metrics.time("wait"):
-                return next(arrivals, None)
-        except Quest22Error as error:
-            self._broken = error
-            return None
-
-    def _answer(self, batch: Batch) -> None:
-        answers = self._ask([window for _, window in batch])
-        if self._memory is not None:
-            full = len(batch) == self._engine.batch_size
-            self._memory.note([*_turns(batch, answers, full=full), *self._ends()])
-        for (clip, window), answer in zip(batch, answers, strict=True):
+    def complete(self, batch: Batch, results: Sequence[WindowResult]) -> list[Event]:
+        """Hand the results of a batch to their clips; gives what came of it, clip by clip."""
+        self._in_flight.remove(batch)
+        for (clip, window), result in zip(batch.members, results, strict=True):
             clip.count_heard(window)
-            clip.add_result(window, answer)
+            clip.add_result(window, result)
+        clips = {clip.number: clip for clip, _ in batch.members}
+        return [*_progress(clips.values()), *self.take_ended()]
 
-    def _ends(self) -> Iterator[tuple[int, str, ReplayedBatch]]:
-        """That a clip's sound ended without a window is a turn too: it left, another came in."""
-        yield from ((clip.number, clip.key, ReplayedBatch((), True)) for clip in self._ended)
-        self._ended.clear()
+    def take_ended(self) -> list[Event]:
+        """The clips that have ended since the last call; they leave."""
+        ended = [clip for clip in self._clips.values() if clip.result is not None]
+        for clip in ended:
+            del self._clips[clip.number]
+        return [ClipDone(clip.number, clip.result) for clip in ended if clip.result is not None]
 
-    def _ask(self, windows: Sequence[Window]) -> list[WindowResult]:
-        """One window may spoil a batch: then each runs by itself, so that only its clip fails."""
-        try:
-            hypotheses = self._engine.run(windows)
-        except EngineError as error:
-            if len(windows) > 1:
-                return [answer for window in windows for answer in self._ask([window])]
-            return [WindowResult(windows[0].fingerprint, None, str(error))]
-        self._metrics.count("windows", len(windows))
-        pairs = zip(windows, hypotheses, strict=True)
-        return [WindowResult(window.fingerprint, hypothesis) for window, hypothesis in pairs]
+    def _by_urgency(self, now: float) -> list[ClipState]:
+        def urgency(clip: ClipState) -> tuple[int, float, int]:
+            deadline_s = inf if clip.deadline_s is None else clip.deadline_s
+            return _rank(clip, now), deadline_s, clip.number
 
-    def _leave(self) -> Iterator[Result]:
-        """Results at the head of the line; a clip that is still open holds back those behind."""
-        while self._open:
-            head = self._open[0]
-            result = head if isinstance(head, Failure) else head.result
-            if result is None:
-                return
-            self._open.popleft()
-            self._count(result)
-            yield result
+        return sorted(self._clips.values(), key=urgency)
 
-    def _count(self, result: Result) -> None:
-        if isinstance(result, Failure):
-            self._metrics.count("failures")
-        else:
-            self._metrics.count("clips")
-            self._metrics.count("audio_s", result.duration_s)
+    def _take(self, batch: Batch, clip: ClipState, now: float, *, urgent: bool) -> None:
+        """Fill a batch with a clip's windows; ``urgent``: a clip is open that is no file."""
+        most, blocks = batch.room, None
+        if _rank(clip, now) is Priority.FILE:
+            most = min(most, self._room_for_files(batch, urgent=urgent))
+            blocks = URGENT_BLOCKS if urgent else None
+        while most and (window := clip.next_window(blocks)) is not None:
+            batch.members.append((clip, window))
+            most -= 1
+            blocks = blocks and 0
+
+    def _room_for_files(self, batch: Batch, *, urgent: bool) -> int:
+        batches, windows = self._limits.file_batches, self._limits.file_windows
+        if batches is not None and sum(each.files > 0 for each in self._in_flight) >= batches:
+            return 0
+        return batch.room if windows is None or not urgent else max(0, windows - batch.files)
 
 
-def _turns(
-    batch: Batch, answers: Sequence[WindowResult], *, full: bool
-) -> Iterator[tuple[int, str, ReplayedBatch]]:
-    """A batch clip by clip. The last clip of a full one was not asked for more than it gave."""
-    last = batch[-1][0]
-    pairs = zip(batch, answers, strict=True)
-    for _, group in groupby(pairs, key=lambda pair: id(pair[0][0])):
-        members = list(group)
-        clip = members[0][0][0]
-        turn = ReplayedBatch(tuple(answer for _, answer in members), not (full and clip is last))
-        yield clip.number, clip.key, turn
+def _progress(clips: Iterable[ClipState]) -> list[Event]:
+    partials = [(clip.number, clip.new_partial()) for clip in clips if clip.partials]
+    return [ClipProgressed(number, partial) for number, partial in partials if partial]
+
+
+def _rank(clip: ClipState, now: float) -> Priority:
+    """The priority of a clip's next window."""
+    if clip.priority is Priority.FILE and clip.deadline_s is not None and clip.deadline_s <= now:
+        return Priority.INTERACTIVE
+    if clip.priority is Priority.LIVE_FINAL and clip.ready and clip.ready[0].interim:
+        return Priority.LIVE_INTERIM
+    return clip.priority

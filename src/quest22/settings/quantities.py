@@ -28,6 +28,22 @@ def parse_duration_s(text: str) -> float:
     return float(match.group(1)) * _SECONDS[match.group(2)]
 
 
+def format_size(size: int) -> str:
+    """Bytes as :func:`parse_size` reads them, by the largest unit that divides them."""
+    for power, unit in ((4, "T"), (3, "G"), (2, "M"), (1, "K")):
+        if size and size % 1024**power == 0:
+            return f"{size // 1024**power}{unit}"
+    return str(size)
+
+
+def format_duration(seconds: float) -> str:
+    """Seconds as :func:`parse_duration_s` reads them, by the largest unit that divides them."""
+    for length, unit in ((3600, "h"), (60, "m")):
+        if seconds and seconds % length == 0:
+            return f"{seconds / length:g}{unit}"
+    return f"{seconds:g}s"
+
+
 def hours(seconds: float) -> str:
     """``42.0 s``, ``12.5 min``, ``1.25 h``: the unit that suits the length."""
     if seconds < 60:

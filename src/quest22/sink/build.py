@@ -1,68 +1,32 @@
-"""From what a run is asked to write to the sinks that write it."""
+"""Opens the sinks for the requested outputs, new or continued from an earlier run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from quest22.errors import UsageError
 from quest22.protocols import Sink, SinkState
 from quest22.records import Failure, Transcript
-from quest22.settings import RUN_FOLDER, CaptionSettings
-from quest22.sink.caption_files import CaptionFilesSink, CaptionStreamSink
-from quest22.sink.captions import CAPTIONS
+from quest22.settings import RUN_FOLDER, OutputSettings
 from quest22.sink.file_names import OutputNames
 from quest22.sink.files import AppendedFile, StandardOutput, make_folder, writing
-from quest22.sink.jsonl import FailureSink, JsonLinesSink
+from quest22.sink.formats.caption_files import CaptionFilesSink, CaptionStreamSink
+from quest22.sink.formats.captions import CAPTIONS
+from quest22.sink.formats.jsonl import FailureSink, JsonLinesSink
+from quest22.sink.formats.parquet import ParquetSink
 from quest22.sink.ledger import LEDGER, LedgerSink
-from quest22.sink.parquet import ParquetSink
 
-FORMATS = (*CAPTIONS, "jsonl", "parquet")
 TRANSCRIPTS = "transcripts"
 FAILURES = "failures.jsonl"
 ROWS = "rows.jsonl"
 NAMES = "names.jsonl"
-"""What a run keeps in its workspace: rows until it is finished, names of captions for good."""
-
-
-@dataclass(frozen=True, slots=True)
-class OutputSettings:
-    """Which formats are written, and where; no folder means standard output.
-
-    ``overwrite`` lets a run replace the ``transcripts.*`` of an earlier one. A ``journaled`` run
-    keeps beside its journal what it needs to go on. Raises :class:`UsageError` for formats that
-    cannot be written there.
-    """
-
-    formats: tuple[str, ...]
-    folder: Path | None = None
-    overwrite: bool = False
-    journaled: bool = False
-    captions: CaptionSettings = field(default_factory=CaptionSettings)
-
-    @property
-    def workspace(self) -> Path:
-        """Where what is not yet written for good is kept."""
-        return (self.folder or Path()) / RUN_FOLDER
-
-    def __post_init__(self) -> None:
-        if not self.formats:
-            raise UsageError(f"no output format: expected one or more of {', '.join(FORMATS)}")
-        if self.folder is None and len(self.formats) > 1:
-            raise UsageError(
-                f"{len(self.formats)} formats ({', '.join(self.formats)}) cannot share standard "
-                "output: name a folder with --output-dir, or one format"
-            )
-        if self.folder is None and self.formats == ("parquet",):
-            raise UsageError(
-                "parquet cannot go to standard output: name a folder with --output-dir"
-            )
+"""Files in a run's workspace: rows until the run is finished, names of caption files for good."""
 
 
 class Sinks:
-    """Several sinks by name as one; each result goes to all of them."""
+    """Several named sinks as one; each result goes to all of them."""
 
     def __init__(self, sinks: Mapping[str, Sink]) -> None:
         self._sinks = dict(sinks)
@@ -75,14 +39,14 @@ class Sinks:
         return {name: sink.publish() for name, sink in self._sinks.items()}
 
     def close(self) -> None:
-        """Close every sink, also after one of them failed to."""
+        """Close every sink, even after one of them fails to close."""
         with ExitStack() as closing:
             for sink in self._sinks.values():
                 closing.callback(sink.close)
 
 
 class CombinedSink:
-    """A sink and one more by name, after it; what they need to go on stands side by side."""
+    """A sink followed by another, whose state is stored under ``name`` beside that of the first."""
 
     def __init__(self, first: Sink, name: str, more: Sink) -> None:
         self._first = first
@@ -97,35 +61,19 @@ class CombinedSink:
         return {**self._first.publish(), self._name: self._more.publish()}
 
     def close(self) -> None:
-        """Close both, also after the first failed to."""
+        """Close both, even after the first fails to close."""
         with ExitStack() as closing:
             closing.callback(self._more.close)
             closing.callback(self._first.close)
 
 
-def parse_formats(named: Iterable[str]) -> tuple[str, ...]:
-    """Formats from ``srt,vtt`` and the like, each once; ``all`` is openai/whisper's five.
-
-    Raises:
-        UsageError: A name is not a format.
-    """
-    names = [name.strip().lower() for text in named for name in text.split(",")]
-    chosen: list[str] = []
-    for name in names:
-        if name not in (*FORMATS, "all"):
-            raise UsageError(
-                f"unknown output format {name!r}: expected one or more of {', '.join(FORMATS)}, all"
-            )
-        chosen += CAPTIONS if name == "all" else [name]
-    return tuple(dict.fromkeys(chosen))
-
-
 def open_sinks(
-    settings: OutputSettings, kept: SinkState | None = None, taken: Iterable[str] = ()
+    settings: OutputSettings, state: SinkState | None = None, reserved: Iterable[str] = ()
 ) -> Sink:
-    """The sink that a run writes to; ``kept`` is what an earlier one published, to go on from.
+    """The sink that a run writes to.
 
-    ``taken`` are stems of caption files that others have.
+    ``state`` is what an earlier process published, to continue from; None begins new outputs.
+    ``reserved`` are stems of caption files that belong to other runs.
 
     Raises:
         UsageError: The folder holds the transcripts of an earlier run.
@@ -133,45 +81,45 @@ def open_sinks(
     """
     if settings.folder is not None:
         make_folder(settings.folder)
-        if kept is None:
+        if state is None:
             refuse_earlier_results(settings)
-        return _in_folder(settings.folder, settings, kept or {}, taken)
+        return _sinks_in_folder(settings.folder, settings, state or {}, reserved)
     (name,) = settings.formats
     if name == "jsonl":
         return JsonLinesSink(StandardOutput())
     return CaptionStreamSink(StandardOutput(), name, settings.captions)
 
 
-def _in_folder(
-    folder: Path, settings: OutputSettings, kept: SinkState, taken: Iterable[str]
+def _sinks_in_folder(
+    folder: Path, settings: OutputSettings, state: SinkState, reserved: Iterable[str]
 ) -> Sink:
-    sinks: dict[str, Sink] = {"failures": FailureSink(folder / FAILURES, kept.get("failures"))}
+    sinks: dict[str, Sink] = {"failures": FailureSink(folder / FAILURES, state.get("failures"))}
     if "jsonl" in settings.formats:
-        kept_bytes = int(kept.get("jsonl", {}).get("bytes", 0))
-        sinks["jsonl"] = JsonLinesSink(AppendedFile(folder / f"{TRANSCRIPTS}.jsonl", kept_bytes))
+        published = int(state.get("jsonl", {}).get("bytes", 0))
+        sinks["jsonl"] = JsonLinesSink(AppendedFile(folder / f"{TRANSCRIPTS}.jsonl", published))
     if "parquet" in settings.formats:
-        sinks["parquet"] = _parquet(folder, settings, kept.get("parquet"))
+        sinks["parquet"] = _parquet_sink(folder, settings, state.get("parquet"))
     captions = [name for name in settings.formats if name in CAPTIONS]
     if captions:
-        memory = settings.workspace / NAMES if settings.journaled else None
-        names = OutputNames(folder, memory, kept.get("captions"), taken)
+        names_file = settings.workspace / NAMES if settings.journaled else None
+        names = OutputNames(folder, names_file, state.get("captions"), reserved)
         sinks["captions"] = CaptionFilesSink(
             names, captions, settings.captions, durable=settings.journaled
         )
     if settings.journaled:
-        sinks["ledger"] = LedgerSink(settings.workspace / LEDGER, kept.get("ledger"))
+        sinks["ledger"] = LedgerSink(settings.workspace / LEDGER, state.get("ledger"))
     return Sinks(sinks)
 
 
-def _parquet(folder: Path, settings: OutputSettings, kept: SinkState | None) -> Sink:
+def _parquet_sink(folder: Path, settings: OutputSettings, state: SinkState | None) -> Sink:
     path = folder / f"{TRANSCRIPTS}.parquet"
     if settings.journaled:
-        return ParquetSink(path, settings.workspace / ROWS, kept, keep_spool=True)
+        return ParquetSink(path, settings.workspace / ROWS, state, keep_spool=True)
     return ParquetSink(path, path.with_name(f".{TRANSCRIPTS}.{ROWS}"))
 
 
 def refuse_earlier_results(settings: OutputSettings) -> None:
-    """Raise UsageError where a run would replace an earlier one's results unasked."""
+    """Raise UsageError if the run would replace an earlier run's results without ``overwrite``."""
     if settings.folder is None or settings.overwrite:
         return
     for name in ("jsonl", "parquet"):
@@ -184,13 +132,10 @@ def refuse_earlier_results(settings: OutputSettings) -> None:
 
 
 def remove_results(folder: Path) -> None:
-    """Remove what an earlier run wrote under names of ours. Captions are others' to remove."""
-    written = (f"{TRANSCRIPTS}.jsonl", f"{TRANSCRIPTS}.parquet", f"{TRANSCRIPTS}-*.parquet")
-    for pattern in (
-        *written,
-        FAILURES,
-        *(f"{RUN_FOLDER}/{name}" for name in (ROWS, NAMES, LEDGER)),
-    ):
+    """Delete an earlier run's outputs and workspace files. Captions are the caller's to delete."""
+    transcripts = (f"{TRANSCRIPTS}.jsonl", f"{TRANSCRIPTS}.parquet", f"{TRANSCRIPTS}-*.parquet")
+    workspace_files = (f"{RUN_FOLDER}/{name}" for name in (ROWS, NAMES, LEDGER))
+    for pattern in (*transcripts, FAILURES, *workspace_files):
         for path in folder.glob(pattern):
             with writing(path):
                 path.unlink(missing_ok=True)

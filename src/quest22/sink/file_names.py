@@ -1,7 +1,7 @@
-"""Names of output files, after the clips. Knows nothing of what is written into them.
+"""Output file names derived from clip names. Knows nothing of the files' contents.
 
-``talk.mp3`` becomes ``talk.srt``, as openai/whisper names it; folders of a clip's name are kept
-below the output folder. Whatever a name holds, the file stays inside that folder.
+``talk.mp3`` becomes ``talk.srt``, as in openai/whisper; folders in a clip's name are recreated
+below the output folder. No clip name can lead outside that folder.
 """
 
 from __future__ import annotations
@@ -14,11 +14,15 @@ from pathlib import Path
 
 from quest22.protocols import SinkState
 from quest22.sink.spool import Spool
+from quest22.system import WINDOWS
 
 MAX_PART_BYTES = 180
-"""Longest part of a path, in UTF-8; systems allow 255, and a suffix and a count must fit."""
+"""Longest path component in UTF-8. Systems allow 255; a suffix and a number must still fit."""
 
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\]')
+_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])\s*(\.|$)", re.IGNORECASE)
+"""Names that Windows reserves, whatever suffix follows."""
+
 _MEDIA_SUFFIX = re.compile(
     r"\.(3g2|3gp|aac|ac3|aif[cf]?|aiff|amr|ape|asf|au|avi|caf|flac|flv|gsm|m2ts|m4[abv]|mk[av]|mov"
     r"|mp[234]|mpe?g|mts|og[agv]|opus|snd|spx|ts|tta|vob|voc|w64|wav|web[am]|wm[av]|wv)$",
@@ -30,7 +34,7 @@ def safe_stem(name: str) -> str:
     """A relative path without extension that is safe on every system, parts joined by ``/``.
 
     Parts that lead out of the folder (``..``, a root) are dropped; characters that file systems
-    refuse become ``_``; an empty rest becomes ``clip``.
+    forbid become ``_``; an empty name becomes ``clip``.
     """
     parts = [part for part in name.replace("\\", "/").split("/") if part.strip(". ")]
     if not parts:
@@ -40,7 +44,7 @@ def safe_stem(name: str) -> str:
 
 
 def _without_extension(name: str) -> str:
-    """Only what is a medium's suffix is cut, so that keys such as ``speaker.anna`` stay whole."""
+    """Cut media suffixes only, so that keys such as ``speaker.anna`` stay whole."""
     return _MEDIA_SUFFIX.sub("", name) or name
 
 
@@ -48,11 +52,18 @@ def _safe_part(part: str) -> str:
     clean = _UNSAFE.sub("_", unicodedata.normalize("NFC", part))
     clean = clean.encode("utf-8", "replace").decode("utf-8").replace("?", "_")
     clean = clean.encode("utf-8")[:MAX_PART_BYTES].decode("utf-8", "ignore")
-    return clean.strip(" ").rstrip(".") or "clip"
+    clean = clean.strip(" ").rstrip(".") or "clip"
+    return _windows_part(clean) if WINDOWS else clean
 
 
-def remembered(lines: Iterable[str | bytes]) -> Iterator[str]:
-    """The stems in lines of :class:`OutputNames`' memory, without regard to case."""
+def _windows_part(part: str) -> str:
+    """The same without a trailing space, and not the name of a device such as ``nul.txt``."""
+    part = part.rstrip(" .") or "clip"
+    return f"_{part}" if _DEVICE.match(part) else part
+
+
+def read_stems(lines: Iterable[str | bytes]) -> Iterator[str]:
+    """The case-folded stems in the lines of a names file that :class:`OutputNames` wrote."""
     for line in lines:
         yield str(json.loads(line)["stem"])
 
@@ -60,42 +71,43 @@ def remembered(lines: Iterable[str | bytes]) -> Iterator[str]:
 class OutputNames:
     """Gives every clip its own file name: two ``talk`` become ``talk`` and ``talk-2``.
 
-    Names that differ only in case count as one, for file systems that do not tell them apart.
-    Holds the names given so far, a few bytes a clip; with ``memory``, a file, also from one
-    process to the next.
+    Names that differ only in case count as equal, because some file systems ignore case. Holds
+    the names assigned so far, a few bytes for each clip; a ``names_file`` stores them across
+    processes.
     """
 
     def __init__(
         self,
         folder: Path,
-        memory: Path | None = None,
-        kept: SinkState | None = None,
-        taken: Iterable[str] = (),
+        names_file: Path | None = None,
+        state: SinkState | None = None,
+        reserved: Iterable[str] = (),
     ) -> None:
-        """``taken`` are stems, as :meth:`stem` gives them, that nobody may get."""
+        """``reserved`` are case-folded stems that no clip may get."""
         self._folder = folder
-        self._memory = Spool(memory, int((kept or {}).get("bytes", 0))) if memory else None
+        published = int((state or {}).get("bytes", 0))
+        self._stored = Spool(names_file, published) if names_file else None
         self._counts: dict[str, int] = {}
-        remembered = self._memory.rows() if self._memory and kept else iter(())
-        self._given = {str(row["stem"]) for row in remembered} | set(taken)
+        earlier = self._stored.rows() if self._stored and state else iter(())
+        self._assigned = {str(row["stem"]) for row in earlier} | set(reserved)
 
     def stem(self, name: str) -> Path:
-        """The path, without suffix, that a clip's files get. Ask once a clip."""
-        wanted = safe_stem(name)
-        chosen, count = wanted, self._counts.get(wanted.casefold(), 1)
-        while chosen.casefold() in self._given:
+        """Assign a clip the path of its files, without suffix. Call once for each clip."""
+        base = safe_stem(name)
+        stem, count = base, self._counts.get(base.casefold(), 1)
+        while stem.casefold() in self._assigned:
             count += 1
-            chosen = f"{wanted}-{count}"
-        self._counts[wanted.casefold()] = count
-        self._given.add(chosen.casefold())
-        if self._memory:
-            self._memory.append({"stem": chosen.casefold()})
-        return self._folder / chosen
+            stem = f"{base}-{count}"
+        self._counts[base.casefold()] = count
+        self._assigned.add(stem.casefold())
+        if self._stored:
+            self._stored.append({"stem": stem.casefold()})
+        return self._folder / stem
 
     def publish(self) -> SinkState:
-        return {"bytes": self._memory.publish() if self._memory else 0}
+        return {"bytes": self._stored.publish() if self._stored else 0}
 
     def close(self) -> None:
-        """No more names will be asked for."""
-        if self._memory:
-            self._memory.close()
+        """Close the names file; no further names are assigned."""
+        if self._stored:
+            self._stored.close()

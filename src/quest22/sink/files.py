@@ -1,28 +1,31 @@
-"""Where lines and files land: append, replace, standard output. Knows nothing of transcripts.
+"""Output files: append, replace, standard output. Knows nothing of transcripts.
 
-Every failure of the file system leaves as a one-line :class:`quest22.errors.SinkError`.
+Every file system error becomes a one-line :class:`quest22.errors.SinkError`.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from quest22.errors import SinkError
+from quest22.system import WINDOWS
 from quest22.system.durable_files import replace_file, sync_folder
 
 
 class Output(Protocol):
-    """Takes text, a whole line or document at a time; nothing taken is lost by a crash."""
+    """Takes text, a whole line or document at a time; a crash loses nothing that was written."""
 
     def write(self, text: str) -> None: ...
 
     def publish(self) -> int:
-        """Make what was written durable; the bytes there are, 0 where they cannot be counted."""
+        """Make what was written durable; return the size in bytes, 0 for a stream."""
         ...
 
     def close(self) -> None: ...
@@ -30,7 +33,7 @@ class Output(Protocol):
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Translate what the file system says while ``path`` is written.
+    """Translate file system errors while ``path`` is written.
 
     Raises:
         SinkError: The disk is full, the folder is not writable, and the like.
@@ -51,7 +54,7 @@ def encode(text: str) -> bytes:
 
 
 def make_folder(folder: Path) -> None:
-    """Create a folder with its parents; raises SinkError where that is impossible."""
+    """Create a folder with its parents; raises SinkError if it cannot be made or written to."""
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK | os.X_OK):
@@ -59,25 +62,41 @@ def make_folder(folder: Path) -> None:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write a small file whole: readers see the old one or the new one, never a part."""
+    """Write a small file atomically: readers see the old content or the new, never a part."""
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, encode(text))
 
 
-class AppendedFile:
-    """A file that grows by whole lines, each handed to the system before ``write`` returns.
+def read_lines(path: Path, size: int) -> Iterator[bytes]:
+    """The lines in the first ``size`` bytes of a file that :class:`AppendedFile` wrote.
 
-    Created by the first line, or by ``close`` where there was none. After a full disk it still
-    ends with a whole line. ``kept_bytes`` continues a file that a run left behind: what it wrote
-    beyond them is cut off.
+    Raises :class:`SinkError` if the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                size -= len(line)
+                if size < 0:
+                    return
+                yield line
+    except OSError as exc:
+        raise SinkError(f"cannot read {path}: {exc.strerror or exc}") from exc
+
+
+class AppendedFile:
+    """A file that grows by whole lines, each passed to the system before ``write`` returns.
+
+    The first line creates it, or ``close`` if there was none. It ends with a whole line even
+    after the disk was full. ``published_bytes`` continues the file of an earlier process: what
+    lies beyond them is cut off.
     """
 
-    def __init__(self, path: Path, kept_bytes: int = 0) -> None:
+    def __init__(self, path: Path, published_bytes: int = 0) -> None:
         self._path = path
         self._file: BinaryIO | None = None
-        self._end = kept_bytes
-        self._named = False
+        self._end = published_bytes
+        self._folder_synced = False
 
     def write(self, text: str) -> None:
         line = encode(text)
@@ -92,7 +111,7 @@ class AppendedFile:
         self._end += len(line)
 
     def publish(self) -> int:
-        """Make what was written durable; the bytes that the file holds."""
+        """Make what was written durable; return the file's size in bytes."""
         if self._file is None or not self._file.closed:
             with writing(self._path):
                 self._sync(self._open())
@@ -106,28 +125,29 @@ class AppendedFile:
 
     def _sync(self, file: BinaryIO) -> None:
         os.fsync(file.fileno())
-        if not self._named:
+        if not self._folder_synced:
             sync_folder(self._path.parent)
-            self._named = True
+            self._folder_synced = True
 
     def _open(self) -> BinaryIO:
         if self._file is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             if self._end:
-                self._check_kept()
+                self._check_published()
             file = self._path.open("r+b" if self._end else "wb", buffering=0)
             if self._end:
                 file.truncate(self._end)
                 file.seek(self._end)
+            weakref.finalize(self, file.close)  # a run that is interrupted leaves it to us
             self._file = file
         return self._file
 
-    def _check_kept(self) -> None:
-        held = self._path.stat().st_size if self._path.exists() else 0
-        if held < self._end:
+    def _check_published(self) -> None:
+        size = self._path.stat().st_size if self._path.exists() else 0
+        if size < self._end:
             raise SinkError(
-                f"{self._path} holds {held} bytes, but the run that wrote it had published "
-                f"{self._end}: put the file back, or begin anew with --restart"
+                f"{self._path} has {size} bytes, but the run had written {self._end}: restore the "
+                "file, or start over with --restart"
             )
 
     @staticmethod
@@ -140,8 +160,8 @@ class AppendedFile:
 class StandardOutput:
     """Standard output, flushed after each write, so that a reader sees results as they come.
 
-    On a terminal it goes through ``sys.stdout``, which a live display may have redirected;
-    into a pipe or file the bytes are UTF-8 whatever the locale.
+    On a terminal, text goes through ``sys.stdout``, which a live display may have redirected;
+    in a pipe or file the bytes are UTF-8 whatever the locale.
     """
 
     def write(self, text: str) -> None:
@@ -152,12 +172,14 @@ class StandardOutput:
                 sys.stdout.buffer.write(encode(text))
             sys.stdout.flush()
         except BrokenPipeError:
-            raise  # the reader has seen enough: no error of ours
+            raise  # the reader closed the pipe, which is not an output error
         except OSError as exc:
+            if WINDOWS and exc.errno == errno.EINVAL:  # how Windows reports a broken pipe
+                raise BrokenPipeError(errno.EPIPE, "the reader has gone") from exc
             raise SinkError(f"cannot write to standard output: {exc.strerror or exc}") from exc
 
     def publish(self) -> int:
-        return 0  # nothing is held back, and nothing can be taken back
+        return 0  # nothing is buffered, and a stream cannot be continued
 
     def close(self) -> None:
-        """Nothing is held back."""
+        """Nothing is buffered."""

@@ -1,7 +1,7 @@
-"""The order of a run's results: a line each, transcript or failure, kept beside the journal.
+"""The order of a run's results: one line for each transcript or failure, stored with the journal.
 
-Outputs hold transcripts and failures apart; the ledger says how they followed one another, which
-rows have come out, and under which keys. Knows nothing of texts.
+Outputs hold transcripts and failures apart; the ledger records their common order, which rows are
+done, and under which keys. Knows nothing of texts.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LEDGER = "ledger.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One result: its key, its row's place in the source, and whether it is a failure."""
+    """One result: its key, its row in the source, and whether it is a failure."""
 
     key: str
     file: str | None = None
@@ -29,10 +29,13 @@ class Entry:
 
 
 class LedgerSink:
-    """Appends an entry a result. A file's name is written where it differs from the line before."""
+    """Appends one entry for each result.
 
-    def __init__(self, path: Path, kept: SinkState | None = None) -> None:
-        self._spool = Spool(path, int((kept or {}).get("bytes", 0)))
+    A line names the file only where it differs from that of the line before.
+    """
+
+    def __init__(self, path: Path, state: SinkState | None = None) -> None:
+        self._spool = Spool(path, int((state or {}).get("bytes", 0)))
         self._file: str | None = None
 
     def write(self, result: Transcript | Failure) -> None:
@@ -54,9 +57,9 @@ class LedgerSink:
         self._spool.close()
 
 
-def entries(path: Path, kept: SinkState | None) -> Iterator[Entry]:
-    """The entries of a ledger, in order, as far as ``kept`` says that they are published."""
-    size = int((kept or {}).get("bytes", 0))
+def entries(path: Path, state: SinkState | None) -> Iterator[Entry]:
+    """The published entries of a ledger, in order; ``state`` is what its sink published."""
+    size = int((state or {}).get("bytes", 0))
     if not size:
         return
     file: str | None = None

@@ -1,7 +1,7 @@
-"""Results that came later, put where they belong among those of a run, in the source's order.
+"""Merges the results of a retry into those of its run, in the source's order.
 
-Works on what sinks have published into two folders, and writes a third:
-the outputs as they would be had the later results come at once. Changes neither of the two.
+Reads what sinks published into two folders and writes a third: the outputs as they would be had
+the retried clips succeeded at once. Changes neither input folder.
 """
 
 from __future__ import annotations
@@ -17,44 +17,37 @@ from quest22.errors import SinkError
 from quest22.protocols import SinkState
 from quest22.settings import RUN_FOLDER
 from quest22.sink.build import FAILURES, NAMES, ROWS, TRANSCRIPTS
-from quest22.sink.file_names import remembered
-from quest22.sink.files import AppendedFile, writing
+from quest22.sink.file_names import read_stems
+from quest22.sink.files import AppendedFile, read_lines
+from quest22.sink.formats.parquet import parquet_parts, read_parquet, write_parquet
 from quest22.sink.ledger import LEDGER, Entry, LedgerSink, entries
-from quest22.sink.parquet import parquet_parts, read_parquet, write_parquet
 from quest22.sink.spool import Spool
 from quest22.system.durable_files import sync_file, sync_folder
 
-Choice = tuple[bool, Entry]
-"""A result of the merged run: whether it is a later one, and its entry."""
+MergedEntry = tuple[bool, Entry]
+"""A result of the merged run: whether the retry produced it, and its ledger entry."""
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A folder of results, as far as its sinks have published them, perhaps to the end."""
+    """A folder of results with what its sinks have published; ``finished`` if that is all."""
 
     folder: Path
     sinks: SinkState
     finished: bool
 
     def entries(self) -> Iterator[Entry]:
-        """The results in order."""
+        """The ledger entries of the results, in order."""
         return entries(self.folder / RUN_FOLDER / LEDGER, self.sinks.get("ledger"))
 
     def lines(self, name: str, sink: str) -> Iterator[str]:
-        """The published lines of a file."""
-        left = int(self.sinks.get(sink, {}).get("bytes", 0))
-        if not left:
-            return
-        path = self.folder / name
-        with writing(path), path.open("rb") as file:
-            for line in file:
-                left -= len(line)
-                if left < 0:
-                    return
-                yield line.decode("utf-8")
+        """The published lines of a file that ``sink`` writes."""
+        size = int(self.sinks.get(sink, {}).get("bytes", 0))
+        if size:
+            yield from (line.decode("utf-8") for line in read_lines(self.folder / name, size))
 
     def rows(self, *, from_spool: bool) -> Iterator[dict[str, Any]]:
-        """The rows of Parquet, wherever they are."""
+        """The rows for Parquet, from the spool or from the finished file."""
         if not from_spool:
             return read_parquet(self.folder / f"{TRANSCRIPTS}.parquet")
         size = int(self.sinks.get("parquet", {}).get("bytes", 0))
@@ -63,7 +56,7 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What a merge came to: the sinks' states, and names of outputs that are to go."""
+    """The result of a merge: the sinks' states, and the names of outputs to delete."""
 
     sinks: SinkState
     outdated: tuple[str, ...]
@@ -73,11 +66,11 @@ class Merged:
 
 
 class Merge:
-    """Puts the results in ``later`` in the place of the failures of ``first``, into ``out``."""
+    """Replaces failures of ``run`` by the results of ``retry``; writes to the folder ``out``."""
 
-    def __init__(self, first: Published, later: Published, out: Path) -> None:
-        self._first = first
-        self._later = later
+    def __init__(self, run: Published, retry: Published, out: Path) -> None:
+        self._run = run
+        self._retry = retry
         self._out = out
 
     def write(self) -> Merged:
@@ -90,32 +83,34 @@ class Merge:
             "failures": self._failures,
             "ledger": self._ledger,
         }
-        sinks = {name: write() for name, write in writers.items() if name in self._first.sinks}
+        sinks = {name: write() for name, write in writers.items() if name in self._run.sinks}
         for path in [path for path in self._out.rglob("*") if path.is_file()]:
             sync_file(path)
             sync_folder(path.parent)
         failures = 0
-        for count, (_, entry) in enumerate(self._choices(), start=1):  # noqa: B007 -- used below
+        for count, (_, entry) in enumerate(self._merged_entries(), start=1):  # noqa: B007 -- used below
             failures += entry.failed
         return Merged(sinks, tuple(self._outdated(failures)), count - failures, failures, entry)
 
-    def _choices(self) -> Iterator[Choice]:
-        return chosen(self._first.entries(), self._later.entries())
+    def _merged_entries(self) -> Iterator[MergedEntry]:
+        return merge_entries(self._run.entries(), self._retry.entries())
 
-    def _picked(self, first: Iterator[Any], later: Iterator[Any], *, failed: bool) -> Iterator[Any]:
-        """Of two files' contents, those that stay, in the order of the merged results."""
-        met = (entry for entry in self._first.entries() if entry.failed) if failed else iter(())
-        for is_later, entry in self._choices():
+    def _interleave(
+        self, of_run: Iterator[Any], of_retry: Iterator[Any], *, failed: bool
+    ) -> Iterator[Any]:
+        """The lines or rows of two files that stay, in the order of the merged results."""
+        failures = (entry for entry in self._run.entries() if entry.failed) if failed else iter(())
+        for is_retried, entry in self._merged_entries():
             if entry.failed != failed:
                 continue
-            if is_later:
-                yield _next(later)
+            if is_retried:
+                yield _next(of_retry)
                 continue
-            for old in met:  # failures that have been replaced are passed over
+            for old in failures:  # skip those that the retry has replaced
                 if (old.key, old.file, old.row) == (entry.key, entry.file, entry.row):
                     break
-                _next(first)
-            yield _next(first)
+                _next(of_run)
+            yield _next(of_run)
 
     def _write_lines(self, name: str, lines: Iterator[str]) -> SinkState:
         file = AppendedFile(self._out / name)
@@ -127,21 +122,21 @@ class Merge:
 
     def _transcripts(self) -> SinkState:
         name = f"{TRANSCRIPTS}.jsonl"
-        lines = (published.lines(name, "jsonl") for published in (self._first, self._later))
-        return self._write_lines(name, self._picked(*lines, failed=False))
+        lines = (published.lines(name, "jsonl") for published in (self._run, self._retry))
+        return self._write_lines(name, self._interleave(*lines, failed=False))
 
     def _failures(self) -> SinkState:
-        lines = (published.lines(FAILURES, "failures") for published in (self._first, self._later))
-        state = self._write_lines(FAILURES, self._picked(*lines, failed=True))
+        lines = (published.lines(FAILURES, "failures") for published in (self._run, self._retry))
+        state = self._write_lines(FAILURES, self._interleave(*lines, failed=True))
         if not state["bytes"]:
             (self._out / FAILURES).unlink()
         return state
 
     def _parquet(self) -> SinkState:
-        first = self._first.rows(from_spool=not self._first.finished)
-        later = self._later.rows(from_spool=True)
-        rows = self._picked(first, later, failed=False)
-        if self._first.finished:
+        of_run = self._run.rows(from_spool=not self._run.finished)
+        of_retry = self._retry.rows(from_spool=True)
+        rows = self._interleave(of_run, of_retry, failed=False)
+        if self._run.finished:
             write_parquet(self._out / f"{TRANSCRIPTS}.parquet", rows)
             return {"bytes": 0}
         spool = Spool(self._out / RUN_FOLDER / ROWS)
@@ -152,23 +147,23 @@ class Merge:
         return {"bytes": size}
 
     def _captions(self) -> SinkState:
-        """Later captions come over; the names of all are remembered."""
-        own = (self._later.folder / RUN_FOLDER, self._later.folder / FAILURES)
-        for path in [path for path in self._later.folder.rglob("*") if path.is_file()]:
-            if own[0] in path.parents or path == own[1] or _is_table(path, self._later.folder):
+        """Copy the retry's captions and join the names of both."""
+        source = self._retry.folder
+        for path in [path for path in source.rglob("*") if path.is_file()]:
+            if source / RUN_FOLDER in path.parents or _is_table(path, source):
                 continue
-            target = self._out / path.relative_to(self._later.folder)
+            target = self._out / path.relative_to(source)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
-        remembered = (
+        names = (
             published.lines(f"{RUN_FOLDER}/{NAMES}", "captions")
-            for published in (self._first, self._later)
+            for published in (self._run, self._retry)
         )
-        return self._write_lines(f"{RUN_FOLDER}/{NAMES}", chain(*remembered))
+        return self._write_lines(f"{RUN_FOLDER}/{NAMES}", chain(*names))
 
     def _ledger(self) -> SinkState:
         ledger = LedgerSink(self._out / RUN_FOLDER / LEDGER)
-        for _, entry in self._choices():
+        for _, entry in self._merged_entries():
             ledger.append(entry)
         state = ledger.publish()
         ledger.close()
@@ -177,52 +172,54 @@ class Merge:
     def _outdated(self, failures: int) -> Iterator[str]:
         if not failures:
             yield FAILURES
-        if self._first.finished and "parquet" in self._first.sinks:
+        if self._run.finished and "parquet" in self._run.sinks:
             name = f"{TRANSCRIPTS}.parquet"
-            made = {path.name for path in parquet_parts(self._out / name)}
-            old = parquet_parts(self._first.folder / name)
-            yield from (path.name for path in old if path.name not in made)
+            new = {path.name for path in parquet_parts(self._out / name)}
+            old = parquet_parts(self._run.folder / name)
+            yield from (path.name for path in old if path.name not in new)
 
 
-def chosen(first: Iterator[Entry], later: Iterator[Entry]) -> Iterator[Choice]:
-    """Each result of ``first``, or the later ones that stand for it.
+def merge_entries(of_run: Iterator[Entry], of_retry: Iterator[Entry]) -> Iterator[MergedEntry]:
+    """Each result of a run, or the results of its retry that replace it.
 
-    One failure may have become several results: a file that could not be read at all.
+    A file that could not be read at all is one failure, and may become many results.
+    Raises SinkError if the retry holds a result that replaces no failure.
     """
-    waiting = next(later, None)
-    for entry in first:
+    retried = next(of_retry, None)
+    for entry in of_run:
         replaced = False
-        while entry.failed and waiting is not None and _stands_for(waiting, entry):
+        while entry.failed and retried is not None and _replaces(retried, entry):
             replaced = True
-            yield True, waiting
-            waiting = next(later, None)
+            yield True, retried
+            retried = next(of_retry, None)
         if not replaced:
             yield False, entry
-    if waiting is not None:
+    if retried is not None:
         raise SinkError(
-            f"{waiting.key!r} was run again but is no failure of the run: begin the retry anew"
+            f"{retried.key!r} was retried but did not fail in the run: start the retry over"
         )
 
 
-def taken_names(published: Published) -> frozenset[str]:
-    """The names that a run's clips have given to their caption files, without regard to case."""
+def used_stems(published: Published) -> frozenset[str]:
+    """The case-folded stems of a run's caption files."""
     lines = published.lines(f"{RUN_FOLDER}/{NAMES}", "captions")
-    return frozenset(remembered(lines))
+    return frozenset(read_stems(lines))
 
 
-def _stands_for(later: Entry, failed: Entry) -> bool:
-    return later.file == failed.file and failed.row in (None, later.row)
+def _replaces(retried: Entry, failed: Entry) -> bool:
+    return retried.file == failed.file and failed.row in (None, retried.row)
 
 
 def _is_table(path: Path, folder: Path) -> bool:
+    """Whether a file holds rows or failures of all clips, not one clip's captions."""
     return path.parent == folder and path.suffix in (".jsonl", ".parquet")
 
 
 def _next(contents: Iterator[Any]) -> Any:
-    """The next line or row; SinkError where someone has changed the outputs."""
+    """The next line or row; SinkError if the outputs were changed after they were written."""
     for each in contents:
         return each
     raise SinkError(
-        "the outputs hold fewer results than the run's ledger: put them back as they were, or "
-        "begin the run anew with --restart"
+        "the outputs hold fewer results than the run's ledger: restore them, or start the run "
+        "over with --restart"
     )

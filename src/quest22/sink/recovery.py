@@ -1,8 +1,7 @@
-"""Outputs of a run that died: cut off at what it has published, and made whole for others.
+"""Restores the outputs of an interrupted run to their last published state.
 
-What it wrote beyond its mark is done again, perhaps elsewhere, so here it goes; where others go on,
-what waits to become Parquet becomes it. The run can still be continued: nothing that it needs is
-removed.
+What the run wrote after that is written again when it continues, perhaps in another folder, so
+here it is cut off. The run can still be continued: nothing it needs is removed.
 """
 
 from __future__ import annotations
@@ -12,39 +11,40 @@ from contextlib import suppress
 from pathlib import Path
 
 from quest22.protocols import SinkState
-from quest22.sink.build import NAMES, OutputSettings, open_sinks
-from quest22.sink.captions import CAPTIONS
-from quest22.sink.file_names import remembered
+from quest22.settings import OutputSettings
+from quest22.sink.build import NAMES, open_sinks
+from quest22.sink.file_names import read_stems
 from quest22.sink.files import writing
+from quest22.sink.formats.captions import CAPTIONS
 
 _ENDINGS = tuple(f".{suffix}{state}" for suffix in CAPTIONS for state in ("", ".partial"))
 
 
-def conclude(settings: OutputSettings, kept: SinkState) -> None:
-    """Leave a folder's outputs as ``kept`` says that they are published. Raises SinkError."""
-    remove_unpublished(settings, kept)
-    sinks = open_sinks(settings, kept)
+def restore_published(settings: OutputSettings, state: SinkState) -> None:
+    """Leave a folder's outputs as ``state`` describes them, Parquet included. Raises SinkError."""
+    remove_unpublished(settings, state)
+    sinks = open_sinks(settings, state)
     sinks.publish()
     sinks.close()
 
 
-def remove_unpublished(settings: OutputSettings, kept: SinkState) -> None:
-    """Remove captions that are not published, while it is still known which they are.
+def remove_unpublished(settings: OutputSettings, state: SinkState) -> None:
+    """Delete captions that were written but not published.
 
-    A run that continues forgets their names before it writes them again.
+    Call this before the run continues, which cuts their names off the file of names.
     """
-    for path in _beyond(settings, kept):
+    for path in _unpublished_captions(settings, state):
         with writing(path):
             path.unlink(missing_ok=True)
 
 
-def _beyond(settings: OutputSettings, kept: SinkState) -> Iterator[Path]:
-    """Captions that were written but not published: names are kept before files are written."""
+def _unpublished_captions(settings: OutputSettings, state: SinkState) -> Iterator[Path]:
+    """Names are stored before the files are written, so every unpublished file has one."""
     names, folder = settings.workspace / NAMES, settings.folder
     if folder is None or not names.exists():
         return
-    known = int(kept.get("captions", {}).get("bytes", 0))
-    stems = set(_stems(names, known))
+    published = int(state.get("captions", {}).get("bytes", 0))
+    stems = set(_stems_from(names, published))
     for path in folder.rglob("*") if stems else ():
         written = next((ending for ending in _ENDINGS if path.name.endswith(ending)), "")
         stem = path.relative_to(folder).as_posix().removesuffix(written)
@@ -52,8 +52,8 @@ def _beyond(settings: OutputSettings, kept: SinkState) -> Iterator[Path]:
             yield path
 
 
-def _stems(names: Path, known: int) -> Iterator[str]:
-    """The names behind so many bytes; a loss of power may have spoilt the last ones."""
+def _stems_from(names: Path, offset: int) -> Iterator[str]:
+    """The stems after ``offset`` bytes; a power failure may have damaged the last ones."""
     with writing(names), names.open("rb") as lines, suppress(ValueError, KeyError, TypeError):
-        lines.seek(known)
-        yield from remembered(lines)
+        lines.seek(offset)
+        yield from read_stems(lines)

@@ -1,7 +1,7 @@
 """A transcript as one row, the same in JSONL and Parquet. Knows nothing of files.
 
-Our own columns come first and keep their names; a carried column that has one of those names
-becomes ``source_<name>`` (``source_<name>_2``, … where that is taken as well).
+Our own columns come first and keep their names; a carried column with one of those names becomes
+``source_<name>`` (``source_<name>_2``, … if that name exists too).
 """
 
 from __future__ import annotations
@@ -27,30 +27,30 @@ OWN_COLUMNS = (
 
 
 def row_names(columns: Iterable[str]) -> dict[str, str]:
-    """The name that each carried column has in a row, none of them twice."""
+    """Carried column → its name in a row; every name is unique."""
     names: dict[str, str] = {}
     columns = list(columns)
-    taken = {*OWN_COLUMNS, *columns}
+    used = {*OWN_COLUMNS, *columns}
     for column in columns:
-        name = column if column not in OWN_COLUMNS else _free_name(f"source_{column}", taken)
-        taken.add(name)
+        name = column if column not in OWN_COLUMNS else _unused_name(f"source_{column}", used)
+        used.add(name)
         names[column] = name
     return names
 
 
-def _free_name(wanted: str, taken: set[str]) -> str:
-    name, count = wanted, 1
-    while name in taken:
+def _unused_name(base: str, used: set[str]) -> str:
+    name, count = base, 1
+    while name in used:
         count += 1
-        name = f"{wanted}_{count}"
+        name = f"{base}_{count}"
     return name
 
 
 def row(transcript: Transcript) -> dict[str, Any]:
     """A transcript as named values; seconds are rounded to milliseconds.
 
-    ``reference`` is left out where the source has none, ``dropped`` where nothing was, and
-    ``confidence`` where nothing was heard.
+    Leaves out ``reference`` if the source has none, ``dropped`` if nothing was dropped, and
+    ``confidence`` if no window was decoded.
     """
     reference = {} if transcript.reference is None else {"reference": transcript.reference}
     return {
@@ -69,7 +69,7 @@ def row(transcript: Transcript) -> dict[str, Any]:
 
 
 def confidence_row(confidence: Confidence) -> dict[str, Any]:
-    """How sure the model was of a clip, under that name; nothing where nothing was heard."""
+    """The column ``confidence``; empty if no window of the clip was decoded."""
     if confidence.avg_logprob is None:
         return {}
     numbers = asdict(confidence)
@@ -77,13 +77,13 @@ def confidence_row(confidence: Confidence) -> dict[str, Any]:
 
 
 def dropped_rows(dropped: Iterable[DroppedSegment]) -> dict[str, Any]:
-    """What was dropped, under that name; nothing where nothing was."""
-    rows = [_dropped_row(stretch) for stretch in dropped]
+    """The column ``dropped``; empty if nothing was dropped."""
+    rows = [_dropped_row(segment) for segment in dropped]
     return {"dropped": rows} if rows else {}
 
 
-def spoken_row(segment: Segment) -> dict[str, Any]:
-    """The language of a segment and its probability, where they are known."""
+def segment_language_row(segment: Segment) -> dict[str, Any]:
+    """A segment's language and its probability; empty if they are unknown."""
     if segment.language is None:
         return {}
     probability = round(segment.language_probability, 4)
@@ -91,7 +91,7 @@ def spoken_row(segment: Segment) -> dict[str, Any]:
 
 
 def failure_row(failure: Failure) -> dict[str, Any]:
-    """A failure as named values: which clip, the stage it failed in, and why."""
+    """A failure as named values: the clip, the stage that failed, and the reason."""
     return {
         "id": failure.key,
         "name": failure.name,
@@ -125,7 +125,7 @@ def _segment_row(segment: Segment) -> dict[str, Any]:
         "no_speech_prob": round(segment.no_speech_prob, 4),
         "compression_ratio": round(segment.compression_ratio, 4),
         "temperature": segment.temperature,
-        **spoken_row(segment),
+        **segment_language_row(segment),
         **words,
     }
 

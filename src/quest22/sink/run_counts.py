@@ -1,6 +1,6 @@
-"""What a run has come to, for those who read its results: counts, hours, errors, reasons.
+"""Totals of a run for readers of its results: clips, hours, word errors, failure reasons.
 
-Knows results and adds them up; the sums survive the process as values of JSON.
+The totals are stored as JSON values, so that they survive the process.
 """
 
 from __future__ import annotations
@@ -12,14 +12,24 @@ from typing import Any
 from quest22.evaluation.score import ErrorRate, word_errors
 from quest22.records import Failure, Transcript
 
-MOST_REASONS = 100
+MAX_REASONS = 1000
+MAX_STORED_REASONS = 100
+"""Different failure reasons that are counted, or stored with a run; the rest count together."""
+
 OTHER_REASONS = "other reasons"
 _LANGUAGE_SHARE = 0.01
 
 
+def count_reason(reasons: Counter[str], stage: str, reason: str, limit: int = MAX_REASONS) -> None:
+    """Count why a clip failed; beyond ``limit`` different reasons, new ones count as others."""
+    text = f"{stage}: {reason}"
+    known = text in reasons or len(reasons) < limit
+    reasons[text if known else OTHER_REASONS] += 1
+
+
 @dataclass(slots=True)
-class Counts:
-    """Sums over results; ``words`` are the errors against the source's references."""
+class RunCounts:
+    """Totals over results; ``words`` are the errors against the source's references."""
 
     transcripts: int = 0
     failures: int = 0
@@ -29,19 +39,19 @@ class Counts:
     languages: Counter[str] = field(default_factory=Counter)
 
     @classmethod
-    def restored(cls, kept: dict[str, Any]) -> Counts:
-        """Counts as :meth:`kept` gave them."""
+    def from_json(cls, stored: dict[str, Any]) -> RunCounts:
+        """The counts that :meth:`to_json` returned."""
         return cls(
-            kept["transcripts"],
-            kept["failures"],
-            kept["audio_s"],
-            ErrorRate(**kept["words"]),
-            Counter(kept["reasons"]),
-            Counter(kept["languages"]),
+            stored["transcripts"],
+            stored["failures"],
+            stored["audio_s"],
+            ErrorRate(**stored["words"]),
+            Counter(stored["reasons"]),
+            Counter(stored["languages"]),
         )
 
-    def kept(self) -> dict[str, Any]:
-        """The counts as values of JSON."""
+    def to_json(self) -> dict[str, Any]:
+        """The counts as JSON values."""
         return {
             "transcripts": self.transcripts,
             "failures": self.failures,
@@ -54,9 +64,7 @@ class Counts:
     def add(self, result: Transcript | Failure) -> None:
         if isinstance(result, Failure):
             self.failures += 1
-            reason = f"{result.stage}: {result.reason}"
-            known = reason in self.reasons or len(self.reasons) < MOST_REASONS
-            self.reasons[reason if known else OTHER_REASONS] += 1
+            count_reason(self.reasons, result.stage, result.reason, MAX_STORED_REASONS)
             return
         self.transcripts += 1
         self.audio_s += result.duration_s
@@ -68,5 +76,5 @@ class Counts:
     def main_languages(self) -> list[str]:
         """Languages of at least one transcript in a hundred, the most frequent first."""
         least = self.transcripts * _LANGUAGE_SHARE
-        found = [(-count, code) for code, count in self.languages.items() if count >= least]
-        return [code for _, code in sorted(found)]
+        ranked = [(-count, code) for code, count in self.languages.items() if count >= least]
+        return [code for _, code in sorted(ranked)]

@@ -1,6 +1,6 @@
-"""Rows kept on disk until they can be written for good: JSON lines that lose no type.
+"""Rows on disk that wait to be written in their final format: JSON lines that preserve types.
 
-Values that JSON lacks are kept as ``{"$type": text}``. Knows nothing of what the rows mean.
+Values that JSON lacks are stored as ``{"$type": text}``. Knows nothing of what the rows mean.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from quest22.sink.files import AppendedFile, writing
+from quest22.sink.files import AppendedFile, read_lines, writing
 
-_KEPT: dict[str, tuple[type, Callable[[Any], Any], Callable[[Any], Any]]] = {
+_TAGGED_TYPES: dict[str, tuple[type, Callable[[Any], Any], Callable[[Any], Any]]] = {
     "$bytes": (bytes, lambda v: base64.b64encode(v).decode("ascii"), base64.b64decode),
     "$datetime": (datetime, datetime.isoformat, datetime.fromisoformat),
     "$date": (date, date.isoformat, date.fromisoformat),
@@ -31,17 +31,17 @@ _MAPPING = "$mapping"
 
 
 class Spool:
-    """A file of rows that grows, survives its process, and is read back in order."""
+    """A growing file of rows that survives its process and is read back in order."""
 
-    def __init__(self, path: Path, kept_bytes: int = 0) -> None:
+    def __init__(self, path: Path, published_bytes: int = 0) -> None:
         self._path = path
-        self._file = AppendedFile(path, kept_bytes)
+        self._file = AppendedFile(path, published_bytes)
 
     def append(self, values: Mapping[str, Any]) -> None:
-        self._file.write(json.dumps(_kept(dict(values)), ensure_ascii=False) + "\n")
+        self._file.write(json.dumps(_to_json(dict(values)), ensure_ascii=False) + "\n")
 
     def publish(self) -> int:
-        """Make the rows durable; the bytes that they take."""
+        """Make the rows durable; return the file's size in bytes."""
         return self._file.publish()
 
     def rows(self) -> Iterator[dict[str, Any]]:
@@ -50,53 +50,49 @@ class Spool:
 
     @staticmethod
     def read(path: Path, size: int) -> Iterator[dict[str, Any]]:
-        """The rows in the first ``size`` bytes of a spool, one at a time, nothing changed."""
-        with writing(path), path.open("rb") as lines:
-            for line in lines:
-                size -= len(line)
-                if size < 0:
-                    return
-                yield _restored(json.loads(line))
+        """The rows in the first ``size`` bytes of a spool, one at a time; changes no file."""
+        for line in read_lines(path, size):
+            yield _from_json(json.loads(line))
 
     def close(self) -> None:
-        """No more rows will come; they stay."""
+        """Close the file; the rows stay on disk."""
         self._file.close()
 
     def remove(self) -> None:
-        """The rows are written elsewhere: delete the file."""
+        """Delete the file, once its rows are written elsewhere."""
         self.close()
         with writing(self._path):
             self._path.unlink(missing_ok=True)
 
 
-def _kept(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     if value is None or isinstance(value, str | bool | int | float):
         return value
     if isinstance(value, Mapping):
-        plain = {str(name): _kept(item) for name, item in value.items()}
+        plain = {str(name): _to_json(item) for name, item in value.items()}
         return {_MAPPING: plain} if _looks_tagged(plain) else plain
     if isinstance(value, list | tuple):
-        return [_kept(item) for item in value]
+        return [_to_json(item) for item in value]
     if hasattr(value, "tolist"):  # NumPy arrays and numbers
-        return _kept(value.tolist())
-    for tag, (kind, to_json, _) in _KEPT.items():
+        return _to_json(value.tolist())
+    for tag, (kind, to_json, _) in _TAGGED_TYPES.items():
         if isinstance(value, kind):
             return {tag: to_json(value)}
     return str(value)
 
 
-def _restored(value: Any) -> Any:
+def _from_json(value: Any) -> Any:
     if isinstance(value, list):
-        return [_restored(item) for item in value]
+        return [_from_json(item) for item in value]
     if not isinstance(value, dict):
         return value
     if _looks_tagged(value):
-        ((tag, kept),) = value.items()
+        ((tag, stored),) = value.items()
         if tag == _MAPPING:
-            return {name: _restored(item) for name, item in kept.items()}
-        return _KEPT[tag][2](kept)
-    return {name: _restored(item) for name, item in value.items()}
+            return {name: _from_json(item) for name, item in stored.items()}
+        return _TAGGED_TYPES[tag][2](stored)
+    return {name: _from_json(item) for name, item in value.items()}
 
 
 def _looks_tagged(value: Mapping[str, Any]) -> bool:
-    return len(value) == 1 and next(iter(value)) in (*_KEPT, _MAPPING)
+    return len(value) == 1 and next(iter(value)) in (*_TAGGED_TYPES, _MAPPING)

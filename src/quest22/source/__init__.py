@@ -1,1 +1,1 @@
-"""Where clips come from: datasets that stream, files, folders, URLs, standard input."""
+"""Sources of clips: streamed datasets, files, folders, URLs and standard input."""

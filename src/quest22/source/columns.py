@@ -1,7 +1,4 @@
-"""Which column holds the sound, which the text, which the id: by type and by usual name.
-
-Knows names and types, and nothing of where the rows come from.
-"""
+"""Chooses the audio, text and id columns of a dataset by type and by common names."""
 
 from __future__ import annotations
 
@@ -32,7 +29,7 @@ ID_NAMES = (
 
 
 class Kind(Enum):
-    """What a column holds, as far as finding sound and text needs to know."""
+    """The kind of value a column holds, as far as finding audio and text requires."""
 
     AUDIO = "audio"
     BYTES = "bytes"
@@ -44,7 +41,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The columns that are read. A dot reaches into a record, as in ``json.text``."""
+    """The columns to read. A dot reaches into a record, as in ``json.text``."""
 
     audio: str
     text: str | None = None
@@ -52,7 +49,7 @@ class Columns:
     keep: tuple[str, ...] = ()
 
     def needed(self, existing: Iterable[str]) -> list[str]:
-        """The top-level columns to read, of those that exist, in their order."""
+        """Those of the existing top-level columns that must be read, in their order."""
         roots = {name.partition(".")[0] for name in self._named()} | set(self._named())
         return [name for name in existing if name in roots]
 
@@ -71,7 +68,7 @@ def kinds_of_features(features: Mapping[str, Any]) -> dict[str, Kind]:
 
 
 def kinds_of_values(row: Mapping[str, Any]) -> dict[str, Kind]:
-    """The kinds of columns judged by one row, for sources that type nothing."""
+    """The kinds of columns inferred from one row, for formats without types."""
     kinds: dict[str, Kind] = {}
     for name, value in row.items():
         kinds[name] = _kind_of_value(value)
@@ -84,7 +81,7 @@ def _kind_of_feature(feature: Any) -> Kind:
     if type(feature).__name__ in {"Audio", "Video"}:
         return Kind.AUDIO
     if isinstance(feature, Mapping):
-        return Kind.AUDIO if _sounds(feature) else Kind.RECORD
+        return Kind.AUDIO if _holds_audio(feature) else Kind.RECORD
     dtype = str(getattr(feature, "dtype", ""))
     if "binary" in dtype:
         return Kind.BYTES
@@ -95,7 +92,7 @@ def _kind_of_feature(feature: Any) -> Kind:
 
 def _kind_of_value(value: Any) -> Kind:
     if isinstance(value, Mapping):
-        return Kind.AUDIO if _sounds(value) else Kind.RECORD
+        return Kind.AUDIO if _holds_audio(value) else Kind.RECORD
     if isinstance(value, bytes):
         return Kind.BYTES
     if isinstance(value, str):
@@ -103,35 +100,35 @@ def _kind_of_value(value: Any) -> Kind:
     return Kind.NUMBER if isinstance(value, int | float) else Kind.OTHER
 
 
-def _sounds(fields: Iterable[str]) -> bool:
+def _holds_audio(fields: Iterable[str]) -> bool:
     names = set(fields)
     return {"bytes", "path"} <= names or {"array", "sampling_rate"} <= names or names == {"bytes"}
 
 
 def choose_columns(kinds: dict[str, Kind], settings: DatasetSettings) -> Columns:
-    """Find the columns; those that ``settings`` names must exist.
+    """Choose the columns; those named in ``settings`` must exist.
 
-    ``ALL_COLUMNS`` among those to keep stands for every column that holds no sound and no bytes.
+    ``ALL_COLUMNS`` among those to keep means every column except audio and bytes.
 
-    Raises SourceError listing the columns there are.
+    Raises SourceError listing the existing columns.
     """
-    for option, name in _asked(settings):
+    for option, name in _named_columns(settings):
         if name not in kinds:
-            raise SourceError(f"{option}: there is no column {name!r}; {_listed(kinds)}")
+            raise SourceError(f"{option}: there is no column {name!r}; {_list_columns(kinds)}")
     audio = settings.audio_column or _find_audio(kinds)
     others = {name: kind for name, kind in kinds.items() if name.partition(".")[0] != audio}
-    worded = {Kind.TEXT, Kind.NUMBER, Kind.OTHER}  # OTHER: a column whose first rows are empty
+    textual = {Kind.TEXT, Kind.NUMBER, Kind.OTHER}  # OTHER: a column whose first rows are empty
     text = settings.text_column or _by_name(others, TEXT_NAMES, {Kind.TEXT, Kind.OTHER})
-    key = settings.id_column or _by_name(others, ID_NAMES, worded)
+    key = settings.id_column or _by_name(others, ID_NAMES, textual)
     keep = settings.keep_columns
     if ALL_COLUMNS in keep:
-        carried = {Kind.TEXT, Kind.NUMBER, Kind.RECORD, Kind.OTHER}
-        found = (name for name, kind in others.items() if kind in carried and "." not in name)
+        keepable = {Kind.TEXT, Kind.NUMBER, Kind.RECORD, Kind.OTHER}
+        found = (name for name, kind in others.items() if kind in keepable and "." not in name)
         keep = tuple(dict.fromkeys((*(name for name in keep if name != ALL_COLUMNS), *found)))
     return Columns(audio, text, key, keep)
 
 
-def _asked(settings: DatasetSettings) -> list[tuple[str, str]]:
+def _named_columns(settings: DatasetSettings) -> list[tuple[str, str]]:
     named = (
         ("--audio-column", settings.audio_column),
         ("--text-column", settings.text_column),
@@ -151,21 +148,21 @@ def _find_audio(kinds: dict[str, Kind]) -> str:
         or _by_name(kinds, PATH_NAMES, {Kind.TEXT})
     )
     if found is None:
-        trouble = "several columns hold audio" if typed else "no column holds audio"
-        raise SourceError(f"{trouble}: name one with --audio-column; {_listed(kinds)}")
+        problem = "several columns hold audio" if typed else "no column holds audio"
+        raise SourceError(f"{problem}: name one with --audio-column; {_list_columns(kinds)}")
     return found
 
 
-def _by_name(kinds: dict[str, Kind], names: Iterable[str], wanted: set[Kind]) -> str | None:
-    """The first of the usual names that exists, at the top before inside records."""
+def _by_name(kinds: dict[str, Kind], names: Iterable[str], accepted: set[Kind]) -> str | None:
+    """The first of the common names that exists; top-level columns before record fields."""
     top = {name.lower(): name for name in reversed(kinds) if "." not in name}
     inner = {name.lower().partition(".")[2]: name for name in reversed(kinds) if "." in name}
     for folded in (top, inner):
         for name in names:
-            if name in folded and kinds[folded[name]] in wanted:
+            if name in folded and kinds[folded[name]] in accepted:
                 return folded[name]
     return None
 
 
-def _listed(kinds: Mapping[str, Kind]) -> str:
+def _list_columns(kinds: Mapping[str, Kind]) -> str:
     return "the columns are: " + ", ".join(name for name in kinds if "." not in name)

@@ -1,6 +1,6 @@
-"""Any dataset that ``datasets`` finds, as clips: nothing is downloaded ahead or kept on disk.
+"""Streams any dataset that ``datasets`` finds as clips; nothing is downloaded in advance.
 
-Sound is taken undecoded and only the needed columns are read. Knows nothing of decoding.
+Audio is read as stored bytes, and only the needed columns are read. Decodes nothing.
 """
 
 from __future__ import annotations
@@ -17,12 +17,19 @@ from quest22.settings import DatasetSettings
 from quest22.source.columns import Columns, choose_columns
 from quest22.source.io.address import redact
 from quest22.source.io.error_kinds import source_error
-from quest22.source.io.hub_retries import listen
+from quest22.source.io.hub_retries import count_hub_retries
+from quest22.source.io.media import measured
 from quest22.source.io.retry import RetryingClient
 from quest22.source.locate import DatasetRequest, locate
-from quest22.source.measure import measured
-from quest22.source.order import ordered, ordered_behind, parts_of_shard
-from quest22.source.resume import NamedRow, begun_at, behind, checked, keyed, named
+from quest22.source.order import ordered, ordered_after, parts_of_shard
+from quest22.source.resume import (
+    IdentifiedRow,
+    check_position,
+    continue_after_first,
+    identify_rows,
+    select_rows,
+    skip_to_position,
+)
 from quest22.source.rows import DatasetContext, Row, RowReader
 from quest22.source.shards import EarlierShard, RemainingRows, completed_shards
 from quest22.source.split import RowStream, open_stream
@@ -30,27 +37,26 @@ from quest22.source.split import RowStream, open_stream
 
 @dataclass(frozen=True, slots=True)
 class ResumeState:
-    """What earlier runs tell one that continues them.
+    """What earlier processes of a run tell one that resumes it.
 
-    ``keys`` are all keys that this run has given out so far, in any order: with them rows that
-    are done are not read again. ``shards`` are runs of the same rows with other numbers of shards.
-    ``done`` are places of certain rows that need no longer be read.
+    ``keys`` are all keys used so far, in any order; with them, completed rows are not read again.
+    ``shards`` are runs over the same rows with another number of shards. ``done_rows`` are
+    locations, among those selected, that need no longer be read.
     """
 
     keys: Iterable[str] | None = None
     shards: tuple[EarlierShard, ...] = ()
-    done: Collection[RowLocation] = ()
+    done_rows: Collection[RowLocation] = ()
 
 
 class DatasetSource:
-    """Clips of one split of a dataset, in its order or shuffled.
+    """The clips of one split of a dataset, in its order or shuffled.
 
-    Making one finds the dataset, pins its revision and reads its columns; iterating streams the
-    rows, from the start each time. A row without sound, or one that cannot be read, comes out as a
-    Failure, and so does a data file that cannot be opened. Keys are the id column, else the
-    audio's path, else split and row number; a repeated key gets those appended. Both raise
-    UsageError and SourceError, the latter also where the network fails longer than the patience
-    of ``network`` lasts.
+    The constructor finds the dataset, pins its revision and chooses its columns; iterating streams
+    the rows, from the start each time. A row without audio, a row that cannot be read and a data
+    file that cannot be opened are yielded as Failures. A key is the id column, else the audio's
+    path, else split and row number; repeated keys get the latter appended. Both raise UsageError
+    and SourceError, the latter also if the network fails for longer than ``client`` retries.
     """
 
     def __init__(
@@ -58,26 +64,26 @@ class DatasetSource:
         settings: DatasetSettings,
         metrics: Metrics,
         after: Position | None = None,
-        places: Mapping[RowLocation, str] | None = None,
+        selected: Mapping[RowLocation, str] | None = None,
         *,
-        earlier: ResumeState | None = None,
-        network: RetryingClient | None = None,
+        resume_state: ResumeState | None = None,
+        client: RetryingClient | None = None,
     ) -> None:
-        """``after`` begins behind a row; ``places`` takes certain rows alone, by their keys."""
+        """``after``: start after that row; ``selected``: read only these rows, under these keys."""
         self._after = after
-        self._places = places
-        self._earlier = earlier or ResumeState()
+        self._selected = selected
+        self._resume_state = resume_state or ResumeState()
         self._settings = settings
         self._metrics = metrics
         self._name = f"dataset {redact(settings.path)!r}"
-        self._network = network or RetryingClient(metrics=metrics)
-        listen(metrics)
-        found = self._network.patiently(lambda: locate(settings), self._name)
-        self._request: DatasetRequest = found
-        self._network.token = found.token
-        with _translated(self._name):
-            self._stream: RowStream = self._network.patiently(
-                lambda: open_stream(found, settings.split, self._network),
+        self._client = client or RetryingClient(metrics=metrics)
+        count_hub_retries(metrics)
+        request = self._client.retry(lambda: locate(settings), self._name)
+        self._request: DatasetRequest = request
+        self._client.token = request.token
+        with _source_errors(self._name):
+            self._stream: RowStream = self._client.retry(
+                lambda: open_stream(request, settings.split, self._client),
                 f"the files of {self._name}",
             )
             kinds = self._stream.kinds()
@@ -95,129 +101,138 @@ class DatasetSource:
         return measured(self._results(), self._metrics)
 
     def _results(self) -> Iterator[Clip | Failure]:
-        place = DatasetContext(
+        context = DatasetContext(
             dataset=self._settings.path,
             split=self._settings.split,
             parts=self._stream.parts,
             folder=self._stream.folder,
             revision=self.revision,
-            network=self._network,
+            client=self._client,
         )
-        reader = RowReader(place, self.columns, self._keys_passed())
-        with _translated(self._name):
-            for row, key, origin in self._wanted(reader):
+        reader = RowReader(context, self.columns, self._used_keys())
+        with _source_errors(self._name):
+            for row, key, origin in self._rows(reader):
                 yield reader.read(row, key, origin)
 
-    def _keys_passed(self) -> Iterable[str]:
-        """The keys of rows that will not pass by again."""
-        jumps = self._after is not None and self._can_jump(self._after)
-        told = jumps or self._earlier.shards or self._places is not None
-        return (self._earlier.keys or ()) if told else ()
+    def _used_keys(self) -> Iterable[str]:
+        """The keys of rows that were read by earlier processes and are not read again."""
+        seeks = self._after is not None and self._can_seek(self._after)
+        skips_rows = seeks or self._resume_state.shards or self._selected is not None
+        return (self._resume_state.keys or ()) if skips_rows else ()
 
-    def _wanted(self, reader: RowReader) -> Iterator[NamedRow]:
-        if self._places is not None:
-            return self._picked(reader, self._places)
-        if self._earlier.shards:
-            return self._left(reader)
-        if self._after is not None and self._can_jump(self._after):
-            return self._jumped(reader, self._after)
-        wanted = named(self._from_the_start(), reader)
+    def _rows(self, reader: RowReader) -> Iterator[IdentifiedRow]:
+        if self._selected is not None:
+            return self._selected_rows(reader, self._selected)
+        if self._resume_state.shards:
+            return self._remaining_rows(reader)
+        if self._after is not None and self._can_seek(self._after):
+            return self._rows_from_position(reader, self._after)
+        rows = identify_rows(self._all_rows(), reader)
         if self._after is not None:
-            wanted = behind(wanted, self._after, self._name)
-        return wanted
+            rows = skip_to_position(rows, self._after, self._name)
+        return rows
 
-    def _from_the_start(self) -> Iterator[Row]:
-        """The rows of the run; what is skipped is not read where files tell how much they hold."""
+    def _all_rows(self) -> Iterator[Row]:
+        """The rows of the run; files that state their row count are skipped without reading."""
         starts = dict.fromkeys(parts_of_shard(self._settings, self._stream.parts), 0)
         skip = self._settings.skip
         while skip and starts and not self._settings.shuffle:
             part = next(iter(starts))
-            count = self._stream.count(part)
-            if count is None:
+            num_rows = self._stream.num_rows(part)
+            if num_rows is None:
                 break
-            if count > skip:
+            if num_rows > skip:
                 starts[part], skip = skip, 0
                 break
             del starts[part]
-            skip -= count
+            skip -= num_rows
         skipped = self._settings.skip - skip
         return ordered(self._stream.rows(starts), self._settings, self._stream.parts, skipped)
 
-    def _can_jump(self, after: Position) -> bool:
-        """Whether reading can begin at the row that was reached last."""
-        told = self._earlier.keys is not None and not self._settings.shuffle
-        return told and after.results > 0 and after.origin.file in self._stream.files
+    def _can_seek(self, after: Position) -> bool:
+        """Whether reading can start at the last row that was read."""
+        ready = self._resume_state.keys is not None and not self._settings.shuffle
+        return ready and after.results > 0 and after.origin.file in self._stream.files
 
-    def _jumped(self, reader: RowReader, after: Position) -> Iterator[NamedRow]:
+    def _rows_from_position(self, reader: RowReader, after: Position) -> Iterator[IdentifiedRow]:
         parts = parts_of_shard(self._settings, self._stream.parts)
-        reached = self._stream.files.index(after.origin.file)
-        starts = {part: 0 for part in parts if part >= reached}
-        starts[reached] = after.origin.row or 0
-        rows = begun_at(self._stream.rows(dict(sorted(starts.items()))), reader, after, self._name)
-        following = ordered_behind(rows, self._settings, self._stream.parts, after.results)
-        return named(following, reader)
+        last_part = self._stream.files.index(after.origin.file)
+        starts = {part: 0 for part in parts if part >= last_part}
+        starts[last_part] = after.origin.row or 0
+        rows = continue_after_first(
+            self._stream.rows(dict(sorted(starts.items()))), reader, after, self._name
+        )
+        following = ordered_after(rows, self._settings, self._stream.parts, after.results)
+        return identify_rows(following, reader)
 
-    def _picked(self, reader: RowReader, keys: Mapping[RowLocation, str]) -> Iterator[NamedRow]:
-        """Certain rows, in the order of ``keys``, which is that of the run."""
+    def _selected_rows(
+        self, reader: RowReader, keys: Mapping[RowLocation, str]
+    ) -> Iterator[IdentifiedRow]:
+        """The rows at these locations, in the order of ``keys``, which is that of the run."""
         if self._settings.shuffle:
-            return self._one_by_one(reader, keys)
-        files, done = self._stream.files, self._earlier.done
-        wanted: dict[int, set[int]] = {}
+            return self._selected_rows_shuffled(reader, keys)
+        files, done_rows = self._stream.files, self._resume_state.done_rows
+        selected: dict[int, set[int]] = {}
         whole = {files.index(file) for file, row in keys if row is None and file in files}
         for file, row in keys:
-            if file in files and row is not None and (file, row) not in done:
-                wanted.setdefault(files.index(file), set()).add(row)
-        starts = {part: 0 if part in whole else min(wanted[part]) for part in {*wanted, *whole}}
-        single = {part: rows for part, rows in wanted.items() if part not in whole}
-        rows = self._stream.rows(dict(sorted(starts.items())), single)
-        return keyed(rows, reader, keys, self._name, done)
+            if file in files and row is not None and (file, row) not in done_rows:
+                selected.setdefault(files.index(file), set()).add(row)
+        starts = {part: 0 if part in whole else min(selected[part]) for part in {*selected, *whole}}
+        only = {part: rows for part, rows in selected.items() if part not in whole}
+        rows = self._stream.rows(dict(sorted(starts.items())), only)
+        return select_rows(rows, reader, keys, self._name, done_rows)
 
-    def _one_by_one(self, reader: RowReader, keys: Mapping[RowLocation, str]) -> Iterator[NamedRow]:
-        """The same where the order is by chance: what a file may hold more now changes nothing."""
-        files, done = self._stream.files, self._earlier.done
+    def _selected_rows_shuffled(
+        self, reader: RowReader, keys: Mapping[RowLocation, str]
+    ) -> Iterator[IdentifiedRow]:
+        """The same in shuffled order, one by one."""
+        files, done_rows = self._stream.files, self._resume_state.done_rows
         for (file, row), key in keys.items():
-            if file not in files or (file, row) in done:
+            if file not in files or (file, row) in done_rows:
                 continue
             part = files.index(file)
             only = None if row is None else {part: {row}}
             with closing(self._stream.rows({part: row or 0}, only)) as rows:
-                yield from keyed(rows, reader, {(file, row): key}, self._name, done)
+                yield from select_rows(rows, reader, {(file, row): key}, self._name, done_rows)
 
-    def _left(self, reader: RowReader) -> Iterator[NamedRow]:
-        """What runs with other numbers of shards, and this one so far, have left to be done."""
+    def _remaining_rows(self, reader: RowReader) -> Iterator[IdentifiedRow]:
+        """What runs with other numbers of shards, and this one so far, have not completed."""
         settings, stream, after = self._settings, self._stream, self._after
-        shards = list(self._earlier.shards)
+        shards = list(self._resume_state.shards)
         if after is not None:
             shards.append(EarlierShard(settings.num_shards, settings.shard_index, after.origin))
-        left = RemainingRows(
+        remaining = RemainingRows(
             settings, completed_shards(shards, settings, stream.files), stream.parts
         )
-        if left.counts_rows:
-            left = replace(left, firsts=self._firsts())
-        starts = left.starts()
-        if after is not None:  # its own last row is looked at again
+        if remaining.counts_rows:
+            remaining = replace(remaining, file_offsets=self._file_offsets())
+        starts = remaining.starts()
+        if after is not None:  # read its own last row again, to check it
             starts[stream.files.index(after.origin.file)] = after.origin.row or 0
         rows: Iterator[Row] = stream.rows(dict(sorted(starts.items())))
         if after is not None:
-            rows = checked(rows, reader, after, self._name)
-        return named(left.rows(rows), reader)
+            rows = check_position(rows, reader, after, self._name)
+        return identify_rows(remaining.rows(rows), reader)
 
-    def _firsts(self) -> list[int] | None:
-        """The numbers of each data file's first row, where files tell, as far as rows are taken."""
+    def _file_offsets(self) -> list[int] | None:
+        """The stream number of each data file's first row, as far as rows are taken.
+
+        None if a file does not state its number of rows.
+        """
         take = self._settings.take
-        most = math.inf if take is None else self._settings.skip + take
-        firsts = [0]
+        stop = math.inf if take is None else self._settings.skip + take
+        offsets = [0]
         for part in range(self._stream.parts):
-            count = self._stream.count(part) if firsts[-1] < most else 0
-            if count is None:
+            num_rows = self._stream.num_rows(part) if offsets[-1] < stop else 0
+            if num_rows is None:
                 return None
-            firsts.append(firsts[-1] + count)
-        return firsts
+            offsets.append(offsets[-1] + num_rows)
+        return offsets
 
 
 @contextmanager
-def _translated(name: str) -> Iterator[None]:
-    """Foreign errors leave as one line that names the dataset."""
+def _source_errors(name: str) -> Iterator[None]:
+    """Turn the errors of libraries into a SourceError of one line that names the dataset."""
     try:
         yield
     except Quest22Error:

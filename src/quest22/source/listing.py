@@ -1,4 +1,4 @@
-"""What a path, pattern or URL given by the user finds: names only, nothing is opened."""
+"""Finds media files by path, folder, glob pattern or URL. Looks at names only, opens nothing."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from quest22.source.io.address import is_url, redact
 from quest22.source.io.error_kinds import reason_of
 from quest22.source.io.retry import RetryingClient
+from quest22.system import WINDOWS
 
 AUDIO_SUFFIXES = frozenset(
     {
@@ -38,97 +39,109 @@ _NUMBER = re.compile(r"(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A sound's address and name; ``missing`` says why there is none at the address."""
+class MediaFile:
+    """A media file found for an input argument; ``missing`` says why there is none."""
 
-    given: str
+    argument: str
     address: str
     name: str
     missing: str | None = None
 
-    def with_whole_name(self) -> Found:
-        """The same with its whole path as its name, made relative."""
-        path = urlsplit(self.address).path if is_url(self.address) else self.address
-        parts = [part for part in PurePosixPath(path).parts if part not in {"/", "..", "."}]
+    def with_full_path_as_name(self) -> MediaFile:
+        """The same with its whole path, made relative, as its name."""
+        if is_url(self.address):
+            path: PurePath = PurePosixPath(urlsplit(self.address).path)
+        else:
+            path = PurePath(self.address)
+        parts = [part for part in path.parts if part not in {path.anchor, "..", "."}]
         return replace(self, name="/".join(parts) or self.name)
 
 
-def found_by(given: str, token: str | None = None) -> list[Found]:
-    """All that one input finds, folders and patterns in natural order; one ``missing`` if none."""
-    if given == "-":
-        return [Found(given, given, "stdin")]
-    if given.lower().startswith("file://"):
-        return _on_disk(given, url2pathname(urlsplit(given).path))
-    if not is_url(given):
-        return _on_disk(given, os.path.expanduser(given))  # noqa: PTH111 -- keeps "./" as given
-    if given.partition("://")[0].lower() in _STORES:
-        return _in_store(given, token)
-    return [Found(given, given, unquote(PurePosixPath(urlsplit(given).path).name) or "audio")]
+def find_media(argument: str, token: str | None = None) -> list[MediaFile]:
+    """The media files for one input, in natural order; one ``missing`` if there is none."""
+    if argument == "-":
+        return [MediaFile(argument, argument, "stdin")]
+    if argument.lower().startswith("file://"):
+        return _find_on_disk(argument, url2pathname(urlsplit(argument).path))
+    if not is_url(argument):
+        return _find_on_disk(argument, os.path.expanduser(argument))  # noqa: PTH111 -- keeps a leading "./"
+    if argument.partition("://")[0].lower() in _STORES:
+        return _find_in_store(argument, token)
+    return [
+        MediaFile(
+            argument, argument, unquote(PurePosixPath(urlsplit(argument).path).name) or "audio"
+        )
+    ]
 
 
-def natural(path: str) -> list[tuple[int, str, int]]:
+def natural_sort_key(path: str) -> list[tuple[int, str, int]]:
     """A sort key under which ``2.wav`` comes before ``10.wav``."""
     parts = _NUMBER.split(path)
     return [(0, "", int(part)) if part.isdigit() else (1, part, 0) for part in parts if part]
 
 
 def is_media(path: str) -> bool:
-    """True for a name that sound or video files have."""
+    """True for file names with the suffix of an audio or video format."""
     return PurePosixPath(path).suffix.lower() in MEDIA_SUFFIXES
 
 
-def _on_disk(given: str, path: str) -> list[Found]:
+def _find_on_disk(argument: str, path: str) -> list[MediaFile]:
     if Path(path).is_dir():
-        return _many(given, path, sorted(_walk(path), key=natural))
+        return _media_files(argument, path, sorted(_walk(path), key=natural_sort_key))
     if Path(path).exists():
-        return [Found(given, path, Path(path).name)]
+        return [MediaFile(argument, path, Path(path).name)]
     if glob.has_magic(path):
-        matches = sorted(glob.iglob(path, recursive=True), key=natural)  # noqa: PTH207 -- strings
+        matches = sorted(glob.iglob(path, recursive=True), key=natural_sort_key)  # noqa: PTH207 -- strings
         files = [match for match in matches if Path(match).is_file()]
-        return _many(given, _fixed_folder(path), files)
-    return [Found(given, path, Path(path).name, f"no such file or folder: {path}")]
+        return _media_files(argument, _folder_before_wildcards(path), files)
+    return [MediaFile(argument, path, Path(path).name, f"no such file or folder: {path}")]
 
 
 def _walk(folder: str) -> Iterator[str]:
     for where, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         yield from (
-            os.path.join(where, name)  # noqa: PTH118 -- keeps the folder as given
+            os.path.join(where, name)  # noqa: PTH118 -- keeps a leading "./"
             for name in files
             if is_media(name) and not name.startswith(".")
         )
 
 
-def _in_store(given: str, token: str | None) -> list[Found]:
-    name = PurePosixPath(given).name
+def _find_in_store(argument: str, token: str | None) -> list[MediaFile]:
+    name = PurePosixPath(argument).name
     try:
-        filesystem, path = RetryingClient(token=token).filesystem_of(given)
-        if glob.has_magic(given):
-            paths, folder = filesystem.glob(path), _fixed_folder(path)
+        filesystem, path = RetryingClient(token=token).filesystem_of(argument)
+        if glob.has_magic(argument):
+            paths, folder = filesystem.glob(path), _folder_before_wildcards(path)
         elif filesystem.isdir(path):
             paths, folder = filesystem.find(path), path
         elif filesystem.exists(path):
-            return [Found(given, given, name)]
+            return [MediaFile(argument, argument, name)]
         else:
-            return [Found(given, given, name, f"no such file or folder: {redact(given)}")]
-    except Exception as exc:  # whatever a store's client raises, this input alone is lost
-        return [Found(given, given, name, reason_of(exc, redact(given)))]
-    scheme = given.partition("://")[0]
-    found = _many(given, folder, sorted(filter(is_media, paths), key=natural))
+            return [
+                MediaFile(argument, argument, name, f"no such file or folder: {redact(argument)}")
+            ]
+    except Exception as exc:  # an error of the store's client fails this input only
+        return [MediaFile(argument, argument, name, reason_of(exc, redact(argument)))]
+    scheme = argument.partition("://")[0]
+    files = _media_files(argument, folder, sorted(filter(is_media, paths), key=natural_sort_key))
     return [
-        one if one.missing else replace(one, address=f"{scheme}://{one.address}") for one in found
+        file if file.missing else replace(file, address=f"{scheme}://{file.address}")
+        for file in files
     ]
 
 
-def _many(given: str, folder: str, paths: list[str]) -> list[Found]:
+def _media_files(argument: str, folder: str, paths: list[str]) -> list[MediaFile]:
     if not paths:
-        reason = f"no audio or video files found: {redact(given)}"
-        return [Found(given, given, PurePosixPath(given).name or given, reason)]
-    return [Found(given, path, os.path.relpath(path, folder or ".")) for path in paths]
+        reason = f"no audio or video files found: {redact(argument)}"
+        return [MediaFile(argument, argument, PurePosixPath(argument).name or argument, reason)]
+    names = (os.path.relpath(path, folder or ".").replace(os.sep, "/") for path in paths)
+    return [MediaFile(argument, path, name) for path, name in zip(paths, names, strict=True)]
 
 
-def _fixed_folder(pattern: str) -> str:
-    """The part of a pattern before the first folder with a wildcard in it."""
-    parts = pattern.split("/")
+def _folder_before_wildcards(pattern: str) -> str:
+    """The part of a pattern before its first component with a wildcard."""
+    separators = r"[/\\]" if WINDOWS and not is_url(pattern) else "/"
+    parts = re.split(separators, pattern)
     fixed = next(i for i, part in enumerate(parts) if glob.has_magic(part))
     return "/".join(parts[:fixed])

@@ -1,6 +1,6 @@
-"""What a dataset's name means: a Hub id, a builder with data files, a file, a pattern, a folder.
+"""Resolves a dataset's name: a Hub id, a builder with data files, a file, a pattern, a folder.
 
-Asks the Hub for a commit and reads no data.
+Revisions on the Hub become commits. Reads no data.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 
+from quest22.env import hub_token
 from quest22.errors import SourceError, UsageError
-from quest22.settings import DatasetSettings, hub_token
+from quest22.settings import DatasetSettings
 from quest22.source.io.address import is_url, redact
 from quest22.source.io.error_kinds import source_error
 from quest22.source.listing import is_media
@@ -40,7 +41,7 @@ _HUB_FILE = re.compile(r"hf://datasets/([^/@]+/[^/@]+)(?:@([^/]+))?/(.+)")
 
 @dataclass(frozen=True, slots=True)
 class DatasetRequest:
-    """What ``datasets`` is asked to load. ``builder`` is None where it finds that out itself."""
+    """Arguments for ``datasets``; ``builder`` is None if ``datasets`` is to infer it."""
 
     path: str
     builder: str | None = None
@@ -52,39 +53,41 @@ class DatasetRequest:
 
 
 def locate(settings: DatasetSettings) -> DatasetRequest:
-    """Find out what ``settings.path`` names; a Hub dataset's revision becomes a commit.
+    """Resolve ``settings.path``; the revision of a Hub dataset becomes a commit.
 
-    Raises UsageError or SourceError with what to do.
+    Raises UsageError and SourceError.
     """
     path = settings.path.strip()
     if not path:
         raise UsageError("no dataset was named: expected a Hub id, a builder, a file or a folder")
     token = settings.token or hub_token()
     if path in BUILDERS:
-        return _built(path, settings.data_files, token)
+        return _from_data_files(path, settings.data_files, token)
     if Path(path).expanduser().is_dir():
         folder = str(Path(path).expanduser().resolve())
         return DatasetRequest(folder, None, settings.config, None, settings.data_files, token)
     builder = builder_of(path)
     if builder is not None:
-        return _built(builder, (path, *settings.data_files), token)
+        return _from_data_files(builder, (path, *settings.data_files), token)
     return _on_hub(path, settings, token)
 
 
 def builder_of(address: str) -> str | None:
-    """The builder that reads a data file of this name; None for any other name."""
+    """The builder that reads data files with this suffix; None for other suffixes."""
     name = PurePosixPath(address.partition("?")[0] if is_url(address) else address)
     if name.suffix.lower() in _COMPRESSED:
         name = name.with_suffix("")
     return _BUILDER_OF_SUFFIX.get(name.suffix.lower())
 
 
-def _built(builder: str, data_files: tuple[str, ...], token: str | None) -> DatasetRequest:
+def _from_data_files(
+    builder: str, data_files: tuple[str, ...], token: str | None
+) -> DatasetRequest:
     if not data_files:
         raise UsageError(
             f"the dataset {builder!r} is a kind of data file: name the files with --data-files"
         )
-    files, commit = _pinned([_as_pattern(file) for file in data_files], token)
+    files, commit = _pin_revisions([_as_pattern(file) for file in data_files], token)
     tabs = builder == "csv" and all(".tsv" in file.lower() for file in files)
     options: dict[str, Any] = {"sep": "\t"} if tabs else {}
     if builder == "csv":
@@ -93,7 +96,7 @@ def _built(builder: str, data_files: tuple[str, ...], token: str | None) -> Data
 
 
 def _as_pattern(file: str) -> str:
-    """A data file as it is; a local folder as the pattern of all that is in it."""
+    """A data file unchanged; a local folder as the pattern of everything in it."""
     if is_url(file):
         return file
     path = Path(file).expanduser()
@@ -101,8 +104,8 @@ def _as_pattern(file: str) -> str:
     return f"{name}/**" if path.is_dir() else name
 
 
-def _pinned(files: list[str], token: str | None) -> tuple[tuple[str, ...], str | None]:
-    """The files, those on the Hub at the commits of their revisions, and the first such commit."""
+def _pin_revisions(files: list[str], token: str | None) -> tuple[tuple[str, ...], str | None]:
+    """The files, those on the Hub pinned to commits, and the first such commit."""
     commits: dict[tuple[str, str | None], str] = {}
     pinned: list[str] = []
     for file in files:
@@ -110,11 +113,11 @@ def _pinned(files: list[str], token: str | None) -> tuple[tuple[str, ...], str |
         if match is None:
             pinned.append(file)
             continue
-        name, revision, inner = match.groups()
-        asked = (name, unquote(revision) if revision else None)
-        if asked not in commits:
-            commits[asked] = _commit(*asked, token)
-        pinned.append(f"hf://datasets/{name}@{commits[asked]}/{inner}")
+        name, revision, path_in_repo = match.groups()
+        requested = (name, unquote(revision) if revision else None)
+        if requested not in commits:
+            commits[requested] = _resolve_commit(*requested, token)
+        pinned.append(f"hf://datasets/{name}@{commits[requested]}/{path_in_repo}")
     return tuple(pinned), next(iter(commits.values()), None)
 
 
@@ -131,11 +134,11 @@ def _on_hub(path: str, settings: DatasetSettings, token: str | None) -> DatasetR
             f"no such {kind}: {redact(path)}: expected a Hub id (org/name), a folder, or a file, "
             f"pattern or URL ending in {' '.join(_BUILDER_OF_SUFFIX)}"
         )
-    commit = _commit(name, settings.revision or revision or None, token)
+    commit = _resolve_commit(name, settings.revision or revision or None, token)
     return DatasetRequest(name, None, settings.config, commit, settings.data_files, token)
 
 
-def _commit(name: str, revision: str | None, token: str | None) -> str:
+def _resolve_commit(name: str, revision: str | None, token: str | None) -> str:
     from huggingface_hub import HfApi
 
     try:

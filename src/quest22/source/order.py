@@ -1,4 +1,4 @@
-"""Which rows of a dataset are taken, and in which order. Knows rows by count and size alone."""
+"""The order of rows: shuffling, skip and take, and sharding. Knows rows by number and size only."""
 
 from __future__ import annotations
 
@@ -9,90 +9,92 @@ from itertools import islice
 from typing import Any
 
 from quest22.settings import DatasetSettings
-from quest22.source.io.spool import Kept
+from quest22.source.io.spool import SpooledMedia
 from quest22.source.rows import Row
 
 
 def sharded_by_part(settings: DatasetSettings, parts: int) -> bool:
-    """True if whole data files go to a shard, so that no shard reads what another needs.
+    """True if shards consist of whole data files, so that no two shards read the same file.
 
-    Skipping and taking count the rows of all files, so they rule it out.
+    Not possible with skip or take, which count the rows of all files.
     """
     counted = settings.skip or settings.take is not None
     return 1 < settings.num_shards <= parts and not counted
 
 
 def parts_of_shard(settings: DatasetSettings, parts: int) -> list[int]:
-    """The data files that this shard reads, in order; shuffled by the seed if asked for."""
+    """The data files that this shard reads, in order; shuffled by the seed if requested."""
     chosen = list(range(parts))
     if sharded_by_part(settings, parts):
         chosen = chosen[settings.shard_index :: settings.num_shards]
     if settings.shuffle:
-        random.Random(settings.seed).shuffle(chosen)  # noqa: S311 -- order, not secrecy
+        random.Random(settings.seed).shuffle(chosen)  # noqa: S311 -- not for secrets
     return chosen
 
 
 def ordered(
     rows: Iterable[Row], settings: DatasetSettings, parts: int, skipped: int = 0
 ) -> Iterator[Row]:
-    """Shuffle, then skip and take, then shard: so the shards together are the unsharded run.
+    """Shuffle, then skip and take, then shard: the shards together are the unsharded run.
 
-    ``skipped`` of the rows to skip are left out of ``rows`` already.
+    ``skipped`` of the rows to skip are missing from ``rows`` already.
     """
     stream = iter(rows)
     if settings.shuffle:
         stream = shuffled(stream, settings)
-    stream = window(stream, settings, skipped)
+    stream = skip_and_take(stream, settings, skipped)
     if settings.num_shards > 1 and not sharded_by_part(settings, parts):
         stream = islice(stream, settings.shard_index, None, settings.num_shards)
     return stream
 
 
-def window(rows: Iterable[Row], settings: DatasetSettings, skipped: int = 0) -> Iterator[Row]:
-    """Skip what is still to be skipped, then take."""
+def skip_and_take(
+    rows: Iterable[Row], settings: DatasetSettings, skipped: int = 0
+) -> Iterator[Row]:
+    """Skip the rest of the rows to skip, then take."""
     skip = settings.skip - skipped
     return islice(rows, skip, None if settings.take is None else skip + settings.take)
 
 
-def ordered_behind(
+def ordered_after(
     rows: Iterable[Row], settings: DatasetSettings, parts: int, results: int
 ) -> Iterator[Row]:
-    """What :func:`ordered` gives behind its first ``results`` rows, from the rows that follow.
+    """What :func:`ordered` yields after its first ``results`` rows.
 
-    ``rows`` begins behind the last of those. Not for a shuffled run.
+    ``rows`` begins after the last of those. Not for a shuffled run.
     """
     stride = 1 if sharded_by_part(settings, parts) else settings.num_shards
     offset = settings.shard_index if stride > 1 else 0
-    passed = offset + (results - 1) * stride + 1
-    left = None if settings.take is None else max(0, settings.take - passed)
-    return islice(rows, stride - 1, left, stride)
+    consumed = offset + (results - 1) * stride + 1
+    remaining = None if settings.take is None else max(0, settings.take - consumed)
+    return islice(rows, stride - 1, remaining, stride)
 
 
 def shuffled(rows: Iterable[Row], settings: DatasetSettings) -> Iterator[Row]:
-    """Give out a random row of a full buffer for each row taken in."""
-    chance = random.Random(settings.seed)  # noqa: S311 -- order, not secrecy
-    most, most_bytes = max(1, settings.buffer_size), settings.buffer_bytes
+    """Shuffle through a buffer: once it is full, each row taken in pushes a random one out."""
+    rng = random.Random(settings.seed)  # noqa: S311 -- not for secrets
+    max_rows, max_bytes = max(1, settings.buffer_size), settings.buffer_bytes
     buffer: list[Row] = []
-    held = 0
+    buffered_bytes = 0
     for row in rows:
         buffer.append(row)
-        held += _bytes_of(row.values)
-        while len(buffer) > most or (held > most_bytes and len(buffer) > 1):
-            place = chance.randrange(len(buffer))
-            buffer[place], buffer[-1] = buffer[-1], buffer[place]
-            given = buffer.pop()
-            held -= _bytes_of(given.values)
-            yield given
-    chance.shuffle(buffer)
+        buffered_bytes += _approx_bytes(row.values)
+        while len(buffer) > max_rows or (buffered_bytes > max_bytes and len(buffer) > 1):
+            index = rng.randrange(len(buffer))
+            buffer[index], buffer[-1] = buffer[-1], buffer[index]
+            drawn = buffer.pop()
+            buffered_bytes -= _approx_bytes(drawn.values)
+            yield drawn
+    rng.shuffle(buffer)
     yield from buffer
 
 
-def _bytes_of(value: Any) -> int:
-    """About the memory of a row's values; sound is what counts."""
+def _approx_bytes(value: Any) -> int:
+    """Approximate memory of a row's values; audio dominates."""
     if isinstance(value, dict):
-        return sum(_bytes_of(part) for part in value.values())
+        return sum(_approx_bytes(part) for part in value.values())
     if isinstance(value, bytes | str):
         return len(value)
-    if isinstance(value, Kept):
+    if isinstance(value, SpooledMedia):
         return value.undecoded_bytes
     return 8 * len(value) if isinstance(value, list) else sys.getsizeof(value)

@@ -1,8 +1,8 @@
-"""Which rows of a stream are still to be done: those behind a position, or a few by their place.
+"""Resumes a stream of rows: after a position, or with a selection of rows by their location.
 
-Keys depend on the keys before them. Where those are told, reading begins where it is needed; else
-every row passes by, so that keys come out as in the first run, and no sound is touched before a
-row is chosen.
+A row's key depends on the keys before it. If those are known, reading starts at the first row that
+is needed; if not, all rows are identified again so that keys are those of the first run, but audio
+is loaded only for rows that are yielded.
 """
 
 from __future__ import annotations
@@ -14,107 +14,115 @@ from quest22.errors import SourceError
 from quest22.records import Origin, Position, RowLocation
 from quest22.source.rows import Row, RowReader
 
-NamedRow: TypeAlias = tuple[Row, str, Origin]
+IdentifiedRow: TypeAlias = tuple[Row, str, Origin]
 
 
-def named(rows: Iterable[Row], reader: RowReader) -> Iterator[NamedRow]:
+def identify_rows(rows: Iterable[Row], reader: RowReader) -> Iterator[IdentifiedRow]:
     """Each row with its key and origin."""
     for row in rows:
-        yield (row, *reader.name(row))
+        yield (row, *reader.identify(row))
 
 
-def behind(rows: Iterator[NamedRow], after: Position, name: str) -> Iterator[NamedRow]:
-    """The rows after the one that an earlier run has reached.
+def skip_to_position(
+    rows: Iterator[IdentifiedRow], after: Position, name: str
+) -> Iterator[IdentifiedRow]:
+    """The rows after the last one that an earlier run has read.
 
-    Raises :class:`SourceError` where that row is no longer where it was.
+    Raises :class:`SourceError` if that row is no longer at its position.
     """
-    last: NamedRow | None = None
-    for passed in range(after.results):
+    last: IdentifiedRow | None = None
+    for count in range(after.results):
         last = next(rows, None)
         if last is None:
-            raise SourceError(_changed(name, after, f"it has {passed:,} rows now"))
+            raise SourceError(_changed_message(name, after, f"it has {count:,} rows now"))
     if last is not None and last[1:] != (after.key, after.origin):
-        raise SourceError(_changed(name, after, f"{last[1]!r} stands there now"))
+        raise SourceError(_changed_message(name, after, f"{last[1]!r} stands there now"))
     yield from rows
 
 
-def begun_at(rows: Iterator[Row], reader: RowReader, after: Position, name: str) -> Iterator[Row]:
-    """The rows behind the first one, which must be the row that an earlier run has reached.
+def continue_after_first(
+    rows: Iterator[Row], reader: RowReader, after: Position, name: str
+) -> Iterator[Row]:
+    """The rows after the first, which must be the last one that an earlier run has read.
 
-    Raises :class:`SourceError` where it is not.
+    Raises :class:`SourceError` if it is not.
     """
     first = next(rows, None)
     if first is None:
-        raise SourceError(_changed(name, after, "there is no row now"))
-    if reader.origin(first) != after.origin or not reader.may_be(first, after.key):
-        found = reader.name(first)[0]
-        raise SourceError(_changed(name, after, f"{found!r} stands there now"))
+        raise SourceError(_changed_message(name, after, "there is no row now"))
+    if reader.origin(first) != after.origin or not reader.may_have_key(first, after.key):
+        current = reader.identify(first)[0]
+        raise SourceError(_changed_message(name, after, f"{current!r} stands there now"))
     yield from rows
 
 
-def checked(rows: Iterable[Row], reader: RowReader, after: Position, name: str) -> Iterator[Row]:
-    """The same rows, among which must be the one that an earlier run has reached.
+def check_position(
+    rows: Iterable[Row], reader: RowReader, after: Position, name: str
+) -> Iterator[Row]:
+    """The same rows, which must include the last one that an earlier run has read.
 
-    Raises :class:`SourceError` where it is another one, or when its place has passed without it.
+    Raises :class:`SourceError` if another row has its location, or none has.
     """
-    awaited = True
+    expected = True
     for row in rows:
         origin = reader.origin(row)
-        if awaited and origin == after.origin:
-            awaited = False
-            if not reader.may_be(row, after.key):
+        if expected and origin == after.origin:
+            expected = False
+            if not reader.may_have_key(row, after.key):
                 raise SourceError(
-                    _changed(name, after, f"{reader.name(row)[0]!r} stands there now")
+                    _changed_message(name, after, f"{reader.identify(row)[0]!r} stands there now")
                 )
-        elif awaited and origin.file == after.origin.file and _is_behind(origin, after.origin):
+        elif expected and origin.file == after.origin.file and _is_past(origin, after.origin):
             break
         yield row
-    if awaited:
-        raise SourceError(_changed(name, after, "it is no longer there"))
+    if expected:
+        raise SourceError(_changed_message(name, after, "it is no longer there"))
 
 
-def _is_behind(origin: Origin, last: Origin) -> bool:
+def _is_past(origin: Origin, last: Origin) -> bool:
     return last.row is not None and (origin.row is None or origin.row > last.row)
 
 
-def keyed(
+def select_rows(
     rows: Iterable[Row],
     reader: RowReader,
     keys: Mapping[RowLocation, str],
     name: str,
-    done: Collection[RowLocation] = (),
-) -> Iterator[NamedRow]:
-    """Of these rows those whose place has a key, and all of a file that has one as a whole.
+    done_rows: Collection[RowLocation] = (),
+) -> Iterator[IdentifiedRow]:
+    """The rows whose location is in ``keys``; a location without a row number is a whole file.
 
-    Rows that are ``done`` are left out. Stops behind the last one where single rows are wanted.
-    Raises :class:`SourceError` where another row stands in a place now.
+    Leaves out ``done_rows``. Stops after the last selected row unless whole files are selected.
+    Raises :class:`SourceError` if another row has a location of ``keys`` now.
     """
-    whole = {file for file, row in keys if row is None}
-    left = {place for place in keys if place[1] is not None and place not in done}
-    for row in rows if left or whole else ():
+    whole_files = {file for file, row in keys if row is None}
+    remaining = {
+        location for location in keys if location[1] is not None and location not in done_rows
+    }
+    for row in rows if remaining or whole_files else ():
         origin = reader.origin(row)
-        place = (origin.file, origin.row)
-        if place in left:
-            left.discard(place)
-            key = reader.name_again(row, keys[place])
+        location = (origin.file, origin.row)
+        if location in remaining:
+            remaining.discard(location)
+            key = reader.key_on_retry(row, keys[location])
             if key is None:
-                raise SourceError(_replaced(name, keys[place], reader.name(row)[0]))
+                raise SourceError(_replaced_message(name, keys[location], reader.identify(row)[0]))
             yield row, key, origin
-        elif origin.file in whole and place not in done:
-            yield (row, *reader.name(row))
-        if not left and not whole:
+        elif origin.file in whole_files and location not in done_rows:
+            yield (row, *reader.identify(row))
+        if not remaining and not whole_files:
             return
 
 
-def _replaced(name: str, key: str, found: str) -> str:
+def _replaced_message(name: str, key: str, current: str) -> str:
     return (
-        f"{name} has changed since the run began: expected {key!r} where {found!r} stands now; "
+        f"{name} has changed since the run began: expected {key!r} where {current!r} stands now; "
         "begin anew with --restart, or pin the --revision"
     )
 
 
-def _changed(name: str, after: Position, found: str) -> str:
+def _changed_message(name: str, after: Position, current: str) -> str:
     return (
         f"{name} has changed since the run began: expected {after.key!r} as number "
-        f"{after.results:,}, but {found}; begin anew with --restart, or pin the --revision"
+        f"{after.results:,}, but {current}; begin anew with --restart, or pin the --revision"
     )

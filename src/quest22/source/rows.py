@@ -1,6 +1,6 @@
-"""One row of a dataset to one Clip, or to the Failure that stands in its place.
+"""Turns one row of a dataset into a Clip, or into a Failure if it holds no usable audio.
 
-Knows columns and addresses; does not read datasets and decodes nothing.
+Gives rows their keys and origins. Reads no dataset and decodes nothing.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import hashlib
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, cast
+from pathlib import Path, PureWindowsPath
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
@@ -20,45 +20,60 @@ from quest22.source.columns import Columns
 from quest22.source.io.address import folder_of, is_url, redact, resolve
 from quest22.source.io.media import media_opener
 from quest22.source.io.retry import RetryingClient
-from quest22.source.io.spool import Kept
+from quest22.source.io.spool import SpooledMedia
+from quest22.system import WINDOWS
+
+Values: TypeAlias = Mapping[str, Any]
+"""A row's values by column."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """Why a row could not be read; without a row number, why a whole file could not."""
+
+    reason: str
+
+
+NumberedRow: TypeAlias = tuple[int | None, Values | RowError]
+"""A row's number in its data file, and its values or why they could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row and its place: ``number`` counts from 0 in the ``part``-th data file.
+    """A row: ``number`` counts from 0 in data file number ``part``.
 
-    ``fault`` says why the row cannot be read; without a number it is the whole file.
+    ``error`` says why the row, or without a number the whole file, cannot be read.
     """
 
     part: int
     number: int | None
     values: Mapping[str, Any]
     file: str | None = None
-    fault: str | None = None
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetContext:
-    """What all rows of a dataset share."""
+    """What all rows of a split share."""
 
     dataset: str
     split: str
     parts: int = 1
     folder: str | None = None
     revision: str | None = None
-    network: RetryingClient = field(default_factory=RetryingClient, repr=False)
+    client: RetryingClient = field(default_factory=RetryingClient, repr=False)
 
-    def address(self, row: Row) -> str:
-        """A row's number as a key: the same however the dataset is sharded or shuffled."""
+    def row_id(self, row: Row) -> str:
+        """Split, file and row number as a key: independent of sharding and shuffling."""
         part = f"-{row.part:05d}" if self.parts > 1 else ""
         return f"{self.split}{part}" + ("" if row.number is None else f"-{row.number:06d}")
 
 
 class KeyDeduplicator:
-    """Makes keys unique in bounded memory: a repeated one gets the row's place appended.
+    """Makes keys unique in bounded memory: a repeated key gets the row's id appended.
 
-    A Bloom filter of 16 MiB remembers the keys. What it wrongly takes for a repetition (fewer than
-    one key in a million up to five million rows) is given a suffix that it did not need.
+    A Bloom filter of 16 MiB remembers the keys. A false positive (fewer than one key in a million
+    up to five million rows) gets a suffix that it did not need.
     """
 
     _BITS = 1 << 27
@@ -67,15 +82,15 @@ class KeyDeduplicator:
     def __init__(self) -> None:
         self._bits = bytearray(self._BITS // 8)
 
-    def unique(self, key: str, place: str) -> str:
-        """``key``, or ``key@place`` if ``key`` has been given out before."""
-        if not self.give(key):
+    def unique(self, key: str, row_id: str) -> str:
+        """``key``, or ``key@row_id`` if ``key`` was used before."""
+        if not self.add(key):
             return key
-        self.give(f"{key}@{place}")
-        return f"{key}@{place}"
+        self.add(f"{key}@{row_id}")
+        return f"{key}@{row_id}"
 
-    def give(self, key: str) -> bool:
-        """Remember a key; True if it was known. All that matters are the keys given out."""
+    def add(self, key: str) -> bool:
+        """Remember a key; True if it was known."""
         digest = hashlib.blake2b(key.encode(errors="surrogatepass"), digest_size=4 * self._PROBES)
         seen = True
         for probe in np.frombuffer(digest.digest(), np.uint32).tolist():
@@ -88,49 +103,51 @@ class KeyDeduplicator:
 class RowReader:
     """Turns the rows of one dataset into clips."""
 
-    def __init__(self, place: DatasetContext, columns: Columns, given: Iterable[str] = ()) -> None:
-        """``given`` are keys that an earlier part of the run has given out."""
-        self._place = place
+    def __init__(
+        self, context: DatasetContext, columns: Columns, used_keys: Iterable[str] = ()
+    ) -> None:
+        """``used_keys`` are the keys of rows that an earlier process of the run has read."""
+        self._context = context
         self._columns = columns
         self._keys = KeyDeduplicator()
-        for key in given:
-            self._keys.give(key)
+        for key in used_keys:
+            self._keys.add(key)
 
-    def name(self, row: Row) -> tuple[str, Origin]:
-        """The row's key and origin; to be asked once for every row, in their order."""
-        address = self._place.address(row)
-        return self._keys.unique(self._key(row) or address, address), self.origin(row)
+    def identify(self, row: Row) -> tuple[str, Origin]:
+        """The row's key and origin; call it once for each row, in order."""
+        row_id = self._context.row_id(row)
+        return self._keys.unique(self._key(row) or row_id, row_id), self.origin(row)
 
-    def may_be(self, row: Row, key: str) -> bool:
-        """Whether a row can have got this key, whatever came before it."""
-        address = self._place.address(row)
-        name = self._key(row) or address
-        return key in {name, f"{name}@{address}"}
+    def may_have_key(self, row: Row, key: str) -> bool:
+        """Whether this can be the row's key, whatever rows preceded it."""
+        row_id = self._context.row_id(row)
+        name = self._key(row) or row_id
+        return key in {name, f"{name}@{row_id}"}
 
-    def name_again(self, row: Row, key: str) -> str | None:
-        """The key of a row that had one when it failed; None if it cannot be the same row.
+    def key_on_retry(self, row: Row, key: str) -> str | None:
+        """The key of a row that failed under ``key``; None if it cannot be the same row.
 
-        It is the same, but for a row that could not be read then: that gets its own.
+        A row that could not be read when it failed had no key of its own and gets one now.
         """
-        if row.fault is not None or self.may_be(row, key):
+        if row.error is not None or self.may_have_key(row, key):
             return key
-        address = self._place.address(row)
-        if key not in {address, f"{address}@{address}"}:
+        row_id = self._context.row_id(row)
+        if key not in {row_id, f"{row_id}@{row_id}"}:
             return None
-        return self._keys.unique(self._key(row) or address, address)
+        return self._keys.unique(self._key(row) or row_id, row_id)
 
     def origin(self, row: Row) -> Origin:
-        """Where a row is from."""
+        """The dataset, revision, file and row number of a row."""
         file = None if row.file is None else redact(row.file)
-        return Origin(redact(self._place.dataset), self._place.revision, file, row.number)
+        return Origin(redact(self._context.dataset), self._context.revision, file, row.number)
 
     def read(self, row: Row, key: str, origin: Origin) -> Clip | Failure:
-        """The row's Clip; a Failure of stage ``source`` if it holds no sound."""
-        if row.fault is not None:
-            return Failure(key, key, "source", row.fault, origin)
-        sound = field_of(row.values, self._columns.audio)
+        """The row's Clip; a Failure of stage ``source`` if it holds no audio."""
+        if row.error is not None:
+            return Failure(key, key, "source", row.error, origin)
+        audio = field_of(row.values, self._columns.audio)
         try:
-            media = media_of(sound, self._columns.audio, self._folder(row), self._place.network)
+            media = media_of(audio, self._columns.audio, self._folder(row), self._context.client)
         except ClipError as exc:
             return Failure(key, key, exc.stage, exc.reason, origin)
         text = _field_or_none(row.values, self._columns.text)
@@ -144,23 +161,23 @@ class RowReader:
         )
 
     def _key(self, row: Row) -> str | None:
-        if row.fault is not None:
+        if row.error is not None:
             return None
-        sound = field_of(row.values, self._columns.audio)
-        named = _field_or_none(row.values, self._columns.id)
-        if named is not None and str(named).strip():
-            return str(named)
-        path = sound.get("path") if isinstance(sound, Mapping) else sound
+        audio = field_of(row.values, self._columns.audio)
+        row_key = _field_or_none(row.values, self._columns.id)
+        if row_key is not None and str(row_key).strip():
+            return str(row_key)
+        path = audio.get("path") if isinstance(audio, Mapping) else audio
         if not isinstance(path, str) or not path:
             return None
-        return _below(redact(path), self._folder(row))
+        return _relative_to(redact(path), self._folder(row))
 
     def _folder(self, row: Row) -> str | None:
-        return self._place.folder if row.file is None else folder_of(row.file)
+        return self._context.folder if row.file is None else folder_of(row.file)
 
 
 def field_of(values: Mapping[str, Any], name: str) -> Any:
-    """A column's value, or with a dot a record's field; None where there is none."""
+    """The value of a column, or of a record's field (``a.b``); None if there is none."""
     if name in values:
         return values[name]
     root, _, rest = name.partition(".")
@@ -172,46 +189,48 @@ def _field_or_none(values: Mapping[str, Any], name: str | None) -> Any:
     return None if name is None else field_of(values, name)
 
 
-def _below(path: str, folder: str | None) -> str:
-    """A path without the folder that it lies in, which may differ from machine to machine."""
+def _relative_to(path: str, folder: str | None) -> str:
+    """A path relative to ``folder`` if it is in there: keys are the same on every machine."""
+    if WINDOWS and not is_url(path):
+        path = PureWindowsPath(path).as_posix()
     return path.removeprefix(f"{folder}/") if folder else path
 
 
 def media_of(
-    value: Any, column: str, folder: str | None, network: RetryingClient | None = None
+    value: Any, column: str, folder: str | None, client: RetryingClient | None = None
 ) -> Media:
-    """The sound in a cell: bytes, a path, a URL, or samples with their rate.
+    """The audio in a cell: bytes, a path, a URL, or samples with their rate.
 
-    A relative path is taken from ``folder``. Raises ClipError (stage ``source``).
+    A path may be relative to ``folder``. Raises ClipError (stage ``source``).
     """
     if isinstance(value, Mapping):
-        if isinstance(value.get("bytes"), Kept):
-            return cast("Kept", value["bytes"])
+        if isinstance(value.get("bytes"), SpooledMedia):
+            return cast("SpooledMedia", value["bytes"])
         if value.get("bytes"):
             return bytes(value["bytes"])
         if value.get("array") is not None:
-            return _sampled(value["array"], value.get("sampling_rate"), column)
+            return _encode_samples(value["array"], value.get("sampling_rate"), column)
         value = value.get("path") if value.get("bytes") is None else None
     if isinstance(value, bytes) and value:
         return value
     if isinstance(value, str) and value:
-        return _referred(value, folder, network)
+        return _media_at(value, folder, client)
     raise ClipError(
         "source", f"the column {column!r} is empty here: expected audio bytes, a path or a URL"
     )
 
 
-def _referred(reference: str, folder: str | None, network: RetryingClient | None) -> Media:
+def _media_at(reference: str, folder: str | None, client: RetryingClient | None) -> Media:
     address = resolve(reference, folder)
     if is_url(address):
-        return media_opener(address, network)
+        return media_opener(address, client)
     path = Path(address)
     if not path.is_file():
         raise ClipError("source", f"no such file: {path}")
     return path
 
 
-def _sampled(array: Any, rate_hz: Any, column: str) -> Media:
+def _encode_samples(array: Any, rate_hz: Any, column: str) -> Media:
     samples = np.asarray(array, np.float32)
     if not isinstance(rate_hz, int | float) or rate_hz <= 0 or samples.ndim > 2 or not samples.size:
         raise ClipError(
@@ -223,7 +242,7 @@ def _sampled(array: Any, rate_hz: Any, column: str) -> Media:
         return samples
     import soundfile
 
-    channels_last = samples.T if samples.ndim == 2 and samples.shape[0] < 9 else samples
+    frames = samples.T if samples.ndim == 2 and samples.shape[0] < 9 else samples
     container = io.BytesIO()
-    soundfile.write(container, channels_last, int(rate_hz), format="WAV", subtype="FLOAT")
+    soundfile.write(container, frames, int(rate_hz), format="WAV", subtype="FLOAT")
     return container.getvalue()

@@ -1,6 +1,7 @@
-"""Which rows belong to which shard, and which of them earlier runs have done already.
+"""Which rows belong to a shard, and which of them earlier runs have completed.
 
-Knows rows by the number of their data file, their number in it, and their place in the stream.
+A run may continue runs of the same rows that had another number of shards. Knows rows by data
+file, by number within the file, and by number within the stream.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from quest22.source.order import sharded_by_part
 from quest22.source.rows import Row
 
 RowIndex: TypeAlias = tuple[int, float]
-"""A data file and a row in it, in the order of the stream; a whole file stands behind its rows."""
+"""A data file and a row in it, in stream order; a file as a whole sorts after its rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class EarlierShard:
-    """A run of the same rows that went before: one of so many shards, up to and with ``last``.
+    """One shard of an earlier run, which has read its rows up to and including ``last``.
 
-    A run that was ``finished`` has done all of its shard; one without ``last`` nothing.
+    If it is ``finished``, all of them; if ``last`` is None, none.
     """
 
     num_shards: int
@@ -35,36 +36,35 @@ class EarlierShard:
 
 @dataclass(frozen=True, slots=True)
 class CompletedShard:
-    """What one earlier shard has done."""
+    """The rows that an earlier shard has completed: its own, up to and including ``until``."""
 
     num_shards: int
     shard_index: int
-    by_part: bool
+    by_file: bool
     until: RowIndex
 
-    def holds(self, spot: RowIndex, index: int) -> bool:
-        """Whether it did the row at ``spot``, which is number ``index`` of the stream."""
-        turn = spot[0] if self.by_part else index
-        return spot <= self.until and turn % self.num_shards == self.shard_index
+    def covers(self, index: RowIndex, number: int) -> bool:
+        """Whether it completed the row at ``index``, number ``number`` of the stream."""
+        slot = index[0] if self.by_file else number
+        return index <= self.until and slot % self.num_shards == self.shard_index
 
-    def starts(self, part: int) -> float:
-        """The first row of a data file that it may have left; infinity for none."""
-        if not self.by_part or part % self.num_shards != self.shard_index:
+    def first_uncovered(self, part: int) -> float:
+        """The first row of a data file that may be incomplete; infinity if none is."""
+        if not self.by_file or part % self.num_shards != self.shard_index:
             return 0
-        return (
-            0 if part > self.until[0] else math.inf if part < self.until[0] else self.until[1] + 1
-        )
+        file, row = self.until
+        return 0 if part > file else math.inf if part < file else row + 1
 
 
 def row_index(part: int, number: int | None) -> RowIndex:
-    """Where a row stands in the stream."""
+    """The index of row ``number`` of a data file; without a number, of the whole file."""
     return part, math.inf if number is None else number
 
 
 def completed_shards(
     earlier: Iterable[EarlierShard], settings: DatasetSettings, files: Sequence[str | None]
 ) -> list[CompletedShard]:
-    """What earlier shards have done of a dataset of these data files, as origins name them.
+    """What earlier shards have completed of a dataset with these data files.
 
     Raises UsageError for a shuffled run, whose order depends on the number of shards, and for a
     file that is not among the data files.
@@ -72,10 +72,10 @@ def completed_shards(
     shards = list(earlier)
     if shards and settings.shuffle:
         raise UsageError("a shuffled run cannot be continued with another number of shards")
-    return [_done(shard, settings, files) for shard in shards if shard.finished or shard.last]
+    return [_completed(shard, settings, files) for shard in shards if shard.finished or shard.last]
 
 
-def _done(
+def _completed(
     shard: EarlierShard, settings: DatasetSettings, files: Sequence[str | None]
 ) -> CompletedShard:
     until: RowIndex = (len(files), 0)
@@ -87,73 +87,77 @@ def _done(
             )
         until = row_index(files.index(shard.last.file), shard.last.row)
     sharded = replace(settings, num_shards=shard.num_shards, shard_index=shard.shard_index)
-    by_part = _goes_by_part(sharded, len(files))
-    return CompletedShard(shard.num_shards, shard.shard_index, by_part, until)
+    by_file = _shards_are_files(sharded, len(files))
+    return CompletedShard(shard.num_shards, shard.shard_index, by_file, until)
 
 
 @dataclass(frozen=True, slots=True)
 class RemainingRows:
-    """What a shard has left to do of a stream, and where reading begins.
+    """The rows of a shard that earlier shards have not completed, and where to start reading.
 
-    ``firsts`` are the numbers in the stream of each data file's first row, where files tell how
-    many rows they have; without them rows are counted as they come, from the very first.
+    ``file_offsets`` are the stream numbers of each data file's first row, if files state how many
+    rows they have. Without them rows are counted from the first row of the stream.
     """
 
     settings: DatasetSettings
-    done: Sequence[CompletedShard]
+    completed: Sequence[CompletedShard]
     parts: int
-    firsts: Sequence[int] | None = None
+    file_offsets: Sequence[int] | None = None
 
     @property
     def counts_rows(self) -> bool:
-        """Whether the numbers of rows in the stream matter: else data files tell all."""
+        """Whether row numbers within the stream matter; if not, data files decide alone."""
         counted = self.settings.skip or self.settings.take is not None
-        alone = _goes_by_part(self.settings, self.parts) and not counted
-        return not (alone and all(each.by_part for each in self.done))
+        by_file = _shards_are_files(self.settings, self.parts) and not counted
+        return not (by_file and all(each.by_file for each in self.completed))
 
     def starts(self) -> dict[int, int]:
-        """The data files to read, each with its first row that is left."""
+        """The data files to read, each with its first remaining row."""
         if not self.counts_rows:
-            return self._starts_by_part()
-        if self.firsts is None:
+            return self._starts_by_file()
+        if self.file_offsets is None:
             return dict.fromkeys(range(self.parts), 0)
-        found = {part: self._first_left(part, self.firsts) for part in range(self.parts)}
-        return {part: start for part, start in found.items() if start is not None}
+        first = {part: self._first_remaining(part, self.file_offsets) for part in range(self.parts)}
+        return {part: start for part, start in first.items() if start is not None}
 
     def rows(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """Of the rows from :meth:`starts` on, those that are left."""
-        for place, row in enumerate(rows):
-            index = place
-            if self.firsts is not None:
-                index = self.firsts[row.part] + (row.number or 0)
-            if self.settings.take is not None and index >= self.settings.skip + self.settings.take:
+        """The remaining ones of the rows from :meth:`starts` on."""
+        settings = self.settings
+        for position, row in enumerate(rows):
+            number = position
+            if self.file_offsets is not None:
+                number = self.file_offsets[row.part] + (row.number or 0)
+            if settings.take is not None and number >= settings.skip + settings.take:
                 return
-            if self._is_left(row_index(row.part, row.number), index):
+            if self._remains(row_index(row.part, row.number), number):
                 yield row
 
-    def _is_left(self, spot: RowIndex, index: int) -> bool:
+    def _remains(self, index: RowIndex, number: int) -> bool:
         settings = self.settings
-        number = index - settings.skip
-        if self.counts_rows and number < 0:
+        taken = number - settings.skip
+        if self.counts_rows and taken < 0:
             return False
-        turn = spot[0] if _goes_by_part(settings, self.parts) else number
-        if turn % settings.num_shards != settings.shard_index:
+        slot = index[0] if _shards_are_files(settings, self.parts) else taken
+        if slot % settings.num_shards != settings.shard_index:
             return False
-        return not any(each.holds(spot, number) for each in self.done)
+        return not any(each.covers(index, taken) for each in self.completed)
 
-    def _starts_by_part(self) -> dict[int, int]:
-        mine = range(self.settings.shard_index, self.parts, self.settings.num_shards)
-        starts = {part: max((each.starts(part) for each in self.done), default=0) for part in mine}
+    def _starts_by_file(self) -> dict[int, int]:
+        own = range(self.settings.shard_index, self.parts, self.settings.num_shards)
+        starts = {
+            part: max((each.first_uncovered(part) for each in self.completed), default=0)
+            for part in own
+        }
         return {part: int(start) for part, start in starts.items() if start < math.inf}
 
-    def _first_left(self, part: int, firsts: Sequence[int]) -> int | None:
-        count = firsts[part + 1] - firsts[part]
+    def _first_remaining(self, part: int, offsets: Sequence[int]) -> int | None:
+        count = offsets[part + 1] - offsets[part]
         if self.settings.take is not None:
-            count = min(count, self.settings.skip + self.settings.take - firsts[part])
-        left = (n for n in range(count) if self._is_left(row_index(part, n), firsts[part] + n))
-        return next(left, None)
+            count = min(count, self.settings.skip + self.settings.take - offsets[part])
+        rows = (n for n in range(count) if self._remains(row_index(part, n), offsets[part] + n))
+        return next(rows, None)
 
 
-def _goes_by_part(settings: DatasetSettings, parts: int) -> bool:
-    """Whether a shard is a choice of data files; a single one is all of them."""
+def _shards_are_files(settings: DatasetSettings, parts: int) -> bool:
+    """Whether a shard is a subset of the data files; a single shard is all of them."""
     return settings.num_shards == 1 or sharded_by_part(settings, parts)

@@ -1,6 +1,7 @@
 """Files that survive a crash: replaced whole, made durable on request.
 
-Errors are those of the system (``OSError``); rooms above translate them.
+Raises the system's errors (``OSError``); callers translate them. On Windows a file cannot be
+replaced while it is open or mapped: close it first.
 """
 
 from __future__ import annotations
@@ -33,6 +34,13 @@ def replace_file(path: Path, content: bytes, *, durable: bool = False) -> None:
         sync_folder(path.parent)
 
 
+def publish_file(partial: Path, path: Path) -> None:
+    """Move a finished, closed file to its final name; it is durable once this returns."""
+    sync_file(partial)
+    partial.replace(path)
+    sync_folder(path.parent)
+
+
 def sync_file(path: Path) -> None:
     """Make the content of a closed file durable."""
     with path.open("r+b") as file:  # Windows syncs only what is open for writing
@@ -40,7 +48,7 @@ def sync_file(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable; nothing to do where folders cannot be opened."""
+    """Make the names in a folder durable; does nothing where folders cannot be opened."""
     if not hasattr(os, "O_DIRECTORY"):  # Windows: names are durable with their files
         return
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

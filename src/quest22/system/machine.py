@@ -1,9 +1,16 @@
-"""What machine this is: processor, cores, memory, as Linux tells."""
+"""The machine that this process runs on: processor, cores, memory; on Linux, macOS and Windows.
+
+What a system does not report is empty or 0, never an error.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
+import re
+import subprocess
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,11 +27,20 @@ FAST_FLAGS = {
     "bf16": "bf16",
     "sve": "SVE",
 }
-"""Processor flags that make inference faster, as /proc/cpuinfo writes them (x86, then ARM)."""
+"""Processor flags that make inference faster, named as in /proc/cpuinfo (x86, then ARM)."""
+
+ASSUMED_MEMORY_BYTES = 8 << 30
+"""The memory of a machine that does not report it."""
+
+_CONTAINER_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+_SYSCTL_TIMEOUT_S = 5.0
 
 
 def describe() -> dict[str, Any]:
-    """This machine and what runs on it, as values of JSON."""
+    """This machine and what runs on it, as JSON values."""
     packages = ("quest22", "openvino", "numpy")
     return {
         "processor": processor_name(),
@@ -38,35 +54,114 @@ def describe() -> dict[str, Any]:
 
 
 def processor_name() -> str:
-    """Its model, or at least its architecture."""
+    """The processor's model, or at least its architecture."""
     return (
-        _field(_read("/proc/cpuinfo"), "model name") or platform.processor() or platform.machine()
+        _field(_read("/proc/cpuinfo"), "model name")
+        or _command_output("sysctl", "-n", "machdep.cpu.brand_string").strip()
+        or platform.processor()
+        or platform.machine()
     )
 
 
 def processor_flags() -> list[str]:
-    """All that the system lists; empty where it lists none."""
+    """The processor's features, named as in /proc/cpuinfo; empty if the system lists none.
+
+    Windows lists none: the native library is not used there.
+    """
     info = _read("/proc/cpuinfo")
-    return (_field(info, "flags") or _field(info, "Features")).split()
+    return (_field(info, "flags") or _field(info, "Features")).split() or _macos_flags()
 
 
 def fast_features() -> list[str]:
-    """Those flags that matter here, by their usual names."""
+    """The flags of :data:`FAST_FLAGS` that this processor has, by their usual names."""
     flags = set(processor_flags())
     return [label for flag, label in FAST_FLAGS.items() if flag in flags]
 
 
 def usable_cores() -> int:
-    """Cores that this process is allowed to run on."""
+    """The number of cores that this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def memory_bytes() -> tuple[int, int]:
-    """Free to use, and in all; 0 where the system does not tell."""
+    """Available and total memory; 0 for what the system does not report."""
     info = _read("/proc/meminfo")
-    return _kibibytes(info, "MemAvailable"), _kibibytes(info, "MemTotal")
+    if info:
+        return _kibibytes(info, "MemAvailable"), _kibibytes(info, "MemTotal")
+    return _windows_memory() or _macos_memory()
+
+
+def memory_limit() -> int:
+    """Bytes of memory that this process may use: of the machine, or of its container."""
+    try:
+        limit = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        limit = memory_bytes()[1] or ASSUMED_MEMORY_BYTES
+    for path in _CONTAINER_LIMITS:
+        text = _read(str(path)).strip()
+        if text.isdigit():
+            limit = min(limit, int(text))
+    return limit
+
+
+def _macos_flags() -> list[str]:
+    """Flags as ``sysctl`` lists them, under the names of /proc/cpuinfo where these differ."""
+    names = ("machdep.cpu.features", "machdep.cpu.leaf7_features")
+    intel = _command_output("sysctl", "-n", *names).lower().split()
+    if intel:
+        return intel
+    listed = re.findall(
+        r"^hw\.optional\.\S*?(\w+): 1$", _command_output("sysctl", "hw.optional"), re.M
+    )
+    arm = [name.removeprefix("FEAT_").lower() for name in listed]
+    return ["asimd" if name == "advsimd" else name for name in arm]
+
+
+def _macos_memory() -> tuple[int, int]:
+    total = _command_output("sysctl", "-n", "hw.memsize").strip()
+    pages = _command_output("vm_stat")
+    size = re.search(r"page size of (\d+) bytes", pages)
+    counts = re.findall(r"^Pages (?:free|inactive|speculative):\s+(\d+)\.", pages, re.M)
+    available = sum(map(int, counts)) * int(size[1]) if size else 0
+    return available, int(total) if total.isdigit() else 0
+
+
+class _MemoryStatus(ctypes.Structure):
+    """``MEMORYSTATUSEX`` of the Windows API."""
+
+    _fields_ = (
+        ("length", ctypes.c_uint32),
+        ("load", ctypes.c_uint32),
+        ("total_physical", ctypes.c_uint64),
+        ("available_physical", ctypes.c_uint64),
+        ("others", ctypes.c_uint64 * 5),
+    )
+
+
+def _windows_memory() -> tuple[int, int] | None:
+    libraries = getattr(ctypes, "windll", None)
+    if libraries is None:
+        return None
+    status = _MemoryStatus(length=ctypes.sizeof(_MemoryStatus))
+    if not libraries.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):
+        return 0, 0
+    return int(status.available_physical), int(status.total_physical)
+
+
+@cache
+def _command_output(*command: str) -> str:
+    """What a macOS command prints; empty on other systems and if it fails."""
+    if platform.system() != "Darwin":
+        return ""
+    try:
+        result = subprocess.run(  # noqa: S603 -- fixed names of the system's own commands
+            command, capture_output=True, text=True, timeout=_SYSCTL_TIMEOUT_S, check=False
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return result.stdout
 
 
 def _read(path: str) -> str:

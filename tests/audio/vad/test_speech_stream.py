@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import inf
 
 import numpy as np
@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 
 from quest22.audio.vad.endpoints import EndpointRules
 from quest22.audio.vad.speech_stream import SpeechStream
-from quest22.errors import UsageError
 from quest22.records import SpeechChunk
-from quest22.settings import LongFormSettings, VadSettings
 from tests.support.speaking import FRAME, ToldProbabilities, joined
 
 S = 16_000
@@ -177,44 +175,5 @@ def test_a_long_recording_is_never_held():
         for _ in range(180):
             pieces = stream.feed(np.zeros(20 * S, np.float32))
             given_samples += sum(len(piece.samples) for piece in pieces)
-            assert len(stream._sound._samples) < 2 * S
+            assert len(stream._buffer._samples) < 2 * S
         assert given_samples >= 3500 * S * probability
-
-
-@pytest.mark.parametrize(
-    ("voice", "longform", "expected"),
-    [
-        ({}, {}, {"max_speech": 30 * S - 512 - 2 * 6400, "min_silence": 2560}),
-        ({}, {"long_form": "sequential"}, {"max_speech": inf, "min_silence": 32_000}),
-        ({"vad_threshold": 0.4}, {}, {"threshold": 0.4, "neg_threshold": pytest.approx(0.25)}),
-        ({"vad_threshold": 0.1}, {}, {"neg_threshold": 0.01}),
-        ({"vad_neg_threshold": 0.2}, {}, {"neg_threshold": 0.2}),
-        (
-            {"vad_max_speech_duration_s": 60, "vad_speech_pad_ms": 0},
-            {"chunk_length_s": 20.0},
-            {"max_speech": 20 * S - 512},
-        ),
-        ({"vad_min_speech_duration_ms": 250}, {}, {"min_speech": 4000}),
-        ({"vad_min_silence_duration_ms": 0}, {}, {"min_silence": 0}),
-    ],
-)
-def test_rules_from_settings(voice, longform, expected):
-    rules = EndpointRules.of(VadSettings(**voice), LongFormSettings(**longform))
-    assert {name: value for name, value in asdict(rules).items() if name in expected} == expected
-
-
-@pytest.mark.reference
-def test_the_defaults_are_faster_whispers():
-    vad = pytest.importorskip("faster_whisper.vad")
-    theirs, ours = vad.VadOptions(), VadSettings()
-    assert ours.vad_threshold == theirs.threshold
-    assert ours.vad_neg_threshold == theirs.neg_threshold
-    assert ours.vad_min_speech_duration_ms == theirs.min_speech_duration_ms
-    assert ours.vad_speech_pad_ms == theirs.speech_pad_ms
-    sequential = EndpointRules.of(ours, LongFormSettings(long_form="sequential"))
-    assert sequential.min_silence == theirs.min_silence_duration_ms * 16
-
-
-def test_padding_that_leaves_nothing():
-    with pytest.raises(UsageError, match="leaves nothing between paddings"):
-        EndpointRules.of(VadSettings(vad_max_speech_duration_s=0.8), LongFormSettings())

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save, save_file
 
-from quest22.checkpoint.formats.safetensors import TensorFile
+from quest22.checkpoint.formats.safetensors import SafetensorsFile
 from quest22.errors import CheckpointError
 
 ENTRY: dict[str, Any] = {"dtype": "F32", "shape": [2, 2], "data_offsets": [0, 16]}
@@ -30,7 +30,7 @@ def test_files_of_the_library_are_read(tmp_path: Path) -> None:
         "empty": np.zeros((0, 3), dtype=np.float32),
     }
     save_file(tensors, tmp_path / "x.safetensors", metadata={"format": "np"})
-    file = TensorFile(tmp_path / "x.safetensors")
+    file = SafetensorsFile(tmp_path / "x.safetensors")
     assert file.entries.keys() == tensors.keys()
     for name, expected in tensors.items():
         found = file.raw(name)
@@ -40,7 +40,7 @@ def test_files_of_the_library_are_read(tmp_path: Path) -> None:
 
 def test_tensors_are_read_only_views(tmp_path: Path) -> None:
     save_file({"a": np.ones(3, dtype=np.float32)}, tmp_path / "x.safetensors")
-    file = TensorFile(tmp_path / "x.safetensors")
+    file = SafetensorsFile(tmp_path / "x.safetensors")
     assert np.shares_memory(file.raw("a"), file.raw("a"))
     with pytest.raises(ValueError, match="read-only"):
         file.raw("a")[0] = 2
@@ -73,12 +73,12 @@ def test_a_damaged_file_is_refused(tmp_path: Path, content: bytes, message: str)
     path = tmp_path / "model.safetensors"
     path.write_bytes(content)
     with pytest.raises(CheckpointError, match=message):
-        TensorFile(path)
+        SafetensorsFile(path)
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="cannot be read"):
-        TensorFile(tmp_path / "model.safetensors")
+        SafetensorsFile(tmp_path / "model.safetensors")
 
 
 SOUND = save({"a": np.ones((2, 3), dtype=np.float32), "b": np.ones(5, dtype=np.float16)})
@@ -94,7 +94,7 @@ def test_no_damage_reads_beyond_the_file(
     path = tmp_path_factory.mktemp("damage") / "model.safetensors"
     path.write_bytes(content[: len(content) - cut])
     try:
-        file = TensorFile(path)
+        file = SafetensorsFile(path)
     except CheckpointError:
         return
     for name, entry in file.entries.items():

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quest22.checkpoint.config import Dimensions
-from quest22.engine.decoder_session import Array, DecoderNetwork, DecoderSession
+from quest22.decoding.logprobs import Logits
+from quest22.engine.cpu_backend import DecoderNetwork, DecoderSession
 from quest22.engine.kv_cache import CrossKVCache
 from quest22.engine.native import decoder_network as decoder
 from quest22.engine.native.decoder_network import Formats, NativeDecoderNetwork
@@ -25,10 +26,10 @@ FORMATS = {
     "bfloat16": Formats("bf16"),
     "int8_weights_float32": Formats("f32", int8_weights=True),
     "int8_weights_bfloat16": Formats("bf16", int8_weights=True),
-    "int8_sound_float32": Formats("f32", int8_sound=True),
-    "int8_sound_bfloat16": Formats("bf16", int8_sound=True),
-    "int8_float32": Formats("f32", int8_weights=True, int8_sound=True),
-    "int8_bfloat16": Formats("bf16", int8_weights=True, int8_sound=True),
+    "int8_kv_float32": Formats("f32", int8_kv=True),
+    "int8_kv_bfloat16": Formats("bf16", int8_kv=True),
+    "int8_float32": Formats("f32", int8_weights=True, int8_kv=True),
+    "int8_bfloat16": Formats("bf16", int8_weights=True, int8_kv=True),
 }
 ELEMENTS = [
     (name, element)
@@ -61,7 +62,7 @@ def open_native(model: Model, monkeypatch: pytest.MonkeyPatch) -> Open:
 
 
 @pytest.fixture(scope="module")
-def expected(model: Model) -> list[Array]:
+def expected(model: Model) -> list[Logits]:
     compiler = Compiler.open("cpu", "float32", None)
     graph = GraphDecoderNetwork(compiler.compile(build_decoder(*model, "f32")), "f32")
     return list(walk(graph, states(model[1], "f32"), WINDOWS, WIDTH))
@@ -79,31 +80,35 @@ def states(dims: Dimensions, element: str, windows: int = WINDOWS) -> CrossKVCac
 def heard(network: NativeDecoderNetwork, dims: Dimensions, element: str) -> CrossKVCache:
     """The same as the network keeps it."""
     given = states(dims, element)
-    if network.sound_element == element:
+    if network.kv_element == element:
         return given
-    kept = CrossKVCache(dims, WINDOWS, network.sound_element)
-    network.round(given, kept, range(WINDOWS))
+    kept = CrossKVCache(dims, WINDOWS, network.kv_element)
+    network.quantize(given, kept, range(WINDOWS))
     return kept
 
 
-def walk(network: DecoderNetwork, sound: CrossKVCache, windows: int, width: int) -> Iterator[Array]:
+def walk(
+    network: DecoderNetwork, sound: CrossKVCache, windows: int, width: int
+) -> Iterator[Logits]:
     """Logits of some steps: a prompt, single tokens, beams that change, windows that leave."""
-    rng, stepper = np.random.default_rng(1), DecoderSession(network, sound)
-    stepper.restart(windows, width)
+    rng, session = np.random.default_rng(1), DecoderSession(network, sound)
+    session.restart(windows, width)
     for count, stay in ((5, windows), (1, windows), (1, windows), (3, windows - 1), (1, windows)):
         tokens = rng.integers(0, 50_000, (windows * width, count)).astype(np.int32)
-        yield stepper.step(tokens, [0, count - 1][: min(count, 2)]).copy()
+        yield session.step(tokens, [0, count - 1][: min(count, 2)]).copy()
         windows = min(stay, windows)
         continued = rng.integers(0, width, (windows, width))
         continued[0] = np.arange(width)[::-1]
-        stepper.keep([place * width + row for place, rows in enumerate(continued) for row in rows])
+        session.reorder_cache(
+            [place * width + row for place, rows in enumerate(continued) for row in rows]
+        )
 
 
 @pytest.mark.parametrize(("name", "compute_type"), CASES)
 def test_it_gives_the_logits_of_the_graph(
     open_native: Open,
     model: Model,
-    expected: list[Array],
+    expected: list[Logits],
     name: str,
     compute_type: str,
 ) -> None:
@@ -126,11 +131,11 @@ def test_nothing_depends_on_neighbours_or_threads(
     network.begin(sound, slice(0, 1), 20)
     tokens = np.arange(40, dtype=np.int32).reshape(20, 2)
     beams = np.arange(20, dtype=np.int32)
-    together = network.run(tokens, 0, beams, [1]).copy()
+    together = network.step(tokens, 0, beams, [1]).copy()
     single = open_native(name, formats, threads=1)
     single.begin(sound, slice(0, 1), 1)
     for row, asked in enumerate(tokens):
-        alone = single.run(asked[None], 0, beams[:1], [1])
+        alone = single.step(asked[None], 0, beams[:1], [1])
         assert np.array_equal(alone[0], together[row])
 
 
@@ -139,13 +144,13 @@ def test_a_sequence_may_move(open_native: Open, model: Model, name: str, element
     """The last bit does not tell that others have left and it stands in another row."""
     found = []
     for moves in (False, True):
-        stepper = DecoderSession(open_native(name, Formats(element)), states(model[1], element))
-        stepper.restart(2, 2)
+        session = DecoderSession(open_native(name, Formats(element)), states(model[1], element))
+        session.restart(2, 2)
         for step in range(6):
             rows = 4 if step < 3 or not moves else 2
-            logits = stepper.step(np.full((rows, 1), step, np.int32), [0])[-1].copy()
+            logits = session.step(np.full((rows, 1), step, np.int32), [0])[-1].copy()
             if moves and step == 2:
-                stepper.keep([2, 3])
+                session.reorder_cache([2, 3])
         found.append(logits)
     assert np.array_equal(*found)
 

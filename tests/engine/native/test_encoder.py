@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from quest22.engine.decoder_session import Array
+from quest22.engine.backend import Features
 from quest22.engine.kv_cache import CrossKVCache
 from quest22.engine.native import encoder
 from quest22.engine.native.encoder import NativeEncoder
@@ -43,7 +43,7 @@ def open_encoder(
     return open_native
 
 
-def features(model: Model) -> list[Array]:
+def features(model: Model) -> list[Features]:
     """Of random windows."""
     _, dims = model
     rng = np.random.default_rng(0)
@@ -51,7 +51,7 @@ def features(model: Model) -> list[Array]:
     return list(rng.standard_normal(shape).astype(np.float32))
 
 
-def numbers(states: CrossKVCache, row: int) -> dict[str, Array]:
+def numbers(states: CrossKVCache, row: int) -> dict[str, Features]:
     """What a row holds, in float32."""
     views = states.views(slice(row, row + 1)).items()
     return {
@@ -68,15 +68,15 @@ def test_it_gives_what_the_graph_gives(open_encoder: Open, model: Model, int8: b
     compiler = Compiler.open("cpu", "float32", None)
     graph = compiler.compile(build_encoder(weights, dims, "f32"))
     right, found = CrossKVCache(dims, WINDOWS, "f32"), CrossKVCache(dims, WINDOWS, "bf16")
-    for listener in (
+    for runner in (
         GraphEncoderRunner(lambda _: graph, right, 1),
         NativeEncoderRunner(open_encoder(int8=int8), found, 2),
     ):
-        listener.begin(WINDOWS)
+        runner.begin_batch(WINDOWS)
         for row, each in enumerate(features(model)):
-            listener.make_room()
-            listener.hear(row, each)
-        listener.finish()
+            runner.wait_for_slot()
+            runner.submit(row, each)
+        runner.wait()
     for row in range(WINDOWS):
         for (name, expected), given in zip(
             numbers(right, row).items(), numbers(found, row).values(), strict=True
@@ -92,11 +92,11 @@ def test_nothing_depends_on_neighbours_or_threads(
     """To the last bit: so a run that was cut continues with the same results."""
     sounds = dict(enumerate(features(model)))
     together = CrossKVCache(model[1], WINDOWS, "bf16")
-    open_encoder(threads=3, int8=int8).listen(sounds, together)
+    open_encoder(threads=3, int8=int8).encode(sounds, together)
     single = open_encoder(threads=1, int8=int8)
     for row, sound in sounds.items():
         alone = CrossKVCache(model[1], 1, "bf16")
-        single.listen({0: sound}, alone)
+        single.encode({0: sound}, alone)
         for (name, expected), given in zip(
             numbers(together, row).items(), numbers(alone, 0).values(), strict=True
         ):
@@ -105,7 +105,7 @@ def test_nothing_depends_on_neighbours_or_threads(
 
 def test_features_of_another_shape_are_refused(open_encoder: Open, model: Model) -> None:
     with pytest.raises(EngineError, match=r"features are \(80, 2999\)"):
-        open_encoder().listen(
+        open_encoder().encode(
             {0: np.zeros((80, 2999), np.float32)}, CrossKVCache(model[1], 1, "bf16")
         )
 

@@ -24,7 +24,7 @@ def test_what_is_rounded_is_what_was_heard(
 ) -> None:
     weights, dims = model
     monkeypatch.setattr(decoder, "open_library", lambda: opened(name))
-    network = NativeDecoderNetwork.open(weights, dims, Formats("f32", int8_sound=True), 2)
+    network = NativeDecoderNetwork.open(weights, dims, Formats("f32", int8_kv=True), 2)
     assert network is not None
     compiler, model_graph = Compiler.open("cpu", "float32", 2), build_encoder(weights, dims, "f32")
     graph = compiler.compile(model_graph, at_once)
@@ -34,17 +34,17 @@ def test_what_is_rounded_is_what_was_heard(
     rng = np.random.default_rng(0)
     shape = WINDOWS, dims.mel_bins, 2 * dims.max_source_positions
     features = rng.standard_normal(shape).astype(np.float32)
-    for listener in (
+    for runner in (
         GraphEncoderRunner(lambda _: graph, heard, 1),
         QuantizingEncoderRunner(inner, sound, network, rounded, at_once),
     ):
-        listener.begin(WINDOWS)
-        listener.hear(3, features[0])
-        listener.begin(WINDOWS)  # the batch before has failed
+        runner.begin_batch(WINDOWS)
+        runner.submit(3, features[0])
+        runner.begin_batch(WINDOWS)  # the batch before has failed
         for row, each in enumerate(features):
-            listener.make_room()
-            listener.hear(row, each)
-        listener.finish()
+            runner.wait_for_slot()
+            runner.submit(row, each)
+        runner.wait()
     exact, kept = (states.views(slice(0, WINDOWS)) for states in (heard, rounded))
     for layer in range(dims.decoder_layers):
         for part, frames in (("key", 2), ("value", 3)):

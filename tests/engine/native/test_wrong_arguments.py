@@ -93,11 +93,11 @@ def test_steps(
 ) -> None:
     network.begin(_cache(model[1], 2), slice(0, 2), 1)
     with pytest.raises(EngineError, match=re.escape(message)):
-        network.run(*step)
+        network.step(*step)
     right = np.zeros((2, 1), np.int32)
-    assert network.run(right, 0, np.zeros(2, np.int32), [0]).shape[:2] == (2, 1)
+    assert network.step(right, 0, np.zeros(2, np.int32), [0]).shape[:2] == (2, 1)
     with pytest.raises(EngineError, match=WRONG):
-        network.run(right, 1, np.array([0, 2], np.int32), [0])  # a sequence that there was not
+        network.step(right, 1, np.array([0, 2], np.int32), [0])  # a sequence that there was not
 
 
 def test_what_is_quantized(network: NativeDecoderNetwork, model: Model) -> None:
@@ -108,8 +108,8 @@ def test_what_is_quantized(network: NativeDecoderNetwork, model: Model) -> None:
         (floats, int8, [1]),
     ]:
         with pytest.raises(EngineError, match=re.escape(ARRAY)):
-            network.round(given, kept, rows)
-    network.round(floats, int8, [0])
+            network.quantize(given, kept, rows)
+    network.quantize(floats, int8, [0])
 
 
 @pytest.mark.parametrize("name", [name for name in SETS if name.endswith("bf16")])
@@ -127,8 +127,8 @@ def test_encoders(name: str, model: Model, monkeypatch: pytest.MonkeyPatch) -> N
         ({0: features[:, :-1]}, "bf16", "features are "),
     ]:
         with pytest.raises(EngineError, match=re.escape(message)):
-            native.listen(given, _cache(dims, 1, element))
-    native.listen({0: features}, _cache(dims, 1, "bf16"))
+            native.encode(given, _cache(dims, 1, element))
+    native.encode({0: features}, _cache(dims, 1, "bf16"))
     with pytest.raises(EngineError, match=WRONG + "decoder_step"):  # an encoder, not a decoder
         opened(name).quest22_decoder_step(native._handle, *[features.ctypes.data] * 6)
 
@@ -152,12 +152,12 @@ def test_sums_of_int8_products_do_not_overflow(
         view[...] = float("value" in key)
     logits = []
     for int8 in (False, True):
-        network = NativeDecoderNetwork.open(weights, dims, Formats("f32", int8_sound=int8), 1)
+        network = NativeDecoderNetwork.open(weights, dims, Formats("f32", int8_kv=int8), 1)
         assert network is not None
         cache = _cache(dims, 1, "i8") if int8 else floats
         if int8:
-            network.round(floats, cache, [0])
+            network.quantize(floats, cache, [0])
         network.begin(cache, slice(0, 1), 1)
         beams = np.zeros(1, np.int32)
-        logits.append(network.run(np.array([[5]], np.int32), 0, beams, [0]).copy())
+        logits.append(network.step(np.array([[5]], np.int32), 0, beams, [0]).copy())
     assert np.allclose(*logits, atol=1e-3)

@@ -8,9 +8,10 @@ import pytest
 from quest22.audio.log_mel import LogMel
 from quest22.checkpoint.load import Checkpoint, load
 from quest22.checkpoint.word_splitting import split_to_words
-from quest22.decoding.timestamps import finished_part
+from quest22.decoding.alignment import mel_frames
+from quest22.decoding.timestamps import drop_unfinished
+from quest22.engine.build import build_engine
 from quest22.engine.engine import WhisperEngine
-from quest22.engine.openvino.aligner import sounding_frames
 from quest22.engine.openvino.alignment_graph import alignment_heads
 from quest22.errors import CheckpointError
 from quest22.metrics import Metrics
@@ -39,7 +40,7 @@ def windows(language: str | None, count: int = 3) -> list[Window]:
 
 
 def text_of(checkpoint: Checkpoint, hypothesis: Hypothesis) -> list[int]:
-    kept, _ = finished_part(hypothesis.tokens, checkpoint.tokens.timestamp_begin)
+    kept, _ = drop_unfinished(hypothesis.tokens, checkpoint.tokens.timestamp_begin)
     return [token for token in kept if token < checkpoint.tokens.eot]
 
 
@@ -82,7 +83,7 @@ def test_times_lie_in_the_sound(engine, name, duration_s):
     assert all(0 <= time_s <= duration_s for time_s in heard.alignment.bounds_s)
 
 
-@pytest.mark.parametrize("compute_type", ["int8_sound_float32", "int8_sound_bfloat16"])
+@pytest.mark.parametrize("compute_type", ["int8_kv_float32", "int8_kv_bfloat16"])
 def test_sound_in_int8_is_aligned_alike(engine, compute_type):
     exact = engine("small-test").run(windows("en"))
     for right, found in zip(
@@ -160,7 +161,7 @@ def test_tokens_of_nano_mostly_end_where_transformers_says(language, nano):
     ]
     away_s: list[float] = []
     for window, heard in zip(asked, engine.run(asked), strict=True):
-        features, frames = LogMel(80)(window.samples), sounding_frames(window)
+        features, frames = LogMel(80)(window.samples), mel_frames(window)
         tokens, ends = reference.token_ends(features, frames, window.decoding)
         assert tokens == heard.tokens
         away_s += [abs(a - b) for a, b in zip(ends, heard.alignment.bounds_s[1:], strict=True)]
@@ -173,7 +174,7 @@ def test_tokens_of_nano_mostly_end_where_transformers_says(language, nano):
 def nano() -> tuple[Checkpoint, WhisperEngine]:
     checkpoint = load("nano")
     settings = EngineSettings(compute_type="float32", batch_size=16)
-    return checkpoint, WhisperEngine(checkpoint, LogMel(80), settings, Metrics())
+    return checkpoint, build_engine(checkpoint, LogMel(80), settings, Metrics())
 
 
 def word_alignment(

@@ -10,7 +10,7 @@ import pytest
 
 from quest22.audio.log_mel import LogMel
 from quest22.checkpoint.load import Checkpoint
-from quest22.engine.engine import WhisperEngine
+from quest22.engine.build import build_engine
 from quest22.engine.openvino.compiled_graphs import CompiledGraphs
 from quest22.engine.openvino.compiler import Compiler
 from quest22.engine.openvino.encoder_graph import build_encoder
@@ -34,7 +34,7 @@ def cold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def heard(checkpoint: Checkpoint, compute_type: str) -> list[object]:
     settings = EngineSettings(compute_type=compute_type, batch_size=2)
-    engine = WhisperEngine(checkpoint, LogMel(80), settings, Metrics())
+    engine = build_engine(checkpoint, LogMel(80), settings, Metrics())
     first = engine.run(windows(*ASKED))
     assert engine.run(windows(*ASKED)) == first  # the files of kept graphs are let go in between
     return list(first)
@@ -100,11 +100,11 @@ def test_one_that_does_not_fit_is_used_all_the_same(
 
 def test_weights_that_were_written_anew_are_others(checkpoint: OpenCheckpoint) -> None:
     weights = checkpoint("small-test").weights
-    before = weights.state()
-    assert weights.state() == before
+    before = weights.cache_key()
+    assert weights.cache_key() == before
     file = checkpoint("small-test").folder / "model.safetensors"
     os.utime(file)
-    assert weights.state() != before
+    assert weights.cache_key() != before
 
 
 STARTER = """

@@ -30,12 +30,12 @@ def test_several_at_once_are_heard_as_one_after_another(
     heard = []
     for streams in (1, 3):
         states = CrossKVCache(dims, 5, element)
-        listener = GraphEncoderRunner(encoder, states, streams)
+        runner = GraphEncoderRunner(encoder, states, streams)
         for _ in range(2):  # requests are used again
-            listener.begin(5)
+            runner.begin_batch(5)
             for row, each in enumerate(features):
-                listener.hear(row, each)
-            listener.finish()
+                runner.submit(row, each)
+            runner.wait()
         heard.append({name: view.copy() for name, view in states.views(slice(0, 5)).items()})
     assert opened == [1, 3]
     for name, alone in heard[0].items():
@@ -51,9 +51,9 @@ def test_few_windows_have_all_cores(checkpoint: OpenCheckpoint) -> None:
         opened.append(streams)
         return compiler.compile(build_encoder(found.weights, found.dimensions, "f32"), streams)
 
-    listener = GraphEncoderRunner(encoder, CrossKVCache(found.dimensions, 4, "f32"), 4)
+    runner = GraphEncoderRunner(encoder, CrossKVCache(found.dimensions, 4, "f32"), 4)
     for windows in (4, 3, 1, 4):
-        listener.begin(windows)
+        runner.begin_batch(windows)
     assert opened == [4, 1]
 
 
@@ -65,20 +65,20 @@ def test_after_a_failure_the_next_batch_is_heard_alone(checkpoint: OpenCheckpoin
         return compiler.compile(build_encoder(found.weights, found.dimensions, "f32"), streams)
 
     states = CrossKVCache(found.dimensions, 2, "f32")
-    listener = GraphEncoderRunner(encoder, states, 2)
+    runner = GraphEncoderRunner(encoder, states, 2)
     good = [LogMel(80)(sweep(number)) for number in range(2)]
-    listener.begin(2)
+    runner.begin_batch(2)
     for row, features in enumerate(good):
-        listener.hear(row, features)
-    listener.finish()
+        runner.submit(row, features)
+    runner.wait()
     right = {name: view.copy() for name, view in states.views(slice(0, 2)).items()}
-    listener.begin(2)
-    listener.hear(0, good[1])
+    runner.begin_batch(2)
+    runner.submit(0, good[1])
     with pytest.raises(RuntimeError):
-        listener.hear(1, np.zeros((7, 5), np.float32))
-    listener.begin(2)
+        runner.submit(1, np.zeros((7, 5), np.float32))
+    runner.begin_batch(2)
     for row, features in enumerate(good):
-        listener.hear(row, features)
-    listener.finish()
+        runner.submit(row, features)
+    runner.wait()
     for name, view in states.views(slice(0, 2)).items():
         assert np.array_equal(right[name], view), name

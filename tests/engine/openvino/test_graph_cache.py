@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from quest22.engine.openvino.graph_cache import (
-    ABANDONED_S,
+    ABANDONED_AFTER_S,
     HEADER_BYTES,
     GraphCache,
     release_tensor,
@@ -74,7 +74,7 @@ def test_nothing_is_kept_where_nothing_may_be(tmp_path: Path) -> None:
 
 def test_what_a_killed_process_left_goes(tmp_path: Path) -> None:
     old, new = tmp_path / "old.part", tmp_path / "new.part"
-    for path, age in ((old, ABANDONED_S + 60), (new, 0.0)):
+    for path, age in ((old, ABANDONED_AFTER_S + 60), (new, 0.0)):
         path.write_text("")
         os.utime(path, (time.time() - age,) * 2)
     put(GraphCache(tmp_path, ROOM), "a", b"1")

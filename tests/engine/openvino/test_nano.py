@@ -7,6 +7,7 @@ import pytest
 
 from quest22.audio.log_mel import LogMel
 from quest22.checkpoint.load import load
+from quest22.engine.build import build_engine
 from quest22.engine.engine import WhisperEngine
 from quest22.metrics import Metrics
 from quest22.records import DecodingOptions, Window
@@ -25,7 +26,7 @@ pytestmark = [
 
 def nano(compute_type: str) -> WhisperEngine:
     settings = EngineSettings(compute_type=compute_type, batch_size=16)
-    return WhisperEngine(load("nano"), LogMel(80), settings, Metrics())
+    return build_engine(load("nano"), LogMel(80), settings, Metrics())
 
 
 def requests() -> list[Window]:

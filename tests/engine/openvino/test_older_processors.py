@@ -19,14 +19,14 @@ HEARER = f"""
 import json, sys
 from quest22.audio.log_mel import LogMel
 from quest22.checkpoint.load import load
-from quest22.engine.engine import WhisperEngine
+from quest22.engine.build import build_engine
 from quest22.metrics import Metrics
 from quest22.records import DecodingOptions
 from quest22.settings import EngineSettings
 from tests.support.windows import windows
 
 settings = EngineSettings(compute_type="float32", batch_size=2)
-engine = WhisperEngine(load(sys.argv[1]), LogMel(80), settings, Metrics())
+engine = build_engine(load(sys.argv[1]), LogMel(80), settings, Metrics())
 asked = windows(*[DecodingOptions("en", max_new_tokens={TOKENS})] * 2)
 print(json.dumps([found.tokens for found in engine.run(asked)]))
 """

@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 
 from quest22.audio.log_mel import LogMel
 from quest22.checkpoint.load import Checkpoint
-from quest22.engine.decoder_session import DecoderSession
+from quest22.engine.build import open_compiler, open_decoder, open_encoder
+from quest22.engine.cpu_backend import DecoderSession
 from quest22.engine.engine import WhisperEngine
 from quest22.engine.kv_cache import CrossKVCache
 from quest22.engine.openvino.compiled_graphs import CompiledGraphs
 from quest22.engine.openvino.compiler import Compiler
-from quest22.engine.openvino.decoder_network import open_decoder_network
-from quest22.engine.openvino.encoder_runner import open_encoder_runner
 from quest22.engine.precision import LOGIT_ERROR_LIMIT
 from quest22.records import DecodingOptions
 from tests.engine.conftest import OpenCheckpoint, OpenEngine
@@ -118,8 +117,8 @@ COMPUTE_TYPES = (
     "int8_bfloat16",
     "int8_weights_float32",
     "int8_weights_bfloat16",
-    "int8_sound_float32",
-    "int8_sound_bfloat16",
+    "int8_kv_float32",
+    "int8_kv_bfloat16",
 )
 TEXT = (50258, 50259, 50359, 50363, 400, 500, 600, 700)
 
@@ -136,7 +135,7 @@ def test_logits_are_within_the_limits(
     monkeypatch.setenv("QUEST22_NATIVE", "on" if network == "native" else "off")
     features = LogMel(80)(sweep(3))
     expected = reference("small-test").logits(features, TEXT)
-    compiler = Compiler.open("cpu", compute_type, None)
+    compiler = open_compiler("cpu", compute_type, None)
     found = logits(checkpoint("small-test"), compiler, features)
     error = np.sqrt(np.mean((found - expected) ** 2)) / expected.std()
     assert error < LOGIT_ERROR_LIMIT[compiler.precision.name]
@@ -147,17 +146,17 @@ def logits(
 ) -> NDArray[np.float32]:
     """Logits after each token of ``TEXT``, fed in pieces: ``[T, vocabulary]``."""
     graphs = CompiledGraphs.of(found, compiler)  # lives as long as what it opened
-    network = open_decoder_network(found, graphs, 2)
-    states = CrossKVCache(found.dimensions, 1, network.sound_element)
-    listener = open_encoder_runner(found, graphs, network, states, 2)
-    listener.begin(1)
-    listener.hear(0, features)
-    listener.finish()
-    stepper = DecoderSession(network, states)
-    stepper.restart(1)
+    network = open_decoder(found, graphs, 2)
+    states = CrossKVCache(found.dimensions, 1, network.kv_element)
+    runner = open_encoder(found, graphs, network, states, 2)
+    runner.begin_batch(1)
+    runner.submit(0, features)
+    runner.wait()
+    session = DecoderSession(network, states)
+    session.restart(1)
     pieces, position = [], 0
     for size in (4, 1, 2, 1):
         tokens = np.array([TEXT[position : position + size]], np.int32)
-        pieces.append(stepper.step(tokens, range(size))[0].copy())
+        pieces.append(session.step(tokens, range(size))[0].copy())
         position += size
     return np.concatenate(pieces)

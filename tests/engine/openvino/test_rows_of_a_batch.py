@@ -14,7 +14,7 @@ import pytest
 from quest22.audio.log_mel import LogMel
 from quest22.bench.random_checkpoint import SHAPES, write_checkpoint
 from quest22.checkpoint.load import load
-from quest22.engine.engine import WhisperEngine
+from quest22.engine.build import build_engine
 from quest22.metrics import Metrics
 from quest22.records import DecodingOptions, Hypothesis, Window
 from quest22.settings import EngineSettings
@@ -38,7 +38,7 @@ def window(seed: int) -> Window:
         ("float32", "off"),
         ("bfloat16", "on"),
         ("bfloat16", "off"),
-        ("int8_sound", "on"),
+        ("int8_kv", "on"),
         ("int8", "on"),  # as a graph, its last digits depend on the batch
     ],
 )
@@ -49,7 +49,7 @@ def test_a_window_is_heard_alike_in_every_row_of_every_batch(
     checkpoint = load(str(folder))
     settings = EngineSettings(compute_type=compute_type, batch_size=4, threads=1)
     features = LogMel(checkpoint.dimensions.mel_bins, 1)
-    engine = WhisperEngine(checkpoint, features, settings, Metrics())
+    engine = build_engine(checkpoint, features, settings, Metrics())
     heard: dict[int, set[Hypothesis]] = {seed: set() for seed in range(4)}
     for batch in ([0, 1, 2, 3], [3, 2, 1, 0], [2], [1, 3], [0, 2, 3]):
         for seed, hypothesis in zip(batch, engine.run([window(s) for s in batch]), strict=True):

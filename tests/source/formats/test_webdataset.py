@@ -15,14 +15,14 @@ from quest22.source.io.retry import NetworkSettings, RetryingClient
 from tests.support import corpora
 
 
-@pytest.mark.parametrize("held_bytes", [1 << 20, 100])
-def test_a_long_recording_is_the_same_wherever_it_waits(tmp_path: Path, held_bytes: int) -> None:
+@pytest.mark.parametrize("memory_bytes", [1 << 20, 100])
+def test_a_long_recording_is_the_same_wherever_it_waits(tmp_path: Path, memory_bytes: int) -> None:
     rows = corpora.samples(3)
     corpora.write_tar(tmp_path / "a.tar", rows)
     settings = DatasetSettings("webdataset", data_files=(str(tmp_path / "a.tar"),))
-    network = RetryingClient(NetworkSettings(member_bytes=held_bytes))
-    clips = list(DatasetSource(settings, Metrics(), network=network))
-    on_disk = held_bytes < len(rows[0].sound)
+    client = RetryingClient(NetworkSettings(member_bytes=memory_bytes))
+    clips = list(DatasetSource(settings, Metrics(), client=client))
+    on_disk = memory_bytes < len(rows[0].sound)
     for clip, row in zip(clips, rows, strict=True):
         assert isinstance(clip, Clip)
         assert callable(clip.media) == on_disk

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from quest22.errors import ClipError
+from quest22.source.io import address as address_module
 from quest22.source.io.address import (
     common_folder,
     folder_of,
@@ -109,3 +110,17 @@ def test_references_are_resolved(reference: str, folder: str | None, address: st
 def test_a_remote_dataset_reaches_nothing_local(reference: str) -> None:
     with pytest.raises(ClipError):
         resolve(reference, "https://h/d")
+
+
+@pytest.mark.parametrize("path", ["C:\\a\\b.wav", "C:/a.wav", "D:a.wav", "\\\\host\\share\\a.wav"])
+def test_a_path_of_windows_is_no_url(path: str) -> None:
+    assert not is_url(path)
+    assert not is_remote(path)
+    assert redact(path) == path
+
+
+@pytest.mark.parametrize("url", ["file:///C:/x/a.wav", "local:///C:/x/a.wav"])
+def test_a_file_url_with_a_drive(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    assert resolve(url, None) == "/C:/x/a.wav"
+    monkeypatch.setattr(address_module, "WINDOWS", True)
+    assert resolve(url, None) == "C:/x/a.wav"

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from quest22.metrics import Metrics
-from quest22.source.io.hub_retries import listen
+from quest22.source.io.hub_retries import count_hub_retries
 
 URL = "https://huggingface.co/api/datasets/org/speech"
 
@@ -15,7 +15,7 @@ URL = "https://huggingface.co/api/datasets/org/speech"
 @pytest.fixture
 def library():
     yield logging.getLogger("huggingface_hub.utils._http")
-    listen(Metrics())
+    count_hub_retries(Metrics())
 
 
 @pytest.mark.parametrize(
@@ -25,22 +25,22 @@ def library():
          "answer 503", []),
         ([f"HTTP Error 429 thrown while requesting GET {URL}",
           "Rate limited. Waiting 41.0s before retry [Retry 1/5]."],
-         "answer 429", ["the Hub asks for patience: trying again in 41 s"]),
+         "answer 429", ["the Hub limits requests: trying again in 41 s"]),
         ([f"'timed out' thrown while requesting GET {URL}"], "time-out", []),
     ],
 )  # fmt: skip
 def test_retries_are_counted_and_long_ones_told(library, caplog, lines, trouble, said):
     metrics = Metrics()
-    listen(metrics)
+    count_hub_retries(metrics)
     with caplog.at_level(logging.WARNING):
         for line in lines:
             library.warning(line)
-    assert metrics.tallies("retries") == {("huggingface.co", trouble): 1}
+    assert metrics.labelled_counts("retries") == {("huggingface.co", trouble): 1}
     assert [record.getMessage() for record in caplog.records] == said
 
 
 def test_what_is_no_retry_passes(library, caplog):
-    listen(Metrics())
+    count_hub_retries(Metrics())
     with caplog.at_level(logging.WARNING):
         library.warning("something else")
     assert caplog.messages == ["something else"]

@@ -16,7 +16,7 @@ from quest22.metrics import Metrics
 from quest22.records import Clip
 from quest22.settings import DatasetSettings
 from quest22.source.dataset import DatasetSource
-from quest22.source.io import retry as network_module
+from quest22.source.io import retry as retry_module
 from quest22.source.io.error_kinds import CutOffError, error_kind, retry_after_s
 from quest22.source.io.media import media_opener
 from quest22.source.io.retry import NetworkError, NetworkSettings, RetryingClient
@@ -25,17 +25,17 @@ from tests.support.hub import Fault, Hub
 
 ROWS = corpora.samples(40)
 QUICK = NetworkSettings(
-    patience_s=60.0,
-    stranger_patience_s=60.0,
-    first_pause_s=0.01,
-    longest_pause_s=0.05,
-    longest_asked_pause_s=0.1,
-    silence_s=0.3,
-    range_s=0.6,
+    retry_timeout_s=60.0,
+    unknown_host_timeout_s=60.0,
+    first_delay_s=0.01,
+    max_delay_s=0.05,
+    max_retry_after_s=0.1,
+    read_timeout_s=0.3,
+    range_timeout_s=0.6,
     range_bytes=16 << 10,
 )
 
-HASTY = replace(QUICK, patience_s=0.5, stranger_patience_s=0.1)
+HASTY = replace(QUICK, retry_timeout_s=0.5, unknown_host_timeout_s=0.1)
 
 
 class _Answer(Exception):  # noqa: N818 -- shaped like aiohttp's error of an answer
@@ -71,36 +71,36 @@ def _failing(*errors: Exception) -> Any:
     ],
 )
 def test_what_passes_is_tried_again(error: Exception) -> None:
-    network = RetryingClient(QUICK)
-    assert network.patiently(_failing(error, error), "https://h/a?token=secret") == "done"
-    assert network.metrics.tallies("retries") == {("h", error_kind(error)): 2}
+    client = RetryingClient(QUICK)
+    assert client.retry(_failing(error, error), "https://h/a?token=secret") == "done"
+    assert client.metrics.labelled_counts("retries") == {("h", error_kind(error)): 2}
 
 
 @pytest.mark.parametrize("error", [_Answer(404), PermissionError(), ValueError(), _Answer(403)])
 def test_what_does_not_pass_is_raised_at_once(error: Exception) -> None:
-    network = RetryingClient(QUICK)
+    client = RetryingClient(QUICK)
     with pytest.raises(type(error)):
-        network.patiently(_failing(error), "https://h/a")
-    assert not network.metrics.tallies("retries")
+        client.retry(_failing(error), "https://h/a")
+    assert not client.metrics.labelled_counts("retries")
 
 
 def test_patience_ends_and_says_how_often_it_was_tried() -> None:
-    network = RetryingClient(HASTY)
-    network.patiently(lambda: 0, "https://h/a")
+    client = RetryingClient(HASTY)
+    client.retry(lambda: 0, "https://h/a")
     with pytest.raises(NetworkError, match=r"https://h/b: it cannot be reached.*tried \d+ times"):
-        network.patiently(_failing(*[TimeoutError()] * 1000), "https://h/b")
-    known = network.metrics.tallies("retries").total()
+        client.retry(_failing(*[TimeoutError()] * 1000), "https://h/b")
+    known = client.metrics.labelled_counts("retries").total()
     with pytest.raises(NetworkError):
-        network.patiently(_failing(*[TimeoutError()] * 1000), "https://stranger/b")
-    assert network.metrics.tallies("retries").total() - known < known
+        client.retry(_failing(*[TimeoutError()] * 1000), "https://unknown/b")
+    assert client.metrics.labelled_counts("retries").total() - known < known
 
 
 def test_a_refusal_is_tried_again_where_we_were_let_in_before() -> None:
-    network = RetryingClient(QUICK)
-    network.patiently(lambda: 0, "https://h/a")
-    assert network.patiently(_failing(_Answer(401), _Answer(403)), "https://h/a") == "done"
+    client = RetryingClient(QUICK)
+    client.retry(lambda: 0, "https://h/a")
+    assert client.retry(_failing(_Answer(401), _Answer(403)), "https://h/a") == "done"
     with pytest.raises(NetworkError, match="log"):
-        network.patiently(_failing(*[_Answer(401)] * 9), "https://h/a")
+        client.retry(_failing(*[_Answer(401)] * 9), "https://h/a")
 
 
 @pytest.mark.parametrize(
@@ -142,12 +142,12 @@ def _heard(source: DatasetSource) -> list[tuple[str, Any]]:
 
 
 def _source(
-    hub: Hub, *names: str, patience: NetworkSettings = QUICK
+    hub: Hub, *names: str, network: NetworkSettings = QUICK
 ) -> tuple[DatasetSource, Metrics]:
     metrics = Metrics()
     builder = "webdataset" if names[0].endswith("tar") else "parquet"
     settings = DatasetSettings(builder, data_files=tuple(_url(hub, name) for name in names))
-    return DatasetSource(settings, metrics, network=RetryingClient(patience, metrics)), metrics
+    return DatasetSource(settings, metrics, client=RetryingClient(network, metrics)), metrics
 
 
 @pytest.mark.parametrize("names", [("0.parquet", "1.parquet"), ("a.tar",)])
@@ -170,7 +170,7 @@ def test_no_row_is_lost_on_a_bad_network(
     # Enough of them, and where bodies are long: a cut redirect or footer is whole all the same.
     hub.faults += [Fault(r"storage", times=12, method="GET", **fault)]
     assert _heard(source) == WHOLE
-    assert "delay_s" in fault or metrics.tallies("retries").total() >= 1
+    assert "delay_s" in fault or metrics.labelled_counts("retries").total() >= 1
 
 
 @pytest.mark.parametrize(
@@ -183,13 +183,13 @@ def test_no_row_is_lost_on_a_bad_network(
         ({"status": 403}, "answer 403"),
     ],
 )
-def test_silence_slowness_and_refusals_are_waited_out_and_named(
+def test_read_timeout_slowness_and_refusals_are_waited_out_and_named(
     hub: Hub, fault: dict[str, Any], trouble: str
 ) -> None:
     source, metrics = _source(hub, "0.parquet", "1.parquet")
     hub.faults += [Fault(r"storage", times=2, method="GET", **fault)]
     assert _heard(source) == WHOLE
-    assert trouble in {told for _, told in metrics.tallies("retries")}
+    assert trouble in {told for _, told in metrics.labelled_counts("retries")}
 
 
 def test_an_address_that_has_expired_is_asked_for_anew(hub: Hub) -> None:
@@ -201,7 +201,7 @@ def test_an_address_that_has_expired_is_asked_for_anew(hub: Hub) -> None:
         heard.append(row)
     assert [clip.media for clip in heard if isinstance(clip, Clip)] == [r.sound for r in ROWS]
     refused = [seen for seen in hub.requests if seen.status == 403]
-    assert len(refused) <= metrics.tallies("retries").total() + len(ROWS)
+    assert len(refused) <= metrics.labelled_counts("retries").total() + len(ROWS)
 
 
 def test_a_run_outlives_a_restart_of_the_server(hub: Hub) -> None:
@@ -220,20 +220,20 @@ def test_a_run_outlives_a_restart_of_the_server(hub: Hub) -> None:
     restart.join()
     back[0].close()
     assert [clip.media for clip in heard if isinstance(clip, Clip)] == [r.sound for r in ROWS]
-    assert {told for _, told in metrics.tallies("retries")} <= {
+    assert {told for _, told in metrics.labelled_counts("retries")} <= {
         "connection refused",
         "connection lost",
         "body cut off",
     }
-    assert metrics.tallies("retries").total() > 5
+    assert metrics.labelled_counts("retries").total() > 5
 
 
 def test_trouble_that_lasts_is_told_and_so_is_its_end(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(network_module, "TOLD_AFTER_S", 0.0)
-    network = RetryingClient(QUICK)
-    network.patiently(_failing(_Answer(503), _Answer(503)), "https://h/a")
+    monkeypatch.setattr(retry_module, "LOG_AFTER_S", 0.0)
+    client = RetryingClient(QUICK)
+    client.retry(_failing(_Answer(503), _Answer(503)), "https://h/a")
     first, last = [record.getMessage() for record in caplog.records]
     assert first.startswith("https://h/a: the server answered 503: try again later; trying again")
     assert last == "h answers again"
@@ -252,19 +252,19 @@ def test_a_reset_costs_one_range(hub: Hub) -> None:
 
 
 def test_a_server_that_stays_away_ends_the_run_and_not_the_rows(hub: Hub) -> None:
-    source, _ = _source(hub, "0.parquet", "1.parquet", patience=HASTY)
+    source, _ = _source(hub, "0.parquet", "1.parquet", network=HASTY)
     hub.faults += [Fault(r".*", times=10_000, status=503)]
     with pytest.raises(SourceError, match=r"parquet.*tried \d+ times"):
         list(source)
 
 
-def test_media_are_read_patiently(hub: Hub) -> None:
-    network = RetryingClient(QUICK)
-    open_again = media_opener(_url(hub, f"{ROWS[0].id}.wav"), network)
+def test_media_are_read_with_retries(hub: Hub) -> None:
+    client = RetryingClient(QUICK)
+    open_again = media_opener(_url(hub, f"{ROWS[0].id}.wav"), client)
     with open_again() as file:
         hub.faults += [Fault(r".*", times=2, method="GET", cut_after=100)]
         assert file.read() == ROWS[0].sound
-    assert network.metrics.tallies("retries") == {(_host(hub), "body cut off"): 2}
+    assert client.metrics.labelled_counts("retries") == {(_host(hub), "body cut off"): 2}
     with media_opener(_url(hub, f"{ROWS[0].id}.wav"), RetryingClient(HASTY))() as file:
         hub.faults += [Fault(r".*", times=10_000, status=503)]
         file.seek(0, io.SEEK_SET)

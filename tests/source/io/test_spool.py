@@ -5,7 +5,7 @@ import io
 import pytest
 
 from quest22.errors import ClipError
-from quest22.source.io.spool import Kept, spooled
+from quest22.source.io.spool import SpooledMedia, spooled
 
 
 def test_a_stream_without_end_is_given_up() -> None:
@@ -14,7 +14,7 @@ def test_a_stream_without_end_is_given_up() -> None:
 
 
 def test_what_is_kept_is_gone_with_its_keeper() -> None:
-    kept = Kept(io.BytesIO(b"sound"), "a.wav")
+    kept = SpooledMedia(io.BytesIO(b"sound"), "a.wav")
     assert kept.undecoded_bytes == 5
     file = kept()
     assert file.read() == b"sound"

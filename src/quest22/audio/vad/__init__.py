@@ -1,1 +1,1 @@
-"""Where in a clip's sound somebody speaks (voice activity detection)."""
+"""Voice activity detection: where in a clip somebody speaks."""

@@ -1,9 +1,9 @@
-"""Where speech begins and ends, from the probability of each frame. Knows no sound.
+"""Finds where speech starts and ends from the speech probability of each frame.
 
-The rules are those of Silero's and faster-whisper's ``get_speech_timestamps``. Speech begins with a
+The rules are those of Silero's and faster-whisper's ``get_speech_timestamps``. Speech starts with a
 frame at or above ``threshold``. It ends where frames fall below ``neg_threshold`` and
-``min_silence`` passes before one reaches ``threshold`` again. Speech that grows longer than
-``max_speech`` is cut at its last pause of about 100 ms or more, or right there if it has none.
+``min_silence`` passes before one reaches ``threshold`` again. Speech longer than ``max_speech`` is
+cut at its last pause of about 100 ms or more, or right there if it has none.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from quest22.records import SAMPLE_RATE_HZ
 from quest22.settings import LongFormSettings, VadSettings
 
 SAMPLES_PER_MS = SAMPLE_RATE_HZ // 1000
-SHORTEST_PAUSE = 98 * SAMPLES_PER_MS
+MIN_PAUSE = 98 * SAMPLES_PER_MS
 
-PACKED_SILENCE_MS = 160
+CHUNKED_SILENCE_MS = 160
 FILTERED_SILENCE_MS = 2000
-"""faster-whisper's: of its batched pipeline, and of its sequential one."""
+"""Minimum silence in faster-whisper's batched and in its sequential pipeline."""
 
 
 class Span(NamedTuple):
-    """A stretch of speech: samples from ``start`` to before ``end``."""
+    """A span of speech: samples from ``start`` up to but not including ``end``."""
 
     start: int
     end: int
@@ -36,7 +36,7 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class EndpointRules:
-    """Two probabilities, and lengths in samples; ``pad`` is kept on each side of speech."""
+    """Thresholds are probabilities, lengths are in samples; ``pad`` is added on both sides."""
 
     threshold: float = 0.5
     neg_threshold: float = 0.35
@@ -46,110 +46,114 @@ class EndpointRules:
     pad: int = 400 * SAMPLES_PER_MS
 
     @classmethod
-    def of(cls, voice: VadSettings, longform: LongFormSettings) -> EndpointRules:
-        """What settings mean where stretches are packed into windows, or strung together.
+    def of(cls, vad: VadSettings, longform: LongFormSettings) -> EndpointRules:
+        """The rules for spans that are packed into windows (chunked) or concatenated (sequential).
 
-        Raises :class:`UsageError` where speech could be no longer than its padding.
+        Raises :class:`UsageError` if the longest speech would be no longer than its padding.
         """
-        packed = longform.long_form == "chunked"
-        longest_s = inf if voice.vad_max_speech_duration_s is None else (
-            voice.vad_max_speech_duration_s
+        chunked = longform.long_form == "chunked"
+        max_speech_s = inf if vad.vad_max_speech_duration_s is None else (
+            vad.vad_max_speech_duration_s
         )  # fmt: skip
-        longest_s = min(longest_s, longform.chunk_length_s) if packed else longest_s
-        silence_ms = voice.vad_min_silence_duration_ms
+        max_speech_s = min(max_speech_s, longform.chunk_length_s) if chunked else max_speech_s
+        silence_ms = vad.vad_min_silence_duration_ms
         if silence_ms is None:
-            silence_ms = PACKED_SILENCE_MS if packed else FILTERED_SILENCE_MS
-        pad = voice.vad_speech_pad_ms * SAMPLES_PER_MS
-        longest = SAMPLE_RATE_HZ * longest_s - FRAME_SAMPLES - 2 * pad
-        if longest < FRAME_SAMPLES:
+            silence_ms = CHUNKED_SILENCE_MS if chunked else FILTERED_SILENCE_MS
+        pad = vad.vad_speech_pad_ms * SAMPLES_PER_MS
+        max_speech = SAMPLE_RATE_HZ * max_speech_s - FRAME_SAMPLES - 2 * pad
+        if max_speech < FRAME_SAMPLES:
             raise UsageError(
-                f"speech of at most {longest_s} s leaves nothing between paddings of "
-                f"{voice.vad_speech_pad_ms} ms: expected a smaller --vad-speech-pad-ms"
+                f"speech of at most {max_speech_s} s leaves nothing between paddings of "
+                f"{vad.vad_speech_pad_ms} ms: expected a smaller --vad-speech-pad-ms"
             )
-        negative = voice.vad_neg_threshold
+        neg_threshold = vad.vad_neg_threshold
         return cls(
-            threshold=voice.vad_threshold,
-            neg_threshold=max(voice.vad_threshold - 0.15, 0.01) if negative is None else negative,
-            min_speech=voice.vad_min_speech_duration_ms * SAMPLES_PER_MS,
-            max_speech=longest,
+            threshold=vad.vad_threshold,
+            neg_threshold=max(vad.vad_threshold - 0.15, 0.01)
+            if neg_threshold is None
+            else neg_threshold,
+            min_speech=vad.vad_min_speech_duration_ms * SAMPLES_PER_MS,
+            max_speech=max_speech,
             min_silence=silence_ms * SAMPLES_PER_MS,
             pad=pad,
         )
 
 
 class Endpointer:
-    """Takes probabilities frame by frame; gives stretches of speech as they end, unpadded.
+    """Takes probabilities frame by frame; returns unpadded spans of speech as they end.
 
-    Thresholds are rounded to float32, as which the probabilities come.
+    Thresholds are rounded to float32, the type of the probabilities.
     """
 
     def __init__(self, rules: EndpointRules) -> None:
         self._rules = rules
-        self._loud = float(np.float32(rules.threshold))
-        self._quiet = float(np.float32(rules.neg_threshold))
+        self._threshold = float(np.float32(rules.threshold))
+        self._neg_threshold = float(np.float32(rules.neg_threshold))
         self._frames = 0
-        self._quiet_from: int | None = None
+        self._silence_from: int | None = None
         self._pause_from: int | None = None
         self._resumed_at: int | None = None
         self.start: int | None = None
 
     @property
     def position(self) -> int:
-        """Samples that were looked at."""
+        """The number of samples in the frames so far."""
         return self._frames * FRAME_SAMPLES
 
     @property
-    def certain(self) -> int:
-        """Up to here the speech that is going on cannot be taken back, if it is long enough."""
+    def confirmed_until(self) -> int:
+        """Up to here the current speech is final, provided that it is long enough."""
         if self._pause_from is not None and self._rules.max_speech < inf:
             return self._pause_from
-        return self.position if self._quiet_from is None else self._quiet_from
+        return self.position if self._silence_from is None else self._silence_from
 
-    def take(self, probability: float) -> list[Span]:
-        """The next frame; gives the stretches that it ends, mostly none."""
-        at = self.position
+    def feed(self, probability: float) -> list[Span]:
+        """Take the next frame; return the spans that it ends, mostly none."""
+        frame_start = self.position
         self._frames += 1
-        if probability >= self._loud:
-            self._resume(at)
+        if probability >= self._threshold:
+            self._resume(frame_start)
             if self.start is None:
-                self.start = at
+                self.start = frame_start
                 return []
-        ended = self._cut_if_too_long(at)
-        if self.start is not None and probability < self._quiet:
-            ended += self._end_if_quiet_for_long(at)
+        ended = self._cut_if_too_long(frame_start)
+        if self.start is not None and probability < self._neg_threshold:
+            ended += self._end_after_silence(frame_start)
         return ended
 
-    def finish(self, total: int) -> list[Span]:
-        """The sound has ended after ``total`` samples."""
+    def flush(self, total: int) -> list[Span]:
+        """The clip has ended after ``total`` samples."""
         return [] if self.start is None else self._end(total)
 
-    def _resume(self, at: int) -> None:
-        if self._quiet_from is None:
+    def _resume(self, frame_start: int) -> None:
+        if self._silence_from is None:
             return
-        self._quiet_from = None
+        self._silence_from = None
         if self._pause_from is not None and self._resumed_at is None:
-            self._resumed_at = at
+            self._resumed_at = frame_start
 
-    def _cut_if_too_long(self, at: int) -> list[Span]:
-        """Speech that is cut counts however short it is; after a pause it goes on at its end."""
-        if self.start is None or at - self.start <= self._rules.max_speech:
+    def _cut_if_too_long(self, frame_start: int) -> list[Span]:
+        """Speech that is cut counts however short; after a pause the rest starts at its end."""
+        if self.start is None or frame_start - self.start <= self._rules.max_speech:
             return []
-        cut = Span(self.start, at if self._pause_from is None else self._pause_from)
-        self._begin_again(None if self._pause_from is None else self._resumed_at)
+        cut = Span(self.start, frame_start if self._pause_from is None else self._pause_from)
+        self._reset(None if self._pause_from is None else self._resumed_at)
         return [cut]
 
-    def _end_if_quiet_for_long(self, at: int) -> list[Span]:
-        quiet_from = at if self._quiet_from is None else self._quiet_from
-        self._quiet_from = quiet_from
-        if at - quiet_from > SHORTEST_PAUSE and self._pause_from != quiet_from:
-            self._pause_from, self._resumed_at = quiet_from, None
-        return self._end(quiet_from) if at - quiet_from >= self._rules.min_silence else []
+    def _end_after_silence(self, frame_start: int) -> list[Span]:
+        silence_from = frame_start if self._silence_from is None else self._silence_from
+        self._silence_from = silence_from
+        if frame_start - silence_from > MIN_PAUSE and self._pause_from != silence_from:
+            self._pause_from, self._resumed_at = silence_from, None
+        return (
+            self._end(silence_from) if frame_start - silence_from >= self._rules.min_silence else []
+        )
 
     def _end(self, end: int) -> list[Span]:
         start = 0 if self.start is None else self.start
-        self._begin_again(None)
+        self._reset(None)
         return [Span(start, end)] if end - start > self._rules.min_speech else []
 
-    def _begin_again(self, start: int | None) -> None:
+    def _reset(self, start: int | None) -> None:
         self.start = start
-        self._quiet_from = self._pause_from = self._resumed_at = None
+        self._silence_from = self._pause_from = self._resumed_at = None

@@ -1,9 +1,8 @@
-"""A clip's sound to the stretches of it that hold speech, as it streams in.
+"""Extracts the speech of a clip as its blocks arrive.
 
-The result is faster-whisper's ``get_speech_timestamps``: each stretch is padded on both sides, and
-stretches that come closer than two paddings share the silence between them. Sound is given out as
-soon as it is certain to be speech and where its stretch begins, so that no recording is ever held
-whole.
+The result is that of faster-whisper's ``get_speech_timestamps``: each span is padded on both sides,
+and spans closer than two paddings share the silence between them. Audio is emitted as soon as it is
+certain to be speech and its span's start is known, so a recording is never held whole.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from quest22.records import Samples, SpeechChunk
 
 
 class ProbabilityStream(Protocol):
-    """Sound in, the probability of speech in each frame of 512 samples out."""
+    """Audio in, the probability of speech in each frame of 512 samples out."""
 
     def feed(self, samples: Samples) -> Probabilities: ...
 
@@ -29,73 +28,80 @@ class ProbabilityStream(Protocol):
 class SpeechStream:
     """One clip; a :class:`quest22.protocols.SpeechDetector`.
 
-    Holds the sound that is not yet decided on: without a longest speech about a second, with one
-    at most that.
+    Buffers the audio that is still undecided: about a second, or the longest speech if limited.
     """
 
     def __init__(self, probabilities: ProbabilityStream, rules: EndpointRules) -> None:
         self._probabilities = probabilities
         self._rules = rules
         self._endpoints = Endpointer(rules)
-        self._sound = _Held()
-        self._given = 0
-        self._begun = False
+        self._buffer = _SampleBuffer()
+        self._emitted_until = 0
+        self._in_speech = False
         self._ended_at: int | None = None
 
     def feed(self, samples: Samples) -> list[SpeechChunk]:
-        """Take the next block; give what is known to be speech."""
-        self._sound.add(samples)
-        pieces = [*self._take(self._probabilities.feed(samples)), *self._advance()]
-        self._sound.forget(self._needed_from())
+        """Take the next block; return what is known to be speech."""
+        self._buffer.add(samples)
+        pieces = [*self._feed_endpoints(self._probabilities.feed(samples)), *self._advance()]
+        self._buffer.drop_before(self._needed_from())
         return pieces
 
     def flush(self) -> list[SpeechChunk]:
-        """The sound has ended; give the rest of its speech."""
-        pieces = list(self._take(self._probabilities.flush()))
-        for span in self._endpoints.finish(self._sound.end):
+        """The clip has ended; return the rest of its speech."""
+        pieces = list(self._feed_endpoints(self._probabilities.flush()))
+        for span in self._endpoints.flush(self._buffer.end):
             pieces += self._end(*span)
         if self._ended_at is not None:
-            pieces.append(self._last_piece(min(self._ended_at + self._rules.pad, self._sound.end)))
+            pieces.append(self._last_piece(min(self._ended_at + self._rules.pad, self._buffer.end)))
         return pieces
 
-    def _take(self, probabilities: Probabilities) -> Iterable[SpeechChunk]:
+    def _feed_endpoints(self, probabilities: Probabilities) -> Iterable[SpeechChunk]:
         for probability in probabilities:
-            for span in self._endpoints.take(float(probability)):
+            for span in self._endpoints.feed(float(probability)):
                 yield from self._end(*span)
 
     def _advance(self) -> list[SpeechChunk]:
-        """What can be given although nothing has ended."""
-        start, certain = self._endpoints.start, self._endpoints.certain
-        if start is not None and (self._begun or certain - start > self._rules.min_speech):
+        """What can be emitted although no span has ended."""
+        start, confirmed_until = self._endpoints.start, self._endpoints.confirmed_until
+        if start is not None and (
+            self._in_speech or confirmed_until - start > self._rules.min_speech
+        ):
             pieces = self._begin(start)
-            return [*pieces, self._piece(certain)] if certain > self._given else pieces
+            return (
+                [*pieces, self._piece(confirmed_until)]
+                if confirmed_until > self._emitted_until
+                else pieces
+            )
         until = self._endpoints.position if start is None else start
         if self._ended_at is not None and until - self._ended_at >= 2 * self._rules.pad:
             return [self._last_piece(self._ended_at + self._rules.pad)]
         return []
 
     def _begin(self, start: int) -> list[SpeechChunk]:
-        """A stretch begins: now it is known where the one before it ends."""
-        if self._begun:
+        """A span starts: now it is known where the padding of the previous one ends."""
+        if self._in_speech:
             return []
-        self._begun = True
+        self._in_speech = True
         if self._ended_at is None:
-            self._given = max(0, start - self._rules.pad)
+            self._emitted_until = max(0, start - self._rules.pad)
             return []
         between = min((start - self._ended_at) // 2, self._rules.pad)
         last = self._last_piece(self._ended_at + between)
-        self._given = start - between
+        self._emitted_until = start - between
         return [last]
 
     def _end(self, start: int, end: int) -> list[SpeechChunk]:
         pieces = self._begin(start)
-        self._begun = False
+        self._in_speech = False
         self._ended_at = end
         return pieces
 
     def _piece(self, end: int, *, last: bool = False) -> SpeechChunk:
-        piece = SpeechChunk(self._sound.between(self._given, end), self._given, last)
-        self._given = end
+        piece = SpeechChunk(
+            self._buffer.between(self._emitted_until, end), self._emitted_until, last
+        )
+        self._emitted_until = end
         return piece
 
     def _last_piece(self, end: int) -> SpeechChunk:
@@ -103,14 +109,14 @@ class SpeechStream:
         return self._piece(end, last=True)
 
     def _needed_from(self) -> int:
-        if self._begun or self._ended_at is not None:
-            return self._given
+        if self._in_speech or self._ended_at is not None:
+            return self._emitted_until
         start = self._endpoints.start
         return (self._endpoints.position if start is None else start) - self._rules.pad
 
 
-class _Held:
-    """The sound that may still be asked for, by its place in the clip."""
+class _SampleBuffer:
+    """The samples that may still be emitted, addressed by their position in the clip."""
 
     def __init__(self) -> None:
         self._samples = np.empty(0, np.float32)
@@ -126,7 +132,7 @@ class _Held:
     def between(self, start: int, end: int) -> Samples:
         return self._samples[start - self._from : end - self._from].copy()
 
-    def forget(self, before: int) -> None:
+    def drop_before(self, before: int) -> None:
         if before > self._from:
             self._samples = self._samples[before - self._from :].copy()
             self._from = before

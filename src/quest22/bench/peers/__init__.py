@@ -1,4 +1,4 @@
-"""The programs that are measured side by side: ours, and others where they are installed."""
+"""The programs to compare: quest22, and others if they are installed."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from importlib.util import find_spec
 
 from quest22.errors import UsageError
 
-Choice = tuple[str, int | None]
-"""A compute type and a batch size, by the contender's own names."""
+Configuration = tuple[str, int | None]
+"""A compute type, by the program's own name, and a batch size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A program: its name, the module that runs it, what must be installed, what to try.
+    """A program: its name, the module that runs it, and the packages it needs.
 
-    Of ``choices`` the fastest is measured, so that each shows its best.
+    The fastest of its ``configurations`` is measured.
     """
 
     name: str
     module: str
     packages: tuple[str, ...] = ()
-    choices: tuple[Choice, ...] = (("auto", None),)
+    configurations: tuple[Configuration, ...] = (("auto", None),)
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -32,7 +32,7 @@ OURS = Peer("quest22", "quest22.bench.peers.ours")
 SCRIPT = Peer(
     "script", "quest22.bench.peers.script", ("transformers", "torch"), (("float32", None),)
 )
-"""The few lines that everyone writes first: Transformers' pipeline, called clip by clip."""
+"""The script that everyone writes first: Transformers' pipeline, called clip by clip."""
 
 PEERS = {
     peer.name: peer
@@ -67,9 +67,9 @@ PEERS = {
 
 def peers_named(names: str) -> list[Peer]:
     """Peers from ``a,b``; raises :class:`UsageError` for one that does not exist."""
-    wanted = [name.strip() for name in names.split(",") if name.strip()]
-    for name in wanted:
+    requested = [name.strip() for name in names.split(",") if name.strip()]
+    for name in requested:
         if name not in PEERS:
             known = ", ".join(PEERS)
-            raise UsageError(f"unknown peer {name!r}: expected {known}, several with commas")
-    return [PEERS[name] for name in dict.fromkeys(wanted)]
+            raise UsageError(f"unknown program {name!r}: expected {known}, separated by commas")
+    return [PEERS[name] for name in dict.fromkeys(requested)]

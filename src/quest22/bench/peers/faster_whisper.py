@@ -1,7 +1,7 @@
-"""faster-whisper: its batched pipeline over clips of one long sound, or its model for one clip.
+"""faster-whisper: its batched pipeline over all clips, joined, or its model for a single clip.
 
-CTranslate2 counts the prompt into a length and halves it (``max_length / 2`` in its Whisper
-replica), so that twice as many tokens are asked for as are wanted.
+CTranslate2 includes the prompt in the maximum length and halves it (``max_length / 2`` in its
+Whisper replica), so twice the number of tokens is requested.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from quest22.bench.serving import Loaded, Output, serve
+from quest22.bench.worker import LoadedProgram, RunOutput, serve
 from quest22.bench.workload import Workload
 from quest22.records import SAMPLE_RATE_HZ
 
 PROMPT_TOKENS = 4
 
 
-def load(workload: Workload) -> Loaded:
-    """The weights through CTranslate2's own converter, then the model."""
+def load(workload: Workload) -> LoadedProgram:
+    """Convert the weights with CTranslate2's own converter, then load them."""
     from faster_whisper import BatchedInferencePipeline, WhisperModel
 
     model = WhisperModel(
@@ -41,24 +41,24 @@ def load(workload: Workload) -> Loaded:
     }
     if workload.tokens is not None:
         options["max_new_tokens"] = 2 * workload.tokens - PROMPT_TOKENS
-    pieces = workload.pieces()
+    windows = workload.windows()
     about = f"{version('faster-whisper')}, {workload.compute_type}"
-    if workload.manner == "single":
-        return lambda: _output(model.transcribe(pieces[0], **options)), f"{about}, sequential"
+    if workload.kind == "single":
+        return lambda: _output(model.transcribe(windows[0], **options)), f"{about}, sequential"
     pipeline = BatchedInferencePipeline(model)
-    ends = np.cumsum([0] + [len(piece) for piece in pieces]) / SAMPLE_RATE_HZ
+    ends = np.cumsum([0] + [len(window) for window in windows]) / SAMPLE_RATE_HZ
     options["batch_size"] = workload.batch_size
     options["clip_timestamps"] = [
         {"start": float(start), "end": float(end)} for start, end in pairwise(ends)
     ]
-    sound = workload.flat()
+    samples = workload.concatenated()
     about = f"{about}, batched pipeline, batch {workload.batch_size}"
-    return lambda: _output(pipeline.transcribe(sound, vad_filter=False, **options)), about
+    return lambda: _output(pipeline.transcribe(samples, vad_filter=False, **options)), about
 
 
-def _output(answer: Any) -> Output:
-    segments = list(answer[0])
-    return Output(sum(len(segment.tokens) for segment in segments), len(segments))
+def _output(transcription: Any) -> RunOutput:
+    segments = list(transcription[0])
+    return RunOutput(sum(len(segment.tokens) for segment in segments), len(segments))
 
 
 def _converted(workload: Workload) -> str:

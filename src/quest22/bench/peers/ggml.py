@@ -1,7 +1,7 @@
-"""A checkpoint as the ggml file that whisper.cpp reads.
+"""Writes a checkpoint as the ggml file that whisper.cpp reads.
 
 The layout is that of ``whisper_model_load`` in whisper.cpp: magic, eleven dimensions, mel filters,
-the words' bytes, then tensors by openai/whisper's names; matrices and kernels in float16.
+the vocabulary as bytes, then tensors by openai/whisper's names; matrices and kernels in float16.
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ _RENAMED = (
 
 
 def write_ggml(model: str, path: Path) -> None:
-    """Write a checkpoint, found by name, as a ggml file."""
+    """Write the checkpoint of this name as a ggml file."""
     checkpoint = load(model)
     with path.open("wb") as file:
         _write_header(file, checkpoint.dimensions)
-        _write_words(file, checkpoint.folder)
+        _write_vocabulary(file, checkpoint.folder)
         for name in checkpoint.weights:
             if not name.startswith("proj_out"):
                 _write_tensor(file, ggml_name(name), checkpoint.weights[name])
 
 
 def ggml_name(name: str) -> str:
-    """openai/whisper's name of a tensor from Transformers'."""
+    """Transformers' tensor name → openai/whisper's."""
     for before, after in _RENAMED:
         name = name.replace(before, after)
     return name
@@ -78,30 +78,30 @@ def _write_header(file: BinaryIO, dims: Dimensions) -> None:
     file.write(np.ascontiguousarray(filters).tobytes())
 
 
-def _write_words(file: BinaryIO, folder: Path) -> None:
-    """Every word as bytes; control tokens are known to whisper.cpp by their numbers."""
-    tokenizer, letters = read_tokenizer(folder), _bytes_by_letter()
-    words = sorted(tokenizer.get_vocab(with_added_tokens=False).items(), key=lambda pair: pair[1])
-    spelt = [word for word, _ in words if not word.startswith("<|")]
-    file.write(struct.pack("<i", len(spelt)))
-    for word in spelt:
-        content = bytes(letters[letter] for letter in word)
+def _write_vocabulary(file: BinaryIO, folder: Path) -> None:
+    """Every text token as bytes; whisper.cpp knows the control tokens by their ids."""
+    tokenizer, byte_of = read_tokenizer(folder), _bytes_by_letter()
+    ids = tokenizer.get_vocab(with_added_tokens=False)
+    tokens = [token for token in sorted(ids, key=ids.__getitem__) if not token.startswith("<|")]
+    file.write(struct.pack("<i", len(tokens)))
+    for token in tokens:
+        content = bytes(byte_of[letter] for letter in token)
         file.write(struct.pack("<I", len(content)) + content)
 
 
 def _bytes_by_letter() -> dict[str, int]:
-    """GPT-2's letters that stand for bytes: printable ones for themselves, others from 256 on."""
+    """GPT-2's letters for bytes: printable ones for themselves, the others from U+0100 on."""
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [byte for byte in range(256) if byte not in printable]
     letters = {chr(byte): byte for byte in printable}
-    return letters | {chr(256 + place): byte for place, byte in enumerate(others)}
+    return letters | {chr(256 + index): byte for index, byte in enumerate(others)}
 
 
 def _write_tensor(file: BinaryIO, name: str, values: NDArray[np.float32]) -> None:
     if name.startswith("encoder.conv") and name.endswith("bias"):
         values = values[:, None]
-    small = values.ndim < 2 or name.endswith(("bias", "positional_embedding"))
-    kind, stored = (FLOAT32, values) if small else (FLOAT16, values.astype(np.float16))
+    is_float32 = values.ndim < 2 or name.endswith(("bias", "positional_embedding"))
+    kind, stored = (FLOAT32, values) if is_float32 else (FLOAT16, values.astype(np.float16))
     encoded = name.encode()
     file.write(struct.pack("<3i", values.ndim, len(encoded), kind))
     file.write(struct.pack(f"<{values.ndim}i", *reversed(values.shape)))

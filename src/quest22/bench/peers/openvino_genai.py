@@ -1,4 +1,4 @@
-"""OpenVINO GenAI's WhisperPipeline, one window at a time as it knows no batch."""
+"""OpenVINO GenAI's WhisperPipeline, one window at a time because it has no batches."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import sys
 from importlib.metadata import version
 from typing import Any
 
-from quest22.bench.serving import Loaded, Output, serve
+from quest22.bench.worker import LoadedProgram, RunOutput, serve
 from quest22.bench.workload import Workload
 
 
-def load(workload: Workload) -> Loaded:
-    """The weights through optimum-intel's export, then the pipeline."""
+def load(workload: Workload) -> LoadedProgram:
+    """Export the weights with optimum-intel, then load the pipeline."""
     import openvino_genai
 
     properties: dict[str, Any] = {
@@ -28,14 +28,14 @@ def load(workload: Workload) -> Loaded:
     }
     if workload.tokens is not None:
         options["max_new_tokens"] = workload.tokens
-    pieces = workload.pieces()
+    windows = workload.windows()
 
-    def run() -> Output:
+    def run() -> RunOutput:
         tokens = 0
-        for piece in pieces:
-            answer = pipeline.generate(piece.tolist(), **options)
-            tokens += answer.perf_metrics.get_num_generated_tokens()
-        return Output(tokens, len(pieces))
+        for window in windows:
+            result = pipeline.generate(window.tolist(), **options)
+            tokens += result.perf_metrics.get_num_generated_tokens()
+        return RunOutput(tokens, len(windows))
 
     return run, f"{version('openvino-genai')}, {workload.compute_type}"
 

@@ -1,26 +1,26 @@
-"""The script that this product began as.
+"""The script that quest22 began as: Transformers' pipeline called clip by clip.
 
-A dataset is streamed, and Transformers' pipeline, in float32, is called with each clip as it comes,
-so that its batch size has nothing to act upon.
+It streams a dataset and calls the pipeline, in float32, once for each clip, so that the pipeline's
+batch size has no effect.
 """
 
 from __future__ import annotations
 
-from quest22.bench.peers.transformers_pipeline import Counted
-from quest22.bench.serving import Loaded, Output, serve
+from quest22.bench.peers.transformers_pipeline import CountingPipeline
+from quest22.bench.worker import LoadedProgram, RunOutput, serve
 from quest22.bench.workload import Workload
 
 
-def load(workload: Workload) -> Loaded:
-    """The pipeline, loaded; each run streams the dataset from its beginning."""
+def load(workload: Workload) -> LoadedProgram:
+    """Load the pipeline; each run streams the dataset from the start."""
     import io
 
     import soundfile
     from datasets import Audio, load_dataset
 
-    counted = Counted(workload)
+    counted = CountingPipeline(workload)
 
-    def run() -> Output:
+    def run() -> RunOutput:
         rows = load_dataset(
             "parquet", data_files=list(workload.urls), split="train", streaming=True
         ).cast_column("audio", Audio(decode=False))
@@ -30,7 +30,7 @@ def load(workload: Workload) -> Loaded:
             counted.pipe(sound, batch_size=8, generate_kwargs=counted.options)
         return counted.output()
 
-    return run, "a pipeline call a clip, float32"
+    return run, "one pipeline call for each clip, float32"
 
 
 if __name__ == "__main__":

@@ -5,13 +5,13 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any, cast
 
-from quest22.bench.serving import Loaded, Output, serve
+from quest22.bench.worker import LoadedProgram, RunOutput, serve
 from quest22.bench.workload import Workload
 from quest22.records import SAMPLE_RATE_HZ
 
 
-class Counted:
-    """A pipeline whose new tokens and windows are counted as they come."""
+class CountingPipeline:
+    """A pipeline that counts its new tokens and windows."""
 
     def __init__(self, workload: Workload) -> None:
         import torch
@@ -29,7 +29,7 @@ class Counted:
         )
         self.pipe = cast("Any", loaded)
         self._end = self.pipe.tokenizer.convert_tokens_to_ids("<|endoftext|>")
-        if self.pipe.tokenizer.pad_token_id is None:  # it refuses to make batches otherwise
+        if self.pipe.tokenizer.pad_token_id is None:  # it makes no batches without one
             self.pipe.tokenizer.pad_token_id = self._end
         self._generate = self.pipe.model.generate
         self.pipe.model.generate = self._counting
@@ -43,27 +43,27 @@ class Counted:
             self.options["max_new_tokens"] = workload.tokens
 
     def _counting(self, *args: Any, **kwargs: Any) -> Any:
-        found = self._generate(*args, **kwargs)
-        sequences = found["sequences"] if hasattr(found, "keys") else found
+        result = self._generate(*args, **kwargs)
+        sequences = result["sequences"] if hasattr(result, "keys") else result
         self.tokens += int((sequences < self._end).sum())
         self.windows += len(sequences)
-        return found
+        return result
 
-    def output(self) -> Output:
-        counted = Output(self.tokens, self.windows)
+    def output(self) -> RunOutput:
+        counted = RunOutput(self.tokens, self.windows)
         self.tokens = self.windows = 0
         return counted
 
 
-def load(workload: Workload) -> Loaded:
-    """The pipeline, loaded."""
-    counted = Counted(workload)
-    pieces = workload.pieces()
+def load(workload: Workload) -> LoadedProgram:
+    """Load the pipeline."""
+    counted = CountingPipeline(workload)
+    windows = workload.windows()
 
-    def run() -> Output:
-        sounds = ({"raw": piece, "sampling_rate": SAMPLE_RATE_HZ} for piece in pieces)
+    def run() -> RunOutput:
+        clips = ({"raw": window, "sampling_rate": SAMPLE_RATE_HZ} for window in windows)
         batch = workload.batch_size or 1
-        for _ in counted.pipe(sounds, batch_size=batch, generate_kwargs=counted.options):
+        for _ in counted.pipe(clips, batch_size=batch, generate_kwargs=counted.options):
             pass
         return counted.output()
 

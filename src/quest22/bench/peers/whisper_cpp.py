@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from importlib.metadata import version
 from typing import Any
 
 from quest22.bench.peers.ggml import write_ggml
-from quest22.bench.serving import Loaded, Output, serve
+from quest22.bench.worker import LoadedProgram, RunOutput, serve
 from quest22.bench.workload import Workload
+from quest22.system.machine import usable_cores
 
 
-def load(workload: Workload) -> Loaded:
-    """The weights as a ggml file, then the model."""
+def load(workload: Workload) -> LoadedProgram:
+    """Write the weights as a ggml file, then load it."""
     import _pywhispercpp as cpp
     from pywhispercpp.model import Model
 
     path = workload.folder("ggml.bin")
     if not path.exists():
         write_ggml(workload.model, path)
-    threads = workload.threads or len(os.sched_getaffinity(0))
+    threads = workload.threads or usable_cores()
     options: dict[str, Any] = {
         "n_threads": threads,
         "language": workload.language,
@@ -32,20 +32,20 @@ def load(workload: Workload) -> Loaded:
         "print_realtime": False,
     }
     model = Model(str(path), **options)
-    pieces = workload.pieces()
+    windows = workload.windows()
 
-    def run() -> Output:
+    def run() -> RunOutput:
         tokens = 0
-        for piece in pieces:
-            model.transcribe(piece)
+        for window in windows:
+            model.transcribe(window)
             context = model._ctx
             end = cpp.whisper_token_eot(context)
             tokens += sum(
-                cpp.whisper_full_get_token_id(context, segment, place) < end
+                cpp.whisper_full_get_token_id(context, segment, index) < end
                 for segment in range(cpp.whisper_full_n_segments(context))
-                for place in range(cpp.whisper_full_n_tokens(context, segment))
+                for index in range(cpp.whisper_full_n_tokens(context, segment))
             )
-        return Output(tokens, len(pieces))
+        return RunOutput(tokens, len(windows))
 
     return run, f"pywhispercpp {version('pywhispercpp')}, float16"
 

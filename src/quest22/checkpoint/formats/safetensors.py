@@ -1,14 +1,15 @@
-"""One safetensors file, memory-mapped: its header checked, its tensors as views.
+"""Safetensors files: a memory-mapped reader that checks the header, and a streaming writer.
 
 The format is eight bytes of header length, a JSON header, then the tensors' bytes
-(https://huggingface.co/docs/safetensors). The library's numpy face copies every tensor and has no
-bfloat16, hence this reader.
+(https://huggingface.co/docs/safetensors). The safetensors library copies every tensor into NumPy
+and lacks bfloat16 there, hence this reader.
 """
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -20,9 +21,9 @@ from numpy.typing import NDArray
 from quest22.errors import CheckpointError
 from quest22.system.mapped_file import map_file, release_pages
 
-HEADER_BYTES = 16 << 20
-_MAX_AXES = 8
-STORED_AS: MappingProxyType[str, np.dtype[Any]] = MappingProxyType(
+MAX_HEADER_BYTES = 16 << 20
+MAX_AXES = 8
+NUMPY_TYPES: MappingProxyType[str, np.dtype[Any]] = MappingProxyType(
     {
         "F64": np.dtype("<f8"),
         "F32": np.dtype("<f4"),
@@ -41,12 +42,12 @@ STORED_AS: MappingProxyType[str, np.dtype[Any]] = MappingProxyType(
         "BOOL": np.dtype("?"),
     }
 )
-"""The format's types and what numpy holds them as; bfloat16 and float8 as their bits."""
+"""The format's types → NumPy's; bfloat16 and float8 as their bits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where a tensor lies: its type's name, its shape, its bytes counted from the file's start."""
+    """A tensor's type, shape, and byte range from the start of the file."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -54,11 +55,11 @@ class Entry:
     end: int
 
 
-class TensorFile:
-    """A safetensors file. ``entries`` names its tensors; reading one touches only its pages."""
+class SafetensorsFile:
+    """A safetensors file; see :class:`quest22.checkpoint.weights.WeightFile`."""
 
     def __init__(self, path: Path) -> None:
-        """Map a file; raises :class:`CheckpointError` where it is no sound safetensors file."""
+        """Map a file; raises :class:`CheckpointError` if it is not a valid safetensors file."""
         self.path = path
         try:
             self._mapped = map_file(path)
@@ -69,29 +70,33 @@ class TensorFile:
         self.entries = _entries(self.header, start, len(self._bytes), path)
 
     def raw(self, name: str) -> NDArray[Any]:
-        """A tensor as it is stored, read-only and without a copy."""
+        """A tensor in its stored type, read-only and without a copy."""
         entry = self.entries[name]
-        stored = self._bytes[entry.begin : entry.end].view(STORED_AS[entry.dtype])
+        stored = self._bytes[entry.begin : entry.end].view(NUMPY_TYPES[entry.dtype])
         return stored.reshape(entry.shape)
 
+    def rows(self, name: str, rows: slice | NDArray[np.integer[Any]]) -> NDArray[Any]:
+        """Some rows of a tensor, without reading the others."""
+        return self.raw(name)[rows]
+
     def sample(self, name: str, width: int) -> bytes:
-        """``width`` bytes from the beginning, the middle and the end of a tensor."""
+        """``width`` bytes each from the start, the middle and the end of a tensor."""
         entry = self.entries[name]
         middle = (entry.begin + entry.end - width) // 2
         starts = (entry.begin, max(entry.begin, middle), max(entry.begin, entry.end - width))
         return b"".join(self._bytes[at : min(at + width, entry.end)].tobytes() for at in starts)
 
-    def let_go(self) -> None:
-        """Give back the memory of the pages that were read; they are read again when needed."""
+    def release(self) -> None:
+        """Release the memory of all pages that were read; they are read again when needed."""
         release_pages(self._mapped)
 
 
 def _header(content: NDArray[np.uint8], path: Path) -> tuple[bytes, int]:
-    """The header's bytes and where the tensors' bytes begin."""
+    """The header's bytes, and the offset of the tensors' bytes."""
     if len(content) < 10:
         raise _damaged(path, f"it holds {len(content)} bytes")
     length = int.from_bytes(content[:8].tobytes(), "little")
-    if not 2 <= length <= min(HEADER_BYTES, len(content) - 8):
+    if not 2 <= length <= min(MAX_HEADER_BYTES, len(content) - 8):
         raise _damaged(path, f"its header claims {length} bytes")
     return content[8 : 8 + length].tobytes(), 8 + length
 
@@ -114,17 +119,66 @@ def _entry(name: str, value: Any, start: int, size: int, path: Path) -> Entry:
     try:
         dtype, shape = str(value["dtype"]), tuple(value["shape"])
         begin, end = (start + int(offset) for offset in value["data_offsets"])
-        axes_fit = len(shape) <= _MAX_AXES and all(type(n) is int and n >= 0 for n in shape)
+        axes_fit = len(shape) <= MAX_AXES and all(type(n) is int and n >= 0 for n in shape)
     except (KeyError, TypeError, ValueError) as exc:
         raise _damaged(path, f"the entry of {name!r} is incomplete") from exc
-    if dtype not in STORED_AS:
-        raise CheckpointError(f"{path}: {name!r} has the type {dtype!r}, which is not supported")
+    if dtype not in NUMPY_TYPES:
+        raise CheckpointError(
+            f"{path}: {name!r} has the type {dtype!r}, which is not supported: save it as F32, F16 "
+            "or BF16"
+        )
     if not start <= begin <= end <= size:
         raise _damaged(path, f"{name!r} lies outside the file")
-    if not axes_fit or end - begin != math.prod(shape) * STORED_AS[dtype].itemsize:
+    if not axes_fit or end - begin != math.prod(shape) * NUMPY_TYPES[dtype].itemsize:
         raise _damaged(path, f"{name!r} does not fill its shape {list(shape)}")
     return Entry(dtype, shape, begin, end)
 
 
 def _damaged(path: Path, why: str) -> CheckpointError:
-    return CheckpointError(f"{path} is not a whole safetensors file ({why}): fetch the model again")
+    return CheckpointError(
+        f"{path} is not a complete safetensors file ({why}): download the model again"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A tensor to write; ``make`` is called once, when the file is at its place."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    make: Callable[[], bytes]
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape) * NUMPY_TYPES[self.dtype].itemsize
+
+
+def write_safetensors(path: Path, tensors: Iterable[Tensor]) -> int:
+    """Write a file, holding one tensor in memory at a time; returns the size of its tensors."""
+    tensors = list(tensors)
+    header: dict[str, object] = {"__metadata__": {"format": "pt"}}
+    offset = 0
+    for tensor in tensors:
+        header[tensor.name] = {
+            "dtype": tensor.dtype,
+            "shape": list(tensor.shape),
+            "data_offsets": [offset, offset + tensor.size],
+        }
+        offset += tensor.size
+    encoded = json.dumps(header).encode()
+    encoded += b" " * (-len(encoded) % 8)
+    with path.open("wb") as file:
+        file.write(len(encoded).to_bytes(8, "little") + encoded)
+        for tensor in tensors:
+            file.write(tensor.make())
+    return offset
+
+
+def to_bytes(values: NDArray[np.float32], dtype: str) -> bytes:
+    """Float32 values as bytes of type F64, F32, F16, or BF16 (rounded to nearest even)."""
+    if dtype == "BF16":
+        bits = np.ascontiguousarray(values).view(np.uint32)
+        rounded = bits + 0x7FFF + ((bits >> 16) & 1)
+        return (rounded >> 16).astype("<u2").tobytes()
+    return values.astype({"F64": "<f8", "F32": "<f4", "F16": "<f2"}[dtype]).tobytes()

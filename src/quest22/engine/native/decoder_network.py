@@ -1,6 +1,6 @@
-"""The decoder's layers in C as a network that is run step by step; see ``decoder_step.h``.
+"""The decoder's layers in C, run step by step.
 
-Knows the library's functions and Transformers' weight names; knows no tokens' meaning.
+Knows the library's functions and Transformers' weight names; knows nothing of tokens' meaning.
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ from quest22.native.arrays import address, addresses
 from quest22.native.library import open_library
 
 _ELEMENTS = {"f32": FLOAT32, "bf16": BFLOAT16}
-_WORDS = "decoder.embed_tokens"
+_EMBEDDING = "decoder.embed_tokens"
 _NORMS = ("self_attn_layer_norm", "encoder_attn_layer_norm", "final_layer_norm")
 
 
 @dataclass(frozen=True, slots=True)
 class Formats:
-    """Of what is multiplied and kept, ``f32`` or ``bf16``, and what of the rest is int8."""
+    """The format of products and caches, ``f32`` or ``bf16``, and which other values are int8."""
 
     rows: str
     int8_weights: bool = False
-    int8_sound: bool = False
+    int8_kv: bool = False
 
 
 class NativeDecoderNetwork:
-    """A :class:`quest22.engine.decoder_session.DecoderNetwork` in machine code.
+    """A :class:`quest22.engine.cpu_backend.DecoderNetwork` in C.
 
-    Products are float32 or bfloat16 with sums in float32, and so is what passes from layer to
-    layer. Weights of the linear layers may be int8, with a scale for each output; so may the keys
-    and values of the sound, with a scale for each of a head's numbers.
+    Products are float32 or bfloat16 with sums in float32; activations are float32. Weights of the
+    linear layers may be int8, with a scale for each output; so may the cross-attention keys and
+    values, with a scale for each of a head's numbers.
     """
 
     def __init__(
@@ -72,8 +72,8 @@ class NativeDecoderNetwork:
         self._layers = range(dims.decoder_layers)
         self._vocabulary = dims.vocab_size
         self._width = dims.d_model
-        self._places = np.array(weights["decoder.embed_positions.weight"], np.float32)
-        self._states: CrossKVCache
+        self._positions = np.array(weights["decoder.embed_positions.weight"], np.float32)
+        self._cross_kv: CrossKVCache
         self._windows = np.empty(0, np.int32)
         self._logits = np.empty(0, np.float32)
         heads = dims.decoder_heads
@@ -84,7 +84,7 @@ class NativeDecoderNetwork:
     def open(
         cls, weights: Weights, dims: Dimensions, formats: Formats, threads: int
     ) -> NativeDecoderNetwork | None:
-        """A checkpoint's decoder; None where no library runs here, or none for this format.
+        """A checkpoint's decoder; None where no library runs this format and shape.
 
         Raises as the constructor does.
         """
@@ -101,7 +101,7 @@ class NativeDecoderNetwork:
             dims.max_target_positions,
             dims.vocab_size,
         ]
-        held = [INT8 if int8 else rows for int8 in (formats.int8_weights, formats.int8_sound)]
+        held = [INT8 if int8 else rows for int8 in (formats.int8_weights, formats.int8_kv)]
         handle = open_part(library, "decoder", shape, rows, *held, threads)
         return cls(library, handle, weights, dims, formats) if handle else None
 
@@ -109,14 +109,14 @@ class NativeDecoderNetwork:
         self._library.quest22_decoder_close(self._handle)
 
     @property
-    def sound_element(self) -> str:
-        """What the sound that it attends to is kept in: ``i8``, or what rows are."""
-        return "i8" if self._formats.int8_sound else self._formats.rows
+    def kv_element(self) -> str:
+        """The element type of the keys and values that it reads: ``i8``, or that of rows."""
+        return "i8" if self._formats.int8_kv else self._formats.rows
 
-    def round(self, sound: CrossKVCache, states: CrossKVCache, rows: Sequence[int]) -> None:
-        """Into ``rows`` of ``states``, in int8: the first windows of ``sound``, as rows are."""
-        given = [sound.views(slice(place, place + 1)) for place in range(len(rows))]
-        kept = [states.views(slice(row, row + 1)) for row in rows]
+    def quantize(self, source: CrossKVCache, target: CrossKVCache, rows: Sequence[int]) -> None:
+        """Round the first rows of ``source`` to int8, into ``rows`` of ``target``."""
+        given = [source.views(slice(index, index + 1)) for index in range(len(rows))]
+        kept = [target.views(slice(row, row + 1)) for row in rows]
         names = ("cross_key", "cross_value", "cross_key_scale", "cross_value_scale")
         formats = ((self._formats.rows, names[:2]), ("i8", names))
         places = np.array(
@@ -132,56 +132,62 @@ class NativeDecoderNetwork:
         count = len(rows) * len(self._layers)
         self._library.quest22_quantize_kv(self._handle, count, places.ctypes.data)
 
-    def begin(self, states: CrossKVCache, windows: slice, num_beams: int) -> None:
+    def begin(self, cross_kv: CrossKVCache, windows: slice, num_beams: int) -> None:
         """Raises :class:`EngineError` where memory runs out."""
-        views = states.views(windows)
-        parts = ("key", "value", "key_scale", "value_scale")[: 4 if states.element == "i8" else 2]
+        views = cross_kv.views(windows)
+        parts = ("key", "value", "key_scale", "value_scale")[: 4 if cross_kv.element == "i8" else 2]
         count = windows.stop - windows.start
-        sound = [
+        arrays = [
             addresses(
                 (views[f"cross_{part}_{layer}"] for layer in self._layers),
-                *self._layout(part, self.sound_element, count),
+                *self._layout(part, self.kv_element, count),
             )
             for part in parts
         ]
-        self._states = states  # whose memory is read
+        self._cross_kv = cross_kv  # whose memory is read
         self._windows = np.arange(count, dtype=np.int32)
-        places = [each.ctypes.data for each in sound] + [None] * (4 - len(sound))
+        places = [each.ctypes.data for each in arrays] + [None] * (4 - len(arrays))
         self._library.quest22_decoder_begin(self._handle, count, count * num_beams, *places)
 
-    def keep(self, windows: Sequence[int]) -> None:
+    def select_windows(self, windows: Sequence[int]) -> None:
         self._windows = self._windows[list(windows)]
 
-    def run(
-        self, tokens: NDArray[np.int32], position: int, beams: NDArray[np.int32], reads: list[int]
+    def step(
+        self,
+        tokens: NDArray[np.int32],
+        position: int,
+        beams: NDArray[np.int32],
+        logit_positions: list[int],
     ) -> Array:
         """Raises :class:`EngineError` where memory runs out."""
         sequences, count = tokens.shape
         x = self._embed(tokens, position)
-        sizes = np.array([sequences, count, len(self._windows), position, len(reads)], np.int32)
-        places = np.array(reads, np.int32)
-        logits = self._room(sequences * len(reads))
+        sizes = np.array(
+            [sequences, count, len(self._windows), position, len(logit_positions)], np.int32
+        )
+        places = np.array(logit_positions, np.int32)
+        logits = self._logits_buffer(sequences * len(logit_positions))
         address(x, np.float32, (sequences, count, self._width))
         address(beams, np.int32, (sequences,))
         arrays = (sizes, x, beams, self._windows, places, logits)
         pointers = (each.ctypes.data for each in arrays)
         self._library.quest22_decoder_step(self._handle, *pointers)
-        return logits.reshape(sequences, len(reads), self._vocabulary)
+        return logits.reshape(sequences, len(logit_positions), self._vocabulary)
 
     def _embed(self, tokens: NDArray[np.int32], position: int) -> Array:
-        words = self._weights.rows(f"{_WORDS}.weight", tokens.ravel())
-        places = self._places[position : position + tokens.shape[1]]
-        if position < 0 or len(places) != tokens.shape[1]:
-            count = len(self._places)
+        embedded = self._weights.rows(f"{_EMBEDDING}.weight", tokens.ravel())
+        positions = self._positions[position : position + tokens.shape[1]]
+        if position < 0 or len(positions) != tokens.shape[1]:
+            count = len(self._positions)
             raise EngineError(f"{tokens.shape[1]} tokens at position {position}: of {count}")
-        return floats(words.reshape(*tokens.shape, self._width) + places)
+        return floats(embedded.reshape(*tokens.shape, self._width) + positions)
 
-    def _room(self, rows: int) -> Array:
-        """Memory for the logits of so many rows, the same at every call as far as it reaches."""
-        wanted = rows * self._vocabulary
-        if len(self._logits) < wanted:
-            self._logits = np.empty(wanted, np.float32)
-        return self._logits[:wanted]
+    def _logits_buffer(self, rows: int) -> Array:
+        """Memory for the logits of so many rows, reused from call to call where it is enough."""
+        size = rows * self._vocabulary
+        if len(self._logits) < size:
+            self._logits = np.empty(size, np.float32)
+        return self._logits[:size]
 
 
 def _linear_layers(dims: Dimensions) -> Iterator[Linear]:
@@ -194,7 +200,7 @@ def _linear_layers(dims: Dimensions) -> Iterator[Linear]:
         yield Linear(f"{name}.encoder_attn.out_proj", number + 3)
         yield Linear(f"{name}.fc1", number + 4)
         yield Linear(f"{name}.fc2", number + 5)
-    yield Linear(_WORDS, 6 * dims.decoder_layers)
+    yield Linear(_EMBEDDING, 6 * dims.decoder_layers)
 
 
 def _norms(dims: Dimensions) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The encoder in C, with the decoder's cross-attention keys and values behind it; see ``encode.h``.
+"""The encoder in C, which ends in the decoder's cross-attention keys and values.
 
 Knows the library's functions and Transformers' weight names; knows nothing of batches.
 """
@@ -34,7 +34,7 @@ _BLOCK_LAYERS, _CONVOLUTIONS = 4, 2
 
 
 class NativeEncoder:
-    """Features to what the decoder attends to: products in bfloat16, sums in float32; or int8."""
+    """Features to cross-attention keys and values: bfloat16 or int8 products, float32 sums."""
 
     def __init__(
         self, library: ctypes.CDLL, handle: int, weights: Weights, dims: Dimensions
@@ -57,11 +57,11 @@ class NativeEncoder:
     def open(
         cls, weights: Weights, dims: Dimensions, element: str, threads: int, *, int8: bool = False
     ) -> NativeEncoder | None:
-        """A checkpoint's encoder; None where no library has one for this format and shape.
+        """A checkpoint's encoder; None where no library runs this format and shape.
 
-        And none where the graph is faster: on processors that multiply matrices at once, by AMX.
-        ``int8``: the weights of all layers but the convolutions, and what they multiply, with a
-        scale for each frame and 256 channels. Raises as the constructor does.
+        None, too, where the graph is faster: on processors with AMX. ``int8``: the weights of all
+        layers but the convolutions are int8, and their inputs, with a scale for each frame and 256
+        channels. Raises as the constructor does.
         """
         library = open_library()
         if library is None or not has_encoder(library) or element != "bf16":
@@ -85,23 +85,23 @@ class NativeEncoder:
     def __del__(self) -> None:
         self._library.quest22_encoder_close(self._handle)
 
-    def listen(self, features: Mapping[int, Array], states: CrossKVCache) -> None:
-        """Encode windows into ``states``, in bfloat16: features ``[mel bins, 3000]`` by row.
+    def encode(self, features: Mapping[int, Array], cross_kv: CrossKVCache) -> None:
+        """Encode features ``[mel bins, 3000]`` into the rows of ``cross_kv`` that they are by.
 
         Raises :class:`EngineError` for features of another shape and where memory runs out.
         """
-        sounds = [floats(each) for each in features.values()]
-        for sound in sounds:
-            if sound.shape != self._shape:
-                raise EngineError(f"features are {sound.shape}: expected {self._shape}")
-        views = [states.views(slice(row, row + 1)) for row in features]
-        arrays = [addresses(sounds, np.float32, self._shape)]
+        inputs = [floats(each) for each in features.values()]
+        for each in inputs:
+            if each.shape != self._shape:
+                raise EngineError(f"features are {each.shape}: expected {self._shape}")
+        views = [cross_kv.views(slice(row, row + 1)) for row in features]
+        arrays = [addresses(inputs, np.float32, self._shape)]
         for part in ("key", "value"):
             names = [f"cross_{part}_{layer}" for layer in self._layers]
             outputs = [view[name] for view in views for name in names]
             arrays.append(addresses(outputs, *self._layout(part, "bf16", 1)))
         pointers = (each.ctypes.data for each in arrays)
-        self._library.quest22_encoder_run(self._handle, len(sounds), *pointers)
+        self._library.quest22_encoder_run(self._handle, len(inputs), *pointers)
 
 
 def _linear_layers(dims: Dimensions) -> Iterator[Linear]:

@@ -1,79 +1,80 @@
-"""The encoder in C at work: each window on all cores, or some together where cores are many.
+"""The encoder in C: each window on all cores, or some together where cores are many.
 
-And any encoder at work for a decoder that keeps what it hears in int8.
+And a runner around any encoder, for a decoder that reads keys and values in int8.
 """
 
 from __future__ import annotations
 
-from quest22.engine.encoder_runner import EncoderRunner
+from quest22.engine.backend import Features
+from quest22.engine.cpu_backend import EncoderRunner
 from quest22.engine.kv_cache import CrossKVCache
 from quest22.engine.native.decoder_network import NativeDecoderNetwork
 from quest22.engine.native.encoder import NativeEncoder
-from quest22.engine.native.weights import Array
 
 
 class NativeEncoderRunner:
-    """An EncoderRunner in machine code; ``at_once`` windows a call."""
+    """An :class:`EncoderRunner` in C, with ``at_once`` windows a call."""
 
-    def __init__(self, encoder: NativeEncoder, states: CrossKVCache, at_once: int) -> None:
+    def __init__(self, encoder: NativeEncoder, cross_kv: CrossKVCache, at_once: int) -> None:
         self._encoder = encoder
-        self._states = states
+        self._cross_kv = cross_kv
         self._at_once = at_once
-        self._waiting: dict[int, Array] = {}
+        self._submitted: dict[int, Features] = {}
 
-    def begin(self, windows: int) -> None:
-        self._waiting = {}
+    def begin_batch(self, windows: int) -> None:
+        self._submitted = {}
 
-    def make_room(self) -> None:
-        if len(self._waiting) == self._at_once:
-            self.finish()
+    def wait_for_slot(self) -> None:
+        if len(self._submitted) == self._at_once:
+            self.wait()
 
-    def hear(self, row: int, features: Array) -> None:
-        self.make_room()
-        self._waiting[row] = features
+    def submit(self, row: int, features: Features) -> None:
+        self.wait_for_slot()
+        self._submitted[row] = features
 
-    def finish(self) -> None:
-        waiting, self._waiting = self._waiting, {}
-        if waiting:
-            self._encoder.listen(waiting, self._states)
+    def wait(self) -> None:
+        submitted, self._submitted = self._submitted, {}
+        if submitted:
+            self._encoder.encode(submitted, self._cross_kv)
 
 
 class QuantizingEncoderRunner:
-    """An EncoderRunner into int8, by way of another's ``sound``.
+    """An :class:`EncoderRunner` into int8, with another one's ``floats`` in between.
 
-    ``sound`` has rows for ``at_once`` windows: so what is rounded is still in the cache.
+    ``floats`` has rows for ``at_once`` windows: so what is quantized is still in the processor's
+    cache.
     """
 
     def __init__(
         self,
-        listener: EncoderRunner,
-        sound: CrossKVCache,
+        encoder: EncoderRunner,
+        floats: CrossKVCache,
         network: NativeDecoderNetwork,
-        states: CrossKVCache,
+        cross_kv: CrossKVCache,
         at_once: int,
     ) -> None:
-        self._listener = listener
-        self._sound = sound
+        self.encoder = encoder
+        self._floats = floats
         self._network = network
-        self._states = states
+        self._cross_kv = cross_kv
         self._at_once = at_once
         self._rows: list[int] = []
 
-    def begin(self, windows: int) -> None:
-        self._listener.begin(windows)
+    def begin_batch(self, windows: int) -> None:
+        self.encoder.begin_batch(windows)
         self._rows = []
 
-    def make_room(self) -> None:
+    def wait_for_slot(self) -> None:
         if len(self._rows) == self._at_once:
-            self.finish()
-        self._listener.make_room()
+            self.wait()
+        self.encoder.wait_for_slot()
 
-    def hear(self, row: int, features: Array) -> None:
-        self.make_room()
-        self._listener.hear(len(self._rows), features)
+    def submit(self, row: int, features: Features) -> None:
+        self.wait_for_slot()
+        self.encoder.submit(len(self._rows), features)
         self._rows.append(row)
 
-    def finish(self) -> None:
-        self._listener.finish()
-        self._network.round(self._sound, self._states, self._rows)
+    def wait(self) -> None:
+        self.encoder.wait()
+        self._network.quantize(self._floats, self._cross_kv, self._rows)
         self._rows = []

@@ -66,7 +66,7 @@ def put_weights(
         _put_linear(partial(set_linear, handle, layer.number), weights, layer)
     for number, name in enumerate(norms):
         _put_norm(partial(set_norm, handle, number), weights, name)
-    weights.let_go()
+    weights.release()
 
 
 def self_attention(name: str, number: int, width: int, scale: float) -> Iterator[Linear]:

@@ -6,6 +6,6 @@ thread that reports usage to a server, unless it was told not to.
 
 from __future__ import annotations
 
-from quest22.settings import silence_telemetry
+from quest22.env import silence_telemetry
 
 silence_telemetry()

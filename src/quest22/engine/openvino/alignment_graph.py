@@ -1,6 +1,6 @@
-"""Whisper's decoder as a graph over whole texts, for how it attends and how sure it is.
+"""Whisper's decoder as a graph over whole texts: attention scores and token probabilities.
 
-Nothing is kept from call to call. Knows layers and heads; knows nothing of devices.
+Has no state. Knows layers and heads; knows nothing of devices.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _ALL = np.iinfo(np.int64).max
 
 
 def alignment_heads(dims: Dimensions, generation: GenerationConfig) -> Heads:
-    """The (layer, head) pairs that follow the speech; all of the later half where none are named.
+    """The (layer, head) pairs whose attention follows the speech.
 
-    So openai/whisper, for checkpoints of unknown origin. Raises :class:`CheckpointError` for
-    heads that are not there.
+    Where the checkpoint names none, all heads of the later half of the layers, as in
+    openai/whisper. Raises :class:`CheckpointError` for heads that the model does not have.
     """
     named = generation.alignment_heads or tuple(
         (layer, head)
@@ -55,13 +55,13 @@ def build_alignment(
     dims: Dimensions,
     heads: Heads,
     text: tuple[int, int],
-    cross_type: str,
+    kv_element: str,
 ) -> ov.Model:
-    """Known texts and cross-attention states to scores and probabilities.
+    """Known texts and cross-attention keys and values to scores and probabilities.
 
     ``text`` says how many tokens go before a text, and how many text tokens the vocabulary has.
     Inputs: ``tokens [B, T]``, and what :class:`quest22.engine.kv_cache.CrossKVCache` holds in
-    ``cross_type``. Outputs, float32: ``scores [B, heads, T, 1500]``, products of queries and keys,
+    ``kv_element``. Outputs, float32: ``scores [B, heads, T, 1500]``, products of queries and keys,
     and ``probabilities [B, T - before]``: of each token after the first, among the text tokens.
     """
     before, vocabulary = text
@@ -70,46 +70,48 @@ def build_alignment(
     words = constant(weights["decoder.embed_tokens.weight"][:vocabulary])
     x = _embed(tokens, weights)
     scores: list[ov.Node] = []
-    states: list[ov.Node] = []
+    cross_kv: list[ov.Node] = []
     for index in range(dims.decoder_layers):
         name = f"decoder.layers.{index}"
-        inputs, key, value = _sound(index, dims, cross_type)
-        states += inputs
+        inputs, key, value = _cross_kv(index, dims, kv_element)
+        cross_kv += inputs
         x = _self_attention(x, layers, name, dims.decoder_heads)
-        x, seen = _cross_attention(x, layers, name, (key, value), dims)
-        wanted = [head for layer, head in heads if layer == index]
-        if wanted:
-            scores.append(ops.gather(seen, integers(*wanted), integers(1)))
+        x, all_scores = _cross_attention(x, layers, name, (key, value), dims)
+        chosen = [head for layer, head in heads if layer == index]
+        if chosen:
+            scores.append(ops.gather(all_scores, integers(*chosen), integers(1)))
         x = layers.feed_forward(x, name)
     x = layers.layer_norm(_slice(x, before - 1, -1), "decoder.layer_norm")
     shares = _probabilities(x, words, _slice(tokens, before, _ALL), vocabulary)
     results = [result(_join(scores), "scores"), result(shares, "probabilities")]
-    return ov.Model(results, [tokens, *states], "whisper_alignment")
+    return ov.Model(results, [tokens, *cross_kv], "whisper_alignment")
 
 
-def _sound(index: int, dims: Dimensions, cross_type: str) -> tuple[list[ov.Node], ov.Node, ov.Node]:
-    """The inputs of a layer that tell of the sound; its keys and values in float32."""
+def _cross_kv(
+    index: int, dims: Dimensions, kv_element: str
+) -> tuple[list[ov.Node], ov.Node, ov.Node]:
+    """A layer's inputs, and its keys and values made of them in float32."""
     heads, frames = dims.decoder_heads, dims.max_source_positions
     size = dims.d_model // heads
-    inputs, sound = [], []
+    inputs, cross_kv = [], []
     for name, shape, scaled in (("key", [frames, size], 0), ("value", [size, frames], 1)):
-        given = parameter([-1, heads, *shape], cross_type, f"cross_{name}_{index}")
-        floats = ops.convert(given, "f32")
-        inputs.append(given)
-        if cross_type == "i8":
+        stored = parameter([-1, heads, *shape], kv_element, f"cross_{name}_{index}")
+        floats = ops.convert(stored, "f32")
+        inputs.append(stored)
+        if kv_element == "i8":
             shape[scaled] = 1
             scales = parameter([-1, heads, *shape], "f32", f"cross_{name}_scale_{index}")
             floats = ops.multiply(floats, scales)
             inputs.append(scales)
-        sound.append(floats)
-    return inputs, sound[0], sound[1]
+        cross_kv.append(floats)
+    return inputs, cross_kv[0], cross_kv[1]
 
 
 def _embed(tokens: ov.Node, weights: Mapping[str, Array]) -> ov.Node:
     words = constant(weights["decoder.embed_tokens.weight"])
-    places = constant(weights["decoder.embed_positions.weight"])
+    positions = constant(weights["decoder.embed_positions.weight"])
     count = ops.gather(ops.shape_of(tokens, "i64"), integers(1), integers(0))
-    known = ops.slice(places, integers(0), count, integers(1), integers(0))
+    known = ops.slice(positions, integers(0), count, integers(1), integers(0))
     return ops.add(ops.gather(words, tokens, integers(0)), known)
 
 
@@ -127,10 +129,10 @@ def _self_attention(x: ov.Node, layers: Layers, name: str, heads: int) -> ov.Nod
 
 
 def _cross_attention(
-    x: ov.Node, layers: Layers, name: str, sound: tuple[ov.Node, ov.Node], dims: Dimensions
+    x: ov.Node, layers: Layers, name: str, cross_kv: tuple[ov.Node, ov.Node], dims: Dimensions
 ) -> tuple[ov.Node, ov.Node]:
     """The new ``x``, and the scores of all heads: ``[B, heads, T, 1500]``."""
-    key, value = sound
+    key, value = cross_kv
     scale = (dims.d_model // dims.decoder_heads) ** -0.5
     normal = layers.layer_norm(x, f"{name}.encoder_attn_layer_norm")
     query = layers.linear(normal, f"{name}.encoder_attn.q_proj", scale=scale)

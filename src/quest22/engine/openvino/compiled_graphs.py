@@ -1,4 +1,4 @@
-"""A checkpoint's compiled graphs: from the cache on the disk, else built, compiled and kept."""
+"""A checkpoint's compiled graphs: from the cache on disk, else built, compiled and stored."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from quest22.checkpoint.load import Checkpoint
 from quest22.checkpoint.weights import Weights
 from quest22.engine.openvino.compiler import DEVICE, Compiler
 from quest22.engine.openvino.graph_cache import GraphCache, release_tensor
-from quest22.settings import cache_folder, graph_cache_bytes
+from quest22.env import cache_folder, graph_cache_bytes
 from quest22.system.machine import processor_flags
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledGraphs:
-    """Opens graphs by name. Must live as long as they do: they read the files that it mapped.
+    """Opens graphs by name. Must live as long as they do: they read the files that it maps.
 
-    ``checkpoint_id`` tells the weights and the shape apart; empty: nothing is kept. ``weights``
-    give back their memory when a graph was built of them.
+    ``checkpoint_id`` identifies the weights and the shape; empty: nothing is cached. ``weights``
+    release their memory once a graph is built from them.
     """
 
     compiler: Compiler
@@ -36,49 +36,49 @@ class CompiledGraphs:
     checkpoint_id: str
     weights: Weights | None = None
     _mapped: list[Any] = field(default_factory=list, repr=False)
-    _new: list[NDArray[np.uint8]] = field(default_factory=list, repr=False)
+    _unreleased: list[NDArray[np.uint8]] = field(default_factory=list, repr=False)
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, compiler: Compiler) -> CompiledGraphs:
-        """The graphs of a checkpoint, kept in the user's cache folder."""
+        """The graphs of a checkpoint, cached in the user's cache folder."""
         weights = checkpoint.weights if isinstance(checkpoint.weights, Weights) else None
-        identity = f"{weights.state()} {checkpoint.dimensions}" if weights else ""
-        kept = GraphCache(cache_folder() / "graphs", graph_cache_bytes())
-        return cls(compiler, kept, identity, weights)
+        identity = f"{weights.cache_key()} {checkpoint.dimensions}" if weights else ""
+        cache = GraphCache(cache_folder() / "graphs", graph_cache_bytes())
+        return cls(compiler, cache, identity, weights)
 
     def open(self, name: str, build: Callable[[], ov.Model], streams: int = 1) -> ov.CompiledModel:
-        """The graph that ``build`` makes, compiled. Raises :class:`EngineError` as compiling does.
+        """The graph that ``build`` returns, compiled for ``streams`` requests at once.
 
-        What ``build`` makes may depend only on its source in this folder, the name, the
-        checkpoint and the precision: these are what a kept graph is found by.
+        It may depend only on the source code in this folder, the name, the checkpoint and the
+        precision: cached graphs are found by these. Raises as :meth:`Compiler.compile`.
         """
         if not self.checkpoint_id:
-            return self._built(build, streams)
+            return self._compile(build, streams)
         key = self._key(name, streams)
-        compiled = self._kept(key, streams)
+        compiled = self._load(key, streams)
         if compiled is None:
-            compiled = self._built(build, streams)
+            compiled = self._compile(build, streams)
             self.cache.store(key, compiled.export_model)
-            # Opened anew it takes less: what compiling needed stays with what it made.
-            compiled = self._kept(key, streams) or compiled
+            # From the cache it takes less memory: a compiled model holds on to what it was made of.
+            compiled = self._load(key, streams) or compiled
         return compiled
 
-    def _built(self, build: Callable[[], ov.Model], streams: int) -> ov.CompiledModel:
+    def _compile(self, build: Callable[[], ov.Model], streams: int) -> ov.CompiledModel:
         compiled = self.compiler.compile(build(), streams)
         if self.weights is not None:
-            self.weights.let_go()
+            self.weights.release()
         return compiled
 
-    def settle(self) -> None:
-        """Give back the memory of the files of kept graphs, once they have run.
+    def release_files(self) -> None:
+        """Release the memory of mapped files, once the graphs loaded from them have run.
 
-        By then they have laid out most weights anew for the processor; they write to none, and
-        what they go on to use of a file is mapped again.
+        By then most weights are repacked for the processor. Graphs write to no file, and pages
+        that they still read are mapped again.
         """
-        while self._new:
-            release_tensor(self._new.pop())
+        while self._unreleased:
+            release_tensor(self._unreleased.pop())
 
-    def _kept(self, key: str, streams: int) -> ov.CompiledModel | None:
+    def _load(self, key: str, streams: int) -> ov.CompiledModel | None:
         content = self.cache.load(key)
         if content is None:
             return None
@@ -89,7 +89,7 @@ class CompiledGraphs:
             self.cache.drop(key)
             return None
         self._mapped.append(content)
-        self._new.append(content)
+        self._unreleased.append(content)
         return compiled
 
     def _key(self, name: str, streams: int) -> str:
@@ -111,7 +111,7 @@ class CompiledGraphs:
 
 @cache
 def _source_digest() -> str:
-    """A digest of the code that builds graphs: a change to it makes new ones."""
+    """A digest of the code that builds graphs: changed code finds no cached graph."""
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())

@@ -1,10 +1,10 @@
-"""Whisper's decoder as a stateful graph: some tokens further in every sequence of a batch.
+"""Whisper's decoder as a stateful graph: a call feeds some tokens to every sequence of a batch.
 
-All sequences stand at the same position, so a call needs neither padding nor positions a row.
-Sequences of one window lie side by side and share its cross-attention keys and values: to these
-they are but more queries.
-The keys and values of earlier tokens stay inside the graph as state. ``beams`` picks the sequence
-that each row continues, which is also how finished sequences leave: they are not picked.
+All sequences stand at the same position, so a call needs neither padding nor a position for each
+row. Sequences of one window (its beams) lie side by side and share its cross-attention keys and
+values, as more queries to the same keys. The keys and values of earlier tokens stay inside the
+graph as state. ``beams`` picks the sequence that each row continues; finished sequences leave by
+not being picked.
 """
 
 from __future__ import annotations
@@ -38,28 +38,28 @@ class _Inputs:
     positions: ov.Node
     beams: ov.Node
     mask: ov.Node
-    reads: ov.Node
+    logit_positions: ov.Node
     keys: tuple[ov.Node, ...]
     values: tuple[ov.Node, ...]
 
     def all(self) -> list[ov.Node]:
-        five = [self.tokens, self.positions, self.beams, self.mask, self.reads]
+        five = [self.tokens, self.positions, self.beams, self.mask, self.logit_positions]
         return [*five, *self.keys, *self.values]
 
 
 def build_decoder(
-    weights: Mapping[str, Array], dims: Dimensions, cross_type: str, int8: bool = False
+    weights: Mapping[str, Array], dims: Dimensions, kv_element: str, int8: bool = False
 ) -> ov.Model:
-    """Tokens and cross-attention states to logits.
+    """Tokens and cross-attention keys and values to logits.
 
     Inputs: ``tokens [B, T]``, ``positions [T]``, ``beams [B]``, ``mask [B, 1, T, P + T]`` (0 or
-    minus infinity), ``reads [N]`` (places in T whose logits are wanted), and for each layer
+    minus infinity), ``logit_positions [N]`` (indices into T), and for each layer
     ``cross_key_i [W, heads, 1500, size]`` and ``cross_value_i [W, heads, size, 1500]`` of W
     windows, each of which has B / W of the sequences.
     Output: ``logits [B, N, vocabulary]`` in float32.
     """
     layers = Layers(weights, int8)
-    inputs = _inputs(dims, cross_type)
+    inputs = _inputs(dims, kv_element)
     sinks: list[ov.Node] = []
     words = constant(weights["decoder.embed_tokens.weight"])
     x = _embed(inputs, words, weights["decoder.embed_positions.weight"])
@@ -67,17 +67,17 @@ def build_decoder(
         name = f"decoder.layers.{index}"
         attended, assigns = _self_attention(x, layers, name, inputs, dims)
         sinks += assigns
-        states = (inputs.keys[index], inputs.values[index])
-        x = _cross_attention(attended, layers, name, states, dims)
+        cross_kv = (inputs.keys[index], inputs.values[index])
+        x = _cross_attention(attended, layers, name, cross_kv, dims)
         x = layers.feed_forward(x, name)
-    x = ops.gather(x, inputs.reads, integers(1))
+    x = ops.gather(x, inputs.logit_positions, integers(1))
     # The output layer is the word embedding. It is never int8: its output would be rounded to the
     # activations' 8 bits, and near ties would fall at random.
     logits = ops.matmul(layers.layer_norm(x, "decoder.layer_norm"), words, False, True)
     return ov.Model([result(logits, "logits")], sinks, inputs.all(), "whisper_decoder")
 
 
-def _inputs(dims: Dimensions, cross_type: str) -> _Inputs:
+def _inputs(dims: Dimensions, kv_element: str) -> _Inputs:
     heads, size, frames = dims.decoder_heads, _head_size(dims), dims.max_source_positions
     layers = range(dims.decoder_layers)
     return _Inputs(
@@ -85,12 +85,12 @@ def _inputs(dims: Dimensions, cross_type: str) -> _Inputs:
         positions=parameter([-1], "i32", "positions"),
         beams=parameter([-1], "i32", "beams"),
         mask=parameter([-1, 1, -1, -1], "f32", "mask"),
-        reads=parameter([-1], "i32", "reads"),
+        logit_positions=parameter([-1], "i32", "logit_positions"),
         keys=tuple(
-            parameter([-1, heads, frames, size], cross_type, f"cross_key_{i}") for i in layers
+            parameter([-1, heads, frames, size], kv_element, f"cross_key_{i}") for i in layers
         ),
         values=tuple(
-            parameter([-1, heads, size, frames], cross_type, f"cross_value_{i}") for i in layers
+            parameter([-1, heads, size, frames], kv_element, f"cross_value_{i}") for i in layers
         ),
     )
 
@@ -99,15 +99,15 @@ def _head_size(dims: Dimensions) -> int:
     return dims.d_model // dims.decoder_heads
 
 
-def _embed(inputs: _Inputs, words: ov.Node, places: Array) -> ov.Node:
+def _embed(inputs: _Inputs, words: ov.Node, positions: Array) -> ov.Node:
     word = ops.gather(words, inputs.tokens, integers(0))
-    return ops.add(word, ops.gather(constant(places), inputs.positions, integers(0)))
+    return ops.add(word, ops.gather(constant(positions), inputs.positions, integers(0)))
 
 
 def _self_attention(
     x: ov.Node, layers: Layers, name: str, inputs: _Inputs, dims: Dimensions
 ) -> tuple[ov.Node, list[ov.Node]]:
-    """Attend to earlier tokens; give the new ``x`` and the operations that keep the state.
+    """Attend to earlier tokens; give the new ``x`` and the operations that store the state.
 
     The order ReadValue, Gather, Concat, transpose, attention is what the CPU plugin fuses into a
     cache that grows in place.
@@ -148,14 +148,14 @@ def _state(name: str, heads: int, size: int) -> ov.op.util.VariableInfo:
 
 
 def _cross_attention(
-    x: ov.Node, layers: Layers, name: str, states: tuple[ov.Node, ov.Node], dims: Dimensions
+    x: ov.Node, layers: Layers, name: str, cross_kv: tuple[ov.Node, ov.Node], dims: Dimensions
 ) -> ov.Node:
-    """Attend to the sound: two matrix products and a softmax, the scale folded into the query."""
+    """Two matrix products and a softmax, with the scale folded into the query."""
     heads, size = dims.decoder_heads, _head_size(dims)
-    key, value = (ops.convert(state, "f32") for state in states)
+    key, value = (ops.convert(each, "f32") for each in cross_kv)
     normal = layers.layer_norm(x, f"{name}.encoder_attn_layer_norm")
     query = layers.linear(normal, f"{name}.encoder_attn.q_proj", scale=size**-0.5)
-    windows = ops.gather(ops.shape_of(states[0], "i64"), integers(0), integers(0))
+    windows = ops.gather(ops.shape_of(cross_kv[0], "i64"), integers(0), integers(0))
     by_window = ops.concat([windows, integers(-1, heads, size)], 0)
     query = transpose(ops.reshape(query, by_window, special_zero=False), 0, 2, 1, 3)
     scores = ops.softmax(ops.matmul(query, key, False, True), -1)

@@ -1,6 +1,6 @@
-"""Whisper's encoder as a graph, with the decoder's cross-attention keys and values behind it.
+"""Whisper's encoder as a graph that ends in the decoder's cross-attention keys and values.
 
-One window a call. The keys and values depend on the sound alone, so they are computed here once,
+One window a call. The keys and values depend on the audio alone, so they are computed here once,
 in the layouts that make each decoding step a plain matrix product: keys ``[1, heads, 1500, size]``
 and values transposed, ``[1, heads, size, 1500]``.
 """
@@ -26,11 +26,11 @@ from quest22.engine.openvino.graph_layers import (
 
 
 def build_encoder(
-    weights: Mapping[str, Array], dims: Dimensions, cross_type: str, int8: bool = False
+    weights: Mapping[str, Array], dims: Dimensions, kv_element: str, int8: bool = False
 ) -> ov.Model:
     """Features ``[1, mel bins, 3000]`` to ``cross_key_i`` and ``cross_value_i`` of each layer.
 
-    ``cross_type`` is the element type of the outputs: ``f32``, ``bf16`` or ``f16``.
+    ``kv_element`` is the element type of the outputs: ``f32``, ``bf16`` or ``f16``.
     """
     layers = Layers(weights, int8)
     features = parameter([1, dims.mel_bins, 2 * dims.max_source_positions], "f32", "features")
@@ -41,7 +41,7 @@ def build_encoder(
     x = layers.layer_norm(x.output(0), "encoder.layer_norm")
     results = []
     for index in range(dims.decoder_layers):
-        results += _cross_states(x, layers, index, dims.decoder_heads, cross_type)
+        results += _cross_kv(x, layers, index, dims.decoder_heads, kv_element)
     return ov.Model(results, [features], "whisper_encoder")
 
 
@@ -70,15 +70,13 @@ def _block(x: ov.Output, layers: Layers, name: str, heads: int) -> ov.Node:
     return layers.feed_forward(x, name)
 
 
-def _cross_states(
-    x: ov.Node, layers: Layers, index: int, heads: int, cross_type: str
-) -> list[ov.Node]:
+def _cross_kv(x: ov.Node, layers: Layers, index: int, heads: int, kv_element: str) -> list[ov.Node]:
     """The keys and values that decoder layer ``index`` attends to, as named results."""
     name = f"decoder.layers.{index}.encoder_attn"
     key = transpose(split_heads(layers.linear(x, f"{name}.k_proj"), heads), 0, 2, 1, 3)
     value = transpose(split_heads(layers.linear(x, f"{name}.v_proj"), heads), 0, 2, 3, 1)
     results = []
     for label, node in ((f"cross_key_{index}", key), (f"cross_value_{index}", value)):
-        typed = node if cross_type == "f32" else ops.convert(node, cross_type)
+        typed = node if kv_element == "f32" else ops.convert(node, kv_element)
         results.append(result(typed, label))
     return results

@@ -1,7 +1,7 @@
-"""Compiled graphs on the disk, so that a model starts faster the next time.
+"""A cache of compiled graphs on disk, so that a model starts faster the next time.
 
-Knows files and keys; nothing of what is in them. Any number of processes may use one folder: a
-file appears whole or not at all, and one that is removed lives on for those who have mapped it.
+Knows files and keys; knows nothing of their content. Any number of processes may share one
+folder: a file appears whole or not at all, and a removed file lives on for those who mapped it.
 """
 
 from __future__ import annotations
@@ -21,28 +21,29 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quest22.system.durable_files import publish_file
 from quest22.system.mapped_file import map_file, release_pages
 
 HEADER_BYTES = 4096  # a page, so that what follows is aligned for any processor
 SUFFIX = ".graph"
 UNFINISHED = ".part"
-ABANDONED_S = 3600.0
+ABANDONED_AFTER_S = 3600.0
 _MAGIC = b"quest22 graph 1\n"
 
 _log = logging.getLogger("quest22")
 
 
 class GraphCache:
-    """Files by key in ``folder``, together at most ``limit_bytes``; the least used leave first."""
+    """Files by key in ``folder``, in all at most ``limit_bytes``; the least used leave first."""
 
     def __init__(self, folder: Path, limit_bytes: int) -> None:
         self._folder = folder
         self._limit = limit_bytes
 
     def load(self, key: str) -> NDArray[np.uint8] | None:
-        """What was stored under a key, mapped; None where there is nothing whole.
+        """The content stored under a key, mapped; None where there is none, or a damaged one.
 
-        Writing to the array changes memory alone, never the file.
+        Writing to the array changes memory only, never the file.
         """
         path = self._path(key)
         try:
@@ -56,7 +57,7 @@ class GraphCache:
         return np.frombuffer(mapped, np.uint8, offset=HEADER_BYTES)
 
     def store(self, key: str, write: Callable[[io.BytesIO], Any]) -> None:
-        """Keep what ``write`` puts into a stream; where that cannot be, do without."""
+        """Store what ``write`` writes into a stream; where that fails, log it and go on."""
         if not self._limit:
             return
         try:
@@ -64,7 +65,7 @@ class GraphCache:
             self._publish(self._path(key), write)
             self._shrink()
         except OSError as error:
-            _log.info("the compiled model is not kept in %s: %s", self._folder, error)
+            _log.info("the compiled model is not cached in %s: %s", self._folder, error)
 
     def drop(self, key: str) -> None:
         """Forget a key."""
@@ -75,8 +76,8 @@ class GraphCache:
         return self._folder / f"{key}{SUFFIX}"
 
     def _publish(self, path: Path, write: Callable[[io.BytesIO], Any]) -> None:
-        """Write beside it, make durable, then rename: the last of several writers wins."""
-        handle, beside = tempfile.mkstemp(dir=self._folder, suffix=UNFINISHED)
+        """Write a temporary file, sync it, then rename: the last of several writers wins."""
+        handle, temporary = tempfile.mkstemp(dir=self._folder, suffix=UNFINISHED)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.seek(HEADER_BYTES)
@@ -86,36 +87,35 @@ class GraphCache:
                 size = file.seek(0, os.SEEK_END)
                 file.seek(0)
                 file.write(_header(size))
-                file.flush()
-                os.fsync(handle)
-            Path(beside).replace(path)
+            publish_file(Path(temporary), path)
         except BaseException:
-            Path(beside).unlink(missing_ok=True)
+            Path(temporary).unlink(missing_ok=True)
             raise
 
     def _shrink(self) -> None:
         """Remove the least recently used until the rest fits."""
-        found = []
+        files = []
         for path in self._folder.glob(f"*{SUFFIX}"):
             with suppress(OSError):  # another process was faster
                 state = path.stat()
-                found.append((state.st_mtime_ns, state.st_size, path))
-        total = sum(size for _, size, _ in found)
-        for _, size, path in sorted(found):
+                files.append((state.st_mtime_ns, state.st_size, path))
+        total = sum(size for _, size, _ in files)
+        for _, size, path in sorted(files):
             if total <= self._limit:
                 break
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # on Windows a mapped file cannot be removed
+                path.unlink(missing_ok=True)
             total -= size
         for path in self._folder.glob(f"*{UNFINISHED}"):  # of a process that was killed
             with suppress(OSError):
-                if time.time() - path.stat().st_mtime > ABANDONED_S:
+                if time.time() - path.stat().st_mtime > ABANDONED_AFTER_S:
                     path.unlink()
 
 
 def release_tensor(content: NDArray[np.uint8]) -> None:
-    """Give back the memory of what :meth:`GraphCache.load` mapped, where the system can.
+    """Release the memory of what :meth:`GraphCache.load` mapped, where the system can.
 
-    What is needed again is read again; what was written to the array is lost.
+    Pages that are used again are read again; what was written to the array is lost.
     """
     base: object = content.base
     mapped = base.obj if isinstance(base, memoryview) else None
@@ -133,7 +133,7 @@ class _Stream(io.BytesIO):
         self.error: OSError | None = None
 
     def write(self, content: Any) -> int:
-        """Errors are kept too: OpenVINO's streams swallow them."""
+        """Remembers errors: OpenVINO's streams swallow them."""
         try:
             if self.tell() + len(content) > self._limit:
                 raise OSError(errno.EFBIG, "it is larger than the cache may grow")
@@ -143,8 +143,8 @@ class _Stream(io.BytesIO):
             raise
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        ahead = HEADER_BYTES if whence == os.SEEK_SET else 0
-        return self._file.seek(offset + ahead, whence) - HEADER_BYTES
+        shift = HEADER_BYTES if whence == os.SEEK_SET else 0
+        return self._file.seek(offset + shift, whence) - HEADER_BYTES
 
     def tell(self) -> int:
         return self._file.tell() - HEADER_BYTES
@@ -154,5 +154,5 @@ class _Stream(io.BytesIO):
 
 
 def _header(size: int) -> bytes:
-    """What a whole file of ``size`` bytes begins with."""
+    """The first bytes of a complete file of ``size`` bytes."""
     return (_MAGIC + size.to_bytes(8, "little")).ljust(HEADER_BYTES, b"\0")

@@ -1,4 +1,4 @@
-"""The layers that encoder and decoder share, made from named weights.
+"""The layers that encoder and decoder share, built from named weights.
 
 Knows opset operations and Transformers' weight names; knows nothing of whole graphs or devices.
 """
@@ -23,13 +23,13 @@ INT8_LIMIT = 127.0
 
 
 def constant(values: NDArray[Any]) -> ov.Node:
-    """A constant, over the memory of ``values`` itself where the library allows it."""
+    """A constant; it shares the memory of ``values`` where the library allows it."""
     whole = np.ascontiguousarray(values)
     return ops.constant(whole, shared_memory=whole.flags.writeable)
 
 
 def parameter(shape: list[int], element: str, name: str) -> ov.Node:
-    """A named graph input; -1 stands for a size that changes."""
+    """A named graph input; -1 stands for a dynamic size."""
     node = ops.parameter(shape, getattr(ov.Type, element), name)
     node.output(0).set_names({name})
     return node
@@ -49,7 +49,7 @@ def integers(*values: int) -> ov.Node:
 def quantize_rows(weight: Array) -> tuple[NDArray[np.int8], Array]:
     """Symmetric int8 with one scale a row (output channel): ``weight ≈ int8 * scale[:, None]``.
 
-    Raises :class:`EngineError` for weights that are not finite: int8 would hide them.
+    Raises :class:`EngineError` for weights that are not finite: int8 would hide that.
     """
     scales = np.abs(weight).max(axis=1) / np.float32(INT8_LIMIT)
     if not np.isfinite(scales).all():
@@ -59,7 +59,7 @@ def quantize_rows(weight: Array) -> tuple[NDArray[np.int8], Array]:
 
 
 def matrix(weight: Array, int8: bool) -> ov.Node:
-    """A weight matrix ``[out, in]``, in int8 with a scale a row if asked for."""
+    """A weight matrix ``[out, in]``; with ``int8``, rounded with a scale for each row."""
     if not int8:
         return constant(weight)
     rows, scales = quantize_rows(weight)
@@ -68,7 +68,7 @@ def matrix(weight: Array, int8: bool) -> ov.Node:
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """Makes layers from weights by the names they have in Transformers' checkpoints."""
+    """Builds layers from weights by their names in Transformers' checkpoints."""
 
     weights: Mapping[str, Array]
     int8: bool = False

@@ -1,1 +1,1 @@
-"""The kinds of data files: rows out of Parquet, JSON lines, CSV, WebDataset and the rest."""
+"""Readers of data files: Parquet, JSON lines, CSV, WebDataset, and all that ``datasets`` reads."""

@@ -1,77 +1,86 @@
-"""The kinds of data files that are read here: which one a dataset is, and how a file is opened."""
+"""Data files in the formats read here: choosing a dataset's format and opening its files.
+
+Files read from start to end (tar, JSON lines, CSV) are fetched ahead and decompressed here.
+"""
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
 import json
+import lzma
 from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import closing, suppress
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias, cast
 
 from quest22.source.columns import Columns, Kind, kinds_of_features, kinds_of_values
-from quest22.source.formats.forward import COMPRESSED, ForwardFile
 from quest22.source.formats.jsonl_csv import csv_rows, json_rows
 from quest22.source.formats.parquet import ParquetRows
-from quest22.source.formats.row_error import Numbered, RowError
 from quest22.source.formats.webdataset import tar_rows
-from quest22.source.io.prefetch import Prefetcher
+from quest22.source.io.prefetch import PrefetchedFile, Prefetcher, split_spans
+from quest22.source.io.ranges import RangeReader
 from quest22.source.io.retry import NetworkError, RetryingClient
+from quest22.source.rows import NumberedRow, RowError
 
 if TYPE_CHECKING:
     from datasets import DatasetBuilder
 
-LOOKED_AT_ROWS = 8
-_LOOKED_AT_BYTES = 1 << 20
+COMPRESSED = (".gz", ".tgz", ".bz2", ".xz")
+BUFFER_BYTES = 256 << 10
+SAMPLED_ROWS = 8
+_SAMPLED_LINE_BYTES = 1 << 20
 
-Reader: TypeAlias = Callable[[BinaryIO, str, int], Iterator[Numbered]]
-"""Reads the rows of an open file of this name from some row on."""
+Reader: TypeAlias = Callable[[BinaryIO, str, int], Iterator[NumberedRow]]
+"""Reads the rows of an open, named file from a row number on."""
 
 
 class DataFile(Protocol):
-    """One data file, open.
+    """One open data file.
 
-    ``fetch`` begins to fetch what ``rows`` of the same arguments needs; rows that are not in
+    ``prefetch`` starts fetching what ``rows`` with the same arguments reads. Rows that are not in
     ``only`` may be left out.
     """
 
     @property
-    def count(self) -> int | None:
-        """How many rows it has, where it says so."""
+    def num_rows(self) -> int | None:
+        """The number of rows, if the file states it."""
         ...
 
-    def fetch(self, start: int, only: Set[int] | None = None) -> None: ...
+    def prefetch(self, start: int, only: Set[int] | None = None) -> None: ...
 
-    def rows(self, start: int, only: Set[int] | None = None) -> Iterator[Numbered]: ...
+    def rows(self, start: int, only: Set[int] | None = None) -> Iterator[NumberedRow]: ...
 
     def close(self) -> None: ...
 
 
 class Format(Protocol):
-    """A kind of data files."""
+    """A format of data files."""
 
     def kinds(self) -> dict[str, Kind]:
-        """The columns and what they hold; raises what reading the first file raises."""
+        """The kind of each column; raises what reading the first file raises."""
         ...
 
     def project(self, columns: Columns) -> None:
         """Read these columns alone from now on, as far as the format allows."""
         ...
 
-    def open(self, address: str, ahead: Prefetcher) -> DataFile: ...
+    def open(self, address: str, prefetcher: Prefetcher) -> DataFile: ...
 
 
 class ParquetFormat:
-    """Parquet: columns have types, files say how many rows they have."""
+    """Parquet: columns are typed and files state their number of rows."""
 
     def __init__(
-        self, builder: DatasetBuilder, files: Sequence[str], network: RetryingClient
+        self, builder: DatasetBuilder, files: Sequence[str], client: RetryingClient
     ) -> None:
         self._features: Any = builder.info.features or builder.config.features
         self._files = files
-        self._network = network
+        self._client = client
         self._names: list[str] | None = builder.config.columns
-        self._last_footer: tuple[str, Any] = ("", None)  # spares reading the first one twice
+        self._last_footer: tuple[str, Any] = ("", None)  # the first file is opened twice
 
     def kinds(self) -> dict[str, Kind]:
         self._features = self._features or self._stored_features()
@@ -80,17 +89,17 @@ class ParquetFormat:
     def project(self, columns: Columns) -> None:
         self._names = columns.needed(self._features)
 
-    def open(self, address: str, ahead: Prefetcher) -> ParquetRows:
+    def open(self, address: str, prefetcher: Prefetcher) -> ParquetRows:
         footer = self._last_footer[1] if self._last_footer[0] == address else None
-        file = ParquetRows(address, self._names or (), self._network, ahead, footer)
+        file = ParquetRows(address, self._names or (), self._client, prefetcher, footer)
         self._last_footer = (address, file.footer)
         return file
 
     def _stored_features(self) -> Any:
-        """The features of the first file that can be read."""
+        """The features of the first readable file."""
         from datasets import Features
 
-        trouble: Exception | None = None
+        first_error: Exception | None = None
         for address in self._files:
             try:
                 with closing(self.open(address, Prefetcher(0, 0))) as file:
@@ -98,45 +107,45 @@ class ParquetFormat:
             except NetworkError:  # noqa: PERF203 -- once a file
                 raise
             except Exception as exc:
-                trouble = trouble or exc
-        raise trouble or ValueError("no data files were found")
+                first_error = first_error or exc
+        raise first_error or ValueError("no data files were found")
 
 
-class ForwardFormat:
-    """Files that are read from the start to the end, by a reader of rows."""
+class SequentialFormat:
+    """Files read from start to end."""
 
-    def __init__(self, reader: Reader, files: Sequence[str], network: RetryingClient) -> None:
+    def __init__(self, reader: Reader, files: Sequence[str], client: RetryingClient) -> None:
         self._reader = reader
         self._files = files
-        self._network = network
+        self._client = client
 
     def kinds(self) -> dict[str, Kind]:
-        """Judged by the first rows of the first file that has any."""
-        trouble: Exception | None = None
+        """Inferred from the first rows of the first file that has any."""
+        first_error: Exception | None = None
         for address in self._files:
             try:
-                found = self._kinds_in(address)
+                kinds = self._kinds_in(address)
             except NetworkError:  # noqa: PERF203 -- once a file
                 raise
             except Exception as exc:
-                trouble = trouble or exc
+                first_error = first_error or exc
             else:
-                if found:
-                    return found
-        if trouble is not None:
-            raise trouble
+                if kinds:
+                    return kinds
+        if first_error is not None:
+            raise first_error
         return {}
 
     def project(self, columns: Columns) -> None:
-        """Whole rows are read: there is nothing to leave out."""
+        """Does nothing: whole rows are read."""
 
-    def open(self, address: str, ahead: Prefetcher) -> DataFile:
-        return _ForwardFile(address, self._reader, self._network, ahead)
+    def open(self, address: str, prefetcher: Prefetcher) -> DataFile:
+        return _SequentialRows(address, self._reader, self._client, prefetcher)
 
     def _kinds_in(self, address: str) -> dict[str, Kind]:
         kinds: dict[str, Kind] = {}
         with closing(self.open(address, Prefetcher(0, 0))) as file:
-            for _, values in islice(file.rows(0), LOOKED_AT_ROWS):
+            for _, values in islice(file.rows(0), SAMPLED_ROWS):
                 if isinstance(values, RowError):
                     continue
                 for name, kind in kinds_of_values(values).items():
@@ -145,84 +154,119 @@ class ForwardFormat:
         return kinds
 
 
-class CsvFormat(ForwardFormat):
-    """CSV with a header; the columns that are asked for by name stay text."""
+class CsvFormat(SequentialFormat):
+    """CSV with a header; the audio, text and id columns stay text."""
 
-    def __init__(self, separator: str, files: Sequence[str], network: RetryingClient) -> None:
-        def read(file: BinaryIO, name: str, start: int) -> Iterator[Numbered]:
-            return csv_rows(file, name, separator, self._texts, start)
+    def __init__(self, separator: str, files: Sequence[str], client: RetryingClient) -> None:
+        def read(file: BinaryIO, name: str, start: int) -> Iterator[NumberedRow]:
+            return csv_rows(file, name, separator, self._text_columns, start)
 
-        super().__init__(read, files, network)
-        self._texts: tuple[str, ...] = ()
+        super().__init__(read, files, client)
+        self._text_columns: tuple[str, ...] = ()
 
     def project(self, columns: Columns) -> None:
-        named = (columns.audio, columns.text, columns.id)
-        self._texts = tuple(name for name in named if name)  # "007" is an id, not a number
+        names = (columns.audio, columns.text, columns.id)
+        self._text_columns = tuple(name for name in names if name)  # "007" is an id, not a number
 
 
-class _ForwardFile:
+class SequentialFile:
+    """One data file as a decompressed stream of bytes, read from start to end."""
+
+    def __init__(self, address: str, client: RetryingClient, prefetcher: Prefetcher) -> None:
+        reader = RangeReader(address, client)
+        self._file = PrefetchedFile(reader, prefetcher)
+        self.name = reader.name
+        self._size = reader.size
+        self._range_bytes = client.settings.range_bytes
+        plain = io.BufferedReader(self._file, BUFFER_BYTES)
+        self._opened: list[BinaryIO] = [plain]
+        self.bytes = _decompressed(plain, address.partition("?")[0].lower())
+        self._opened.append(self.bytes)
+
+    def prefetch(self) -> None:
+        """Start fetching the whole file, in order."""
+        self._file.plan(split_spans([(0, self._size)], self._range_bytes))
+
+    def close(self) -> None:
+        for file in reversed(self._opened):
+            with suppress(OSError, EOFError):
+                file.close()
+
+
+def _decompressed(file: BinaryIO, name: str) -> BinaryIO:
+    if name.endswith((".gz", ".tgz")):
+        return io.BufferedReader(cast("io.RawIOBase", gzip.GzipFile(fileobj=file)), BUFFER_BYTES)
+    if name.endswith(".bz2"):
+        return io.BufferedReader(cast("io.RawIOBase", bz2.BZ2File(file)), BUFFER_BYTES)
+    if name.endswith(".xz"):
+        return io.BufferedReader(cast("io.RawIOBase", lzma.LZMAFile(file)), BUFFER_BYTES)
+    return file
+
+
+class _SequentialRows:
+    """The rows of a :class:`SequentialFile`; a :class:`DataFile`."""
+
     def __init__(
-        self, address: str, reader: Reader, network: RetryingClient, ahead: Prefetcher
+        self, address: str, reader: Reader, client: RetryingClient, prefetcher: Prefetcher
     ) -> None:
-        self._forward = ForwardFile(address, network, ahead)
-        self._name = self._forward.name
+        self._file = SequentialFile(address, client, prefetcher)
         self._reader = reader
 
     @property
-    def count(self) -> int | None:
+    def num_rows(self) -> int | None:
         return None
 
-    def fetch(self, start: int, only: Set[int] | None = None) -> None:
-        self._forward.fetch()  # what lies before a row must be read as well
+    def prefetch(self, start: int, only: Set[int] | None = None) -> None:
+        self._file.prefetch()  # the bytes before a row must be read as well
 
-    def rows(self, start: int, only: Set[int] | None = None) -> Iterator[Numbered]:
-        return self._reader(self._forward.bytes, self._name, start)
+    def rows(self, start: int, only: Set[int] | None = None) -> Iterator[NumberedRow]:
+        return self._reader(self._file.bytes, self._file.name, start)
 
     def close(self) -> None:
-        self._forward.close()
+        self._file.close()
 
 
-def format_of(  # noqa: PLR0911 -- one for each kind
-    builder: DatasetBuilder, files: Sequence[str], network: RetryingClient
+def format_of(  # noqa: PLR0911 -- one for each format
+    builder: DatasetBuilder, files: Sequence[str], client: RetryingClient
 ) -> Format | None:
-    """How this dataset's files are read here; None where ``datasets`` has to read them."""
+    """The format that reads this dataset's files here; None if ``datasets`` has to read them."""
     config = builder.config
     if not files or any("::" in file for file in files):
         return None
     if builder.name == "parquet":
-        return None if config.filters is not None else ParquetFormat(builder, files, network)
-    if not all(map(_is_understood, files)):
+        return None if config.filters is not None else ParquetFormat(builder, files, client)
+    if not all(map(_is_supported, files)):
         return None
     if builder.name == "webdataset":
-        read = partial(tar_rows, held_bytes=network.settings.member_bytes)
-        return ForwardFormat(read, files, network)
-    if builder.name == "csv" and _is_usual(config):
-        return CsvFormat(config.sep, files, network)
-    if builder.name == "json" and config.field is None and _holds_lines(files[0], network):
-        return ForwardFormat(json_rows, files, network)
+        read = partial(tar_rows, memory_bytes=client.settings.member_bytes)
+        return SequentialFormat(read, files, client)
+    if builder.name == "csv" and _has_default_dialect(config):
+        return CsvFormat(config.sep, files, client)
+    if builder.name == "json" and config.field is None and _holds_lines(files[0], client):
+        return SequentialFormat(json_rows, files, client)
     return None
 
 
-def _is_understood(file: str) -> bool:
+def _is_supported(file: str) -> bool:
     name = file.partition("?")[0].lower()
     return name.endswith(COMPRESSED) or not name.endswith((".zst", ".lz4", ".zip", ".7z"))
 
 
-def _is_usual(config: Any) -> bool:
-    """True for a CSV with nothing set but its separator."""
-    usual = type(config)()
-    set_here = ("names", "header", "skiprows", "quotechar", "quoting", "encoding", "comment",
+def _has_default_dialect(config: Any) -> bool:
+    """True for a CSV with default settings, except for its separator."""
+    default = type(config)()
+    checked = ("names", "header", "skiprows", "quotechar", "quoting", "encoding", "comment",
                 "index_col", "usecols", "escapechar", "dialect", "doublequote")  # fmt: skip
     return len(config.sep) == 1 and all(
-        getattr(config, name, None) == getattr(usual, name, None) for name in set_here
+        getattr(config, name, None) == getattr(default, name, None) for name in checked
     )
 
 
-def _holds_lines(file: str, network: RetryingClient) -> bool:
-    """True unless the file is one JSON document, such as a list."""
-    with closing(ForwardFile(file, network, Prefetcher(0, 0))) as forward:
-        for _ in range(LOOKED_AT_ROWS):
-            line = forward.bytes.readline(_LOOKED_AT_BYTES)
+def _holds_lines(file: str, client: RetryingClient) -> bool:
+    """True for JSON lines; False if the file is one JSON document, such as a list."""
+    with closing(SequentialFile(file, client, Prefetcher(0, 0))) as opened:
+        for _ in range(SAMPLED_ROWS):
+            line = opened.bytes.readline(_SAMPLED_LINE_BYTES)
             with suppress(ValueError):
                 if isinstance(json.loads(line), dict):
                     return True

@@ -1,7 +1,7 @@
-"""``datasets``: finds a dataset's files, and reads the kinds of files that are not read here.
+"""Uses ``datasets`` to find a dataset's files, and to read the formats that are not read here.
 
-Sound is never decoded here: audio features are read as their stored bytes and path, which also
-spares the PyTorch and torchcodec that ``datasets`` wants for them.
+Audio features are read as stored bytes and path, so that neither PyTorch nor torchcodec, which
+``datasets`` needs for decoding, must be installed.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from quest22.env import silence_telemetry
 from quest22.errors import MissingExtraError
-from quest22.settings import silence_telemetry
 from quest22.source.columns import Columns, Kind, kinds_of_features, kinds_of_values
-from quest22.source.formats.row_error import Numbered, RowError
 from quest22.source.io.error_kinds import is_transient, reason_of
 from quest22.source.io.retry import storage_options
 from quest22.source.locate import DatasetRequest
+from quest22.source.rows import NumberedRow, RowError
 
 if TYPE_CHECKING:
     from datasets import DatasetBuilder, IterableDataset
@@ -34,24 +34,24 @@ _MEDIA_FEATURES = frozenset({"Audio", "Video", "Image"})
 
 
 class HfDatasetRows:
-    """A split that ``datasets`` itself streams, data file by data file where it can."""
+    """A split that ``datasets`` streams, data file by data file if the format allows."""
 
     def __init__(self, builder: DatasetBuilder, split: str) -> None:
         self._builder = builder
         self._split = split
-        self._dataset = self._opened()
+        self._dataset = self._open_split()
         by_file = builder.name not in _FOLDER_BUILDERS
         self.parts = int(self._dataset.num_shards) if by_file else 1
 
     def kinds(self) -> dict[str, Kind]:
-        """The columns and what they hold; nothing for a split without rows."""
+        """The kind of each column; empty for a split without rows."""
         features = self._builder.info.features
         if features is not None:
             return kinds_of_features(features)
         return kinds_of_values(next(iter(self._dataset), {}))
 
     def project(self, columns: Columns) -> None:
-        """Read these columns alone from now on, as far as the format allows."""
+        """Read only these columns from now on, if the format allows it."""
         if self._builder.name == "csv":
             text = [name for name in (columns.audio, columns.text, columns.id) if name]
             self._builder.config.converters = dict.fromkeys(text, str)
@@ -59,8 +59,8 @@ class HfDatasetRows:
         if features is not None:
             self._dataset = self._dataset.select_columns(columns.needed(features))
 
-    def rows(self, part: int, start: int, name: str) -> Iterator[Numbered]:
-        """The rows of one data file from ``start`` on; what breaks off is one unread row."""
+    def rows(self, part: int, start: int, name: str) -> Iterator[NumberedRow]:
+        """The rows of one data file from ``start`` on; the rest after an error is one RowError."""
         dataset = self._dataset
         if self.parts > 1:
             dataset = dataset.shard(num_shards=self.parts, index=part)
@@ -76,12 +76,14 @@ class HfDatasetRows:
                 raise
             yield (number + 1) or None, RowError(f"{reason_of(exc, name)}; the rest is lost")
 
-    def _opened(self) -> IterableDataset:
-        """The split with media columns as what is stored, which needs no decoder."""
+    def _open_split(self) -> IterableDataset:
+        """The split with media columns as they are stored, which needs no decoder."""
         from datasets import Features, Value
 
         if hasattr(self._builder.config, "decode_num_threads"):
-            self._builder.config.decode_num_threads = 0  # else folders on the Hub decode ahead
+            self._builder.config.decode_num_threads = (
+                0  # else folders on the Hub are decoded in advance
+            )
         dataset = self._builder.as_streaming_dataset(split=self._split)
         if dataset.features is None:
             return dataset
@@ -95,22 +97,25 @@ class HfDatasetRows:
 
 
 def open_builder(request: DatasetRequest, split: str) -> DatasetBuilder:
-    """Find a dataset's files; errors of ``datasets`` and of the network pass through."""
+    """Find a dataset's files; raises the errors of ``datasets`` and of the network."""
     silence_telemetry()
     import datasets
 
     datasets.disable_progress_bars()
     datasets.logging.set_verbosity(datasets.logging.CRITICAL)
     datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False  # read before the environment could be set
-    with tempfile.TemporaryDirectory(prefix="quest22-") as cache:  # takes a lock file, no more
+    # It holds a lock file only, which Windows may keep open.
+    with tempfile.TemporaryDirectory(prefix="quest22-", ignore_cleanup_errors=True) as cache:
         common = {
             "token": request.token,
             "cache_dir": cache,
             "storage_options": _options(request),
             **request.options,
         }
-        if request.builder in _BUILDER_CLASSES and all(map(_is_plain_web, request.data_files)):
-            return _built_on(request.builder, split, request.data_files, common)
+        if request.builder in _BUILDER_CLASSES and all(
+            map(_is_single_web_file, request.data_files)
+        ):
+            return _builder_of_web_files(request.builder, split, request.data_files, common)
         return datasets.load_dataset_builder(
             request.path,
             request.config,
@@ -120,15 +125,15 @@ def open_builder(request: DatasetRequest, split: str) -> DatasetBuilder:
         )
 
 
-def _is_plain_web(file: str) -> bool:
-    """True for a web address that is one file, not a pattern."""
+def _is_single_web_file(file: str) -> bool:
+    """True for the web address of one file, not of a pattern."""
     return file.startswith(("http://", "https://")) and not set("*[") & set(file)
 
 
-def _built_on(
+def _builder_of_web_files(
     name: str, split: str, files: Iterable[str], common: dict[str, Any]
 ) -> DatasetBuilder:
-    """A builder on web files as they are: finding them by pattern would ask for each in full."""
+    """A builder for web files as listed; resolving them as patterns would download each."""
     from datasets.data_files import DataFilesDict, DataFilesList
 
     module = import_module(f"datasets.packaged_modules.{name}.{name}")
@@ -141,11 +146,11 @@ def _options(request: DatasetRequest) -> dict[str, Any]:
     options = storage_options(request.token)
     if any(file.startswith("s3://") for file in request.data_files):
         options["s3"] = {**options.get("s3", {}), "session": _s3_session()}
-    return {scheme: given for scheme, given in options.items() if given}
+    return {scheme: values for scheme, values in options.items() if values}
 
 
 def _s3_session() -> Any:
-    """A ready session: s3fs would make one of the ``block_size`` that datasets gives for tars."""
+    """A session: s3fs would make one from the ``block_size`` that datasets gives for tars."""
     try:
         from aiobotocore.session import AioSession
     except ImportError as exc:
@@ -154,8 +159,10 @@ def _s3_session() -> Any:
 
 
 def files_of(builder: DatasetBuilder, split: str) -> list[str]:
-    """A split's data files. Raises ValueError where there is no such split."""
-    found = builder.config.data_files or {}
-    if found and split not in found:
-        raise ValueError(f"Bad split: {split}. Available splits: {[str(name) for name in found]}")
-    return [os.fspath(file) for file in found.get(split, ())]
+    """A split's data files. Raises ValueError if there is no such split."""
+    data_files = builder.config.data_files or {}
+    if data_files and split not in data_files:
+        raise ValueError(
+            f"Bad split: {split}. Available splits: {[str(name) for name in data_files]}"
+        )
+    return [os.fspath(file) for file in data_files.get(split, ())]

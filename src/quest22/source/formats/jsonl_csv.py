@@ -1,7 +1,6 @@
-"""Rows of JSON lines and of CSV: a line that cannot be understood costs itself alone.
+"""Rows of JSON lines and CSV files. A line that cannot be parsed costs only its own row.
 
-Lines are told apart by their ends; empty ones do not count. What follows where a file breaks off
-(a damaged compression) is one unread row.
+Empty lines are ignored. If the file breaks off (damaged compression), the rest is one RowError.
 """
 
 from __future__ import annotations
@@ -13,32 +12,32 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Any, BinaryIO, TypeAlias
 
-from quest22.source.formats.row_error import Numbered, RowError, Values
 from quest22.source.io.error_kinds import reason_of
 from quest22.source.io.retry import NetworkError
+from quest22.source.rows import NumberedRow, RowError, Values
 
-LONGEST_LINE = 64 << 20
-LONGEST_RECORD_LINES = 256
+MAX_LINE_BYTES = 64 << 20
+MAX_RECORD_LINES = 256
 _WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")
 _FRACTION = re.compile(r"-?(0|[1-9]\d*)\.\d+([eE][-+]?\d+)?")
 
 Line: TypeAlias = tuple[int, bytes]
-"""A line's number from 1, and its bytes without the end."""
+"""A line's number, from 1, and its bytes without the line end."""
 
 
-def json_rows(file: BinaryIO, name: str, start: int = 0) -> Iterator[Numbered]:
+def json_rows(file: BinaryIO, name: str, start: int = 0) -> Iterator[NumberedRow]:
     """The rows of JSON lines from row ``start`` on."""
-    for number, item in enumerate(_whole_lines(file, name)):
+    for number, item in enumerate(_nonempty_lines(file, name)):
         if number >= start:
             yield number, item if isinstance(item, RowError) else _json_row(item, name)
 
 
 def csv_rows(
-    file: BinaryIO, name: str, separator: str, texts: Collection[str], start: int = 0
-) -> Iterator[Numbered]:
+    file: BinaryIO, name: str, separator: str, text_columns: Collection[str], start: int = 0
+) -> Iterator[NumberedRow]:
     """The rows of a CSV file with a header, from row ``start`` on.
 
-    Cells that are plain numbers become numbers, but for those of the columns ``texts``.
+    Cells that are plain numbers become numbers, except in ``text_columns``.
     """
     records = csv_records(file, name, separator)
     header = next(records, None)
@@ -56,30 +55,30 @@ def csv_rows(
             yield (
                 number,
                 {
-                    column: cell if column in texts else number_or_text(cell)
+                    column: cell if column in text_columns else number_or_text(cell)
                     for column, cell in zip(names, record, strict=True)
                 },
             )
 
 
 def csv_records(file: BinaryIO, name: str, separator: str) -> Iterator[list[str] | RowError]:
-    """Records of as many cells as the first one; quoted cells may span lines."""
-    lines = _Lines(_whole_lines(file, name))
-    width: int | None = None
+    """Records with as many cells as the first one; quoted cells may span lines."""
+    lines = _Lines(_nonempty_lines(file, name))
+    num_cells: int | None = None
     for item in lines:
         if isinstance(item, RowError):
             yield item
             continue
-        record = _record(item, lines, separator, width)
+        record = _record(item, lines, separator, num_cells)
         if isinstance(record, RowError):
             yield RowError(f"{name}, line {item[0]}: {record.reason}")
             continue
-        width = width or len(record)
+        num_cells = num_cells or len(record)
         yield record
 
 
 def number_or_text(cell: str) -> int | float | str:
-    """A number where the cell is one written plainly (``007`` is an id); else the cell."""
+    """The number in a cell, or the cell if it is no plain number (``007`` is an id)."""
     if _WHOLE.fullmatch(cell):
         return int(cell)
     if _FRACTION.fullmatch(cell) and math.isfinite(float(cell)):
@@ -88,41 +87,43 @@ def number_or_text(cell: str) -> int | float | str:
 
 
 class _Lines:
-    """Lines, of which some can be given back."""
+    """An iterator of lines that can be pushed back."""
 
     def __init__(self, lines: Iterator[Line | RowError]) -> None:
         self._lines = lines
-        self._back: list[Line | RowError] = []
+        self._pushed_back: list[Line | RowError] = []
 
     def __iter__(self) -> Iterator[Line | RowError]:
         return self
 
     def __next__(self) -> Line | RowError:
-        return self._back.pop() if self._back else next(self._lines)
+        return self._pushed_back.pop() if self._pushed_back else next(self._lines)
 
-    def give_back(self, lines: list[Line | RowError]) -> None:
-        self._back.extend(reversed(lines))
+    def push_back(self, lines: list[Line | RowError]) -> None:
+        self._pushed_back.extend(reversed(lines))
 
 
-def _record(line: Line, more: _Lines, separator: str, width: int | None) -> list[str] | RowError:
-    """The record that begins with a line; if it does not work out, the other lines go back."""
-    taken: list[Line | RowError] = []
+def _record(
+    line: Line, more: _Lines, separator: str, num_cells: int | None
+) -> list[str] | RowError:
+    """The record that begins with a line; on an error its other lines are pushed back."""
+    continuation: list[Line | RowError] = []
     content = line[1]
-    while content.count(b'"') % 2 and len(taken) < LONGEST_RECORD_LINES:
+    while content.count(b'"') % 2 and len(continuation) < MAX_RECORD_LINES:
         following = next(more, None)
         if following is None:
             break
-        taken.append(following)
+        continuation.append(following)
         if isinstance(following, RowError):
             break
         content += b"\n" + following[1]
-    record = _cells(content, separator, width)
+    record = _cells(content, separator, num_cells)
     if isinstance(record, RowError):
-        more.give_back(taken)
+        more.push_back(continuation)
     return record
 
 
-def _cells(content: bytes, separator: str, width: int | None) -> list[str] | RowError:
+def _cells(content: bytes, separator: str, num_cells: int | None) -> list[str] | RowError:
     try:
         text = content.decode("utf-8-sig")
         rows = list(csv.reader(text.splitlines(keepends=True), delimiter=separator, strict=True))
@@ -130,8 +131,8 @@ def _cells(content: bytes, separator: str, width: int | None) -> list[str] | Row
         return RowError(f"it is no record of CSV ({exc})")
     if len(rows) != 1:
         return RowError("it is no record of CSV (a quotation mark is not closed)")
-    if width is not None and len(rows[0]) != width:
-        return RowError(f"expected {width} cells, found {len(rows[0])}")
+    if num_cells is not None and len(rows[0]) != num_cells:
+        return RowError(f"expected {num_cells} cells, found {len(rows[0])}")
     return rows[0]
 
 
@@ -147,14 +148,14 @@ def _json_row(line: Line, name: str) -> Values | RowError:
     return values
 
 
-def _whole_lines(file: BinaryIO, name: str) -> Iterator[Line | RowError]:
-    """Lines that hold anything; one that is too long, or the rest that is lost, as unread."""
+def _nonempty_lines(file: BinaryIO, name: str) -> Iterator[Line | RowError]:
+    """Non-empty lines; a RowError for a line that is too long, and for the rest after an error."""
     number = 0
     while True:
         try:
-            line = file.readline(LONGEST_LINE)
-            too_long = len(line) == LONGEST_LINE and not line.endswith(b"\n")
-            while too_long and (rest := file.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
+            line = file.readline(MAX_LINE_BYTES)
+            too_long = len(line) == MAX_LINE_BYTES and not line.endswith(b"\n")
+            while too_long and (rest := file.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
                 pass
         except NetworkError:
             raise
@@ -165,6 +166,6 @@ def _whole_lines(file: BinaryIO, name: str) -> Iterator[Line | RowError]:
             return
         number += 1
         if too_long:
-            yield RowError(f"{name}, line {number}: it is longer than {LONGEST_LINE >> 20} MiB")
+            yield RowError(f"{name}, line {number}: it is longer than {MAX_LINE_BYTES >> 20} MiB")
         elif line.strip():
             yield number, line.rstrip(b"\r\n")

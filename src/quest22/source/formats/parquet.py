@@ -1,8 +1,7 @@
-"""Rows of a Parquet file, from any of them on, reading nothing but what they need.
+"""Rows of a Parquet file from any row on, reading only the row groups and columns they need.
 
-Row groups before the first wanted row are not read, and of the others only the needed columns, in
-slices. A damaged page costs its own rows, each of which is told; damage elsewhere in a row group
-costs the rows behind it there.
+A damaged page costs its own rows, each of which becomes a RowError; other damage in a row group
+costs the rest of its rows.
 """
 
 from __future__ import annotations
@@ -13,12 +12,12 @@ from itertools import accumulate
 from typing import Any
 
 from quest22.source.formats.parquet_pages import Patch, Patched, damaged_pages, null_patch
-from quest22.source.formats.row_error import Numbered, RowError, Values
 from quest22.source.io.address import redact
 from quest22.source.io.error_kinds import reason_of
-from quest22.source.io.prefetch import PrefetchedFile, Prefetcher, Span, coalesced
+from quest22.source.io.prefetch import PrefetchedFile, Prefetcher, Span, interleaved_spans
 from quest22.source.io.ranges import RangeReader
 from quest22.source.io.retry import NetworkError, RetryingClient
+from quest22.source.rows import NumberedRow, RowError, Values
 
 BATCH_BYTES = 8 << 20
 BATCH_ROWS = 64
@@ -26,25 +25,25 @@ SLICE_BYTES = 256 << 10
 
 
 class ParquetRows:
-    """The rows of one file, opened: its footer is read, its needed columns are being fetched.
+    """The rows of one open file; a :class:`DataFile`.
 
-    Making one raises whatever opening and pyarrow raise.
+    The constructor reads the footer; it raises what opening the file and pyarrow raise.
     """
 
     def __init__(
         self,
         address: str,
         names: Collection[str],
-        network: RetryingClient,
-        ahead: Prefetcher,
+        client: RetryingClient,
+        prefetcher: Prefetcher,
         footer: Any = None,
     ) -> None:
-        """``footer`` is what was read of this file before."""
+        """``footer``: the file's metadata, if it was read before."""
         import pyarrow.parquet as pq
 
         self._name = redact(address)
-        self._file = PrefetchedFile(RangeReader(address, network), ahead)
-        self._range_bytes = network.settings.range_bytes
+        self._file = PrefetchedFile(RangeReader(address, client), prefetcher)
+        self._range_bytes = client.settings.range_bytes
         try:
             self.footer = footer or pq.read_metadata(self._file)
         except BaseException:
@@ -52,74 +51,78 @@ class ParquetRows:
             raise
         present = self.footer.schema.to_arrow_schema().names
         self._names = [name for name in present if name in set(names)]
-        self._missing = dict.fromkeys(name for name in names if name not in set(present))
+        self._missing_columns = dict.fromkeys(name for name in names if name not in set(present))
         sizes = [self.footer.row_group(n).num_rows for n in range(self.footer.num_row_groups)]
-        self._firsts = list(accumulate(sizes, initial=0))
+        self._group_starts = list(accumulate(sizes, initial=0))
 
     @property
-    def count(self) -> int:
-        """How many rows the file has."""
-        return int(self._firsts[-1])
+    def num_rows(self) -> int:
+        """The number of rows in the file."""
+        return int(self._group_starts[-1])
 
-    def fetch(self, start: int, only: Set[int] | None = None) -> None:
-        """Begin to fetch what the rows from ``start`` on need; of ``only`` these, if given."""
+    def prefetch(self, start: int, only: Set[int] | None = None) -> None:
+        """Start fetching what the rows from ``start`` on, or those of ``only``, need."""
         groups = self._groups(start, only)
         self._file.plan([span for group in groups for span in self._spans(group)])
 
-    def rows(self, start: int, only: Set[int] | None = None) -> Iterator[Numbered]:
-        """The rows from ``start`` on, whole row groups; :meth:`fetch` was asked the same."""
+    def rows(self, start: int, only: Set[int] | None = None) -> Iterator[NumberedRow]:
+        """The rows from ``start`` on; call :meth:`prefetch` with the same arguments first."""
         for group in self._groups(start, only):
-            yield from self._group(group, max(self._firsts[group], start), self._firsts[group + 1])
-            _give_back()
+            yield from self._group(
+                group, max(self._group_starts[group], start), self._group_starts[group + 1]
+            )
+            _release_pyarrow_memory()
 
     def _groups(self, start: int, only: Set[int] | None) -> list[int]:
-        bounds = list(zip(self._firsts, self._firsts[1:], strict=False))
-        behind = [group for group, (_, end) in enumerate(bounds) if end > start]
+        bounds = list(zip(self._group_starts, self._group_starts[1:], strict=False))
+        remaining = [group for group, (_, end) in enumerate(bounds) if end > start]
         if only is None:
-            return behind
-        wanted = {bisect_right(self._firsts, number) - 1 for number in only}
-        return [group for group in behind if group in wanted]
+            return remaining
+        selected = {bisect_right(self._group_starts, number) - 1 for number in only}
+        return [group for group in remaining if group in selected]
 
     def close(self) -> None:
         self._file.close()
 
-    def _group(self, group: int, start: int, end: int) -> Iterator[Numbered]:
-        """A row group's rows; around damage row by row, so that as few as possible are lost.
+    def _group(self, group: int, start: int, end: int) -> Iterator[NumberedRow]:
+        """A row group's rows; after an error row by row, so that as few as possible are lost.
 
-        What is told of a lost row is the same from wherever reading begins: runs continue here.
+        The reason of a lost row does not depend on where reading starts, as runs resume here.
         """
-        done = start
-        trouble = "no more is known"
+        next_row = start
+        reason = "no more is known"
         for batch_rows in (self._batch_rows(group), 1):
             try:
-                for number, values in self._read(group, done, batch_rows):
+                for number, values in self._read(group, next_row, batch_rows):
                     yield number, values
-                    done = number + 1
-            except (NetworkError, GeneratorExit):  # noqa: PERF203 -- twice at most
+                    next_row = number + 1
+            except (NetworkError, GeneratorExit):  # noqa: PERF203 -- at most twice
                 raise
             except Exception as exc:
-                trouble = reason_of(exc, f"{self._name}, row group {group}")
+                reason = reason_of(exc, f"{self._name}, row group {group}")
             else:
                 return
-        yield from self._around_damage(group, done, end, trouble)
+        yield from self._around_damage(group, next_row, end, reason)
 
-    def _around_damage(self, group: int, done: int, end: int, trouble: str) -> Iterator[Numbered]:
-        """The rest of a damaged row group: its rows, but for those of damaged pages if found."""
+    def _around_damage(
+        self, group: int, next_row: int, end: int, reason: str
+    ) -> Iterator[NumberedRow]:
+        """The rest of a damaged row group; damaged pages are masked if they can be found."""
         damaged, patches = self._damage(group)
         try:
-            for number, values in self._read(group, done, 1, patches) if patches else ():
-                reason = next((why for rows, why in damaged if number in rows), None)
-                yield number, values if reason is None else RowError(reason)
-                done = number + 1
+            for number, values in self._read(group, next_row, 1, patches) if patches else ():
+                damage = next((why for rows, why in damaged if number in rows), None)
+                yield number, values if damage is None else RowError(damage)
+                next_row = number + 1
         except (NetworkError, GeneratorExit):
             raise
         except Exception as exc:
-            trouble = reason_of(exc, f"{self._name}, row group {group}")
-        for number in range(done, end):
-            yield number, RowError(trouble)
+            reason = reason_of(exc, f"{self._name}, row group {group}")
+        for number in range(next_row, end):
+            yield number, RowError(reason)
 
     def _damage(self, group: int) -> tuple[list[tuple[range, str]], list[Patch]]:
-        """The rows of damaged pages, why, and what to read in place of those pages."""
+        """The rows of damaged pages with reasons, and the patches that mask those pages."""
         damaged: list[tuple[range, str]] = []
         patches: list[Patch] = []
         for chunk, column in self._columns(group):
@@ -129,7 +132,7 @@ class ParquetRows:
                 patch = null_patch(page, chunk.compression)
                 if patch is None:
                     continue
-                first = self._firsts[group] + page.first_row
+                first = self._group_starts[group] + page.first_row
                 why = f"the page of {chunk.path_in_schema!r} at byte {page.start:,} is damaged"
                 rows = range(first, first + page.rows)
                 damaged.append((rows, f"{self._name}, row group {group}: {why}"))
@@ -148,16 +151,16 @@ class ParquetRows:
             pre_buffer=False,
             page_checksum_verification=True,
         )
-        number = self._firsts[group]
+        number = self._group_starts[group]
         for batch in file.iter_batches(batch_rows, [group], self._names, use_threads=False):
-            fresh = batch.slice(max(0, start - number))
-            first = number + batch.num_rows - fresh.num_rows
+            new_rows = batch.slice(max(0, start - number))
+            first = number + batch.num_rows - new_rows.num_rows
             number += batch.num_rows
-            for at in range(fresh.num_rows):
-                yield first + at, self._missing | fresh.slice(at, 1).to_pylist()[0]
+            for at in range(new_rows.num_rows):
+                yield first + at, self._missing_columns | new_rows.slice(at, 1).to_pylist()[0]
 
     def _batch_rows(self, group: int) -> int:
-        """Rows that make a few megabytes on average."""
+        """Rows that take a few megabytes on average."""
         chunks = self._chunks(group)
         rows = max(1, self.footer.row_group(group).num_rows)
         row_bytes = max(1, sum(chunk.total_uncompressed_size for chunk in chunks) // rows)
@@ -167,26 +170,26 @@ class ParquetRows:
         return [chunk for chunk, _ in self._columns(group)]
 
     def _columns(self, group: int) -> list[tuple[Any, Any]]:
-        """The needed chunks of a row group, each with what the schema tells of it."""
+        """The needed column chunks of a row group, each with its column in the schema."""
         described = self.footer.row_group(group)
         chunks = [described.column(n) for n in range(described.num_columns)]
         columns = [self.footer.schema.column(n) for n in range(described.num_columns)]
         pairs = zip(chunks, columns, strict=True)
-        return [pair for pair in pairs if _belongs(pair[0].path_in_schema, self._names)]
+        return [pair for pair in pairs if _is_selected(pair[0].path_in_schema, self._names)]
 
     def _spans(self, group: int) -> list[Span]:
-        spans = _joined([_span(chunk) for chunk in self._chunks(group)], self._range_bytes)
-        return coalesced(spans, self._range_bytes)
+        spans = _merge_adjacent([_span(chunk) for chunk in self._chunks(group)], self._range_bytes)
+        return interleaved_spans(spans, self._range_bytes)
 
 
-def _give_back() -> None:
-    """Return to the system what pyarrow keeps for later: a page may have been hundreds of MB."""
+def _release_pyarrow_memory() -> None:
+    """Return pyarrow's unused memory to the system: a page may have taken hundreds of MB."""
     import pyarrow as pa
 
     pa.default_memory_pool().release_unused()
 
 
-def _belongs(path: str, names: Collection[str]) -> bool:
+def _is_selected(path: str, names: Collection[str]) -> bool:
     return any(path == name or path.startswith(f"{name}.") for name in names)
 
 
@@ -197,12 +200,12 @@ def _span(chunk: Any) -> Span:
     return start, start + chunk.total_compressed_size
 
 
-def _joined(spans: Sequence[Span], longest: int) -> list[Span]:
-    """Neighbours made one while they stay below ``longest``: each range costs a round trip."""
-    joined: list[Span] = []
+def _merge_adjacent(spans: Sequence[Span], max_bytes: int) -> list[Span]:
+    """Merge adjacent ranges up to ``max_bytes``: each range costs a round trip."""
+    merged: list[Span] = []
     for start, stop in sorted(spans):
-        if joined and joined[-1][1] == start and stop - joined[-1][0] <= longest:
-            joined[-1] = (joined[-1][0], stop)
+        if merged and merged[-1][1] == start and stop - merged[-1][0] <= max_bytes:
+            merged[-1] = (merged[-1][0], stop)
         else:
-            joined.append((start, stop))
-    return joined
+            merged.append((start, stop))
+    return merged

@@ -1,8 +1,8 @@
-"""The pages of a Parquet column chunk, one by one: which of them are damaged, and what to do.
+"""Finds damaged pages in a Parquet column chunk, and masks them so that other rows can be read.
 
-pyarrow gives up at the first damaged page of a row group. Here headers are walked by hand (Thrift's
-compact protocol, as parquet-format defines them), so that the page alone is lost: in its place a
-reader is shown a page of as many nulls, and behind it one of a kind that readers pass over.
+pyarrow gives up at the first damaged page of a row group. This module walks the page headers itself
+(Thrift's compact protocol, as parquet-format defines them). A patch replaces a damaged page by a
+page of as many nulls and, to keep its size, an index page, which readers skip.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _CODECS = {"SNAPPY": "snappy", "GZIP": "gzip", "ZSTD": "zstd", "BROTLI": "brotli
 _PLAIN = "UNCOMPRESSED"
 
 
-class Readable(Protocol):
-    """A file that can be read from any place on."""
+class SeekableFile(Protocol):
+    """A binary file with random access."""
 
     def read(self, size: int, /) -> bytes: ...
 
@@ -32,7 +32,7 @@ class Readable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page: where it begins, how long its header and its body are, and the rows it holds."""
+    """One page: its offset in the file, the sizes of header and body, and its rows."""
 
     start: int
     header_bytes: int
@@ -48,17 +48,17 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """Other bytes for a stretch of a file: ``head``, then zeros up to ``size``."""
+    """Replaces ``size`` bytes of a file from ``start`` on: by ``head``, then zeros."""
 
     start: int
     size: int
     head: bytes
 
 
-def damaged_pages(file: Readable, chunk: Any, span: tuple[int, int]) -> Iterator[Page]:
-    """The damaged data pages of a flat column's chunk, which lies in ``span``.
+def damaged_pages(file: SeekableFile, chunk: Any, span: tuple[int, int]) -> Iterator[Page]:
+    """The damaged data pages of a flat column's chunk, which occupies ``span`` of the file.
 
-    ``chunk`` is what pyarrow tells of it. Ends where a header cannot be read.
+    ``chunk`` is pyarrow's metadata of it. Ends at a header that cannot be read.
     """
     start, stop = span
     row = 0
@@ -72,7 +72,7 @@ def damaged_pages(file: Readable, chunk: Any, span: tuple[int, int]) -> Iterator
 
 
 def null_patch(page: Page, compression: str) -> Patch | None:
-    """What stands for a damaged page; None where there is no room for it."""
+    """The patch that masks a damaged page; None if the page is too small for it."""
     levels = _varint(page.rows << 1) + b"\0"
     body = len(levels).to_bytes(4, "little") + levels
     packed = _compressed(body, compression)
@@ -88,20 +88,20 @@ def null_patch(page: Page, compression: str) -> Patch | None:
 
 
 class Patched(io.RawIOBase):
-    """A file with some stretches replaced."""
+    """A file with patches applied."""
 
-    def __init__(self, file: Readable, patches: Sequence[Patch]) -> None:
+    def __init__(self, file: SeekableFile, patches: Sequence[Patch]) -> None:
         self._file = file
         self._patches = patches
 
     def readinto(self, buffer: Any, /) -> int:
-        at = self._file.tell()
+        offset = self._file.tell()
         data = bytearray(self._file.read(len(buffer)))
         for patch in self._patches:
-            low, high = max(at, patch.start), min(at + len(data), patch.start + patch.size)
+            low, high = max(offset, patch.start), min(offset + len(data), patch.start + patch.size)
             if low < high:
                 shown = patch.head[low - patch.start : high - patch.start]
-                data[low - at : high - at] = shown + bytes(high - low - len(shown))
+                data[low - offset : high - offset] = shown + bytes(high - low - len(shown))
         buffer[: len(data)] = data
         return len(data)
 
@@ -118,10 +118,10 @@ class Patched(io.RawIOBase):
         return True
 
 
-def _page(file: Readable, compression: str, start: int, stop: int, row: int) -> Page | None:
-    for most in _HEADER_BYTES:
+def _page(file: SeekableFile, compression: str, start: int, stop: int, row: int) -> Page | None:
+    for header_limit in _HEADER_BYTES:
         file.seek(start)
-        content = file.read(min(most, stop - start))
+        content = file.read(min(header_limit, stop - start))
         try:
             fields, length = _struct(content, 0)
             kind, whole, size = fields[1], fields[2], fields[3]
@@ -133,20 +133,20 @@ def _page(file: Readable, compression: str, start: int, stop: int, row: int) -> 
         if kind in (_DATA, _DATA_V2):
             rows = fields.get(5, fields.get(8, {})).get(1, 0)
         file.seek(start + length)
-        damaged = rows > 0 and not _is_whole(file.read(size), fields, compression, whole)
+        damaged = rows > 0 and not _is_intact(file.read(size), fields, compression, whole)
         return Page(start, length, size, row, rows, damaged)
     return None
 
 
-def _is_whole(body: bytes, fields: dict[int, Any], compression: str, whole: int) -> bool:
-    """Whether a page's body is what was written, as far as that can be told."""
+def _is_intact(body: bytes, fields: dict[int, Any], compression: str, whole: int) -> bool:
+    """Whether a page's checksum matches or, without a checksum, its body decompresses."""
     import pyarrow as pa
 
     if 4 in fields:
         checksum: int = fields[4] & 0xFFFFFFFF
         return zlib.crc32(body) == checksum
     levels = 0
-    if 8 in fields:  # version 2: levels stand before what is compressed
+    if 8 in fields:  # version 2: uncompressed levels precede the data
         levels = fields[8].get(5, 0) + fields[8].get(6, 0)
     if compression not in _CODECS or len(body) == levels or fields.get(8, {}).get(7) is False:
         return True
@@ -167,7 +167,7 @@ def _compressed(body: bytes, compression: str) -> bytes:
 
 
 def _header(kind: int, whole: int, size: int, rest: bytes) -> bytes:
-    """A page header: fields 1 to 3, what is special of its kind, and the end."""
+    """A page header: fields 1 to 3, the fields of its type, and the stop byte."""
     return b"".join(b"\x15" + _zigzag(number) for number in (kind, whole, size)) + rest + b"\0"
 
 
@@ -183,46 +183,46 @@ def _varint(number: int) -> bytes:
     return bytes((*out, number))
 
 
-def _read_varint(content: bytes, at: int) -> tuple[int, int]:
+def _read_varint(content: bytes, offset: int) -> tuple[int, int]:
     number = shift = 0
     while True:
-        byte = content[at]
+        byte = content[offset]
         number |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
+        offset, shift = offset + 1, shift + 7
         if byte < 0x80:
-            return number, at
+            return number, offset
         if shift > 63:
             raise ValueError("a number without an end")
 
 
-def _struct(content: bytes, at: int) -> tuple[dict[int, Any], int]:
-    """A struct of Thrift's compact protocol by its fields' numbers, and where it ends."""
+def _struct(content: bytes, offset: int) -> tuple[dict[int, Any], int]:
+    """A struct of Thrift's compact protocol as values by field number, and the offset after it."""
     fields: dict[int, Any] = {}
     number = 0
-    while content[at]:
-        kind, delta = content[at] & 0x0F, content[at] >> 4
-        at += 1
+    while content[offset]:
+        kind, delta = content[offset] & 0x0F, content[offset] >> 4
+        offset += 1
         if delta:
             number += delta
         else:
-            raw, at = _read_varint(content, at)
+            raw, offset = _read_varint(content, offset)
             number = (raw >> 1) ^ -(raw & 1)
-        fields[number], at = _value(content, at, kind)
-    return fields, at + 1
+        fields[number], offset = _value(content, offset, kind)
+    return fields, offset + 1
 
 
-def _value(content: bytes, at: int, kind: int) -> tuple[Any, int]:
-    """A value of one of the kinds that page headers hold."""
+def _value(content: bytes, offset: int, kind: int) -> tuple[Any, int]:
+    """A value of one of the types that occur in page headers."""
     if kind in (1, 2):
-        return kind == 1, at
+        return kind == 1, offset
     if kind in (4, 5, 6):
-        raw, at = _read_varint(content, at)
-        return (raw >> 1) ^ -(raw & 1), at
+        raw, offset = _read_varint(content, offset)
+        return (raw >> 1) ^ -(raw & 1), offset
     if kind == 8:
-        size, at = _read_varint(content, at)
-        if at + size > len(content):
+        size, offset = _read_varint(content, offset)
+        if offset + size > len(content):
             raise IndexError("the text goes on")
-        return content[at : at + size], at + size
+        return content[offset : offset + size], offset + size
     if kind == 12:
-        return _struct(content, at)
+        return _struct(content, offset)
     raise ValueError(f"a field of kind {kind}")

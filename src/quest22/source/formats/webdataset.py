@@ -1,57 +1,62 @@
-"""Rows of a WebDataset shard: neighbours in a tar whose names differ in their ending alone.
+"""Rows of a WebDataset shard: adjacent members of a tar whose names differ only in extension.
 
-A damaged header costs its own member: reading goes on at the next header that holds together, and
-the gap is told as one unread row. So is what is no tar, and the end of a file that breaks off.
+A damaged header costs its own member: reading continues at the next valid header, and the gap
+becomes one RowError. So do a file that is no tar and one that is truncated.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import posixpath
 import tarfile
+from collections import deque
 from collections.abc import Iterator
 from typing import Any, BinaryIO, TypeAlias, cast
 
-from quest22.source.formats.row_error import Numbered, RowError
-from quest22.source.formats.tar_blocks import BLOCK_BYTES, TarBlocks
+import numpy as np
+from numpy.typing import NDArray
+
 from quest22.source.io.error_kinds import reason_of
 from quest22.source.io.retry import NetworkError
-from quest22.source.io.spool import Kept
+from quest22.source.io.spool import SpooledMedia
 from quest22.source.listing import is_media
+from quest22.source.rows import NumberedRow, RowError
 
-LARGEST_MEMBER = 2 << 30
+MAX_MEMBER_BYTES = 2 << 30
+BLOCK_BYTES = 512
 _TEXT = frozenset({"txt", "text", "transcript", "transcription"})
 _JSON = frozenset({"json", "jsn"})
 _NUMBER = frozenset({"cls", "cls2", "index", "inx", "id"})
 
-Member: TypeAlias = tuple[str, bytes | Kept]
-"""A file's name in the tar, and its content."""
+Member: TypeAlias = tuple[str, bytes | SpooledMedia]
+"""A member's name and its content."""
 
 
 def tar_rows(
-    file: BinaryIO, name: str, start: int = 0, held_bytes: int = LARGEST_MEMBER
-) -> Iterator[Numbered]:
-    """The rows of a tar from row ``start`` on: ``__key__``, and a value for each ending.
+    file: BinaryIO, name: str, start: int = 0, memory_bytes: int = MAX_MEMBER_BYTES
+) -> Iterator[NumberedRow]:
+    """The rows of a tar from row ``start`` on: ``__key__``, and a value for each extension.
 
-    A recording of more than ``held_bytes`` is kept on the disk until it is decoded.
+    Recordings larger than ``memory_bytes`` are kept on disk until they are decoded.
     """
-    for number, item in enumerate(_grouped(_members(file, name, held_bytes))):
+    for number, item in enumerate(_grouped(_members(file, name, memory_bytes))):
         if number >= start:
             yield number, item if isinstance(item, RowError) else _row(item, name)
 
 
 def split_name(path: str) -> tuple[str, str]:
-    """A member's name up to the first dot of its last part, and what follows that dot."""
+    """A member's key (its path up to the first dot of the file name) and its extension."""
     folder, base = posixpath.split(path)
-    stem, _, ending = base.partition(".")
-    return posixpath.join(folder, stem), ending
+    stem, _, extension = base.partition(".")
+    return posixpath.join(folder, stem), extension
 
 
 def _grouped(members: Iterator[Member | RowError]) -> Iterator[list[Member] | RowError]:
-    """Members of one row together; an ending that comes again begins another row."""
+    """Members grouped into rows; a repeated extension starts a new row."""
     row: list[Member] = []
     for member in members:
-        if row and (isinstance(member, RowError) or not _joins(member, row)):
+        if row and (isinstance(member, RowError) or not _belongs_to_row(member, row)):
             yield row
             row = []
         if isinstance(member, RowError):
@@ -62,29 +67,29 @@ def _grouped(members: Iterator[Member | RowError]) -> Iterator[list[Member] | Ro
         yield row
 
 
-def _joins(member: Member, row: list[Member]) -> bool:
-    key, ending = split_name(member[0])
-    if not (key and ending):
-        return True  # no part of any row
+def _belongs_to_row(member: Member, row: list[Member]) -> bool:
+    key, extension = split_name(member[0])
+    if not (key and extension):
+        return True  # part of no row
     others = [split_name(name) for name, _ in row]
-    return key == others[0][0] and ending not in [other for _, other in others]
+    return key == others[0][0] and extension not in [other for _, other in others]
 
 
 def _row(members: list[Member], name: str) -> dict[str, Any] | RowError:
     values: dict[str, Any] = {}
     for path, content in members:
-        key, ending = split_name(path)
+        key, extension = split_name(path)
         try:
-            values[ending] = _value(content, path, ending)
+            values[extension] = _value(content, path, extension)
         except ValueError as exc:
             return RowError(f"{name}, {path}: its content is not what its name says ({exc})")
     return values | {"__key__": key, "__url__": name}
 
 
-def _value(content: bytes | Kept, path: str, ending: str) -> Any:
-    if isinstance(content, Kept):
+def _value(content: bytes | SpooledMedia, path: str, extension: str) -> Any:
+    if isinstance(content, SpooledMedia):
         return {"bytes": content, "path": path}
-    kind = ending.rpartition(".")[2].lower()
+    kind = extension.rpartition(".")[2].lower()
     if kind in _TEXT:
         return content.decode()
     if kind in _JSON:
@@ -94,53 +99,88 @@ def _value(content: bytes | Kept, path: str, ending: str) -> Any:
     return {"bytes": content, "path": path} if is_media(path) else content
 
 
-def _members(file: BinaryIO, name: str, held_bytes: int) -> Iterator[Member | RowError]:
-    """The regular files of a tar in their order, and its damages."""
+def _members(file: BinaryIO, name: str, memory_bytes: int) -> Iterator[Member | RowError]:
+    """The regular files of a tar in order, with a RowError for each damaged part."""
     blocks = TarBlocks(file)
-    place = 0
+    expected_at = 0
     last = "the start"
     try:
         with tarfile.open(
             fileobj=cast("BinaryIO", blocks), mode="r|", ignore_zeros=True
         ) as archive:
             for member in archive:
-                archive.members = []  # type: ignore[attr-defined]  # it would remember every one
-                if blocks.hold(place, member.offset):
-                    yield RowError(f"{name}, after {last}: a damaged header at byte {place:,}")
-                place = member.offset_data + (-(-member.size // 512) * 512 if member.isreg() else 0)
-                blocks.forget(member.offset_data)
+                archive.members = []  # type: ignore[attr-defined]  # or it would keep all members
+                if blocks.has_data(expected_at, member.offset):
+                    yield RowError(
+                        f"{name}, after {last}: a damaged header at byte {expected_at:,}"
+                    )
+                expected_at = member.offset_data + (
+                    -(-member.size // 512) * 512 if member.isreg() else 0
+                )
+                blocks.forget_before(member.offset_data)
                 last = member.name
                 if member.isfile():
-                    yield _read(archive, member, name, held_bytes)
+                    yield _read(archive, member, name, memory_bytes)
     except NetworkError:
         raise
     except Exception as exc:
         yield RowError(f"{reason_of(exc, f'{name}, after {last}')}; the rest is lost")
         return
-    trouble = _trouble_at_end(blocks, place)
-    if trouble is not None:
-        yield RowError(f"{name}, after {last}: {trouble}")
+    error = _error_at_end(blocks, expected_at)
+    if error is not None:
+        yield RowError(f"{name}, after {last}: {error}")
 
 
-def _trouble_at_end(blocks: TarBlocks, place: int) -> str | None:
-    """What is wrong behind the last member, which ends at ``place``: zeros should stand there."""
-    if blocks.hold(place):
-        if not place:
+def _error_at_end(blocks: TarBlocks, expected_at: int) -> str | None:
+    """What is wrong after the last member, which ends at ``expected_at``; zeros should follow."""
+    if blocks.has_data(expected_at):
+        if not expected_at:
             return "it is no tar file, or a damaged one: fetch or upload it again"
-        return f"a damaged header at byte {place:,}; the rest is lost"
-    if blocks.size < place + BLOCK_BYTES:
+        return f"a damaged header at byte {expected_at:,}; the rest is lost"
+    if blocks.size < expected_at + BLOCK_BYTES:
         return f"the file breaks off at byte {blocks.size:,}, without the mark of its end"
     return None
 
 
 def _read(
-    archive: tarfile.TarFile, member: tarfile.TarInfo, name: str, held_bytes: int
+    archive: tarfile.TarFile, member: tarfile.TarInfo, name: str, memory_bytes: int
 ) -> Member | RowError:
-    if member.size > LARGEST_MEMBER:
-        return RowError(f"{name}, {member.name}: it is longer than {LARGEST_MEMBER >> 30} GiB")
+    if member.size > MAX_MEMBER_BYTES:
+        return RowError(f"{name}, {member.name}: it is longer than {MAX_MEMBER_BYTES >> 30} GiB")
     content = archive.extractfile(member)
     if content is None:
         return member.name, b""
-    if member.size > held_bytes and is_media(member.name):
-        return member.name, Kept(cast("BinaryIO", content), member.name)
+    if member.size > memory_bytes and is_media(member.name):
+        return member.name, SpooledMedia(cast("BinaryIO", content), member.name)
     return member.name, content.read()
+
+
+class TarBlocks:
+    """Wraps a tar that is read sequentially; remembers which recent blocks are not all zeros."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._recent: deque[tuple[int, NDArray[np.bool_]]] = deque()
+        self.size = 0
+
+    def read(self, size: int) -> bytes:
+        data = self._file.read(size)
+        padded = data + bytes(-len(data) % BLOCK_BYTES)
+        blocks = np.frombuffer(padded, np.uint8).reshape(-1, BLOCK_BYTES)
+        self._recent.append((self.size, np.asarray(blocks.any(axis=1))))
+        self.size += len(data)
+        return data
+
+    def forget_before(self, until: int) -> None:
+        """Drop what is known of blocks before this byte offset."""
+        while self._recent and self._recent[0][0] + BLOCK_BYTES * len(self._recent[0][1]) <= until:
+            self._recent.popleft()
+
+    def has_data(self, start: int, end: float = math.inf) -> bool:
+        """Whether anything but zeros was read between two offsets, multiples of a block."""
+        for first, used in self._recent:
+            low = max(0, (start - first) // BLOCK_BYTES)
+            high = len(used) if end == math.inf else max(0, (int(end) - first) // BLOCK_BYTES)
+            if used[low:high].any():
+                return True
+        return False

@@ -1,1 +1,1 @@
-"""Bytes over a network: fetched ahead, by ranges, retried, named in errors."""
+"""Reading bytes over a network: range requests, prefetching, retries, and error messages."""

@@ -1,6 +1,6 @@
-"""Where sound lies: local paths and URLs, and chains of them (``zip://a.wav::https://…``).
+"""Addresses of media and data files: local paths, URLs, and fsspec chains of them.
 
-Knows nothing of datasets and opens nothing.
+A chain such as ``zip://a.wav::https://…`` names a file in a remote archive. Opens nothing.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from quest22.errors import ClipError
+from quest22.system import WINDOWS
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")  # one letter is a drive
 _LOCAL_SCHEMES = frozenset({"file", "local"})
 _ARCHIVE_SCHEMES = frozenset({"zip", "gzip", "bz2", "xz", "zstd", "lz4"})
 _REMOTE_SCHEMES = frozenset(
     {"http", "https", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "hf", "oss"}
 )
 _SECRET = re.compile(r"token|secret|signature|credential|password|policy|^(sig|key|auth)$|^x-amz-")
-_KEPT_IN_PATHS = "/:@!$&'()*+,;=~"
+_SAFE_IN_PATHS = "/:@!$&'()*+,;=~"
 _PARAMETER = re.compile(r"([^=&]+)=([^&]*)")
 _URL_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>)\],]+")
 
@@ -32,55 +33,57 @@ def is_url(address: str) -> bool:
 
 
 def is_remote(address: str) -> bool:
-    """True if the bytes come from another machine: judged by the last link of a chain."""
+    """True if the bytes come from another machine; the last link of a chain decides."""
     scheme = _SCHEME.match(address.rsplit("::", maxsplit=1)[-1])
     return scheme is not None and scheme.group(1).lower() not in _LOCAL_SCHEMES
 
 
 def redact(address: str) -> str:
-    """The address without what it keeps secret: a password, and signatures in its query."""
-    return "::".join(_public_link(link) for link in address.split("::"))
+    """The address without its secrets: a password, and signatures in the query."""
+    return "::".join(_redact_link(link) for link in address.split("::"))
 
 
 def redact_text(text: str) -> str:
-    """A foreign message with every URL in it made public."""
+    """A message with the secrets of every URL in it removed."""
     return _URL_IN_TEXT.sub(lambda match: redact(match.group()), text)
 
 
-def _public_link(link: str) -> str:
+def _redact_link(link: str) -> str:
     if not is_url(link) or not ("@" in link or "?" in link):
         return link
     parts = urlsplit(link)
     if parts.scheme == "hf":
-        return link  # its @ stands before a revision
+        return link  # its @ precedes a revision
     host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, _PARAMETER.sub(_masked, parts.query), ""))
+    return urlunsplit(
+        (parts.scheme, host, parts.path, _PARAMETER.sub(_mask_value, parts.query), "")
+    )
 
 
-def _masked(parameter: re.Match[str]) -> str:
+def _mask_value(parameter: re.Match[str]) -> str:
     name, value = parameter.groups()
     return f"{name}={'…' if _SECRET.search(name.lower()) else value}"
 
 
 def folder_of(address: str) -> str:
-    """The folder or URL that a data file lies in, without a slash at its end."""
+    """The folder or URL that a data file is in, with forward slashes and none at the end."""
     if not is_url(address):
-        return str(Path(address).parent)
+        return Path(address).parent.as_posix()
     return posixpath.dirname(address.partition("?")[0])
 
 
 def common_folder(addresses: Sequence[str]) -> str | None:
-    """The deepest folder that all the data files lie below; None for no files."""
+    """The deepest common folder of all data files; None for no files."""
     folders = [folder_of(address).split("/") for address in addresses]
     shared = takewhile(lambda names: len(set(names)) == 1, zip(*folders, strict=False))
     return "/".join(names[0] for names in shared) if folders else None
 
 
 def resolve(reference: str, folder: str | None) -> str:
-    """The address of the sound that a row of a data file in ``folder`` refers to.
+    """The address of the media that a row of a data file in ``folder`` refers to.
 
-    A relative path is taken from the data file's folder. Raises ClipError (stage ``source``) for a
-    reference that would let a remote dataset read this machine's files.
+    A relative path is relative to the data file's folder. Raises ClipError (stage ``source``) for
+    a reference that would let a remote dataset read this machine's files.
     """
     if folder is None or not is_remote(folder):
         return _resolve_locally(reference, folder)
@@ -94,14 +97,16 @@ def resolve(reference: str, folder: str | None) -> str:
             "path below the folder of the data file",
         )
     if folder.lower().startswith(("http://", "https://")):
-        relative = quote(relative, safe=_KEPT_IN_PATHS)
+        relative = quote(relative, safe=_SAFE_IN_PATHS)
     return f"{folder}/{relative}"
 
 
 def _resolve_locally(reference: str, folder: str | None) -> str:
     if is_url(reference):
         scheme, _, rest = reference.partition("://")
-        return rest if scheme.lower() in _LOCAL_SCHEMES and "::" not in rest else reference
+        if scheme.lower() not in _LOCAL_SCHEMES or "::" in rest:
+            return reference
+        return re.sub(r"^/(?=[A-Za-z]:)", "", rest) if WINDOWS else rest
     path = Path(reference).expanduser()
     return str(path if folder is None or path.is_absolute() else Path(folder) / path)
 

@@ -1,4 +1,8 @@
-"""Errors of datasets, the Hub and the network, put into one line that says what to do."""
+"""Errors of datasets, the Hub and the network: which are transient, and one line for each.
+
+:func:`is_transient` decides what is retried (lost connections, time-outs, 408, 429, 500 and above);
+:func:`reason_of` writes the line that a user reads, with what to do.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from quest22.errors import SourceError
 from quest22.source.io.address import redact_text
 
 _LOG_IN = "log in (hf auth login) or set HF_TOKEN"
-_LATER = "try again later"
+_TRY_LATER = "try again later"
 _GATED = "it is gated: accept its terms on its page, then " + _LOG_IN
 _UNKNOWN = (
     "the Hub knows no such dataset, or it is private: check the name; if it is private, " + _LOG_IN
@@ -37,7 +41,7 @@ _REASONS = {
     "builtins.PermissionError": "access is denied: check the permissions or the credentials",
     "builtins.IsADirectoryError": "it is a folder, not a file",
 }
-_UNREACHED = frozenset(
+_CONNECTION_ERRORS = frozenset(
     {
         "aiohttp.ClientConnectionError",
         "aiohttp.ClientPayloadError",
@@ -53,7 +57,7 @@ _UNREACHED = frozenset(
         "requests.ConnectionError",
     }
 )
-_TROUBLES = {
+_KINDS = {
     "time-out": frozenset(
         {
             "builtins.TimeoutError",
@@ -70,13 +74,13 @@ _TROUBLES = {
         {"quest22.CutOffError", "aiohttp.ClientPayloadError", "botocore.IncompleteReadError"}
     ),
 }
-"""How troubles on the way are told; all others are lost connections."""
+"""Names of network errors as retries are counted; all others are lost connections."""
 _STATUS_REASONS = {
     401: "the server asks for a log-in: " + _LOG_IN,
     403: "access is refused: ask for access on its page, then " + _LOG_IN,
-    408: f"the server waited in vain for the request: {_LATER}",
+    408: f"the server waited in vain for the request: {_TRY_LATER}",
     404: "there is no such file or page: check the name",
-    429: "the server asks to slow down (too many requests): " + _LATER,
+    429: "the server asks to slow down (too many requests): " + _TRY_LATER,
 }
 _SCRIPT = (
     "it needs a loading script, which is foreign code and never run: try its Parquet form, on the "
@@ -114,45 +118,45 @@ _MESSAGES = (
         r"it has several configs: name one of \1",
     ),
 )
-_LONGEST = 300
+_MAX_MESSAGE = 300
 
 
 class CutOffError(ConnectionError):
-    """Fewer bytes came than were asked for."""
+    """Fewer bytes arrived than were requested."""
 
 
 def reason_of(error: BaseException, what: str) -> str:
-    """One line on why ``what`` could not be read, with what to do where that is known."""
+    """One line on why ``what`` could not be read, and what to do if that is known."""
     links = _chain(error)
-    # The more a link says the better: an error by name, then by message, then a server's number.
-    for tell in (_by_name, _by_message, _by_status, _by_absence):
+    # Most specific first: the error's class, then its message, then the HTTP status.
+    for describe in (_by_name, _by_message, _by_status, _by_absence):
         for link in links:
-            reason = tell(link)
+            reason = describe(link)
             if reason:
                 return f"{what}: {reason}"
     first = next(iter(str(error).strip().splitlines()), "") or "no more is known"
-    return f"{what}: {type(error).__name__}: {redact_text(first)[:_LONGEST]}"
+    return f"{what}: {type(error).__name__}: {redact_text(first)[:_MAX_MESSAGE]}"
 
 
 def is_transient(error: BaseException) -> bool:
-    """True for troubles of a network or server that may be over soon."""
-    reasons = [tell(link) for link in _chain(error) for tell in (_by_name, _by_status)]
-    return any(reason and (reason == _UNREACHABLE or _LATER in reason) for reason in reasons)
+    """True for an error of the network or server that another try may not meet."""
+    reasons = [describe(link) for link in _chain(error) for describe in (_by_name, _by_status)]
+    return any(reason and (reason == _UNREACHABLE or _TRY_LATER in reason) for reason in reasons)
 
 
 def error_kind(error: BaseException) -> str:
-    """What went wrong on the way, in a word or two, such as ``answer 503``."""
+    """The kind of a network error in a word or two, such as ``answer 503``."""
     links = _chain(error)
     for link in links:
         status = _status_of(link)
         if status is not None:
             return f"answer {status}"
     names = {name for link in links for name in _names(link)}
-    return next((told for told, kinds in _TROUBLES.items() if kinds & names), "connection lost")
+    return next((kind for kind, errors in _KINDS.items() if errors & names), "connection lost")
 
 
-def answered_by(error: BaseException) -> str | None:
-    """The host that an error speaks of, which a redirect may have led to."""
+def responding_host(error: BaseException) -> str | None:
+    """The host that answered with an error, which a redirect may have led to."""
     for link in _chain(error):
         url = getattr(getattr(link, "request_info", None), "real_url", None)
         if url is None:
@@ -162,40 +166,40 @@ def answered_by(error: BaseException) -> str | None:
     return None
 
 
-def denied(error: BaseException) -> bool:
-    """True where a server refuses what it may allow later: a log-in or a signature expired."""
+def is_auth_error(error: BaseException) -> bool:
+    """True for 401 and 403: a token or a signed address may have expired and be renewed."""
     return any(_status_of(link) in {401, 403} for link in _chain(error))
 
 
 def retry_after_s(error: BaseException) -> float | None:
-    """The seconds that a server asks to wait, as a number or as a date (RFC 9110, 10.2.3)."""
+    """The seconds in a ``Retry-After`` header, a number or a date (RFC 9110, 10.2.3)."""
     for link in _chain(error):
         response = getattr(link, "response", None)
         headers = getattr(link, "headers", None) or getattr(response, "headers", None)
-        asked = headers.get("Retry-After") if isinstance(headers, Mapping) else None
-        if asked:
-            return _seconds(str(asked))
+        header = headers.get("Retry-After") if isinstance(headers, Mapping) else None
+        if header:
+            return _seconds(str(header))
     return None
 
 
-def _seconds(asked: str) -> float | None:
+def _seconds(header: str) -> float | None:
     try:
-        return max(0.0, float(asked))
+        return max(0.0, float(header))
     except ValueError:
         pass
     try:
-        return max(0.0, parsedate_to_datetime(asked).timestamp() - time.time())
+        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
     except ValueError:
         return None
 
 
 def source_error(error: BaseException, what: str) -> SourceError:
-    """The SourceError that a foreign error becomes; raise it ``from`` that error."""
+    """The SourceError for a library's error; raise it ``from`` that error."""
     return SourceError(reason_of(error, what))
 
 
 def _names(error: BaseException) -> list[str]:
-    """An error's kinds with their packages, its own first."""
+    """Class names of an error with their top-level packages, most derived first."""
     return [f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(error).__mro__]
 
 
@@ -203,7 +207,7 @@ def _by_name(error: BaseException) -> str | None:
     for name in _names(error):
         if name in _REASONS:
             return _REASONS[name]
-        if name in _UNREACHED:
+        if name in _CONNECTION_ERRORS:
             return _UNREACHABLE
     return None
 
@@ -217,7 +221,7 @@ def _by_message(error: BaseException) -> str | None:
 
 
 def _status_of(error: BaseException) -> int | None:
-    """The number a server answered with, as aiohttp, httpx and botocore tell it."""
+    """The HTTP status of an error of aiohttp, httpx, requests or botocore."""
     response = getattr(error, "response", None)
     status = getattr(error, "status", None) or getattr(response, "status_code", None)
     if status is None and isinstance(response, Mapping):
@@ -229,18 +233,18 @@ def _by_status(error: BaseException) -> str | None:
     status = _status_of(error)
     if status is None:
         return None
-    later = f": {_LATER}" if status >= 500 else ""
-    return _STATUS_REASONS.get(status) or f"the server answered {status}{later}"
+    advice = f": {_TRY_LATER}" if status >= 500 else ""
+    return _STATUS_REASONS.get(status) or f"the server answered {status}{advice}"
 
 
 def _by_absence(error: BaseException) -> str | None:
     if not isinstance(error, FileNotFoundError):
         return None
-    return f"no such file or address ({redact_text(str(error))[:_LONGEST]})"
+    return f"no such file or address ({redact_text(str(error))[:_MAX_MESSAGE]})"
 
 
 def _chain(error: BaseException) -> list[BaseException]:
-    """The causes of an error, the deepest (which knows most) first."""
+    """The causes of an error, the deepest, which is the most specific, first."""
     links: list[BaseException] = []
     link: BaseException | None = error
     while link is not None and link not in links:

@@ -1,6 +1,6 @@
-"""Retries that the Hub's own library makes, counted like ours and told like ours.
+"""Counts and logs the retries that ``huggingface_hub`` makes itself, as this product's own are.
 
-It tells of them in its log alone; process-wide as logs are, so the network made last is told.
+The library reports them in its log alone. Logs are process-wide, so the metrics named last count.
 """
 
 from __future__ import annotations
@@ -9,34 +9,35 @@ import logging
 import re
 
 from quest22.metrics import Metrics
-from quest22.source.io.retry import TOLD_AFTER_S, host_of
+from quest22.source.io.retry import LOG_AFTER_S, host_of
 
 _LOGGER = "huggingface_hub.utils._http"
 _log = logging.getLogger("quest22")
-_TOLD = re.compile(r"(?:HTTP Error (\d+)|.*) thrown while requesting \w+ (\S+)", re.DOTALL)
+_FAILED_REQUEST = re.compile(
+    r"(?:HTTP Error (\d+)|.*) thrown while requesting \w+ (\S+)", re.DOTALL
+)
+_DELAY = re.compile(r"(?:Retrying in|Rate limited\. Waiting) ([\d.]+)s")
 
-_PAUSE = re.compile(r"(?:Retrying in|Rate limited\. Waiting) ([\d.]+)s")
 
-
-class _Listener(logging.Filter):
-    """Takes the library's warnings of retries away and tallies them."""
+class _RetryLogFilter(logging.Filter):
+    """Removes the library's warnings about retries and counts them instead."""
 
     metrics: Metrics | None = None
 
     def filter(self, record: logging.LogRecord) -> bool:
         text = record.getMessage()
-        told = _TOLD.match(text)
-        if told is not None and self.metrics is not None:
-            status, url = told.groups()
-            trouble = f"answer {status}" if status else _trouble_in(text)
-            self.metrics.tally("retries", host_of(url), trouble)
-        pause = _PAUSE.match(text)
-        if pause is not None and float(pause[1]) >= TOLD_AFTER_S:
-            _log.warning("the Hub asks for patience: trying again in %.0f s", float(pause[1]))
-        return told is None and pause is None
+        failed = _FAILED_REQUEST.match(text)
+        if failed is not None and self.metrics is not None:
+            status, url = failed.groups()
+            kind = f"answer {status}" if status else _error_kind_in(text)
+            self.metrics.count_labelled("retries", host_of(url), kind)
+        delay = _DELAY.match(text)
+        if delay is not None and float(delay[1]) >= LOG_AFTER_S:
+            _log.warning("the Hub limits requests: trying again in %.0f s", float(delay[1]))
+        return failed is None and delay is None
 
 
-def _trouble_in(text: str) -> str:
+def _error_kind_in(text: str) -> str:
     if "timed out" in text or "timeout" in text.lower():
         return "time-out"
     if "refused" in text:
@@ -44,10 +45,10 @@ def _trouble_in(text: str) -> str:
     return "body cut off" if "complete message body" in text else "connection lost"
 
 
-_LISTENER = _Listener()
+_FILTER = _RetryLogFilter()
 
 
-def listen(metrics: Metrics) -> None:
-    """Tally the library's retries in ``metrics`` from now on."""
-    _LISTENER.metrics = metrics
-    logging.getLogger(_LOGGER).addFilter(_LISTENER)  # the same one twice counts once
+def count_hub_retries(metrics: Metrics) -> None:
+    """Count the library's retries in ``metrics`` from now on."""
+    _FILTER.metrics = metrics
+    logging.getLogger(_LOGGER).addFilter(_FILTER)  # adding the same filter again has no effect

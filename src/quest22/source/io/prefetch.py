@@ -1,7 +1,4 @@
-"""Bytes fetched ahead of their reader, in the order they will be wanted, within a budget.
-
-Knows ranges of files and nothing of what is in them.
-"""
+"""Prefetches byte ranges in the order in which they will be read, within a memory budget."""
 
 from __future__ import annotations
 
@@ -16,21 +13,21 @@ from typing import Any, TypeAlias
 from quest22.source.io.ranges import RangeReader
 
 PIECE_BYTES = 2 << 20
-"""The longest range that is fetched when it is read, not planned: what is taken apart at once."""
+"""The longest range fetched at once when a read was not planned."""
 
 Span: TypeAlias = tuple[int, int]
-"""Bytes of a file: from the first up to, not including, the second."""
+"""A byte range: from the first offset up to but not including the second."""
 
 
 class _State(Enum):
     PLANNED = "planned"
-    COMING = "coming"
-    HERE = "here"
-    GONE = "gone"
+    FETCHING = "fetching"
+    READY = "ready"
+    RELEASED = "released"
 
 
 class _Block:
-    """One range on its way. Its fields belong to the lock of :class:`Prefetcher`."""
+    """One planned range. Its fields are guarded by the lock of :class:`Prefetcher`."""
 
     def __init__(self, reader: RangeReader, span: Span) -> None:
         self.reader = reader
@@ -46,30 +43,30 @@ class _Block:
 
 
 class Prefetcher:
-    """Fetches planned ranges with a few threads, never holding more than its budget.
+    """Fetches planned ranges with a few threads, never buffering more than its budget.
 
-    What is wanted and not yet under way is fetched by whoever wants it, budget or not: so no order
-    of reading can lock up.
+    A range that is read before its fetch has started is fetched by the reading thread, whatever
+    the budget: so no order of reading can deadlock.
     """
 
     def __init__(self, budget_bytes: int, threads: int) -> None:
-        self._budget = budget_bytes
+        self._budget_bytes = budget_bytes
         self._count = threads
-        self._changed = threading.Condition()
+        self._condition = threading.Condition()
         self._planned: deque[_Block] = deque()
-        self._held = 0
+        self._buffered_bytes = 0
         self._threads: list[threading.Thread] = []
         self._closed = False
 
     @property
-    def held_bytes(self) -> int:
-        """Bytes that are here or on their way."""
-        return self._held
+    def buffered_bytes(self) -> int:
+        """Bytes that are fetched or being fetched."""
+        return self._buffered_bytes
 
     def plan(self, reader: RangeReader, spans: Iterable[Span]) -> list[_Block]:
-        """Fetch these ranges after all that were planned before."""
+        """Fetch these ranges after all those planned before."""
         blocks = [_Block(reader, span) for span in spans]
-        with self._changed:
+        with self._condition:
             self._planned.extend(blocks)
             if not self._threads and self._count and blocks:
                 self._threads = [
@@ -78,105 +75,110 @@ class Prefetcher:
                 ]
                 for thread in self._threads:
                     thread.start()
-            self._changed.notify_all()
+            self._condition.notify_all()
         return blocks
 
     def take(self, block: _Block) -> bytes:
-        """The bytes of a block, waiting for them; raises what fetching them raised."""
-        with self._changed:
+        """Wait for a block and return its bytes; raises what fetching it raised."""
+        with self._condition:
             if block.state is _State.PLANNED:
-                self._begin(block)
-                mine = True
+                self._mark_fetching(block)
+                fetch_here = True
             else:
-                mine = False
-        if mine:
+                fetch_here = False
+        if fetch_here:
             self._fetch(block)
-        with self._changed, block.reader.awaited():
-            self._changed.wait_for(lambda: block.state is not _State.COMING)
+        with self._condition, block.reader.network_wait():
+            self._condition.wait_for(lambda: block.state is not _State.FETCHING)
             if block.error is not None:
                 raise block.error
             return block.data
 
     def drop(self, blocks: Iterable[_Block]) -> None:
-        """Forget blocks: their memory is free for others."""
-        with self._changed:
+        """Release blocks and their share of the budget."""
+        with self._condition:
             for block in blocks:
                 block.dropped = True
-                self._forget_dropped(block)
-            self._changed.notify_all()
+                self._release_if_dropped(block)
+            self._condition.notify_all()
 
     def close(self) -> None:
-        """Fetch no more."""
-        with self._changed:
+        """Stop fetching."""
+        with self._condition:
             self._closed = True
             self._planned.clear()
-            self._changed.notify_all()
+            self._condition.notify_all()
 
     def _work(self) -> None:
         while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._closed or self._fits())
+            with self._condition:
+                self._condition.wait_for(lambda: self._closed or self._fits())
                 if self._closed:
                     return
                 block = self._planned.popleft()
                 if block.state is not _State.PLANNED:
                     continue
-                self._begin(block)
+                self._mark_fetching(block)
             self._fetch(block)
 
     def _fits(self) -> bool:
         while self._planned and self._planned[0].state is not _State.PLANNED:
             self._planned.popleft()
-        return bool(self._planned) and self._held + self._planned[0].size <= self._budget
+        return (
+            bool(self._planned)
+            and self._buffered_bytes + self._planned[0].size <= self._budget_bytes
+        )
 
-    def _begin(self, block: _Block) -> None:
-        block.state = _State.COMING
-        self._held += block.size
+    def _mark_fetching(self, block: _Block) -> None:
+        block.state = _State.FETCHING
+        self._buffered_bytes += block.size
 
     def _fetch(self, block: _Block) -> None:
         try:
             data, error = block.reader.fetch(block.start, block.stop), None
         except BaseException as exc:
             data, error = b"", exc
-        with self._changed:
-            block.data, block.error, block.state = data, error, _State.HERE
-            self._forget_dropped(block)
-            self._changed.notify_all()
+        with self._condition:
+            block.data, block.error, block.state = data, error, _State.READY
+            self._release_if_dropped(block)
+            self._condition.notify_all()
 
-    def _forget_dropped(self, block: _Block) -> None:
-        if not block.dropped or block.state is _State.COMING:
+    def _release_if_dropped(self, block: _Block) -> None:
+        if not block.dropped or block.state is _State.FETCHING:
             return
-        self._held -= block.size if block.state is _State.HERE else 0
-        block.state, block.data, block.error = _State.GONE, b"", None
+        self._buffered_bytes -= block.size if block.state is _State.READY else 0
+        block.state, block.data, block.error = _State.RELEASED, b"", None
 
 
 class PrefetchedFile(io.RawIOBase):
-    """A seekable file whose planned ranges are fetched ahead; any other is fetched when read.
+    """A seekable file whose planned ranges are prefetched; others are fetched when read.
 
-    A block is forgotten when its last byte was read. Give it to one thread at a time. Errors of
-    reading are those of :class:`quest22.source.io.ranges.RangeReader`.
+    A block is released when its last byte has been read. Not thread-safe. Raises the errors of
+    :class:`quest22.source.io.ranges.RangeReader`.
     """
 
-    def __init__(self, reader: RangeReader, ahead: Prefetcher | None = None) -> None:
+    def __init__(self, reader: RangeReader, prefetcher: Prefetcher | None = None) -> None:
         super().__init__()
         self.name = reader.name
         self._reader = reader
-        self._ahead = ahead if ahead is not None and reader.remote else Prefetcher(0, 0)
-        self._planning = reader.remote and ahead is not None
+        self._prefetcher = (
+            prefetcher if prefetcher is not None and reader.remote else Prefetcher(0, 0)
+        )
+        self._planning = reader.remote and prefetcher is not None
         self._blocks: list[Any] = []
         self._starts: list[int] = []
-        self._place = 0
+        self._position = 0
 
     def plan(self, spans: Sequence[Span]) -> None:
-        """Fetch these ranges ahead, in this order, in place of what was planned before."""
-        self._ahead.drop(self._blocks)
-        planned = self._ahead.plan(self._reader, spans if self._planning else ())
+        """Prefetch these ranges in this order, in place of those planned before."""
+        self._prefetcher.drop(self._blocks)
+        planned = self._prefetcher.plan(self._reader, spans if self._planning else ())
         self._blocks = sorted(planned, key=lambda block: block.start)
         self._starts = [block.start for block in self._blocks]
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """What the base class reads, without holding it twice: a page may be hundreds of MB."""
-        left = max(0, self._reader.size - self._place)
+        """As the base class, without a second copy: a page may be hundreds of MB."""
+        left = max(0, self._reader.size - self._position)
         data = io.BytesIO()
         for piece in self._pieces(left if size is None or size < 0 else min(size, left)):
             data.write(piece)
@@ -185,26 +187,26 @@ class PrefetchedFile(io.RawIOBase):
     def readinto(self, buffer: Any, /) -> int:
         view = memoryview(buffer).cast("B")
         filled = 0
-        for piece in self._pieces(min(len(view), max(0, self._reader.size - self._place))):
+        for piece in self._pieces(min(len(view), max(0, self._reader.size - self._position))):
             view[filled : filled + len(piece)] = piece
             filled += len(piece)
         return filled
 
     def _pieces(self, size: int) -> Iterator[memoryview | bytes]:
-        """The next bytes as they are held; the place moves on with them."""
-        stop = self._place + size
-        while self._place < stop:
-            piece = self._piece(self._place, stop)
-            self._place += len(piece)
+        """The next bytes, block by block; moves the position."""
+        stop = self._position + size
+        while self._position < stop:
+            piece = self._piece(self._position, stop)
+            self._position += len(piece)
             yield piece
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._reader.size}[whence]
-        self._place = max(0, base + offset)
-        return self._place
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._reader.size}[whence]
+        self._position = max(0, base + offset)
+        return self._position
 
     def tell(self) -> int:
-        return self._place
+        return self._position
 
     def readable(self) -> bool:
         return True
@@ -214,37 +216,39 @@ class PrefetchedFile(io.RawIOBase):
 
     def close(self) -> None:
         if not self.closed:
-            self._ahead.drop(self._blocks)
+            self._prefetcher.drop(self._blocks)
             self._blocks, self._starts = [], []
             self._reader.close()
         super().close()
 
     def _piece(self, start: int, stop: int) -> memoryview | bytes:
-        """Some bytes from ``start`` on: what one block holds of them, or all up to the next."""
+        """Some bytes from ``start`` on: those in one block, or all up to the next planned block."""
         number = bisect_right(self._starts, start) - 1
         block = self._blocks[number] if number >= 0 else None
-        if block is None or start >= block.stop or block.state is _State.GONE:
+        if block is None or start >= block.stop or block.state is _State.RELEASED:
             following = self._starts[number + 1 : number + 2]
             return self._reader.fetch(start, min([stop, start + PIECE_BYTES, *following]))
-        data = self._ahead.take(block)
+        data = self._prefetcher.take(block)
         piece = memoryview(data)[start - block.start : stop - block.start]
         if stop >= block.stop:
-            self._ahead.drop([block])
+            self._prefetcher.drop([block])
         return piece
 
 
-def split_spans(spans: Iterable[Span], longest: int) -> list[Span]:
-    """Ranges cut into pieces of ``longest`` bytes at most, in their order."""
+def split_spans(spans: Iterable[Span], max_bytes: int) -> list[Span]:
+    """Ranges split into pieces of at most ``max_bytes``, in order."""
     return [
-        (at, min(at + longest, stop)) for start, stop in spans for at in range(start, stop, longest)
+        (at, min(at + max_bytes, stop))
+        for start, stop in spans
+        for at in range(start, stop, max_bytes)
     ]
 
 
-def coalesced(spans: Sequence[Span], longest: int) -> list[Span]:
-    """The same for ranges that are read in step: pieces in the order of their relative places."""
-    placed = [
+def interleaved_spans(spans: Sequence[Span], max_bytes: int) -> list[Span]:
+    """The same for columns that are read in step: pieces ordered by relative position."""
+    positioned = [
         ((piece[0] - start) / (stop - start), number, piece)
         for number, (start, stop) in enumerate(spans)
-        for piece in split_spans([(start, stop)], longest)
+        for piece in split_spans([(start, stop)], max_bytes)
     ]
-    return [piece for _, _, piece in sorted(placed)]
+    return [piece for _, _, piece in sorted(positioned)]

@@ -1,17 +1,17 @@
-"""How patiently, and how far ahead, a source reads over a network. Knows no format.
+"""Retries requests to servers, and holds the settings of everything read over a network.
 
-Troubles that pass (a lost connection, silence, a body cut off, 429, 500 and above) are waited out
-with pauses that double and vary, as long as the patience lasts; ``Retry-After`` is honoured. A host
-that has never answered is given up soon: its name is more likely wrong than its server restarting.
+Transient errors (a lost connection, a read timeout, a truncated body, status 408, 429 and 500 or
+above; see :mod:`quest22.source.io.error_kinds`) are retried with exponential backoff until a
+timeout; ``Retry-After`` is honoured. A host that has never answered is given up much sooner: its
+name is more likely wrong than its server restarting.
 """
 
 from __future__ import annotations
 
 import logging
-import random
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -19,44 +19,45 @@ from quest22.errors import SourceError
 from quest22.metrics import Metrics
 from quest22.settings import MEMORY_BYTES, MemorySettings
 from quest22.source.io.error_kinds import (
-    answered_by,
-    denied,
     error_kind,
+    is_auth_error,
     is_transient,
     reason_of,
+    responding_host,
     retry_after_s,
 )
+from quest22.system.retry import Backoff, retry
 
 T = TypeVar("T")
 
-_CONNECT_S = 30.0
-TOLD_AFTER_S = 5.0
-"""A trouble that lasts longer is told while it lasts."""
+_CONNECT_TIMEOUT_S = 30.0
+LOG_AFTER_S = 5.0
+"""Retries that last longer are logged while they last."""
 
 _log = logging.getLogger("quest22")
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkSettings:
-    """Seconds of patience with a server that fails, and bytes that are fetched ahead or held.
+    """Timeouts and retries, and how many bytes are prefetched or buffered.
 
-    ``patience_s`` outlives a server's restart; ``stranger_patience_s`` is for a host that has not
-    answered yet. ``denied_tries`` is how often a refusal (401, 403) is tried again where the host
-    has let us in before: signed addresses and tokens expire and are renewed. A server that sends
-    nothing for ``silence_s``, or takes longer than ``range_s`` for one range, is asked again.
-    Past ``spooled_bytes`` of what cannot be read in parts, or ``member_bytes`` of a recording
-    within a tar, a file on the disk takes it.
+    ``retry_timeout_s`` outlasts a server's restart; ``unknown_host_timeout_s`` applies to a host
+    that has not answered yet. ``auth_retries`` is how often a 401 or 403 is retried once the host
+    has answered: signed addresses and tokens expire and are renewed. A server that sends nothing
+    for ``read_timeout_s``, or takes longer than ``range_timeout_s`` for one range, is asked again.
+    Streams without random access that exceed ``spooled_bytes``, and recordings inside a tar that
+    exceed ``member_bytes``, go to a file on disk.
     """
 
-    patience_s: float = 300.0
-    stranger_patience_s: float = 4.0
-    first_pause_s: float = 0.5
-    longest_pause_s: float = 15.0
-    longest_asked_pause_s: float = 120.0
-    denied_tries: int = 3
-    silence_s: float = 60.0
-    range_s: float = 300.0
-    ahead_bytes: int = MEMORY_BYTES // 16
+    retry_timeout_s: float = 300.0
+    unknown_host_timeout_s: float = 4.0
+    first_delay_s: float = 0.5
+    max_delay_s: float = 15.0
+    max_retry_after_s: float = 120.0
+    auth_retries: int = 3
+    read_timeout_s: float = 60.0
+    range_timeout_s: float = 300.0
+    prefetch_bytes: int = MEMORY_BYTES // 16
     spooled_bytes: int = MEMORY_BYTES // 64
     member_bytes: int = MEMORY_BYTES // 16
     range_bytes: int = 2 << 20
@@ -66,31 +67,39 @@ class NetworkSettings:
         """The same within these bounds; each connection has room for a range and the next."""
         return replace(
             self,
-            ahead_bytes=memory.fetched_bytes,
+            prefetch_bytes=memory.fetched_bytes,
             spooled_bytes=memory.spooled_bytes,
             member_bytes=memory.undecoded_bytes,
             range_bytes=min(self.range_bytes, memory.fetched_bytes // (2 * self.connections)),
         )
 
+    @property
+    def backoff(self) -> Backoff:
+        """The schedule of retries."""
+        return Backoff(self.first_delay_s, self.max_delay_s, jitter=(0.5, 1.0))
+
 
 class NetworkError(SourceError):
-    """A server did not answer for longer than the patience lasts; the run may continue later."""
+    """A server failed for longer than the retry timeout; the run can be continued later."""
 
 
 @dataclass(slots=True)
-class _Trouble:
-    """One action that fails again and again."""
+class _Request:
+    """One request that is being retried."""
 
-    begun_s: float
-    pause_s: float
+    name: str
+    host: str
+    begun_s: float = 0.0
+    delays: Iterator[float] = field(default_factory=lambda: iter(()))
     tries: int = 0
-    denied: int = 0
+    auth_errors: int = 0
 
 
 class RetryingClient:
-    """Carries out actions on servers patiently; counts ``net_bytes`` and tallies ``retries``.
+    """Sends requests to servers and retries what is transient.
 
-    A trouble that lasts is told in the log. Safe to use from several threads at once.
+    Counts ``net_bytes`` and, by host and kind of error, ``retries``; logs retries that last. Safe
+    to use from several threads at once.
     """
 
     def __init__(
@@ -102,92 +111,94 @@ class RetryingClient:
         self.settings = settings or NetworkSettings()
         self.metrics = metrics or Metrics()
         self.token = token
-        self._answered: set[str] = set()
-        self._away: set[str] = set()
+        self._known_hosts: set[str] = set()
+        self._failing_hosts: set[str] = set()
 
-    def patiently(self, action: Callable[[], T], name: str) -> T:
-        """The result of ``action``, tried again while its troubles may pass.
+    def retry(self, action: Callable[[], T], name: str) -> T:
+        """The result of ``action``, which reads the address ``name``; retried while it fails.
 
-        Troubles that do not pass are raised as they are. Raises :class:`NetworkError`, with how
-        often it was tried, when the patience is at its end.
+        Errors that are not transient are raised as they are. Raises :class:`NetworkError` with
+        the number of tries when the retry timeout has passed.
         """
-        with self.metrics.network():
-            return self._tried(action, name)
+        request = _Request(name, host_of(name))
+        with self.metrics.network_wait():
+            result = retry(action, lambda exc: self._delay_after(exc, request))
+        self._mark_answered(request.host)
+        return result
 
-    def _tried(self, action: Callable[[], T], name: str) -> T:
-        host = host_of(name)
-        trouble: _Trouble | None = None
-        while True:
-            try:
-                result = action()
-            except Exception as exc:  # noqa: PERF203 -- trying again is what it is for
-                trouble = trouble or _Trouble(time.monotonic(), self.settings.first_pause_s)
-                self._bear(exc, trouble, host, name)
-            else:
-                self._welcome(host)
-                return result
-
-    def received(self, count: int) -> None:
+    def count_received(self, count: int) -> None:
         """Count bytes that came over the network."""
         self.metrics.count("net_bytes", count)
 
     def filesystem_of(self, address: str, *, in_ranges: bool = False) -> tuple[Any, str]:
-        """The fsspec filesystem of an address, and the path in it; errors are its own.
+        """The fsspec filesystem of an address, and the path in it; raises fsspec's errors.
 
-        ``in_ranges``: no answer will be long, so one that takes long is given up.
+        ``in_ranges``: only short ranges are read, so a response that takes long is given up.
         """
         from fsspec.core import url_to_fs
 
         schemes = {link.partition("://")[0] for link in address.split("::")}
-        longest_s = self.settings.range_s if in_ranges else None
-        given = storage_options(self.token, self.settings.silence_s, longest_s)
-        options = {name: value for name, value in given.items() if name in schemes}
+        total_s = self.settings.range_timeout_s if in_ranges else None
+        by_scheme = storage_options(self.token, self.settings.read_timeout_s, total_s)
+        options = {name: value for name, value in by_scheme.items() if name in schemes}
         if "::" not in address:
             options = next(iter(options.values()), {})
         filesystem, path = url_to_fs(address, **options)
         return filesystem, path
 
-    def _bear(self, error: Exception, trouble: _Trouble, host: str, name: str) -> None:
-        """Pause, or raise what ends the patience."""
-        trouble.tries += 1
-        known = host in self._answered
-        refused = known and denied(error)
-        trouble.denied += refused
-        if not (refused or is_transient(error)):
+    def _delay_after(self, error: Exception, request: _Request) -> float:
+        """Seconds to wait before the next try; raises when there is none."""
+        if not request.tries:
+            request.begun_s = time.monotonic()
+            request.delays = self.settings.backoff.delays()
+        request.tries += 1
+        known_host = request.host in self._known_hosts
+        may_renew = known_host and is_auth_error(error)
+        request.auth_errors += may_renew
+        if not (may_renew or is_transient(error)):
             raise error
-        limit_s = self.settings.patience_s if known else self.settings.stranger_patience_s
-        waited_s = time.monotonic() - trouble.begun_s
-        pause_s = self._pause_s(error, trouble)
-        late = waited_s + pause_s > limit_s or trouble.denied > self.settings.denied_tries
-        if late:
-            raise NetworkError(_given_up(error, name, trouble.tries, waited_s)) from error
-        self.metrics.tally("retries", answered_by(error) or host, error_kind(error))
-        if waited_s + pause_s >= TOLD_AFTER_S and host not in self._away:
-            self._away.add(host)
-            _log.warning("%s; trying again for %.0f s", reason_of(error, name), limit_s - waited_s)
-        time.sleep(pause_s)
-
-    def _welcome(self, host: str) -> None:
-        self._answered.add(host)
-        if host in self._away:
-            self._away.discard(host)
-            _log.warning("%s answers again", host)
-
-    def _pause_s(self, error: Exception, trouble: _Trouble) -> float:
-        """What the server asks for, else a pause that doubles each time; always a bit more."""
-        varied = random.uniform(0.5, 1.0)  # noqa: S311 -- so that many readers do not come at once
-        pause_s = trouble.pause_s * varied
-        trouble.pause_s = min(2 * trouble.pause_s, self.settings.longest_pause_s)
-        asked_s = retry_after_s(error)
-        if asked_s is None:
-            return pause_s
-        return (
-            min(asked_s, self.settings.longest_asked_pause_s) + varied * self.settings.first_pause_s
+        timeout_s = (
+            self.settings.retry_timeout_s if known_host else self.settings.unknown_host_timeout_s
         )
+        elapsed_s = time.monotonic() - request.begun_s
+        delay_s = self._backoff_s(error, request)
+        if elapsed_s + delay_s > timeout_s or request.auth_errors > self.settings.auth_retries:
+            raise NetworkError(_giving_up(error, request, elapsed_s)) from error
+        self._count_retry(error, request, elapsed_s + delay_s, timeout_s - elapsed_s)
+        return delay_s
+
+    def _backoff_s(self, error: Exception, request: _Request) -> float:
+        """What the server asks for in ``Retry-After``, else the next delay of the backoff."""
+        delay_s = next(request.delays)
+        requested_s = retry_after_s(error)
+        if requested_s is None:
+            return delay_s
+        backoff = self.settings.backoff
+        return (
+            min(requested_s, self.settings.max_retry_after_s)
+            + backoff.jitter_factor() * backoff.first_s
+        )
+
+    def _count_retry(
+        self, error: Exception, request: _Request, until_s: float, remaining_s: float
+    ) -> None:
+        """Count a retry, and log the first one that comes late."""
+        host = request.host
+        self.metrics.count_labelled("retries", responding_host(error) or host, error_kind(error))
+        if until_s >= LOG_AFTER_S and host not in self._failing_hosts:
+            self._failing_hosts.add(host)
+            reason = reason_of(error, request.name)
+            _log.warning("%s; trying again for %.0f s", reason, remaining_s)
+
+    def _mark_answered(self, host: str) -> None:
+        self._known_hosts.add(host)
+        if host in self._failing_hosts:
+            self._failing_hosts.discard(host)
+            _log.warning("%s answers again", host)
 
 
 def host_of(name: str) -> str:
-    """The server that an address is asked of; a bucket for a store; else the name itself."""
+    """The server that an address is read from; a bucket for a store; else the name itself."""
     last = name.rpartition("::")[2]
     scheme, parted, _ = last.partition("://")
     host = urlsplit(last).netloc if parted else ""
@@ -202,18 +213,20 @@ def host_of(name: str) -> str:
 
 def storage_options(
     token: str | None,
-    silence_s: float = NetworkSettings().silence_s,
-    longest_s: float | None = None,
+    read_timeout_s: float = NetworkSettings().read_timeout_s,
+    total_timeout_s: float | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """What fsspec is told for each scheme: how long to wait for bytes, and the Hub's token."""
+    """Options of fsspec for each scheme: timeouts, and the Hub's token."""
     import aiohttp
 
-    # aiohttp would by default end any answer after five minutes, however well it flows.
-    waits = aiohttp.ClientTimeout(total=longest_s, sock_connect=_CONNECT_S, sock_read=silence_s)
-    http = {"client_kwargs": {"timeout": waits, "trust_env": True}}
+    # aiohttp's default would end any response after five minutes, however well it flows.
+    timeouts = aiohttp.ClientTimeout(
+        total=total_timeout_s, sock_connect=_CONNECT_TIMEOUT_S, sock_read=read_timeout_s
+    )
+    http = {"client_kwargs": {"timeout": timeouts, "trust_env": True}}
     return {"http": http, "https": http, "hf": {"token": token} if token else {}}
 
 
-def _given_up(error: Exception, name: str, tries: int, waited_s: float) -> str:
-    times = "once" if tries == 1 else f"{tries} times in {waited_s:.0f} s"
-    return f"{reason_of(error, name)} (tried {times})"
+def _giving_up(error: Exception, request: _Request, elapsed_s: float) -> str:
+    tries = "once" if request.tries == 1 else f"{request.tries} times in {elapsed_s:.0f} s"
+    return f"{reason_of(error, request.name)} (tried {tries})"

@@ -1,4 +1,4 @@
-"""What goes forward only, as a seekable file. Knows no addresses."""
+"""Makes streams without random access seekable, in memory or in a temporary file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _COPY_BYTES = 1 << 20
 def spooled(
     stream: BinaryIO, name: str, memory_bytes: int, limit_bytes: int = SPOOL_LIMIT_BYTES
 ) -> BinaryIO:
-    """A seekable copy of a stream: in memory up to ``memory_bytes``, else in a nameless file.
+    """A seekable copy of a stream: in memory up to ``memory_bytes``, else in a temporary file.
 
     Raises ClipError (stage ``source``) past the limit.
     """
@@ -31,14 +31,14 @@ def spooled(
                 "save it to a file first",
             )
         if isinstance(copy, io.BytesIO) and size > memory_bytes:
-            copy = _moved_to_disk(copy)
+            copy = _move_to_disk(copy)
         copy.write(block)
     copy.seek(0)
     return copy
 
 
-class Kept:
-    """Sound in a file without a name, which is gone when it is decoded; to be opened once."""
+class SpooledMedia:
+    """Media in a temporary file that is deleted with this object; can be opened once."""
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self._file = spooled(stream, name, memory_bytes=0)
@@ -53,7 +53,7 @@ class Kept:
             self._file.close()
 
 
-def _moved_to_disk(copy: io.BytesIO) -> BinaryIO:
-    file = tempfile.TemporaryFile()  # noqa: SIM115 -- whoever reads the copy closes it
+def _move_to_disk(copy: io.BytesIO) -> BinaryIO:
+    file = tempfile.TemporaryFile()  # noqa: SIM115 -- the reader of the copy closes it
     file.write(copy.getvalue())
     return cast("BinaryIO", file)

@@ -1,1 +1,1 @@
-"""Silero VAD: how probable it is that a moment of sound holds speech."""
+"""Silero VAD: the probability of speech in each frame."""

@@ -1,0 +1,32 @@
+"""What libraries may write on standard error, between the lines of a command."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+
+from quest22.cli.exits import say
+from quest22.cli.output_options import ReportFlags
+from quest22.env import silence_progress_bars
+
+
+def configure_logging(report: ReportFlags) -> None:
+    """Show warnings of the product alone, or all that libraries log where that is asked for."""
+    if report.quiet or not sys.stderr.isatty():
+        silence_progress_bars()
+    if report.verbose or report.debug:
+        logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+        return
+    warnings.simplefilter("ignore")
+    handler = _LineHandler()
+    handler.addFilter(logging.Filter("quest22"))
+    logging.basicConfig(level=logging.CRITICAL, handlers=[handler])
+    logging.getLogger("quest22").setLevel(logging.ERROR if report.quiet else logging.WARNING)
+
+
+class _LineHandler(logging.Handler):
+    """Messages as lines like those of the command."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(record.getMessage())

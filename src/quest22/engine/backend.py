@@ -1,0 +1,90 @@
+"""The seam between Whisper and the device that runs it.
+
+:class:`quest22.engine.engine.WhisperEngine` knows prompts, logit rules, languages and hypotheses.
+A backend knows one device: where weights and caches lie, and how encoder and decoder run there.
+:mod:`quest22.engine.build` chooses one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quest22.decoding.alignment import AlignmentInput
+from quest22.decoding.logprobs import Logits
+from quest22.decoding.token_decoders import DecodeRequest, DecodeResult
+from quest22.records import Alignment
+
+Features: TypeAlias = NDArray[np.float32]
+"""Log-mel features of a window, ``[mel bins, 3000]``."""
+
+CrossKV: TypeAlias = Any
+"""A batch's cross-attention keys and values, wherever they are: only its backend looks inside."""
+
+
+def explain(what: str, error: BaseException) -> str:
+    """One line from an inference library's error, whose last line says what is wrong."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    reason = lines[-1] if lines else type(error).__name__
+    if isinstance(error, MemoryError) or "bad_alloc" in str(error):
+        reason = "not enough memory; try a smaller --batch-size or a smaller model"
+    return f"{what}: {reason}"
+
+
+class Backend(Protocol):
+    """A checkpoint's encoder and decoder on a device.
+
+    A batch is encoded, then decoded, then aligned where its requests say so. Windows keep their
+    order throughout. Every method may raise :class:`quest22.errors.EngineError`; the engine turns
+    ``RuntimeError`` and ``MemoryError`` into one.
+    """
+
+    @property
+    def name(self) -> str:
+        """What runs, in one word, such as ``native``."""
+        ...
+
+    @property
+    def compute_type(self) -> str:
+        """The precision that was chosen; see :attr:`quest22.engine.precision.Precision.name`."""
+        ...
+
+    @property
+    def batch_size(self) -> int:
+        """Windows that a batch holds at most, and runs best with."""
+        ...
+
+    @property
+    def batches_in_flight(self) -> int:
+        """Batches that may be encoded and not yet decoded, at most."""
+        ...
+
+    def encode(self, features: Sequence[Callable[[], Features]]) -> CrossKV:
+        """Encode a window for each function.
+
+        Each is called once, in order, as late as possible: its features are computed while the
+        device is busy with the windows before.
+        """
+        ...
+
+    def language_logits(self, cross_kv: CrossKV, tokens: Sequence[int]) -> Logits:
+        """Logits of some tokens right after ``<|startoftranscript|>``: ``[windows, tokens]``."""
+        ...
+
+    def decode(self, cross_kv: CrossKV, requests: Sequence[DecodeRequest]) -> list[DecodeResult]:
+        """Decode all windows of a batch, once; requests with equally many beams stand side by side.
+
+        The results are those of :class:`quest22.decoding.search.BatchSearch`.
+        """
+        ...
+
+    def align(self, cross_kv: CrossKV, inputs: Sequence[AlignmentInput]) -> list[Alignment]:
+        """Align the windows whose requests had ``alignment``, in their order, after decoding."""
+        ...
+
+    def close(self) -> None:
+        """Release the device's memory. The backend cannot be used again."""
+        ...

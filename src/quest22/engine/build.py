@@ -1,0 +1,163 @@
+"""Chooses the backend for a checkpoint, by settings and machine, and logs which one and why.
+
+On a CPU, the decoder runs in C where there is a native library for the processor and the precision,
+else as an OpenVINO graph; so does the encoder, independently. Alignment is always a graph.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from quest22.checkpoint.load import Checkpoint
+from quest22.engine.backend import Backend
+from quest22.engine.batch_size import choose_batch_size, choose_encoded_at_once
+from quest22.engine.cpu_backend import CpuBackend, CpuParts, DecoderNetwork, EncoderRunner
+from quest22.engine.engine import WhisperEngine
+from quest22.engine.kv_cache import CrossKVCache
+from quest22.engine.native.decoder_network import Formats, NativeDecoderNetwork
+from quest22.engine.native.encoder import NativeEncoder
+from quest22.engine.native.encoder_runner import NativeEncoderRunner, QuantizingEncoderRunner
+from quest22.engine.openvino.aligner import GraphAligner
+from quest22.engine.openvino.compiled_graphs import CompiledGraphs
+from quest22.engine.openvino.compiler import Compiler
+from quest22.engine.openvino.decoder_graph import build_decoder
+from quest22.engine.openvino.decoder_network import GraphDecoderNetwork
+from quest22.engine.openvino.encoder_graph import build_encoder
+from quest22.engine.openvino.encoder_runner import GraphEncoderRunner
+from quest22.env import native_library
+from quest22.metrics import Metrics
+from quest22.native.library import elements, instruction_set, open_library
+from quest22.protocols import FeatureExtractor
+from quest22.settings import EngineSettings
+from quest22.system.machine import processor_flags, usable_cores
+
+_log = logging.getLogger("quest22")
+
+
+def build_engine(
+    checkpoint: Checkpoint, features: FeatureExtractor, settings: EngineSettings, metrics: Metrics
+) -> WhisperEngine:
+    """A checkpoint on the best backend of this machine that the settings allow.
+
+    Raises :class:`UsageError` for a device or compute type that does not exist, and
+    :class:`EngineError` where the model cannot be compiled or memory runs out.
+    """
+    return WhisperEngine(checkpoint, open_backend(checkpoint, settings), features, metrics)
+
+
+def open_backend(checkpoint: Checkpoint, settings: EngineSettings) -> Backend:
+    """The backend alone; raises as :func:`build_engine`."""
+    return _open_cpu_backend(checkpoint, settings)
+
+
+def open_compiler(device: str, compute_type: str, threads: int | None) -> Compiler:
+    """OpenVINO's compiler in the precision for this machine, its native library included."""
+    return Compiler.open(device, compute_type, threads, elements(open_library()))
+
+
+def _open_cpu_backend(checkpoint: Checkpoint, settings: EngineSettings) -> CpuBackend:
+    compiler = open_compiler(settings.device, settings.compute_type, settings.threads)
+    graphs = CompiledGraphs.of(checkpoint, compiler)
+    threads = settings.threads or usable_cores()
+    decoder = open_decoder(checkpoint, graphs, threads)
+    batch_size = settings.batch_size or choose_batch_size(
+        checkpoint.dimensions, decoder.kv_element, cores=settings.threads
+    )
+    cross_kv = CrossKVCache(checkpoint.dimensions, batch_size, decoder.kv_element)
+    encoder = open_encoder(checkpoint, graphs, decoder, cross_kv, threads)
+    aligner = GraphAligner(checkpoint, graphs, cross_kv.element)
+    parts = CpuParts(encoder, decoder, aligner, cross_kv, graphs.release_files)
+    name = "native" if isinstance(decoder, NativeDecoderNetwork) else "openvino"
+    backend = CpuBackend(name, compiler.precision.name, checkpoint.tokens, parts)
+    _log_choice(backend, parts, threads)
+    return backend
+
+
+def open_decoder(checkpoint: Checkpoint, graphs: CompiledGraphs, threads: int) -> DecoderNetwork:
+    """A checkpoint's decoder in the precision of its graphs: in C where possible, else a graph.
+
+    Raises :class:`EngineError` where memory runs out or the graph cannot be compiled.
+    """
+    weights, dims, precision = checkpoint.weights, checkpoint.dimensions, graphs.compiler.precision
+    element, int8 = precision.activations, precision.int8
+    formats = Formats(element, int8, precision.int8_kv)
+    return NativeDecoderNetwork.open(weights, dims, formats, threads) or GraphDecoderNetwork(
+        graphs.open("decoder", lambda: build_decoder(weights, dims, element, int8)), element
+    )
+
+
+def open_encoder(
+    checkpoint: Checkpoint,
+    graphs: CompiledGraphs,
+    decoder: DecoderNetwork,
+    cross_kv: CrossKVCache,
+    threads: int,
+) -> EncoderRunner:
+    """A checkpoint's encoder for the rows of ``cross_kv``: in C where possible, else a graph.
+
+    Where ``decoder`` reads int8, it quantizes what the encoder computes. Raises
+    :class:`EngineError` where memory runs out.
+    """
+    at_once = choose_encoded_at_once(cross_kv.rows, threads)
+    if not isinstance(decoder, NativeDecoderNetwork) or decoder.kv_element != "i8":
+        return _open_float_encoder(checkpoint, graphs, cross_kv, threads, at_once)
+    floats = CrossKVCache(checkpoint.dimensions, at_once, graphs.compiler.precision.activations)
+    encoder = _open_float_encoder(checkpoint, graphs, floats, threads, at_once)
+    return QuantizingEncoderRunner(encoder, floats, decoder, cross_kv, at_once)
+
+
+def _open_float_encoder(
+    checkpoint: Checkpoint,
+    graphs: CompiledGraphs,
+    cross_kv: CrossKVCache,
+    threads: int,
+    at_once: int,
+) -> EncoderRunner:
+    weights, dims, precision = checkpoint.weights, checkpoint.dimensions, graphs.compiler.precision
+    element, int8 = cross_kv.element, precision.int8
+    if int8 == precision.quantized:
+        native = NativeEncoder.open(weights, dims, element, threads, int8=int8)
+        if native is not None:
+            return NativeEncoderRunner(native, cross_kv, at_once)
+    return GraphEncoderRunner(
+        lambda streams: graphs.open(
+            "encoder", lambda: build_encoder(weights, dims, element, int8), streams
+        ),
+        cross_kv,
+        at_once,
+    )
+
+
+def _log_choice(backend: CpuBackend, parts: CpuParts, threads: int) -> None:
+    """Say which parts run where, and why a part is not native."""
+    encoder = parts.encoder
+    if isinstance(encoder, QuantizingEncoderRunner):
+        encoder = encoder.encoder
+    runs = {
+        "decoder": isinstance(parts.decoder, NativeDecoderNetwork),
+        "encoder": isinstance(encoder, NativeEncoderRunner),
+    }
+    described = [
+        f"{part} in C for {instruction_set()}"
+        if native
+        else f"{part} on OpenVINO ({_why_not_native(part, backend.compute_type)})"
+        for part, native in runs.items()
+    ]
+    _log.info(
+        "engine %s: %s; %s, %d windows a batch, %d threads",
+        backend.name,
+        ", ".join(described),
+        backend.compute_type,
+        backend.batch_size,
+        threads,
+    )
+
+
+def _why_not_native(part: str, compute_type: str) -> str:
+    if native_library() == "off":
+        return "QUEST22_NATIVE is off"
+    if open_library() is None:
+        return "no native library for this processor"
+    if part == "encoder" and "amx_bf16" in processor_flags():
+        return "faster with AMX"
+    return f"the native library does not run {compute_type} or this model's shape"

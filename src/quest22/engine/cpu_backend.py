@@ -1,0 +1,216 @@
+"""The CPU backend: an encoder and a stepwise decoder, with the search in NumPy.
+
+Its parts are C code or OpenVINO graphs, as :mod:`quest22.engine.build` composes them; this module
+knows neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quest22.checkpoint.tokens import Tokens
+from quest22.decoding.alignment import AlignmentInput
+from quest22.decoding.logprobs import Logits
+from quest22.decoding.search import BatchSearch
+from quest22.decoding.token_decoders import DecodeRequest, DecodeResult
+from quest22.engine.backend import Features
+from quest22.engine.kv_cache import CrossKVCache
+from quest22.errors import EngineError
+from quest22.records import Alignment
+
+
+class EncoderRunner(Protocol):
+    """Encodes a batch's windows into the rows of a :class:`CrossKVCache`, some at a time.
+
+    ``wait_for_slot``, ``submit`` and ``wait`` raise ``RuntimeError`` or :class:`EngineError` where
+    a window failed.
+    """
+
+    def begin_batch(self, windows: int) -> None:
+        """Start a batch of so many windows, once windows of a failed batch are through."""
+        ...
+
+    def wait_for_slot(self) -> None:
+        """Block until :meth:`submit` would not.
+
+        So the next window's features are computed while the encoder leaves cores for that:
+        threads that share a core wait for one another at every operation.
+        """
+        ...
+
+    def submit(self, row: int, features: Features) -> None:
+        """Encode a window's features ``[mel bins, 3000]`` into a row, now or with others."""
+        ...
+
+    def wait(self) -> None:
+        """Block until all submitted windows are encoded."""
+        ...
+
+
+class DecoderNetwork(Protocol):
+    """A decoder's layers with their self-attention cache inside.
+
+    All sequences of a batch stand at the same position. Those of one window (its beams) lie side
+    by side and share its cross-attention keys and values.
+    """
+
+    @property
+    def kv_element(self) -> str:
+        """The element type of the :class:`CrossKVCache` that it reads."""
+        ...
+
+    def begin(self, cross_kv: CrossKVCache, windows: slice, num_beams: int) -> None:
+        """Empty the cache and start ``num_beams`` sequences for each of these windows."""
+        ...
+
+    def select_windows(self, windows: Sequence[int]) -> None:
+        """Window i of the next steps is what window ``windows[i]`` was; others leave."""
+        ...
+
+    def step(
+        self,
+        tokens: NDArray[np.int32],
+        position: int,
+        beams: NDArray[np.int32],
+        logit_positions: list[int],
+    ) -> Logits:
+        """Feed ``tokens [B, T]`` at ``position``; give the logits after some of T: ``[B, N, V]``.
+
+        Row i continues what row ``beams[i]`` was in the last call. The array is writable and
+        valid until the next call.
+        """
+        ...
+
+
+class Aligner(Protocol):
+    """Finds when the tokens of known texts were spoken."""
+
+    def align(self, inputs: Sequence[AlignmentInput], cross_kv: CrossKVCache) -> list[Alignment]:
+        """Align each text with a row of ``cross_kv``."""
+        ...
+
+
+class DecoderSession:
+    """Runs a network step by step over some windows of a cache.
+
+    A :class:`quest22.decoding.search.StepwiseDecoder`.
+    """
+
+    def __init__(self, network: DecoderNetwork, cross_kv: CrossKVCache) -> None:
+        self._network = network
+        self._cross_kv = cross_kv
+        self._position = 0
+        self._num_beams = 1
+        self._beams = np.arange(0, dtype=np.int32)
+
+    def restart(self, windows: int, num_beams: int = 1, first: int = 0) -> None:
+        """Start ``num_beams`` sequences for each of so many windows, from row ``first`` on."""
+        self._network.begin(self._cross_kv, slice(first, first + windows), num_beams)
+        self._position = 0
+        self._num_beams = num_beams
+        self._beams = np.arange(num_beams * windows, dtype=np.int32)
+
+    def reorder_cache(self, rows: Sequence[int]) -> None:
+        if rows:
+            windows = [row // self._num_beams for row in rows[:: self._num_beams]]
+            self._network.select_windows(windows)
+            self._beams = np.array(rows, np.int32)
+
+    def step(self, tokens: NDArray[np.int32], logit_positions: Sequence[int]) -> Logits:
+        logits = self._network.step(tokens, self._position, self._beams, list(logit_positions))
+        self._position += tokens.shape[1]
+        self._beams = np.arange(len(tokens), dtype=np.int32)
+        return logits
+
+
+@dataclass(frozen=True, slots=True)
+class CpuParts:
+    """What a CPU backend is made of; encoder and decoder work on ``cross_kv``.
+
+    ``release_files`` frees the memory of files that were mapped to load the parts, once all that
+    were used have run.
+    """
+
+    encoder: EncoderRunner
+    decoder: DecoderNetwork
+    aligner: Aligner
+    cross_kv: CrossKVCache
+    release_files: Callable[[], None] = lambda: None
+
+
+@dataclass(slots=True, eq=False)
+class EncodedWindows:
+    """The first ``count`` rows of the cache, until the next batch; ``kept`` are those to align."""
+
+    count: int
+    kept: CrossKVCache | None = None
+
+
+class CpuBackend:
+    """A :class:`quest22.engine.backend.Backend` on a processor, with room for one batch."""
+
+    batches_in_flight = 1
+
+    def __init__(self, name: str, compute_type: str, tokens: Tokens, parts: CpuParts) -> None:
+        self.name = name
+        self.compute_type = compute_type
+        self.batch_size = parts.cross_kv.rows
+        self._opened: CpuParts | None = parts
+        self._sot = tokens.sot
+        self._search = BatchSearch(tokens.no_speech)
+
+    def encode(self, features: Sequence[Callable[[], Features]]) -> EncodedWindows:
+        encoder = self._parts.encoder
+        encoder.begin_batch(len(features))
+        for row, compute in enumerate(features):
+            encoder.wait_for_slot()
+            encoder.submit(row, compute())
+        encoder.wait()
+        return EncodedWindows(len(features))
+
+    def language_logits(self, cross_kv: EncodedWindows, tokens: Sequence[int]) -> Logits:
+        session = self._session()
+        session.restart(cross_kv.count)
+        starts = np.full((cross_kv.count, 1), self._sot, np.int32)
+        logits: Logits = session.step(starts, [0])[:, 0, tokens]
+        return logits
+
+    def decode(
+        self, cross_kv: EncodedWindows, requests: Sequence[DecodeRequest]
+    ) -> list[DecodeResult]:
+        parts, session = self._parts, self._session()
+        aligned = [row for row, request in enumerate(requests) if request.alignment]
+        if aligned:  # the search moves rows
+            cross_kv.kept = parts.cross_kv.copy(aligned)
+        results: list[DecodeResult] = []
+        for beams, group in groupby(requests, key=lambda request: request.num_beams):
+            alike = list(group)
+            session.restart(len(alike), beams, first=len(results))
+            results += self._search.run(session, alike)
+        parts.release_files()
+        return results
+
+    def align(self, cross_kv: EncodedWindows, inputs: Sequence[AlignmentInput]) -> list[Alignment]:
+        if cross_kv.kept is None:
+            raise EngineError("no window of this batch was decoded for alignment")
+        alignments = self._parts.aligner.align(inputs, cross_kv.kept)
+        self._parts.release_files()
+        return alignments
+
+    def close(self) -> None:
+        self._opened = None
+
+    @property
+    def _parts(self) -> CpuParts:
+        if self._opened is None:
+            raise EngineError("the engine is closed: open another one")
+        return self._opened
+
+    def _session(self) -> DecoderSession:
+        return DecoderSession(self._parts.decoder, self._parts.cross_kv)

@@ -1,0 +1,81 @@
+"""The process environment: the only module that reads or sets environment variables."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from quest22.errors import UsageError
+
+DEFAULT_GRAPH_CACHE_MB = "4000"
+
+
+def cache_folder() -> Path:
+    """Where rebuildable files are kept: ``$QUEST22_CACHE``, else the user's cache folder."""
+    named = os.environ.get("QUEST22_CACHE")
+    if named:
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "quest22"
+
+
+def with_cache_folder(folder: Path) -> dict[str, str]:
+    """The environment for a child process that uses another cache folder."""
+    return os.environ | {"QUEST22_CACHE": str(folder)}
+
+
+def graph_cache_bytes() -> int:
+    """The size limit of the compiled-graph cache: ``$QUEST22_GRAPH_CACHE_MB``, else 4 GB.
+
+    Raises :class:`UsageError` if the variable is not a number.
+    """
+    megabytes = os.environ.get("QUEST22_GRAPH_CACHE_MB", DEFAULT_GRAPH_CACHE_MB)
+    if not megabytes.isdigit():
+        raise UsageError(
+            f"QUEST22_GRAPH_CACHE_MB is {megabytes!r}: expected megabytes, or 0 for no cache"
+        )
+    return int(megabytes) * 1_000_000
+
+
+def native_library() -> str:
+    """``$QUEST22_NATIVE``: ``on`` (the best library that runs), ``off``, or an instruction set."""
+    return os.environ.get("QUEST22_NATIVE") or "on"
+
+
+def hub_token() -> str | None:
+    """The Hub access token in ``$HF_TOKEN``, for gated and private repositories."""
+    return os.environ.get("HF_TOKEN") or None
+
+
+def silence_telemetry() -> None:
+    """Disable all usage reports of libraries. Call it before importing any of them."""
+    for name in ("HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK", "HF_DATASETS_DISABLE_TELEMETRY"):
+        os.environ[name] = "1"
+    os.environ["HF_UPDATE_DOWNLOAD_COUNTS"] = "0"
+    # OpenVINO's telemetry is a package of its own that starts a thread; None makes its import fail.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+
+def is_telemetry_silenced() -> bool:
+    """Whether :func:`silence_telemetry` has been called."""
+    return os.environ.get("HF_HUB_DISABLE_TELEMETRY") == "1"
+
+
+def disable_torch() -> None:
+    """Keep ``datasets`` from importing an installed PyTorch, which takes seconds and is not needed.
+
+    Only for the command: a program that imports quest22 may want both.
+    """
+    os.environ.setdefault("USE_TORCH", "0")
+
+
+def silence_progress_bars() -> None:
+    """Disable the Hub library's download bars, where nobody would see them."""
+    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+
+
+def bypass_proxy(host: str) -> None:
+    """Reach ``host`` directly even if the environment names a proxy."""
+    for name in ("NO_PROXY", "no_proxy"):
+        others = os.environ.get(name)
+        os.environ[name] = f"{others},{host}" if others else host

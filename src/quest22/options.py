@@ -1,0 +1,272 @@
+"""The options of Python's functions, typed, so that editors complete and check them.
+
+Made by: python -m tools.options, from :mod:`quest22.settings`. Do not edit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, TypedDict
+
+
+class Options(TypedDict, total=False):
+    """The options of a model."""
+
+    revision: str | None
+    """Branch, tag or commit of the model. Default: none."""
+
+    device: str
+    """Where the model runs: ``auto`` or ``cpu``. Default: ``auto``."""
+
+    compute_type: str
+    """Precision of the computation: ``auto`` (the fastest one without int8 weights),
+    ``float32``, ``bfloat16``, ``int8``, ``int8_kv`` … Default: ``auto``.
+    """
+
+    batch_size: int | None
+    """Windows that run at once, or ``auto``. Default: ``auto``."""
+
+    threads: int | None
+    """CPU threads of the engine. Default: all cores."""
+
+    token: str | None
+    """Access token for gated and private repositories. Prefer ``HF_TOKEN`` or ``hf auth login``:
+    other users can see a command line. Default: none.
+    """
+
+    language: str | None
+    """The spoken language: ``ru`` or ``Russian``; ``auto`` detects it. Default: detected."""
+
+    task: Literal["transcribe", "translate"]
+    """``transcribe``, or ``translate`` into English. Default: ``transcribe``."""
+
+    timestamps: bool
+    """Segments with start and end times. The command decides by the output formats unless told.
+    Default: ``False``.
+    """
+
+    max_new_tokens: int | None
+    """Decode at most this many tokens a window. Default: 224 sequential, else what the model has
+    room for.
+    """
+
+    languages: str | Iterable[str]
+    """Detect the language among these only: ``en,ru``. Default: all."""
+
+    language_threshold: float
+    """Use the fallback language if the detected one is less probable than this. Default:
+    ``0.0``.
+    """
+
+    fallback_language: str | None
+    """The language to use if detection is below the threshold. Default: none."""
+
+    multilingual: bool | None
+    """Detect the language in each window, not once a clip. Default: each window if chunked, once
+    a clip if sequential.
+    """
+
+    initial_prompt: str | None
+    """Text that the model takes as spoken just before; it steers names, spelling and style.
+    Default: none.
+    """
+
+    carry_initial_prompt: bool
+    """Sequential: put the initial prompt before every window, not only the first. Default:
+    ``False``.
+    """
+
+    prefix: str | None
+    """Text that the first window continues; it is not part of the transcript. Default: none."""
+
+    hotwords: str | None
+    """Words to expect, such as names; they go before every window. Default: none."""
+
+    condition_on_previous_text: bool
+    """Sequential: prompt each window with the text so far. Off, the model loops less. Default:
+    ``True``.
+    """
+
+    suppress_tokens: Iterable[int]
+    """Token ids never to choose; ``-1`` stands for the model's own list. Default: ``-1``."""
+
+    suppress_blank: bool
+    """Never begin a window with a blank. Default: ``True``."""
+
+    suppress_numerals: bool
+    """Spell numbers out: no digits and no currency signs. Default: ``False``."""
+
+    max_initial_timestamp: float | None
+    """The latest start of a window's first segment. Default: the model's, 1."""
+
+    temperature: float | Iterable[float] | None
+    """Sampling temperature; several are tried in order until a text passes the thresholds.
+    Default: 0 if chunked; 0, 0.2 … 1 if sequential.
+    """
+
+    beam_size: int
+    """Beams of the beam search at temperature 0; 5 is a little better and slower. Default:
+    ``1``.
+    """
+
+    patience: float
+    """Beam search waits for this many times the beam size of finished hypotheses. Default:
+    ``1.0``.
+    """
+
+    best_of: int
+    """Samples above temperature 0; the most probable one is used. Default: ``1``."""
+
+    length_penalty: float | None
+    """Exponent of the length normalisation that ranks hypotheses, 0 to 1. Default: mean
+    log-probability.
+    """
+
+    repetition_penalty: float
+    """Above 1, tokens that the window already has become less probable. Default: ``1.0``."""
+
+    no_repeat_ngram_size: int
+    """Never repeat an n-gram of this many tokens within a window; 0 allows it. Default: ``0``."""
+
+    sampling_seed: int
+    """Random seed of the samples; they do not depend on the batch. Default: ``0``."""
+
+    word_timestamps: bool
+    """Start, end and probability of each word. In the command it implies ``--timestamps``.
+    Default: ``False``.
+    """
+
+    prepend_punctuations: str
+    """Marks that belong to the word after them. Default: ``"'“¿([{-``."""
+
+    append_punctuations: str
+    """Marks that belong to the word before them. Default: ``"'.。,，!！?？:：”)]}、``."""
+
+    chunk_length_s: float
+    """Length of a window, at most 30 s. Default: ``30.0``."""
+
+    stride_length_s: float | tuple[float, float]
+    """Chunked: overlap on each side of a window; one number, or ``left,right``. Default: ``5``."""
+
+    long_form: Literal["chunked", "sequential"]
+    """``chunked``: overlapping windows, all at once; ``sequential``: one after another by
+    timestamps, as openai/whisper. Default: ``chunked``.
+    """
+
+    clip_timestamps: float | Iterable[float]
+    """Sequential: transcribe only these spans, ``start,end,start,end …``; the last end may be
+    left out. Default: all.
+    """
+
+    compression_ratio_threshold: float | None
+    """Above this gzip ratio a text repeats itself: try the next temperature. Default: ``2.4``."""
+
+    logprob_threshold: float | None
+    """Below this mean log-probability a text is unlikely: try the next temperature. Default:
+    ``-1.0``.
+    """
+
+    no_speech_threshold: float | None
+    """Above this no-speech probability, drop an unlikely text as silence. Default: ``0.6``."""
+
+    hallucination_silence_threshold: float | None
+    """Sequential, with word timestamps: drop unlikely words next to a silence longer than this.
+    Default: ``off``.
+    """
+
+    max_repeats: int | None
+    """Drop a repetitive segment if the same words come more often than this in a row. Default:
+    ``10``.
+    """
+
+    max_speaking_rate: float | None
+    """Drop segments spoken faster than this (characters a second). Default: ``100.0``."""
+
+    vad: Literal["off", "on", "auto"]
+    """Skip what holds no speech, and cut at pauses: ``off``, ``on``, or ``auto``, which leaves
+    clips that fit into one window whole. Default: ``off``.
+    """
+
+    vad_threshold: float
+    """Speech begins at this probability. Default: ``0.5``."""
+
+    vad_neg_threshold: float | None
+    """Speech may end below this probability. Default: threshold − 0.15."""
+
+    vad_min_speech_duration_ms: int
+    """Ignore speech shorter than this. Default: ``0``."""
+
+    vad_max_speech_duration_s: float | None
+    """Cut longer speech at its last pause. Default: 30 if chunked, no limit if sequential."""
+
+    vad_min_silence_duration_ms: int | None
+    """Silence of this length ends speech. Default: 160 if chunked, 2000 if sequential."""
+
+    vad_speech_pad_ms: int
+    """Audio to keep on each side of speech. Default: ``400``."""
+
+    channel: int | None
+    """Use one channel, counting from 0, instead of the mix of all. Default: the mix."""
+
+    workers: int | None
+    """Threads that decode audio. Default: one a core, 4 to 8."""
+
+    max_duration_s: float | str
+    """Fail recordings longer than this: ``90m``, ``24h`` … Default: ``24h``."""
+
+    memory: int | str
+    """Memory for buffers, beside the program and the model: ``512M``, ``2G`` … Default: ``1G``."""
+
+
+class DatasetOptions(TypedDict, total=False):
+    """Which rows of a dataset."""
+
+    split: str
+    """The split to stream. Default: ``train``."""
+
+    dataset_revision: str | None
+    """Branch, tag or commit of the dataset. Default: none."""
+
+    data_files: str | Iterable[str]
+    """Files, globs or URLs (``https:// s3:// hf://``). Repeat the flag for more. Default: none."""
+
+    audio_column: str | None
+    """The column that holds the audio. Default: found by its type."""
+
+    text_column: str | None
+    """The column that holds the reference text. Default: found by its name."""
+
+    id_column: str | None
+    """The column that identifies a row. Default: found by its name."""
+
+    keep_columns: str | Iterable[str]
+    """Columns copied to the output: ``a,b``, or repeat the flag; ``'*'`` keeps all that hold no
+    audio, which is the default with ``--push-to-hub``. Default: none.
+    """
+
+    take: int | None
+    """Stop after this many rows. Default: all."""
+
+    skip: int
+    """Skip this many rows at the start. Default: ``0``."""
+
+    shuffle: bool
+    """Shuffle shards and rows. Default: ``False``."""
+
+    buffer_size: int
+    """Rows in the shuffle buffer; it holds fewer if they reach half of ``--memory`` first.
+    Default: ``1000``.
+    """
+
+    seed: int
+    """Random seed of the shuffle. Default: ``0``."""
+
+    num_shards: int
+    """Split the work into this many shards … Default: ``1``."""
+
+    shard_index: int
+    """… and run this one, counting from 0. Default: ``0``."""
+
+
+class StreamOptions(Options, DatasetOptions, total=False):
+    """The options of a model and of a dataset: what :func:`quest22.stream` takes."""

@@ -1,0 +1,166 @@
+"""What a run tells while it goes: plain values, handed to a callback in the run's own thread.
+
+A run calls ``on_event`` with each as it happens, in this order::
+
+    ModelLoading  ModelLoaded  [ShardsTakenOver | Resuming]
+    ResultsStarted  ResultReady …  ResultsEnded  WritingEnded
+    Resumable | [Published] RunFinished | RetryFinished
+
+or with nothing but ``AlreadyFinished`` or ``NothingToRetry``. An exception that the callback raises
+ends the run as any other does: it can be continued.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from quest22.metrics import Metrics
+from quest22.records import Failure, Transcript
+from quest22.runs.summary import RunStats
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLoading:
+    """A model is about to be loaded, which may take long."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLoaded:
+    """The model is ready."""
+
+    checkpoint_name: str
+    compute_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShardsTakenOver:
+    """The run goes on with the rows that runs with other numbers of shards have left."""
+
+    folder: Path
+    num_shards: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Resuming:
+    """The run continues after so many results."""
+
+    folder: Path
+    results: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsStarted:
+    """Results are about to come: ``total`` of them, where that is known.
+
+    ``metrics`` are updated as the run goes; they may be read from any thread.
+    """
+
+    metrics: Metrics
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ResultReady:
+    """A result is about to be written."""
+
+    result: Transcript | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsEnded:
+    """No more results come, for whatever reason; outputs are about to be closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class WritingEnded:
+    """Outputs are closed. ``error`` is what ended the run early, a KeyboardInterrupt included."""
+
+    stats: RunStats
+    metrics: Metrics
+    error: BaseException | None
+
+
+@dataclass(frozen=True, slots=True)
+class Resumable:
+    """The run ended early, by an error or an interruption: ``results`` are recorded.
+
+    A run with the same settings into the same folder continues after them.
+    """
+
+    folder: Path
+    results: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished:
+    """The run has come to the end of its source, with so much in all."""
+
+    folder: Path
+    transcripts: int
+    failures: int
+    audio_s: float
+    resumed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyFinished:
+    """There was nothing to do: an earlier call has finished the run."""
+
+    folder: Path
+    transcripts: int
+    failures: int
+    audio_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The transcripts are on the Hub; ``retries`` requests had to be repeated."""
+
+    url: str
+    retries: int
+
+
+@dataclass(frozen=True, slots=True)
+class RetryFinished:
+    """Failed clips were run again: so many are transcribed now, ``failures`` still fail."""
+
+    folder: Path
+    transcripts: int
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class NothingToRetry:
+    """The run has no failures."""
+
+    folder: Path
+    transcripts: int
+
+
+RunEvent: TypeAlias = (
+    ModelLoading
+    | ModelLoaded
+    | ShardsTakenOver
+    | Resuming
+    | ResultsStarted
+    | ResultReady
+    | ResultsEnded
+    | WritingEnded
+    | Resumable
+    | RunFinished
+    | AlreadyFinished
+    | Published
+    | RetryFinished
+    | NothingToRetry
+)
+
+OnEvent: TypeAlias = Callable[[RunEvent], None]
+
+
+def ignore_event(event: RunEvent) -> None:
+    """The callback of those who want to know nothing."""

@@ -1,0 +1,104 @@
+"""A run's counts and seconds at one moment: how fast it is, and where the time goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from quest22.metrics import Label, Metrics
+
+ENGINE_THREAD = (
+    "encoder",
+    "decoder",
+    "features",
+    "alignment",
+    "wait_network",
+    "wait_source",
+    "wait_audio",
+    "longform",
+    "sink",
+)
+"""Seconds of the thread that runs the engine; what is left of the elapsed time is ``other``."""
+
+WAITS = ("wait_network", "wait_source", "wait_audio")
+"""What the engine stood still for; the rest of the elapsed time it is at work."""
+
+OTHER_THREADS = ("audio", "source")
+"""Seconds of the threads beside it: they cost nothing while the engine is not kept waiting."""
+
+Seconds = list[tuple[str, float]]
+"""Seconds, or shares of 1, by name: see :class:`quest22.metrics.Metrics`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A run's counts and seconds at one moment.
+
+    ``audio_s`` is the sound of finished clips, ``processed_s`` also that of windows whose clips are
+    still open. ``received_bytes`` came over a network, ``sound_bytes`` is undecoded sound from
+    anywhere. ``retries`` counts repeated requests by host and by what had gone wrong.
+    """
+
+    clips: int
+    failures: int
+    audio_s: float
+    processed_s: float
+    elapsed_s: float
+    seconds: Mapping[str, float]
+    received_bytes: float = 0.0
+    sound_bytes: float = 0.0
+    retries: Mapping[Label, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, metrics: Metrics) -> Figures:
+        counts = metrics.counts()
+        return cls(
+            clips=int(counts.get("clips", 0)),
+            failures=int(counts.get("failures", 0)),
+            audio_s=counts.get("audio_s", 0.0),
+            processed_s=max(counts.get("heard_s", 0.0), counts.get("audio_s", 0.0)),
+            elapsed_s=metrics.elapsed_s,
+            seconds=metrics.seconds(),
+            received_bytes=counts.get("net_bytes", 0.0),
+            sound_bytes=counts.get("bytes", 0.0),
+            retries=metrics.labelled_counts("retries"),
+        )
+
+    @property
+    def real_time_factor(self) -> float | None:
+        """Seconds of work for a second of sound; None before there was any sound."""
+        return self.elapsed_s / self.processed_s if self.processed_s else None
+
+    @property
+    def unhindered_s(self) -> float:
+        """Seconds that the engine waited for nothing."""
+        return max(self.elapsed_s - sum(seconds for _, seconds in self.waits()), 0.0)
+
+    def left_s(self, total: int | None) -> float | None:
+        """Seconds that the rest will take, if it goes on like this; None if unknown."""
+        done = self.clips + self.failures
+        if not total or not done or done > total:
+            return None
+        return self.elapsed_s * (total - done) / done
+
+    def engine_thread(self) -> Seconds:
+        """Seconds of the engine's thread by part, largest first, adding up to the elapsed time."""
+        known = self._named(ENGINE_THREAD)
+        rest = self.elapsed_s - sum(seconds for _, seconds in known)
+        return sorted([*known, ("other", max(rest, 0.0))], key=lambda item: -item[1])
+
+    def shares(self) -> Seconds:
+        """``engine_thread`` as shares of 1."""
+        total = max(self.elapsed_s, 1e-9)
+        return [(name, seconds / total) for name, seconds in self.engine_thread()]
+
+    def waits(self) -> Seconds:
+        """Seconds that the engine waited, by what it waited for."""
+        return self._named(WAITS)
+
+    def other_threads(self) -> Seconds:
+        """Seconds of the other threads, summed over them."""
+        return self._named(OTHER_THREADS)
+
+    def _named(self, names: tuple[str, ...]) -> Seconds:
+        return [(name, self.seconds.get(name, 0.0)) for name in names]

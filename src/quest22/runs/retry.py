@@ -1,0 +1,192 @@
+"""The failures of a run once more, and what comes of them put in their place.
+
+The failed rows are run as a journaled run of their own, inside the run's folder; when it has
+finished, the outputs are replaced by merged ones, all at once. Whenever the process dies, a second
+retry goes on, and each clip is in exactly one of transcripts and failures.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+
+from quest22.protocols import Sink
+from quest22.records import Origin, Position
+from quest22.runs.context import Connect, Load, RunContext
+from quest22.runs.events import (
+    NothingToRetry,
+    OnEvent,
+    Resumable,
+    RetryFinished,
+    ignore_event,
+)
+from quest22.runs.journal import MERGE, RETRY, Journal, JournaledSink, Progress
+from quest22.runs.plan import settings_from_plan, whole_plan
+from quest22.runs.publish import HUB, HubPublisher, publisher_of_finished
+from quest22.runs.store import LocalRunStore, RunStore, existing_journal
+from quest22.runs.summary import RunStats, RunSummary
+from quest22.runs.write import WriteOptions, write_results
+from quest22.runtime.build import Pipeline, client_within, dataset_source
+from quest22.settings import RUN_FOLDER, EngineSettings, OutputSettings
+from quest22.sink.build import FAILURES, CombinedSink, open_sinks
+from quest22.sink.merge import Merge, Merged, Published, used_stems
+from quest22.source.dataset import DatasetSource, ResumeState
+
+
+def retry(
+    store: RunStore,
+    engine: EngineSettings | None = None,
+    on_event: OnEvent = ignore_event,
+    *,
+    stats: RunStats | None = None,
+    load: Load = Pipeline,
+    connect: Connect = client_within,
+) -> RunSummary:
+    """Run the failed clips of the run in ``store`` again, with its own settings.
+
+    ``engine`` says what decides no results: batch size, threads, token. What succeeds moves to the
+    transcripts, to its place in the source's order; what fails again stays. An interruption or an
+    error leaves a retry that another call continues. Of shards, each is retried by itself: see
+    :meth:`RunStore.runs`. Results are added to ``stats``.
+
+    Raises:
+        UsageError: There is no run, or another process is writing there.
+        Quest22Error: The model, the source or an output fails: see :mod:`quest22.errors`.
+    """
+    existing_journal(store)  # before the lock, which would make a folder
+    with store.lock():
+        journal = existing_journal(store)
+        journal.finish_replacement()
+        context, stats = RunContext(on_event, load, connect), stats or RunStats()
+        if not journal.progress.failures:
+            on_event(NothingToRetry(store.folder, journal.progress.transcripts))
+        else:
+            _Retry(journal, engine or EngineSettings(), context, stats).perform()
+        return RunSummary.of(journal.progress, stats, context.metrics)
+
+
+def retry_all(
+    folder: Path, engine: EngineSettings | None = None, on_event: OnEvent = ignore_event
+) -> RunSummary:
+    """Retry the run in a folder, or that of each shard; gives the sums over them.
+
+    ``metrics`` are those of the last shard.
+    """
+    store, stats = LocalRunStore(folder), RunStats()
+    summaries = [retry(each, engine, on_event, stats=stats) for each in store.runs() or [store]]
+    return RunSummary(
+        sum(each.transcripts for each in summaries),
+        sum(each.failures for each in summaries),
+        sum(each.audio_s for each in summaries),
+        all(each.finished for each in summaries),
+        stats,
+        summaries[-1].metrics,
+    )
+
+
+class _Retry:
+    """The retry of a run in its own locked store."""
+
+    def __init__(
+        self, journal: Journal, engine: EngineSettings, context: RunContext, stats: RunStats
+    ) -> None:
+        self._journal = journal
+        self._settings = settings_from_plan(journal.plan, engine)
+        self._context = context
+        self._stats = stats
+        self._folder = journal.folder
+        self._earlier = Published(self._folder, journal.progress.sinks, journal.progress.finished)
+
+    def perform(self) -> None:
+        """Run what failed, unless an earlier retry has, and merge it into the outputs."""
+        journal = self._journal
+        publisher = publisher_of_finished(self._settings.push_to_hub, journal)
+        retried = self._retry_journal()
+        if not retried.progress.finished:
+            self._run(retried, publisher)
+        later = Published(retried.folder, retried.progress.sinks, finished=True)
+        journal.remove(MERGE)
+        merged = Merge(self._earlier, later, self._folder / RUN_FOLDER / MERGE).write()
+        progress = _merged_progress(journal.progress, retried.progress, merged)
+        journal.replace_outputs(progress, merged.outdated)
+        self._context.on_event(
+            RetryFinished(self._folder, retried.progress.transcripts, progress.failures)
+        )
+
+    def _retry_journal(self) -> Journal:
+        """The retry's own journal: of one that was interrupted, or a new one."""
+        folder = self._folder / RUN_FOLDER / RETRY
+        digest = _digest(self._folder / FAILURES, self._journal.progress)
+        plan = {**self._journal.plan, "retried": digest}
+        journal = Journal.read(folder)
+        if journal is not None and journal.plan == plan:
+            return journal
+        self._journal.remove(RETRY)
+        return Journal.begin(folder, plan)
+
+    def _run(self, retried: Journal, publisher: HubPublisher | None) -> None:
+        settings, context = self._settings, self._context
+        source = self._failed_rows(retried)
+        pipeline = context.pipeline(settings.pipeline)
+        self._journal.check(whole_plan(settings, pipeline, source.revision))
+        sink = JournaledSink(self._open_sink(retried, publisher), retried)
+        left = self._journal.progress.failures - retried.progress.results
+        try:
+            results = pipeline.run(source, sink.replay)
+            write_results(results, sink, context.on_event, WriteOptions(left, self._stats))
+        except BaseException:
+            context.on_event(Resumable(self._folder, retried.progress.results))
+            raise
+
+    def _failed_rows(self, retried: Journal) -> DatasetSource:
+        """The rows that failed and have not been run again yet."""
+        settings, progress = self._settings, retried.progress
+        again = Published(retried.folder, progress.sinks, progress.finished)
+        entries = self._earlier.entries()
+        failed = {(each.file, each.row): each.key for each in entries if each.failed}
+        done = {(each.file, each.row) for each in again.entries()}
+        keys = (each.key for each in chain(self._earlier.entries(), again.entries()))
+        return dataset_source(
+            settings.dataset,
+            self._context.client(settings.pipeline),
+            places=failed,
+            earlier=ResumeState(keys, done_rows=done),
+        )
+
+    def _open_sink(self, retried: Journal, publisher: HubPublisher | None) -> Sink:
+        settings = self._settings
+        output = OutputSettings(
+            settings.formats, retried.folder, journaled=True, captions=settings.captions
+        )
+        sinks = open_sinks(output, retried.progress.sinks, used_stems(self._earlier))
+        if publisher is None:
+            return sinks
+        return CombinedSink(sinks, HUB, publisher.open_retry_sink(self._journal, retried))
+
+
+def _merged_progress(before: Progress, retried: Progress, merged: Merged) -> Progress:
+    origin = before.last.origin if before.last else Origin("")
+    entry = merged.last
+    published = {HUB: retried.sinks[HUB]} if HUB in retried.sinks else {}
+    return replace(
+        before,
+        transcripts=merged.transcripts,
+        failures=merged.failures,
+        audio_s=before.audio_s + retried.audio_s,
+        last=Position(
+            merged.transcripts + merged.failures,
+            entry.key,
+            replace(origin, file=entry.file, row=entry.row),
+        ),
+        sinks={**merged.sinks, **published},
+    )
+
+
+def _digest(path: Path, progress: Progress) -> str:
+    """What tells one state of a run's failures from another."""
+    digest = hashlib.sha256(f"{progress.results} {progress.failures}".encode())
+    with path.open("rb") as file:
+        digest.update(file.read(int(progress.sinks["failures"]["bytes"])))
+    return digest.hexdigest()

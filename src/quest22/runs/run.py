@@ -1,0 +1,217 @@
+"""A run over a dataset into a folder: begun, continued where it stopped, or found finished.
+
+Every result is written exactly once however often the process dies:
+see :mod:`quest22.runs.journal`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from quest22.metrics import Metrics
+from quest22.protocols import Sink
+from quest22.runs.context import Connect, Load, RunContext
+from quest22.runs.events import (
+    AlreadyFinished,
+    OnEvent,
+    Resumable,
+    Resuming,
+    RunFinished,
+    ShardsTakenOver,
+    ignore_event,
+)
+from quest22.runs.journal import Journal, JournaledSink, Progress
+from quest22.runs.plan import known_plan, pinned, requested, resolved, whole_plan
+from quest22.runs.publish import HUB, HubPublisher
+from quest22.runs.settings import RunSettings
+from quest22.runs.shards import SiblingShards, reopen
+from quest22.runs.store import RunStore
+from quest22.runs.summary import FailureBudget, RunStats, RunSummary
+from quest22.runs.write import WriteOptions, write_results
+from quest22.runtime.build import Pipeline, client_within, dataset_source
+from quest22.settings import RUN_FOLDER, OutputSettings
+from quest22.sink.build import (
+    ROWS,
+    CombinedSink,
+    open_sinks,
+    refuse_earlier_results,
+    remove_results,
+)
+from quest22.sink.ledger import LEDGER, entries
+from quest22.sink.recovery import remove_unpublished
+from quest22.source.dataset import DatasetSource, ResumeState
+
+
+def run(
+    settings: RunSettings,
+    store: RunStore,
+    on_event: OnEvent = ignore_event,
+    *,
+    load: Load = Pipeline,
+    connect: Connect = client_within,
+    metrics: Metrics | None = None,
+) -> RunSummary:
+    """Transcribe a dataset into ``store``: what ``quest22 stream … -o FOLDER`` does.
+
+    Continues a run with these settings that stopped early; does nothing for one that is finished.
+    An interruption or an error leaves a run that can be continued. ``load`` makes the pipeline,
+    which fills ``metrics``; ``connect`` makes the network client of the source.
+
+    Raises:
+        UsageError: The store holds a run with other settings, or results without a journal, or
+            another process is writing there.
+        TooManyFailuresError: More clips than ``settings.max_failures`` have failed.
+        Quest22Error: The model, the source or an output fails: see :mod:`quest22.errors`.
+    """
+    context = RunContext(on_event, load, connect, metrics or Metrics())
+    context.metrics.reset()
+    settings = settings.with_published_columns()
+    own = store.for_shard(settings.dataset)
+    _refuse_results_without_journal(settings.output(own.folder), own)
+    with own.lock():
+        siblings = SiblingShards.of(store, settings.dataset)
+        siblings.check(settings)
+        return _Run(settings, own, siblings, context).perform()
+
+
+def _refuse_results_without_journal(output: OutputSettings, store: RunStore) -> None:
+    """Refuse results that no journal explains, before anything is made there."""
+    if not output.overwrite and store.read_journal() is None:
+        refuse_earlier_results(output)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A run in its own locked store."""
+
+    settings: RunSettings
+    store: RunStore
+    siblings: SiblingShards
+    context: RunContext
+
+    def perform(self) -> RunSummary:
+        """Begin the run, continue it, or find it finished."""
+        journal = None if self.settings.restart else self.store.read_journal()
+        if journal is None:
+            return self._begin()
+        journal.finish_replacement()
+        journal.check_known(known_plan(self.settings))
+        return self._continue(journal)
+
+    def _begin(self) -> RunSummary:
+        settings = self.settings
+        if self.siblings.shards:  # all read the same commit and run in the same precision
+            first = self.siblings.shards[0].journal
+            settings = pinned(settings, first.plan, first.request)
+        siblings = self.siblings.take_over()
+        ready = self._load(settings, siblings)
+        request = requested(settings) | {
+            "command": settings.command,
+            "replace": settings.restart,
+            "batch_size": ready.pipeline.batch_size,
+        }
+        journal = self.store.begin_journal(ready.plan(settings), request)
+        if siblings.differently_split:
+            taken_over = ShardsTakenOver(siblings.store.folder, siblings.other_numbers)
+            self.context.on_event(taken_over)
+        return self._write(settings, ready, journal)
+
+    def _continue(self, journal: Journal) -> RunSummary:
+        settings = pinned(self.settings, journal.plan, journal.request)
+        if journal.progress.finished and requested(settings) == resolved(journal.plan):
+            return self._already_finished(journal)
+        ready = self._load(settings, self.siblings.take_over(), journal)
+        journal.check(ready.plan(settings))
+        if journal.progress.finished:
+            return self._already_finished(journal)
+        self.context.on_event(Resuming(self.store.folder, journal.progress.results))
+        reopen(journal)
+        return self._write(settings, ready, journal)
+
+    def _load(
+        self, settings: RunSettings, siblings: SiblingShards, journal: Journal | None = None
+    ) -> _Ready:
+        """Find the source, behind what journals record, then load the model, which takes long."""
+        publisher = HubPublisher(settings.push_to_hub) if settings.push_to_hub else None
+        if publisher is not None:
+            publisher.connect()
+        after = journal.progress.last if journal else None
+        keys = _given_keys(self.store.folder, journal.progress) if journal else None
+        source = dataset_source(
+            settings.dataset,
+            self.context.client(settings.pipeline),
+            after,
+            earlier=ResumeState(keys, siblings.completed()),
+        )
+        return _Ready(self.context.pipeline(settings.pipeline), source, publisher)
+
+    def _write(self, settings: RunSettings, ready: _Ready, journal: Journal) -> RunSummary:
+        resumed = journal.progress.results > 0
+        sink = JournaledSink(ready.open_sink(settings.output(self.store.folder), journal), journal)
+        try:
+            stats = write_results(
+                ready.pipeline.run(ready.source, sink.replay),
+                sink,
+                self.context.on_event,
+                _write_options(settings, journal.progress),
+            )
+        except BaseException:
+            self.context.on_event(Resumable(self.store.folder, journal.progress.results))
+            raise
+        journal.remove(ROWS, HUB)
+        if ready.publisher is not None:
+            self.context.on_event(ready.publisher.published())
+        self.context.on_event(_finished(journal, resumed=resumed))
+        return RunSummary.of(journal.progress, stats, self.context.metrics)
+
+    def _already_finished(self, journal: Journal) -> RunSummary:
+        done = journal.progress
+        self.context.on_event(
+            AlreadyFinished(self.store.folder, done.transcripts, done.failures, done.audio_s)
+        )
+        return RunSummary.of(done, RunStats(), self.context.metrics)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ready:
+    """A source that was found, a model that is loaded, and where to publish."""
+
+    pipeline: Pipeline
+    source: DatasetSource
+    publisher: HubPublisher | None
+
+    def plan(self, settings: RunSettings) -> dict[str, object]:
+        return whole_plan(settings, self.pipeline, self.source.revision)
+
+    def open_sink(self, output: OutputSettings, journal: Journal) -> Sink:
+        """The sinks from where they were; first goes what is not published or is replaced."""
+        remove_unpublished(output, journal.progress.sinks)
+        if journal.progress.last is None and journal.request.get("replace"):
+            remove_results(journal.folder)
+        sinks = open_sinks(output, journal.progress.sinks)
+        if self.publisher is None:
+            return sinks
+        return CombinedSink(sinks, HUB, self.publisher.open_sink(journal))
+
+
+def _write_options(settings: RunSettings, progress: Progress) -> WriteOptions:
+    take = settings.dataset.take if settings.dataset.num_shards == 1 else None
+    return WriteOptions(
+        total=None if take is None else max(take - progress.results, 0),
+        budget=FailureBudget(settings.max_failures, progress.failures),
+    )
+
+
+def _given_keys(folder: Path, progress: Progress) -> Iterator[str]:
+    """The keys that the run has given out, read when they are needed: there may be millions."""
+    path = folder / RUN_FOLDER / LEDGER
+    return (entry.key for entry in entries(path, progress.sinks.get("ledger")))
+
+
+def _finished(journal: Journal, *, resumed: bool) -> RunFinished:
+    done = journal.progress
+    return RunFinished(
+        journal.folder, done.transcripts, done.failures, done.audio_s, resumed=resumed
+    )

@@ -1,0 +1,51 @@
+"""What a run into a folder is asked to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from quest22.settings import (
+    ALL_COLUMNS,
+    CaptionSettings,
+    DatasetSettings,
+    HubSettings,
+    OutputSettings,
+    PipelineSettings,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """A run over a dataset into a folder.
+
+    ``max_failures`` is how many clips may fail before the run stops with
+    :class:`quest22.errors.TooManyFailuresError`; None: any number. ``restart`` replaces an earlier
+    run. ``command`` is what a user types to continue, nothing secret in it. The last three do not
+    decide results.
+    """
+
+    dataset: DatasetSettings
+    pipeline: PipelineSettings = field(default_factory=PipelineSettings)
+    formats: tuple[str, ...] = ("jsonl",)
+    captions: CaptionSettings = field(default_factory=CaptionSettings)
+    push_to_hub: HubSettings | None = None
+    max_failures: int | None = None
+    restart: bool = False
+    command: str | None = None
+
+    def output(self, folder: Path) -> OutputSettings:
+        """The outputs of one run in its folder. Raises :class:`quest22.errors.UsageError`."""
+        return OutputSettings(
+            self.formats,
+            folder,
+            overwrite=self.restart,
+            journaled=True,
+            captions=self.captions,
+        )
+
+    def with_published_columns(self) -> RunSettings:
+        """What is published carries all columns of its source, unless some are named."""
+        if self.push_to_hub is None or self.dataset.keep_columns:
+            return self
+        return replace(self, dataset=replace(self.dataset, keep_columns=(ALL_COLUMNS,)))

@@ -1,0 +1,147 @@
+"""The runs that share an output folder: the whole of a dataset in it, or shards in folders below.
+
+Shards of one number may run side by side. Those of another number go on with what they have left:
+so however often the number changes, every row is in exactly one folder. Two numbers never run at
+the same time: each run locks its own folder first and looks for others after, so of two that begin
+together at least one sees the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from quest22.errors import UsageError
+from quest22.runs.journal import Journal
+from quest22.runs.plan import known_plan
+from quest22.runs.settings import RunSettings
+from quest22.runs.store import RunStore
+from quest22.settings import DatasetSettings, OutputSettings
+from quest22.sink.recovery import restore_published
+from quest22.source.shards import EarlierShard
+
+_CONCLUDED = "concluded"
+_OWN_SETTINGS = ("num_shards", "shard_index")
+"""Settings of a dataset in which shards of one run differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiblingShard:
+    """Another run in the same folder, and its journal."""
+
+    store: RunStore
+    journal: Journal
+
+    @property
+    def num_shards(self) -> int:
+        return int(self.journal.plan["dataset"]["num_shards"])
+
+    def completed(self) -> EarlierShard:
+        """What it has done."""
+        progress = self.journal.progress
+        return EarlierShard(
+            self.num_shards,
+            self.journal.plan["dataset"]["shard_index"],
+            progress.last.origin if progress.last else None,
+            progress.finished,
+        )
+
+    def conclude(self) -> SiblingShard | None:
+        """Cut its outputs off at its progress and make them whole up to there; None if it is gone.
+
+        Gives the shard as it is then.
+        """
+        with self.store.lock():
+            journal = self.store.read_journal()
+            if journal is None:
+                return None
+            journal.finish_replacement()
+            if not journal.progress.finished and _CONCLUDED not in journal.request:
+                formats = tuple(journal.plan["output"]["formats"])
+                output = OutputSettings(formats, self.store.folder, journaled=True)
+                restore_published(output, journal.progress.sinks)
+                journal.request[_CONCLUDED] = True
+                journal.commit(journal.progress)
+            return replace(self, journal=journal)
+
+
+@dataclass(frozen=True, slots=True)
+class SiblingShards:
+    """The other runs that share a folder with one of ``num_shards`` shards."""
+
+    store: RunStore
+    num_shards: int
+    shards: tuple[SiblingShard, ...] = ()
+
+    @classmethod
+    def of(cls, store: RunStore, dataset: DatasetSettings) -> SiblingShards:
+        """``store`` is that of all shards."""
+        own = store.for_shard(dataset)
+        read = ((each, each.read_journal()) for each in store.runs() if each != own)
+        shards = (SiblingShard(each, journal) for each, journal in read if journal is not None)
+        return cls(store, dataset.num_shards, tuple(shards))
+
+    @property
+    def differently_split(self) -> tuple[SiblingShard, ...]:
+        """Those of another number of shards."""
+        return tuple(each for each in self.shards if each.num_shards != self.num_shards)
+
+    @property
+    def other_numbers(self) -> tuple[int, ...]:
+        """The numbers of shards that those belong to."""
+        return tuple(sorted({each.num_shards for each in self.differently_split}))
+
+    def completed(self) -> tuple[EarlierShard, ...]:
+        """What those have done."""
+        return tuple(each.completed() for each in self.differently_split)
+
+    def check(self, settings: RunSettings) -> None:
+        """Raise :class:`UsageError` where a run cannot share the folder with the others."""
+        plan = known_plan(settings)
+        dataset = plan["dataset"].items()
+        plan["dataset"] = {name: each for name, each in dataset if name not in _OWN_SETTINGS}
+        for each in self.shards:
+            each.journal.check_known(plan)
+        if self.differently_split and settings.restart:
+            raise UsageError(
+                f"runs with {shard_counts(self.other_numbers)} in {self.store.folder} have left to "
+                "this one what it did: to begin anew, remove the folder or name another"
+            )
+        if self.differently_split and settings.push_to_hub is not None:
+            raise UsageError(
+                "shards that are published on the Hub cannot be continued with another number of "
+                f"shards: {self.store.folder} holds {shard_counts(self.other_numbers)}"
+            )
+
+    def take_over(self) -> SiblingShards:
+        """Conclude the outputs of runs with another number of shards, to go on with the rest.
+
+        Gives the siblings as they are then. Raises :class:`UsageError` while one of them runs.
+        """
+        if not self.differently_split:
+            return self
+        with self.store.lock_shards():
+            left = [
+                each if each.num_shards == self.num_shards else self._conclude(each)
+                for each in self.shards
+            ]
+        return replace(self, shards=tuple(each for each in left if each is not None))
+
+    def _conclude(self, shard: SiblingShard) -> SiblingShard | None:
+        if shard.store.is_locked():
+            raise UsageError(
+                f"{shard.store.folder} is being written to: wait for the runs with "
+                f"{shard_counts((shard.num_shards,))}, or stop them; then {self.num_shards} can "
+                "go on"
+            )
+        return shard.conclude()
+
+
+def reopen(journal: Journal) -> None:
+    """A concluded run goes on: if it dies, its outputs have to be concluded again."""
+    if journal.request.pop(_CONCLUDED, None) is not None:
+        journal.commit(journal.progress)
+
+
+def shard_counts(numbers: tuple[int, ...]) -> str:
+    """``2 shards and 5 shards``."""
+    return " and ".join(f"{number} shard{'s' if number > 1 else ''}" for number in numbers)

@@ -1,0 +1,120 @@
+"""Where a run into a folder stands, without loading or changing anything."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from quest22.errors import SinkError
+from quest22.runs.journal import JOURNAL, Journal
+from quest22.runs.plan import flat_plan
+from quest22.runs.store import LocalRunStore, RunStore, existing_journal
+from quest22.sink.build import FAILURES
+from quest22.sink.files import read_lines
+from quest22.sink.run_counts import count_reason
+
+RunState: TypeAlias = Literal["running", "interrupted", "finished"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """Where a run stands.
+
+    ``plan`` holds the settings that decide its results, by the names of their flags. ``written`` is
+    when progress was last recorded (ISO 8601, UTC), ``last_key`` the last clip then. ``command``
+    continues the run; None where it was begun from Python.
+    """
+
+    folder: str
+    state: RunState
+    transcripts: int
+    failures: int
+    audio_hours: float
+    last_key: str | None
+    written: str
+    plan: Mapping[str, Any]
+    failures_by_reason: Mapping[str, int]
+    command: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FolderStatus:
+    """Where all shards of a folder stand; ``finished`` once all of one number of them are."""
+
+    folder: str
+    finished: bool
+    transcripts: int
+    failures: int
+    audio_hours: float
+    runs: tuple[RunStatus, ...]
+
+
+def status(folder: Path) -> RunStatus | FolderStatus:
+    """Where the run in a folder stands; where it holds shards, each of them and all together.
+
+    Raises:
+        UsageError: There is no run.
+        SinkError: Its failures cannot be read.
+    """
+    store = LocalRunStore(folder)
+    runs = store.runs() or [store]
+    if len(runs) == 1 and runs[0].folder == folder:
+        return run_status(runs[0])
+    return _together(folder, [run_status(each) for each in runs])
+
+
+def run_status(store: RunStore) -> RunStatus:
+    """Where one run stands, from its journal and failures; raises as :func:`status`."""
+    journal = existing_journal(store)
+    progress = journal.progress
+    written = datetime.fromtimestamp((store.folder / JOURNAL).stat().st_mtime, timezone.utc)
+    return RunStatus(
+        folder=str(store.folder),
+        state=_state(store, journal),
+        transcripts=progress.transcripts,
+        failures=progress.failures,
+        audio_hours=round(progress.audio_s / 3600, 6),
+        last_key=progress.last.key if progress.last else None,
+        written=written.isoformat(timespec="seconds"),
+        plan=flat_plan(journal.plan),
+        failures_by_reason=_reasons(store.folder / FAILURES, journal),
+        command=journal.request.get("command"),
+    )
+
+
+def _state(store: RunStore, journal: Journal) -> RunState:
+    if journal.progress.finished:
+        return "finished"
+    return "running" if store.is_locked() else "interrupted"
+
+
+def _together(folder: Path, runs: Sequence[RunStatus]) -> FolderStatus:
+    finished = Counter(run.plan["num_shards"] for run in runs if run.state == "finished")
+    return FolderStatus(
+        folder=str(folder),
+        finished=any(count == number for number, count in finished.items()),
+        transcripts=sum(run.transcripts for run in runs),
+        failures=sum(run.failures for run in runs),
+        audio_hours=round(sum(run.audio_hours for run in runs), 6),
+        runs=tuple(runs),
+    )
+
+
+def _reasons(path: Path, journal: Journal) -> dict[str, int]:
+    """How many clips failed, by stage and reason, as far as failures are recorded."""
+    size = int(journal.progress.sinks.get("failures", {}).get("bytes", 0))
+    reasons: Counter[str] = Counter()
+    if not size:
+        return {}
+    try:
+        for line in read_lines(path, size):
+            failure = json.loads(line)
+            count_reason(reasons, failure["stage"], failure["reason"])
+    except (ValueError, KeyError) as exc:
+        raise SinkError(f"cannot read {path}: {exc}") from exc
+    return dict(reasons.most_common())

@@ -1,0 +1,98 @@
+"""What a run came to, and how many failures it may have on the way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from quest22.errors import TooManyFailuresError
+from quest22.evaluation.score import Scoreboard
+from quest22.metrics import Metrics
+from quest22.records import Failure, Transcript
+from quest22.runs.journal import Progress
+from quest22.sink.run_counts import count_reason
+
+
+@dataclass(slots=True)
+class RunStats:
+    """Counts of the results of one process; not ``scored`` where others compare with references.
+
+    ``audio_s`` is the sound of transcripts, ``scores`` their word errors against the references.
+    """
+
+    transcripts: int = 0
+    failures: int = 0
+    audio_s: float = 0.0
+    scores: Scoreboard = field(default_factory=Scoreboard)
+    reasons: Counter[str] = field(default_factory=Counter)
+    scored: bool = True
+
+    def add(self, result: Transcript | Failure) -> None:
+        if isinstance(result, Failure):
+            self.failures += 1
+            count_reason(self.reasons, result.stage, result.reason)
+            return
+        self.transcripts += 1
+        self.audio_s += result.duration_s
+        if self.scored and result.reference is not None:
+            self.scores.add(result.reference, result.text, reference_language(result))
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What a run came to.
+
+    ``transcripts``, ``failures`` and ``audio_s`` (seconds of transcribed sound) are those of the
+    whole run, processes before this one included; ``stats`` and ``metrics`` are those of this call.
+    """
+
+    transcripts: int
+    failures: int
+    audio_s: float
+    finished: bool
+    stats: RunStats
+    metrics: Metrics
+
+    @classmethod
+    def of(cls, progress: Progress, stats: RunStats, metrics: Metrics) -> RunSummary:
+        """A journaled run's."""
+        return cls(
+            progress.transcripts,
+            progress.failures,
+            progress.audio_s,
+            progress.finished,
+            stats,
+            metrics,
+        )
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """How many clips failed in this call, by stage and reason."""
+        return self.stats.reasons
+
+
+@dataclass(frozen=True, slots=True)
+class FailureBudget:
+    """How many clips may fail: ``most`` in all, None for any number; ``earlier`` ones count."""
+
+    most: int | None = None
+    earlier: int = 0
+
+    def check(self, result: Transcript | Failure, failures: int) -> None:
+        """Raise :class:`TooManyFailuresError` before a failure too many is written.
+
+        So it is met again when the run goes on, in case its cause is gone by then.
+        """
+        if self.most is None or not isinstance(result, Failure):
+            return
+        if self.earlier + failures >= self.most:
+            raise TooManyFailuresError(
+                f"stopped at {result.name} ({result.stage}: {result.reason}): "
+                + (f"more than {self.most:,} clips have failed" if self.most else "a clip failed")
+            )
+
+
+def reference_language(transcript: Transcript) -> str | None:
+    """The language a clip is scored in: its ``language`` column, else the transcript's."""
+    named = transcript.columns.get("language")
+    return named if isinstance(named, str) else transcript.language

@@ -1,0 +1,85 @@
+"""Runs batches through an engine, as many at a time as it takes; a bad window fails alone."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from quest22.errors import EngineError, Quest22Error
+from quest22.metrics import Metrics
+from quest22.protocols import Engine
+from quest22.records import Hypothesis, Window, WindowResult
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunningBatch:
+    """Windows that an engine has begun; with one batch in flight it starts when it is finished."""
+
+    windows: Sequence[Window]
+    ticket: Any = None
+    error: Exception | None = None
+
+
+class BatchRunner:
+    """Begins batches and finishes them, in this order.
+
+    ``retried`` are the errors after which the windows of a batch run one by one, so that only the
+    culprit fails; others are raised.
+    """
+
+    def __init__(
+        self, engine: Engine, metrics: Metrics, retried: type[Exception] = EngineError
+    ) -> None:
+        self._engine = engine
+        self._metrics = metrics
+        self._retried = retried
+        self.batch_size = engine.batch_size
+        self.batches_in_flight: int = getattr(engine, "batches_in_flight", 1)
+
+    def begin(self, windows: Sequence[Window]) -> RunningBatch:
+        """Start a batch."""
+        if self.batches_in_flight == 1:
+            return RunningBatch(windows)
+        try:
+            return RunningBatch(windows, ticket=self._engine.begin(windows))
+        except self._retried as error:
+            return RunningBatch(windows, error=error)
+
+    def finish(self, batch: RunningBatch) -> list[WindowResult]:
+        """Wait for a batch: one result a window, in order."""
+        try:
+            hypotheses = self._hypotheses(batch)
+        except self._retried as error:
+            if not isinstance(error, Quest22Error):
+                _log.exception("a batch ended with an unexpected error")
+            if len(batch.windows) > 1:
+                return [result for window in batch.windows for result in self._run_alone(window)]
+            return [
+                WindowResult(batch.windows[0].fingerprint, None, str(error) or type(error).__name__)
+            ]
+        self._metrics.count("windows", len(batch.windows))
+        pairs = zip(batch.windows, hypotheses, strict=True)
+        return [WindowResult(window.fingerprint, hypothesis) for window, hypothesis in pairs]
+
+    def abandon(self, batch: RunningBatch) -> None:
+        """Free the engine of a batch whose results are not needed."""
+        if batch.ticket is not None:
+            try:
+                self._engine.finish(batch.ticket)
+            except self._retried:
+                return
+
+    def _hypotheses(self, batch: RunningBatch) -> list[Hypothesis]:
+        if batch.error is not None:
+            raise batch.error
+        if self.batches_in_flight == 1:
+            return self._engine.run(batch.windows)
+        return self._engine.finish(batch.ticket)
+
+    def _run_alone(self, window: Window) -> list[WindowResult]:
+        """The batch is out of the engine, so with several in flight one more may begin."""
+        return self.finish(self.begin([window]))

@@ -1,0 +1,275 @@
+"""Serves clips that are added at any time, from any thread, by priorities and deadlines.
+
+One thread owns the engine. It runs whatever windows are ready, never waiting for a full batch, and
+gives each clip its events as they come. Beside it a few threads decode the sound of clips that are
+not fed. A clip that fails fails alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING
+
+from quest22.errors import UsageError
+from quest22.metrics import Metrics
+from quest22.protocols import AudioDecoder, Engine, Strategy
+from quest22.records import Audio, Clip, Failure, Samples
+from quest22.runtime.batch_runner import BatchRunner, RunningBatch
+from quest22.runtime.clip_handle import ClipHandle, Session
+from quest22.runtime.clip_state import ClipState, Priority
+from quest22.runtime.fed_sound import FedSound
+from quest22.runtime.scheduler import Batch, BatchLimits, ClipDone, Event, Scheduler
+from quest22.runtime.sound_pump import SoundPump
+from quest22.settings.clip_options import ClipOptions
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_log = logging.getLogger("quest22")
+
+
+@dataclass(frozen=True, slots=True)
+class LoopSettings:
+    """Bounds of a loop.
+
+    ``session_s`` seconds of sound may wait in a session before ``feed`` waits; ``decoded_s`` in
+    all clips that are decoded. ``file_windows`` is how many windows of files share a batch while
+    an urgent clip is open; None: a quarter of a batch.
+    """
+
+    session_s: float = 30.0
+    decoded_s: float = 600.0
+    file_windows: int | None = None
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    """A clip that has not ended, as its caller and its sound's thread see it."""
+
+    handle: ClipHandle
+    sound: FedSound
+    clip: Clip
+
+
+class TranscriptionLoop:
+    """Transcribes clips as they come. Close it, or use it in a ``with`` block.
+
+    ``decoder`` is needed for clips that are added undecoded. ``clock`` gives seconds.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        strategy: Strategy,
+        metrics: Metrics | None = None,
+        decoder: AudioDecoder | None = None,
+        settings: LoopSettings | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings or LoopSettings()
+        self._metrics = metrics or Metrics()
+        self._strategy = strategy
+        self._decoder = decoder
+        self._clock = clock
+        self._runner = BatchRunner(engine, self._metrics, retried=Exception)
+        file_windows = self._settings.file_windows or max(1, engine.batch_size // 4)
+        self._scheduler = Scheduler(engine.batch_size, BatchLimits(file_windows, file_batches=1))
+        self._in_flight: deque[tuple[Batch, RunningBatch]] = deque()
+        self._pump = SoundPump(self._settings.decoded_s)
+        self._changed = threading.Condition()
+        self._work_came = False
+        self._commands: list[Callable[[], None]] = []
+        self._entries: dict[int, _Entry] = {}
+        self._added = 0
+        self._closing = False
+        self._thread = threading.Thread(target=self._serve, name="quest22-engine", daemon=True)
+        self._thread.start()
+
+    # For callers, in any thread.
+
+    def add(
+        self,
+        clip: Clip | Audio,
+        options: ClipOptions | None = None,
+        *,
+        priority: Priority = Priority.INTERACTIVE,
+        within_s: float | None = None,
+        partials: bool = True,
+    ) -> ClipHandle:
+        """Transcribe a clip, whose sound is decoded beside the engine.
+
+        ``within_s`` is in how many seconds it should be done: the earlier, the sooner its windows
+        run among those of its priority. ``partials``: its handle gives progress too. Raises
+        :class:`UsageError` for options that cannot be carried out, and where the loop is closed.
+        """
+        sound = FedSound(self._settings.session_s, self._wake, self._pump.wake)
+        audio = clip if isinstance(clip, Audio) else self._decoded(clip)
+        state = self._state(audio.clip, sound, options)
+        self._schedule(state, priority, within_s, partials=partials)
+        handle = ClipHandle(state.key, self._canceller(state, sound))
+        self._enter(state, _Entry(handle, sound, audio.clip))
+        deadline_s = inf if state.deadline_s is None else state.deadline_s
+        self._pump.add(audio.blocks, sound, (priority, deadline_s, state.number))
+        return handle
+
+    def open(
+        self,
+        clip: Clip,
+        options: ClipOptions | None = None,
+        *,
+        priority: Priority = Priority.LIVE_FINAL,
+        within_s: float | None = None,
+        partials: bool = True,
+    ) -> Session:
+        """Transcribe sound that will be fed, as :meth:`add` does; the clip's media is not used."""
+        sound = FedSound(self._settings.session_s, self._wake)
+        state = self._state(clip, sound, options)
+        self._schedule(state, priority, within_s, partials=partials)
+        session = Session(state.key, self._canceller(state, sound), sound)
+        self._enter(state, _Entry(session, sound, clip))
+        return session
+
+    def close(self, *, cancel: bool = False) -> None:
+        """End: sessions are flushed, and all clips are transcribed to their ends, or cancelled."""
+        with self._changed:
+            self._closing = True
+            entries = list(self._entries.values())
+        for entry in entries:
+            if cancel:
+                entry.handle.cancel()
+            elif isinstance(entry.handle, Session):
+                entry.handle.flush()
+        self._wake()
+        self._thread.join()
+
+    def __enter__(self) -> TranscriptionLoop:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: object, trace: TracebackType | None
+    ) -> None:
+        self.close(cancel=kind is not None)
+
+    def _state(self, clip: Clip, sound: FedSound, options: ClipOptions | None) -> ClipState:
+        long_form = self._strategy.open(clip, options)
+        with self._changed:
+            number, self._added = self._added, self._added + 1
+        return ClipState(number, clip, sound, long_form, self._metrics, contained=Exception)
+
+    def _schedule(
+        self, state: ClipState, priority: Priority, within_s: float | None, *, partials: bool
+    ) -> None:
+        state.priority, state.partials = priority, partials
+        state.deadline_s = None if within_s is None else self._clock() + within_s
+
+    def _enter(self, state: ClipState, entry: _Entry) -> None:
+        with self._changed:
+            if self._closing:
+                raise UsageError("the loop is closed: expected clips before that")
+            self._entries[state.number] = entry
+            self._commands.append(lambda: self._scheduler.add(state))
+        self._wake()
+
+    def _canceller(self, state: ClipState, sound: FedSound) -> Callable[[], None]:
+        def cancel() -> None:
+            with self._changed:
+                self._commands.append(lambda: self._scheduler.cancel(state.number))
+            sound.stop()
+            self._wake()
+
+        return cancel
+
+    def _decoded(self, clip: Clip) -> Audio:
+        """The clip's sound; decoding starts in the thread that takes the first block."""
+        if self._decoder is None:
+            raise UsageError("this loop has no decoder: expected a clip that is decoded")
+        decoder = self._decoder
+
+        def blocks() -> Iterator[Samples]:
+            yield from decoder.decode(clip).blocks
+
+        return Audio(clip, blocks())
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._work_came = True
+            self._changed.notify_all()
+
+    # In the engine's thread.
+
+    def _serve(self) -> None:
+        try:
+            while self._step():
+                pass
+        except Exception as error:
+            _log.exception("the transcription loop has ended with an error")
+            self._fail_all(f"the loop has ended with an error: {error}")
+        finally:
+            self._pump.stop()
+
+    def _step(self) -> bool:
+        """Run what is ready, or wait; False at the end of all."""
+        while len(self._in_flight) < self._runner.batches_in_flight:
+            self._run_commands()
+            batch = self._scheduler.next_batch(self._clock())
+            self._deliver(self._scheduler.take_ended())
+            if batch is None:
+                break
+            self._in_flight.append((batch, self._runner.begin(batch.windows)))
+        if not self._in_flight:
+            return self._scheduler.has_sound or self._wait()
+        batch, running = self._in_flight.popleft()
+        results = self._runner.finish(running)
+        self._run_commands()
+        self._deliver(self._scheduler.complete(batch, results))
+        return True
+
+    def _run_commands(self) -> None:
+        """Add and cancel what callers have since the last time."""
+        with self._changed:
+            commands, self._commands = self._commands, []
+            self._work_came = False
+        for command in commands:
+            command()
+
+    def _wait(self) -> bool:
+        with self._changed:
+            while not self._work_came:
+                if self._closing and not self._entries:
+                    return False
+                self._changed.wait()
+        return True
+
+    def _deliver(self, events: Sequence[Event]) -> None:
+        for event in events:
+            with self._changed:
+                entry = self._entries[event.number]
+                if isinstance(event, ClipDone):
+                    del self._entries[event.number]
+            if isinstance(event, ClipDone):
+                entry.sound.stop()
+                self._count(event)
+            entry.handle.put(event)
+
+    def _count(self, event: ClipDone) -> None:
+        if isinstance(event.result, Failure):
+            self._metrics.count("failures")
+        else:
+            self._metrics.count("clips")
+            self._metrics.count("audio_s", event.result.duration_s)
+
+    def _fail_all(self, reason: str) -> None:
+        with self._changed:
+            self._closing = True
+            entries, self._entries = self._entries, {}
+        for number, entry in entries.items():
+            clip = entry.clip
+            entry.sound.stop()
+            failure = Failure(clip.key, clip.name, "engine", reason, clip.origin)
+            entry.handle.put(ClipDone(number, failure))

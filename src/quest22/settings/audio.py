@@ -1,0 +1,47 @@
+"""How audio is decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from quest22.settings.checks import check_at_least, check_positive
+from quest22.settings.forms import DURATION
+from quest22.settings.option import option
+
+PANEL = "Audio"
+
+
+@dataclass(frozen=True, slots=True)
+class AudioSettings:
+    """How audio is decoded."""
+
+    channel: int | None = option(
+        None,
+        flags="--channel",
+        help="Use one channel, counting from 0, instead of the mix of all.",
+        metavar="N",
+        unset="the mix",
+        panel=PANEL,
+    )
+    workers: int | None = option(
+        None,
+        flags="--workers",
+        help="Threads that decode audio.",
+        metavar="N",
+        unset="one a core, 4 to 8",
+        panel=PANEL,
+    )
+    max_duration_s: float = option(
+        24 * 3600.0,
+        flags="--max-duration",
+        form=DURATION,
+        help="Fail recordings longer than this: [cyan]90m[/], [cyan]24h[/] …",
+        metavar="TIME",
+        unit="s",
+        panel=PANEL,
+    )
+
+    def __post_init__(self) -> None:
+        check_at_least("channel", self.channel, 0)
+        check_at_least("workers", self.workers, 1)
+        check_positive("max_duration_s", self.max_duration_s)

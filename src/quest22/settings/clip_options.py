@@ -1,0 +1,39 @@
+"""The settings that a clip may have of its own, so that one loaded model serves many requests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from quest22.settings.decoding import DecodingSettings
+from quest22.settings.hallucination import HallucinationSettings
+from quest22.settings.longform import LongFormSettings
+from quest22.settings.vad import VadSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ClipSettings:
+    """All settings by which one clip is transcribed."""
+
+    decoding: DecodingSettings = field(default_factory=DecodingSettings)
+    longform: LongFormSettings = field(default_factory=LongFormSettings)
+    hallucination: HallucinationSettings = field(default_factory=HallucinationSettings)
+    vad: VadSettings = field(default_factory=VadSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class ClipOptions:
+    """Groups of settings for one clip; None: those of the loaded model."""
+
+    decoding: DecodingSettings | None = None
+    longform: LongFormSettings | None = None
+    hallucination: HallucinationSettings | None = None
+    vad: VadSettings | None = None
+
+    def applied_to(self, settings: ClipSettings) -> ClipSettings:
+        """The settings of the clip, where the loaded model has these."""
+        return ClipSettings(
+            decoding=self.decoding or settings.decoding,
+            longform=self.longform or settings.longform,
+            hallucination=self.hallucination or settings.hallucination,
+            vad=self.vad or settings.vad,
+        )

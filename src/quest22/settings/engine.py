@@ -1,0 +1,79 @@
+"""Which checkpoint runs, on what and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from quest22.settings.checks import check_at_least
+from quest22.settings.forms import COUNT_OR_AUTO
+from quest22.settings.option import declared, option
+
+DEFAULT_MODEL = "nano"
+PANEL = "Model"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """Which checkpoint runs, on what and how."""
+
+    model: str = option(
+        DEFAULT_MODEL,
+        flags=("--model", "-m"),
+        help="The model: a short name ([cyan]tiny[/] … [cyan]large-v3-turbo[/], [cyan]nano[/]; "
+        "[cyan]quest22 models[/] lists them), a Whisper repository on the Hub, or a local folder.",
+        metavar="NAME|ID|FOLDER",
+        panel=PANEL,
+    )
+    revision: str | None = option(
+        None,
+        flags="--model-revision",
+        help="Branch, tag or commit of the model.",
+        metavar="REV",
+        panel=PANEL,
+    )
+    device: str = option(
+        "auto",
+        flags="--device",
+        help="Where the model runs: [cyan]auto[/] or [cyan]cpu[/].",
+        metavar="NAME",
+        panel=PANEL,
+    )
+    compute_type: str = option(
+        "auto",
+        flags=("--compute-type", "--dtype"),
+        help="Precision of the computation: [cyan]auto[/] (the fastest one without int8 weights), "
+        "[cyan]float32[/], [cyan]bfloat16[/], [cyan]int8[/], [cyan]int8_kv[/] …",
+        metavar="TYPE",
+        panel=PANEL,
+    )
+    batch_size: int | None = option(
+        None,
+        flags="--batch-size",
+        form=COUNT_OR_AUTO,
+        help="Windows that run at once, or [cyan]auto[/].",
+        metavar="N",
+        panel=PANEL,
+    )
+    threads: int | None = option(
+        None,
+        flags="--threads",
+        help="CPU threads of the engine.",
+        metavar="N",
+        unset="all cores",
+        panel=PANEL,
+    )
+    token: str | None = field(
+        default=None,
+        repr=False,
+        metadata=declared(
+            flags="--token",
+            help="Access token for gated and private repositories. Prefer [cyan]HF_TOKEN[/] or "
+            "[cyan]hf auth login[/]: other users can see a command line.",
+            metavar="TOKEN",
+            panel=PANEL,
+        ),
+    )
+
+    def __post_init__(self) -> None:
+        check_at_least("batch_size", self.batch_size, 1)
+        check_at_least("threads", self.threads, 1)

@@ -1,0 +1,162 @@
+"""How option values are written where that is not simply their type: texts, lists, ``off``.
+
+A form reads both what the command line brings (text) and what Python callers pass, so that
+``--temperature 0,0.2`` and ``temperature=(0, 0.2)`` mean the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from quest22.errors import UsageError
+from quest22.settings.languages import language_code
+from quest22.settings.quantities import format_duration, format_size, parse_duration_s, parse_size
+
+AUTO, OFF = "auto", "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How values of one kind are read and written.
+
+    ``read`` takes the option's name (for its errors) and a value as a user writes it; it raises
+    :class:`UsageError`. ``write`` gives a value's text on the command line, None if there is none.
+    ``python_type`` is the type that Python callers may pass. A ``repeated`` flag may be given
+    several times and brings a list of texts, which ``read`` gets with ``split`` applied.
+    """
+
+    read: Callable[[str, Any], Any]
+    python_type: str
+    write: Callable[[Any], str | None] = str
+    repeated: bool = False
+    split: bool = False
+
+
+def split_list(text: str) -> list[str]:
+    """``en, ru`` → its parts; empty ones are dropped."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def split_names(texts: Iterable[str] | None) -> list[str]:
+    """``["a,b", "c"]`` → ``["a", "b", "c"]``, each once: the values of a repeated flag."""
+    return list(dict.fromkeys(name for text in texts or () for name in split_list(text)))
+
+
+def read_numbers(name: str, value: Any) -> tuple[float, ...]:
+    """``0,0.2``, one number, or several."""
+    if isinstance(value, (int, float)):
+        return (float(value),)
+    parts = split_list(value) if isinstance(value, str) else value
+    try:
+        return tuple(float(part) for part in parts)
+    except (TypeError, ValueError) as exc:
+        raise UsageError(f"{name} is {value!r}: expected numbers such as 0 or 0,0.2,0.4") from exc
+
+
+def read_threshold(name: str, value: Any) -> float | None:
+    """A number; ``off`` or ``none``: None."""
+    if value is None or (isinstance(value, str) and value.strip().lower() in (OFF, "none")):
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError) as exc:
+        raise UsageError(f"{name} is {value!r}: expected a number, or off") from exc
+
+
+def read_count_or_auto(name: str, value: Any) -> int | None:
+    """A whole number; ``auto``: None, which means that the product chooses."""
+    if value is None or (isinstance(value, str) and value.strip().lower() == AUTO):
+        return None
+    try:
+        return int(value)
+    except (TypeError, ValueError) as exc:
+        raise UsageError(f"{name} is {value!r}: expected a whole number, or auto") from exc
+
+
+def read_stride(name: str, value: Any) -> tuple[float, float]:
+    """``5`` → 5 s on both sides; ``4,2`` → 4 s before and 2 s after."""
+    expected = f"{name} is {value!r}: expected seconds as one number or left,right"
+    if isinstance(value, (int, float)):
+        return float(value), float(value)
+    parts = value.split(",") if isinstance(value, str) else value
+    try:
+        seconds = [float(part) for part in parts]
+    except (TypeError, ValueError) as exc:
+        raise UsageError(expected) from exc
+    if len(seconds) not in (1, 2):
+        raise UsageError(expected)
+    return seconds[0], seconds[-1]
+
+
+def read_language(_: str, value: str | None) -> str | None:
+    """A language by code or name, as its code; ``auto``: None, which means detected."""
+    if not value or value.strip().lower() == AUTO:
+        return None
+    return language_code(value)
+
+
+def read_languages(_: str, value: str | Iterable[str] | None) -> tuple[str, ...]:
+    """Languages by code or name, as codes: ``en,ru`` or several."""
+    names = split_list(value) if isinstance(value, str) else value or ()
+    return tuple(map(language_code, names))
+
+
+def read_names(_: str, value: str | Iterable[str]) -> tuple[str, ...]:
+    """One name or several."""
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _read_tokens(name: str, value: Any) -> tuple[int, ...]:
+    return tuple(int(number) for number in read_numbers(name, value))
+
+
+def _read_optional_numbers(name: str, value: Any) -> tuple[float, ...] | None:
+    return None if value is None else read_numbers(name, value)
+
+
+def _read_count_or_off(name: str, value: Any) -> int | None:
+    number = read_threshold(name, value)
+    return None if number is None else int(number)
+
+
+def _read_duration(_: str, value: str | float) -> float:
+    return parse_duration_s(value) if isinstance(value, str) else value
+
+
+def read_size(_: str, value: str | int) -> int:
+    """``512M``, or bytes."""
+    return parse_size(value) if isinstance(value, str) else value
+
+
+def _write_or(word: str | None) -> Callable[[Any], str | None]:
+    return lambda value: word if value is None else str(value)
+
+
+def _write_list(values: Iterable[Any] | None) -> str | None:
+    return None if values is None else ",".join(f"{value}" for value in values)
+
+
+def _write_names(values: Iterable[str]) -> str | None:
+    return _write_list(values) or None
+
+
+def _write_stride(value: tuple[float, float]) -> str:
+    left, right = value
+    return f"{left:g}" if left == right else f"{left:g},{right:g}"
+
+
+NUMBERS = Form(read_numbers, "float | Iterable[float]", _write_list)
+TEMPERATURES = Form(_read_optional_numbers, "float | Iterable[float] | None", _write_list)
+TOKENS = Form(_read_tokens, "Iterable[int]", _write_list)
+STRIDE = Form(read_stride, "float | tuple[float, float]", _write_stride)
+THRESHOLD = Form(read_threshold, "float | None", _write_or(OFF))
+COUNT_OR_OFF = Form(_read_count_or_off, "int | None", _write_or(OFF))
+COUNT_OR_AUTO = Form(read_count_or_auto, "int | None", _write_or(AUTO))
+LANGUAGE = Form(read_language, "str | None", _write_or(None))
+LANGUAGES = Form(read_languages, "str | Iterable[str]", _write_names)
+NAMES = Form(read_names, "str | Iterable[str]", _write_names, repeated=True, split=True)
+PATHS = Form(read_names, "str | Iterable[str]", _write_names, repeated=True)
+DURATION = Form(_read_duration, "float | str", format_duration)
+SIZE = Form(read_size, "int | str", format_size)

@@ -1,0 +1,85 @@
+"""How recordings longer than a window are divided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal, TypeAlias, get_args
+
+from quest22.errors import UsageError
+from quest22.records import WINDOW_S
+from quest22.settings.checks import check_choice
+from quest22.settings.forms import NUMBERS, STRIDE
+from quest22.settings.option import option
+
+LongFormName: TypeAlias = Literal["chunked", "sequential"]
+PANEL = "Long form"
+
+
+@dataclass(frozen=True, slots=True)
+class LongFormSettings:
+    """How recordings longer than a window are divided.
+
+    Chunked, as Transformers' pipeline: into windows that overlap by ``stride_s`` on each side.
+    Sequential, as openai/whisper: each window begins where the timestamps of the last one end.
+    """
+
+    chunk_length_s: float = option(
+        WINDOW_S,
+        flags="--chunk-length-s",
+        help="Length of a window, at most 30 s.",
+        metavar="S",
+        unit="s",
+        panel=PANEL,
+    )
+    stride_s: tuple[float, float] = option(
+        (5.0, 5.0),
+        name="stride_length_s",
+        flags="--stride-length-s",
+        form=STRIDE,
+        help="Chunked: overlap on each side of a window; one number, or [cyan]left,right[/].",
+        metavar="S[,S]",
+        unit="s",
+        panel=PANEL,
+    )
+    long_form: LongFormName = option(
+        "chunked",
+        flags="--long-form",
+        help="[cyan]chunked[/]: overlapping windows, all at once; [cyan]sequential[/]: one after "
+        "another by timestamps, as openai/whisper.",
+        metavar="NAME",
+        panel=PANEL,
+    )
+    clip_timestamps: tuple[float, ...] = option(
+        (),
+        flags="--clip-timestamps",
+        form=NUMBERS,
+        help="Sequential: transcribe only these spans, [cyan]start,end,start,end …[/]; the last "
+        "end may be left out.",
+        metavar="S,S",
+        unit="s",
+        unset="all",
+        panel=PANEL,
+    )
+
+    def __post_init__(self) -> None:
+        left, right = self.stride_s
+        if not 0 < self.chunk_length_s <= WINDOW_S:
+            raise UsageError(
+                f"chunk_length_s is {self.chunk_length_s}: expected more than 0 and up to 30 s, "
+                "Whisper's window"
+            )
+        if left < 0 or right < 0 or left + right >= self.chunk_length_s:
+            raise UsageError(
+                f"stride_length_s is {left},{right}: expected 0 or more, and together less than "
+                f"the chunk length of {self.chunk_length_s} s"
+            )
+        check_choice("long_form", self.long_form, get_args(LongFormName))
+        if any(time_s < 0 for time_s in self.clip_timestamps):
+            raise UsageError(
+                f"clip_timestamps are {self.clip_timestamps}: expected seconds, 0 or more"
+            )
+        if any(after <= before for before, after in pairwise(self.clip_timestamps)):
+            raise UsageError(
+                f"clip_timestamps are {self.clip_timestamps}: expected them to increase"
+            )

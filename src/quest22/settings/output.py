@@ -1,0 +1,130 @@
+"""What a run writes, where, and how many clips may fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias, get_args
+
+from quest22.errors import UsageError
+from quest22.settings.captions import CaptionSettings
+from quest22.settings.checks import check_at_least, check_choice
+from quest22.settings.forms import NAMES
+from quest22.settings.option import declared, option
+
+PANEL = "Output"
+
+CAPTION_FORMATS = ("txt", "vtt", "srt", "tsv", "json")
+"""openai/whisper's five, a file for each clip."""
+
+FORMATS = (*CAPTION_FORMATS, "jsonl", "parquet")
+
+RUN_FOLDER = ".quest22"
+"""Inside an output folder: the journal, and what is not yet written for good."""
+
+OnError: TypeAlias = Literal["skip", "stop"]
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSettings:
+    """Which formats are written, and where; without a folder, to standard output.
+
+    ``overwrite`` lets a run replace the ``transcripts.*`` of an earlier one. A ``journaled`` run
+    keeps what it needs to continue beside its journal. Raises :class:`UsageError` for formats that
+    cannot be written there.
+    """
+
+    formats: tuple[str, ...] = field(
+        metadata=declared(
+            flags=("--output-format", "-f"),
+            form=NAMES,
+            help="[cyan]txt srt vtt tsv json[/] (a file for each clip), [cyan]jsonl parquet[/] (a "
+            "row for each clip), or [cyan]all[/] for the first five: [cyan]srt,vtt[/], or repeat "
+            "the flag.",
+            metavar="FORMAT",
+            unset="txt for files, jsonl for datasets",
+            panel=PANEL,
+        )
+    )
+    folder: Path | None = option(
+        None,
+        flags=("--output-dir", "-o"),
+        help="Folder for the results, created if needed.",
+        metavar="FOLDER",
+        unset="standard output",
+        panel=PANEL,
+    )
+    overwrite: bool = option(
+        False,
+        flags=("--restart", "--overwrite"),
+        help="Start over: replace the transcripts of an earlier run in the folder.",
+        panel=PANEL,
+    )
+    journaled: bool = False
+    captions: CaptionSettings = field(default_factory=CaptionSettings)
+
+    @property
+    def workspace(self) -> Path:
+        """Where what is not yet written for good is kept."""
+        return (self.folder or Path()) / RUN_FOLDER
+
+    def __post_init__(self) -> None:
+        if not self.formats:
+            raise UsageError(f"no output format: expected one or more of {', '.join(FORMATS)}")
+        if self.folder is None and len(self.formats) > 1:
+            raise UsageError(
+                f"{len(self.formats)} formats ({', '.join(self.formats)}) cannot share standard "
+                "output: name a folder with --output-dir, or one format"
+            )
+        if self.folder is None and self.formats == ("parquet",):
+            raise UsageError(
+                "parquet cannot go to standard output: name a folder with --output-dir"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class FailureSettings:
+    """When a run stops because clips fail."""
+
+    on_error: OnError = option(
+        "skip",
+        flags="--on-error",
+        help="When a clip fails: [cyan]skip[/] it, or [cyan]stop[/] the run.",
+        metavar="skip|stop",
+        panel=PANEL,
+    )
+    max_failures: int | None = option(
+        None,
+        flags="--max-failures",
+        help="Stop when more clips than this have failed.",
+        metavar="N",
+        unit="clips",
+        unset="no limit",
+        panel=PANEL,
+    )
+
+    def __post_init__(self) -> None:
+        check_choice("on_error", self.on_error, get_args(OnError))
+        check_at_least("max_failures", self.max_failures, 0)
+
+    @property
+    def limit(self) -> int | None:
+        """How many clips may fail before the run stops; None: any number."""
+        return 0 if self.on_error == "stop" else self.max_failures
+
+
+def parse_formats(named: Iterable[str]) -> tuple[str, ...]:
+    """Formats from ``srt,vtt`` and the like, each once; ``all`` is openai/whisper's five.
+
+    Raises :class:`UsageError` for a name that is not a format.
+    """
+    names = [name.strip().lower() for text in named for name in text.split(",")]
+    chosen: list[str] = []
+    for name in names:
+        if name not in (*FORMATS, "all"):
+            raise UsageError(
+                f"unknown output format {name!r}: expected one or more of {', '.join(FORMATS)}, all"
+            )
+        chosen += CAPTION_FORMATS if name == "all" else [name]
+    return tuple(dict.fromkeys(chosen))

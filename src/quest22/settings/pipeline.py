@@ -1,0 +1,60 @@
+"""Everything that stays the same from run to run of one loaded model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from quest22.settings.audio import AudioSettings
+from quest22.settings.clip_options import ClipSettings
+from quest22.settings.decoding import DecodingSettings
+from quest22.settings.engine import EngineSettings
+from quest22.settings.hallucination import HallucinationSettings
+from quest22.settings.longform import LongFormSettings
+from quest22.settings.memory import MEMORY, MemorySettings
+from quest22.settings.option import option, take_group, take_values
+from quest22.settings.vad import VadSettings
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSettings:
+    """Everything that stays the same from run to run of one loaded model."""
+
+    engine: EngineSettings = field(default_factory=EngineSettings)
+    decoding: DecodingSettings = field(default_factory=DecodingSettings)
+    longform: LongFormSettings = field(default_factory=LongFormSettings)
+    audio: AudioSettings = field(default_factory=AudioSettings)
+    hallucination: HallucinationSettings = field(default_factory=HallucinationSettings)
+    memory: MemorySettings = option(
+        MemorySettings.of(),
+        flags="--memory",
+        form=MEMORY,
+        help="Memory for buffers, beside the program and the model: [cyan]512M[/], [cyan]2G[/] …",
+        metavar="SIZE",
+        unit="bytes",
+        panel="Audio",
+    )
+    vad: VadSettings = field(default_factory=VadSettings)
+
+    def for_clips(self) -> ClipSettings:
+        """Those that a clip may have of its own."""
+        return ClipSettings(self.decoding, self.longform, self.hallucination, self.vad)
+
+    @classmethod
+    def take(cls, options: dict[str, Any]) -> PipelineSettings:
+        """Make settings from options as Python callers write them; removes those it knows.
+
+        Sequential long form gives segments with times unless ``timestamps`` is off.
+        Raises :class:`quest22.errors.UsageError` for values that cannot be.
+        """
+        if options.get("long_form") == "sequential":
+            options.setdefault("timestamps", True)
+        return cls(
+            engine=take_group(EngineSettings, options),
+            decoding=take_group(DecodingSettings, options),
+            longform=take_group(LongFormSettings, options),
+            audio=take_group(AudioSettings, options),
+            hallucination=take_group(HallucinationSettings, options),
+            vad=take_group(VadSettings, options),
+            **take_values(cls, options),
+        )

@@ -1,0 +1,90 @@
+"""Voice activity detection: whether silence is skipped, and what counts as speech."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+from quest22.settings.checks import check_at_least, check_choice, check_fraction, check_positive
+from quest22.settings.option import option
+
+VadMode: TypeAlias = Literal["off", "on", "auto"]
+PANEL = "Voice activity"
+
+
+@dataclass(frozen=True, slots=True)
+class VadSettings:
+    """Whether silence is skipped before Whisper runs, and what counts as speech.
+
+    All but ``vad`` are faster-whisper's ``VadOptions``, with its defaults; see
+    ``docs/voice-activity.md``.
+    """
+
+    vad: VadMode = option(
+        "off",
+        flags="--vad",
+        help="Skip what holds no speech, and cut at pauses: [cyan]off[/], [cyan]on[/], or "
+        "[cyan]auto[/], which leaves clips that fit into one window whole.",
+        metavar="off|on|auto",
+        panel=PANEL,
+    )
+    vad_threshold: float = option(
+        0.5,
+        flags="--vad-threshold",
+        help="Speech begins at this probability.",
+        metavar="0…1",
+        unit="probability",
+        panel=PANEL,
+    )
+    vad_neg_threshold: float | None = option(
+        None,
+        flags="--vad-neg-threshold",
+        help="Speech may end below this probability.",
+        metavar="0…1",
+        unit="probability",
+        unset="threshold − 0.15",
+        panel=PANEL,
+    )
+    vad_min_speech_duration_ms: int = option(
+        0,
+        flags="--vad-min-speech-duration-ms",
+        help="Ignore speech shorter than this.",
+        metavar="MS",
+        unit="ms",
+        panel=PANEL,
+    )
+    vad_max_speech_duration_s: float | None = option(
+        None,
+        flags="--vad-max-speech-duration-s",
+        help="Cut longer speech at its last pause.",
+        metavar="S",
+        unit="s",
+        unset="30 if chunked, no limit if sequential",
+        panel=PANEL,
+    )
+    vad_min_silence_duration_ms: int | None = option(
+        None,
+        flags="--vad-min-silence-duration-ms",
+        help="Silence of this length ends speech.",
+        metavar="MS",
+        unit="ms",
+        unset="160 if chunked, 2000 if sequential",
+        panel=PANEL,
+    )
+    vad_speech_pad_ms: int = option(
+        400,
+        flags="--vad-speech-pad-ms",
+        help="Audio to keep on each side of speech.",
+        metavar="MS",
+        unit="ms",
+        panel=PANEL,
+    )
+
+    def __post_init__(self) -> None:
+        check_choice("vad", self.vad, get_args(VadMode))
+        check_fraction("vad_threshold", self.vad_threshold)
+        check_fraction("vad_neg_threshold", self.vad_neg_threshold)
+        check_at_least("vad_min_speech_duration_ms", self.vad_min_speech_duration_ms, 0)
+        check_positive("vad_max_speech_duration_s", self.vad_max_speech_duration_s)
+        check_at_least("vad_min_silence_duration_ms", self.vad_min_silence_duration_ms, 0)
+        check_at_least("vad_speech_pad_ms", self.vad_speech_pad_ms, 0)

@@ -1,0 +1,1 @@
+"""What transcripts are written as: JSON lines, Parquet, captions. Knows no network."""

@@ -1,0 +1,138 @@
+"""Lays out a transcript's words as captions with times: the cues of srt and vtt.
+
+The layout is that of openai/whisper's writers (``SubtitlesWriter`` in ``utils.py``), word for
+word: if both a width and a number of lines are given, text flows across segments and breaks at
+pauses of three seconds; otherwise each segment begins a caption. Knows no file format.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from quest22.records import Segment, Transcript, Word
+from quest22.settings import CaptionSettings
+from quest22.sink.formats.sentences import by_sentence
+
+Caption = list[Word]
+"""Words as they are shown: the first of each line without a leading space, and every line but the
+first behind a line break."""
+
+LONG_PAUSE_S = 3.0
+_UNLIMITED = 1000
+_WORD = re.compile(r"^(\s*)(.*)$", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """A text and the time it is on the screen, in seconds."""
+
+    start_s: float
+    end_s: float
+    text: str
+
+
+def caption_segments(transcript: Transcript, settings: CaptionSettings) -> Sequence[Segment]:
+    """The segments, or sentences if the settings ask for them; one if timestamps were off."""
+    segments = transcript.segments
+    if not segments and transcript.text.strip():
+        segments = (Segment(0.0, transcript.duration_s, transcript.text),)
+    return list(by_sentence(segments)) if settings.sentences else segments
+
+
+def cues(transcript: Transcript, settings: CaptionSettings) -> Iterator[Cue]:
+    """The cues of a transcript; without word timestamps, one for each segment."""
+    segments = caption_segments(transcript, settings)
+    if not segments or segments[0].words is None:
+        for segment in segments:
+            yield Cue(segment.start_s, segment.end_s, _escaped(segment.text))
+        return
+    for caption in lay_out(segments, settings):
+        if settings.highlight_words:
+            yield from _highlighted(caption)
+        else:
+            yield Cue(caption[0].start_s, caption[-1].end_s, _cue_text(caption))
+
+
+def _highlighted(caption: Caption) -> Iterator[Cue]:
+    """A cue for each word, underlined, and one for each pause, as in openai/whisper."""
+    last_s = caption[0].start_s
+    for index, word in enumerate(caption):
+        if round(last_s * 1000) != round(word.start_s * 1000):
+            yield Cue(last_s, word.start_s, _cue_text(caption))
+        yield Cue(word.start_s, word.end_s, _cue_text(caption, index))
+        last_s = word.end_s
+
+
+def _cue_text(caption: Caption, underlined: int | None = None) -> str:
+    texts = [word.text.replace("-->", "->") for word in caption]
+    if underlined is not None:
+        texts[underlined] = _WORD.sub(r"\1<u>\2</u>", texts[underlined], count=1)
+    return _escaped("".join(texts))
+
+
+def _escaped(text: str) -> str:
+    """Text that cannot break the format: no ``-->`` and no empty line."""
+    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
+    return "\n".join(lines).replace("-->", "->")
+
+
+@dataclass(slots=True, eq=False)
+class _Layout:
+    """A caption under construction; ``last_s`` is when its last word began."""
+
+    settings: CaptionSettings
+    last_s: float
+    caption: Caption = field(default_factory=list)
+    line_length: int = 0
+    lines: int = 1
+
+    def add(self, word: Word, *, first: bool) -> Caption | None:
+        """Add a word, ``first`` in its group or not; return the caption that it completes."""
+        by_segment = self.settings.keeps_segments
+        paused = not by_segment and word.start_s - self.last_s > LONG_PAUSE_S
+        breaks = first and bool(self.caption) and by_segment
+        self.last_s = word.start_s
+        fits = self.line_length + len(word.text) <= (self.settings.max_line_width or _UNLIMITED)
+        if self.line_length > 0 and fits and not paused and not breaks:
+            self.line_length += len(word.text)
+            self.caption.append(word)
+            return None
+        ended = self._end() if breaks or self._is_full(paused=paused) else None
+        self._begin_line(word.text.strip(), word, below=ended is None and self.line_length > 0)
+        return ended
+
+    def _is_full(self, *, paused: bool) -> bool:
+        limit = self.settings.max_line_count
+        return bool(self.caption) and limit is not None and (paused or self.lines >= limit)
+
+    def _end(self) -> Caption:
+        ended, self.caption, self.lines = self.caption, [], 1
+        return ended
+
+    def _begin_line(self, text: str, word: Word, *, below: bool) -> None:
+        self.lines += below
+        self.line_length = len(text)
+        self.caption.append(replace(word, text=f"\n{text}" if below else text))
+
+
+def lay_out(segments: Sequence[Segment], settings: CaptionSettings) -> Iterator[Caption]:
+    """The words of segments as captions."""
+    groups = list(_groups(segments, settings.max_words_per_line or _UNLIMITED))
+    layout = _Layout(settings, groups[0][0].start_s if groups else 0.0)
+    for group in groups:
+        for index, word in enumerate(group):
+            ended = layout.add(word, first=index == 0)
+            if ended is not None:
+                yield ended
+    if layout.caption:
+        yield layout.caption
+
+
+def _groups(segments: Sequence[Segment], size: int) -> Iterator[Sequence[Word]]:
+    """The words of each segment in groups of at most ``size``."""
+    for segment in segments:
+        words = segment.words or ()
+        for start in range(0, len(words), size):
+            yield words[start : start + size]

@@ -1,0 +1,138 @@
+"""The caption formats txt, srt, vtt, tsv and json, as openai/whisper's command writes them.
+
+:mod:`quest22.sink.formats.caption_files` decides where a document is written.
+
+A transcript without segments (timestamps were off) counts as one segment as long as the clip.
+``caption_layout`` lays out words for srt and vtt; json always holds the model's own segments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from quest22.records import Segment, Transcript, Word
+from quest22.settings import CaptionSettings
+from quest22.sink.formats.caption_layout import Cue, caption_segments, cues
+from quest22.sink.formats.jsonl import json_line
+from quest22.sink.rows import confidence_row, dropped_rows, segment_language_row
+
+CaptionWriter = Callable[[Transcript, CaptionSettings], str]
+PLAIN = CaptionSettings()
+
+SEEK_FRAMES_PER_S = 100
+"""openai/whisper counts ``seek`` in mel frames of 10 ms."""
+
+
+def txt(transcript: Transcript, settings: CaptionSettings = PLAIN) -> str:
+    """Plain text, one line for each segment."""
+    return "".join(f"{each.text.strip()}\n" for each in caption_segments(transcript, settings))
+
+
+def srt(transcript: Transcript, settings: CaptionSettings = PLAIN) -> str:
+    """SubRip: numbered, ``HH:MM:SS,mmm``."""
+    return "".join(
+        f"{number}\n{_time_span(cue, hours=True, mark=',')}\n{cue.text}\n\n"
+        for number, cue in enumerate(cues(transcript, settings), start=1)
+    )
+
+
+def vtt(transcript: Transcript, settings: CaptionSettings = PLAIN) -> str:
+    """WebVTT: ``MM:SS.mmm``, with hours only from the first hour on."""
+    return "WEBVTT\n\n" + "".join(
+        f"{_time_span(cue, hours=False, mark='.')}\n{cue.text}\n\n"
+        for cue in cues(transcript, settings)
+    )
+
+
+def tsv(transcript: Transcript, settings: CaptionSettings = PLAIN) -> str:
+    """Tab-separated: start and end in whole milliseconds, text."""
+    return "start\tend\ttext\n" + "".join(
+        f"{round(1000 * segment.start_s)}\t{round(1000 * segment.end_s)}\t"
+        f"{_one_line(segment.text).replace(chr(9), ' ')}\n"
+        for segment in caption_segments(transcript, settings)
+    )
+
+
+def json(transcript: Transcript, _settings: CaptionSettings = PLAIN) -> str:
+    """openai/whisper's result object: ``text``, ``segments``, ``language``, and further fields."""
+    segments = caption_segments(transcript, PLAIN)
+    return json_line(
+        {
+            "text": transcript.text,
+            "segments": [_json_segment(index, segment) for index, segment in enumerate(segments)],
+            "language": transcript.language,
+            **_confidence_fields(transcript),
+            **dropped_rows(transcript.dropped),
+        }
+    )
+
+
+CAPTIONS: Mapping[str, CaptionWriter] = {
+    "txt": txt,
+    "vtt": vtt,
+    "srt": srt,
+    "tsv": tsv,
+    "json": json,
+}
+"""Format name, which is also the file suffix → its writer."""
+
+TIMED = frozenset({"vtt", "srt", "tsv", "json"})
+"""Formats that make little sense without timestamps."""
+
+
+def timestamp(seconds: float, *, hours: bool, mark: str) -> str:
+    """``[HH:]MM:SS.mmm``, rounded to milliseconds; hours appear if ``hours``, or from 1 h on.
+
+    >>> timestamp(3725.5, hours=False, mark=",")
+    '01:02:05,500'
+    """
+    milliseconds = round(max(seconds, 0.0) * 1000)
+    minutes, milliseconds = divmod(milliseconds, 60_000)
+    full_hours, minutes = divmod(minutes, 60)
+    whole, milliseconds = divmod(milliseconds, 1000)
+    leading = f"{full_hours:02d}:" if hours or full_hours else ""
+    return f"{leading}{minutes:02d}:{whole:02d}{mark}{milliseconds:03d}"
+
+
+def _time_span(cue: Cue, *, hours: bool, mark: str) -> str:
+    start = timestamp(cue.start_s, hours=hours, mark=mark)
+    return f"{start} --> {timestamp(cue.end_s, hours=hours, mark=mark)}"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.strip().splitlines())
+
+
+def _confidence_fields(transcript: Transcript) -> dict[str, Any]:
+    """Fields that openai/whisper does not write; empty if no window of the clip was decoded."""
+    confidence = confidence_row(transcript.confidence)
+    probability = round(transcript.language_probability, 4)
+    return {"language_probability": probability, **confidence} if confidence else {}
+
+
+def _json_segment(index: int, segment: Segment) -> dict[str, Any]:
+    words = {} if segment.words is None else {"words": [_json_word(word) for word in segment.words]}
+    return {
+        "id": index,
+        "seek": round(segment.start_s * SEEK_FRAMES_PER_S),
+        "start": round(segment.start_s, 3),
+        "end": round(segment.end_s, 3),
+        "text": segment.text,
+        "tokens": list(segment.tokens),
+        "temperature": segment.temperature,
+        "avg_logprob": segment.avg_logprob,
+        "compression_ratio": segment.compression_ratio,
+        "no_speech_prob": segment.no_speech_prob,
+        **segment_language_row(segment),
+        **words,
+    }
+
+
+def _json_word(word: Word) -> dict[str, Any]:
+    return {
+        "word": word.text,
+        "start": round(word.start_s, 3),
+        "end": round(word.end_s, 3),
+        "probability": word.probability,
+    }

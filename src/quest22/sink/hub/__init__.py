@@ -1,0 +1,1 @@
+"""Transcripts published as a dataset on the Hugging Face Hub."""

@@ -1,0 +1,265 @@
+"""The engine on a backend of the plainest kind: it needs nothing but the protocol."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pytest
+
+from quest22.checkpoint.load import Checkpoint, load
+from quest22.decoding.alignment import AlignmentInput
+from quest22.decoding.logprobs import Logits
+from quest22.decoding.token_decoders import DecodeRequest, DecodeResult
+from quest22.engine.backend import Backend, Features, explain
+from quest22.engine.engine import WhisperEngine, shift_features
+from quest22.errors import EngineError
+from quest22.metrics import Metrics
+from quest22.records import Alignment, DecodingOptions, Hypothesis, SearchOptions, Window
+
+ENGLISH, GERMAN = DecodingOptions("en"), DecodingOptions("de")
+
+
+@dataclass(eq=False)
+class Handle:
+    """Keys and values of a batch: a number a window."""
+
+    numbers: list[int]
+    beams: list[int] = field(default_factory=list)
+
+
+@dataclass
+class ToyBackend:
+    """A model whose text is a window's number, and the beams it was decoded with."""
+
+    name: str = "toy"
+    compute_type: str = "float32"
+    batch_size: int = 4
+    batches_in_flight: int = 2
+    calls: list[str] = field(default_factory=list)
+    error: BaseException | None = None
+    control: tuple[int, ...] = ()
+
+    def encode(self, features: Sequence[Callable[[], Features]]) -> Handle:
+        self._called("encode")
+        return Handle([round(float(compute().max())) for compute in features])
+
+    def language_logits(self, cross_kv: Handle, tokens: Sequence[int]) -> Logits:
+        self._called("language_logits")
+        logits = np.zeros((len(cross_kv.numbers), len(tokens)), np.float32)
+        for row, number in enumerate(cross_kv.numbers):
+            logits[row, number] = 9.0
+        return logits
+
+    def decode(self, cross_kv: Handle, requests: Sequence[DecodeRequest]) -> list[DecodeResult]:
+        self._called("decode")
+        cross_kv.beams = [request.num_beams for request in requests]
+        assert cross_kv.beams == sorted(cross_kv.beams)
+        return [
+            DecodeResult((number, *self.control, beams), -0.5, 0.25)
+            for number, beams in zip(cross_kv.numbers, cross_kv.beams, strict=True)
+        ]
+
+    def align(self, cross_kv: Handle, inputs: Sequence[AlignmentInput]) -> list[Alignment]:
+        self._called("align")
+        assert cross_kv.beams
+        return [Alignment(tuple(map(float, range(len(each.text) + 1))), ()) for each in inputs]
+
+    def close(self) -> None:
+        self._called("close")
+
+    def _called(self, name: str) -> None:
+        self.calls.append(name)
+        if self.error is not None:
+            raise self.error
+
+
+@pytest.fixture(scope="module")
+def nano() -> Checkpoint:
+    return load("nano")
+
+
+def loudest(samples: np.ndarray) -> Features:
+    return np.full((80, 3000), samples[0], np.float32)
+
+
+def window(number: int, decoding: DecodingOptions = ENGLISH, beams: int = 1) -> Window:
+    decoding = replace(decoding, search=SearchOptions(beam_size=beams))
+    return Window(np.full(320, number, np.float32), 0.0, decoding)
+
+
+def opened(nano: Checkpoint, backend: Backend, metrics: Metrics | None = None) -> WhisperEngine:
+    return WhisperEngine(nano, backend, loudest, metrics or Metrics())
+
+
+def texts(hypotheses: Sequence[Hypothesis]) -> list[tuple[int, ...]]:
+    return [each.tokens for each in hypotheses]
+
+
+def test_windows_are_sorted_by_beams_and_hypotheses_are_not(nano: Checkpoint) -> None:
+    batch = [window(1, beams=3), window(2), window(3, beams=2), window(4)]
+    found = opened(nano, ToyBackend()).run(batch)
+    assert texts(found) == [(1, 3), (2, 1), (3, 2), (4, 1)]
+    assert {(each.avg_logprob, each.no_speech_prob) for each in found} == {(-0.5, 0.25)}
+
+
+def test_begin_and_finish_are_run(nano: Checkpoint) -> None:
+    first, second = [window(1, beams=2), window(2)], [window(3)]
+    engine = opened(nano, ToyBackend())
+    tickets = [engine.begin(first), engine.begin(second)]
+    assert [engine.finish(each) for each in tickets] == [engine.run(first), engine.run(second)]
+
+
+def test_no_windows_are_no_work(nano: Checkpoint) -> None:
+    backend = ToyBackend()
+    assert opened(nano, backend).run([]) == []
+    assert backend.calls == []
+
+
+def test_more_batches_than_the_backend_takes_are_refused(nano: Checkpoint) -> None:
+    engine = opened(nano, ToyBackend(batches_in_flight=1))
+    ticket = engine.begin([window(1)])
+    with pytest.raises(RuntimeError, match="2 batches at once: this engine takes at most 1"):
+        engine.begin([window(2)])
+    assert texts(engine.finish(ticket)) == [(1, 1)]
+    with pytest.raises(RuntimeError, match="finished already"):
+        engine.finish(ticket)
+    dropped = engine.begin([window(2)])
+    del dropped  # a batch that nobody can finish does not count
+    assert texts(engine.run([window(3)])) == [(3, 1)]
+
+
+def test_features_are_computed_one_by_one_as_the_backend_takes_them(nano: Checkpoint) -> None:
+    events: list[str] = []
+
+    def features(samples: np.ndarray) -> Features:
+        events.append(f"features {samples[0]:.0f}")
+        return loudest(samples)
+
+    class Slow(ToyBackend):
+        def encode(self, features: Sequence[Callable[[], Features]]) -> Handle:
+            numbers = []
+            for compute in features:
+                events.append("slot")
+                numbers.append(round(float(compute().max())))
+            return Handle(numbers)
+
+    WhisperEngine(nano, Slow(), features, Metrics()).run([window(1), window(2)])
+    assert events == ["slot", "features 1", "slot", "features 2"]
+
+
+def test_features_that_a_window_brings_are_taken_as_they_are(nano: Checkpoint) -> None:
+    brought = Window(
+        np.zeros(0, np.float32), 0.0, ENGLISH, features=np.full((80, 3000), 7, np.float32)
+    )
+    assert texts(opened(nano, ToyBackend()).run([brought])) == [(7, 1)]
+
+
+def test_only_one_stage_is_timed_at_any_moment(nano: Checkpoint) -> None:
+    class Watched(Metrics):
+        def __init__(self) -> None:
+            super().__init__()
+            self.running: list[str] = []
+            self.names: list[str] = []
+
+        @contextmanager
+        def time(self, name: str) -> Iterator[None]:
+            assert self.running == []
+            self.running.append(name)
+            self.names.append(name)
+            with super().time(name):
+                yield
+            self.running.remove(name)
+
+    metrics = Watched()
+    spoken = replace(ENGLISH, words=True)
+    opened(nano, ToyBackend(), metrics).run([window(1, spoken), window(2)])
+    assert metrics.names == ["features", "encoder", "features", "encoder", "decoder", "alignment"]
+    assert metrics.counts()["tokens"] == 4
+
+
+def test_languages_are_detected_where_one_is_not_given(nano: Checkpoint) -> None:
+    backend = ToyBackend()
+    engine = opened(nano, backend)
+    engine.run([window(1), window(2, GERMAN)])
+    assert backend.calls == ["encode", "decode"]
+    given, detected = engine.run([window(1, GERMAN), window(2, DecodingOptions())])
+    assert backend.calls[2:] == ["encode", "language_logits", "decode"]
+    assert (given.language, given.language_probability, given.languages) == ("de", 1.0, ())
+    codes = list(nano.tokens.languages)
+    assert detected.language == detected.languages[0][0] == codes[2]
+    assert detected.languages[0][1] == detected.language_probability
+    assert len(detected.languages) == 5
+
+
+def test_only_windows_that_ask_for_words_are_aligned(nano: Checkpoint) -> None:
+    timed = replace(ENGLISH, words=True)
+    batch = [window(1, timed, beams=2), window(2), window(3, timed)]
+    found = opened(nano, ToyBackend()).run(batch)
+    assert [each.alignment for each in found] == [
+        Alignment((0.0, 1.0, 2.0), ()),
+        None,
+        Alignment((0.0, 1.0, 2.0), ()),
+    ]
+    assert texts(found) == [(1, 2), (2, 1), (3, 1)]
+
+
+def test_control_tokens_are_no_text(nano: Checkpoint) -> None:
+    tokens = nano.tokens
+    control = (tokens.sot, tokens.no_speech, tokens.eot)
+    (found,) = opened(nano, ToyBackend(control=control)).run([window(1)])
+    assert found.tokens == (1, 1)
+
+
+ERRORS = [
+    (RuntimeError("Check failed at x.cpp:7:\n  shapes differ\n"), "shapes differ"),
+    (RuntimeError("std::bad_alloc"), "not enough memory; try a smaller --batch-size"),
+    (MemoryError(), "not enough memory; try a smaller --batch-size"),
+    (EngineError("the device is gone"), "^the device is gone"),
+]
+
+
+@pytest.mark.parametrize(("error", "message"), ERRORS)
+def test_errors_become_engine_errors_and_the_engine_goes_on(
+    nano: Checkpoint, error: BaseException, message: str
+) -> None:
+    backend = ToyBackend(error=error, batches_in_flight=1)
+    engine = opened(nano, backend)
+    with pytest.raises(EngineError, match=message):
+        engine.run([window(1)])
+    backend.error = None
+    ticket = engine.begin([window(1)])
+    backend.error = error
+    with pytest.raises(EngineError, match=message):
+        engine.finish(ticket)
+    backend.error = None
+    assert texts(engine.run([window(1)])) == [(1, 1)]
+
+
+def test_an_error_is_explained_in_one_line() -> None:
+    assert explain("it failed", RuntimeError("a\n\n b \n")) == "it failed: b"
+    assert explain("it failed", RuntimeError()) == "it failed: RuntimeError"
+
+
+def test_closing_closes_the_backend(nano: Checkpoint) -> None:
+    backend = ToyBackend()
+    opened(nano, backend).close()
+    assert backend.calls == ["close"]
+
+
+def test_shifted_features_end_in_zeros() -> None:
+    features = np.arange(12, dtype=np.float32).reshape(2, 6)
+    assert shift_features(features, 0) is features
+    assert shift_features(features, 4).tolist() == [[4, 5, 0, 0, 0, 0], [10, 11, 0, 0, 0, 0]]
+
+
+def test_the_engine_itself_loads_no_inference_library() -> None:
+    loaded = "import sys, quest22.engine.engine; print({'openvino', 'torch'} & set(sys.modules))"
+    made = subprocess.run(
+        [sys.executable, "-c", loaded], capture_output=True, text=True, check=True
+    )
+    assert made.stdout == "set()\n"

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from collections import Counter
+
+from quest22.evaluation.score import ErrorRate
+from quest22.sink.run_counts import MAX_STORED_REASONS, OTHER_REASONS, RunCounts, count_reason
+from tests.support.results import failure, transcript
+
+
+def counted(*results) -> RunCounts:
+    counts = RunCounts()
+    for result in results:
+        counts.add(result)
+    return counts
+
+
+def test_a_new_reason_beyond_the_limit_counts_as_another():
+    reasons: Counter[str] = Counter()
+    for reason in ("no audio", "time-out", "no audio", "time-out"):
+        count_reason(reasons, "audio", reason, limit=1)
+    assert reasons == {"audio: no audio": 2, OTHER_REASONS: 2}
+
+
+def test_rare_languages_are_mistakes():
+    counts = counted(*(transcript(language="en") for _ in range(200)), transcript(language="cy"))
+    assert counts.main_languages() == ["en"]
+
+
+def test_counts_survive_as_json():
+    counts = counted(transcript(reference="hello there"), failure())
+    assert RunCounts.from_json(counts.to_json()) == counts
+    assert counts.words == ErrorRate(hits=2, pairs=1)
+
+
+def test_reasons_are_bounded():
+    counts = RunCounts()
+    for number in range(MAX_STORED_REASONS + 5):
+        counts.reasons[f"reason {number}"] += 1
+    counts.add(failure())
+    assert counts.reasons[OTHER_REASONS] == 1

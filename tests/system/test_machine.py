@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from quest22.system import machine
+
+GIB = 1 << 30
+
+LINUX = {
+    "/proc/cpuinfo": "processor : 0\nmodel name : Fast CPU @ 3 GHz\nflags : fpu avx2 avx512f\n",
+    "/proc/meminfo": "MemTotal:  8388608 kB\nMemAvailable:  4194304 kB\n",
+}
+INTEL_MAC = {
+    ("sysctl", "-n", "machdep.cpu.brand_string"): "Intel(R) Core(TM) i9\n",
+    (
+        "sysctl", "-n", "machdep.cpu.features", "machdep.cpu.leaf7_features",
+    ): "FPU SSE4.2 FMA\nBMI2 AVX2\n",
+    ("sysctl", "-n", "hw.memsize"): f"{16 * GIB}\n",
+    (
+        "vm_stat",
+    ): "Mach Virtual Memory Statistics: (page size of 4096 bytes)\n"
+    "Pages free:         1000.\nPages active:   5.\nPages inactive:  200.\nPages speculative: 3.\n",
+}  # fmt: skip
+APPLE_MAC = {
+    ("sysctl", "-n", "machdep.cpu.brand_string"): "Apple M3\n",
+    (
+        "sysctl", "hw.optional",
+    ): "hw.optional.arm.FEAT_BF16: 1\nhw.optional.arm.FEAT_SME: 0\nhw.optional.AdvSIMD: 1\n",
+}  # fmt: skip
+
+
+@pytest.fixture
+def system(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A machine whose files and commands print what is given, and nothing else."""
+
+    def become(files: dict[str, str], commands: dict[tuple[str, ...], str]) -> None:
+        monkeypatch.setattr(machine, "_read", lambda path: files.get(path, ""))
+        monkeypatch.setattr(machine, "_command_output", lambda *command: commands.get(command, ""))
+
+    return become
+
+
+def test_linux(system: Any) -> None:
+    system(LINUX, {})
+    assert machine.processor_name() == "Fast CPU @ 3 GHz"
+    assert machine.processor_flags() == ["fpu", "avx2", "avx512f"]
+    assert machine.fast_features() == ["AVX2", "AVX-512"]
+    assert machine.memory_bytes() == (4 * GIB, 8 * GIB)
+
+
+def test_a_mac_with_an_intel_processor(system: Any) -> None:
+    system({}, INTEL_MAC)
+    assert machine.processor_name() == "Intel(R) Core(TM) i9"
+    assert {"fma", "bmi2", "avx2"} <= set(machine.processor_flags())
+    assert machine.memory_bytes() == (1203 * 4096, 16 * GIB)
+
+
+def test_a_mac_with_an_apple_processor(system: Any) -> None:
+    system({}, APPLE_MAC)
+    assert machine.processor_name() == "Apple M3"
+    assert machine.fast_features() == ["NEON", "bf16"]
+
+
+class Kernel32:
+    def __init__(self, *, works: bool) -> None:
+        self.works = works
+
+    def GlobalMemoryStatusEx(self, reference: Any) -> int:
+        status = reference._obj
+        assert status.length == ctypes.sizeof(status) == 64
+        status.total_physical, status.available_physical = 32 * GIB, 5 * GIB
+        return int(self.works)
+
+
+@pytest.mark.parametrize(("works", "memory"), [(True, (5 * GIB, 32 * GIB)), (False, (0, 0))])
+def test_windows(
+    system: Any, monkeypatch: pytest.MonkeyPatch, works: bool, memory: tuple[int, int]
+) -> None:
+    system({}, {})
+    windll = SimpleNamespace(kernel32=Kernel32(works=works))
+    monkeypatch.setattr(ctypes, "windll", windll, raising=False)
+    assert machine.memory_bytes() == memory
+    assert machine.processor_flags() == []
+
+
+def test_a_system_that_reports_nothing(system: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    system({}, {})
+    monkeypatch.delattr(machine.os, "sysconf")
+    monkeypatch.delattr(machine.os, "sched_getaffinity", raising=False)
+    assert machine.processor_name()
+    assert machine.fast_features() == []
+    assert machine.memory_bytes() == (0, 0)
+    assert machine.memory_limit() == machine.ASSUMED_MEMORY_BYTES
+    assert machine.usable_cores() >= 1
+
+
+def test_this_machine_has_memory() -> None:
+    assert machine.memory_limit() > GIB // 4
+
+
+def test_a_container_may_use_less(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit = tmp_path / "memory.max"
+    monkeypatch.setattr(machine, "_CONTAINER_LIMITS", (tmp_path / "none", limit))
+    whole = machine.memory_limit()
+    limit.write_text("max\n")
+    assert machine.memory_limit() == whole
+    limit.write_text("1048576\n")
+    assert machine.memory_limit() == 1 << 20
+
+
+def test_commands_of_other_systems_are_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine._command_output.cache_clear()
+    monkeypatch.setattr(machine.platform, "system", lambda: "Darwin")
+    assert machine._command_output("no-such-command-of-quest22") == ""
+    assert machine._command_output("echo", "x") == "x\n"
+    machine._command_output.cache_clear()
+    monkeypatch.setattr(machine.platform, "system", lambda: "Linux")
+    assert machine._command_output("echo", "x") == ""
+    machine._command_output.cache_clear()

@@ -1,0 +1,252 @@
+"""Write what is generated from the options that :mod:`quest22.settings` declares.
+
+python -m tools.options           write src/quest22/options.py and docs/options.md
+python -m tools.options --check   fail if one of them is out of date
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import MISSING, fields
+from pathlib import Path
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints
+
+from typer.models import OptionInfo
+
+from quest22.cli.dataset_options import DatasetFlags
+from quest22.cli.options import SpeechFlags, VadFlags
+from quest22.cli.output_options import ReportFlags
+from quest22.settings import (
+    AudioSettings,
+    CaptionSettings,
+    DatasetSettings,
+    DecodingSettings,
+    EngineSettings,
+    FailureSettings,
+    HallucinationSettings,
+    HubSettings,
+    LongFormSettings,
+    OutputSettings,
+    PipelineSettings,
+    VadSettings,
+)
+from quest22.settings.option import Option, options_of
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+ROOT = Path(__file__).parent.parent
+MADE = "Made by: python -m tools.options"
+
+MODEL_GROUPS = (
+    EngineSettings,
+    DecodingSettings,
+    LongFormSettings,
+    HallucinationSettings,
+    VadSettings,
+    AudioSettings,
+    PipelineSettings,
+)
+PARAMETERS = frozenset({"model", "dataset", "config"})
+"""What the functions of Python take as parameters of their own."""
+
+
+class Table(NamedTuple):
+    """One table of the reference page; options of the ``command`` alone have no Python name."""
+
+    title: str
+    groups: tuple[type[DataclassInstance], ...]
+    command: bool = False
+
+
+TABLES = (
+    Table("Model", (EngineSettings,)),
+    Table("Decoding", (DecodingSettings,)),
+    Table("Long form", (LongFormSettings,)),
+    Table("Hallucination filter", (HallucinationSettings,)),
+    Table("Voice activity", (VadSettings,)),
+    Table("Audio and memory", (AudioSettings, PipelineSettings)),
+    Table("Dataset", (DatasetSettings,)),
+    Table("Output", (OutputSettings, FailureSettings), command=True),
+    Table("Captions", (CaptionSettings,), command=True),
+    Table("Publishing", (HubSettings,), command=True),
+)
+COMMAND_ONLY: tuple[type[Any], ...] = (DatasetFlags, SpeechFlags, VadFlags, ReportFlags)
+
+TYPES_HEAD = f'''\
+"""The options of Python's functions, typed, so that editors complete and check them.
+
+{MADE}, from :mod:`quest22.settings`. Do not edit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, TypedDict
+
+
+'''
+STREAM_OPTIONS = '''\
+class StreamOptions(Options, DatasetOptions, total=False):
+    """The options of a model and of a dataset: what :func:`quest22.stream` takes."""
+'''
+PAGE_HEAD = f"""\
+<!-- {MADE}, from src/quest22/settings. Do not edit. -->
+# Options
+
+Every option by its name in Python and by its flag. In Python, options are keyword arguments:
+`quest22.transcribe("talk.mp3", model="small", beam_size=5)`. In a flag, `_` works for `-`. More
+about them: [decoding](decoding.md), [voice activity](voice-activity.md), [captions](captions.md),
+[streaming](streaming.md), [outputs](outputs.md).
+"""
+
+
+def types_module() -> str:
+    """The text of ``src/quest22/options.py``."""
+    model = _typed_dict("Options", "The options of a model.", MODEL_GROUPS)
+    dataset = _typed_dict("DatasetOptions", "Which rows of a dataset.", (DatasetSettings,))
+    return TYPES_HEAD + "\n".join((*model, "", *dataset, "", STREAM_OPTIONS))
+
+
+def _typed_dict(name: str, title: str, groups: Iterable[type[DataclassInstance]]) -> Iterator[str]:
+    yield f"class {name}(TypedDict, total=False):"
+    yield f'    """{title}"""'
+    yield ""
+    for option in _options(groups):
+        if option.name not in PARAMETERS:
+            yield f"    {option.name}: {_python_type(option)}"
+            yield from _docstring(option)
+            yield ""
+
+
+def _docstring(option: Option) -> Iterator[str]:
+    text = f"{_marked(option.help, '``')} Default: {_default(option, '``')}."
+    lines = wrap(text, 90, break_on_hyphens=False)
+    if len(lines) == 1:
+        yield f'    """{lines[0]}"""'
+        return
+    first, *others = lines
+    yield f'    """{first}'
+    yield from (f"    {line}" for line in others)
+    yield '    """'
+
+
+def _python_type(option: Option) -> str:
+    if option.form is not None:
+        return option.form.python_type
+    if option.choices:
+        return f"Literal[{', '.join(f'{choice!r}' for choice in option.choices)}]".replace("'", '"')
+    annotation = option.annotation
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation)
+
+
+def reference_page() -> str:
+    """The text of ``docs/options.md``."""
+    tables = ["\n".join(_table(each)) for each in TABLES]
+    return "\n".join([PAGE_HEAD, *tables, *_other_flags(), ""])
+
+
+def _table(table: Table) -> Iterator[str]:
+    yield f"## {table.title}{' (command)' if table.command else ''}"
+    yield ""
+    head = ("flag", "default", "unit", "what it does")
+    yield from _head(*(head if table.command else ("option", *head)))
+    for option in _options(table.groups):
+        flags = f"`{option.metavar}`" if option.positional else _code(_names(option.flags))
+        cells = (flags, _default(option, "`"), option.unit, _marked(option.help, "`"))
+        yield _row(*(cells if table.command else (f"`{option.name}`", *cells)))
+    yield ""
+
+
+def _other_flags() -> Iterator[str]:
+    """Flags that no settings group declares."""
+    declared = {
+        name
+        for table in TABLES
+        for option in _options(table.groups)
+        for name in _names(option.flags)
+    }
+    yield "## Other flags of the command"
+    yield ""
+    yield from _head("flag", "what it does")
+    for group in COMMAND_ONLY:
+        for names, text in _flags_of(group):
+            if not declared.intersection(names):
+                yield _row(_code(names), _marked(text, "`"))
+
+
+def _flags_of(group: type[Any]) -> Iterator[tuple[list[str], str]]:
+    """The names and the help of each flag of a flag group."""
+    hints = get_type_hints(group, include_extras=True)
+    for each in fields(group):
+        for fact in getattr(hints[each.name], "__metadata__", ()):
+            if isinstance(fact, OptionInfo):
+                given = (fact.default, *(fact.param_decls or ()))  # Typer puts the first apart
+                names = [name for name in given if isinstance(name, str)]
+                yield _names(names or [f"--{each.name.replace('_', '-')}"]), fact.help or ""
+
+
+def _options(groups: Iterable[type[DataclassInstance]]) -> Iterator[Option]:
+    return (option for group in groups for option in options_of(group))
+
+
+def _names(flags: Iterable[str]) -> list[str]:
+    """``--a/--no-a`` is two names."""
+    return [name for flag in flags for name in flag.split("/")]
+
+
+def _code(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _default(option: Option, quote: str) -> str:
+    if option.default_text:
+        return f"{quote}{option.default_text}{quote}"
+    return option.unset or ("required" if option.default is MISSING else "none")
+
+
+def _head(*titles: str) -> tuple[str, str]:
+    return _row(*titles), "|---" * len(titles) + "|"
+
+
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _marked(text: str, quote: str) -> str:
+    """Rich markup as code of another language: ``[cyan]auto[/]`` → `` `auto` ``."""
+    return re.sub(r"\[cyan\](.*?)\[/\]", rf"{quote}\1{quote}", text)
+
+
+GENERATED = {
+    ROOT / "src/quest22/options.py": types_module,
+    ROOT / "docs/options.md": reference_page,
+}
+
+
+def outdated() -> list[Path]:
+    """Files whose text is not what the declarations say."""
+    return [
+        path
+        for path, text in GENERATED.items()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text()
+    ]
+
+
+def main() -> None:
+    """Write the files, or check them."""
+    stale = outdated()
+    if "--check" not in sys.argv[1:]:
+        for path in stale:
+            path.write_text(GENERATED[path](), encoding="utf-8", newline="\n")
+            print(f"written: {path.relative_to(ROOT)}")
+    elif stale:
+        names = ", ".join(str(path.relative_to(ROOT)) for path in stale)
+        sys.exit(f"out of date: {names}; run: python -m tools.options")
+
+
+if __name__ == "__main__":
+    main()
