@@ -133,5 +133,5 @@ def test_captions_need_times(tmp_path):
 
 @pytest.mark.parametrize("call", [quest22.retry, quest22.status])
 def test_a_folder_without_a_run(call, tmp_path):
-    with pytest.raises(quest22.UsageError, match="holds no run"):
+    with pytest.raises(quest22.UsageError, match="no run in"):
         call(tmp_path)

@@ -78,7 +78,7 @@ def test_the_command_publishes_and_continues(model: str, tmp_path: Path):
         assert [row["id"] for row in rows] == [json.loads(line)["id"] for line in lines]
         assert [row["speaker"] for row in rows] == [0, 1, 2, 3, 4]
         assert not (tmp_path / "out" / ".quest22" / "hub").exists()
-        assert "finished already" in run().stderr
+        assert "already finished" in run().stderr
 
 
 @pytest.mark.slow

@@ -70,7 +70,7 @@ class ClipState:
 
     Of two clips of one priority, the one with the earlier ``deadline_s`` runs first, on the clock
     of the driver. ``partials``: its progress is of interest. ``contained`` are the errors that end
-    this clip alone. ``heard_s`` is how far into its sound windows have run.
+    this clip alone. ``processed_s`` is how far into its sound windows have run.
     """
 
     number: int
@@ -84,7 +84,7 @@ class ClipState:
     contained: type[Exception] = ClipError
     ready: deque[Window] = field(default_factory=deque)
     sounding: bool = True
-    heard_s: float = 0.0
+    processed_s: float = 0.0
     result: Transcript | Failure | None = None
     last_extent: tuple[int, str] = (0, "")
 
@@ -93,7 +93,7 @@ class ClipState:
         return self.clip.key
 
     @property
-    def can_listen(self) -> bool:
+    def can_take_audio(self) -> bool:
         """Whether the clip wants sound that is there."""
         is_open = self.result is None and self.sounding
         return is_open and self.sound.available and self.long_form.wants_audio
@@ -104,8 +104,8 @@ class ClipState:
         ``most_blocks`` limits how many blocks are taken.
         """
         blocks = 0
-        while not self.ready and self.can_listen and blocks != most_blocks:
-            self._attempt(self._listen)
+        while not self.ready and self.can_take_audio and blocks != most_blocks:
+            self._attempt(self._take_audio)
             blocks += 1
         self._finish_if_done()
         return self.ready.popleft() if self.ready else None
@@ -139,12 +139,12 @@ class ClipState:
         self.last_extent = extent
         return known[0]
 
-    def count_heard(self, window: Window) -> None:
+    def count_processed(self, window: Window) -> None:
         """Count how far into its sound the clip is: windows overlap, each second counts once."""
         until_s = window.start_s + window.duration_s
-        if until_s > self.heard_s:
-            self.metrics.count("heard_s", until_s - self.heard_s)
-            self.heard_s = until_s
+        if until_s > self.processed_s:
+            self.metrics.count("processed_s", until_s - self.processed_s)
+            self.processed_s = until_s
 
     def fail(self, stage: str, reason: str) -> None:
         """End this clip as a Failure; its waiting windows are dropped."""
@@ -152,7 +152,7 @@ class ClipState:
         self.sounding = False
         self.result = Failure(self.clip.key, self.clip.name, stage, reason, self.clip.origin)
 
-    def _listen(self) -> None:
+    def _take_audio(self) -> None:
         with self.metrics.time("wait"):
             block = self.sound.next_block()
         with self.metrics.time("longform"):
@@ -211,7 +211,7 @@ class ClipReplay:
             self.running[batch.batch] = windows
             return True
         for window, result in zip(windows, batch.results, strict=True):
-            self._clip.heard_s = max(self._clip.heard_s, window.start_s + window.duration_s)
+            self._clip.processed_s = max(self._clip.processed_s, window.start_s + window.duration_s)
             self._clip.add_result(window, result)
         return True
 

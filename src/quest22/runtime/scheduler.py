@@ -98,7 +98,7 @@ class Scheduler:
     @property
     def has_sound(self) -> bool:
         """Whether a clip can take more sound: then another call of ``next_batch`` may give more."""
-        return any(clip.can_listen for clip in self._clips.values())
+        return any(clip.can_take_audio for clip in self._clips.values())
 
     def add(self, clip: ClipState) -> None:
         """Take in a clip; its ``number`` must be new."""
@@ -139,7 +139,7 @@ class Scheduler:
         """Hand the results of a batch to their clips; gives what came of it, clip by clip."""
         self._in_flight.remove(batch)
         for (clip, window), result in zip(batch.members, results, strict=True):
-            clip.count_heard(window)
+            clip.count_processed(window)
             clip.add_result(window, result)
         clips = {clip.number: clip for clip, _ in batch.members}
         return [*_progress(clips.values()), *self.take_ended()]
