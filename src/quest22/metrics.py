@@ -59,7 +59,7 @@ class Metrics:
             self._started = time.perf_counter()
 
     def begin(self) -> None:
-        """Start the clock of a run; keeps bytes and retries that finding its source has cost."""
+        """Start the clock of a run; keeps the bytes and retries spent on finding its source."""
         if self._run_begun:
             self.reset()
         with self._lock:
@@ -69,7 +69,7 @@ class Metrics:
 
     @contextmanager
     def time(self, name: str) -> Iterator[None]:
-        """Add the seconds spent inside the ``with`` block; they are visible while they pass."""
+        """Add the seconds spent inside the ``with`` block; readers see them while it runs."""
         begun, block = time.perf_counter(), object()
         with self._lock:
             self._running[block] = (name, begun)
