@@ -30,7 +30,7 @@ FIGURES = Figures(
     elapsed_s=10.0,
     seconds={"encoder": 6.0, "wait_audio": 1.0, "wait_network": 0.5, "audio": 20.0},
     received_bytes=3.5e6,
-    retries={("g", "time-out"): 1, ("h", "answer 503"): 2},
+    retries={("g", "time-out"): 1, ("h", "HTTP 503"): 2},
 )
 
 
@@ -76,7 +76,7 @@ def test_a_pipe_gets_plain_lines(capsys):
         "quest22: the engine waited for the network 0.5 s, for the source 0.0 s, for decoding "
         "1.0 s, for nothing 8.5 s (85%) · 3.5 MB received"
     )
-    assert asked == "quest22: retried: 2 × answer 503 (h), 1 × time-out (g)"
+    assert asked == "quest22: retried: 2 × HTTP 503 (h), 1 × time-out (g)"
     assert last.startswith("quest22: time: encoder 60%")
 
 
