@@ -16,8 +16,8 @@ def command_settings(model: ModelFlags, speech: SpeechFlags) -> PipelineSettings
         speech.decoding(timestamps=False),
         speech.longform(),
         speech.audio(),
-        speech.guards(),
-        speech.bounds(),
+        speech.hallucination(),
+        speech.memory_settings(),
         speech.voice.settings(),
     )
 
@@ -83,7 +83,7 @@ def test_python_and_the_command_stream_the_same_rows(shuffle, memory):
         num_shards=2,
         shard_index=1,
     )
-    expected = flags.settings("t", SpeechFlags(memory=memory).bounds())
+    expected = flags.settings("t", SpeechFlags(memory=memory).memory_settings())
     rows = {
         "split": "test",
         "dataset_revision": "v1",

@@ -21,8 +21,8 @@ def test_defaults_are_those_of_the_settings():
     assert speech.decoding(timestamps=False) == DecodingSettings()
     assert speech.longform() == LongFormSettings()
     assert speech.audio() == AudioSettings()
-    assert speech.guards() == HallucinationSettings()
-    assert speech.bounds() == MemorySettings.of()
+    assert speech.hallucination() == HallucinationSettings()
+    assert speech.memory_settings() == MemorySettings.of()
     assert speech.voice.settings() == VadSettings()
 
 
@@ -42,10 +42,10 @@ def test_flags_are_read_as_what_they_stand_for():
     )
     decoding = speech.decoding(timestamps=False)
     assert (decoding.languages, decoding.suppress_tokens) == (("en", "ru"), (-1, 11))
-    assert speech.guards() == HallucinationSettings(logprob_threshold=None, max_repeats=4)
+    assert speech.hallucination() == HallucinationSettings(logprob_threshold=None, max_repeats=4)
     assert speech.longform() == LongFormSettings(stride_s=(4.0, 2.0), clip_timestamps=(1.0, 2.0))
     assert speech.audio() == AudioSettings(max_duration_s=5400.0)
-    assert speech.bounds() == MemorySettings.of(256 << 20)
+    assert speech.memory_settings() == MemorySettings.of(256 << 20)
 
 
 def test_the_token_of_the_environment_is_used_if_none_is_given(monkeypatch):

@@ -27,9 +27,9 @@ def test_outputs_of_flags(tmp_path):
     [({}, None), ({"max_failures": 2}, 2), ({"on_error": "stop", "max_failures": 2}, 0)],
 )
 def test_how_many_clips_may_fail(flags, limit):
-    assert OutputFlags(**flags).failures_borne() == limit
+    assert OutputFlags(**flags).failure_limit() == limit
 
 
 def test_a_policy_that_does_not_exist():
     with pytest.raises(UsageError, match="expected skip or stop"):
-        OutputFlags(on_error="retry").failures_borne()
+        OutputFlags(on_error="retry").failure_limit()

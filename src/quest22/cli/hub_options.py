@@ -20,12 +20,12 @@ class HubFlags(FlagGroup):
     hub_commit_every: Annotated[str, flag(HubSettings, "commit_seconds")] = "10m"
 
     def settings(self, token: str | None, *, in_folder: bool) -> HubSettings | None:
-        """None where nothing is published; raises :class:`UsageError`."""
+        """None if nothing is published. Raises :class:`UsageError` for invalid values."""
         if self.push_to_hub is None:
             return None
         if not in_folder:
             raise UsageError(
-                "--push-to-hub needs --output-dir: that folder holds what a run needs to continue"
+                "--push-to-hub requires --output-dir, where a run keeps what it needs to continue"
             )
         seconds, rows = parse_commit_interval(self.hub_commit_every)
         return self.make(HubSettings, commit_seconds=seconds, commit_rows=rows, token=token)

@@ -1,4 +1,4 @@
-"""The flags for what is written, and how much is reported."""
+"""The flags for outputs and for messages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class OutputFlags(FlagGroup):
     overwrite: Annotated[bool, flag(OutputSettings, "overwrite")] = False
 
     def settings(self, default_format: str) -> OutputSettings:
-        """Raises :class:`UsageError` for formats that cannot be written there."""
+        """Raises :class:`UsageError` for formats that the destination does not support."""
         return OutputSettings(
             parse_formats(self.output_format or [default_format]),
             self.output_dir,
@@ -32,13 +32,13 @@ class OutputFlags(FlagGroup):
         )
 
     def captions(self) -> CaptionSettings:
-        """Raises :class:`UsageError` for limits that cannot be kept."""
+        """Raises :class:`UsageError` for contradicting limits."""
         return self.make(CaptionSettings)
 
-    def failures_borne(self) -> int | None:
-        """How many clips may fail before the run stops; None: any number.
+    def failure_limit(self) -> int | None:
+        """How many clips may fail before the run stops; None: no limit.
 
-        Raises :class:`UsageError` for a policy or a number that does not exist.
+        Raises :class:`UsageError` for an unknown policy or an invalid number.
         """
         return self.make(FailureSettings).limit
 
@@ -57,7 +57,7 @@ class ReportFlags:
     stats_json: Annotated[
         Path | None,
         Option(
-            help="Write counts, speed and the time of each stage to a file.",
+            help="Write counts, speed and the time of each stage to this JSON file.",
             rich_help_panel=REPORT,
             metavar="FILE",
         ),

@@ -1,4 +1,4 @@
-"""Beam search: several hypotheses side by side, of which the most probable continuations stay.
+"""Beam search: follows several hypotheses and keeps the most probable continuations.
 
 Equals ``BeamSearchDecoder`` of openai/whisper, with its patience (Kasai et al., 2022): the search
 ends when ``patience`` times as many hypotheses as there are beams have ended.
@@ -44,7 +44,7 @@ class BeamSearchDecoder:
         return [row for _, row, _ in beams]
 
     def candidates(self) -> list[Candidate]:
-        """The hypotheses that ended; where they are fewer than the beams, the best others too."""
+        """The finished hypotheses; if they are fewer than the beams, also the best others."""
         order = sorted(range(self._num_beams), key=self._sums.__getitem__, reverse=True)
         unfinished = [Candidate(tuple(self.sampled[row]), self._sums[row]) for row in order]
         return self._ended + unfinished[: max(self._num_beams - len(self._ended), 0)]

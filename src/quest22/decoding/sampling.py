@@ -1,7 +1,7 @@
 """Independent continuations: the most probable token, or one drawn at random.
 
-Equals ``GreedyDecoder`` of openai/whisper. A random draw depends on the row's own seed alone,
-neither on the batch nor on earlier draws.
+Equals ``GreedyDecoder`` of openai/whisper. A random draw depends only on the row's own seed, not on
+the batch or on earlier draws.
 """
 
 from __future__ import annotations

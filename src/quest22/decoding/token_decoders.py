@@ -1,4 +1,4 @@
-"""What a window asks of the decoder, and what chooses its tokens: one face for all searches.
+"""Requests to decode a window, and the common interface of all searches.
 
 The roles are those of openai/whisper's ``decoding.py``: a token decoder, implemented by
 :mod:`quest22.decoding.sampling` and :mod:`quest22.decoding.beam_search`, and a sequence ranker.
@@ -20,8 +20,8 @@ from quest22.records import SearchOptions
 class DecodeRequest:
     """How to decode one window: its prompt, the rules for its tokens, the search.
 
-    ``alignment`` says that the window is to be aligned afterwards, so that its cross-attention
-    keys and values must outlive the search.
+    ``alignment``: the window will be aligned afterwards, so its cross-attention keys and values
+    must outlive the search.
     """
 
     prompt: Prompt
@@ -32,7 +32,7 @@ class DecodeRequest:
 
     @property
     def num_beams(self) -> int:
-        """Rows of a batch that the window takes: hypotheses that are followed side by side."""
+        """The number of rows that the window takes in a batch: hypotheses followed in parallel."""
         return num_beams(self.search, self.temperature)
 
 
@@ -69,7 +69,7 @@ class Candidate:
 
 
 class TokenDecoder(Protocol):
-    """The hypotheses of one window, one a row, all of the same length.
+    """The hypotheses of one window, one per row, all of the same length.
 
     ``sampled`` holds the tokens chosen so far in each row, without the prompt.
     """
@@ -78,14 +78,14 @@ class TokenDecoder(Protocol):
 
     @property
     def completed(self) -> bool:
-        """Whether nothing more is to be chosen."""
+        """Whether the search is finished."""
         ...
 
     def update(self, logits: Logits) -> list[int]:
         """Choose a token for every row by its filtered ``logits [rows, vocabulary]``.
 
-        Row i then continues the row that the i-th result names. May overwrite ``logits``. Raises
-        :class:`quest22.errors.EngineError` where logits are not finite.
+        Row i then continues the row given by the i-th result. May overwrite ``logits``. Raises
+        :class:`quest22.errors.EngineError` if logits are not finite.
         """
         ...
 

@@ -1,6 +1,6 @@
 """A batch's cross-attention keys and values, which the encoder writes and the decoder reads.
 
-Knows memory; knows neither what writes nor what reads it.
+Knows only the memory, not what writes or reads it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class CrossKVCache:
     """Memory for the cross-attention keys and values of ``rows`` windows, layer by layer.
 
     ``element`` is ``f32``, ``bf16`` (as bits in uint16), ``f16`` or ``i8``. Keys are ``[rows,
-    heads, 1500, size]``, values transposed, ``[rows, heads, size, 1500]``: a decoding step is
-    nothing but matrix products that read memory in order. In ``i8``, each number of a head has a
+    heads, 1500, size]``, values transposed, ``[rows, heads, size, 1500]``: a decoding step thus
+    consists of matrix products that read memory in order. In ``i8``, each number of a head has a
     float32 scale over all frames: ``[rows, heads, 1, size]`` for keys, ``[rows, heads, size, 1]``
     for values.
     """
@@ -55,7 +55,7 @@ class CrossKVCache:
         return copied
 
     def move(self, rows: Sequence[int], first: int = 0) -> None:
-        """Row ``first + i`` becomes what row ``rows[i]`` was."""
+        """Overwrite row ``first + i`` by row ``rows[i]``."""
         moves = {target: row for target, row in enumerate(rows, first) if target != row}
         if moves:
             for buffer in self._buffers.values():

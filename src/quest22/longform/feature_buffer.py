@@ -1,4 +1,4 @@
-"""Holds the log-mel frames of a clip that are still needed; cuts the features of windows."""
+"""Buffers the log-mel frames of a clip that are still needed; extracts the features of windows."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ class FeatureBuffer:
         self.total = 0
 
     def add(self, frames: Frames) -> None:
-        """Take the next frames of the clip."""
+        """Add the next frames of the clip."""
         if frames.shape[1]:
             self._parts.append(frames)
             self._peak = max(self._peak, frames.max())
             self.total += frames.shape[1]
 
     def drop_before(self, frame: int) -> None:
-        """Free frames before this one: they are not needed any more."""
+        """Drop the frames before this one, which are no longer needed."""
         while self._parts and self._first + self._parts[0].shape[1] <= frame:
             self._first += self._parts.pop(0).shape[1]
 
     def window(self, first: int, count: int) -> Frames:
-        """Features of frames from ``first`` on, ``[mel bins, 3000]``, with zeros behind them.
+        """Features of frames from ``first`` on, ``[mel bins, 3000]``, padded with zeros.
 
-        Normalised by the loudest frame of all that was added so far.
+        Normalised by the loudest frame added so far.
         """
         features = np.zeros((len(self._parts[0]), WINDOW_FRAMES), np.float32)
         start = self._first

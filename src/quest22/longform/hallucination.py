@@ -1,6 +1,6 @@
-"""Finds segments that are made up: loops, and more text than a voice can say. Knows no engine.
+"""Detects hallucinated segments: loops, and more text than anyone can say.
 
-This goes beyond openai/whisper, which keeps what no temperature could mend.
+Knows no engine. This goes beyond openai/whisper, which keeps such text after the last temperature.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ LOOP = "loop"
 HALLUCINATION = "unlikely words in silence"
 SPEAKING_RATE = "impossible speaking rate"
 SHORTEST_S = 1.0
-"""Speaking rates are measured over a second at least: times of short segments are not exact."""
+"""Speaking rates are measured over at least a second: times of short segments are inexact."""
 
 
 @dataclass(frozen=True, slots=True)
 class HallucinationFilter:
-    """Tells which segments are made up, by thresholds and by the fallback's rules."""
+    """Decides which segments are hallucinated, by thresholds and by the fallback's rules."""
 
     fallback: Fallback
     thresholds: HallucinationSettings
 
     def reason(self, segment: Segment) -> str | None:
-        """Why a segment is dropped; None: it is accepted. Loops are counted in its ``tokens``."""
+        """Why a segment is dropped; None: it is accepted. ``tokens`` are searched for loops."""
         if self._is_loop(segment):
             return LOOP
         return SPEAKING_RATE if self._is_too_fast(segment) else None
@@ -54,7 +54,7 @@ def dropped(segment: Segment, reason: str) -> DroppedSegment:
 
 
 def longest_repetition(tokens: Sequence[int]) -> int:
-    """How often in a row the same n-gram comes at most, for any n; 1: none comes twice."""
+    """The most consecutive repetitions of an n-gram, for any n; 1: none is repeated."""
     most = 1 if tokens else 0
     for size in range(1, len(tokens) // 2 + 1):
         streak = 0

@@ -1,8 +1,8 @@
-"""Finds segments that are probably made up, where silence lies around them.
+"""Finds segments that are probably hallucinated, because silence surrounds them.
 
 Follows ``hallucination_silence_threshold`` of openai/whisper's ``transcribe``: words that are very
-unlikely, very short or very long are anomalies; a segment of them after silence, or between
-silences, is dropped, and the next window begins at the speech behind it.
+improbable, very short or very long are anomalies; a segment of anomalies after silence, or between
+silences, is dropped, and the next window begins at the speech after it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from quest22.settings import APPEND_PUNCTUATIONS, PREPEND_PUNCTUATIONS
 
 PUNCTUATION = PREPEND_PUNCTUATIONS + APPEND_PUNCTUATIONS
 MOST_WORDS = 8
-"""A segment is an anomaly if its first so many words are."""
+"""The number of words at the start of a segment that decide whether it is an anomaly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +30,20 @@ class SilenceContext:
 
     @property
     def full_end_s(self) -> float:
-        """Where a whole window would end."""
+        """Where a full window would end."""
         return self.start_s + WINDOW_S
 
 
 @dataclass(frozen=True, slots=True)
 class KeptSegments:
-    """How many segments remain, and the frame of the next window; None: as without this."""
+    """How many segments remain, and the frame of the next window; None: unchanged."""
 
     count: int
     seek: int | None = None
 
 
 def drop_in_silence(segments: Sequence[Segment], context: SilenceContext) -> KeptSegments:
-    """Tell which of a window's segments to keep: those before the first that is made up."""
+    """The segments of a window to keep: those before the first hallucinated one."""
     gap_s = _silence_before_the_first(segments, context)
     if gap_s > context.threshold_s:
         return KeptSegments(0, round(context.start_s * FRAMES_PER_S) + round(gap_s * FRAMES_PER_S))
@@ -73,7 +73,7 @@ def _anomaly(word: Word) -> float:
 
 
 def _silence_before_the_first(segments: Sequence[Segment], context: SilenceContext) -> float:
-    """Seconds before a first segment that is an anomaly; 0 where it is none."""
+    """Seconds before the first segment if it is an anomaly, else 0."""
     first = _next_with_words(segments)
     return first.start_s - context.start_s if first and is_anomaly(first) else 0.0
 

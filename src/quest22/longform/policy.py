@@ -17,9 +17,9 @@ from quest22.settings import DecodingSettings, HallucinationSettings
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodingPolicy:
-    """What the clips of a strategy share.
+    """The decoding settings that all clips of a strategy share.
 
-    ``multilingual``: each window has a language of its own; None: as the strategy likes.
+    ``multilingual``: each window has its own language; None: the strategy's default.
     """
 
     tokens: Vocabulary
@@ -38,7 +38,7 @@ class DecodingPolicy:
         tokens: Vocabulary,
         default_temperatures: tuple[float, ...],
     ) -> DecodingPolicy:
-        """``default_temperatures`` are those of a user who names none."""
+        """``default_temperatures`` apply if the user gives none."""
         temperatures = settings.temperature or default_temperatures
         decoding = DecodingOptions(
             language=settings.language,
@@ -65,9 +65,9 @@ class DecodingPolicy:
     def window_options(
         self, clip: Clip, position: int, previous: tuple[int, ...], *, first: bool
     ) -> DecodingOptions:
-        """Options of the window at a position of a clip; samples are drawn by these two.
+        """Options of the window at a position of a clip; both determine the random samples.
 
-        ``first``: it is the clip's first window, which alone has the prefix.
+        ``first``: it is the clip's first window, the only one with the prefix.
         """
         search = self.decoding.search
         if self.fallback.temperatures[-1] > 0:
@@ -88,5 +88,5 @@ class DecodingPolicy:
         return Segment(start_s, end_s, self.text(text), text)
 
     def text(self, tokens: Iterable[int]) -> str:
-        """The text of tokens, timestamps left out."""
+        """The text of tokens, without timestamps."""
         return self.tokens.decode([token for token in tokens if token < self.tokens.eot])

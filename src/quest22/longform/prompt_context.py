@@ -20,7 +20,7 @@ RESET_ABOVE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class PromptContext:
-    """The prompts that a user gave, in tokens; the same for every clip.
+    """The user's prompts as tokens; the same for every clip.
 
     ``condition``: text of earlier windows is used too.
     """
@@ -45,11 +45,11 @@ class PromptContext:
         )
 
     def alone(self) -> tuple[int, ...]:
-        """The prompt of a window that knows of no other."""
+        """The prompt of a window without previous text."""
         return self.with_hotwords(self.initial)
 
     def with_hotwords(self, previous: tuple[int, ...]) -> tuple[int, ...]:
-        """Hotwords, then as much of the end of ``previous`` as there is room for."""
+        """Hotwords, then as much of the end of ``previous`` as fits."""
         room = MOST_PREVIOUS - len(self.hotwords)
         return self.hotwords + (previous[-room:] if room else ())
 
@@ -72,12 +72,12 @@ class PreviousText:
             return self.context.with_hotwords(tuple(self.tokens[self.reset_at :]))
         room = MOST_PREVIOUS - len(initial)
         rest = self.tokens[max(len(initial), self.reset_at) :]
-        # As the reference slices: where the prompt fills all room, none of the rest is left out
-        # here, and the decoder keeps the end of it all.
+        # Like the slice in the reference: if the prompt fills all room, nothing is cut here, and
+        # the decoder keeps the end of everything.
         return self.context.with_hotwords(initial + tuple(rest[-room:]))
 
     def add(self, tokens: Iterable[int], temperature: float) -> None:
-        """Take the tokens of a window that was accepted."""
+        """Add the tokens of an accepted window."""
         self.tokens.extend(tokens)
         if not self.context.condition or temperature > RESET_ABOVE:
             self.reset_at = len(self.tokens)

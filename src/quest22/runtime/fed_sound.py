@@ -1,4 +1,4 @@
-"""Sound that one thread feeds and another takes: bounded in seconds, block by block."""
+"""Audio that one thread feeds and another takes, block by block; bounded in seconds."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ CANCELLED = "it was cancelled"
 
 
 def ignore() -> None:
-    """Nobody wants to know."""
+    """Does nothing: the default callback."""
 
 
 class FedSound:
     """A :class:`quest22.runtime.clip_state.SoundInput` that is fed, and flushed at its end.
 
-    ``limit_s`` seconds may wait to be taken. ``on_fed`` is called when there is something to take,
-    ``on_taken`` when there may be room again or nothing more is needed.
+    Up to ``limit_s`` seconds are buffered. ``on_fed`` is called when there is something to take,
+    ``on_taken`` when there may be room again or no more is needed.
     """
 
     def __init__(
@@ -41,12 +41,12 @@ class FedSound:
         self._stopped = False
         self._error: Exception | None = None
 
-    # For the thread that feeds.
+    # Called by the feeding thread.
 
     def feed(self, samples: Samples) -> bool:
-        """Take a block, ``[samples]``, once there is room; False if no more sound is needed.
+        """Add a block, ``[samples]``, once there is room; False if no more audio is needed.
 
-        Raises :class:`UsageError` for sound that is not mono float32, or comes after the end.
+        Raises :class:`UsageError` for audio that is not mono float32, or that follows the end.
         """
         if samples.ndim != 1 or samples.dtype != np.float32:
             raise UsageError(
@@ -58,14 +58,14 @@ class FedSound:
             if self._stopped:
                 return False
             if self._flushed:
-                raise UsageError("sound was fed after its end: expected no feed after flush")
+                raise UsageError("audio was fed after flush: expected no more")
             self._blocks.append(samples.copy())
             self._waiting += len(samples)
         self._on_fed()
         return True
 
     def flush(self, error: Exception | None = None) -> None:
-        """The sound has ended, or breaks off with an error, which ``next_block`` then raises."""
+        """The audio has ended, or breaks off with an error, which ``next_block`` then raises."""
         with self._changed:
             if not self._flushed:
                 self._flushed, self._error = True, error
@@ -79,7 +79,7 @@ class FedSound:
 
     @property
     def waiting_s(self) -> float:
-        """Seconds of sound that wait to be taken."""
+        """Seconds of buffered audio."""
         return self._waiting / SAMPLE_RATE_HZ
 
     @property
@@ -87,11 +87,11 @@ class FedSound:
         """Whether nothing more may be fed."""
         return self._flushed or self._stopped
 
-    # For the thread that takes.
+    # Called by the taking thread.
 
     @property
     def available(self) -> bool:
-        """Whether a block or the end is there."""
+        """Whether a block or the end is available."""
         return not self._stopped and (bool(self._blocks) or self._flushed)
 
     def next_block(self) -> Samples | None:
@@ -108,7 +108,7 @@ class FedSound:
         return block
 
     def stop(self) -> None:
-        """No more sound is needed: frees what waits, and whoever waits to feed."""
+        """No more audio is needed: drop the buffer, and wake threads that wait in ``feed``."""
         with self._changed:
             self._stopped = True
             self._blocks.clear()

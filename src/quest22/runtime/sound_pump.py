@@ -1,7 +1,7 @@
-"""Decodes the sound of many clips at once, in a few threads, as there is room for it.
+"""Decodes the audio of many clips at once, in a few threads, while buffers have room.
 
-The most urgent clip is served first, one block at a time, so that a clip whose file is slow keeps
-one thread busy and nothing else.
+The most urgent clip is served first, one block at a time, so that a clip whose file is slow
+occupies only one thread.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ WORKERS = 4
 
 @dataclass(slots=True, eq=False)
 class _Source:
-    """A clip's blocks, and where they go; ``urgency`` orders the clips."""
+    """A clip's blocks, and their destination; ``urgency`` orders the clips."""
 
     urgency: tuple[Priority, float, int]
     blocks: Iterator[Samples]
@@ -28,10 +28,10 @@ class _Source:
 
 
 class SoundPump:
-    """Feeds sounds from iterators of blocks; safe to use from several threads.
+    """Feeds audio from iterators of blocks; thread-safe.
 
-    ``limit_s`` seconds of sound may wait in all sounds together; the most urgent one alone may go
-    on beyond that.
+    All inputs together buffer at most ``limit_s`` seconds; only the most urgent one may exceed
+    that.
     """
 
     def __init__(self, limit_s: float, workers: int = WORKERS) -> None:
@@ -45,7 +45,7 @@ class SoundPump:
     def add(
         self, blocks: Iterator[Samples], sound: FedSound, urgency: tuple[Priority, float, int]
     ) -> None:
-        """Feed a sound until its blocks end or it is stopped; then flush it."""
+        """Feed an input until its blocks end or it is stopped; then flush it."""
         with self._changed:
             self._sources.append(_Source(urgency, blocks, sound))
             self._sources.sort(key=lambda source: source.urgency)
@@ -59,12 +59,12 @@ class SoundPump:
                 thread.start()
 
     def wake(self) -> None:
-        """A sound has room again, or was stopped."""
+        """An input has room again, or was stopped."""
         with self._changed:
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """End the threads; one that hangs in a read is left behind."""
+        """End the threads; a thread that is blocked in a read is abandoned."""
         with self._changed:
             self._stopped = True
             self._sources.clear()
@@ -80,7 +80,7 @@ class SoundPump:
                 self._changed.notify_all()
 
     def _next_source(self) -> _Source | None:
-        """Wait for the most urgent source that may go on; None when all is to end."""
+        """Wait for the most urgent source that may proceed; None on shutdown."""
         with self._changed:
             while not self._stopped:
                 source = self._pick()
@@ -99,7 +99,7 @@ class SoundPump:
 
 
 def _advance(source: _Source) -> bool:
-    """Feed one more block; True if that was the last. Errors come out where the block would."""
+    """Feed one more block; True if that was the last. An error is raised in place of the block."""
     try:
         block = None if source.sound.ended else next(source.blocks, None)
         if block is not None and source.sound.feed(block):

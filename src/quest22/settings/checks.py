@@ -26,7 +26,7 @@ def check_fraction(name: str, value: float | None) -> None:
 
 
 def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
-    """Refuse what is not among ``choices``."""
+    """Refuse a value that is not among ``choices``."""
     if value not in choices:
         *others, last = choices
         expected = f"{', '.join(others)} or {last}"

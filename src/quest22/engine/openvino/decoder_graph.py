@@ -1,10 +1,9 @@
 """Whisper's decoder as a stateful graph: a call feeds some tokens to every sequence of a batch.
 
-All sequences stand at the same position, so a call needs neither padding nor a position for each
-row. Sequences of one window (its beams) lie side by side and share its cross-attention keys and
-values, as more queries to the same keys. The keys and values of earlier tokens stay inside the
-graph as state. ``beams`` picks the sequence that each row continues; finished sequences leave by
-not being picked.
+All sequences are at the same position, so a call needs neither padding nor a position for each row.
+Sequences of one window (its beams) are adjacent and share its cross-attention keys and values, as
+more queries to the same keys. The keys and values of earlier tokens stay inside the graph as state.
+``beams`` picks the sequence that each row continues; finished sequences leave by not being picked.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ class _Inputs:
 def build_decoder(
     weights: Mapping[str, Array], dims: Dimensions, kv_element: str, int8: bool = False
 ) -> ov.Model:
-    """Tokens and cross-attention keys and values to logits.
+    """Maps tokens and cross-attention keys and values to logits.
 
     Inputs: ``tokens [B, T]``, ``positions [T]``, ``beams [B]``, ``mask [B, 1, T, P + T]`` (0 or
     minus infinity), ``logit_positions [N]`` (indices into T), and for each layer
@@ -107,7 +106,7 @@ def _embed(inputs: _Inputs, words: ov.Node, positions: Array) -> ov.Node:
 def _self_attention(
     x: ov.Node, layers: Layers, name: str, inputs: _Inputs, dims: Dimensions
 ) -> tuple[ov.Node, list[ov.Node]]:
-    """Attend to earlier tokens; give the new ``x`` and the operations that store the state.
+    """Attend to earlier tokens; return the new ``x`` and the operations that store the state.
 
     The order ReadValue, Gather, Concat, transpose, attention is what the CPU plugin fuses into a
     cache that grows in place.

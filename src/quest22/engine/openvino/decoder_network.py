@@ -13,7 +13,7 @@ from quest22.engine.kv_cache import CrossKVCache
 from quest22.engine.openvino.graph_layers import Array
 
 _ELEMENTS = {np.dtype(np.uint16): ov.Type.bf16}
-"""NumPy has no bfloat16: its bits stand for it."""
+"""NumPy has no bfloat16; uint16 holds its bits."""
 
 
 def tensors(views: Mapping[str, NDArray[Any]]) -> dict[str, ov.Tensor]:

@@ -1,6 +1,6 @@
 """Whisper's encoder as a graph that ends in the decoder's cross-attention keys and values.
 
-One window a call. The keys and values depend on the audio alone, so they are computed here once,
+One window per call. The keys and values depend only on the audio, so they are computed here once,
 in the layouts that make each decoding step a plain matrix product: keys ``[1, heads, 1500, size]``
 and values transposed, ``[1, heads, size, 1500]``.
 """
@@ -28,7 +28,7 @@ from quest22.engine.openvino.graph_layers import (
 def build_encoder(
     weights: Mapping[str, Array], dims: Dimensions, kv_element: str, int8: bool = False
 ) -> ov.Model:
-    """Features ``[1, mel bins, 3000]`` to ``cross_key_i`` and ``cross_value_i`` of each layer.
+    """Maps features ``[1, mel bins, 3000]`` to ``cross_key_i`` and ``cross_value_i`` per layer.
 
     ``kv_element`` is the element type of the outputs: ``f32``, ``bf16`` or ``f16``.
     """

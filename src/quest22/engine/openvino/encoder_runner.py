@@ -1,8 +1,8 @@
 """The encoder as a graph that encodes one window on all cores, or several at once.
 
-With many cores, several at once leave fewer threads to wait for the slowest at every operation. A
-single window is done sooner by all cores together. Each way has a compiled graph of its own, opened
-when it is first needed: transcribing files one by one never compiles the other.
+With many cores, several windows at once are faster, because fewer threads wait for the slowest one
+at every operation. A single window is faster on all cores together. Each mode has its own compiled
+graph, opened when it is first needed: transcribing files one by one never compiles the other.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from quest22.engine.kv_cache import CrossKVCache
 from quest22.engine.openvino.decoder_network import tensors
 
 OpenEncoder = Callable[[int], ov.CompiledModel]
-"""Opens the encoder for so many windows at once."""
+"""Opens the encoder for this many windows at once."""
 
 
 class GraphEncoderRunner:
     """An :class:`quest22.engine.cpu_backend.EncoderRunner` of the graph of ``build_encoder``.
 
-    Encodes ``streams`` windows at once in batches of as many or more, else one after the other.
+    Encodes ``streams`` windows at once in batches of at least as many, else one after the other.
     """
 
     def __init__(self, open_encoder: OpenEncoder, cross_kv: CrossKVCache, streams: int) -> None:
