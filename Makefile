@@ -15,7 +15,7 @@ REFERENCES ?= yes
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast torture bench bench-page check check-native fix verify-hub samples nano-data nano-train nano-eval nano-pack clean
+.PHONY: help install demo weights test test-fast torture bench bench-page check check-native fix verify-hub samples nano-data nano-train nano-eval nano-pack clean
 
 # nano, from data to weights (see recipes/nano/README.md): nano-data, nano-train, nano-pack, nano-eval
 
@@ -45,7 +45,11 @@ install: $(VENV)/.core ## set up the product in .venv
 demo: $(VENV)/.core ## stream the sample dataset through nano, offline
 	@$(BIN)/quest22 demo
 
+weights: $(VENV)/.test ## fetch Whisper's real weights (tiny.en, base: 210 MB) into the user's cache, for tests
+	@$(BIN)/python -m tools.weights
+
 test: $(VENV)/.test ## all tests, fast ones first
+	@$(BIN)/python -m tools.weights || echo "no real weights here: tests that need them are skipped"
 	@$(BIN)/python -m pytest -q -m "not slow"
 	@$(BIN)/python -m pytest -q -m slow
 

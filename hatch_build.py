@@ -1,10 +1,11 @@
-"""Build hook: the native library, compiled for each instruction set of this kind of machine.
+"""Build hook: compiles the native library for each instruction set of this platform.
 
-hatchling runs it for wheels and for editable installs; which of the libraries is opened is chosen
-where they run (``src/quest22/native/library.py``). Without a compiler there is none, and
-OpenVINO computes everything. ``QUEST22_BUILD_NATIVE=no`` leaves them out, ``=require`` makes a
-library that cannot be built an error. ``python hatch_build.py --check`` compiles with every warning
-an error, and keeps nothing. Nothing here is needed but Python and, for the hook, hatchling.
+hatchling runs it for wheels and for editable installs; ``src/quest22/native/library.py`` chooses
+at run time which library to open. On platforms without an instruction set here, such as macOS and
+Windows, and where there is no C compiler, the wheel is pure Python and OpenVINO computes
+everything. ``QUEST22_BUILD_NATIVE=no`` leaves the libraries out, ``=require`` makes it an error
+if one cannot be built. ``python hatch_build.py --check`` compiles with every warning an error and
+keeps nothing. Needs only Python and, for the hook, hatchling.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ COMMON = shlex.split(
     "-std=c11 -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast "
     "-fPIC -shared -pthread -fvisibility=hidden"
 )
-# How vectors are passed to functions matters between libraries; ours has them inlined.
+# -Wno-psabi: no vector is passed between libraries, so how that is done does not matter.
 STRICT = ["-Wall", "-Wextra", "-Werror", "-Wno-psabi"]
 AVX2 = ["-mavx2", "-mfma", "-mf16c", "-mbmi2"]
 AVX512 = [*AVX2, "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq"]
@@ -35,19 +36,19 @@ AVX512_BF16 = [*AVX512, "-mavx512vnni", "-mavx512bf16"]
 INSTRUCTION_SETS: dict[str, dict[str, list[str]]] = {
     "linux-x86_64": {"avx512": AVX512, "avx512_bf16": AVX512_BF16},
 }
-"""By platform: the names of libraries, and the compiler's flags for each."""
+"""The compiler flags for each instruction set, by platform."""
 
 
-def wanted() -> str:
-    """What ``QUEST22_BUILD_NATIVE`` says: ``yes``, ``no`` or ``require``."""
-    said = os.environ.get("QUEST22_BUILD_NATIVE") or "yes"
-    if said not in ("yes", "no", "require"):
-        raise ValueError(f"QUEST22_BUILD_NATIVE is {said!r}: expected yes, no or require")
-    return said
+def build_mode() -> str:
+    """The value of ``QUEST22_BUILD_NATIVE``: ``yes``, ``no`` or ``require``."""
+    mode = os.environ.get("QUEST22_BUILD_NATIVE") or "yes"
+    if mode not in ("yes", "no", "require"):
+        raise ValueError(f"QUEST22_BUILD_NATIVE is {mode!r}: expected yes, no or require")
+    return mode
 
 
 def compiler() -> list[str]:
-    """The command that compiles C: ``$CC``, else the first that is installed; empty for none."""
+    """The command for the C compiler: ``$CC``, else the first that is installed; empty if none."""
     named = shlex.split(os.environ.get("CC", ""))
     candidates = [named] if named else [[name] for name in COMPILERS]
     return next((command for command in candidates if shutil.which(command[0])), [])
@@ -56,12 +57,12 @@ def compiler() -> list[str]:
 def build(source: Path, folder: Path, extra: list[str] | None = None) -> dict[str, str]:
     """Compile a source for all instruction sets of this platform into a folder.
 
-    The folder then holds the libraries that this made, and none that were made earlier. Returns
-    what is left out, each with what the compiler said. ``extra`` are more flags for it.
+    Removes libraries that were built there before. Returns what could not be built, each with the
+    compiler's message. ``extra`` are more flags for it.
     """
     for old in folder.glob("quest22-*.so"):
         old.unlink()
-    if wanted() == "no":
+    if build_mode() == "no":
         return {}
     platform = sysconfig.get_platform()
     if platform not in INSTRUCTION_SETS:
@@ -78,12 +79,12 @@ def build(source: Path, folder: Path, extra: list[str] | None = None) -> dict[st
 
     sets = INSTRUCTION_SETS[platform]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        said = pool.map(compiled, sets.keys(), sets.values())
-    return {name: trouble for name, trouble in said if trouble}
+        messages = pool.map(compiled, sets.keys(), sets.values())
+    return {name: message for name, message in messages if message}
 
 
 def compile_library(command: list[str], source: Path, library: Path) -> str:
-    """Compile one library, which appears when it is whole. Returns what went wrong, or nothing."""
+    """Compile one library, which appears once it is complete. Returns the error, or nothing."""
     unfinished = library.with_name(f".{os.getpid()}-{library.name}")
     arguments = [*command, "-o", str(unfinished), str(source), "-lm"]
     english = os.environ | {"LC_ALL": "C"}
@@ -100,25 +101,25 @@ def compile_library(command: list[str], source: Path, library: Path) -> str:
 
 
 def in_one_line(left_out: dict[str, str]) -> str:
-    """What is left out, each with the first error of its compiler."""
+    """What could not be built, each with the first error of its compiler."""
     parts = []
-    for name, said in left_out.items():
-        lines = said.splitlines()
+    for name, message in left_out.items():
+        lines = message.splitlines()
         parts.append(f"{name}: {next((line for line in lines if 'error' in line), lines[0])}")
     return "; ".join(parts)
 
 
 def wheel_tag() -> str:
-    """For any Python 3 on this platform: ctypes needs no more."""
+    """Any Python 3 on this platform, as ctypes depends on no Python ABI."""
     return f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
 
 
 def get_build_hook() -> type:
-    """The class that hatchling asks for, made here so that the rest does without hatchling."""
+    """The class that hatchling asks for; defined here so that the rest runs without hatchling."""
     from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
     class NativeHook(BuildHookInterface):  # type: ignore[misc]
-        """Libraries beside their source for an editable install, else in the wheel alone."""
+        """Puts libraries beside their source for an editable install, else only into the wheel."""
 
         def initialize(self, version: str, build_data: dict[str, Any]) -> None:
             source = Path(self.root, NATIVE, SOURCE)
@@ -131,7 +132,7 @@ def get_build_hook() -> type:
             for library in sorted(folder.glob("*.so")):
                 inside = NATIVE.relative_to("src") / library.name
                 build_data |= {"tag": wheel_tag(), "pure_python": False}
-                build_data["force_include"][str(library)] = str(inside)
+                build_data["force_include"][str(library)] = inside.as_posix()
 
         def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
             shutil.rmtree(self.beside_wheel(), ignore_errors=True)
@@ -141,7 +142,7 @@ def get_build_hook() -> type:
 
         def build(self, source: Path, folder: Path) -> None:
             left_out = build(source, folder)
-            if left_out and wanted() == "require":
+            if left_out and build_mode() == "require":
                 raise RuntimeError(f"a native library cannot be built: {in_one_line(left_out)}")
             if left_out:
                 self.app.display_warning(f"native library left out: {in_one_line(left_out)}")
@@ -150,14 +151,14 @@ def get_build_hook() -> type:
 
 
 def check() -> int:
-    """Compile with every warning an error, and say what there is to say."""
+    """Compile with every warning an error; print what the compiler reports. Returns the status."""
     if not compiler() or sysconfig.get_platform() not in INSTRUCTION_SETS:
         sys.stderr.write("no C compiler found for this platform: native code is not checked\n")
         return 0
     with TemporaryDirectory() as folder:
         left_out = build(Path(__file__).parent / NATIVE / SOURCE, Path(folder), STRICT)
-    for name, said in left_out.items():
-        sys.stderr.write(f"{name}:\n{said}\n")
+    for name, message in left_out.items():
+        sys.stderr.write(f"{name}:\n{message}\n")
     return 1 if left_out else 0
 
 

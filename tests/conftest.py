@@ -9,8 +9,13 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tools.weights import MODELS, weights_folder
+
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+WEIGHTS = weights_folder("")
+"""In the user's own cache folder; tests have another."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -35,3 +40,12 @@ def speech_folder() -> Path:
     if not folder.is_dir():
         pytest.skip("no folder of real recordings: set QUEST22_SPEECH")
     return folder
+
+
+@pytest.fixture(scope="session")
+def real_weights() -> dict[str, Path]:
+    """Folders of Whisper's tiny.en and base by name, as ``make weights`` fetches them."""
+    folders = {name: WEIGHTS / name for name in MODELS}
+    if missing := [name for name, folder in folders.items() if not folder.is_dir()]:
+        pytest.skip(f"no weights of {', '.join(missing)}: run make weights")
+    return folders

@@ -16,10 +16,13 @@ GOOD = "int answer(void) { return 42; }\n"
 BAD = "int answer(void) { return }\n"
 NO_BF16 = '#ifdef __AVX512BF16__\n#error "not this one"\n#endif\n' + GOOD
 
-pytestmark = pytest.mark.skipif(
+needs_platform = pytest.mark.skipif(
     PLATFORM not in hatch_build.INSTRUCTION_SETS, reason=f"no native library for {PLATFORM}"
 )
-needs_compiler = pytest.mark.skipif(not hatch_build.compiler(), reason="no C compiler")
+needs_compiler = pytest.mark.skipif(
+    PLATFORM not in hatch_build.INSTRUCTION_SETS or not hatch_build.compiler(),
+    reason=f"no C compiler, or no native library for {PLATFORM}",
+)
 
 
 @pytest.fixture
@@ -32,7 +35,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (native / "csrc").mkdir(parents=True)
     (native / "__init__.py").touch()
     (native / hatch_build.SOURCE).write_text(GOOD)
-    (native / "csrc" / "step.h").touch()
+    (native / "csrc" / "decoder_step.h").touch()
     return tmp_path
 
 
@@ -87,6 +90,21 @@ def test_one_that_fails_leaves_the_others(checkout: Path, capsys) -> None:
     assert "not this one" in line
 
 
+@pytest.mark.parametrize(
+    "platform", ["macosx-14.0-arm64", "macosx-10.9-universal2", "win-amd64", "linux-aarch64"]
+)
+@pytest.mark.parametrize("version", ["standard", "editable"])
+def test_on_other_platforms_the_wheel_is_pure(
+    platform: str, version: str, checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.setattr(sysconfig, "get_platform", lambda: platform)
+    assert _wheel(checkout, version) == ("none-any", set())
+    assert not _libraries(checkout / hatch_build.NATIVE)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"native.c: no instruction set is known for {platform}" in line
+
+
+@needs_platform
 def test_without_a_compiler_a_line_is_said_and_the_wheel_is_pure(
     checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
@@ -103,18 +121,19 @@ def test_it_can_be_left_out(checkout: Path, monkeypatch: pytest.MonkeyPatch, cap
     assert not capsys.readouterr().err
 
 
+@needs_platform
 @pytest.mark.parametrize(
-    ("said", "error", "message"),
+    ("setting", "error", "message"),
     [
         ("require", RuntimeError, r"cannot be built: native\.c: no C compiler found \(no-such-cc"),
         ("maybe", ValueError, "'maybe': expected yes, no or require"),
     ],
 )
 def test_what_is_required_and_what_is_not_understood(
-    said: str, error: type, message: str, checkout: Path, monkeypatch: pytest.MonkeyPatch
+    setting: str, error: type, message: str, checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CC", "no-such-cc -m64")
-    monkeypatch.setenv("QUEST22_BUILD_NATIVE", said)
+    monkeypatch.setenv("QUEST22_BUILD_NATIVE", setting)
     with pytest.raises(error, match=message):
         _wheel(checkout)
 

@@ -49,10 +49,10 @@ def test_reset_begins_at_zero():
 def test_a_run_begins_with_what_its_source_has_cost_and_the_next_does_not():
     metrics = Metrics()
     metrics.count("net_bytes", 7)
-    metrics.count_labelled("retries", "h", "answer 503")
+    metrics.count_labelled("retries", "h", "HTTP 503")
     metrics.add_seconds("source", 1.0)
     metrics.begin()
     assert (metrics.counts(), metrics.seconds()) == ({"net_bytes": 7}, {})
-    assert metrics.labelled_counts("retries") == {("h", "answer 503"): 1}
+    assert metrics.labelled_counts("retries") == {("h", "HTTP 503"): 1}
     metrics.begin()
     assert (metrics.counts(), metrics.labelled_counts("retries")) == ({}, {})

@@ -1,4 +1,4 @@
-"""Oceans of speech into text: stream any audio dataset through any Whisper checkpoint.
+"""Transcribe audio files and stream audio datasets of any size with any Whisper checkpoint.
 
 import quest22
 

@@ -1,4 +1,4 @@
-"""The Python face: a loaded model with two verbs, and the same two verbs as functions."""
+"""The Python API: a loaded model, and functions that load one for a single call."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _log = logging.getLogger("quest22")
 
 
 class Transcriber:
-    """A loaded Whisper checkpoint; loading happens once, here.
+    """A loaded Whisper checkpoint. The constructor loads it.
 
     Raises :class:`quest22.errors.CheckpointError` and :class:`quest22.errors.UsageError`.
     """
@@ -54,7 +54,7 @@ class Transcriber:
         self._pipeline = Pipeline(_pipeline_settings(model, dict(options)))
 
     def transcribe(self, sound: Sound) -> Transcript:
-        """Transcribe one sound; raises :class:`quest22.errors.ClipError` if that cannot be."""
+        """Transcribe one recording; raises :class:`quest22.errors.ClipError` if that fails."""
         (result,) = self._pipeline.run([self._clip(0, sound)])
         if isinstance(result, Failure):
             raise ClipError(result.stage, f"{result.name}: {result.reason}")
@@ -63,9 +63,9 @@ class Transcriber:
     def transcribe_many(
         self, sounds: Iterable[Sound], on_failure: OnFailure | None = None
     ) -> Iterator[Transcript]:
-        """Transcribe several sounds, batched together; yields Transcripts in their order.
+        """Transcribe several recordings, batched together; yields Transcripts in their order.
 
-        What cannot be transcribed is handed to ``on_failure`` (by default logged as a warning).
+        Failures are passed to ``on_failure`` (by default logged as a warning).
         """
         clips = (self._clip(index, sound) for index, sound in enumerate(sounds))
         return _transcripts(self._pipeline.run(clips), on_failure)
@@ -80,14 +80,15 @@ class Transcriber:
     ) -> Iterator[Transcript]:
         """Transcribe a dataset as it streams in; yields Transcripts in the order of its rows.
 
-        Rows that cannot be transcribed are handed to ``on_failure`` (by default logged as a
-        warning). Raises :class:`quest22.errors.SourceError` for what cannot be found or reached.
+        Rows that cannot be transcribed are passed to ``on_failure`` (by default logged as a
+        warning). Raises :class:`quest22.errors.SourceError` if the dataset cannot be found or
+        reached.
         """
         settings = _dataset_settings(dataset, config, dict(rows), self._pipeline.settings)
         return _transcripts(self._pipeline.stream(settings), on_failure)
 
     def _clip(self, index: int, sound: Sound) -> Clip:
-        """One sound as a clip; whether a path exists is checked when it is decoded."""
+        """One recording as a clip; whether a path exists is checked when it is decoded."""
         if isinstance(sound, (str, Path)):
             return self._clip_at(index, str(sound))
         media = sound if isinstance(sound, bytes) else _checked(sound)
@@ -118,13 +119,13 @@ class Transcriber:
     ) -> RunSummary:
         """Transcribe a dataset into a folder, as ``quest22 stream … -o FOLDER`` does.
 
-        A run that stopped early, by an error or Ctrl-C, continues with the same call or the same
-        command; one that is finished is left alone. ``formats`` are those of ``--output-format``;
-        captions need ``timestamps=True``. ``push_to_hub`` names a dataset to publish to.
-        ``on_event`` is called with each event of the run: see :mod:`quest22.runs.events`.
+        A run that stopped early, by an error or Ctrl-C, resumes with the same call or command; a
+        finished run is left unchanged. ``formats`` are those of ``--output-format``; captions need
+        ``timestamps=True``. ``push_to_hub`` names a dataset to publish to. ``on_event`` is called
+        with each event of the run: see :mod:`quest22.runs.events`.
 
         Raises:
-            UsageError: The folder holds a run with other settings, or another process writes there.
+            UsageError: The folder holds a run with other settings, or another process uses it.
             Quest22Error: The source or an output fails: see :mod:`quest22.errors`.
         """
         settings = _run_settings(
@@ -143,7 +144,7 @@ class Transcriber:
 
 
 def transcribe(sound: Sound, model: str = DEFAULT_MODEL, **options: Unpack[Options]) -> Transcript:
-    """Load a model and transcribe one sound: see :meth:`Transcriber.transcribe`."""
+    """Load a model and transcribe one recording: see :meth:`Transcriber.transcribe`."""
     return Transcriber(model, **options).transcribe(sound)
 
 
@@ -198,7 +199,7 @@ def _pipeline_settings(model: str, options: dict[str, Any]) -> PipelineSettings:
 def _dataset_settings(
     dataset: str, config: str | None, rows: dict[str, Any], pipeline: PipelineSettings
 ) -> DatasetSettings:
-    """The rows that options ask for, with the token and within the memory of the pipeline.
+    """The rows selected by the options, with the token and the memory limit of the pipeline.
 
     Raises :class:`UsageError`, also for unknown names.
     """
@@ -218,22 +219,22 @@ def retry(
 ) -> RunSummary:
     """Run the failed clips of a run into a folder again, as ``quest22 retry FOLDER`` does.
 
-    The model and all settings that decide results are those of the run. Of a folder with shards,
-    each is retried; the summary is the sum.
+    The model and all settings that affect results are those of the run. In a folder with shards,
+    each is retried; the summary is their sum.
 
     Raises:
-        UsageError: The folder holds no run, or another process writes there.
-        Quest22Error: The model, the source or an output fails: see :mod:`quest22.errors`.
+        UsageError: The folder holds no run, or another process uses it. Quest22Error: The model,
+        the source or an output fails: see :mod:`quest22.errors`.
     """
     engine = EngineSettings(batch_size=batch_size, threads=threads, token=token or hub_token())
     return retry_all(Path(folder), engine, on_event)
 
 
 def status(folder: str | Path) -> RunStatus | FolderStatus:
-    """Where a run into a folder stands, as ``quest22 status FOLDER`` shows it.
+    """The state of a run into a folder, as ``quest22 status FOLDER`` shows it.
 
-    Gives a :class:`FolderStatus` for a folder with shards. Raises
-    :class:`quest22.errors.UsageError` where there is no run.
+    Returns a :class:`FolderStatus` for a folder with shards. Raises
+    :class:`quest22.errors.UsageError` if there is no run.
     """
     return runs.status(Path(folder))
 
@@ -249,7 +250,7 @@ def _run_settings(
     timed = sorted(TIMED.intersection(names))
     if timed and not pipeline.decoding.timestamps:
         raise UsageError(
-            f"{', '.join(timed)} need times: make the Transcriber with timestamps=True"
+            f"{', '.join(timed)} require timestamps: create the Transcriber with timestamps=True"
         )
     hub = HubSettings(push_to_hub, token=token) if push_to_hub else None
     dataset = replace(dataset, token=dataset.token or token)

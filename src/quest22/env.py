@@ -52,7 +52,7 @@ def silence_telemetry() -> None:
     for name in ("HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK", "HF_DATASETS_DISABLE_TELEMETRY"):
         os.environ[name] = "1"
     os.environ["HF_UPDATE_DOWNLOAD_COUNTS"] = "0"
-    # OpenVINO's telemetry is a package of its own that starts a thread; None makes its import fail.
+    # OpenVINO's telemetry is a separate package that starts a thread; None makes its import fail.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 
@@ -70,7 +70,7 @@ def disable_torch() -> None:
 
 
 def silence_progress_bars() -> None:
-    """Disable the Hub library's download bars, where nobody would see them."""
+    """Disable the Hub library's download bars, which nobody would see."""
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 
 

@@ -34,7 +34,7 @@ class Metrics:
     ``features``, ``encoder``, ``decoder``, ``longform`` (chunking and stitching), ``sink``.
 
     Counts: ``clips``, ``failures``, ``windows``, ``tokens``, ``audio_s`` (of transcripts),
-    ``heard_s`` (of windows, also of clips that are still open), ``bytes`` (of encoded media),
+    ``processed_s`` (of windows, also of clips that are still open), ``bytes`` (of encoded media),
     ``net_bytes``, ``damaged_packets`` and ``truncated`` (files with less audio than their header
     states). Labelled counts: ``retries``, by host and kind of error.
     """
@@ -59,7 +59,7 @@ class Metrics:
             self._started = time.perf_counter()
 
     def begin(self) -> None:
-        """Start the clock of a run; keeps bytes and retries that finding its source has cost."""
+        """Start the clock of a run; keeps the bytes and retries spent on finding its source."""
         if self._run_begun:
             self.reset()
         with self._lock:
@@ -69,7 +69,7 @@ class Metrics:
 
     @contextmanager
     def time(self, name: str) -> Iterator[None]:
-        """Add the seconds spent inside the ``with`` block; they are visible while they pass."""
+        """Add the seconds spent inside the ``with`` block; readers see them while it runs."""
         begun, block = time.perf_counter(), object()
         with self._lock:
             self._running[block] = (name, begun)

@@ -24,7 +24,7 @@ class Options(TypedDict, total=False):
     """
 
     batch_size: int | None
-    """Windows that run at once, or ``auto``. Default: ``auto``."""
+    """Windows per batch, or ``auto``. Default: ``auto``."""
 
     threads: int | None
     """CPU threads of the engine. Default: all cores."""
@@ -35,19 +35,19 @@ class Options(TypedDict, total=False):
     """
 
     language: str | None
-    """The spoken language: ``ru`` or ``Russian``; ``auto`` detects it. Default: detected."""
+    """Language of the audio: ``ru`` or ``Russian``; ``auto`` detects it. Default: detected."""
 
     task: Literal["transcribe", "translate"]
     """``transcribe``, or ``translate`` into English. Default: ``transcribe``."""
 
     timestamps: bool
-    """Segments with start and end times. The command decides by the output formats unless told.
+    """Segments with start and end times. By default the command decides by the output formats.
     Default: ``False``.
     """
 
     max_new_tokens: int | None
-    """Decode at most this many tokens a window. Default: 224 sequential, else what the model has
-    room for.
+    """Maximum number of new tokens per window. Default: 224 if sequential, else what the model
+    has room for.
     """
 
     languages: str | Iterable[str]
@@ -62,12 +62,12 @@ class Options(TypedDict, total=False):
     """The language to use if detection is below the threshold. Default: none."""
 
     multilingual: bool | None
-    """Detect the language in each window, not once a clip. Default: each window if chunked, once
-    a clip if sequential.
+    """Detect the language in each window instead of once per clip. Default: each window if
+    chunked, once per clip if sequential.
     """
 
     initial_prompt: str | None
-    """Text that the model takes as spoken just before; it steers names, spelling and style.
+    """Text that the model treats as preceding the audio; it guides names, spelling and style.
     Default: none.
     """
 
@@ -77,7 +77,9 @@ class Options(TypedDict, total=False):
     """
 
     prefix: str | None
-    """Text that the first window continues; it is not part of the transcript. Default: none."""
+    """Text that the first window's text continues; it is not part of the transcript. Default:
+    none.
+    """
 
     hotwords: str | None
     """Words to expect, such as names; they go before every window. Default: none."""
@@ -88,7 +90,7 @@ class Options(TypedDict, total=False):
     """
 
     suppress_tokens: Iterable[int]
-    """Token ids never to choose; ``-1`` stands for the model's own list. Default: ``-1``."""
+    """Token ids that are never chosen; ``-1`` stands for the model's own list. Default: ``-1``."""
 
     suppress_blank: bool
     """Never begin a window with a blank. Default: ``True``."""
@@ -105,17 +107,15 @@ class Options(TypedDict, total=False):
     """
 
     beam_size: int
-    """Beams of the beam search at temperature 0; 5 is a little better and slower. Default:
-    ``1``.
-    """
+    """Number of beams at temperature 0; 5 is slightly more accurate and slower. Default: ``1``."""
 
     patience: float
-    """Beam search waits for this many times the beam size of finished hypotheses. Default:
+    """Beam search stops after this many times the beam size of finished hypotheses. Default:
     ``1.0``.
     """
 
     best_of: int
-    """Samples above temperature 0; the most probable one is used. Default: ``1``."""
+    """Number of samples above temperature 0; the most probable one is used. Default: ``1``."""
 
     length_penalty: float | None
     """Exponent of the length normalisation that ranks hypotheses, 0 to 1. Default: mean
@@ -143,10 +143,12 @@ class Options(TypedDict, total=False):
     """Marks that belong to the word before them. Default: ``"'.。,，!！?？:：”)]}、``."""
 
     chunk_length_s: float
-    """Length of a window, at most 30 s. Default: ``30.0``."""
+    """Length of a window in seconds, at most 30. Default: ``30.0``."""
 
     stride_length_s: float | tuple[float, float]
-    """Chunked: overlap on each side of a window; one number, or ``left,right``. Default: ``5``."""
+    """Chunked: overlap on each side of a window, in seconds; one number, or ``left,right``.
+    Default: ``5``.
+    """
 
     long_form: Literal["chunked", "sequential"]
     """``chunked``: overlapping windows, all at once; ``sequential``: one after another by
@@ -154,41 +156,41 @@ class Options(TypedDict, total=False):
     """
 
     clip_timestamps: float | Iterable[float]
-    """Sequential: transcribe only these spans, ``start,end,start,end …``; the last end may be
-    left out. Default: all.
+    """Sequential: transcribe only these spans, in seconds: ``start,end,start,end …``; the last
+    end may be left out. Default: all.
     """
 
     compression_ratio_threshold: float | None
-    """Above this gzip ratio a text repeats itself: try the next temperature. Default: ``2.4``."""
+    """Above this gzip ratio the text is repetitive: try the next temperature. Default: ``2.4``."""
 
     logprob_threshold: float | None
-    """Below this mean log-probability a text is unlikely: try the next temperature. Default:
+    """Below this mean log-probability the text is improbable: try the next temperature. Default:
     ``-1.0``.
     """
 
     no_speech_threshold: float | None
-    """Above this no-speech probability, drop an unlikely text as silence. Default: ``0.6``."""
+    """Above this no-speech probability, drop improbable text as silence. Default: ``0.6``."""
 
     hallucination_silence_threshold: float | None
-    """Sequential, with word timestamps: drop unlikely words next to a silence longer than this.
-    Default: ``off``.
+    """Sequential, with word timestamps: drop improbable words next to a silence longer than
+    this. Default: ``off``.
     """
 
     max_repeats: int | None
-    """Drop a repetitive segment if the same words come more often than this in a row. Default:
+    """Drop a repetitive segment if the same words repeat more often than this in a row. Default:
     ``10``.
     """
 
     max_speaking_rate: float | None
-    """Drop segments spoken faster than this (characters a second). Default: ``100.0``."""
+    """Drop segments spoken faster than this (characters per second). Default: ``100.0``."""
 
     vad: Literal["off", "on", "auto"]
-    """Skip what holds no speech, and cut at pauses: ``off``, ``on``, or ``auto``, which leaves
-    clips that fit into one window whole. Default: ``off``.
+    """Skip audio without speech and cut at pauses: ``off``, ``on``, or ``auto`` (only clips
+    longer than one window). Default: ``off``.
     """
 
     vad_threshold: float
-    """Speech begins at this probability. Default: ``0.5``."""
+    """Speech starts at this probability. Default: ``0.5``."""
 
     vad_neg_threshold: float | None
     """Speech may end below this probability. Default: threshold − 0.15."""
@@ -197,25 +199,29 @@ class Options(TypedDict, total=False):
     """Ignore speech shorter than this. Default: ``0``."""
 
     vad_max_speech_duration_s: float | None
-    """Cut longer speech at its last pause. Default: 30 if chunked, no limit if sequential."""
+    """Cut speech longer than this at its last pause. Default: 30 if chunked, no limit if
+    sequential.
+    """
 
     vad_min_silence_duration_ms: int | None
     """Silence of this length ends speech. Default: 160 if chunked, 2000 if sequential."""
 
     vad_speech_pad_ms: int
-    """Audio to keep on each side of speech. Default: ``400``."""
+    """Padding on each side of speech. Default: ``400``."""
 
     channel: int | None
     """Use one channel, counting from 0, instead of the mix of all. Default: the mix."""
 
     workers: int | None
-    """Threads that decode audio. Default: one a core, 4 to 8."""
+    """Threads that decode audio. Default: one per core, 4 to 8."""
 
     max_duration_s: float | str
     """Fail recordings longer than this: ``90m``, ``24h`` … Default: ``24h``."""
 
     memory: int | str
-    """Memory for buffers, beside the program and the model: ``512M``, ``2G`` … Default: ``1G``."""
+    """Memory for buffers, in addition to the program and the model: ``512M``, ``2G`` … Default:
+    ``1G``.
+    """
 
 
 class DatasetOptions(TypedDict, total=False):
@@ -262,7 +268,7 @@ class DatasetOptions(TypedDict, total=False):
     """Random seed of the shuffle. Default: ``0``."""
 
     num_shards: int
-    """Split the work into this many shards … Default: ``1``."""
+    """Split the rows into this many shards … Default: ``1``."""
 
     shard_index: int
     """… and run this one, counting from 0. Default: ``0``."""

@@ -1,8 +1,8 @@
-"""The product on one page: its stages, in the order of flow.
+"""The stages of the product, in the order of data flow.
 
     Source ──▶ AudioDecoder ──▶ LongForm ──▶ Engine ──▶ LongForm ──▶ Sink
 
-:mod:`quest22.runtime` drives them, and its ``build`` chooses the concrete ones.
+:mod:`quest22.runtime` drives them; :mod:`quest22.runtime.build` chooses the implementations.
 """
 
 from __future__ import annotations
@@ -28,55 +28,55 @@ from quest22.records import (
 from quest22.settings.clip_options import ClipOptions
 
 SinkState: TypeAlias = dict[str, Any]
-"""What a sink needs to go on after what it published: values of JSON."""
+"""What a sink needs to resume after its published results, as JSON values."""
 
 
 class Source(Protocol):
-    """Clips in a fixed order, read as they are asked for.
+    """Clips in a fixed order, read lazily.
 
-    A row or file that cannot become a Clip comes out as a Failure in its place.
+    Rows and files that cannot be read yield a Failure at their position.
     """
 
     def __iter__(self) -> Iterator[Clip | Failure]: ...
 
 
 class AudioDecoder(Protocol):
-    """Undecoded sound to blocks of mono 16 kHz samples."""
+    """Decodes encoded audio to blocks of mono 16 kHz samples."""
 
     def decode(self, clip: Clip) -> Audio:
-        """Start decoding; errors of the sound itself are raised as blocks are taken."""
+        """Start decoding; errors of the audio itself are raised as blocks are taken."""
         ...
 
 
 class SpeechDetector(Protocol):
-    """A clip's sound to the spans of it that hold speech."""
+    """Finds the speech spans of a clip."""
 
     def feed(self, samples: Samples) -> list[SpeechChunk]:
-        """Take the next block of sound; give what is known to be speech."""
+        """Process the next block of audio; return the speech that is certain."""
         ...
 
     def flush(self) -> list[SpeechChunk]:
-        """The sound has ended; give the rest."""
+        """The audio has ended; return the rest."""
         ...
 
 
 class FeatureExtractor(Protocol):
-    """Samples to log-mel features."""
+    """Computes log-mel features of samples."""
 
     def __call__(self, samples: Samples) -> NDArray[np.float32]:
-        """Up to 30 s of sound, padded with silence: ``[mel bins, 3000]``."""
+        """Features of up to 30 s of audio, padded with silence: ``[mel bins, 3000]``."""
         ...
 
 
 class FrameStream(Protocol):
-    """A clip's sound to log-mel frames as it comes: log10 of mel power, not yet normalised."""
+    """Log-mel frames of a clip as its audio arrives: log10 of mel power, not normalised."""
 
     def feed(self, samples: Samples) -> NDArray[np.float32]:
-        """Take the next block of sound; give the frames that are complete: ``[mel bins, n]``."""
+        """Process the next block of audio; return the complete frames: ``[mel bins, n]``."""
         ...
 
     def flush(self) -> NDArray[np.float32]:
-        """The sound has ended; give the rest, a frame for every whole 10 ms."""
+        """The audio has ended; return the rest, a frame for every whole 10 ms."""
         ...
 
 
@@ -85,123 +85,123 @@ class Engine(Protocol):
 
     @property
     def batch_size(self) -> int:
-        """The number of windows that a call runs best with, and accepts at most."""
+        """The maximum number of windows per call, which is also the most efficient one."""
         ...
 
     @property
     def batches_in_flight(self) -> int:
-        """How many batches may have begun and not finished; 1: nothing is gained by more."""
+        """How many batches may be in flight; 1: more would gain nothing."""
         ...
 
     def run(self, windows: Sequence[Window]) -> list[Hypothesis]:
         """Transcribe windows, in order; ``finish(begin(windows))``.
 
-        The same windows together always give the same: nothing is remembered from call to call,
-        and chance is drawn from the windows alone. What one gives does not depend on the others
-        but for the last digits of reduced precisions.
+        The same windows always give the same results: calls share no state, and random numbers
+        depend only on the windows. Apart from rounding in reduced precisions, the result of a
+        window does not depend on the others.
         """
         ...
 
     def begin(self, windows: Sequence[Window]) -> Any:
-        """Start transcribing windows; gives a ticket, which must be finished."""
+        """Start transcribing windows; returns a ticket, which must be finished."""
         ...
 
     def finish(self, ticket: Any) -> list[Hypothesis]:
         """Wait for the batch of a ticket; tickets may be finished in any order.
 
-        Raises what ``run`` raises; the ticket is finished even so.
+        Raises what ``run`` raises; the ticket counts as finished even then.
         """
         ...
 
 
 class LongForm(Protocol):
-    """One clip between sound and transcript: fed with sound, flushed at its end, then closed.
+    """Turns the audio of one clip into a transcript: it is fed, flushed at the end, then closed.
 
-    It gives windows to run and takes their hypotheses, in any order. It never runs anything
-    itself, so windows of many clips share a batch.
+    It returns windows to run and takes their hypotheses, in any order. It runs nothing itself, so
+    that windows of many clips can share a batch.
     """
 
     def feed(self, samples: Samples) -> list[Window]:
-        """Take the next block of sound; give the windows that are ready."""
+        """Take the next block of audio; return the windows that are ready."""
         ...
 
     def flush(self) -> list[Window]:
-        """The sound has ended; give the windows that waited for more of it."""
+        """The audio has ended; return the windows that waited for more of it."""
         ...
 
     def add_result(self, window: Window, hypothesis: Hypothesis) -> list[Window]:
-        """Take a window's hypothesis; give the windows that waited for it."""
+        """Take a window's hypothesis; return the windows that waited for it."""
         ...
 
     @property
     def wants_audio(self) -> bool:
-        """Whether more sound is of use now; where it is not, sound waits outside."""
+        """Whether it can use more audio now; if not, audio waits outside."""
         ...
 
     @property
     def finished(self) -> bool:
-        """True once flushed and every window given out has come back."""
+        """True once flushed and the result of every window was added."""
         ...
 
     def partial(self) -> Partial:
-        """What is known so far.
+        """The transcript so far.
 
-        Its committed segments are the first of the transcript that ``close`` gives, and of every
+        Its committed segments are the first of the transcript that ``close`` returns, and of every
         later partial.
         """
         ...
 
     def close(self) -> Transcript:
-        """Join the hypotheses; only when ``finished``."""
+        """Join the hypotheses; call only when ``finished``."""
         ...
 
 
 class ConfiguredStrategy(Protocol):
-    """A way to cut long sound into windows, with its settings: opens a long form for each clip."""
+    """A long-form method with its settings: opens a long form for each clip."""
 
     def open(self, clip: Clip) -> LongForm: ...
 
 
 class Strategy(ConfiguredStrategy, Protocol):
-    """Opens a long form for each clip, which may have options of its own."""
+    """Opens a long form for each clip, which may have its own options."""
 
     def open(self, clip: Clip, options: ClipOptions | None = None) -> LongForm:
         """Open a clip; ``options`` None: with the strategy's own settings.
 
-        Raises :class:`quest22.errors.UsageError` for options that the model cannot carry out.
+        Raises :class:`quest22.errors.UsageError` for options that the model does not support.
         """
         ...
 
 
 class ReplayStore(Protocol):
-    """Window results of clips that are not published yet; it outlives the process.
+    """Stores the window results of clips that are not published yet, across processes.
 
-    Clips are known by their number among all results of a run, from 0, and by their keys.
+    Clips are identified by their number among all results of a run, from 0, and by their keys.
     """
 
     @property
     def clips(self) -> range:
-        """The clips that a run begins with again: of these there may be results."""
+        """The clips to reopen on resume, some of which may have results."""
         ...
 
     def recall(self, number: int, key: str) -> Sequence[ReplayedBatch]:
-        """The batches of a clip in an earlier process, in order; they are given once."""
+        """The batches of a clip in an earlier process, in order; call once."""
         ...
 
     def note(self, batch: Sequence[tuple[int, str, ReplayedBatch]]) -> None:
-        """Keep a batch, clip by clip."""
+        """Store a batch, clip by clip."""
         ...
 
 
 class Sink(Protocol):
-    """Somewhere results are written, in the order of the source."""
+    """Writes results, in the order of the source."""
 
     def write(self, result: Transcript | Failure) -> None: ...
 
     def publish(self) -> SinkState:
-        """Make durable what was written so far; what a later run needs to go on from here.
+        """Make everything written so far durable; return what a later run resumes from.
 
-        After ``close``: what one needs to go on from the end.
+        After ``close`` that is the end.
         """
         ...
 

@@ -1,9 +1,9 @@
-"""The nouns of the product, in the order in which sound becomes text.
+"""The data types that stages exchange, in the order in which audio becomes text.
 
     Clip ──▶ Audio ──▶ Window ──▶ Hypothesis ──▶ Transcript
     source   audio     longform   engine         longform
 
-Records are frozen: a stage never changes what it was given.
+Records are frozen: a stage never changes its input.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ SAMPLE_RATE_HZ = 16_000
 WINDOW_S = 30.0
 WINDOW_SAMPLES = 480_000
 FRAMES_PER_S = 100
+"""Log-mel frames per second; the encoder halves them."""
 HOP_SAMPLES = SAMPLE_RATE_HZ // FRAMES_PER_S
-"""Log-mel features a second."""
 
 Samples: TypeAlias = NDArray[np.float32]
-"""Mono sound at 16 kHz, float32 in −1…1, shape ``[samples]``."""
+"""Mono audio at 16 kHz, float32 in −1…1, shape ``[samples]``."""
 
 Task: TypeAlias = Literal["transcribe", "translate"]
 
 Media: TypeAlias = bytes | Path | Samples | Callable[[], BinaryIO]
-"""Undecoded sound: a file's bytes, a local path, a function that opens a seekable binary file
-(for what lies behind a network), or samples that are decoded already.
+"""Encoded audio: a file's bytes, a local path, a function that opens a seekable binary file (for
+remote files), or samples that are already decoded.
 
-A function with an attribute ``undecoded_bytes`` holds so many somewhere until it is released."""
+A function with an attribute ``undecoded_bytes`` occupies that many bytes until it is released."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a clip came from, exactly enough to find it again."""
+    """Where a clip came from, precisely enough to find it again."""
 
     dataset: str
     revision: str | None = None
@@ -52,7 +52,7 @@ RowLocation: TypeAlias = tuple[str | None, int | None]
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far into a source a run has come: the number of results, and the last of them."""
+    """Progress through a source: the number of results, and the last one."""
 
     results: int
     key: str
@@ -61,10 +61,10 @@ class Position:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
-    """One row of a dataset or one file, its sound undecoded.
+    """One row of a dataset or one file, with its audio encoded.
 
     ``key`` is unique within a run; ``name`` is what outputs are named after (a file name, or the
-    key); ``columns`` are the source's columns that are carried through to the output.
+    key); ``columns`` are the source columns to copy to the output.
     """
 
     key: str
@@ -77,7 +77,7 @@ class Clip:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Audio:
-    """A clip's sound as a stream of blocks, so that no recording is ever held whole.
+    """A clip's audio as a stream of blocks, so that no recording is held in memory as a whole.
 
     Taking a block may raise :class:`quest22.errors.ClipError`.
     """
@@ -88,10 +88,10 @@ class Audio:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SpeechChunk:
-    """A chunk of a clip's sound that holds speech; ``start`` counts the clip's samples from 0.
+    """A chunk of speech in a clip; ``start`` counts the clip's samples from 0.
 
-    Chunks come in order. A span of speech may come in several chunks that join, and ends with the
-    ``last`` of them.
+    Chunks come in order. A span of speech may consist of several adjacent chunks; ``last`` marks
+    its end.
     """
 
     samples: Samples
@@ -101,10 +101,10 @@ class SpeechChunk:
 
 @dataclass(frozen=True, slots=True)
 class DetectionOptions:
-    """How the language of a window is detected where none is given.
+    """Options of language detection, used when no language is given.
 
-    Only ``languages`` (codes; none: all) are considered, and share the probability among them.
-    Where the likeliest has less than ``threshold``, ``fallback`` is taken if there is one.
+    Only ``languages`` (codes; none: all) are considered; their probabilities add up to 1. If the
+    most probable one is below ``threshold``, ``fallback`` is used if set.
     """
 
     languages: tuple[str, ...] = ()
@@ -116,10 +116,10 @@ class DetectionOptions:
 class SearchOptions:
     """How the tokens of a window are searched.
 
-    At temperature 0 ``beam_size`` hypotheses are followed, until ``patience`` times as many have
-    ended; above it ``best_of`` are sampled. ``length_penalty`` is the exponent by which lengths
-    are evened out when one is picked; None: the mean log-probability decides. ``seed`` is what a
-    window's samples are drawn from, and nothing else is.
+    At temperature 0, ``beam_size`` hypotheses are followed until ``patience`` times as many have
+    ended; above it, ``best_of`` are sampled. ``length_penalty`` is the exponent of the length
+    normalisation that ranks them; None: by mean log-probability. ``seed`` alone determines a
+    window's samples.
     """
 
     beam_size: int = 1
@@ -135,8 +135,8 @@ class SearchOptions:
 class SuppressionOptions:
     """Which tokens are never chosen; -1 among ``tokens`` stands for the checkpoint's own list.
 
-    ``blank`` forbids to begin with a space alone, ``numerals`` all digits and currency signs.
-    The first timestamp is at most ``max_initial_timestamp_s``; None: as the checkpoint says.
+    ``blank`` forbids a lone space at the start, ``numerals`` forbids all digits and currency signs.
+    The first timestamp is at most ``max_initial_timestamp_s``; None: the checkpoint's value.
     """
 
     tokens: tuple[int, ...] = (-1,)
@@ -151,7 +151,7 @@ class DecodingOptions:
 
     ``language`` is a code such as ``"en"``; None lets the engine detect it. ``previous`` goes
     before the start of the transcript (``<|startofprev|>``), ``prefix`` begins the transcript.
-    ``words`` requests the hypothesis' alignment.
+    ``words`` requests an alignment of the hypothesis.
     """
 
     language: str | None = None
@@ -169,15 +169,15 @@ class DecodingOptions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Window:
-    """At most 30 s of a clip's sound; ``index`` counts the windows of one clip from 0.
+    """At most 30 s of a clip's audio; ``index`` counts the windows of one clip from 0.
 
-    ``skip_frames`` is 0 but for a window that is run again from where the model stopped: of its
-    log-mel features, made and normalised over the whole of ``samples``, the first so many frames
-    (10 ms each) are taken away, and zeros stand at the end instead. The hypothesis' timestamps
-    then count from there.
+    ``skip_frames`` is 0 except for a window that is run again from where the model stopped. Its
+    log-mel features are computed and normalised over all of ``samples``; then the first
+    ``skip_frames`` frames (10 ms each) are removed and zeros are appended. The hypothesis'
+    timestamps count from there.
 
-    A strategy that needs more than the window's own sound to make its features brings them along,
-    ``[mel bins, 3000]``, the first ``frames`` of them sounding, and no samples.
+    A strategy that needs more than the window's own audio to compute its features passes
+    ``features``, ``[mel bins, 3000]``, of which the first ``frames`` hold audio, and no samples.
 
     An ``interim`` window is a preview: another will replace its hypothesis, so it may wait behind
     final ones.
@@ -194,16 +194,16 @@ class Window:
 
     @property
     def duration_s(self) -> float:
-        """Seconds of sound in the window, before padding."""
+        """Seconds of audio in the window, before padding."""
         if self.features is not None:
             return self.frames / FRAMES_PER_S
         return len(self.samples) / SAMPLE_RATE_HZ
 
     @property
     def fingerprint(self) -> int:
-        """32 bits that differ for other times, other options or other sound.
+        """A 32-bit hash of the time, the options and the audio.
 
-        Every sixteenth value is looked at: enough to tell sounds apart, and it costs nothing.
+        Only every sixteenth value is hashed: enough to distinguish windows, at no cost.
         """
         sound = self.samples if self.features is None else self.features.reshape(-1)
         times = (self.index, self.start_s, self.skip_frames, self.frames)
@@ -223,11 +223,12 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """When the text tokens of a hypothesis are spoken, in seconds from where its timestamps count.
+    """When the text tokens of a hypothesis are spoken, in seconds.
 
-    Token i lasts from ``bounds_s[i]`` to ``bounds_s[i + 1]``; ``probabilities`` are the tokens'
-    among all text tokens. Only tokens that count are there: what follows a hypothesis' last pair
-    of timestamps is left out (:func:`quest22.decoding.timestamps.drop_unfinished`).
+    Times count from where the hypothesis' timestamps do. Token i lasts from ``bounds_s[i]`` to
+    ``bounds_s[i + 1]``; ``probabilities`` are the tokens' among all text tokens. Tokens after a
+    hypothesis' last pair of timestamps are left out
+    (:func:`quest22.decoding.timestamps.drop_unfinished`).
     """
 
     bounds_s: tuple[float, ...]
@@ -240,7 +241,7 @@ class Hypothesis:
 
     ``tokens`` are text and timestamp tokens, without control tokens and without the end of text.
     ``avg_logprob`` is their mean log-probability, end of text included (as openai/whisper counts).
-    ``languages`` are the likeliest five with their probabilities, where the language was detected.
+    ``languages`` are the five most probable with their probabilities, if the language was detected.
     """
 
     tokens: tuple[int, ...]
@@ -255,7 +256,7 @@ class Hypothesis:
 
 @dataclass(frozen=True, slots=True)
 class WindowResult:
-    """What came of a window: a hypothesis, or the reason why the engine could not give one.
+    """The result of a window: a hypothesis, or the reason why there is none.
 
     ``window`` is its :attr:`Window.fingerprint`.
     """
@@ -267,12 +268,12 @@ class WindowResult:
 
 @dataclass(frozen=True, slots=True)
 class ReplayedBatch:
-    """A clip's part in one batch, as a run notes it to repeat it.
+    """A clip's part in one batch, as a run records it for replay.
 
-    ``exhausted``: it had no further window to give, so the batch was filled from the clips behind
-    it. Without results: its sound ended when the batch was filled.
+    ``exhausted``: the clip had no further window, so the batch was filled from the clips after it.
+    Without results: its audio ended while the batch was filled.
 
-    A run with several batches in flight notes a batch twice, under its number ``batch``: when it
+    A run with several batches in flight records a batch twice, under its number ``batch``: when it
     has ``begun`` (the results have neither a hypothesis nor a reason), and when it has finished.
     """
 
@@ -301,10 +302,10 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Confidence:
-    """How sure the model was of a clip.
+    """The model's confidence in a clip's text.
 
-    Means over its segments, weighted by their tokens; the compression ratio of the whole text;
-    the highest temperature. None where there is no segment.
+    Means over its segments, weighted by their tokens; the compression ratio of the whole text; the
+    highest temperature. None if there is no segment.
     """
 
     avg_logprob: float | None = None
@@ -315,10 +316,10 @@ class Confidence:
 
 @dataclass(frozen=True, slots=True)
 class DroppedSegment:
-    """A span of a clip that gave no text, with its times in the clip in seconds, and why.
+    """A span of a clip without text, with its times in the clip in seconds, and the reason.
 
-    ``reason`` is a few words such as ``"no speech"``; ``text`` is what the model gave there, empty
-    where it did not run.
+    ``reason`` is a few words such as ``"no speech"``; ``text`` is the rejected text, empty if the
+    model did not run.
     """
 
     start_s: float
@@ -332,8 +333,8 @@ class Transcript:
     """A clip's text, without white space around it.
 
     ``segments`` are in order, do not overlap and lie within the clip; their texts, joined as they
-    are, make ``text``. Without timestamps each window gives one; silence gives none. ``dropped``
-    are the spans without text, in order.
+    are, make ``text``. Without timestamps each window yields one segment; silence yields none.
+    ``dropped`` are the spans without text, in order.
     """
 
     key: str
@@ -352,10 +353,10 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """What is known of a clip's transcript before it is finished.
+    """A clip's transcript so far.
 
-    ``committed`` are its first segments: they do not change any more. ``interim`` is the text
-    behind them that is known so far, and may still change.
+    ``committed`` are its first segments, which no longer change. ``interim`` is the text after
+    them, which may still change.
     """
 
     committed: tuple[Segment, ...] = ()

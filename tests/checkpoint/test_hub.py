@@ -131,7 +131,7 @@ def test_each_failure_is_one_line_that_says_what_to_do(
         ({"name": "org/gated", "token": "hf_stranger"}, "org/gated is gated"),
         ({"name": "org/private"}, "org/private was not found on the Hub"),
         ({"name": "org/private", "token": "hf_stranger"}, "org/private was not found on the Hub"),
-        ({"name": "org/open", "token": "hf_revoked"}, "the Hub does not accept the token"),
+        ({"name": "org/open", "token": "hf_revoked"}, "the Hub rejected the token"),
         (
             {"name": "org/pickles"},
             "org/pickles on the Hub has no safetensors weights, only a format that can",

@@ -36,7 +36,7 @@ def test_memory_bounds_the_shuffle_buffer():
 def test_a_configuration_is_named_once():
     assert DatasetFlags("d", name="en").settings(None, MEMORY).config == "en"
     assert DatasetFlags("d", "en", name="en").settings(None, MEMORY).config == "en"
-    with pytest.raises(UsageError, match="two configurations, 'en' and 'ru'"):
+    with pytest.raises(UsageError, match="CONFIG is 'en' and --name is 'ru'"):
         DatasetFlags("d", "en", name="ru").settings(None, MEMORY)
 
 

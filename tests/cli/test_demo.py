@@ -15,7 +15,7 @@ def test_the_samples_are_there():
 
 def test_an_installation_without_samples(monkeypatch, tmp_path):
     monkeypatch.setattr(demo.resources, "files", lambda _: tmp_path)
-    with pytest.raises(SourceError, match="install quest22 again"):
+    with pytest.raises(SourceError, match="reinstall quest22"):
         sample_files()
 
 

@@ -75,9 +75,9 @@ def test_every_line_says_what_was_found_and_every_problem_what_to_do():
 @pytest.mark.parametrize(
     ("said", "name", "state", "found"),
     [
-        ("on", "avx512_bf16", State.GOOD, "machine code for avx512_bf16"),
+        ("on", "avx512_bf16", State.GOOD, "native library for avx512_bf16"),
         ("on", "avx512", State.GOOD, "bfloat16 runs on OpenVINO"),
-        ("on", None, State.NOTE, "OpenVINO alone"),
+        ("on", None, State.NOTE, "OpenVINO runs everything"),
         ("off", "avx2", State.NOTE, "switched off"),
     ],
 )

@@ -88,8 +88,8 @@ def test_scoring_an_output_is_scoring_the_run(run, rows, model, tmp_path):
     ("arguments", "code", "message"),
     [
         (["-q"], Exit.USAGE, "nothing to evaluate"),
-        (["org/name", "--hypotheses", "{file}"], Exit.USAGE, "expected one of the two"),
-        (["org/name", "--references", "{file}"], Exit.USAGE, "belongs to --hypotheses"),
+        (["org/name", "--hypotheses", "{file}"], Exit.USAGE, "exclude each other"),
+        (["org/name", "--references", "{file}"], Exit.USAGE, "requires --hypotheses"),
         (["--hypotheses", "{file}", "--normalizer", "x"], Exit.USAGE, "unknown normalizer 'x'"),
         (
             ["--hypotheses", "{file}", "--confidence", "95"],
@@ -116,7 +116,7 @@ def test_a_dataset_without_references_ends_early(run, model, tmp_path, sounds):
     flags = ("-m", model, "--max-new-tokens", 3, "-q")
     ended = run("eval", "audiofolder", "--data-files", f"{sounds}/*.wav", *flags)
     assert (ended.code, ended.out) == (Exit.NOTHING_DONE, "")
-    assert "no reference text to compare with" in ended.err.splitlines()[-1]
+    assert "no reference text found" in ended.err.splitlines()[-1]
 
 
 def test_clips_that_fail_are_not_in_the_rates(run, model, tmp_path):

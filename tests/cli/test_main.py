@@ -66,7 +66,7 @@ def test_nothing_asked_shows_the_help(run, arguments):
         (["transcribe", "a.wav", "-f", "doc"], "unknown output format 'doc'"),
         (["transcribe", "a.wav", "-f", "srt,vtt"], "--output-dir"),
         (["transcribe", "a.wav", "-f", "parquet"], "--output-dir"),
-        (["stream", "org/name", "one", "--name", "two"], "two configurations"),
+        (["stream", "org/name", "one", "--name", "two"], "give one of them"),
         (["stream", "org/name", "--shard-index", "3"], "shard_index is 3 and num_shards is 1"),
         (["stream", "org/name", "--take", "-1"], "take is -1"),
     ],
@@ -108,7 +108,7 @@ def test_files_to_standard_output(run, sounds, model):
     assert len(ended.out.splitlines()) == 3
     first, *_, last, waits = ended.err.splitlines()
     assert first == f"quest22: {sounds} → random ({_compute_type(first)})"
-    assert last.startswith("quest22: done: 3 clips · 0.3 s of sound")
+    assert last.startswith("quest22: done: 3 clips · 0.3 s of audio")
     assert waits.startswith("quest22: the engine waited for the network 0.0 s")
 
 

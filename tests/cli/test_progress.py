@@ -37,17 +37,17 @@ def figures(**changes):
 @pytest.mark.parametrize(
     ("changes", "total", "line"),
     [
-        ({}, None, "12 clips · 2.0 min of sound · 30× real time"),
+        ({}, None, "12 clips · 2.0 min of audio · 30× real time"),
         (
             {"failures": 2},
             56,
-            "12 of 56 clips (2 failed) · 2.0 min of sound · 30× real time · 12.0 s left",
+            "12 of 56 clips (2 failed) · 2.0 min of audio · 30× real time · 12.0 s left",
         ),
-        ({}, 12, "12 of 12 clips · 2.0 min of sound · 30× real time"),
-        ({}, 5, "12 of 5 clips · 2.0 min of sound · 30× real time"),
-        ({"clips": 1, "processed_s": 6.0}, None, "1 clip · 6.0 s of sound · 1.5× real time"),
-        ({"clips": 0, "processed_s": 0.0}, None, "0 clips · 0.0 s of sound · starting"),
-        ({"processed_s": 9000.0}, None, "12 clips · 2.50 h of sound · 2250× real time"),
+        ({}, 12, "12 of 12 clips · 2.0 min of audio · 30× real time"),
+        ({}, 5, "12 of 5 clips · 2.0 min of audio · 30× real time"),
+        ({"clips": 1, "processed_s": 6.0}, None, "1 clip · 6.0 s of audio · 1.5× real time"),
+        ({"clips": 0, "processed_s": 0.0}, None, "0 clips · 0.0 s of audio · starting"),
+        ({"processed_s": 9000.0}, None, "12 clips · 2.50 h of audio · 2250× real time"),
     ],
 )
 def test_the_line(changes, total, line):
@@ -76,7 +76,7 @@ def test_failures_are_said_up_to_a_number(capsys):
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "quest22: 0.wav: not transcribed (audio): no sound in it"
     assert len(lines) == FAILURES_SHOWN + 1
-    assert lines[-1] == "quest22: further failures are in failures.jsonl"
+    assert lines[-1] == "quest22: more failures are in failures.jsonl"
 
 
 @pytest.mark.parametrize(("in_file", "lines"), [(True, 0), (False, 1)])

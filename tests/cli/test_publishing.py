@@ -64,7 +64,7 @@ def test_the_command_publishes_and_continues(model: str, tmp_path: Path):
         hub.faults.append(Fault("objects/batch", status=403))
         refused = run()
         assert refused.returncode == 1, refused.stderr
-        assert "the token may not write to ana/transcripts" in refused.stderr
+        assert "the token has no write access to ana/transcripts" in refused.stderr
         done = run()
         assert done.returncode == 0, done.stderr
         assert f"{hub.endpoint}/datasets/ana/transcripts" in done.stderr
@@ -78,7 +78,7 @@ def test_the_command_publishes_and_continues(model: str, tmp_path: Path):
         assert [row["id"] for row in rows] == [json.loads(line)["id"] for line in lines]
         assert [row["speaker"] for row in rows] == [0, 1, 2, 3, 4]
         assert not (tmp_path / "out" / ".quest22" / "hub").exists()
-        assert "finished already" in run().stderr
+        assert "already finished" in run().stderr
 
 
 @pytest.mark.slow

@@ -30,13 +30,13 @@ FIGURES = Figures(
     elapsed_s=10.0,
     seconds={"encoder": 6.0, "wait_audio": 1.0, "wait_network": 0.5, "audio": 20.0},
     received_bytes=3.5e6,
-    retries={("g", "time-out"): 1, ("h", "answer 503"): 2},
+    retries={("g", "time-out"): 1, ("h", "HTTP 503"): 2},
 )
 
 
 def test_totals():
     assert totals(FIGURES).plain == (
-        "2 clips and 1 failed · 1.5 min of sound in 10.0 s · 10× real time (real-time factor 0.100)"
+        "2 clips and 1 failed · 1.5 min of audio in 10.0 s · 10× real time (real-time factor 0.100)"
     )
 
 
@@ -52,7 +52,7 @@ def test_the_table_tells_what_ran_beside():
     Console(file=screen, width=100).print(time_table(FIGURES))
     lines = [line.split() for line in screen.getvalue().splitlines()]
     assert [lines[1][0], *lines[1][2:]] == ["encoder", "60%", "6.00", "s"]
-    assert lines[-1] == ["decoding", "sound", "meanwhile", "20.00", "s"]
+    assert lines[-1] == ["decoding", "audio", "meanwhile", "20.00", "s"]
 
 
 def test_scores_by_language():
@@ -76,7 +76,7 @@ def test_a_pipe_gets_plain_lines(capsys):
         "quest22: the engine waited for the network 0.5 s, for the source 0.0 s, for decoding "
         "1.0 s, for nothing 8.5 s (85%) · 3.5 MB received"
     )
-    assert asked == "quest22: asked again: 2 × answer 503 (h), 1 × time-out (g)"
+    assert asked == "quest22: retried: 2 × HTTP 503 (h), 1 × time-out (g)"
     assert last.startswith("quest22: time: encoder 60%")
 
 
@@ -92,7 +92,7 @@ def test_bars_have_one_width(share, filled):
 def test_figures_of_a_fresh_meter():
     fresh = Figures.of(Metrics())
     assert (fresh.clips, fresh.real_time_factor, fresh.audio_s) == (0, None, 0.0)
-    assert totals(fresh).plain.startswith("0 clips · 0.0 s of sound in 0.0 s")
+    assert totals(fresh).plain.startswith("0 clips · 0.0 s of audio in 0.0 s")
 
 
 @pytest.mark.parametrize(

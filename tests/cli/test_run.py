@@ -29,7 +29,7 @@ from tests.runs.test_write import ListSink, Results
 from tests.support.results import failure, transcript
 
 OUT = Path("out")
-RESTART = "begin anew with --restart"
+RESTART = "start over with --restart"
 
 
 @pytest.mark.parametrize(
@@ -37,33 +37,33 @@ RESTART = "begin anew with --restart"
     [
         (
             ShardsTakenOver(OUT, (2, 5)),
-            ["going on with what 2 shards and 5 shards have left in out"],
+            ["continuing with the rows that 2 shards and 5 shards left in out"],
         ),
         (Resuming(OUT, 1), ["continuing after 1 clip in out"]),
-        (Resumable(OUT, 12), ["the same command continues after 12 clips"]),
+        (Resumable(OUT, 12), ["repeat the command to continue after 12 clips"]),
         (Published("https://hub/d", 0), ["the dataset is at https://hub/d"]),
         (
             Published("https://hub/d", 3),
-            ["the dataset is at https://hub/d (3 requests had to be repeated)"],
+            ["the dataset is at https://hub/d (3 requests were retried)"],
         ),
         (RunFinished(OUT, 12, 3, 90.0, resumed=False), []),
         (
             RunFinished(OUT, 12, 3, 90.0, resumed=True),
-            ["in all 12 clips and 3 failed · 1.5 min of sound"],
+            ["total: 12 clips and 3 failed · 1.5 min of audio"],
         ),
         (
             AlreadyFinished(OUT, 12, 0, 90.0),
-            ["finished already: 12 clips · 1.5 min of sound; begin anew with --restart"],
+            ["already finished: 12 clips · 1.5 min of audio; start over with --restart"],
         ),
         (
             AlreadyFinished(OUT, 12, 3, 90.0),
             [
-                f"finished already: 12 clips and 3 failed · 1.5 min of sound; {RESTART}",
+                f"already finished: 12 clips and 3 failed · 1.5 min of audio; {RESTART}",
                 "run the failed clips again with: quest22 retry out",
             ],
         ),
         (RetryFinished(OUT, 2, 1), ["2 clips transcribed now, 1 still fail"]),
-        (RetryFinished(OUT, 3, 0), ["3 clips transcribed now, none fails any more"]),
+        (RetryFinished(OUT, 3, 0), ["3 clips transcribed now, no failures left"]),
         (NothingToRetry(OUT, 15), ["nothing to retry: 15 clips, none failed"]),
     ],
 )
@@ -116,7 +116,7 @@ def test_an_interruption_keeps_what_was_written(capsys, tmp_path):
     call = written(transcript("a"), error=KeyboardInterrupt())
     assert follow(call, reporter) is Exit.INTERRUPTED
     lines = capsys.readouterr().err.splitlines()
-    assert lines[1] == "quest22: interrupted: what was written stays (1 transcripts)"
+    assert lines[1] == "quest22: interrupted; 1 transcripts were written"
     assert lines[2].startswith("quest22: stopped: ")
     assert lines[-1] == "quest22: results are in out"
     assert json.loads(stats.read_text())["exit_code"] == Exit.INTERRUPTED

@@ -53,10 +53,10 @@ def test_retries_are_named_by_host_and_trouble(
     told = _told(hub, tmp_path)
     named = {(each["host"], each["trouble"]): each["times"] for each in told["retries"]}
     asked = hub.endpoint.removeprefix("http://")
-    assert named == {(hub.storage_host, "answer 429"): 1, (asked, "body cut off"): 1}
+    assert named == {(hub.storage_host, "HTTP 429"): 1, (asked, "body cut off"): 1}
     said = capsys.readouterr().err
     assert "the engine waited for the network" in said
-    assert f"1 × answer 429 ({hub.storage_host})" in said
+    assert f"1 × HTTP 429 ({hub.storage_host})" in said
     assert f"1 × body cut off ({asked})" in said
 
 

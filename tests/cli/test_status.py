@@ -50,18 +50,18 @@ def test_status_of_shards(data, tmp_path, run):
 def test_a_folder_without_a_run(tmp_path, run, command):
     ended = run(command, tmp_path)
     assert ended.code == Exit.USAGE
-    assert "holds no run" in ended.err
+    assert "no run in" in ended.err
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     ("state", "failures", "command", "step"),
     [
-        ("running", 1, "quest22 stream it", "wait: a process is at work"),
+        ("running", 1, "quest22 stream it", "wait: a process is running"),
         ("finished", 1, "quest22 stream it", "quest22 retry out"),
-        ("finished", 0, "quest22 stream it", "nothing: all is done"),
+        ("finished", 0, "quest22 stream it", "nothing: the run is complete"),
         ("interrupted", 1, "quest22 stream it", "quest22 stream it"),
-        ("interrupted", 1, None, "repeat the call of stream_to, or the run's command"),
+        ("interrupted", 1, None, "repeat the call to stream_to, or the run's command"),
     ],
 )
 def test_the_next_step(state, failures, command, step):

@@ -25,17 +25,17 @@ def test_an_interrupted_run_continues_with_the_same_command(data, tmp_path, caps
     done = Journal.read(tmp_path).progress.results
     lines = capsys.readouterr().err.splitlines()
     assert lines[-2] == f"quest22: results are in {tmp_path}"
-    assert lines[-1].startswith("quest22: the same command continues after")
+    assert lines[-1].startswith("quest22: repeat the command to continue after")
     assert RunSpec(data, tmp_path).command() is Exit.SOME_FAILED
     said = capsys.readouterr().err
     assert f"continuing after {done} clip" in said
-    assert "in all 12 clips and 3 failed" in said
+    assert "total: 12 clips and 3 failed" in said
 
 
 def test_a_finished_run_says_so(data, tmp_path, capsys):
     assert RunSpec(data, tmp_path).command() is Exit.SOME_FAILED
     assert RunSpec(data, tmp_path).command() is Exit.SOME_FAILED
-    assert "finished already: 12 clips and 3 failed" in capsys.readouterr().err
+    assert "already finished: 12 clips and 3 failed" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("flags", [("--on-error", "stop"), ("--max-failures", "0")])
@@ -50,7 +50,7 @@ def test_flags_say_how_many_clips_may_fail(model, data, tmp_path, run, flags):
 def test_a_run_that_stops_at_a_failure_continues(data, tmp_path, capsys):
     with pytest.raises(TooManyFailuresError):
         RunSpec(data, tmp_path, changes={"max_failures": 2}).command()
-    assert "the same command continues after" in capsys.readouterr().err
+    assert "repeat the command to continue after" in capsys.readouterr().err
     assert RunSpec(data, tmp_path).command() is Exit.SOME_FAILED
 
 

@@ -32,7 +32,7 @@ def test_a_run_goes_on_only_as_it_listened(run, rows, model, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--vad-speech-pad-ms", 20_000), "leaves nothing between paddings"),
+        (("--vad-speech-pad-ms", 20_000), "is too short for a padding"),
         (("--long-form", "sequential", "--clip-timestamps", "0,5"), "expected one of them"),
     ],
 )

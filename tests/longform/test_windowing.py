@@ -106,7 +106,7 @@ def test_windows_are_copies() -> None:
 
 
 def test_strides_that_round_to_a_whole_chunk_are_refused() -> None:
-    with pytest.raises(UsageError, match="leave nothing of a chunk"):
+    with pytest.raises(UsageError, match="are too long for a chunk"):
         StrideLengths.of(LongFormSettings(1.00001, (0.5, 0.5)))
 
 

@@ -88,7 +88,7 @@ def test_a_window_that_is_heard_on_counts_from_there() -> None:
 
 
 def test_an_engine_that_does_not_align_is_told() -> None:
-    with pytest.raises(EngineError, match="no times of words"):
+    with pytest.raises(EngineError, match="no word timestamps"):
         hear(10, lambda _: said(1, 2))
     with pytest.raises(EngineError, match="one for each text token"):
         hear(10, lambda _: timed(said(1, 2), 0.0, 1.0))

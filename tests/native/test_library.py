@@ -54,7 +54,7 @@ def test_every_library_that_is_made_can_be_chosen() -> None:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where libraries are looked for, in place of the package's own."""
     monkeypatch.setattr(library, "FOLDER", tmp_path)
-    monkeypatch.setattr(library, "_chosen", cache(library._chosen.__wrapped__))
+    monkeypatch.setattr(library, "_select", cache(library._select.__wrapped__))
     monkeypatch.delenv("QUEST22_NATIVE", raising=False)
     return tmp_path
 

@@ -172,6 +172,13 @@ static void wrong_steps(Decoder *decoder)
     GIVES(OK, step_with(decoder, 4, 0)); /* no logits */
     GIVES(BAD_ARGUMENT, first_step(NULL, logits));
     GIVES(BAD_ARGUMENT, quest22_decoder_step(decoder, NULL, logits, NULL, NULL, NULL, logits));
+    atomic_store(&decoder->pool.reserved, true); /* as another thread would */
+    GIVES(BUSY, first_step(decoder, logits));
+    GIVES(BUSY, begin(decoder, WINDOWS, SEQUENCES));
+    GIVES(BUSY, quest22_quantize_kv(decoder, 0, (const KVQuantization *)kv));
+    GIVES(BUSY, quest22_decoder_close(decoder));
+    atomic_store(&decoder->pool.reserved, false);
+    GIVES(OK, first_step(decoder, logits));
 }
 
 /* Mostly from 1 to most, sometimes a little outside, now and then a huge number. */

@@ -86,7 +86,7 @@ def test_a_part_of_a_plan_is_compared_alone(tmp_path: Path) -> None:
 def test_a_foreign_file_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / JOURNAL).parent.mkdir()
     (tmp_path / JOURNAL).write_text(content)
-    with pytest.raises(UsageError, match="no journal of this version"):
+    with pytest.raises(UsageError, match="cannot be read by this version of quest22"):
         Journal.read(tmp_path)
 
 

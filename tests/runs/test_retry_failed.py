@@ -62,7 +62,7 @@ def test_an_interrupted_retry_goes_on(tmp_path):
 
 
 def test_a_folder_without_a_run(tmp_path):
-    with pytest.raises(UsageError, match="holds no run"):
+    with pytest.raises(UsageError, match="no run in"):
         retry(LocalRunStore(tmp_path))
     assert list(tmp_path.iterdir()) == []
 

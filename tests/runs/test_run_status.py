@@ -63,6 +63,6 @@ def test_failures_that_cannot_be_read(data, tmp_path):
 
 
 def test_a_folder_without_a_run(tmp_path):
-    with pytest.raises(UsageError, match="holds no run"):
+    with pytest.raises(UsageError, match="no run in"):
         status(tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -88,7 +88,7 @@ def test_a_changed_row_is_noticed(tmp_path):
     interrupted(tmp_path / "data", tmp_path / "out", 2, 0)
     interrupted(tmp_path / "data", tmp_path / "out", 3, 0)
     write_rows(tmp_path / "data", 6)
-    with pytest.raises(SourceError, match="has changed since the run began"):
+    with pytest.raises(SourceError, match="has changed since the run started"):
         shard(tmp_path / "data", tmp_path / "out", 3, 0).run()
 
 
@@ -96,7 +96,9 @@ def test_two_numbers_never_run_at_the_same_time(data, tmp_path):
     interrupted(data, tmp_path, 2, 0)
     with (
         LocalRunStore(tmp_path / "shard-00000-of-00002").lock(),
-        pytest.raises(UsageError, match="wait for the runs with 2 shards, or stop them"),
+        pytest.raises(
+            UsageError, match="wait for the runs with 2 shards or stop them, then run 3 shards"
+        ),
     ):
         shard(data, tmp_path, 3, 0).run()
 
@@ -119,7 +121,7 @@ def test_published_shards_keep_their_number(data, tmp_path):
     for each in siblings.shards:
         each.journal.plan["output"]["push_to_hub"] = "me/speech"
     hub = HubSettings("me/speech")
-    with pytest.raises(UsageError, match="cannot be continued with another number of shards"):
+    with pytest.raises(UsageError, match="must keep its number of shards"):
         siblings.check(replace(settings, push_to_hub=hub))
 
 

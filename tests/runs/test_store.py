@@ -41,7 +41,7 @@ def test_a_store_is_locked_by_one_run(tmp_path: Path) -> None:
 def test_a_folder_without_a_run(tmp_path: Path) -> None:
     store = LocalRunStore(tmp_path)
     assert store.read_journal() is None
-    with pytest.raises(UsageError, match="holds no run: name the --output-dir"):
+    with pytest.raises(UsageError, match=r"no run in .*: give the --output-dir"):
         existing_journal(store)
     store.begin_journal({"model": {"name": "nano"}}, {})
     assert existing_journal(store).plan == {"model": {"name": "nano"}}

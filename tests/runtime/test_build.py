@@ -34,4 +34,4 @@ def test_turbo_is_warned_of_where_it_shall_translate(
     asked = DecodingSettings("ru", task="translate" if task == "translate" else "transcribe")
     with pytest.raises(UsageError, match="sequential"):
         Pipeline(PipelineSettings(EngineSettings(str(folder)), asked, REFUSED))
-    assert ("not taught to translate" in caplog.text) is warned
+    assert ("not trained to translate" in caplog.text) is warned

@@ -56,7 +56,7 @@ def test_windows_until_the_transcript(sequential: bool) -> None:
 def test_only_so_many_blocks_are_taken() -> None:
     state = opened([1, 2])
     assert state.next_window(0) is None
-    assert state.can_listen
+    assert state.can_take_audio
     assert state.next_window(1) is not None
 
 
@@ -109,10 +109,10 @@ def test_progress_is_told_once() -> None:
 def test_a_second_of_sound_counts_once() -> None:
     state = opened([])
     long = Window(block(*range(16_000)), 0.0, DecodingOptions())
-    state.count_heard(long)
-    state.count_heard(replace(long, start_s=0.5))
-    state.count_heard(long)
-    assert state.metrics.counts()["heard_s"] == 1.5
+    state.count_processed(long)
+    state.count_processed(replace(long, start_s=0.5))
+    state.count_processed(long)
+    assert state.metrics.counts()["processed_s"] == 1.5
 
 
 def noted(*values: int, exhausted: bool = False, **fields: object) -> ReplayedBatch:

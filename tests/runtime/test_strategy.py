@@ -196,7 +196,7 @@ REFUSED = [
     ),
     (
         ClipOptions(longform=replace(SEQUENTIAL, clip_timestamps=(1.0,)), vad=VadSettings("on")),
-        "expected one of them",
+        "exclude each other: give one of them",
     ),
 ]
 

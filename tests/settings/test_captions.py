@@ -8,7 +8,7 @@ from quest22.settings import CaptionSettings
 BAD = [
     ({"max_line_width": 0}, "max_line_width is 0: expected 1 or more"),
     ({"max_words_per_line": 0}, "max_words_per_line is 0: expected 1 or more"),
-    ({"max_line_count": 2}, "give max_line_width too"),
+    ({"max_line_count": 2}, "requires max_line_width"),
 ]
 
 

@@ -16,8 +16,8 @@ BAD = [
     ({"max_new_tokens": 0}, "max_new_tokens is 0: expected 1 or more"),
     ({"length_penalty": 2.0}, "length_penalty is 2.0: expected a number from 0 to 1"),
     ({"temperature": (0.0, 1.5)}, "temperature is 1.5: expected a number from 0 to 1"),
-    ({"temperature": ()}, "one or more that rise"),
-    ({"temperature": (0.4, 0.2)}, "one or more that rise"),
+    ({"temperature": ()}, "one or more increasing values"),
+    ({"temperature": (0.4, 0.2)}, "one or more increasing values"),
     ({"language_threshold": 50.0}, "a number from 0 to 1"),
 ]
 

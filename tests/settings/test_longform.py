@@ -12,7 +12,7 @@ BAD = [
     ({"stride_s": (-1.0, 5.0)}, "stride_length_s is -1.0,5.0: expected 0 or more"),
     ({"long_form": "parallel"}, "long_form is 'parallel': expected chunked or sequential"),
     ({"clip_timestamps": (-1.0,)}, "expected seconds, 0 or more"),
-    ({"clip_timestamps": (2.0, 1.0)}, "expected them to increase"),
+    ({"clip_timestamps": (2.0, 1.0)}, "expected increasing values"),
 ]
 
 

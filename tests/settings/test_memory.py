@@ -20,7 +20,7 @@ def test_the_shares_of_memory_are_no_more_than_the_whole(total: int) -> None:
 
 
 def test_too_little_memory_is_refused() -> None:
-    with pytest.raises(UsageError, match="64 MiB or more"):
+    with pytest.raises(UsageError, match="expected at least 64 MiB"):
         MemorySettings.of((64 << 20) - 1)
 
 

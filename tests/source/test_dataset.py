@@ -139,7 +139,7 @@ def test_names_with_signs_of_patterns_and_urls(tmp_path: Path) -> None:
         assert _heard(_stream(path=f"{server.url}/even.jsonl")) == expected
 
 
-@pytest.mark.parametrize("named", ["folder", "builder"])
+@pytest.mark.parametrize("no dataset given", ["folder", "builder"])
 def test_a_folder_of_sounds_alone(tmp_path: Path, named: str) -> None:
     corpora.write_sounds(tmp_path / "corpus" / "a", ROWS[:1])
     corpora.write_sounds(tmp_path / "corpus" / "b", ROWS[:2])
@@ -358,7 +358,7 @@ def test_a_dataset_with_a_script_is_not_run(tmp_path: Path) -> None:
     [
         ("no/such/folder", "no such file or folder"),
         ("talk.mp3", "quest22 transcribe"),
-        ("", "named"),
+        ("", "no dataset given"),
     ],
 )
 def test_what_is_no_dataset(path: str, words: str) -> None:

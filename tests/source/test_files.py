@@ -97,7 +97,7 @@ def test_what_is_missing_fails_alone(tree: Path, bad: str, words: str) -> None:
 def test_nothing_at_all_is_an_error(tree: Path) -> None:
     with pytest.raises(SourceError, match=r"no such file or folder: a\.wav \(and 1 more\)"):
         _results(["a.wav", "b.wav"])
-    with pytest.raises(SourceError, match="no files were named"):
+    with pytest.raises(SourceError, match="no input files given"):
         _results([])
 
 

@@ -248,4 +248,4 @@ def test_faults_of_the_hub_and_its_storage_are_waited_out(hub: Hub, tmp_path: Pa
     assert answers["stormy"].get("rows") == _rows(0, 12), answers
     assert [fault for fault in hub.faults if fault.times] == []
     retries = answers["stormy"]["retries"]
-    assert {"answer 502", "body cut off", "connection lost"} <= set(retries), retries
+    assert {"HTTP 502", "body cut off", "connection lost"} <= set(retries), retries

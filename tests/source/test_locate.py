@@ -69,7 +69,7 @@ def test_the_token_is_not_shown() -> None:
     ("path", "error", "words"),
     [
         ("parquet", UsageError, "--data-files"),
-        (" ", UsageError, "no dataset was named"),
+        (" ", UsageError, "no dataset given"),
         ("./none", SourceError, "no such file or folder: ./none"),
         ("a/b/c", SourceError, "expected a Hub id"),
         ("https://h/page", SourceError, "no such dataset address"),

@@ -91,7 +91,7 @@ def test_what_is_done_is_not_read_again(tmp_path: Path) -> None:
 def test_a_changed_dataset_is_refused(tmp_path: Path, key: str, row: int) -> None:
     files = [str(tmp_path / name) for name in _write(tmp_path, "parquet")]
     after = Position(9, key, Origin("parquet", None, files[1], row))
-    with pytest.raises(SourceError, match="has changed since the run began"):
+    with pytest.raises(SourceError, match="has changed since the run started"):
         _clips(files, after, ResumeState([]))
 
 
@@ -234,7 +234,7 @@ def test_a_file_that_could_not_be_read_is_read_but_for_what_is_done(tmp_path: Pa
 def test_another_row_in_its_place_is_not_taken_for_a_failure(tmp_path: Path) -> None:
     files = [str(tmp_path / name) for name in _write(tmp_path, "parquet")]
     settings = DatasetSettings("parquet", data_files=tuple(files))
-    with pytest.raises(SourceError, match="expected 'other' where 'utt-003' stands now"):
+    with pytest.raises(SourceError, match="expected 'other', found 'utt-003'"):
         list(DatasetSource(settings, Metrics(), selected={(files[0], 3): "other"}))
 
 

@@ -56,10 +56,10 @@ class StormyHub(Hub):
             return CALM, None
         cut = self._die.randrange(1, 20_000)
         troubles: dict[str, dict[str, Any]] = {
-            "answer 500": {"status": 500},
-            "answer 502": {"status": 502},
-            "answer 503": {"status": 503},
-            "answer 429, Retry-After": {"status": 429, "headers": {"Retry-After": "0"}},
+            "HTTP 500": {"status": 500},
+            "HTTP 502": {"status": 502},
+            "HTTP 503": {"status": 503},
+            "HTTP 429, Retry-After": {"status": 429, "headers": {"Retry-After": "0"}},
             "body cut off": {"cut_after": cut},
             "connection reset": {"cut_after": cut, "reset": True},
             "stalled body": {"cut_after": cut, "stall_s": 0.5},

@@ -53,7 +53,7 @@ NO_PROTOCOLS = {"protocol_whitelist": ""}
 class MediaReader:
     """A binary file that remembers errors and how long reading took.
 
-    FFmpeg takes a failed read for the end of the file, which would hide an error of the network.
+    FFmpeg treats a failed read as the end of the file, which would hide a network error.
     """
 
     def __init__(self, file: BinaryIO) -> None:

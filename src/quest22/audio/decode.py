@@ -115,8 +115,8 @@ class MediaDecoder:
             return
         self._metrics.count("truncated")
         logger.warning(
-            "%s: the file is truncated or damaged: %.1f s of sound were expected, the %.1f s "
-            "that came are transcribed; fetch the file again",
+            "%s: the file is truncated or damaged: expected %.1f s of audio, found %.1f s, which "
+            "are transcribed; download the file again",
             clip.name,
             header_duration_s,
             decoded_s,

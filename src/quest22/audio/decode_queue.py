@@ -2,7 +2,7 @@
 
 Bounded by seconds of decoded audio, by bytes of encoded clips, and by clips. Clips are decoded one
 block at a time, always the earliest clip that may proceed; a clip whose block the consumer is
-waiting for may proceed even when the budget is used up. So no thread waits to hand over a block,
+waiting for may proceed even when the budget is used up. No thread thus waits to hand over a block,
 and no order of consumption can deadlock. Starts no thread and decodes nothing itself.
 """
 

@@ -56,7 +56,7 @@ class Dimensions:
 
 @dataclass(frozen=True, slots=True)
 class GenerationConfig:
-    """The checkpoint's generation settings; None or empty where it does not set them.
+    """The checkpoint's generation settings; None or empty if it does not set them.
 
     ``forced_decoder_ids`` holds (position, token) pairs; a token of None means "not forced".
     ``alignment_heads`` holds (decoder layer, head) pairs.
@@ -96,7 +96,7 @@ def _dimensions(config: dict[str, Any], path: Path) -> Dimensions:
     if config.get("model_type") != "whisper":
         raise CheckpointError(
             f"{path}: model_type is {config.get('model_type')!r}, expected 'whisper': "
-            "only Whisper models can be run"
+            "only Whisper models are supported"
         )
     if "quantization_config" in config:
         raise CheckpointError(

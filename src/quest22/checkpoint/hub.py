@@ -127,7 +127,7 @@ def _translate_errors(hub_id: str, revision: str | None) -> Iterator[None]:
 def _refused(status: int, model: str) -> CheckpointError:
     if status in (401, 403):
         return CheckpointError(
-            f"the Hub does not accept the token for {model} (HTTP {status}): log in again, or "
+            f"the Hub rejected the token for {model} (HTTP {status}): log in again, or "
             "give a token that may read it (HF_TOKEN or --token)"
         )
     return CheckpointError(f"the Hub responded with HTTP {status} for {model}: try again later")

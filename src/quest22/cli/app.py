@@ -1,4 +1,4 @@
-"""The commands of ``quest22``, put together."""
+"""Assembles the commands of ``quest22``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from quest22.cli.exits import EXIT_CODES
 
 app = typer.Typer(
     name="quest22",
-    help="Oceans of speech into text: stream any audio dataset through any Whisper checkpoint.",
+    help="Transcribe audio files and stream audio datasets of any size with any Whisper "
+    "checkpoint.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -44,8 +45,12 @@ def _root(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", "-V", callback=_print_version, is_eager=True, help="Print the version."
+            "--version",
+            "-V",
+            callback=_print_version,
+            is_eager=True,
+            help="Print the version and exit.",
         ),
     ] = False,
 ) -> None:
-    """Oceans of speech into text: stream any audio dataset through any Whisper checkpoint."""
+    """Transcribe audio files and stream audio datasets of any size with any Whisper checkpoint."""

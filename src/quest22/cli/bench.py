@@ -115,7 +115,7 @@ class SubjectFlags:
     language: Annotated[
         str,
         Option(
-            "--language", "-l", help="The spoken language.", rich_help_panel=MODEL, metavar="CODE"
+            "--language", "-l", help="Language of the audio.", rich_help_panel=MODEL, metavar="CODE"
         ),
     ] = "en"
     compute_type: Annotated[
@@ -134,7 +134,7 @@ class SubjectFlags:
         ),
     ] = ""
     batch_size: Annotated[
-        str, Option(help="Windows in a batch.", rich_help_panel=MODEL, metavar="N")
+        str, Option(help="Windows per batch.", rich_help_panel=MODEL, metavar="N")
     ] = "auto"
     threads: Annotated[
         int | None, Option(help="CPU threads of the engine.", rich_help_panel=MODEL, metavar="N")
@@ -174,8 +174,8 @@ class BenchReportFlags:
 def bench(work: WorkFlags, subject: SubjectFlags, report: BenchReportFlags) -> int:
     """Measure speed, memory and where the time goes.
 
-    Programs run in processes of their own, in turn, on the same weights and
-    audio. Results are medians. Measure on an idle machine.
+    Each program runs in its own process, in turn, on the same weights and audio. Results are
+    medians. Measure on an idle machine.
     """
     from quest22.bench.measures import check_measure, measure
     from quest22.native.library import instruction_set
@@ -200,7 +200,7 @@ def bench(work: WorkFlags, subject: SubjectFlags, report: BenchReportFlags) -> i
 
 
 def outcome_lines(title: str, outcome: Outcome) -> Iterator[object]:
-    """All that is shown of a measure."""
+    """Everything shown about a measure."""
     if outcome.results:
         yield outcome_table(title, outcome)
     if outcome.measure in ("throughput", "streamed") and outcome.results:
@@ -210,7 +210,7 @@ def outcome_lines(title: str, outcome: Outcome) -> Iterator[object]:
 
 
 def _installed(peers: list[Peer]) -> tuple[Peer, ...]:
-    """The installed programs; reports what the others need."""
+    """The installed programs; says which packages the others need."""
     for peer in peers:
         if peer.missing:
             say(f"skipping {peer.name}: {', '.join(peer.missing)} not installed")

@@ -33,11 +33,13 @@ class DatasetFlags(FlagGroup):
         return " ".join(part for part in parts if part)
 
     def settings(self, token: str | None, memory: MemorySettings) -> DatasetSettings:
-        """``memory`` bounds the shuffle buffer, and so decides the order of a shuffled run.
+        """``memory`` bounds the shuffle buffer and thus affects the order of a shuffled run.
 
-        Raises :class:`UsageError` for values that cannot be.
+        Raises :class:`UsageError` for invalid values.
         """
         if self.config and self.name and self.config != self.name:
-            raise UsageError(f"two configurations, {self.config!r} and {self.name!r}: name one")
+            raise UsageError(
+                f"CONFIG is {self.config!r} and --name is {self.name!r}: give one of them"
+            )
         config = self.config or self.name
         return self.make(DatasetSettings, config=config, token=token).within(memory)

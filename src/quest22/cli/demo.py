@@ -1,7 +1,7 @@
 """``quest22 demo``: the whole product in one command, without a network.
 
-The embedded samples are served by a local web server, streamed through ``datasets`` with range
-requests and transcribed by the embedded model: no sound is read from the disk.
+A local web server serves the embedded samples; ``datasets`` streams them with range requests, and
+the embedded model transcribes them. No audio is read from disk.
 """
 
 from __future__ import annotations
@@ -38,28 +38,28 @@ from quest22.runtime.build import Pipeline, Run
 from quest22.settings import DEFAULT_MODEL, DatasetSettings, EngineSettings, PipelineSettings
 
 NEXT = """\
-Next, a file of your own:   [cyan]quest22 transcribe talk.mp3 -m small[/]
-      a dataset of the Hub: [cyan]quest22 stream hf-internal-testing/librispeech_asr_dummy clean \
+Your own file:        [cyan]quest22 transcribe talk.mp3 -m small[/]
+A dataset on the Hub: [cyan]quest22 stream hf-internal-testing/librispeech_asr_dummy clean \
 --split validation -m tiny[/]
-      your machine:         [cyan]quest22 doctor[/]"""
+Check your machine:   [cyan]quest22 doctor[/]"""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoFlags:
-    """What the demo runs."""
+    """Model and number of clips of the demo."""
 
     model: Annotated[
-        str, Option("--model", "-m", metavar="NAME|ID|FOLDER", help="The model to show.")
+        str, Option("--model", "-m", metavar="NAME|ID|FOLDER", help="Model to use.")
     ] = DEFAULT_MODEL
-    take: Annotated[int | None, Option(metavar="N", help="Stop after so many clips.")] = None
+    take: Annotated[int | None, Option(metavar="N", help="Stop after this many clips.")] = None
 
 
 @grouped
 def demo(flags: DemoFlags, report: ReportFlags) -> int:
-    """Stream the embedded samples over HTTP through the embedded model.
+    """Stream the embedded samples over local HTTP through the embedded model.
 
-    Shows each transcript beside its reference, then how well and how fast
-    it went and where the time was spent. Needs no network.
+    Shows each transcript beside its reference, then the error rate, the speed and where the time
+    went. Works offline.
     """
     configure_logging(report)
     bypass_proxy("127.0.0.1")
@@ -72,8 +72,8 @@ def demo(flags: DemoFlags, report: ReportFlags) -> int:
             pipeline = Pipeline(PipelineSettings(engine=EngineSettings(model=flags.model)))
         run = pipeline.stream(_rows(server.url, files, flags.take))
         title = (
-            f"{pipeline.checkpoint_name} in {pipeline.compute_type}, {pipeline.batch_size} "
-            "windows at once"
+            f"{pipeline.checkpoint_name} in {pipeline.compute_type}, batch size "
+            f"{pipeline.batch_size}"
         )
         display = EventDisplay(
             RunInfo(title, texts="none"),
@@ -106,25 +106,23 @@ def _rows(url: str, files: Sequence[Path], take: int | None) -> DatasetSettings:
 
 
 def sample_files() -> list[Path]:
-    """The embedded samples; raises :class:`SourceError` for an installation without them."""
+    """The embedded samples; raises :class:`SourceError` if they are not installed."""
     folder = Path(str(resources.files("quest22.demo") / "samples"))
     files = sorted(folder.glob("*.parquet"))
     if not files:
-        raise SourceError(
-            "this installation does not carry the demo's samples: install quest22 again"
-        )
+        raise SourceError("this installation lacks the demo's samples: reinstall quest22")
     return files
 
 
 def count_rows(files: Sequence[Path]) -> int:
-    """The number of clips, from the files' footers, so that the display knows how far it is."""
+    """The number of clips, from the files' footers, so that the display can show progress."""
     import pyarrow.parquet as pq
 
     return sum(pq.read_metadata(file).num_rows for file in files)
 
 
 def _console(*, quiet: bool) -> Console:
-    """One console for texts and display where both go to the same terminal, else two."""
+    """One console if texts and display go to the same terminal, otherwise a separate one."""
     shared = sys.stdout.isatty() and sys.stderr.isatty() and not quiet
     return Console(stderr=shared, highlight=False, soft_wrap=not sys.stdout.isatty())
 

@@ -167,9 +167,9 @@ def check_native() -> Finding:
     name = instruction_set()
     if name is None:
         advice = "for more speed install a C compiler such as gcc, then reinstall quest22"
-        return note("native", "not built for this processor: OpenVINO alone", advice)
+        return note("native", "not built for this processor: OpenVINO runs everything", advice)
     only = "" if name.endswith("bf16") else "; bfloat16 runs on OpenVINO"
-    return Finding("native", f"machine code for {name}{only}")
+    return Finding("native", f"native library for {name}{only}")
 
 
 def check_model() -> Finding:
@@ -177,7 +177,7 @@ def check_model() -> Finding:
     folder = resources.files("quest22.checkpoint") / EMBEDDED_MODEL
     if not (folder / "model.safetensors").is_file():
         return missing("model", "the embedded model nano is missing", "reinstall quest22")
-    return Finding("model", "nano is embedded: works without a network")
+    return Finding("model", "nano is embedded and works offline")
 
 
 def check_codecs() -> Finding:
@@ -216,7 +216,7 @@ def check_token() -> Finding:
 
 
 def check_hub() -> Finding:
-    """Whether the Hub (or ``HF_ENDPOINT``) responds; not asked if ``HF_HUB_OFFLINE`` is set."""
+    """Whether the Hub (or ``HF_ENDPOINT``) responds; skipped if ``HF_HUB_OFFLINE`` is set."""
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:

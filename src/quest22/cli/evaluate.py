@@ -1,4 +1,4 @@
-"""``quest22 eval``: error rates of a model on a dataset, or of transcripts written earlier."""
+"""``quest22 eval``: error rates of a model on a dataset, or of existing transcripts."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ quest22 eval --hypotheses theirs.csv --text-column sentence --hypothesis-column 
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedFlags(DatasetFlags):
-    """The rows of a dataset; none where transcripts are there already."""
+    """The dataset to transcribe; none if transcripts are given."""
 
     dataset: Annotated[
         str,
         Argument(
             metavar="[DATASET]",
-            help="A dataset with references, as [cyan]quest22 stream[/] takes it; none with "
+            help="Dataset with reference texts, as for [cyan]quest22 stream[/]; leave it out with "
             "[cyan]--hypotheses[/].",
             show_default=False,
         ),
@@ -64,12 +64,12 @@ class EvaluatedFlags(DatasetFlags):
 
 @dataclass(frozen=True, slots=True)
 class EvaluationFlags:
-    """How texts are compared, and what is shown."""
+    """How texts are compared, and what is reported."""
 
     hypotheses: Annotated[
         Path | None,
         Option(
-            help="Score these transcripts (.jsonl .parquet .csv .tsv); no model runs.",
+            help="Score existing transcripts (.jsonl .parquet .csv .tsv) without running a model.",
             rich_help_panel=EVALUATION,
             metavar="FILE",
         ),
@@ -77,7 +77,7 @@ class EvaluationFlags:
     references: Annotated[
         Path | None,
         Option(
-            help="Their references, if in another file: rows are joined by id.",
+            help="File with the references, if separate; rows are matched by id.",
             rich_help_panel=EVALUATION,
             metavar="FILE",
         ),
@@ -89,8 +89,8 @@ class EvaluationFlags:
     normalizer: Annotated[
         str,
         Option(
-            help="Whisper's [cyan]english[/] or [cyan]basic[/], or [cyan]none[/]; [cyan]auto[/] is "
-            "english for English.",
+            help="Whisper's [cyan]english[/] or [cyan]basic[/], or [cyan]none[/]; [cyan]auto[/] "
+            "is english for English, else basic.",
             rich_help_panel=EVALUATION,
             metavar="NAME",
         ),
@@ -98,34 +98,42 @@ class EvaluationFlags:
     by: Annotated[
         list[str] | None,
         Option(
-            help="Rates for each value of a column: [cyan]a,b[/], or repeated.",
+            help="Also report rates for each value of these columns: [cyan]a,b[/], or repeat the "
+            "flag.",
             rich_help_panel=EVALUATION,
             metavar="COLUMNS",
         ),
     ] = None
     worst: Annotated[
-        int, Option(help="Worst clips to show.", rich_help_panel=EVALUATION, metavar="N")
+        int, Option(help="Number of worst clips to show.", rich_help_panel=EVALUATION, metavar="N")
     ] = 5
     worst_by: Annotated[
         str,
         Option(
-            help="Worst by [cyan]errors[/] or by [cyan]rate[/].",
+            help="Rank the worst clips by [cyan]errors[/] or by [cyan]rate[/].",
             rich_help_panel=EVALUATION,
             metavar="errors|rate",
         ),
     ] = "errors"
     bootstrap: Annotated[
         int,
-        Option(help="Resamples for intervals; 0: none.", rich_help_panel=EVALUATION, metavar="N"),
+        Option(
+            help="Bootstrap resamples for the confidence intervals; 0: no intervals.",
+            rich_help_panel=EVALUATION,
+            metavar="N",
+        ),
     ] = 1000
     confidence: Annotated[
-        float, Option(help="Of the intervals.", rich_help_panel=EVALUATION, metavar="SHARE")
+        float,
+        Option(
+            help="Confidence level of the intervals.", rich_help_panel=EVALUATION, metavar="SHARE"
+        ),
     ] = 0.95
     bootstrap_seed: Annotated[
-        int, Option(help="Seed of the resampling.", rich_help_panel=EVALUATION, metavar="N")
+        int, Option(help="Random seed of the resampling.", rich_help_panel=EVALUATION, metavar="N")
     ] = 0
     as_json: Annotated[
-        bool, Option("--json", help="JSON, not a table.", rich_help_panel=EVALUATION)
+        bool, Option("--json", help="Print JSON instead of a table.", rich_help_panel=EVALUATION)
     ] = False
 
     def settings(self) -> EvaluationSettings:
@@ -158,11 +166,11 @@ class EvaluatingSink:
         return {}
 
     def close(self) -> None:
-        """Nothing is held back."""
+        """Does nothing: no result is buffered."""
 
 
 def pair_of(transcript: Transcript, reference: str) -> TextPair:
-    """A transcript with its reference, as it is compared."""
+    """A transcript and its reference, ready to be compared."""
     language = reference_language(transcript)
     return TextPair(transcript.key, reference, transcript.text, language, transcript.columns)
 
@@ -177,15 +185,14 @@ def evaluate(
 ) -> int:
     """Report word and character error rates, with intervals, by group, and the worst clips.
 
-    Transcribes a dataset with references as it streams in, or scores
-    transcripts that were written earlier. The table, or JSON, goes to
-    standard output, messages to standard error.
+    Transcribes a dataset with references as it streams in, or scores existing transcripts. The
+    table, or JSON, goes to standard output, messages to standard error.
     """
     scores = Evaluation(evaluation.settings())
     if evaluation.hypotheses is not None:
         code = _score_texts(_texts(dataset, evaluation, evaluation.hypotheses), scores)
     elif evaluation.references is not None:
-        raise UsageError("--references belongs to --hypotheses: a dataset has its own")
+        raise UsageError("--references requires --hypotheses: a dataset has its own references")
     elif not dataset.dataset:
         raise UsageError("nothing to evaluate: name a dataset, or transcripts with --hypotheses")
     else:
@@ -198,7 +205,7 @@ def evaluate(
 
 def _texts(dataset: EvaluatedFlags, evaluation: EvaluationFlags, path: Path) -> TranscriptFile:
     if dataset.dataset:
-        raise UsageError("a dataset and --hypotheses: expected one of the two")
+        raise UsageError("a dataset and --hypotheses exclude each other: give one of them")
     return TranscriptFile(
         path, evaluation.hypothesis_column, dataset.text_column, evaluation.references
     )
@@ -237,10 +244,7 @@ def _score_model(
 
 
 def _no_reference(where: str) -> str:
-    return (
-        f"{where}: no reference text to compare with; expected a column of texts: name it with "
-        "--text-column"
-    )
+    return f"{where}: no reference text found: name its column with --text-column"
 
 
 def _print(scores: Evaluation, *, as_json: bool) -> None:

@@ -24,26 +24,26 @@ class Exit(IntEnum):
 
 EXIT_CODES = (
     "[bold]Exit codes[/]  0 every clip was transcribed · 1 the run ended with an error, or no clip "
-    "could be transcribed · 2 the command is wrong · 3 some clips failed · 130 interrupted · "
-    "141 the reader of standard output went away"
+    "could be transcribed · 2 the command is invalid · 3 some clips failed · 130 interrupted · "
+    "141 the reader of standard output closed it"
 )
 
 
 def exit_for(transcripts: int, failures: int) -> Exit:
-    """The exit code of a run that came to its end."""
+    """The exit code of a run that completed."""
     if not failures:
         return Exit.DONE
     return Exit.SOME_FAILED if transcripts else Exit.NOTHING_DONE
 
 
 def say(text: str) -> None:
-    """One line on standard error, whatever line breaks ``text`` holds."""
+    """Print one line on standard error; line breaks in ``text`` become spaces."""
     sys.stderr.write(f"quest22: {' '.join(text.split())}\n")
     sys.stderr.flush()
 
 
 def run_guarded(call: Callable[[], object], *, debug: bool) -> int:
-    """Run a command and give its exit code; an error becomes one line, with ``debug`` a trace."""
+    """Run a command; return its exit code. Errors become one line, with ``debug`` a traceback."""
     try:
         return int(call() or Exit.DONE)  # type: ignore[call-overload, no-any-return]
     except KeyboardInterrupt:
@@ -70,17 +70,17 @@ def _report(error: Exception) -> Exit:
         say(f"error: {error}")
         return Exit.USAGE if isinstance(error, UsageError) else Exit.NOTHING_DONE
     say(
-        f"error: unexpected {type(error).__name__}: {error}; run again with --debug to see where, "
-        "and please report it"
+        f"error: unexpected {type(error).__name__}: {error}; run again with --debug, and please "
+        "report it"
     )
     return Exit.NOTHING_DONE
 
 
 def _parser_error() -> type[Exception]:
-    """The base of what the parser raises for a command it cannot read.
+    """The base class of the parser's errors.
 
-    It is Click's ``UsageError``, of which newer Typer carries a copy of its own and exports only
-    this subclass.
+    It is Click's ``UsageError``; newer versions of Typer carry their own copy and export only this
+    subclass.
     """
     import typer
 
@@ -88,7 +88,7 @@ def _parser_error() -> type[Exception]:
 
 
 def drop_standard_output() -> None:
-    """Point standard output nowhere, so that the interpreter does not trip over it at exit."""
+    """Redirect standard output to nowhere, so that flushing it at exit does not fail."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

@@ -1,4 +1,4 @@
-"""How a run's figures are put into words."""
+"""Formats a run's figures for people."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ PART_NAMES = {
     "wait_network": "waiting for the network",
     "wait_source": "waiting for the source",
     "wait_audio": "waiting for decoding",
-    "longform": "cutting and joining",
+    "longform": "windowing and merging",
     "sink": "writing",
     "other": "other",
-    "audio": "decoding sound",
+    "audio": "decoding audio",
     "source": "reading the source",
 }
 """Parts of a run's time."""
@@ -32,7 +32,7 @@ def clip_count(done: int, total: int | None = None) -> str:
 
 
 def speed(figures: Figures) -> str:
-    """``42× real time``; ``starting`` before there was any sound."""
+    """``42× real time``; ``starting`` before any audio was processed."""
     factor = figures.real_time_factor
     if not factor:
         return "starting"

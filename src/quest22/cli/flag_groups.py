@@ -1,9 +1,9 @@
 """Settings groups become the flags of a command, and flags become settings again.
 
 A *flag group* is a dataclass with a field for each flag. :func:`flag_group` makes the fields from
-what settings groups declare (:mod:`quest22.settings.option`); fields that the class has itself go
-first, for what only the command knows. :func:`grouped` turns a command whose parameters are flag
-groups into the function of single flags that Typer reads.
+what settings groups declare (:mod:`quest22.settings.option`); the class's own fields take
+precedence, for what only the command knows. :func:`grouped` turns a command whose parameters are
+flag groups into the function of single flags that Typer reads.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Class = TypeVar("Class", bound=type)
 
 
 class FlagGroup:
-    """A group of flags. Its values are as the command line brings them; see :func:`flag_group`."""
+    """A group of flags with values as on the command line; see :func:`flag_group`."""
 
     if TYPE_CHECKING:
 
@@ -36,9 +36,9 @@ class FlagGroup:
         def __getattr__(self, name: str) -> Any: ...
 
     def make(self, group: type[Settings], **fixed: Any) -> Settings:
-        """A settings group from these flags; ``fixed`` are values of fields that go first.
+        """A settings group from these flags; the values in ``fixed`` take precedence.
 
-        Raises :class:`quest22.errors.UsageError` for values that cannot be.
+        Raises :class:`quest22.errors.UsageError` for invalid values.
         """
         values = dict(fixed)
         for each in option.options_of(group):
@@ -51,8 +51,8 @@ class FlagGroup:
 def flag_group(*groups: type[DataclassInstance]) -> Callable[[Class], Class]:
     """Make a class a frozen dataclass with a field for each flag that ``groups`` declare.
 
-    A field of the class itself takes the place of a declared one of its name (the flag's, or the
-    settings field's); its other fields come last.
+    The class's own field replaces a declared one of the same name (the flag's, or the settings
+    field's); its other fields come last.
     """
 
     def declare(cls: Class) -> Class:
@@ -73,10 +73,9 @@ def flag_group(*groups: type[DataclassInstance]) -> Callable[[Class], Class]:
 def flag(
     group: type[DataclassInstance], field: str, *names: str, **changes: Any
 ) -> OptionInfo | ArgumentInfo:
-    """What Typer needs to know of one declared option, for a field of a class's own.
+    """Typer's description of a declared option, for a class's own field.
 
-    ``names`` take the place of the declared flags; ``changes`` are other arguments of Typer's
-    ``Option``.
+    ``names`` replace the declared flags; ``changes`` are other arguments of Typer's ``Option``.
     """
     (found,) = (each for each in option.options_of(group) if each.field == field)
     return _typer(replace(found, flags=names or found.flags), **changes)
@@ -85,7 +84,7 @@ def flag(
 def grouped(command: Callable[..., int]) -> Callable[..., int]:
     """A command whose parameters are flag groups, as a function of single flags.
 
-    So a command with thirty flags stays a function of four arguments. A group may hold others.
+    A command with thirty flags can thus be a function of four arguments. Groups may be nested.
     """
     groups: dict[str, type[Any]] = get_type_hints(command)
     groups.pop("return")
@@ -142,7 +141,7 @@ def _read(declared: option.Option, value: Any) -> Any:
 
 
 def _type(declared: option.Option) -> Any:
-    """The type that Typer converts to: text where a form or the settings check it."""
+    """The type that Typer converts to: text if a form or the settings check the value."""
     if declared.form is None:
         return str if declared.choices else declared.annotation
     if declared.form.repeated:

@@ -1,7 +1,7 @@
 """The flags that say which model runs and how it transcribes.
 
-Names are those that users of openai/whisper, faster-whisper and Transformers know. The flags
-themselves are declared in :mod:`quest22.settings`; here is what only the command knows.
+Names are those of openai/whisper, faster-whisper and Transformers. The flags are declared in
+:mod:`quest22.settings`; this module adds what only the command knows.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ class ModelFlags(FlagGroup):
     """Which checkpoint runs, on what and how."""
 
     def settings(self) -> EngineSettings:
-        """Raises :class:`UsageError` for values that cannot be."""
+        """Raises :class:`UsageError` for invalid values."""
         return self.make(EngineSettings, token=self.token or hub_token())
 
 
 @flag_group()
 class FileModelFlags(ModelFlags):
-    """The same where no dataset claims ``--revision``."""
+    """The same for commands without a dataset, where ``--revision`` is the model's."""
 
     model_revision: Annotated[
         str | None,
@@ -59,7 +59,7 @@ class VadFlags(FlagGroup):
     ] = False
 
     def settings(self) -> VadSettings:
-        """Raises :class:`UsageError` for values that cannot be."""
+        """Raises :class:`UsageError` for invalid values."""
         return self.make(VadSettings, vad=self.vad or ("on" if self.vad_filter else "off"))
 
 
@@ -84,10 +84,9 @@ class SpeechFlags(FlagGroup):
     vad_flags: VadFlags = field(default_factory=VadFlags)
 
     def decoding(self, *, timestamps: bool, words: bool = False) -> DecodingSettings:
-        """``timestamps`` and ``words`` are what the outputs need; the user's flags go first.
+        """``timestamps`` and ``words`` are what the outputs need; the user's flags take precedence.
 
-        Sequential long form needs timestamps itself. Raises :class:`UsageError` for values that
-        cannot be.
+        Sequential long form always needs timestamps. Raises :class:`UsageError` for invalid values.
         """
         words = words or self.word_timestamps
         needed = timestamps or words or self.long_form == "sequential"
@@ -99,19 +98,19 @@ class SpeechFlags(FlagGroup):
         )
 
     def longform(self) -> LongFormSettings:
-        """Raises :class:`UsageError` for values that cannot be."""
+        """Raises :class:`UsageError` for invalid values."""
         return self.make(LongFormSettings)
 
     def audio(self) -> AudioSettings:
-        """Raises :class:`UsageError` for values that cannot be."""
+        """Raises :class:`UsageError` for invalid values."""
         return self.make(AudioSettings)
 
     def hallucination(self) -> HallucinationSettings:
-        """Raises :class:`UsageError` for values that cannot be."""
+        """Raises :class:`UsageError` for invalid values."""
         return self.make(HallucinationSettings)
 
     def memory_settings(self) -> MemorySettings:
-        """Raises :class:`UsageError` for what is not a size, or is too small."""
+        """Raises :class:`UsageError` for an invalid or too small size."""
         memory: MemorySettings = MEMORY.read("memory", self.memory)
         return memory
 

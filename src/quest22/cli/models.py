@@ -35,9 +35,9 @@ class ModelRow:
 def models(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
 ) -> int:
-    """List the models with a short name, and which of them are on this machine.
+    """List the models with a short name, and whether they are on this machine.
 
-    [cyan]--model[/] also takes the id of any Whisper model on the Hub, and any model's folder.
+    [cyan]--model[/] also accepts the Hub id of any Whisper model, or a local model folder.
     """
     silence_progress_bars()
     rows = list(available_models())

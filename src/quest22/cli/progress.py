@@ -1,6 +1,6 @@
-"""What a run shows while it goes, on standard error. Results are never mixed into it.
+"""Shows the progress of a run on standard error, apart from its results.
 
-On a terminal a few live lines, in a pipe one short line every few seconds, or nothing.
+A few live lines on a terminal, one short line every few seconds in a pipe, or nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from quest22.runs.figures import Figures
 from quest22.settings.quantities import hours
 
 PLAIN_INTERVALS_S = (5.0, 60.0)
-"""A line every five seconds at first, ever more seldom in a long run, at least one a minute."""
+"""Seconds between lines: five at first, longer as the run goes on, at most a minute."""
 
 FAILURES_SHOWN = 20
 BAR_WIDTH = 60
@@ -37,8 +37,8 @@ BAR_WIDTH = 60
 class RunInfo:
     """What a display shows of a run: a title, and the expected number of clips.
 
-    ``texts`` says what a terminal shows of them: a heading above each text that goes there, the
-    last text alone, or nothing. ``failures_in_file`` means that a file holds the failures.
+    ``texts`` says which texts a terminal shows: all of them under a heading, only the last one, or
+    none. ``failures_in_file`` means that failures are also written to a file.
     """
 
     title: str
@@ -48,7 +48,7 @@ class RunInfo:
 
 
 class Display(Protocol):
-    """Follows a run. ``before`` is called with each result just before it is written."""
+    """Shows a run's progress. ``before`` is called with each result just before it is written."""
 
     def __enter__(self) -> Display: ...
 
@@ -63,7 +63,7 @@ class Display(Protocol):
 
 
 class _Failures:
-    """Says what failed, up to a number of lines."""
+    """Prints failures, up to a number of lines."""
 
     def __init__(self, in_file: bool) -> None:
         self._shown = 0
@@ -74,11 +74,11 @@ class _Failures:
         if self._shown <= FAILURES_SHOWN or not self._in_file:
             say(f"{failure.name}: not transcribed ({failure.stage}): {failure.reason}")
         elif self._shown == FAILURES_SHOWN + 1:
-            say("further failures are in failures.jsonl")
+            say("more failures are in failures.jsonl")
 
 
 class SilentDisplay:
-    """Nothing, except failures that no file keeps."""
+    """Shows nothing except failures that are not written to a file."""
 
     def __init__(self, info: RunInfo) -> None:
         self._failures = None if info.failures_in_file else _Failures(in_file=False)
@@ -87,7 +87,7 @@ class SilentDisplay:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Nothing was started."""
+        """Does nothing: nothing was started."""
 
     def before(self, result: Transcript | Failure) -> None:
         if isinstance(result, Failure) and self._failures is not None:
@@ -127,7 +127,7 @@ class PlainDisplay:
         wait_s = self._shortest_s
         while not self._ended.wait(wait_s):
             figures = Figures.of(self._metrics)
-            say(f"{progress_line(figures, self._info.total)} · {hours(figures.elapsed_s)} gone")
+            say(f"{progress_line(figures, self._info.total)} · {hours(figures.elapsed_s)} elapsed")
             wait_s = min(self._longest_s, max(self._shortest_s, figures.elapsed_s / 10))
 
 
@@ -180,7 +180,7 @@ class LiveDisplay:
         return Group(title, *self._bar(figures), self._spinner, shares(figures), *last)
 
     def _bar(self, figures: Figures) -> list[RenderableType]:
-        """How far the run is, where the number of clips is known."""
+        """A progress bar, if the number of clips is known."""
         if not self._info.total:
             return []
         done = (figures.clips + figures.failures) / self._info.total
@@ -225,16 +225,16 @@ class EventDisplay:
 
 
 def progress_line(figures: Figures, total: int | None = None) -> str:
-    """``12 of 500 clips (1 failed) · 0.35 h of sound · 42× real time · 20 min left``."""
+    """``12 of 500 clips (1 failed) · 0.35 h of audio · 42× real time · 20 min left``."""
     done = clip_count(figures.clips, total)
     failed = f" ({figures.failures} failed)" if figures.failures else ""
     left_s = figures.left_s(total)
     left = f" · {hours(left_s)} left" if left_s else ""
-    return f"{done}{failed} · {hours(figures.processed_s)} of sound · {speed(figures)}{left}"
+    return f"{done}{failed} · {hours(figures.processed_s)} of audio · {speed(figures)}{left}"
 
 
 def shares(figures: Figures) -> Text:
-    """Where the engine's thread spends its time, largest first."""
+    """The shares of the engine thread's time, largest first."""
     shown = [(PART_NAMES[part], share) for part, share in figures.shares() if share >= 0.01]
     named = [f"{name} {share:.0%}" for name, share in shown]
     return Text("  " + " · ".join(named), style="dim", no_wrap=True)

@@ -1,4 +1,4 @@
-"""The summary at the end of a run: how much, how well, how fast, and where the time went."""
+"""The summary at the end of a run: amounts, error rate, speed, and where the time went."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def summarise(
 
 
 def totals(figures: Figures) -> Text:
-    """Clips, sound, time and speed in one line."""
+    """Clips, audio, time and speed in one line."""
     factor = figures.real_time_factor
     text = Text.assemble((clip_count(figures.clips), "bold"))
     if figures.failures:
         text.append(f" and {figures.failures:,} failed", style="red")
-    text.append(f" · {hours(figures.audio_s)} of sound in {hours(figures.elapsed_s)}")
+    text.append(f" · {hours(figures.audio_s)} of audio in {hours(figures.elapsed_s)}")
     if factor:
         text.append(f" · {speed(figures)}", style="bold green")
         text.append(f" (real-time factor {factor:.3f})")
@@ -52,7 +52,7 @@ def totals(figures: Figures) -> Text:
 
 
 def score_lines(scores: Scoreboard) -> list[Text]:
-    """The word error rate, overall and by language, where there were references."""
+    """The word error rate, overall and by language, if there were references."""
     if not scores.overall.total:
         return []
     line = Text("word error rate ").append(percent(scores.overall), style="bold")
@@ -65,7 +65,7 @@ def score_lines(scores: Scoreboard) -> list[Text]:
 
 
 def flow_lines(figures: Figures) -> list[Text]:
-    """What the engine waited for, the bytes received, and the requests that were repeated."""
+    """What the engine waited for, the bytes received, and the retried requests."""
     waits = ", ".join(f"for {WAIT_NAMES[name]} {time_s:.1f} s" for name, time_s in figures.waits())
     share = figures.unhindered_s / max(figures.elapsed_s, 1e-9)
     line = Text(
@@ -77,7 +77,7 @@ def flow_lines(figures: Figures) -> list[Text]:
     retries = sorted(figures.retries.items(), key=lambda item: (-item[1], item[0]))
     if retries:
         shown = (f"{times:,} × {trouble} ({host})" for (host, trouble), times in retries)
-        lines.append(Text(f"asked again: {', '.join(islice(shown, RETRIES_SHOWN))}"))
+        lines.append(Text(f"retried: {', '.join(islice(shown, RETRIES_SHOWN))}"))
     return lines
 
 
@@ -86,17 +86,17 @@ def _language(code: str | None) -> str:
 
 
 def percent(errors: ErrorRate) -> str:
-    """``3.2 %``; a dash where there is no reference."""
+    """``3.2 %``; a dash if there was no reference."""
     return "–" if errors.rate is None else f"{100 * errors.rate:.1f} %"
 
 
 def reason_lines(reasons: Counter[str], most: int = REASONS_SHOWN) -> list[str]:
-    """What failed how often, the most frequent first; nothing where one failure says it all."""
+    """How many clips failed, by reason, the most frequent first; empty for a single failure."""
     return most_frequent(reasons, most) if sum(reasons.values()) > 1 else []
 
 
 def most_frequent(reasons: Counter[str], most: int) -> list[str]:
-    """A line for each of so many reasons, and one for the rest, unless that is a single one."""
+    """A line for each of the most frequent reasons, and one for the rest."""
     named = most + (len(reasons) == most + 1)
     lines = [f"{count:,} × {reason}" for reason, count in reasons.most_common(named)]
     rest = sum(reasons.values()) - sum(count for _, count in reasons.most_common(named))
@@ -110,7 +110,7 @@ def time_line(figures: Figures) -> str:
 
 
 def time_table(figures: Figures) -> RenderableType:
-    """Where the time went: a bar for each part of the elapsed time, then the threads beside it."""
+    """Where the time went: a bar for each part of the elapsed time, then the other threads."""
     table = Table(box=None, show_header=False, padding=(0, 1), title="where the time went")
     table.title_justify, table.title_style = "left", "dim"
     table.add_column()

@@ -1,4 +1,4 @@
-"""``quest22 retry``: the failures of a run once more: see :mod:`quest22.runs.retry_failed`."""
+"""``quest22 retry``: runs the failed clips of a run again; see :mod:`quest22.runs.retry_failed`."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from quest22.settings.forms import read_count_or_auto
 
 @dataclass(frozen=True, slots=True)
 class RetryFlags:
-    """Which run, and what decides no results."""
+    """Which run, and options that do not affect results."""
 
-    folder: Annotated[Path, Argument(metavar="FOLDER", help="The run's --output-dir.")]
+    folder: Annotated[Path, Argument(metavar="FOLDER", help="Output folder of the run.")]
     batch_size: Annotated[str, flag(EngineSettings, "batch_size")] = "auto"
     threads: Annotated[int | None, flag(EngineSettings, "threads")] = None
     token: Annotated[str | None, flag(EngineSettings, "token")] = None
@@ -40,12 +40,11 @@ class RetryFlags:
 
 @grouped
 def retry(flags: RetryFlags, report: ReportFlags) -> int:
-    """Run the failed clips of a run again, with its own settings.
+    """Run the failed clips of a run again with the run's settings.
 
-    A clip that succeeds moves from failures.jsonl to the transcripts, to its
-    place in the source's order; one that fails again stays. After an
-    interruption the same command goes on. In a folder with shards, each is
-    retried.
+    A clip that succeeds moves from failures.jsonl to its position in the transcripts; one that
+    fails again stays. After an interruption, repeat the command to continue. In a folder with
+    shards, every shard is retried.
     """
     configure_logging(report)
     engine = flags.engine()

@@ -1,4 +1,4 @@
-"""Shows a run as it goes, from its events, and ends a command with the run's exit code."""
+"""Shows a run's events as they happen, and returns the exit code of the command."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ from quest22.settings.quantities import hours
 
 
 class RunReporter:
-    """Follows a run on standard error: its display, its summary, its statistics file.
+    """Reports a run: its display and summary on standard error, and its statistics file.
 
     ``info.title`` says what is transcribed; the model is added once it is loaded. ``folder`` is
-    named at the end.
+    shown at the end.
     """
 
     def __init__(self, report: ReportFlags, info: RunInfo, folder: Path | None = None) -> None:
@@ -87,11 +87,11 @@ class RunReporter:
 
 
 def follow(call: Callable[[OnEvent], RunSummary], reporter: RunReporter) -> Exit:
-    """Carry a run out before a reporter; gives the exit code of the command."""
+    """Perform a run under a reporter; returns the exit code of the command."""
     try:
         summary = call(reporter)
     except KeyboardInterrupt:
-        if not reporter.interrupted:  # before any result: nothing was said of it yet
+        if not reporter.interrupted:  # before any result: not reported yet
             raise
         return Exit.INTERRUPTED
     except BrokenPipeError:  # here, as Click would end the process with 1
@@ -101,7 +101,7 @@ def follow(call: Callable[[OnEvent], RunSummary], reporter: RunReporter) -> Exit
 
 
 def exit_of(event: WritingEnded) -> Exit:
-    """The exit code that the results of one process come to."""
+    """The exit code for the results of this process."""
     match event.error:
         case None:
             return exit_for(event.stats.transcripts, event.stats.failures)
@@ -113,32 +113,32 @@ def exit_of(event: WritingEnded) -> Exit:
 
 
 def say_interrupted(stats: RunStats) -> None:
-    """Say that Ctrl-C has ended a run in good order."""
-    say(f"interrupted: what was written stays ({stats.transcripts:,} transcripts)")
+    """Say that the run was interrupted, and what it has written."""
+    say(f"interrupted; {stats.transcripts:,} transcripts were written")
 
 
 def event_lines(event: RunEvent) -> list[str]:
-    """What is said of an event of a run into a folder; of most nothing."""
+    """The lines that report an event of a run into a folder; none for most events."""
     lines = []
     match event:
         case ShardsTakenOver():
             shards = shard_counts(event.num_shards)
-            lines = [f"going on with what {shards} have left in {event.folder}"]
+            lines = [f"continuing with the rows that {shards} left in {event.folder}"]
         case Resuming():
             lines = [f"continuing after {clip_count(event.results)} in {event.folder}"]
         case Resumable():
-            lines = [f"the same command continues after {clip_count(event.results)}"]
+            lines = [f"repeat the command to continue after {clip_count(event.results)}"]
         case Published():
-            again = f" ({event.retries} requests had to be repeated)" if event.retries else ""
+            again = f" ({event.retries} requests were retried)" if event.retries else ""
             lines = [f"the dataset is at {event.url}{again}"]
         case RunFinished(resumed=True):
-            lines = [f"in all {_counts(event)}"]
+            lines = [f"total: {_counts(event)}"]
         case AlreadyFinished():
-            lines = [f"finished already: {_counts(event)}; begin anew with --restart"]
+            lines = [f"already finished: {_counts(event)}; start over with --restart"]
             if event.failures:
                 lines.append(f"run the failed clips again with: quest22 retry {event.folder}")
         case RetryFinished():
-            failed = f"{event.failures:,} still fail" if event.failures else "none fails any more"
+            failed = f"{event.failures:,} still fail" if event.failures else "no failures left"
             lines = [f"{clip_count(event.transcripts)} transcribed now, {failed}"]
         case NothingToRetry():
             lines = [f"nothing to retry: {clip_count(event.transcripts)}, none failed"]
@@ -147,4 +147,4 @@ def event_lines(event: RunEvent) -> list[str]:
 
 def _counts(event: RunFinished | AlreadyFinished) -> str:
     failed = f" and {event.failures:,} failed" if event.failures else ""
-    return f"{clip_count(event.transcripts)}{failed} · {hours(event.audio_s)} of sound"
+    return f"{clip_count(event.transcripts)}{failed} · {hours(event.audio_s)} of audio"

@@ -1,4 +1,4 @@
-"""From the flags of ``transcribe``, ``stream`` and ``eval`` to settings."""
+"""Turns the flags of ``transcribe``, ``stream`` and ``eval`` into settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from quest22.sink.formats.captions import TIMED
 
 @dataclass(frozen=True, slots=True)
 class RunFlags:
-    """The flags of a run; ``timestamps`` says whether plain text needs them too."""
+    """The flags of a run; ``timestamps`` says whether plain text needs timestamps too."""
 
     model: ModelFlags
     speech: SpeechFlags
@@ -22,7 +22,7 @@ class RunFlags:
     timestamps: bool = False
 
     def output_settings(self) -> OutputSettings:
-        """Raises :class:`quest22.errors.UsageError` for formats that cannot be written there."""
+        """Raises :class:`quest22.errors.UsageError` for formats that cannot go there."""
         return OutputSettings(
             parse_formats(self.output.output_format or [self.default_format]),
             self.output.output_dir,
@@ -45,5 +45,5 @@ class RunFlags:
         )
 
     def failure_budget(self) -> FailureBudget:
-        """Raises :class:`quest22.errors.UsageError` for a policy that does not exist."""
+        """Raises :class:`quest22.errors.UsageError` for an unknown policy."""
         return FailureBudget(self.output.failure_limit())

@@ -20,10 +20,10 @@ def write_stats(path: Path, metrics: Metrics, run: RunStats, code: Exit) -> None
 
 
 def stats(metrics: Metrics, run: RunStats, code: Exit) -> dict[str, Any]:
-    """Counts, seconds and bytes of this run alone.
+    """Counts, seconds and bytes of this process.
 
     ``engine_seconds`` add up to the elapsed time: the engine waited for the network, for the source
-    to read and unpack what had come, for sound to be decoded, or for nothing.
+    to read and unpack data, for audio to be decoded, or for nothing.
     """
     figures = Figures.of(metrics)
     seconds = {name: figures.seconds.get(name, 0.0) for name in (*ENGINE_THREAD, *OTHER_THREADS)}

@@ -1,4 +1,4 @@
-"""``quest22 status``: where a run into a folder stands."""
+"""``quest22 status``: shows the state of a run into a folder."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ REASONS_SHOWN = 10
 
 
 def status(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The run's --output-dir.")],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")] = False,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Output folder of the run.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
-    """Show where a run stands: what, how far, what failed, and how to go on.
+    """Show the state of a run: settings, progress, failures, and how to continue.
 
-    For a folder with shards: each of them, and all together.
+    For a folder with shards: each shard and the total.
     """
     shown = status_of(folder)
     if as_json:
@@ -92,9 +92,9 @@ def _lines(run: RunStatus) -> list[tuple[str, str]]:
 
 
 def next_step(run: RunStatus) -> str:
-    """What to do now, in words."""
+    """What to do next."""
     if run.state == "running":
-        return "wait: a process is at work"
+        return "wait: a process is running"
     if run.state == "finished":
-        return f"quest22 retry {run.folder}" if run.failures else "nothing: all is done"
-    return run.command or "repeat the call of stream_to, or the run's command"
+        return f"quest22 retry {run.folder}" if run.failures else "nothing: the run is complete"
+    return run.command or "repeat the call to stream_to, or the run's command"

@@ -1,4 +1,4 @@
-"""``quest22 stream``: any dataset that ``datasets`` can stream."""
+"""``quest22 stream``: transcribes any dataset that ``datasets`` can stream."""
 
 from __future__ import annotations
 
@@ -47,16 +47,15 @@ def stream(
     hub: HubFlags,
     report: ReportFlags,
 ) -> int:
-    """Transcribe a dataset while it streams in; nothing is downloaded first.
+    """Transcribe a dataset as it streams in, without downloading it first.
 
     Results go to standard output as JSON lines, or into a folder:
     transcripts.jsonl, with failures.jsonl beside it if clips failed.
     Messages go to standard error.
 
-    A run into a folder that was interrupted continues with the same
-    command; quest22 status FOLDER shows where it stands. Each shard writes
-    into its own folder below it; another --num-shards goes on with what
-    they have left.
+    An interrupted run into a folder continues with the same command; quest22 status FOLDER shows
+    its progress. Each shard writes into its own subfolder; a run with another --num-shards
+    continues with the rows that are left.
     """
     configure_logging(report)
     flags = RunFlags(model, speech, output, default_format="jsonl")
@@ -87,12 +86,12 @@ def stream(
 
 
 def journaled_reporter(report: ReportFlags, title: str, folder: Path) -> RunReporter:
-    """The reporter of a run into a folder, which keeps failures beside the transcripts."""
+    """The reporter of a run into a folder, which writes failures beside the transcripts."""
     return RunReporter(report, RunInfo(title, failures_in_file=True), folder)
 
 
 def repeatable_command(arguments: Sequence[str]) -> str:
-    """A command line as one would type it again, without secrets and without ``--restart``."""
+    """A command line to repeat the run, without secrets and without ``--restart``."""
     shown: list[str] = []
     is_secret = False
     for argument in arguments:

@@ -1,4 +1,4 @@
-"""The terminal: what libraries may log on standard error, and the console for tables."""
+"""Configures logging, so that libraries do not write between a command's lines, and the console."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PIPE_WIDTH = 160
 
 
 def configure_logging(report: ReportFlags) -> None:
-    """Show warnings of the product alone, or all that libraries log where that is asked for."""
+    """Show only the product's own warnings, or with ``verbose`` also what libraries log."""
     if report.quiet or not sys.stderr.isatty():
         silence_progress_bars()
     if report.verbose or report.debug:
@@ -31,7 +31,7 @@ def configure_logging(report: ReportFlags) -> None:
 
 
 class _LineHandler(logging.Handler):
-    """Messages as lines like those of the command."""
+    """Prints log messages in the format of the command's own lines."""
 
     def emit(self, record: logging.LogRecord) -> None:
         say(record.getMessage())

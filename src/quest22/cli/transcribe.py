@@ -1,4 +1,4 @@
-"""``quest22 transcribe``: files, folders, globs, URLs or standard input."""
+"""``quest22 transcribe``: transcribes files, folders, globs, URLs or standard input."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ffmpeg -i camera -f wav - | quest22 transcribe - --quiet
 
 @dataclass(frozen=True, slots=True)
 class SourceFlags:
-    """What is transcribed."""
+    """What to transcribe."""
 
     source: Annotated[
         list[str],
@@ -66,7 +66,7 @@ def transcribe(
     output: OutputFlags,
     report: ReportFlags,
 ) -> int:
-    """Transcribe sound and video files.
+    """Transcribe audio and video files.
 
     Results go to standard output as text, or to files named after the
     sources: talk.mp3 becomes talk.srt. Messages go to standard error.

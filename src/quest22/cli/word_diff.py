@@ -56,10 +56,10 @@ class ComparisonSink:
             self._console.print(self._line(label, text))
 
     def publish(self) -> SinkState:
-        return {}  # a display cannot be continued
+        return {}  # a display has no state to resume
 
     def close(self) -> None:
-        """Nothing is buffered."""
+        """Does nothing: nothing is buffered."""
 
     def _line(self, label: str, text: Text) -> RenderableType:
         """On a terminal the text wraps beside its label; in a pipe it stays on one line."""
@@ -205,7 +205,7 @@ def _columns(spans: Sequence[DiffSpan]) -> Iterator[_Column]:
 
 
 def _wrapped(columns: Iterator[_Column], available: int) -> Iterator[list[_Column]]:
-    """Columns in rows of at most so many cells."""
+    """Columns in rows of at most ``width`` cells."""
     row: list[_Column] = []
     filled = 0
     for column in columns:

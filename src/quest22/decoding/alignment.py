@@ -1,8 +1,8 @@
-"""When each text token was spoken, from how the decoder attended to the audio.
+"""Finds when each text token was spoken, from the decoder's attention to the audio.
 
 The method is openai/whisper's (``find_alignment`` in ``timing.py``): the attention weights of the
 alignment heads are normalised, smoothed and averaged, and dynamic time warping finds the path
-through them. A backend computes the attention; all the rest is here.
+through them. A backend computes the attention; everything else is here.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ Scores = NDArray[np.float32]
 class AlignmentInput:
     """The text to align in one window of a batch.
 
-    ``start`` is ``<|startoftranscript|>`` up to ``<|notimestamps|>``, with language and task where
-    the checkpoint has them. ``text`` holds text tokens alone. The first ``frames`` of the
-    encoder's output hold audio, the rest is padding.
+    ``start`` is ``<|startoftranscript|>`` up to ``<|notimestamps|>``, with language and task if the
+    checkpoint has them. ``text`` holds text tokens only. The first ``frames`` of the encoder's
+    output hold audio, the rest is padding.
     """
 
     start: tuple[int, ...]
@@ -91,6 +91,6 @@ def _normalised(weights: Scores) -> Scores:
     """Weights ``[tokens, frames]`` with mean 0 and deviation 1 over the tokens of each frame."""
     centred: Scores = weights - weights.mean(axis=0)
     deviation = np.sqrt(np.square(centred).mean(axis=0))
-    # Leave a frame alone that no token attends to.
+    # Skip frames that no token attends to.
     np.divide(centred, deviation, out=centred, where=deviation > 0)
     return centred

@@ -1,9 +1,9 @@
 """Dynamic time warping: the cheapest path through a grid of tokens and frames.
 
-A path starts at the first token and frame, ends at the last of both, and goes one token on, one
-frame on, or both. Ties are broken as in openai/whisper (``dtw_cpu`` in ``timing.py``): a step from
-the previous token is taken only where it is strictly the cheapest, and so is a diagonal step. Sums
-are float64 as there, so that near ties come out the same.
+A path starts at the first token and frame, ends at the last of both, and advances by one token, one
+frame, or both. Ties are broken as in openai/whisper (``dtw_cpu`` in ``timing.py``): a step from the
+previous token is taken only if it is strictly the cheapest, and so is a diagonal step. Sums are
+float64 as there, so that near ties come out the same.
 
 The cells of an anti-diagonal do not depend on one another, so each is one operation of NumPy, for
 all grids of a batch at once.

@@ -1,4 +1,4 @@
-"""When a window is decoded again at a higher temperature, and when it is silence.
+"""Temperature fallback and silence detection.
 
 The rules are those of ``transcribe`` in openai/whisper: ``decode_with_fallback``, and the check
 of ``no_speech_prob`` after it.
@@ -16,7 +16,7 @@ REFERENCE_TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
 def compression_ratio(text: str) -> float:
-    """The size of a text over its size after zlib: high where it repeats itself (openai/whisper).
+    """The size of a text over its size after zlib: high for repetitive text (openai/whisper).
 
     Sizes are bytes of UTF-8.
     """
@@ -26,24 +26,24 @@ def compression_ratio(text: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Fallback:
-    """Rising temperatures that are tried in order until one gives a text that is good enough."""
+    """Increasing temperatures, tried in order until the text is accepted."""
 
     temperatures: tuple[float, ...]
     thresholds: HallucinationSettings
 
     def next_temperature(self, hypothesis: Hypothesis, text: str) -> float | None:
-        """The temperature to decode a window at again; None: this hypothesis stays."""
+        """The temperature for decoding a window again; None: the hypothesis is accepted."""
         higher = [each for each in self.temperatures if each > hypothesis.temperature]
         return higher[0] if higher and self.needs_fallback(hypothesis, text) else None
 
     def needs_fallback(self, hypothesis: Hypothesis, text: str) -> bool:
-        """Too repetitive or too improbable; but not silence, whose text is always improbable."""
+        """Whether text is too repetitive or too improbable, unless the window is silence."""
         if self._has_no_speech(hypothesis) and self._is_improbable(hypothesis):
             return False
         return self.is_repetitive(text) or self._is_improbable(hypothesis)
 
     def is_silence(self, hypothesis: Hypothesis) -> bool:
-        """No speech, unless the text is probable enough to doubt that."""
+        """Whether there is no speech: a high probability of that, and improbable text."""
         threshold = self.thresholds.logprob_threshold
         probable = threshold is not None and hypothesis.avg_logprob > threshold
         return self._has_no_speech(hypothesis) and not probable

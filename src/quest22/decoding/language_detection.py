@@ -1,4 +1,4 @@
-"""Which language a window is in, from the logits after ``<|startoftranscript|>``."""
+"""Detects a window's language from the logits after ``<|startoftranscript|>``."""
 
 from __future__ import annotations
 
@@ -18,9 +18,8 @@ TOP_LANGUAGES = 5
 class DetectedLanguage:
     """A window's language with its probability from 0 to 1.
 
-    ``top_languages`` are the five most probable with their probabilities, best first; empty where
-    the language was not detected but given. ``language`` is None where the checkpoint knows
-    English alone.
+    ``top_languages`` are the five most probable with their probabilities, best first; empty if the
+    language was given. ``language`` is None for an English-only checkpoint.
     """
 
     language: str | None
@@ -35,7 +34,7 @@ def detect_language(
 
     ``known`` says for each language code of the checkpoint which of the logits is its token's. The
     probabilities are a softmax over the languages considered, as in ``detect_language`` of
-    openai/whisper. Raises :class:`UsageError` for a language that the checkpoint does not know.
+    openai/whisper. Raises :class:`UsageError` for a language that the checkpoint does not support.
     """
     codes = _considered(known, options)
     shares = softmax(logits[[known[code] for code in codes]].astype(np.float64))

@@ -28,7 +28,7 @@ CHECKPOINT_LIST = -1
 class LogitsRules:
     """Which tokens are forbidden; ``timestamp_begin`` is the token of 0.00 s.
 
-    ``suppressed`` holds everywhere, ``suppressed_first`` for the first token after the prompt.
+    ``suppressed`` applies everywhere, ``suppressed_first`` to the first token after the prompt.
     ``max_initial_timestamp`` counts steps of 0.02 s; None: no limit.
     """
 
@@ -78,7 +78,7 @@ class LogitsRules:
             row[begin + last + 1 :] = NEVER
 
     def _text_from(self, tokens: Sequence[int]) -> int:
-        """The first token that is no timestamp and may come.
+        """The first allowed token that is not a timestamp.
 
         A window begins with a timestamp; a timestamp that ends text is not followed by text.
         """
@@ -87,9 +87,9 @@ class LogitsRules:
         return self.end_of_text if self._ends_text(tokens) else 0
 
     def _timestamps(self, tokens: Sequence[int]) -> tuple[int, int | None]:
-        """The first and the last timestamp that may come, in steps from 0.00 s; None: no limit.
+        """The first and the last allowed timestamp, in steps from 0.00 s; None: no limit.
 
-        Timestamps come in pairs and never decrease, and text lasts longer than no time.
+        Timestamps come in pairs and never decrease, and the duration of text is above 0.
         """
         if not tokens:
             return 0, self.max_initial_timestamp
@@ -105,12 +105,12 @@ class LogitsRules:
         return len(tokens) > 1 and tokens[-1] >= begin > tokens[-2]
 
     def _prefer_timestamps(self, logits: Logits, timed: Sequence[int]) -> None:
-        """Where all timestamps together are more probable than any text token, forbid the rest."""
+        """If all timestamps together are more probable than any text token, forbid the rest."""
         begin = self.timestamp_begin
         rows = logits if len(timed) == len(logits) else logits[timed]
         highest = rows[:, begin:].max(axis=1, initial=NEVER)
         finite = np.where(highest == NEVER, np.float32(0), highest)
-        with np.errstate(divide="ignore"):  # no timestamp may come: the logarithm of 0
+        with np.errstate(divide="ignore"):  # no timestamp is allowed: the logarithm of 0
             together = log_sum_exp(rows[:, begin:], finite)
         preferred = together > rows[:, :begin].max(axis=1)
         logits[np.array(timed)[preferred], :begin] = NEVER

@@ -23,7 +23,7 @@ def argmax(logits: Logits) -> tuple[list[int], list[float]]:
     """The best token of each row of ``[B, vocabulary]`` and its log-probability.
 
     Overwrites ``logits``: a batch of them is megabytes, too much to copy at every step. Raises
-    :class:`EngineError` where the best logit of a row is not finite.
+    :class:`EngineError` if the best logit of a row is not finite.
     """
     library = open_library()
     if library is not None and logits.strides[-1] == logits.itemsize:
@@ -50,7 +50,7 @@ def _native_argmax(library: CDLL, logits: Logits) -> tuple[list[int], list[float
 
 
 def check_finite(best: Logits) -> None:
-    """Raise :class:`EngineError` where the best logit of a row is not finite."""
+    """Raise :class:`EngineError` if the best logit of a row is not finite."""
     if not np.isfinite(best).all():
         raise EngineError(
             "the decoder gave logits that are not finite: the sound or the weights hold values "
@@ -61,8 +61,8 @@ def check_finite(best: Logits) -> None:
 def log_sum_exp(values: Logits, highest: Logits) -> Logits:
     """``log(sum(exp(values)))`` over the last axis: ``[..., n]`` to ``[...]``.
 
-    ``highest`` is the maximum over that axis, ``[...]``. It must be finite: where all values are
-    minus infinity, any finite number will do.
+    ``highest`` is the maximum over that axis, ``[...]``. It must be finite: if all values are minus
+    infinity, any finite number will do.
     """
     total: Logits = highest + np.log(np.exp(values - highest[..., None]).sum(axis=-1))
     return total
@@ -78,7 +78,7 @@ def softmax(scores: NDArray[Any]) -> NDArray[Any]:
 def log_normalizer(row: Logits) -> float:
     """What to subtract from logits ``[vocabulary]`` to make them log-probabilities.
 
-    Raises :class:`EngineError` where the best of them is not finite.
+    Raises :class:`EngineError` if the best of them is not finite.
     """
     highest = row.max()
     check_finite(highest)

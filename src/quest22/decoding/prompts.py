@@ -38,11 +38,11 @@ class PromptBuilder:
     positions: int
 
     def build(self, decoding: DecodingOptions, language: str | None) -> Prompt:
-        """The prompt for a window in ``language``; None where the checkpoint is English-only.
+        """The prompt for a window in ``language``; None for an English-only checkpoint.
 
-        Of the previous text the last 223 tokens stay. Raises :class:`UsageError` for a language
-        or task that the checkpoint does not know, and where no token could be chosen: with a
-        limit below 1, or a prefix that fills all positions.
+        Only the last 223 tokens of the previous text are used. Raises :class:`UsageError` for a
+        language or task that the checkpoint does not support, and if no token could be chosen: for
+        a limit below 1, or a prefix that fills all positions.
         """
         before = self._previous(decoding)
         start = self.tokens.initial_tokens(language, decoding.task, timestamps=decoding.timestamps)

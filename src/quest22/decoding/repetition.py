@@ -1,4 +1,4 @@
-"""Options against loops: a penalty on repeated tokens, and no n-gram twice.
+"""Options against loops: a penalty on repeated tokens, and a ban on repeated n-grams.
 
 Both look at the tokens chosen for a window, with timestamps and without the prompt, as
 faster-whisper's decoder does (CTranslate2's ``RepetitionPenalty`` and ``NoRepeatNgram``).

@@ -1,8 +1,8 @@
 """Decodes a batch of windows step by step, each with its own prompt, rules and search.
 
-Knows neither graphs nor devices: it drives a :class:`StepwiseDecoder`. All rows stand at the same
-position; a window with a longer prompt is still being fed while tokens are chosen for others, so
-no row is padded and no window depends on another. Completed windows leave the batch at once.
+Knows neither graphs nor devices: it drives a :class:`StepwiseDecoder`. All rows are at the same
+position; a window with a longer prompt is still being fed while tokens are chosen for others, so no
+row is padded and no window depends on another. Completed windows leave the batch at once.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from quest22.decoding.token_decoders import (
 class StepwiseDecoder(Protocol):
     """A decoder with its key-value cache, for a batch whose windows are encoded.
 
-    Each window has as many rows as every other, side by side.
+    All windows have the same number of rows, which are adjacent.
     """
 
     def step(self, tokens: NDArray[np.int32], logit_positions: Sequence[int]) -> Logits:
-        """Feed ``tokens [B, T]``; give the logits after some positions in T: ``[B, N, V]``.
+        """Feed ``tokens [B, T]``; return the logits after some positions in T: ``[B, N, V]``.
 
         The array is writable and valid until the next call.
         """
@@ -64,7 +64,7 @@ class _Window:
         return len(self.request.prompt.tokens) + len(self.decoder.sampled[0])
 
     def tokens(self, start: int, end: int) -> list[list[int]]:
-        """What each row is fed at the positions from ``start`` to before ``end``."""
+        """The tokens of each row at the positions from ``start`` to before ``end``."""
         prompt = self.request.prompt.tokens
         first, last = (max(position - len(prompt), 0) for position in (start, end))
         return [[*prompt[start:end], *sampled[first:last]] for sampled in self.decoder.sampled]
@@ -85,8 +85,8 @@ class BatchSearch:
     ) -> list[DecodeResult]:
         """Continue each prompt to its end of text or its limit.
 
-        All requests have the same number of beams. Raises :class:`EngineError` where logits are
-        not finite.
+        All requests have the same number of beams. Raises :class:`EngineError` if logits are not
+        finite.
         """
         windows = [_Window(request) for request in requests]
         live, position = list(windows), 0
@@ -104,9 +104,9 @@ class BatchSearch:
     def _advance(
         self, decoder: StepwiseDecoder, live: Sequence[_Window], position: int, end: int
     ) -> list[list[int]]:
-        """Feed the tokens that every row has already; choose for windows that have no more.
+        """Feed the tokens that every row already has; choose for windows that have no more.
 
-        Gives the rows that each window's rows continue.
+        Returns the rows that each window's rows continue.
         """
         tokens = np.array([row for each in live for row in each.tokens(position, end)], np.int32)
         starts = {each.request.prompt.sot_index for each in live}
@@ -132,7 +132,7 @@ class BatchSearch:
 
 
 def _apply_rules(logits: Logits, windows: Sequence[_Window], spans: Sequence[slice]) -> None:
-    """Apply what each window forbids to its rows of ``logits [B, vocabulary]``."""
+    """Apply each window's rules to its rows of ``logits [B, vocabulary]``."""
     for window, span in zip(windows, spans, strict=True):
         _penalize_repeats(logits[span], window)
     for rules in {id(window.request.rules): window.request.rules for window in windows}.values():
@@ -159,6 +159,6 @@ def _penalize_repeats(logits: Logits, window: _Window) -> None:
 
 
 def survivors(completed: Sequence[bool]) -> list[int]:
-    """The windows that go on, moved as little as possible: the last ones fill the gaps."""
+    """The windows that continue, moved as little as possible: the last ones fill the gaps."""
     alive = [index for index, done in enumerate(completed) if not done]
     return [alive.pop() if completed[index] else index for index in range(len(alive))]

@@ -1,8 +1,8 @@
 """Timestamp tokens of a window: which segments are complete, and where the next window begins.
 
-Whisper ends each segment with a timestamp, and starts the next with another. Where its last
-timestamps are such a pair, the segment after them was not finished. So, as in openai/whisper and
-in Transformers (``_retrieve_segment``), tokens after the last pair are dropped.
+Whisper ends each segment with a timestamp, and starts the next with another. If its last timestamps
+are such a pair, the segment after them is incomplete. Therefore, as in openai/whisper and in
+Transformers (``_retrieve_segment``), tokens after the last pair are dropped.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 
 def pair_timestamps(tokens: Sequence[int], timestamp_begin: int) -> tuple[list[int], bool]:
-    """Where two timestamps follow each other, as positions of the first of the two.
+    """The positions of pairs of consecutive timestamps, each that of the first one.
 
-    The flag tells whether the tokens end with a single timestamp.
+    The flag says whether the tokens end with a single timestamp.
     """
     timed = [token >= timestamp_begin for token in tokens]
     pairs = [at for at in range(len(timed) - 1) if timed[at] and timed[at + 1]]
@@ -23,7 +23,7 @@ def pair_timestamps(tokens: Sequence[int], timestamp_begin: int) -> tuple[list[i
 def drop_unfinished(
     tokens: tuple[int, ...], timestamp_begin: int
 ) -> tuple[tuple[int, ...], int | None]:
-    """The tokens that count, and where the next window begins, in steps of 0.02 s (or None)."""
+    """The complete tokens, and where the next window begins, in steps of 0.02 s (or None)."""
     pairs, single_ending = pair_timestamps(tokens, timestamp_begin)
     if not pairs or single_ending:
         return tokens, None

@@ -24,8 +24,8 @@ from quest22.records import SearchOptions
 class DecodeRequest:
     """How to decode one window: its prompt, the rules for its tokens, the search.
 
-    ``alignment`` says that the window is to be aligned afterwards, so that its cross-attention
-    keys and values must outlive the search.
+    ``alignment``: the window will be aligned afterwards, so its cross-attention keys and values
+    must outlive the search.
     """
 
     prompt: Prompt
@@ -36,7 +36,7 @@ class DecodeRequest:
 
     @property
     def num_beams(self) -> int:
-        """Rows of a batch that the window takes: hypotheses that are followed side by side."""
+        """The number of rows that the window takes in a batch: hypotheses followed in parallel."""
         return num_beams(self.search, self.temperature)
 
 
@@ -73,7 +73,7 @@ class Candidate:
 
 
 class TokenDecoder(Protocol):
-    """The hypotheses of one window, one a row, all of the same length.
+    """The hypotheses of one window, one per row, all of the same length.
 
     ``sampled`` holds the tokens chosen so far in each row, without the prompt.
     """
@@ -82,14 +82,14 @@ class TokenDecoder(Protocol):
 
     @property
     def completed(self) -> bool:
-        """Whether nothing more is to be chosen."""
+        """Whether the search is finished."""
         ...
 
     def update(self, logits: Logits) -> list[int]:
         """Choose a token for every row by its filtered ``logits [rows, vocabulary]``.
 
-        Row i then continues the row that the i-th result names. May overwrite ``logits``. Raises
-        :class:`quest22.errors.EngineError` where logits are not finite.
+        Row i then continues the row given by the i-th result. May overwrite ``logits``. Raises
+        :class:`quest22.errors.EngineError` if logits are not finite.
         """
         ...
 
@@ -117,8 +117,8 @@ def rank(candidates: Sequence[Candidate], length_penalty: float | None) -> Candi
 class SamplingDecoder:
     """Independent continuations: the most probable token at temperature 0, else random ones.
 
-    A :class:`TokenDecoder`; equals ``GreedyDecoder`` of openai/whisper. A random draw depends on
-    the row's own seed alone, neither on the batch nor on earlier draws.
+    A :class:`TokenDecoder`; equals ``GreedyDecoder`` of openai/whisper. A random draw depends
+    only on the row's own seed, not on the batch or on earlier draws.
     """
 
     def __init__(self, request: DecodeRequest) -> None:
@@ -213,7 +213,7 @@ class BeamSearchDecoder:
         return [row for _, row, _ in beams]
 
     def candidates(self) -> list[Candidate]:
-        """The hypotheses that ended; where they are fewer than the beams, the best others too."""
+        """The finished hypotheses; if they are fewer than the beams, also the best others."""
         order = sorted(range(self._num_beams), key=self._sums.__getitem__, reverse=True)
         unfinished = [Candidate(tuple(self.sampled[row]), self._sums[row]) for row in order]
         return self._ended + unfinished[: max(self._num_beams - len(self._ended), 0)]

@@ -1,4 +1,4 @@
-"""Corrects words that last too long. Knows records; nothing of tokens.
+"""Corrects words that last too long. Knows records, but no tokens.
 
 Dynamic time warping assigns every moment to some word, so the first word after a pause and the
 last one before it may include the pause. The corrections are those of openai/whisper
@@ -21,7 +21,7 @@ TRUSTED_OVERLAP_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class WordDurations:
-    """The median duration of the words of a window; 0 where no word has any."""
+    """The median duration of the words of a window; 0 if no word has any."""
 
     median_s: float
 

@@ -3,9 +3,9 @@
 Works on records; knows nothing of models or windows. The method is openai/whisper's
 (``add_word_timestamps`` in ``timing.py``): words that last too long at the ends of sentences and
 after pauses are shortened, punctuation joins its words, and a segment begins with its first word
-and ends with its last, unless the segment's own times are more plausible. Unlike there, a word
-that crosses from one segment into the next belongs to the one where it begins, and no later
-segment loses a word for it.
+and ends with its last, unless the segment's own times are more plausible. Unlike there, a word that
+crosses from one segment into the next belongs to the one where it begins, and later segments keep
+all their words.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class WordTimer:
 
     @classmethod
     def of(cls, settings: DecodingSettings, vocabulary: TextTokens) -> WordTimer | None:
-        """None where word timestamps are off."""
+        """None if word timestamps are off."""
         if not settings.word_timestamps:
             return None
         return cls(vocabulary, settings.prepend_punctuations, settings.append_punctuations)
@@ -99,7 +99,7 @@ class WordTimer:
 
 
 def last_word_end(segments: Iterable[Segment]) -> float | None:
-    """Where the last word of segments ends; None where there is no word."""
+    """Where the last word of segments ends; None if there is no word."""
     ends = [words[-1].end_s for segment in segments if (words := segment.words)]
     return ends[-1] if ends else None
 

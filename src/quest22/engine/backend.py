@@ -1,4 +1,4 @@
-"""The seam between Whisper and the device that runs it.
+"""The interface between Whisper and the device that runs it.
 
 :class:`quest22.engine.engine.WhisperEngine` knows prompts, logit rules, languages and hypotheses.
 A backend knows one device: where weights and caches lie, and how encoder and decoder run there.
@@ -22,11 +22,11 @@ Features: TypeAlias = NDArray[np.float32]
 """Log-mel features of a window, ``[mel bins, 3000]``."""
 
 CrossKV: TypeAlias = Any
-"""A batch's cross-attention keys and values, wherever they are: only its backend looks inside."""
+"""A batch's cross-attention keys and values: an opaque handle of its backend."""
 
 
 def explain(what: str, error: BaseException) -> str:
-    """One line from an inference library's error, whose last line says what is wrong."""
+    """One line from an inference library's error, whose last line states the cause."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = lines[-1] if lines else type(error).__name__
     if isinstance(error, MemoryError) or "bad_alloc" in str(error):
@@ -37,14 +37,14 @@ def explain(what: str, error: BaseException) -> str:
 class Backend(Protocol):
     """A checkpoint's encoder and decoder on a device.
 
-    A batch is encoded, then decoded, then aligned where its requests say so. Windows keep their
-    order throughout. Every method may raise :class:`quest22.errors.EngineError`; the engine turns
-    ``RuntimeError`` and ``MemoryError`` into one.
+    A batch is encoded, then decoded, then aligned if its requests say so. Windows keep their order.
+    Every method may raise :class:`quest22.errors.EngineError`; the engine turns ``RuntimeError``
+    and ``MemoryError`` into one.
     """
 
     @property
     def name(self) -> str:
-        """What runs, in one word, such as ``native``."""
+        """The backend in one word, such as ``native``."""
         ...
 
     @property
@@ -54,19 +54,19 @@ class Backend(Protocol):
 
     @property
     def batch_size(self) -> int:
-        """Windows that a batch holds at most, and runs best with."""
+        """The maximum number of windows per batch, which is also the most efficient one."""
         ...
 
     @property
     def batches_in_flight(self) -> int:
-        """Batches that may be encoded and not yet decoded, at most."""
+        """The maximum number of batches that are encoded and not yet decoded."""
         ...
 
     def encode(self, features: Sequence[Callable[[], Features]]) -> CrossKV:
-        """Encode a window for each function.
+        """Encode one window for each function.
 
-        Each is called once, in order, as late as possible: its features are computed while the
-        device is busy with the windows before.
+        Each function is called once, in order, as late as possible, so that features are computed
+        while the device encodes earlier windows.
         """
         ...
 
@@ -75,7 +75,7 @@ class Backend(Protocol):
         ...
 
     def decode(self, cross_kv: CrossKV, requests: Sequence[DecodeRequest]) -> list[DecodeResult]:
-        """Decode all windows of a batch, once; requests with equally many beams stand side by side.
+        """Decode all windows of a batch, once; requests with the same number of beams are adjacent.
 
         The results are those of :class:`quest22.decoding.search.BatchSearch`.
         """

@@ -1,4 +1,4 @@
-"""How many windows make a batch on a CPU, and how many of them are encoded at once."""
+"""Chooses the batch size on a CPU, and how many windows are encoded at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ BEST_ROWS = 16
 
 MAX_ROWS = 64
 HEADS_PER_CORE = 2
-"""The decoder shares out the heads of all rows among the cores: each core should get some."""
+"""The decoder divides the heads of all rows among the cores: each core should get some."""
 
 MAX_ENCODED_AT_ONCE = 8
 """Each window in progress takes memory of its own."""
@@ -32,7 +32,7 @@ def choose_batch_size(
 ) -> int:
     """From 1 to 64 windows whose keys and values take at most a fifth of ``memory`` bytes.
 
-    16 are enough for up to some 50 cores. None: the memory and cores that this process may use.
+    16 are enough for up to some 50 cores. None: those that this process may use.
     """
     for_cores = -(-HEADS_PER_CORE * (cores or usable_cores()) // dims.decoder_heads)
     best = min(max(BEST_ROWS, for_cores), MAX_ROWS)

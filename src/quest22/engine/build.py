@@ -1,7 +1,8 @@
 """Chooses the backend for a checkpoint, by settings and machine, and logs which one and why.
 
-On a CPU, the decoder runs in C where there is a native library for the processor and the precision,
-else as an OpenVINO graph; so does the encoder, independently. Alignment is always a graph.
+On a CPU, the decoder runs in C if there is a native library for the processor and the precision,
+else as an OpenVINO graph; the same goes for the encoder, independently. Alignment is always a
+graph.
 """
 
 from __future__ import annotations
@@ -41,13 +42,13 @@ def build_engine(
     """A checkpoint on the best backend of this machine that the settings allow.
 
     Raises :class:`UsageError` for a device or compute type that does not exist, and
-    :class:`EngineError` where the model cannot be compiled or memory runs out.
+    :class:`EngineError` if the model cannot be compiled or memory runs out.
     """
     return WhisperEngine(checkpoint, open_backend(checkpoint, settings), features, metrics)
 
 
 def open_backend(checkpoint: Checkpoint, settings: EngineSettings) -> Backend:
-    """The backend alone; raises as :func:`build_engine`."""
+    """Only the backend; raises as :func:`build_engine` does."""
     return _open_cpu_backend(checkpoint, settings)
 
 
@@ -77,7 +78,7 @@ def _open_cpu_backend(checkpoint: Checkpoint, settings: EngineSettings) -> CpuBa
 def open_decoder(checkpoint: Checkpoint, graphs: CompiledGraphs, threads: int) -> DecoderNetwork:
     """A checkpoint's decoder in the precision of its graphs: in C where possible, else a graph.
 
-    Raises :class:`EngineError` where memory runs out or the graph cannot be compiled.
+    Raises :class:`EngineError` if memory runs out or the graph cannot be compiled.
     """
     weights, dims, precision = checkpoint.weights, checkpoint.dimensions, graphs.compiler.precision
     element, int8 = precision.activations, precision.int8
@@ -96,8 +97,8 @@ def open_encoder(
 ) -> EncoderRunner:
     """A checkpoint's encoder for the rows of ``cross_kv``: in C where possible, else a graph.
 
-    Where ``decoder`` reads int8, it quantizes what the encoder computes. Raises
-    :class:`EngineError` where memory runs out.
+    If ``decoder`` reads int8, the encoder's output is quantized. Raises :class:`EngineError` if
+    memory runs out.
     """
     at_once = choose_encoded_at_once(cross_kv.rows, threads)
     if not isinstance(decoder, NativeDecoderNetwork) or decoder.kv_element != "i8":
@@ -130,7 +131,7 @@ def _open_float_encoder(
 
 
 def _log_choice(backend: CpuBackend, parts: CpuParts, threads: int) -> None:
-    """Say which parts run where, and why a part is not native."""
+    """Log which parts run where, and why a part is not native."""
     encoder = parts.encoder
     if isinstance(encoder, QuantizingEncoderRunner):
         encoder = encoder.encoder
@@ -145,7 +146,7 @@ def _log_choice(backend: CpuBackend, parts: CpuParts, threads: int) -> None:
         for part, native in runs.items()
     ]
     _log.info(
-        "engine %s: %s; %s, %d windows a batch, %d threads",
+        "engine %s: %s; %s, %d windows per batch, %d threads",
         backend.name,
         ", ".join(described),
         backend.compute_type,

@@ -26,21 +26,21 @@ from quest22.records import Alignment
 
 
 class EncoderRunner(Protocol):
-    """Encodes a batch's windows into the rows of a :class:`CrossKVCache`, some at a time.
+    """Encodes a batch's windows into the rows of a :class:`CrossKVCache`.
 
-    ``wait_for_slot``, ``submit`` and ``wait`` raise ``RuntimeError`` or :class:`EngineError` where
-    a window failed.
+    ``wait_for_slot``, ``submit`` and ``wait`` raise ``RuntimeError`` or :class:`EngineError` if a
+    window failed.
     """
 
     def begin_batch(self, windows: int) -> None:
-        """Start a batch of so many windows, once windows of a failed batch are through."""
+        """Start a batch of this many windows, after waiting for windows of a failed batch."""
         ...
 
     def wait_for_slot(self) -> None:
-        """Block until :meth:`submit` would not.
+        """Block until :meth:`submit` would not block.
 
-        So the next window's features are computed while the encoder leaves cores for that:
-        threads that share a core wait for one another at every operation.
+        The next window's features are then computed while the encoder leaves cores free: threads
+        that share a core wait for one another at every operation.
         """
         ...
 
@@ -56,8 +56,8 @@ class EncoderRunner(Protocol):
 class DecoderNetwork(Protocol):
     """A decoder's layers with their self-attention cache inside.
 
-    All sequences of a batch stand at the same position. Those of one window (its beams) lie side
-    by side and share its cross-attention keys and values.
+    All sequences of a batch are at the same position. Those of one window (its beams) are adjacent
+    and share its cross-attention keys and values.
     """
 
     @property
@@ -70,7 +70,7 @@ class DecoderNetwork(Protocol):
         ...
 
     def select_windows(self, windows: Sequence[int]) -> None:
-        """Window i of the next steps is what window ``windows[i]`` was; others leave."""
+        """Window i of the next steps continues window ``windows[i]``; others leave."""
         ...
 
     def step(
@@ -80,16 +80,16 @@ class DecoderNetwork(Protocol):
         beams: NDArray[np.int32],
         logit_positions: list[int],
     ) -> Logits:
-        """Feed ``tokens [B, T]`` at ``position``; give the logits after some of T: ``[B, N, V]``.
+        """Feed ``tokens [B, T]`` at ``position``; return the logits after some of T: ``[B, N, V]``.
 
-        Row i continues what row ``beams[i]`` was in the last call. The array is writable and
-        valid until the next call.
+        Row i continues row ``beams[i]`` of the last call. The array is writable and valid until the
+        next call.
         """
         ...
 
 
 class Aligner(Protocol):
-    """Finds when the tokens of known texts were spoken."""
+    """Finds the times of the tokens of known texts."""
 
     def align(self, inputs: Sequence[AlignmentInput], cross_kv: CrossKVCache) -> list[Alignment]:
         """Align each text with a row of ``cross_kv``."""
@@ -110,7 +110,7 @@ class DecoderSession:
         self._beams = np.arange(0, dtype=np.int32)
 
     def restart(self, windows: int, num_beams: int = 1, first: int = 0) -> None:
-        """Start ``num_beams`` sequences for each of so many windows, from row ``first`` on."""
+        """Start ``num_beams`` sequences for each window, from row ``first`` on."""
         self._network.begin(self._cross_kv, slice(first, first + windows), num_beams)
         self._position = 0
         self._num_beams = num_beams
@@ -131,10 +131,10 @@ class DecoderSession:
 
 @dataclass(frozen=True, slots=True)
 class CpuParts:
-    """What a CPU backend is made of; encoder and decoder work on ``cross_kv``.
+    """The parts of a CPU backend; encoder and decoder share ``cross_kv``.
 
-    ``release_files`` frees the memory of files that were mapped to load the parts, once all that
-    were used have run.
+    ``release_files`` frees the memory of files that were mapped to load the parts, once they have
+    run.
     """
 
     encoder: EncoderRunner
@@ -146,14 +146,14 @@ class CpuParts:
 
 @dataclass(slots=True, eq=False)
 class EncodedWindows:
-    """The first ``count`` rows of the cache, until the next batch; ``kept`` are those to align."""
+    """The first ``count`` rows of the cache, until the next batch; ``kept`` is for alignment."""
 
     count: int
     kept: CrossKVCache | None = None
 
 
 class CpuBackend:
-    """A :class:`quest22.engine.backend.Backend` on a processor, with room for one batch."""
+    """A :class:`quest22.engine.backend.Backend` on a CPU, with room for one batch."""
 
     batches_in_flight = 1
 

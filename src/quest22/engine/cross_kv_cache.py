@@ -20,8 +20,8 @@ class CrossKVCache:
     """Memory for the cross-attention keys and values of ``rows`` windows, layer by layer.
 
     ``element`` is ``f32``, ``bf16`` (as bits in uint16), ``f16`` or ``i8``. Keys are ``[rows,
-    heads, 1500, size]``, values transposed, ``[rows, heads, size, 1500]``: a decoding step is
-    nothing but matrix products that read memory in order. In ``i8``, each number of a head has a
+    heads, 1500, size]``, values transposed, ``[rows, heads, size, 1500]``: a decoding step thus
+    consists of matrix products that read memory in order. In ``i8``, each number of a head has a
     float32 scale over all frames: ``[rows, heads, 1, size]`` for keys, ``[rows, heads, size, 1]``
     for values.
     """
@@ -56,7 +56,7 @@ class CrossKVCache:
         return copied
 
     def move(self, rows: Sequence[int], first: int = 0) -> None:
-        """Row ``first + i`` becomes what row ``rows[i]`` was."""
+        """Overwrite row ``first + i`` by row ``rows[i]``."""
         moves = {target: row for target, row in enumerate(rows, first) if target != row}
         if moves:
             for buffer in self._buffers.values():

@@ -1,7 +1,7 @@
-"""Whisper without a device: windows in, hypotheses out.
+"""Whisper independent of any device: windows in, hypotheses out.
 
-Builds prompts and logit rules, detects languages, and turns what a backend decodes into
-hypotheses. Knows nothing of clips and files, nor of how a backend computes.
+Builds prompts and logit rules, detects languages, and turns a backend's results into hypotheses.
+Knows nothing of clips and files, nor of how a backend computes.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ class WhisperEngine:
     def run(self, windows: Sequence[Window]) -> list[Hypothesis]:
         """Transcribe up to ``batch_size`` windows, in order; see :class:`quest22.protocols.Engine`.
 
-        Raises :class:`EngineError` where inference fails or samples are not finite, and
-        :class:`UsageError` where a window asks for what the checkpoint cannot do.
+        Raises :class:`EngineError` if inference fails or samples are not finite, and
+        :class:`UsageError` if a window requests what the checkpoint does not support.
         """
         return self.finish(self.begin(windows))
 
@@ -80,7 +80,7 @@ class WhisperEngine:
         At most ``batches_in_flight`` batches may be begun and not finished.
         """
         self._check(windows)
-        # Windows with equally many beams stand side by side, and are decoded together.
+        # Windows with the same number of beams are adjacent, and are decoded together.
         order = sorted(range(len(windows)), key=lambda index: _num_beams(windows[index]))
         ordered = [windows[index] for index in order]
         with self._errors_explained():
@@ -163,7 +163,7 @@ class WhisperEngine:
     def _detect_languages(
         self, cross_kv: CrossKV, options: Sequence[DecodingOptions]
     ) -> list[DetectedLanguage]:
-        """Each window's language: the one that is given, else the one that is detected."""
+        """Each window's language: given or detected."""
         if not self._tokens.is_multilingual:
             return [_ENGLISH for _ in options]
         if all(each.language is not None for each in options):
@@ -201,7 +201,7 @@ class WhisperEngine:
         )
 
     def _add_alignments(self, batch: EncodedBatch, hypotheses: list[Hypothesis]) -> None:
-        """Put alignments into the hypotheses of windows that ask for words."""
+        """Add alignments to the hypotheses of windows that request words."""
         timed = [row for row, window in enumerate(batch.windows) if window.decoding.words]
         inputs = [
             AlignmentInput.of(batch.windows[row], hypotheses[row], self._tokens) for row in timed
@@ -218,7 +218,7 @@ def _num_beams(window: Window) -> int:
 def shift_features(features: Features, frame: int) -> Features:
     """Features from a frame on, ``[mel bins, frames]``, with zeros at the end.
 
-    As Transformers' ``generate`` shows the model a window again from where it stopped.
+    As in Transformers' ``generate``, which continues a window from where the model stopped.
     """
     if not frame:
         return features

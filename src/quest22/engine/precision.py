@@ -1,4 +1,4 @@
-"""Which number formats run: from a compute type and what the processor supports."""
+"""Chooses number formats from a compute type and what the processor supports."""
 
 from __future__ import annotations
 
@@ -84,10 +84,10 @@ def choose_precision(
     """The precision for a compute type such as ``auto``, ``bfloat16`` or ``int8``.
 
     ``fastest`` is the format that the processor computes fastest: bfloat16 with AVX-512 BF16 or
-    AMX, float16 on ARM, float32 with AVX2. It is used where the compute type names none.
+    AMX, float16 on ARM, float32 with AVX2. It is used if the compute type names none.
     ``capabilities`` are OpenVINO's names for the formats that the processor computes. A 16-bit
-    format that it lacks becomes the other one if it has that, else float32: emulation would be
-    slower and no more exact.
+    format that it lacks is replaced by the other one if supported, else by float32: emulation would
+    be slower and no more exact.
 
     ``native_formats`` are the activations that the native library knows. With bfloat16 among them,
     ``auto`` keeps cross-attention keys and values in int8, which costs no accuracy

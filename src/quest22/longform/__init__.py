@@ -1,1 +1,1 @@
-"""Long sound to 30 s windows, and the windows' hypotheses back to one transcript."""
+"""Cuts long audio into windows of 30 s, and joins their hypotheses into one transcript."""

@@ -1,17 +1,17 @@
-"""Long sound in windows of fixed length that overlap: all run at once, joined at the end.
+"""Transcribes long audio in overlapping windows of fixed length, joined at the end.
 
-The method and its results are those of Transformers'
-``pipeline("automatic-speech-recognition", chunk_length_s=30, stride_length_s=5)``: the same
-windows, and from the same hypotheses the same text, but for white space at its ends. Beyond it:
+The method and its results are those of Transformers' ``pipeline("automatic-speech-recognition",
+chunk_length_s=30, stride_length_s=5)``: the same windows and, for the same hypotheses, the same
+text apart from white space at its ends. Differences:
 
-* a window whose model asks to go on from a later time is run again from there only while there is
-  sound; Transformers goes on into the padding of a short window and may make up words;
-* segments follow the model's timestamps also inside overlaps and in second passes, have an end
-  each, lie within the clip and never overlap; they exist without timestamps too, one a window.
+* a window that the model leaves unfinished is run again from that time only while there is audio;
+  Transformers continues into the padding of a short window and may hallucinate words;
+* segments follow the model's timestamps also inside overlaps and in second passes, always have an
+  end, lie within the clip and never overlap; without timestamps there is one segment per window.
 
 A window whose hypothesis is not accepted is decoded again at the next temperature, if there are
-several; what is still silence or made up is dropped and recorded. Every window has the same prompt,
-but for the prefix of the first. Knows nothing of engines and files.
+several; text that still counts as silence or hallucination is dropped and recorded. Every window
+has the same prompt; the first one also has the prefix. Knows nothing of engines and files.
 """
 
 from __future__ import annotations
@@ -48,10 +48,9 @@ from quest22.settings import DecodingSettings, HallucinationSettings, LongFormSe
 class ChunkedStrategy:
     """Opens a :class:`ChunkedClip` for each clip, all with the same settings.
 
-    ``packed``: each block of sound is a span of speech, and windows are packed of whole ones
-    instead of overlapping. ``tokens`` is the checkpoint's
-    :class:`quest22.checkpoint.tokens.Tokens`. Raises :class:`quest22.errors.UsageError` where the
-    strides leave nothing of a window.
+    ``packed``: each block of audio is a span of speech, and windows consist of whole spans instead
+    of overlapping. ``tokens`` is the checkpoint's :class:`quest22.checkpoint.tokens.Tokens`. Raises
+    :class:`quest22.errors.UsageError` if the strides are too long for the window.
     """
 
     def __init__(
@@ -77,9 +76,9 @@ class ChunkedStrategy:
 
 
 class ChunkedClip:
-    """One clip between sound and transcript; see :class:`quest22.protocols.LongForm`.
+    """One clip; see :class:`quest22.protocols.LongForm`.
 
-    Holds the sound of one window, and the tokens of all.
+    Holds the audio of one window, and the tokens of all.
     """
 
     def __init__(self, clip: Clip, chunker: WindowChunker, policy: DecodingPolicy) -> None:
@@ -95,18 +94,18 @@ class ChunkedClip:
         self._flushed = False
 
     def feed(self, samples: Samples) -> list[Window]:
-        """Take the next block of sound, ``[samples]``; give the windows that are complete."""
+        """Take the next block of audio, ``[samples]``; return the complete windows."""
         return self._release(self._new_windows(self._chunker.feed(samples)))
 
     def flush(self) -> list[Window]:
-        """Give the last window. Raises :class:`ClipError` if there was no sound at all."""
+        """Return the last window. Raises :class:`ClipError` if there was no audio at all."""
         self._flushed = True
         if not self._chunker.samples_fed:
             raise ClipError("longform", "it holds no sound: expected at least one sample")
         return self._release(self._new_windows(self._chunker.flush()))
 
     def add_result(self, window: Window, hypothesis: Hypothesis) -> list[Window]:
-        """Take a window's hypothesis; give the window again if it needs another pass."""
+        """Take a window's hypothesis; return the window again if it needs another pass."""
         temperature = self._policy.next_temperature(hypothesis)
         if temperature is not None:
             return [replace(window, decoding=replace(window.decoding, temperature=temperature))]
@@ -146,7 +145,7 @@ class ChunkedClip:
         )
 
     def _join(self) -> None:
-        """Make segments of the windows that are complete up to the first that is not."""
+        """Make segments of the complete windows before the first incomplete one."""
         while self._joined < len(self._windows) and self._windows[self._joined].complete:
             self._segments.add(self._windows[self._joined])
             self._joined += 1
@@ -163,7 +162,7 @@ class ChunkedClip:
         return Window(chunk.samples, chunk.start / SAMPLE_RATE_HZ, decoding, index)
 
     def _awaits_language(self) -> bool:
-        """Whether the first window is to tell the language of all, and has not come back."""
+        """Whether the first window determines the language of all, and has not come back."""
         detects = self._policy.multilingual is False and self._policy.decoding.language is None
         return detects and bool(self._windows) and not self._windows[0].passes
 
@@ -185,7 +184,7 @@ class ChunkedClip:
         return replace(window, decoding=replace(window.decoding, language=language))
 
     def _accepted(self, window: Window, hypothesis: Hypothesis) -> Hypothesis:
-        """The hypothesis; without its text if that is silence or made up, which is recorded."""
+        """The hypothesis, without its text if that is silence or hallucination; records it."""
         segment = self._policy.as_segment(hypothesis, window)
         reason = self._policy.hallucination.window_reason(hypothesis, segment)
         if reason is None:

@@ -1,12 +1,12 @@
-"""Finds segments that are probably hallucinated. Knows no engine.
+"""Detects hallucinated segments: loops, more text than anyone can say, unlikely words in silence.
 
-:class:`HallucinationFilter` finds loops, and more text than a voice can say. This goes beyond
-openai/whisper, which keeps what no temperature could mend.
+Knows no engine. :class:`HallucinationFilter` goes beyond openai/whisper, which keeps loops after
+the last temperature.
 
 :func:`drop_in_silence` follows ``hallucination_silence_threshold`` of openai/whisper's
-``transcribe``: words that are very unlikely, very short or very long are anomalies; a segment of
-them after silence, or between silences, is dropped, and the next window begins at the speech
-behind it.
+``transcribe``: words that are very improbable, very short or very long are anomalies; a segment of
+anomalies after silence, or between silences, is dropped, and the next window begins at the speech
+after it.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ LOOP = "loop"
 HALLUCINATION = "unlikely words in silence"
 SPEAKING_RATE = "impossible speaking rate"
 MIN_RATE_SPAN_S = 1.0
-"""Speaking rates are measured over a second at least: times of short segments are not exact."""
+"""Speaking rates are measured over at least a second: times of short segments are inexact."""
 
 PUNCTUATION = PREPEND_PUNCTUATIONS + APPEND_PUNCTUATIONS
 MAX_ANOMALY_WORDS = 8
-"""A segment is an anomaly if its first so many words are."""
+"""The number of words at the start of a segment that decide whether it is an anomaly."""
 
 
 @dataclass(frozen=True, slots=True)
 class HallucinationFilter:
-    """Tells which segments are made up, by thresholds and by the fallback's rules."""
+    """Decides which segments are hallucinated, by thresholds and by the fallback's rules."""
 
     fallback: Fallback
     thresholds: HallucinationSettings
 
     def reason(self, segment: Segment) -> str | None:
-        """Why a segment is dropped; None: it is accepted. Loops are counted in its ``tokens``."""
+        """Why a segment is dropped; None: it is accepted. ``tokens`` are searched for loops."""
         if self._is_loop(segment):
             return LOOP
         return SPEAKING_RATE if self._is_too_fast(segment) else None
@@ -64,7 +64,7 @@ def dropped(segment: Segment, reason: str) -> DroppedSegment:
 
 
 def longest_repetition(tokens: Sequence[int]) -> int:
-    """How often in a row the same n-gram comes at most, for any n; 1: none comes twice."""
+    """The most consecutive repetitions of an n-gram, for any n; 1: none is repeated."""
     most = 1 if tokens else 0
     for size in range(1, len(tokens) // 2 + 1):
         streak = 0
@@ -86,20 +86,20 @@ class SilenceContext:
 
     @property
     def full_end_s(self) -> float:
-        """Where a whole window would end."""
+        """Where a full window would end."""
         return self.start_s + WINDOW_S
 
 
 @dataclass(frozen=True, slots=True)
 class KeptSegments:
-    """How many segments remain, and the frame of the next window; None: as without this."""
+    """How many segments remain, and the frame of the next window; None: unchanged."""
 
     count: int
     seek: int | None = None
 
 
 def drop_in_silence(segments: Sequence[Segment], context: SilenceContext) -> KeptSegments:
-    """Tell which of a window's segments to keep: those before the first that is made up."""
+    """The segments of a window to keep: those before the first hallucinated one."""
     gap_s = _silence_before_the_first(segments, context)
     if gap_s > context.threshold_s:
         return KeptSegments(0, round(context.start_s * FRAMES_PER_S) + round(gap_s * FRAMES_PER_S))
@@ -129,7 +129,7 @@ def _anomaly(word: Word) -> float:
 
 
 def _silence_before_the_first(segments: Sequence[Segment], context: SilenceContext) -> float:
-    """Seconds before a first segment that is an anomaly; 0 where it is none."""
+    """Seconds before the first segment if it is an anomaly, else 0."""
     first = _next_with_words(segments)
     return first.start_s - context.start_s if first and is_anomaly(first) else 0.0
 

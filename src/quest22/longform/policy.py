@@ -28,9 +28,9 @@ RESET_ABOVE = 0.5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodingPolicy:
-    """What the clips of a strategy share.
+    """The decoding settings that all clips of a strategy share.
 
-    ``multilingual``: each window has a language of its own; None: as the strategy likes.
+    ``multilingual``: each window has its own language; None: the strategy's default.
     """
 
     tokens: Vocabulary
@@ -49,7 +49,7 @@ class DecodingPolicy:
         tokens: Vocabulary,
         default_temperatures: tuple[float, ...],
     ) -> DecodingPolicy:
-        """``default_temperatures`` are those of a user who names none."""
+        """``default_temperatures`` apply if the user gives none."""
         temperatures = settings.temperature or default_temperatures
         decoding = DecodingOptions(
             language=settings.language,
@@ -76,9 +76,9 @@ class DecodingPolicy:
     def window_options(
         self, clip: Clip, position: int, previous: tuple[int, ...], *, first: bool
     ) -> DecodingOptions:
-        """Options of the window at a position of a clip; samples are drawn by these two.
+        """Options of the window at a position of a clip; both determine the random samples.
 
-        ``first``: it is the clip's first window, which alone has the prefix.
+        ``first``: it is the clip's first window, the only one with the prefix.
         """
         search = self.decoding.search
         if self.fallback.temperatures[-1] > 0:
@@ -99,13 +99,13 @@ class DecodingPolicy:
         return Segment(start_s, end_s, self.text(text), text)
 
     def text(self, tokens: Iterable[int]) -> str:
-        """The text of tokens, timestamps left out."""
+        """The text of tokens, without timestamps."""
         return self.tokens.decode([token for token in tokens if token < self.tokens.eot])
 
 
 @dataclass(frozen=True, slots=True)
 class PromptContext:
-    """The prompts that a user gave, in tokens; the same for every clip.
+    """The user's prompts as tokens; the same for every clip.
 
     ``condition``: text of earlier windows is used too.
     """
@@ -130,11 +130,11 @@ class PromptContext:
         )
 
     def alone(self) -> tuple[int, ...]:
-        """The prompt of a window that knows of no other."""
+        """The prompt of a window without previous text."""
         return self.with_hotwords(self.initial)
 
     def with_hotwords(self, previous: tuple[int, ...]) -> tuple[int, ...]:
-        """Hotwords, then as much of the end of ``previous`` as there is room for."""
+        """Hotwords, then as much of the end of ``previous`` as fits."""
         room = MAX_PREVIOUS_TOKENS - len(self.hotwords)
         return self.hotwords + (previous[-room:] if room else ())
 
@@ -157,12 +157,12 @@ class PreviousText:
             return self.context.with_hotwords(tuple(self.tokens[self.reset_at :]))
         room = MAX_PREVIOUS_TOKENS - len(initial)
         rest = self.tokens[max(len(initial), self.reset_at) :]
-        # As the reference slices: where the prompt fills all room, none of the rest is left out
-        # here, and the decoder keeps the end of it all.
+        # Like the slice in the reference: if the prompt fills all room, nothing is cut here, and
+        # the decoder keeps the end of everything.
         return self.context.with_hotwords(initial + tuple(rest[-room:]))
 
     def add(self, tokens: Iterable[int], temperature: float) -> None:
-        """Take the tokens of a window that was accepted."""
+        """Add the tokens of an accepted window."""
         self.tokens.extend(tokens)
         if not self.context.condition or temperature > RESET_ABOVE:
             self.reset_at = len(self.tokens)

@@ -1,15 +1,15 @@
-"""Windows to segments with times, as the windows come: what is committed does not change again.
+"""Builds segments with times from windows, as they arrive; committed segments do not change again.
 
-The model's utterances become segments as they are. Where the text goes over from one window to the
-next in the middle of an utterance, the halves are one segment: it starts where the one window put
-its start and ends where the other put its end. Segments are in order, do not overlap, and lie in
-the clip. Transformers' pipeline never parts an overlap and so gives longer chunks there, some of
-minutes, and leaves a last one without an end.
+The model's utterances become segments. If an utterance is split between two windows, its halves
+form one segment, which starts where the first window put its start and ends where the second put
+its end. Segments are in order, do not overlap, and lie in the clip. Transformers' pipeline never
+splits at an overlap: it returns longer chunks there, some of minutes, and a last one without an
+end.
 
 With words, segments begin and end with them.
 
-Without timestamps each window gives one segment, from the middle of its left overlap to the middle
-of its right one, so that captions and JSON still tell roughly where words are.
+Without timestamps each window yields one segment, from the middle of its left overlap to the middle
+of its right one, so that captions and JSON still show roughly where words are.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MAX_WORD_TOKENS = 8
 class Utterance:
     """A range of the clip's text tokens, between two timestamps of one pass over a window.
 
-    Times are seconds in the clip; None: the model gave none there.
+    Times are seconds in the clip; None if the model gave none.
     """
 
     tokens: range
@@ -43,14 +43,14 @@ class Utterance:
 
     @property
     def timed(self) -> bool:
-        """Whether the model gave a time of it."""
+        """Whether the model gave it a time."""
         return self.start_s is not None or self.end_s is not None
 
 
 def utterances(
     window: WindowPasses, vocabulary: Vocabulary, position: int = 0
 ) -> Iterator[Utterance]:
-    """All utterances of a window that hold text, in order; they cover all of its text tokens.
+    """All utterances of a window with text, in order; they cover all of its text tokens.
 
     ``position`` is the number of its first text token in the clip.
     """
@@ -64,7 +64,7 @@ def utterances(
 def _spans(
     window: WindowPasses, source: DecodingPass, vocabulary: Vocabulary
 ) -> Iterator[tuple[float | None, int, float | None]]:
-    """Start, number of text tokens and end of each; an end may be the next one's start too."""
+    """Start, number of text tokens and end of each; an end may also be the next start."""
     start_s: float | None = None
     length = 0
     for token in source.tokens:
@@ -81,7 +81,7 @@ def _spans(
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What stitching left of an utterance."""
+    """The part of an utterance that stitching kept."""
 
     whole: Utterance
     tokens: range
@@ -95,7 +95,7 @@ class _Part:
         return self.tokens.stop < self.whole.tokens.stop
 
     def continues(self, before: _Part) -> bool:
-        """Whether the two are halves of one utterance that two windows hold."""
+        """Whether the two are halves of one utterance in two windows."""
         crosses = self.whole.window is not before.whole.window
         timed = self.whole.timed and before.whole.timed
         return crosses and timed and (self.headless or before.tailless)
@@ -103,7 +103,7 @@ class _Part:
 
 @dataclass(slots=True, eq=False)
 class _Draft:
-    """A segment in the making; ``positions`` are the numbers of its text tokens in the clip."""
+    """A segment in progress; ``positions`` are the numbers of its text tokens in the clip."""
 
     positions: list[int]
     source: DecodingPass
@@ -135,7 +135,7 @@ class _Draft:
         )
 
     def absorb(self, other: _Draft, end_s: float) -> None:
-        """Take in what follows, up to a new end; the source is that of the longer part."""
+        """Append what follows, up to a new end; the source is that of the longer part."""
         if len(other.positions) > len(self.positions):
             self.source, self.pass_start_s = other.source, other.pass_start_s
             self.language = other.language
@@ -146,9 +146,9 @@ class _Draft:
 class SegmentBuilder:
     """The segments of one clip, from its windows in order.
 
-    Three drafts of segments may still change: the last one of all may continue in the next window,
-    the one before it may end when the next starts, and one without timestamps may get the rest of
-    its last word from the next.
+    Up to three drafts may still change: the last one may continue in the next window, the one
+    before it may have to end where the next one starts, and one without timestamps may get the rest
+    of its last word from the next.
     """
 
     def __init__(self, vocabulary: Vocabulary, timer: WordTimer | None = None) -> None:
@@ -156,7 +156,7 @@ class SegmentBuilder:
         self._stitcher = Stitcher(vocabulary)
         self._words = None if timer is None else WordAdder(timer, vocabulary)
         self._utterances: deque[Utterance] = deque()
-        self._settled = 0  # ranges of the stitcher that all utterances so far have passed
+        self._settled = 0  # ranges of the stitcher before all current utterances
         self._last_part: _Part | None = None
         self._last_draft: _Draft | None = None  # may continue in the next part
         self._last_ordered: _Draft | None = None  # may end earlier, or absorb the next
@@ -165,9 +165,9 @@ class SegmentBuilder:
         self.committed: list[Segment] = []
 
     def add(self, window: WindowPasses) -> None:
-        """Take the next window, all of its passes complete.
+        """Add the next window, with all passes complete.
 
-        Raises :class:`quest22.errors.EngineError` where words are wanted and it has no times.
+        Raises :class:`quest22.errors.EngineError` if words are requested and it has no times.
         """
         position = len(self._stitcher.ids)
         self._stitcher.add(window)
@@ -177,7 +177,7 @@ class SegmentBuilder:
         self._take_settled()
 
     def finish(self) -> tuple[str, tuple[Segment, ...]]:
-        """There is no further window: the whole text, and all segments."""
+        """After the last window: the whole text, and all segments."""
         self._stitcher.finish()
         self._take_settled()
         if self._last_draft is not None:
@@ -191,7 +191,7 @@ class SegmentBuilder:
         return self._vocabulary.decode(self._text_tokens()), tuple(self.committed)
 
     def partial(self) -> Partial:
-        """What is known so far; the committed segments' texts and the interim text make it all."""
+        """The transcript so far: the committed segments' texts, then the interim text."""
         committed = sum(len(segment.tokens) for segment in self.committed)
         tokens = self._text_tokens()[committed:]
         if (span := self._stitcher.joiner.open) is not None:
@@ -203,14 +203,14 @@ class SegmentBuilder:
         return [token for span in self._stitcher.joiner.settled for token in ids[_slice(span)]]
 
     def _take_settled(self) -> None:
-        """Make drafts of the utterances of which it is settled what remains."""
+        """Make drafts of the utterances whose remaining text is settled."""
         while self._utterances and self._utterances[0].tokens.stop <= self._stitcher.settled_until:
             part = self._part(self._utterances.popleft())
             if part is not None:
                 self._add_part(part)
 
     def _part(self, utterance: Utterance) -> _Part | None:
-        """What stitching left of an utterance; None: nothing."""
+        """The part of an utterance that stitching kept; None if nothing."""
         settled, tokens = self._stitcher.joiner.settled, utterance.tokens
         while self._settled < len(settled) and settled[self._settled].stop <= tokens.start:
             self._settled += 1
@@ -232,10 +232,10 @@ class SegmentBuilder:
         self._last_part = part
 
     def _order(self, draft: _Draft) -> None:
-        """Put a draft behind the others in time.
+        """Append a draft in order of time.
 
-        Each ends when the next starts, at the latest; what would not start later than the one
-        before it joins that one.
+        Each ends at the latest when the next one starts; one that would not start later than its
+        predecessor is joined to it.
         """
         last = self._last_ordered
         if draft.start_s >= draft.end_s:
@@ -250,7 +250,7 @@ class SegmentBuilder:
             last.absorb(draft, max(last.end_s, draft.end_s))
 
     def _complete_word(self, draft: _Draft) -> None:
-        """Give the draft before this one the rest of a word, or of a character, that it began."""
+        """Move the rest of a split word or character to the draft in which it begins."""
         before = self._last_whole
         if before is not None:
             if not draft.timed:
@@ -294,7 +294,7 @@ class SegmentBuilder:
         )
 
     def _compression_ratio(self, source: DecodingPass) -> float:
-        """That of all text of the pass, as in openai/whisper."""
+        """The compression ratio of all text of the pass, as in openai/whisper."""
         if id(source) not in self._ratios:
             text = [token for token in source.tokens if token < self._vocabulary.eot]
             self._ratios[id(source)] = compression_ratio(self._vocabulary.decode(text))

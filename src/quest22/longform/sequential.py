@@ -1,15 +1,15 @@
-"""Long sound window after window: each begins where the model's timestamps end the last one.
+"""Transcribes long audio window by window: each begins where the timestamps of the last one end.
 
-The algorithm, and so text and segments, are those of ``transcribe`` in openai/whisper: seek by
-timestamps, the text so far as a prompt, higher temperatures where a text is not accepted, silence
-skipped, ``clip_timestamps``. Segments without text are left out here, and none lasts beyond the
-clip. A clip has one window running at a time; batches are made of many clips' windows.
+The algorithm, and thus text and segments, are those of ``transcribe`` in openai/whisper: seek by
+timestamps, previous text as a prompt, temperature fallback, skipped silence, ``clip_timestamps``.
+Unlike there, segments without text are omitted, and none extends beyond the clip. Each clip has one
+window running at a time; batches consist of many clips' windows.
 
-Features are normalised by the loudest frame of the whole clip, as there. So that no recording is
-ever held whole, that is the loudest of all frames so far and of the next five minutes: for clips of
-up to five minutes the same.
+openai/whisper normalises features by the loudest frame of the whole clip.
 
-The language is detected in the window that is decoded, not in one of its own.
+To avoid holding a whole recording, the loudest of all frames so far and of the next five minutes is
+used here, which is the same for clips of up to five minutes. The language is detected in the window
+that is decoded, not in a separate one.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ MAX_WINDOW_TOKENS = 224
 """In a window: half of the decoder's positions, as in openai/whisper."""
 
 NEVER = 1 << 62
-"""The end of a span that lasts to the end of the clip."""
+"""The end of a span that extends to the end of the clip."""
 
 
 class FeatureBuffer:
@@ -74,22 +74,22 @@ class FeatureBuffer:
         self.total = 0
 
     def add(self, frames: Frames) -> None:
-        """Take the next frames of the clip."""
+        """Add the next frames of the clip."""
         if frames.shape[1]:
             self._parts.append(frames)
             self._peak = max(self._peak, frames.max())
             self.total += frames.shape[1]
 
     def drop_before(self, frame: int) -> None:
-        """Free frames before this one: they are not needed any more."""
+        """Drop the frames before this one, which are no longer needed."""
         while self._parts and self._first + self._parts[0].shape[1] <= frame:
             self._first += self._parts.pop(0).shape[1]
 
     def window(self, first: int, count: int) -> Frames:
-        """Features of frames from ``first`` on, ``[mel bins, 3000]``, with zeros behind them.
+        """Features of frames from ``first`` on, ``[mel bins, 3000]``, padded with zeros.
 
-        Normalised as :class:`quest22.audio.log_mel.LogMel` does, but by the loudest frame of all
-        that was added so far.
+        Normalised as :class:`quest22.audio.log_mel.LogMel` does, but by the loudest frame
+        added so far.
         """
         features = np.zeros((len(self._parts[0]), WINDOW_FRAMES), np.float32)
         start = self._first
@@ -129,7 +129,7 @@ class SequentialStrategy:
 
 
 class SequentialClip:
-    """One clip between sound and transcript; see :class:`quest22.protocols.LongForm`.
+    """One clip; see :class:`quest22.protocols.LongForm`.
 
     Holds the frames of five minutes, and the tokens of all. ``spans`` are transcribed, in frames;
     ``silence_threshold_s`` is ``hallucination_silence_threshold``.
@@ -151,7 +151,7 @@ class SequentialClip:
         self._spans = deque(spans)
         self._seek = spans[0][0]
         self._previous = PreviousText(policy.prompt_context)
-        self._detected: Hypothesis | None = None  # the one whose language holds
+        self._detected: Hypothesis | None = None  # the one that determines the language
         self._segments: list[Segment] = []
         self._dropped: list[DroppedSegment] = []
         self._language_spans: list[LanguageSpan] = []
@@ -162,13 +162,13 @@ class SequentialClip:
         self._running = False
 
     def feed(self, samples: Samples) -> list[Window]:
-        """Take the next block of sound, ``[samples]``; give a window if one can run."""
+        """Take the next block of audio, ``[samples]``; return a window if one can run."""
         self._samples += len(samples)
         self._features.add(self._frames.feed(samples))
         return self._next()
 
     def flush(self) -> list[Window]:
-        """Give a window if one was waiting. Raises :class:`ClipError` if there was no sound."""
+        """Return a window if one was waiting. Raises :class:`ClipError` if there was no audio."""
         if not self._samples:
             raise ClipError("longform", "it holds no sound: expected at least one sample")
         self._flushed = True
@@ -176,7 +176,7 @@ class SequentialClip:
         return self._next()
 
     def add_result(self, window: Window, hypothesis: Hypothesis) -> list[Window]:
-        """Take the hypothesis; give the window again if it is not accepted, else the next."""
+        """Take the hypothesis; return the window again if it is not accepted, else the next one."""
         self._detected = self._detected or hypothesis
         temperature = self._policy.next_temperature(hypothesis)
         if temperature is not None:
@@ -196,7 +196,7 @@ class SequentialClip:
         return self._flushed and not self._running
 
     def partial(self) -> Partial:
-        """All segments so far: none of them changes any more."""
+        """All segments so far, none of which will change."""
         return Partial(tuple(self._clipped_segments()))
 
     def close(self) -> Transcript:
@@ -215,7 +215,7 @@ class SequentialClip:
         return [within(segment, duration_s) for segment in self._segments]
 
     def _can_go_on(self) -> bool:
-        """Whether there is sound enough for the next window, if there is one."""
+        """Whether there is enough audio for the next window, if there is one."""
         far_enough = self._features.total >= self._seek + LOOK_AHEAD_FRAMES
         return bool(self._spans) and (self._flushed or far_enough)
 
@@ -228,7 +228,7 @@ class SequentialClip:
         return [self._window(min(WINDOW_FRAMES, end - self._seek))]
 
     def _end_of_span(self) -> int:
-        """Where the span ends that is being transcribed; drops those before it."""
+        """The end of the current span; drops those before it."""
         sound = self._features.total if self._flushed else NEVER
         while self._spans and self._seek >= min(self._spans[0][1], sound):
             self._spans.popleft()
@@ -254,7 +254,7 @@ class SequentialClip:
         )
 
     def _take(self, window: Window, hypothesis: Hypothesis) -> None:
-        """Keep what is accepted of a window, and seek to where the next one begins."""
+        """Keep the accepted segments of a window, and seek to the start of the next one."""
         detected = self._detected or hypothesis
         language = (detected.language, detected.language_probability)
         self._language_spans.append(LanguageSpan(*language, window.frames))
@@ -280,7 +280,7 @@ class SequentialClip:
         self, segments: list[Segment], hypothesis: Hypothesis, timer: WordTimer
     ) -> list[Segment]:
         if hypothesis.alignment is None:
-            raise EngineError("the engine gave no times of words: expected an alignment")
+            raise EngineError("the engine returned no word timestamps: expected an alignment")
         times = TokenTimes.of(hypothesis.alignment, self._seek / FRAMES_PER_S)
         language = (self._detected or hypothesis).language
         return timer.add_words(segments, times, language, self._last_speech_s)
@@ -288,7 +288,7 @@ class SequentialClip:
     def _by_words(
         self, segments: list[Segment], window: Window, seek: int, ended_alone: bool
     ) -> tuple[list[Segment], int]:
-        """The segments that remain and where to seek, now that words have times."""
+        """The remaining segments and the next seek position, now that words have times."""
         speech_end_s = speech_end(segments)
         if not ended_alone and speech_end_s > window.start_s:
             seek = round(speech_end_s * FRAMES_PER_S)
@@ -315,7 +315,7 @@ class SequentialClip:
         )
 
     def _is_accepted(self, segment: Segment) -> bool:
-        """Whether a segment holds text that is not made up; what is made up is recorded."""
+        """Whether a segment has text that is not hallucinated; hallucinations are recorded."""
         if segment.start_s == segment.end_s or not segment.text.strip():
             return False
         reason = self._policy.hallucination.reason(segment)
@@ -340,7 +340,7 @@ class SequentialClip:
 
 
 def clip_spans(clip_timestamps: tuple[float, ...]) -> tuple[tuple[int, int], ...]:
-    """Starts and ends in seconds to frames; without any, all of the clip."""
+    """Converts starts and ends in seconds to frames; without any, the whole clip."""
     points = [round(time_s * FRAMES_PER_S) for time_s in clip_timestamps] or [0]
     ends = [*points[1::2], NEVER] if len(points) % 2 else points[1::2]
     return tuple(zip(points[::2], ends, strict=True))
@@ -353,6 +353,6 @@ def within(segment: Segment, duration_s: float) -> Segment:
 
 
 def speech_end(segments: Sequence[Segment]) -> float:
-    """Where the last word ends; where there is none, the last segment."""
+    """The end of the last word, or of the last segment if there are no words."""
     last = last_word_end(segments)
     return segments[-1].end_s if last is None else last

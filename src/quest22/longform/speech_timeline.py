@@ -1,6 +1,6 @@
 """Maps times in the speech of a clip, joined without its silences, back to times in the clip.
 
-Knows spans of speech and times; nothing of how they were detected.
+Knows spans of speech and times, but not how they were detected.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from quest22.records import SAMPLE_RATE_HZ, DroppedSegment, Segment, Word
 
 
 class SpeechTimeline:
-    """Spans of a clip that hold speech, joined end to end; in samples.
+    """The speech spans of a clip, joined end to end; in samples.
 
     Times are rounded to hundredths, as Whisper's are. The rules are faster-whisper's
-    (``restore_speech_timestamps``): a time on the seam of two spans is the end of the first
-    where something ends, and the start of the second where something starts.
+    (``restore_speech_timestamps``): on the seam of two spans, an end time belongs to the first and
+    a start time to the second.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class SpeechTimeline:
         return self._totals[-1] if self._totals else 0
 
     def add(self, start: int, length: int) -> None:
-        """Take the next span, or what follows on the last one."""
+        """Add the next span, or the continuation of the last one."""
         if not length:
             return
         total = self.total + length
@@ -47,16 +47,16 @@ class SpeechTimeline:
         self._totals.append(total)
 
     def start_s(self, time_s: float) -> float:
-        """Where in the clip something starts that starts then in the speech."""
+        """The time in the clip of a start at this time in the speech."""
         return self._within(self._span(time_s), time_s)
 
     def end_s(self, time_s: float) -> float:
-        """Where in the clip something ends that ends then in the speech."""
+        """The time in the clip of an end at this time in the speech."""
         at = bisect_left(self._totals, round(time_s * SAMPLE_RATE_HZ))
         return self._within(min(at, len(self._totals) - 1), time_s)
 
     def segment(self, segment: Segment) -> Segment:
-        """The segment with its times in the clip; from its words' where it has any."""
+        """The segment with its times in the clip, taken from its words if it has any."""
         words = None if segment.words is None else tuple(self._word(each) for each in segment.words)
         start_s, end_s = self.start_s(segment.start_s), self.end_s(segment.end_s)
         if words:
@@ -64,18 +64,18 @@ class SpeechTimeline:
         return replace(segment, start_s=start_s, end_s=max(start_s, end_s), words=words)
 
     def dropped(self, dropped: DroppedSegment) -> DroppedSegment:
-        """What was dropped of the speech, with its times in the clip."""
+        """A span dropped from the speech, with its times in the clip."""
         start_s = self.start_s(dropped.start_s)
         return replace(dropped, start_s=start_s, end_s=max(start_s, self.end_s(dropped.end_s)))
 
     def silences(self, clip_samples: int) -> Iterator[DroppedSegment]:
-        """What of a clip of ``clip_samples`` is not speech."""
+        """The spans without speech in a clip of ``clip_samples``."""
         for start, end in zip([0, *self._ends], [*self._starts, clip_samples], strict=True):
             if start < end:
                 yield DroppedSegment(start / SAMPLE_RATE_HZ, end / SAMPLE_RATE_HZ, NO_SPEECH)
 
     def _word(self, word: Word) -> Word:
-        """A word belongs to one span, that of its middle, and does not reach out of it."""
+        """A word belongs to the span of its middle and is clipped to it."""
         at = self._span((word.start_s + word.end_s) / 2)
         start_s, end_s = self._within(at, word.start_s), self._within(at, word.end_s)
         return replace(word, start_s=start_s, end_s=end_s)

@@ -1,21 +1,21 @@
-"""Joins windows that overlap: decides which of their tokens make the text. Knows no engine.
+"""Joins overlapping windows: decides which of their tokens make up the text. Knows no engine.
 
-The text tokens of a clip are numbered from 0, window after window; what is handled are ranges of
-those numbers. A timestamp where only one window has sound parts the text for good: what came before
-it is joined and settled. A timestamp in an overlap parts nothing, because the other window has its
-own: there the spans of both are joined by their tokens. Without timestamps each window is one span.
-A self-contained window parts the text as well.
+The text tokens of a clip are numbered from 0, window after window; this module handles ranges of
+those numbers. A timestamp outside the overlaps splits the text: everything before it is joined and
+final. A timestamp in an overlap does not, because the other window has its own: there the spans of
+both are joined by their tokens. Without timestamps each window is one span. A self-contained window
+splits the text as well.
 
-Which timestamps part the text is decided as in ``_decode_asr`` of Transformers' Whisper tokenizer,
-so that the text is the same. That includes one oddity: the timestamps of a second pass over a
+Which timestamps split the text is decided as in ``_decode_asr`` of Transformers' Whisper tokenizer,
+so that the text is the same. This includes a peculiarity: the timestamps of a second pass over a
 window are compared with the strides as if the pass began with the window.
 
-Neighbouring spans whose sound overlaps hold the same words around the cut, not always alike. Of all
-the ways to lay the end of the left one over the start of the right one, the one that agrees most is
-taken, and the cut is made in its middle: each side is trusted where it had more context. The score
-is that of ``_find_longest_common_sequence`` in the same tokenizer, so that the same cut is found:
-the share of equal tokens among the ``i`` laid over, plus ``i / 10000`` in favour of longer matches;
-at least two tokens must agree, and of equal scores the shortest wins.
+Neighbouring spans whose audio overlaps have the same words around the cut, not always with the same
+tokens. Of all ways to lay the end of the left one over the start of the right one, the best match
+is chosen, and the cut is made in its middle: each side is trusted where it had more context. The
+score is that of ``_find_longest_common_sequence`` in the same tokenizer, so that the same cut is
+found: the share of equal tokens among the ``i`` laid over, plus ``i / 10000`` in favour of longer
+matches; at least two tokens must agree, and of equal scores the shortest wins.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ TokenIds = NDArray[np.int64]
 def shared_middle(left: TokenIds, right: TokenIds) -> tuple[int, int]:
     """Where to leave ``left`` and where to enter ``right``, as positions between their tokens.
 
-    Where nothing agrees, all of both remains: the end of ``left`` and the start of ``right``.
+    Without a match, all of both remains: the end of ``left`` and the start of ``right``.
     """
     shift = _best_shift(left, right)
     if shift is None:
@@ -48,9 +48,9 @@ def shared_middle(left: TokenIds, right: TokenIds) -> tuple[int, int]:
 
 
 def _best_shift(left: TokenIds, right: TokenIds) -> int | None:
-    """How far ``right`` is best pushed over the end of ``left``, in tokens.
+    """The best overlap of ``right`` with the end of ``left``, in tokens.
 
-    Every pair of equal tokens votes for the one shift that lays them over each other.
+    Every pair of equal tokens votes for the shift that aligns them.
     """
     in_left, in_right = np.nonzero(left[:, None] == right[None, :])
     votes = np.bincount(in_right - in_left + len(left), minlength=len(left) + len(right))[1:]
@@ -65,8 +65,8 @@ def _best_shift(left: TokenIds, right: TokenIds) -> int | None:
 class SpanJoiner:
     """Joins spans of ``ids``, each to the next; ``ids`` may grow meanwhile.
 
-    ``settled`` are the ranges that remain and cannot change any more, in order. ``open`` is the
-    last span, whose end depends on what comes next.
+    ``settled`` are the final ranges, in order. ``open`` is the last span, whose end depends on what
+    comes next.
     """
 
     ids: Sequence[int]
@@ -82,7 +82,7 @@ class SpanJoiner:
         self.open = span
 
     def flush(self) -> None:
-        """Nothing joins the last span: it remains as it is."""
+        """End the last span, which remains as it is."""
         if self.open is not None:
             self._settle(self.open)
             self.open = None
@@ -111,12 +111,12 @@ class Stitcher:
 
     @property
     def settled_until(self) -> int:
-        """The number of text tokens of which it is known whether they make the text."""
+        """The number of text tokens whose inclusion in the text is decided."""
         span = self.joiner.open
         return self._position if span is None else span.start
 
     def add(self, window: WindowPasses) -> None:
-        """Take the next window, all of its passes complete."""
+        """Add the next window, with all passes complete."""
         self.ids += window.text_tokens(self.vocabulary.eot)
         begun = self._position
         for span in self._parted_spans(window):
@@ -130,11 +130,11 @@ class Stitcher:
             self._utterance_start_s = None
 
     def finish(self) -> None:
-        """There is no further window: all that remains is settled."""
+        """End the text after the last window: everything is settled."""
         self.joiner.flush()
 
     def _parted_spans(self, window: WindowPasses) -> Iterator[range]:
-        """The spans of a window that end at a timestamp which parts the text."""
+        """The spans of a window that end at a timestamp which splits the text."""
         overlaps = _Overlaps.of(window, self.vocabulary)
         begun = self._position
         for each in window.passes:
@@ -148,10 +148,10 @@ class Stitcher:
                         begun = self._position
 
     def _parts(self, token: int, overlaps: _Overlaps, time_s: float) -> bool:
-        """Whether a timestamp ends a span. Outside of overlaps they come as start and end.
+        """Whether a timestamp ends a span.
 
-        Of a pair in an overlap the second counts as little as the first, even if it alone lies
-        outside; a start given twice is one start.
+        Outside of overlaps, timestamps alternate between start and end. If the first of a pair lies
+        in an overlap, the second is ignored as well, even outside it; a repeated start counts once.
         """
         joining = self.joiner.open is not None
         if overlaps.on_the_right(token):
@@ -172,9 +172,10 @@ class Stitcher:
 
 @dataclass(frozen=True, slots=True)
 class _Overlaps:
-    """The timestamp tokens between which a window is alone: from ``first`` to before ``last``.
+    """The timestamp tokens outside the overlaps of a window: from ``first`` to before ``last``.
 
-    The window's last timestamp never counts where another window follows: there the sound was cut.
+    If another window follows, the window's last timestamp never counts, because the audio was cut
+    there.
     """
 
     first: float | None

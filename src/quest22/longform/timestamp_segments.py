@@ -1,8 +1,8 @@
-"""One window's tokens to segments, and where the next window begins.
+"""Splits a window's tokens into segments, and finds where the next window begins.
 
 Follows ``transcribe`` of openai/whisper. Each pair of timestamps ends a segment and begins the
-next. Tokens after the last pair were not finished: the next window begins there. A single
-timestamp at the end says that nothing more is spoken in this window.
+next. Text after the last pair is incomplete: the next window begins there. A single timestamp at
+the end means that there is no more speech in this window.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class TimestampSegment:
 
 @dataclass(frozen=True, slots=True)
 class TimestampSegments:
-    """A window's segments, and by how many frames to go on.
+    """A window's segments, and by how many frames to advance.
 
     ``ended_alone``: the window ends with a single timestamp.
     """
@@ -38,7 +38,7 @@ class TimestampSegments:
 
 
 def timestamp_segments(tokens: Tokens, timestamp_begin: int, frames: int) -> TimestampSegments:
-    """Part the tokens of a window that holds so many ``frames`` of sound."""
+    """Split the tokens of a window that has ``frames`` frames of audio."""
     pairs, ended_alone = pair_timestamps(tokens, timestamp_begin)
     if not pairs:
         whole = _whole(tokens, timestamp_begin, frames)
@@ -55,7 +55,7 @@ def timestamp_segments(tokens: Tokens, timestamp_begin: int, frames: int) -> Tim
 
 
 def _whole(tokens: Tokens, timestamp_begin: int, frames: int) -> TimestampSegment:
-    """All of a window, up to its last timestamp if that says anything."""
+    """The whole window as one segment, up to its last timestamp if there is one."""
     times = [_frame(token, timestamp_begin) for token in tokens if token >= timestamp_begin]
     return TimestampSegment(0, times[-1] if times and times[-1] else frames, tuple(tokens))
 

@@ -1,4 +1,4 @@
-"""A clip's transcript, from its segments: the one place that builds a ``Transcript``."""
+"""Builds a clip's ``Transcript`` from its segments."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def build_transcript(
     language: tuple[str | None, float],
     dropped: Iterable[DroppedSegment] = (),
 ) -> Transcript:
-    """The transcript of a clip of ``duration_s``; ``language`` comes with its probability."""
+    """The transcript of a clip; ``language`` is a code and its probability."""
     return Transcript(
         key=clip.key,
         name=clip.name,
@@ -45,7 +45,7 @@ def build_transcript(
 
 
 def prevailing_language(spans: Iterable[LanguageSpan]) -> tuple[str | None, float]:
-    """The language of the most probable length, and its probability over all of it."""
+    """The language of most of the audio by probability, and its mean probability."""
     weights: defaultdict[str | None, float] = defaultdict(float)
     total = 0
     for span in spans:
@@ -58,7 +58,7 @@ def prevailing_language(spans: Iterable[LanguageSpan]) -> tuple[str | None, floa
 
 
 def confidence(segments: Sequence[Segment], text: str) -> Confidence:
-    """Means weighted by tokens, the ratio of the whole text, the highest temperature."""
+    """Means weighted by tokens; compression ratio of the whole text; highest temperature."""
     if not segments:
         return Confidence()
     weights = [max(len(segment.tokens), 1) for segment in segments]

@@ -1,8 +1,8 @@
-"""A long form that is given nothing but speech. Knows neither how it is detected nor transcribed.
+"""Applies another long form to speech only.
 
-Wraps the long form of another strategy: that one is fed the spans that hold speech, joined end to
-end, and its transcript gets the clip's own times back. What was left out is recorded in the
-transcript.
+Knows neither how speech is detected nor how it is transcribed. The inner long form is fed the
+speech spans, joined end to end, and its times are mapped back to the clip. Skipped audio is
+recorded in the transcript.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from quest22.records import (
 )
 
 TIME_STEP_S = 0.01
-"""Times are rounded to so much."""
+"""Times are rounded to this."""
 
 
 @dataclass(frozen=True, slots=True)
 class VadFilterOptions:
-    """How speech is handed on.
+    """How speech is passed on.
 
-    ``whole_spans``: each in one block, for windows that are packed of them. Clips of up to
-    ``whole_clip`` samples stay as they are if anybody speaks in them. ``language`` is that of a
-    clip without speech.
+    ``whole_spans``: each span in one block, for windows that consist of whole spans. Clips of up to
+    ``whole_clip`` samples are not cut if they contain speech. ``language`` is that of a clip
+    without speech.
     """
 
     whole_spans: bool
@@ -64,7 +64,7 @@ class VadFilteredStrategy:
 
 
 class VadFilteredClip:
-    """One clip between sound and transcript; see :class:`quest22.protocols.LongForm`."""
+    """One clip; see :class:`quest22.protocols.LongForm`."""
 
     def __init__(
         self, clip: Clip, inner: LongForm, detector: SpeechDetector, options: VadFilterOptions
@@ -76,12 +76,12 @@ class VadFilteredClip:
         self._timeline = SpeechTimeline()
         self._samples_fed = 0
         self._whole: list[Samples] | None = [] if options.whole_clip else None
-        self._speech: list[SpeechChunk] = []  # detected, not handed on yet
+        self._speech: list[SpeechChunk] = []  # detected, not passed on yet
         self._span: list[Samples] = []
         self._flushed = False
 
     def feed(self, samples: Samples) -> list[Window]:
-        """Take the next block of sound, ``[samples]``; give the windows that are complete."""
+        """Take the next block of audio, ``[samples]``; return the complete windows."""
         self._samples_fed += len(samples)
         self._speech += self._detector.feed(samples)
         if self._whole is not None:
@@ -92,7 +92,7 @@ class VadFilteredClip:
         return self._hand_on()
 
     def flush(self) -> list[Window]:
-        """Give the last windows. Raises :class:`quest22.errors.ClipError` where no sound came."""
+        """Return the last windows. Raises :class:`quest22.errors.ClipError` without any audio."""
         self._flushed = True
         if not self._samples_fed:
             return self._inner.flush()
@@ -104,7 +104,7 @@ class VadFilteredClip:
         return [*windows, *self._inner.flush()] if self._timeline else windows
 
     def add_result(self, window: Window, hypothesis: Hypothesis) -> list[Window]:
-        """Take a window's hypothesis; give the windows that waited for it."""
+        """Take a window's hypothesis; return the windows that waited for it."""
         return self._inner.add_result(window, hypothesis)
 
     @property
@@ -118,8 +118,8 @@ class VadFilteredClip:
     def partial(self) -> Partial:
         """The inner long form's, in the clip's own times.
 
-        A segment is committed once more speech is known behind it: a time on the end of all speech
-        may still turn out to be the start of the next span.
+        A segment is committed once more speech follows it: a time at the end of the speech so far
+        may turn out to be the start of the next span.
         """
         if not self._timeline:
             return Partial()
@@ -155,7 +155,7 @@ class VadFilteredClip:
         return self._flushed or max(ends) + TIME_STEP_S < time_s
 
     def _hand_on(self) -> list[Window]:
-        """Feed the speech that was detected to the inner long form."""
+        """Feed the detected speech to the inner long form."""
         windows: list[Window] = []
         for chunk in self._speech:
             self._timeline.add(chunk.start, len(chunk.samples))

@@ -1,9 +1,9 @@
 """The hypotheses of one window, from one decoding pass or several. Knows nothing of stitching.
 
-If the last timestamps are a pair, the text behind it was not finished
+If the last timestamps are a pair, the text after them is incomplete
 (:mod:`quest22.decoding.timestamps`): the window is decoded again from that time, until the model
 ends otherwise. Unlike in Transformers and openai/whisper, a window is not decoded again from a time
-behind its audio: that would transcribe padding.
+after its audio: that would transcribe padding.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ FRAMES_PER_TIMESTAMP = round(TIMESTAMP_STEP_S * FRAMES_PER_S)
 
 
 class Vocabulary(Protocol):
-    """What a long form needs to know of a checkpoint's tokens."""
+    """The part of a checkpoint's tokens that a long form needs."""
 
     @property
     def eot(self) -> int:
-        """End of text: text tokens lie below, control tokens and timestamps above."""
+        """End of text; text tokens are below it, control tokens and timestamps above."""
         ...
 
     @property
     def timestamp_begin(self) -> int:
-        """The token of time 0; each later one is 0.02 s more."""
+        """The token of time 0; each further token adds 0.02 s."""
         ...
 
     def decode(self, tokens: Sequence[int]) -> str:
@@ -44,7 +44,7 @@ class Vocabulary(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DecodingPass:
-    """One hypothesis: its tokens that count, and the frame its timestamps count from."""
+    """One hypothesis: its complete tokens, and the frame from which its timestamps count."""
 
     skip_frames: int
     hypothesis: Hypothesis
@@ -55,7 +55,7 @@ class DecodingPass:
 class WindowPasses:
     """A window's bounds in the clip, in samples, and its passes so far.
 
-    ``complete`` once no further pass is needed.
+    ``complete``: no further pass is needed.
     """
 
     start: int
@@ -85,7 +85,7 @@ class WindowPasses:
 
     @property
     def end_s(self) -> float:
-        """Where the window's sound ends in the clip, in seconds."""
+        """Where the window's audio ends in the clip, in seconds."""
         return (self.start + self.length) / SAMPLE_RATE_HZ
 
     def text_tokens(self, eot: int) -> list[int]:
@@ -104,7 +104,7 @@ class WindowPasses:
     def add_result(
         self, window: Window, hypothesis: Hypothesis, timestamp_begin: int
     ) -> Window | None:
-        """Take the hypothesis of a pass; give the window of the next pass, if one is needed."""
+        """Add the hypothesis of a pass; return the window of the next pass if one is needed."""
         tokens, resume = drop_unfinished(hypothesis.tokens, timestamp_begin)
         self.passes.append(DecodingPass(window.skip_frames, hypothesis, tokens))
         skip_frames = window.skip_frames + (resume or 0) * FRAMES_PER_TIMESTAMP

@@ -1,4 +1,4 @@
-"""Cuts a stream of sound into windows: overlapping ones, or whole spans of speech packed together.
+"""Cuts a stream of audio into windows: overlapping ones, or whole spans of speech packed together.
 
 Knows nothing of tokens or models.
 """
@@ -26,8 +26,8 @@ class StrideLengths:
     def __post_init__(self) -> None:
         if self.step < 1:
             raise UsageError(
-                f"strides of {self.left} and {self.right} samples leave nothing of a chunk of "
-                f"{self.chunk}: expected a shorter stride or a longer chunk"
+                f"strides of {self.left} and {self.right} samples are too long for a chunk of "
+                f"{self.chunk}: expected a sum shorter than the chunk"
             )
 
     @property
@@ -37,7 +37,7 @@ class StrideLengths:
 
     @classmethod
     def of(cls, settings: LongFormSettings) -> StrideLengths:
-        """Seconds to samples, to the nearest (halves to the even one, as Python rounds)."""
+        """From seconds, rounded to the nearest sample (halves to even, as Python rounds)."""
         seconds = (settings.chunk_length_s, *settings.stride_s)
         chunk, left, right = (round(length_s * SAMPLE_RATE_HZ) for length_s in seconds)
         return cls(chunk, left, right)
@@ -45,10 +45,10 @@ class StrideLengths:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chunk:
-    """The sound of one window; ``start`` is its first sample in the clip, lengths are in samples.
+    """The audio of one window; ``start`` is its first sample in the clip, lengths are in samples.
 
-    ``left`` and ``right`` are how much of it the neighbours share. A ``self_contained`` chunk was
-    cut at pauses: neither a word nor a sentence continues in the next.
+    ``left`` and ``right`` are its overlaps with its neighbours. A ``self_contained`` chunk was cut
+    at pauses: no word or sentence continues in the next.
     """
 
     samples: Samples
@@ -59,7 +59,7 @@ class Chunk:
 
 
 class WindowChunker(Protocol):
-    """Blocks of sound in, chunks out."""
+    """Blocks of audio in, chunks out."""
 
     @property
     def samples_fed(self) -> int: ...
@@ -70,12 +70,12 @@ class WindowChunker(Protocol):
 
 
 class Chunker:
-    """Overlapping windows, cut from blocks of any size; holds the sound of one window.
+    """Overlapping windows, cut from blocks of any size; holds the audio of one window.
 
     Windows lie where the chunking of Transformers' speech recognition pipeline puts them
     (``chunk_iter``): each is ``chunk`` long and begins ``chunk - left - right`` after the one
     before; the first has no left stride, the last no right stride, and the last is the first that
-    reaches the end of the sound.
+    reaches the end of the audio.
     """
 
     def __init__(self, lengths: StrideLengths) -> None:
@@ -86,11 +86,11 @@ class Chunker:
 
     @property
     def samples_fed(self) -> int:
-        """The samples taken so far: the length of the clip, once it has ended."""
+        """The samples fed so far: the length of the clip, once it has ended."""
         return self._start + self._filled
 
     def feed(self, samples: Samples) -> list[Chunk]:
-        """Take a block, ``[samples]``; give the windows that are known not to be the last."""
+        """Take a block, ``[samples]``; return the windows that are certainly not the last."""
         chunks = []
         while len(samples):
             if self._filled == self._lengths.chunk:
@@ -103,7 +103,7 @@ class Chunker:
         return chunks
 
     def flush(self) -> list[Chunk]:
-        """The last window; none if no sound ever came. Frees the sound."""
+        """The last window; none if there was no audio. Frees the audio."""
         chunks = [self._chunk(0)] if self._filled else []
         self._buffer = np.empty(0, np.float32)
         return chunks
@@ -113,7 +113,7 @@ class Chunker:
         return Chunk(self._buffer[: self._filled].copy(), self._start, left, right)
 
     def _slide(self) -> None:
-        """Keep what the next window shares with this one."""
+        """Keep the overlap with the next window."""
         shared = self._lengths.chunk - self._lengths.step
         self._buffer[:shared] = self._buffer[self._lengths.step :].copy()
         self._filled = shared
@@ -121,11 +121,11 @@ class Chunker:
 
 
 class PackingChunker:
-    """Windows of up to ``chunk`` samples, packed of whole spans of speech; holds one window.
+    """Windows of up to ``chunk`` samples, made of whole speech spans; holds one window.
 
-    As ``collect_chunks`` of faster-whisper for its batched pipeline: a window takes spans, one
-    after the other, while it has room for the whole of the next. So windows begin and end at
-    pauses and share no sound.
+    Like ``collect_chunks`` of faster-whisper's batched pipeline: a window takes span after span
+    while the next one fits as a whole. Windows therefore begin and end at pauses and do not
+    overlap.
     """
 
     def __init__(self, chunk: int) -> None:
@@ -140,9 +140,9 @@ class PackingChunker:
         return self._start + self._filled
 
     def feed(self, samples: Samples) -> list[Chunk]:
-        """Take a span of speech; give the windows that have no room for it.
+        """Take a span of speech; return the windows that have no room for it.
 
-        One that is longer than a window fills several.
+        A span that is longer than a window fills several.
         """
         chunks = []
         for start in range(0, len(samples), self._chunk):
@@ -154,7 +154,7 @@ class PackingChunker:
         return chunks
 
     def flush(self) -> list[Chunk]:
-        """The window that is being filled; none if nothing is in it."""
+        """The window that is being filled; none if it is empty."""
         if not self._filled:
             return []
         chunk = Chunk(np.concatenate(self._spans), self._start, 0, 0, self_contained=True)

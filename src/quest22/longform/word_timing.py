@@ -1,8 +1,9 @@
-"""Words of segments that were joined from several windows. Knows nothing of how they were joined.
+"""Word timestamps of segments that were joined from several windows.
 
-Each text token brings its times from the window it was taken from, so a word that two windows share
-begins where the one put its begin and ends where the other put its end. Where one window's tokens
-follow another's, none begins before the one in front of it, and none lasts into the next.
+Knows nothing of how they were joined. Each text token has its times from the window it was taken
+from, so a word split across two windows starts at the time from the first and ends at the time from
+the second. Where tokens of one window follow those of another, their times are made to increase and
+not to overlap.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from quest22.records import Segment
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TimedSegment:
-    """A segment, the numbers of its text tokens in the clip, and the pass most of them are from.
+    """A segment, the numbers of its text tokens in the clip, and the pass of most of them.
 
     ``pass_start_s`` is where that pass begins in the clip.
     """
@@ -32,10 +33,10 @@ class TimedSegment:
 
 
 class WordAdder:
-    """Gives segments of one clip their words, as they come in order.
+    """Adds words to the segments of one clip, in order.
 
-    Those of one pass are timed together, when all of them are there. A segment without a word of
-    its own is the end of a word before it, and joins that segment.
+    Segments of one pass are timed together, once all of them are there. A segment without a word of
+    its own is the end of the previous word, and joins its segment.
     """
 
     def __init__(self, timer: WordTimer, vocabulary: Vocabulary) -> None:
@@ -45,12 +46,12 @@ class WordAdder:
         self._group: list[TimedSegment] = []  # all of one pass
         self._latest_start_s = -np.inf
         self._last_speech_s = 0.0
-        self._last: Segment | None = None  # may take in the text of the next
+        self._last: Segment | None = None  # may absorb the text of the next
 
     def add_window(self, window: WindowPasses) -> None:
-        """Take the times of the next window's text tokens.
+        """Add the times of the next window's text tokens.
 
-        Raises :class:`EngineError` where the engine did not align what it was asked to.
+        Raises :class:`EngineError` if the engine did not return a requested alignment.
         """
         for source in window.passes:
             offset_s = window.start_s(source)
@@ -63,7 +64,7 @@ class WordAdder:
             ]
 
     def add(self, segment: TimedSegment) -> list[Segment]:
-        """Take the next segment; give those whose words are known for good."""
+        """Add the next segment; return those whose words are final."""
         done: list[Segment] = []
         if self._group and segment.source is not self._group[0].source:
             done = self._finish_group(following=segment.positions[0])
@@ -71,7 +72,7 @@ class WordAdder:
         return done
 
     def flush(self) -> list[Segment]:
-        """There is no further segment: give the rest."""
+        """After the last segment: return the rest."""
         done = self._finish_group(following=None) if self._group else []
         return done if self._last is None else [*done, self._last]
 
@@ -89,9 +90,9 @@ class WordAdder:
     def _in_order(
         self, positions: Sequence[int], following: int | None, offset_s: float
     ) -> TokenTimes:
-        """Times of some tokens, from ``offset_s`` on, so that they follow one another.
+        """Times of some tokens, from ``offset_s`` on, made to increase.
 
-        ``following`` is the token behind them in the text.
+        ``following`` is the token after them in the text.
         """
         picked = [*positions] if following is None else [*positions, following]
         rows = np.array([self._times[at] for at in picked], np.float64).reshape(-1, 4)
@@ -110,7 +111,7 @@ class WordAdder:
         return TokenTimes(offset_s, spans, tuple(probabilities[:count].tolist()))
 
     def _with_words(self, segments: Iterable[Segment]) -> Iterator[Segment]:
-        """Segments that have words; the text of one without goes to the one before it."""
+        """Segments with words; the text of a segment without words moves to the previous one."""
         for segment in segments:
             last = self._last
             if last is None or segment.words:
@@ -126,5 +127,7 @@ def _times(source: DecodingPass, offset_s: float, vocabulary: Vocabulary) -> Tok
     text = [token for token in source.tokens if token < vocabulary.eot]
     alignment = source.hypothesis.alignment
     if alignment is None or len(alignment.probabilities) != len(text):
-        raise EngineError("the engine gave no times of words: expected one for each text token")
+        raise EngineError(
+            "the engine returned no word timestamps: expected one for each text token"
+        )
     return TokenTimes.of(alignment, offset_s)

@@ -75,25 +75,25 @@ _log = logging.getLogger("quest22")
 def open_library() -> ctypes.CDLL | None:
     """The native library, the same object each time; None where OpenVINO does its work.
 
-    Raises :class:`UsageError` where ``$QUEST22_NATIVE`` says what is not understood.
+    Raises :class:`UsageError` for an unknown value of ``$QUEST22_NATIVE``.
     """
-    found = _of_this_machine()
-    return found[1] if found else None
+    selected = _select(native_library())
+    return selected[1] if selected else None
 
 
 def instruction_set() -> str | None:
     """What the native library was compiled for, such as ``avx512``; None where there is none."""
-    found = _of_this_machine()
-    return found[0] if found else None
+    selected = _select(native_library())
+    return selected[0] if selected else None
 
 
 def has_encoder(library: ctypes.CDLL) -> bool:
-    """Whether a library has the encoder too."""
+    """Whether a library has the encoder as well as the decoder."""
     return hasattr(library, "quest22_encoder_open")
 
 
 def elements(library: ctypes.CDLL | None) -> frozenset[str]:
-    """What a library's decoder multiplies: ``f32``, and ``bf16`` where it was compiled for that."""
+    """The types that a library's decoder multiplies: ``f32``, and ``bf16`` if compiled for it."""
     if library is None:
         return frozenset()
     return frozenset({"f32", "bf16"} if has_encoder(library) else {"f32"})
@@ -102,9 +102,9 @@ def elements(library: ctypes.CDLL | None) -> frozenset[str]:
 def best_library(
     folder: Path, flags: frozenset[str], only: str | None = None
 ) -> tuple[str, ctypes.CDLL] | None:
-    """The first library in ``folder`` that these flags suit and that opens, with its set's name.
+    """The best library in ``folder`` that a processor with these flags can run, with its set.
 
-    ``only``: the library for this set, or none.
+    A library that cannot be opened is left out. ``only`` considers one instruction set alone.
     """
     for name in suitable(folder, flags):
         opened = _open(_path(folder, name)) if only in (None, name) else None
@@ -114,9 +114,9 @@ def best_library(
 
 
 def suitable(folder: Path, flags: frozenset[str]) -> list[str]:
-    """Instruction sets that these flags suit and whose libraries are there, best first."""
-    suited = (name for name, needed in NEEDED_FLAGS.items() if needed <= flags)
-    return [name for name in suited if _path(folder, name).is_file()]
+    """Instruction sets that a processor with these flags has and a library is for, best first."""
+    supported = (name for name, needed in NEEDED_FLAGS.items() if needed <= flags)
+    return [name for name in supported if _path(folder, name).is_file()]
 
 
 def _open(path: Path) -> ctypes.CDLL | None:
@@ -129,13 +129,13 @@ def _open(path: Path) -> ctypes.CDLL | None:
 
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     more = ENCODER_FUNCTIONS if has_encoder(library) else {}
-    for name, (gives, takes) in (FUNCTIONS | more).items():
+    for name, (result, arguments) in (FUNCTIONS | more).items():
         function = getattr(library, name)
-        function.restype, function.argtypes = ctypes.c_int, takes
-        if gives is _STATUS:
+        function.restype, function.argtypes = ctypes.c_int, arguments
+        if result is _STATUS:
             function.errcheck = _raise_refusal
-    if (found := library.quest22_interface()) != INTERFACE:
-        raise OSError(f"its interface is {found}, expected {INTERFACE}: install again")
+    if (interface := library.quest22_interface()) != INTERFACE:
+        raise OSError(f"its interface is {interface}, expected {INTERFACE}: install again")
     return library
 
 
@@ -150,18 +150,16 @@ def _path(folder: Path, name: str) -> Path:
     return folder / f"quest22-{name}.so"
 
 
-def _of_this_machine() -> tuple[str, ctypes.CDLL] | None:
-    return _chosen(native_library())
-
-
 @cache
-def _chosen(said: str) -> tuple[str, ctypes.CDLL] | None:
-    """What ``$QUEST22_NATIVE`` allows: all libraries, none, or the one for an instruction set."""
-    if said not in ("on", "off", *NEEDED_FLAGS):
+def _select(setting: str) -> tuple[str, ctypes.CDLL] | None:
+    """By ``$QUEST22_NATIVE``: the best library, none, or the one for an instruction set."""
+    if setting not in ("on", "off", *NEEDED_FLAGS):
         known = ", ".join(NEEDED_FLAGS)
-        raise UsageError(f"QUEST22_NATIVE is {said!r}: expected on, off or one of {known}")
-    flags = frozenset(processor_flags())
-    return None if said == "off" else best_library(FOLDER, flags, None if said == "on" else said)
+        raise UsageError(f"QUEST22_NATIVE is {setting!r}: expected on, off or one of {known}")
+    if setting == "off":
+        return None
+    only = None if setting == "on" else setting
+    return best_library(FOLDER, frozenset(processor_flags()), only)
 
 
 def addresses(

@@ -1,7 +1,6 @@
-"""Runs into a folder, without a command line.
+"""Runs into a folder, independent of the command line.
 
-Begun and continued (:func:`run`), retried, sharded, published on the Hub, described
-(:func:`status`).
+Start and resume (:func:`run`), retry, shards, publishing on the Hub, and :func:`status`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every run is given: its callback, and where its model and its network come from."""
+"""The context of a run: its event callback, and how it gets its model and its network client."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from quest22.source.io.retry import RetryingClient
 
 Load: TypeAlias = Callable[[PipelineSettings, Metrics], Pipeline]
-"""Makes a pipeline of settings; it is to fill these metrics."""
+"""Makes a pipeline from settings; it reports to these metrics."""
 
 Connect: TypeAlias = "Callable[[MemorySettings, Metrics], RetryingClient]"
-"""Makes the network client that the sources of a run share, within the run's memory."""
+"""Makes the network client that the sources of a run share, within the run's memory limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """Passed along through one run; ``metrics`` are filled from its start."""
+    """The context of one run; ``metrics`` are updated from its start."""
 
     on_event: OnEvent = ignore_event
     load: Load = Pipeline
@@ -31,11 +31,11 @@ class RunContext:
     metrics: Metrics = field(default_factory=Metrics)
 
     def client(self, settings: PipelineSettings) -> RetryingClient:
-        """The client of a run's sources, within the run's memory."""
+        """The network client of the run's sources, within the run's memory limit."""
         return self.connect(settings.memory, self.metrics)
 
     def pipeline(self, settings: PipelineSettings) -> Pipeline:
-        """Load the model, and say so."""
+        """Load the model and report it."""
         self.on_event(ModelLoading(settings.engine.model))
         pipeline = self.load(settings, self.metrics)
         self.on_event(ModelLoaded(pipeline.checkpoint_name, pipeline.compute_type))
@@ -43,9 +43,9 @@ class RunContext:
 
 
 def reusing(pipeline: Pipeline) -> Load:
-    """Give ``pipeline`` where it is what a run needs, else load another.
+    """Return ``pipeline`` if it suits the run, else load another.
 
-    A run that was begun with another commit, compute type or batch size goes on with those.
+    A run continues with the commit, compute type and batch size with which it started.
     """
     own = pipeline.settings.engine
 

@@ -1,13 +1,13 @@
-"""What a run tells while it goes: plain values, handed to a callback in the run's own thread.
+"""The events of a run: plain values, passed to a callback in the run's own thread.
 
-A run calls ``on_event`` with each as it happens, in this order::
+A run calls ``on_event`` for each event as it happens, in this order::
 
     ModelLoading  ModelLoaded  [ShardsTakenOver | Resuming]
     ResultsStarted  ResultReady …  ResultsEnded  WritingEnded
     Resumable | [Published] RunFinished | RetryFinished
 
-or with nothing but ``AlreadyFinished`` or ``NothingToRetry``. An exception that the callback raises
-ends the run as any other does: it can be continued.
+or only ``AlreadyFinished`` or ``NothingToRetry``. An exception from the callback ends the run as
+any other does: the run can be continued.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class ModelLoaded:
 
 @dataclass(frozen=True, slots=True)
 class ShardsTakenOver:
-    """The run goes on with the rows that runs with other numbers of shards have left."""
+    """The run continues with the rows that runs with other numbers of shards left."""
 
     folder: Path
     num_shards: tuple[int, ...]
@@ -47,7 +47,7 @@ class ShardsTakenOver:
 
 @dataclass(frozen=True, slots=True)
 class Resuming:
-    """The run continues after so many results."""
+    """The run continues after ``results`` results."""
 
     folder: Path
     results: int
@@ -55,9 +55,9 @@ class Resuming:
 
 @dataclass(frozen=True, slots=True)
 class ResultsStarted:
-    """Results are about to come: ``total`` of them, where that is known.
+    """Results are about to arrive: ``total`` of them, if known.
 
-    ``metrics`` are updated as the run goes; they may be read from any thread.
+    ``metrics`` are updated during the run; they may be read from any thread.
     """
 
     metrics: Metrics
@@ -73,7 +73,7 @@ class ResultReady:
 
 @dataclass(frozen=True, slots=True)
 class ResultsEnded:
-    """No more results come, for whatever reason; outputs are about to be closed."""
+    """There are no more results, for whatever reason; outputs are about to be closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class WritingEnded:
 
 @dataclass(frozen=True, slots=True)
 class Resumable:
-    """The run ended early, by an error or an interruption: ``results`` are recorded.
+    """The run ended early, by an error or an interruption; ``results`` are recorded.
 
     A run with the same settings into the same folder continues after them.
     """
@@ -98,7 +98,7 @@ class Resumable:
 
 @dataclass(frozen=True, slots=True)
 class RunFinished:
-    """The run has come to the end of its source, with so much in all."""
+    """The run has completed; the counts are those of the whole run."""
 
     folder: Path
     transcripts: int
@@ -109,7 +109,7 @@ class RunFinished:
 
 @dataclass(frozen=True, slots=True)
 class AlreadyFinished:
-    """There was nothing to do: an earlier call has finished the run."""
+    """There was nothing to do: an earlier call finished the run."""
 
     folder: Path
     transcripts: int
@@ -119,7 +119,7 @@ class AlreadyFinished:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The transcripts are on the Hub; ``retries`` requests had to be repeated."""
+    """The transcripts are on the Hub; ``retries`` requests were retried."""
 
     url: str
     retries: int
@@ -127,7 +127,7 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class RetryFinished:
-    """Failed clips were run again: so many are transcribed now, ``failures`` still fail."""
+    """Failed clips were run again: ``transcripts`` are transcribed now, ``failures`` still fail."""
 
     folder: Path
     transcripts: int
@@ -163,4 +163,4 @@ OnEvent: TypeAlias = Callable[[RunEvent], None]
 
 
 def ignore_event(event: RunEvent) -> None:
-    """The callback of those who want to know nothing."""
+    """A callback that ignores all events."""

@@ -18,13 +18,13 @@ ENGINE_THREAD = (
     "longform",
     "sink",
 )
-"""Seconds of the thread that runs the engine; what is left of the elapsed time is ``other``."""
+"""Seconds of the thread that runs the engine; the rest of the elapsed time is ``other``."""
 
 WAITS = ("wait_network", "wait_source", "wait_audio")
-"""What the engine stood still for; the rest of the elapsed time it is at work."""
+"""What the engine waited for; for the rest of the elapsed time it was busy."""
 
 OTHER_THREADS = ("audio", "source")
-"""Seconds of the threads beside it: they cost nothing while the engine is not kept waiting."""
+"""Seconds of the other threads; they cost nothing as long as the engine does not wait."""
 
 Seconds = list[tuple[str, float]]
 """Seconds, or shares of 1, by name: see :class:`quest22.metrics.Metrics`."""
@@ -34,9 +34,9 @@ Seconds = list[tuple[str, float]]
 class Figures:
     """A run's counts and seconds at one moment.
 
-    ``audio_s`` is the sound of finished clips, ``processed_s`` also that of windows whose clips are
-    still open. ``received_bytes`` came over a network, ``sound_bytes`` is undecoded sound from
-    anywhere. ``retries`` counts repeated requests by host and by what had gone wrong.
+    ``audio_s`` is the audio of finished clips; ``processed_s`` also counts windows of clips that
+    are still open. ``received_bytes`` came over a network, ``sound_bytes`` is encoded audio from
+    any source. ``retries`` counts retried requests by host and kind of error.
     """
 
     clips: int
@@ -56,7 +56,7 @@ class Figures:
             clips=int(counts.get("clips", 0)),
             failures=int(counts.get("failures", 0)),
             audio_s=counts.get("audio_s", 0.0),
-            processed_s=max(counts.get("heard_s", 0.0), counts.get("audio_s", 0.0)),
+            processed_s=max(counts.get("processed_s", 0.0), counts.get("audio_s", 0.0)),
             elapsed_s=metrics.elapsed_s,
             seconds=metrics.seconds(),
             received_bytes=counts.get("net_bytes", 0.0),
@@ -66,16 +66,16 @@ class Figures:
 
     @property
     def real_time_factor(self) -> float | None:
-        """Seconds of work for a second of sound; None before there was any sound."""
+        """Seconds of work per second of audio; None before any audio was processed."""
         return self.elapsed_s / self.processed_s if self.processed_s else None
 
     @property
     def unhindered_s(self) -> float:
-        """Seconds that the engine waited for nothing."""
+        """Seconds in which the engine did not wait."""
         return max(self.elapsed_s - sum(seconds for _, seconds in self.waits()), 0.0)
 
     def left_s(self, total: int | None) -> float | None:
-        """Seconds that the rest will take, if it goes on like this; None if unknown."""
+        """Seconds that the rest will take at this speed; None if unknown."""
         done = self.clips + self.failures
         if not total or not done or done > total:
             return None
@@ -93,7 +93,7 @@ class Figures:
         return [(name, seconds / total) for name, seconds in self.engine_thread()]
 
     def waits(self) -> Seconds:
-        """Seconds that the engine waited, by what it waited for."""
+        """Seconds that the engine waited, by cause."""
         return self._named(WAITS)
 
     def other_threads(self) -> Seconds:

@@ -1,12 +1,12 @@
-"""How far a run has come, on disk, so that the same command continues after a crash.
+"""The journal of a run on disk, from which the same command resumes after a crash.
 
 The journal is one small file in the output folder. It holds the plan (everything that decides the
-results), the progress (how many results are published, and what each sink needs to go on from
-there) and the request. Results are published first and recorded after; the file is replaced whole;
-what a sink wrote beyond the recorded progress is cut off when the run continues. So every result is
-written exactly once, whenever the process dies.
+results), the progress (how many results are published, and what each sink needs to resume from
+there) and the request. Results are published first and recorded afterwards; the file is replaced
+atomically; what a sink wrote beyond the recorded progress is cut off when the run resumes.
 
-Knows no stage: the states of the sinks are opaque to it.
+Every result is therefore written exactly once, whenever the process dies. Knows no stages: the
+states of the sinks are opaque.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ MERGE = "merge"
 RETRY = "retry"
 FORMAT = 2
 FLAT_PLAN_FORMAT = 1
-"""The format of journals whose plan has no groups: they are read, and rewritten as they go on."""
+"""The format of journals whose plan has no groups; they are read, and rewritten on commit."""
 
 COMMIT_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run has come. ``sinks`` holds each sink's state by its name."""
+    """The progress of a run. ``sinks`` holds each sink's state by its name."""
 
     transcripts: int = 0
     failures: int = 0
@@ -54,7 +54,7 @@ class Progress:
         return self.transcripts + self.failures
 
     def after(self, result: Transcript | Failure) -> Progress:
-        """The progress one result further on; the states of the sinks stay as they were."""
+        """The progress after one more result; the states of the sinks are unchanged."""
         last = Position(self.results + 1, result.key, result.origin)
         if isinstance(result, Failure):
             return replace(self, failures=self.failures + 1, last=last)
@@ -69,7 +69,8 @@ class Progress:
 class Journal:
     """A run's journal in its output folder, written by one process at a time.
 
-    ``request`` is what was asked for where ``plan`` holds what it resolved to, and the command.
+    ``request`` holds the command, and the requested values of settings that ``plan`` holds
+    resolved.
     """
 
     def __init__(
@@ -83,20 +84,22 @@ class Journal:
 
     @classmethod
     def begin(cls, folder: Path, plan: Plan, request: Request | None = None) -> Journal:
-        """A new journal, in place of any other. Raises :class:`quest22.errors.SinkError`."""
+        """A new journal, which replaces any other. Raises :class:`quest22.errors.SinkError`."""
         journal = cls(folder, plan, Progress(), request)
         with writing(folder):
             (folder / JOURNAL).parent.mkdir(parents=True, exist_ok=True)
             sync_folder(folder)
-        journal.remove(REPLAY)  # first: another run's hypotheses must never count for this one
+        journal.remove(
+            REPLAY
+        )  # first, because another run's hypotheses must never be used in this one
         journal.commit(journal.progress)
         return journal
 
     @classmethod
     def read(cls, folder: Path) -> Journal | None:
-        """The journal that a run left in ``folder``, or None.
+        """The journal of the run in ``folder``, or None.
 
-        Raises :class:`UsageError` for a file that is not a journal this version can read.
+        Raises :class:`UsageError` for a journal that this version cannot read.
         """
         path = folder / JOURNAL
         try:
@@ -107,8 +110,8 @@ class Journal:
             raise UsageError(f"cannot read {path}: {exc.strerror or exc}") from exc
         except (ValueError, KeyError, TypeError) as exc:
             raise UsageError(
-                f"{path} is no journal of this version of quest22 ({exc}): continue with the "
-                "version that began the run, or begin anew with --restart"
+                f"{path} cannot be read by this version of quest22 ({exc}): continue with the "
+                "version that started the run, or start over with --restart"
             ) from exc
 
     @classmethod
@@ -131,19 +134,19 @@ class Journal:
         self._refuse(plan_differences(self.plan, plan, whole=True))
 
     def check_known(self, plan: Plan) -> None:
-        """The same for the part of a plan that is known before anything is loaded."""
+        """Like :meth:`check`, for the part of a plan that is known before anything is loaded."""
         self._refuse(plan_differences(self.plan, plan, whole=False))
 
     def _refuse(self, differences: list[str]) -> None:
         if differences:
             raise UsageError(
-                f"{self.folder} holds a run with other settings ({'; '.join(differences)}): repeat "
-                "its command to continue it, choose another --output-dir, or begin anew with "
-                "--restart"
+                f"{self.folder} contains a run with other settings ({'; '.join(differences)}): "
+                "repeat its command to continue it, choose another --output-dir, or start over "
+                "with --restart"
             )
 
     def commit(self, progress: Progress) -> None:
-        """Record that all up to ``progress`` is published; durable when this returns.
+        """Record that everything up to ``progress`` is published; durable when this returns.
 
         Raises :class:`quest22.errors.SinkError`.
         """
@@ -161,18 +164,18 @@ class Journal:
         self.progress = progress
 
     def replace_outputs(self, progress: Progress, outdated: Iterable[str]) -> None:
-        """Put what lies in the merge folder in the outputs' place, all of it or nothing.
+        """Replace the outputs by the contents of the merge folder, all or nothing.
 
-        ``outdated`` names outputs that are removed. Once ``progress`` is recorded, a process that
-        dies is followed by one that ends the replacement: see :meth:`finish_replacement`.
+        ``outdated`` names outputs to remove. If the process dies after ``progress`` is recorded,
+        the next one completes the replacement: see :meth:`finish_replacement`.
         """
         self._outdated = list(outdated)
-        self.remove(REPLAY)  # results may have got other numbers
+        self.remove(REPLAY)  # the numbers of results may have changed
         self.commit(progress)
         self.finish_replacement()
 
     def finish_replacement(self) -> None:
-        """Finish a replacement of outputs that a process has left half done."""
+        """Finish a replacement of outputs that was interrupted."""
         if self._outdated is None:
             return
         merge = self.folder / RUN_FOLDER / MERGE
@@ -190,7 +193,7 @@ class Journal:
         self.commit(self.progress)
 
     def remove(self, *names: str) -> None:
-        """Remove files and folders of the run's own folder, whichever are there."""
+        """Remove these files and folders from the run's folder, if they exist."""
         for path in (self.folder / RUN_FOLDER / name for name in names):
             with writing(path):
                 if path.is_dir():
@@ -202,9 +205,9 @@ class Journal:
 class JournaledSink:
     """A sink whose progress is recorded every few seconds: first published, then recorded.
 
-    ``replay`` keeps the hypotheses of clips that are not published yet; the scheduler is to have
-    it. After a write that failed halfway nothing is recorded any more: the sinks may differ in
-    what they hold, and the next run goes on from the last recorded progress.
+    ``replay`` stores the hypotheses of clips that are not published yet; the driver needs it too.
+    After a failed write nothing more is recorded, because the sinks may be inconsistent; the next
+    run resumes from the last recorded progress.
     """
 
     def __init__(
@@ -221,7 +224,7 @@ class JournaledSink:
 
     @property
     def progress(self) -> Progress:
-        """How far the run has come, published or not."""
+        """The progress of the run, published or not."""
         return self._progress
 
     def write(self, result: Transcript | Failure) -> None:
@@ -233,7 +236,7 @@ class JournaledSink:
             self.publish()
 
     def publish(self) -> SinkState:
-        self.replay.sync()  # first: recorded results must not lack the batches they came from
+        self.replay.sync()  # first: recorded results must not lack their batches
         states = self._sink.publish()
         self._progress = replace(self._progress, sinks=states)
         self._journal.commit(self._progress)
@@ -242,13 +245,13 @@ class JournaledSink:
         return states
 
     def close(self) -> None:
-        """Stop here, perhaps before the end: what was written can be continued."""
+        """Stop, perhaps before the end; the run can be resumed."""
         if self._consistent and not self._progress.finished:
             self.publish()
         self.replay.close()
 
     def complete(self) -> None:
-        """The source has ended: finish the outputs, then say so in the journal."""
+        """The source has ended: finish the outputs, then record that in the journal."""
         self._consistent = False
         self._sink.close()
         self._progress = replace(self._progress, sinks=self._sink.publish(), finished=True)

@@ -1,7 +1,7 @@
-"""A run over a dataset into a folder: started, resumed where it stopped, or found finished.
+"""A run over a dataset into a folder: starts it, resumes it, or finds it finished.
 
-Every result is written exactly once however often the process dies:
-see :mod:`quest22.runs.journal`.
+Every result is written exactly once, however often the process dies: see
+:mod:`quest22.runs.journal`.
 """
 
 from __future__ import annotations
@@ -55,15 +55,15 @@ def run(
 ) -> RunSummary:
     """Transcribe a dataset into ``store``: what ``quest22 stream … -o FOLDER`` does.
 
-    Continues a run with these settings that stopped early; does nothing for one that is finished.
-    An interruption or an error leaves a run that can be continued. ``load`` makes the pipeline,
-    which fills ``metrics``; ``connect`` makes the network client of the source.
+    Resumes a run with these settings that stopped early; does nothing if it is finished. After an
+    interruption or an error, the run can be resumed. ``load`` makes the pipeline, which updates
+    ``metrics``; ``connect`` makes the network client of the source.
 
     Raises:
         UsageError: The store holds a run with other settings, or results without a journal, or
-            another process is writing there.
-        TooManyFailuresError: More clips than ``settings.max_failures`` have failed.
-        Quest22Error: The model, the source or an output fails: see :mod:`quest22.errors`.
+        another process uses it. TooManyFailuresError: More clips than ``settings.max_failures``
+        have failed. Quest22Error: The model, the source or an output fails: see
+        :mod:`quest22.errors`.
     """
     context = RunContext(on_event, load, connect, metrics or Metrics())
     context.metrics.reset()
@@ -77,14 +77,14 @@ def run(
 
 
 def _refuse_results_without_journal(output: OutputSettings, store: RunStore) -> None:
-    """Refuse results that no journal explains, before anything is made there."""
+    """Refuse to write over results without a journal, before anything is created."""
     if not output.overwrite and store.read_journal() is None:
         refuse_earlier_results(output)
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """A run in its own locked store."""
+    """A run whose store is locked."""
 
     settings: RunSettings
     store: RunStore
@@ -102,7 +102,7 @@ class _Run:
 
     def _start(self) -> RunSummary:
         settings = self.settings
-        if self.siblings.shards:  # all read the same commit and run in the same precision
+        if self.siblings.shards:  # all shards read the same commit and run in the same precision
             first = self.siblings.shards[0].journal
             settings = pinned(settings, first.plan, first.request)
         siblings = self.siblings.take_over()
@@ -133,7 +133,7 @@ class _Run:
     def _load(
         self, settings: RunSettings, siblings: SiblingShards, journal: Journal | None = None
     ) -> _Ready:
-        """Find the source, behind what journals record, then load the model, which takes long."""
+        """Open the source at the recorded position, then load the model, which takes long."""
         publisher = HubPublisher(settings.push_to_hub) if settings.push_to_hub else None
         if publisher is not None:
             publisher.connect()
@@ -176,7 +176,7 @@ class _Run:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Ready:
-    """A source that was found, a model that is loaded, and where to publish."""
+    """An opened source, a loaded model, and the publisher."""
 
     pipeline: Pipeline
     source: DatasetSource
@@ -186,7 +186,7 @@ class _Ready:
         return whole_plan(settings, self.pipeline, self.source.revision)
 
     def open_sink(self, output: OutputSettings, journal: Journal) -> Sink:
-        """The sinks from where they were; first goes what is not published or is replaced."""
+        """Open the sinks at their recorded state; first remove unpublished and replaced output."""
         remove_unpublished(output, journal.progress.sinks)
         if journal.progress.last is None and journal.request.get("replace"):
             remove_results(journal.folder)
@@ -205,7 +205,7 @@ def _write_options(settings: RunSettings, progress: Progress) -> WriteOptions:
 
 
 def _given_keys(folder: Path, progress: Progress) -> Iterator[str]:
-    """The keys that the run has given out, read when they are needed: there may be millions."""
+    """The keys that the run has assigned; read lazily, because there may be millions."""
     path = folder / RUN_FOLDER / LEDGER
     return (entry.key for entry in entries(path, progress.sinks.get("ledger")))
 

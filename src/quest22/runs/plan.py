@@ -1,8 +1,8 @@
-"""A run's plan: everything that decides its results, grouped by topic, as values of JSON.
+"""A run's plan: everything that determines its results, grouped by topic, as JSON values.
 
 A plan is ``{"quest22": version, "dataset": {…}, "model": {…}, "decoding": {…}, …}``. Part of it is
-known before anything is loaded (:func:`known_plan`); the rest is what the request resolved to: a
-branch became a commit, ``auto`` became a compute type (:func:`whole_plan`).
+known before anything is loaded (:func:`known_plan`). The rest is resolved from the request: a
+branch becomes a commit, ``auto`` becomes a compute type (:func:`whole_plan`).
 
 Knows settings; knows nothing of files.
 """
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Plan: TypeAlias = Mapping[str, Any]
-"""Settings by group and name: values of JSON."""
+"""Settings by group and name, as JSON values."""
 
 Request: TypeAlias = Mapping[str, Any]
-"""What was asked for where the plan holds what it resolved to, and how: see :func:`requested`."""
+"""Requested values of settings that the plan holds resolved: see :func:`requested`."""
 
 _GROUPS: dict[str, type[DataclassInstance]] = {
     "decoding": DecodingSettings,
@@ -47,7 +47,7 @@ _GROUPS: dict[str, type[DataclassInstance]] = {
     "vad": VadSettings,
     "captions": CaptionSettings,
 }
-"""Groups that are one settings class, all fields of which decide results."""
+"""Groups that are one settings class, all of whose fields affect results."""
 
 _AUDIO = ("channel", "max_duration_s")
 _DATASET = tuple(each.name for each in fields(DatasetSettings) if each.name != "token")
@@ -62,7 +62,7 @@ _FLAT_DATASET = {"path": "dataset", "revision": "dataset_revision"}
 
 
 def known_plan(settings: RunSettings) -> dict[str, Any]:
-    """As much of the plan as is known before anything is loaded or reached."""
+    """The part of the plan that is known before anything is loaded or reached."""
     pipeline = settings.pipeline
     dataset = {name: getattr(settings.dataset, name) for name in _DATASET if name != "revision"}
     hub = settings.push_to_hub
@@ -86,7 +86,7 @@ def known_plan(settings: RunSettings) -> dict[str, Any]:
 def whole_plan(
     settings: RunSettings, pipeline: Pipeline, dataset_revision: str | None
 ) -> dict[str, Any]:
-    """The plan of a run that is about to begin, or to continue, with a pipeline and a source."""
+    """The plan of a run with a loaded pipeline and an opened source."""
     plan = known_plan(settings)
     plan["dataset"]["revision"] = dataset_revision
     plan["model"] |= {
@@ -98,7 +98,7 @@ def whole_plan(
 
 
 def requested(settings: RunSettings) -> dict[str, Any]:
-    """What is asked for where the plan holds what it resolves to: a branch, ``auto``."""
+    """The requested values of settings that the plan holds resolved: a branch, ``auto``."""
     return {
         "dataset_revision": settings.dataset.revision,
         "model_revision": settings.pipeline.engine.revision,
@@ -107,7 +107,7 @@ def requested(settings: RunSettings) -> dict[str, Any]:
 
 
 def resolved(plan: Plan) -> dict[str, Any]:
-    """What the request of a plan's run resolved to, by the same names."""
+    """The resolved values of these settings, by the same names."""
     return {
         "dataset_revision": plan["dataset"]["revision"],
         "model_revision": plan["model"]["revision"],
@@ -116,14 +116,14 @@ def resolved(plan: Plan) -> dict[str, Any]:
 
 
 def pinned(settings: RunSettings, plan: Plan, request: Request) -> RunSettings:
-    """``settings``, pinned to what a run began with wherever they leave that open or repeat it.
+    """``settings``, pinned to what a run started with where they leave that open or repeat it.
 
-    So a run continues with the commits that it began with, wherever a branch points today, and
-    with its batch size, on which the last digits of reduced precisions depend.
+    A run thus continues with its original commits, wherever a branch points today, and with its
+    batch size, on which rounding in reduced precisions depends.
     """
     now, began = requested(settings), resolved(plan)
     before = dict(request)
-    if request.get("compute_type"):  # perhaps by its former name
+    if request.get("compute_type"):  # perhaps under its former name
         before["compute_type"] = canonical_compute_type(request["compute_type"])
     values = {
         name: began[name] if now[name] in (None, "auto", before.get(name)) else now[name]
@@ -143,7 +143,7 @@ def pinned(settings: RunSettings, plan: Plan, request: Request) -> RunSettings:
 
 
 def settings_from_plan(plan: Plan, engine: EngineSettings) -> RunSettings:
-    """The settings that a plan was made of; ``engine`` holds those that decide no results."""
+    """The settings of a plan; ``engine`` holds those that do not affect results."""
     model = plan["model"]
     engine = replace(
         engine,
@@ -170,7 +170,7 @@ def settings_from_plan(plan: Plan, engine: EngineSettings) -> RunSettings:
 
 
 def _values(plan: Plan, group: str) -> dict[str, Any]:
-    """A group of a plan with JSON's lists as tuples again."""
+    """A group of a plan, with lists from JSON turned back into tuples."""
     values = plan.get(group, {})
     return {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
 
@@ -193,16 +193,17 @@ def _leaves(plan: Plan, path: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in plan.items():
         if isinstance(value, Mapping):
             yield from _leaves(value, f"{path}{name}.")
-        elif name == "compute_type":  # which a run may have begun with by its former name
+        elif name == "compute_type":  # a run may have started under its former name
             yield f"{path}{name}", canonical_compute_type(value)
         else:
             yield f"{path}{name}", value
 
 
 def flat_plan(plan: Plan) -> dict[str, Any]:
-    """A plan by the names that users know settings by, without groups.
+    """A plan without groups, under the names that users know.
 
-    The reverse of :func:`grouped_plan`. A published dataset's card and ``quest22 status`` show it.
+    The reverse of :func:`grouped_plan`. Shown by a published dataset's card and by ``quest22
+    status``.
     """
     flat: dict[str, Any] = {}
     for name, value in plan.items():
@@ -218,7 +219,7 @@ def flat_plan(plan: Plan) -> dict[str, Any]:
 
 
 def grouped_plan(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """The plan of a journal that was written before plans had groups."""
+    """The grouped form of a plan from a journal that was written before plans had groups."""
     left = dict(flat)
 
     def take(names: Mapping[str, str]) -> dict[str, Any]:

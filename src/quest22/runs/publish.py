@@ -1,4 +1,4 @@
-"""A run whose transcripts are published on the Hub as it goes."""
+"""Publishes a run's transcripts on the Hub while it runs."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from quest22.sink.hub.hub_sink import HubSink
 from quest22.source.io.address import redact_text
 
 HUB = "hub"
-"""The sink's name, and its folder beside the journal, gone when the run is finished."""
+"""The sink's name, and its folder beside the journal, which is removed when the run is finished."""
 
 
 class HubPublisher:
-    """Where a run publishes: connected to once, before anything slow is begun."""
+    """The repository that a run publishes to; connected once, before anything slow starts."""
 
     def __init__(self, settings: HubSettings) -> None:
         self._settings = settings
         self._repository: HubRepository | None = None
 
     def connect(self) -> HubRepository:
-        """Find or make the repository; see :meth:`HubRepository.open` for what it raises."""
+        """Find or create the repository; see :meth:`HubRepository.open` for what it raises."""
         if self._repository is None:
             self._repository = HubRepository.open(self._settings)
         return self._repository
 
     def open_sink(self, journal: Journal) -> HubSink:
-        """The sink of a run, from where it was."""
+        """The sink of a run, resumed at its recorded state."""
         state = journal.progress.sinks.get(HUB)
         begins_anew = bool(journal.request.get("replace")) and journal.progress.last is None
         return HubSink(self._target(journal, journal), self._settings, state, replace=begins_anew)
 
     def open_retry_sink(self, journal: Journal, retry: Journal) -> HubSink:
-        """The sink of a retry with a journal of its own: it goes on behind the run's end.
+        """The sink of a retry, which has its own journal: it continues after the run's end.
 
-        What succeeds now is published in files of its own, and failures are counted from zero.
+        Successes are published in separate files, and failures are counted from zero.
         """
         at_end = journal.progress.sinks[HUB]
         counts = {**at_end["counts"], "failures": 0, "reasons": {}}
@@ -51,7 +51,7 @@ class HubPublisher:
         return HubSink(self._target(journal, retry), self._settings, state)
 
     def _target(self, journal: Journal, writer: Journal) -> HubTarget:
-        """``journal`` describes the run; ``writer`` is where its outputs are written now."""
+        """``journal`` describes the run; ``writer`` that of the outputs written now."""
         repository = self.connect()
         return HubTarget(
             repository,
@@ -61,28 +61,28 @@ class HubPublisher:
         )
 
     def published(self) -> Published:
-        """Where the transcripts are, now that the run has ended."""
+        """The event that says where the transcripts are."""
         repository = self.connect()
         return Published(repository.url, repository.retries)
 
 
 def publisher_of_finished(settings: HubSettings | None, journal: Journal) -> HubPublisher | None:
-    """The publisher of a run's retry.
+    """The publisher for a run's retry.
 
-    Raises :class:`UsageError` where the run has not ended: rows wait that come first.
+    Raises :class:`UsageError` if the run has not finished: its remaining rows come first.
     """
     if settings is None:
         return None
     if not journal.progress.finished:
         raise UsageError(
-            f"the run that publishes {settings.repository} is not finished: continue it to its end "
-            f"(quest22 status {journal.folder} tells how), then retry what has failed"
+            f"the run that publishes {settings.repository} is not finished: finish it first (see "
+            f"quest22 status {journal.folder}), then retry the failures"
         )
     return HubPublisher(settings)
 
 
 def _description(repository: HubRepository, journal: Journal) -> RunDescription:
-    """What is published about a run, nothing secret in it."""
+    """What is published about a run, without secrets."""
     plan = {name: _redacted(value) for name, value in flat_plan(journal.plan).items()}
     command = redact_text(str(journal.request.get("command") or "quest22 stream"))
     return RunDescription(repository.name, plan, command, split_name(str(plan["split"])))

@@ -1,9 +1,9 @@
-"""The batches of clips that are not published yet, on disk: a line a batch.
+"""The batches of clips that are not published yet, on disk, one batch per line.
 
-A batch is written before its results leave. So a run that dies computes no batch twice, and one
-that continues builds the same batches as one that was never disturbed (see
-``quest22.runtime.ordered``). What is published is forgotten: the file holds little more than the
-tokens of the clips that are open. A line that a dying machine spoilt is the end of it.
+A batch is written before its results are yielded. A run that dies therefore computes no batch
+twice, and a resumed run builds the same batches as one that was never interrupted (see
+``quest22.runtime.ordered``). Published batches are dropped: the file holds little more than the
+tokens of the open clips. Reading stops at the first line that a power failure damaged.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from quest22.system.atomic_files import write_atomically
 REPLAY = "replay.jsonl"
 SYNC_SECONDS = 2.0
 SLACK_BYTES = 1 << 20
-"""As much that is forgotten may lie in the file before it is rewritten."""
+"""The file is rewritten when it holds this much dropped data."""
 
 ClipBatch = tuple[int, str, ReplayedBatch]
 """A clip's number and key, and its part in a batch."""
 
 
 class ReplayLog:
-    """A ReplayStore in a file; ``published`` results are forgotten already."""
+    """A ReplayStore in a file; the first ``published`` results are dropped already."""
 
     def __init__(
         self, path: Path, published: int = 0, clock: Callable[[], float] = time.monotonic
@@ -40,7 +40,7 @@ class ReplayLog:
         self._path = path
         self._clock = clock
         self._synced_at = clock()
-        self._lines: deque[tuple[int, str]] = deque()  # the last clip of each, as they are needed
+        self._lines: deque[tuple[int, str]] = deque()  # with the last clip that needs each
         self._batches: defaultdict[int, list[tuple[str, ReplayedBatch]]] = defaultdict(list)
         size = 0
         for line, clips in _read(path):
@@ -55,12 +55,12 @@ class ReplayLog:
         self.forget(published)
 
     def recall(self, number: int, key: str) -> Sequence[ReplayedBatch]:
-        """The batches of a clip; none where another clip has its number now."""
+        """The batches of a clip; none if another clip has its number now."""
         batches = self._batches.pop(number, [])
         return [batch for clip_key, batch in batches if clip_key == key]
 
     def note(self, batch: Sequence[ClipBatch]) -> None:
-        """Keep a batch; when this returns, it outlives the process, if not yet the machine."""
+        """Store a batch; on return it survives the process, but not yet a power failure."""
         clips = [[number, key, asdict(part)] for number, key, part in batch]
         line = json.dumps(clips, default=_plain) + "\n"
         self._file.write(line)
@@ -70,13 +70,13 @@ class ReplayLog:
             self.sync()
 
     def sync(self) -> None:
-        """Make it outlive the machine too: to be called before results are recorded."""
+        """Make it survive a power failure too; call this before results are recorded."""
         if self._size:
             self._file.publish()
         self._synced_at = self._clock()
 
     def forget(self, published: int) -> None:
-        """So many results are published and recorded: their batches are needed no longer."""
+        """Drop the batches of this many results, which are published and recorded."""
         while self._lines and self._lines[0][0] < published:
             self._lines.popleft()
         live = sum(len(line) for _, line in self._lines)
@@ -84,7 +84,7 @@ class ReplayLog:
             self._rewrite()
 
     def close(self) -> None:
-        """No more batches come; the file stays."""
+        """Close the file, which stays on disk."""
         if self._size:
             self._file.close()
         self._size = 0
@@ -118,12 +118,12 @@ def _read(path: Path) -> Iterator[tuple[str, list[ClipBatch]]]:
 
 
 def _as_today(batch: dict[str, Any]) -> dict[str, Any]:
-    """A batch that an older version wrote: its results were called answers."""
+    """A batch as older versions wrote it, in today's form: results were called answers."""
     return batch if "results" in batch else {"results": batch["answers"], **batch}
 
 
 def restored(kind: Any, value: Any) -> Any:
-    """A value of JSON as what it was made of: dataclasses, tuples, numbers, text or nothing."""
+    """Convert a JSON value back to its type: dataclasses, tuples, numbers, text or None."""
     kinds = get_args(kind)
     if get_origin(kind) in (Union, UnionType):
         known = next(each for each in kinds if each is not NoneType)
@@ -145,5 +145,5 @@ def _types(kind: Any) -> tuple[tuple[str, Any], ...]:
 
 
 def _plain(value: Any) -> Any:
-    """NumPy's numbers as Python's: the same to the last bit."""
+    """NumPy's numbers as Python's, bit for bit."""
     return value.item()

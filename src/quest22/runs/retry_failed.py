@@ -1,8 +1,8 @@
-"""The failures of a run once more, and what comes of them put in their place.
+"""Runs the failed clips of a run again and merges the results into its outputs.
 
-The failed rows are run as a journaled run of their own, inside the run's folder; when it has
-finished, the outputs are replaced by merged ones, all at once. Whenever the process dies, a second
-retry goes on, and each clip is in exactly one of transcripts and failures.
+The failed rows form a separate journaled run inside the run's folder; when it has finished, merged
+outputs replace the old ones atomically. Whenever the process dies, another retry resumes, and each
+clip is in exactly one of transcripts and failures.
 """
 
 from __future__ import annotations
@@ -44,18 +44,18 @@ def retry(
     load: Load = Pipeline,
     connect: Connect = client_within,
 ) -> RunSummary:
-    """Run the failed clips of the run in ``store`` again, with its own settings.
+    """Run the failed clips of the run in ``store`` again with the run's settings.
 
-    ``engine`` says what decides no results: batch size, threads, token. What succeeds moves to the
-    transcripts, to its place in the source's order; what fails again stays. An interruption or an
-    error leaves a retry that another call continues. Of shards, each is retried by itself: see
-    :meth:`RunStore.runs`. Results are added to ``stats``.
+    ``engine`` holds settings that do not affect results: batch size, threads, token. Successes move
+    to their position in the transcripts; clips that fail again stay. After an interruption or an
+    error, another call resumes the retry. Shards are retried one by one: see :meth:`RunStore.runs`.
+    Results are added to ``stats``.
 
     Raises:
-        UsageError: There is no run, or another process is writing there.
-        Quest22Error: The model, the source or an output fails: see :mod:`quest22.errors`.
+        UsageError: There is no run, or another process uses it. Quest22Error: The model, the source
+        or an output fails: see :mod:`quest22.errors`.
     """
-    existing_journal(store)  # before the lock, which would make a folder
+    existing_journal(store)  # before the lock, which would create the folder
     with store.lock():
         journal = existing_journal(store)
         journal.finish_replacement()
@@ -70,7 +70,7 @@ def retry(
 def retry_all(
     folder: Path, engine: EngineSettings | None = None, on_event: OnEvent = ignore_event
 ) -> RunSummary:
-    """Retry the run in a folder, or that of each shard; gives the sums over them.
+    """Retry the run in a folder, or each shard; returns the sums over them.
 
     ``metrics`` are those of the last shard.
     """
@@ -87,7 +87,7 @@ def retry_all(
 
 
 class _Retry:
-    """The retry of a run in its own locked store."""
+    """The retry of a run whose store is locked."""
 
     def __init__(
         self, journal: Journal, engine: EngineSettings, context: RunContext, stats: RunStats
@@ -100,7 +100,7 @@ class _Retry:
         self._earlier = Published(self._folder, journal.progress.sinks, journal.progress.finished)
 
     def perform(self) -> None:
-        """Run what failed, unless an earlier retry has, and merge it into the outputs."""
+        """Run the failed clips, unless an earlier retry did; merge the results into the outputs."""
         journal = self._journal
         publisher = publisher_of_finished(self._settings.push_to_hub, journal)
         retried = self._retry_journal()
@@ -116,7 +116,7 @@ class _Retry:
         )
 
     def _retry_journal(self) -> Journal:
-        """The retry's own journal: of one that was interrupted, or a new one."""
+        """The retry's own journal, either of an interrupted retry or a new one."""
         folder = self._folder / RUN_FOLDER / RETRY
         digest = _digest(self._folder / FAILURES, self._journal.progress)
         plan = {**self._journal.plan, "retried": digest}
@@ -185,7 +185,7 @@ def _merged_progress(before: Progress, retried: Progress, merged: Merged) -> Pro
 
 
 def _digest(path: Path, progress: Progress) -> str:
-    """What tells one state of a run's failures from another."""
+    """A digest of the state of a run's failures."""
     digest = hashlib.sha256(f"{progress.results} {progress.failures}".encode())
     with path.open("rb") as file:
         digest.update(file.read(int(progress.sinks["failures"]["bytes"])))

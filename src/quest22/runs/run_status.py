@@ -1,4 +1,4 @@
-"""Where a run into a folder stands, without loading or changing anything."""
+"""The state of a run into a folder, without loading or changing anything."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ RunState: TypeAlias = Literal["running", "interrupted", "finished"]
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
-    """Where a run stands.
+    """The state of a run.
 
-    ``plan`` holds the settings that decide its results, by the names of their flags. ``written`` is
-    when progress was last recorded (ISO 8601, UTC), ``last_key`` the last clip then. ``command``
-    continues the run; None where it was begun from Python.
+    ``plan`` holds the settings that determine its results, by the names of their flags. ``written``
+    is when progress was last recorded (ISO 8601, UTC), ``last_key`` the last clip recorded.
+    ``command`` resumes the run; None if it was started from Python.
     """
 
     folder: str
@@ -44,7 +44,7 @@ class RunStatus:
 
 @dataclass(frozen=True, slots=True)
 class FolderStatus:
-    """Where all shards of a folder stand; ``finished`` once all of one number of them are."""
+    """The state of all shards in a folder; ``finished`` once all shards of one number are."""
 
     folder: str
     finished: bool
@@ -55,7 +55,7 @@ class FolderStatus:
 
 
 def status(folder: Path) -> RunStatus | FolderStatus:
-    """Where the run in a folder stands; where it holds shards, each of them and all together.
+    """The state of the run in a folder, or of each shard and all together.
 
     Raises:
         UsageError: There is no run.
@@ -69,7 +69,7 @@ def status(folder: Path) -> RunStatus | FolderStatus:
 
 
 def run_status(store: RunStore) -> RunStatus:
-    """Where one run stands, from its journal and failures; raises as :func:`status`."""
+    """The state of one run, from its journal and failures; raises as :func:`status` does."""
     journal = existing_journal(store)
     progress = journal.progress
     written = datetime.fromtimestamp((store.folder / JOURNAL).stat().st_mtime, timezone.utc)
@@ -106,7 +106,7 @@ def _together(folder: Path, runs: Sequence[RunStatus]) -> FolderStatus:
 
 
 def _reasons(path: Path, journal: Journal) -> dict[str, int]:
-    """How many clips failed, by stage and reason, as far as failures are recorded."""
+    """How many clips failed, by stage and reason, among the recorded failures."""
     size = int(journal.progress.sinks.get("failures", {}).get("bytes", 0))
     reasons: Counter[str] = Counter()
     if not size:

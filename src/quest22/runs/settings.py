@@ -1,4 +1,4 @@
-"""What a run into a folder is asked to do."""
+"""Settings of a run into a folder."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ class RunSettings:
     """A run over a dataset into a folder.
 
     ``max_failures`` is how many clips may fail before the run stops with
-    :class:`quest22.errors.TooManyFailuresError`; None: any number. ``restart`` replaces an earlier
-    run. ``command`` is what a user types to continue, nothing secret in it. The last three do not
-    decide results.
+    :class:`quest22.errors.TooManyFailuresError`; None: no limit. ``restart`` replaces an earlier
+    run. ``command`` resumes the run, and contains no secrets. The last three do not affect results.
     """
 
     dataset: DatasetSettings
@@ -45,7 +44,7 @@ class RunSettings:
         )
 
     def with_published_columns(self) -> RunSettings:
-        """What is published carries all columns of its source, unless some are named."""
+        """Published transcripts carry all columns of their source, unless some are named."""
         if self.push_to_hub is None or self.dataset.keep_columns:
             return self
         return replace(self, dataset=replace(self.dataset, keep_columns=(ALL_COLUMNS,)))

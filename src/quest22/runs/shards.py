@@ -1,9 +1,9 @@
-"""The runs that share an output folder: the whole of a dataset in it, or shards in folders below.
+"""The runs that share an output folder: a whole dataset in it, or shards in subfolders.
 
-Shards of one number may run side by side. Those of another number go on with what they have left:
-so however often the number changes, every row is in exactly one folder. Two numbers never run at
-the same time: each run locks its own folder first and looks for others after, so of two that begin
-together at least one sees the other.
+Shards with the same number of shards may run at the same time. Shards with another number continue
+with the remaining rows, so that every row is in exactly one folder, however often the number
+changes. Runs with different numbers never run at the same time: each run locks its own folder first
+and then looks for others, so of two that start together at least one sees the other.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from quest22.source.shards import EarlierShard
 
 _CONCLUDED = "concluded"
 _OWN_SETTINGS = ("num_shards", "shard_index")
-"""Settings of a dataset in which shards of one run differ."""
+"""Dataset settings in which the shards of a run differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class SiblingShard:
         return int(self.journal.plan["dataset"]["num_shards"])
 
     def completed(self) -> EarlierShard:
-        """What it has done."""
+        """The rows that it has completed."""
         progress = self.journal.progress
         return EarlierShard(
             self.num_shards,
@@ -46,9 +46,9 @@ class SiblingShard:
         )
 
     def conclude(self) -> SiblingShard | None:
-        """Cut its outputs off at its progress and make them whole up to there; None if it is gone.
+        """Truncate its outputs to its recorded progress, and complete them.
 
-        Gives the shard as it is then.
+        Returns the shard as it is then, None if it no longer exists.
         """
         with self.store.lock():
             journal = self.store.read_journal()
@@ -74,7 +74,7 @@ class SiblingShards:
 
     @classmethod
     def of(cls, store: RunStore, dataset: DatasetSettings) -> SiblingShards:
-        """``store`` is that of all shards."""
+        """``store`` is the one that holds all shards."""
         own = store.for_shard(dataset)
         read = ((each, each.read_journal()) for each in store.runs() if each != own)
         shards = (SiblingShard(each, journal) for each, journal in read if journal is not None)
@@ -82,20 +82,20 @@ class SiblingShards:
 
     @property
     def differently_split(self) -> tuple[SiblingShard, ...]:
-        """Those of another number of shards."""
+        """The runs with another number of shards."""
         return tuple(each for each in self.shards if each.num_shards != self.num_shards)
 
     @property
     def other_numbers(self) -> tuple[int, ...]:
-        """The numbers of shards that those belong to."""
+        """Their numbers of shards."""
         return tuple(sorted({each.num_shards for each in self.differently_split}))
 
     def completed(self) -> tuple[EarlierShard, ...]:
-        """What those have done."""
+        """The rows that they have completed."""
         return tuple(each.completed() for each in self.differently_split)
 
     def check(self, settings: RunSettings) -> None:
-        """Raise :class:`UsageError` where a run cannot share the folder with the others."""
+        """Raise :class:`UsageError` if a run cannot share the folder with the others."""
         plan = known_plan(settings)
         dataset = plan["dataset"].items()
         plan["dataset"] = {name: each for name, each in dataset if name not in _OWN_SETTINGS}
@@ -103,19 +103,20 @@ class SiblingShards:
             each.journal.check_known(plan)
         if self.differently_split and settings.restart:
             raise UsageError(
-                f"runs with {shard_counts(self.other_numbers)} in {self.store.folder} have left to "
-                "this one what it did: to begin anew, remove the folder or name another"
+                f"runs with {shard_counts(self.other_numbers)} in {self.store.folder} build on "
+                "the results of this run, so it cannot start over: remove the folder or choose "
+                "another --output-dir"
             )
         if self.differently_split and settings.push_to_hub is not None:
             raise UsageError(
-                "shards that are published on the Hub cannot be continued with another number of "
-                f"shards: {self.store.folder} holds {shard_counts(self.other_numbers)}"
+                f"a run that is published on the Hub must keep its number of shards: "
+                f"{self.store.folder} contains {shard_counts(self.other_numbers)}"
             )
 
     def take_over(self) -> SiblingShards:
-        """Conclude the outputs of runs with another number of shards, to go on with the rest.
+        """Conclude the outputs of runs with another number of shards, to continue with the rest.
 
-        Gives the siblings as they are then. Raises :class:`UsageError` while one of them runs.
+        Returns the siblings as they are then. Raises :class:`UsageError` while one of them runs.
         """
         if not self.differently_split:
             return self
@@ -129,15 +130,15 @@ class SiblingShards:
     def _conclude(self, shard: SiblingShard) -> SiblingShard | None:
         if shard.store.is_locked():
             raise UsageError(
-                f"{shard.store.folder} is being written to: wait for the runs with "
-                f"{shard_counts((shard.num_shards,))}, or stop them; then {self.num_shards} can "
-                "go on"
+                f"{shard.store.folder} is in use: wait for the runs with "
+                f"{shard_counts((shard.num_shards,))} or stop them, then run "
+                f"{shard_counts((self.num_shards,))}"
             )
         return shard.conclude()
 
 
 def reopen(journal: Journal) -> None:
-    """A concluded run goes on: if it dies, its outputs have to be concluded again."""
+    """Mark a concluded run as running again: if it dies, its outputs must be concluded again."""
     if journal.request.pop(_CONCLUDED, None) is not None:
         journal.commit(journal.progress)
 

@@ -1,8 +1,8 @@
-"""Where a run's outputs, its journal and its lock live: today a folder on this machine.
+"""The storage of a run's outputs, journal and lock: today a folder on this machine.
 
-A run into shards has one store for all of them and a store below it for each. Runs know stores by
-the protocol alone, so that cluster workers can be given one that keeps journal and outputs
-elsewhere; its ``folder`` is then where sinks write before they are uploaded.
+A sharded run has one store for all shards and a store below it for each. Runs use stores through
+the protocol only, so cluster workers can have one that keeps journal and outputs elsewhere; sinks
+then write to its ``folder`` before they are uploaded.
 """
 
 from __future__ import annotations
@@ -26,45 +26,45 @@ _SHARDS = "shard-*-of-*"
 
 
 class RunStore(Protocol):
-    """Where runs are kept: one run, or a run a shard."""
+    """Storage of one run, or of one run per shard."""
 
     @property
     def folder(self) -> Path:
-        """Where outputs are written."""
+        """The folder for outputs."""
         ...
 
     def for_shard(self, dataset: DatasetSettings) -> RunStore:
-        """The store of the one run that reads these rows: itself, or a shard's own."""
+        """The store of the run that reads these rows: this one, or a shard's."""
         ...
 
     def runs(self) -> list[RunStore]:
-        """The stores that hold a run: this one and its shards'."""
+        """The stores that hold a run, among this one and its shards'."""
         ...
 
     def read_journal(self) -> Journal | None:
-        """The journal of the run that was begun here, or None."""
+        """The journal of the run in this store, or None."""
         ...
 
     def begin_journal(self, plan: Plan, request: Request) -> Journal:
-        """A new journal, in place of any other."""
+        """A new journal, which replaces any other."""
         ...
 
     def lock(self) -> AbstractContextManager[None]:
-        """Keep other processes from writing here; refused while one does."""
+        """Lock the store for this process; refused while another process holds the lock."""
         ...
 
     def is_locked(self) -> bool:
-        """True while a process writes here."""
+        """True while a process holds the lock."""
         ...
 
     def lock_shards(self) -> AbstractContextManager[None]:
-        """Wait until no other process looks at the shards in this store."""
+        """Take the lock that guards the check for sibling shards; waits for it."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class LocalRunStore:
-    """A folder on this machine, made when a run begins in it."""
+    """A folder on this machine, created when a run starts in it."""
 
     folder: Path
 
@@ -86,16 +86,16 @@ class LocalRunStore:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """The lock ends with the process, however that ends.
+        """The lock ends with the process, however the process ends.
 
-        Raises :class:`UsageError` where another process holds it, and
-        :class:`quest22.errors.SinkError` where the folder cannot be made.
+        Raises :class:`UsageError` if another process holds it, and
+        :class:`quest22.errors.SinkError` if the folder cannot be created.
         """
         with _opened(self.folder / LOCK) as file:
             if not try_lock(file):
                 raise UsageError(
-                    f"another process is writing into {self.folder}: wait for it, or choose "
-                    "another --output-dir"
+                    f"another process is writing to {self.folder}: wait for it, or choose another "
+                    "--output-dir"
                 )
             yield
 
@@ -114,10 +114,10 @@ class LocalRunStore:
 
 
 def existing_journal(store: RunStore) -> Journal:
-    """The journal of the run in a store. Raises :class:`UsageError` where there is none."""
+    """The journal of the run in a store. Raises :class:`UsageError` if there is none."""
     journal = store.read_journal()
     if journal is None:
-        raise UsageError(f"{store.folder} holds no run: name the --output-dir of quest22 stream")
+        raise UsageError(f"no run in {store.folder}: give the --output-dir of a quest22 stream run")
     return journal
 
 

@@ -1,4 +1,4 @@
-"""What a run came to, and how many failures it may have on the way."""
+"""The totals of a run, and its failure limit."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from quest22.sink.run_counts import count_reason
 
 @dataclass(slots=True)
 class RunStats:
-    """Counts of the results of one process; not ``scored`` where others compare with references.
+    """Counts of the results of one process.
 
-    ``audio_s`` is the sound of transcripts, ``scores`` their word errors against the references.
+    ``scored``: transcripts are compared with their references here. ``audio_s`` is the audio of
+    transcripts, ``scores`` their word errors against the references.
     """
 
     transcripts: int = 0
@@ -40,10 +41,10 @@ class RunStats:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """What a run came to.
+    """The totals of a run.
 
-    ``transcripts``, ``failures`` and ``audio_s`` (seconds of transcribed sound) are those of the
-    whole run, processes before this one included; ``stats`` and ``metrics`` are those of this call.
+    ``transcripts``, ``failures`` and ``audio_s`` (seconds of transcribed audio) are those of the
+    whole run, including earlier processes; ``stats`` and ``metrics`` are those of this call.
     """
 
     transcripts: int
@@ -55,7 +56,7 @@ class RunSummary:
 
     @classmethod
     def of(cls, progress: Progress, stats: RunStats, metrics: Metrics) -> RunSummary:
-        """A journaled run's."""
+        """The summary of a journaled run."""
         return cls(
             progress.transcripts,
             progress.failures,
@@ -73,15 +74,15 @@ class RunSummary:
 
 @dataclass(frozen=True, slots=True)
 class FailureBudget:
-    """How many clips may fail: ``most`` in all, None for any number; ``earlier`` ones count."""
+    """How many clips may fail: ``most`` in all, None for no limit; ``earlier`` failures count."""
 
     most: int | None = None
     earlier: int = 0
 
     def check(self, result: Transcript | Failure, failures: int) -> None:
-        """Raise :class:`TooManyFailuresError` before a failure too many is written.
+        """Raise :class:`TooManyFailuresError` before the failure that exceeds the limit is written.
 
-        So it is met again when the run goes on, in case its cause is gone by then.
+        A resumed run thus retries that clip.
         """
         if self.most is None or not isinstance(result, Failure):
             return
@@ -93,6 +94,6 @@ class FailureBudget:
 
 
 def reference_language(transcript: Transcript) -> str | None:
-    """The language a clip is scored in: its ``language`` column, else the transcript's."""
+    """The language in which a clip is scored: its ``language`` column, else the transcript's."""
     named = transcript.columns.get("language")
     return named if isinstance(named, str) else transcript.language

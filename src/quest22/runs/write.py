@@ -1,6 +1,6 @@
-"""Writes every result of a run into a sink, in order, and tells what happens.
+"""Writes every result of a run to a sink, in order, and emits events.
 
-Whatever ends it early, what was written stays written and the sink is closed.
+If it ends early, for whatever reason, what was written stays and the sink is closed.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 
 class Results(Protocol):
-    """A pass over a source, as :class:`quest22.runtime.build.Run` is.
+    """A pass over a source, such as :class:`quest22.runtime.build.Run`.
 
-    ``total`` is the number of results, where the source knows it.
+    ``total`` is the number of results, if the source knows it.
     """
 
     metrics: Metrics
@@ -49,8 +49,8 @@ class Results(Protocol):
 class WriteOptions:
     """How results are written.
 
-    ``total`` is the most results that may come, where ``Results`` do not know; ``stats`` are added
-    to; ``budget`` is how many may be failures.
+    ``total`` is the maximum number of results, if ``Results`` do not know it; results are added to
+    ``stats``; ``budget`` limits the failures.
     """
 
     total: int | None = None
@@ -66,9 +66,9 @@ def transcribe_into(
     options: WriteOptions | None = None,
     load: Load = Pipeline,
 ) -> RunSummary:
-    """Transcribe a source into a sink, without a journal: what was interrupted begins again.
+    """Transcribe a source into a sink without a journal: an interrupted run starts over.
 
-    The source is found and the sink opened before the model is loaded, which takes long.
+    The source and the sink are opened before the model is loaded, which takes long.
     """
     context = RunContext(on_event, load)
     clips = source(context.client(settings))
@@ -86,9 +86,10 @@ def write_results(
     on_event: OnEvent = ignore_event,
     options: WriteOptions | None = None,
 ) -> RunStats:
-    """Write all results, then complete a journaled sink. Closes the sink and the results always.
+    """Write all results, then complete a journaled sink.
 
-    Raises :class:`quest22.errors.TooManyFailuresError` before a failure too many is written.
+    Always closes the sink and the results. Raises :class:`quest22.errors.TooManyFailuresError`
+    before the failure that exceeds the limit is written.
     """
     options = options or WriteOptions()
     stats = options.stats

@@ -1,4 +1,4 @@
-"""Settings to stages to a run or a loop; names the concrete stages."""
+"""Builds stages from settings, and runs or a loop from stages; chooses the implementations."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 class Pipeline:
     """A loaded model, ready for runs, one at a time.
 
-    Loading raises :class:`quest22.errors.CheckpointError` for a model that cannot be found or
-    read, and :class:`quest22.errors.UsageError` for settings that it cannot carry out.
+    Loading raises :class:`quest22.errors.CheckpointError` for a model that cannot be found or read,
+    and :class:`quest22.errors.UsageError` for settings that it does not support.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Pipeline:
         self._strategy: Strategy = strategy
 
     def stream(self, dataset: DatasetSettings, after: Position | None = None) -> Run:
-        """A run over a dataset's rows; ``after`` continues an earlier one behind that row."""
+        """A run over a dataset's rows; ``after`` resumes an earlier run after that row."""
         self.metrics.reset()
         network = client_within(self.settings.memory, self.metrics)
         return self.run(dataset_source(dataset, network, after))
@@ -80,12 +80,12 @@ class Pipeline:
     def run(
         self, clips: Source | Iterable[Clip | Failure], replay: ReplayStore | None = None
     ) -> Run:
-        """A run over clips from anywhere; ``replay`` continues an earlier process' run."""
+        """A run over clips from any source; ``replay`` resumes an earlier process' run."""
         stages = Stages(clips, self._decoder(), self._strategy, self._engine)
         return Run(stages, self.settings, self.metrics, replay)
 
     def loop(self, settings: LoopSettings | None = None) -> TranscriptionLoop:
-        """Serve clips that come at any time, with options of their own; no run meanwhile."""
+        """Serve clips that arrive at any time, each with its own options; no run meanwhile."""
         from quest22.runtime.loop import LoopSettings, TranscriptionLoop
 
         settings = settings or LoopSettings(decoded_s=self.settings.memory.decoded_s)
@@ -100,7 +100,7 @@ class Pipeline:
 
 
 def client_within(bounds: MemorySettings, metrics: Metrics) -> RetryingClient:
-    """The client that the sources of a run share, reading no further ahead than it may hold."""
+    """The client that the sources of a run share; prefetching stays within the memory limit."""
     from quest22.source.io.retry import NetworkSettings, RetryingClient
 
     return RetryingClient(NetworkSettings().within(bounds), metrics)
@@ -113,12 +113,11 @@ def dataset_source(
     places: Mapping[RowLocation, str] | None = None,
     earlier: ResumeState | None = None,
 ) -> DatasetSource:
-    """A dataset's rows as clips; listed, but not yet read, so that it can come before the model.
+    """A dataset's rows as clips; listed but not read, so that it can be opened before the model.
 
-    ``after`` continues an earlier run behind that row, without reading again what lies before it
-    if ``earlier`` tells all keys that the run has given out; ``places`` takes certain rows
-    alone, by their keys.
-    Raises :class:`quest22.errors.SourceError` and :class:`quest22.errors.UsageError`.
+    ``after`` resumes an earlier run after that row, and skips reading earlier rows if ``earlier``
+    has all keys that the run assigned; ``places`` selects certain rows by their keys. Raises
+    :class:`quest22.errors.SourceError` and :class:`quest22.errors.UsageError`.
     """
     from quest22.source.dataset import DatasetSource
 
@@ -128,9 +127,9 @@ def dataset_source(
 
 
 def file_source(inputs: Sequence[str], network: RetryingClient, token: str | None = None) -> Source:
-    """Files, folders, globs, URLs, or ``-`` for standard input, as clips; likewise.
+    """Files, folders, globs, URLs, or ``-`` for standard input, as clips.
 
-    Raises :class:`quest22.errors.SourceError` where none of them is there.
+    Raises :class:`quest22.errors.SourceError` if none of them exists.
     """
     from quest22.source.files import FilesSource
 
@@ -148,9 +147,9 @@ class Stages:
 
 
 class Run:
-    """One pass over a source: iterate it once, for a result a clip in the source's order.
+    """One pass over a source: iterate it once, for one result per clip in the source's order.
 
-    ``total`` is the number of clips where the source knows it, else None.
+    ``total`` is the number of clips if the source knows it, else None.
     """
 
     def __init__(
@@ -168,7 +167,7 @@ class Run:
         return self._results
 
     def close(self) -> None:
-        """Stop early: threads end, files are closed."""
+        """Stop early: end the threads and close the files."""
         self._results.close()
 
 

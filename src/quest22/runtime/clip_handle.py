@@ -1,4 +1,4 @@
-"""What a caller holds of a clip that a loop transcribes: its events, its result, its sound."""
+"""A caller's view of a clip in a loop: its events, its result, and feeding its audio."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ class ClipHandle:
     """One clip in a loop. Safe to use from several threads.
 
     Iterate it, also with ``async for``, for its events as they come: :class:`ClipProgressed` while
-    it grows, :class:`ClipDone` at its end. Of several steps of progress that wait, the last is
-    given. Each event is given once, so one consumer iterates; any number may call ``result``.
+    it grows, :class:`ClipDone` at its end. If several progress events are waiting, only the last is
+    delivered. Each event is delivered once, so only one consumer may iterate; any number may call
+    ``result``.
     """
 
     def __init__(self, key: str, cancel: Callable[[], None]) -> None:
@@ -76,7 +77,7 @@ class ClipHandle:
         return future
 
     def put(self, event: Event) -> None:
-        """Take the next event; for the loop."""
+        """Deliver an event; called by the loop."""
         with self._changed:
             last = self._events[-1] if self._events else None
             if isinstance(last, ClipProgressed) and isinstance(event, ClipProgressed):
@@ -92,22 +93,22 @@ class ClipHandle:
 
 
 class Session(ClipHandle):
-    """A clip whose sound is fed as it comes."""
+    """A clip whose audio is fed as it arrives."""
 
     def __init__(self, key: str, cancel: Callable[[], None], sound: AudioQueue) -> None:
         super().__init__(key, cancel)
         self._sound = sound
 
     def feed(self, samples: Samples) -> bool:
-        """Feed a block, mono float32 at 16 kHz; waits while too much sound is not taken yet.
+        """Feed a block, mono float32 at 16 kHz; waits while too much audio is buffered.
 
-        False if the clip has ended and needs no more sound. In asynchronous code, call it by
-        ``asyncio.to_thread``, or where ``has_room`` says that it will not wait.
+        False if the clip has ended and needs no more audio. In asynchronous code, call it with
+        ``asyncio.to_thread``, or only if ``has_room``.
         """
         return self._sound.feed(samples)
 
     def flush(self) -> None:
-        """The sound has ended."""
+        """The audio has ended."""
         self._sound.flush()
 
     @property

@@ -1,6 +1,6 @@
-"""A clip between its first block of sound and its result: what it gives, takes, and ends as.
+"""The state of a clip from its first block of audio to its result.
 
-Takes sound as its windows need it. Knows nothing of batches and of other clips.
+Takes audio as its windows need it. Knows nothing of batches and other clips.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 class Priority(IntEnum):
-    """Whose windows run first. A clip with final windows of live sound may have interim ones."""
+    """Whose windows run first. A live clip has final windows, and may have interim ones."""
 
     LIVE_FINAL = 0
     LIVE_INTERIM = 1
@@ -40,11 +40,11 @@ class Priority(IntEnum):
 
 
 class AudioInput(Protocol):
-    """A clip's sound, block by block."""
+    """A clip's audio, block by block."""
 
     @property
     def available(self) -> bool:
-        """Whether to call ``next_block``: a block or the end is there, or is worth waiting for."""
+        """Whether to call ``next_block``: a block or the end is available, or worth a wait."""
         ...
 
     def next_block(self) -> Samples | None:
@@ -54,7 +54,7 @@ class AudioInput(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PulledAudio:
-    """Sound that is waited for where it is needed, such as the blocks of an ``Audio``."""
+    """Audio that is pulled when needed, such as the blocks of an ``Audio``."""
 
     blocks: Iterator[Samples]
 
@@ -66,11 +66,11 @@ class PulledAudio:
 
 @dataclass(slots=True, eq=False)
 class ClipState:
-    """One clip, its sound and its long form; ``number`` tells it from all others of a driver.
+    """One clip, its audio and its long form; ``number`` identifies it within a driver.
 
-    Of two clips of one priority, the one with the earlier ``deadline_s`` runs first, on the clock
-    of the driver. ``partials``: its progress is of interest. ``contained`` are the errors that end
-    this clip alone. ``heard_s`` is how far into its sound windows have run.
+    Of two clips with the same priority, the one with the earlier ``deadline_s`` (on the driver's
+    clock) runs first. ``partials``: report its progress. ``contained`` are the errors that end only
+    this clip. ``processed_s`` is how much of its audio windows have covered.
     """
 
     number: int
@@ -84,7 +84,7 @@ class ClipState:
     contained: type[Exception] = ClipError
     ready: deque[Window] = field(default_factory=deque)
     sounding: bool = True
-    heard_s: float = 0.0
+    processed_s: float = 0.0
     result: Transcript | Failure | None = None
     last_extent: tuple[int, str] = (0, "")
 
@@ -93,19 +93,19 @@ class ClipState:
         return self.clip.key
 
     @property
-    def can_listen(self) -> bool:
-        """Whether the clip wants sound that is there."""
+    def can_take_audio(self) -> bool:
+        """Whether the clip can use audio that is available."""
         is_open = self.result is None and self.sounding
         return is_open and self.sound.available and self.long_form.wants_audio
 
     def next_window(self, most_blocks: int | None = None) -> Window | None:
-        """The next window that can run now; takes more sound if that is what it needs.
+        """The next window that can run now; takes more audio if needed.
 
         ``most_blocks`` limits how many blocks are taken.
         """
         blocks = 0
-        while not self.ready and self.can_listen and blocks != most_blocks:
-            self._attempt(self._listen)
+        while not self.ready and self.can_take_audio and blocks != most_blocks:
+            self._attempt(self._take_audio)
             blocks += 1
         self._finish_if_done()
         return self.ready.popleft() if self.ready else None
@@ -120,13 +120,13 @@ class ClipState:
             self._finish_if_done()
 
     def look_further(self) -> None:
-        """Do what asking for a window does; one that is there stays."""
+        """Take audio until a window is ready, without removing it."""
         window = self.next_window()
         if window is not None:
             self.ready.appendleft(window)
 
     def new_partial(self) -> Partial | None:
-        """What is known so far; None if it is no more than the last time, or the clip has ended."""
+        """The transcript so far; None if unchanged since the last call, or the clip has ended."""
         if self.result is not None:
             return None
         known: list[Partial] = []
@@ -139,12 +139,12 @@ class ClipState:
         self.last_extent = extent
         return known[0]
 
-    def count_heard(self, window: Window) -> None:
-        """Count how far into its sound the clip is: windows overlap, each second counts once."""
+    def count_processed(self, window: Window) -> None:
+        """Update how much audio is processed: windows overlap, but each second counts once."""
         until_s = window.start_s + window.duration_s
-        if until_s > self.heard_s:
-            self.metrics.count("heard_s", until_s - self.heard_s)
-            self.heard_s = until_s
+        if until_s > self.processed_s:
+            self.metrics.count("processed_s", until_s - self.processed_s)
+            self.processed_s = until_s
 
     def fail(self, stage: str, reason: str) -> None:
         """End this clip as a Failure; its waiting windows are dropped."""
@@ -152,7 +152,7 @@ class ClipState:
         self.sounding = False
         self.result = Failure(self.clip.key, self.clip.name, stage, reason, self.clip.origin)
 
-    def _listen(self) -> None:
+    def _take_audio(self) -> None:
         with self.metrics.time("wait"):
             block = self.sound.next_block()
         with self.metrics.time("longform"):
@@ -186,7 +186,7 @@ class ClipState:
 
 
 class ClipReplay:
-    """Does again what a clip did for the batches of an earlier process, without the engine.
+    """Repeats what a clip did for the batches of an earlier process, without the engine.
 
     ``running`` are the windows of batches that had begun and not finished, by number of the batch.
     """
@@ -196,9 +196,9 @@ class ClipReplay:
         self.running: dict[int, list[Window]] = {}
 
     def repeat(self, batch: ReplayedBatch) -> bool:
-        """Take the windows of a batch, its results, or both.
+        """Repeat a batch: take its windows, its results, or both.
 
-        False where the clip's windows are no longer the same: then they wait to run.
+        False if the clip's windows are no longer the same; they then remain to be run.
         """
         windows = self.running.pop(batch.batch, None) if batch.batch is not None else None
         if windows is None:
@@ -211,7 +211,7 @@ class ClipReplay:
             self.running[batch.batch] = windows
             return True
         for window, result in zip(windows, batch.results, strict=True):
-            self._clip.heard_s = max(self._clip.heard_s, window.start_s + window.duration_s)
+            self._clip.processed_s = max(self._clip.processed_s, window.start_s + window.duration_s)
             self._clip.add_result(window, result)
         return True
 

@@ -1,4 +1,4 @@
-"""Runs batches through an engine, as many at a time as it takes; a bad window fails alone."""
+"""Runs batches through an engine, several at a time if it allows; a bad window fails alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunningBatch:
-    """Windows that an engine has begun; with one batch in flight it starts when it is finished."""
+    """Windows that an engine has begun; if it takes one batch at a time, they run in ``finish``."""
 
     windows: Sequence[Window]
     ticket: Any = None
@@ -25,10 +25,10 @@ class RunningBatch:
 
 
 class BatchRunner:
-    """Begins batches and finishes them, in this order.
+    """Begins batches and finishes them in the same order.
 
-    ``retry_alone_on`` are the errors after which the windows of a batch run one by one, so that
-    only the culprit fails; others are raised.
+    After one of the errors in ``retry_alone_on``, the windows of a batch run one by one, so that
+    only the bad one fails; other errors are raised.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class BatchRunner:
             return RunningBatch(windows, error=error)
 
     def finish(self, batch: RunningBatch) -> list[WindowResult]:
-        """Wait for a batch: one result a window, in order."""
+        """Wait for a batch; returns one result per window, in order."""
         try:
             hypotheses = self._hypotheses(batch)
         except self._retry_alone_on as error:
@@ -65,7 +65,7 @@ class BatchRunner:
         return [WindowResult(window.fingerprint, hypothesis) for window, hypothesis in pairs]
 
     def abandon(self, batch: RunningBatch) -> None:
-        """Free the engine of a batch whose results are not needed."""
+        """Finish a batch whose results are not needed, to free the engine."""
         if batch.ticket is not None:
             try:
                 self._engine.finish(batch.ticket)
@@ -80,5 +80,5 @@ class BatchRunner:
         return self._engine.finish(batch.ticket)
 
     def _run_alone(self, window: Window) -> list[WindowResult]:
-        """The batch is out of the engine, so with several in flight one more may begin."""
+        """The batch has left the engine, so another one may begin."""
         return self.finish(self.begin([window]))

@@ -1,8 +1,8 @@
-"""Serves clips that are added at any time, from any thread, by priorities and deadlines.
+"""Serves clips that are added at any time, from any thread, by priority and deadline.
 
-One thread owns the engine. It runs whatever windows are ready, never waiting for a full batch, and
-gives each clip its events as they come. Beside it a few threads decode the sound of clips that are
-not fed. A clip that fails fails alone.
+One thread owns the engine. It runs whatever windows are ready, never waits for a full batch, and
+delivers each clip's events as they happen. A few other threads decode the audio of clips that are
+not fed. A failing clip does not affect others.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _log = logging.getLogger("quest22")
 
 @dataclass(frozen=True, slots=True)
 class LoopSettings:
-    """Bounds of a loop.
+    """Limits of a loop.
 
-    ``session_s`` seconds of sound may wait in a session before ``feed`` waits; ``decoded_s`` in
-    all clips that are decoded. ``file_windows`` is how many windows of files share a batch while
+    A session buffers ``session_s`` seconds of audio before ``feed`` waits; all decoded clips
+    together buffer ``decoded_s``. ``file_windows`` is how many windows of files share a batch while
     an urgent clip is open; None: a quarter of a batch.
     """
 
@@ -49,7 +49,7 @@ class LoopSettings:
 
 @dataclass(slots=True, eq=False)
 class _Entry:
-    """A clip that has not ended, as its caller and its sound's thread see it."""
+    """A clip that has not ended, as its caller and its feeding thread see it."""
 
     handle: ClipHandle
     sound: AudioQueue
@@ -90,7 +90,7 @@ class TranscriptionLoop:
         self._thread = threading.Thread(target=self._serve, name="quest22-engine", daemon=True)
         self._thread.start()
 
-    # For callers, in any thread.
+    # Called from any thread.
 
     def add(
         self,
@@ -101,11 +101,11 @@ class TranscriptionLoop:
         within_s: float | None = None,
         partials: bool = True,
     ) -> ClipHandle:
-        """Transcribe a clip, whose sound is decoded beside the engine.
+        """Transcribe a clip, whose audio is decoded in other threads.
 
-        ``within_s`` is in how many seconds it should be done: the earlier, the sooner its windows
-        run among those of its priority. ``partials``: its handle gives progress too. Raises
-        :class:`UsageError` for options that cannot be carried out, and where the loop is closed.
+        ``within_s`` is its deadline in seconds from now: among clips of the same priority, earlier
+        deadlines run first. ``partials``: its handle reports progress too. Raises
+        :class:`UsageError` for unsupported options, and if the loop is closed.
         """
         sound = AudioQueue(self._settings.session_s, self._wake, self._pump.wake)
         audio = clip if isinstance(clip, Audio) else self._decoded(clip)
@@ -126,7 +126,7 @@ class TranscriptionLoop:
         within_s: float | None = None,
         partials: bool = True,
     ) -> Session:
-        """Transcribe sound that will be fed, as :meth:`add` does; the clip's media is not used."""
+        """Transcribe audio that will be fed, else as :meth:`add`. The clip's media is not used."""
         sound = AudioQueue(self._settings.session_s, self._wake)
         state = self._state(clip, sound, options)
         self._schedule(state, priority, within_s, partials=partials)
@@ -135,7 +135,7 @@ class TranscriptionLoop:
         return session
 
     def close(self, *, cancel: bool = False) -> None:
-        """End: sessions are flushed, and all clips are transcribed to their ends, or cancelled."""
+        """Close the loop: flush sessions and transcribe all clips to their ends, or cancel them."""
         with self._changed:
             self._closing = True
             entries = list(self._entries.values())
@@ -170,7 +170,7 @@ class TranscriptionLoop:
     def _enter(self, state: ClipState, entry: _Entry) -> None:
         with self._changed:
             if self._closing:
-                raise UsageError("the loop is closed: expected clips before that")
+                raise UsageError("the loop is closed: add clips before closing it")
             self._entries[state.number] = entry
             self._commands.append(lambda: self._scheduler.add(state))
         self._wake()
@@ -185,9 +185,9 @@ class TranscriptionLoop:
         return cancel
 
     def _decoded(self, clip: Clip) -> Audio:
-        """The clip's sound; decoding starts in the thread that takes the first block."""
+        """The clip's audio; decoding starts in the thread that takes the first block."""
         if self._decoder is None:
-            raise UsageError("this loop has no decoder: expected a clip that is decoded")
+            raise UsageError("this loop has no decoder: expected a decoded clip")
         decoder = self._decoder
 
         def blocks() -> Iterator[Samples]:
@@ -200,7 +200,7 @@ class TranscriptionLoop:
             self._work_came = True
             self._changed.notify_all()
 
-    # In the engine's thread.
+    # Called in the engine's thread.
 
     def _serve(self) -> None:
         try:
@@ -213,7 +213,7 @@ class TranscriptionLoop:
             self._pump.stop()
 
     def _step(self) -> bool:
-        """Run what is ready, or wait; False at the end of all."""
+        """Run what is ready, or wait; False once everything has ended."""
         while len(self._in_flight) < self._runner.batches_in_flight:
             self._run_commands()
             batch = self._scheduler.next_batch(self._clock())
@@ -230,7 +230,7 @@ class TranscriptionLoop:
         return True
 
     def _run_commands(self) -> None:
-        """Add and cancel what callers have since the last time."""
+        """Execute the callers' requests to add and cancel clips."""
         with self._changed:
             commands, self._commands = self._commands, []
             self._work_came = False

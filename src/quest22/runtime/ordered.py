@@ -1,13 +1,13 @@
-"""Runs a corpus: full batches, results in the order of the source, and nothing twice after a crash.
+"""Runs a corpus: full batches, results in source order, and no repeated work after a crash.
 
-Pulls clips from a source as there is room for their windows. All it holds is bounded: the clips
-that are open at once by ``max_open``, their sound by what a batch can take.
+Pulls clips from a source when there is room for their windows. Memory is bounded: the number of
+open clips by ``max_open``, their audio by what a batch can use.
 
-Which windows meet in a batch depends on the source and on earlier results, and on nothing else. An
-engine that takes several batches at once gets batch n + 1 before the results of batch n are taken,
-always. With a replay store that holds across a crash as well: clips that were open are opened again
-and do what they did, batch by batch, with the results that were noted; so the next batch is the one
-that would have come, and no result is computed twice.
+Which windows share a batch depends only on the source and on earlier results. An engine with
+several batches in flight always gets batch n + 1 before the results of batch n are taken. With a
+replay store this also holds across a crash: clips that were open are reopened and repeat their
+steps, batch by batch, with the recorded results. The next batch is then the one that would have
+followed, and no result is computed twice.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ NO_CLOCK = 0.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _InFlight:
-    """A batch in the engine; ``number`` is its number in the replay store, if it is noted twice."""
+    """A batch in the engine; ``number`` is its number in the replay store if recorded twice."""
 
     batch: Batch
     running: RunningBatch
@@ -62,17 +62,17 @@ class OrderedDriver:
         self._arrived = replay.clips.start if replay else 0
         self._open: deque[ClipState | Failure] = deque()
         self._sounding: list[ClipState] = []  # when the batch began to be formed
-        self._ended: list[ClipState] = []  # since the last note, without a window
+        self._ended: list[ClipState] = []  # since the last record, without a window
         self._in_flight: deque[_InFlight] = deque()
         self._batches = 0
         self._arriving = True
         self._broken: Quest22Error | None = None
 
     def run(self, audios: Iterable[Audio | Failure]) -> Generator[Result, None, None]:
-        """Yield one result for every Audio or Failure that comes in, in the same order.
+        """Yield one result for every Audio or Failure, in the same order.
 
-        An error of the source is raised after the results of all clips that came before it; with
-        a replay store, after those that are whole: the others are continued another time.
+        An error of the source is raised after the results of all clips before it; with a replay
+        store, only after those that are complete: the others are resumed later.
         """
         arrivals = iter(audios)
         try:
@@ -96,7 +96,7 @@ class OrderedDriver:
                 if batch is None:
                     break
                 self._begin(batch)
-                # What is noted may leave: so the same clips are open when this is repeated.
+                # Leave after recording, so that the same clips are open on replay.
                 if self._in_flight[-1].number is not None:
                     yield from self._leave()
             if self._in_flight:
@@ -106,10 +106,10 @@ class OrderedDriver:
     # Batches.
 
     def _next_batch(self, arrivals: Iterator[Audio | Failure]) -> Batch | None:
-        """As many windows as the engine takes; fewer only when there are no more to be had.
+        """As many windows as the engine takes; fewer only if there are no more.
 
-        A full batch is worth waiting for: what comes in meanwhile is decoded in advance, and the
-        same clips always meet in the same batch, however fast the source is today.
+        A full batch is worth waiting for: audio is decoded in advance meanwhile, and the same clips
+        always share a batch, however fast the source is.
         """
         if self._replay is not None:
             self._sounding = [
@@ -124,7 +124,7 @@ class OrderedDriver:
         return batch
 
     def _is_cut_short(self, batch: Batch | None) -> bool:
-        """Whether the source broke before a batch was full that others would have filled."""
+        """Whether the source failed before the batch was full: a resumed run will fill it."""
         full = batch is not None and not batch.room
         return self._replay is not None and self._broken is not None and not full
 
@@ -147,7 +147,7 @@ class OrderedDriver:
         self._scheduler.complete(batch, results)
 
     def _ends(self) -> list[Note]:
-        """A clip's sound that ended without a window counts too: it left, another came in."""
+        """A clip whose audio ended without a window counts too: it left, and another came in."""
         ends = [(clip.number, clip.key, ReplayedBatch((), True)) for clip in self._ended]
         self._ended.clear()
         return ends
@@ -155,7 +155,7 @@ class OrderedDriver:
     # Clips in.
 
     def _more_clips(self, arrivals: Iterator[Audio | Failure]) -> ClipState | None:
-        """A new clip, as long as the limit allows; None: there is no more for now."""
+        """A new clip, as long as the limit allows; None if there is no more for now."""
         while self._arriving and len(self._open) < self._max_open:
             clip = self._next_clip(arrivals)
             if clip is not None:
@@ -163,7 +163,7 @@ class OrderedDriver:
         return None
 
     def _next_clip(self, arrivals: Iterator[Audio | Failure]) -> ClipState | None:
-        """The next clip, opened; None for a Failure, and where no more arrive."""
+        """The next clip, opened; None for a Failure, and if there are no more."""
         arrival = self._next(arrivals)
         if arrival is None:
             self._arriving = False
@@ -196,7 +196,7 @@ class OrderedDriver:
     # Results out.
 
     def _leave(self) -> Iterator[Result]:
-        """Results at the head of the line; a clip that is still open holds back those behind."""
+        """Results at the head of the queue; a clip that is still open holds back those after it."""
         while self._open:
             head = self._open[0]
             result = head if isinstance(head, Failure) else head.result
@@ -220,7 +220,7 @@ class OrderedDriver:
     # After a crash.
 
     def _repeat(self, arrivals: Iterator[Audio | Failure], store: ReplayStore) -> None:
-        """Bring the clips that an earlier process had open to where they were."""
+        """Bring the clips that an earlier process had open back to their state."""
         members: dict[int, list[tuple[ClipState, Window]]] = {}
         for number in store.clips:
             clip = self._next_clip(arrivals)

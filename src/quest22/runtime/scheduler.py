@@ -1,11 +1,11 @@
-"""Forms batches of the windows of many clips, and hands their results back.
+"""Forms batches of the windows of many clips, and passes results back to the clips.
 
-A push core: clips are added, batches taken and completed, by a driver that runs them
-(:mod:`quest22.runtime.ordered`, :mod:`quest22.runtime.loop`). Knows nothing of threads, sources,
-engines and clocks: the time is passed in.
+A driver adds clips, takes batches, runs them and completes them (:mod:`quest22.runtime.ordered`,
+:mod:`quest22.runtime.loop`). Knows nothing of threads, sources, engines and clocks: the time is
+passed in.
 
-Windows of the most urgent clips come first: by priority, then by deadline, then in the order in
-which the clips were added. A file whose deadline has come is as urgent as an interactive request.
+Windows of the most urgent clips come first: by priority, then by deadline, then in the order of
+addition. A file whose deadline has passed is as urgent as an interactive request.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from quest22.runtime.audio_input import CANCELLED
 from quest22.runtime.clip_state import ClipState, Priority
 
 URGENT_BLOCKS = 1
-"""While other clips are urgent, a file takes at most so many blocks of sound for a batch."""
+"""While other clips are urgent, a file takes at most this many blocks of audio per batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,9 @@ Event: TypeAlias = ClipProgressed | ClipDone
 
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
-    """How much of a batch files may take, so that urgent windows do not wait long.
+    """Limits on the windows of files, so that urgent windows do not wait long.
 
-    While an urgent clip is open, at most ``file_windows`` of a batch are of files. At most
+    While an urgent clip is open, a batch has at most ``file_windows`` windows of files. At most
     ``file_batches`` batches with windows of files are in flight. None: no limit.
     """
 
@@ -56,7 +56,7 @@ class BatchLimits:
 
 @dataclass(slots=True, eq=False)
 class Batch:
-    """Windows with their clips; those of one clip stand together."""
+    """Windows with their clips; those of one clip are adjacent."""
 
     size: int
     members: list[tuple[ClipState, Window]] = field(default_factory=list)
@@ -71,18 +71,18 @@ class Batch:
 
     @property
     def files(self) -> int:
-        """How many of the windows are of files."""
+        """The number of windows of files."""
         return sum(clip.priority is Priority.FILE for clip, _ in self.members)
 
 
 def no_more_clips() -> None:
-    """For a driver whose clips are all added already."""
+    """The default: all clips are added already."""
 
 
 class Scheduler:
-    """Holds the clips that are open; not safe for several threads.
+    """Holds the open clips; not thread-safe.
 
-    ``batch_size`` is how many windows a batch has at most.
+    ``batch_size`` is the maximum number of windows per batch.
     """
 
     def __init__(self, batch_size: int, limits: BatchLimits | None = None) -> None:
@@ -92,16 +92,16 @@ class Scheduler:
         self._in_flight: list[Batch] = []
 
     def __len__(self) -> int:
-        """How many clips are open."""
+        """The number of open clips."""
         return len(self._clips)
 
     @property
     def has_sound(self) -> bool:
-        """Whether a clip can take more sound: then another call of ``next_batch`` may give more."""
-        return any(clip.can_listen for clip in self._clips.values())
+        """Whether a clip can take more audio; ``next_batch`` may then return more windows."""
+        return any(clip.can_take_audio for clip in self._clips.values())
 
     def add(self, clip: ClipState) -> None:
-        """Take in a clip; its ``number`` must be new."""
+        """Add a clip; its ``number`` must be new."""
         self._clips[clip.number] = clip
 
     def cancel(self, number: int) -> None:
@@ -115,8 +115,8 @@ class Scheduler:
     ) -> Batch | None:
         """The next batch, which is then in flight; None if no window is ready.
 
-        It is not full where there are no more windows. ``more_clips`` is called while there is
-        room: it may add a clip, which it returns, or give None.
+        It is full unless there are no more windows. ``more_clips`` is called while there is room:
+        it may add a clip and return it, or return None.
         """
         batch = Batch(self.batch_size)
         urgent = any(_rank(clip, now) < Priority.FILE for clip in self._clips.values())
@@ -132,20 +132,20 @@ class Scheduler:
         return batch
 
     def restore(self, batch: Batch) -> None:
-        """Take a batch that was formed before as one in flight."""
+        """Register a batch of an earlier process as in flight."""
         self._in_flight.append(batch)
 
     def complete(self, batch: Batch, results: Sequence[WindowResult]) -> list[Event]:
-        """Hand the results of a batch to their clips; gives what came of it, clip by clip."""
+        """Pass the results of a batch to their clips; returns the events, clip by clip."""
         self._in_flight.remove(batch)
         for (clip, window), result in zip(batch.members, results, strict=True):
-            clip.count_heard(window)
+            clip.count_processed(window)
             clip.add_result(window, result)
         clips = {clip.number: clip for clip, _ in batch.members}
         return [*_progress(clips.values()), *self.take_ended()]
 
     def take_ended(self) -> list[Event]:
-        """The clips that have ended since the last call; they leave."""
+        """Remove and return the clips that have ended since the last call."""
         ended = [clip for clip in self._clips.values() if clip.result is not None]
         for clip in ended:
             del self._clips[clip.number]
@@ -159,7 +159,7 @@ class Scheduler:
         return sorted(self._clips.values(), key=urgency)
 
     def _take(self, batch: Batch, clip: ClipState, now: float, *, urgent: bool) -> None:
-        """Fill a batch with a clip's windows; ``urgent``: a clip is open that is no file."""
+        """Fill a batch with a clip's windows; ``urgent``: a clip other than a file is open."""
         most, blocks = batch.room, None
         if _rank(clip, now) is Priority.FILE:
             most = min(most, self._room_for_files(batch, urgent=urgent))

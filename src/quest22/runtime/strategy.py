@@ -1,4 +1,4 @@
-"""Chooses the long form of each clip by its settings, and refuses what the model cannot do."""
+"""Chooses the long form of each clip by its settings; refuses unsupported options."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TURBO_LAYERS = (32, 4)
 """Layers of the encoder and the decoder of large-v3-turbo, and of no other model."""
 
 RECENT_SETTINGS = 64
-"""So many settings have their strategies at hand."""
+"""The number of strategies to cache."""
 
 _log = logging.getLogger("quest22")
 
@@ -29,8 +29,8 @@ _log = logging.getLogger("quest22")
 class PerClipStrategy:
     """Opens clips of one checkpoint: see :class:`quest22.protocols.Strategy`.
 
-    Chunked or sequential, with or without voice activity detection: as a clip's settings say;
-    ``settings`` are those of clips without options. May be used from several threads.
+    Chunked or sequential, with or without voice activity detection, by the clip's settings;
+    ``settings`` are those of clips without options. Thread-safe.
     """
 
     def __init__(self, checkpoint: Checkpoint, features: LogMel, settings: ClipSettings) -> None:
@@ -45,7 +45,7 @@ class PerClipStrategy:
     def configured(self, options: ClipOptions | None = None) -> ConfiguredStrategy:
         """The strategy for all clips with these options.
 
-        Raises :class:`UsageError` for what the checkpoint or the long form cannot do.
+        Raises :class:`UsageError` for what the checkpoint or the long form does not support.
         """
         settings = self._settings if options is None else options.applied_to(self._settings)
         strategy = self._recent.pop(settings, None) or self._build(settings)
@@ -78,7 +78,7 @@ class PerClipStrategy:
     def _vad_filtered(
         self, strategy: ConfiguredStrategy, settings: ClipSettings
     ) -> ConfiguredStrategy:
-        """The strategy, given nothing but speech."""
+        """The strategy, applied to speech only."""
         from quest22.audio.vad.endpoints import EndpointRules
         from quest22.audio.vad.speech_stream import SpeechStream
         from quest22.longform.vad_filtered import VadFilteredStrategy, VadFilterOptions
@@ -108,9 +108,9 @@ class PerClipStrategy:
         return LogitsRulesCache(checkpoint.tokens, checkpoint.generation, vocabulary)
 
     def _check_decoding(self, settings: ClipSettings) -> None:
-        """Refuse what the checkpoint cannot do now, not at the first window.
+        """Refuse what the checkpoint does not support now, not at the first window.
 
-        A model that was never taught to translate is warned of.
+        Warns if the model was not trained to translate.
         """
         checkpoint, decoding = self._checkpoint, settings.decoding
         tokens = checkpoint.tokens
@@ -122,23 +122,20 @@ class PerClipStrategy:
         layers = (checkpoint.dimensions.encoder_layers, checkpoint.dimensions.decoder_layers)
         if decoding.task == "translate" and layers == TURBO_LAYERS:
             _log.warning(
-                "%s: the turbo model was not taught to translate and will mostly transcribe; "
-                "large-v3 and medium translate",
+                "%s: the turbo model was not trained to translate and will mostly transcribe; use "
+                "large-v3 or medium to translate",
                 checkpoint.name,
             )
 
 
 def check_long_form(settings: ClipSettings) -> None:
-    """Refuse what only the other long form does, rather than leave it out in silence."""
+    """Refuse options that only the other long form supports, instead of ignoring them."""
     longform, silence = settings.longform, settings.hallucination.hallucination_silence_threshold
     if longform.long_form == "chunked" and (silence is not None or longform.clip_timestamps):
         raise UsageError(
-            "clip timestamps and the hallucination silence threshold belong to the sequential "
-            "long form: give --long-form sequential"
+            "--clip-timestamps and --hallucination-silence-threshold require --long-form sequential"
         )
     if silence is not None and not settings.decoding.word_timestamps:
-        raise UsageError(
-            "the hallucination silence threshold looks at times of words: give --word-timestamps"
-        )
+        raise UsageError("--hallucination-silence-threshold requires --word-timestamps")
     if settings.vad.vad != "off" and longform.clip_timestamps:
-        raise UsageError("clip timestamps say what is heard, and so does vad: expected one of them")
+        raise UsageError("--clip-timestamps and --vad exclude each other: give one of them")

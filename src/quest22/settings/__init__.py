@@ -1,4 +1,4 @@
-"""What a run is asked to do: frozen values in groups, one file a group, checked when made.
+"""The settings of a run: frozen values in groups, one file per group, validated on creation.
 
 Each option is declared once, in its group (:mod:`quest22.settings.option`).
 """

@@ -27,7 +27,7 @@ class AudioSettings:
         flags="--workers",
         help="Threads that decode audio.",
         metavar="N",
-        unset="one a core, 4 to 8",
+        unset="one per core, 4 to 8",
         panel=PANEL,
     )
     max_duration_s: float = option(

@@ -26,7 +26,7 @@ class CaptionSettings:
     max_line_count: int | None = option(
         None,
         flags="--max-line-count",
-        help="Maximum number of lines in a caption; needs [cyan]--max-line-width[/]. Text then "
+        help="Maximum number of lines in a caption; requires [cyan]--max-line-width[/]. Text then "
         "flows across segments.",
         metavar="N",
         unit="lines",
@@ -57,8 +57,7 @@ class CaptionSettings:
             check_at_least(name, getattr(self, name), 1)
         if self.max_line_count is not None and self.max_line_width is None:
             raise UsageError(
-                f"max_line_count is {self.max_line_count}, but lines have no maximum width: give "
-                "max_line_width too"
+                f"max_line_count is {self.max_line_count}, which requires max_line_width: give both"
             )
 
     @property

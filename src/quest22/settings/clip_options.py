@@ -1,4 +1,4 @@
-"""The settings that a clip may have of its own, so that one loaded model serves many requests."""
+"""Settings per clip, so that one loaded model can serve different requests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from quest22.settings.vad import VadSettings
 
 @dataclass(frozen=True, slots=True)
 class ClipSettings:
-    """All settings by which one clip is transcribed."""
+    """All settings for transcribing one clip."""
 
     decoding: DecodingSettings = field(default_factory=DecodingSettings)
     longform: LongFormSettings = field(default_factory=LongFormSettings)
@@ -22,7 +22,7 @@ class ClipSettings:
 
 @dataclass(frozen=True, slots=True)
 class ClipOptions:
-    """Groups of settings for one clip; None: those of the loaded model."""
+    """Groups of settings for one clip; None: the loaded model's own."""
 
     decoding: DecodingSettings | None = None
     longform: LongFormSettings | None = None
@@ -30,7 +30,7 @@ class ClipOptions:
     vad: VadSettings | None = None
 
     def applied_to(self, settings: ClipSettings) -> ClipSettings:
-        """The settings of the clip, where the loaded model has these."""
+        """The clip's settings, given those of the loaded model."""
         return ClipSettings(
             decoding=self.decoding or settings.decoding,
             longform=self.longform or settings.longform,

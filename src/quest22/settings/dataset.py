@@ -130,7 +130,7 @@ class DatasetSettings:
     num_shards: int = option(
         1,
         flags="--num-shards",
-        help="Split the work into this many shards …",
+        help="Split the rows into this many shards …",
         metavar="N",
         panel=ROWS,
     )
@@ -153,9 +153,8 @@ class DatasetSettings:
         check_at_least("take", self.take, 0)
 
     def within(self, memory: MemorySettings) -> DatasetSettings:
-        """The same with a shuffle buffer that stays within ``memory``; only if it shuffles.
+        """The same settings with a shuffle buffer that fits ``memory``, if they shuffle at all.
 
-        Everything that makes these settings from a user's options calls it, so that the same
-        options give the same order from the command and from Python.
+        Both the command and the Python API call it, so that the same options give the same order.
         """
         return replace(self, buffer_bytes=memory.shuffled_bytes) if self.shuffle else self

@@ -1,4 +1,4 @@
-"""What the decoder is asked for: language, task, prompts, search, words."""
+"""Decoding options: language, task, prompts, search, words."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ APPEND_PUNCTUATIONS = "\"'.。,，!！?？:：”)]}、"
 
 @dataclass(frozen=True, slots=True)
 class DecodingSettings:
-    """What the decoder is asked for.
+    """Decoding options.
 
-    Names and meanings are those of openai/whisper and faster-whisper. ``temperature`` and
-    ``multilingual`` are None where the long form's reference implementation decides.
+    Names and meanings are those of openai/whisper and faster-whisper. If ``temperature`` or
+    ``multilingual`` is None, the long form uses its reference implementation's default.
     """
 
     language: str | None = option(
         None,
         flags=("--language", "-l"),
         form=LANGUAGE,
-        help="The spoken language: [cyan]ru[/] or [cyan]Russian[/]; [cyan]auto[/] detects it.",
+        help="Language of the audio: [cyan]ru[/] or [cyan]Russian[/]; [cyan]auto[/] detects it.",
         metavar="LANGUAGE",
         unset="detected",
         panel=SPEECH,
@@ -52,17 +52,17 @@ class DecodingSettings:
     timestamps: bool = option(
         False,
         flags="--timestamps/--no-timestamps",
-        help="Segments with start and end times. The command decides by the output formats unless "
-        "told.",
+        help="Segments with start and end times. By default the command decides by the output "
+        "formats.",
         panel=SPEECH,
     )
     max_new_tokens: int | None = option(
         None,
         flags="--max-new-tokens",
-        help="Decode at most this many tokens a window.",
+        help="Maximum number of new tokens per window.",
         metavar="N",
         unit="tokens",
-        unset="224 sequential, else what the model has room for",
+        unset="224 if sequential, else what the model has room for",
         panel=SPEECH,
     )
     languages: tuple[str, ...] = option(
@@ -93,14 +93,14 @@ class DecodingSettings:
     multilingual: bool | None = option(
         None,
         flags="--multilingual/--no-multilingual",
-        help="Detect the language in each window, not once a clip.",
-        unset="each window if chunked, once a clip if sequential",
+        help="Detect the language in each window instead of once per clip.",
+        unset="each window if chunked, once per clip if sequential",
         panel=PROMPTS,
     )
     initial_prompt: str | None = option(
         None,
         flags="--initial-prompt",
-        help="Text that the model takes as spoken just before; it steers names, spelling and "
+        help="Text that the model treats as preceding the audio; it guides names, spelling and "
         "style.",
         metavar="TEXT",
         panel=PROMPTS,
@@ -114,7 +114,7 @@ class DecodingSettings:
     prefix: str | None = option(
         None,
         flags="--prefix",
-        help="Text that the first window continues; it is not part of the transcript.",
+        help="Text that the first window's text continues; it is not part of the transcript.",
         metavar="TEXT",
         panel=PROMPTS,
     )
@@ -135,7 +135,7 @@ class DecodingSettings:
         (-1,),
         flags="--suppress-tokens",
         form=TOKENS,
-        help="Token ids never to choose; [cyan]-1[/] stands for the model's own list.",
+        help="Token ids that are never chosen; [cyan]-1[/] stands for the model's own list.",
         metavar="N,N",
         panel=PROMPTS,
     )
@@ -172,21 +172,21 @@ class DecodingSettings:
     beam_size: int = option(
         1,
         flags="--beam-size",
-        help="Beams of the beam search at temperature 0; 5 is a little better and slower.",
+        help="Number of beams at temperature 0; 5 is slightly more accurate and slower.",
         metavar="N",
         panel=SEARCH,
     )
     patience: float = option(
         1.0,
         flags="--patience",
-        help="Beam search waits for this many times the beam size of finished hypotheses.",
+        help="Beam search stops after this many times the beam size of finished hypotheses.",
         metavar="X",
         panel=SEARCH,
     )
     best_of: int = option(
         1,
         flags="--best-of",
-        help="Samples above temperature 0; the most probable one is used.",
+        help="Number of samples above temperature 0; the most probable one is used.",
         metavar="N",
         panel=SEARCH,
     )
@@ -262,8 +262,8 @@ class DecodingSettings:
         rises = all(before < after for before, after in pairwise(self.temperature))
         if not (self.temperature and rises):
             raise UsageError(
-                f"temperature is {self.temperature}: expected one or more that rise, such as "
-                "0,0.2,0.4"
+                f"temperature is {self.temperature}: expected one or more increasing values, "
+                "such as 0,0.2,0.4"
             )
 
     def detection(self) -> DetectionOptions:
@@ -271,7 +271,7 @@ class DecodingSettings:
         return DetectionOptions(self.languages, self.language_threshold, self.fallback_language)
 
     def search(self) -> SearchOptions:
-        """How tokens are searched for."""
+        """How tokens are searched."""
         return SearchOptions(
             beam_size=self.beam_size,
             patience=self.patience,

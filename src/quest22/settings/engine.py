@@ -1,4 +1,4 @@
-"""Which checkpoint runs, on what and how."""
+"""Which checkpoint runs, on which device and how."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PANEL = "Model"
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """Which checkpoint runs, on what and how."""
+    """Which checkpoint runs, on which device and how."""
 
     model: str = option(
         DEFAULT_MODEL,
@@ -49,7 +49,7 @@ class EngineSettings:
         None,
         flags="--batch-size",
         form=COUNT_OR_AUTO,
-        help="Windows that run at once, or [cyan]auto[/].",
+        help="Windows per batch, or [cyan]auto[/].",
         metavar="N",
         panel=PANEL,
     )

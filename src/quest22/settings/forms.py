@@ -1,7 +1,7 @@
-"""How option values are written where that is not simply their type: texts, lists, ``off``.
+"""Textual forms of option values: lists, ``off``, sizes and the like.
 
-A form reads both what the command line brings (text) and what Python callers pass, so that
-``--temperature 0,0.2`` and ``temperature=(0, 0.2)`` mean the same.
+A form reads both text from the command line and values from Python callers, so that ``--temperature
+0,0.2`` and ``temperature=(0, 0.2)`` mean the same.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Form:
     ``read`` takes the option's name (for its errors) and a value as a user writes it; it raises
     :class:`UsageError`. ``write`` gives a value's text on the command line, None if there is none.
     ``python_type`` is the type that Python callers may pass. A ``repeated`` flag may be given
-    several times and brings a list of texts, which ``read`` gets with ``split`` applied.
+    several times; ``read`` gets the list of its texts with ``split`` applied.
     """
 
     read: Callable[[str, Any], Any]
@@ -66,7 +66,7 @@ def read_threshold(name: str, value: Any) -> float | None:
 
 
 def read_count_or_auto(name: str, value: Any) -> int | None:
-    """A whole number; ``auto``: None, which means that the product chooses."""
+    """A whole number; ``auto``: None, which means that quest22 chooses."""
     if value is None or (isinstance(value, str) and value.strip().lower() == AUTO):
         return None
     try:
@@ -91,7 +91,7 @@ def read_stride(name: str, value: Any) -> tuple[float, float]:
 
 
 def read_language(_: str, value: str | None) -> str | None:
-    """A language by code or name, as its code; ``auto``: None, which means detected."""
+    """A language by code or name, as its code; ``auto``: None, which means detection."""
     if not value or value.strip().lower() == AUTO:
         return None
     return language_code(value)

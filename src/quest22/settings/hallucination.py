@@ -1,4 +1,4 @@
-"""When decoded text is taken for a hallucination: retried at a higher temperature, or dropped."""
+"""When text counts as a hallucination, and is retried at a higher temperature or dropped."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PANEL = "Hallucination filter"
 
 @dataclass(frozen=True, slots=True)
 class HallucinationSettings:
-    """When decoded text is taken for a hallucination; None switches a rule off.
+    """When decoded text counts as a hallucination; None switches a rule off.
 
     The first four rules are openai/whisper's, the last two ours.
     """
@@ -21,7 +21,7 @@ class HallucinationSettings:
         2.4,
         flags="--compression-ratio-threshold",
         form=THRESHOLD,
-        help="Above this gzip ratio a text repeats itself: try the next temperature.",
+        help="Above this gzip ratio the text is repetitive: try the next temperature.",
         metavar="X|off",
         unit="ratio",
         panel=PANEL,
@@ -30,7 +30,7 @@ class HallucinationSettings:
         -1.0,
         flags="--logprob-threshold",
         form=THRESHOLD,
-        help="Below this mean log-probability a text is unlikely: try the next temperature.",
+        help="Below this mean log-probability the text is improbable: try the next temperature.",
         metavar="X|off",
         unit="log-probability",
         panel=PANEL,
@@ -39,7 +39,7 @@ class HallucinationSettings:
         0.6,
         flags="--no-speech-threshold",
         form=THRESHOLD,
-        help="Above this no-speech probability, drop an unlikely text as silence.",
+        help="Above this no-speech probability, drop improbable text as silence.",
         metavar="X|off",
         unit="probability",
         panel=PANEL,
@@ -48,8 +48,8 @@ class HallucinationSettings:
         None,
         flags="--hallucination-silence-threshold",
         form=THRESHOLD,
-        help="Sequential, with word timestamps: drop unlikely words next to a silence longer than "
-        "this.",
+        help="Sequential, with word timestamps: drop improbable words next to a silence longer "
+        "than this.",
         metavar="S|off",
         unit="s",
         panel=PANEL,
@@ -58,7 +58,7 @@ class HallucinationSettings:
         10,
         flags="--max-repeats",
         form=COUNT_OR_OFF,
-        help="Drop a repetitive segment if the same words come more often than this in a row.",
+        help="Drop a repetitive segment if the same words repeat more often than this in a row.",
         metavar="N|off",
         unit="repeats",
         panel=PANEL,
@@ -67,7 +67,7 @@ class HallucinationSettings:
         100.0,
         flags="--max-speaking-rate",
         form=THRESHOLD,
-        help="Drop segments spoken faster than this (characters a second).",
+        help="Drop segments spoken faster than this (characters per second).",
         metavar="X|off",
         unit="characters/s",
         panel=PANEL,

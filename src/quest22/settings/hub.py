@@ -12,7 +12,7 @@ PANEL = "Publishing"
 
 @dataclass(frozen=True, slots=True)
 class HubSettings:
-    """Where on the Hub transcripts are published, and how often: by time, or by their number.
+    """Where on the Hub transcripts are published, and how often: by time or by count.
 
     ``token`` is the one of :class:`quest22.settings.EngineSettings`.
     """
@@ -21,7 +21,7 @@ class HubSettings:
         metadata=declared(
             name="push_to_hub",
             flags="--push-to-hub",
-            help="Publish the transcripts as a dataset on the Hub while the run goes on; needs "
+            help="Publish the transcripts as a dataset on the Hub during the run; requires "
             "[cyan]--output-dir[/].",
             metavar="ORG/NAME",
             unset="not published",
@@ -29,7 +29,7 @@ class HubSettings:
         )
     )
     private: bool = option(
-        False, flags="--private", help="Create that dataset as a private one.", panel=PANEL
+        False, flags="--private", help="Make the published dataset private.", panel=PANEL
     )
     commit_seconds: float | None = option(
         600.0,

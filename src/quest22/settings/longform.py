@@ -26,7 +26,7 @@ class LongFormSettings:
     chunk_length_s: float = option(
         WINDOW_S,
         flags="--chunk-length-s",
-        help="Length of a window, at most 30 s.",
+        help="Length of a window in seconds, at most 30.",
         metavar="S",
         unit="s",
         panel=PANEL,
@@ -36,7 +36,8 @@ class LongFormSettings:
         name="stride_length_s",
         flags="--stride-length-s",
         form=STRIDE,
-        help="Chunked: overlap on each side of a window; one number, or [cyan]left,right[/].",
+        help="Chunked: overlap on each side of a window, in seconds; one number, or "
+        "[cyan]left,right[/].",
         metavar="S[,S]",
         unit="s",
         panel=PANEL,
@@ -53,7 +54,8 @@ class LongFormSettings:
         (),
         flags="--clip-timestamps",
         form=NUMBERS,
-        help="Sequential: transcribe only these spans, [cyan]start,end,start,end …[/]; the last "
+        help="Sequential: transcribe only these spans, in seconds: [cyan]start,end,start,end "
+        "…[/]; the last "
         "end may be left out.",
         metavar="S,S",
         unit="s",
@@ -80,5 +82,5 @@ class LongFormSettings:
             )
         if any(after <= before for before, after in pairwise(self.clip_timestamps)):
             raise UsageError(
-                f"clip_timestamps are {self.clip_timestamps}: expected them to increase"
+                f"clip_timestamps are {self.clip_timestamps}: expected increasing values"
             )

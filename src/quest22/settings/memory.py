@@ -1,4 +1,4 @@
-"""How much a run may hold in memory, shared out among its buffers."""
+"""The memory limit of a run, divided among its buffers."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ SAMPLE_BYTES = 4
 
 @dataclass(frozen=True, slots=True)
 class MemorySettings:
-    """The size of each buffer, beside the program and the model; :meth:`of` shares out a total.
+    """The size of each buffer, apart from the program and the model; :meth:`of` divides a total.
 
     ``fetched_bytes`` is prefetched from the network. ``undecoded_bytes`` are clips that wait to be
     decoded, at most ``clips_ahead`` of them. ``decoded_s`` is decoded audio that waits for the
-    engine, in seconds. ``spooled_bytes`` is how much of a recording that cannot be read in ranges
-    stays in memory before it goes to the disk. ``shuffled_bytes`` is the shuffle buffer. The rest
-    of the total is for what must be held whole: a page of Parquet, compressed and decompressed.
-    Clips being transcribed do not count: the batch size decides how many they are, and memory must
-    not change what is transcribed.
+    engine, in seconds. ``spooled_bytes`` is how much of a recording without random access stays in
+    memory before it goes to disk. ``shuffled_bytes`` is the shuffle buffer. The rest of the total
+    is for what must be in memory as a whole: a page of Parquet, compressed and decompressed. Clips
+    being transcribed do not count: the batch size decides how many they are, and memory must not
+    change what is transcribed.
     """
 
     fetched_bytes: int
@@ -36,11 +36,11 @@ class MemorySettings:
 
     @classmethod
     def of(cls, total_bytes: int = MEMORY_BYTES) -> MemorySettings:
-        """Share out a total. Raises :class:`UsageError` below 64 MiB."""
+        """Divide a total. Raises :class:`UsageError` below 64 MiB."""
         if total_bytes < MIN_MEMORY_BYTES:
             raise UsageError(
-                f"memory is {total_bytes / 2**20:.0f} MiB: expected {MIN_MEMORY_BYTES >> 20} MiB "
-                "or more beside the model, such as 512M or 1G"
+                f"memory is {total_bytes / 2**20:.0f} MiB: expected at least "
+                f"{MIN_MEMORY_BYTES >> 20} MiB, such as 512M or 1G"
             )
         share = total_bytes // 16
         return cls(

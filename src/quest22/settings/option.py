@@ -1,9 +1,9 @@
-"""One declaration for an option: the field of a settings group, with everything said about it.
+"""Declares each option once: a field of a settings group, with its flag, help text and unit.
 
-The command's flags (:mod:`quest22.cli.flag_groups`), the typed options of Python
-(:mod:`quest22.options`) and the reference page (``docs/options.md``) all come from here. The
-checks that settings groups share are here too: each raises :class:`UsageError` with the option's
-name.
+The command's flags (:mod:`quest22.cli.flag_groups`), the typed options of the Python API
+(:mod:`quest22.options`) and the reference page (``docs/options.md``) are generated from these
+declarations. The checks that settings groups share are here too: each raises :class:`UsageError`
+with the option's name.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _METADATA = "option"
 
 
 class Facts(TypedDict, total=False):
-    """What :func:`option` is told: see the attributes of :class:`Option`."""
+    """The arguments of :func:`option`; see the attributes of :class:`Option`."""
 
     help: Required[str]
     flags: str | tuple[str, ...]
@@ -42,7 +42,7 @@ class Facts(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option: a field of a settings group and how users meet it.
+    """One option: a field of a settings group, and how users set it.
 
     ``field`` is the field's name, ``annotation`` its type, ``default`` its default (``MISSING`` if
     it must be given). ``name`` is what Python callers write. ``flags`` are the command's names for
@@ -79,7 +79,7 @@ class Option:
 
     @property
     def default_text(self) -> str | None:
-        """The default as the command would be given it; None if there is none."""
+        """The default as written on the command line; None if there is none."""
         if self.default is MISSING:
             return None
         if self.form is not None:
@@ -87,9 +87,9 @@ class Option:
         return None if self.default is None else str(self.default)
 
     def read(self, value: Any) -> Any:
-        """A value as text or as Python callers may write it, as the field holds it.
+        """The field's value for a text or a value from Python.
 
-        Raises :class:`UsageError` if it cannot be read.
+        Raises :class:`UsageError` if it is invalid.
         """
         return value if self.form is None else self.form.read(self.name, value)
 
@@ -138,15 +138,15 @@ def take_values(group: type[DataclassInstance], options: dict[str, Any]) -> dict
 def take_group(group: type[Group], options: dict[str, Any]) -> Group:
     """Make a settings group of the options that belong to it, and remove them from ``options``.
 
-    Raises :class:`UsageError` for values that cannot be.
+    Raises :class:`UsageError` for invalid values.
     """
     return group(**take_values(group, options))
 
 
 def refuse_unknown(options: dict[str, Any], known: type[Any]) -> None:
-    """Raise :class:`UsageError` if options are left that no group took.
+    """Raise :class:`UsageError` for options that belong to no group.
 
-    ``known`` is the ``TypedDict`` of the names that are understood.
+    ``known`` is the ``TypedDict`` of all valid names.
     """
     if not options:
         return
@@ -175,7 +175,7 @@ def check_fraction(name: str, value: float | None) -> None:
 
 
 def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
-    """Refuse what is not among ``choices``."""
+    """Refuse a value that is not among ``choices``."""
     if value not in choices:
         *others, last = choices
         expected = f"{', '.join(others)} or {last}"

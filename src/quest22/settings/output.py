@@ -20,7 +20,7 @@ CAPTION_FORMATS = ("txt", "vtt", "srt", "tsv", "json")
 FORMATS = (*CAPTION_FORMATS, "jsonl", "parquet")
 
 RUN_FOLDER = ".quest22"
-"""Inside an output folder: the journal, and what is not yet written for good."""
+"""Subfolder of an output folder for the journal and for output that is not final."""
 
 OnError: TypeAlias = Literal["skip", "stop"]
 
@@ -30,16 +30,16 @@ class OutputSettings:
     """Which formats are written, and where; without a folder, to standard output.
 
     ``overwrite`` lets a run replace the ``transcripts.*`` of an earlier one. A ``journaled`` run
-    keeps what it needs to continue beside its journal. Raises :class:`UsageError` for formats that
-    cannot be written there.
+    stores what it needs to continue beside its journal. Raises :class:`UsageError` for formats that
+    the destination does not support.
     """
 
     formats: tuple[str, ...] = field(
         metadata=declared(
             flags=("--output-format", "-f"),
             form=NAMES,
-            help="[cyan]txt srt vtt tsv json[/] (a file for each clip), [cyan]jsonl parquet[/] (a "
-            "row for each clip), or [cyan]all[/] for the first five: [cyan]srt,vtt[/], or repeat "
+            help="[cyan]txt srt vtt tsv json[/] (one file per clip), [cyan]jsonl parquet[/] (one "
+            "row per clip), or [cyan]all[/] for the first five: [cyan]srt,vtt[/], or repeat "
             "the flag.",
             metavar="FORMAT",
             unset="txt for files, jsonl for datasets",
@@ -65,7 +65,7 @@ class OutputSettings:
 
     @property
     def workspace(self) -> Path:
-        """Where what is not yet written for good is kept."""
+        """The folder for output that is not final."""
         return (self.folder or Path()) / RUN_FOLDER
 
     def __post_init__(self) -> None:
@@ -109,7 +109,7 @@ class FailureSettings:
 
     @property
     def limit(self) -> int | None:
-        """How many clips may fail before the run stops; None: any number."""
+        """How many clips may fail before the run stops; None: no limit."""
         return 0 if self.on_error == "stop" else self.max_failures
 
 

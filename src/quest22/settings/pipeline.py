@@ -1,4 +1,4 @@
-"""Everything that stays the same from run to run of one loaded model."""
+"""The settings of a loaded model, the same for all of its runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from quest22.settings.vad import VadSettings
 
 @dataclass(frozen=True, slots=True)
 class PipelineSettings:
-    """Everything that stays the same from run to run of one loaded model."""
+    """The settings of a loaded model, the same for all of its runs."""
 
     engine: EngineSettings = field(default_factory=EngineSettings)
     decoding: DecodingSettings = field(default_factory=DecodingSettings)
@@ -29,7 +29,8 @@ class PipelineSettings:
         MemorySettings.of(),
         flags="--memory",
         form=MEMORY,
-        help="Memory for buffers, beside the program and the model: [cyan]512M[/], [cyan]2G[/] …",
+        help="Memory for buffers, in addition to the program and the model: [cyan]512M[/], "
+        "[cyan]2G[/] …",
         metavar="SIZE",
         unit="bytes",
         panel="Audio",
@@ -37,15 +38,15 @@ class PipelineSettings:
     vad: VadSettings = field(default_factory=VadSettings)
 
     def for_clips(self) -> ClipSettings:
-        """Those that a clip may have of its own."""
+        """The settings that a clip may override."""
         return ClipSettings(self.decoding, self.longform, self.hallucination, self.vad)
 
     @classmethod
     def take(cls, options: dict[str, Any]) -> PipelineSettings:
-        """Make settings from options as Python callers write them; removes those it knows.
+        """Make settings from a Python caller's options; removes those that it uses.
 
-        Sequential long form gives segments with times unless ``timestamps`` is off.
-        Raises :class:`quest22.errors.UsageError` for values that cannot be.
+        Sequential long form returns segments with times unless ``timestamps`` is off. Raises
+        :class:`quest22.errors.UsageError` for invalid values.
         """
         if options.get("long_form") == "sequential":
             options.setdefault("timestamps", True)

@@ -1,4 +1,4 @@
-"""Sizes and times as people write them."""
+"""Parses and formats sizes and times."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def parse_duration_s(text: str) -> float:
 
 
 def format_size(size: int) -> str:
-    """Bytes as :func:`parse_size` reads them, by the largest unit that divides them."""
+    """Bytes in the notation of :func:`parse_size`, with the largest unit that divides them."""
     for power, unit in ((4, "T"), (3, "G"), (2, "M"), (1, "K")):
         if size and size % 1024**power == 0:
             return f"{size // 1024**power}{unit}"
@@ -37,7 +37,7 @@ def format_size(size: int) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """Seconds as :func:`parse_duration_s` reads them, by the largest unit that divides them."""
+    """Seconds in :func:`parse_duration_s`'s notation, with the largest unit that divides them."""
     for length, unit in ((3600, "h"), (60, "m")):
         if seconds and seconds % length == 0:
             return f"{seconds / length:g}{unit}"

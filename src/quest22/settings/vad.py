@@ -28,15 +28,15 @@ class VadSettings:
     vad: VadMode = option(
         "off",
         flags="--vad",
-        help="Skip what holds no speech, and cut at pauses: [cyan]off[/], [cyan]on[/], or "
-        "[cyan]auto[/], which leaves clips that fit into one window whole.",
+        help="Skip audio without speech and cut at pauses: [cyan]off[/], [cyan]on[/], or "
+        "[cyan]auto[/] (only clips longer than one window).",
         metavar="off|on|auto",
         panel=PANEL,
     )
     vad_threshold: float = option(
         0.5,
         flags="--vad-threshold",
-        help="Speech begins at this probability.",
+        help="Speech starts at this probability.",
         metavar="0…1",
         unit="probability",
         panel=PANEL,
@@ -61,7 +61,7 @@ class VadSettings:
     vad_max_speech_duration_s: float | None = option(
         None,
         flags="--vad-max-speech-duration-s",
-        help="Cut longer speech at its last pause.",
+        help="Cut speech longer than this at its last pause.",
         metavar="S",
         unit="s",
         unset="30 if chunked, no limit if sequential",
@@ -79,7 +79,7 @@ class VadSettings:
     vad_speech_pad_ms: int = option(
         400,
         flags="--vad-speech-pad-ms",
-        help="Audio to keep on each side of speech.",
+        help="Padding on each side of speech.",
         metavar="MS",
         unit="ms",
         panel=PANEL,

@@ -126,8 +126,8 @@ def refuse_earlier_results(settings: OutputSettings) -> None:
         path = settings.folder / f"{TRANSCRIPTS}.{name}"
         if name in settings.formats and path.exists() and path.stat().st_size:
             raise UsageError(
-                f"{path} holds the transcripts of an earlier run: choose another --output-dir, or "
-                "replace it with --restart"
+                f"{path} contains transcripts of an earlier run: choose another --output-dir, or "
+                "replace them with --restart"
             )
 
 

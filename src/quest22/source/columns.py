@@ -114,7 +114,7 @@ def choose_columns(kinds: dict[str, Kind], settings: DatasetSettings) -> Columns
     """
     for option, name in _named_columns(settings):
         if name not in kinds:
-            raise SourceError(f"{option}: there is no column {name!r}; {_list_columns(kinds)}")
+            raise SourceError(f"{option}: no column {name!r}; {_list_columns(kinds)}")
     audio = settings.audio_column or _find_audio(kinds)
     others = {name: kind for name, kind in kinds.items() if name.partition(".")[0] != audio}
     textual = {Kind.TEXT, Kind.NUMBER, Kind.OTHER}  # OTHER: a column whose first rows are empty

@@ -37,11 +37,11 @@ from quest22.source.split import RowStream, open_stream
 
 @dataclass(frozen=True, slots=True)
 class ResumeState:
-    """What earlier processes of a run tell one that resumes it.
+    """What a process needs from earlier ones to resume a run.
 
     ``keys`` are all keys used so far, in any order; with them, completed rows are not read again.
-    ``shards`` are runs over the same rows with another number of shards. ``done_rows`` are
-    locations, among those selected, that need no longer be read.
+    ``shards`` are runs over the same rows with another number of shards. ``done_rows`` are selected
+    locations that need not be read again.
     """
 
     keys: Iterable[str] | None = None

@@ -54,7 +54,7 @@ class FilesSource:
         missing = [file.missing for file in self._files if file.missing]
         if len(missing) == len(self._files):
             more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-            raise SourceError(missing[0] + more if missing else "no files were named")
+            raise SourceError(missing[0] + more if missing else "no input files given")
 
     def __len__(self) -> int:
         return len(self._files)

@@ -59,7 +59,7 @@ def locate(settings: DatasetSettings) -> DatasetRequest:
     """
     path = settings.path.strip()
     if not path:
-        raise UsageError("no dataset was named: expected a Hub id, a builder, a file or a folder")
+        raise UsageError("no dataset given: expected a Hub id, a builder, a file or a folder")
     token = settings.token or hub_token()
     if path in BUILDERS:
         return _from_data_files(path, settings.data_files, token)

@@ -34,9 +34,9 @@ def skip_to_position(
     for count in range(after.results):
         last = next(rows, None)
         if last is None:
-            raise SourceError(_changed_message(name, after, f"it has {count:,} rows now"))
+            raise SourceError(_changed_message(name, after, f"it now has {count:,} rows"))
     if last is not None and last[1:] != (after.key, after.origin):
-        raise SourceError(_changed_message(name, after, f"{last[1]!r} stands there now"))
+        raise SourceError(_changed_message(name, after, f"found {last[1]!r}"))
     yield from rows
 
 
@@ -49,10 +49,10 @@ def continue_after_first(
     """
     first = next(rows, None)
     if first is None:
-        raise SourceError(_changed_message(name, after, "there is no row now"))
+        raise SourceError(_changed_message(name, after, "there is no row"))
     if reader.origin(first) != after.origin or not reader.may_have_key(first, after.key):
         current = reader.identify(first)[0]
-        raise SourceError(_changed_message(name, after, f"{current!r} stands there now"))
+        raise SourceError(_changed_message(name, after, f"found {current!r}"))
     yield from rows
 
 
@@ -70,7 +70,7 @@ def check_position(
             expected = False
             if not reader.may_have_key(row, after.key):
                 raise SourceError(
-                    _changed_message(name, after, f"{reader.identify(row)[0]!r} stands there now")
+                    _changed_message(name, after, f"found {reader.identify(row)[0]!r}")
                 )
         elif expected and origin.file == after.origin.file and _is_past(origin, after.origin):
             break
@@ -116,13 +116,13 @@ def select_rows(
 
 def _replaced_message(name: str, key: str, current: str) -> str:
     return (
-        f"{name} has changed since the run began: expected {key!r} where {current!r} stands now; "
-        "begin anew with --restart, or pin the --revision"
+        f"{name} has changed since the run started: expected {key!r}, found {current!r}; start "
+        "over with --restart, or pin the --revision"
     )
 
 
 def _changed_message(name: str, after: Position, current: str) -> str:
     return (
-        f"{name} has changed since the run began: expected {after.key!r} as number "
-        f"{after.results:,}, but {current}; begin anew with --restart, or pin the --revision"
+        f"{name} has changed since the run started: expected {after.key!r} as number "
+        f"{after.results:,}, but {current}; start over with --restart, or pin the --revision"
     )

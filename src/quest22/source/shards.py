@@ -102,8 +102,8 @@ def _completed(
     if not shard.finished and shard.last is not None:
         if shard.last.file not in files:
             raise UsageError(
-                f"an earlier run has read {shard.last.file}, which is not among the data files "
-                "now: continue with the same dataset and --revision"
+                f"an earlier run read {shard.last.file}, which is no longer a data file of the "
+                "dataset: continue with the same dataset and --revision"
             )
         until = row_index(files.index(shard.last.file), shard.last.row)
     sharded = replace(settings, num_shards=shard.num_shards, shard_index=shard.shard_index)

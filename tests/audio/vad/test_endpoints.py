@@ -87,5 +87,5 @@ def test_the_defaults_are_faster_whispers():
 
 
 def test_padding_that_leaves_nothing():
-    with pytest.raises(UsageError, match="leaves nothing between paddings"):
+    with pytest.raises(UsageError, match="is too short for a padding"):
         EndpointRules.of(VadSettings(vad_max_speech_duration_s=0.8), LongFormSettings())

@@ -80,7 +80,7 @@ def test_words_cannot_break_the_format():
     ("options", "message"),
     [
         ({"max_line_width": 0}, "max_line_width is 0: expected 1 or more"),
-        ({"max_line_count": 2}, "give max_line_width too"),
+        ({"max_line_count": 2}, "requires max_line_width"),
     ],
 )
 def test_limits_that_cannot_be_kept(options, message):

@@ -27,10 +27,10 @@ def test_transient_answers_are_retried(status):
 @pytest.mark.parametrize(
     ("status", "text"),
     [
-        (401, "does not accept the token for me/out (HTTP 401): log in again"),
-        (403, "may not write to me/out on the Hub (HTTP 403)"),
+        (401, "rejected the token for me/out (HTTP 401): log in again"),
+        (403, "no write access to me/out on the Hub (HTTP 403)"),
         (404, "me/out was not found on the Hub"),
-        (400, "refused the files for me/out (HTTP 400: too many files)"),
+        (400, "rejected the files for me/out (HTTP 400: too many files)"),
     ],
 )
 def test_refusals_say_what_to_do_in_one_line(status, text):

@@ -36,5 +36,5 @@ def test_trouble_that_lasts_is_told_and_so_is_its_end(
     said = [record.getMessage() for record in caplog.records]
     assert len(said) == told
     if told:
-        assert said[0] == "me/out on the Hub: ConnectionError; trying again for 900 s"
-        assert said[1] == "me/out on the Hub answers again"
+        assert said[0] == "me/out on the Hub: ConnectionError; retrying for up to 900 s"
+        assert said[1] == "me/out on the Hub is reachable again"

@@ -144,14 +144,14 @@ def test_refusals_are_one_line(hub: Hub, office: Office) -> None:
     cases = [
         ({"folder": "a", "token": None, **few}, "UsageError", "hf auth login"),
         ({"folder": "b", "token": "hf_expired", **few}, "SinkError", "HTTP 401"),
-        ({"folder": "c", "repository": "other/name", **few}, "SinkError", "may not write"),
-        ({"folder": "d", "repository": "other/theirs", **few}, "SinkError", "may not write"),
+        ({"folder": "c", "repository": "other/name", **few}, "SinkError", "no write access"),
+        ({"folder": "d", "repository": "other/theirs", **few}, "SinkError", "no write access"),
         ({"folder": "e", "repository": "or g/na me", **few}, "UsageError", "expected org/name"),
         ({"folder": "f", "repository": "org/taken", **few}, "SinkError", "other files (train.csv)"),
         ({"folder": "g", **few}, "", ""),
         ({"folder": "h", "plan": "two", **few}, "SinkError", "another run"),
         ({"folder": "h", "plan": "two", "restart": True, **few}, "", ""),
-        ({"folder": "g", "plan": "one", **few, "results": 3}, "SinkError", "no longer holds"),
+        ({"folder": "g", "plan": "one", **few, "results": 3}, "SinkError", "no longer contains"),
     ]
     errors = office.publish(*(case for case, *_ in cases))
     for error, (case, kind, words) in zip(errors, cases, strict=True):

@@ -22,10 +22,10 @@ def library():
     ("lines", "trouble", "said"),
     [
         ([f"HTTP Error 503 thrown while requesting GET {URL}", "Retrying in 1s [Retry 1/5]."],
-         "answer 503", []),
+         "HTTP 503", []),
         ([f"HTTP Error 429 thrown while requesting GET {URL}",
           "Rate limited. Waiting 41.0s before retry [Retry 1/5]."],
-         "answer 429", ["the Hub limits requests: trying again in 41 s"]),
+         "HTTP 429", ["the Hub limits requests: retrying in 41 s"]),
         ([f"'timed out' thrown while requesting GET {URL}"], "time-out", []),
     ],
 )  # fmt: skip

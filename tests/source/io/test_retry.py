@@ -179,8 +179,8 @@ def test_no_row_is_lost_on_a_bad_network(
         ({"delay_s": 0.7}, "time-out"),
         ({"cut_after": 3000, "stall_s": 0.7}, "time-out"),
         ({"trickle_s": 0.1}, "time-out"),
-        ({"status": 401}, "answer 401"),
-        ({"status": 403}, "answer 403"),
+        ({"status": 401}, "HTTP 401"),
+        ({"status": 403}, "HTTP 403"),
     ],
 )
 def test_read_timeout_slowness_and_refusals_are_waited_out_and_named(
@@ -235,8 +235,10 @@ def test_trouble_that_lasts_is_told_and_so_is_its_end(
     client = RetryingClient(QUICK)
     client.retry(_failing(_Answer(503), _Answer(503)), "https://h/a")
     first, last = [record.getMessage() for record in caplog.records]
-    assert first.startswith("https://h/a: the server answered 503: try again later; trying again")
-    assert last == "h answers again"
+    assert first.startswith(
+        "https://h/a: the server answered 503: try again later; retrying for up to"
+    )
+    assert last == "h is reachable again"
 
 
 def test_a_reset_costs_one_range(hub: Hub) -> None:

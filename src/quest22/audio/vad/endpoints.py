@@ -63,8 +63,8 @@ class EndpointRules:
         max_speech = SAMPLE_RATE_HZ * max_speech_s - FRAME_SAMPLES - 2 * pad
         if max_speech < FRAME_SAMPLES:
             raise UsageError(
-                f"speech of at most {max_speech_s} s leaves nothing between paddings of "
-                f"{vad.vad_speech_pad_ms} ms: expected a smaller --vad-speech-pad-ms"
+                f"speech of at most {max_speech_s} s is too short for a padding of "
+                f"{vad.vad_speech_pad_ms} ms on each side: expected a smaller --vad-speech-pad-ms"
             )
         neg_threshold = vad.vad_neg_threshold
         return cls(

@@ -142,7 +142,7 @@ def _damaged(path: Path, why: str) -> CheckpointError:
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A tensor to write; ``make`` is called once, when the file is at its place."""
+    """A tensor to write; ``make`` is called once, when the file position reaches it."""
 
     name: str
     dtype: str

@@ -1,7 +1,7 @@
-"""Whisper on a CPU through OpenVINO: graphs made straight from a checkpoint's weights.
+"""Whisper on a CPU through OpenVINO: graphs built directly from a checkpoint's weights.
 
-This file runs before any module of this room imports ``openvino``, whose import alone starts a
-thread that reports usage to a server, unless it was told not to.
+This file runs before any module of this package imports ``openvino``, whose import starts a thread
+that reports usage to a server unless telemetry is disabled.
 """
 
 from __future__ import annotations

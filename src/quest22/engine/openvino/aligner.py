@@ -1,7 +1,7 @@
 """Alignment with a graph: the decoder runs once more over a known text, in a single pass.
 
-The graph is compiled when words are first asked for, so that decoding pays nothing for it. Knows
-cross-attention keys and values and tokens; knows nothing of clips, words or search.
+The graph is compiled when words are first requested, so that decoding alone does not pay for it.
+Knows tokens and cross-attention keys and values, but no clips, words or search.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from quest22.engine.openvino.decoder import tensors
 from quest22.records import Alignment
 
 MAX_TOKENS = 320
-"""In one call, over all its rows: a token's scores over the vocabulary take 200 kB."""
+"""Tokens per call, over all rows: a token's scores over the vocabulary take 200 kB."""
 
 
 class GraphAligner:
@@ -43,7 +43,7 @@ class GraphAligner:
     def align(self, inputs: Sequence[AlignmentInput], cross_kv: CrossKVCache) -> list[Alignment]:
         """Times and probabilities of each text's tokens; row i of ``cross_kv`` is ``inputs[i]``'s.
 
-        Raises :class:`EngineError` where the graph cannot be compiled.
+        Raises :class:`EngineError` if the graph cannot be compiled.
         """
         costs: list[Grid] = []
         probabilities: list[NDArray[np.float32]] = []
@@ -56,7 +56,7 @@ class GraphAligner:
     def _attend(
         self, inputs: Sequence[AlignmentInput], cross_kv: CrossKVCache, rows: slice
     ) -> Iterator[tuple[Grid, NDArray[np.float32]]]:
-        """Run one group of rows; give each row's path cost and its tokens' probabilities."""
+        """Run one group of rows; return each row's path cost and its tokens' probabilities."""
         tokens = self._tokens(inputs)
         request = self._request
         for name, tensor in tensors(cross_kv.views(rows)).items():
@@ -71,7 +71,7 @@ class GraphAligner:
             yield path_cost(fed, text), shares[row, : len(each.text)].copy()
 
     def _tokens(self, inputs: Sequence[AlignmentInput]) -> NDArray[np.int32]:
-        """All tokens to feed, ``[rows, tokens]``; without an end where a text fills all positions.
+        """All tokens to feed, ``[rows, tokens]``; without an end if a text fills all positions.
 
         Shorter rows are padded with ends of text, which no token before them attends to.
         """

@@ -1,6 +1,6 @@
 """Whisper's decoder as a graph over whole texts: attention scores and token probabilities.
 
-Has no state. Knows layers and heads; knows nothing of devices.
+Has no state. Knows layers and heads, but no devices.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _ALL = np.iinfo(np.int64).max
 def alignment_heads(dims: Dimensions, generation: GenerationConfig) -> Heads:
     """The (layer, head) pairs whose attention follows the speech.
 
-    Where the checkpoint names none, all heads of the later half of the layers, as in
-    openai/whisper. Raises :class:`CheckpointError` for heads that the model does not have.
+    If the checkpoint names none, all heads of the second half of the layers, as in openai/whisper.
+    Raises :class:`CheckpointError` for heads that the model does not have.
     """
     named = generation.alignment_heads or tuple(
         (layer, head)
@@ -57,7 +57,7 @@ def build_alignment(
     text: tuple[int, int],
     kv_element: str,
 ) -> ov.Model:
-    """Known texts and cross-attention keys and values to scores and probabilities.
+    """Maps known texts and cross-attention keys and values to scores and probabilities.
 
     ``text`` says how many tokens go before a text, and how many text tokens the vocabulary has.
     Inputs: ``tokens [B, T]``, and what :class:`quest22.engine.cross_kv_cache.CrossKVCache` holds in
@@ -144,7 +144,7 @@ def _cross_attention(
 
 
 def _probabilities(x: ov.Node, words: ov.Node, targets: ov.Node, vocabulary: int) -> ov.Node:
-    """The softmax of ``x · wordsᵀ`` at each target; what is no text counts as the last word."""
+    """The softmax of ``x · wordsᵀ`` at each target; other targets count as the last word."""
     logits = ops.matmul(x, words, False, True)
     known = ops.minimum(targets, ops.constant(np.int32(vocabulary - 1)))
     chosen = ops.squeeze(ops.gather_elements(logits, ops.unsqueeze(known, integers(2)), 2), [2])

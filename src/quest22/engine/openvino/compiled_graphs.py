@@ -59,7 +59,7 @@ class CompiledGraphs:
         if compiled is None:
             compiled = self._compile(build, streams)
             self.cache.store(key, compiled.export_model)
-            # From the cache it takes less memory: a compiled model holds on to what it was made of.
+            # From the cache it takes less memory: a compiled model keeps what it was built from.
             compiled = self._load(key, streams) or compiled
         return compiled
 

@@ -1,4 +1,4 @@
-"""From graphs to compiled models: the processor, its properties, and failures in one line."""
+"""Compiles graphs for the processor, with its properties; translates failures to one line."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Compiler:
         :class:`UsageError` for another device than the CPU and for an unknown compute type.
         """
         if device.lower() not in ("auto", "cpu"):
-            raise UsageError(f"device {device!r}: this engine runs on 'cpu'; give that or 'auto'")
+            raise UsageError(f"device {device!r} is not supported: expected 'cpu' or 'auto'")
         core = ov.Core()
         capabilities = core.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES")
         fastest = _ELEMENTS.get(core.get_property(DEVICE, "INFERENCE_PRECISION_HINT"), "f32")
@@ -52,7 +52,7 @@ class Compiler:
     def compile(self, model: ov.Model, streams: int = 1) -> ov.CompiledModel:
         """A model that ``streams`` requests run at once, sharing the threads.
 
-        Raises :class:`EngineError` where OpenVINO refuses the graph or memory runs out.
+        Raises :class:`EngineError` if OpenVINO refuses the graph or memory runs out.
         """
         try:
             return self.core.compile_model(model, DEVICE, self.properties(streams))

@@ -1,10 +1,10 @@
 """Whisper's decoder as a stateful graph: a call feeds some tokens to every sequence of a batch.
 
-All sequences stand at the same position, so a call needs neither padding nor a position for each
-row. Sequences of one window (its beams) lie side by side and share its cross-attention keys and
-values, as more queries to the same keys. The keys and values of earlier tokens stay inside the
-graph as state. ``beams`` picks the sequence that each row continues; finished sequences leave by
-not being picked. :class:`GraphDecoderNetwork` runs it step by step.
+All sequences are at the same position, so a call needs neither padding nor a position for each row.
+Sequences of one window (its beams) are adjacent and share its cross-attention keys and values, as
+more queries to the same keys. The keys and values of earlier tokens stay inside the graph as state.
+``beams`` picks the sequence that each row continues; finished sequences leave by not being picked.
+:class:`GraphDecoderNetwork` runs it step by step.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from quest22.engine.openvino.graph_layers import (
 )
 
 _ELEMENTS = {np.dtype(np.uint16): ov.Type.bf16}
-"""NumPy has no bfloat16: its bits stand for it."""
+"""NumPy has no bfloat16; uint16 holds its bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class _Inputs:
 def build_decoder(
     weights: Mapping[str, Array], dims: Dimensions, kv_element: str, int8: bool = False
 ) -> ov.Model:
-    """Tokens and cross-attention keys and values to logits.
+    """Maps tokens and cross-attention keys and values to logits.
 
     Inputs: ``tokens [B, T]``, ``positions [T]``, ``beams [B]``, ``mask [B, 1, T, P + T]`` (0 or
     minus infinity), ``logit_positions [N]`` (indices into T), and for each layer
@@ -113,7 +113,7 @@ def _embed(inputs: _Inputs, words: ov.Node, positions: Array) -> ov.Node:
 def _self_attention(
     x: ov.Node, layers: Layers, name: str, inputs: _Inputs, dims: Dimensions
 ) -> tuple[ov.Node, list[ov.Node]]:
-    """Attend to earlier tokens; give the new ``x`` and the operations that store the state.
+    """Attend to earlier tokens; return the new ``x`` and the operations that store the state.
 
     The order ReadValue, Gather, Concat, transpose, attention is what the CPU plugin fuses into a
     cache that grows in place.

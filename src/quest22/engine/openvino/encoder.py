@@ -1,6 +1,6 @@
 """Whisper's encoder as a graph that ends in the decoder's cross-attention keys and values.
 
-One window a call. The keys and values depend on the audio alone, so they are computed here once,
+One window per call. The keys and values depend only on the audio, so they are computed here once,
 in the layouts that make each decoding step a plain matrix product: keys ``[1, heads, 1500, size]``
 and values transposed, ``[1, heads, size, 1500]``. :class:`GraphEncoderRunner` fills the rows of a
 batch with them.
@@ -31,13 +31,13 @@ from quest22.engine.openvino.graph_layers import (
 )
 
 OpenEncoder = Callable[[int], ov.CompiledModel]
-"""Opens the encoder for so many windows at once."""
+"""Opens the encoder for this many windows at once."""
 
 
 def build_encoder(
     weights: Mapping[str, Array], dims: Dimensions, kv_element: str, int8: bool = False
 ) -> ov.Model:
-    """Features ``[1, mel bins, 3000]`` to ``cross_key_i`` and ``cross_value_i`` of each layer.
+    """Maps features ``[1, mel bins, 3000]`` to ``cross_key_i`` and ``cross_value_i`` per layer.
 
     ``kv_element`` is the element type of the outputs: ``f32``, ``bf16`` or ``f16``.
     """
@@ -94,11 +94,11 @@ def _cross_kv(x: ov.Node, layers: Layers, index: int, heads: int, kv_element: st
 class GraphEncoderRunner:
     """An :class:`quest22.engine.cpu_backend.EncoderRunner` of the graph of ``build_encoder``.
 
-    Encodes ``streams`` windows at once in batches of as many or more, else one after the other on
-    all cores. With many cores, several at once leave fewer threads to wait for the slowest at every
-    operation; a single window is done sooner by all cores together. Each way has a compiled graph
-    of its own, opened when it is first needed: transcribing files one by one never compiles the
-    other.
+    Encodes ``streams`` windows at once in batches of at least as many, else one after the other on
+    all cores. With many cores, several windows at once are faster, because fewer threads wait for
+    the slowest one at every operation; a single window is faster on all cores together. Each mode
+    has its own compiled graph, opened when it is first needed: transcribing files one by one never
+    compiles the other.
     """
 
     def __init__(self, open_encoder: OpenEncoder, cross_kv: CrossKVCache, streams: int) -> None:

@@ -1,7 +1,7 @@
 """A cache of compiled graphs on disk, so that a model starts faster the next time.
 
-Knows files and keys; knows nothing of their content. Any number of processes may share one
-folder: a file appears whole or not at all, and a removed file lives on for those who mapped it.
+Knows files and keys, but not their content. Any number of processes may share one folder: a file
+appears complete or not at all, and a removed file stays valid for processes that mapped it.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _log = logging.getLogger("quest22")
 
 
 class GraphCache:
-    """Files by key in ``folder``, in all at most ``limit_bytes``; the least used leave first."""
+    """Files by key in ``folder``, at most ``limit_bytes``; evicts the least recently used."""
 
     def __init__(self, folder: Path, limit_bytes: int) -> None:
         self._folder = folder
         self._limit = limit_bytes
 
     def load(self, key: str) -> NDArray[np.uint8] | None:
-        """The content stored under a key, mapped; None where there is none, or a damaged one.
+        """The content stored under a key, memory-mapped; None if it is missing or damaged.
 
         Writing to the array changes memory only, never the file.
         """
@@ -57,7 +57,7 @@ class GraphCache:
         return np.frombuffer(mapped, np.uint8, offset=HEADER_BYTES)
 
     def store(self, key: str, write: Callable[[io.BytesIO], Any]) -> None:
-        """Store what ``write`` writes into a stream; where that fails, log it and go on."""
+        """Store what ``write`` writes into a stream; a failure is logged and otherwise ignored."""
         if not self._limit:
             return
         try:
@@ -113,9 +113,9 @@ class GraphCache:
 
 
 def release_tensor(content: NDArray[np.uint8]) -> None:
-    """Release the memory of what :meth:`GraphCache.load` mapped, where the system can.
+    """Release the memory that :meth:`GraphCache.load` mapped, if the system supports it.
 
-    Pages that are used again are read again; what was written to the array is lost.
+    Pages that are used again are read again; writes to the array are lost.
     """
     base: object = content.base
     mapped = base.obj if isinstance(base, memoryview) else None
@@ -124,7 +124,7 @@ def release_tensor(content: NDArray[np.uint8]) -> None:
 
 
 class _Stream(io.BytesIO):
-    """A file behind its header, as the type that OpenVINO asks for: it writes, seeks and tells."""
+    """A file without its header, as OpenVINO requires it: it can write, seek and tell."""
 
     def __init__(self, file: IO[bytes], limit: int) -> None:
         super().__init__()
@@ -136,7 +136,7 @@ class _Stream(io.BytesIO):
         """Remembers errors: OpenVINO's streams swallow them."""
         try:
             if self.tell() + len(content) > self._limit:
-                raise OSError(errno.EFBIG, "it is larger than the cache may grow")
+                raise OSError(errno.EFBIG, "it exceeds the cache limit")
             return self._file.write(content)
         except OSError as error:
             self.error = error

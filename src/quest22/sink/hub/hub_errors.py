@@ -44,13 +44,13 @@ def _refusal(status: int, message: str | None, name: str) -> SinkError | None:
         return None
     if status == 401:
         return SinkError(
-            f"the Hub does not accept the token for {name} (HTTP 401): log in again with hf auth "
+            f"the Hub rejected the token for {name} (HTTP 401): log in again with hf auth "
             "login, or give a token with write access (HF_TOKEN or --token)"
         )
     if status == 403:
         return SinkError(
-            f"the token may not write to {name} on the Hub (HTTP 403): name a dataset of your own "
-            "or of an organisation that you may write to, and give a token with write access"
+            f"the token has no write access to {name} on the Hub (HTTP 403): name a dataset that "
+            "you may write to, and give a token with write access"
         )
     if status == 404:
         return SinkError(
@@ -58,7 +58,7 @@ def _refusal(status: int, message: str | None, name: str) -> SinkError | None:
             "the name and the token"
         )
     detail = f": {' '.join(message.split())[:200]}" if message else ""
-    return SinkError(f"the Hub refused the files for {name} (HTTP {status}{detail})")
+    return SinkError(f"the Hub rejected the files for {name} (HTTP {status}{detail})")
 
 
 def describe_error(exc: BaseException) -> str:

@@ -57,7 +57,7 @@ class RetryPolicy:
 
 
 class HubRepository:
-    """One dataset repository; ``retries`` counts the requests that were repeated."""
+    """One dataset repository; ``retries`` counts the retried requests."""
 
     def __init__(self, api: HfApi, name: str, retry_policy: RetryPolicy | None = None) -> None:
         self.name = name
@@ -110,7 +110,7 @@ class HubRepository:
             return
         if not fresh:
             raise SinkError(
-                f"{self.name} no longer holds what this run published there: start over with "
+                f"{self.name} no longer contains what this run published there: start over with "
                 "--restart"
             )
         if paths and not (record and replace):
@@ -213,14 +213,14 @@ class HubRepository:
 
         response = retry(request, delay_after, self._retry_policy.sleep)
         if logged:
-            _log.warning("%s on the Hub answers again", self.name)
+            _log.warning("%s on the Hub is reachable again", self.name)
         return response
 
     def _unreachable(self, exc: Exception) -> SinkError:
         return SinkError(
             f"{self.name} on the Hub could not be reached or written to for "
-            f"{self._retry_policy.timeout_s:.0f} s ({describe_error(exc)}): the same command "
-            "continues once it can"
+            f"{self._retry_policy.timeout_s:.0f} s ({describe_error(exc)}): repeat the command to "
+            "continue later"
         )
 
     def _log_retry(self, exc: Exception, delay_s: float) -> bool:
@@ -228,7 +228,7 @@ class HubRepository:
         if delay_s < LOG_FROM_S:
             return False
         timeout_s, reason = self._retry_policy.timeout_s, describe_error(exc)
-        _log.warning("%s on the Hub: %s; trying again for %.0f s", self.name, reason, timeout_s)
+        _log.warning("%s on the Hub: %s; retrying for up to %.0f s", self.name, reason, timeout_s)
         return True
 
 

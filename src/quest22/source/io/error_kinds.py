@@ -145,18 +145,18 @@ def is_transient(error: BaseException) -> bool:
 
 
 def error_kind(error: BaseException) -> str:
-    """The kind of a network error in a word or two, such as ``answer 503``."""
+    """The kind of a network error in a word or two, such as ``HTTP 503``."""
     links = _chain(error)
     for link in links:
         status = _status_of(link)
         if status is not None:
-            return f"answer {status}"
+            return f"HTTP {status}"
     names = {name for link in links for name in _names(link)}
     return next((kind for kind, errors in _KINDS.items() if errors & names), "connection lost")
 
 
 def responding_host(error: BaseException) -> str | None:
-    """The host that answered with an error, which a redirect may have led to."""
+    """The host that responded with an error, perhaps after a redirect."""
     for link in _chain(error):
         url = getattr(getattr(link, "request_info", None), "real_url", None)
         if url is None:

@@ -29,11 +29,11 @@ class _RetryLogFilter(logging.Filter):
         failed = _FAILED_REQUEST.match(text)
         if failed is not None and self.metrics is not None:
             status, url = failed.groups()
-            kind = f"answer {status}" if status else _error_kind_in(text)
+            kind = f"HTTP {status}" if status else _error_kind_in(text)
             self.metrics.count_labelled("retries", host_of(url), kind)
         delay = _DELAY.match(text)
         if delay is not None and float(delay[1]) >= LOG_AFTER_S:
-            _log.warning("the Hub limits requests: trying again in %.0f s", float(delay[1]))
+            _log.warning("the Hub limits requests: retrying in %.0f s", float(delay[1]))
         return failed is None and delay is None
 
 

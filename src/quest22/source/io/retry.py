@@ -44,9 +44,9 @@ class NetworkSettings:
     ``retry_timeout_s`` outlasts a server's restart; ``unknown_host_timeout_s`` applies to a host
     that has not answered yet. ``auth_retries`` is how often a 401 or 403 is retried once the host
     has answered: signed addresses and tokens expire and are renewed. A server that sends nothing
-    for ``read_timeout_s``, or takes longer than ``range_timeout_s`` for one range, is asked again.
-    Streams without random access that exceed ``spooled_bytes``, and recordings inside a tar that
-    exceed ``member_bytes``, go to a file on disk.
+    for ``read_timeout_s``, or takes longer than ``range_timeout_s`` for one range, gets the request
+    again. Streams without random access that exceed ``spooled_bytes``, and recordings inside a tar
+    that exceed ``member_bytes``, go to a file on disk.
     """
 
     retry_timeout_s: float = 300.0
@@ -188,13 +188,13 @@ class RetryingClient:
         if until_s >= LOG_AFTER_S and host not in self._failing_hosts:
             self._failing_hosts.add(host)
             reason = reason_of(error, request.name)
-            _log.warning("%s; trying again for %.0f s", reason, remaining_s)
+            _log.warning("%s; retrying for up to %.0f s", reason, remaining_s)
 
     def _mark_answered(self, host: str) -> None:
         self._known_hosts.add(host)
         if host in self._failing_hosts:
             self._failing_hosts.discard(host)
-            _log.warning("%s answers again", host)
+            _log.warning("%s is reachable again", host)
 
 
 def host_of(name: str) -> str:
