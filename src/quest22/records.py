@@ -17,6 +17,8 @@ from typing import Any, BinaryIO, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from quest22.errors import UsageError
+
 SAMPLE_RATE_HZ = 16_000
 WINDOW_S = 30.0
 WINDOW_SAMPLES = 480_000
@@ -377,3 +379,16 @@ class Failure:
     stage: str
     reason: str
     origin: Origin
+
+
+def check_samples(samples: object) -> None:
+    """Raise :class:`UsageError` for anything but mono float32 samples."""
+    if not isinstance(samples, np.ndarray):
+        raise UsageError(
+            f"samples are a {type(samples).__name__}: expected mono float32 at 16 kHz, shape [samples]"
+        )
+    if samples.ndim != 1 or samples.dtype != np.float32:
+        raise UsageError(
+            f"samples of shape {samples.shape} and type {samples.dtype}: expected "
+            f"mono float32 at 16 kHz, shape [samples]"
+        )

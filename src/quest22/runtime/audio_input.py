@@ -13,10 +13,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from quest22.errors import ClipError, UsageError
-from quest22.records import SAMPLE_RATE_HZ, Samples
+from quest22.records import SAMPLE_RATE_HZ, Samples, check_samples
 from quest22.runtime.clip_state import Priority
 
 CANCELLED = "it was cancelled"
@@ -57,11 +55,7 @@ class AudioQueue:
 
         Raises :class:`UsageError` for audio that is not mono float32, or that follows the end.
         """
-        if samples.ndim != 1 or samples.dtype != np.float32:
-            raise UsageError(
-                f"samples of shape {samples.shape} and type {samples.dtype}: expected mono float32 "
-                "at 16 kHz, shape [samples]"
-            )
+        check_samples(samples)
         with self._changed:
             self._changed.wait_for(lambda: self.has_room)
             if self._stopped:
