@@ -385,10 +385,11 @@ def check_samples(samples: object) -> None:
     """Raise :class:`UsageError` for anything but mono float32 samples."""
     if not isinstance(samples, np.ndarray):
         raise UsageError(
-            f"samples are a {type(samples).__name__}: expected mono float32 at 16 kHz, shape [samples]"
+            f"samples are a {type(samples).__name__}: expected mono float32 at 16 kHz, "
+            "shape [samples]"
         )
     if samples.ndim != 1 or samples.dtype != np.float32:
         raise UsageError(
             f"samples of shape {samples.shape} and type {samples.dtype}: expected "
-            f"mono float32 at 16 kHz, shape [samples]"
+            "mono float32 at 16 kHz, shape [samples]"
         )
