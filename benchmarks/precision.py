@@ -26,7 +26,7 @@ from quest22.checkpoint.load import Checkpoint, load
 from quest22.cli.demo import sample_files
 from quest22.engine.build import build_engine, open_compiler, open_decoder, open_encoder
 from quest22.engine.cpu_backend import DecoderSession
-from quest22.engine.kv_cache import CrossKVCache
+from quest22.engine.cross_kv_cache import CrossKVCache
 from quest22.engine.openvino.compiled_graphs import CompiledGraphs
 from quest22.evaluation.score import Scoreboard
 from quest22.metrics import Metrics

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from quest22 import api
-from quest22.cli.dataset_options import DatasetFlags
-from quest22.cli.options import ModelFlags, SpeechFlags, VadFlags
+from quest22.cli.dataset_flags import DatasetFlags
+from quest22.cli.model_flags import ModelFlags, SpeechFlags, VadFlags
 from quest22.errors import UsageError
 from quest22.options import DatasetOptions, Options
 from quest22.settings import DatasetSettings, MemorySettings, PipelineSettings
@@ -18,7 +18,7 @@ def command_settings(model: ModelFlags, speech: SpeechFlags) -> PipelineSettings
         speech.audio(),
         speech.hallucination(),
         speech.memory_settings(),
-        speech.voice.settings(),
+        speech.vad_flags.settings(),
     )
 
 
@@ -57,7 +57,7 @@ def command_settings(model: ModelFlags, speech: SpeechFlags) -> PipelineSettings
             {
                 "memory": "256M",
                 "stride_length_s": "3",
-                "voice": VadFlags(vad_filter=True, vad_threshold=0.3),
+                "vad_flags": VadFlags(vad_filter=True, vad_threshold=0.3),
             },
         ),
     ],

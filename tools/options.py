@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints
 
 from typer.models import OptionInfo
 
-from quest22.cli.dataset_options import DatasetFlags
-from quest22.cli.options import SpeechFlags, VadFlags
-from quest22.cli.output_options import ReportFlags
+from quest22.cli.dataset_flags import DatasetFlags
+from quest22.cli.model_flags import SpeechFlags, VadFlags
+from quest22.cli.output_flags import ReportFlags
 from quest22.settings import (
     AudioSettings,
     CaptionSettings,

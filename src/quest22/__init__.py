@@ -24,7 +24,7 @@ from quest22.errors import (
     UsageError,
 )
 from quest22.records import Failure, Segment, Transcript, Word
-from quest22.runs.status import FolderStatus, RunStatus
+from quest22.runs.run_status import FolderStatus, RunStatus
 from quest22.runs.summary import RunSummary
 from quest22.version import __version__ as __version__
 

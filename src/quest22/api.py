@@ -17,9 +17,9 @@ from quest22.options import DatasetOptions, Options, StreamOptions
 from quest22.records import Clip, Failure, Media, Origin, Samples, Transcript
 from quest22.runs.context import reusing
 from quest22.runs.events import OnEvent, ignore_event
-from quest22.runs.retry import retry_all
+from quest22.runs.retry_failed import retry_all
+from quest22.runs.run_status import FolderStatus, RunStatus
 from quest22.runs.settings import RunSettings
-from quest22.runs.status import FolderStatus, RunStatus
 from quest22.runs.summary import RunSummary
 from quest22.runtime.build import Pipeline, Run, client_within
 from quest22.settings import (

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import threading
 from pathlib import Path
 
@@ -6,10 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quest22.audio.log_mel import FRAMES, LogMel, hann_window, log_mel, mel_filters
+from quest22.audio.log_mel import (
+    FRAMES,
+    LogMel,
+    LogMelStream,
+    hann_window,
+    log10_mel,
+    mel_filters,
+)
 from quest22.native import library
 from quest22.records import SAMPLE_RATE_HZ, WINDOW_SAMPLES, Samples
 from quest22.system.machine import processor_flags
+from tests.support.numpy_log_mel import log_mel
 
 RANDOM = np.random.default_rng(0)
 TIME_S = np.arange(WINDOW_SAMPLES) / SAMPLE_RATE_HZ
@@ -125,3 +135,34 @@ def test_the_window_is_a_periodic_hann() -> None:
     assert window[0] == 0
     assert window[200] == 1
     assert np.allclose(window[1:], window[:0:-1])
+
+
+MEL = LogMel(80)
+
+
+def noise(count: int) -> Samples:
+    return np.random.default_rng(count).normal(0, 0.1, count).astype(np.float32)
+
+
+@settings(max_examples=30)
+@given(count=st.integers(0, 120_000), block=st.integers(100, 50_000))
+def test_blocks_make_the_frames_of_the_whole(count: int, block: int) -> None:
+    samples = noise(count)
+    stream = LogMelStream(MEL)
+    made = [stream.feed(samples[at : at + block]) for at in range(0, count, block)]
+    frames = np.concatenate([*made, stream.flush()], axis=1)
+    whole = log10_mel(np.concatenate([samples, np.zeros(48_000, np.float32)]))
+    assert frames.shape == (80, count // 160)
+    np.testing.assert_allclose(frames, whole[:, : count // 160], atol=2e-4)
+
+
+@pytest.mark.reference
+def test_equal_to_openai() -> None:
+    torch = pytest.importorskip("torch")
+    whisper = pytest.importorskip("whisper")
+    samples = noise(100_000)
+    expected = whisper.log_mel_spectrogram(torch.from_numpy(samples), padding=480_000).numpy()
+    stream = LogMelStream(MEL)
+    frames = np.concatenate([stream.feed(samples), stream.flush()], axis=1)
+    normal = (np.maximum(frames, frames.max() - 8) + 4) / 4
+    np.testing.assert_allclose(normal, expected[:, : normal.shape[1]], atol=1e-4)

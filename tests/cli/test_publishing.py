@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import quest22
-from quest22.cli.hub_options import HubFlags, parse_commit_interval
+from quest22.cli.output_flags import HubFlags, parse_commit_interval
 from quest22.errors import UsageError
 from tests.support.corpora import samples, write_parquet
 from tests.support.hub import Fault, Hub

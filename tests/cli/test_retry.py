@@ -6,7 +6,7 @@ import pytest
 
 from quest22.cli import retry as command
 from quest22.cli.exits import Exit
-from quest22.cli.output_options import ReportFlags
+from quest22.cli.output_flags import ReportFlags
 from quest22.cli.retry import RetryFlags
 from quest22.metrics import Metrics
 from quest22.runs.events import NothingToRetry, WritingEnded

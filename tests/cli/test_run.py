@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from quest22.cli.exits import Exit
-from quest22.cli.output_options import ReportFlags
+from quest22.cli.output_flags import ReportFlags
 from quest22.cli.progress import RunInfo
 from quest22.cli.run import RunReporter, event_lines, follow
 from quest22.errors import SinkError

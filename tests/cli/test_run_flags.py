@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from quest22.cli.options import ModelFlags, SpeechFlags
-from quest22.cli.output_options import OutputFlags
+from quest22.cli.model_flags import ModelFlags, SpeechFlags
+from quest22.cli.output_flags import OutputFlags
 from quest22.cli.run_flags import RunFlags
 from quest22.errors import UsageError
+from quest22.settings import CaptionSettings, OutputSettings
 
 
 def flags(timestamps=False, **output):
@@ -38,6 +39,16 @@ def test_outputs():
     assert flags().output_settings().formats == ("jsonl",)
     output = flags(output_format=["srt,vtt"], output_dir=Path("out")).output_settings()
     assert (output.formats, output.folder, output.journaled) == (("srt", "vtt"), Path("out"), False)
+
+
+def test_outputs_have_all_that_givensay(tmp_path):
+    given = flags(
+        output_format=["srt,vtt", "jsonl"], output_dir=tmp_path, overwrite=True, sentences=True
+    )
+    assert flags().output_settings() == OutputSettings(("jsonl",))
+    assert given.output_settings() == OutputSettings(
+        ("srt", "vtt", "jsonl"), tmp_path, overwrite=True, captions=CaptionSettings(sentences=True)
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from quest22.cli.exits import Exit
-from quest22.cli.output_options import ReportFlags
+from quest22.cli.output_flags import ReportFlags
 from quest22.metrics import Metrics
 from quest22.settings import MemorySettings
 from quest22.source.io.retry import NetworkSettings, RetryingClient

@@ -8,7 +8,7 @@ import pytest
 
 from quest22.cli.exits import Exit
 from quest22.cli.status import next_step
-from quest22.runs.status import RunStatus
+from quest22.runs.run_status import RunStatus
 from tests.torture.rows import write_rows
 from tests.torture.worker import DigestPipeline, RunSpec
 

@@ -17,7 +17,7 @@ from quest22.decoding.prompts import Prompt
 from quest22.decoding.token_decoders import DecodeRequest
 from quest22.engine.backend import Features
 from quest22.engine.cpu_backend import CpuBackend, CpuParts, DecoderSession, EncodedWindows
-from quest22.engine.kv_cache import CrossKVCache
+from quest22.engine.cross_kv_cache import CrossKVCache
 from quest22.errors import EngineError
 from quest22.records import Alignment, SearchOptions
 

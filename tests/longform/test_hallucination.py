@@ -9,9 +9,13 @@ from quest22.longform.hallucination import (
     LOOP,
     SPEAKING_RATE,
     HallucinationFilter,
+    KeptSegments,
+    SilenceContext,
+    drop_in_silence,
+    is_anomaly,
     longest_repetition,
 )
-from quest22.records import Segment
+from quest22.records import Segment, Word
 from quest22.settings import HallucinationSettings
 
 # tokens, how often in a row the same n-gram comes
@@ -62,3 +66,53 @@ def test_what_is_dropped(made_up: Segment, reason: str | None) -> None:
     assert reason_of(made_up, HallucinationSettings()) == reason
     off = HallucinationSettings(max_repeats=None, max_speaking_rate=None)
     assert reason_of(made_up, off) is None
+
+
+CONTEXT = SilenceContext(
+    start_s=100.0, duration_s=30.0, last_speech_s=100.0, clip_s=300.0, threshold_s=2.0
+)
+
+
+def two_words(start_s: float, end_s: float, *, likely: bool = True) -> Segment:
+    """Two words that fill it."""
+    middle_s = (start_s + end_s) / 2
+    probability = 0.9 if likely else 0.1
+    spans = ((start_s, middle_s), (middle_s, end_s))
+    words = tuple(Word(*span, " word", probability) for span in spans)
+    return Segment(start_s, end_s, " word word", words=words)
+
+
+@pytest.mark.parametrize(
+    ("segment", "expected"),
+    [
+        (None, False),
+        (Segment(0, 1, ""), False),
+        (two_words(0, 1), False),
+        (two_words(0, 1, likely=False), True),
+        (two_words(0, 0.02), True),
+        (two_words(0, 9), True),
+        (Segment(0, 1, "...", words=(Word(0, 1, ".", 0.01), Word(0, 1, " a", 0.9))), False),
+    ],
+)
+def test_unlikely_short_and_long_words_are_anomalies(
+    segment: Segment | None, expected: bool
+) -> None:
+    assert is_anomaly(segment) is expected
+
+
+# segments; how many remain, and the frame of the next window
+SILENCE_CASES = [
+    ([], 0, None),
+    ([two_words(101, 102), two_words(103, 104)], 2, None),
+    ([two_words(103, 104, likely=False)], 0, 10_300),
+    ([two_words(101, 102), two_words(110, 111, likely=False)], 1, 11_000),
+    ([two_words(101, 102), two_words(103, 104, likely=False), two_words(105, 106)], 3, None),
+    ([two_words(101, 102), two_words(110, 111, likely=False), two_words(112, 113)], 3, None),
+]
+
+
+@pytest.mark.parametrize(("segments", "count", "seek"), SILENCE_CASES)
+def test_what_is_made_up_in_silence_is_dropped(
+    segments: list[Segment], count: int, seek: int | None
+) -> None:
+    assert drop_in_silence(segments, CONTEXT) == KeptSegments(count, seek)

@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 
 from quest22.errors import ClipError
 from quest22.longform.hallucination import LOOP, NO_SPEECH
-from quest22.longform.sequential import SequentialClip, SequentialStrategy, clip_spans
+from quest22.longform.sequential import (
+    FeatureBuffer,
+    SequentialClip,
+    SequentialStrategy,
+    clip_spans,
+)
 from quest22.records import Hypothesis, Samples, Transcript, Window
 from quest22.settings import DecodingSettings, HallucinationSettings, LongFormSettings
 from tests.support.listening import CLIP, NUMBERS, mark, said
@@ -192,3 +197,26 @@ def check(made: Transcript) -> None:
     assert made.text == "".join(each.text for each in made.segments).strip()
     for segment in made.segments:
         assert 0 <= segment.start_s <= segment.end_s <= made.duration_s
+
+
+@given(
+    sizes=st.lists(st.integers(0, 900), min_size=1, max_size=8),
+    first=st.integers(0, 3000),
+    dropped=st.integers(0, 3000),
+)
+def test_a_window_holds_its_frames_normalised(sizes: list[int], first: int, dropped: int) -> None:
+    whole = np.random.default_rng(len(sizes)).normal(-3, 4, (2, sum(sizes))).astype(np.float32)
+    shelf = FeatureBuffer()
+    for part in np.split(whole, np.cumsum(sizes)[:-1], axis=1):
+        shelf.add(part)
+    assert shelf.total == sum(sizes)
+    first = min(first, shelf.total)
+    shelf.drop_before(min(dropped, first))
+    count = min(3000, shelf.total - first)
+    if not count:
+        return
+    window = shelf.window(first, count)
+    expected = (np.maximum(whole, whole.max() - 8) + 4) / 4
+    np.testing.assert_allclose(window[:, :count], expected[:, first : first + count], rtol=1e-6)
+    assert window.shape == (2, 3000)
+    assert not window[:, count:].any()

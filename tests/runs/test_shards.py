@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from quest22.errors import SourceError, UsageError
+from quest22.runs.run_status import run_status, status
 from quest22.runs.shards import SiblingShards
-from quest22.runs.status import run_status, status
 from quest22.runs.store import LocalRunStore
 from quest22.settings import DatasetSettings, HubSettings
 from tests.runs.dying import DyingDigestPipeline

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from quest22.records import Failure, Origin, Partial
+from quest22.runtime.audio_input import AudioQueue
 from quest22.runtime.clip_handle import ClipHandle, Session
-from quest22.runtime.fed_sound import FedSound
 from quest22.runtime.scheduler import ClipDone, ClipProgressed
 from tests.runtime.fakes import block
 
@@ -68,7 +68,7 @@ def test_a_consumer_that_has_left_is_no_harm() -> None:
 
 def test_a_session_feeds_its_sound_and_cancels() -> None:
     cancelled: list[bool] = []
-    sound = FedSound(1.0)
+    sound = AudioQueue(1.0)
     session = Session("key", lambda: cancelled.append(True), sound)
     assert session.has_room
     assert session.feed(block(1))

@@ -15,8 +15,8 @@ from quest22.records import (
     Window,
     WindowResult,
 )
-from quest22.runtime.clip_state import ClipReplay, ClipState, PulledSound
-from quest22.runtime.fed_sound import FedSound
+from quest22.runtime.audio_input import AudioQueue
+from quest22.runtime.clip_state import ClipReplay, ClipState, PulledAudio
 from tests.runtime.fakes import BlockLongForm, audio, block, clip
 
 
@@ -26,7 +26,7 @@ def opened(
     sequential: bool = False,
     contained: type[Exception] | None = None,
 ) -> ClipState:
-    pulled = PulledSound(audio("key", values).blocks)
+    pulled = PulledAudio(audio("key", values).blocks)
     state = ClipState(0, clip("key"), pulled, BlockLongForm(clip("key"), sequential), Metrics())
     state.contained = contained or state.contained
     return state
@@ -61,7 +61,7 @@ def test_only_so_many_blocks_are_taken() -> None:
 
 
 def test_sound_that_is_not_there_yet_is_not_waited_for() -> None:
-    sound = FedSound(1.0)
+    sound = AudioQueue(1.0)
     state = ClipState(0, clip("key"), sound, BlockLongForm(clip("key")), Metrics())
     assert state.next_window() is None
     sound.feed(block(1))

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from quest22.metrics import Metrics
 from quest22.records import Failure, Hypothesis, Partial, Segment, WindowResult
-from quest22.runtime.clip_state import ClipState, Priority, PulledSound
-from quest22.runtime.fed_sound import FedSound
+from quest22.runtime.audio_input import AudioQueue
+from quest22.runtime.clip_state import ClipState, Priority, PulledAudio
 from quest22.runtime.scheduler import (
     Batch,
     BatchLimits,
@@ -34,7 +34,7 @@ def state(
     *,
     sequential: bool = False,
 ) -> ClipState:
-    pulled = PulledSound(audio(number, values).blocks)
+    pulled = PulledAudio(audio(number, values).blocks)
     long_form = BlockLongForm(clip(number), sequential)
     return ClipState(number, clip(number), pulled, long_form, Metrics(), priority, deadline_s)
 
@@ -90,7 +90,7 @@ def test_interim_windows_wait_behind_final_ones() -> None:
 
 
 def test_a_batch_is_not_waited_for() -> None:
-    sound = FedSound(10.0)
+    sound = AudioQueue(10.0)
     fed = ClipState(0, clip(0), sound, BlockLongForm(clip(0)), Metrics())
     scheduler = holding(fed)
     assert scheduler.next_batch(0.0) is None
@@ -158,7 +158,7 @@ def test_files_have_one_batch_in_flight() -> None:
 def test_a_file_takes_little_sound_while_others_are_open() -> None:
     """Its sound is prepared in the same thread, and urgent windows wait meanwhile."""
     file = state(0, range(5))
-    request = ClipState(1, clip(1), FedSound(9.0), BlockLongForm(clip(1)), Metrics(), INTERACTIVE)
+    request = ClipState(1, clip(1), AudioQueue(9.0), BlockLongForm(clip(1)), Metrics(), INTERACTIVE)
     assert values(holding(file, request).next_batch(0.0)) == [0]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from quest22.errors import SinkError
 from quest22.sink import files
-from quest22.sink.files import AppendedFile, StandardOutput, make_folder, replace_text
+from quest22.sink.files import AppendedFile, StandardOutput, make_folder, write_text_atomically
 
 FULL = Path("/dev/full")
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="no /dev/full on this system")
@@ -41,12 +41,12 @@ def test_a_file_where_a_folder_should_be(tmp_path):
     with pytest.raises(SinkError, match="taken"):
         AppendedFile(tmp_path / "taken" / "x.jsonl").write("line\n")
     with pytest.raises(SinkError, match="taken"):
-        replace_text(tmp_path / "taken" / "x.srt", "text")
+        write_text_atomically(tmp_path / "taken" / "x.srt", "text")
 
 
 def test_replacing_leaves_no_other_file(tmp_path):
-    replace_text(tmp_path / "a.srt", "one")
-    replace_text(tmp_path / "a.srt", "two")
+    write_text_atomically(tmp_path / "a.srt", "one")
+    write_text_atomically(tmp_path / "a.srt", "two")
     assert [path.name for path in tmp_path.iterdir()] == ["a.srt"]
     assert (tmp_path / "a.srt").read_text() == "two"
 
@@ -54,7 +54,7 @@ def test_replacing_leaves_no_other_file(tmp_path):
 def test_a_failed_replacement_keeps_the_old_file(tmp_path):
     (tmp_path / "a.srt").mkdir()
     with pytest.raises(SinkError):
-        replace_text(tmp_path / "a.srt", "two")
+        write_text_atomically(tmp_path / "a.srt", "two")
     assert [path.name for path in tmp_path.iterdir()] == ["a.srt"]
 
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quest22.settings import DatasetSettings
-from quest22.source.order import ordered, parts_of_shard, shuffled
+from quest22.source.order import ordered, shuffled
 from quest22.source.rows import Row
+from quest22.source.shards import parts_of_shard
 
 Part = list[Row]
 
@@ -83,9 +84,3 @@ def test_the_buffer_is_bounded_by_bytes_too() -> None:
     next(stream)
     waiting = next(rows)
     assert waiting.number == 6  # five of 100 MiB stay below 512 MiB; the sixth pushed one out
-
-
-def test_whole_files_go_to_a_shard_where_they_suffice() -> None:
-    settings = DatasetSettings("d", num_shards=3, shard_index=1)
-    assert parts_of_shard(settings, 7) == [1, 4]
-    assert parts_of_shard(settings, 2) == [0, 1]

@@ -12,7 +12,7 @@ from quest22.errors import UsageError
 from quest22.records import Origin
 from quest22.settings import DatasetSettings
 from quest22.source.rows import Row
-from quest22.source.shards import EarlierShard, RemainingRows, completed_shards
+from quest22.source.shards import EarlierShard, RemainingRows, completed_shards, parts_of_shard
 
 SIZES = st.lists(st.integers(0, 6), min_size=1, max_size=6)
 RUNS = st.lists(st.tuples(st.integers(1, 8), st.lists(st.integers(0, 12), min_size=8, max_size=8)))
@@ -90,3 +90,9 @@ def test_what_cannot_be_continued() -> None:
         completed_shards(earlier, DatasetSettings("d"), ["f0"])
     with pytest.raises(UsageError, match="shuffled"):
         completed_shards(earlier, DatasetSettings("d", shuffle=True), ["gone"])
+
+
+def test_whole_files_go_to_a_shard_where_they_suffice() -> None:
+    settings = DatasetSettings("d", num_shards=3, shard_index=1)
+    assert parts_of_shard(settings, 7) == [1, 4]
+    assert parts_of_shard(settings, 2) == [0, 1]

@@ -17,8 +17,8 @@ from quest22.runs.journal import Journal, JournaledSink
 from quest22.sink.build import Sinks
 from quest22.sink.formats.jsonl import FailureSink
 from quest22.sink.hub import row_files as rowfiles
+from quest22.sink.hub.commit_files import HubTarget
 from quest22.sink.hub.dataset_card import RunDescription
-from quest22.sink.hub.hub_commit import HubTarget
 from quest22.sink.hub.hub_repository import HubRepository, HubSettings, RetryPolicy
 from quest22.sink.hub.hub_sink import HubSink
 from quest22.system.retry import Backoff

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from quest22.cli.exits import Exit
-from quest22.cli.output_options import ReportFlags
+from quest22.cli.output_flags import ReportFlags
 from quest22.cli.run import follow
 from quest22.cli.stream import journaled_reporter
 from quest22.metrics import Metrics
@@ -25,8 +25,8 @@ from quest22.records import Clip, DecodingOptions, Hypothesis, Samples, Segment,
 from quest22.runs import journal
 from quest22.runs.context import Connect
 from quest22.runs.events import OnEvent, ignore_event
-from quest22.runs.retry import retry
-from quest22.runs.run import run
+from quest22.runs.journaled_run import run
+from quest22.runs.retry_failed import retry
 from quest22.runs.settings import RunSettings
 from quest22.runs.store import LocalRunStore
 from quest22.runs.summary import RunSummary

@@ -1,12 +1,14 @@
 """Opens encoded media as a container with one audio stream chosen.
 
 Reads bytes from memory, from a path or through a function that opens a file, and translates
-FFmpeg's errors. Knows nothing of samples.
+FFmpeg's errors. The duration that a header states is read too, to detect truncated files. Knows
+nothing of samples.
 """
 
 from __future__ import annotations
 
 import io
+import struct
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -15,7 +17,6 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from quest22.audio.file_signature import describe_bytes
-from quest22.audio.header_duration import header_duration_s
 from quest22.errors import ClipError
 from quest22.metrics import Metrics
 from quest22.records import Clip
@@ -39,6 +40,11 @@ RAW_FORMATS: dict[str, tuple[str, dict[str, str]]] = {
     ".gsm": ("gsm", {}),
 }
 """Formats without a header, by suffix: FFmpeg's name and options. Telephony is 8 kHz."""
+
+EXACT_FORMATS = {"flac", "aiff", "au"}
+NEARLY_EXACT_FORMATS = {"mov,mp4,m4a,3gp,3g2,mj2"}
+"""Formats whose header states the duration; for others FFmpeg's duration is an estimate."""
+UNKNOWN_SIZE_FROM = 0x7F000000
 
 # A playlist inside a file must never make FFmpeg open other files or addresses.
 NO_PROTOCOLS = {"protocol_whitelist": ""}
@@ -244,3 +250,34 @@ def translated_errors(recording: Recording) -> Iterator[None]:
             yield
         except (av.error.FFmpegError, ValueError) as exc:
             raise ClipError("audio", f"the sound cannot be decoded: {_one_line(exc)}") from exc
+
+
+def header_duration_s(container_format: str, stream: AudioStream, head: bytes) -> float | None:
+    """The least duration in seconds that the header states; None if it states none.
+
+    ``container_format`` is FFmpeg's name of the container, ``head`` the file's first bytes.
+    """
+    if container_format == "wav":
+        return _wav_duration_s(head)
+    if not stream.duration or not stream.time_base:
+        return None
+    stated = float(stream.duration * stream.time_base)
+    if container_format in EXACT_FORMATS:
+        return stated
+    # The stated duration includes the encoder's delay and padding, which are cut off.
+    return stated * 0.98 - 1.0 if container_format in NEARLY_EXACT_FORMATS else None
+
+
+def _wav_duration_s(head: bytes) -> float | None:
+    """From the ``fmt`` and ``data`` chunks; streaming writers leave the size 0 or huge."""
+    offset = 12
+    bytes_a_second = 0
+    while head[:4] == b"RIFF" and offset + 8 <= len(head):
+        name, size = struct.unpack_from("<4sI", head, offset)
+        if name == b"fmt " and offset + 20 <= len(head):
+            bytes_a_second = struct.unpack_from("<I", head, offset + 16)[0]
+        if name == b"data":
+            is_known = bytes_a_second and 0 < size < UNKNOWN_SIZE_FROM
+            return size / bytes_a_second if is_known else None
+        offset += 8 + size + size % 2
+    return None

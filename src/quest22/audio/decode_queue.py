@@ -9,15 +9,42 @@ and no order of consumption can deadlock. Starts no thread and decodes nothing i
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from quest22.audio.decode import BLOCK_S
-from quest22.audio.stalls import Stalls
 from quest22.errors import ClipError
+from quest22.metrics import Metrics
 from quest22.records import SAMPLE_RATE_HZ, Clip, Failure, Samples
 from quest22.settings import MemorySettings
+
+
+class Stalls:
+    """Splits the consumer's waits by what the threads it waits for are doing meanwhile."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    @contextmanager
+    def waiting(self, name: str, threads: Collection[int]) -> Iterator[None]:
+        """Time a wait for these threads (by ident).
+
+        While they wait for the network it counts as ``wait_network``, else as ``name``; of several
+        threads the mean counts.
+        """
+        begun_s, before_s = time.perf_counter(), self._network_wait_s(threads)
+        yield
+        waited_s = time.perf_counter() - begun_s
+        network_s = min(max(self._network_wait_s(threads) - before_s, 0.0), waited_s)
+        self._metrics.add_seconds("wait_network", network_s)
+        self._metrics.add_seconds(name, waited_s - network_s)
+
+    def _network_wait_s(self, threads: Collection[int]) -> float:
+        return sum(map(self._metrics.network_wait_s, threads)) / max(len(threads), 1)
+
 
 METRICS_INTERVAL_S = 0.25
 """How often a wait in progress is added to the metrics."""

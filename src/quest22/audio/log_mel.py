@@ -4,7 +4,7 @@ The reference is ``WhisperFeatureExtractor`` of Transformers (and ``log_mel_spec
 openai/whisper): a 400-sample periodic Hann window every 160 samples, reflected edges, power
 spectrum, Slaney mel filters, log10 clamped at 1e-10, at most 8 below the window's maximum.
 
-:func:`log_mel` is the plain NumPy version; :class:`LogMel` computes the same fast.
+:func:`log10_mel` is plain NumPy; :class:`LogMel` computes the same fast.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quest22.audio.mel_backends import (
+    CHUNK_FRAMES,
     FFT_SAMPLES,
     FLOOR,
     HOP_SAMPLES,
@@ -28,6 +29,7 @@ from quest22.native.library import open_library
 from quest22.records import SAMPLE_RATE_HZ, WINDOW_SAMPLES, Samples
 
 FRAMES = WINDOW_SAMPLES // HOP_SAMPLES
+EDGE = FFT_SAMPLES // 2
 
 
 def _hz_to_mel(hz: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -68,7 +70,10 @@ def hann_window() -> Features:
 
 
 def log10_mel(samples: Samples, n_mels: int = 80) -> Features:
-    """Log10 of mel power, ``[n_mels, samples // 160]``, before the clamp to the maximum."""
+    """Log10 of mel power, ``[n_mels, samples // 160]``, before the clamp to the maximum.
+
+    In plain NumPy: for training, and to compare :class:`LogMel` with.
+    """
     padded = np.pad(samples, FFT_SAMPLES // 2, mode="reflect")
     frames = np.lib.stride_tricks.sliding_window_view(padded, FFT_SAMPLES)[::HOP_SAMPLES]
     spectrum = np.fft.rfft(frames[: len(samples) // HOP_SAMPLES] * hann_window(), axis=1)
@@ -86,22 +91,10 @@ def normalize(log10_power: Features, out: Features | None = None) -> Features:
     return clamped
 
 
-def log_mel(samples: Samples, n_mels: int = 80) -> Features:
-    """Features of one window of up to 30 s, padded with silence: ``[n_mels, 3000]``."""
-    return normalize(log10_mel(_padded_window(samples), n_mels))
-
-
-def _padded_window(samples: Samples) -> Samples:
-    """The samples padded with silence, ``[480000]``."""
-    window = np.zeros(WINDOW_SAMPLES, np.float32)
-    window[: len(samples)] = samples[:WINDOW_SAMPLES]
-    return window
-
-
 class LogMel:
     """Computes features fast; a thread-safe :class:`quest22.protocols.FeatureExtractor`.
 
-    Equals :func:`log_mel` within float32 rounding. Runs in the native library if there is one,
+    Runs in the native library if there is one,
     else on OpenVINO's threads, as the engine does: NumPy's matrix products would leave spinning
     threads behind that slow the engine down.
     """
@@ -144,3 +137,45 @@ def _reflect_padded(samples: Samples) -> Samples:
 def _frames_with_samples(samples: int) -> int:
     """Frames that overlap the samples; later ones are silence and need no transform."""
     return min(FRAMES, -(-(samples + FFT_SAMPLES // 2) // HOP_SAMPLES))
+
+
+class LogMelStream:
+    """The frames of a clip as its blocks arrive: a :class:`quest22.protocols.FrameStream`.
+
+    openai/whisper computes the features of a whole recording, followed by 30 s of silence, and cuts
+    windows out of them. This gives the same frames block by block: a frame that extends past a
+    block waits for the next one. Normalisation needs the loudest frame and is left to the caller.
+    Holds a few seconds of audio.
+    """
+
+    def __init__(self, mel: LogMel) -> None:
+        self._mel = mel
+        self._pending = np.empty(0, np.float32)
+        self._started = False
+        self._samples = 0
+        self._frames = 0
+
+    def feed(self, samples: Samples) -> Features:
+        self._samples += len(samples)
+        self._append(samples)
+        complete = max(len(self._pending) - FFT_SAMPLES + HOP_SAMPLES, 0) // HOP_SAMPLES
+        return self._take(complete // CHUNK_FRAMES * CHUNK_FRAMES if self._started else 0)
+
+    def flush(self) -> Features:
+        self._append(np.zeros(2 * FFT_SAMPLES, np.float32))
+        return self._take(self._samples // HOP_SAMPLES - self._frames)
+
+    def _append(self, samples: Samples) -> None:
+        self._pending = np.concatenate([self._pending, samples])
+        if not self._started and len(self._pending) > EDGE:
+            reflected = self._pending[EDGE:0:-1]
+            self._pending = np.concatenate([reflected, self._pending])
+            self._started = True
+
+    def _take(self, count: int) -> Features:
+        """The next ``count`` frames; drops the samples that later frames do not need."""
+        self._frames += count
+        reach = (count - 1) * HOP_SAMPLES + FFT_SAMPLES
+        features = self._mel.frames(self._pending[:reach])
+        self._pending = self._pending[count * HOP_SAMPLES :]
+        return features

@@ -10,8 +10,7 @@ import threading
 import time
 from collections.abc import Generator, Iterable, Iterator
 
-from quest22.audio.decode_queue import DecodeQueue, QueuedClip, without_media
-from quest22.audio.stalls import Stalls
+from quest22.audio.decode_queue import DecodeQueue, QueuedClip, Stalls, without_media
 from quest22.metrics import Metrics
 from quest22.protocols import AudioDecoder
 from quest22.records import Audio, Clip, Failure, Samples

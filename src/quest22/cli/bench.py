@@ -15,9 +15,9 @@ from typer import Argument, Option
 from quest22.bench.peers import Peer, peers_named
 from quest22.bench.workload import MEASURES
 from quest22.cli.bench_tables import machine_line, outcome_table, parts_table, start_lines
-from quest22.cli.console import output_console
 from quest22.cli.exits import Exit, say
-from quest22.cli.flags import grouped
+from quest22.cli.flag_groups import grouped
+from quest22.cli.terminal import output_console
 from quest22.records import Samples
 from quest22.settings import DEFAULT_MODEL
 from quest22.settings.forms import read_count_or_auto, split_names

@@ -20,12 +20,12 @@ from typer import Option
 
 from quest22.cli.exits import Exit, drop_standard_output, exit_for
 from quest22.cli.figures import size
-from quest22.cli.flags import grouped
-from quest22.cli.logs import configure_logging
-from quest22.cli.output_options import ReportFlags
+from quest22.cli.flag_groups import grouped
+from quest22.cli.output_flags import ReportFlags
 from quest22.cli.progress import EventDisplay, RunInfo
 from quest22.cli.report import score_lines, time_table, totals
 from quest22.cli.run import say_interrupted
+from quest22.cli.terminal import configure_logging
 from quest22.cli.word_diff import ComparisonSink
 from quest22.demo.server import RangeServer, Traffic
 from quest22.env import bypass_proxy

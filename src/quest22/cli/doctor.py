@@ -9,9 +9,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from quest22.cli import doctor_checks
-from quest22.cli.console import output_console
 from quest22.cli.doctor_checks import Finding, State
 from quest22.cli.exits import Exit
+from quest22.cli.terminal import output_console
 from quest22.env import silence_progress_bars
 
 _STYLES = {State.GOOD: "green", State.NOTE: "yellow", State.MISSING: "bold red"}

@@ -10,17 +10,16 @@ from typing import Annotated, cast
 
 from typer import Argument, Option
 
-from quest22.cli.console import output_console
-from quest22.cli.dataset_options import DatasetFlags
+from quest22.cli.dataset_flags import DatasetFlags
 from quest22.cli.eval_report import evaluation_as_json, show_evaluation
 from quest22.cli.exits import Exit
-from quest22.cli.flags import grouped
-from quest22.cli.logs import configure_logging
-from quest22.cli.options import ModelFlags, SpeechFlags
-from quest22.cli.output_options import OutputFlags, ReportFlags
+from quest22.cli.flag_groups import grouped
+from quest22.cli.model_flags import ModelFlags, SpeechFlags
+from quest22.cli.output_flags import OutputFlags, ReportFlags
 from quest22.cli.progress import RunInfo
 from quest22.cli.run import RunReporter, follow
 from quest22.cli.run_flags import RunFlags
+from quest22.cli.terminal import configure_logging, output_console
 from quest22.errors import SourceError, UsageError
 from quest22.evaluation.bootstrap import Bootstrap
 from quest22.evaluation.reports import Evaluation, EvaluationSettings, Rank, TextPair

@@ -12,8 +12,8 @@ import typer
 from rich.table import Table
 
 from quest22.checkpoint.known_models import EMBEDDED_MODELS, KNOWN_MODELS, KnownModel
-from quest22.cli.console import output_console
 from quest22.cli.figures import size
+from quest22.cli.terminal import output_console
 from quest22.env import silence_progress_bars
 
 EMBEDDED_LANGUAGES = "English, Russian"

@@ -1,4 +1,4 @@
-"""``quest22 retry``: runs the failed clips of a run again; see :mod:`quest22.runs.retry`."""
+"""``quest22 retry``: runs the failed clips of a run again; see :mod:`quest22.runs.retry_failed`."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Annotated
 from typer import Argument
 
 from quest22.cli.exits import Exit
-from quest22.cli.flags import flag, grouped
-from quest22.cli.logs import configure_logging
-from quest22.cli.output_options import ReportFlags
+from quest22.cli.flag_groups import flag, grouped
+from quest22.cli.output_flags import ReportFlags
 from quest22.cli.progress import RunInfo
 from quest22.cli.run import RunReporter, follow
+from quest22.cli.terminal import configure_logging
 from quest22.env import hub_token
-from quest22.runs.retry import retry as retry_run
+from quest22.runs.retry_failed import retry as retry_run
 from quest22.runs.store import LocalRunStore, RunStore
 from quest22.settings import EngineSettings
 from quest22.settings.forms import read_count_or_auto

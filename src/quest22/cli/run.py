@@ -9,7 +9,7 @@ from pathlib import Path
 
 from quest22.cli.exits import Exit, drop_standard_output, exit_for, say
 from quest22.cli.figures import clip_count
-from quest22.cli.output_options import ReportFlags
+from quest22.cli.output_flags import ReportFlags
 from quest22.cli.progress import EventDisplay, RunInfo
 from quest22.cli.report import reason_lines, summarise
 from quest22.cli.stats import write_stats

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from quest22.cli.options import ModelFlags, SpeechFlags
-from quest22.cli.output_options import OutputFlags
+from quest22.cli.model_flags import ModelFlags, SpeechFlags
+from quest22.cli.output_flags import OutputFlags
 from quest22.runs.summary import FailureBudget
 from quest22.settings import OutputSettings, PipelineSettings, parse_formats
 from quest22.sink.formats.captions import TIMED
@@ -41,7 +41,7 @@ class RunFlags:
             self.speech.audio(),
             hallucination=self.speech.hallucination(),
             memory=self.speech.memory_settings(),
-            vad=self.speech.voice.settings(),
+            vad=self.speech.vad_flags.settings(),
         )
 
     def failure_budget(self) -> FailureBudget:

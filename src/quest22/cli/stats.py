@@ -10,13 +10,13 @@ from quest22.cli.exits import Exit
 from quest22.metrics import Metrics
 from quest22.runs.figures import ENGINE_THREAD, OTHER_THREADS, Figures
 from quest22.runs.summary import RunStats
-from quest22.sink.files import replace_text
+from quest22.sink.files import write_text_atomically
 
 
 def write_stats(path: Path, metrics: Metrics, run: RunStats, code: Exit) -> None:
     """Write the figures of a run to a file; raises :class:`quest22.errors.SinkError`."""
     text = json.dumps(stats(metrics, run, code), ensure_ascii=False, indent=2)
-    replace_text(path, text + "\n")
+    write_text_atomically(path, text + "\n")
 
 
 def stats(metrics: Metrics, run: RunStats, code: Exit) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from quest22.cli.console import output_console
 from quest22.cli.report import most_frequent
-from quest22.runs.status import FolderStatus, RunStatus
-from quest22.runs.status import status as status_of
+from quest22.cli.terminal import output_console
+from quest22.runs.run_status import FolderStatus, RunStatus
+from quest22.runs.run_status import status as status_of
 from quest22.settings.quantities import hours
 
 REASONS_SHOWN = 10

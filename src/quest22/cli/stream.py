@@ -7,17 +7,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from quest22.cli.dataset_options import DatasetFlags
-from quest22.cli.flags import grouped
-from quest22.cli.hub_options import HubFlags
-from quest22.cli.logs import configure_logging
-from quest22.cli.options import ModelFlags, SpeechFlags
-from quest22.cli.output_options import OutputFlags, ReportFlags
+from quest22.cli.dataset_flags import DatasetFlags
+from quest22.cli.flag_groups import grouped
+from quest22.cli.model_flags import ModelFlags, SpeechFlags
+from quest22.cli.output_flags import HubFlags, OutputFlags, ReportFlags
 from quest22.cli.progress import RunInfo
 from quest22.cli.run import RunReporter, follow
 from quest22.cli.run_flags import RunFlags
+from quest22.cli.terminal import configure_logging
 from quest22.cli.transcribe import write_source
-from quest22.runs.run import run
+from quest22.runs.journaled_run import run
 from quest22.runs.settings import RunSettings
 from quest22.runs.store import LocalRunStore
 from quest22.runtime.build import dataset_source

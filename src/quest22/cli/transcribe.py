@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument
 
 from quest22.cli.exits import Exit
-from quest22.cli.flags import grouped
-from quest22.cli.logs import configure_logging
-from quest22.cli.options import FileModelFlags, SpeechFlags
-from quest22.cli.output_options import OutputFlags, ReportFlags
+from quest22.cli.flag_groups import grouped
+from quest22.cli.model_flags import FileModelFlags, SpeechFlags
+from quest22.cli.output_flags import OutputFlags, ReportFlags
 from quest22.cli.progress import RunInfo
 from quest22.cli.run import RunReporter, follow
 from quest22.cli.run_flags import RunFlags
+from quest22.cli.terminal import configure_logging
 from quest22.protocols import Source
 from quest22.runs.write import WriteOptions, transcribe_into
 from quest22.runtime.build import file_source

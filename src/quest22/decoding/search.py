@@ -14,11 +14,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from quest22.decoding.beam_search import BeamSearchDecoder
 from quest22.decoding.logprobs import Logits, token_probability
 from quest22.decoding.repetition import block_repeated_ngrams, penalize_repetition
-from quest22.decoding.sampling import SamplingDecoder
-from quest22.decoding.token_decoders import DecodeRequest, DecodeResult, TokenDecoder, rank
+from quest22.decoding.token_decoders import (
+    BeamSearchDecoder,
+    DecodeRequest,
+    DecodeResult,
+    SamplingDecoder,
+    TokenDecoder,
+    rank,
+)
 
 
 class StepwiseDecoder(Protocol):

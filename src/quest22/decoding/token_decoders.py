@@ -1,17 +1,21 @@
-"""Requests to decode a window, and the common interface of all searches.
+"""Chooses a window's tokens: greedily, by sampling, or by beam search.
 
-The roles are those of openai/whisper's ``decoding.py``: a token decoder, implemented by
-:mod:`quest22.decoding.sampling` and :mod:`quest22.decoding.beam_search`, and a sequence ranker.
+The roles and algorithms are those of openai/whisper's ``decoding.py``: a :class:`TokenDecoder`
+(there ``GreedyDecoder`` and ``BeamSearchDecoder``) follows one or several hypotheses of a window;
+:func:`rank` chooses among them (there ``MaximumLikelihoodRanker``). :mod:`quest22.decoding.search`
+drives them for a batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numpy as np
+
 from quest22.decoding.logits_rules import LogitsRules
-from quest22.decoding.logprobs import Logits
+from quest22.decoding.logprobs import Logits, argmax, log_normalizer, top
 from quest22.decoding.prompts import Prompt
 from quest22.records import SearchOptions
 
@@ -108,3 +112,115 @@ def rank(candidates: Sequence[Candidate], length_penalty: float | None) -> Candi
         return candidate.sum_logprob / penalty
 
     return max(candidates, key=score)
+
+
+class SamplingDecoder:
+    """Independent continuations: the most probable token at temperature 0, else random ones.
+
+    A :class:`TokenDecoder`; equals ``GreedyDecoder`` of openai/whisper. A random draw depends on
+    the row's own seed alone, neither on the batch nor on earlier draws.
+    """
+
+    def __init__(self, request: DecodeRequest) -> None:
+        rows = range(request.num_beams)
+        self.sampled: list[list[int]] = [[] for _ in rows]
+        self._sums = [0.0 for _ in rows]
+        self._ended = [False for _ in rows]
+        self._max_new_tokens = request.prompt.max_new_tokens
+        self._end_of_text = request.rules.end_of_text
+        self._temperature = request.temperature
+        seed = (*request.search.seed, round(1000 * request.temperature))
+        self._generators = [np.random.default_rng((*seed, row)) for row in rows]
+
+    @property
+    def completed(self) -> bool:
+        return all(self._ended) or len(self.sampled[0]) == self._max_new_tokens
+
+    def update(self, logits: Logits) -> list[int]:
+        tokens, logprobs = self._sample(logits) if self._temperature > 0 else argmax(logits)
+        for row, (token, logprob) in enumerate(zip(tokens, logprobs, strict=True)):
+            if not self._ended[row]:
+                self._sums[row] += logprob
+                self._ended[row] = token == self._end_of_text
+            self.sampled[row].append(self._end_of_text if self._ended[row] else token)
+        return list(range(len(tokens)))
+
+    def candidates(self) -> list[Candidate]:
+        return [
+            Candidate(self._before_end(tokens), total)
+            for tokens, total in zip(self.sampled, self._sums, strict=True)
+        ]
+
+    def _before_end(self, tokens: list[int]) -> tuple[int, ...]:
+        ended = self._end_of_text in tokens
+        return tuple(tokens[: tokens.index(self._end_of_text)] if ended else tokens)
+
+    def _sample(self, logits: Logits) -> tuple[list[int], list[float]]:
+        """A random token for each row, and its log-probability at temperature 1."""
+        tokens = [
+            self._sample_one(row, generator)
+            for row, generator in zip(logits, self._generators, strict=True)
+        ]
+        logprobs = [
+            float(row[token]) - log_normalizer(row)
+            for row, token in zip(logits, tokens, strict=True)
+        ]
+        return tokens, logprobs
+
+    def _sample_one(self, row: Logits, generator: np.random.Generator) -> int:
+        scaled = (row - row.max()).astype(np.float64) / self._temperature
+        cumulative = np.exp(scaled).cumsum()
+        # However the product is rounded, no token beyond the last one with a weight is drawn.
+        last = int(np.searchsorted(cumulative, cumulative[-1]))
+        threshold = generator.random() * cumulative[-1]
+        return min(int(np.searchsorted(cumulative, threshold, side="right")), last)
+
+
+class BeamSearchDecoder:
+    """The beams of one window, of which the most probable continuations stay.
+
+    A :class:`TokenDecoder`; equals ``BeamSearchDecoder`` of openai/whisper, with its patience
+    (Kasai et al., 2022): the search ends when ``patience`` times as many hypotheses as there are
+    beams have ended.
+    """
+
+    def __init__(self, request: DecodeRequest) -> None:
+        self._num_beams = request.num_beams
+        self.sampled: list[list[int]] = [[] for _ in range(self._num_beams)]
+        self._sums = [0.0] * self._num_beams
+        self._ended: list[Candidate] = []
+        self._max_candidates = max(round(self._num_beams * request.search.patience), 1)
+        self._max_new_tokens = request.prompt.max_new_tokens
+        self._end_of_text = request.rules.end_of_text
+
+    @property
+    def completed(self) -> bool:
+        enough = len(self._ended) >= self._max_candidates
+        return enough or len(self.sampled[0]) == self._max_new_tokens
+
+    def update(self, logits: Logits) -> list[int]:
+        ranked = sorted(self._continuations(logits), key=lambda each: each[0], reverse=True)
+        beams: list[tuple[float, int, int]] = []
+        for total, row, token in ranked:
+            if len(beams) == self._num_beams:
+                break
+            if token != self._end_of_text:
+                beams.append((total, row, token))
+            elif len(self._ended) < self._max_candidates:
+                self._ended.append(Candidate(tuple(self.sampled[row]), total))
+        self.sampled = [[*self.sampled[row], token] for _, row, token in beams]
+        self._sums = [total for total, _, _ in beams]
+        return [row for _, row, _ in beams]
+
+    def candidates(self) -> list[Candidate]:
+        """The hypotheses that ended; where they are fewer than the beams, the best others too."""
+        order = sorted(range(self._num_beams), key=self._sums.__getitem__, reverse=True)
+        unfinished = [Candidate(tuple(self.sampled[row]), self._sums[row]) for row in order]
+        return self._ended + unfinished[: max(self._num_beams - len(self._ended), 0)]
+
+    def _continuations(self, logits: Logits) -> Iterator[tuple[float, int, int]]:
+        """Total log-probability, row and token of each; at first all rows are the same."""
+        for row in range(self._num_beams if self.sampled[0] else 1):
+            constant = log_normalizer(logits[row])
+            for token in top(logits[row], self._num_beams + 1).tolist():
+                yield self._sums[row] + float(logits[row][token]) - constant, row, token

@@ -13,11 +13,14 @@ from quest22.checkpoint.load import Checkpoint
 from quest22.engine.backend import Backend
 from quest22.engine.batch_size import choose_batch_size, choose_encoded_at_once
 from quest22.engine.cpu_backend import CpuBackend, CpuParts, DecoderNetwork, EncoderRunner
+from quest22.engine.cross_kv_cache import CrossKVCache
 from quest22.engine.engine import WhisperEngine
-from quest22.engine.kv_cache import CrossKVCache
 from quest22.engine.native.decoder_network import Formats, NativeDecoderNetwork
-from quest22.engine.native.encoder import NativeEncoder
-from quest22.engine.native.encoder_runner import NativeEncoderRunner, QuantizingEncoderRunner
+from quest22.engine.native.encoder import (
+    NativeEncoder,
+    NativeEncoderRunner,
+    QuantizingEncoderRunner,
+)
 from quest22.engine.openvino.aligner import GraphAligner
 from quest22.engine.openvino.compiled_graphs import CompiledGraphs
 from quest22.engine.openvino.compiler import Compiler

@@ -20,7 +20,7 @@ from quest22.decoding.logprobs import Logits
 from quest22.decoding.search import BatchSearch
 from quest22.decoding.token_decoders import DecodeRequest, DecodeResult
 from quest22.engine.backend import Features
-from quest22.engine.kv_cache import CrossKVCache
+from quest22.engine.cross_kv_cache import CrossKVCache
 from quest22.errors import EngineError
 from quest22.records import Alignment
 

@@ -1,18 +1,26 @@
-"""How the windows of a clip are decoded, and which hypotheses are accepted."""
+"""How the windows of a clip are decoded: options, prompts, and which hypotheses are accepted.
+
+Prompts follow ``transcribe`` of openai/whisper; hotwords follow ``get_prompt`` of faster-whisper.
+"""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from quest22.decoding.fallback import Fallback
 from quest22.decoding.words import WordTimer
 from quest22.longform.hallucination import HallucinationFilter
-from quest22.longform.prompt_context import PromptContext
 from quest22.longform.window_passes import Vocabulary
 from quest22.records import Clip, DecodingOptions, Hypothesis, Segment, Window
 from quest22.settings import DecodingSettings, HallucinationSettings
+
+MOST_PREVIOUS = 223
+"""Tokens that fit before a window: half of the decoder's positions, less ``<|startofprev|>``."""
+
+RESET_ABOVE = 0.5
+"""Text decoded at a higher temperature than this is not used as a prompt."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,3 +98,68 @@ class DecodingPolicy:
     def text(self, tokens: Iterable[int]) -> str:
         """The text of tokens, without timestamps."""
         return self.tokens.decode([token for token in tokens if token < self.tokens.eot])
+
+
+@dataclass(frozen=True, slots=True)
+class PromptContext:
+    """The prompts that a user gave, in tokens; the same for every clip.
+
+    ``condition``: text of earlier windows is used too.
+    """
+
+    initial: tuple[int, ...] = ()
+    hotwords: tuple[int, ...] = ()
+    prefix: tuple[int, ...] = ()
+    carry_initial: bool = False
+    condition: bool = True
+
+    @classmethod
+    def of(cls, settings: DecodingSettings, tokens: Vocabulary) -> PromptContext:
+        def encoded(text: str | None) -> tuple[int, ...]:
+            return tuple(tokens.encode(" " + text.strip())) if text and text.strip() else ()
+
+        return cls(
+            initial=encoded(settings.initial_prompt),
+            hotwords=encoded(settings.hotwords)[:MOST_PREVIOUS],
+            prefix=encoded(settings.prefix)[-MOST_PREVIOUS:],
+            carry_initial=settings.carry_initial_prompt,
+            condition=settings.condition_on_previous_text,
+        )
+
+    def alone(self) -> tuple[int, ...]:
+        """The prompt of a window that knows of no other."""
+        return self.with_hotwords(self.initial)
+
+    def with_hotwords(self, previous: tuple[int, ...]) -> tuple[int, ...]:
+        """Hotwords, then as much of the end of ``previous`` as there is room for."""
+        room = MOST_PREVIOUS - len(self.hotwords)
+        return self.hotwords + (previous[-room:] if room else ())
+
+
+@dataclass(slots=True, eq=False)
+class PreviousText:
+    """The tokens of a clip so far; those from ``reset_at`` on prompt the next window."""
+
+    context: PromptContext
+    tokens: list[int] = field(init=False)
+    reset_at: int = 0
+
+    def __post_init__(self) -> None:
+        self.tokens = list(self.context.initial)
+
+    def prompt(self) -> tuple[int, ...]:
+        """The prompt of the next window."""
+        initial = self.context.initial
+        if not self.context.carry_initial:
+            return self.context.with_hotwords(tuple(self.tokens[self.reset_at :]))
+        room = MOST_PREVIOUS - len(initial)
+        rest = self.tokens[max(len(initial), self.reset_at) :]
+        # As the reference slices: where the prompt fills all room, none of the rest is left out
+        # here, and the decoder keeps the end of it all.
+        return self.context.with_hotwords(initial + tuple(rest[-room:]))
+
+    def add(self, tokens: Iterable[int], temperature: float) -> None:
+        """Take the tokens of a window that was accepted."""
+        self.tokens.extend(tokens)
+        if not self.context.condition or temperature > RESET_ABOVE:
+            self.reset_at = len(self.tokens)

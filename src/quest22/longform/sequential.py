@@ -19,15 +19,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quest22.decoding.fallback import REFERENCE_TEMPERATURES, compression_ratio
 from quest22.decoding.words import TokenTimes, WordTimer, last_word_end
 from quest22.errors import ClipError, EngineError
-from quest22.longform.feature_buffer import WINDOW_FRAMES, FeatureBuffer
-from quest22.longform.hallucination import HALLUCINATION, NO_SPEECH, dropped
-from quest22.longform.hallucination_silence import SilenceContext, drop_in_silence
-from quest22.longform.policy import DecodingPolicy
-from quest22.longform.prompt_context import PreviousText
+from quest22.longform.hallucination import (
+    HALLUCINATION,
+    NO_SPEECH,
+    SilenceContext,
+    drop_in_silence,
+    dropped,
+)
+from quest22.longform.policy import DecodingPolicy, PreviousText
 from quest22.longform.timestamp_segments import TimestampSegment, timestamp_segments
 from quest22.longform.transcript import LanguageSpan, build_transcript, prevailing_language
 from quest22.longform.window_passes import FRAMES_PER_TIMESTAMP, Vocabulary
@@ -35,6 +39,7 @@ from quest22.protocols import FrameStream
 from quest22.records import (
     FRAMES_PER_S,
     SAMPLE_RATE_HZ,
+    WINDOW_S,
     Clip,
     DroppedSegment,
     Hypothesis,
@@ -46,12 +51,54 @@ from quest22.records import (
 )
 from quest22.settings import DecodingSettings, HallucinationSettings, LongFormSettings
 
+WINDOW_FRAMES = round(WINDOW_S * FRAMES_PER_S)
+DYNAMIC_RANGE = np.float32(8.0)
+
+Frames = NDArray[np.float32]
+
 LOOK_AHEAD_FRAMES = 300 * FRAMES_PER_S
 MOST_TOKENS = 224
 """In a window: half of the decoder's positions, as in openai/whisper."""
 
 NEVER = 1 << 62
 """The end of a span that extends to the end of the clip."""
+
+
+class FeatureBuffer:
+    """Frames by their number in the clip: log10 of mel power, ``[mel bins, frames]``."""
+
+    def __init__(self) -> None:
+        self._parts: list[Frames] = []
+        self._first = 0
+        self._peak = np.float32(-np.inf)
+        self.total = 0
+
+    def add(self, frames: Frames) -> None:
+        """Take the next frames of the clip."""
+        if frames.shape[1]:
+            self._parts.append(frames)
+            self._peak = max(self._peak, frames.max())
+            self.total += frames.shape[1]
+
+    def drop_before(self, frame: int) -> None:
+        """Free frames before this one: they are not needed any more."""
+        while self._parts and self._first + self._parts[0].shape[1] <= frame:
+            self._first += self._parts.pop(0).shape[1]
+
+    def window(self, first: int, count: int) -> Frames:
+        """Features of frames from ``first`` on, ``[mel bins, 3000]``, with zeros behind them.
+
+        Normalised by the loudest frame of all that was added so far.
+        """
+        features = np.zeros((len(self._parts[0]), WINDOW_FRAMES), np.float32)
+        start = self._first
+        for part in self._parts:
+            frames = part[:, max(first - start, 0) : max(first + count - start, 0)]
+            column = max(start - first, 0)
+            normalised = (np.maximum(frames, self._peak - DYNAMIC_RANGE) + 4) / 4
+            features[:, column : column + frames.shape[1]] = normalised
+            start += part.shape[1]
+        return features
 
 
 class SequentialStrategy:

@@ -5,10 +5,10 @@ Start and resume (:func:`run`), retry, shards, publishing on the Hub, and :func:
 
 from __future__ import annotations
 
-from quest22.runs.retry import retry
-from quest22.runs.run import run
+from quest22.runs.journaled_run import run
+from quest22.runs.retry_failed import retry
+from quest22.runs.run_status import status
 from quest22.runs.settings import RunSettings
-from quest22.runs.status import status
 from quest22.runs.store import LocalRunStore, RunStore
 from quest22.runs.summary import RunSummary
 

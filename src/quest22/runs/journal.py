@@ -26,7 +26,7 @@ from quest22.runs.plan import Plan, Request, grouped_plan, plan_differences
 from quest22.runs.replay import REPLAY, ReplayLog
 from quest22.settings import RUN_FOLDER
 from quest22.sink.files import writing
-from quest22.system.durable_files import replace_file, sync_folder
+from quest22.system.atomic_files import sync_folder, write_atomically
 
 JOURNAL = f"{RUN_FOLDER}/journal.json"
 MERGE = "merge"
@@ -160,7 +160,7 @@ class Journal:
         path = self.folder / JOURNAL
         with writing(path):
             content = json.dumps(record, ensure_ascii=False, indent=1).encode()
-            replace_file(path, content, durable=True)
+            write_atomically(path, content, durable=True)
         self.progress = progress
 
     def replace_outputs(self, progress: Progress, outdated: Iterable[str]) -> None:

@@ -11,8 +11,8 @@ from quest22.runs.journal import Journal
 from quest22.runs.plan import flat_plan
 from quest22.settings import RUN_FOLDER, HubSettings
 from quest22.sink.build import FAILURES
+from quest22.sink.hub.commit_files import HubTarget
 from quest22.sink.hub.dataset_card import RunDescription
-from quest22.sink.hub.hub_commit import HubTarget
 from quest22.sink.hub.hub_repository import HubRepository
 from quest22.sink.hub.hub_sink import HubSink
 from quest22.source.io.address import redact_text

@@ -20,7 +20,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from quest22.records import ReplayedBatch
 from quest22.sink.files import AppendedFile, writing
-from quest22.system.durable_files import replace_file
+from quest22.system.atomic_files import write_atomically
 
 REPLAY = "replay.jsonl"
 SYNC_SECONDS = 2.0
@@ -93,7 +93,7 @@ class ReplayLog:
         self._file.close()
         content = "".join(line for _, line in self._lines).encode("ascii")
         with writing(self._path):
-            replace_file(self._path, content, durable=True)
+            write_atomically(self._path, content, durable=True)
         self._size = len(content)
         self._file = AppendedFile(self._path, self._size)
 

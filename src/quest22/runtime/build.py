@@ -45,7 +45,7 @@ class Pipeline:
         from quest22.audio.log_mel import LogMel
         from quest22.checkpoint.load import load
         from quest22.engine.build import build_engine
-        from quest22.runtime.per_clip import PerClipStrategy
+        from quest22.runtime.strategy import PerClipStrategy
 
         self.settings = settings or PipelineSettings()
         self.metrics = metrics or Metrics()

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 
 from quest22.records import Failure, Samples, Transcript
-from quest22.runtime.fed_sound import FedSound
+from quest22.runtime.audio_input import AudioQueue
 from quest22.runtime.scheduler import ClipDone, ClipProgressed, Event
 
 Waiter = tuple[asyncio.AbstractEventLoop, "asyncio.Future[None]"]
@@ -95,7 +95,7 @@ class ClipHandle:
 class Session(ClipHandle):
     """A clip whose audio is fed as it arrives."""
 
-    def __init__(self, key: str, cancel: Callable[[], None], sound: FedSound) -> None:
+    def __init__(self, key: str, cancel: Callable[[], None], sound: AudioQueue) -> None:
         super().__init__(key, cancel)
         self._sound = sound
 

@@ -39,7 +39,7 @@ class Priority(IntEnum):
     FILE = 3
 
 
-class SoundInput(Protocol):
+class AudioInput(Protocol):
     """A clip's audio, block by block."""
 
     @property
@@ -53,7 +53,7 @@ class SoundInput(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PulledSound:
+class PulledAudio:
     """Audio that is pulled when needed, such as the blocks of an ``Audio``."""
 
     blocks: Iterator[Samples]
@@ -75,7 +75,7 @@ class ClipState:
 
     number: int
     clip: Clip
-    sound: SoundInput
+    sound: AudioInput
     long_form: LongForm
     metrics: Metrics
     priority: Priority = Priority.FILE

@@ -20,12 +20,11 @@ from quest22.errors import UsageError
 from quest22.metrics import Metrics
 from quest22.protocols import AudioDecoder, Engine, Strategy
 from quest22.records import Audio, Clip, Failure, Samples
+from quest22.runtime.audio_input import AudioQueue, LiveDecodePool
 from quest22.runtime.batch_runner import BatchRunner, RunningBatch
 from quest22.runtime.clip_handle import ClipHandle, Session
 from quest22.runtime.clip_state import ClipState, Priority
-from quest22.runtime.fed_sound import FedSound
 from quest22.runtime.scheduler import Batch, BatchLimits, ClipDone, Event, Scheduler
-from quest22.runtime.sound_pump import SoundPump
 from quest22.settings.clip_options import ClipOptions
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class _Entry:
     """A clip that has not ended, as its caller and its feeding thread see it."""
 
     handle: ClipHandle
-    sound: FedSound
+    sound: AudioQueue
     clip: Clip
 
 
@@ -81,7 +80,7 @@ class TranscriptionLoop:
         file_windows = self._settings.file_windows or max(1, engine.batch_size // 4)
         self._scheduler = Scheduler(engine.batch_size, BatchLimits(file_windows, file_batches=1))
         self._in_flight: deque[tuple[Batch, RunningBatch]] = deque()
-        self._pump = SoundPump(self._settings.decoded_s)
+        self._pump = LiveDecodePool(self._settings.decoded_s)
         self._changed = threading.Condition()
         self._work_came = False
         self._commands: list[Callable[[], None]] = []
@@ -108,7 +107,7 @@ class TranscriptionLoop:
         deadlines run first. ``partials``: its handle reports progress too. Raises
         :class:`UsageError` for unsupported options, and if the loop is closed.
         """
-        sound = FedSound(self._settings.session_s, self._wake, self._pump.wake)
+        sound = AudioQueue(self._settings.session_s, self._wake, self._pump.wake)
         audio = clip if isinstance(clip, Audio) else self._decoded(clip)
         state = self._state(audio.clip, sound, options)
         self._schedule(state, priority, within_s, partials=partials)
@@ -128,7 +127,7 @@ class TranscriptionLoop:
         partials: bool = True,
     ) -> Session:
         """Transcribe audio that will be fed, else as :meth:`add`. The clip's media is not used."""
-        sound = FedSound(self._settings.session_s, self._wake)
+        sound = AudioQueue(self._settings.session_s, self._wake)
         state = self._state(clip, sound, options)
         self._schedule(state, priority, within_s, partials=partials)
         session = Session(state.key, self._canceller(state, sound), sound)
@@ -156,7 +155,7 @@ class TranscriptionLoop:
     ) -> None:
         self.close(cancel=kind is not None)
 
-    def _state(self, clip: Clip, sound: FedSound, options: ClipOptions | None) -> ClipState:
+    def _state(self, clip: Clip, sound: AudioQueue, options: ClipOptions | None) -> ClipState:
         long_form = self._strategy.open(clip, options)
         with self._changed:
             number, self._added = self._added, self._added + 1
@@ -176,7 +175,7 @@ class TranscriptionLoop:
             self._commands.append(lambda: self._scheduler.add(state))
         self._wake()
 
-    def _canceller(self, state: ClipState, sound: FedSound) -> Callable[[], None]:
+    def _canceller(self, state: ClipState, sound: AudioQueue) -> Callable[[], None]:
         def cancel() -> None:
             with self._changed:
                 self._commands.append(lambda: self._scheduler.cancel(state.number))

@@ -23,7 +23,7 @@ from quest22.metrics import Metrics
 from quest22.protocols import ConfiguredStrategy, Engine, ReplayStore
 from quest22.records import Audio, Failure, ReplayedBatch, Transcript, Window, WindowResult
 from quest22.runtime.batch_runner import BatchRunner, RunningBatch
-from quest22.runtime.clip_state import ClipReplay, ClipState, PulledSound
+from quest22.runtime.clip_state import ClipReplay, ClipState, PulledAudio
 from quest22.runtime.scheduler import Batch, Scheduler
 
 Result: TypeAlias = Transcript | Failure
@@ -175,7 +175,7 @@ class OrderedDriver:
         clip = ClipState(
             number=self._arrived - 1,
             clip=arrival.clip,
-            sound=PulledSound(arrival.blocks),
+            sound=PulledAudio(arrival.blocks),
             long_form=self._strategy.open(arrival.clip),
             metrics=self._metrics,
         )

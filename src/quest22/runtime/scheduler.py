@@ -16,8 +16,8 @@ from math import inf
 from typing import TypeAlias
 
 from quest22.records import Failure, Partial, Transcript, Window, WindowResult
+from quest22.runtime.audio_input import CANCELLED
 from quest22.runtime.clip_state import ClipState, Priority
-from quest22.runtime.fed_sound import CANCELLED
 
 URGENT_BLOCKS = 1
 """While other clips are urgent, a file takes at most this many blocks of audio per batch."""

@@ -1,6 +1,6 @@
 """Declares each option once: a field of a settings group, with its flag, help text and unit.
 
-The command's flags (:mod:`quest22.cli.flags`), the typed options of the Python API
+The command's flags (:mod:`quest22.cli.flag_groups`), the typed options of the Python API
 (:mod:`quest22.options`) and the reference page (``docs/options.md``) are generated from these
 declarations.
 """

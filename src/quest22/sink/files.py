@@ -16,7 +16,7 @@ from typing import BinaryIO, Protocol
 
 from quest22.errors import SinkError
 from quest22.system import WINDOWS
-from quest22.system.durable_files import replace_file, sync_folder
+from quest22.system.atomic_files import sync_folder, write_atomically
 
 
 class Output(Protocol):
@@ -61,11 +61,11 @@ def make_folder(folder: Path) -> None:
             raise PermissionError(13, "permission denied")
 
 
-def replace_text(path: Path, text: str) -> None:
+def write_text_atomically(path: Path, text: str) -> None:
     """Write a small file atomically: readers see the old content or the new, never a part."""
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, encode(text))
+        write_atomically(path, encode(text))
 
 
 def read_lines(path: Path, size: int) -> Iterator[bytes]:

@@ -22,7 +22,7 @@ from quest22.sink.files import AppendedFile, read_lines
 from quest22.sink.formats.parquet import parquet_parts, read_parquet, write_parquet
 from quest22.sink.ledger import LEDGER, Entry, LedgerSink, entries
 from quest22.sink.spool import Spool
-from quest22.system.durable_files import sync_file, sync_folder
+from quest22.system.atomic_files import sync_file, sync_folder
 
 MergedEntry = tuple[bool, Entry]
 """A result of the merged run: whether the retry produced it, and its ledger entry."""

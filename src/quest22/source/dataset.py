@@ -21,8 +21,8 @@ from quest22.source.io.hub_retries import count_hub_retries
 from quest22.source.io.media import measured
 from quest22.source.io.retry import RetryingClient
 from quest22.source.locate import DatasetRequest, locate
-from quest22.source.order import ordered, ordered_after, parts_of_shard
-from quest22.source.resume import (
+from quest22.source.order import ordered, ordered_after
+from quest22.source.row_positions import (
     IdentifiedRow,
     check_position,
     continue_after_first,
@@ -31,7 +31,7 @@ from quest22.source.resume import (
     skip_to_position,
 )
 from quest22.source.rows import DatasetContext, Row, RowReader
-from quest22.source.shards import EarlierShard, RemainingRows, completed_shards
+from quest22.source.shards import EarlierShard, RemainingRows, completed_shards, parts_of_shard
 from quest22.source.split import RowStream, open_stream
 
 

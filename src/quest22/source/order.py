@@ -1,4 +1,4 @@
-"""The order of rows: shuffling, skip and take, and sharding. Knows rows by number and size only."""
+"""The order of rows: shuffle, then skip and take, then shard. Knows rows by number and size."""
 
 from __future__ import annotations
 
@@ -11,25 +11,7 @@ from typing import Any
 from quest22.settings import DatasetSettings
 from quest22.source.io.spool import SpooledMedia
 from quest22.source.rows import Row
-
-
-def sharded_by_part(settings: DatasetSettings, parts: int) -> bool:
-    """True if shards consist of whole data files, so that no two shards read the same file.
-
-    Not possible with skip or take, which count the rows of all files.
-    """
-    counted = settings.skip or settings.take is not None
-    return 1 < settings.num_shards <= parts and not counted
-
-
-def parts_of_shard(settings: DatasetSettings, parts: int) -> list[int]:
-    """The data files that this shard reads, in order; shuffled by the seed if requested."""
-    chosen = list(range(parts))
-    if sharded_by_part(settings, parts):
-        chosen = chosen[settings.shard_index :: settings.num_shards]
-    if settings.shuffle:
-        random.Random(settings.seed).shuffle(chosen)  # noqa: S311 -- not for secrets
-    return chosen
+from quest22.source.shards import sharded_by_part
 
 
 def ordered(

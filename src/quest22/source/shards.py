@@ -1,12 +1,14 @@
 """Which rows belong to a shard, and which of them earlier runs have completed.
 
-A run may continue runs of the same rows that had another number of shards. Knows rows by data
-file, by number within the file, and by number within the stream.
+Shards are whole data files where that is possible, else every n-th row. A run may continue runs of
+the same rows that had another number of shards (resharding). Knows rows by data file, by number
+within the file, and by number within the stream.
 """
 
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -14,11 +16,29 @@ from typing import TypeAlias
 from quest22.errors import UsageError
 from quest22.records import Origin
 from quest22.settings import DatasetSettings
-from quest22.source.order import sharded_by_part
 from quest22.source.rows import Row
 
 RowIndex: TypeAlias = tuple[int, float]
 """A data file and a row in it, in stream order; a file as a whole sorts after its rows."""
+
+
+def sharded_by_part(settings: DatasetSettings, parts: int) -> bool:
+    """True if shards consist of whole data files, so that no two shards read the same file.
+
+    Not possible with skip or take, which count the rows of all files.
+    """
+    counted = settings.skip or settings.take is not None
+    return 1 < settings.num_shards <= parts and not counted
+
+
+def parts_of_shard(settings: DatasetSettings, parts: int) -> list[int]:
+    """The data files that this shard reads, in order; shuffled by the seed if requested."""
+    chosen = list(range(parts))
+    if sharded_by_part(settings, parts):
+        chosen = chosen[settings.shard_index :: settings.num_shards]
+    if settings.shuffle:
+        random.Random(settings.seed).shuffle(chosen)  # noqa: S311 -- not for secrets
+    return chosen
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from quest22.checkpoint.config import Dimensions
 from quest22.decoding.logprobs import Logits
 from quest22.engine.cpu_backend import DecoderNetwork, DecoderSession
-from quest22.engine.kv_cache import CrossKVCache
+from quest22.engine.cross_kv_cache import CrossKVCache
 from quest22.engine.native import decoder_network as decoder
 from quest22.engine.native.decoder_network import Formats, NativeDecoderNetwork
 from quest22.engine.openvino.compiler import Compiler

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from quest22.engine.backend import Features
-from quest22.engine.kv_cache import CrossKVCache
+from quest22.engine.cross_kv_cache import CrossKVCache
 from quest22.engine.native import encoder
-from quest22.engine.native.encoder import NativeEncoder
-from quest22.engine.native.encoder_runner import NativeEncoderRunner
+from quest22.engine.native.encoder import NativeEncoder, NativeEncoderRunner
 from quest22.engine.openvino.compiler import Compiler
 from quest22.engine.openvino.encoder_graph import build_encoder
 from quest22.engine.openvino.encoder_runner import GraphEncoderRunner

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from quest22.engine.cross_kv_cache import CrossKVCache
 
-from quest22.engine.kv_cache import CrossKVCache
 from quest22.engine.native import decoder_network as decoder
 from quest22.engine.native.decoder_network import Formats, NativeDecoderNetwork
-from quest22.engine.native.encoder_runner import QuantizingEncoderRunner
+from quest22.engine.native.encoder import QuantizingEncoderRunner
 from quest22.engine.openvino.compiler import Compiler
 from quest22.engine.openvino.encoder_graph import build_encoder
 from quest22.engine.openvino.encoder_runner import GraphEncoderRunner

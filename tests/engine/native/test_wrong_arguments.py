@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from quest22.checkpoint.config import Dimensions
-from quest22.engine.kv_cache import CrossKVCache
+from quest22.engine.cross_kv_cache import CrossKVCache
 from quest22.engine.native import decoder_network as decoder
 from quest22.engine.native import encoder
 from quest22.engine.native.decoder_network import Formats, NativeDecoderNetwork

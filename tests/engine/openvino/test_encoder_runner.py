@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from quest22.audio.log_mel import LogMel
-from quest22.engine.kv_cache import CrossKVCache
+from quest22.engine.cross_kv_cache import CrossKVCache
 from quest22.engine.openvino.compiler import Compiler
 from quest22.engine.openvino.encoder_graph import build_encoder
 from quest22.engine.openvino.encoder_runner import GraphEncoderRunner

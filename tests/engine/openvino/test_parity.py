@@ -12,8 +12,8 @@ from quest22.audio.log_mel import LogMel
 from quest22.checkpoint.load import Checkpoint
 from quest22.engine.build import open_compiler, open_decoder, open_encoder
 from quest22.engine.cpu_backend import DecoderSession
+from quest22.engine.cross_kv_cache import CrossKVCache
 from quest22.engine.engine import WhisperEngine
-from quest22.engine.kv_cache import CrossKVCache
 from quest22.engine.openvino.compiled_graphs import CompiledGraphs
 from quest22.engine.openvino.compiler import Compiler
 from quest22.engine.precision import LOGIT_ERROR_LIMIT

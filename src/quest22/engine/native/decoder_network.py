@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from quest22.checkpoint.config import Dimensions
 from quest22.checkpoint.weights import Weights
-from quest22.engine.kv_cache import CrossKVCache
+from quest22.engine.cross_kv_cache import CrossKVCache
 from quest22.engine.native.weights import (
     BFLOAT16,
     FLOAT32,

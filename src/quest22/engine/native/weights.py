@@ -116,7 +116,7 @@ def floats(values: NDArray[Any]) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class CrossKVLayout:
-    """What arrays of a :class:`quest22.engine.kv_cache.CrossKVCache` must be for the library."""
+    """What the library expects of the arrays of a :class:`CrossKVCache`."""
 
     heads: int
     frames: int

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from quest22.checkpoint.load import Checkpoint
 from quest22.decoding.alignment import AlignmentInput, align, path_cost
 from quest22.decoding.dtw import Grid
-from quest22.engine.kv_cache import CrossKVCache
+from quest22.engine.cross_kv_cache import CrossKVCache
 from quest22.engine.openvino.alignment_graph import alignment_heads, build_alignment
 from quest22.engine.openvino.compiled_graphs import CompiledGraphs
 from quest22.engine.openvino.decoder_network import tensors

@@ -60,7 +60,7 @@ def build_alignment(
     """Maps known texts and cross-attention keys and values to scores and probabilities.
 
     ``text`` says how many tokens go before a text, and how many text tokens the vocabulary has.
-    Inputs: ``tokens [B, T]``, and what :class:`quest22.engine.kv_cache.CrossKVCache` holds in
+    Inputs: ``tokens [B, T]``, and what :class:`quest22.engine.cross_kv_cache.CrossKVCache` holds in
     ``kv_element``. Outputs, float32: ``scores [B, heads, T, 1500]``, products of queries and keys,
     and ``probabilities [B, T - before]``: of each token after the first, among the text tokens.
     """

@@ -9,7 +9,7 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from quest22.engine.kv_cache import CrossKVCache
+from quest22.engine.cross_kv_cache import CrossKVCache
 from quest22.engine.openvino.graph_layers import Array
 
 _ELEMENTS = {np.dtype(np.uint16): ov.Type.bf16}
@@ -17,7 +17,7 @@ _ELEMENTS = {np.dtype(np.uint16): ov.Type.bf16}
 
 
 def tensors(views: Mapping[str, NDArray[Any]]) -> dict[str, ov.Tensor]:
-    """Tensors that share the memory of views of :class:`quest22.engine.kv_cache.CrossKVCache`."""
+    """Tensors that share the memory of views of a :class:`CrossKVCache`."""
     return {
         name: ov.Tensor(view, list(view.shape), _ELEMENTS.get(view.dtype, ov.Type(view.dtype)))
         for name, view in views.items()

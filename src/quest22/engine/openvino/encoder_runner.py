@@ -14,7 +14,7 @@ from contextlib import suppress
 import openvino as ov
 
 from quest22.engine.backend import Features
-from quest22.engine.kv_cache import CrossKVCache
+from quest22.engine.cross_kv_cache import CrossKVCache
 from quest22.engine.openvino.decoder_network import tensors
 
 OpenEncoder = Callable[[int], ov.CompiledModel]

@@ -21,7 +21,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quest22.system.durable_files import publish_file
+from quest22.system.atomic_files import publish_file
 from quest22.system.mapped_file import map_file, release_pages
 
 HEADER_BYTES = 4096  # a page, so that what follows is aligned for any processor

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from quest22.sink.files import writing
 from quest22.sink.formats.jsonl import json_text
 from quest22.sink.rows import OWN_COLUMNS
-from quest22.system.durable_files import publish_file
+from quest22.system.atomic_files import publish_file
 
 if TYPE_CHECKING:
     import pyarrow as pa

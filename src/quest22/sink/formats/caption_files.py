@@ -12,9 +12,9 @@ from quest22.protocols import SinkState
 from quest22.records import Failure, Transcript
 from quest22.settings import CaptionSettings
 from quest22.sink.file_names import OutputNames
-from quest22.sink.files import Output, replace_text, writing
+from quest22.sink.files import Output, write_text_atomically, writing
 from quest22.sink.formats.captions import CAPTIONS
-from quest22.system.durable_files import sync_file, sync_folder
+from quest22.system.atomic_files import sync_file, sync_folder
 
 
 class CaptionFilesSink:
@@ -43,7 +43,7 @@ class CaptionFilesSink:
         stem = self._names.stem(result.name)
         for name in self._formats:
             path = stem.with_name(f"{stem.name}.{name}")
-            replace_text(path, CAPTIONS[name](result, self._settings))
+            write_text_atomically(path, CAPTIONS[name](result, self._settings))
             if self._durable:
                 self._unsynced.append(path)
 

@@ -17,7 +17,7 @@ from typing import Any
 from quest22.protocols import SinkState
 from quest22.records import Failure, Transcript
 from quest22.settings import HubSettings
-from quest22.sink.hub.hub_commit import HubCommitter, HubTarget, PendingCommit, UploadState
+from quest22.sink.hub.commit_files import HubCommitter, HubTarget, PendingCommit, UploadState
 from quest22.sink.hub.row_files import RowFiles
 from quest22.sink.rows import row
 from quest22.sink.run_counts import RunCounts

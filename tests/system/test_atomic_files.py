@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from quest22.system import durable_files
+from quest22.system import atomic_files
 
 
 @pytest.mark.parametrize("durable", [True, False])
 def test_a_file_is_replaced_whole(tmp_path: Path, durable: bool) -> None:
     path = tmp_path / "file.json"
     path.write_bytes(b"old")
-    durable_files.replace_file(path, b"new", durable=durable)
+    atomic_files.write_atomically(path, b"new", durable=durable)
     assert path.read_bytes() == b"new"
     assert [each.name for each in tmp_path.iterdir()] == ["file.json"]
 
@@ -20,7 +20,7 @@ def test_a_file_is_replaced_whole(tmp_path: Path, durable: bool) -> None:
 @pytest.mark.parametrize("name", ["x" * 255, "я" * 127])
 def test_the_longest_name_has_room_for_its_partial_twin(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
-    durable_files.replace_file(path, b"whole")
+    atomic_files.write_atomically(path, b"whole")
     assert path.read_bytes() == b"whole"
 
 
@@ -35,7 +35,7 @@ def test_what_fails_leaves_the_old_file_alone(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="no space"):
-        durable_files.replace_file(path, b"new", durable=True)
+        atomic_files.write_atomically(path, b"new", durable=True)
     assert path.read_bytes() == b"old"
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
 
@@ -44,7 +44,7 @@ def test_a_finished_file_gets_its_name(tmp_path: Path) -> None:
     partial, path = tmp_path / "file.partial", tmp_path / "file"
     partial.write_bytes(b"new")
     path.write_bytes(b"old")
-    durable_files.publish_file(partial, path)
+    atomic_files.publish_file(partial, path)
     assert path.read_bytes() == b"new"
     assert not partial.exists()
 
@@ -53,5 +53,5 @@ def test_without_folder_handles_names_need_no_sync(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(os, "O_DIRECTORY")
-    durable_files.sync_folder(tmp_path / "not there")
-    durable_files.replace_file(tmp_path / "file", b"x", durable=True)
+    atomic_files.sync_folder(tmp_path / "not there")
+    atomic_files.write_atomically(tmp_path / "file", b"x", durable=True)

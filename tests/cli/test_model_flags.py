@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from quest22.cli.options import FileModelFlags, ModelFlags, SpeechFlags, VadFlags
+from quest22.cli.model_flags import FileModelFlags, ModelFlags, SpeechFlags, VadFlags
 from quest22.errors import UsageError
 from quest22.settings import (
     AudioSettings,
@@ -23,7 +23,7 @@ def test_defaults_are_those_of_the_settings():
     assert speech.audio() == AudioSettings()
     assert speech.hallucination() == HallucinationSettings()
     assert speech.memory_settings() == MemorySettings.of()
-    assert speech.voice.settings() == VadSettings()
+    assert speech.vad_flags.settings() == VadSettings()
 
 
 def test_flags_are_read_as_what_they_stand_for():

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from quest22.sink.hub.commit_files import HubTarget, UploadState
 from quest22.sink.hub.dataset_card import RunDescription
-from quest22.sink.hub.hub_commit import HubTarget, UploadState
 
 
 def target(plan) -> HubTarget:

@@ -95,12 +95,12 @@ class _Run:
         """Start the run, resume it, or find it finished."""
         journal = None if self.settings.restart else self.store.read_journal()
         if journal is None:
-            return self._begin()
+            return self._start()
         journal.finish_replacement()
         journal.check_known(known_plan(self.settings))
-        return self._continue(journal)
+        return self._resume(journal)
 
-    def _begin(self) -> RunSummary:
+    def _start(self) -> RunSummary:
         settings = self.settings
         if self.siblings.shards:  # all shards read the same commit and run in the same precision
             first = self.siblings.shards[0].journal
@@ -118,7 +118,7 @@ class _Run:
             self.context.on_event(taken_over)
         return self._write(settings, ready, journal)
 
-    def _continue(self, journal: Journal) -> RunSummary:
+    def _resume(self, journal: Journal) -> RunSummary:
         settings = pinned(self.settings, journal.plan, journal.request)
         if journal.progress.finished and requested(settings) == resolved(journal.plan):
             return self._already_finished(journal)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from typer import Option
 
-from quest22.cli.flags import FlagGroup, flag_group
+from quest22.cli.flag_groups import FlagGroup, flag_group
 from quest22.errors import UsageError
 from quest22.settings import DatasetSettings, MemorySettings
 from quest22.settings.dataset import ROWS

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from quest22.audio.header_duration import header_duration_s
+from quest22.audio.container import header_duration_s
 
 
 def wav_head(data_size: int, before: bytes = b"") -> bytes:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import pytest
 from typer import Option, Typer
 
-from quest22.cli.flags import FlagGroup, flag, flag_group, grouped
+from quest22.cli.flag_groups import FlagGroup, flag, flag_group, grouped
 from quest22.settings.forms import NAMES, STRIDE
 from quest22.settings.option import declared, option
 

@@ -6,8 +6,8 @@ import pytest
 
 from quest22.errors import UsageError
 from quest22.runs.events import NothingToRetry, Resumable, RetryFinished
-from quest22.runs.retry import retry, retry_all
-from quest22.runs.status import status
+from quest22.runs.retry_failed import retry, retry_all
+from quest22.runs.run_status import status
 from quest22.runs.store import LocalRunStore
 from tests.runs.dying import DyingDigestPipeline
 from tests.torture.kills import differences, outputs

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from quest22.errors import SinkError, UsageError
-from quest22.runs.status import FolderStatus, RunStatus, status
+from quest22.runs.run_status import FolderStatus, RunStatus, status
 from quest22.runs.store import LocalRunStore
 from tests.torture.rows import write_rows
 from tests.torture.worker import DigestPipeline, RunSpec

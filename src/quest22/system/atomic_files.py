@@ -13,7 +13,7 @@ LONGEST_NAME = 200
 """Bytes of a name that leave room for a suffix on every file system."""
 
 
-def replace_file(path: Path, content: bytes, *, durable: bool = False) -> None:
+def write_atomically(path: Path, content: bytes, *, durable: bool = False) -> None:
     """Write a file whole: readers see the old content or the new, never a part.
 
     ``durable``: the new content survives a power cut once this returns.

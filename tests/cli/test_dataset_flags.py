@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from quest22.cli.dataset_options import DatasetFlags
+from quest22.cli.dataset_flags import DatasetFlags
 from quest22.errors import UsageError
 from quest22.settings import DatasetSettings, MemorySettings
 

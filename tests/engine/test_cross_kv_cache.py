@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quest22.checkpoint.config import Dimensions
-from quest22.engine.kv_cache import CrossKVCache
+from quest22.engine.cross_kv_cache import CrossKVCache
 
 DIMS = Dimensions(12, 1, 3, 4, 2, 3, 4, 80, 5, 448, 51865)
 ROWS = 6

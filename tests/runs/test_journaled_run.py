@@ -20,7 +20,7 @@ from quest22.runs.events import (
     WritingEnded,
 )
 from quest22.runs.journal import Journal
-from quest22.runs.status import run_status
+from quest22.runs.run_status import run_status
 from quest22.runs.store import LocalRunStore
 from tests.runs.dying import DyingPipeline
 from tests.torture.kills import differences, outputs

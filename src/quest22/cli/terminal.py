@@ -1,4 +1,4 @@
-"""Configures logging, so that libraries do not write between a command's own lines."""
+"""The terminal: what libraries may log on standard error, and the console for tables."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import logging
 import sys
 import warnings
 
+from rich.console import Console
+
 from quest22.cli.exits import say
-from quest22.cli.output_options import ReportFlags
+from quest22.cli.output_flags import ReportFlags
 from quest22.env import silence_progress_bars
+
+PIPE_WIDTH = 160
+"""Columns in a pipe or a file, so that no table is cut."""
 
 
 def configure_logging(report: ReportFlags) -> None:
@@ -30,3 +35,9 @@ class _LineHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         say(record.getMessage())
+
+
+def output_console() -> Console:
+    """Standard output: coloured on a terminal, plain and wide in a pipe."""
+    width = None if sys.stdout.isatty() else PIPE_WIDTH
+    return Console(highlight=False, width=width)

@@ -1,6 +1,7 @@
 """A batch's cross-attention keys and values, which the encoder writes and the decoder reads.
 
-Knows only the memory, not what writes or reads it.
+The self-attention cache belongs to the decoder: it lives in the native library (``native/csrc``)
+or in the state of the OpenVINO graph (:mod:`quest22.engine.openvino.decoder_graph`).
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from quest22.cli.output_options import OutputFlags
+from quest22.cli.output_flags import OutputFlags
 from quest22.errors import UsageError
-from quest22.settings import CaptionSettings, OutputSettings
+from quest22.settings import CaptionSettings
 
 
 def test_captions_need_words_when_anything_is_asked_of_them():
@@ -12,14 +12,6 @@ def test_captions_need_words_when_anything_is_asked_of_them():
     asked = OutputFlags(max_line_width=42, max_line_count=2, highlight_words=True).captions()
     assert asked == CaptionSettings(max_line_width=42, max_line_count=2, highlight_words=True)
     assert asked.needs_words
-
-
-def test_outputs_of_flags(tmp_path):
-    assert OutputFlags().settings("txt") == OutputSettings(("txt",))
-    flags = OutputFlags(["srt,vtt", "jsonl"], tmp_path, overwrite=True, sentences=True)
-    assert flags.settings("txt") == OutputSettings(
-        ("srt", "vtt", "jsonl"), tmp_path, overwrite=True, captions=CaptionSettings(sentences=True)
-    )
 
 
 @pytest.mark.parametrize(

@@ -216,7 +216,7 @@ def test_what_the_model_cannot_do_is_refused_for_the_one_clip(
 def test_strategies_are_made_once_and_the_oldest_forgotten(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("quest22.runtime.per_clip.RECENT_SETTINGS", 2)
+    monkeypatch.setattr("quest22.runtime.strategy.RECENT_SETTINGS", 2)
     strategy = pipeline._strategy
     options = [ClipOptions(DecodingSettings(initial_prompt=f"{n}")) for n in range(3)]
     first, second = map(strategy.configured, options[:2])

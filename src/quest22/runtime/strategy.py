@@ -61,7 +61,7 @@ class PerClipStrategy:
         return strategy if settings.vad.vad == "off" else self._vad_filtered(strategy, settings)
 
     def _long_form(self, settings: ClipSettings) -> ConfiguredStrategy:
-        from quest22.audio.mel_stream import LogMelStream
+        from quest22.audio.log_mel import LogMelStream
         from quest22.longform.chunked import ChunkedStrategy
         from quest22.longform.sequential import SequentialStrategy
 

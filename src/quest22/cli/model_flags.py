@@ -11,7 +11,7 @@ from typing import Annotated
 
 from typer import Option
 
-from quest22.cli.flags import FlagGroup, flag, flag_group
+from quest22.cli.flag_groups import FlagGroup, flag, flag_group
 from quest22.env import hub_token
 from quest22.errors import UsageError
 from quest22.settings import (
@@ -81,7 +81,7 @@ class SpeechFlags(FlagGroup):
             metavar="T",
         ),
     ] = None
-    voice: VadFlags = field(default_factory=VadFlags)
+    vad_flags: VadFlags = field(default_factory=VadFlags)
 
     def decoding(self, *, timestamps: bool, words: bool = False) -> DecodingSettings:
         """``timestamps`` and ``words`` are what the outputs need; the user's flags take precedence.

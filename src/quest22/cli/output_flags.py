@@ -1,0 +1,98 @@
+"""The flags for what is written, published and reported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from quest22.cli.flag_groups import FlagGroup, flag, flag_group
+from quest22.errors import UsageError
+from quest22.settings import CaptionSettings, FailureSettings, HubSettings, OutputSettings
+from quest22.settings.quantities import parse_duration_s
+
+REPORT = "Reporting"
+MIN_COMMIT_SECONDS = 10.0
+
+
+@flag_group(OutputSettings, CaptionSettings, FailureSettings)
+class OutputFlags(FlagGroup):
+    """Which formats are written, where, and when failures stop the run."""
+
+    output_format: Annotated[list[str] | None, flag(OutputSettings, "formats")] = None
+    output_dir: Annotated[Path | None, flag(OutputSettings, "folder")] = None
+    overwrite: Annotated[bool, flag(OutputSettings, "overwrite")] = False
+
+    def captions(self) -> CaptionSettings:
+        """Raises :class:`UsageError` for limits that cannot be kept."""
+        return self.make(CaptionSettings)
+
+    def failure_limit(self) -> int | None:
+        """How many clips may fail before the run stops; None: any number.
+
+        Raises :class:`UsageError` for a policy or a number that does not exist.
+        """
+        return self.make(FailureSettings).limit
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFlags:
+    """How much is written to standard error."""
+
+    quiet: Annotated[
+        bool, Option("--quiet", "-q", help="Print errors only.", rich_help_panel=REPORT)
+    ] = False
+    verbose: Annotated[
+        bool,
+        Option("--verbose", help="Print settings and warnings too.", rich_help_panel=REPORT),
+    ] = False
+    stats_json: Annotated[
+        Path | None,
+        Option(
+            help="Write counts, speed and the time of each stage to a file.",
+            rich_help_panel=REPORT,
+            metavar="FILE",
+        ),
+    ] = None
+    debug: Annotated[
+        bool, Option("--debug", help="Show the traceback of an error.", rich_help_panel=REPORT)
+    ] = False
+
+
+@flag_group(HubSettings)
+class HubFlags(FlagGroup):
+    """Whether, where and how often transcripts are published."""
+
+    push_to_hub: Annotated[str | None, flag(HubSettings, "repository")] = None
+    hub_commit_every: Annotated[str, flag(HubSettings, "commit_seconds")] = "10m"
+
+    def settings(self, token: str | None, *, in_folder: bool) -> HubSettings | None:
+        """None where nothing is published; raises :class:`UsageError`."""
+        if self.push_to_hub is None:
+            return None
+        if not in_folder:
+            raise UsageError(
+                "--push-to-hub needs --output-dir: that folder holds what a run needs to continue"
+            )
+        seconds, rows = parse_commit_interval(self.hub_commit_every)
+        return self.make(HubSettings, commit_seconds=seconds, commit_rows=rows, token=token)
+
+
+def parse_commit_interval(text: str) -> tuple[float | None, int | None]:
+    """``10m`` → 600 s, ``5000`` → 5000 transcripts; the other is None."""
+    if text.isdigit() and int(text):
+        return None, int(text)
+    try:
+        seconds = parse_duration_s(text)
+    except UsageError as exc:
+        raise UsageError(
+            f"--hub-commit-every {text!r}: expected a time such as 10m or 1h, or a number of "
+            "transcripts"
+        ) from exc
+    if seconds < MIN_COMMIT_SECONDS:
+        raise UsageError(
+            f"--hub-commit-every {text!r}: expected at least {MIN_COMMIT_SECONDS:.0f}s"
+        )
+    return seconds, None

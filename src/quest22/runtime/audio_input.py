@@ -1,0 +1,220 @@
+"""Audio that comes in live or is decoded for the loop: bounded in seconds, block by block.
+
+One thread feeds an :class:`AudioQueue` and another takes from it. A :class:`LiveDecodePool` feeds
+the queues of many clips in a few threads, as there is room: the most urgent clip first, one block
+at a time, so that a clip whose file is slow keeps one thread busy and nothing else. It differs from
+:mod:`quest22.audio.pool` in that clips come and leave at any time, in order of urgency.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from quest22.errors import ClipError, UsageError
+from quest22.records import SAMPLE_RATE_HZ, Samples
+from quest22.runtime.clip_state import Priority
+
+CANCELLED = "it was cancelled"
+WORKERS = 4
+
+
+def ignore() -> None:
+    """Nobody wants to know."""
+
+
+class AudioQueue:
+    """A :class:`quest22.runtime.clip_state.AudioInput` that is fed, and flushed at its end.
+
+    ``limit_s`` seconds may wait to be taken. ``on_fed`` is called when there is something to take,
+    ``on_taken`` when there may be room again or nothing more is needed.
+    """
+
+    def __init__(
+        self,
+        limit_s: float,
+        on_fed: Callable[[], None] = ignore,
+        on_taken: Callable[[], None] = ignore,
+    ) -> None:
+        self._limit = limit_s * SAMPLE_RATE_HZ
+        self._on_fed = on_fed
+        self._on_taken = on_taken
+        self._changed = threading.Condition()
+        self._blocks: deque[Samples] = deque()
+        self._waiting = 0
+        self._flushed = False
+        self._stopped = False
+        self._error: Exception | None = None
+
+    # For the thread that feeds.
+
+    def feed(self, samples: Samples) -> bool:
+        """Take a block, ``[samples]``, once there is room; False if no more sound is needed.
+
+        Raises :class:`UsageError` for sound that is not mono float32, or comes after the end.
+        """
+        if samples.ndim != 1 or samples.dtype != np.float32:
+            raise UsageError(
+                f"samples of shape {samples.shape} and type {samples.dtype}: expected mono float32 "
+                "at 16 kHz, shape [samples]"
+            )
+        with self._changed:
+            self._changed.wait_for(lambda: self.has_room)
+            if self._stopped:
+                return False
+            if self._flushed:
+                raise UsageError("sound was fed after its end: expected no feed after flush")
+            self._blocks.append(samples.copy())
+            self._waiting += len(samples)
+        self._on_fed()
+        return True
+
+    def flush(self, error: Exception | None = None) -> None:
+        """The sound has ended, or breaks off with an error, which ``next_block`` then raises."""
+        with self._changed:
+            if not self._flushed:
+                self._flushed, self._error = True, error
+            self._changed.notify_all()
+        self._on_fed()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether ``feed`` would not wait."""
+        return self._waiting < self._limit or self._stopped or self._flushed
+
+    @property
+    def waiting_s(self) -> float:
+        """Seconds of sound that wait to be taken."""
+        return self._waiting / SAMPLE_RATE_HZ
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more may be fed."""
+        return self._flushed or self._stopped
+
+    # For the thread that takes.
+
+    @property
+    def available(self) -> bool:
+        """Whether a block or the end is there."""
+        return not self._stopped and (bool(self._blocks) or self._flushed)
+
+    def next_block(self) -> Samples | None:
+        """The next block; None at the end. Raises :class:`ClipError` if it has been stopped."""
+        with self._changed:
+            if self._stopped:
+                raise ClipError("cancelled", CANCELLED)
+            block = self._blocks.popleft() if self._blocks else None
+            if block is None and self._error is not None:
+                raise self._error
+            self._waiting -= 0 if block is None else len(block)
+            self._changed.notify_all()
+        self._on_taken()
+        return block
+
+    def stop(self) -> None:
+        """No more sound is needed: frees what waits, and whoever waits to feed."""
+        with self._changed:
+            self._stopped = True
+            self._blocks.clear()
+            self._waiting = 0
+            self._changed.notify_all()
+        self._on_taken()
+
+
+@dataclass(slots=True, eq=False)
+class _Source:
+    """A clip's blocks, and where they go; ``urgency`` orders the clips."""
+
+    urgency: tuple[Priority, float, int]
+    blocks: Iterator[Samples]
+    sound: AudioQueue
+    running: bool = False
+
+
+class LiveDecodePool:
+    """Feeds sounds from iterators of blocks; safe to use from several threads.
+
+    ``limit_s`` seconds of sound may wait in all sounds together; the most urgent one alone may go
+    on beyond that.
+    """
+
+    def __init__(self, limit_s: float, workers: int = WORKERS) -> None:
+        self._limit_s = limit_s
+        self._changed = threading.Condition()
+        self._sources: list[_Source] = []
+        self._stopped = False
+        self._workers = workers
+        self._threads: list[threading.Thread] = []
+
+    def add(
+        self, blocks: Iterator[Samples], sound: AudioQueue, urgency: tuple[Priority, float, int]
+    ) -> None:
+        """Feed a sound until its blocks end or it is stopped; then flush it."""
+        with self._changed:
+            self._sources.append(_Source(urgency, blocks, sound))
+            self._sources.sort(key=lambda source: source.urgency)
+            self._changed.notify_all()
+            if len(self._threads) < self._workers:
+                number = len(self._threads)
+                thread = threading.Thread(
+                    target=self._work, name=f"quest22-sound-{number}", daemon=True
+                )
+                self._threads.append(thread)
+                thread.start()
+
+    def wake(self) -> None:
+        """A sound has room again, or was stopped."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """End the threads; one that hangs in a read is left behind."""
+        with self._changed:
+            self._stopped = True
+            self._sources.clear()
+            self._changed.notify_all()
+
+    def _work(self) -> None:
+        while (source := self._next_source()) is not None:
+            ended = _advance(source)
+            with self._changed:
+                source.running = False
+                if ended and source in self._sources:
+                    self._sources.remove(source)
+                self._changed.notify_all()
+
+    def _next_source(self) -> _Source | None:
+        """Wait for the most urgent source that may go on; None when all is to end."""
+        with self._changed:
+            while not self._stopped:
+                source = self._pick()
+                if source is not None:
+                    source.running = True
+                    return source
+                self._changed.wait()
+        return None
+
+    def _pick(self) -> _Source | None:
+        within = sum(source.sound.waiting_s for source in self._sources) < self._limit_s
+        for source in self._sources if within else self._sources[:1]:
+            if source.sound.has_room and not source.running:
+                return source
+        return None
+
+
+def _advance(source: _Source) -> bool:
+    """Feed one more block; True if that was the last. Errors come out where the block would."""
+    try:
+        block = None if source.sound.ended else next(source.blocks, None)
+        if block is not None and source.sound.feed(block):
+            return False
+    except Exception as error:
+        source.sound.flush(error)
+        return True
+    source.sound.flush()
+    return True
