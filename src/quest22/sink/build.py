@@ -22,7 +22,7 @@ TRANSCRIPTS = "transcripts"
 FAILURES = "failures.jsonl"
 ROWS = "rows.jsonl"
 NAMES = "names.jsonl"
-"""Files in a run's workspace: rows until the run is finished, names of caption files for good."""
+"""Files in a run's workspace: rows until the run is finished; names of caption files, permanently."""
 
 
 class Sinks:
