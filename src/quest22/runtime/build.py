@@ -177,8 +177,7 @@ def _results(
 ) -> Generator[Transcript | Failure, None, None]:
     from quest22.audio.pool import decode_ahead
 
-    metrics.begin()
     audios = decode_ahead(stages.source, stages.decoder, settings.audio, metrics, settings.memory)
-    with closing(audios):
+    with metrics.run(), closing(audios):
         driver = OrderedDriver(stages.engine, stages.strategy, metrics, replay=replay)
         yield from driver.run(audios)
