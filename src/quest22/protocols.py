@@ -113,6 +113,10 @@ class Engine(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Free the model's memory; whatever runs afterwards raises ``UsageError``."""
+        ...
+
 
 class LongForm(Protocol):
     """One clip between sound and transcript: fed with sound, flushed at its end, then closed.

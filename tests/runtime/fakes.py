@@ -61,6 +61,10 @@ class EchoEngine:
         return self.run(ticket)
 
 
+    def close(self) -> None:
+        self.closed = True
+
+
 class PipelinedEcho(EchoEngine):
     batches_in_flight = 2
 
