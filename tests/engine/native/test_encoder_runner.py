@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from quest22.engine.cross_kv_cache import CrossKVCache
 
+from quest22.engine.cross_kv_cache import CrossKVCache
 from quest22.engine.native import decoder_network as decoder
 from quest22.engine.native.decoder_network import Formats, NativeDecoderNetwork
 from quest22.engine.native.encoder import QuantizingEncoderRunner
