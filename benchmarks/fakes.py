@@ -40,6 +40,9 @@ class FakeEngine:
     def begin(self, windows: Sequence[Window]) -> Sequence[Window]:
         return windows
 
+    def close(self) -> None:
+        return
+
     def finish(self, ticket: Sequence[Window]) -> list[Hypothesis]:
         return self.run(ticket)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from quest22 import api
@@ -57,7 +58,7 @@ def command_settings(model: ModelFlags, speech: SpeechFlags) -> PipelineSettings
             {
                 "memory": "256M",
                 "stride_length_s": "3",
-                "voice": VadFlags(vad_filter=True, vad_threshold=0.3),
+                "vad_flags": VadFlags(vad_filter=True, vad_threshold=0.3),
             },
         ),
     ],
@@ -140,3 +141,21 @@ def test_media_behind_a_url_are_fetched_within_the_memory(monkeypatch):
     clip = transcriber._clip(2, "https://example.org/talk.mp3")
     assert clip.key == "2:https://example.org/talk.mp3"
     assert opened == [("https://example.org/talk.mp3", MemorySettings.of(1 << 28).fetched_bytes)]
+
+
+def test_a_closed_transcriber_says_so(tmp_path):
+    silence = np.zeros(16_000, np.float32)
+    with api.Transcriber("nano") as whisper:
+        begun = whisper.transcribe_many([silence] * 2)
+        next(begun)
+    whisper.close()
+    with pytest.raises(UsageError, match="is closed: load it again"):
+        next(whisper.transcribe_many([silence]))
+    for call in (
+        lambda: whisper.transcribe(silence),
+        lambda: whisper.stream("parquet", data_files="x.parquet"),
+        lambda: whisper.stream_to(tmp_path, "parquet", data_files="x.parquet"),
+    ):
+        with pytest.raises(UsageError, match="nano is closed: load it again to transcribe more"):
+            call()
+    assert not list(tmp_path.iterdir())

@@ -51,8 +51,20 @@ def test_a_run_begins_with_what_its_source_has_cost_and_the_next_does_not():
     metrics.count("net_bytes", 7)
     metrics.count_labelled("retries", "h", "HTTP 503")
     metrics.add_seconds("source", 1.0)
-    metrics.begin()
-    assert (metrics.counts(), metrics.seconds()) == ({"net_bytes": 7}, {})
-    assert metrics.labelled_counts("retries") == {("h", "HTTP 503"): 1}
-    metrics.begin()
-    assert (metrics.counts(), metrics.labelled_counts("retries")) == ({}, {})
+    with metrics.run():
+        assert (metrics.counts(), metrics.seconds()) == ({"net_bytes": 7}, {})
+        assert metrics.labelled_counts("retries") == {("h", "HTTP 503"): 1}
+    with metrics.run():
+        assert (metrics.counts(), metrics.labelled_counts("retries")) == ({}, {})
+
+
+def test_runs_that_overlap_are_measured_together():
+    metrics = Metrics()
+    with metrics.run():
+        metrics.count("clips")
+        with metrics.run():
+            metrics.count("clips")
+        metrics.reset()
+        assert metrics.counts() == {"clips": 2}
+    metrics.reset()
+    assert metrics.counts() == {}

@@ -10,7 +10,14 @@ import quest22
 from quest22.cli.exits import Exit
 from quest22.cli.main import main
 from quest22.cli.run import RunReporter
-from quest22.runs.events import AlreadyFinished, ResultReady, Resuming, RunEvent, RunFinished
+from quest22.runs.events import (
+    AlreadyFinished,
+    ResultReady,
+    ResultsStarted,
+    Resuming,
+    RunEvent,
+    RunFinished,
+)
 from tests.torture.kills import differences, outputs
 
 SAMPLES = Path(quest22.__file__).parent / "demo" / "samples" / "*.parquet"
@@ -66,6 +73,7 @@ def test_python_writes_what_the_command_writes(transcriber, whole, tmp_path):
     events: list[RunEvent] = []
     summary = stream_to(transcriber, tmp_path, events.append)
     assert (summary.transcripts, summary.failures, summary.finished) == (TAKE, 0, True)
+    assert isinstance(events[0], ResultsStarted)  # no model is loaded
     assert summary.stats.transcripts == TAKE
     assert isinstance(events[-1], RunFinished)
     assert differences(whole, outputs(tmp_path)) == []

@@ -13,7 +13,7 @@ from quest22.env import hub_token
 from quest22.errors import ClipError, UsageError
 from quest22.options import DatasetOptions, Options, StreamOptions
 from quest22.records import Clip, Failure, Media, Origin, Samples, Transcript, check_samples
-from quest22.runs.context import reusing
+from quest22.runs.context import Reusing
 from quest22.runs.events import OnEvent, ignore_event
 from quest22.runs.retry_failed import retry_all
 from quest22.runs.run_status import FolderStatus, RunStatus
@@ -32,7 +32,7 @@ from quest22.settings.option import refuse_unknown, take_group
 from quest22.sink.formats.captions import TIMED
 
 if TYPE_CHECKING:
-    from typing_extensions import Unpack
+    from typing_extensions import Self, Unpack
 
 Sound: TypeAlias = str | Path | bytes | Samples
 """A path or URL, a file's bytes, or mono float32 samples at 16 kHz."""
@@ -45,11 +45,23 @@ _log = logging.getLogger("quest22")
 class Transcriber:
     """A loaded Whisper checkpoint. The constructor loads it.
 
-    Raises :class:`quest22.errors.CheckpointError` and :class:`quest22.errors.UsageError`.
+    Safe to share between threads: calls take turns with the model, batch by batch. ``close``, or a
+    ``with`` block, frees its memory. Raises :class:`quest22.errors.CheckpointError` and
+    :class:`quest22.errors.UsageError`.
     """
 
     def __init__(self, model: str = DEFAULT_MODEL, **options: Unpack[Options]) -> None:
         self._pipeline = Pipeline(_pipeline_settings(model, dict(options)))
+
+    def close(self) -> None:
+        """Free the model's memory. Whatever is called afterwards raises ``UsageError``."""
+        self._pipeline.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def transcribe(self, sound: Sound) -> Transcript:
         """Transcribe one recording; raises :class:`quest22.errors.ClipError` if that fails."""
@@ -126,6 +138,7 @@ class Transcriber:
             UsageError: The folder holds a run with other settings, or another process uses it.
             Quest22Error: The source or an output fails: see :mod:`quest22.errors`.
         """
+        self._pipeline.check_open()
         settings = _run_settings(
             self._pipeline.settings,
             _dataset_settings(dataset, config, dict(rows), self._pipeline.settings),
@@ -136,14 +149,15 @@ class Transcriber:
             settings,
             runs.LocalRunStore(Path(folder)),
             on_event,
-            load=reusing(self._pipeline),
+            load=Reusing(self._pipeline),
             metrics=self._pipeline.metrics,
         )
 
 
 def transcribe(sound: Sound, model: str = DEFAULT_MODEL, **options: Unpack[Options]) -> Transcript:
     """Load a model and transcribe one recording: see :meth:`Transcriber.transcribe`."""
-    return Transcriber(model, **options).transcribe(sound)
+    with Transcriber(model, **options) as whisper:
+        return whisper.transcribe(sound)
 
 
 def stream(
@@ -158,7 +172,13 @@ def stream(
     rows = {name: named.pop(name) for name in DatasetOptions.__annotations__ if name in named}
     settings = _pipeline_settings(model, named)
     dataset_settings = _dataset_settings(dataset, config, rows, settings)
-    return _transcripts(Pipeline(settings).stream(dataset_settings), None)
+    pipeline = Pipeline(settings)
+    return _closing(pipeline, _transcripts(pipeline.stream(dataset_settings), None))
+
+
+def _closing(pipeline: Pipeline, transcripts: Iterator[Transcript]) -> Iterator[Transcript]:
+    with pipeline:
+        yield from transcripts
 
 
 def _transcripts(run: Run, on_failure: OnFailure | None) -> Iterator[Transcript]:

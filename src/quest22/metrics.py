@@ -40,32 +40,48 @@ class Metrics:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a run may be collected while it is held
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._counts: defaultdict[str, float] = defaultdict(float)
         self._labelled: defaultdict[str, Counter[Label]] = defaultdict(Counter)
         self._running: dict[object, tuple[str, float]] = {}
         self._network: defaultdict[int, _Stopwatch] = defaultdict(_Stopwatch)
         self._run_begun = False
+        self._running_runs = 0
         self._started = time.perf_counter()
 
     def reset(self) -> None:
-        """Set everything back to zero, for a new run."""
+        """Set everything back to zero, for a new run; nothing while another run goes on."""
         with self._lock:
-            self._seconds.clear()
-            self._counts.clear()
-            self._labelled.clear()
-            self._run_begun = False
-            self._started = time.perf_counter()
+            if not self._running_runs:
+                self._clear()
 
-    def begin(self) -> None:
-        """Start the clock of a run; keeps the bytes and retries spent on finding its source."""
-        if self._run_begun:
-            self.reset()
+    @contextmanager
+    def run(self) -> Iterator[None]:
+        """Measure a run; keeps the bytes and retries spent on finding its source.
+
+        Runs that overlap are measured together, from the start of the first.
+        """
         with self._lock:
-            self._seconds.clear()
-            self._run_begun = True
-            self._started = time.perf_counter()
+            if not self._running_runs:
+                if self._run_begun:
+                    self._clear()
+                self._seconds.clear()
+                self._run_begun = True
+                self._started = time.perf_counter()
+            self._running_runs += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running_runs -= 1
+
+    def _clear(self) -> None:
+        self._seconds.clear()
+        self._counts.clear()
+        self._labelled.clear()
+        self._run_begun = False
+        self._started = time.perf_counter()
 
     @contextmanager
     def time(self, name: str) -> Iterator[None]:

@@ -113,6 +113,10 @@ class Engine(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Free the model's memory; whatever runs afterwards raises ``UsageError``."""
+        ...
+
 
 class LongForm(Protocol):
     """Turns the audio of one clip into a transcript: it is fed, flushed at the end, then closed.

@@ -33,7 +33,10 @@ def test_a_run_goes_on_only_as_it_listened(run, rows, model, tmp_path):
     ("flags", "message"),
     [
         (("--vad-speech-pad-ms", 20_000), "is too short for a padding"),
-        (("--long-form", "sequential", "--clip-timestamps", "0,5"), "expected one of them"),
+        (
+            ("--long-form", "sequential", "--clip-timestamps", "0,5"),
+            "exclude each other: give one of them",
+        ),
     ],
 )
 def test_what_does_not_go_together_is_one_line(run, sounds, model, flags, message):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -17,7 +19,7 @@ from quest22.decoding.logprobs import Logits
 from quest22.decoding.token_decoders import DecodeRequest, DecodeResult
 from quest22.engine.backend import Backend, Features, explain
 from quest22.engine.engine import WhisperEngine, shift_features
-from quest22.errors import EngineError
+from quest22.errors import EngineError, UsageError
 from quest22.metrics import Metrics
 from quest22.records import Alignment, DecodingOptions, Hypothesis, SearchOptions, Window
 
@@ -120,17 +122,90 @@ def test_no_windows_are_no_work(nano: Checkpoint) -> None:
     assert backend.calls == []
 
 
-def test_more_batches_than_the_backend_takes_are_refused(nano: Checkpoint) -> None:
-    engine = opened(nano, ToyBackend(batches_in_flight=1))
-    ticket = engine.begin([window(1)])
-    with pytest.raises(RuntimeError, match="2 batches at once: this engine takes at most 1"):
-        engine.begin([window(2)])
-    assert texts(engine.finish(ticket)) == [(1, 1)]
-    with pytest.raises(RuntimeError, match="finished already"):
-        engine.finish(ticket)
+@pytest.mark.parametrize("room", [1, 2])
+def test_a_batch_more_than_the_backend_takes_has_the_oldest_decoded(
+    nano: Checkpoint, room: int
+) -> None:
+    backend = ToyBackend(batches_in_flight=room)
+    engine = opened(nano, backend)
+    tickets = [engine.begin([window(number)]) for number in range(1, room + 2)]
+    assert backend.calls.count("decode") == 1
+    assert [texts(engine.finish(each)) for each in tickets] == [
+        [(number, 1)] for number in range(1, room + 2)
+    ]
+    for ticket in tickets:
+        with pytest.raises(RuntimeError, match="finished already"):
+            engine.finish(ticket)
     dropped = engine.begin([window(2)])
-    del dropped  # a batch that nobody can finish does not count
+    del dropped  # a batch that nobody can finish takes no room
     assert texts(engine.run([window(3)])) == [(3, 1)]
+
+
+def test_an_error_of_a_batch_that_made_room_is_its_own(nano: Checkpoint) -> None:
+    class Failing(ToyBackend):
+        def decode(self, cross_kv: Handle, requests: Sequence[DecodeRequest]) -> list[DecodeResult]:
+            if 13 in cross_kv.numbers:
+                raise RuntimeError("unlucky")
+            return super().decode(cross_kv, requests)
+
+    engine = opened(nano, Failing(batches_in_flight=1))
+    unlucky = engine.begin([window(13)])
+    assert texts(engine.run([window(2)])) == [(2, 1)]
+    with pytest.raises(EngineError, match="unlucky"):
+        engine.finish(unlucky)
+
+
+def test_an_interruption_while_making_room_leaves_an_error_to_the_batch(nano: Checkpoint) -> None:
+    class Interrupted(ToyBackend):
+        def decode(self, cross_kv: Handle, requests: Sequence[DecodeRequest]) -> list[DecodeResult]:
+            if 13 in cross_kv.numbers:
+                raise KeyboardInterrupt
+            return super().decode(cross_kv, requests)
+
+    engine = opened(nano, Interrupted(batches_in_flight=1))
+    begun = engine.begin([window(13)])
+    with pytest.raises(KeyboardInterrupt):
+        engine.run([window(2)])
+    with pytest.raises(EngineError, match="interrupted: run its windows again"):
+        engine.finish(begun)
+    assert texts(engine.run([window(2)])) == [(2, 1)]
+
+
+def test_batches_of_many_threads_do_not_mix(nano: Checkpoint) -> None:
+    """One cache, as a CPU backend has: what is decoded is what was encoded last."""
+
+    class OneCache(ToyBackend):
+        cache: Handle
+
+        def encode(self, features: Sequence[Callable[[], Features]]) -> Handle:
+            self.cache = super().encode(features)
+            time.sleep(0.001)
+            return self.cache
+
+        def decode(self, cross_kv: Handle, requests: Sequence[DecodeRequest]) -> list[DecodeResult]:
+            return super().decode(self.cache, requests)
+
+    engine = opened(nano, OneCache(batches_in_flight=1))
+
+    def run(number: int) -> list[tuple[int, ...]]:
+        batch = [window(number), window(number + 1)]
+        if number % 3:
+            return texts(engine.run(batch))
+        return texts(engine.finish(engine.begin(batch)))
+
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(run, range(1, 101)))
+    assert results == [[(number, 1), (number + 1, 1)] for number in range(1, 101)]
+
+
+def test_a_closed_engine_refuses_work(nano: Checkpoint) -> None:
+    engine = opened(nano, ToyBackend())
+    begun = engine.begin([window(1)])
+    engine.close()
+    engine.close()
+    for call in (lambda: engine.finish(begun), lambda: engine.run([window(1)])):
+        with pytest.raises(UsageError, match="the model is closed"):
+            call()
 
 
 def test_features_are_computed_one_by_one_as_the_backend_takes_them(nano: Checkpoint) -> None:

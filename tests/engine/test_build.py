@@ -42,7 +42,7 @@ def test_without_the_native_library_openvino_runs(
     assert (backend.name, backend.compute_type, backend.batch_size) == ("openvino", "float32", 2)
     assert line == (
         "engine openvino: decoder on OpenVINO (QUEST22_NATIVE is off), encoder on OpenVINO "
-        "(QUEST22_NATIVE is off); float32, 2 windows a batch, 1 threads"
+        "(QUEST22_NATIVE is off); float32, 2 windows per batch, 1 threads"
     )
 
 

@@ -60,6 +60,9 @@ class EchoEngine:
     def finish(self, ticket: Sequence[Window]) -> list[Hypothesis]:
         return self.run(ticket)
 
+    def close(self) -> None:
+        self.closed = True
+
 
 class PipelinedEcho(EchoEngine):
     batches_in_flight = 2

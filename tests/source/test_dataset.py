@@ -139,7 +139,7 @@ def test_names_with_signs_of_patterns_and_urls(tmp_path: Path) -> None:
         assert _heard(_stream(path=f"{server.url}/even.jsonl")) == expected
 
 
-@pytest.mark.parametrize("no dataset given", ["folder", "builder"])
+@pytest.mark.parametrize("named", ["folder", "builder"])
 def test_a_folder_of_sounds_alone(tmp_path: Path, named: str) -> None:
     corpora.write_sounds(tmp_path / "corpus" / "a", ROWS[:1])
     corpora.write_sounds(tmp_path / "corpus" / "b", ROWS[:2])

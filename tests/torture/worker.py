@@ -53,6 +53,9 @@ class DigestEngine:
         time.sleep(BATCH_S)
         return [_hypothesis(window) for window in windows]
 
+    def close(self) -> None:
+        self.closed = True
+
 
 class MixingEngine(DigestEngine):
     """A digest of all windows of the batch, as reduced precisions depend a little on all."""

@@ -1,4 +1,4 @@
-"""A benchmarked program in a process of its own, seen from the process that measures it."""
+"""A benchmarked program in its own process, seen from the process that measures it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOG_TAIL_CHARS = 2000
 
 
 class WorkerError(Quest22Error):
-    """A program failed; the others go on."""
+    """A program failed; the others continue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class TimedRun:
 
 
 class WorkerProcess:
-    """A program with a workload, in a process and memory of its own."""
+    """A program with a workload, in its own process and memory."""
 
     def __init__(self, peer: Peer, workload: Workload) -> None:
         """Start the process, which loads the model; :meth:`wait` returns when it has."""

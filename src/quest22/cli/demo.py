@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -65,11 +66,13 @@ def demo(flags: DemoFlags, report: ReportFlags) -> int:
     bypass_proxy("127.0.0.1")
     files = sample_files()
     console = _console(quiet=report.quiet)
-    with RangeServer(files[0].parent) as server:
+    with ExitStack() as opened:
+        server = opened.enter_context(RangeServer(files[0].parent))
         total = count_rows(files) if flags.take is None else min(flags.take, count_rows(files))
         console.print(_introduction(server.url, len(files), total))
         with console.status(f"loading {flags.model} …"):
             pipeline = Pipeline(PipelineSettings(engine=EngineSettings(model=flags.model)))
+        opened.enter_context(pipeline)
         run = pipeline.stream(_rows(server.url, files, flags.take))
         title = (
             f"{pipeline.checkpoint_name} in {pipeline.compute_type}, batch size "

@@ -27,7 +27,7 @@ from quest22.runs.figures import Figures
 from quest22.settings.quantities import hours
 
 PLAIN_INTERVALS_S = (5.0, 60.0)
-"""Seconds between lines: five at first, longer as the run goes on, at most a minute."""
+"""Seconds between lines: five at first, longer in a long run, at most a minute."""
 
 FAILURES_SHOWN = 20
 BAR_WIDTH = 60

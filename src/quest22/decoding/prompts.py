@@ -19,8 +19,8 @@ from quest22.records import DecodingOptions
 class Prompt:
     """The tokens that a window's decoder is fed first.
 
-    ``sot_index`` is where ``<|startoftranscript|>`` stands among them. At most ``max_new_tokens``
-    are chosen after them, the end of text included.
+    ``sot_index`` is the position of ``<|startoftranscript|>`` among them. At most
+    ``max_new_tokens`` are chosen after them, the end of text included.
     """
 
     tokens: tuple[int, ...]

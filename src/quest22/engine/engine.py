@@ -6,11 +6,13 @@ Knows nothing of clips and files, nor of how a backend computes.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from weakref import WeakSet
+from itertools import count
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -21,7 +23,7 @@ from quest22.decoding.logits_rules import LogitsRulesCache
 from quest22.decoding.prompts import PromptBuilder
 from quest22.decoding.token_decoders import DecodeRequest, DecodeResult, num_beams
 from quest22.engine.backend import Backend, CrossKV, Features, explain
-from quest22.errors import EngineError
+from quest22.errors import EngineError, UsageError
 from quest22.metrics import Metrics
 from quest22.protocols import FeatureExtractor
 from quest22.records import DecodingOptions, Hypothesis, Window
@@ -29,20 +31,28 @@ from quest22.records import DecodingOptions, Hypothesis, Window
 _ENGLISH = DetectedLanguage("en", 1.0)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class EncodedBatch:
-    """A batch that is encoded and not yet decoded.
+    """A batch that is encoded, and decoded once it is finished or its room is needed.
 
     ``windows`` are sorted by beams; ``windows[i]`` was window ``order[i]`` of the batch.
+    ``outcome`` is what decoding gave, until :meth:`WhisperEngine.finish` takes it.
     """
 
+    number: int
     windows: list[Window]
     order: list[int]
     cross_kv: CrossKV
+    outcome: list[Hypothesis] | Exception | None = None
+    finished: bool = False
 
 
 class WhisperEngine:
-    """A Whisper checkpoint on a backend. See :class:`quest22.protocols.Engine`."""
+    """A Whisper checkpoint on a backend. See :class:`quest22.protocols.Engine`.
+
+    Safe to share between threads, which take turns: a backend has one set of caches, and one batch
+    computes at a time.
+    """
 
     def __init__(
         self,
@@ -64,7 +74,10 @@ class WhisperEngine:
             tokens, generation, checkpoint.dimensions.max_target_positions
         )
         self._rules = LogitsRulesCache(tokens, generation, checkpoint.dimensions.vocab_size)
-        self._begun: WeakSet[EncodedBatch] = WeakSet()
+        self._turn = threading.RLock()
+        self._numbers = count()
+        self._begun: WeakValueDictionary[int, EncodedBatch] = WeakValueDictionary()
+        self._closed = False
 
     def run(self, windows: Sequence[Window]) -> list[Hypothesis]:
         """Transcribe up to ``batch_size`` windows, in order; see :class:`quest22.protocols.Engine`.
@@ -72,36 +85,62 @@ class WhisperEngine:
         Raises :class:`EngineError` if inference fails or samples are not finite, and
         :class:`UsageError` if a window requests what the checkpoint does not support.
         """
-        return self.finish(self.begin(windows))
+        with self._turn:
+            return self.finish(self.begin(windows))
 
     def begin(self, windows: Sequence[Window]) -> EncodedBatch:
         """Encode windows, which :meth:`finish` decodes; raises as :meth:`run` does.
 
-        At most ``batches_in_flight`` batches may be begun and not finished.
+        At most ``batches_in_flight`` batches are encoded and not decoded. Where others fill that
+        room, the oldest of them is decoded now, and its :meth:`finish` gives what came of it.
         """
-        self._check(windows)
-        # Windows with the same number of beams are adjacent, and are decoded together.
-        order = sorted(range(len(windows)), key=lambda index: _num_beams(windows[index]))
-        ordered = [windows[index] for index in order]
-        with self._errors_explained():
-            batch = EncodedBatch(ordered, order, self._encode(ordered) if ordered else None)
-        self._begun.add(batch)
-        return batch
+        with self._turn:
+            self._check(windows)
+            self._make_room()
+            # Windows with equally many beams stand side by side, and are decoded together.
+            order = sorted(range(len(windows)), key=lambda index: _num_beams(windows[index]))
+            ordered = [windows[index] for index in order]
+            with self._errors_explained():
+                cross_kv = self._encode(ordered) if ordered else None
+            batch = EncodedBatch(next(self._numbers), ordered, order, cross_kv)
+            self._begun[batch.number] = batch
+            return batch
 
     def finish(self, ticket: EncodedBatch) -> list[Hypothesis]:
         """Decode the windows of a batch; hypotheses come in their order. Raises as :meth:`run`."""
-        if ticket not in self._begun:
-            raise RuntimeError("this batch is finished already: begin another one")
-        self._begun.remove(ticket)
-        if not ticket.windows:
-            return []
-        with self._errors_explained():
-            hypotheses = self._decode(ticket)
-        return [hypotheses[ticket.order.index(index)] for index in range(len(hypotheses))]
+        with self._turn:
+            if ticket.finished:
+                raise RuntimeError("this batch is finished already: begin another one")
+            ticket.finished = True
+            outcome = self._decode_begun(ticket) if ticket.outcome is None else ticket.outcome
+            ticket.outcome = None
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
     def close(self) -> None:
         """Release the device's memory. The engine cannot be used again."""
-        self._backend.close()
+        with self._turn:
+            self._closed = True
+            self._backend.close()
+
+    def _make_room(self) -> None:
+        while len(self._begun) >= self.batches_in_flight:
+            oldest = self._begun.get(min(self._begun.keys(), default=-1))
+            if oldest is not None:  # else it was dropped just now, and has left its room
+                oldest.outcome = EngineError("the batch was interrupted: run its windows again")
+                oldest.outcome = self._decode_begun(oldest)
+
+    def _decode_begun(self, batch: EncodedBatch) -> list[Hypothesis] | Exception:
+        """Decode a batch, which takes no room from now on."""
+        self._begun.pop(batch.number, None)
+        try:
+            self._check_open()
+            with self._errors_explained():
+                hypotheses = self._decode(batch) if batch.windows else []
+        except Exception as error:
+            return error
+        return [hypotheses[batch.order.index(row)] for row in range(len(hypotheses))]
 
     @contextmanager
     def _errors_explained(self) -> Iterator[None]:
@@ -111,12 +150,12 @@ class WhisperEngine:
             what = f"the {self._backend.name} engine could not run the model"
             raise EngineError(explain(what, exc)) from exc
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise UsageError("the model is closed: load it again to transcribe more")
+
     def _check(self, windows: Sequence[Window]) -> None:
-        if len(self._begun) >= self.batches_in_flight:
-            raise RuntimeError(
-                f"{len(self._begun) + 1} batches at once: this engine takes at most "
-                f"{self.batches_in_flight}; finish one before you begin the next"
-            )
+        self._check_open()
         if len(windows) > self.batch_size:
             raise EngineError(
                 f"{len(windows)} windows in one call: expected at most {self.batch_size}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
@@ -14,6 +15,8 @@ from quest22.settings import MemorySettings, PipelineSettings
 if TYPE_CHECKING:
     from quest22.source.io.retry import RetryingClient
 
+_log = logging.getLogger("quest22")
+
 Load: TypeAlias = Callable[[PipelineSettings, Metrics], Pipeline]
 """Makes a pipeline from settings; it reports to these metrics."""
 
@@ -22,40 +25,68 @@ Connect: TypeAlias = "Callable[[MemorySettings, Metrics], RetryingClient]"
 
 
 @dataclass(frozen=True, slots=True)
+class Reusing:
+    """Makes pipelines by giving ``pipeline`` where it is what a run needs, else loading another.
+
+    A run that was begun with another commit, compute type or batch size goes on with those.
+    """
+
+    pipeline: Pipeline
+    load: Load = Pipeline
+
+    def __call__(self, settings: PipelineSettings, metrics: Metrics) -> Pipeline:
+        return self.load(settings, metrics) if self.differences(settings) else self.pipeline
+
+    def differences(self, settings: PipelineSettings) -> list[str]:
+        """Why a run needs another pipeline; empty where it does not."""
+        own, needed, loaded = self.pipeline.settings.engine, settings.engine, self.pipeline
+        values = (
+            ("revision", own.revision, loaded.checkpoint_revision, needed.revision),
+            ("compute_type", own.compute_type, loaded.compute_type, needed.compute_type),
+            ("batch_size", own.batch_size, loaded.batch_size, needed.batch_size),
+        )
+        return [
+            f"{name} {of_run}, not {of_loaded}"
+            for name, of_settings, of_loaded, of_run in values
+            if of_run not in (of_settings, of_loaded)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
 class RunContext:
-    """The context of one run; ``metrics`` are updated from its start."""
+    """Passed along through one run; ``metrics`` are filled from its start.
+
+    Closes at its end, as a context manager, the models that were loaded for it.
+    """
 
     on_event: OnEvent = ignore_event
     load: Load = Pipeline
     connect: Connect = client_within
     metrics: Metrics = field(default_factory=Metrics)
+    _loaded: list[Pipeline] = field(default_factory=list)
+
+    def __enter__(self) -> RunContext:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        while self._loaded:
+            self._loaded.pop().close()
 
     def client(self, settings: PipelineSettings) -> RetryingClient:
         """The network client of the run's sources, within the run's memory limit."""
         return self.connect(settings.memory, self.metrics)
 
     def pipeline(self, settings: PipelineSettings) -> Pipeline:
-        """Load the model and report it."""
-        self.on_event(ModelLoading(settings.engine.model))
+        """The model: the given one if it fits, else loaded for this run, which is reported."""
+        reason = ""
+        if isinstance(self.load, Reusing):
+            differences = self.load.differences(settings)
+            if not differences:
+                return self.load.pipeline
+            reason = f"the run was begun with {'; '.join(differences)}"
+            _log.warning("loading %s a second time: %s", settings.engine.model, reason)
+        self.on_event(ModelLoading(settings.engine.model, reason))
         pipeline = self.load(settings, self.metrics)
+        self._loaded.append(pipeline)
         self.on_event(ModelLoaded(pipeline.checkpoint_name, pipeline.compute_type))
         return pipeline
-
-
-def reusing(pipeline: Pipeline) -> Load:
-    """Return ``pipeline`` if it suits the run, else load another.
-
-    A run continues with the commit, compute type and batch size with which it started.
-    """
-    own = pipeline.settings.engine
-
-    def load(settings: PipelineSettings, metrics: Metrics) -> Pipeline:
-        engine = settings.engine
-        fits = (
-            engine.revision in (own.revision, pipeline.checkpoint_revision)
-            and engine.compute_type in (own.compute_type, pipeline.compute_type)
-            and engine.batch_size in (own.batch_size, pipeline.batch_size)
-        )
-        return pipeline if fits else Pipeline(settings, metrics)
-
-    return load

@@ -24,9 +24,13 @@ from quest22.runs.summary import RunStats
 
 @dataclass(frozen=True, slots=True)
 class ModelLoading:
-    """A model is about to be loaded, which may take long."""
+    """A model is about to be loaded, which may take long.
+
+    ``reason`` says why, where one is loaded already: a run goes on as it was begun.
+    """
 
     model: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

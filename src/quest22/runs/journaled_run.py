@@ -65,7 +65,11 @@ def run(
         have failed. Quest22Error: The model, the source or an output fails: see
         :mod:`quest22.errors`.
     """
-    context = RunContext(on_event, load, connect, metrics or Metrics())
+    with RunContext(on_event, load, connect, metrics or Metrics()) as context:
+        return _run_in(settings, store, context)
+
+
+def _run_in(settings: RunSettings, store: RunStore, context: RunContext) -> RunSummary:
     context.metrics.reset()
     settings = settings.with_published_columns()
     own = store.for_shard(settings.dataset)

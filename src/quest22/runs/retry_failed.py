@@ -56,10 +56,10 @@ def retry(
         or an output fails: see :mod:`quest22.errors`.
     """
     existing_journal(store)  # before the lock, which would create the folder
-    with store.lock():
+    with store.lock(), RunContext(on_event, load, connect) as context:
         journal = existing_journal(store)
         journal.finish_replacement()
-        context, stats = RunContext(on_event, load, connect), stats or RunStats()
+        stats = stats or RunStats()
         if not journal.progress.failures:
             on_event(NothingToRetry(store.folder, journal.progress.transcripts))
         else:

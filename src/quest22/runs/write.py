@@ -70,11 +70,11 @@ def transcribe_into(
 
     The source and the sink are opened before the model is loaded, which takes long.
     """
-    context = RunContext(on_event, load)
-    clips = source(context.client(settings))
-    opened = sink()
-    results = context.pipeline(settings).run(clips)
-    stats = write_results(results, opened, on_event, options)
+    with RunContext(on_event, load) as context:
+        clips = source(context.client(settings))
+        opened = sink()
+        results = context.pipeline(settings).run(clips)
+        stats = write_results(results, opened, on_event, options)
     return RunSummary(
         stats.transcripts, stats.failures, stats.audio_s, True, stats, results.metrics
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quest22.env import silence_telemetry
+from quest22.errors import UsageError
 from quest22.metrics import Metrics
 from quest22.protocols import (
     AudioDecoder,
@@ -26,17 +27,22 @@ from quest22.settings import (
 )
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from quest22.runtime.loop import LoopSettings, TranscriptionLoop
     from quest22.source.dataset import DatasetSource, ResumeState
     from quest22.source.io.retry import RetryingClient
 
 
 class Pipeline:
-    """A loaded model, ready for runs, one at a time.
+    """A loaded model, ready for runs. Close it, or use it in a ``with`` block, to free its memory.
 
-    Loading raises :class:`quest22.errors.CheckpointError` for a model that cannot be found or read,
-    and :class:`quest22.errors.UsageError` for settings that it does not support.
+    Runs may overlap, in one thread or several: their batches take turns. Loading raises
+    :class:`quest22.errors.CheckpointError` for a model that cannot be found or read, and
+    :class:`quest22.errors.UsageError` for settings that it does not support.
     """
+
+    _closed = False
 
     def __init__(
         self, settings: PipelineSettings | None = None, metrics: Metrics | None = None
@@ -65,14 +71,32 @@ class Pipeline:
         self._engine: Engine = engine
         self._strategy: Strategy = strategy
 
+    def close(self) -> None:
+        """Free the model's memory. Whatever uses it afterwards raises ``UsageError``."""
+        self._closed = True
+        self._engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def check_open(self) -> None:
+        """Raise :class:`quest22.errors.UsageError` if the model is closed."""
+        if self._closed:
+            raise UsageError(f"{self.checkpoint_name} is closed: load it again to transcribe more")
+
     def stream(self, dataset: DatasetSettings, after: Position | None = None) -> Run:
         """A run over a dataset's rows; ``after`` resumes an earlier run after that row."""
+        self.check_open()
         self.metrics.reset()
         network = client_within(self.settings.memory, self.metrics)
         return self.run(dataset_source(dataset, network, after))
 
     def files(self, inputs: Sequence[str]) -> Run:
         """A run over files, folders, globs, URLs, or ``-`` for standard input."""
+        self.check_open()
         self.metrics.reset()
         network = client_within(self.settings.memory, self.metrics)
         return self.run(file_source(inputs, network, self.settings.engine.token))
@@ -81,13 +105,15 @@ class Pipeline:
         self, clips: Source | Iterable[Clip | Failure], replay: ReplayStore | None = None
     ) -> Run:
         """A run over clips from any source; ``replay`` resumes an earlier process' run."""
+        self.check_open()
         stages = Stages(clips, self._decoder(), self._strategy, self._engine)
         return Run(stages, self.settings, self.metrics, replay)
 
     def loop(self, settings: LoopSettings | None = None) -> TranscriptionLoop:
-        """Serve clips that arrive at any time, each with its own options; no run meanwhile."""
+        """Serve clips that arrive at any time, each with its own options."""
         from quest22.runtime.loop import LoopSettings, TranscriptionLoop
 
+        self.check_open()
         settings = settings or LoopSettings(decoded_s=self.settings.memory.decoded_s)
         return TranscriptionLoop(
             self._engine, self._strategy, self.metrics, self._decoder(), settings
@@ -176,8 +202,7 @@ def _results(
 ) -> Generator[Transcript | Failure, None, None]:
     from quest22.audio.pool import decode_ahead
 
-    metrics.begin()
     audios = decode_ahead(stages.source, stages.decoder, settings.audio, metrics, settings.memory)
-    with closing(audios):
+    with metrics.run(), closing(audios):
         driver = OrderedDriver(stages.engine, stages.strategy, metrics, replay=replay)
         yield from driver.run(audios)

@@ -59,7 +59,7 @@ class _Entry:
 class TranscriptionLoop:
     """Transcribes clips as they come. Close it, or use it in a ``with`` block.
 
-    ``decoder`` is needed for clips that are added undecoded. ``clock`` gives seconds.
+    ``decoder`` is needed for clips that are not decoded yet. ``clock`` gives seconds.
     """
 
     def __init__(

@@ -22,7 +22,7 @@ TRANSCRIPTS = "transcripts"
 FAILURES = "failures.jsonl"
 ROWS = "rows.jsonl"
 NAMES = "names.jsonl"
-"""Files in a run's workspace: rows until the run is finished, names of caption files for good."""
+"""Workspace files: rows until the run is finished, and the names of caption files."""
 
 
 class Sinks:

@@ -40,7 +40,7 @@ _NUMBER = re.compile(r"(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class MediaFile:
-    """A media file found for an input argument; ``missing`` says why there is none."""
+    """A media file found for an input argument; ``missing`` says why it could not be found."""
 
     argument: str
     address: str

@@ -1,4 +1,4 @@
-"""JSON lines: one object for each transcript, and for each failure in a file of their own.
+"""JSON lines: one object for each transcript, and for each failure in a separate file.
 
 Lines are UTF-8 without ASCII escapes, appended as results come. A file is never rewritten, so
 complete lines stay valid whatever happens. Knows nothing of where the lines go.

@@ -54,7 +54,7 @@ class HubTarget:
 
 @dataclass(frozen=True, slots=True)
 class UploadState:
-    """What is on the Hub for good: the number of full files, and a schema that fits their rows."""
+    """What is final on the Hub: the number of full files, and a schema that fits their rows."""
 
     files: int = 0
     schema: pa.Schema | None = None
@@ -77,7 +77,7 @@ class UploadState:
 
 @dataclass(frozen=True, slots=True)
 class PendingCommit:
-    """The content of the next commit: all row files that are not on the Hub for good."""
+    """The content of the next commit: all row files that are not final on the Hub."""
 
     files: tuple[RowFile, ...]
     counts: RunCounts

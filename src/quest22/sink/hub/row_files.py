@@ -56,7 +56,7 @@ class RowFile:
 
 
 class RowFiles:
-    """A growing file, and the full ones before it that are not published for good.
+    """A growing file, and the full ones before it whose upload is not final.
 
     Rows continue in the files of ``state``; without any, in the first that is not uploaded.
     """

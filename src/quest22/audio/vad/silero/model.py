@@ -7,6 +7,7 @@ an LSTM state. Probabilities equal those of Silero's own ONNX wrapper and of fas
 
 from __future__ import annotations
 
+import threading
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ Probabilities = NDArray[np.float32]
 
 
 class SileroModel:
-    """The compiled model, shared by all clips; not thread-safe.
+    """The compiled model, shared by all clips; safe to use from several threads, one at a time.
 
     Raises :class:`EngineError` if OpenVINO cannot compile it.
     """
@@ -37,6 +38,7 @@ class SileroModel:
     def __init__(self) -> None:
         import openvino as ov
 
+        self._lock = threading.Lock()
         weights = resources.files("quest22.audio.vad.silero").joinpath("silero_vad_v6.onnx")
         properties = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
         try:
@@ -55,8 +57,9 @@ class SileroModel:
 
     def run(self, frames: NDArray[np.float32], state: State) -> tuple[Probabilities, State]:
         """``[frames, 576]`` and a state → probabilities ``[frames]`` and the next state."""
-        results = self._request.infer({"input": frames, "h": state[0], "c": state[1]})
-        probabilities, hidden, cell = (np.array(value) for value in results.values())
+        with self._lock:
+            results = self._request.infer({"input": frames, "h": state[0], "c": state[1]})
+            probabilities, hidden, cell = (np.array(value) for value in results.values())
         return probabilities.ravel(), (hidden, cell)
 
 
