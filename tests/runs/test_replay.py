@@ -43,6 +43,8 @@ class PowerCut(BaseException):
 class MixingEngine:
     """What it hears in a window depends on all windows of the batch, and on their order."""
 
+    batches_in_flight = 1
+
     def __init__(self, batch_size: int, lives: int | None = None) -> None:
         self.batch_size = batch_size
         self.lives = lives

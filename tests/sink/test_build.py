@@ -74,3 +74,28 @@ def test_every_sink_is_closed_though_one_fails():
     with pytest.raises(SinkError, match="disk is full"):
         Sinks(sinks).close()
     assert all(sink.closed for sink in sinks.values())
+
+
+class _Recorded:
+    """Notes what is called, under its name."""
+
+    def __init__(self, name, calls):
+        self.name, self.calls = name, calls
+
+    def write(self, result):
+        self.calls.append(("write", self.name))
+
+    def publish(self):
+        return {"of": self.name}
+
+    def close(self):
+        self.calls.append(("close", self.name))
+
+
+def test_a_sink_that_is_added_comes_last():
+    calls = []
+    sinks = Sinks({"one": _Recorded("one", calls)}).with_sink("hub", _Recorded("hub", calls))
+    sinks.write(None)
+    assert sinks.publish() == {"one": {"of": "one"}, "hub": {"of": "hub"}}
+    sinks.close()
+    assert calls == [("write", "one"), ("write", "hub"), ("close", "one"), ("close", "hub")]

@@ -48,6 +48,7 @@ class DigestEngine:
     """Gives as tokens of a window a digest of its samples."""
 
     batch_size = 4
+    batches_in_flight = 1
 
     def run(self, windows: Sequence[Window]) -> list[Hypothesis]:
         time.sleep(BATCH_S)

@@ -34,8 +34,7 @@ from quest22.runtime.build import Pipeline, client_within, dataset_source
 from quest22.settings import RUN_FOLDER, OutputSettings
 from quest22.sink.build import (
     ROWS,
-    CombinedSink,
-    open_sinks,
+    open_folder_sinks,
     refuse_earlier_results,
     remove_results,
 )
@@ -194,10 +193,10 @@ class _Ready:
         remove_unpublished(output, journal.progress.sinks)
         if journal.progress.last is None and journal.request.get("replace"):
             remove_results(journal.folder)
-        sinks = open_sinks(output, journal.progress.sinks)
+        sinks = open_folder_sinks(journal.folder, output, journal.progress.sinks)
         if self.publisher is None:
             return sinks
-        return CombinedSink(sinks, HUB, self.publisher.open_sink(journal))
+        return sinks.with_sink(HUB, self.publisher.open_sink(journal))
 
 
 def _write_options(settings: RunSettings, progress: Progress) -> WriteOptions:

@@ -30,7 +30,7 @@ from quest22.runs.summary import RunStats, RunSummary
 from quest22.runs.write import WriteOptions, write_results
 from quest22.runtime.build import Pipeline, client_within, dataset_source
 from quest22.settings import RUN_FOLDER, EngineSettings, OutputSettings
-from quest22.sink.build import FAILURES, CombinedSink, open_sinks
+from quest22.sink.build import FAILURES, open_folder_sinks
 from quest22.sink.merge import Merge, Merged, Published, used_stems
 from quest22.source.dataset import DatasetSource, ResumeState
 
@@ -166,10 +166,11 @@ class _Retry:
         output = OutputSettings(
             settings.formats, retried.folder, journaled=True, captions=settings.captions
         )
-        sinks = open_sinks(output, retried.progress.sinks, used_stems(self._earlier))
+        stems = used_stems(self._earlier)
+        sinks = open_folder_sinks(retried.folder, output, retried.progress.sinks, stems)
         if publisher is None:
             return sinks
-        return CombinedSink(sinks, HUB, publisher.open_retry_sink(self._journal, retried))
+        return sinks.with_sink(HUB, publisher.open_retry_sink(self._journal, retried))
 
 
 def _merged_progress(before: Progress, retried: Progress, merged: Merged) -> Progress:

@@ -38,33 +38,15 @@ class Sinks:
     def publish(self) -> SinkState:
         return {name: sink.publish() for name, sink in self._sinks.items()}
 
+    def with_sink(self, name: str, sink: Sink) -> Sinks:
+        """The same sinks followed by another."""
+        return Sinks({**self._sinks, name: sink})
+
     def close(self) -> None:
-        """Close every sink, even after one of them fails to close."""
+        """Close every sink in order, even after one of them fails to close."""
         with ExitStack() as closing:
-            for sink in self._sinks.values():
+            for sink in reversed(self._sinks.values()):
                 closing.callback(sink.close)
-
-
-class CombinedSink:
-    """A sink followed by another, whose state is stored under ``name`` beside that of the first."""
-
-    def __init__(self, first: Sink, name: str, more: Sink) -> None:
-        self._first = first
-        self._name = name
-        self._more = more
-
-    def write(self, result: Transcript | Failure) -> None:
-        self._first.write(result)
-        self._more.write(result)
-
-    def publish(self) -> SinkState:
-        return {**self._first.publish(), self._name: self._more.publish()}
-
-    def close(self) -> None:
-        """Close both, even after the first fails to close."""
-        with ExitStack() as closing:
-            closing.callback(self._more.close)
-            closing.callback(self._first.close)
 
 
 def open_sinks(
@@ -80,19 +62,24 @@ def open_sinks(
         SinkError: The folder cannot be made or written to.
     """
     if settings.folder is not None:
-        make_folder(settings.folder)
-        if state is None:
-            refuse_earlier_results(settings)
-        return _sinks_in_folder(settings.folder, settings, state or {}, reserved)
+        return open_folder_sinks(settings.folder, settings, state, reserved)
     (name,) = settings.formats
     if name == "jsonl":
         return JsonLinesSink(StandardOutput())
     return CaptionStreamSink(StandardOutput(), name, settings.captions)
 
 
-def _sinks_in_folder(
-    folder: Path, settings: OutputSettings, state: SinkState, reserved: Iterable[str]
-) -> Sink:
+def open_folder_sinks(
+    folder: Path,
+    settings: OutputSettings,
+    state: SinkState | None = None,
+    reserved: Iterable[str] = (),
+) -> Sinks:
+    """The sinks of a run into ``folder``, by name; as :func:`open_sinks`."""
+    make_folder(folder)
+    if state is None:
+        refuse_earlier_results(settings)
+    state = state or {}
     sinks: dict[str, Sink] = {"failures": FailureSink(folder / FAILURES, state.get("failures"))}
     if "jsonl" in settings.formats:
         published = int(state.get("jsonl", {}).get("bytes", 0))
