@@ -19,13 +19,13 @@ from rich.rule import Rule
 from rich.text import Text
 from typer import Option
 
-from quest22.cli.exits import Exit, drop_standard_output, exit_for
+from quest22.cli.exits import Exit
 from quest22.cli.figures import size
 from quest22.cli.flag_groups import grouped
 from quest22.cli.output_flags import ReportFlags
 from quest22.cli.progress import EventDisplay, RunInfo
 from quest22.cli.report import score_lines, time_table, totals
-from quest22.cli.run import say_interrupted
+from quest22.cli.run import exit_after, say_interrupted
 from quest22.cli.terminal import configure_logging
 from quest22.cli.word_diff import ComparisonSink
 from quest22.demo.server import RangeServer, Traffic
@@ -93,14 +93,10 @@ def demo(flags: DemoFlags, report: ReportFlags) -> int:
 
 def _write(run: Run, sink: ComparisonSink, display: EventDisplay, options: WriteOptions) -> Exit:
     try:
-        stats = write_results(run, sink, display, options)
+        return exit_after(lambda: write_results(run, sink, display, options))
     except KeyboardInterrupt:
         say_interrupted(options.stats)
         return Exit.INTERRUPTED
-    except BrokenPipeError:
-        drop_standard_output()
-        return Exit.READER_GONE
-    return exit_for(stats.transcripts, stats.failures)
 
 
 def _rows(url: str, files: Sequence[Path], take: int | None) -> DatasetSettings:

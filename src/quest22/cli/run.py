@@ -89,15 +89,21 @@ class RunReporter:
 def follow(call: Callable[[OnEvent], RunSummary], reporter: RunReporter) -> Exit:
     """Perform a run under a reporter; returns the exit code of the command."""
     try:
-        summary = call(reporter)
+        return exit_after(lambda: call(reporter))
     except KeyboardInterrupt:
         if not reporter.interrupted:  # before any result: not reported yet
             raise
         return Exit.INTERRUPTED
+
+
+def exit_after(call: Callable[[], RunSummary | RunStats]) -> Exit:
+    """The exit code of a call that writes results, also if standard output is closed early."""
+    try:
+        counts = call()
     except BrokenPipeError:  # here, as Click would end the process with 1
         drop_standard_output()
         return Exit.READER_GONE
-    return exit_for(summary.transcripts, summary.failures)
+    return exit_for(counts.transcripts, counts.failures)
 
 
 def exit_of(event: WritingEnded) -> Exit:
