@@ -22,12 +22,12 @@ from quest22.evaluation.score import error_rate
 from quest22.records import DecodingOptions, Transcript, Word
 from recipes.nano.card import card
 from recipes.nano.config import load
-from recipes.nano.listener import Heard, Listener
 from recipes.nano.narration import Narration
 from recipes.nano.pack import FOLDER
 from recipes.nano.probes import word_start_errors
 from recipes.nano.samples import FOLDER as SAMPLES
 from recipes.nano.trials import LANGUAGES, Examiner
+from recipes.nano.window_decoder import DecodedWindow, WindowDecoder
 
 NO_SPEECH_FROM = 0.6
 NOISES = ("white", "pink", "babble")
@@ -40,7 +40,7 @@ class Exam:
     def __init__(self, model: Path, examiner: Examiner, compute_type: str) -> None:
         self._model, self._examiner = str(model), examiner
         self._compute_type = compute_type
-        self._listener = Listener(self._model, compute_type)
+        self._decoder = WindowDecoder(self._model, compute_type)
 
     def clean(self) -> Figures:
         """Known and unheard voices, and their languages, which nobody tells."""
@@ -98,9 +98,9 @@ class Exam:
     def nothing(self) -> Figures:
         """How often silence, noise, tones and music are known as no speech."""
         figures: Figures = {}
-        everything: list[Heard] = []
+        everything: list[DecodedWindow] = []
         for name, sounds in self._examiner.nothing().items():
-            heard = self._listener.hear(sounds, DecodingOptions("en"))
+            heard = self._decoder.decode(sounds, DecodingOptions("en"))
             figures[f"no speech in {name}"] = _silence(heard)
             figures[f"no words in {name}"] = float(np.mean([not h.text.strip() for h in heard]))
             everything += heard
@@ -142,8 +142,8 @@ class Exam:
             figures[f"wer samples {language}"] = error_rate(pairs).rate or 0.0
         return figures
 
-    def _hear(self, trials: Sequence[Narration], decoding: DecodingOptions) -> list[Heard]:
-        return self._listener.hear([one.samples for one in trials], decoding)
+    def _hear(self, trials: Sequence[Narration], decoding: DecodingOptions) -> list[DecodedWindow]:
+        return self._decoder.decode([one.samples for one in trials], decoding)
 
 
 def _words(text: Transcript) -> Iterator[Word]:
@@ -156,18 +156,18 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _silence(heard: Sequence[Heard]) -> float:
+def _silence(heard: Sequence[DecodedWindow]) -> float:
     return float(np.mean([one.no_speech > NO_SPEECH_FROM for one in heard]))
 
 
 def _texts(
-    name: str, language: str, trials: Sequence[Narration], heard: Sequence[Heard]
+    name: str, language: str, trials: Sequence[Narration], heard: Sequence[DecodedWindow]
 ) -> Figures:
     pairs = [(one.text, text.text) for one, text in zip(trials, heard, strict=True)]
     return {f"wer {name} {language}": error_rate(pairs).rate or 0.0}
 
 
-def _times(name: str, trials: Sequence[Narration], heard: Sequence[Heard]) -> Figures:
+def _times(name: str, trials: Sequence[Narration], heard: Sequence[DecodedWindow]) -> Figures:
     """Errors of segment edges, over clips whose number of segments is right."""
     errors: list[float] = []
     matched = 0

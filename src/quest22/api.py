@@ -8,13 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-
 from quest22 import runs
 from quest22.env import hub_token
 from quest22.errors import ClipError, UsageError
 from quest22.options import DatasetOptions, Options, StreamOptions
-from quest22.records import Clip, Failure, Media, Origin, Samples, Transcript
+from quest22.records import Clip
+from quest22.records import Failure
+from quest22.records import Media
+from quest22.records import Origin
+from quest22.records import Samples
+from quest22.records import Transcript
+from quest22.records import check_samples
 from quest22.runs.context import Reusing
 from quest22.runs.events import OnEvent, ignore_event
 from quest22.runs.retry_failed import retry_all
@@ -200,11 +204,7 @@ def _warn(failure: Failure) -> None:
 
 
 def _checked(samples: Samples) -> Media:
-    if samples.ndim != 1 or samples.dtype != np.float32:
-        raise UsageError(
-            f"samples of shape {samples.shape} and type {samples.dtype}: expected mono float32 at "
-            "16 kHz, shape [samples]"
-        )
+    check_samples(samples)
     return samples
 
 

@@ -17,11 +17,14 @@ from typing import Any, BinaryIO, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from quest22.errors import UsageError
+
 SAMPLE_RATE_HZ = 16_000
 WINDOW_S = 30.0
 WINDOW_SAMPLES = 480_000
 FRAMES_PER_S = 100
-"""Log-mel frames per second."""
+"""Log-mel frames per second; the encoder halves them."""
+HOP_SAMPLES = SAMPLE_RATE_HZ // FRAMES_PER_S
 
 Samples: TypeAlias = NDArray[np.float32]
 """Mono audio at 16 kHz, float32 in −1…1, shape ``[samples]``."""
@@ -376,3 +379,17 @@ class Failure:
     stage: str
     reason: str
     origin: Origin
+
+
+def check_samples(samples: object) -> None:
+    """Raise :class:`UsageError` for anything but mono float32 samples."""
+    if not isinstance(samples, np.ndarray):
+        raise UsageError(
+            f"samples are a {type(samples).__name__}: expected mono float32 at 16 kHz, "
+            "shape [samples]"
+        )
+    if samples.ndim != 1 or samples.dtype != np.float32:
+        raise UsageError(
+            f"samples of shape {samples.shape} and type {samples.dtype}: expected "
+            "mono float32 at 16 kHz, shape [samples]"
+        )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quest22.bench.tokenizer_variants import control_ids, write_tokenizer_parts
+from quest22.bench.tokenizer_variants import control_ids, tokenizer_json
 from quest22.checkpoint.config import Dimensions, GenerationConfig
 from quest22.checkpoint.tokens import Tokens
 from quest22.errors import CheckpointError, UsageError
@@ -274,3 +275,14 @@ def test_the_start_of_a_transcript_is_the_reference_s(
     theirs.set_prefix_tokens(language=language, task=task, predict_timestamps=timestamps)
     found = ours.initial_tokens(language, task, timestamps=timestamps)
     assert list(found) == theirs.prefix_tokens
+
+
+def write_tokenizer_parts(folder: Path, vocab_size: int = 51865) -> None:
+    """Write the same vocabulary in the older form: vocab.json, merges.txt, added_tokens.json."""
+    document = tokenizer_json(vocab_size)
+    model = document["model"]
+    added = {token["content"]: token["id"] for token in document["added_tokens"]}
+    (folder / "vocab.json").write_text(json.dumps(model["vocab"]), encoding="utf-8")
+    merges = "\n".join(" ".join(pair) for pair in model["merges"])
+    (folder / "merges.txt").write_text(f"#version: 0.2\n{merges}\n", encoding="utf-8", newline="\n")
+    (folder / "added_tokens.json").write_text(json.dumps(added), encoding="utf-8")

@@ -14,7 +14,15 @@ from quest22.errors import ClipError
 from quest22.longform.chunked import ChunkedClip, ChunkedStrategy
 from quest22.records import Clip, DecodingOptions, Hypothesis, Origin, Samples, Transcript, Window
 from quest22.settings import DecodingSettings, HallucinationSettings, LongFormSettings
-from tests.support.listening import CLIP, NUMBERS, Listener, mark, said, sound, transcribe
+from tests.support.fake_whisper import (
+    CLIP,
+    NUMBERS,
+    FakeWhisper,
+    make_hypothesis,
+    sound,
+    timestamp_token,
+    transcribe,
+)
 
 
 def opened(
@@ -41,7 +49,7 @@ def test_a_clip_is_carried_through() -> None:
     open_clip = ChunkedStrategy(LongFormSettings(), DecodingSettings(), NUMBERS).open(clip)
     open_clip.feed(sound(2.5))
     (window,) = open_clip.flush()
-    open_clip.add_result(window, said(1))
+    open_clip.add_result(window, make_hypothesis(1))
     transcript = open_clip.close()
     assert (transcript.key, transcript.name, transcript.origin) == ("k", "n", Origin("d", row=4))
     assert (transcript.reference, transcript.columns) == ("one", {"speaker": 7})
@@ -67,7 +75,7 @@ def test_the_shortest_and_the_longest_sound_of_one_window(samples: int) -> None:
 
 
 def test_silence_is_an_empty_transcript() -> None:
-    transcript = transcribe(sound(70), lambda _window: said(), timestamps=True)
+    transcript = transcribe(sound(70), lambda _window: make_hypothesis(), timestamps=True)
     assert (transcript.text, transcript.segments) == ("", ())
 
 
@@ -77,16 +85,18 @@ def test_finished_once_every_window_came_back() -> None:
     (first,) = open_clip.feed(sound(31))
     assert not open_clip.finished
     (second,) = open_clip.flush()
-    open_clip.add_result(second, said())
+    open_clip.add_result(second, make_hypothesis())
     assert not open_clip.finished
-    (again,) = open_clip.add_result(first, said(mark(0), 1, mark(9), mark(9)))
+    (again,) = open_clip.add_result(
+        first, make_hypothesis(timestamp_token(0), 1, timestamp_token(9), timestamp_token(9))
+    )
     assert again.samples is first.samples
     assert not open_clip.finished
-    open_clip.add_result(again, said())
+    open_clip.add_result(again, make_hypothesis())
     assert open_clip.finished
 
 
-def run_in_any_order(samples: Samples, listener: Listener, seed: int) -> Transcript:
+def run_in_any_order(samples: Samples, whisper: FakeWhisper, seed: int) -> Transcript:
     """Blocks of random sizes, answers in random order, between the blocks and after them."""
     chance = random.Random(seed)
     open_clip = opened(DecodingSettings(timestamps=True))
@@ -97,11 +107,11 @@ def run_in_any_order(samples: Samples, listener: Listener, seed: int) -> Transcr
         samples = samples[size:]
         if waiting and chance.random() < 0.5:
             window = waiting.pop(chance.randrange(len(waiting)))
-            waiting += open_clip.add_result(window, listener(window))
+            waiting += open_clip.add_result(window, whisper(window))
     waiting += open_clip.flush()
     while waiting:
         window = waiting.pop(chance.randrange(len(waiting)))
-        waiting += open_clip.add_result(window, listener(window))
+        waiting += open_clip.add_result(window, whisper(window))
     assert open_clip.finished
     return open_clip.close()
 
@@ -110,15 +120,15 @@ def run_in_any_order(samples: Samples, listener: Listener, seed: int) -> Transcr
 @given(seed=st.integers(0, 9**9), duration_s=st.integers(1, 120))
 def test_blocks_and_order_change_nothing(seed: int, duration_s: int) -> None:
     words = [(at / 2, (at * 7919 + seed) % 900) for at in range(duration_s * 2)]
-    straight = transcribe(sound(duration_s), Listener(words, seed), timestamps=True)
-    assert run_in_any_order(sound(duration_s), Listener(words, seed), seed) == straight
+    straight = transcribe(sound(duration_s), FakeWhisper(words, seed), timestamps=True)
+    assert run_in_any_order(sound(duration_s), FakeWhisper(words, seed), seed) == straight
 
 
 def test_sound_is_let_go_with_its_windows() -> None:
     open_clip = opened()
     (window,) = open_clip.feed(sound(31))
     samples = weakref.ref(window.samples)
-    open_clip.add_result(window, said(1))
+    open_clip.add_result(window, make_hypothesis(1))
     del window
     gc.collect()
     assert samples() is None
@@ -134,7 +144,7 @@ def test_ten_hours_worth_of_windows() -> None:
             open_clip.feed(minute) if part < 59 else open_clip.feed(minute) + (open_clip.flush())
         ):
             first, last = round(window.start_s * 4), round(window.start_s * 4) + 12
-            open_clip.add_result(window, said(*(word for _, word in words[first:last])))
+            open_clip.add_result(window, make_hypothesis(*(word for _, word in words[first:last])))
     transcript = open_clip.close()
     assert transcript.duration_s == 3600.0
     assert len(transcript.segments) == 1800
@@ -158,7 +168,7 @@ def test_the_language_is_that_of_most_of_the_sound(
 
     def listen(window: Window) -> Hypothesis:
         language, sure, _ = heard[window.index]
-        return said(1, language=language, sure=sure)
+        return make_hypothesis(1, language=language, sure=sure)
 
     transcript = transcribe(sound(duration_s), listen)
     assert transcript.language == expected[0]
@@ -176,7 +186,7 @@ def filtered(thresholds: HallucinationSettings, **asked: object) -> ChunkedClip:
 def test_a_window_that_is_not_believed_is_heard_again_hotter() -> None:
     open_clip = filtered(HallucinationSettings(), temperature=(0.0, 0.6))
     windows = open_clip.feed(sound(10)) + open_clip.flush()
-    unsure = replace(said(1, 2), avg_logprob=-2.0)
+    unsure = replace(make_hypothesis(1, 2), avg_logprob=-2.0)
     (again,) = open_clip.add_result(windows[0], unsure)
     assert again.decoding == replace(windows[0].decoding, temperature=0.6)
     assert again.samples is windows[0].samples
@@ -189,9 +199,9 @@ def test_what_is_not_believed_is_left_out_and_put_down() -> None:
     open_clip = filtered(HallucinationSettings())
     windows = open_clip.feed(sound(60)) + open_clip.flush()
     answers = [
-        said(1, 2),
-        replace(said(3), avg_logprob=-2.0, no_speech_prob=0.9),
-        said(*[4, 5] * 60),
+        make_hypothesis(1, 2),
+        replace(make_hypothesis(3), avg_logprob=-2.0, no_speech_prob=0.9),
+        make_hypothesis(*[4, 5] * 60),
     ]
     for window, answer in zip(windows, answers, strict=True):
         assert open_clip.add_result(window, answer) == []
@@ -208,13 +218,13 @@ def test_one_language_for_a_clip_is_that_of_its_first_window() -> None:
     open_clip = filtered(HallucinationSettings(), multilingual=False)
     (first,) = open_clip.feed(sound(80))
     assert not open_clip.wants_audio
-    others = open_clip.add_result(first, said(1, language="ru", sure=0.75))
+    others = open_clip.add_result(first, make_hypothesis(1, language="ru", sure=0.75))
     assert open_clip.wants_audio
     assert [window.index for window in others] == [1, 2]
     last = open_clip.flush()
     assert {window.decoding.language for window in others + last} == {"ru"}
     for window in others + last:
-        open_clip.add_result(window, said(2, language="ru"))
+        open_clip.add_result(window, make_hypothesis(2, language="ru"))
     assert open_clip.finished
     assert open_clip.close().language == "ru"
 

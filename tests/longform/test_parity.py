@@ -18,7 +18,7 @@ from quest22.metrics import Metrics
 from quest22.records import Audio, Samples, Transcript
 from quest22.runtime.ordered import OrderedDriver
 from quest22.settings import DecodingSettings, EngineSettings, LongFormSettings
-from tests.support.listening import CLIP
+from tests.support.fake_whisper import CLIP
 
 NEW_TOKENS = 24
 

@@ -19,7 +19,15 @@ from quest22.records import Alignment, Hypothesis, Partial, Samples, Transcript,
 from quest22.settings import DecodingSettings, HallucinationSettings, LongFormSettings
 from tests.longform.test_sequential import Silence
 from tests.longform.test_vad_filtered import Told
-from tests.support.listening import CLIP, NUMBERS, UNGUARDED, Listener, mark, said, sound
+from tests.support.fake_whisper import (
+    CLIP,
+    NO_HALLUCINATION_FILTER,
+    NUMBERS,
+    FakeWhisper,
+    make_hypothesis,
+    sound,
+    timestamp_token,
+)
 
 Model = Callable[[Window], Hypothesis]
 SHORT = LongFormSettings(chunk_length_s=12.0, stride_s=(2.0, 2.0))
@@ -54,27 +62,27 @@ def check(told: list[Partial], made: Transcript) -> None:
 
 
 class Aligned:
-    """A listener that says where its words are, if it is asked."""
+    """A model that says where its words are, if it is asked."""
 
-    def __init__(self, listener: Listener) -> None:
-        self.listener = listener
+    def __init__(self, whisper: FakeWhisper) -> None:
+        self.whisper = whisper
 
     def __call__(self, window: Window) -> Hypothesis:
-        heard = self.listener(window)
+        heard = self.whisper(window)
         if not window.decoding.words:
             return heard
         tokens, _ = drop_unfinished(heard.tokens, NUMBERS.timestamp_begin)
         count = sum(token < NUMBERS.eot for token in tokens)
-        chance = random.Random(f"{self.listener.seed} {window.index} {window.skip_frames} times")
+        chance = random.Random(f"{self.whisper.seed} {window.index} {window.skip_frames} times")
         frames = int(window.duration_s * 100 - window.skip_frames) // 2
         bounds = sorted(chance.randrange(frames + 1) for _ in range(count + 1))
         alignment = Alignment(tuple(frame / 50 for frame in bounds), (0.5,) * count)
         return replace(heard, alignment=alignment)
 
 
-def listener(seed: int, duration_s: float, mistakes: float) -> Aligned:
+def whisper(seed: int, duration_s: float, mistakes: float) -> Aligned:
     words = [(at / 2, (at * 7919 + seed) % 900) for at in range(int(duration_s * 2))]
-    return Aligned(Listener(words, seed, mistakes))
+    return Aligned(FakeWhisper(words, seed, mistakes))
 
 
 @settings(max_examples=60, deadline=None)
@@ -89,25 +97,50 @@ def test_chunked(
     seed: int, duration_s: float, mistakes: float, timestamps: bool, words: bool
 ) -> None:
     decoding = DecodingSettings(timestamps=timestamps, word_timestamps=words)
-    long_form = ChunkedStrategy(SHORT, decoding, NUMBERS, UNGUARDED).open(CLIP)
-    model = listener(seed, duration_s, mistakes)
+    long_form = ChunkedStrategy(SHORT, decoding, NUMBERS, NO_HALLUCINATION_FILTER).open(CLIP)
+    model = whisper(seed, duration_s, mistakes)
     told = partials(long_form, sound(duration_s), model, seed)
     check(told, long_form.close())
 
 
 def test_chunked_commits_what_later_windows_cannot_change() -> None:
     decoding = DecodingSettings(timestamps=True)
-    long_form = ChunkedStrategy(LongFormSettings(), decoding, NUMBERS, UNGUARDED).open(CLIP)
+    long_form = ChunkedStrategy(
+        LongFormSettings(), decoding, NUMBERS, NO_HALLUCINATION_FILTER
+    ).open(CLIP)
     first, second = long_form.feed(sound(51))
     (third,) = long_form.flush()
-    long_form.add_result(second, said(mark(0), 4, 5, mark(10), mark(10), 6, mark(20)))
+    long_form.add_result(
+        second,
+        make_hypothesis(
+            timestamp_token(0),
+            4,
+            5,
+            timestamp_token(10),
+            timestamp_token(10),
+            6,
+            timestamp_token(20),
+        ),
+    )
     assert long_form.partial() == Partial()
-    utterances = (mark(0), 1, mark(8), mark(8), 2, mark(15), mark(15), 3, mark(18))
-    long_form.add_result(first, said(*utterances, mark(18), 4, 5, mark(29)))
+    utterances = (
+        timestamp_token(0),
+        1,
+        timestamp_token(8),
+        timestamp_token(8),
+        2,
+        timestamp_token(15),
+        timestamp_token(15),
+        3,
+        timestamp_token(18),
+    )
+    long_form.add_result(
+        first, make_hypothesis(*utterances, timestamp_token(18), 4, 5, timestamp_token(29))
+    )
     partial = long_form.partial()
     assert [each.text for each in partial.committed][:2] == [" 1", " 2"]
     assert partial.text == "1 2 3 4 5 6"
-    long_form.add_result(third, said(mark(0), 6, mark(8)))
+    long_form.add_result(third, make_hypothesis(timestamp_token(0), 6, timestamp_token(8)))
     assert long_form.close().segments[: len(partial.committed)] == partial.committed
 
 
@@ -123,7 +156,7 @@ def test_sequential(seed: int, duration_s: float, words: bool) -> None:
         Silence,
     )
     long_form = strategy.open(CLIP)
-    told = partials(long_form, sound(duration_s), listener(seed, duration_s, 0.1), seed)
+    told = partials(long_form, sound(duration_s), whisper(seed, duration_s, 0.1), seed)
     check(told, long_form.close())
 
 
@@ -138,9 +171,9 @@ def test_vad_filtered(seed: int, lengths_s: list[float], words: bool, whole: boo
     bounds = np.cumsum(lengths_s).tolist()
     spans = list(zip(bounds[::2], bounds[1::2], strict=False))
     decoding = DecodingSettings(timestamps=True, word_timestamps=words)
-    inner = ChunkedStrategy(SHORT, decoding, NUMBERS, UNGUARDED, packed=whole)
+    inner = ChunkedStrategy(SHORT, decoding, NUMBERS, NO_HALLUCINATION_FILTER, packed=whole)
     options = VadFilterOptions(whole_spans=whole)
     long_form = VadFilteredStrategy(inner, lambda: Told(*spans), options).open(CLIP)
-    model = listener(seed, sum(lengths_s), 0.1)
+    model = whisper(seed, sum(lengths_s), 0.1)
     told = partials(long_form, sound(bounds[-1] + 1), model, seed)
     check(told, long_form.close())

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from quest22.longform.policy import MOST_PREVIOUS, DecodingPolicy, PreviousText, PromptContext
+from quest22.longform.policy import MAX_PREVIOUS_TOKENS, DecodingPolicy, PreviousText, PromptContext
 from quest22.records import DecodingOptions, Segment, Window
 from quest22.settings import DecodingSettings, HallucinationSettings
-from tests.support.listening import CLIP, NUMBERS, mark, said, sound
+from tests.support.fake_whisper import CLIP, NUMBERS, make_hypothesis, sound, timestamp_token
 
 
 def policy(settings: DecodingSettings, *temperatures: float) -> DecodingPolicy:
@@ -36,13 +36,17 @@ def test_samples_are_drawn_by_clip_and_position() -> None:
 
 @pytest.mark.parametrize(("logprob", "expected"), [(-0.5, None), (-2.0, 0.4)])
 def test_what_is_unlikely_is_decoded_again(logprob: float, expected: float | None) -> None:
-    hypothesis = replace(said(mark(0), 1, mark(2)), avg_logprob=logprob)
+    hypothesis = replace(
+        make_hypothesis(timestamp_token(0), 1, timestamp_token(2)), avg_logprob=logprob
+    )
     assert policy(DecodingSettings(), 0.0, 0.4).next_temperature(hypothesis) == expected
 
 
 def test_a_window_as_a_segment() -> None:
     window = Window(sound(10), 20.0, DecodingOptions(), skip_frames=150)
-    made = policy(DecodingSettings()).as_segment(said(mark(0), 1, 2, mark(2)), window)
+    made = policy(DecodingSettings()).as_segment(
+        make_hypothesis(timestamp_token(0), 1, 2, timestamp_token(2)), window
+    )
     assert made == Segment(21.5, 30.0, " 1 2", (1, 2))
 
 
@@ -75,7 +79,7 @@ def test_without_conditioning_each_window_stands_alone() -> None:
 def test_an_initial_prompt_that_is_carried_stays_in_front() -> None:
     previous = PreviousText(context(initial_prompt="1 2", carry_initial_prompt=True))
     previous.add(range(100, 500), 0.0)
-    assert previous.prompt() == (1, 2, *range(500 - MOST_PREVIOUS + 2, 500))
+    assert previous.prompt() == (1, 2, *range(500 - MAX_PREVIOUS_TOKENS + 2, 500))
     previous.add([7], 0.8)
     assert previous.prompt() == (1, 2)
 
@@ -84,7 +88,7 @@ def test_hotwords_stand_in_front_and_leave_room_for_the_end() -> None:
     previous = PreviousText(context(hotwords="8 9"))
     assert previous.prompt() == (8, 9)
     previous.add(range(100, 500), 0.0)
-    assert previous.prompt() == (8, 9, *range(500 - MOST_PREVIOUS + 2, 500))
+    assert previous.prompt() == (8, 9, *range(500 - MAX_PREVIOUS_TOKENS + 2, 500))
 
 
 def test_a_prompt_of_blanks_is_none() -> None:

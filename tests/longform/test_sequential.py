@@ -19,7 +19,7 @@ from quest22.longform.sequential import (
 )
 from quest22.records import Hypothesis, Samples, Transcript, Window
 from quest22.settings import DecodingSettings, HallucinationSettings, LongFormSettings
-from tests.support.listening import CLIP, NUMBERS, mark, said
+from tests.support.fake_whisper import CLIP, NUMBERS, make_hypothesis, timestamp_token
 
 
 class Silence:
@@ -64,14 +64,19 @@ def test_the_next_window_begins_at_the_last_timestamp_and_knows_the_text() -> No
     open_clip = opened(initial_prompt="7")
     window = begun(open_clip, 50.0)
     assert (window.start_s, window.duration_s, window.decoding.previous) == (0.0, 30.0, (7,))
-    tokens = (mark(0), 1, 2, mark(12.5), mark(13), 3)
-    (window,) = open_clip.add_result(window, said(*tokens))
+    tokens = (timestamp_token(0), 1, 2, timestamp_token(12.5), timestamp_token(13), 3)
+    (window,) = open_clip.add_result(window, make_hypothesis(*tokens))
     assert (window.start_s, window.duration_s) == (12.5, 30.0)
     assert window.decoding.previous == (7, *tokens[:4])
     assert window.decoding.language == "en"
-    (window,) = open_clip.add_result(window, said(mark(1), 4, mark(2)))
+    (window,) = open_clip.add_result(
+        window, make_hypothesis(timestamp_token(1), 4, timestamp_token(2))
+    )
     assert (window.start_s, window.duration_s) == (42.5, 7.5)
-    assert open_clip.add_result(window, said(mark(0), 5, mark(9))) == []
+    assert (
+        open_clip.add_result(window, make_hypothesis(timestamp_token(0), 5, timestamp_token(9)))
+        == []
+    )
     assert open_clip.finished
     made = open_clip.close()
     assert made.text == "1 2 4 5"
@@ -85,7 +90,7 @@ def test_the_next_window_begins_at_the_last_timestamp_and_knows_the_text() -> No
 def test_a_window_that_is_not_believed_is_heard_again_hotter() -> None:
     open_clip = opened(temperature=(0.0, 0.4), sampling_seed=3)
     window = begun(open_clip, 5.0)
-    unsure = replace(said(mark(0), 1, mark(2)), avg_logprob=-2.0)
+    unsure = replace(make_hypothesis(timestamp_token(0), 1, timestamp_token(2)), avg_logprob=-2.0)
     (again,) = open_clip.add_result(window, unsure)
     assert (again.decoding.temperature, again.start_s) == (0.4, window.start_s)
     assert again.decoding.search.seed[0] == 3
@@ -98,10 +103,14 @@ def test_a_window_that_is_not_believed_is_heard_again_hotter() -> None:
 def test_silence_is_skipped_and_put_down() -> None:
     open_clip = opened()
     window = begun(open_clip, 40.0)
-    silent = replace(said(mark(0), 1, mark(2)), avg_logprob=-2.0, no_speech_prob=0.9)
+    silent = replace(
+        make_hypothesis(timestamp_token(0), 1, timestamp_token(2)),
+        avg_logprob=-2.0,
+        no_speech_prob=0.9,
+    )
     (window,) = open_clip.add_result(window, silent)
     assert (window.start_s, window.decoding.previous) == (30.0, ())
-    open_clip.add_result(window, said(mark(0), 2, mark(2)))
+    open_clip.add_result(window, make_hypothesis(timestamp_token(0), 2, timestamp_token(2)))
     made = open_clip.close()
     assert made.text == "2"
     (dropped,) = made.dropped
@@ -111,7 +120,14 @@ def test_silence_is_skipped_and_put_down() -> None:
 
 def test_a_loop_that_no_temperature_mends_is_put_down() -> None:
     open_clip = opened(temperature=(0.0,))
-    looping = said(mark(0), 1, mark(2), mark(2), *[3, 4] * 60, mark(20))
+    looping = make_hypothesis(
+        timestamp_token(0),
+        1,
+        timestamp_token(2),
+        timestamp_token(2),
+        *[3, 4] * 60,
+        timestamp_token(20),
+    )
     open_clip.add_result(begun(open_clip, 25.0), looping)
     made = open_clip.close()
     assert made.text == "1"
@@ -122,9 +138,11 @@ def test_only_the_clips_spans_are_transcribed() -> None:
     open_clip = opened(clip_timestamps=(2.0, 4.5, 10.0))
     window = begun(open_clip, 12.0)
     assert (window.start_s, window.duration_s) == (2.0, 2.5)
-    (window,) = open_clip.add_result(window, said(mark(0), 1, mark(2)))
+    (window,) = open_clip.add_result(
+        window, make_hypothesis(timestamp_token(0), 1, timestamp_token(2))
+    )
     assert (window.start_s, window.duration_s) == (10.0, 2.0)
-    open_clip.add_result(window, said(mark(0), 2, mark(2)))
+    open_clip.add_result(window, make_hypothesis(timestamp_token(0), 2, timestamp_token(2)))
     assert open_clip.close().duration_s == 12.0
 
 
@@ -132,9 +150,16 @@ def test_only_the_clips_spans_are_transcribed() -> None:
 def test_a_language_for_each_clip_or_for_each_window(multilingual: bool) -> None:
     open_clip = opened(multilingual=multilingual)
     window = begun(open_clip, 50.0)
-    (window,) = open_clip.add_result(window, said(mark(0), 1, mark(2), language="ru", sure=0.8))
+    (window,) = open_clip.add_result(
+        window, make_hypothesis(timestamp_token(0), 1, timestamp_token(2), language="ru", sure=0.8)
+    )
     assert window.decoding.language == (None if multilingual else "ru")
-    open_clip.add_result(window, said(mark(0), 2, mark(2), language="en" if multilingual else "ru"))
+    open_clip.add_result(
+        window,
+        make_hypothesis(
+            timestamp_token(0), 2, timestamp_token(2), language="en" if multilingual else "ru"
+        ),
+    )
     made = open_clip.close()
     assert [each.language for each in made.segments] == ["ru", "en" if multilingual else "ru"]
     assert made.segments[0].language_probability == 0.8
@@ -156,7 +181,7 @@ def test_sound_waits_outside_while_a_window_is_on_its_way() -> None:
         assert open_clip.wants_audio
         windows = open_clip.feed(seconds(30.0))
     assert not open_clip.wants_audio
-    open_clip.add_result(windows[0], said(mark(0), 1, mark(2)))
+    open_clip.add_result(windows[0], make_hypothesis(timestamp_token(0), 1, timestamp_token(2)))
     assert open_clip.wants_audio
 
 

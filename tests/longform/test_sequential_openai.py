@@ -19,7 +19,7 @@ from quest22.checkpoint.tokens import Tokens
 from quest22.longform.sequential import SequentialStrategy
 from quest22.records import Hypothesis, Samples, Transcript, Window
 from quest22.settings import DecodingSettings, HallucinationSettings, LongFormSettings
-from tests.support.listening import CLIP
+from tests.support.fake_whisper import CLIP
 
 pytestmark = [pytest.mark.reference, pytest.mark.slow]
 

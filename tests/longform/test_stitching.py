@@ -14,7 +14,7 @@ from quest22.decoding.timestamps import drop_unfinished
 from quest22.longform.stitching import SpanJoiner, shared_middle
 from quest22.longform.windowing import Chunk, Chunker, StrideLengths
 from quest22.settings import LongFormSettings
-from tests.support.listening import NUMBERS, RATE, Listener, sound, transcribe
+from tests.support.fake_whisper import NUMBERS, RATE, FakeWhisper, sound, transcribe
 
 LENGTHS = StrideLengths.of(LongFormSettings())
 
@@ -54,11 +54,11 @@ WORDS = st.one_of(st.integers(0, 899), st.integers(0, 4))
 
 
 @st.composite
-def listeners(draw: st.DrawFn, duration_s: int) -> Listener:
+def fake_whispers(draw: st.DrawFn, duration_s: int) -> FakeWhisper:
     every_s = draw(st.sampled_from([1.0, 3.0]))
     count = int(duration_s / every_s)
     words = draw(st.lists(WORDS, min_size=count, max_size=count))
-    return Listener(
+    return FakeWhisper(
         [(at * every_s, word) for at, word in enumerate(words)],
         seed=draw(st.integers(0, 1000)),
         mistakes=draw(st.sampled_from([0.0, 0.1, 0.4])),
@@ -72,9 +72,9 @@ def listeners(draw: st.DrawFn, duration_s: int) -> Listener:
 def test_the_text_is_that_of_transformers(
     joining: ModuleType, data: st.DataObject, duration_s: int, *, timestamps: bool
 ) -> None:
-    listener = data.draw(listeners(duration_s))
-    transcript = transcribe(sound(duration_s), listener, timestamps=timestamps)
-    theirs = transformers_text(joining, duration_s, listener.answers, timestamps=timestamps)
+    whisper = data.draw(fake_whispers(duration_s))
+    transcript = transcribe(sound(duration_s), whisper, timestamps=timestamps)
+    theirs = transformers_text(joining, duration_s, whisper.answers, timestamps=timestamps)
     assert transcript.text == theirs.strip()
 
 
@@ -93,9 +93,11 @@ def test_the_text_is_that_of_transformers_over_many_windows(
             (at * 0.5, chance.choice([chance.randrange(900), *common]))
             for at in range(int(duration_s * 2))
         ]
-        listener = Listener(words, chance.randrange(9**9), chance.random() / 3, chance.random() / 3)
-        transcript = transcribe(sound(duration_s), listener, timestamps=timestamps)
-        theirs = transformers_text(joining, duration_s, listener.answers, timestamps=timestamps)
+        whisper = FakeWhisper(
+            words, chance.randrange(9**9), chance.random() / 3, chance.random() / 3
+        )
+        transcript = transcribe(sound(duration_s), whisper, timestamps=timestamps)
+        theirs = transformers_text(joining, duration_s, whisper.answers, timestamps=timestamps)
         assert transcript.text == theirs.strip()
 
 

@@ -10,7 +10,14 @@ from quest22.longform.chunked import ChunkedStrategy
 from quest22.longform.vad_filtered import VadFilteredClip, VadFilteredStrategy, VadFilterOptions
 from quest22.records import Clip, DroppedSegment, Origin, Samples, SpeechChunk
 from quest22.settings import DecodingSettings, LongFormSettings
-from tests.support.listening import CLIP, NUMBERS, Listener, mark, said, sound
+from tests.support.fake_whisper import (
+    CLIP,
+    NUMBERS,
+    FakeWhisper,
+    make_hypothesis,
+    sound,
+    timestamp_token,
+)
 
 S = 16_000
 PACKED = VadFilterOptions(whole_spans=True)
@@ -72,7 +79,11 @@ def _jumps(samples: Samples):
 
 def test_spans_are_packed_into_windows_and_silence_is_not_heard():
     long_form = opened((5, 15), (40, 55), (90, 99), (200, 225))
-    windows, transcript = run(long_form, sound(300), lambda _window: said(mark(0), 7, mark(1)))
+    windows, transcript = run(
+        long_form,
+        sound(300),
+        lambda _window: make_hypothesis(timestamp_token(0), 7, timestamp_token(1)),
+    )
     assert starts(windows) == [[5, 40], [90], [200]]
     assert [window.duration_s for window in windows] == [25, 9, 25]
     assert transcript.duration_s == 300
@@ -84,7 +95,9 @@ def test_spans_are_packed_into_windows_and_silence_is_not_heard():
 
 
 def test_times_are_those_of_the_clip():
-    heard = said(mark(0), 1, mark(9.5), mark(10), 2, mark(25))
+    heard = make_hypothesis(
+        timestamp_token(0), 1, timestamp_token(9.5), timestamp_token(10), 2, timestamp_token(25)
+    )
     _, transcript = run(opened((5, 15), (40, 55)), sound(60), lambda _window: heard)
     assert [(s.start_s, s.end_s) for s in transcript.segments] == [(5, 14.5), (40, 55)]
     assert transcript.text == "1 2"
@@ -93,13 +106,17 @@ def test_times_are_those_of_the_clip():
 def test_a_time_behind_a_windows_sound_does_not_reach_into_the_next():
     """The model gives an end that lies in the padding of the first window."""
     long_form = opened((5, 15), (400, 425))
-    _, transcript = run(long_form, sound(500), lambda _window: said(mark(0), 7, mark(12)))
+    _, transcript = run(
+        long_form,
+        sound(500),
+        lambda _window: make_hypothesis(timestamp_token(0), 7, timestamp_token(12)),
+    )
     assert [(s.start_s, s.end_s) for s in transcript.segments] == [(5, 15), (400, 412)]
 
 
 def test_windows_that_end_and_begin_alike_are_not_taken_for_one():
     """Overlapping windows would be joined by their common words; these share no sound."""
-    heard = said(1, 2, 3, 4)
+    heard = make_hypothesis(1, 2, 3, 4)
     _, transcript = run(opened((0, 20), (30, 50)), sound(60), lambda _window: heard)
     assert transcript.text == "1 2 3 4 1 2 3 4"
     assert [segment.tokens for segment in transcript.segments] == [(1, 2, 3, 4)] * 2
@@ -108,7 +125,7 @@ def test_windows_that_end_and_begin_alike_are_not_taken_for_one():
 def test_nobody_speaks():
     clip = Clip("k", "n", b"", Origin("d", row=4), reference="one", columns={"speaker": 7})
     long_form = opened(clip=clip, options=AUTO)
-    windows, transcript = run(long_form, sound(50), lambda _window: said(9))
+    windows, transcript = run(long_form, sound(50), lambda _window: make_hypothesis(9))
     assert windows == []
     assert (transcript.key, transcript.reference, transcript.columns) == (
         "k",
@@ -136,7 +153,9 @@ def test_no_sound_is_still_a_failure():
 )
 def test_auto_leaves_clips_of_one_window_whole_if_anybody_speaks(length_s, spans, expected):
     long_form = opened(*spans, options=AUTO)
-    windows, transcript = run(long_form, sound(length_s), lambda _window: said(7), block=7 * S)
+    windows, transcript = run(
+        long_form, sound(length_s), lambda _window: make_hypothesis(7), block=7 * S
+    )
     assert starts(windows) == expected
     if expected == [[0]]:
         assert transcript.dropped == ()
@@ -154,7 +173,7 @@ _CUTS = st.lists(st.integers(1, 30), min_size=2, max_size=9)
 
 @given(_CUTS, st.integers(0, 99))
 def test_every_word_in_speech_is_heard_once_at_its_time(lengths, seed):
-    """Silence and speech by turns; a listener that makes no mistakes."""
+    """Silence and speech by turns; a model that makes no mistakes."""
     ends = np.cumsum(lengths).tolist()
     spans = list(zip(ends[::2], ends[1::2], strict=False))
     total = ends[-1] + 3
@@ -164,7 +183,7 @@ def test_every_word_in_speech_is_heard_once_at_its_time(lengths, seed):
     for start, end in spans:
         strung += [(kept + second - start + 0.5, second) for second in range(start, end)]
         kept += end - start
-    listen = Listener(strung, seed, mistakes=0, breaks=1)
+    listen = FakeWhisper(strung, seed, mistakes=0, breaks=1)
     _, transcript = run(long_form, sound(total), listen)
     assert transcript.text == " ".join(str(int(place)) for place in places)
     for segment in transcript.segments:

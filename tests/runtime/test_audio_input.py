@@ -88,7 +88,7 @@ def test_only_mono_float32_is_sound(samples: np.ndarray) -> None:
 def test_nothing_comes_after_the_end() -> None:
     sound = AudioQueue(1.0)
     sound.flush()
-    with pytest.raises(UsageError, match="after its end"):
+    with pytest.raises(UsageError, match="fed after flush"):
         sound.feed(block(1))
 
 

@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from quest22.errors import UsageError
 from quest22.records import SAMPLE_RATE_HZ
-from quest22.settings import LEAST_MEMORY_BYTES, SAMPLE_BYTES, MemorySettings
+from quest22.settings import MIN_MEMORY_BYTES, SAMPLE_BYTES, MemorySettings
 from quest22.settings.memory import MEMORY
 
 
-@given(st.integers(LEAST_MEMORY_BYTES, 1 << 40))
+@given(st.integers(MIN_MEMORY_BYTES, 1 << 40))
 def test_the_shares_of_memory_are_no_more_than_the_whole(total: int) -> None:
     memory = MemorySettings.of(total)
     sound = memory.decoded_s * SAMPLE_RATE_HZ * SAMPLE_BYTES

@@ -8,6 +8,10 @@ import pytest
 from quest22.errors import UsageError
 from quest22.settings.forms import STRIDE
 from quest22.settings.option import (
+    check_at_least,
+    check_choice,
+    check_fraction,
+    check_positive,
     declared,
     option,
     options_of,
@@ -65,3 +69,35 @@ def test_unknown_options_are_refused(name, message):
     with pytest.raises(UsageError, match=message.replace("?", r"\?")):
         refuse_unknown({name: 1}, PaintOptions)
     refuse_unknown({}, PaintOptions)
+
+
+@pytest.mark.parametrize(
+    ("check", "arguments"),
+    [
+        (check_at_least, (1, 1)),
+        (check_at_least, (None, 1)),
+        (check_positive, (0.1,)),
+        (check_positive, (None,)),
+        (check_fraction, (0.0,)),
+        (check_fraction, (1.0,)),
+        (check_fraction, (None,)),
+        (check_choice, ("on", ("off", "on"))),
+    ],
+)
+def test_what_may_be_passes(check, arguments):
+    check("it", *arguments)
+
+
+@pytest.mark.parametrize(
+    ("check", "arguments", "message"),
+    [
+        (check_at_least, (0, 1), "it is 0: expected 1 or more"),
+        (check_positive, (0.0,), "it is 0.0: expected a number above 0"),
+        (check_fraction, (-0.1,), "it is -0.1: expected a number from 0 to 1"),
+        (check_fraction, (1.1,), "it is 1.1: expected a number from 0 to 1"),
+        (check_choice, ("up", ("a", "b", "c")), "it is 'up': expected a, b or c"),
+    ],
+)
+def test_what_may_not_be_is_named(check, arguments, message):
+    with pytest.raises(UsageError, match=f"^{message}$"):
+        check("it", *arguments)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from quest22.audio.log_mel import log10_mel, normalize
-from quest22.audio.mel_backends import Features
+from quest22.audio.log_mel import Features, log10_mel, normalize
 from quest22.records import WINDOW_SAMPLES, Samples
 
 

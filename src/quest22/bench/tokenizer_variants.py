@@ -44,17 +44,6 @@ def write_tokenizer(folder: Path, vocab_size: int = 51865) -> None:
     (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
 
 
-def write_tokenizer_parts(folder: Path, vocab_size: int = 51865) -> None:
-    """Write the same vocabulary in the older form: vocab.json, merges.txt, added_tokens.json."""
-    document = tokenizer_json(vocab_size)
-    model = document["model"]
-    added = {token["content"]: token["id"] for token in document["added_tokens"]}
-    (folder / "vocab.json").write_text(json.dumps(model["vocab"]), encoding="utf-8")
-    merges = "\n".join(" ".join(pair) for pair in model["merges"])
-    (folder / "merges.txt").write_text(f"#version: 0.2\n{merges}\n", encoding="utf-8", newline="\n")
-    (folder / "added_tokens.json").write_text(json.dumps(added), encoding="utf-8")
-
-
 @cache
 def _text(vocab_size: int) -> str:
     return json.dumps(tokenizer_json(vocab_size), ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""The flags for what is written, published and reported."""
+"""The flags for outputs, publishing and messages."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class OutputFlags(FlagGroup):
     overwrite: Annotated[bool, flag(OutputSettings, "overwrite")] = False
 
     def captions(self) -> CaptionSettings:
-        """Raises :class:`UsageError` for limits that cannot be kept."""
+        """Raises :class:`UsageError` for contradicting limits."""
         return self.make(CaptionSettings)
 
     def failure_limit(self) -> int | None:
-        """How many clips may fail before the run stops; None: any number.
+        """How many clips may fail before the run stops; None: no limit.
 
-        Raises :class:`UsageError` for a policy or a number that does not exist.
+        Raises :class:`UsageError` for an unknown policy or an invalid number.
         """
         return self.make(FailureSettings).limit
 
@@ -51,7 +51,7 @@ class ReportFlags:
     stats_json: Annotated[
         Path | None,
         Option(
-            help="Write counts, speed and the time of each stage to a file.",
+            help="Write counts, speed and the time of each stage to this JSON file.",
             rich_help_panel=REPORT,
             metavar="FILE",
         ),
@@ -69,12 +69,12 @@ class HubFlags(FlagGroup):
     hub_commit_every: Annotated[str, flag(HubSettings, "commit_seconds")] = "10m"
 
     def settings(self, token: str | None, *, in_folder: bool) -> HubSettings | None:
-        """None where nothing is published; raises :class:`UsageError`."""
+        """None if nothing is published. Raises :class:`UsageError` for invalid values."""
         if self.push_to_hub is None:
             return None
         if not in_folder:
             raise UsageError(
-                "--push-to-hub needs --output-dir: that folder holds what a run needs to continue"
+                "--push-to-hub requires --output-dir, where a run keeps what it needs to continue"
             )
         seconds, rows = parse_commit_interval(self.hub_commit_every)
         return self.make(HubSettings, commit_seconds=seconds, commit_rows=rows, token=token)

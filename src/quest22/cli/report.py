@@ -17,7 +17,7 @@ from quest22.settings.languages import language_name
 from quest22.settings.quantities import hours
 
 BAR_WIDTH = 28
-SMALLEST_SHARE = 0.005
+MIN_SHARE = 0.005
 REASONS_SHOWN = 5
 RETRIES_SHOWN = 5
 
@@ -105,7 +105,7 @@ def most_frequent(reasons: Counter[str], most: int) -> list[str]:
 
 def time_line(figures: Figures) -> str:
     """Where the time went, in one line."""
-    shares = [(name, share) for name, share in figures.shares() if share >= SMALLEST_SHARE]
+    shares = [(name, share) for name, share in figures.shares() if share >= MIN_SHARE]
     return f"time: {', '.join(f'{PART_NAMES[name]} {share:.0%}' for name, share in shares)}"
 
 
@@ -118,10 +118,10 @@ def time_table(figures: Figures) -> RenderableType:
     table.add_column(justify="right")
     table.add_column(justify="right", style="dim")
     for (name, seconds), (_, share) in zip(figures.engine_thread(), figures.shares(), strict=True):
-        if share >= SMALLEST_SHARE:
+        if share >= MIN_SHARE:
             table.add_row(PART_NAMES[name], bar(share), f"{share:.0%}", f"{seconds:.2f} s")
     for name, seconds in figures.other_threads():
-        if seconds >= SMALLEST_SHARE * figures.elapsed_s:
+        if seconds >= MIN_SHARE * figures.elapsed_s:
             label = Text(PART_NAMES[name], "dim")
             table.add_row(label, Text("meanwhile", "dim"), "", f"{seconds:.2f} s")
     return table

@@ -1,4 +1,4 @@
-"""The terminal: what libraries may log on standard error, and the console for tables."""
+"""Configures logging, so that libraries do not write between a command's lines, and the console."""
 
 from __future__ import annotations
 

@@ -18,13 +18,12 @@ from quest22.decoding.dtw import Grid, first_frames
 from quest22.decoding.logprobs import softmax
 from quest22.decoding.median_filter import median_filter
 from quest22.decoding.timestamps import drop_unfinished
-from quest22.records import FRAMES_PER_S as MEL_FRAMES_PER_S
-from quest22.records import SAMPLE_RATE_HZ, Alignment, Hypothesis, Window
+from quest22.records import FRAMES_PER_S, SAMPLE_RATE_HZ, Alignment, Hypothesis, Window
 
-FRAMES_PER_S = 50
+ENCODER_FRAMES_PER_S = 50
 """The encoder's frames last 20 ms: two log-mel frames."""
 
-MEL_FRAMES_A_FRAME = MEL_FRAMES_PER_S // FRAMES_PER_S
+MEL_FRAMES_A_FRAME = FRAMES_PER_S // ENCODER_FRAMES_PER_S
 
 Scores = NDArray[np.float32]
 
@@ -58,7 +57,7 @@ def mel_frames(window: Window) -> int:
     """Log-mel frames of a window that hold audio: whole ones of 10 ms, without the padding."""
     if window.features is not None:
         return window.frames
-    return len(window.samples) * MEL_FRAMES_PER_S // SAMPLE_RATE_HZ
+    return len(window.samples) * FRAMES_PER_S // SAMPLE_RATE_HZ
 
 
 def path_cost(scores: Scores, text: slice) -> Grid:
@@ -83,7 +82,7 @@ def align(costs: Sequence[Grid], probabilities: Sequence[NDArray[np.float32]]) -
     paths = iter(first_frames([cost for cost in costs if cost.shape[1]]))
     frames = [next(paths) if cost.shape[1] else np.zeros(len(cost), np.int64) for cost in costs]
     return [
-        Alignment(tuple((bounds / FRAMES_PER_S).tolist()), tuple(shares.tolist()))
+        Alignment(tuple((bounds / ENCODER_FRAMES_PER_S).tolist()), tuple(shares.tolist()))
         for bounds, shares in zip(frames, probabilities, strict=True)
     ]
 

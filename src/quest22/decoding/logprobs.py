@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quest22.errors import EngineError
-from quest22.native.arrays import address
-from quest22.native.library import open_library
+from quest22.native.library import address, open_library
 
 Logits = NDArray[np.float32]
 

@@ -117,8 +117,8 @@ def rank(candidates: Sequence[Candidate], length_penalty: float | None) -> Candi
 class SamplingDecoder:
     """Independent continuations: the most probable token at temperature 0, else random ones.
 
-    A :class:`TokenDecoder`; equals ``GreedyDecoder`` of openai/whisper. A random draw depends on
-    the row's own seed alone, neither on the batch nor on earlier draws.
+    A :class:`TokenDecoder`; equals ``GreedyDecoder`` of openai/whisper. A random draw depends
+    only on the row's own seed, not on the batch or on earlier draws.
     """
 
     def __init__(self, request: DecodeRequest) -> None:
@@ -213,7 +213,7 @@ class BeamSearchDecoder:
         return [row for _, row, _ in beams]
 
     def candidates(self) -> list[Candidate]:
-        """The hypotheses that ended; where they are fewer than the beams, the best others too."""
+        """The finished hypotheses; if they are fewer than the beams, also the best others."""
         order = sorted(range(self._num_beams), key=self._sums.__getitem__, reverse=True)
         unfinished = [Candidate(tuple(self.sampled[row]), self._sums[row]) for row in order]
         return self._ended + unfinished[: max(self._num_beams - len(self._ended), 0)]

@@ -24,10 +24,8 @@ from quest22.engine.native.encoder import (
 from quest22.engine.openvino.aligner import GraphAligner
 from quest22.engine.openvino.compiled_graphs import CompiledGraphs
 from quest22.engine.openvino.compiler import Compiler
-from quest22.engine.openvino.decoder_graph import build_decoder
-from quest22.engine.openvino.decoder_network import GraphDecoderNetwork
-from quest22.engine.openvino.encoder_graph import build_encoder
-from quest22.engine.openvino.encoder_runner import GraphEncoderRunner
+from quest22.engine.openvino.decoder import GraphDecoderNetwork, build_decoder
+from quest22.engine.openvino.encoder import GraphEncoderRunner, build_encoder
 from quest22.env import native_library
 from quest22.metrics import Metrics
 from quest22.native.library import elements, instruction_set, open_library

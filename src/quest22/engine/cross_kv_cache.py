@@ -1,7 +1,7 @@
 """A batch's cross-attention keys and values, which the encoder writes and the decoder reads.
 
 The self-attention cache belongs to the decoder: it lives in the native library (``native/csrc``)
-or in the state of the OpenVINO graph (:mod:`quest22.engine.openvino.decoder_graph`).
+or in the state of the OpenVINO graph (:mod:`quest22.engine.openvino.decoder`).
 """
 
 from __future__ import annotations

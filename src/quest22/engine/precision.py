@@ -37,25 +37,6 @@ class Precision:
         return f"int8_kv_{activations}" if self.int8_kv else activations
 
 
-LOGIT_ERROR_LIMIT = {
-    "float32": 1e-4,
-    "float16": 0.01,
-    "bfloat16": 0.1,
-    "int8_float32": 0.1,
-    "int8_float16": 0.1,
-    "int8_bfloat16": 0.15,
-    "int8_kv_float32": 0.1,
-    "int8_kv_bfloat16": 0.1,
-    "int8_weights_float32": 0.1,
-    "int8_weights_float16": 0.1,
-    "int8_weights_bfloat16": 0.15,
-}
-"""How far logits may be from float32's: root mean square error over their standard deviation.
-
-docs/performance.md has the values measured with a small trained model. The limits allow for random
-weights, whose logits lie closer together.
-"""
-
 _ACTIVATIONS: dict[str, Element | None] = {
     "auto": None,
     "default": None,

@@ -1,12 +1,12 @@
-"""Finds segments that are probably hallucinated. Knows no engine.
+"""Detects hallucinated segments: loops, more text than anyone can say, unlikely words in silence.
 
-:class:`HallucinationFilter` finds loops, and more text than a voice can say. This goes beyond
-openai/whisper, which keeps what no temperature could mend.
+Knows no engine. :class:`HallucinationFilter` goes beyond openai/whisper, which keeps loops after
+the last temperature.
 
 :func:`drop_in_silence` follows ``hallucination_silence_threshold`` of openai/whisper's
-``transcribe``: words that are very unlikely, very short or very long are anomalies; a segment of
-them after silence, or between silences, is dropped, and the next window begins at the speech
-behind it.
+``transcribe``: words that are very improbable, very short or very long are anomalies; a segment of
+anomalies after silence, or between silences, is dropped, and the next window begins at the speech
+after it.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ NO_SPEECH = "no speech"
 LOOP = "loop"
 HALLUCINATION = "unlikely words in silence"
 SPEAKING_RATE = "impossible speaking rate"
-SHORTEST_S = 1.0
+MIN_RATE_SPAN_S = 1.0
 """Speaking rates are measured over at least a second: times of short segments are inexact."""
 
 PUNCTUATION = PREPEND_PUNCTUATIONS + APPEND_PUNCTUATIONS
-MOST_WORDS = 8
-"""A segment is an anomaly if its first so many words are."""
+MAX_ANOMALY_WORDS = 8
+"""The number of words at the start of a segment that decide whether it is an anomaly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class HallucinationFilter:
 
     def _is_too_fast(self, segment: Segment) -> bool:
         fastest = self.thresholds.max_speaking_rate
-        duration_s = max(segment.end_s - segment.start_s, SHORTEST_S)
+        duration_s = max(segment.end_s - segment.start_s, MIN_RATE_SPAN_S)
         return fastest is not None and len(segment.text.strip()) > fastest * duration_s
 
 
@@ -86,20 +86,20 @@ class SilenceContext:
 
     @property
     def full_end_s(self) -> float:
-        """Where a whole window would end."""
+        """Where a full window would end."""
         return self.start_s + WINDOW_S
 
 
 @dataclass(frozen=True, slots=True)
 class KeptSegments:
-    """How many segments remain, and the frame of the next window; None: as without this."""
+    """How many segments remain, and the frame of the next window; None: unchanged."""
 
     count: int
     seek: int | None = None
 
 
 def drop_in_silence(segments: Sequence[Segment], context: SilenceContext) -> KeptSegments:
-    """Tell which of a window's segments to keep: those before the first that is made up."""
+    """The segments of a window to keep: those before the first hallucinated one."""
     gap_s = _silence_before_the_first(segments, context)
     if gap_s > context.threshold_s:
         return KeptSegments(0, round(context.start_s * FRAMES_PER_S) + round(gap_s * FRAMES_PER_S))
@@ -117,7 +117,7 @@ def is_anomaly(segment: Segment | None) -> bool:
     """Whether the first words of a segment are unlikely to have been spoken."""
     if segment is None or not segment.words:
         return False
-    words = [word for word in segment.words if word.text not in PUNCTUATION][:MOST_WORDS]
+    words = [word for word in segment.words if word.text not in PUNCTUATION][:MAX_ANOMALY_WORDS]
     score = sum(map(_anomaly, words))
     return score >= 3 or score + 0.01 >= len(words)
 
@@ -129,7 +129,7 @@ def _anomaly(word: Word) -> float:
 
 
 def _silence_before_the_first(segments: Sequence[Segment], context: SilenceContext) -> float:
-    """Seconds before a first segment that is an anomaly; 0 where it is none."""
+    """Seconds before the first segment if it is an anomaly, else 0."""
     first = _next_with_words(segments)
     return first.start_s - context.start_s if first and is_anomaly(first) else 0.0
 

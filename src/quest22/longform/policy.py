@@ -13,11 +13,14 @@ from quest22.decoding.fallback import Fallback
 from quest22.decoding.words import WordTimer
 from quest22.longform.hallucination import HallucinationFilter
 from quest22.longform.window_passes import Vocabulary
-from quest22.records import Clip, DecodingOptions, Hypothesis, Segment, Window
+from quest22.records import FRAMES_PER_S, Clip, DecodingOptions, Hypothesis, Segment, Window
 from quest22.settings import DecodingSettings, HallucinationSettings
 
-MOST_PREVIOUS = 223
-"""Tokens that fit before a window: half of the decoder's positions, less ``<|startofprev|>``."""
+MAX_PREVIOUS_TOKENS = 223
+"""Tokens that fit before a window: half of the decoder's positions, less ``<|startofprev|>``.
+
+:class:`quest22.decoding.prompts.PromptBuilder` cuts to what the checkpoint's decoder has.
+"""
 
 RESET_ABOVE = 0.5
 """Text decoded at a higher temperature than this is not used as a prompt."""
@@ -90,7 +93,7 @@ class DecodingPolicy:
 
     def as_segment(self, hypothesis: Hypothesis, window: Window) -> Segment:
         """All text of a window, as one segment."""
-        start_s = window.start_s + window.skip_frames / 100
+        start_s = window.start_s + window.skip_frames / FRAMES_PER_S
         end_s = window.start_s + window.duration_s
         text = tuple(token for token in hypothesis.tokens if token < self.tokens.eot)
         return Segment(start_s, end_s, self.text(text), text)
@@ -102,7 +105,7 @@ class DecodingPolicy:
 
 @dataclass(frozen=True, slots=True)
 class PromptContext:
-    """The prompts that a user gave, in tokens; the same for every clip.
+    """The user's prompts as tokens; the same for every clip.
 
     ``condition``: text of earlier windows is used too.
     """
@@ -120,19 +123,19 @@ class PromptContext:
 
         return cls(
             initial=encoded(settings.initial_prompt),
-            hotwords=encoded(settings.hotwords)[:MOST_PREVIOUS],
-            prefix=encoded(settings.prefix)[-MOST_PREVIOUS:],
+            hotwords=encoded(settings.hotwords)[:MAX_PREVIOUS_TOKENS],
+            prefix=encoded(settings.prefix)[-MAX_PREVIOUS_TOKENS:],
             carry_initial=settings.carry_initial_prompt,
             condition=settings.condition_on_previous_text,
         )
 
     def alone(self) -> tuple[int, ...]:
-        """The prompt of a window that knows of no other."""
+        """The prompt of a window without previous text."""
         return self.with_hotwords(self.initial)
 
     def with_hotwords(self, previous: tuple[int, ...]) -> tuple[int, ...]:
-        """Hotwords, then as much of the end of ``previous`` as there is room for."""
-        room = MOST_PREVIOUS - len(self.hotwords)
+        """Hotwords, then as much of the end of ``previous`` as fits."""
+        room = MAX_PREVIOUS_TOKENS - len(self.hotwords)
         return self.hotwords + (previous[-room:] if room else ())
 
 
@@ -152,14 +155,14 @@ class PreviousText:
         initial = self.context.initial
         if not self.context.carry_initial:
             return self.context.with_hotwords(tuple(self.tokens[self.reset_at :]))
-        room = MOST_PREVIOUS - len(initial)
+        room = MAX_PREVIOUS_TOKENS - len(initial)
         rest = self.tokens[max(len(initial), self.reset_at) :]
-        # As the reference slices: where the prompt fills all room, none of the rest is left out
-        # here, and the decoder keeps the end of it all.
+        # Like the slice in the reference: if the prompt fills all room, nothing is cut here, and
+        # the decoder keeps the end of everything.
         return self.context.with_hotwords(initial + tuple(rest[-room:]))
 
     def add(self, tokens: Iterable[int], temperature: float) -> None:
-        """Take the tokens of a window that was accepted."""
+        """Add the tokens of an accepted window."""
         self.tokens.extend(tokens)
         if not self.context.condition or temperature > RESET_ABOVE:
             self.reset_at = len(self.tokens)

@@ -25,7 +25,7 @@ from quest22.longform.window_passes import DecodingPass, Vocabulary, WindowPasse
 from quest22.longform.word_timing import TimedSegment, WordAdder
 from quest22.records import SAMPLE_RATE_HZ, Partial, Segment
 
-LONGEST_WORD_TOKENS = 8
+MAX_WORD_TOKENS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,8 +263,8 @@ class SegmentBuilder:
             self._commit(draft)
 
     def _rest_of_word(self, tokens: list[int]) -> int:
-        heads = range(min(LONGEST_WORD_TOKENS, len(tokens)))
-        texts = [self._vocabulary.decode(tokens[at : at + LONGEST_WORD_TOKENS]) for at in heads]
+        heads = range(min(MAX_WORD_TOKENS, len(tokens)))
+        texts = [self._vocabulary.decode(tokens[at : at + MAX_WORD_TOKENS]) for at in heads]
         spaced = [at for at, text in enumerate(texts) if text[:1].isspace()]
         unbroken = [at for at, text in enumerate(texts) if text[:1] != "\ufffd"]
         return [*spaced, *unbroken, 0][0]

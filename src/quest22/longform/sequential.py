@@ -57,7 +57,7 @@ DYNAMIC_RANGE = np.float32(8.0)
 Frames = NDArray[np.float32]
 
 LOOK_AHEAD_FRAMES = 300 * FRAMES_PER_S
-MOST_TOKENS = 224
+MAX_WINDOW_TOKENS = 224
 """In a window: half of the decoder's positions, as in openai/whisper."""
 
 NEVER = 1 << 62
@@ -74,21 +74,22 @@ class FeatureBuffer:
         self.total = 0
 
     def add(self, frames: Frames) -> None:
-        """Take the next frames of the clip."""
+        """Add the next frames of the clip."""
         if frames.shape[1]:
             self._parts.append(frames)
             self._peak = max(self._peak, frames.max())
             self.total += frames.shape[1]
 
     def drop_before(self, frame: int) -> None:
-        """Free frames before this one: they are not needed any more."""
+        """Drop the frames before this one, which are no longer needed."""
         while self._parts and self._first + self._parts[0].shape[1] <= frame:
             self._first += self._parts.pop(0).shape[1]
 
     def window(self, first: int, count: int) -> Frames:
-        """Features of frames from ``first`` on, ``[mel bins, 3000]``, with zeros behind them.
+        """Features of frames from ``first`` on, ``[mel bins, 3000]``, padded with zeros.
 
-        Normalised by the loudest frame of all that was added so far.
+        Normalised as :class:`quest22.audio.log_mel.LogMel` does, but by the loudest frame
+        added so far.
         """
         features = np.zeros((len(self._parts[0]), WINDOW_FRAMES), np.float32)
         start = self._first
@@ -115,7 +116,7 @@ class SequentialStrategy:
         hallucination: HallucinationSettings,
         frames: Callable[[], FrameStream],
     ) -> None:
-        decoding = replace(decoding, max_new_tokens=decoding.max_new_tokens or MOST_TOKENS)
+        decoding = replace(decoding, max_new_tokens=decoding.max_new_tokens or MAX_WINDOW_TOKENS)
         self._policy = DecodingPolicy.of(decoding, hallucination, tokens, REFERENCE_TEMPERATURES)
         self._silence_threshold_s = hallucination.hallucination_silence_threshold
         self._spans = clip_spans(settings.clip_timestamps)

@@ -26,7 +26,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from quest22.longform.window_passes import TIMESTAMP_S, Vocabulary, WindowPasses
+from quest22.checkpoint.tokens import TIMESTAMP_STEP_S
+from quest22.longform.window_passes import Vocabulary, WindowPasses
 from quest22.records import SAMPLE_RATE_HZ
 
 TokenIds = NDArray[np.int64]
@@ -183,13 +184,13 @@ class _Overlaps:
     @classmethod
     def of(cls, window: WindowPasses, vocabulary: Vocabulary) -> _Overlaps:
         begin = vocabulary.timestamp_begin
-        first = window.left / SAMPLE_RATE_HZ / TIMESTAMP_S + begin if window.left else None
+        first = window.left / SAMPLE_RATE_HZ / TIMESTAMP_STEP_S + begin if window.left else None
         timestamps = [t for each in window.passes for t in each.tokens if t >= begin]
         if not window.right or not timestamps:
             return cls(first, None)
         limit_s = window.length / SAMPLE_RATE_HZ - window.right / SAMPLE_RATE_HZ
         last = timestamps.pop()
-        while timestamps and (timestamps[-1] - begin) * TIMESTAMP_S >= limit_s:
+        while timestamps and (timestamps[-1] - begin) * TIMESTAMP_STEP_S >= limit_s:
             last = timestamps.pop()
         return cls(first, last)
 

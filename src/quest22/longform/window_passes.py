@@ -1,10 +1,9 @@
 """The hypotheses of one window, from one decoding pass or several. Knows nothing of stitching.
 
-Whisper marks the end of each utterance with a timestamp, and the start of the next with another. If
-its last timestamps are such a pair, the text after them is incomplete. Therefore, as in
-Transformers' ``generate`` (``_retrieve_segment``) and in openai/whisper, tokens after the last pair
-are dropped and the window is decoded again from that time, until the model ends otherwise. Unlike
-there, a window is not decoded again from a time after its audio: that would transcribe padding.
+If the last timestamps are a pair, the text after them is incomplete
+(:mod:`quest22.decoding.timestamps`): the window is decoded again from that time, until the model
+ends otherwise. Unlike in Transformers and openai/whisper, a window is not decoded again from a time
+after its audio: that would transcribe padding.
 """
 
 from __future__ import annotations
@@ -13,13 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from quest22.checkpoint.tokens import TIMESTAMP_STEP_S
 from quest22.decoding.timestamps import drop_unfinished
 from quest22.longform.windowing import Chunk
-from quest22.records import SAMPLE_RATE_HZ, Hypothesis, Window
+from quest22.records import FRAMES_PER_S, HOP_SAMPLES, SAMPLE_RATE_HZ, Hypothesis, Window
 
-TIMESTAMP_S = 0.02
-FRAME_SAMPLES = 160
-FRAMES_PER_TIMESTAMP = 2
+FRAMES_PER_TIMESTAMP = round(TIMESTAMP_STEP_S * FRAMES_PER_S)
 
 
 class Vocabulary(Protocol):
@@ -96,12 +94,12 @@ class WindowPasses:
 
     def start_s(self, decoding_pass: DecodingPass) -> float:
         """Where a pass begins in the clip, in seconds, to the hundredth."""
-        return round((self.start + decoding_pass.skip_frames * FRAME_SAMPLES) / SAMPLE_RATE_HZ, 2)
+        return round((self.start + decoding_pass.skip_frames * HOP_SAMPLES) / SAMPLE_RATE_HZ, 2)
 
     def time_s(self, decoding_pass: DecodingPass, token: int, timestamp_begin: int) -> float:
         """A timestamp token's time in the clip, in seconds, to the hundredth."""
         frames = decoding_pass.skip_frames + (token - timestamp_begin) * FRAMES_PER_TIMESTAMP
-        return round((self.start + frames * FRAME_SAMPLES) / SAMPLE_RATE_HZ, 2)
+        return round((self.start + frames * HOP_SAMPLES) / SAMPLE_RATE_HZ, 2)
 
     def add_result(
         self, window: Window, hypothesis: Hypothesis, timestamp_begin: int
@@ -110,7 +108,7 @@ class WindowPasses:
         tokens, resume = drop_unfinished(hypothesis.tokens, timestamp_begin)
         self.passes.append(DecodingPass(window.skip_frames, hypothesis, tokens))
         skip_frames = window.skip_frames + (resume or 0) * FRAMES_PER_TIMESTAMP
-        if not resume or skip_frames * FRAME_SAMPLES >= self.length:
+        if not resume or skip_frames * HOP_SAMPLES >= self.length:
             self.complete = True
             return None
         language = window.decoding.language or hypothesis.language

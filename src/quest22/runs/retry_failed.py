@@ -63,7 +63,7 @@ def retry(
         if not journal.progress.failures:
             on_event(NothingToRetry(store.folder, journal.progress.transcripts))
         else:
-            _Retry(journal, engine or EngineSettings(), context, stats).perform()
+            _Retry(store, journal, engine or EngineSettings(), context, stats).perform()
         return RunSummary.of(journal.progress, stats, context.metrics)
 
 
@@ -90,13 +90,19 @@ class _Retry:
     """The retry of a run whose store is locked."""
 
     def __init__(
-        self, journal: Journal, engine: EngineSettings, context: RunContext, stats: RunStats
+        self,
+        store: RunStore,
+        journal: Journal,
+        engine: EngineSettings,
+        context: RunContext,
+        stats: RunStats,
     ) -> None:
+        self._store = store
         self._journal = journal
         self._settings = settings_from_plan(journal.plan, engine)
         self._context = context
         self._stats = stats
-        self._folder = journal.folder
+        self._folder = store.folder
         self._earlier = Published(self._folder, journal.progress.sinks, journal.progress.finished)
 
     def perform(self) -> None:
@@ -117,14 +123,14 @@ class _Retry:
 
     def _retry_journal(self) -> Journal:
         """The retry's own journal, either of an interrupted retry or a new one."""
-        folder = self._folder / RUN_FOLDER / RETRY
+        store = self._store.for_retry()
         digest = _digest(self._folder / FAILURES, self._journal.progress)
         plan = {**self._journal.plan, "retried": digest}
-        journal = Journal.read(folder)
+        journal = store.read_journal()
         if journal is not None and journal.plan == plan:
             return journal
         self._journal.remove(RETRY)
-        return Journal.begin(folder, plan)
+        return store.begin_journal(plan, {})
 
     def _run(self, retried: Journal, publisher: HubPublisher | None) -> None:
         settings, context = self._settings, self._context

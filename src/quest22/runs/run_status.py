@@ -6,12 +6,11 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from quest22.errors import SinkError
-from quest22.runs.journal import JOURNAL, Journal
+from quest22.runs.journal import Journal
 from quest22.runs.plan import flat_plan
 from quest22.runs.store import LocalRunStore, RunStore, existing_journal
 from quest22.sink.build import FAILURES
@@ -72,7 +71,6 @@ def run_status(store: RunStore) -> RunStatus:
     """The state of one run, from its journal and failures; raises as :func:`status` does."""
     journal = existing_journal(store)
     progress = journal.progress
-    written = datetime.fromtimestamp((store.folder / JOURNAL).stat().st_mtime, timezone.utc)
     return RunStatus(
         folder=str(store.folder),
         state=_state(store, journal),
@@ -80,7 +78,7 @@ def run_status(store: RunStore) -> RunStatus:
         failures=progress.failures,
         audio_hours=round(progress.audio_s / 3600, 6),
         last_key=progress.last.key if progress.last else None,
-        written=written.isoformat(timespec="seconds"),
+        written=store.journal_written_at().isoformat(timespec="seconds"),
         plan=flat_plan(journal.plan),
         failures_by_reason=_reasons(store.folder / FAILURES, journal),
         command=journal.request.get("command"),

@@ -19,7 +19,7 @@ from quest22.settings import DatasetSettings, OutputSettings
 from quest22.sink.recovery import restore_published
 from quest22.source.shards import EarlierShard
 
-_CONCLUDED = "concluded"
+_FINALIZED = "concluded"  # the name that journals have
 _OWN_SETTINGS = ("num_shards", "shard_index")
 """Dataset settings in which the shards of a run differ."""
 
@@ -45,7 +45,7 @@ class SiblingShard:
             progress.finished,
         )
 
-    def conclude(self) -> SiblingShard | None:
+    def finalize(self) -> SiblingShard | None:
         """Truncate its outputs to its recorded progress, and complete them.
 
         Returns the shard as it is then, None if it no longer exists.
@@ -55,11 +55,11 @@ class SiblingShard:
             if journal is None:
                 return None
             journal.finish_replacement()
-            if not journal.progress.finished and _CONCLUDED not in journal.request:
+            if not journal.progress.finished and _FINALIZED not in journal.request:
                 formats = tuple(journal.plan["output"]["formats"])
                 output = OutputSettings(formats, self.store.folder, journaled=True)
                 restore_published(output, journal.progress.sinks)
-                journal.request[_CONCLUDED] = True
+                journal.request[_FINALIZED] = True
                 journal.commit(journal.progress)
             return replace(self, journal=journal)
 
@@ -114,7 +114,7 @@ class SiblingShards:
             )
 
     def take_over(self) -> SiblingShards:
-        """Conclude the outputs of runs with another number of shards, to continue with the rest.
+        """Finalize the outputs of runs with another number of shards, to continue with the rest.
 
         Returns the siblings as they are then. Raises :class:`UsageError` while one of them runs.
         """
@@ -122,24 +122,24 @@ class SiblingShards:
             return self
         with self.store.lock_shards():
             left = [
-                each if each.num_shards == self.num_shards else self._conclude(each)
+                each if each.num_shards == self.num_shards else self._finalize(each)
                 for each in self.shards
             ]
         return replace(self, shards=tuple(each for each in left if each is not None))
 
-    def _conclude(self, shard: SiblingShard) -> SiblingShard | None:
+    def _finalize(self, shard: SiblingShard) -> SiblingShard | None:
         if shard.store.is_locked():
             raise UsageError(
                 f"{shard.store.folder} is in use: wait for the runs with "
                 f"{shard_counts((shard.num_shards,))} or stop them, then run "
                 f"{shard_counts((self.num_shards,))}"
             )
-        return shard.conclude()
+        return shard.finalize()
 
 
 def reopen(journal: Journal) -> None:
-    """Mark a concluded run as running again: if it dies, its outputs must be concluded again."""
-    if journal.request.pop(_CONCLUDED, None) is not None:
+    """Mark a finalized run as running again: if it dies, its outputs must be finalized again."""
+    if journal.request.pop(_FINALIZED, None) is not None:
         journal.commit(journal.progress)
 
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from quest22.errors import UsageError
-from quest22.runs.journal import JOURNAL, Journal
+from quest22.runs.journal import JOURNAL, RETRY, Journal
 from quest22.runs.plan import Plan, Request
 from quest22.settings import RUN_FOLDER, DatasetSettings
 from quest22.sink.files import writing
@@ -43,6 +44,14 @@ class RunStore(Protocol):
 
     def read_journal(self) -> Journal | None:
         """The journal of the run in this store, or None."""
+        ...
+
+    def journal_written_at(self) -> datetime:
+        """When progress was last recorded, in UTC."""
+        ...
+
+    def for_retry(self) -> RunStore:
+        """The store of the run that retries the failures of this one; it needs no lock."""
         ...
 
     def begin_journal(self, plan: Plan, request: Request) -> Journal:
@@ -80,6 +89,12 @@ class LocalRunStore:
 
     def read_journal(self) -> Journal | None:
         return Journal.read(self.folder)
+
+    def journal_written_at(self) -> datetime:
+        return datetime.fromtimestamp((self.folder / JOURNAL).stat().st_mtime, timezone.utc)
+
+    def for_retry(self) -> LocalRunStore:
+        return LocalRunStore(self.folder / RUN_FOLDER / RETRY)
 
     def begin_journal(self, plan: Plan, request: Request) -> Journal:
         return Journal.begin(self.folder, plan, request)

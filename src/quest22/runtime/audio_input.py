@@ -1,8 +1,8 @@
-"""Audio that comes in live or is decoded for the loop: bounded in seconds, block by block.
+"""Audio that comes in live or is decoded for the loop, block by block; bounded in seconds.
 
 One thread feeds an :class:`AudioQueue` and another takes from it. A :class:`LiveDecodePool` feeds
-the queues of many clips in a few threads, as there is room: the most urgent clip first, one block
-at a time, so that a clip whose file is slow keeps one thread busy and nothing else. It differs from
+the queues of many clips in a few threads, while buffers have room: the most urgent clip first, one
+block at a time, so that a clip whose file is slow occupies only one thread. It differs from
 :mod:`quest22.audio.pool` in that clips come and leave at any time, in order of urgency.
 """
 
@@ -13,10 +13,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from quest22.errors import ClipError, UsageError
-from quest22.records import SAMPLE_RATE_HZ, Samples
+from quest22.records import SAMPLE_RATE_HZ, Samples, check_samples
 from quest22.runtime.clip_state import Priority
 
 CANCELLED = "it was cancelled"
@@ -24,14 +22,14 @@ WORKERS = 4
 
 
 def ignore() -> None:
-    """Nobody wants to know."""
+    """Does nothing: the default callback."""
 
 
 class AudioQueue:
     """A :class:`quest22.runtime.clip_state.AudioInput` that is fed, and flushed at its end.
 
-    ``limit_s`` seconds may wait to be taken. ``on_fed`` is called when there is something to take,
-    ``on_taken`` when there may be room again or nothing more is needed.
+    Up to ``limit_s`` seconds are buffered. ``on_fed`` is called when there is something to take,
+    ``on_taken`` when there may be room again or no more is needed.
     """
 
     def __init__(
@@ -50,31 +48,27 @@ class AudioQueue:
         self._stopped = False
         self._error: Exception | None = None
 
-    # For the thread that feeds.
+    # Called by the feeding thread.
 
     def feed(self, samples: Samples) -> bool:
-        """Take a block, ``[samples]``, once there is room; False if no more sound is needed.
+        """Add a block, ``[samples]``, once there is room; False if no more audio is needed.
 
-        Raises :class:`UsageError` for sound that is not mono float32, or comes after the end.
+        Raises :class:`UsageError` for audio that is not mono float32, or that follows the end.
         """
-        if samples.ndim != 1 or samples.dtype != np.float32:
-            raise UsageError(
-                f"samples of shape {samples.shape} and type {samples.dtype}: expected mono float32 "
-                "at 16 kHz, shape [samples]"
-            )
+        check_samples(samples)
         with self._changed:
             self._changed.wait_for(lambda: self.has_room)
             if self._stopped:
                 return False
             if self._flushed:
-                raise UsageError("sound was fed after its end: expected no feed after flush")
+                raise UsageError("audio was fed after flush: expected no more")
             self._blocks.append(samples.copy())
             self._waiting += len(samples)
         self._on_fed()
         return True
 
     def flush(self, error: Exception | None = None) -> None:
-        """The sound has ended, or breaks off with an error, which ``next_block`` then raises."""
+        """The audio has ended, or breaks off with an error, which ``next_block`` then raises."""
         with self._changed:
             if not self._flushed:
                 self._flushed, self._error = True, error
@@ -88,7 +82,7 @@ class AudioQueue:
 
     @property
     def waiting_s(self) -> float:
-        """Seconds of sound that wait to be taken."""
+        """Seconds of buffered audio."""
         return self._waiting / SAMPLE_RATE_HZ
 
     @property
@@ -96,11 +90,11 @@ class AudioQueue:
         """Whether nothing more may be fed."""
         return self._flushed or self._stopped
 
-    # For the thread that takes.
+    # Called by the taking thread.
 
     @property
     def available(self) -> bool:
-        """Whether a block or the end is there."""
+        """Whether a block or the end is available."""
         return not self._stopped and (bool(self._blocks) or self._flushed)
 
     def next_block(self) -> Samples | None:
@@ -117,7 +111,7 @@ class AudioQueue:
         return block
 
     def stop(self) -> None:
-        """No more sound is needed: frees what waits, and whoever waits to feed."""
+        """No more audio is needed: drop the buffer, and wake threads that wait in ``feed``."""
         with self._changed:
             self._stopped = True
             self._blocks.clear()
@@ -128,7 +122,7 @@ class AudioQueue:
 
 @dataclass(slots=True, eq=False)
 class _Source:
-    """A clip's blocks, and where they go; ``urgency`` orders the clips."""
+    """A clip's blocks, and their destination; ``urgency`` orders the clips."""
 
     urgency: tuple[Priority, float, int]
     blocks: Iterator[Samples]
@@ -137,10 +131,10 @@ class _Source:
 
 
 class LiveDecodePool:
-    """Feeds sounds from iterators of blocks; safe to use from several threads.
+    """Feeds audio from iterators of blocks; thread-safe.
 
-    ``limit_s`` seconds of sound may wait in all sounds together; the most urgent one alone may go
-    on beyond that.
+    All inputs together buffer at most ``limit_s`` seconds; only the most urgent one may exceed
+    that.
     """
 
     def __init__(self, limit_s: float, workers: int = WORKERS) -> None:
@@ -154,7 +148,7 @@ class LiveDecodePool:
     def add(
         self, blocks: Iterator[Samples], sound: AudioQueue, urgency: tuple[Priority, float, int]
     ) -> None:
-        """Feed a sound until its blocks end or it is stopped; then flush it."""
+        """Feed an input until its blocks end or it is stopped; then flush it."""
         with self._changed:
             self._sources.append(_Source(urgency, blocks, sound))
             self._sources.sort(key=lambda source: source.urgency)
@@ -168,12 +162,12 @@ class LiveDecodePool:
                 thread.start()
 
     def wake(self) -> None:
-        """A sound has room again, or was stopped."""
+        """An input has room again, or was stopped."""
         with self._changed:
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """End the threads; one that hangs in a read is left behind."""
+        """End the threads; a thread that is blocked in a read is abandoned."""
         with self._changed:
             self._stopped = True
             self._sources.clear()
@@ -189,7 +183,7 @@ class LiveDecodePool:
                 self._changed.notify_all()
 
     def _next_source(self) -> _Source | None:
-        """Wait for the most urgent source that may go on; None when all is to end."""
+        """Wait for the most urgent source that may proceed; None on shutdown."""
         with self._changed:
             while not self._stopped:
                 source = self._pick()
@@ -208,7 +202,7 @@ class LiveDecodePool:
 
 
 def _advance(source: _Source) -> bool:
-    """Feed one more block; True if that was the last. Errors come out where the block would."""
+    """Feed one more block; True if that was the last. An error is raised in place of the block."""
     try:
         block = None if source.sound.ended else next(source.blocks, None)
         if block is not None and source.sound.feed(block):

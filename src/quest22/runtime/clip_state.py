@@ -225,3 +225,12 @@ class ClipReplay:
                 self._clip.ready.extendleft(reversed(taken))
                 return None
         return taken
+
+
+def count_result(result: Transcript | Failure, metrics: Metrics) -> None:
+    """Count a result that leaves a driver."""
+    if isinstance(result, Failure):
+        metrics.count("failures")
+    else:
+        metrics.count("clips")
+        metrics.count("audio_s", result.duration_s)

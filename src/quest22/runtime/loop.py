@@ -21,9 +21,9 @@ from quest22.metrics import Metrics
 from quest22.protocols import AudioDecoder, Engine, Strategy
 from quest22.records import Audio, Clip, Failure, Samples
 from quest22.runtime.audio_input import AudioQueue, LiveDecodePool
-from quest22.runtime.batch_runner import BatchRunner, RunningBatch
 from quest22.runtime.clip_handle import ClipHandle, Session
-from quest22.runtime.clip_state import ClipState, Priority
+from quest22.runtime.clip_state import ClipState, Priority, count_result
+from quest22.runtime.engine_runner import BatchRunner, RunningBatch
 from quest22.runtime.scheduler import Batch, BatchLimits, ClipDone, Event, Scheduler
 from quest22.settings.clip_options import ClipOptions
 
@@ -76,7 +76,7 @@ class TranscriptionLoop:
         self._strategy = strategy
         self._decoder = decoder
         self._clock = clock
-        self._runner = BatchRunner(engine, self._metrics, retried=Exception)
+        self._runner = BatchRunner(engine, self._metrics, retry_alone_on=Exception)
         file_windows = self._settings.file_windows or max(1, engine.batch_size // 4)
         self._scheduler = Scheduler(engine.batch_size, BatchLimits(file_windows, file_batches=1))
         self._in_flight: deque[tuple[Batch, RunningBatch]] = deque()
@@ -253,15 +253,8 @@ class TranscriptionLoop:
                     del self._entries[event.number]
             if isinstance(event, ClipDone):
                 entry.sound.stop()
-                self._count(event)
+                count_result(event.result, self._metrics)
             entry.handle.put(event)
-
-    def _count(self, event: ClipDone) -> None:
-        if isinstance(event.result, Failure):
-            self._metrics.count("failures")
-        else:
-            self._metrics.count("clips")
-            self._metrics.count("audio_s", event.result.duration_s)
 
     def _fail_all(self, reason: str) -> None:
         with self._changed:

@@ -22,8 +22,8 @@ from quest22.errors import Quest22Error
 from quest22.metrics import Metrics
 from quest22.protocols import ConfiguredStrategy, Engine, ReplayStore
 from quest22.records import Audio, Failure, ReplayedBatch, Transcript, Window, WindowResult
-from quest22.runtime.batch_runner import BatchRunner, RunningBatch
-from quest22.runtime.clip_state import ClipReplay, ClipState, PulledAudio
+from quest22.runtime.clip_state import ClipReplay, ClipState, PulledAudio, count_result
+from quest22.runtime.engine_runner import BatchRunner, RunningBatch
 from quest22.runtime.scheduler import Batch, Scheduler
 
 Result: TypeAlias = Transcript | Failure
@@ -203,19 +203,12 @@ class OrderedDriver:
             if result is None or self._is_running(head):
                 return
             self._open.popleft()
-            self._count(result)
+            count_result(result, self._metrics)
             yield result
 
     def _is_running(self, clip: ClipState | Failure) -> bool:
         """Whether a clip has windows in the engine: one that fails there is its result."""
         return any(clip is member for each in self._in_flight for member, _ in each.batch.members)
-
-    def _count(self, result: Result) -> None:
-        if isinstance(result, Failure):
-            self._metrics.count("failures")
-        else:
-            self._metrics.count("clips")
-            self._metrics.count("audio_s", result.duration_s)
 
     # After a crash.
 

@@ -18,8 +18,8 @@ from quest22.settings.hallucination import HallucinationSettings
 from quest22.settings.hub import HubSettings
 from quest22.settings.longform import LongFormName, LongFormSettings
 from quest22.settings.memory import (
-    LEAST_MEMORY_BYTES,
     MEMORY_BYTES,
+    MIN_MEMORY_BYTES,
     SAMPLE_BYTES,
     MemorySettings,
 )
@@ -41,8 +41,8 @@ __all__ = [
     "CAPTION_FORMATS",
     "DEFAULT_MODEL",
     "FORMATS",
-    "LEAST_MEMORY_BYTES",
     "MEMORY_BYTES",
+    "MIN_MEMORY_BYTES",
     "PREPEND_PUNCTUATIONS",
     "RUN_FOLDER",
     "SAMPLE_BYTES",

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from quest22.settings.checks import check_at_least, check_positive
 from quest22.settings.forms import DURATION
-from quest22.settings.option import option
+from quest22.settings.option import check_at_least, check_positive, option
 
 PANEL = "Audio"
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from quest22.errors import UsageError
-from quest22.settings.checks import check_at_least
-from quest22.settings.option import option
+from quest22.settings.option import check_at_least, option
 
 PANEL = "Captions in srt, vtt, tsv and txt (these options turn on word timestamps)"
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from quest22.errors import UsageError
-from quest22.settings.checks import check_at_least
 from quest22.settings.forms import NAMES, PATHS
 from quest22.settings.memory import MEMORY_BYTES, MemorySettings
-from quest22.settings.option import declared, option
+from quest22.settings.option import check_at_least, declared, option
 
 ALL_COLUMNS = "*"
 """Among ``keep_columns``: every column that holds no audio and no bytes."""

@@ -8,9 +8,14 @@ from typing import get_args
 
 from quest22.errors import UsageError
 from quest22.records import DetectionOptions, SearchOptions, SuppressionOptions, Task
-from quest22.settings.checks import check_at_least, check_choice, check_fraction, check_positive
 from quest22.settings.forms import LANGUAGE, LANGUAGES, TEMPERATURES, TOKENS
-from quest22.settings.option import option
+from quest22.settings.option import (
+    check_at_least,
+    check_choice,
+    check_fraction,
+    check_positive,
+    option,
+)
 
 SPEECH, WORDS = "Speech", "Words"
 PROMPTS, SEARCH = "Languages and prompts", "Search"

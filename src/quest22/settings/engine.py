@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from quest22.settings.checks import check_at_least
 from quest22.settings.forms import COUNT_OR_AUTO
-from quest22.settings.option import declared, option
+from quest22.settings.option import check_at_least, declared, option
 
 DEFAULT_MODEL = "nano"
 PANEL = "Model"

@@ -8,9 +8,8 @@ from typing import Literal, TypeAlias, get_args
 
 from quest22.errors import UsageError
 from quest22.records import WINDOW_S
-from quest22.settings.checks import check_choice
 from quest22.settings.forms import NUMBERS, STRIDE
-from quest22.settings.option import option
+from quest22.settings.option import check_choice, option
 
 LongFormName: TypeAlias = Literal["chunked", "sequential"]
 PANEL = "Long form"

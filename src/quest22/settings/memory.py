@@ -10,7 +10,7 @@ from quest22.records import SAMPLE_RATE_HZ
 from quest22.settings.forms import SIZE, Form, read_size
 
 MEMORY_BYTES = 1 << 30
-LEAST_MEMORY_BYTES = 64 << 20
+MIN_MEMORY_BYTES = 64 << 20
 SAMPLE_BYTES = 4
 
 
@@ -37,10 +37,10 @@ class MemorySettings:
     @classmethod
     def of(cls, total_bytes: int = MEMORY_BYTES) -> MemorySettings:
         """Divide a total. Raises :class:`UsageError` below 64 MiB."""
-        if total_bytes < LEAST_MEMORY_BYTES:
+        if total_bytes < MIN_MEMORY_BYTES:
             raise UsageError(
                 f"memory is {total_bytes / 2**20:.0f} MiB: expected at least "
-                f"{LEAST_MEMORY_BYTES >> 20} MiB, such as 512M or 1G"
+                f"{MIN_MEMORY_BYTES >> 20} MiB, such as 512M or 1G"
             )
         share = total_bytes // 16
         return cls(

@@ -2,12 +2,13 @@
 
 The command's flags (:mod:`quest22.cli.flag_groups`), the typed options of the Python API
 (:mod:`quest22.options`) and the reference page (``docs/options.md``) are generated from these
-declarations.
+declarations. The checks that settings groups share are here too: each raises :class:`UsageError`
+with the option's name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, get_args, get_type_hints
@@ -153,6 +154,32 @@ def refuse_unknown(options: dict[str, Any], known: type[Any]) -> None:
     near = get_close_matches(name, known.__annotations__, n=1)
     hint = f"did you mean {near[0]!r}?" if near else "see docs/options.md for the names"
     raise UsageError(f"unknown option {name!r}: {hint}")
+
+
+def check_at_least(name: str, value: int | None, least: int) -> None:
+    """Refuse numbers below ``least``; None passes."""
+    if value is not None and value < least:
+        raise UsageError(f"{name} is {value}: expected {least} or more")
+
+
+def check_positive(name: str, value: float | None) -> None:
+    """Refuse 0 and negative numbers; None passes."""
+    if value is not None and value <= 0:
+        raise UsageError(f"{name} is {value}: expected a number above 0")
+
+
+def check_fraction(name: str, value: float | None) -> None:
+    """Refuse numbers outside 0 to 1; None passes."""
+    if value is not None and not 0 <= value <= 1:
+        raise UsageError(f"{name} is {value}: expected a number from 0 to 1")
+
+
+def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    """Refuse a value that is not among ``choices``."""
+    if value not in choices:
+        *others, last = choices
+        expected = f"{', '.join(others)} or {last}"
+        raise UsageError(f"{name} is {value!r}: expected {expected}")
 
 
 def _is_literal(annotation: Any) -> bool:

@@ -9,9 +9,8 @@ from typing import Literal, TypeAlias, get_args
 
 from quest22.errors import UsageError
 from quest22.settings.captions import CaptionSettings
-from quest22.settings.checks import check_at_least, check_choice
 from quest22.settings.forms import NAMES
-from quest22.settings.option import declared, option
+from quest22.settings.option import check_at_least, check_choice, declared, option
 
 PANEL = "Output"
 

@@ -5,8 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
-from quest22.settings.checks import check_at_least, check_choice, check_fraction, check_positive
-from quest22.settings.option import option
+from quest22.settings.option import (
+    check_at_least,
+    check_choice,
+    check_fraction,
+    check_positive,
+    option,
+)
 
 VadMode: TypeAlias = Literal["off", "on", "auto"]
 PANEL = "Voice activity"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-LONGEST_NAME = 200
+MAX_NAME_BYTES = 200
 """Bytes of a name that leave room for a suffix on every file system."""
 
 
@@ -18,7 +18,7 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = False) -> No
 
     ``durable``: the new content survives a power cut once this returns.
     """
-    name = os.fsencode(path.name)[:LONGEST_NAME].decode(errors="ignore")
+    name = os.fsencode(path.name)[:MAX_NAME_BYTES].decode(errors="ignore")
     partial = path.with_name(f"{name}.partial")
     try:
         with partial.open("wb") as file:

@@ -6,7 +6,6 @@ A lock belongs to an open file and ends with it, so a process that dies holds no
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from importlib import import_module
 from typing import Any, BinaryIO
 
@@ -43,17 +42,6 @@ def wait_for_lock(file: BinaryIO) -> None:
         return
     while not _try_windows_lock(file):
         time.sleep(POLL_S)
-
-
-def unlock(file: BinaryIO) -> None:
-    """Release a lock before its file is closed."""
-    if fcntl is not None:
-        fcntl.flock(file, fcntl.LOCK_UN)
-        return
-    msvcrt = import_module("msvcrt")
-    with suppress(OSError):  # it was not locked
-        file.seek(0)
-        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
 
 
 def _try_windows_lock(file: BinaryIO) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from quest22.audio.vad.endpoints import Endpointer, EndpointRules, Span
 from quest22.errors import UsageError
 from quest22.settings import LongFormSettings, VadSettings
-from tests.support.speaking import FRAME
+from tests.support.fake_speech import FRAME
 
 S = 16_000
 BARE = {"pad": 0, "min_silence": 2 * FRAME}

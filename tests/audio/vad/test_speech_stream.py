@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from quest22.audio.vad.endpoints import EndpointRules
 from quest22.audio.vad.speech_stream import SpeechStream
 from quest22.records import SpeechChunk
-from tests.support.speaking import FRAME, ToldProbabilities, joined
+from tests.support.fake_speech import FRAME, FixedProbabilities, joined
 
 S = 16_000
 
 
 def heard(total: int, probabilities, rules: EndpointRules, sizes=(20 * S,)) -> list[SpeechChunk]:
     """The pieces of a sound whose samples are their own places, fed in blocks of these sizes."""
-    stream = SpeechStream(ToldProbabilities(probabilities), rules)
+    stream = SpeechStream(FixedProbabilities(probabilities), rules)
     sound = np.arange(total, dtype=np.float32)
     pieces, at = [], 0
     for number in range(10**6):
@@ -170,7 +170,7 @@ def test_a_long_recording_is_never_held():
     """An hour of talk without a longest speech, and an hour of silence: both pass through."""
     for probability in (1.0, 0.0):
         frames = 3600 * S // FRAME
-        stream = SpeechStream(ToldProbabilities([probability] * (frames + 1)), EndpointRules())
+        stream = SpeechStream(FixedProbabilities([probability] * (frames + 1)), EndpointRules())
         given_samples = 0
         for _ in range(180):
             pieces = stream.feed(np.zeros(20 * S, np.float32))

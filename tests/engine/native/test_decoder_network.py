@@ -16,10 +16,9 @@ from quest22.engine.cross_kv_cache import CrossKVCache
 from quest22.engine.native import decoder_network as decoder
 from quest22.engine.native.decoder_network import Formats, NativeDecoderNetwork
 from quest22.engine.openvino.compiler import Compiler
-from quest22.engine.openvino.decoder_graph import build_decoder
-from quest22.engine.openvino.decoder_network import GraphDecoderNetwork
-from quest22.engine.precision import LOGIT_ERROR_LIMIT
+from quest22.engine.openvino.decoder import GraphDecoderNetwork, build_decoder
 from tests.engine.native.conftest import SETS, Model, opened
+from tests.support.logit_errors import LOGIT_ERROR_LIMIT
 
 FORMATS = {
     "float32": Formats("f32"),

@@ -12,8 +12,7 @@ from quest22.engine.cross_kv_cache import CrossKVCache
 from quest22.engine.native import encoder
 from quest22.engine.native.encoder import NativeEncoder, NativeEncoderRunner
 from quest22.engine.openvino.compiler import Compiler
-from quest22.engine.openvino.encoder_graph import build_encoder
-from quest22.engine.openvino.encoder_runner import GraphEncoderRunner
+from quest22.engine.openvino.encoder import GraphEncoderRunner, build_encoder
 from quest22.errors import EngineError
 from quest22.native import library
 from tests.engine.native.conftest import SETS, Model, opened

@@ -8,8 +8,7 @@ from quest22.engine.native import decoder_network as decoder
 from quest22.engine.native.decoder_network import Formats, NativeDecoderNetwork
 from quest22.engine.native.encoder import QuantizingEncoderRunner
 from quest22.engine.openvino.compiler import Compiler
-from quest22.engine.openvino.encoder_graph import build_encoder
-from quest22.engine.openvino.encoder_runner import GraphEncoderRunner
+from quest22.engine.openvino.encoder import GraphEncoderRunner, build_encoder
 from tests.engine.native.conftest import SETS, Model, opened
 
 WINDOWS = 5

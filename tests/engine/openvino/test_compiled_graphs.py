@@ -13,7 +13,7 @@ from quest22.checkpoint.load import Checkpoint
 from quest22.engine.build import build_engine
 from quest22.engine.openvino.compiled_graphs import CompiledGraphs
 from quest22.engine.openvino.compiler import Compiler
-from quest22.engine.openvino.encoder_graph import build_encoder
+from quest22.engine.openvino.encoder import build_encoder
 from quest22.engine.openvino.graph_cache import GraphCache
 from quest22.metrics import Metrics
 from quest22.records import DecodingOptions

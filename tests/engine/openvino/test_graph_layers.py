@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from quest22.engine.openvino.decoder_network import causal_mask
+from quest22.engine.openvino.decoder import causal_mask
 from quest22.engine.openvino.graph_layers import quantize_rows
 
 

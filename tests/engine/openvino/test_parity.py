@@ -16,9 +16,9 @@ from quest22.engine.cross_kv_cache import CrossKVCache
 from quest22.engine.engine import WhisperEngine
 from quest22.engine.openvino.compiled_graphs import CompiledGraphs
 from quest22.engine.openvino.compiler import Compiler
-from quest22.engine.precision import LOGIT_ERROR_LIMIT
 from quest22.records import DecodingOptions
 from tests.engine.conftest import OpenCheckpoint, OpenEngine
+from tests.support.logit_errors import LOGIT_ERROR_LIMIT
 from tests.support.whisper_reference import WhisperReference
 from tests.support.windows import sweep, windows
 

@@ -15,7 +15,7 @@ import pytest
 
 import quest22
 from tests.support.hub import Fault, Hub
-from tests.support.publishing import result
+from tests.support.hub_runs import result
 
 ROOT = Path(__file__).parents[2]
 CARD = b"---\nlicense: cc-by-4.0\nlanguage: [en]\n---\n"
@@ -55,7 +55,7 @@ class Office:
 
     def publish(self, *errands: dict[str, Any]) -> list[str]:
         """Publish; the errors of each, none where all went well."""
-        done = self.start("-m", "tests.support.publishing", json.dumps(errands))
+        done = self.start("-m", "tests.support.hub_runs", json.dumps(errands))
         out, err = done.communicate(timeout=300)
         assert done.returncode == 0, err
         errors: list[str] = json.loads(out)
@@ -66,7 +66,7 @@ class Office:
         started: list[subprocess.Popen[str]] = []
         kill = Fault(pattern, then=lambda: os.kill(started[0].pid, signal.SIGKILL))
         self._hub.faults.append(kill)
-        started.append(self.start("-m", "tests.support.publishing", json.dumps([errand])))
+        started.append(self.start("-m", "tests.support.hub_runs", json.dumps([errand])))
         started[0].communicate(timeout=300)
         assert started[0].returncode == -signal.SIGKILL
 

@@ -28,8 +28,7 @@ from quest22.engine.native.weights import (
     self_attention,
 )
 from quest22.errors import EngineError
-from quest22.native.arrays import address, addresses
-from quest22.native.library import open_library
+from quest22.native.library import address, addresses, open_library
 
 _ELEMENTS = {"f32": FLOAT32, "bf16": BFLOAT16}
 _EMBEDDING = "decoder.embed_tokens"

@@ -30,8 +30,7 @@ from quest22.engine.native.weights import (
     self_attention,
 )
 from quest22.errors import EngineError
-from quest22.native.arrays import addresses
-from quest22.native.library import has_encoder, open_library
+from quest22.native.library import addresses, has_encoder, open_library
 from quest22.system.machine import processor_flags
 
 _BLOCK_LAYERS, _CONVOLUTIONS = 4, 2

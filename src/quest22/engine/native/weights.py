@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from quest22.checkpoint.weights import NOT_FINITE, Weights
 from quest22.errors import EngineError
-from quest22.native.arrays import addresses
+from quest22.native.library import addresses
 
 Array = NDArray[np.float32]
 

@@ -19,7 +19,7 @@ from quest22.decoding.dtw import Grid
 from quest22.engine.cross_kv_cache import CrossKVCache
 from quest22.engine.openvino.alignment_graph import alignment_heads, build_alignment
 from quest22.engine.openvino.compiled_graphs import CompiledGraphs
-from quest22.engine.openvino.decoder_network import tensors
+from quest22.engine.openvino.decoder import tensors
 from quest22.records import Alignment
 
 MAX_TOKENS = 320

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from quest22.records import Segment, Transcript, Word
+from quest22.records import FRAMES_PER_S, Segment, Transcript, Word
 from quest22.settings import CaptionSettings
 from quest22.sink.formats.caption_layout import Cue, caption_segments, cues
 from quest22.sink.formats.jsonl import json_line
@@ -20,7 +20,6 @@ from quest22.sink.rows import confidence_row, dropped_rows, segment_language_row
 CaptionWriter = Callable[[Transcript, CaptionSettings], str]
 PLAIN = CaptionSettings()
 
-SEEK_FRAMES_PER_S = 100
 """openai/whisper counts ``seek`` in mel frames of 10 ms."""
 
 
@@ -115,7 +114,7 @@ def _json_segment(index: int, segment: Segment) -> dict[str, Any]:
     words = {} if segment.words is None else {"words": [_json_word(word) for word in segment.words]}
     return {
         "id": index,
-        "seek": round(segment.start_s * SEEK_FRAMES_PER_S),
+        "seek": round(segment.start_s * FRAMES_PER_S),
         "start": round(segment.start_s, 3),
         "end": round(segment.end_s, 3),
         "text": segment.text,

@@ -11,7 +11,7 @@ import soxr
 from quest22.audio.vad.endpoints import EndpointRules
 from quest22.audio.vad.silero.model import FRAME_SAMPLES, SileroModel
 from quest22.audio.vad.speech_stream import SpeechStream
-from tests.support.speaking import joined
+from tests.support.fake_speech import joined
 
 FOLDER = resources.files("quest22.audio.vad.silero")
 

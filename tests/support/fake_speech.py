@@ -11,7 +11,7 @@ from quest22.records import Samples, SpeechChunk
 FRAME = 512
 
 
-class ToldProbabilities:
+class FixedProbabilities:
     """A stream of probabilities that were decided beforehand, a frame of 512 samples each."""
 
     def __init__(self, probabilities: Iterable[float]) -> None:

@@ -6,8 +6,7 @@ import pytest
 from quest22.audio.log_mel import LogMel
 from quest22.engine.cross_kv_cache import CrossKVCache
 from quest22.engine.openvino.compiler import Compiler
-from quest22.engine.openvino.encoder_graph import build_encoder
-from quest22.engine.openvino.encoder_runner import GraphEncoderRunner
+from quest22.engine.openvino.encoder import GraphEncoderRunner, build_encoder
 from tests.engine.conftest import OpenCheckpoint
 from tests.support.windows import sweep
 

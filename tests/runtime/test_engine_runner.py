@@ -7,7 +7,7 @@ import pytest
 from quest22.errors import EngineError, UsageError
 from quest22.metrics import Metrics
 from quest22.records import DecodingOptions, Hypothesis, Window, WindowResult
-from quest22.runtime.batch_runner import BatchRunner
+from quest22.runtime.engine_runner import BatchRunner
 from tests.runtime.fakes import POISON, EchoEngine, PipelinedEcho, block
 
 

@@ -1,7 +1,7 @@
 """Speech without sound: words with times, and what a Whisper model would make of them.
 
 ``Numbers`` is a vocabulary whose words are their own numbers; it stands in for Transformers'
-tokenizer too. ``Listener`` answers windows as a model does: with the words it hears in them,
+tokenizer too. ``FakeWhisper`` answers windows as a model does: with the words it hears in them,
 misheard here and there, and with timestamps if asked for.
 """
 
@@ -42,15 +42,15 @@ class Numbers:
 
 
 NUMBERS = Numbers()
-UNGUARDED = HallucinationSettings(None, None, None, None, None, None)
+NO_HALLUCINATION_FILTER = HallucinationSettings(None, None, None, None, None, None)
 
 
-def mark(time_s: float) -> int:
+def timestamp_token(time_s: float) -> int:
     """The timestamp token of a time in its window."""
     return NUMBERS.timestamp_begin + round(time_s * 50)
 
 
-def said(*tokens: int, language: str | None = "en", sure: float = 1.0) -> Hypothesis:
+def make_hypothesis(*tokens: int, language: str | None = "en", sure: float = 1.0) -> Hypothesis:
     return Hypothesis(tokens, language, sure, avg_logprob=-0.25, no_speech_prob=0.125)
 
 
@@ -68,7 +68,9 @@ def transcribe(
 ) -> Transcript:
     """Run one clip through the strategy, window after window."""
     decoding = DecodingSettings(timestamps=timestamps)
-    strategy = ChunkedStrategy(settings or LongFormSettings(), decoding, NUMBERS, UNGUARDED)
+    strategy = ChunkedStrategy(
+        settings or LongFormSettings(), decoding, NUMBERS, NO_HALLUCINATION_FILTER
+    )
     machine = strategy.open(CLIP)
     todo = machine.feed(samples) + machine.flush()
     while todo:
@@ -78,7 +80,7 @@ def transcribe(
 
 
 @dataclass
-class Listener:
+class FakeWhisper:
     """A model that hears ``words`` (time in seconds and token) with mistakes.
 
     ``answers`` keeps what it said to each window, pass by pass.
@@ -93,7 +95,7 @@ class Listener:
     def __call__(self, window: Window) -> Hypothesis:
         tokens = tuple(self._hear(window))
         self.answers.setdefault(window.index, []).append(tokens)
-        return said(*tokens)
+        return make_hypothesis(*tokens)
 
     def _hear(self, window: Window) -> list[int]:
         chance = random.Random(f"{self.seed} {window.index} {window.skip_frames}")
@@ -102,18 +104,18 @@ class Listener:
         heard = [(at - begin_s, word) for at, word in self.words if begin_s <= at < until_s - 0.2]
         tokens = self._spoken(heard, window.decoding, chance)
         if tokens and window.decoding.timestamps and chance.random() < 0.5:
-            tokens.append(mark(until_s - begin_s))
+            tokens.append(timestamp_token(until_s - begin_s))
         return tokens
 
     def _spoken(
         self, heard: Sequence[tuple[float, int]], decoding: DecodingOptions, chance: random.Random
     ) -> list[int]:
-        tokens = [mark(0)] if heard and decoding.timestamps else []
+        tokens = [timestamp_token(0)] if heard and decoding.timestamps else []
         for at, word in heard:
             if chance.random() < self.mistakes:
                 tokens += chance.choice([[], [chance.randrange(900)]])
             else:
                 tokens.append(word)
             if decoding.timestamps and chance.random() < self.breaks:
-                tokens += [mark(at + 0.1)] * chance.choice([1, 2, 2])
+                tokens += [timestamp_token(at + 0.1)] * chance.choice([1, 2, 2])
         return tokens

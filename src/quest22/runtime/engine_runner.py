@@ -27,18 +27,17 @@ class RunningBatch:
 class BatchRunner:
     """Begins batches and finishes them in the same order.
 
-    After one of the errors in ``retried``, the windows of a batch run one by one, so that only the
-    bad one fails; other errors are raised.
+    After one of the errors in ``retry_alone_on``, the windows of a batch run one by one, so that
+    only the bad one fails; other errors are raised.
     """
 
     def __init__(
-        self, engine: Engine, metrics: Metrics, retried: type[Exception] = EngineError
+        self, engine: Engine, metrics: Metrics, retry_alone_on: type[Exception] = EngineError
     ) -> None:
         self._engine = engine
         self._metrics = metrics
-        self._retried = retried
-        self.batch_size = engine.batch_size
-        self.batches_in_flight: int = getattr(engine, "batches_in_flight", 1)
+        self._retry_alone_on = retry_alone_on
+        self.batches_in_flight = engine.batches_in_flight
 
     def begin(self, windows: Sequence[Window]) -> RunningBatch:
         """Start a batch."""
@@ -46,14 +45,14 @@ class BatchRunner:
             return RunningBatch(windows)
         try:
             return RunningBatch(windows, ticket=self._engine.begin(windows))
-        except self._retried as error:
+        except self._retry_alone_on as error:
             return RunningBatch(windows, error=error)
 
     def finish(self, batch: RunningBatch) -> list[WindowResult]:
         """Wait for a batch; returns one result per window, in order."""
         try:
             hypotheses = self._hypotheses(batch)
-        except self._retried as error:
+        except self._retry_alone_on as error:
             if not isinstance(error, Quest22Error):
                 _log.exception("a batch ended with an unexpected error")
             if len(batch.windows) > 1:
@@ -70,7 +69,7 @@ class BatchRunner:
         if batch.ticket is not None:
             try:
                 self._engine.finish(batch.ticket)
-            except self._retried:
+            except self._retry_alone_on:
                 return
 
     def _hypotheses(self, batch: RunningBatch) -> list[Hypothesis]:

@@ -1,4 +1,4 @@
-"""The product's own engine as an ear: windows of sound in, what it heard out."""
+"""Decodes windows of audio with a checkpoint on the product's own engine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BATCH = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class DecodedWindow:
     """What was heard in one window; ``spans_s`` are the segments' times, where asked for."""
 
     text: str
@@ -27,7 +27,7 @@ class Heard:
     spans_s: tuple[tuple[float, float], ...]
 
 
-class Listener:
+class WindowDecoder:
     """A checkpoint, loaded once for all measures."""
 
     def __init__(self, model: str, compute_type: str) -> None:
@@ -37,20 +37,20 @@ class Listener:
         self._tokens = checkpoint.tokens
         self._engine = build_engine(checkpoint, features, settings, Metrics())
 
-    def hear(self, sounds: Sequence[Samples], decoding: DecodingOptions) -> list[Heard]:
+    def decode(self, sounds: Sequence[Samples], decoding: DecodingOptions) -> list[DecodedWindow]:
         """Decode sounds of up to 30 s greedily."""
         windows = [Window(sound, 0.0, decoding) for sound in sounds]
-        found: list[Heard] = []
+        found: list[DecodedWindow] = []
         for begin in range(0, len(windows), BATCH):
             answers = self._engine.run(windows[begin : begin + BATCH])
             found += [self._heard(answer) for answer in answers]
         return found
 
-    def _heard(self, answer: Hypothesis) -> Heard:
+    def _heard(self, answer: Hypothesis) -> DecodedWindow:
         words = [token for token in answer.tokens if not self._tokens.is_timestamp(token)]
         spans = _spans(answer.tokens, self._tokens)
         text = self._tokens.decode(words)
-        return Heard(text, answer.language, answer.no_speech_prob, spans)
+        return DecodedWindow(text, answer.language, answer.no_speech_prob, spans)
 
 
 def _spans(answer: Sequence[int], tokens: Tokens) -> tuple[tuple[float, float], ...]:

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from quest22.source.formats.parquet import ParquetRows
+from quest22.source.io.prefetch import Prefetcher
+from quest22.source.io.retry import RetryingClient
+from quest22.source.rows import RowError
+
+ROWS, GROUP = 23, 5
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    table = pa.table(
+        {
+            "id": [f"row-{number}" for number in range(ROWS)],
+            "text": [f"text {number}" for number in range(ROWS)],
+            "audio": [{"bytes": bytes([number]) * 100, "path": None} for number in range(ROWS)],
+        }
+    )
+    pq.write_table(table, tmp_path / "a.parquet", row_group_size=GROUP)
+    return tmp_path / "a.parquet"
+
+
+@contextmanager
+def opened(path: Path, *names: str) -> Iterator[ParquetRows]:
+    with (
+        closing(Prefetcher(1 << 20, 2)) as prefetcher,
+        closing(ParquetRows(str(path), names, RetryingClient(), prefetcher)) as rows,
+    ):
+        yield rows
+
+
+def test_rows_are_counted_by_the_footer(path: Path) -> None:
+    with opened(path, "id") as rows:
+        assert rows.num_rows == ROWS
+
+
+@pytest.mark.parametrize("start", [0, 1, GROUP, GROUP + 2, ROWS - 1, ROWS])
+def test_rows_from_any_row_on(path: Path, start: int) -> None:
+    with opened(path, "id") as rows:
+        rows.prefetch(start)
+        assert list(rows.rows(start)) == [
+            (number, {"id": f"row-{number}"}) for number in range(start, ROWS)
+        ]
+
+
+def test_groups_without_a_selected_row_are_left_out(path: Path) -> None:
+    with opened(path, "id") as rows:
+        rows.prefetch(0, {7, 21})
+        numbers = [number for number, _ in rows.rows(0, {7, 21})]
+    assert numbers == [*range(5, 10), *range(20, ROWS)]
+
+
+def test_only_named_columns_are_read_and_missing_ones_are_none(path: Path) -> None:
+    with opened(path, "audio", "speaker") as rows:
+        rows.prefetch(0)
+        number, values = next(iter(rows.rows(0)))
+    assert number == 0
+    assert values == {"audio": {"bytes": bytes(100), "path": None}, "speaker": None}
+
+
+def test_a_group_without_its_pages_costs_its_own_rows(path: Path) -> None:
+    chunk = pq.read_metadata(path).row_group(1).column(0)
+    content = bytearray(path.read_bytes())
+    start = min(filter(None, (chunk.dictionary_page_offset, chunk.data_page_offset)))
+    content[start : start + chunk.total_compressed_size] = bytes(chunk.total_compressed_size)
+    path.write_bytes(content)
+    with opened(path, "id") as rows:
+        rows.prefetch(0)
+        found = dict(rows.rows(0))
+    assert list(found) == list(range(ROWS))
+    lost = [number for number, values in found.items() if isinstance(values, RowError)]
+    assert lost == list(range(GROUP, 2 * GROUP))
+    assert "a.parquet, row group 1" in found[GROUP].reason
+
+
+def test_what_is_no_parquet_file_is_raised(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    path.write_bytes(b"not a Parquet file")
+    with (
+        closing(Prefetcher(1 << 20, 2)) as prefetcher,
+        pytest.raises(pa.ArrowInvalid),
+    ):
+        ParquetRows(str(path), ["id"], RetryingClient(), prefetcher)
