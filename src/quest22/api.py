@@ -12,13 +12,7 @@ from quest22 import runs
 from quest22.env import hub_token
 from quest22.errors import ClipError, UsageError
 from quest22.options import DatasetOptions, Options, StreamOptions
-from quest22.records import Clip
-from quest22.records import Failure
-from quest22.records import Media
-from quest22.records import Origin
-from quest22.records import Samples
-from quest22.records import Transcript
-from quest22.records import check_samples
+from quest22.records import Clip, Failure, Media, Origin, Samples, Transcript, check_samples
 from quest22.runs.context import Reusing
 from quest22.runs.events import OnEvent, ignore_event
 from quest22.runs.retry_failed import retry_all
