@@ -75,9 +75,7 @@ def test_calls_of_all_kinds_from_many_threads(
         return lambda: contents(whisper.transcribe_many(part))
 
     def rows(skip: int) -> Callable[[], object]:
-        return lambda: contents(
-            whisper.stream("parquet", data_files=SAMPLES, take=2, skip=skip)
-        )
+        return lambda: contents(whisper.stream("parquet", data_files=SAMPLES, take=2, skip=skip))
 
     calls = [one(clip) for clip in clips]
     calls += [many(clips[:3]), many(clips[5:]), rows(0), rows(2)]

@@ -143,9 +143,7 @@ def test_a_batch_more_than_the_backend_takes_has_the_oldest_decoded(
 
 def test_an_error_of_a_batch_that_made_room_is_its_own(nano: Checkpoint) -> None:
     class Failing(ToyBackend):
-        def decode(
-            self, cross_kv: Handle, requests: Sequence[DecodeRequest]
-        ) -> list[DecodeResult]:
+        def decode(self, cross_kv: Handle, requests: Sequence[DecodeRequest]) -> list[DecodeResult]:
             if 13 in cross_kv.numbers:
                 raise RuntimeError("unlucky")
             return super().decode(cross_kv, requests)
@@ -159,9 +157,7 @@ def test_an_error_of_a_batch_that_made_room_is_its_own(nano: Checkpoint) -> None
 
 def test_an_interruption_while_making_room_leaves_an_error_to_the_batch(nano: Checkpoint) -> None:
     class Interrupted(ToyBackend):
-        def decode(
-            self, cross_kv: Handle, requests: Sequence[DecodeRequest]
-        ) -> list[DecodeResult]:
+        def decode(self, cross_kv: Handle, requests: Sequence[DecodeRequest]) -> list[DecodeResult]:
             if 13 in cross_kv.numbers:
                 raise KeyboardInterrupt
             return super().decode(cross_kv, requests)
@@ -186,9 +182,7 @@ def test_batches_of_many_threads_do_not_mix(nano: Checkpoint) -> None:
             time.sleep(0.001)
             return self.cache
 
-        def decode(
-            self, cross_kv: Handle, requests: Sequence[DecodeRequest]
-        ) -> list[DecodeResult]:
+        def decode(self, cross_kv: Handle, requests: Sequence[DecodeRequest]) -> list[DecodeResult]:
             return super().decode(self.cache, requests)
 
     engine = opened(nano, OneCache(batches_in_flight=1))

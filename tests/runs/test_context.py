@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from quest22.metrics import Metrics
 from quest22.errors import UsageError
+from quest22.metrics import Metrics
 from quest22.runs.context import Reusing, RunContext
 from quest22.runs.events import ModelLoaded, ModelLoading
 from quest22.runtime.build import PipelineSettings
@@ -35,7 +35,9 @@ def loaded(**engine):
 def test_a_pipeline_is_used_again_where_it_fits(own, needed, fits):
     pipeline = loaded(**own)
     engine = replace(pipeline.settings.engine, **needed)
-    given = Reusing(pipeline, DigestPipeline)(replace(pipeline.settings, engine=engine), pipeline.metrics)
+    given = Reusing(pipeline, DigestPipeline)(
+        replace(pipeline.settings, engine=engine), pipeline.metrics
+    )
     assert (given is pipeline) is fits
     assert given.settings.engine == (pipeline.settings.engine if fits else engine)
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from quest22.runtime.loop import LoopSettings, TranscriptionLoop
+    from quest22.settings.clip_options import ClipOptions
     from quest22.source.dataset import DatasetSource, ResumeState
     from quest22.source.io.retry import RetryingClient
 
@@ -37,7 +38,9 @@ if TYPE_CHECKING:
 class Pipeline:
     """A loaded model, ready for runs. Close it, or use it in a ``with`` block, to free its memory.
 
-    Runs may overlap, in one thread or several: their batches take turns. Loading raises :class:`quest22.errors.CheckpointError` for a model that cannot be found or
+    Runs may overlap, in one thread or several: their batches take turns.
+
+    Loading raises :class:`quest22.errors.CheckpointError` for a model that cannot be found or
     read, and :class:`quest22.errors.UsageError` for settings that it cannot carry out.
     """
 
@@ -84,9 +87,7 @@ class Pipeline:
     def check_open(self) -> None:
         """Raise :class:`quest22.errors.UsageError` if the model is closed."""
         if self._closed:
-            raise UsageError(
-                f"{self.checkpoint_name} is closed: load it again to transcribe more"
-            )
+            raise UsageError(f"{self.checkpoint_name} is closed: load it again to transcribe more")
 
     def stream(self, dataset: DatasetSettings, after: Position | None = None) -> Run:
         """A run over a dataset's rows; ``after`` continues an earlier one behind that row."""
@@ -103,11 +104,19 @@ class Pipeline:
         return self.run(file_source(inputs, network, self.settings.engine.token))
 
     def run(
-        self, clips: Source | Iterable[Clip | Failure], replay: ReplayStore | None = None
+        self,
+        clips: Source | Iterable[Clip | Failure],
+        replay: ReplayStore | None = None,
+        options: ClipOptions | None = None,
     ) -> Run:
-        """A run over clips from anywhere; ``replay`` continues an earlier process' run."""
+        """A run over clips from anywhere; ``replay`` continues an earlier process' run.
+
+        ``options`` are those of its clips, where they are not the model's. Raises
+        :class:`quest22.errors.UsageError` for options that the model cannot carry out.
+        """
         self.check_open()
-        stages = Stages(clips, self._decoder(), self._strategy, self._engine)
+        strategy = self._strategy if options is None else self._strategy.configured(options)
+        stages = Stages(clips, self._decoder(), strategy, self._engine)
         return Run(stages, self.settings, self.metrics, replay)
 
     def loop(self, settings: LoopSettings | None = None) -> TranscriptionLoop:

@@ -26,6 +26,7 @@ class EngineSettings:
     )
     revision: str | None = option(
         None,
+        name="model_revision",
         flags="--model-revision",
         help="Branch, tag or commit of the model.",
         metavar="REV",

@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, get_args, get_type_hints
 
 from quest22.errors import UsageError
+from quest22.settings.checks import check_type
 from quest22.settings.forms import Form
 
 if TYPE_CHECKING:
@@ -89,7 +90,12 @@ class Option:
 
         Raises :class:`UsageError` if it cannot be read.
         """
-        return value if self.form is None else self.form.read(self.name, value)
+        if self.form is None:
+            return check_type(self.name, value, self.annotation)
+        try:
+            return self.form.read(self.name, value)
+        except (TypeError, ValueError, AttributeError) as exc:
+            raise UsageError(f"{self.name} is {value!r}: expected {self.form.python_type}") from exc
 
 
 def option(default: Value, **facts: Unpack[Facts]) -> Value:

@@ -57,6 +57,7 @@ class OutputSettings:
     )
     overwrite: bool = option(
         False,
+        name="restart",
         flags=("--restart", "--overwrite"),
         help="Start over: replace the transcripts of an earlier run in the folder.",
         panel=PANEL,

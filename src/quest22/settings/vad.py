@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from quest22.settings.checks import check_at_least, check_choice, check_fraction, check_positive
+from quest22.settings.forms import Form
 from quest22.settings.option import option
 
 VadMode: TypeAlias = Literal["off", "on", "auto"]
 PANEL = "Voice activity"
+
+
+def read_vad_mode(name: str, value: Any) -> str:
+    """``off``, ``on`` or ``auto``; True is on and False off."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    check_choice(name, value, get_args(VadMode))
+    return str(value)
+
+
+VAD_MODE = Form(read_vad_mode, 'bool | Literal["off", "on", "auto"]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +35,7 @@ class VadSettings:
     vad: VadMode = option(
         "off",
         flags="--vad",
+        form=VAD_MODE,
         help="Skip what holds no speech, and cut at pauses: [cyan]off[/], [cyan]on[/], or "
         "[cyan]auto[/], which leaves clips that fit into one window whole.",
         metavar="off|on|auto",
