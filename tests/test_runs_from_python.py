@@ -145,3 +145,86 @@ def test_captions_need_times(tmp_path):
 def test_a_folder_without_a_run(call, tmp_path):
     with pytest.raises(quest22.UsageError, match="no run in"):
         call(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def words() -> quest22.Transcriber:
+    return quest22.Transcriber(
+        "nano", compute_type="float32", timestamps=True, word_timestamps=True
+    )
+
+
+def rows(**options: object) -> dict[str, object]:
+    return {"data_files": str(SAMPLES), "take": TAKE, **options}
+
+
+def test_a_run_with_layout_of_captions_is_the_commands(words, tmp_path):
+    flags = "--max-line-width 20 --max-line-count 1 -f srt,vtt --dtype float32 --word-timestamps"
+    arguments = ["stream", "parquet", "--data-files", str(SAMPLES), "--take", str(TAKE), "-q"]
+    by_command, by_python = tmp_path / "command", tmp_path / "python"
+    assert main([*arguments, *flags.split(), "-o", str(by_command)]) == Exit.DONE
+    words.stream_to(
+        by_python, "parquet", **rows(formats=["srt", "vtt"], max_line_width=20, max_line_count=1)
+    )
+    assert differences(outputs(by_command), outputs(by_python)) == []
+
+
+def test_a_finished_run_starts_over_with_restart(words, tmp_path):
+    assert words.stream_to(tmp_path, "parquet", **rows(take=2)).transcripts == 2
+    with pytest.raises(quest22.UsageError, match=r"restart=True") as caught:
+        words.stream_to(tmp_path, "parquet", **rows(take=3))
+    assert "--" not in str(caught.value)
+    summary = words.stream_to(tmp_path, "parquet", **rows(take=3, restart=True))
+    assert (summary.transcripts, summary.stats.transcripts) == (3, 3)
+
+
+@pytest.mark.parametrize(("options", "most"), [({"max_failures": 1}, 1), ({"on_error": "stop"}, 0)])
+def test_failures_stop_a_run(tmp_path, options, most):
+    short = quest22.Transcriber("nano", compute_type="float32", max_duration_s=0.1)
+    with pytest.raises(quest22.TooManyFailuresError):
+        short.stream_to(tmp_path, "parquet", **rows(**options))
+    status = quest22.status(tmp_path)
+    assert isinstance(status, quest22.RunStatus)
+    assert status.failures == most
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"formats": "mp3"}, "unknown output format 'mp3'"),
+        ({"max_line_count": 2}, "give max_line_width too"),
+        ({"max_line_width": "9"}, "max_line_width is '9': expected a whole number"),
+        ({"on_error": "cry"}, "on_error is 'cry': expected skip or stop"),
+        ({"max_failures": -1}, "max_failures is -1"),
+        ({"restart": 1}, "restart is 1: expected True or False"),
+        ({"push_to_hub": "me/x", "hub_commit_every": "1s"}, "hub_commit_every is '1s'"),
+        ({"push_to_hub": "me/x", "private": "yes"}, "private is 'yes'"),
+        ({"max_words": 3}, r"unknown option 'max_words': did you mean 'max_words_per_line'\?"),
+        ({"beam_size": 3}, "unknown option 'beam_size'"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_written(words, tmp_path, options, message):
+    with pytest.raises(quest22.UsageError, match=message):
+        words.stream_to(tmp_path, "parquet", **rows(**options))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_layout_of_captions_needs_words(transcriber, tmp_path):
+    with pytest.raises(quest22.UsageError, match="with word_timestamps=True"):
+        transcriber.stream_to(tmp_path, "parquet", **rows(formats="srt", max_line_width=20))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_options_of_publishing_reach_the_run(words, monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(quest22.api.runs, "run", lambda settings, *_, **__: asked.append(settings))
+    words.stream_to(
+        tmp_path, "parquet", **rows(push_to_hub="me/x", private=True, hub_commit_every=50)
+    )
+    hub = asked[0].push_to_hub
+    assert (hub.repository, hub.private, hub.commit_seconds, hub.commit_rows) == (
+        "me/x",
+        True,
+        None,
+        50,
+    )

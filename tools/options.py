@@ -34,6 +34,7 @@ from quest22.settings import (
     VadSettings,
 )
 from quest22.settings.option import Option, options_of
+from quest22.settings.python_names import in_python
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -41,25 +42,18 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 MADE = "Made by: python -m tools.options"
 
-MODEL_GROUPS = (
-    EngineSettings,
-    DecodingSettings,
-    LongFormSettings,
-    HallucinationSettings,
-    VadSettings,
-    AudioSettings,
-    PipelineSettings,
-)
-PARAMETERS = frozenset({"model", "dataset", "config"})
+CLIP_GROUPS = (DecodingSettings, LongFormSettings, HallucinationSettings, VadSettings)
+MODEL_GROUPS = (EngineSettings, AudioSettings, PipelineSettings)
+OUTPUT_GROUPS = (OutputSettings, CaptionSettings, FailureSettings, HubSettings)
+PARAMETERS = frozenset({"model", "dataset", "config", "folder"})
 """What the functions of Python take as parameters of their own."""
 
 
 class Table(NamedTuple):
-    """One table of the reference page; options of the ``command`` alone have no Python name."""
+    """One table of the reference page."""
 
     title: str
     groups: tuple[type[DataclassInstance], ...]
-    command: bool = False
 
 
 TABLES = (
@@ -70,9 +64,9 @@ TABLES = (
     Table("Voice activity", (VadSettings,)),
     Table("Audio and memory", (AudioSettings, PipelineSettings)),
     Table("Dataset", (DatasetSettings,)),
-    Table("Output", (OutputSettings, FailureSettings), command=True),
-    Table("Captions", (CaptionSettings,), command=True),
-    Table("Publishing", (HubSettings,), command=True),
+    Table("Output", (OutputSettings, FailureSettings)),
+    Table("Captions", (CaptionSettings,)),
+    Table("Publishing", (HubSettings,)),
 )
 COMMAND_ONLY: tuple[type[Any], ...] = (DatasetFlags, SpeechFlags, VadFlags, ReportFlags)
 
@@ -89,9 +83,24 @@ from typing import Literal, TypedDict
 
 
 '''
-STREAM_OPTIONS = '''\
-class StreamOptions(Options, DatasetOptions, total=False):
+OPTIONS = '''\
+class Options(ModelOptions, total=False):
+    """What :class:`quest22.Transcriber` and :func:`quest22.transcribe` take."""
+
+    revision: str | None
+    """The same as ``model_revision``."""
+'''
+DATASET_REVISION = '''
+    revision: str | None
+    """The same as ``dataset_revision``, as in ``datasets.load_dataset``."""
+'''
+COMBINED = '''\
+class StreamOptions(ModelOptions, DatasetOptions, total=False):
     """The options of a model and of a dataset: what :func:`quest22.stream` takes."""
+
+
+class StreamToOptions(DatasetOptions, OutputOptions, total=False):
+    """The options of a dataset and of outputs: see :meth:`quest22.Transcriber.stream_to`."""
 '''
 PAGE_HEAD = f"""\
 <!-- {MADE}, from src/quest22/settings. Do not edit. -->
@@ -101,18 +110,51 @@ Every option by its name in Python and by its flag. In Python, options are keywo
 `quest22.transcribe("talk.mp3", model="small", beam_size=5)`. In a flag, `_` works for `-`. More
 about them: [decoding](decoding.md), [voice activity](voice-activity.md), [captions](captions.md),
 [streaming](streaming.md), [outputs](outputs.md).
+
+`quest22.Transcriber` and `quest22.transcribe` take those of the model up to audio and memory;
+`quest22.stream` takes those of the dataset too. `Transcriber.transcribe` and `transcribe_many`
+take those of decoding, long form, hallucination filter and voice activity, for one call:
+`whisper.transcribe("a.mp3", language="ru")`. `Transcriber.stream_to` takes those of the dataset,
+output, captions and publishing.
+
+`revision` alone is the model's in `Transcriber` and `transcribe`, as in faster-whisper. It is the
+dataset's wherever a dataset is streamed, as in `datasets.load_dataset` and `quest22 stream`.
+`model_revision` and `dataset_revision` are clear everywhere.
 """
 
 
 def types_module() -> str:
     """The text of ``src/quest22/options.py``."""
-    model = _typed_dict("Options", "The options of a model.", MODEL_GROUPS)
-    dataset = _typed_dict("DatasetOptions", "Which rows of a dataset.", (DatasetSettings,))
-    return TYPES_HEAD + "\n".join((*model, "", *dataset, "", STREAM_OPTIONS))
+    classes = (
+        _typed_dict("TranscribeOptions", "How a clip is transcribed.", CLIP_GROUPS),
+        _typed_dict(
+            "ModelOptions",
+            "A model, and how it transcribes.",
+            MODEL_GROUPS,
+            base="TranscribeOptions",
+        ),
+        OPTIONS,
+        _typed_dict("DatasetOptions", "Which rows of a dataset.", (DatasetSettings,))
+        + DATASET_REVISION,
+        _typed_dict("OutputOptions", "What a run into a folder writes.", OUTPUT_GROUPS),
+        COMBINED,
+    )
+    return TYPES_HEAD + "\n\n".join(classes)
 
 
-def _typed_dict(name: str, title: str, groups: Iterable[type[DataclassInstance]]) -> Iterator[str]:
-    yield f"class {name}(TypedDict, total=False):"
+def _typed_dict(
+    name: str,
+    title: str,
+    groups: Iterable[type[DataclassInstance]],
+    base: str = "TypedDict",
+) -> str:
+    return "\n".join(_typed_dict_lines(f"class {name}({base}, total=False):", title, groups))
+
+
+def _typed_dict_lines(
+    head: str, title: str, groups: Iterable[type[DataclassInstance]]
+) -> Iterator[str]:
+    yield head
     yield f'    """{title}"""'
     yield ""
     for option in _options(groups):
@@ -123,7 +165,7 @@ def _typed_dict(name: str, title: str, groups: Iterable[type[DataclassInstance]]
 
 
 def _docstring(option: Option) -> Iterator[str]:
-    text = f"{_marked(option.help, '``')} Default: {_default(option, '``')}."
+    text = in_python(f"{_marked(option.help, '``')} Default: {_default(option, '``')}.")
     lines = wrap(text, 90, break_on_hyphens=False)
     if len(lines) == 1:
         yield f'    """{lines[0]}"""'
@@ -140,7 +182,8 @@ def _python_type(option: Option) -> str:
     if option.choices:
         return f"Literal[{', '.join(f'{choice!r}' for choice in option.choices)}]".replace("'", '"')
     annotation = option.annotation
-    return annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    name = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    return f"{name} | None" if option.default is MISSING and option.unset else name
 
 
 def reference_page() -> str:
@@ -150,14 +193,13 @@ def reference_page() -> str:
 
 
 def _table(table: Table) -> Iterator[str]:
-    yield f"## {table.title}{' (command)' if table.command else ''}"
+    yield f"## {table.title}"
     yield ""
-    head = ("flag", "default", "unit", "what it does")
-    yield from _head(*(head if table.command else ("option", *head)))
+    yield from _head("option", "flag", "default", "unit", "what it does")
     for option in _options(table.groups):
         flags = f"`{option.metavar}`" if option.positional else _code(_names(option.flags))
         cells = (flags, _default(option, "`"), option.unit, _marked(option.help, "`"))
-        yield _row(*(cells if table.command else (f"`{option.name}`", *cells)))
+        yield _row(f"`{option.name}`", *cells)
     yield ""
 
 

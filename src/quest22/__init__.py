@@ -8,6 +8,8 @@ for transcript in quest22.stream("org/name", "config", split="test", model="smal
     print(transcript.key, transcript.text)
 
 quest22.Transcriber("small").stream_to("out", "org/name", "config", split="test")
+
+The events of a run, for ``stream_to(…, on_event=…)``, are in :mod:`quest22.runs.events`.
 """
 
 from __future__ import annotations
@@ -21,9 +23,10 @@ from quest22.errors import (
     Quest22Error,
     SinkError,
     SourceError,
+    TooManyFailuresError,
     UsageError,
 )
-from quest22.records import Failure, Segment, Transcript, Word
+from quest22.records import Confidence, DroppedSegment, Failure, Segment, Transcript, Word
 from quest22.runs.run_status import FolderStatus, RunStatus
 from quest22.runs.summary import RunSummary
 from quest22.version import __version__ as __version__
@@ -31,6 +34,8 @@ from quest22.version import __version__ as __version__
 __all__ = [
     "CheckpointError",
     "ClipError",
+    "Confidence",
+    "DroppedSegment",
     "EngineError",
     "Failure",
     "FolderStatus",
@@ -41,6 +46,7 @@ __all__ = [
     "Segment",
     "SinkError",
     "SourceError",
+    "TooManyFailuresError",
     "Transcriber",
     "Transcript",
     "UsageError",

@@ -4,38 +4,52 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+
+import numpy as np
 
 from quest22 import runs
 from quest22.env import hub_token
 from quest22.errors import ClipError, UsageError
-from quest22.options import DatasetOptions, Options, StreamOptions
+from quest22.options import (
+    DatasetOptions,
+    Options,
+    StreamOptions,
+    StreamToOptions,
+    TranscribeOptions,
+)
 from quest22.records import Clip, Failure, Media, Origin, Samples, Transcript, check_samples
 from quest22.runs.context import Reusing
 from quest22.runs.events import OnEvent, ignore_event
 from quest22.runs.retry_failed import retry_all
 from quest22.runs.run_status import FolderStatus, RunStatus
-from quest22.runs.settings import RunSettings
+from quest22.runs.settings import RunSettings, formats_with_times
 from quest22.runs.summary import RunSummary
 from quest22.runtime.build import Pipeline, Run, client_within
 from quest22.settings import (
     DEFAULT_MODEL,
+    CaptionSettings,
     DatasetSettings,
     EngineSettings,
+    FailureSettings,
     HubSettings,
     PipelineSettings,
     parse_formats,
 )
-from quest22.settings.option import refuse_unknown, take_group
-from quest22.sink.formats.captions import TIMED
+from quest22.settings.clip_options import ClipOptions
+from quest22.settings.option import check_type, refuse_unknown, take_group
+from quest22.settings.python_names import naming_options
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
-Sound: TypeAlias = str | Path | bytes | Samples
-"""A path or URL, a file's bytes, or mono float32 samples at 16 kHz."""
+Sound: TypeAlias = str | Path | bytes | BinaryIO | Samples
+"""A path or URL, a file's bytes, an open binary file, which is read to its end, or mono float32
+samples at 16 kHz.
+"""
 
 OnFailure: TypeAlias = Callable[[Failure], None]
 
@@ -46,10 +60,12 @@ class Transcriber:
     """A loaded Whisper checkpoint. The constructor loads it.
 
     Safe to share between threads: calls take turns with the model, batch by batch. ``close``, or a
-    ``with`` block, frees its memory. Raises :class:`quest22.errors.CheckpointError` and
-    :class:`quest22.errors.UsageError`.
+    ``with`` block, frees its memory. ``revision`` is the model's.
+
+    Raises :class:`quest22.errors.CheckpointError` and :class:`quest22.errors.UsageError`.
     """
 
+    @naming_options()
     def __init__(self, model: str = DEFAULT_MODEL, **options: Unpack[Options]) -> None:
         self._pipeline = Pipeline(_pipeline_settings(model, dict(options)))
 
@@ -63,23 +79,38 @@ class Transcriber:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def transcribe(self, sound: Sound) -> Transcript:
-        """Transcribe one recording; raises :class:`quest22.errors.ClipError` if that fails."""
-        (result,) = self._pipeline.run([self._clip(0, sound)])
+    @naming_options()
+    def transcribe(self, sound: Sound, **options: Unpack[TranscribeOptions]) -> Transcript:
+        """Transcribe one recording; raises :class:`quest22.errors.ClipError` if that fails.
+
+        ``options`` are for this call; those not named are the Transcriber's.
+        """
+        (result,) = self._run([sound], dict(options))
         if isinstance(result, Failure):
             raise ClipError(result.stage, f"{result.name}: {result.reason}")
         return result
 
+    @naming_options()
     def transcribe_many(
-        self, sounds: Iterable[Sound], on_failure: OnFailure | None = None
+        self,
+        sounds: Iterable[Sound],
+        on_failure: OnFailure | None = None,
+        **options: Unpack[TranscribeOptions],
     ) -> Iterator[Transcript]:
         """Transcribe several recordings, batched together; yields Transcripts in their order.
 
         Failures are passed to ``on_failure`` (by default logged as a warning).
+        ``options`` are for this call; those not named are the Transcriber's.
         """
-        clips = (self._clip(index, sound) for index, sound in enumerate(sounds))
-        return _transcripts(self._pipeline.run(clips), on_failure)
+        return _transcripts(self._run(sounds, dict(options)), on_failure)
 
+    def _run(self, sounds: Iterable[Sound], options: dict[str, Any]) -> Run:
+        clip_options = ClipOptions.take(options, self._pipeline.settings.for_clips())
+        refuse_unknown(options, TranscribeOptions)
+        clips = (self._clip(index, sound) for index, sound in enumerate(sounds))
+        return self._pipeline.run(clips, options=clip_options)
+
+    @naming_options()
     def stream(
         self,
         dataset: str,
@@ -91,8 +122,8 @@ class Transcriber:
         """Transcribe a dataset as it streams in; yields Transcripts in the order of its rows.
 
         Rows that cannot be transcribed are passed to ``on_failure`` (by default logged as a
-        warning). Raises :class:`quest22.errors.SourceError` if the dataset cannot be found or
-        reached.
+        warning). ``revision`` is the dataset's. Raises :class:`quest22.errors.SourceError` if the
+        dataset cannot be found or reached.
         """
         settings = _dataset_settings(dataset, config, dict(rows), self._pipeline.settings)
         return _transcripts(self._pipeline.stream(settings), on_failure)
@@ -101,8 +132,7 @@ class Transcriber:
         """One recording as a clip; whether a path exists is checked when it is decoded."""
         if isinstance(sound, (str, Path)):
             return self._clip_at(index, str(sound))
-        media = sound if isinstance(sound, bytes) else _checked(sound)
-        return Clip(str(index), f"sound {index}", media, Origin("memory", row=index))
+        return Clip(str(index), f"sound {index}", _media(sound), Origin("memory", row=index))
 
     def _clip_at(self, index: int, address: str) -> Clip:
         from quest22.source.io.address import is_url, redact
@@ -116,35 +146,33 @@ class Transcriber:
         name = redact(address)
         return Clip(f"{index}:{name}", name, media, Origin(name))
 
+    @naming_options()
     def stream_to(
         self,
         folder: str | Path,
         dataset: str,
         config: str | None = None,
         *,
-        formats: str | Iterable[str] = "jsonl",
-        push_to_hub: str | None = None,
         on_event: OnEvent = ignore_event,
-        **rows: Unpack[DatasetOptions],
+        **options: Unpack[StreamToOptions],
     ) -> RunSummary:
         """Transcribe a dataset into a folder, as ``quest22 stream … -o FOLDER`` does.
 
         A run that stopped early, by an error or Ctrl-C, resumes with the same call or command; a
-        finished run is left unchanged. ``formats`` are those of ``--output-format``; captions need
-        ``timestamps=True``. ``push_to_hub`` names a dataset to publish to. ``on_event`` is called
-        with each event of the run: see :mod:`quest22.runs.events`.
+        finished run is left unchanged, unless ``restart=True``. ``formats`` defaults to ``jsonl``;
+        captions need a Transcriber with ``timestamps=True``. ``revision`` is the dataset's.
+        ``push_to_hub`` names a dataset to publish to, ``private=True`` creates it as a private
+        one. ``on_event`` is called with each event of the run: see :mod:`quest22.runs.events`. A
+        run that began in another precision resumes in that one: the model is loaded a second
+        time, which a warning and an event report.
 
         Raises:
             UsageError: The folder holds a run with other settings, or another process uses it.
+            TooManyFailuresError: More clips than ``max_failures`` failed.
             Quest22Error: The source or an output fails: see :mod:`quest22.errors`.
         """
         self._pipeline.check_open()
-        settings = _run_settings(
-            self._pipeline.settings,
-            _dataset_settings(dataset, config, dict(rows), self._pipeline.settings),
-            formats,
-            push_to_hub,
-        )
+        settings = _run_settings(self._pipeline.settings, dataset, config, dict(options))
         return runs.run(
             settings,
             runs.LocalRunStore(Path(folder)),
@@ -160,6 +188,7 @@ def transcribe(sound: Sound, model: str = DEFAULT_MODEL, **options: Unpack[Optio
         return whisper.transcribe(sound)
 
 
+@naming_options()
 def stream(
     dataset: str,
     config: str | None = None,
@@ -167,7 +196,11 @@ def stream(
     model: str = DEFAULT_MODEL,
     **options: Unpack[StreamOptions],
 ) -> Iterator[Transcript]:
-    """Load a model and transcribe a dataset as it streams in: see :meth:`Transcriber.stream`."""
+    """Load a model and transcribe a dataset as it streams in: see :meth:`Transcriber.stream`.
+
+    ``revision`` is the dataset's, as in ``datasets.load_dataset``; the model's is
+    ``model_revision``.
+    """
     named: dict[str, Any] = dict(options)
     rows = {name: named.pop(name) for name in DatasetOptions.__annotations__ if name in named}
     settings = _pipeline_settings(model, named)
@@ -183,18 +216,33 @@ def _closing(pipeline: Pipeline, transcripts: Iterator[Transcript]) -> Iterator[
 
 def _transcripts(run: Run, on_failure: OnFailure | None) -> Iterator[Transcript]:
     report = on_failure or _warn
-    try:
+    with naming_options(), closing(run):
         for result in run:
             if isinstance(result, Failure):
                 report(result)
             else:
                 yield result
-    finally:
-        run.close()
 
 
 def _warn(failure: Failure) -> None:
     _log.warning("%s: not transcribed (%s): %s", failure.name, failure.stage, failure.reason)
+
+
+def _media(sound: Any) -> Media:
+    """What is given in memory, as media. Raises :class:`UsageError` for what is no sound."""
+    if isinstance(sound, (bytes, bytearray, memoryview)):
+        return bytes(sound)
+    if isinstance(sound, np.ndarray):
+        return _checked(sound)
+    content = sound.read() if hasattr(sound, "read") else None
+    if isinstance(content, bytes):
+        return content
+    kind = "a file that is open as text" if isinstance(content, str) else type(sound).__name__
+    raise UsageError(
+        f"the sound is {kind}: expected a path, a URL, a file's bytes, a file open in binary mode, "
+        "or a NumPy array of mono float32 samples at 16 kHz "
+        "(numpy.asarray(samples, numpy.float32))"
+    )
 
 
 def _checked(samples: Samples) -> Media:
@@ -205,6 +253,7 @@ def _checked(samples: Samples) -> Media:
 def _pipeline_settings(model: str, options: dict[str, Any]) -> PipelineSettings:
     """The settings of a model's options. Raises :class:`UsageError`, also for unknown names."""
     named = {**options, "model": model, "token": options.get("token") or hub_token()}
+    _resolve_revision(named, "model_revision")
     settings = PipelineSettings.take(named)
     refuse_unknown(named, Options)
     return settings
@@ -217,12 +266,33 @@ def _dataset_settings(
 
     Raises :class:`UsageError`, also for unknown names.
     """
-    named = {**rows, "dataset": dataset, "config": config}
-    settings = replace(take_group(DatasetSettings, named), token=pipeline.engine.token)
+    named = {**rows}
+    settings = _take_dataset(dataset, config, named, pipeline)
     refuse_unknown(named, DatasetOptions)
+    return settings
+
+
+def _take_dataset(
+    dataset: str, config: str | None, options: dict[str, Any], pipeline: PipelineSettings
+) -> DatasetSettings:
+    """The same; takes the options of a dataset out of others."""
+    options |= {"dataset": dataset, "config": config}
+    _resolve_revision(options, "dataset_revision")
+    settings = replace(take_group(DatasetSettings, options), token=pipeline.engine.token)
     return settings.within(pipeline.memory)
 
 
+def _resolve_revision(options: dict[str, Any], name: str) -> None:
+    """``revision`` is short for ``name``."""
+    if "revision" in options:
+        revision = options.pop("revision")
+        if options.setdefault(name, revision) != revision:
+            raise UsageError(
+                f"two revisions, {revision!r} and {options[name]!r}: name one, as {name}"
+            )
+
+
+@naming_options()
 def retry(
     folder: str | Path,
     *,
@@ -244,6 +314,7 @@ def retry(
     return retry_all(Path(folder), engine, on_event)
 
 
+@naming_options()
 def status(folder: str | Path) -> RunStatus | FolderStatus:
     """The state of a run into a folder, as ``quest22 status FOLDER`` shows it.
 
@@ -254,18 +325,37 @@ def status(folder: str | Path) -> RunStatus | FolderStatus:
 
 
 def _run_settings(
-    pipeline: PipelineSettings,
-    dataset: DatasetSettings,
-    formats: str | Iterable[str],
-    push_to_hub: str | None,
+    pipeline: PipelineSettings, dataset: str, config: str | None, options: dict[str, Any]
 ) -> RunSettings:
+    """What a run into a folder is asked to do. Raises :class:`UsageError`."""
     token = pipeline.engine.token or hub_token()
-    names = parse_formats((formats,) if isinstance(formats, str) else formats)
-    timed = sorted(TIMED.intersection(names))
-    if timed and not pipeline.decoding.timestamps:
+    rows = _take_dataset(dataset, config, options, pipeline)
+    formats = options.pop("formats", "jsonl")
+    restart = check_type("restart", options.pop("restart", False), bool)
+    settings = RunSettings(
+        replace(rows, token=rows.token or token),
+        pipeline,
+        formats=parse_formats((formats,) if isinstance(formats, str) else formats),
+        captions=take_group(CaptionSettings, options),
+        push_to_hub=HubSettings.take(options, token),
+        max_failures=take_group(FailureSettings, options).limit,
+        restart=restart,
+    )
+    refuse_unknown(options, StreamToOptions)
+    _check_times(settings)
+    return settings
+
+
+def _check_times(settings: RunSettings) -> None:
+    """Refuse outputs that need times which the Transcriber does not give."""
+    decoding = settings.pipeline.decoding
+    timed = formats_with_times(settings.formats)
+    if timed and not decoding.timestamps:
         raise UsageError(
             f"{', '.join(timed)} require timestamps: create the Transcriber with timestamps=True"
         )
-    hub = HubSettings(push_to_hub, token=token) if push_to_hub else None
-    dataset = replace(dataset, token=dataset.token or token)
-    return RunSettings(dataset, pipeline, names, push_to_hub=hub)
+    if settings.captions.needs_words and not decoding.word_timestamps:
+        raise UsageError(
+            "the layout of captions needs times of words: make the Transcriber with "
+            "word_timestamps=True"
+        )

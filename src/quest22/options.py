@@ -9,30 +9,8 @@ from collections.abc import Iterable
 from typing import Literal, TypedDict
 
 
-class Options(TypedDict, total=False):
-    """The options of a model."""
-
-    revision: str | None
-    """Branch, tag or commit of the model. Default: none."""
-
-    device: str
-    """Where the model runs: ``auto`` or ``cpu``. Default: ``auto``."""
-
-    compute_type: str
-    """Precision of the computation: ``auto`` (the fastest one without int8 weights),
-    ``float32``, ``bfloat16``, ``int8``, ``int8_kv`` … Default: ``auto``.
-    """
-
-    batch_size: int | None
-    """Windows per batch, or ``auto``. Default: ``auto``."""
-
-    threads: int | None
-    """CPU threads of the engine. Default: all cores."""
-
-    token: str | None
-    """Access token for gated and private repositories. Prefer ``HF_TOKEN`` or ``hf auth login``:
-    other users can see a command line. Default: none.
-    """
+class TranscribeOptions(TypedDict, total=False):
+    """How a clip is transcribed."""
 
     language: str | None
     """Language of the audio: ``ru`` or ``Russian``; ``auto`` detects it. Default: detected."""
@@ -132,7 +110,7 @@ class Options(TypedDict, total=False):
     """Random seed of the samples; they do not depend on the batch. Default: ``0``."""
 
     word_timestamps: bool
-    """Start, end and probability of each word. In the command it implies ``--timestamps``.
+    """Start, end and probability of each word. In the command it implies ``timestamps=True``.
     Default: ``False``.
     """
 
@@ -184,7 +162,7 @@ class Options(TypedDict, total=False):
     max_speaking_rate: float | None
     """Drop segments spoken faster than this (characters per second). Default: ``100.0``."""
 
-    vad: Literal["off", "on", "auto"]
+    vad: bool | Literal["off", "on", "auto"]
     """Skip audio without speech and cut at pauses: ``off``, ``on``, or ``auto`` (only clips
     longer than one window). Default: ``off``.
     """
@@ -209,6 +187,32 @@ class Options(TypedDict, total=False):
     vad_speech_pad_ms: int
     """Padding on each side of speech. Default: ``400``."""
 
+
+class ModelOptions(TranscribeOptions, total=False):
+    """A model, and how it transcribes."""
+
+    model_revision: str | None
+    """Branch, tag or commit of the model. Default: none."""
+
+    device: str
+    """Where the model runs: ``auto`` or ``cpu``. Default: ``auto``."""
+
+    compute_type: str
+    """Precision of the computation: ``auto`` (the fastest one without int8 weights),
+    ``float32``, ``bfloat16``, ``int8``, ``int8_kv`` … Default: ``auto``.
+    """
+
+    batch_size: int | None
+    """Windows per batch, or ``auto``. Default: ``auto``."""
+
+    threads: int | None
+    """CPU threads of the engine. Default: all cores."""
+
+    token: str | None
+    """Access token for gated and private repositories. Prefer ``HF_TOKEN`` or ``hf auth login``:
+    other users can see a command line. Default: none.
+    """
+
     channel: int | None
     """Use one channel, counting from 0, instead of the mix of all. Default: the mix."""
 
@@ -222,6 +226,13 @@ class Options(TypedDict, total=False):
     """Memory for buffers, in addition to the program and the model: ``512M``, ``2G`` … Default:
     ``1G``.
     """
+
+
+class Options(ModelOptions, total=False):
+    """What :class:`quest22.Transcriber` and :func:`quest22.transcribe` take."""
+
+    revision: str | None
+    """The same as ``model_revision``."""
 
 
 class DatasetOptions(TypedDict, total=False):
@@ -247,7 +258,7 @@ class DatasetOptions(TypedDict, total=False):
 
     keep_columns: str | Iterable[str]
     """Columns copied to the output: ``a,b``, or repeat the flag; ``'*'`` keeps all that hold no
-    audio, which is the default with ``--push-to-hub``. Default: none.
+    audio, which is the default with ``push_to_hub``. Default: none.
     """
 
     take: int | None
@@ -260,7 +271,7 @@ class DatasetOptions(TypedDict, total=False):
     """Shuffle shards and rows. Default: ``False``."""
 
     buffer_size: int
-    """Rows in the shuffle buffer; it holds fewer if they reach half of ``--memory`` first.
+    """Rows in the shuffle buffer; it holds fewer if they reach half of ``memory`` first.
     Default: ``1000``.
     """
 
@@ -273,6 +284,62 @@ class DatasetOptions(TypedDict, total=False):
     shard_index: int
     """… and run this one, counting from 0. Default: ``0``."""
 
+    revision: str | None
+    """The same as ``dataset_revision``, as in ``datasets.load_dataset``."""
 
-class StreamOptions(Options, DatasetOptions, total=False):
+
+class OutputOptions(TypedDict, total=False):
+    """What a run into a folder writes."""
+
+    formats: str | Iterable[str]
+    """``txt srt vtt tsv json`` (one file per clip), ``jsonl parquet`` (one row per clip), or
+    ``all`` for the first five: ``srt,vtt``, or repeat the flag. Default: txt for files, jsonl
+    for datasets.
+    """
+
+    restart: bool
+    """Start over: replace the transcripts of an earlier run in the folder. Default: ``False``."""
+
+    max_line_width: int | None
+    """Break lines longer than this between words. Default: no limit."""
+
+    max_line_count: int | None
+    """Maximum number of lines in a caption; requires ``max_line_width``. Text then flows across
+    segments. Default: no limit.
+    """
+
+    max_words_per_line: int | None
+    """Maximum number of words in a caption. Default: no limit."""
+
+    highlight_words: bool
+    """Underline each word as it is spoken. Default: ``False``."""
+
+    sentences: bool
+    """Begin a new caption with each sentence instead of each segment. Default: ``False``."""
+
+    on_error: Literal["skip", "stop"]
+    """When a clip fails: ``skip`` it, or ``stop`` the run. Default: ``skip``."""
+
+    max_failures: int | None
+    """Stop when more clips than this have failed. Default: no limit."""
+
+    push_to_hub: str | None
+    """Publish the transcripts as a dataset on the Hub during the run; requires ``folder``.
+    Default: not published.
+    """
+
+    private: bool
+    """Make the published dataset private. Default: ``False``."""
+
+    hub_commit_every: int | str
+    """Commit at this interval (``10m``, ``1h``), or after this many transcripts (``5000``).
+    Default: ``10m``.
+    """
+
+
+class StreamOptions(ModelOptions, DatasetOptions, total=False):
     """The options of a model and of a dataset: what :func:`quest22.stream` takes."""
+
+
+class StreamToOptions(DatasetOptions, OutputOptions, total=False):
+    """The options of a dataset and of outputs: see :meth:`quest22.Transcriber.stream_to`."""

@@ -169,6 +169,10 @@ class ConfiguredStrategy(Protocol):
 class Strategy(ConfiguredStrategy, Protocol):
     """Opens a long form for each clip, which may have its own options."""
 
+    def configured(self, options: ClipOptions | None = None) -> ConfiguredStrategy:
+        """The strategy of all clips with these options; raises as :meth:`open`."""
+        ...
+
     def open(self, clip: Clip, options: ClipOptions | None = None) -> LongForm:
         """Open a clip; ``options`` None: with the strategy's own settings.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from quest22.checkpoint.resolve import resolve
-from quest22.errors import CheckpointError
+from quest22.errors import CheckpointError, UsageError
 
 NANO = resources.files("quest22.checkpoint") / "nano" / "config.json"
 needs_nano = pytest.mark.skipif(not NANO.is_file(), reason="nano is not in this tree")
@@ -73,3 +73,10 @@ def test_a_file_is_explained(tmp_path: Path) -> None:
     path.touch()
     with pytest.raises(CheckpointError, match="openai/whisper checkpoint, a pickle"):
         resolve(str(path))
+
+
+def test_a_model_that_is_here_has_no_revisions(multilingual: Path) -> None:
+    with pytest.raises(UsageError, match=r"^nano comes with the package and has no revisions: "):
+        resolve("nano", revision="main")
+    with pytest.raises(UsageError, match=r"is on this machine and has no revisions: .* 'v1'$"):
+        resolve(str(multilingual), revision="v1")

@@ -14,29 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import quest22
-from quest22.cli.output_flags import HubFlags, parse_commit_interval
+from quest22.cli.output_flags import HubFlags
 from quest22.errors import UsageError
 from tests.support.corpora import samples, write_parquet
 from tests.support.hub import Fault, Hub
-
-
-@pytest.mark.parametrize(
-    ("text", "pace"),
-    [
-        ("10m", (600.0, None)),
-        ("1.5h", (5400.0, None)),
-        ("30 s", (30.0, None)),
-        ("500", (None, 500)),
-    ],
-)
-def test_a_pace_is_a_time_or_a_number(text, pace):
-    assert parse_commit_interval(text) == pace
-
-
-@pytest.mark.parametrize("text", ["", "0", "fast", "2s", "-1", "10 days"])
-def test_no_pace(text):
-    with pytest.raises(UsageError, match="--hub-commit-every"):
-        parse_commit_interval(text)
 
 
 def test_publishing_needs_a_folder():

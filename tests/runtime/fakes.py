@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from quest22.errors import ClipError, EngineError, UsageError
-from quest22.protocols import LongForm
+from quest22.protocols import ConfiguredStrategy, LongForm
 from quest22.records import (
     Audio,
     Clip,
@@ -125,6 +125,9 @@ class BlockStrategy:
 
     def __init__(self, sequential: bool = False) -> None:
         self.sequential = sequential
+
+    def configured(self, options: ClipOptions | None = None) -> ConfiguredStrategy:
+        return self
 
     def open(self, clip: Clip, options: ClipOptions | None = None) -> LongForm:
         if options is not None and options.decoding == DecodingSettings("xx"):

@@ -46,5 +46,5 @@ _ROWS = (
 KNOWN_MODELS = MappingProxyType({model.name: model for model in _ROWS})
 """Short name → checkpoint on the Hub, in order of size, without the embedded ones."""
 
-EMBEDDED_MODELS = ("nano", "nano-draft")
+EMBEDDED_MODELS = ("nano",)
 """Names of the checkpoints that come with the package."""

@@ -33,7 +33,8 @@ class Checkpoint:
 def load(name: str, *, revision: str | None = None, token: str | None = None) -> Checkpoint:
     """Find a checkpoint (see :func:`quest22.checkpoint.resolve.resolve`) and open its files.
 
-    Raises :class:`quest22.errors.CheckpointError` if it is missing, incomplete or not Whisper.
+    Raises :class:`quest22.errors.CheckpointError` if it is missing, incomplete or not Whisper,
+    and :class:`quest22.errors.UsageError` for a revision of a model that has none.
     """
     resolved = resolve(name, revision=revision, token=token)
     parts = read_parts(resolved.folder)

@@ -11,7 +11,7 @@ from pathlib import Path
 from quest22.checkpoint.files import check_folder, file_instead_of_folder
 from quest22.checkpoint.formats.ggml import is_ggml
 from quest22.checkpoint.known_models import EMBEDDED_MODELS, KNOWN_MODELS
-from quest22.errors import CheckpointError
+from quest22.errors import CheckpointError, UsageError
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _HUB_ADDRESS = re.compile(r"(?:hf://|https://huggingface\.co/)([^/]+/[^/]+)/?")
@@ -35,21 +35,31 @@ def resolve(name: str, *, revision: str | None = None, token: str | None = None)
 
     The URL of a model's page on the Hub works too. A short name wins over a folder of the same name
     (write ``./base`` for the folder). ``revision`` is a branch, tag or commit on the Hub, and is
-    resolved to a commit. Raises :class:`CheckpointError` if there is no usable model.
+    resolved to a commit. Raises :class:`CheckpointError` if there is no usable model, and
+    :class:`UsageError` for a revision of one that has none.
     """
     name = name.strip()
     if name in EMBEDDED_MODELS:
+        _refuse_revision(f"{name} comes with the package", revision)
         return ResolvedFolder(_embedded_folder(name), name, None)
     if name in KNOWN_MODELS:
         return _from_hub(KNOWN_MODELS[name].hub_id, name, revision, token)
     path = _as_path(name)
     if path:
+        _refuse_revision(f"{path} is on this machine", revision)
         return ResolvedFolder(_local_folder(path), name, None)
     address = _HUB_ADDRESS.fullmatch(name)
     hub_id = address.group(1) if address else name
     if _HUB_ID.fullmatch(hub_id):
         return _from_hub(hub_id, name, revision, token)
     raise _unknown_model(name)
+
+
+def _refuse_revision(where: str, revision: str | None) -> None:
+    if revision is not None:
+        raise UsageError(
+            f"{where} and has no revisions: expected no model revision, not {revision!r}"
+        )
 
 
 def _from_hub(hub_id: str, name: str, revision: str | None, token: str | None) -> ResolvedFolder:
@@ -94,7 +104,7 @@ def _local_folder(path: Path) -> Path:
 
 
 def _unknown_model(name: str) -> CheckpointError:
-    names = (*EMBEDDED_MODELS[:1], *KNOWN_MODELS)
+    names = (*EMBEDDED_MODELS, *KNOWN_MODELS)
     near = get_close_matches(name.lower().removeprefix("whisper-"), names, n=3)
     hint = f"did you mean {', '.join(near)}?" if near else f"short names are {', '.join(names)}"
     shown = name if len(name) <= 80 else f"{name[:77]}..."

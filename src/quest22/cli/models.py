@@ -55,7 +55,7 @@ def models(
 
 def available_models() -> Iterator[ModelRow]:
     """The embedded checkpoint, then those on the Hub by size."""
-    for name in EMBEDDED_MODELS[:1]:
+    for name in EMBEDDED_MODELS:
         weights = resources.files("quest22.checkpoint") / name / "model.safetensors"
         if weights.is_file():
             size_bytes = len(weights.read_bytes())

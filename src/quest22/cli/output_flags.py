@@ -11,7 +11,7 @@ from typer import Option
 from quest22.cli.flag_groups import FlagGroup, flag, flag_group
 from quest22.errors import UsageError
 from quest22.settings import CaptionSettings, FailureSettings, HubSettings, OutputSettings
-from quest22.settings.quantities import parse_duration_s
+from quest22.settings.hub import parse_commit_interval
 
 REPORT = "Reporting"
 MIN_COMMIT_SECONDS = 10.0
@@ -78,21 +78,3 @@ class HubFlags(FlagGroup):
             )
         seconds, rows = parse_commit_interval(self.hub_commit_every)
         return self.make(HubSettings, commit_seconds=seconds, commit_rows=rows, token=token)
-
-
-def parse_commit_interval(text: str) -> tuple[float | None, int | None]:
-    """``10m`` → 600 s, ``5000`` → 5000 transcripts; the other is None."""
-    if text.isdigit() and int(text):
-        return None, int(text)
-    try:
-        seconds = parse_duration_s(text)
-    except UsageError as exc:
-        raise UsageError(
-            f"--hub-commit-every {text!r}: expected a time such as 10m or 1h, or a number of "
-            "transcripts"
-        ) from exc
-    if seconds < MIN_COMMIT_SECONDS:
-        raise UsageError(
-            f"--hub-commit-every {text!r}: expected at least {MIN_COMMIT_SECONDS:.0f}s"
-        )
-    return seconds, None

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from quest22.cli.model_flags import ModelFlags, SpeechFlags
 from quest22.cli.output_flags import OutputFlags
+from quest22.runs.settings import formats_with_times
 from quest22.runs.summary import FailureBudget
 from quest22.settings import OutputSettings, PipelineSettings, parse_formats
-from quest22.sink.formats.captions import TIMED
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class RunFlags:
 
     def pipeline_settings(self, formats: tuple[str, ...] = ()) -> PipelineSettings:
         """Settings of a pipeline whose results are written in these formats."""
-        timestamps = self.timestamps or bool(TIMED.intersection(formats))
+        timestamps = self.timestamps or bool(formats_with_times(formats))
         words = self.output.captions().needs_words
         return PipelineSettings(
             self.model.settings(),

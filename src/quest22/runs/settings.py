@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,6 +14,12 @@ from quest22.settings import (
     OutputSettings,
     PipelineSettings,
 )
+from quest22.sink.formats.captions import TIMED
+
+
+def formats_with_times(formats: Iterable[str]) -> tuple[str, ...]:
+    """Those of some output formats that need segments with times."""
+    return tuple(sorted(TIMED.intersection(formats)))
 
 
 @dataclass(frozen=True, slots=True)

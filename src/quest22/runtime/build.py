@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from quest22.runtime.loop import LoopSettings, TranscriptionLoop
+    from quest22.settings.clip_options import ClipOptions
     from quest22.source.dataset import DatasetSource, ResumeState
     from quest22.source.io.retry import RetryingClient
 
@@ -102,11 +103,19 @@ class Pipeline:
         return self.run(file_source(inputs, network, self.settings.engine.token))
 
     def run(
-        self, clips: Source | Iterable[Clip | Failure], replay: ReplayStore | None = None
+        self,
+        clips: Source | Iterable[Clip | Failure],
+        replay: ReplayStore | None = None,
+        options: ClipOptions | None = None,
     ) -> Run:
-        """A run over clips from any source; ``replay`` resumes an earlier process' run."""
+        """A run over clips from any source; ``replay`` resumes an earlier process' run.
+
+        ``options`` are those of its clips, where they differ from the model's. Raises
+        :class:`quest22.errors.UsageError` for options that the model does not support.
+        """
         self.check_open()
-        stages = Stages(clips, self._decoder(), self._strategy, self._engine)
+        strategy = self._strategy if options is None else self._strategy.configured(options)
+        stages = Stages(clips, self._decoder(), strategy, self._engine)
         return Run(stages, self.settings, self.metrics, replay)
 
     def loop(self, settings: LoopSettings | None = None) -> TranscriptionLoop:

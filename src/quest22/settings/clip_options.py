@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from quest22.settings.decoding import DecodingSettings
 from quest22.settings.hallucination import HallucinationSettings
 from quest22.settings.longform import LongFormSettings
+from quest22.settings.option import Group, take_values
 from quest22.settings.vad import VadSettings
 
 
@@ -36,4 +38,27 @@ class ClipOptions:
             longform=self.longform or settings.longform,
             hallucination=self.hallucination or settings.hallucination,
             vad=self.vad or settings.vad,
+        )
+
+    @classmethod
+    def take(cls, options: dict[str, Any], settings: ClipSettings) -> ClipOptions | None:
+        """Make options of those that Python callers write; removes those it knows.
+
+        What is not named is as in ``settings``, those of the loaded model; None if nothing is.
+        Sequential long form gives segments with times unless ``timestamps`` is off. Raises
+        :class:`quest22.errors.UsageError` for values that cannot be.
+        """
+        if not options:
+            return None
+        if options.get("long_form") == "sequential":
+            options.setdefault("timestamps", True)
+
+        def changed(group: Group) -> Group:
+            return replace(group, **take_values(type(group), options))
+
+        return cls(
+            changed(settings.decoding),
+            changed(settings.longform),
+            changed(settings.hallucination),
+            changed(settings.vad),
         )

@@ -25,6 +25,7 @@ class EngineSettings:
     )
     revision: str | None = option(
         None,
+        name="model_revision",
         flags="--model-revision",
         help="Branch, tag or commit of the model.",
         metavar="REV",

@@ -11,7 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, get_args, get_type_hints
+from numbers import Integral, Real
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    TypedDict,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from quest22.errors import UsageError
 from quest22.settings.forms import Form
@@ -91,7 +101,12 @@ class Option:
 
         Raises :class:`UsageError` if it is invalid.
         """
-        return value if self.form is None else self.form.read(self.name, value)
+        if self.form is None:
+            return check_type(self.name, value, self.annotation)
+        try:
+            return self.form.read(self.name, value)
+        except (TypeError, ValueError, AttributeError) as exc:
+            raise UsageError(f"{self.name} is {value!r}: expected {self.form.python_type}") from exc
 
 
 def option(default: Value, **facts: Unpack[Facts]) -> Value:
@@ -184,3 +199,28 @@ def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
 
 def _is_literal(annotation: Any) -> bool:
     return getattr(annotation, "__origin__", None) is Literal
+
+
+_EXPECTED = {bool: "True or False", int: "a whole number", float: "a number", str: "text"}
+
+
+def check_type(name: str, value: Any, annotation: Any) -> Any:
+    """A value as an option of this type holds it: NumPy's numbers become Python's.
+
+    Refuses values of other types; those of types that are not checked pass.
+    """
+    if get_origin(annotation) is Literal:
+        annotation = str
+    kinds = get_args(annotation) or (annotation,)
+    if value is None and type(None) in kinds:
+        return None
+    kind = next((each for each in kinds if each in _EXPECTED), None)
+    if kind is None or (isinstance(value, kind) and kind in (bool, str)):
+        return value
+    if kind in (int, float) and not isinstance(value, bool):
+        if kind is int and isinstance(value, Integral):
+            return int(value)
+        if kind is float and isinstance(value, Real):
+            return float(value)
+    nothing = ", or None" if type(None) in kinds else ""
+    raise UsageError(f"{name} is {value!r}: expected {_EXPECTED[kind]}{nothing}")

@@ -56,6 +56,7 @@ class OutputSettings:
     )
     overwrite: bool = option(
         False,
+        name="restart",
         flags=("--restart", "--overwrite"),
         help="Start over: replace the transcripts of an earlier run in the folder.",
         panel=PANEL,

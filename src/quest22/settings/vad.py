@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
+from quest22.settings.forms import Form
 from quest22.settings.option import (
     check_at_least,
     check_choice,
@@ -15,6 +16,17 @@ from quest22.settings.option import (
 
 VadMode: TypeAlias = Literal["off", "on", "auto"]
 PANEL = "Voice activity"
+
+
+def read_vad_mode(name: str, value: Any) -> str:
+    """``off``, ``on`` or ``auto``; True is on and False off."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    check_choice(name, value, get_args(VadMode))
+    return str(value)
+
+
+VAD_MODE = Form(read_vad_mode, 'bool | Literal["off", "on", "auto"]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +40,7 @@ class VadSettings:
     vad: VadMode = option(
         "off",
         flags="--vad",
+        form=VAD_MODE,
         help="Skip audio without speech and cut at pauses: [cyan]off[/], [cyan]on[/], or "
         "[cyan]auto[/] (only clips longer than one window).",
         metavar="off|on|auto",

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 T = TypeVar("T")
+
+TRANSIENT_STATUSES = frozenset({408, 429})
+"""HTTP statuses below 500 after which the same request may succeed: time-out and rate limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,16 @@ class Backoff:
             yield delay_s * self.jitter_factor()
             delay_s = min(2 * delay_s, self.max_s)
 
+    def next_s(self, error: BaseException, delays: Iterator[float], max_s: float) -> float:
+        """What the server asks for in ``Retry-After``, up to ``max_s``, else the next delay.
+
+        A little is added to what it asks for, so that its clients do not all come back at once.
+        """
+        delay_s, requested_s = next(delays), retry_after_s(error)
+        if requested_s is None:
+            return delay_s
+        return min(requested_s, max_s) + self.jitter_factor() * self.first_s
+
     def jitter_factor(self) -> float:
         """A random factor within ``jitter``."""
         return random.uniform(*self.jitter)  # noqa: S311 -- spreads load, keeps no secret
@@ -53,3 +67,49 @@ def retry(
             return action()
         except Exception as exc:  # noqa: PERF203 -- retrying is the purpose of this loop
             (sleep or time.sleep)(delay_after(exc))
+
+
+def is_transient_status(status: int | None) -> bool:
+    """True for an HTTP status that another try may not meet; None is no status."""
+    return status is not None and (status >= 500 or status in TRANSIENT_STATUSES)
+
+
+def status_of(error: BaseException) -> int | None:
+    """The HTTP status of an error of aiohttp, httpx, requests or botocore."""
+    response = getattr(error, "response", None)
+    status = getattr(error, "status", None) or getattr(response, "status_code", None)
+    if status is None and isinstance(response, Mapping):
+        status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return status if isinstance(status, int) else None
+
+
+def retry_after_s(error: BaseException) -> float | None:
+    """The seconds in a ``Retry-After`` header, a number or a date (RFC 9110, 10.2.3)."""
+    for link in causes(error):
+        response = getattr(link, "response", None)
+        headers = getattr(link, "headers", None) or getattr(response, "headers", None)
+        header = headers.get("Retry-After") if isinstance(headers, Mapping) else None
+        if header:
+            return _seconds(str(header))
+    return None
+
+
+def _seconds(header: str) -> float | None:
+    try:
+        return max(0.0, float(header))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def causes(error: BaseException) -> list[BaseException]:
+    """The causes of an error, the deepest, which is the most specific, first."""
+    links: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in links:
+        links.append(link)
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+    return links[::-1]

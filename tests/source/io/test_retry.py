@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import threading
 from dataclasses import replace
-from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from quest22.records import Clip
 from quest22.settings import DatasetSettings
 from quest22.source.dataset import DatasetSource
 from quest22.source.io import retry as retry_module
-from quest22.source.io.error_kinds import CutOffError, error_kind, retry_after_s
+from quest22.source.io.error_kinds import CutOffError, error_kind
 from quest22.source.io.media import media_opener
 from quest22.source.io.retry import NetworkError, NetworkSettings, RetryingClient
 from tests.support import corpora
@@ -101,17 +100,6 @@ def test_a_refusal_is_tried_again_where_we_were_let_in_before() -> None:
     assert client.retry(_failing(_Answer(401), _Answer(403)), "https://h/a") == "done"
     with pytest.raises(NetworkError, match="log"):
         client.retry(_failing(*[_Answer(401)] * 9), "https://h/a")
-
-
-@pytest.mark.parametrize(
-    ("asked", "seconds"), [("7", 7), ("0.5", 0.5), ("-3", 0), ("soon", None), (None, None)]
-)
-def test_retry_after(asked: str | None, seconds: float | None) -> None:
-    assert (
-        retry_after_s(_Answer(429, **({} if asked is None else {"Retry_After": asked}))) == seconds
-    )
-    date = formatdate(4_000_000_000, usegmt=True)
-    assert (retry_after_s(_Answer(503, Retry_After=date)) or 0) > 1e9
 
 
 @pytest.fixture

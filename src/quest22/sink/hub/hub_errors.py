@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 
 from quest22.errors import Quest22Error, SinkError, UsageError
+from quest22.system.retry import is_transient_status
 
-_TRANSIENT = frozenset({408, 409, 412, 423, 425, 429})
-"""Status codes below 500 that are worth retrying: timeout, rate limit, concurrent commit."""
+_CONFLICTS = frozenset({409, 412, 423, 425})
+"""Statuses of a commit that meets another: once that is done, it may succeed."""
 
 
 def hub_error(exc: BaseException, name: str) -> Quest22Error | None:
@@ -40,7 +41,7 @@ def _local_error(exc: BaseException, name: str) -> SinkError | None:
 
 
 def _refusal(status: int, message: str | None, name: str) -> SinkError | None:
-    if status >= 500 or status in _TRANSIENT:
+    if is_transient_status(status) or status in _CONFLICTS:
         return None
     if status == 401:
         return SinkError(

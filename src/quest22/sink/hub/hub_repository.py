@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -40,20 +40,15 @@ _log = logging.getLogger("quest22")
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How requests to the Hub are retried: no more once the delays add up to ``timeout_s``."""
+    """How requests to the Hub are retried: no more once the delays add up to ``timeout_s``.
+
+    What the Hub asks for in ``Retry-After`` is waited for, up to ``max_retry_after_s``.
+    """
 
     timeout_s: float = 900.0
     backoff: Backoff = field(default=Backoff(first_s=1.0, max_s=60.0, jitter=(1.0, 1.25)))
     sleep: Callable[[float], None] | None = None
-
-    def delays(self) -> Iterator[float]:
-        """Seconds to wait before each retry; ends when there are to be no more."""
-        total_s = 0.0
-        for delay_s in self.backoff.delays():
-            if total_s >= self.timeout_s:
-                return
-            total_s += delay_s
-            yield delay_s
+    max_retry_after_s: float = 300.0
 
 
 class HubRepository:
@@ -194,24 +189,26 @@ class HubRepository:
             )
 
     def _retry(self, request: Callable[[], Response]) -> Response:
-        delays = self._retry_policy.delays()
-        logged = False
+        policy = self._retry_policy
+        delays = policy.backoff.delays()
+        waited_s, logged = 0.0, False
 
         def delay_after(exc: Exception) -> float:
-            nonlocal logged
+            nonlocal logged, waited_s
             if isinstance(exc, Quest22Error):
                 raise exc
             refusal = hub_error(exc, self.name)
             if refusal is not None:
                 raise refusal from exc
-            delay_s = next(delays, None)
-            if delay_s is None:
+            if waited_s >= policy.timeout_s:
                 raise self._unreachable(exc) from exc
+            delay_s = policy.backoff.next_s(exc, delays, policy.max_retry_after_s)
+            waited_s += delay_s
             self.retries += 1
             logged = logged or self._log_retry(exc, delay_s)
             return delay_s
 
-        response = retry(request, delay_after, self._retry_policy.sleep)
+        response = retry(request, delay_after, policy.sleep)
         if logged:
             _log.warning("%s on the Hub is reachable again", self.name)
         return response

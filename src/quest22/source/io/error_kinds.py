@@ -7,13 +7,11 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from quest22.errors import SourceError
 from quest22.source.io.address import redact_text
+from quest22.system.retry import causes, is_transient_status, status_of
 
 _LOG_IN = "log in (hf auth login) or set HF_TOKEN"
 _TRY_LATER = "try again later"
@@ -127,7 +125,7 @@ class CutOffError(ConnectionError):
 
 def reason_of(error: BaseException, what: str) -> str:
     """One line on why ``what`` could not be read, and what to do if that is known."""
-    links = _chain(error)
+    links = causes(error)
     # Most specific first: the error's class, then its message, then the HTTP status.
     for describe in (_by_name, _by_message, _by_status, _by_absence):
         for link in links:
@@ -140,15 +138,17 @@ def reason_of(error: BaseException, what: str) -> str:
 
 def is_transient(error: BaseException) -> bool:
     """True for an error of the network or server that another try may not meet."""
-    reasons = [describe(link) for link in _chain(error) for describe in (_by_name, _by_status)]
-    return any(reason and (reason == _UNREACHABLE or _TRY_LATER in reason) for reason in reasons)
+    return any(
+        _by_name(link) == _UNREACHABLE or is_transient_status(status_of(link))
+        for link in causes(error)
+    )
 
 
 def error_kind(error: BaseException) -> str:
     """The kind of a network error in a word or two, such as ``HTTP 503``."""
-    links = _chain(error)
+    links = causes(error)
     for link in links:
-        status = _status_of(link)
+        status = status_of(link)
         if status is not None:
             return f"HTTP {status}"
     names = {name for link in links for name in _names(link)}
@@ -157,7 +157,7 @@ def error_kind(error: BaseException) -> str:
 
 def responding_host(error: BaseException) -> str | None:
     """The host that responded with an error, perhaps after a redirect."""
-    for link in _chain(error):
+    for link in causes(error):
         url = getattr(getattr(link, "request_info", None), "real_url", None)
         if url is None:
             url = getattr(getattr(link, "response", None), "url", None)
@@ -168,29 +168,7 @@ def responding_host(error: BaseException) -> str | None:
 
 def is_auth_error(error: BaseException) -> bool:
     """True for 401 and 403: a token or a signed address may have expired and be renewed."""
-    return any(_status_of(link) in {401, 403} for link in _chain(error))
-
-
-def retry_after_s(error: BaseException) -> float | None:
-    """The seconds in a ``Retry-After`` header, a number or a date (RFC 9110, 10.2.3)."""
-    for link in _chain(error):
-        response = getattr(link, "response", None)
-        headers = getattr(link, "headers", None) or getattr(response, "headers", None)
-        header = headers.get("Retry-After") if isinstance(headers, Mapping) else None
-        if header:
-            return _seconds(str(header))
-    return None
-
-
-def _seconds(header: str) -> float | None:
-    try:
-        return max(0.0, float(header))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
-    except ValueError:
-        return None
+    return any(status_of(link) in {401, 403} for link in causes(error))
 
 
 def source_error(error: BaseException, what: str) -> SourceError:
@@ -220,17 +198,8 @@ def _by_message(error: BaseException) -> str | None:
     return None
 
 
-def _status_of(error: BaseException) -> int | None:
-    """The HTTP status of an error of aiohttp, httpx, requests or botocore."""
-    response = getattr(error, "response", None)
-    status = getattr(error, "status", None) or getattr(response, "status_code", None)
-    if status is None and isinstance(response, Mapping):
-        status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    return status if isinstance(status, int) else None
-
-
 def _by_status(error: BaseException) -> str | None:
-    status = _status_of(error)
+    status = status_of(error)
     if status is None:
         return None
     advice = f": {_TRY_LATER}" if status >= 500 else ""
@@ -241,13 +210,3 @@ def _by_absence(error: BaseException) -> str | None:
     if not isinstance(error, FileNotFoundError):
         return None
     return f"no such file or address ({redact_text(str(error))[:_MAX_MESSAGE]})"
-
-
-def _chain(error: BaseException) -> list[BaseException]:
-    """The causes of an error, the deepest, which is the most specific, first."""
-    links: list[BaseException] = []
-    link: BaseException | None = error
-    while link is not None and link not in links:
-        links.append(link)
-        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
-    return links[::-1]

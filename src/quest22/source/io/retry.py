@@ -24,7 +24,6 @@ from quest22.source.io.error_kinds import (
     is_transient,
     reason_of,
     responding_host,
-    retry_after_s,
 )
 from quest22.system.retry import Backoff, retry
 
@@ -161,23 +160,13 @@ class RetryingClient:
             self.settings.retry_timeout_s if known_host else self.settings.unknown_host_timeout_s
         )
         elapsed_s = time.monotonic() - request.begun_s
-        delay_s = self._backoff_s(error, request)
+        delay_s = self.settings.backoff.next_s(
+            error, request.delays, self.settings.max_retry_after_s
+        )
         if elapsed_s + delay_s > timeout_s or request.auth_errors > self.settings.auth_retries:
             raise NetworkError(_giving_up(error, request, elapsed_s)) from error
         self._count_retry(error, request, elapsed_s + delay_s, timeout_s - elapsed_s)
         return delay_s
-
-    def _backoff_s(self, error: Exception, request: _Request) -> float:
-        """What the server asks for in ``Retry-After``, else the next delay of the backoff."""
-        delay_s = next(request.delays)
-        requested_s = retry_after_s(error)
-        if requested_s is None:
-            return delay_s
-        backoff = self.settings.backoff
-        return (
-            min(requested_s, self.settings.max_retry_after_s)
-            + backoff.jitter_factor() * backoff.first_s
-        )
 
     def _count_retry(
         self, error: Exception, request: _Request, until_s: float, remaining_s: float
