@@ -336,7 +336,7 @@ def test_options_of_a_call_that_cannot_be(nano):
         ({"compute_type": "int8"}, "unknown option 'compute_type'"),
         ({"beam_size": 0}, "beam_size is 0: expected 1 or more"),
         ({"language": "tlh"}, "tlh"),
-        ({"clip_timestamps": [1.0]}, "give long_form='sequential'"),
+        ({"clip_timestamps": [1.0]}, "require long_form='sequential'"),
     ):
         with pytest.raises(UsageError, match=message):
             nano.transcribe(samples, **options)

@@ -192,7 +192,7 @@ def test_failures_stop_a_run(tmp_path, options, most):
     ("options", "message"),
     [
         ({"formats": "mp3"}, "unknown output format 'mp3'"),
-        ({"max_line_count": 2}, "give max_line_width too"),
+        ({"max_line_count": 2}, "requires max_line_width: give both"),
         ({"max_line_width": "9"}, "max_line_width is '9': expected a whole number"),
         ({"on_error": "cry"}, "on_error is 'cry': expected skip or stop"),
         ({"max_failures": -1}, "max_failures is -1"),
