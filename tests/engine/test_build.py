@@ -9,7 +9,7 @@ import pytest
 from quest22.audio.log_mel import LogMel
 from quest22.engine.build import build_engine, open_backend
 from quest22.engine.cpu_backend import CpuBackend
-from quest22.errors import EngineError, UsageError
+from quest22.errors import UsageError
 from quest22.metrics import Metrics
 from quest22.native.library import instruction_set, open_library
 from quest22.records import DecodingOptions
@@ -80,7 +80,7 @@ def test_begin_and_finish_are_run(
 def test_a_closed_engine_runs_no_more(checkpoint: OpenCheckpoint) -> None:
     engine = build_engine(checkpoint("small-test"), LogMel(80), FLOAT32, Metrics())
     engine.close()
-    with pytest.raises(EngineError, match="the engine is closed"):
+    with pytest.raises(UsageError, match="the model is closed: load it again"):
         engine.run(windows(DecodingOptions("en")))
 
 
