@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quest22.audio.log_mel import mel_filters
+from quest22.checkpoint.byte_level_bpe import bytes_of
 from quest22.checkpoint.config import Dimensions
 from quest22.checkpoint.load import load
 from quest22.checkpoint.vocabulary import read_tokenizer
@@ -80,21 +81,12 @@ def _write_header(file: BinaryIO, dims: Dimensions) -> None:
 
 def _write_vocabulary(file: BinaryIO, folder: Path) -> None:
     """Every text token as bytes; whisper.cpp knows the control tokens by their ids."""
-    tokenizer, byte_of = read_tokenizer(folder), _bytes_by_letter()
-    ids = tokenizer.get_vocab(with_added_tokens=False)
+    ids = read_tokenizer(folder).get_vocab(with_added_tokens=False)
     tokens = [token for token in sorted(ids, key=ids.__getitem__) if not token.startswith("<|")]
     file.write(struct.pack("<i", len(tokens)))
     for token in tokens:
-        content = bytes(byte_of[letter] for letter in token)
+        content = bytes_of(token)
         file.write(struct.pack("<I", len(content)) + content)
-
-
-def _bytes_by_letter() -> dict[str, int]:
-    """GPT-2's letters for bytes: printable ones for themselves, the others from U+0100 on."""
-    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    others = [byte for byte in range(256) if byte not in printable]
-    letters = {chr(byte): byte for byte in printable}
-    return letters | {chr(256 + index): byte for index, byte in enumerate(others)}
 
 
 def _write_tensor(file: BinaryIO, name: str, values: NDArray[np.float32]) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quest22.checkpoint.formats.byte_reader import ByteReader, MappedBytes
+from quest22.checkpoint.formats.mapped_bytes import ByteReader, MappedBytes
 from quest22.checkpoint.formats.safetensors import Entry
 from quest22.errors import CheckpointError
 
@@ -79,10 +79,7 @@ class CTranslate2File:
     def sample(self, name: str, width: int) -> bytes:
         """``width`` bytes from the beginning, the middle and the end of a tensor's variable."""
         entry = self.variables[self._parts[name].variable]
-        middle = (entry.begin + entry.end - width) // 2
-        starts = (entry.begin, max(entry.begin, middle), max(entry.begin, entry.end - width))
-        content = self._file.content
-        return b"".join(content[at : min(at + width, entry.end)].tobytes() for at in starts)
+        return self._file.sample(entry.begin, entry.end, width)
 
     def release(self) -> None:
         """Give back the memory of the pages that were read; they are read again when needed."""

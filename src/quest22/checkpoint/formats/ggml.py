@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quest22.checkpoint.formats.byte_reader import ByteReader, MappedBytes
 from quest22.checkpoint.formats.ggml_blocks import FORMATS, NumberFormat
+from quest22.checkpoint.formats.mapped_bytes import ByteReader, MappedBytes
 from quest22.checkpoint.formats.safetensors import Entry
 from quest22.errors import CheckpointError
 
@@ -116,10 +116,8 @@ class GgmlFile:
 
     def sample(self, name: str, width: int) -> bytes:
         """``width`` bytes from the beginning, the middle and the end of a tensor."""
-        entry, content = self._stored[name], self._file.content
-        middle = (entry.begin + entry.end - width) // 2
-        starts = (entry.begin, max(entry.begin, middle), max(entry.begin, entry.end - width))
-        return b"".join(content[at : min(at + width, entry.end)].tobytes() for at in starts)
+        stored = self._stored[name]
+        return self._file.sample(stored.begin, stored.end, width)
 
     def release(self) -> None:
         """Give back the memory of the pages that were read; they are read again when needed."""

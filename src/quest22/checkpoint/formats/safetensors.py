@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quest22.checkpoint.formats.mapped_bytes import MappedBytes
 from quest22.errors import CheckpointError
-from quest22.system.mapped_file import map_file, release_pages
 
 MAX_HEADER_BYTES = 16 << 20
 MAX_AXES = 8
@@ -61,18 +61,15 @@ class SafetensorsFile:
     def __init__(self, path: Path) -> None:
         """Map a file; raises :class:`CheckpointError` if it is not a valid safetensors file."""
         self.path = path
-        try:
-            self._mapped = map_file(path)
-        except (OSError, ValueError) as exc:
-            raise CheckpointError(f"{path} cannot be read: {exc}") from exc
-        self._bytes: NDArray[np.uint8] = np.frombuffer(self._mapped, np.uint8)
-        self.header, start = _header(self._bytes, path)
-        self.entries = _entries(self.header, start, len(self._bytes), path)
+        self._file = MappedBytes(path)
+        content = self._file.content
+        self.header, start = _header(content, path)
+        self.entries = _entries(self.header, start, len(content), path)
 
     def raw(self, name: str) -> NDArray[Any]:
         """A tensor in its stored type, read-only and without a copy."""
         entry = self.entries[name]
-        stored = self._bytes[entry.begin : entry.end].view(NUMPY_TYPES[entry.dtype])
+        stored = self._file.content[entry.begin : entry.end].view(NUMPY_TYPES[entry.dtype])
         return stored.reshape(entry.shape)
 
     def rows(self, name: str, rows: slice | NDArray[np.integer[Any]]) -> NDArray[Any]:
@@ -82,13 +79,11 @@ class SafetensorsFile:
     def sample(self, name: str, width: int) -> bytes:
         """``width`` bytes each from the start, the middle and the end of a tensor."""
         entry = self.entries[name]
-        middle = (entry.begin + entry.end - width) // 2
-        starts = (entry.begin, max(entry.begin, middle), max(entry.begin, entry.end - width))
-        return b"".join(self._bytes[at : min(at + width, entry.end)].tobytes() for at in starts)
+        return self._file.sample(entry.begin, entry.end, width)
 
     def release(self) -> None:
         """Release the memory of all pages that were read; they are read again when needed."""
-        release_pages(self._mapped)
+        self._file.release()
 
 
 def _header(content: NDArray[np.uint8], path: Path) -> tuple[bytes, int]:

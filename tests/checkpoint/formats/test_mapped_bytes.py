@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quest22.checkpoint.formats.byte_reader import ByteReader, MappedBytes
+from quest22.checkpoint.formats.mapped_bytes import ByteReader, MappedBytes
 from quest22.errors import CheckpointError
 
 
@@ -43,3 +43,15 @@ def test_a_file_that_cannot_be_mapped_is_one_line(tmp_path: Path, name: str) -> 
     (tmp_path / "empty.bin").touch()
     with pytest.raises(CheckpointError, match=f"{name} cannot be read"):
         MappedBytes(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "expected"), [(0, 9, b"013478"), (2, 4, b"232323"), (3, 3, b"")]
+)
+def test_a_sample_is_of_both_ends_and_the_middle(
+    tmp_path: Path, begin: int, end: int, expected: bytes
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+    sample = MappedBytes(path).sample(begin, end, 2)
+    assert sample == expected

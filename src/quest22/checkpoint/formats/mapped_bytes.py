@@ -14,7 +14,7 @@ from quest22.system.mapped_file import map_file, release_pages
 
 
 class MappedBytes:
-    """A memory-mapped file of weights. Reading a part touches only its pages."""
+    """A memory-mapped file of weights. Reading a part maps only its pages."""
 
     def __init__(self, path: Path) -> None:
         """Map a file; raises :class:`CheckpointError` where it cannot be read."""
@@ -25,8 +25,14 @@ class MappedBytes:
             raise CheckpointError(f"{path} cannot be read: {exc}") from exc
         self.content: NDArray[np.uint8] = np.frombuffer(self._mapped, np.uint8)
 
+    def sample(self, begin: int, end: int, width: int) -> bytes:
+        """``width`` bytes from the beginning, the middle and the end of a range."""
+        middle = (begin + end - width) // 2
+        starts = (begin, max(begin, middle), max(begin, end - width))
+        return b"".join(self.content[at : min(at + width, end)].tobytes() for at in starts)
+
     def release(self) -> None:
-        """Give back the memory of the pages that were read; they are read again when needed."""
+        """Release the memory of the pages that were read; they are read again when needed."""
         release_pages(self._mapped)
 
 
