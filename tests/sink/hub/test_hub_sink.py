@@ -17,7 +17,7 @@ import quest22
 from tests.support.hub import Fault, Hub
 from tests.support.hub_runs import result
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CARD = b"---\nlicense: cc-by-4.0\nlanguage: [en]\n---\n"
 READ = """
 import json, sys
