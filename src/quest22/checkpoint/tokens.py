@@ -15,6 +15,7 @@ from types import MappingProxyType
 from tokenizers import Tokenizer
 
 from quest22.checkpoint.config import Dimensions, GenerationConfig
+from quest22.checkpoint.openai_defaults import MULTILINGUAL_VOCABULARY
 from quest22.checkpoint.vocabulary import read_tokenizer
 from quest22.errors import CheckpointError, UsageError
 from quest22.records import Task
@@ -77,7 +78,7 @@ class Tokens:
         languages = _languages(tokenizer, generation)
         multilingual = generation.is_multilingual
         if multilingual is None:
-            multilingual = dimensions.vocab_size >= 51865
+            multilingual = dimensions.vocab_size >= MULTILINGUAL_VOCABULARY
         return cls(
             tokenizer=tokenizer,
             **control,

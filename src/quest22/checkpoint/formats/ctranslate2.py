@@ -20,21 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quest22.checkpoint.formats.mapped_bytes import ByteReader, MappedBytes
-from quest22.checkpoint.formats.safetensors import Entry
+from quest22.checkpoint.formats.safetensors import NUMPY_TYPES, Entry
 from quest22.errors import CheckpointError
 
 VERSION = 6
 SPECIFICATION = "WhisperSpec"
 MAX_VARIABLES = 100_000
 MAX_AXES = 8
-_TYPES: tuple[tuple[str, np.dtype[Any]], ...] = (
-    ("F32", np.dtype("<f4")),
-    ("I8", np.dtype("i1")),
-    ("I16", np.dtype("<i2")),
-    ("I32", np.dtype("<i4")),
-    ("F16", np.dtype("<f2")),
-    ("BF16", np.dtype("<u2")),
-)
+_TYPES = ("F32", "I8", "I16", "I32", "F16", "BF16")
+"""By the number that CTranslate2 gives each type: its name in safetensors."""
+
 _QUANTIZED = ("I8", "I16")
 
 
@@ -73,8 +68,12 @@ class CTranslate2File:
         part = self._parts[name]
         if self.variables[part.variable].dtype not in _QUANTIZED:
             return self.raw(name)[rows]
-        picked = np.arange(*part_span(part, len(self._stored(part.variable))))[rows]
-        return self._dequantized(part, self._stored(part.variable)[picked], picked)
+        stored = self._stored(part.variable)
+        if isinstance(rows, slice):
+            rows = np.arange(len(stored))[part.first : part.stop][rows]
+        else:
+            rows = rows + part.first
+        return self._dequantized(part, stored[rows], rows)
 
     def sample(self, name: str, width: int) -> bytes:
         """``width`` bytes from the beginning, the middle and the end of a tensor's variable."""
@@ -94,7 +93,7 @@ class CTranslate2File:
     def _stored(self, variable: str) -> NDArray[Any]:
         entry = self.variables[variable]
         content = self._file.content[entry.begin : entry.end]
-        return content.view(dict(_TYPES)[entry.dtype]).reshape(entry.shape)
+        return content.view(NUMPY_TYPES[entry.dtype]).reshape(entry.shape)
 
     def _dequantized(
         self,
@@ -161,8 +160,8 @@ def _variable(reader: ByteReader) -> tuple[str, Entry]:
     kind, size = reader.number("B"), reader.number("I")
     if kind >= len(_TYPES):
         raise reader.damaged(f"{name!r} has the unknown type {kind}")
-    dtype, stored = _TYPES[kind]
-    if size != math.prod(shape) * stored.itemsize:
+    dtype = _TYPES[kind]
+    if size != math.prod(shape) * NUMPY_TYPES[dtype].itemsize:
         raise reader.damaged(f"{name!r} does not fill its shape {list(shape)}")
     begin = reader.skip(size)
     return name, Entry(dtype, shape, begin, begin + size)

@@ -14,6 +14,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from quest22.checkpoint.formats.safetensors import NUMPY_TYPES
+
 BLOCK = 32
 """Numbers in a block, which lie next to one another in a row."""
 
@@ -83,8 +85,7 @@ class NumberFormat:
     def unpack(self, content: Bytes, shape: Sequence[int]) -> NDArray[Any]:
         """The tensor in some bytes: plain numbers as a view, blocks as float32."""
         if self.to_float32 is None:
-            kind = {"F32": "<f4", "F16": "<f2"}[self.dtype]
-            return content.view(kind).reshape(shape)
+            return content.view(NUMPY_TYPES[self.dtype]).reshape(shape)
         blocks = content.reshape(-1, self.size)
         return self.to_float32(blocks).astype(np.float32, copy=False).reshape(shape)
 
