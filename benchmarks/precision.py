@@ -62,7 +62,7 @@ def logits(
         encoder.begin_batch(1)
         encoder.submit(0, features)
         encoder.wait()
-        session.restart(1)
+        session.restart([0])
         yield session.step(np.array([tokens], np.int32), range(len(tokens)))[0].copy()
 
 

@@ -122,6 +122,10 @@ class SearchOptions:
     ended; above it, ``best_of`` are sampled. ``length_penalty`` is the exponent of the length
     normalisation that ranks them; None: by mean log-probability. ``seed`` alone determines a
     window's samples.
+
+    At temperature 0 with several beams and a ``greedy_logprob``, a window is first decoded
+    greedily, and that hypothesis stands if its mean log-probability is at least this; the others
+    are then decoded with the beams. None: beams at once.
     """
 
     beam_size: int = 1
@@ -131,6 +135,7 @@ class SearchOptions:
     repetition_penalty: float = 1.0
     no_repeat_ngram_size: int = 0
     seed: tuple[int, ...] = (0,)
+    greedy_logprob: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ def test_whole_frames_of_audio_count(seconds: float, frames: int) -> None:
 def test_text_without_timestamps_and_without_an_unfinished_segment(tokens: Tokens) -> None:
     begin = tokens.timestamp_begin
     said = (begin, 5, 6, begin + 20, begin + 20, 7)
-    found = AlignmentInput.of(window(), Hypothesis(said, "en", 1.0, -0.1, 0.0), tokens)
+    found = AlignmentInput.of(3, window(), Hypothesis(said, "en", 1.0, -0.1, 0.0), tokens)
     assert found.text == (5, 6)
     assert found.start == tokens.initial_tokens("en", "transcribe", timestamps=False)
     assert found.frames == 50
@@ -43,8 +43,8 @@ def test_text_without_timestamps_and_without_an_unfinished_segment(tokens: Token
 
 def test_frames_before_a_later_pass_do_not_count(tokens: Tokens) -> None:
     hypothesis = Hypothesis((5,), "en", 1.0, -0.1, 0.0)
-    assert AlignmentInput.of(window(skip_frames=40), hypothesis, tokens).frames == 30
-    assert AlignmentInput.of(window(skip_frames=200), hypothesis, tokens).frames == 0
+    assert AlignmentInput.of(3, window(skip_frames=40), hypothesis, tokens).frames == 30
+    assert AlignmentInput.of(3, window(skip_frames=200), hypothesis, tokens).frames == 0
 
 
 def diagonal_scores(tokens: int, frames: int, heads: int = 2) -> np.ndarray:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -21,9 +21,12 @@ RULES = LogitsRules(EOT, VOCABULARY, suppressed=(3,))
 
 @dataclass
 class Oracle:
-    """A model whose logits are a function of a row's sound and its tokens so far."""
+    """A model whose logits are a function of a row's sound and its tokens so far.
 
-    sounds: list[int]
+    A window's sound is its number.
+    """
+
+    sounds: list[int] = field(default_factory=list)
     seen: list[list[int]] = field(init=False)
     calls: int = 0
 
@@ -40,6 +43,10 @@ class Oracle:
             rows.append([oracle_logits(sound, seen + fresh[: at + 1]) for at in logit_positions])
             seen.extend(fresh)
         return np.array(rows, np.float32)
+
+    def restart(self, windows: Sequence[int], num_beams: int) -> None:
+        self.sounds = [window for window in windows for _ in range(num_beams)]
+        self.seen = [[] for _ in self.sounds]
 
     def reorder_cache(self, rows: Sequence[int]) -> None:
         self.seen = [list(self.seen[row]) for row in rows]
@@ -93,6 +100,29 @@ def test_every_row_is_as_it_is_alone(batch: list[Prompt]) -> None:
         assert continuation.tokens == tokens
         assert continuation.avg_logprob == pytest.approx(average, abs=1e-5)
         assert continuation.no_speech_prob == pytest.approx(silence, abs=1e-6)
+
+
+searches = st.builds(
+    SearchOptions,
+    beam_size=st.integers(1, 3),
+    greedy_logprob=st.none() | st.floats(-4, 0),
+)
+
+
+@given(st.lists(st.tuples(prompts, searches, st.sampled_from([0.0, 0.0, 0.5])), max_size=6))
+def test_a_batch_is_decoded_as_greedily_and_with_beams_and_chosen(
+    batch: list[tuple[Prompt, SearchOptions, float]],
+) -> None:
+    requests = [DecodeRequest(prompt, RULES, *search) for prompt, *search in batch]
+    found = BatchSearch(SILENCE).decode(Oracle(), requests)
+    for window, (request, result) in enumerate(zip(requests, found, strict=True)):
+        search, sounds = request.search, [window] * request.num_beams
+        (expected,) = BatchSearch(SILENCE).run(Oracle(sounds), [request])
+        if search.greedy_logprob is not None and request.temperature == 0:
+            greedily = replace(request, search=replace(search, beam_size=1))
+            (greedy,) = BatchSearch(SILENCE).run(Oracle([window]), [greedily])
+            expected = greedy if greedy.avg_logprob >= search.greedy_logprob else expected
+        assert result == expected
 
 
 def test_a_prompt_is_fed_in_one_step_and_nothing_runs_after_the_end() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -9,8 +11,8 @@ from quest22.decoding.token_decoders import (
     BeamSearchDecoder,
     Candidate,
     DecodeRequest,
+    DecodeResult,
     SamplingDecoder,
-    num_beams,
     rank,
 )
 from quest22.records import SearchOptions
@@ -36,7 +38,31 @@ def logits(*rows: dict[int, float]) -> np.ndarray:
 
 @pytest.mark.parametrize(("temperature", "rows"), [(0.0, 3), (0.2, 4)])
 def test_beams_at_temperature_zero_and_samples_above(temperature: float, rows: int) -> None:
-    assert num_beams(SearchOptions(beam_size=3, best_of=4), temperature) == rows
+    assert request(temperature=temperature, beam_size=3, best_of=4).num_beams == rows
+
+
+@pytest.mark.parametrize(
+    ("temperature", "search", "widths"),
+    [
+        (0.0, {"beam_size": 3}, [3]),
+        (0.0, {"beam_size": 3, "greedy_logprob": -0.5}, [1, 3]),
+        (0.0, {"greedy_logprob": -0.5}, [1]),
+        (0.4, {"best_of": 2, "beam_size": 3, "greedy_logprob": -0.5}, [2]),
+    ],
+)
+def test_greedy_is_tried_before_beams(
+    temperature: float, search: dict[str, Any], widths: list[int]
+) -> None:
+    asked = request(temperature=temperature, **search)
+    assert [each.num_beams for each in asked.tries] == widths
+    assert asked.tries[-1] is asked
+
+
+@pytest.mark.parametrize(("avg_logprob", "stands"), [(-0.4, True), (-0.5, True), (-0.6, False)])
+def test_a_greedy_hypothesis_stands_from_the_threshold_on(avg_logprob: float, stands: bool) -> None:
+    result = DecodeResult((1,), avg_logprob, 0.0)
+    assert request(beam_size=2, greedy_logprob=-0.5).stands(result) is stands
+    assert not request(beam_size=2).stands(result)
 
 
 def test_greedy_follows_the_most_probable_token_to_the_end() -> None:

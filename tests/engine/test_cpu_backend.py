@@ -58,9 +58,9 @@ class Network:
     numbers: list[int] = field(default_factory=list)
     length: int = 0
 
-    def begin(self, cross_kv: CrossKVCache, windows: slice, num_beams: int) -> None:
-        self.notes.append(("windows", windows.start, windows.stop, num_beams))
-        held = cross_kv.views(windows)["cross_key_0"][:, 0, 0, 0]
+    def begin(self, cross_kv: CrossKVCache, windows: Sequence[int], num_beams: int) -> None:
+        self.notes.append(("windows", list(windows), num_beams))
+        held = _numbers(cross_kv, windows)
         self.numbers = [int(number) for number in held for _ in range(num_beams)]
         self.length = 0
 
@@ -87,8 +87,13 @@ class Aligner:
     """Gives the number in a row as the time of its text."""
 
     def align(self, inputs: Sequence[AlignmentInput], cross_kv: CrossKVCache) -> list[Alignment]:
-        held = cross_kv.views(slice(0, len(inputs)))["cross_key_0"][:, 0, 0, 0]
-        return [Alignment((float(number),), ()) for number in held]
+        held = _numbers(cross_kv, [each.window for each in inputs])
+        return [Alignment((number,), ()) for number in held]
+
+
+def _numbers(cross_kv: CrossKVCache, windows: Sequence[int]) -> list[float]:
+    rows = cross_kv.bring_together(windows)
+    return [float(number) for number in cross_kv.views(rows)["cross_key_0"][:, 0, 0, 0]]
 
 
 @pytest.fixture(scope="module")
@@ -109,9 +114,9 @@ def encoded(cpu: CpuBackend, *numbers: int) -> EncodedWindows:
     return cpu.encode([lambda features=features: features for features in made])
 
 
-def request(beams: int = 1, *, alignment: bool = False) -> DecodeRequest:
-    prompt = Prompt((1, 2), 0, 9)
-    return DecodeRequest(prompt, RULES, SearchOptions(beam_size=beams), alignment=alignment)
+def request(beams: int = 1, greedy_logprob: float | None = None) -> DecodeRequest:
+    search = SearchOptions(beam_size=beams, greedy_logprob=greedy_logprob)
+    return DecodeRequest(Prompt((1, 2), 0, 9), RULES, search)
 
 
 def test_a_slot_is_awaited_before_the_features_are_computed(nano: Checkpoint) -> None:
@@ -131,28 +136,25 @@ def test_requests_of_equal_width_are_decoded_together(nano: Checkpoint) -> None:
     cpu = backend(nano, notes)
     batch = encoded(cpu, 5, 6, 7)
     notes.clear()
-    found = cpu.decode(batch, [request(), request(), request(2)])
+    found = cpu.decode(batch, [request(), request(2), request()])
     assert [each.tokens for each in found] == [(5,) * 3, (6,) * 3, (7,) * 3]
     begun = [note for note in notes if note[0] == "windows"]
-    assert begun == [("windows", 0, 2, 1), ("windows", 2, 3, 2)]
+    assert begun == [("windows", [0, 2], 1), ("windows", [1], 2)]
     assert notes[-1] == "release"
 
 
-def test_what_is_to_be_aligned_outlives_the_search(nano: Checkpoint) -> None:
-    cpu = backend(nano, [])
-    batch = encoded(cpu, 5, 6, 7)
-    cpu.decode(batch, [request(), request(alignment=True), request(alignment=True)])
-    cpu._parts.cross_kv.move([0, 0, 0])
-    inputs = [AlignmentInput((1,), (2,), 3)] * 2
-    assert [each.bounds_s for each in cpu.align(batch, inputs)] == [(6.0,), (7.0,)]
-
-
-def test_nothing_is_kept_that_nobody_asked_for(nano: Checkpoint) -> None:
-    cpu = backend(nano, [])
-    batch = encoded(cpu, 5)
-    cpu.decode(batch, [request()])
-    with pytest.raises(EngineError, match="no window of this batch was decoded for alignment"):
-        cpu.align(batch, [AlignmentInput((1,), (2,), 3)])
+def test_a_window_is_decoded_twice_and_aligned_on_one_encoding(nano: Checkpoint) -> None:
+    notes: list[object] = []
+    cpu = backend(nano, notes)
+    batch = encoded(cpu, 5, 6, 7, 8)
+    notes.clear()
+    doubted, sure = 0.0, -9.0
+    found = cpu.decode(batch, [request(2, doubted), request(2), request(2, sure), request()])
+    assert [each.tokens[0] for each in found] == [5, 6, 7, 8]
+    begun = [note for note in notes if note[0] == "windows"]
+    assert begun == [("windows", [0, 2, 3], 1), ("windows", [0, 1], 2)]
+    inputs = [AlignmentInput(window, (1,), (2,), 3) for window in (0, 1, 3)]
+    assert [each.bounds_s for each in cpu.align(batch, inputs)] == [(5.0,), (6.0,), (8.0,)]
 
 
 def test_logits_of_languages(nano: Checkpoint) -> None:
@@ -164,10 +166,10 @@ def test_logits_of_languages(nano: Checkpoint) -> None:
 def test_a_session_tells_windows_from_beams() -> None:
     notes: list[object] = []
     session = DecoderSession(Network(notes), CrossKVCache(DIMS, ROWS, "f32"))
-    session.restart(3, 2, first=1)
+    session.restart([3, 1, 2], 2)
     session.reorder_cache([5, 4, 2, 2])
     session.reorder_cache([])
-    assert notes == [("windows", 1, 4, 2), ("select", [2, 1])]
+    assert notes == [("windows", [3, 1, 2], 2), ("select", [2, 1])]
 
 
 def test_a_closed_backend_says_so(nano: Checkpoint) -> None:

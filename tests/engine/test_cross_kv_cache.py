@@ -39,23 +39,28 @@ def test_shapes(element: str, size: int) -> None:
         assert views["cross_value_scale_0"].shape == (2, 3, 4, 1)
 
 
-@given(st.lists(st.integers(0, ROWS - 1), unique=True, max_size=ROWS))
-def test_rows_move_to_the_front(order: list[int]) -> None:
-    cache = numbered()
-    cache.move(order)
-    assert rows(cache)[: len(order)] == order
+groups = st.lists(st.integers(0, ROWS - 1), unique=True, max_size=ROWS)
 
 
-def test_rows_move_behind_others() -> None:
-    cache = numbered()
-    cache.move([5, 3], first=2)
-    assert rows(cache) == [0, 1, 5, 3, 4, 5]
-
-
-@pytest.mark.parametrize("element", ["f32", "i8"])
-def test_a_copy_stays_when_rows_move(element: str) -> None:
+@given(st.lists(groups, max_size=4), st.sampled_from(["f32", "i8"]))
+def test_windows_come_together_and_none_is_lost(calls: list[list[int]], element: str) -> None:
     cache = numbered(element)
-    copied = cache.copy([4, 1])
-    cache.move([3, 2, 1])
-    assert rows(copied) == [4, 1]
-    assert (copied.rows, copied.element) == (2, element)
+    for windows in calls:
+        found = cache.bring_together(windows)
+        assert rows(cache)[found] == windows == [rows(cache)[row] for row in cache.rows_of(windows)]
+        assert sorted(rows(cache)) == list(range(ROWS))
+
+
+def test_windows_that_lie_together_do_not_move() -> None:
+    cache = numbered()
+    assert cache.bring_together([2, 3, 4]) == slice(2, 5)
+    assert cache.bring_together([4, 3]) == slice(3, 5)
+    assert rows(cache) == [0, 1, 2, 4, 3, 5]
+
+
+def test_a_new_batch_is_numbered_by_rows() -> None:
+    cache = numbered()
+    cache.bring_together([3, 1])
+    assert cache.rows_of([1, 2, 3]) == [2, 3, 1]
+    cache.begin_batch()
+    assert cache.rows_of(range(ROWS)) == list(range(ROWS))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tracemalloc
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from quest22.checkpoint.weights import Weights
 from quest22.engine.build import build_engine
 from quest22.errors import EngineError, UsageError
 from quest22.metrics import Metrics
-from quest22.records import DecodingOptions, SuppressionOptions, Window
+from quest22.records import DecodingOptions, SearchOptions, SuppressionOptions, Window
 from quest22.settings import EngineSettings
 from tests.engine.conftest import OpenCheckpoint, OpenEngine
 from tests.support.windows import sweep, windows
@@ -43,6 +44,57 @@ def test_a_window_is_heard_alike_alone_and_among_others(engine: OpenEngine) -> N
         assert alone.language == hypothesis.language
         for name in ("avg_logprob", "no_speech_prob", "language_probability"):
             assert getattr(alone, name) == pytest.approx(getattr(hypothesis, name), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("compute_type", "network"),
+    [("float32", "native"), ("float32", "graph"), ("bfloat16", "native"), ("int8_kv", "native")],
+)
+@pytest.mark.parametrize("words", [False, True])
+def test_greedy_hypotheses_stand_where_they_are_probable(
+    engine: OpenEngine, compute_type: str, network: str, words: bool
+) -> None:
+    """Every third window has beams and no threshold, every fourth is sampled."""
+    whisper = engine("small-test", compute_type, network)
+    options = [replace(MIXED[place % 7], words=words) for place in range(12)]
+    greedy = whisper.run(windows(*options))
+    beams = SearchOptions(beam_size=3, best_of=2)
+    middle = sorted(each.avg_logprob for each in greedy)[6]
+    first = replace(beams, greedy_logprob=middle)
+    searches = [beams if place % 3 == 0 else first for place in range(12)]
+    temperatures = [0.5 if place % 4 == 0 else 0.0 for place in range(12)]
+
+    def asked(searches: list[SearchOptions]) -> list[Window]:
+        triples = zip(options, searches, temperatures, strict=True)
+        return windows(*[replace(o, search=s, temperature=t) for o, s, t in triples])
+
+    wide, found = whisper.run(asked([beams] * 12)), whisper.run(asked(searches))
+    stood = [
+        search is first and each.avg_logprob >= middle and temperature == 0
+        for search, each, temperature in zip(searches, greedy, temperatures, strict=True)
+    ]
+    assert {True, False} == set(stood)
+    for place, hypothesis in enumerate(found):
+        expected = greedy[place] if stood[place] else wide[place]
+        assert hypothesis.tokens == expected.tokens
+        assert hypothesis.avg_logprob == pytest.approx(expected.avg_logprob, abs=1e-4)
+        assert (hypothesis.alignment is not None) is words
+        if hypothesis.alignment is not None and expected.alignment is not None:
+            assert hypothesis.alignment.bounds_s == expected.alignment.bounds_s
+
+
+@pytest.mark.parametrize("network", ["native", "graph"])
+def test_words_take_no_memory_for_keys_and_values(engine: OpenEngine, network: str) -> None:
+    whisper, peaks = engine("small-test", "float32", network), []
+    cross_kv = 16 * 2 * 2 * 1500 * 64 * 4  # windows, layers, keys and values, frames, width, bytes
+    for words in (True, False):
+        batch = windows(*[DecodingOptions("en", max_new_tokens=2, words=words)] * 16)
+        whisper.run(batch)  # opens graphs
+        tracemalloc.start()
+        whisper.run(batch)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[0] - peaks[1] < cross_kv / 8
 
 
 def test_sounds_make_a_difference(engine: OpenEngine) -> None:

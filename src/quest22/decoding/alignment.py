@@ -30,23 +30,30 @@ Scores = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class AlignmentInput:
-    """The text to align in one window of a batch.
+    """The text to align in window ``window`` of a batch.
 
     ``start`` is ``<|startoftranscript|>`` up to ``<|notimestamps|>``, with language and task if the
     checkpoint has them. ``text`` holds text tokens only. The first ``frames`` of the encoder's
     output hold audio, the rest is padding.
     """
 
+    window: int
     start: tuple[int, ...]
     text: tuple[int, ...]
     frames: int
 
     @classmethod
-    def of(cls, window: Window, hypothesis: Hypothesis, tokens: Tokens) -> AlignmentInput:
-        """The text of a hypothesis without its timestamps and without an unfinished segment."""
+    def of(
+        cls, index: int, window: Window, hypothesis: Hypothesis, tokens: Tokens
+    ) -> AlignmentInput:
+        """The text of a hypothesis without its timestamps and without an unfinished segment.
+
+        ``index`` is the window's in its batch.
+        """
         language = hypothesis.language if tokens.is_multilingual else None
         complete, _ = drop_unfinished(hypothesis.tokens, tokens.timestamp_begin)
         return cls(
+            window=index,
             start=tokens.initial_tokens(language, window.decoding.task, timestamps=False),
             text=tuple(token for token in complete if token < tokens.eot),
             frames=max(mel_frames(window) - window.skip_frames, 0) // MEL_FRAMES_A_FRAME,

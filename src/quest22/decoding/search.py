@@ -27,7 +27,7 @@ from quest22.decoding.token_decoders import (
 
 
 class StepwiseDecoder(Protocol):
-    """A decoder with its key-value cache, for a batch whose windows are encoded.
+    """A decoder with its key-value cache, for windows that are encoded.
 
     All windows have the same number of rows, which are adjacent.
     """
@@ -44,6 +44,14 @@ class StepwiseDecoder(Protocol):
 
         Rows continue rows of the same window, and a window leaves with all of its rows.
         """
+        ...
+
+
+class BatchDecoder(StepwiseDecoder, Protocol):
+    """A decoder for any windows of an encoded batch, each of them as often as it is named."""
+
+    def restart(self, windows: Sequence[int], num_beams: int) -> None:
+        """Start ``num_beams`` rows for each of these windows of the batch, with an empty cache."""
         ...
 
 
@@ -79,6 +87,29 @@ class BatchSearch:
     """Continues prompts; ``no_speech`` is the token ``<|nospeech|>``."""
 
     no_speech: int
+
+    def decode(
+        self, decoder: BatchDecoder, requests: Sequence[DecodeRequest]
+    ) -> list[DecodeResult]:
+        """Decode each window of a batch, first greedily where its search says so.
+
+        Windows with equally many rows are decoded together, those with the fewest first, so that
+        windows whose greedy hypothesis does not stand join the others with beams. Raises
+        :class:`EngineError` if logits are not finite.
+        """
+        results: dict[int, DecodeResult] = {}
+        tries = [(window, each) for window, of in enumerate(requests) for each in of.tries]
+        for num_beams in sorted({each.num_beams for _, each in tries}):
+            group = {
+                window: each
+                for window, each in tries
+                if each.num_beams == num_beams
+                and not (window in results and each.stands(results[window]))
+            }
+            if group:
+                decoder.restart(list(group), num_beams)
+                results.update(zip(group, self.run(decoder, list(group.values())), strict=True))
+        return [results[window] for window in range(len(requests))]
 
     def run(
         self, decoder: StepwiseDecoder, requests: Sequence[DecodeRequest]

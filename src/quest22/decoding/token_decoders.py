@@ -9,7 +9,7 @@ drives them for a batch.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -22,27 +22,30 @@ from quest22.records import SearchOptions
 
 @dataclass(frozen=True, slots=True)
 class DecodeRequest:
-    """How to decode one window: its prompt, the rules for its tokens, the search.
-
-    ``alignment``: the window will be aligned afterwards, so its cross-attention keys and values
-    must outlive the search.
-    """
+    """How to decode one window: its prompt, the rules for its tokens, the search."""
 
     prompt: Prompt
     rules: LogitsRules
     search: SearchOptions = field(default_factory=SearchOptions)
     temperature: float = 0.0
-    alignment: bool = False
 
     @property
     def num_beams(self) -> int:
-        """The number of rows that the window takes in a batch: hypotheses followed in parallel."""
-        return num_beams(self.search, self.temperature)
+        """The number of rows that the window takes in a batch: beams, or samples in parallel."""
+        return self.search.best_of if self.temperature > 0 else self.search.beam_size
 
+    @property
+    def tries(self) -> tuple[DecodeRequest, ...]:
+        """What to decode until a result :meth:`stands`: greedily first, or only as requested."""
+        beams = self.temperature == 0 and self.num_beams > 1
+        if not beams or self.search.greedy_logprob is None:
+            return (self,)
+        return replace(self, search=replace(self.search, beam_size=1)), self
 
-def num_beams(search: SearchOptions, temperature: float) -> int:
-    """Beams at temperature 0, samples above it."""
-    return search.best_of if temperature > 0 else search.beam_size
+    def stands(self, result: DecodeResult) -> bool:
+        """Whether the result of the first of several tries is good enough."""
+        threshold = self.search.greedy_logprob
+        return threshold is not None and result.avg_logprob >= threshold
 
 
 @dataclass(frozen=True, slots=True)

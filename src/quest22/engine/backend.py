@@ -37,7 +37,7 @@ def explain(what: str, error: BaseException) -> str:
 class Backend(Protocol):
     """A checkpoint's encoder and decoder on a device.
 
-    A batch is encoded, then decoded, then aligned if its requests say so. Windows keep their order.
+    A batch is encoded, then decoded, then aligned if words are requested. Windows keep their order.
     Every method may raise :class:`quest22.errors.EngineError`; the engine turns ``RuntimeError``
     and ``MemoryError`` into one.
     """
@@ -75,14 +75,15 @@ class Backend(Protocol):
         ...
 
     def decode(self, cross_kv: CrossKV, requests: Sequence[DecodeRequest]) -> list[DecodeResult]:
-        """Decode all windows of a batch, once; requests with the same number of beams are adjacent.
+        """Decode all windows of a batch; a window that is searched twice is not encoded again.
 
-        The results are those of :class:`quest22.decoding.search.BatchSearch`.
+        The results are those of :meth:`quest22.decoding.search.BatchSearch.decode`, which says
+        what is decoded together, and what is decoded greedily first.
         """
         ...
 
     def align(self, cross_kv: CrossKV, inputs: Sequence[AlignmentInput]) -> list[Alignment]:
-        """Align the windows whose requests had ``alignment``, in their order, after decoding."""
+        """Align the windows that ``inputs`` name, after decoding; alignments in the same order."""
         ...
 
     def close(self) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Protocol
 
 import numpy as np
@@ -65,7 +64,7 @@ class DecoderNetwork(Protocol):
         """The element type of the :class:`CrossKVCache` that it reads."""
         ...
 
-    def begin(self, cross_kv: CrossKVCache, windows: slice, num_beams: int) -> None:
+    def begin(self, cross_kv: CrossKVCache, windows: Sequence[int], num_beams: int) -> None:
         """Empty the cache and start ``num_beams`` sequences for each of these windows."""
         ...
 
@@ -92,14 +91,14 @@ class Aligner(Protocol):
     """Finds the times of the tokens of known texts."""
 
     def align(self, inputs: Sequence[AlignmentInput], cross_kv: CrossKVCache) -> list[Alignment]:
-        """Align each text with a row of ``cross_kv``."""
+        """Align each text with its window in ``cross_kv``."""
         ...
 
 
 class DecoderSession:
     """Runs a network step by step over some windows of a cache.
 
-    A :class:`quest22.decoding.search.StepwiseDecoder`.
+    A :class:`quest22.decoding.search.BatchDecoder`.
     """
 
     def __init__(self, network: DecoderNetwork, cross_kv: CrossKVCache) -> None:
@@ -109,12 +108,11 @@ class DecoderSession:
         self._num_beams = 1
         self._beams = np.arange(0, dtype=np.int32)
 
-    def restart(self, windows: int, num_beams: int = 1, first: int = 0) -> None:
-        """Start ``num_beams`` sequences for each window, from row ``first`` on."""
-        self._network.begin(self._cross_kv, slice(first, first + windows), num_beams)
+    def restart(self, windows: Sequence[int], num_beams: int = 1) -> None:
+        self._network.begin(self._cross_kv, windows, num_beams)
         self._position = 0
         self._num_beams = num_beams
-        self._beams = np.arange(num_beams * windows, dtype=np.int32)
+        self._beams = np.arange(num_beams * len(windows), dtype=np.int32)
 
     def reorder_cache(self, rows: Sequence[int]) -> None:
         if rows:
@@ -144,12 +142,11 @@ class CpuParts:
     release_files: Callable[[], None] = lambda: None
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class EncodedWindows:
-    """The first ``count`` rows of the cache, until the next batch; ``kept`` is for alignment."""
+    """The first ``count`` windows of the cache, until the next batch."""
 
     count: int
-    kept: CrossKVCache | None = None
 
 
 class CpuBackend:
@@ -167,6 +164,7 @@ class CpuBackend:
 
     def encode(self, features: Sequence[Callable[[], Features]]) -> EncodedWindows:
         encoder = self._parts.encoder
+        self._parts.cross_kv.begin_batch()
         encoder.begin_batch(len(features))
         for row, compute in enumerate(features):
             encoder.wait_for_slot()
@@ -176,7 +174,7 @@ class CpuBackend:
 
     def language_logits(self, cross_kv: EncodedWindows, tokens: Sequence[int]) -> Logits:
         session = self._session()
-        session.restart(cross_kv.count)
+        session.restart(range(cross_kv.count))
         starts = np.full((cross_kv.count, 1), self._sot, np.int32)
         logits: Logits = session.step(starts, [0])[:, 0, tokens]
         return logits
@@ -184,22 +182,12 @@ class CpuBackend:
     def decode(
         self, cross_kv: EncodedWindows, requests: Sequence[DecodeRequest]
     ) -> list[DecodeResult]:
-        parts, session = self._parts, self._session()
-        aligned = [row for row, request in enumerate(requests) if request.alignment]
-        if aligned:  # the search moves rows
-            cross_kv.kept = parts.cross_kv.copy(aligned)
-        results: list[DecodeResult] = []
-        for beams, group in groupby(requests, key=lambda request: request.num_beams):
-            alike = list(group)
-            session.restart(len(alike), beams, first=len(results))
-            results += self._search.run(session, alike)
-        parts.release_files()
+        results = self._search.decode(self._session(), requests)
+        self._parts.release_files()
         return results
 
     def align(self, cross_kv: EncodedWindows, inputs: Sequence[AlignmentInput]) -> list[Alignment]:
-        if cross_kv.kept is None:
-            raise EngineError("no window of this batch was decoded for alignment")
-        alignments = self._parts.aligner.align(inputs, cross_kv.kept)
+        alignments = self._parts.aligner.align(inputs, self._parts.cross_kv)
         self._parts.release_files()
         return alignments
 

@@ -6,7 +6,7 @@ or in the state of the OpenVINO graph (:mod:`quest22.engine.openvino.decoder`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ class CrossKVCache:
     consists of matrix products that read memory in order. In ``i8``, each number of a head has a
     float32 scale over all frames: ``[rows, heads, 1, size]`` for keys, ``[rows, heads, size, 1]``
     for values.
+
+    Window i of a batch is encoded into row i. Nothing of a batch is ever overwritten: where a
+    decoder needs its windows in adjacent rows, rows are exchanged.
     """
 
     def __init__(self, dims: Dimensions, rows: int, element: str) -> None:
@@ -31,6 +34,7 @@ class CrossKVCache:
         size = dims.d_model // heads
         self.element = element
         self.rows = rows
+        self._row_of = list(range(rows))
         self._buffers: dict[str, NDArray[np.generic]] = {}
         for layer in range(dims.decoder_layers):
             for name, shape in (("key", (frames, size)), ("value", (size, frames))):
@@ -48,16 +52,29 @@ class CrossKVCache:
         """
         return {name: buffer[rows] for name, buffer in self._buffers.items()}
 
-    def copy(self, rows: Sequence[int]) -> CrossKVCache:
-        """A copy of some rows: row i of it is row ``rows[i]``."""
-        copied = object.__new__(CrossKVCache)
-        copied.element, copied.rows = self.element, len(rows)
-        copied._buffers = {name: buffer[list(rows)] for name, buffer in self._buffers.items()}
-        return copied
+    def begin_batch(self) -> None:
+        """Window i is in row i again."""
+        self._row_of = list(range(self.rows))
 
-    def move(self, rows: Sequence[int], first: int = 0) -> None:
-        """Overwrite row ``first + i`` by row ``rows[i]``."""
-        moves = {target: row for target, row in enumerate(rows, first) if target != row}
-        if moves:
-            for buffer in self._buffers.values():
-                buffer[list(moves)] = buffer[list(moves.values())]
+    def rows_of(self, windows: Iterable[int]) -> list[int]:
+        """The rows in which windows are now."""
+        return [self._row_of[window] for window in windows]
+
+    def bring_together(self, windows: Sequence[int]) -> slice:
+        """Exchange rows until these windows are in adjacent ones, in this order; return the rows.
+
+        The first row is that of the foremost window, so that few rows move when windows leave.
+        """
+        first = min(self.rows_of(windows), default=0)
+        for row, window in enumerate(windows, first):
+            self._exchange(self._row_of[window], row)
+        return slice(first, first + len(windows))
+
+    def _exchange(self, row: int, other: int) -> None:
+        if row == other:
+            return
+        for buffer in self._buffers.values():
+            kept = buffer[row].copy()
+            buffer[row], buffer[other] = buffer[other], kept
+        window, another = self._row_of.index(row), self._row_of.index(other)
+        self._row_of[window], self._row_of[another] = other, row

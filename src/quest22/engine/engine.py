@@ -21,7 +21,7 @@ from quest22.decoding.alignment import AlignmentInput
 from quest22.decoding.language_detection import DetectedLanguage, detect_language
 from quest22.decoding.logits_rules import LogitsRulesCache
 from quest22.decoding.prompts import PromptBuilder
-from quest22.decoding.token_decoders import DecodeRequest, DecodeResult, num_beams
+from quest22.decoding.token_decoders import DecodeRequest, DecodeResult
 from quest22.engine.backend import Backend, CrossKV, Features, explain
 from quest22.errors import EngineError, UsageError
 from quest22.metrics import Metrics
@@ -35,13 +35,11 @@ _ENGLISH = DetectedLanguage("en", 1.0)
 class EncodedBatch:
     """A batch that is encoded, and decoded once it is finished or its room is needed.
 
-    ``windows`` are sorted by beams; ``windows[i]`` was window ``order[i]`` of the batch.
     ``outcome`` is what decoding gave, until :meth:`WhisperEngine.finish` takes it.
     """
 
     number: int
-    windows: list[Window]
-    order: list[int]
+    windows: Sequence[Window]
     cross_kv: CrossKV
     outcome: list[Hypothesis] | Exception | None = None
     finished: bool = False
@@ -97,12 +95,9 @@ class WhisperEngine:
         with self._turn:
             self._check(windows)
             self._make_room()
-            # Windows with equally many beams stand side by side, and are decoded together.
-            order = sorted(range(len(windows)), key=lambda index: _num_beams(windows[index]))
-            ordered = [windows[index] for index in order]
             with self._errors_explained():
-                cross_kv = self._encode(ordered) if ordered else None
-            batch = EncodedBatch(next(self._numbers), ordered, order, cross_kv)
+                cross_kv = self._encode(windows) if windows else None
+            batch = EncodedBatch(next(self._numbers), list(windows), cross_kv)
             self._begun[batch.number] = batch
             return batch
 
@@ -137,10 +132,9 @@ class WhisperEngine:
         try:
             self._check_open()
             with self._errors_explained():
-                hypotheses = self._decode(batch) if batch.windows else []
+                return self._decode(batch) if batch.windows else []
         except Exception as error:
             return error
-        return [hypotheses[batch.order.index(row)] for row in range(len(hypotheses))]
 
     @contextmanager
     def _errors_explained(self) -> Iterator[None]:
@@ -222,7 +216,6 @@ class WhisperEngine:
             self._rules.rules(options.suppression),
             options.search,
             options.temperature,
-            alignment=options.words,
         )
 
     def _hypothesis(
@@ -243,15 +236,12 @@ class WhisperEngine:
         """Add alignments to the hypotheses of windows that request words."""
         timed = [row for row, window in enumerate(batch.windows) if window.decoding.words]
         inputs = [
-            AlignmentInput.of(batch.windows[row], hypotheses[row], self._tokens) for row in timed
+            AlignmentInput.of(row, batch.windows[row], hypotheses[row], self._tokens)
+            for row in timed
         ]
         alignments = self._backend.align(batch.cross_kv, inputs)
         for row, alignment in zip(timed, alignments, strict=True):
             hypotheses[row] = replace(hypotheses[row], alignment=alignment)
-
-
-def _num_beams(window: Window) -> int:
-    return num_beams(window.decoding.search, window.decoding.temperature)
 
 
 def shift_features(features: Features, frame: int) -> Features:

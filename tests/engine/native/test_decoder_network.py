@@ -91,7 +91,7 @@ def walk(
 ) -> Iterator[Logits]:
     """Logits of some steps: a prompt, single tokens, beams that change, windows that leave."""
     rng, session = np.random.default_rng(1), DecoderSession(network, sound)
-    session.restart(windows, width)
+    session.restart(range(windows), width)
     for count, stay in ((5, windows), (1, windows), (1, windows), (3, windows - 1), (1, windows)):
         tokens = rng.integers(0, 50_000, (windows * width, count)).astype(np.int32)
         yield session.step(tokens, [0, count - 1][: min(count, 2)]).copy()
@@ -127,12 +127,12 @@ def test_nothing_depends_on_neighbours_or_threads(
     formats = FORMATS[compute_type]
     network = open_native(name, formats, threads=3)
     sound = heard(network, model[1], formats.rows)
-    network.begin(sound, slice(0, 1), 20)
+    network.begin(sound, [0], 20)
     tokens = np.arange(40, dtype=np.int32).reshape(20, 2)
     beams = np.arange(20, dtype=np.int32)
     together = network.step(tokens, 0, beams, [1]).copy()
     single = open_native(name, formats, threads=1)
-    single.begin(sound, slice(0, 1), 1)
+    single.begin(sound, [0], 1)
     for row, asked in enumerate(tokens):
         alone = single.step(asked[None], 0, beams[:1], [1])
         assert np.array_equal(alone[0], together[row])
@@ -144,7 +144,7 @@ def test_a_sequence_may_move(open_native: Open, model: Model, name: str, element
     found = []
     for moves in (False, True):
         session = DecoderSession(open_native(name, Formats(element)), states(model[1], element))
-        session.restart(2, 2)
+        session.restart([0, 1], 2)
         for step in range(6):
             rows = 4 if step < 3 or not moves else 2
             logits = session.step(np.full((rows, 1), step, np.int32), [0])[-1].copy()

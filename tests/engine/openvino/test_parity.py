@@ -153,7 +153,7 @@ def logits(
     runner.submit(0, features)
     runner.wait()
     session = DecoderSession(network, states)
-    session.restart(1)
+    session.restart([0])
     pieces, position = [], 0
     for size in (4, 1, 2, 1):
         tokens = np.array([TEXT[position : position + size]], np.int32)

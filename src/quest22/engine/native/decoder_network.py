@@ -73,7 +73,7 @@ class NativeDecoderNetwork:
         self._width = dims.d_model
         self._positions = np.array(weights["decoder.embed_positions.weight"], np.float32)
         self._cross_kv: CrossKVCache
-        self._windows = np.empty(0, np.int32)
+        self._rows = np.empty(0, np.int32)
         self._logits = np.empty(0, np.float32)
         heads = dims.decoder_heads
         self._layout = CrossKVLayout(heads, dims.max_source_positions, dims.d_model // heads)
@@ -131,25 +131,26 @@ class NativeDecoderNetwork:
         count = len(rows) * len(self._layers)
         self._library.quest22_quantize_kv(self._handle, count, places.ctypes.data)
 
-    def begin(self, cross_kv: CrossKVCache, windows: slice, num_beams: int) -> None:
+    def begin(self, cross_kv: CrossKVCache, windows: Sequence[int], num_beams: int) -> None:
         """Raises :class:`EngineError` where memory runs out."""
-        views = cross_kv.views(windows)
+        rows = cross_kv.rows
+        views = cross_kv.views(slice(0, rows))
         parts = ("key", "value", "key_scale", "value_scale")[: 4 if cross_kv.element == "i8" else 2]
-        count = windows.stop - windows.start
         arrays = [
             addresses(
                 (views[f"cross_{part}_{layer}"] for layer in self._layers),
-                *self._layout(part, self.kv_element, count),
+                *self._layout(part, self.kv_element, rows),
             )
             for part in parts
         ]
         self._cross_kv = cross_kv  # whose memory is read
-        self._windows = np.arange(count, dtype=np.int32)
+        self._rows = np.array(cross_kv.rows_of(windows), np.int32)
         places = [each.ctypes.data for each in arrays] + [None] * (4 - len(arrays))
-        self._library.quest22_decoder_begin(self._handle, count, count * num_beams, *places)
+        sequences = len(windows) * num_beams
+        self._library.quest22_decoder_begin(self._handle, rows, sequences, *places)
 
     def select_windows(self, windows: Sequence[int]) -> None:
-        self._windows = self._windows[list(windows)]
+        self._rows = self._rows[list(windows)]
 
     def step(
         self,
@@ -162,13 +163,13 @@ class NativeDecoderNetwork:
         sequences, count = tokens.shape
         x = self._embed(tokens, position)
         sizes = np.array(
-            [sequences, count, len(self._windows), position, len(logit_positions)], np.int32
+            [sequences, count, len(self._rows), position, len(logit_positions)], np.int32
         )
         places = np.array(logit_positions, np.int32)
         logits = self._logits_buffer(sequences * len(logit_positions))
         address(x, np.float32, (sequences, count, self._width))
         address(beams, np.int32, (sequences,))
-        arrays = (sizes, x, beams, self._windows, places, logits)
+        arrays = (sizes, x, beams, self._rows, places, logits)
         pointers = (each.ctypes.data for each in arrays)
         self._library.quest22_decoder_step(self._handle, *pointers)
         return logits.reshape(sequences, len(logit_positions), self._vocabulary)

@@ -41,24 +41,25 @@ class GraphAligner:
         self._kv_element = kv_element
 
     def align(self, inputs: Sequence[AlignmentInput], cross_kv: CrossKVCache) -> list[Alignment]:
-        """Times and probabilities of each text's tokens; row i of ``cross_kv`` is ``inputs[i]``'s.
+        """Times and probabilities of each text's tokens.
 
         Raises :class:`EngineError` if the graph cannot be compiled.
         """
         costs: list[Grid] = []
         probabilities: list[NDArray[np.float32]] = []
-        for rows in _groups([len(each.start) + len(each.text) + 1 for each in inputs]):
-            for cost, shares in self._attend(inputs[rows], cross_kv, rows):
+        for group in _groups([len(each.start) + len(each.text) + 1 for each in inputs]):
+            for cost, shares in self._attend(inputs[group], cross_kv):
                 costs.append(cost)
                 probabilities.append(shares)
         return align(costs, probabilities)
 
     def _attend(
-        self, inputs: Sequence[AlignmentInput], cross_kv: CrossKVCache, rows: slice
+        self, inputs: Sequence[AlignmentInput], cross_kv: CrossKVCache
     ) -> Iterator[tuple[Grid, NDArray[np.float32]]]:
-        """Run one group of rows; return each row's path cost and its tokens' probabilities."""
+        """Run one group of texts; return each one's path cost and its tokens' probabilities."""
         tokens = self._tokens(inputs)
         request = self._request
+        rows = cross_kv.bring_together([each.window for each in inputs])
         for name, tensor in tensors(cross_kv.views(rows)).items():
             request.set_tensor(name, tensor)
         request.set_tensor("tokens", ov.Tensor(tokens))

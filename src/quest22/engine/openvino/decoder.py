@@ -185,20 +185,20 @@ class GraphDecoderNetwork:
         self.kv_element = kv_element
         self._request = decoder.create_infer_request()
         self._cross_kv: CrossKVCache
-        self._first = 0
+        self._windows: list[int] = []
 
-    def begin(self, cross_kv: CrossKVCache, windows: slice, num_beams: int) -> None:
+    def begin(self, cross_kv: CrossKVCache, windows: Sequence[int], num_beams: int) -> None:
         self._request.reset_state()
-        self._cross_kv, self._first = cross_kv, windows.start
-        self._attend_to(windows)
+        self._cross_kv = cross_kv
+        self._attend_to(list(windows))
 
     def select_windows(self, windows: Sequence[int]) -> None:
-        first = self._first
-        self._cross_kv.move([first + window for window in windows], first)
-        self._attend_to(slice(first, first + len(windows)))
+        self._attend_to([self._windows[window] for window in windows])
 
-    def _attend_to(self, windows: slice) -> None:
-        for name, tensor in tensors(self._cross_kv.views(windows)).items():
+    def _attend_to(self, windows: list[int]) -> None:
+        self._windows = windows
+        rows = self._cross_kv.bring_together(windows)
+        for name, tensor in tensors(self._cross_kv.views(rows)).items():
             self._request.set_tensor(name, tensor)
 
     def step(
