@@ -41,7 +41,7 @@ class TranscribeOptions(TypedDict, total=False):
 
     multilingual: bool | None
     """Detect the language in each window instead of once per clip. Default: each window if
-    chunked, once per clip if sequential.
+    chunked, else once per clip.
     """
 
     initial_prompt: str | None
@@ -81,19 +81,23 @@ class TranscribeOptions(TypedDict, total=False):
 
     temperature: float | Iterable[float] | None
     """Sampling temperature; several are tried in order until a text passes the thresholds.
-    Default: 0 if chunked; 0, 0.2 … 1 if sequential.
+    Default: 0, then 0.4 and 0.8; 0 if chunked; 0, 0.2 … 1 if sequential.
     """
 
-    beam_size: int
-    """Number of beams at temperature 0; 5 is slightly more accurate and slower. Default: ``1``."""
+    beam_size: int | None
+    """Number of beams at temperature 0, in every window. Default: by quality: 1 if fast, else 5
+    where 1 is unsure; 1 if chunked or sequential.
+    """
 
     patience: float
     """Beam search stops after this many times the beam size of finished hypotheses. Default:
     ``1.0``.
     """
 
-    best_of: int
-    """Number of samples above temperature 0; the most probable one is used. Default: ``1``."""
+    best_of: int | None
+    """Number of samples above temperature 0; the most probable one is used. Default: 5; 1 if
+    chunked or sequential.
+    """
 
     length_penalty: float | None
     """Exponent of the length normalisation that ranks hypotheses, 0 to 1. Default: mean
@@ -120,6 +124,11 @@ class TranscribeOptions(TypedDict, total=False):
     append_punctuations: str
     """Marks that belong to the word before them. Default: ``"'.。,，!！?？:：”)]}、``."""
 
+    quality: Literal["fast", "balanced", "best"]
+    """``fast``: greedy decoding; ``balanced``: beams where that is unsure; ``best``: several
+    hearings of each window, and a vote. Default: ``balanced``.
+    """
+
     chunk_length_s: float
     """Length of a window in seconds, at most 30. Default: ``30.0``."""
 
@@ -128,9 +137,10 @@ class TranscribeOptions(TypedDict, total=False):
     Default: ``5``.
     """
 
-    long_form: Literal["chunked", "sequential"]
-    """``chunked``: overlapping windows, all at once; ``sequential``: one after another by
-    timestamps, as openai/whisper. Default: ``chunked``.
+    long_form: Literal["pauses", "chunked", "sequential"]
+    """``pauses``: cut at pauses, the most accurate. For parity: ``chunked``, overlapping
+    windows, as Transformers; ``sequential``, one after another by timestamps, as
+    openai/whisper. Default: ``pauses``.
     """
 
     clip_timestamps: float | Iterable[float]
@@ -163,29 +173,31 @@ class TranscribeOptions(TypedDict, total=False):
     """Drop segments spoken faster than this (characters per second). Default: ``100.0``."""
 
     vad: bool | Literal["off", "on", "auto"]
-    """Skip audio without speech and cut at pauses: ``off``, ``on``, or ``auto`` (only clips
-    longer than one window). Default: ``off``.
+    """Skip audio without speech: ``off``, ``on``, or ``auto`` (silences only in clips longer
+    than one window). Default: ``None``.
     """
 
     vad_threshold: float
     """Speech starts at this probability. Default: ``0.5``."""
 
     vad_neg_threshold: float | None
-    """Speech may end below this probability. Default: threshold − 0.15."""
+    """Speech may end below this probability. Default: 0.2; threshold − 0.15 if chunked or
+    sequential.
+    """
 
     vad_min_speech_duration_ms: int
     """Ignore speech shorter than this. Default: ``0``."""
 
     vad_max_speech_duration_s: float | None
-    """Cut speech longer than this at its last pause. Default: 30 if chunked, no limit if
+    """Cut speech longer than this at its last pause. Default: 29; 30 if chunked, no limit if
     sequential.
     """
 
     vad_min_silence_duration_ms: int | None
-    """Silence of this length ends speech. Default: 160 if chunked, 2000 if sequential."""
+    """Silence of this length ends speech. Default: 2000; 160 if chunked."""
 
-    vad_speech_pad_ms: int
-    """Padding on each side of speech. Default: ``400``."""
+    vad_speech_pad_ms: int | None
+    """Padding on each side of speech. Default: 500; 400 if chunked or sequential."""
 
 
 class ModelOptions(TranscribeOptions, total=False):

@@ -60,6 +60,18 @@ class SpeechDetector(Protocol):
         ...
 
 
+class SpeechProbabilities(Protocol):
+    """The probability of speech in each frame of 512 samples (32 ms) of a clip."""
+
+    def feed(self, samples: Samples) -> NDArray[np.float32]:
+        """Process the next block of audio; return the complete frames: ``[frames]``."""
+        ...
+
+    def flush(self) -> NDArray[np.float32]:
+        """The audio has ended; return the rest, the last frame padded with silence."""
+        ...
+
+
 class FeatureExtractor(Protocol):
     """Computes log-mel features of samples."""
 

@@ -158,7 +158,9 @@ class DecodingOptions:
 
     ``language`` is a code such as ``"en"``; None lets the engine detect it. ``previous`` goes
     before the start of the transcript (``<|startofprev|>``), ``prefix`` begins the transcript.
-    ``words`` requests an alignment of the hypothesis.
+    ``words`` requests an alignment of the hypothesis; of all its text if ``ends_complete``, else
+    without what follows the last pair of timestamps
+    (:func:`quest22.decoding.timestamps.drop_unfinished`).
     """
 
     language: str | None = None
@@ -172,6 +174,7 @@ class DecodingOptions:
     search: SearchOptions = SearchOptions()
     suppression: SuppressionOptions = SuppressionOptions()
     words: bool = False
+    ends_complete: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -233,9 +236,7 @@ class Alignment:
     """When the text tokens of a hypothesis are spoken, in seconds.
 
     Times count from where the hypothesis' timestamps do. Token i lasts from ``bounds_s[i]`` to
-    ``bounds_s[i + 1]``; ``probabilities`` are the tokens' among all text tokens. Tokens after a
-    hypothesis' last pair of timestamps are left out
-    (:func:`quest22.decoding.timestamps.drop_unfinished`).
+    ``bounds_s[i + 1]``; ``probabilities`` are the tokens' among all text tokens.
     """
 
     bounds_s: tuple[float, ...]

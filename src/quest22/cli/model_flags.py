@@ -53,14 +53,14 @@ class FileModelFlags(ModelFlags):
 class VadFlags(FlagGroup):
     """Whether silence is skipped, and what counts as speech."""
 
-    vad: Annotated[str | None, flag(VadSettings, "vad", show_default="off")] = None
+    vad: Annotated[str | None, flag(VadSettings, "vad", show_default="auto")] = None
     vad_filter: Annotated[
         bool, Option("--vad-filter", help="The same as [cyan]--vad on[/].", rich_help_panel=VOICE)
     ] = False
 
     def settings(self) -> VadSettings:
         """Raises :class:`UsageError` for invalid values."""
-        return self.make(VadSettings, vad=self.vad or ("on" if self.vad_filter else "off"))
+        return self.make(VadSettings, vad=self.vad or ("on" if self.vad_filter else None))
 
 
 @flag_group(

@@ -51,7 +51,9 @@ class AlignmentInput:
         ``index`` is the window's in its batch.
         """
         language = hypothesis.language if tokens.is_multilingual else None
-        complete, _ = drop_unfinished(hypothesis.tokens, tokens.timestamp_begin)
+        complete = hypothesis.tokens
+        if not window.decoding.ends_complete:
+            complete, _ = drop_unfinished(complete, tokens.timestamp_begin)
         return cls(
             window=index,
             start=tokens.initial_tokens(language, window.decoding.task, timestamps=False),

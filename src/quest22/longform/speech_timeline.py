@@ -34,6 +34,11 @@ class SpeechTimeline:
         """Samples of speech so far."""
         return self._totals[-1] if self._totals else 0
 
+    @property
+    def spans(self) -> list[tuple[int, int]]:
+        """Where each span starts and ends in the clip."""
+        return [*zip(self._starts, self._ends, strict=True)]
+
     def add(self, start: int, length: int) -> None:
         """Add the next span, or the continuation of the last one."""
         if not length:

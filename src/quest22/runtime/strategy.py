@@ -29,8 +29,8 @@ _log = logging.getLogger("quest22")
 class PerClipStrategy:
     """Opens clips of one checkpoint: see :class:`quest22.protocols.Strategy`.
 
-    Chunked or sequential, with or without voice activity detection, by the clip's settings;
-    ``settings`` are those of clips without options. Thread-safe.
+    At pauses, chunked or sequential, by the clip's settings; ``settings`` are those of clips
+    without options. Thread-safe.
     """
 
     def __init__(self, checkpoint: Checkpoint, features: LogMel, settings: ClipSettings) -> None:
@@ -57,8 +57,17 @@ class PerClipStrategy:
     def _build(self, settings: ClipSettings) -> ConfiguredStrategy:
         self._check_decoding(settings)
         check_long_form(settings)
+        if settings.longform.long_form == "pauses":
+            return self._pauses(settings)
         strategy = self._long_form(settings)
-        return strategy if settings.vad.vad == "off" else self._vad_filtered(strategy, settings)
+        filtered = settings.vad.vad in ("on", "auto")
+        return self._vad_filtered(strategy, settings) if filtered else strategy
+
+    def _pauses(self, settings: ClipSettings) -> ConfiguredStrategy:
+        """Windows cut at pauses."""
+        from quest22.longform.pauses.build import build_strategy
+
+        return build_strategy(settings, self._checkpoint.tokens, self._silero.open)
 
     def _long_form(self, settings: ClipSettings) -> ConfiguredStrategy:
         from quest22.audio.log_mel import LogMelStream
@@ -72,7 +81,7 @@ class PerClipStrategy:
             settings.hallucination,
         )
         if settings.longform.long_form == "chunked":
-            return ChunkedStrategy(*arguments, packed=settings.vad.vad != "off")
+            return ChunkedStrategy(*arguments, packed=settings.vad.vad in ("on", "auto"))
         return SequentialStrategy(*arguments, lambda: LogMelStream(self._features))
 
     def _vad_filtered(
@@ -131,11 +140,11 @@ class PerClipStrategy:
 def check_long_form(settings: ClipSettings) -> None:
     """Refuse options that only the other long form supports, instead of ignoring them."""
     longform, silence = settings.longform, settings.hallucination.hallucination_silence_threshold
-    if longform.long_form == "chunked" and (silence is not None or longform.clip_timestamps):
+    if longform.long_form != "sequential" and (silence is not None or longform.clip_timestamps):
         raise UsageError(
             "--clip-timestamps and --hallucination-silence-threshold require --long-form sequential"
         )
     if silence is not None and not settings.decoding.word_timestamps:
         raise UsageError("--hallucination-silence-threshold requires --word-timestamps")
-    if settings.vad.vad != "off" and longform.clip_timestamps:
+    if settings.vad.vad in ("on", "auto") and longform.clip_timestamps:
         raise UsageError("--clip-timestamps and --vad exclude each other: give one of them")

@@ -94,7 +94,7 @@ class DecodingSettings:
         None,
         flags="--multilingual/--no-multilingual",
         help="Detect the language in each window instead of once per clip.",
-        unset="each window if chunked, once per clip if sequential",
+        unset="each window if chunked, else once per clip",
         panel=PROMPTS,
     )
     initial_prompt: str | None = option(
@@ -166,14 +166,15 @@ class DecodingSettings:
         form=TEMPERATURES,
         help="Sampling temperature; several are tried in order until a text passes the thresholds.",
         metavar="T[,T]",
-        unset="0 if chunked; 0, 0.2 … 1 if sequential",
+        unset="0, then 0.4 and 0.8; 0 if chunked; 0, 0.2 … 1 if sequential",
         panel=SEARCH,
     )
-    beam_size: int = option(
-        1,
+    beam_size: int | None = option(
+        None,
         flags="--beam-size",
-        help="Number of beams at temperature 0; 5 is slightly more accurate and slower.",
+        help="Number of beams at temperature 0, in every window.",
         metavar="N",
+        unset="by quality: 1 if fast, else 5 where 1 is unsure; 1 if chunked or sequential",
         panel=SEARCH,
     )
     patience: float = option(
@@ -183,11 +184,12 @@ class DecodingSettings:
         metavar="X",
         panel=SEARCH,
     )
-    best_of: int = option(
-        1,
+    best_of: int | None = option(
+        None,
         flags="--best-of",
         help="Number of samples above temperature 0; the most probable one is used.",
         metavar="N",
+        unset="5; 1 if chunked or sequential",
         panel=SEARCH,
     )
     length_penalty: float | None = option(
@@ -273,9 +275,9 @@ class DecodingSettings:
     def search(self) -> SearchOptions:
         """How tokens are searched."""
         return SearchOptions(
-            beam_size=self.beam_size,
+            beam_size=self.beam_size or 1,
             patience=self.patience,
-            best_of=self.best_of,
+            best_of=self.best_of or 1,
             length_penalty=self.length_penalty,
             repetition_penalty=self.repetition_penalty,
             no_repeat_ngram_size=self.no_repeat_ngram_size,

@@ -11,18 +11,29 @@ from quest22.records import WINDOW_S
 from quest22.settings.forms import NUMBERS, STRIDE
 from quest22.settings.option import check_choice, option
 
-LongFormName: TypeAlias = Literal["chunked", "sequential"]
+LongFormName: TypeAlias = Literal["pauses", "chunked", "sequential"]
+QualityName: TypeAlias = Literal["fast", "balanced", "best"]
 PANEL = "Long form"
 
 
 @dataclass(frozen=True, slots=True)
 class LongFormSettings:
-    """How recordings longer than a window are divided.
+    """How recordings longer than a window are divided, and how much work goes into each window.
 
-    Chunked, as Transformers' pipeline: into windows that overlap by ``stride_s`` on each side.
-    Sequential, as openai/whisper: each window begins where the timestamps of the last one end.
+    At pauses, the default: windows do not overlap, and doubtful ones are decoded again. For parity
+    with other programs: chunked, as Transformers' pipeline, into windows that overlap by
+    ``stride_s`` on each side; sequential, as openai/whisper, where each window begins where the
+    timestamps of the last one end.
     """
 
+    quality: QualityName = option(
+        "balanced",
+        flags="--quality",
+        help="[cyan]fast[/]: greedy decoding; [cyan]balanced[/]: beams where that is unsure; "
+        "[cyan]best[/]: several hearings of each window, and a vote.",
+        metavar="NAME",
+        panel=PANEL,
+    )
     chunk_length_s: float = option(
         WINDOW_S,
         flags="--chunk-length-s",
@@ -43,10 +54,11 @@ class LongFormSettings:
         panel=PANEL,
     )
     long_form: LongFormName = option(
-        "chunked",
+        "pauses",
         flags="--long-form",
-        help="[cyan]chunked[/]: overlapping windows, all at once; [cyan]sequential[/]: one after "
-        "another by timestamps, as openai/whisper.",
+        help="[cyan]pauses[/]: cut at pauses, the most accurate. For parity: [cyan]chunked[/], "
+        "overlapping windows, as Transformers; [cyan]sequential[/], one after another by "
+        "timestamps, as openai/whisper.",
         metavar="NAME",
         panel=PANEL,
     )
@@ -76,6 +88,7 @@ class LongFormSettings:
                 f"the chunk length of {self.chunk_length_s} s"
             )
         check_choice("long_form", self.long_form, get_args(LongFormName))
+        check_choice("quality", self.quality, get_args(QualityName))
         if any(time_s < 0 for time_s in self.clip_timestamps):
             raise UsageError(
                 f"clip_timestamps are {self.clip_timestamps}: expected seconds, 0 or more"

@@ -33,16 +33,17 @@ VAD_MODE = Form(read_vad_mode, 'bool | Literal["off", "on", "auto"]')
 class VadSettings:
     """Whether silence is skipped before Whisper runs, and what counts as speech.
 
-    All but ``vad`` are faster-whisper's ``VadOptions``, with its defaults; see
-    ``docs/voice-activity.md``.
+    All but ``vad`` are faster-whisper's ``VadOptions``, and have its defaults in the chunked and
+    the sequential long form; see ``docs/voice-activity.md``.
     """
 
-    vad: VadMode = option(
-        "off",
+    vad: VadMode | None = option(
+        None,
         flags="--vad",
         form=VAD_MODE,
-        help="Skip audio without speech and cut at pauses: [cyan]off[/], [cyan]on[/], or "
-        "[cyan]auto[/] (only clips longer than one window).",
+        help="Skip audio without speech: [cyan]off[/], [cyan]on[/], or [cyan]auto[/] (silences "
+        "only in clips longer than one window).",
+        unset="auto; off if chunked or sequential",
         metavar="off|on|auto",
         panel=PANEL,
     )
@@ -60,7 +61,7 @@ class VadSettings:
         help="Speech may end below this probability.",
         metavar="0…1",
         unit="probability",
-        unset="threshold − 0.15",
+        unset="0.2; threshold − 0.15 if chunked or sequential",
         panel=PANEL,
     )
     vad_min_speech_duration_ms: int = option(
@@ -77,7 +78,7 @@ class VadSettings:
         help="Cut speech longer than this at its last pause.",
         metavar="S",
         unit="s",
-        unset="30 if chunked, no limit if sequential",
+        unset="29; 30 if chunked, no limit if sequential",
         panel=PANEL,
     )
     vad_min_silence_duration_ms: int | None = option(
@@ -86,20 +87,22 @@ class VadSettings:
         help="Silence of this length ends speech.",
         metavar="MS",
         unit="ms",
-        unset="160 if chunked, 2000 if sequential",
+        unset="2000; 160 if chunked",
         panel=PANEL,
     )
-    vad_speech_pad_ms: int = option(
-        400,
+    vad_speech_pad_ms: int | None = option(
+        None,
         flags="--vad-speech-pad-ms",
         help="Padding on each side of speech.",
         metavar="MS",
         unit="ms",
+        unset="500; 400 if chunked or sequential",
         panel=PANEL,
     )
 
     def __post_init__(self) -> None:
-        check_choice("vad", self.vad, get_args(VadMode))
+        if self.vad is not None:
+            check_choice("vad", self.vad, get_args(VadMode))
         check_fraction("vad_threshold", self.vad_threshold)
         check_fraction("vad_neg_threshold", self.vad_neg_threshold)
         check_at_least("vad_min_speech_duration_ms", self.vad_min_speech_duration_ms, 0)

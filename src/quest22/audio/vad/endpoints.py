@@ -26,6 +26,8 @@ CHUNKED_SILENCE_MS = 160
 FILTERED_SILENCE_MS = 2000
 """Minimum silence in faster-whisper's batched and in its sequential pipeline."""
 
+PAD_MS = 400
+
 
 class Span(NamedTuple):
     """A span of speech: samples from ``start`` up to but not including ``end``."""
@@ -59,12 +61,13 @@ class EndpointRules:
         silence_ms = vad.vad_min_silence_duration_ms
         if silence_ms is None:
             silence_ms = CHUNKED_SILENCE_MS if chunked else FILTERED_SILENCE_MS
-        pad = vad.vad_speech_pad_ms * SAMPLES_PER_MS
+        pad_ms = PAD_MS if vad.vad_speech_pad_ms is None else vad.vad_speech_pad_ms
+        pad = pad_ms * SAMPLES_PER_MS
         max_speech = SAMPLE_RATE_HZ * max_speech_s - FRAME_SAMPLES - 2 * pad
         if max_speech < FRAME_SAMPLES:
             raise UsageError(
                 f"speech of at most {max_speech_s} s is too short for a padding of "
-                f"{vad.vad_speech_pad_ms} ms on each side: expected a smaller --vad-speech-pad-ms"
+                f"{pad_ms} ms on each side: expected a smaller --vad-speech-pad-ms"
             )
         neg_threshold = vad.vad_neg_threshold
         return cls(

@@ -1,0 +1,1 @@
+"""Windows cut at pauses; doubtful ones are decoded again, and no speech stays without text."""

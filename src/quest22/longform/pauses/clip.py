@@ -1,0 +1,245 @@
+"""Transcribes recordings in windows cut at pauses.
+
+Windows do not overlap and begin and end at pauses, so nothing is said twice, and nothing has to be
+joined. Measurements behind the method and its numbers: ``docs/accuracy-study.md``. The steps:
+
+1. :mod:`~quest22.longform.pauses.speech_windows` cuts the audio, without long silences;
+2. the windows vote on the language, and those that were detected in another one run again;
+3. :mod:`~quest22.longform.pauses.retries` decodes again what is not trusted;
+4. :mod:`~quest22.longform.pauses.coverage` finds speech without text, which is decoded on its own.
+
+Windows of a clip run side by side. Each step of a window follows as soon as those it depends on are
+done; its results do not depend on the order in which hypotheses come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from itertools import takewhile
+
+from quest22.errors import ClipError
+from quest22.longform.hallucination import dropped
+from quest22.longform.pauses.coverage import TextRate
+from quest22.longform.pauses.language_vote import FIRST_WINDOWS, LanguageVote
+from quest22.longform.pauses.ordering import in_order, spaced
+from quest22.longform.pauses.procedures import Procedure, Procedures
+from quest22.longform.pauses.speech_windows import SpeechWindow, SpeechWindows, WindowingRules
+from quest22.longform.pauses.window_transcriber import TranscriptionRules, WindowTranscriber
+from quest22.longform.speech_timeline import SpeechTimeline
+from quest22.longform.transcript import LanguageSpan, build_transcript, prevailing_language
+from quest22.protocols import SpeechProbabilities
+from quest22.records import (
+    SAMPLE_RATE_HZ,
+    Clip,
+    DecodingOptions,
+    DroppedSegment,
+    Hypothesis,
+    Partial,
+    Samples,
+    Segment,
+    Transcript,
+    Window,
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PausesStrategy:
+    """Opens a :class:`PausesClip` for each clip, all with the same settings.
+
+    ``probabilities`` opens a stream of speech probabilities.
+    """
+
+    windowing: WindowingRules
+    rules: TranscriptionRules
+    probabilities: Callable[[], SpeechProbabilities]
+
+    def open(self, clip: Clip) -> PausesClip:
+        windows = SpeechWindows(self.probabilities(), self.windowing)
+        return PausesClip(clip, windows, self.rules)
+
+
+class Stage(IntEnum):
+    """How far a window is; each stage begins when those before it, and other windows, allow it."""
+
+    NEW = 0
+    DECODED = 1
+    COMPLETING = 2
+    COMPLETED = 3
+    THICKENING = 4
+    DONE = 5
+
+
+@dataclass(slots=True, eq=False)
+class _Progress:
+    transcriber: WindowTranscriber
+    stage: Stage = Stage.NEW
+
+    def reach(self, stage: Stage) -> None:
+        self.stage = stage
+
+
+class PausesClip:
+    """One clip; see :class:`quest22.protocols.LongForm`.
+
+    Holds the audio of the windows that are not done, and of a few minutes more.
+    """
+
+    def __init__(self, clip: Clip, windows: SpeechWindows, rules: TranscriptionRules) -> None:
+        self._clip = clip
+        self._audio = windows
+        self._rules = rules
+        self._procedures = Procedures()
+        self._windows: dict[int, _Progress] = {}  # those that are not joined, by number
+        self._opened = self._voted = self._measured = self._joined = 0
+        self._vote = LanguageVote()
+        self._rate = TextRate()
+        self._timeline = SpeechTimeline()
+        self._segments: list[Segment] = []
+        self._dropped: list[DroppedSegment] = []
+        self._languages: list[LanguageSpan] = []
+        self._flushed = False
+
+    def feed(self, samples: Samples) -> list[Window]:
+        """Take the next block of audio, ``[samples]``; return the complete windows."""
+        return self._open(self._audio.feed(samples))
+
+    def flush(self) -> list[Window]:
+        """Return the last windows. Raises :class:`ClipError` if there was no audio at all."""
+        self._flushed = True
+        if not self._audio.samples_fed:
+            raise ClipError("longform", "it holds no sound: expected at least one sample")
+        return self._open(self._audio.flush())
+
+    def add_result(self, window: Window, hypothesis: Hypothesis) -> list[Window]:
+        """Take a window's hypothesis; return the windows that waited for it."""
+        return [*self._procedures.add_result(window, hypothesis), *self._advance()]
+
+    @property
+    def wants_audio(self) -> bool:
+        return not self._flushed
+
+    @property
+    def finished(self) -> bool:
+        return self._flushed and self._procedures.idle
+
+    def partial(self) -> Partial:
+        """The segments of the windows that are done, then the first text of the others."""
+        decoded = takewhile(lambda each: each.stage >= Stage.DECODED, self._windows.values())
+        return Partial(tuple(self._segments), "".join(each.transcriber.text for each in decoded))
+
+    def close(self) -> Transcript:
+        silences = self._timeline.silences(self._audio.samples_fed)
+        given = self._rules.policy.decoding.language
+        unheard = (given, 0.0 if given is None else 1.0)
+        return build_transcript(
+            self._clip,
+            duration_s=self._audio.samples_fed / SAMPLE_RATE_HZ,
+            text="".join(each.text for each in self._segments).strip(),
+            segments=self._segments,
+            language=prevailing_language(self._languages) if self._languages else unheard,
+            dropped=sorted([*silences, *self._dropped], key=lambda each: each.start_s),
+        )
+
+    def _open(self, speech: list[SpeechWindow]) -> list[Window]:
+        """Start to decode new windows."""
+        windows: list[Window] = []
+        for each in speech:
+            for start, stop in each.timeline.spans:
+                self._timeline.add(start, stop - start)
+            opened = _Progress(WindowTranscriber(self._rules, each, self._decoding(each)))
+            self._windows[self._opened] = opened
+            self._opened += 1
+            windows += self._start(opened.transcriber.decode(), opened, Stage.DECODED)
+        return [*windows, *self._advance()]
+
+    def _decoding(self, speech: SpeechWindow) -> DecodingOptions:
+        policy = self._rules.policy
+        start, _ = speech.timeline.spans[0]
+        prompt = policy.prompt_context.alone()
+        decoding = policy.window_options(self._clip, start, prompt, first=not self._opened)
+        return self._rules.quality.first_pass(decoding, whole=speech.whole)
+
+    def _advance(self) -> list[Window]:
+        """Start what has become possible; return its windows."""
+        windows: list[Window] = []
+        while started := [*self._complete(), *self._thicken()]:
+            windows += started
+        self._join()
+        return windows
+
+    def _complete(self) -> list[Window]:
+        """Complete the decoded windows, once the language of the clip is known."""
+        windows: list[Window] = []
+        while self._is_at(self._voted, Stage.DECODED):
+            transcriber = self._windows[self._voted].transcriber
+            self._vote.add(transcriber.hypothesis, transcriber.duration_s)
+            self._voted += 1
+            if self._voted >= FIRST_WINDOWS or not self._rules.one_language:
+                windows += self._complete_until(self._voted)
+        if self._is_all(self._voted):
+            windows += self._complete_until(self._voted)
+        return windows
+
+    def _complete_until(self, stop: int) -> list[Window]:
+        windows: list[Window] = []
+        for each in map(self._windows.__getitem__, range(self._joined, stop)):
+            if each.stage is Stage.DECODED:
+                own, voted = each.transcriber.hypothesis.language, self._vote.language
+                procedure = each.transcriber.complete(voted if self._rules.one_language else own)
+                each.stage = Stage.COMPLETING
+                windows += self._start(procedure, each, Stage.COMPLETED)
+        return windows
+
+    def _thicken(self) -> list[Window]:
+        """Look for thin segments in completed windows, once the usual rate of text is known."""
+        windows: list[Window] = []
+        while self._is_at(self._measured, Stage.COMPLETED):
+            transcriber = self._windows[self._measured].transcriber
+            self._rate.add(transcriber.segments, transcriber.is_speech)
+            self._measured += 1
+            if self._rate.known:
+                windows += self._thicken_until(self._measured)
+        if self._is_all(self._measured):
+            windows += self._thicken_until(self._measured)
+        return windows
+
+    def _thicken_until(self, stop: int) -> list[Window]:
+        windows: list[Window] = []
+        for each in map(self._windows.__getitem__, range(self._joined, stop)):
+            if each.stage is Stage.COMPLETED:
+                each.stage = Stage.THICKENING
+                windows += self._start(each.transcriber.thicken(self._rate), each, Stage.DONE)
+        return windows
+
+    def _start(self, procedure: Procedure[None], progress: _Progress, end: Stage) -> list[Window]:
+        return self._procedures.start(procedure, lambda: progress.reach(end))
+
+    def _is_at(self, index: int, stage: Stage) -> bool:
+        return index in self._windows and self._windows[index].stage is stage
+
+    def _is_all(self, count: int) -> bool:
+        return self._flushed and count == self._opened
+
+    def _join(self) -> None:
+        """Take the segments of the windows that are done, in order."""
+        while self._is_at(self._joined, Stage.DONE):
+            transcriber = self._windows.pop(self._joined).transcriber
+            self._joined += 1
+            best, speech = transcriber.hypothesis, transcriber.speech
+            self._languages.append(
+                LanguageSpan(best.language, best.language_probability, len(speech.samples))
+            )
+            timeline = speech.timeline
+            self._dropped += [timeline.dropped(each) for each in transcriber.dropped]
+            for segment in in_order(transcriber.segments):
+                self._take(timeline.segment(segment))
+
+    def _take(self, segment: Segment) -> None:
+        reason = self._rules.policy.hallucination.reason(segment)
+        if reason is not None:
+            self._dropped.append(dropped(segment, reason))
+        elif segment.text.strip():
+            before = self._segments[-1].text if self._segments else " "
+            self._segments.append(spaced(segment, before))

@@ -1,0 +1,288 @@
+"""Transcribes one window: decodes it, again where the text is not trusted, until speech is covered.
+
+What decodes is a :data:`quest22.longform.pauses.procedures.Procedure`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from quest22.decoding.fallback import compression_ratio
+from quest22.decoding.words import TokenTimes
+from quest22.errors import EngineError
+from quest22.longform.hallucination import NO_SPEECH
+from quest22.longform.pauses.coverage import Flags, TextRate, uncovered
+from quest22.longform.pauses.cutting import FRAME_S, CuttingRules, best_cuts
+from quest22.longform.pauses.procedures import Procedure
+from quest22.longform.pauses.quality import Quality
+from quest22.longform.pauses.retries import Retries, in_language
+from quest22.longform.pauses.speech_windows import SpeechWindow
+from quest22.longform.policy import DecodingPolicy
+from quest22.records import (
+    SAMPLE_RATE_HZ,
+    DecodingOptions,
+    DroppedSegment,
+    Hypothesis,
+    Samples,
+    Segment,
+    Window,
+)
+
+MAX_DEPTH = 3
+"""How often uncovered speech inside uncovered speech is decoded."""
+
+TIMESTAMP_STEP_S = 0.02
+LONGER = 1.2
+MIN_LOGPROB = -0.7
+"""A thin segment gives way to text that is this much longer and at least this probable."""
+
+THIN_PAD_S = 0.2
+THIN_UNCUT_S = 6.0
+THIN_LONGEST_S = 4.0
+THIN_SHORTEST_S = 2.0
+THIN_SHARE = 0.6
+"""Thin segments of over six seconds are cut into parts of at most this share of them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TranscriptionRules:
+    """What the windows of all clips share.
+
+    Frames from ``speech_threshold`` on are speech. ``one_language``: all windows of a clip are in
+    the same language, which is detected. ``doubt_language``: a whole clip may turn out to be in
+    another language than the most probable one.
+    """
+
+    policy: DecodingPolicy
+    quality: Quality
+    retries: Retries
+    speech_threshold: float
+    one_language: bool
+    doubt_language: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _DecodedSpan:
+    """A part of the window from ``offset_s`` on, as it is decoded on its own."""
+
+    offset_s: float
+    window: Window
+
+
+class WindowTranscriber:
+    """One window of a clip; ``decoding`` are the options of its first pass.
+
+    ``segments``, in order, and ``dropped`` are its text, once it is complete. Their times count
+    from the window's start, without the silences that were left out of it.
+    """
+
+    def __init__(
+        self, rules: TranscriptionRules, speech: SpeechWindow, decoding: DecodingOptions
+    ) -> None:
+        self.speech = speech
+        self.segments: list[Segment] = []
+        self.dropped: list[DroppedSegment] = []
+        self._rules = rules
+        self._decoding = decoding
+        self._hypothesis: Hypothesis | None = None
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds of audio in the window."""
+        return len(self.speech.samples) / SAMPLE_RATE_HZ
+
+    @property
+    def is_speech(self) -> Flags:
+        """Whether each frame is speech, ``[frames]``."""
+        flags: Flags = self.speech.probabilities >= self._rules.speech_threshold
+        return flags
+
+    @property
+    def hypothesis(self) -> Hypothesis:
+        """The best hypothesis for the whole window so far; only once it is decoded."""
+        if self._hypothesis is None:
+            raise RuntimeError("the window is not decoded yet: expected a hypothesis")
+        return self._hypothesis
+
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        if self.segments:
+            return "".join(each.text for each in self.segments)
+        return self._rules.policy.text(self.hypothesis.tokens)
+
+    def decode(self) -> Procedure[None]:
+        """Decode the window; the language is detected if it is not given."""
+        (self._hypothesis,) = yield [self._whole().window]
+
+    def complete(self, language: str | None) -> Procedure[None]:
+        """Make segments of the window, whose clip is in this language."""
+        hypothesis, whole = self.hypothesis, self._whole()
+        if hypothesis.language != language:
+            probability = hypothesis.language_probability
+            (hypothesis,) = yield [in_language(whole.window, language)]
+            hypothesis = replace(hypothesis, language_probability=probability)
+        if self.speech.whole and self._rules.doubt_language:
+            hypothesis = yield from self._rules.retries.in_other_languages(whole.window, hypothesis)
+        self._hypothesis = hypothesis
+        self._decoding = replace(self._decoding, language=hypothesis.language, prefix=())
+        yield from self._cover([whole], [hypothesis])
+
+    def thicken(self, rate: TextRate) -> Procedure[None]:
+        """Decode segments with too little text again, in parts, and take that if it is more."""
+        thin = rate.thin(self.segments, self.is_speech) if self._decoding.timestamps else []
+        parts = [self._parts(segment) for segment in thin]
+        flat = [part for each in parts for part in each]
+        if not flat:
+            return
+        windows = [part.window for part in flat]
+        hypotheses = yield windows
+        hypotheses = yield from self._rules.retries.improve(windows, hypotheses)
+        decoded = iter(zip(flat, hypotheses, strict=True))
+        for segment, own in zip(thin, parts, strict=True):
+            pairs = [next(decoded) for _ in own]
+            segments = [each for pair in pairs for each in self._segments_of(*pair)]
+            if self._is_better(segments, segment, pairs):
+                at = self.segments.index(segment)
+                self.segments[at : at + 1] = segments
+
+    def _cover(
+        self, spans: Sequence[_DecodedSpan], hypotheses: Sequence[Hypothesis]
+    ) -> Procedure[None]:
+        """Take the text of the window, then of the speech in it that no segment covers."""
+        for depth in range(MAX_DEPTH + 1):
+            windows = [span.window for span in spans]
+            hypotheses = yield from self._rules.retries.improve(windows, hypotheses)
+            rest: list[_DecodedSpan] = []
+            for span, hypothesis in zip(spans, hypotheses, strict=True):
+                segments = self._take(span, hypothesis)
+                if self._has_times(hypothesis) or not segments:
+                    rest += self._uncovered(span, segments)
+            if not rest or depth == MAX_DEPTH or not self._decoding.timestamps:
+                break
+            spans = rest
+            hypotheses = yield [span.window for span in spans]
+        self.segments.sort(key=lambda each: each.start_s)
+        self.dropped = [each for each in self.dropped if not self._has_text(each)]
+
+    def _take(self, span: _DecodedSpan, hypothesis: Hypothesis) -> list[Segment]:
+        """Keep the text of a span, unless it is silence; return its segments."""
+        if self._rules.policy.fallback.is_silence(hypothesis):
+            text = self._rules.policy.text(hypothesis.tokens).strip()
+            end_s = span.offset_s + span.window.duration_s
+            self.dropped.append(DroppedSegment(span.offset_s, end_s, NO_SPEECH, text))
+            return []
+        segments = self._segments_of(span, hypothesis)
+        self.segments += segments
+        return segments
+
+    def _has_text(self, dropped: DroppedSegment) -> bool:
+        """Whether a span that was dropped as a whole has text all the same: of its parts."""
+        return any(
+            each.start_s < dropped.end_s and each.end_s > dropped.start_s for each in self.segments
+        )
+
+    def _uncovered(self, span: _DecodedSpan, segments: Sequence[Segment]) -> list[_DecodedSpan]:
+        offset_s, duration_s = span.offset_s, span.window.duration_s
+        first = int(offset_s / FRAME_S)
+        is_speech = self.is_speech[first : int((offset_s + duration_s) / FRAME_S)]
+        times = [(each.start_s - offset_s, each.end_s - offset_s) for each in segments]
+        found = uncovered(is_speech, times, duration_s)
+        return [self._span(offset_s + start_s, offset_s + end_s) for start_s, end_s in found]
+
+    def _parts(self, segment: Segment) -> list[_DecodedSpan]:
+        """A segment in parts, cut at its pauses."""
+        start_s = max(0.0, segment.start_s - THIN_PAD_S)
+        end_s = min(len(self.speech.samples) / SAMPLE_RATE_HZ, segment.end_s + THIN_PAD_S)
+        bounds = [start_s, end_s]
+        if end_s - start_s > THIN_UNCUT_S:
+            longest_s = max(THIN_LONGEST_S, (end_s - start_s) * THIN_SHARE)
+            rules = CuttingRules(
+                longest=round(longest_s / FRAME_S), shortest=round(THIN_SHORTEST_S / FRAME_S)
+            )
+            first, last = int(start_s / FRAME_S), int(end_s / FRAME_S)
+            cuts = best_cuts(self.speech.probabilities[first:last], rules)
+            bounds[1:1] = [(first + cut) * FRAME_S for cut in cuts]
+        return [self._span(*each) for each in pairwise(bounds)]
+
+    def _is_better(
+        self,
+        segments: Sequence[Segment],
+        thin: Segment,
+        decoded: Sequence[tuple[_DecodedSpan, Hypothesis]],
+    ) -> bool:
+        text = "".join(each.text for each in segments)
+        logprobs = [hypothesis.avg_logprob for _, hypothesis in decoded]
+        trust = self._rules.retries.trust
+        return (
+            len(text.strip()) > LONGER * len(thin.text.strip())
+            and sum(logprobs) > MIN_LOGPROB * len(logprobs)
+            and all(trust.is_trusted(each, span.window.duration_s) for span, each in decoded)
+        )
+
+    def _whole(self) -> _DecodedSpan:
+        return _DecodedSpan(0.0, self._window(self.speech.samples, 0.0))
+
+    def _span(self, start_s: float, end_s: float) -> _DecodedSpan:
+        start, stop = (round(time_s * SAMPLE_RATE_HZ) for time_s in (start_s, end_s))
+        return _DecodedSpan(start_s, self._window(self.speech.samples[start:stop], start_s))
+
+    def _window(self, samples: Samples, offset_s: float) -> Window:
+        return Window(samples, self.speech.timeline.start_s(offset_s), self._decoding)
+
+    def _has_times(self, hypothesis: Hypothesis) -> bool:
+        begin = self._rules.policy.tokens.timestamp_begin
+        return any(token >= begin for token in hypothesis.tokens)
+
+    def _segments_of(self, span: _DecodedSpan, hypothesis: Hypothesis) -> list[Segment]:
+        """The segments of a hypothesis, with words if they are requested."""
+        policy = self._rules.policy
+        duration_s = span.window.duration_s
+        begin = policy.tokens.timestamp_begin
+        ratio = compression_ratio(policy.text(hypothesis.tokens).strip())
+        segments = [
+            Segment(
+                start_s=span.offset_s + start_s,
+                end_s=span.offset_s + end_s,
+                text=policy.text(tokens),
+                tokens=tokens,
+                avg_logprob=hypothesis.avg_logprob,
+                no_speech_prob=hypothesis.no_speech_prob,
+                compression_ratio=ratio,
+                temperature=hypothesis.temperature,
+                language=hypothesis.language,
+                language_probability=hypothesis.language_probability,
+            )
+            for start_s, end_s, tokens in timed_texts(hypothesis.tokens, begin, duration_s)
+        ]
+        if policy.word_timer is None:
+            return segments
+        if hypothesis.alignment is None:
+            raise EngineError("the engine returned no word timestamps: expected an alignment")
+        times = TokenTimes.of(hypothesis.alignment, span.offset_s)
+        return policy.word_timer.add_words(segments, times, hypothesis.language, span.offset_s)
+
+
+def timed_texts(
+    tokens: Sequence[int], timestamp_begin: int, duration_s: float
+) -> list[tuple[float, float, tuple[int, ...]]]:
+    """The texts between the timestamps of a window: start and end in seconds, text tokens.
+
+    All text belongs to the window, which ends at a pause: text after the last timestamp lasts until
+    its end, as all text does without timestamps.
+    """
+    texts: list[tuple[float, float, tuple[int, ...]]] = []
+    start_s, text = 0.0, list[int]()
+    for token in tokens:
+        if token < timestamp_begin:
+            text.append(token)
+            continue
+        time_s = min((token - timestamp_begin) * TIMESTAMP_STEP_S, duration_s)
+        if text:
+            texts.append((start_s, max(time_s, start_s), tuple(text)))
+        start_s, text = time_s, []
+    if text:
+        texts.append((start_s, duration_s, tuple(text)))
+    return texts
