@@ -124,11 +124,6 @@ class TranscribeOptions(TypedDict, total=False):
     append_punctuations: str
     """Marks that belong to the word before them. Default: ``"'.。,，!！?？:：”)]}、``."""
 
-    quality: Literal["fast", "balanced", "best"]
-    """``fast``: greedy decoding; ``balanced``: beams where that is unsure; ``best``: several
-    hearings of each window, and a vote. Default: ``balanced``.
-    """
-
     chunk_length_s: float
     """Length of a window in seconds, at most 30. Default: ``30.0``."""
 
@@ -141,6 +136,11 @@ class TranscribeOptions(TypedDict, total=False):
     """``pauses``: cut at pauses, the most accurate. For parity: ``chunked``, overlapping
     windows, as Transformers; ``sequential``, one after another by timestamps, as
     openai/whisper. Default: ``pauses``.
+    """
+
+    quality: Literal["fast", "balanced", "best"]
+    """``fast``: greedy decoding; ``balanced``: beams where that is unsure; ``best``: several
+    hearings of each window, and a vote. Default: ``balanced``.
     """
 
     clip_timestamps: float | Iterable[float]
@@ -172,9 +172,9 @@ class TranscribeOptions(TypedDict, total=False):
     max_speaking_rate: float | None
     """Drop segments spoken faster than this (characters per second). Default: ``100.0``."""
 
-    vad: bool | Literal["off", "on", "auto"]
+    vad: bool | Literal["off", "on", "auto"] | None
     """Skip audio without speech: ``off``, ``on``, or ``auto`` (silences only in clips longer
-    than one window). Default: ``None``.
+    than one window). Default: auto; off if chunked or sequential.
     """
 
     vad_threshold: float

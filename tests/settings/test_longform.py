@@ -10,7 +10,7 @@ BAD = [
     ({"chunk_length_s": 0.0}, "up to 30 s"),
     ({"stride_s": (15.0, 15.0)}, "stride_length_s is 15.0,15.0: expected 0 or more, and together"),
     ({"stride_s": (-1.0, 5.0)}, "stride_length_s is -1.0,5.0: expected 0 or more"),
-    ({"long_form": "parallel"}, "long_form is 'parallel': expected chunked or sequential"),
+    ({"long_form": "parallel"}, "long_form is 'parallel': expected pauses, chunked or sequential"),
     ({"clip_timestamps": (-1.0,)}, "expected seconds, 0 or more"),
     ({"clip_timestamps": (2.0, 1.0)}, "expected increasing values"),
 ]

@@ -26,14 +26,6 @@ class LongFormSettings:
     timestamps of the last one end.
     """
 
-    quality: QualityName = option(
-        "balanced",
-        flags="--quality",
-        help="[cyan]fast[/]: greedy decoding; [cyan]balanced[/]: beams where that is unsure; "
-        "[cyan]best[/]: several hearings of each window, and a vote.",
-        metavar="NAME",
-        panel=PANEL,
-    )
     chunk_length_s: float = option(
         WINDOW_S,
         flags="--chunk-length-s",
@@ -59,6 +51,14 @@ class LongFormSettings:
         help="[cyan]pauses[/]: cut at pauses, the most accurate. For parity: [cyan]chunked[/], "
         "overlapping windows, as Transformers; [cyan]sequential[/], one after another by "
         "timestamps, as openai/whisper.",
+        metavar="NAME",
+        panel=PANEL,
+    )
+    quality: QualityName = option(
+        "balanced",
+        flags="--quality",
+        help="[cyan]fast[/]: greedy decoding; [cyan]balanced[/]: beams where that is unsure; "
+        "[cyan]best[/]: several hearings of each window, and a vote.",
         metavar="NAME",
         panel=PANEL,
     )

@@ -18,15 +18,21 @@ VadMode: TypeAlias = Literal["off", "on", "auto"]
 PANEL = "Voice activity"
 
 
-def read_vad_mode(name: str, value: Any) -> str:
-    """``off``, ``on`` or ``auto``; True is on and False off."""
+def read_vad_mode(name: str, value: Any) -> str | None:
+    """``off``, ``on`` or ``auto``; True is on, False off, None the long form's default."""
+    if value is None:
+        return None
     if isinstance(value, bool):
         return "on" if value else "off"
     check_choice(name, value, get_args(VadMode))
     return str(value)
 
 
-VAD_MODE = Form(read_vad_mode, 'bool | Literal["off", "on", "auto"]')
+VAD_MODE = Form(
+    read_vad_mode,
+    'bool | Literal["off", "on", "auto"] | None',
+    lambda mode: None if mode is None else str(mode),
+)
 
 
 @dataclass(frozen=True, slots=True)
