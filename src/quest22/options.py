@@ -138,14 +138,14 @@ class TranscribeOptions(TypedDict, total=False):
     openai/whisper. Default: ``pauses``.
     """
 
-    quality: Literal["fast", "balanced", "best"]
-    """``fast``: greedy decoding; ``balanced``: beams where that is unsure; ``best``: several
-    hearings of each window, and a vote. Default: ``balanced``.
-    """
-
     clip_timestamps: float | Iterable[float]
     """Sequential: transcribe only these spans, in seconds: ``start,end,start,end …``; the last
     end may be left out. Default: all.
+    """
+
+    quality: Literal["fast", "balanced", "best"]
+    """``fast``: greedy decoding; ``balanced``: beams where that is unsure; ``best``: several
+    hearings of each window, and a vote. Default: ``balanced``.
     """
 
     compression_ratio_threshold: float | None

@@ -54,14 +54,6 @@ class LongFormSettings:
         metavar="NAME",
         panel=PANEL,
     )
-    quality: QualityName = option(
-        "balanced",
-        flags="--quality",
-        help="[cyan]fast[/]: greedy decoding; [cyan]balanced[/]: beams where that is unsure; "
-        "[cyan]best[/]: several hearings of each window, and a vote.",
-        metavar="NAME",
-        panel=PANEL,
-    )
     clip_timestamps: tuple[float, ...] = option(
         (),
         flags="--clip-timestamps",
@@ -72,6 +64,15 @@ class LongFormSettings:
         metavar="S,S",
         unit="s",
         unset="all",
+        panel=PANEL,
+    )
+
+    quality: QualityName = option(
+        "balanced",
+        flags="--quality",
+        help="[cyan]fast[/]: greedy decoding; [cyan]balanced[/]: beams where that is unsure; "
+        "[cyan]best[/]: several hearings of each window, and a vote.",
+        metavar="NAME",
         panel=PANEL,
     )
 
