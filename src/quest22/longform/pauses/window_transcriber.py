@@ -13,7 +13,7 @@ from quest22.decoding.fallback import compression_ratio
 from quest22.decoding.words import TokenTimes
 from quest22.errors import EngineError
 from quest22.longform.hallucination import NO_SPEECH
-from quest22.longform.pauses.coverage import Flags, TextRate, uncovered
+from quest22.longform.pauses.coverage import Flags, TextRate, speech_s, uncovered
 from quest22.longform.pauses.cutting import FRAME_S, CuttingRules, best_cuts
 from quest22.longform.pauses.procedures import Procedure
 from quest22.longform.pauses.quality import Quality
@@ -37,6 +37,9 @@ TIMESTAMP_STEP_S = 0.02
 LONGER = 1.2
 MIN_LOGPROB = -0.7
 """A thin segment gives way to text that is this much longer and at least this probable."""
+
+INVENTED_LOGPROB = -0.7
+"""Text below this mean log-probability needs speech in the sense of the voice detector."""
 
 THIN_PAD_S = 0.2
 THIN_UNCUT_S = 6.0
@@ -168,15 +171,29 @@ class WindowTranscriber:
         self.dropped = [each for each in self.dropped if not self._has_text(each)]
 
     def _take(self, span: _DecodedSpan, hypothesis: Hypothesis) -> list[Segment]:
-        """Keep the text of a span, unless it is silence; return its segments."""
+        """Keep the text of a span, except in silence; return its segments."""
         if self._rules.policy.fallback.is_silence(hypothesis):
             text = self._rules.policy.text(hypothesis.tokens).strip()
             end_s = span.offset_s + span.window.duration_s
             self.dropped.append(DroppedSegment(span.offset_s, end_s, NO_SPEECH, text))
             return []
-        segments = self._segments_of(span, hypothesis)
+        segments: list[Segment] = []
+        for segment in self._segments_of(span, hypothesis):
+            if self._is_invented(segment):
+                invented = (segment.start_s, segment.end_s, NO_SPEECH, segment.text.strip())
+                self.dropped.append(DroppedSegment(*invented))
+            else:
+                segments.append(segment)
         self.segments += segments
         return segments
+
+    def _is_invented(self, segment: Segment) -> bool:
+        """Whether doubtful text has no speech at all behind it, by the voice detector."""
+        threshold = self._rules.policy.fallback.thresholds.no_speech_threshold
+        if threshold is None:
+            return False
+        doubtful = segment.no_speech_prob > threshold or segment.avg_logprob < INVENTED_LOGPROB
+        return doubtful and not speech_s(self.is_speech, segment.start_s, segment.end_s)
 
     def _has_text(self, dropped: DroppedSegment) -> bool:
         """Whether a span that was dropped as a whole has text all the same: of its parts."""

@@ -1,0 +1,1 @@
+"""How right the product is on real weights: error rates, invented words, times."""
