@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tools.weights import MODELS, weights_folder
+from quest22.checkpoint.caches import own_folder
+from tools.weights import MODELS
 
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
-WEIGHTS = weights_folder("")
+WEIGHTS = own_folder("")
 """In the user's own cache folder; tests have another."""
 
 

@@ -36,7 +36,7 @@ from quest22.runs.figures import Figures
 from quest22.runs.summary import RunStats
 from quest22.runs.write import WriteOptions, write_results
 from quest22.runtime.build import Pipeline, Run
-from quest22.settings import DEFAULT_MODEL, DatasetSettings, EngineSettings, PipelineSettings
+from quest22.settings import DatasetSettings, EngineSettings, PipelineSettings
 
 NEXT = """\
 Your own file:        [cyan]quest22 transcribe talk.mp3 -m small[/]
@@ -51,7 +51,7 @@ class DemoFlags:
 
     model: Annotated[
         str, Option("--model", "-m", metavar="NAME|ID|FOLDER", help="Model to use.")
-    ] = DEFAULT_MODEL
+    ] = "nano"
     take: Annotated[int | None, Option(metavar="N", help="Stop after this many clips.")] = None
 
 
