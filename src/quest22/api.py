@@ -182,9 +182,7 @@ class Transcriber:
         )
 
 
-def transcribe(
-    sound: Sound, model: str | None = None, **options: Unpack[Options]
-) -> Transcript:
+def transcribe(sound: Sound, model: str | None = None, **options: Unpack[Options]) -> Transcript:
     """Load a model and transcribe one recording: see :meth:`Transcriber.transcribe`."""
     with Transcriber(model, **options) as whisper:
         return whisper.transcribe(sound)

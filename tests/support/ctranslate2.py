@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from quest22.checkpoint.load import Checkpoint
 
+ALIASES = {"decoder/projection/weight": "decoder/embeddings/weight"}
+"""As the converter writes them: the output's matrix is the embedding."""
+
 TYPES = {"float32": 0, "int8": 1, "int16": 2, "float16": 4, "bfloat16": 5}
 
 

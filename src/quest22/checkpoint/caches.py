@@ -120,9 +120,7 @@ def _hub_cache() -> Path:
     return Path(constants.HF_HUB_CACHE)
 
 
-def _in_hub_cache(
-    hub_id: str, name: str, revision: str | None = None
-) -> CachedCheckpoint | None:
+def _in_hub_cache(hub_id: str, name: str, revision: str | None = None) -> CachedCheckpoint | None:
     """A repository's snapshot of a commit, or else of its main branch, if it is complete."""
     repository = _hub_cache() / f"{_REPOSITORY}{hub_id.replace('/', '--')}"
     commit = revision or _main_commit(repository)

@@ -41,9 +41,11 @@ def resolve(name: str, *, revision: str | None = None, token: str | None = None)
 
     The URL of a model's page on the Hub works too. A short name wins over a folder of the same name
     (write ``./base`` for the folder). It is taken from the caches where they have it, also as a
-    conversion of faster-whisper's, and then the Hub is not asked; an id is looked up on the Hub. ``revision`` is a branch, tag or commit on the Hub, and is
-    resolved to a commit. Raises :class:`CheckpointError` if there is no usable model, and
-    :class:`UsageError` for a revision of one that has none.
+    conversion of faster-whisper's, and then the Hub is not asked; an id is looked up on the Hub.
+    ``revision`` is a branch, tag or commit on the Hub, and is resolved to a commit.
+
+    Raises :class:`CheckpointError` if there is no usable model, and :class:`UsageError` for a
+    revision of one that has none.
     """
     name = name.strip()
     if name in EMBEDDED_MODELS:

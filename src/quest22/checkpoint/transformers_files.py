@@ -11,6 +11,7 @@ from quest22.checkpoint.config import Dimensions, GenerationConfig
 from quest22.checkpoint.files import TOKENIZER_PARTS
 from quest22.checkpoint.tokens import Tokens
 
+
 def config_document(dimensions: Dimensions, generation: GenerationConfig) -> dict[str, Any]:
     """``config.json`` but for what the weights decide: their type, and whether the output is tied."""
     return {
@@ -101,7 +102,9 @@ def tokenizer_parts(tokenizer: Tokenizer) -> dict[str, str]:
     """File name → text of the tokenizer's older form, which Transformers 4 reads."""
     table = json.loads(tokenizer.to_str())
     vocabulary = table["model"]["vocab"]
-    merges = [each if isinstance(each, str) else " ".join(each) for each in table["model"]["merges"]]
+    merges = [
+        each if isinstance(each, str) else " ".join(each) for each in table["model"]["merges"]
+    ]
     added = {each["content"]: each["id"] for each in table["added_tokens"]}
     extra = {name: number for name, number in added.items() if name not in vocabulary}
     texts = (

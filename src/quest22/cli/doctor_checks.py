@@ -15,8 +15,8 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 import quest22
-from quest22.cli.figures import size
 from quest22.checkpoint.caches import best_cached
+from quest22.cli.figures import size
 from quest22.env import is_telemetry_silenced
 from quest22.system.machine import (
     fast_features,

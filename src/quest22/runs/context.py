@@ -90,8 +90,6 @@ class RunContext:
         pipeline = self.load(settings, self.metrics)
         self._loaded.append(pipeline)
         self.on_event(
-            ModelLoaded(
-                pipeline.checkpoint_name, pipeline.compute_type, pipeline.checkpoint_origin
-            )
+            ModelLoaded(pipeline.checkpoint_name, pipeline.compute_type, pipeline.checkpoint_origin)
         )
         return pipeline

@@ -119,8 +119,8 @@ def resolved(plan: Plan) -> dict[str, Any]:
 def pinned(settings: RunSettings, plan: Plan, request: Request) -> RunSettings:
     """``settings``, pinned to what a run started with where they leave that open or repeat it.
 
-    A run thus continues with its model where none is named, with its original commits, wherever a branch points today, and with its
-    batch size, on which rounding in reduced precisions depends.
+    A run thus continues with its model where none is named, with its original commits, wherever a
+    branch points today, and with its batch size, on which rounding in reduced precisions depends.
     """
     now, began = requested(settings), resolved(plan)
     before = dict(request)

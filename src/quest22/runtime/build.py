@@ -43,6 +43,9 @@ class Pipeline:
     :class:`quest22.errors.UsageError` for settings that it does not support.
     """
 
+    checkpoint_origin = ""
+    """What a short name stood for: see :class:`quest22.checkpoint.resolve.ResolvedFolder`."""
+
     _closed = False
 
     def __init__(
