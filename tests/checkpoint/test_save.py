@@ -14,7 +14,7 @@ from quest22.checkpoint.save import save
 from quest22.errors import CheckpointError, SinkError, UsageError
 from tests.checkpoint.test_converted import heard
 from tests.checkpoint.test_real_weights import decoded, transformers_tokens
-from tests.support.ctranslate2 import ALIASES, whisper_variables, write_model
+from tests.support.ctranslate2 import ALIASES, INT8_ALIASES, whisper_variables, write_model
 from tests.support.recordings import NANO_IS_HERE, recordings
 
 FILES = {
@@ -49,7 +49,7 @@ def test_the_folder_is_the_same_checkpoint(
 def test_whole_numbers_become_float32_and_nothing_changes(nano: Checkpoint, tmp_path: Path) -> None:
     source = tmp_path / "int8"
     source.mkdir()
-    write_model(source / "model.bin", whisper_variables(nano, "int8"), ALIASES)
+    write_model(source / "model.bin", whisper_variables(nano, "int8"), INT8_ALIASES)
     (source / "tokenizer.json").write_bytes((nano.folder / "tokenizer.json").read_bytes())
     before = load(str(source))
     after = saved(before, tmp_path / "new")

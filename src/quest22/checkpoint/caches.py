@@ -96,7 +96,7 @@ def best_model() -> str:
 
 def cached_checkpoints() -> Iterator[CachedCheckpoint]:
     """Every checkpoint in the caches: the Hub's, then quest22's own, then openai/whisper's."""
-    names = {each.hub_id: each.name for each in reversed(KNOWN_MODELS.values())}
+    names = {each.hub_id: each.name for each in reversed(list(KNOWN_MODELS.values()))}
     for repository in sorted(_hub_cache().glob(f"{_REPOSITORY}*")):
         hub_id = repository.name.removeprefix(_REPOSITORY).replace("--", "/")
         if found := _in_hub_cache(hub_id, names.get(hub_id, hub_id)):

@@ -13,7 +13,7 @@ from quest22.checkpoint.tokens import Tokens
 
 
 def config_document(dimensions: Dimensions, generation: GenerationConfig) -> dict[str, Any]:
-    """``config.json`` but for what the weights decide: their type, and whether the output is tied."""
+    """``config.json`` but for what the weights decide: their type, and if the output is tied."""
     return {
         "architectures": ["WhisperForConditionalGeneration"],
         "model_type": "whisper",

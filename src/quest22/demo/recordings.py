@@ -1,4 +1,4 @@
-"""What the demo hears: the samples that ship, a folder of the user's, or people's speech on the Hub.
+"""What the demo hears: the samples that ship, the user's folder, or people's speech on the Hub.
 
 The repository holds no voice of a person, so people's speech comes from the user or from the Hub.
 """

@@ -35,7 +35,7 @@ class ModelLoading:
 
 @dataclass(frozen=True, slots=True)
 class ModelLoaded:
-    """The model is ready. ``origin`` is what a short name stood for: an id on the Hub, or a cache."""
+    """The model is ready. ``origin`` is what a short name stood for: a Hub id, or a cache."""
 
     checkpoint_name: str
     compute_type: str
