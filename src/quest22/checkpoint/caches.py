@@ -102,7 +102,7 @@ def cached_checkpoints() -> Iterator[CachedCheckpoint]:
         if found := _in_hub_cache(hub_id, names.get(hub_id, hub_id)):
             yield found
         yield from _ggml_files(repository, hub_id)
-    for folder in sorted(own_folder("").glob("*/")):
+    for folder in sorted(own_folder("").glob("*")):
         if found := _in_own_cache(folder.name):
             yield found
     for path in sorted(openai_whisper_folder().glob("*.pt")):
