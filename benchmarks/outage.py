@@ -43,10 +43,10 @@ def write_speech(folder: Path, turns: int) -> int:
 def begin(url: str, turns: int, out: Path) -> subprocess.Popen[bytes]:
     """Start the command; a small memory keeps it from fetching all before the outage."""
     files = [f"--data-files={url}/{turn:02}.parquet" for turn in range(turns)]
-    command = [sys.executable, "-m", "quest22", "stream", "parquet", *files, "-o", str(out)]
+    command = [sys.executable, "-m", "quest22", "stream", "parquet", "-m", "nano", *files]
     more = ["--memory", "64M", "--compute-type", "float32", "--batch-size", "4"]
     stats = ["--stats-json", str(out.with_suffix(".json"))]
-    return subprocess.Popen([*command, *more, *stats])  # noqa: S603 -- all of it is made here
+    return subprocess.Popen([*command, "-o", str(out), *more, *stats])  # noqa: S603 -- all of it is made here
 
 
 def run_through(folder: Path, port: int, out: Path, away_s: float) -> dict[str, Any]:

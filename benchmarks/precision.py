@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from quest22.audio.log_mel import LogMel
 from quest22.bench.clips import read_clips
 from quest22.checkpoint.load import Checkpoint, load
-from quest22.cli.demo import sample_files
+from quest22.demo.recordings import sample_files
 from quest22.engine.build import build_engine, open_compiler, open_decoder, open_encoder
 from quest22.engine.cpu_backend import DecoderSession
 from quest22.engine.cross_kv_cache import CrossKVCache
@@ -70,7 +70,7 @@ def transcribe(
     checkpoint: Checkpoint, compute_type: str, sounds: Sequence[Samples]
 ) -> list[tuple[int, ...]]:
     """What greedy decoding gives for each sound."""
-    settings = EngineSettings(compute_type=compute_type, batch_size=16)
+    settings = EngineSettings("nano", compute_type=compute_type, batch_size=16)
     features = LogMel(checkpoint.dimensions.mel_bins)
     engine = build_engine(checkpoint, features, settings, Metrics())
     windows = [Window(sound[:480_000], 0.0, ASKED) for sound in sounds]
@@ -80,7 +80,7 @@ def transcribe(
 
 def word_error_rate(compute_type: str) -> float:
     """On the sample dataset, in its own languages as they are detected."""
-    job = Pipeline(PipelineSettings(EngineSettings(compute_type=compute_type)))
+    job = Pipeline(PipelineSettings(EngineSettings("nano", compute_type=compute_type)))
     files = tuple(map(str, sample_files()))
     scores = Scoreboard()
     for result in job.stream(DatasetSettings("parquet", data_files=files)):

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tools.weights import MODELS, weights_folder
+from quest22.checkpoint.caches import own_folder
+from tests.support.caches import Caches, empty_caches
+from tools.weights import MODELS
 
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
-WEIGHTS = weights_folder("")
+WEIGHTS = own_folder("")
 """In the user's own cache folder; tests have another."""
 
 
@@ -24,6 +26,12 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cache")
     os.environ["QUEST22_CACHE"] = str(folder)
     return folder
+
+
+@pytest.fixture
+def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Caches:
+    """Empty caches of models, for this process alone."""
+    return empty_caches(tmp_path / "caches", monkeypatch)
 
 
 @pytest.fixture(autouse=True)

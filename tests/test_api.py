@@ -351,3 +351,10 @@ def test_sequential_for_a_call_gives_times_unless_they_are_off():
     off = {**sequential, "timestamps": False}
     assert not ClipOptions.take(off, settings).decoding.timestamps
     assert ClipOptions.take({}, settings) is None
+
+
+def test_without_a_name_the_best_checkpoint_of_the_caches_is_taken(caches):
+    with pytest.raises(UsageError, match=r'^no model is named .* \(model="base" in Python\)'):
+        api.Transcriber()
+    with pytest.raises(UsageError, match="no model is named"):
+        next(api.stream("parquet", data_files="nowhere.parquet"))

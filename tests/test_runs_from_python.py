@@ -30,7 +30,8 @@ def transcriber() -> quest22.Transcriber:
 
 
 def command(folder: Path) -> int:
-    arguments = ["stream", "parquet", "--data-files", str(SAMPLES), "--take", str(TAKE), "-q"]
+    arguments = ["stream", "parquet", "-m", "nano", "--data-files", str(SAMPLES), "-q"]
+    arguments += ["--take", str(TAKE)]
     return main(
         [*arguments, "--dtype", "float32", "--timestamps", "-o", str(folder), "-f", "jsonl,srt"]
     )
@@ -160,7 +161,8 @@ def rows(**options: object) -> dict[str, object]:
 
 def test_a_run_with_layout_of_captions_is_the_commands(words, tmp_path):
     flags = "--max-line-width 20 --max-line-count 1 -f srt,vtt --dtype float32 --word-timestamps"
-    arguments = ["stream", "parquet", "--data-files", str(SAMPLES), "--take", str(TAKE), "-q"]
+    arguments = ["stream", "parquet", "-m", "nano", "--data-files", str(SAMPLES), "-q"]
+    arguments += ["--take", str(TAKE)]
     by_command, by_python = tmp_path / "command", tmp_path / "python"
     assert main([*arguments, *flags.split(), "-o", str(by_command)]) == Exit.DONE
     words.stream_to(

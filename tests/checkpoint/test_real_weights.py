@@ -11,7 +11,8 @@ import pytest
 from quest22.audio.decode import MediaDecoder
 from quest22.audio.log_mel import LogMel
 from quest22.checkpoint.load import Checkpoint, load
-from quest22.cli.demo import sample_files
+from quest22.checkpoint.save import save
+from quest22.demo.recordings import sample_files
 from quest22.engine.build import build_engine
 from quest22.metrics import Metrics
 from quest22.records import Clip, DecodingOptions, Origin, Samples, Window
@@ -35,11 +36,13 @@ def sounds() -> list[Samples]:
     return found
 
 
-def decoded(checkpoint: Checkpoint, sounds: list[Samples]) -> list[list[int]]:
+def decoded(
+    checkpoint: Checkpoint, sounds: list[Samples], language: str | None = None
+) -> list[list[int]]:
     settings = EngineSettings(compute_type="float32", batch_size=len(sounds))
     features = LogMel(checkpoint.dimensions.mel_bins)
     engine = build_engine(checkpoint, features, settings, Metrics())
-    language = "en" if not checkpoint.tokens.is_multilingual else None
+    language = language if checkpoint.tokens.is_multilingual else "en"
     options = DecodingOptions(language, max_new_tokens=TOKENS)
     windows = [Window(sound, 0.0, options) for sound in sounds]
     return [list(each.tokens) for each in engine.run(windows)]
@@ -79,3 +82,32 @@ def test_tokens_are_those_of_ctranslate2(
         b[:n] for b, n in zip(expected, shortest, strict=True)
     ]
     assert sum(map(len, ours)) > 100
+
+
+def transformers_tokens(folder: Path, sounds: list[Samples]) -> list[list[int]]:
+    """What Transformers hears in float32, through all files of a folder; text tokens alone."""
+    import torch
+    from transformers import WhisperForConditionalGeneration, WhisperProcessor
+
+    processor = WhisperProcessor.from_pretrained(folder)
+    model = WhisperForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+    features = processor(sounds, sampling_rate=16_000, return_tensors="pt").input_features
+    multilingual = model.generation_config.is_multilingual
+    asked = {"language": "en", "task": "transcribe"} if multilingual else {}
+    with torch.no_grad():
+        found = model.generate(features, num_beams=1, max_new_tokens=TOKENS, **asked)
+    end = model.generation_config.eos_token_id
+    return [[token for token in each if token < end] for each in found.tolist()]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_converted_folder_has_the_tokens_of_its_source_here_and_in_transformers(
+    name: str, real_weights: dict[str, Path], sounds: list[Samples], tmp_path: Path
+) -> None:
+    pytest.importorskip("transformers")
+    source = load(str(real_weights[name]))
+    save(source, tmp_path / "new")
+    expected = decoded(source, sounds[:3], "en")
+    assert decoded(load(str(tmp_path / "new")), sounds[:3], "en") == expected
+    assert transformers_tokens(tmp_path / "new", sounds[:3]) == expected
+    assert sum(map(len, expected)) > 40

@@ -37,7 +37,8 @@ def test_a_users_own_sound_and_the_start(
     from quest22.bench.clips import synthetic_clips
 
     soundfile.write(tmp_path / "a.wav", synthetic_clips(1, 3.0)[0], 16_000)
-    code = main(["bench", str(tmp_path / "a.wav"), "--measures", "latency,start", "--rounds", "1"])
+    flags = ["-m", "nano", "--measures", "latency,start", "--rounds", "1"]
+    code = main(["bench", str(tmp_path / "a.wav"), *flags])
     shown = capsys.readouterr().out
     assert code == 0
     assert "latency: nano" in shown
@@ -60,5 +61,5 @@ def test_a_users_own_sound_and_the_start(
 def test_what_is_not_known_is_refused(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["bench", *arguments, "--quiet"]) == 2
+    assert main(["bench", "-m", "nano", *arguments, "--quiet"]) == 2
     assert message in capsys.readouterr().err

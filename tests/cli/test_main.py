@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -251,3 +252,48 @@ def test_help_loads_no_heavy_library():
         [sys.executable, "-c", code], env=environment, capture_output=True, check=True
     )
     assert done.stderr.decode().strip() == "[]"
+
+
+NO_MODEL = "quest22: error: no model is named and there is none in the caches: name one, such as"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("transcribe", "{sounds}", "-o", "{out}"),
+        ("stream", "parquet", "--data-files", "{rows}"),
+        ("stream", "parquet", "--data-files", "{rows}", "-o", "{out}"),
+        ("eval", "parquet", "--data-files", "{rows}"),
+        ("bench", "--quiet"),
+        ("demo", "--folder", "{sounds}"),
+    ],
+)
+def test_nano_is_never_taken_where_no_model_is_named(run, caches, tmp_path, sounds, rows, command):
+    out = tmp_path / "out"
+    ended = run(*(each.format(sounds=sounds, rows=rows, out=out) for each in command))
+    assert ended.code == Exit.USAGE
+    assert ended.err.startswith(NO_MODEL)
+    assert ended.err.count("\n") == 1
+    assert not list(out.glob("[!.]*"))
+
+
+def test_the_best_in_the_caches_is_taken_and_named(run, caches, model, sounds, caplog):
+    caches.add_to_hub("openai/whisper-tiny", Path(model))
+    ended = run("transcribe", sounds, *SHORT)
+    assert ended.code == Exit.DONE
+    best = "no model is named: tiny is the best in the caches (openai/whisper-tiny)"
+    assert caplog.messages == [best]
+    assert ended.err.startswith(f"quest22: {sounds} → tiny from openai/whisper-tiny (")
+    caplog.clear()
+    assert run("transcribe", sounds, *SHORT, "--quiet").code == Exit.DONE
+    assert caplog.messages == []
+
+
+def test_a_run_goes_on_with_the_model_it_began_with(run, caches, model, rows, tmp_path):
+    caches.add_to_hub("openai/whisper-tiny", Path(model))
+    command = ("stream", "parquet", "--data-files", rows, *SHORT, "-o", tmp_path / "out")
+    assert run(*command).code == Exit.DONE
+    caches.add_to_hub("openai/whisper-base", Path(model))
+    again = run(*command)
+    assert again.code == Exit.DONE
+    assert "already finished" in again.err

@@ -14,7 +14,7 @@ from tests.torture.worker import DigestPipeline
 
 
 def loaded(**engine):
-    pipeline = DigestPipeline(PipelineSettings(EngineSettings(**engine)), Metrics())
+    pipeline = DigestPipeline(PipelineSettings(EngineSettings("digest", **engine)), Metrics())
     pipeline.checkpoint_revision = "c0ffee"
     pipeline.compute_type = "float32"
     return pipeline
@@ -44,8 +44,8 @@ def test_a_pipeline_is_used_again_where_it_fits(own, needed, fits):
 
 def test_loading_is_told():
     events = []
-    RunContext(events.append, DigestPipeline).pipeline(PipelineSettings())
-    assert events == [ModelLoading("nano"), ModelLoaded("digest", "auto")]
+    RunContext(events.append, DigestPipeline).pipeline(PipelineSettings(EngineSettings("digest")))
+    assert events == [ModelLoading("digest"), ModelLoaded("digest", "auto")]
 
 
 def test_a_model_that_is_there_is_not_said_to_be_loaded_and_stays_open():
@@ -62,7 +62,7 @@ def test_another_model_is_said_to_be_loaded_and_why_and_is_closed():
     with RunContext(events.append, Reusing(pipeline, DigestPipeline)) as context:
         other = context.pipeline(replace(pipeline.settings, engine=needed))
     reason = "the run was begun with compute_type int8, not float32; batch_size 5, not 4"
-    assert events == [ModelLoading("nano", reason), ModelLoaded("digest", "int8")]
+    assert events == [ModelLoading("digest", reason), ModelLoaded("digest", "int8")]
     with pytest.raises(UsageError, match="digest is closed: load it again"):
         other.check_open()
     pipeline.check_open()

@@ -122,6 +122,13 @@ def test_a_branch_named_again_is_the_commit_it_was():
     assert pinned(other, PLAN, requested(branch)).dataset.revision == "v2"
 
 
+def test_a_run_goes_on_with_its_model_where_none_is_named():
+    engine = replace(SETTINGS.pipeline.engine, model=None)
+    settings = replace(SETTINGS, pipeline=replace(SETTINGS.pipeline, engine=engine))
+    assert plan_differences(PLAN, known_plan(settings), whole=False) == []
+    assert pinned(settings, PLAN, requested(SETTINGS)).pipeline.engine.model == "tiny"
+
+
 def test_differences_are_named():
     assert plan_differences(
         {"a": 1, "group": {"b": [1, 2], "c": 3}}, {"group": {"b": (1, 2), "c": 4}}, whole=True
@@ -157,7 +164,7 @@ def test_a_journal_with_a_flat_plan_is_read(tmp_path):
     assert flat_plan(journal.plan) == json.loads(OLD_JOURNAL)["plan"]
     assert (journal.progress.results, journal.progress.finished) == (5, True)
     rows = DatasetSettings("parquet", data_files=("samples/*.parquet",), take=5)
-    settings = RunSettings(rows)
+    settings = RunSettings(rows, PipelineSettings(EngineSettings("nano")))
     journal.check_known(known_plan(settings))
     pipeline = SimpleNamespace(
         checkpoint_revision=None,

@@ -29,7 +29,7 @@ def test_a_finished_run(data, tmp_path):
     assert run.last_key is not None
     assert (run.plan["dataset"], run.plan["model"], run.plan["formats"][0]) == (
         "parquet",
-        "nano",
+        "digest",
         "jsonl",
     )
 

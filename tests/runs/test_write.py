@@ -17,10 +17,12 @@ from quest22.runs.events import (
 )
 from quest22.runs.summary import FailureBudget, RunStats
 from quest22.runs.write import WriteOptions, transcribe_into, write_results
-from quest22.runtime.build import PipelineSettings
+from quest22.settings import EngineSettings, PipelineSettings
 from tests.support.corpora import wav_bytes
 from tests.support.results import failure, transcript
 from tests.torture.worker import DigestPipeline
+
+DIGEST = PipelineSettings(EngineSettings("digest"))
 
 
 class Results:
@@ -143,7 +145,7 @@ def test_clips_are_transcribed_into_any_sink(tmp_path: Path):
     clips = [Clip("a", "a", wav_bytes(), Origin("mine")), Clip("b", "b", b"", Origin("mine"))]
     events, sink = [], ListSink()
     summary = transcribe_into(
-        lambda: sink, lambda _: clips, PipelineSettings(), events.append, load=DigestPipeline
+        lambda: sink, lambda _: clips, DIGEST, events.append, load=DigestPipeline
     )
     assert sink.written == ["a", "b"]
     assert (summary.transcripts, summary.failures, summary.finished) == (1, 1, True)

@@ -12,6 +12,11 @@ from numpy.typing import NDArray
 
 from quest22.checkpoint.load import Checkpoint
 
+ALIASES = {"decoder/projection/weight": "decoder/embeddings/weight"}
+"""As the converter writes them: the output's matrix is the embedding."""
+
+INT8_ALIASES = ALIASES | {f"{alias}_scale": f"{name}_scale" for alias, name in ALIASES.items()}
+
 TYPES = {"float32": 0, "int8": 1, "int16": 2, "float16": 4, "bfloat16": 5}
 
 

@@ -175,7 +175,7 @@ class RunSpec:
         files = self.urls or (f"{self.data}/*.parquet",)
         rows = DatasetSettings("parquet", data_files=files, keep_columns=("speaker",))
         pipeline = PipelineSettings(
-            EngineSettings(compute_type="float32"), DecodingSettings(timestamps=True)
+            EngineSettings("digest", compute_type="float32"), DecodingSettings(timestamps=True)
         )
         usual = RunSettings(replace(rows, **self.dataset), pipeline, FORMATS)
         return replace(usual, **self.changes)

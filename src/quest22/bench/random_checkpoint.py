@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from quest22.bench.tokenizer_variants import control_ids, write_tokenizer
 from quest22.checkpoint.config import Dimensions
 from quest22.checkpoint.formats.safetensors import Tensor, to_bytes, write_safetensors
+from quest22.checkpoint.transformers_files import preprocessor_document
 from quest22.checkpoint.weight_shapes import expected_shapes
 from quest22.errors import UsageError
 
@@ -102,7 +103,7 @@ def write_checkpoint(
     for name, document in (
         ("config.json", model_config(shape)),
         ("generation_config.json", generation_config(shape)),
-        ("preprocessor_config.json", preprocessor_config(shape)),
+        ("preprocessor_config.json", preprocessor_document(shape.mel_bins)),
     ):
         (folder / name).write_text(json.dumps(document, indent=2), encoding="utf-8")
     write_tokenizer(folder, shape.vocab_size)
@@ -212,24 +213,6 @@ def generation_config(shape: Shape) -> dict[str, Any]:
         "forced_decoder_ids": [[1, None], [2, ids["<|transcribe|>"]]],
         "lang_to_id": {name: i for name, i in ids.items() if first < i < last},
         "task_to_id": {task: ids[f"<|{task}|>"] for task in ("transcribe", "translate")},
-    }
-
-
-def preprocessor_config(shape: Shape) -> dict[str, Any]:
-    """``preprocessor_config.json``: the log-mel settings, which all Whisper models share."""
-    return {
-        "feature_extractor_type": "WhisperFeatureExtractor",
-        "processor_class": "WhisperProcessor",
-        "feature_size": shape.mel_bins,
-        "sampling_rate": 16000,
-        "chunk_length": 30,
-        "hop_length": 160,
-        "n_fft": 400,
-        "n_samples": 480000,
-        "nb_max_frames": 3000,
-        "padding_side": "right",
-        "padding_value": 0.0,
-        "return_attention_mask": False,
     }
 
 

@@ -136,5 +136,5 @@ def _refused(status: int, model: str) -> CheckpointError:
 def _unreachable(model: str) -> CheckpointError:
     return CheckpointError(
         f"the Hub cannot be reached and {model} is not complete in the cache: connect (and unset "
-        "HF_HUB_OFFLINE), give a model's folder, or use the embedded model 'nano'"
+        "HF_HUB_OFFLINE), or give a model's folder; quest22 models lists those on this machine"
     )

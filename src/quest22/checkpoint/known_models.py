@@ -1,4 +1,4 @@
-"""The short names of Whisper checkpoints, with their Hub ids and sizes."""
+"""The short names of Whisper checkpoints, with their Hub ids and sizes, and which are better."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ class KnownModel:
 
     ``parameters_m`` is in millions. ``download_mb`` is the approximate size of the weights on the
     Hub, None if unknown. ``multilingual`` is False for models trained on English alone.
+    ``converted_ids`` are the same weights on the Hub as CTranslate2 folders.
     """
 
     name: str
@@ -19,6 +20,10 @@ class KnownModel:
     parameters_m: int
     download_mb: int | None
     multilingual: bool
+
+    @property
+    def converted_ids(self) -> tuple[str, ...]:
+        return _CONVERTED.get(self.hub_id, ())
 
 
 _ROWS = (
@@ -43,8 +48,54 @@ _ROWS = (
     KnownModel("distil-large-v3.5", "distil-whisper/distil-large-v3.5", 756, None, False),
 )
 
+_SYSTRAN = MappingProxyType(
+    {
+        "large": "large-v1",
+        **{f"large-{version}": f"large-{version}" for version in ("v2", "v3")},
+        **{size: size for size in ("tiny", "base", "small", "medium")},
+        **{f"{size}.en": f"{size}.en" for size in ("tiny", "base", "small", "medium")},
+    }
+)
+"""The end of OpenAI's names on the Hub → the end of Systran's."""
+
+_CONVERTED = MappingProxyType(
+    {
+        **{
+            f"openai/whisper-{theirs}": (
+                f"Systran/faster-whisper-{ours}",
+                f"guillaumekln/faster-whisper-{ours}",
+            )
+            for theirs, ours in _SYSTRAN.items()
+        },
+        "openai/whisper-large-v3-turbo": (
+            "mobiuslabsgmbh/faster-whisper-large-v3-turbo",
+            "deepdml/faster-whisper-large-v3-turbo-ct2",
+        ),
+        **{
+            f"distil-whisper/distil-{size}": (f"Systran/faster-distil-whisper-{size}",)
+            for size in ("small.en", "medium.en", "large-v2", "large-v3")
+        },
+        "distil-whisper/distil-large-v3.5": ("distil-whisper/distil-large-v3.5-ct2",),
+    }
+)
+"""Original → conversions, as faster-whisper (``_MODELS`` in its ``utils.py``) names them, now and
+in former versions.
+"""
+
 KNOWN_MODELS = MappingProxyType({model.name: model for model in _ROWS})
 """Short name → checkpoint on the Hub, in order of size, without the embedded ones."""
 
 EMBEDDED_MODELS = ("nano",)
 """Names of the checkpoints that come with the package."""
+
+BEST_FIRST = (
+    *("large-v3-turbo", "large-v3", "large-v2", "large-v1", "medium", "small", "base", "tiny"),
+    *("distil-large-v3.5", "distil-large-v3", "distil-large-v2"),
+    *("medium.en", "distil-medium.en", "small.en", "distil-small.en", "base.en", "tiny.en"),
+)
+"""Which of several checkpoints is taken where none is named.
+
+Multilingual ones come first, because the others write English whatever is spoken; larger ones
+before smaller ones. large-v3-turbo is as right as large-v2 with an eighth of its decoder's layers,
+so it comes before the large models, which a CPU runs slower than real time.
+"""

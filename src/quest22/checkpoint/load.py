@@ -19,6 +19,8 @@ class Checkpoint:
     """A Whisper model's dimensions, generation settings, tokens and weights.
 
     ``name`` is the name it was loaded by; ``revision`` the Hub's commit, None for a local folder.
+    ``origin`` is what a short name stood for: see
+    :class:`quest22.checkpoint.resolve.ResolvedFolder`.
     """
 
     folder: Path
@@ -28,6 +30,7 @@ class Checkpoint:
     generation: GenerationConfig
     tokens: Tokens
     weights: Weights
+    origin: str = ""
 
 
 def load(name: str, *, revision: str | None = None, token: str | None = None) -> Checkpoint:
@@ -47,6 +50,7 @@ def load(name: str, *, revision: str | None = None, token: str | None = None) ->
         generation=parts.generation,
         tokens=parts.tokens,
         weights=parts.weights,
+        origin=resolved.origin,
     )
 
 

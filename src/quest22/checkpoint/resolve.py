@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 
+from quest22.checkpoint.caches import find_cached, is_commit
 from quest22.checkpoint.files import check_folder, file_instead_of_folder
 from quest22.checkpoint.formats.ggml import is_ggml
 from quest22.checkpoint.known_models import EMBEDDED_MODELS, KNOWN_MODELS
@@ -17,33 +19,40 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _HUB_ADDRESS = re.compile(r"(?:hf://|https://huggingface\.co/)([^/]+/[^/]+)/?")
 _PATH_STARTS = (".", "/", "~")
 
+_log = logging.getLogger("quest22")
+
 
 @dataclass(frozen=True, slots=True)
 class ResolvedFolder:
     """A checkpoint's folder, or its only file (whisper.cpp's).
 
-    ``revision`` is the Hub's commit, None for local files.
+    ``revision`` is the Hub's commit, None for local files. ``origin`` is what a short name was
+    found to be: an id on the Hub, or the cache it lies in; empty for other names.
     """
 
     folder: Path
     name: str
     revision: str | None
+    origin: str = ""
 
 
 def resolve(name: str, *, revision: str | None = None, token: str | None = None) -> ResolvedFolder:
     """Find a checkpoint by short name, path or Hub id; download it if it is not cached.
 
     The URL of a model's page on the Hub works too. A short name wins over a folder of the same name
-    (write ``./base`` for the folder). ``revision`` is a branch, tag or commit on the Hub, and is
-    resolved to a commit. Raises :class:`CheckpointError` if there is no usable model, and
-    :class:`UsageError` for a revision of one that has none.
+    (write ``./base`` for the folder). It is taken from the caches where they have it, also as a
+    conversion of faster-whisper's, and then the Hub is not asked; an id is looked up on the Hub.
+    ``revision`` is a branch, tag or commit on the Hub, and is resolved to a commit.
+
+    Raises :class:`CheckpointError` if there is no usable model, and :class:`UsageError` for a
+    revision of one that has none.
     """
     name = name.strip()
     if name in EMBEDDED_MODELS:
         _refuse_revision(f"{name} comes with the package", revision)
         return ResolvedFolder(_embedded_folder(name), name, None)
     if name in KNOWN_MODELS:
-        return _from_hub(KNOWN_MODELS[name].hub_id, name, revision, token)
+        return _of_short_name(name, revision, token)
     path = _as_path(name)
     if path:
         _refuse_revision(f"{path} is on this machine", revision)
@@ -60,6 +69,16 @@ def _refuse_revision(where: str, revision: str | None) -> None:
         raise UsageError(
             f"{where} and has no revisions: expected no model revision, not {revision!r}"
         )
+
+
+def _of_short_name(name: str, revision: str | None, token: str | None) -> ResolvedFolder:
+    """From the caches, unless a branch or a tag is asked for; else from the Hub."""
+    cached = find_cached(name, revision) if revision is None or is_commit(revision) else None
+    if cached is None:
+        hub_id = KNOWN_MODELS[name].hub_id
+        return replace(_from_hub(hub_id, name, revision, token), origin=hub_id)
+    _log.info("%s is %s (%s), in %s", name, cached.origin, cached.format, cached.path)
+    return ResolvedFolder(cached.path.resolve(), name, cached.revision, cached.origin)
 
 
 def _from_hub(hub_id: str, name: str, revision: str | None, token: str | None) -> ResolvedFolder:

@@ -110,6 +110,10 @@ class Weights(Mapping[str, NDArray[np.float32]]):
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and _plain(name) in self._stored
 
+    def stored_name(self, name: str) -> str:
+        """The name a tensor is stored under: the embedding's for an output that is tied to it."""
+        return self._find(name)[1]
+
     def dtype(self, name: str) -> str:
         """The stored type by the format's name: ``F32``, ``F16``, ``BF16``, …."""
         file, stored = self._find(name)

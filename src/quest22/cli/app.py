@@ -30,7 +30,7 @@ app.command("status", no_args_is_help=True)(status.status)
 app.command("retry", no_args_is_help=True)(retry.retry)
 app.command("bench", epilog=bench.EPILOG)(bench.bench)
 app.command("demo")(demo.demo)
-app.command("models")(models.models)
+app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)
 
 

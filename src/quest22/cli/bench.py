@@ -14,12 +14,12 @@ from typer import Argument, Option
 
 from quest22.bench.peers import Peer, peers_named
 from quest22.bench.workload import MEASURES
+from quest22.checkpoint.caches import best_model
 from quest22.cli.bench_tables import machine_line, outcome_table, parts_table, start_lines
 from quest22.cli.exits import Exit, say
 from quest22.cli.flag_groups import grouped
 from quest22.cli.terminal import output_console
 from quest22.records import Samples
-from quest22.settings import DEFAULT_MODEL
 from quest22.settings.forms import read_count_or_auto, split_names
 from quest22.system.machine import describe
 
@@ -91,9 +91,16 @@ class SubjectFlags:
     """Which model to run, and how."""
 
     model: Annotated[
-        str,
-        Option("--model", "-m", metavar="NAME|ID|FOLDER", rich_help_panel=MODEL, help="The model."),
-    ] = DEFAULT_MODEL
+        str | None,
+        Option(
+            "--model",
+            "-m",
+            metavar="NAME|ID|FOLDER",
+            rich_help_panel=MODEL,
+            help="The model.",
+            show_default="the best one in the caches",
+        ),
+    ] = None
     shape: Annotated[
         str,
         Option(
@@ -233,7 +240,8 @@ def _models(subject: SubjectFlags, folder: Path) -> Iterator[tuple[str, str]]:
 
     shapes = split_names([subject.shape])
     if not shapes:
-        yield subject.model, subject.model
+        model = subject.model or best_model()
+        yield model, model
     for shape in shapes:
         yield (
             f"{shape}, random weights, {subject.new_tokens} tokens a window",

@@ -15,6 +15,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 import quest22
+from quest22.checkpoint.caches import best_cached
 from quest22.cli.figures import size
 from quest22.env import is_telemetry_silenced
 from quest22.system.machine import (
@@ -173,11 +174,15 @@ def check_native() -> Finding:
 
 
 def check_model() -> Finding:
-    """The embedded checkpoint, which needs no network."""
+    """The embedded checkpoint, which the demo needs, and the best one in the caches."""
     folder = resources.files("quest22.checkpoint") / EMBEDDED_MODEL
     if not (folder / "model.safetensors").is_file():
         return missing("model", "the embedded model nano is missing", "reinstall quest22")
-    return Finding("model", "nano is embedded and works offline")
+    best = best_cached()
+    if best is None:
+        advice = "name one to download it, such as -m base; nano is for quest22 demo"
+        return note("model", "no model for people's speech is in the caches", advice)
+    return Finding("model", f"{best.name} is taken without --model ({best.origin})")
 
 
 def check_codecs() -> Finding:

@@ -55,7 +55,7 @@ class RunReporter:
                 if sys.stderr.isatty():
                     self._say(f"loading {event.model} …")
             case ModelLoaded():
-                model = f"{Path(event.checkpoint_name).name} ({event.compute_type})"
+                model = f"{_model_title(event)} ({event.compute_type})"
                 info = replace(self._info, title=f"{self._info.title} → {model}")
                 self._display = EventDisplay(info, quiet=self._report.quiet)
             case WritingEnded():
@@ -84,6 +84,12 @@ class RunReporter:
     def _say(self, text: str) -> None:
         if not self._report.quiet:
             say(text)
+
+
+def _model_title(event: ModelLoaded) -> str:
+    """``base from openai/whisper-base``; a folder without those it lies in."""
+    name = Path(event.checkpoint_name).name
+    return f"{name} from {event.origin}" if event.origin else name
 
 
 def follow(call: Callable[[OnEvent], RunSummary], reporter: RunReporter) -> Exit:

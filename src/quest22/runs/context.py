@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from quest22.metrics import Metrics
 from quest22.runs.events import ModelLoaded, ModelLoading, OnEvent, ignore_event
-from quest22.runtime.build import Pipeline, client_within
+from quest22.runtime.build import Pipeline, client_within, with_model
 from quest22.settings import MemorySettings, PipelineSettings
 
 if TYPE_CHECKING:
@@ -78,15 +78,18 @@ class RunContext:
 
     def pipeline(self, settings: PipelineSettings) -> Pipeline:
         """The model: the given one if it fits, else loaded for this run, which is reported."""
+        model, settings = with_model(settings)
         reason = ""
         if isinstance(self.load, Reusing):
             differences = self.load.differences(settings)
             if not differences:
                 return self.load.pipeline
             reason = f"the run was begun with {'; '.join(differences)}"
-            _log.warning("loading %s a second time: %s", settings.engine.model, reason)
-        self.on_event(ModelLoading(settings.engine.model, reason))
+            _log.warning("loading %s a second time: %s", model, reason)
+        self.on_event(ModelLoading(model, reason))
         pipeline = self.load(settings, self.metrics)
         self._loaded.append(pipeline)
-        self.on_event(ModelLoaded(pipeline.checkpoint_name, pipeline.compute_type))
+        self.on_event(
+            ModelLoaded(pipeline.checkpoint_name, pipeline.compute_type, pipeline.checkpoint_origin)
+        )
         return pipeline

@@ -35,10 +35,11 @@ class ModelLoading:
 
 @dataclass(frozen=True, slots=True)
 class ModelLoaded:
-    """The model is ready."""
+    """The model is ready. ``origin`` is what a short name stood for: a Hub id, or a cache."""
 
     checkpoint_name: str
     compute_type: str
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ Every result is written exactly once, however often the process dies: see
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from quest22.metrics import Metrics
@@ -30,7 +30,7 @@ from quest22.runs.shards import SiblingShards, reopen
 from quest22.runs.store import RunStore
 from quest22.runs.summary import FailureBudget, RunStats, RunSummary
 from quest22.runs.write import WriteOptions, write_results
-from quest22.runtime.build import Pipeline, client_within, dataset_source
+from quest22.runtime.build import Pipeline, client_within, dataset_source, with_model
 from quest22.settings import RUN_FOLDER, OutputSettings
 from quest22.sink.build import (
     ROWS,
@@ -108,6 +108,7 @@ class _Run:
         if self.siblings.shards:  # all shards read the same commit and run in the same precision
             first = self.siblings.shards[0].journal
             settings = pinned(settings, first.plan, first.request)
+        settings = _naming_model(settings)
         siblings = self.siblings.take_over()
         ready = self._load(settings, siblings)
         request = requested(settings) | {
@@ -197,6 +198,12 @@ class _Ready:
         if self.publisher is None:
             return sinks
         return sinks.with_sink(HUB, self.publisher.open_sink(journal))
+
+
+def _naming_model(settings: RunSettings) -> RunSettings:
+    """Before anything is opened, as there may be no model to take."""
+    _, pipeline = with_model(settings.pipeline)
+    return replace(settings, pipeline=pipeline)
 
 
 def _write_options(settings: RunSettings, progress: Progress) -> WriteOptions:

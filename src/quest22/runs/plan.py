@@ -66,10 +66,11 @@ def known_plan(settings: RunSettings) -> dict[str, Any]:
     pipeline = settings.pipeline
     dataset = {name: getattr(settings.dataset, name) for name in _DATASET if name != "revision"}
     hub = settings.push_to_hub
+    model = pipeline.engine.model
     return {
         "quest22": __version__,
         "dataset": dataset,
-        "model": {"name": pipeline.engine.model},
+        "model": {} if model is None else {"name": model},
         "decoding": asdict(pipeline.decoding),
         "long_form": asdict(pipeline.longform),
         "audio": {name: getattr(pipeline.audio, name) for name in _AUDIO},
@@ -118,8 +119,8 @@ def resolved(plan: Plan) -> dict[str, Any]:
 def pinned(settings: RunSettings, plan: Plan, request: Request) -> RunSettings:
     """``settings``, pinned to what a run started with where they leave that open or repeat it.
 
-    A run thus continues with its original commits, wherever a branch points today, and with its
-    batch size, on which rounding in reduced precisions depends.
+    A run thus continues with its model where none is named, with its original commits, wherever a
+    branch points today, and with its batch size, on which rounding in reduced precisions depends.
     """
     now, began = requested(settings), resolved(plan)
     before = dict(request)
@@ -131,6 +132,7 @@ def pinned(settings: RunSettings, plan: Plan, request: Request) -> RunSettings:
     }
     engine = replace(
         settings.pipeline.engine,
+        model=settings.pipeline.engine.model or plan["model"]["name"],
         revision=values["model_revision"],
         compute_type=values["compute_type"],
         batch_size=settings.pipeline.engine.batch_size or request.get("batch_size"),

@@ -24,7 +24,7 @@ from quest22.runs.events import (
 )
 from quest22.runs.journal import JournaledSink
 from quest22.runs.summary import FailureBudget, RunStats, RunSummary
-from quest22.runtime.build import Pipeline
+from quest22.runtime.build import Pipeline, with_model
 from quest22.settings import PipelineSettings
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def transcribe_into(
 
     The source and the sink are opened before the model is loaded, which takes long.
     """
+    _, settings = with_model(settings)
     with RunContext(on_event, load) as context:
         clips = source(context.client(settings))
         opened = sink()

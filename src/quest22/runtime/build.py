@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from quest22.env import silence_telemetry
@@ -43,6 +43,9 @@ class Pipeline:
     :class:`quest22.errors.UsageError` for settings that it does not support.
     """
 
+    checkpoint_origin = ""
+    """What a short name stood for: see :class:`quest22.checkpoint.resolve.ResolvedFolder`."""
+
     _closed = False
 
     def __init__(
@@ -54,13 +57,12 @@ class Pipeline:
         from quest22.engine.build import build_engine
         from quest22.runtime.strategy import PerClipStrategy
 
-        self.settings = settings or PipelineSettings()
+        model, self.settings = with_model(settings or PipelineSettings())
         self.metrics = metrics or Metrics()
         engine_settings = self.settings.engine
-        checkpoint = load(
-            engine_settings.model, revision=engine_settings.revision, token=engine_settings.token
-        )
+        checkpoint = load(model, revision=engine_settings.revision, token=engine_settings.token)
         self.checkpoint_name = checkpoint.name
+        self.checkpoint_origin = checkpoint.origin
         self.checkpoint_revision = checkpoint.revision
         self.weights_fingerprint = checkpoint.weights.fingerprint()
         features = LogMel(checkpoint.dimensions.mel_bins, engine_settings.threads)
@@ -132,6 +134,19 @@ class Pipeline:
         from quest22.audio.decode import MediaDecoder
 
         return MediaDecoder(self.settings.audio, self.metrics)
+
+
+def with_model(settings: PipelineSettings) -> tuple[str, PipelineSettings]:
+    """The model's name, and the settings that name it: the best in the caches if they name none.
+
+    Raises :class:`quest22.errors.UsageError` if there is none.
+    """
+    if settings.engine.model is not None:
+        return settings.engine.model, settings
+    from quest22.checkpoint.caches import best_model
+
+    model = best_model()
+    return model, replace(settings, engine=replace(settings.engine, model=model))
 
 
 def client_within(bounds: MemorySettings, metrics: Metrics) -> RetryingClient:

@@ -13,7 +13,7 @@ from quest22.settings.decoding import (
     PREPEND_PUNCTUATIONS,
     DecodingSettings,
 )
-from quest22.settings.engine import DEFAULT_MODEL, EngineSettings
+from quest22.settings.engine import EngineSettings
 from quest22.settings.hallucination import HallucinationSettings
 from quest22.settings.hub import HubSettings
 from quest22.settings.longform import LongFormName, LongFormSettings
@@ -39,7 +39,6 @@ __all__ = [
     "ALL_COLUMNS",
     "APPEND_PUNCTUATIONS",
     "CAPTION_FORMATS",
-    "DEFAULT_MODEL",
     "FORMATS",
     "MEMORY_BYTES",
     "MIN_MEMORY_BYTES",

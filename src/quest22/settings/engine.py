@@ -7,20 +7,23 @@ from dataclasses import dataclass, field
 from quest22.settings.forms import COUNT_OR_AUTO
 from quest22.settings.option import check_at_least, declared, option
 
-DEFAULT_MODEL = "nano"
 PANEL = "Model"
 
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """Which checkpoint runs, on which device and how."""
+    """Which checkpoint runs, on which device and how.
 
-    model: str = option(
-        DEFAULT_MODEL,
+    A ``model`` of None is the best one in the caches: see :mod:`quest22.checkpoint.caches`.
+    """
+
+    model: str | None = option(
+        None,
         flags=("--model", "-m"),
-        help="The model: a short name ([cyan]tiny[/] … [cyan]large-v3-turbo[/], [cyan]nano[/]; "
+        help="The model: a short name ([cyan]tiny[/] … [cyan]large-v3-turbo[/]; "
         "[cyan]quest22 models[/] lists them), a Whisper repository on the Hub, or a local folder.",
         metavar="NAME|ID|FOLDER",
+        unset="the best one in the caches",
         panel=PANEL,
     )
     revision: str | None = option(

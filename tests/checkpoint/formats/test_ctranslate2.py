@@ -11,10 +11,7 @@ from hypothesis import strategies as st
 from quest22.checkpoint.formats.ctranslate2 import CTranslate2File
 from quest22.checkpoint.load import Checkpoint, load
 from quest22.errors import CheckpointError
-from tests.support.ctranslate2 import whisper_variables, write_model
-
-ALIAS = {"decoder/projection/weight": "decoder/embeddings/weight"}
-SCALE_ALIAS = {"decoder/projection/weight_scale": "decoder/embeddings/weight_scale"}
+from tests.support.ctranslate2 import ALIASES, INT8_ALIASES, whisper_variables, write_model
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +20,7 @@ def nano() -> Checkpoint:
 
 
 def written(nano: Checkpoint, folder: Path, kind: str) -> CTranslate2File:
-    aliases = ALIAS | (SCALE_ALIAS if kind == "int8" else {})
+    aliases = INT8_ALIASES if kind == "int8" else ALIASES
     write_model(folder / "model.bin", whisper_variables(nano, kind), aliases)
     return CTranslate2File(folder / "model.bin")
 

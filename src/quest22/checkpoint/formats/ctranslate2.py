@@ -119,6 +119,15 @@ def part_span(part: _Part, rows: int) -> tuple[int, int]:
     return part.first, rows if part.stop is None else part.stop
 
 
+def is_whisper(path: Path) -> bool:
+    """Whether a file begins as a ``model.bin`` of Whisper does."""
+    try:
+        with path.open("rb") as file:
+            return SPECIFICATION.encode() in file.read(64)
+    except OSError:
+        return False
+
+
 def _variables(reader: ByteReader, path: Path) -> dict[str, Entry]:
     version = reader.number("I")
     if version != VERSION:
