@@ -51,7 +51,7 @@ def test_no_word_is_lost_and_errors_are_those_of_the_score(reference, text):
 
 def test_texts_without_spaces_are_aligned_by_characters():
     spans = compare("東京 です。", "東京だ", "character")
-    assert [(span.kind, span.reference) for span in spans][0] == ("equal", ("東", "京"))
+    assert next((span.kind, span.reference) for span in spans) == ("equal", ("東", "京"))
     said, heard = coloured(spans, "")
     assert (said.plain, heard.plain) == ("東京です", "東京だ")
 

@@ -79,8 +79,8 @@ def compared(
     unit = unit_of(reference, code)
     normalize = normalizer(normalizer_name, code if unit == "word" else None)
     space = " " if unit == "word" else ""
-    texts = (space.join(normalize(text).split()) for text in (reference, hypothesis))
-    return ComparedTexts(*texts, unit)
+    said, heard = (space.join(normalize(text).split()) for text in (reference, hypothesis))
+    return ComparedTexts(said, heard, unit)
 
 
 def unit_of(reference: str, language: str | None) -> Unit:
@@ -127,9 +127,12 @@ def _has_letters(text: str) -> bool:
 def known_code(language: str | None) -> str | None:
     """Whisper's code of a language such as ``ja``, ``ja_jp``, ``jpn`` or ``Japanese``, or None."""
     name = (language or "").strip().lower()
-    for part in (name, re.split("[-_ (]", name)[0]):
-        try:
-            return _THREE_LETTERS.get(part) or language_code(part)
-        except UsageError:
-            continue
-    return None
+    first = re.split("[-_ (]", name)[0]
+    return _code(name) or _code(first)
+
+
+def _code(name: str) -> str | None:
+    try:
+        return _THREE_LETTERS.get(name) or language_code(name)
+    except UsageError:
+        return None
