@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from quest22.cli.progress import (
-    FAILURES_SHOWN,
+    CLIPS_SHOWN,
     EventDisplay,
     LiveDisplay,
     PlainDisplay,
@@ -71,11 +71,11 @@ def test_plain_lines_follow_the_run(capsys):
 
 def test_failures_are_said_up_to_a_number(capsys):
     display = PlainDisplay(RunInfo("x", failures_in_file=True), Metrics())
-    for index in range(FAILURES_SHOWN + 5):
+    for index in range(CLIPS_SHOWN + 5):
         display.before(failure(f"{index}.wav"))
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "quest22: 0.wav: not transcribed (audio): no sound in it"
-    assert len(lines) == FAILURES_SHOWN + 1
+    assert len(lines) == CLIPS_SHOWN + 1
     assert lines[-1] == "quest22: more failures are in failures.jsonl"
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 from rich.console import Console
 
-from quest22.cli.figures import clip_count, size
+from quest22.cli.figures import clip_count, length, size
 from quest22.cli.report import (
     bar,
     most_frequent,
@@ -118,6 +118,11 @@ def test_figures_of_a_fresh_meter():
         (hours(59.9), "59.9 s"),
         (hours(90), "1.5 min"),
         (hours(4500), "1.25 h"),
+        (length(9.94), "9.9 s"),
+        (length(9.96), "10 s"),
+        (length(59.6), "1 min 0 s"),
+        (length(192), "3 min 12 s"),
+        (length(3725), "1 h 2 min"),
         (size(999), "999 B"),
         (size(1500), "1.5 kB"),
         (size(3_087_000_000), "3.1 GB"),

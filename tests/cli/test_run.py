@@ -12,6 +12,7 @@ from quest22.cli.output_flags import ReportFlags
 from quest22.cli.progress import RunInfo
 from quest22.cli.run import RunReporter, event_lines, follow
 from quest22.errors import SinkError
+from quest22.records import DroppedSegment
 from quest22.runs.events import (
     AlreadyFinished,
     ModelLoaded,
@@ -108,6 +109,26 @@ def test_a_run_is_shown_and_summed_up(capsys):
     assert lines[1] == "quest22: b: not transcribed (audio): no sound in it"
     assert lines[3].startswith("quest22: done: ")
     assert lines[-2:] == ["quest22: 2 × audio: no sound in it", "quest22: results are in out"]
+
+
+def test_the_last_lines_tell_what_was_left_out(capsys):
+    loop = DroppedSegment(0.0, 18.2, "loop", "et et et")
+    silence = DroppedSegment(20.0, 212.0, "no speech")
+    results = [
+        transcript("a", dropped=(loop, silence)),
+        transcript("b.wav", "", duration_s=18.2, dropped=(loop,), segments=()),
+    ]
+    code = follow(written(*results), RunReporter(ReportFlags(), RunInfo("talks"), OUT))
+    lines = capsys.readouterr().err.splitlines()
+    assert code is Exit.DONE
+    assert lines[1] == (
+        "quest22: b.wav: no text for 18 s of sound (left out: 18 s loop): check --language and "
+        "--prefix, or name a larger model with --model"
+    )
+    assert lines[-2:] == [
+        "quest22: 1 clip without text",
+        "quest22: left out: 3 min 12 s no speech, 36 s loop",
+    ]
 
 
 def test_an_interruption_keeps_what_was_written(capsys, tmp_path):

@@ -19,17 +19,18 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from quest22.cli.exits import say
-from quest22.cli.figures import PART_NAMES, clip_count, speed
+from quest22.cli.figures import PART_NAMES, clip_count, length, speed
 from quest22.metrics import Metrics
 from quest22.records import Failure, Transcript
 from quest22.runs.events import ResultReady, ResultsEnded, ResultsStarted, RunEvent
 from quest22.runs.figures import Figures
+from quest22.runs.left_out import lacks_text, seconds_by_reason
 from quest22.settings.quantities import hours
 
 PLAIN_INTERVALS_S = (5.0, 60.0)
 """Seconds between lines: five at first, longer in a long run, at most a minute."""
 
-FAILURES_SHOWN = 20
+CLIPS_SHOWN = 20
 BAR_WIDTH = 60
 
 
@@ -62,26 +63,40 @@ class Display(Protocol):
     def before(self, result: Transcript | Failure) -> None: ...
 
 
-class _Failures:
-    """Prints failures, up to a number of lines."""
+class _ClipLines:
+    """Prints a line for each clip in trouble; with ``rest``, only up to a number of lines."""
 
-    def __init__(self, in_file: bool) -> None:
+    def __init__(self, rest: str = "") -> None:
         self._shown = 0
-        self._in_file = in_file
+        self._rest = rest
 
-    def say(self, failure: Failure) -> None:
+    def say(self, line: str) -> None:
         self._shown += 1
-        if self._shown <= FAILURES_SHOWN or not self._in_file:
-            say(f"{failure.name}: not transcribed ({failure.stage}): {failure.reason}")
-        elif self._shown == FAILURES_SHOWN + 1:
-            say("more failures are in failures.jsonl")
+        if self._shown <= CLIPS_SHOWN or not self._rest:
+            say(line)
+        elif self._shown == CLIPS_SHOWN + 1:
+            say(self._rest)
+
+
+class _Troubles:
+    """Says which clips failed, and which have no text."""
+
+    def __init__(self, info: RunInfo) -> None:
+        self._failures = _ClipLines("more failures are in failures.jsonl" * info.failures_in_file)
+        self._without_text = _ClipLines("more clips have no text; they are counted at the end")
+
+    def say(self, result: Transcript | Failure) -> None:
+        if isinstance(result, Failure):
+            self._failures.say(failure_line(result))
+        elif lacks_text(result):
+            self._without_text.say(without_text_line(result))
 
 
 class SilentDisplay:
     """Shows nothing except failures that are not written to a file."""
 
     def __init__(self, info: RunInfo) -> None:
-        self._failures = None if info.failures_in_file else _Failures(in_file=False)
+        self._says_failures = not info.failures_in_file
 
     def __enter__(self) -> Display:
         return self
@@ -90,8 +105,8 @@ class SilentDisplay:
         """Does nothing: nothing was started."""
 
     def before(self, result: Transcript | Failure) -> None:
-        if isinstance(result, Failure) and self._failures is not None:
-            self._failures.say(result)
+        if isinstance(result, Failure) and self._says_failures:
+            say(failure_line(result))
 
 
 class PlainDisplay:
@@ -106,7 +121,7 @@ class PlainDisplay:
         self._info = info
         self._metrics = metrics
         self._shortest_s, self._longest_s = intervals_s
-        self._failures = _Failures(info.failures_in_file)
+        self._troubles = _Troubles(info)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="quest22-progress", daemon=True)
 
@@ -120,8 +135,7 @@ class PlainDisplay:
         self._thread.join()
 
     def before(self, result: Transcript | Failure) -> None:
-        if isinstance(result, Failure):
-            self._failures.say(result)
+        self._troubles.say(result)
 
     def _follow(self) -> None:
         wait_s = self._shortest_s
@@ -138,7 +152,7 @@ class LiveDisplay:
         self._info = info
         self._metrics = metrics
         self._console = console
-        self._failures = _Failures(info.failures_in_file)
+        self._troubles = _Troubles(info)
         self._spinner = Spinner("dots", style="cyan")
         self._last = Text()
         self._live = Live(
@@ -162,9 +176,10 @@ class LiveDisplay:
         self._live.__exit__(kind, error, trace)
 
     def before(self, result: Transcript | Failure) -> None:
+        self._troubles.say(result)
         if isinstance(result, Failure):
-            self._failures.say(result)
-        elif self._info.texts == "headed":
+            return
+        if self._info.texts == "headed":
             self._console.print(heading(result))
         elif self._info.texts == "last":
             self._last = Text(
@@ -222,6 +237,22 @@ class EventDisplay:
             self._display.before(event.result)
         elif isinstance(event, ResultsEnded):
             self._display.__exit__(None, None, None)
+
+
+def failure_line(failure: Failure) -> str:
+    """Which clip failed, and why."""
+    return f"{failure.name}: not transcribed ({failure.stage}): {failure.reason}"
+
+
+def without_text_line(transcript: Transcript) -> str:
+    """Which clip has no text though there may be speech, and what to do."""
+    dropped = seconds_by_reason(transcript.dropped)
+    parts = [f"{length(seconds)} {reason}" for reason, seconds in dropped.items()]
+    left_out = f" (left out: {', '.join(parts)})" if parts else ""
+    return (
+        f"{transcript.name}: no text for {length(transcript.duration_s)} of sound{left_out}: "
+        "check --language and --prefix, or name a larger model with --model"
+    )
 
 
 def progress_line(figures: Figures, total: int | None = None) -> str:

@@ -10,10 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from quest22.cli.exits import say
-from quest22.cli.figures import PART_NAMES, WAIT_NAMES, clip_count, size, speed
+from quest22.cli.figures import PART_NAMES, WAIT_NAMES, clip_count, length, size, speed
 from quest22.evaluation.score import ErrorRate, Scoreboard, percent
 from quest22.evaluation.texts import Unit
 from quest22.runs.figures import Figures
+from quest22.runs.left_out import LeftOut
 from quest22.settings.languages import language_name
 from quest22.settings.quantities import hours
 
@@ -107,6 +108,15 @@ def most_frequent(reasons: Counter[str], most: int) -> list[str]:
     lines = [f"{count:,} × {reason}" for reason, count in reasons.most_common(named)]
     rest = sum(reasons.values()) - sum(count for _, count in reasons.most_common(named))
     return lines + ([f"{rest:,} × other reasons"] if rest else [])
+
+
+def left_out_lines(left_out: LeftOut) -> list[str]:
+    """How many clips have no text, and how much sound was left out for which reason."""
+    lines = []
+    if left_out.without_text:
+        lines.append(f"{clip_count(left_out.without_text)} without text")
+    parts = [f"{length(seconds)} {reason}" for reason, seconds in left_out.seconds.most_common()]
+    return lines + ([f"left out: {', '.join(parts)}"] if parts else [])
 
 
 def time_line(figures: Figures) -> str:

@@ -11,7 +11,7 @@ from quest22.cli.exits import Exit, drop_standard_output, exit_for, say
 from quest22.cli.figures import clip_count
 from quest22.cli.output_flags import ReportFlags
 from quest22.cli.progress import EventDisplay, RunInfo
-from quest22.cli.report import reason_lines, summarise
+from quest22.cli.report import left_out_lines, reason_lines, summarise
 from quest22.cli.stats import write_stats
 from quest22.runs.events import (
     AlreadyFinished,
@@ -80,6 +80,8 @@ class RunReporter:
             say(line)
         if self._folder is not None:
             say(f"results are in {self._folder}")
+        for line in left_out_lines(event.stats.left_out):
+            say(line)
 
     def _say(self, text: str) -> None:
         if not self._report.quiet:

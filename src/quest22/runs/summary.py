@@ -11,6 +11,7 @@ from quest22.evaluation.texts import pair_of
 from quest22.metrics import Metrics
 from quest22.records import Failure, Transcript
 from quest22.runs.journal import Progress
+from quest22.runs.left_out import LeftOut
 from quest22.sink.run_counts import count_reason
 
 
@@ -27,6 +28,7 @@ class RunStats:
     audio_s: float = 0.0
     scores: Scoreboard = field(default_factory=Scoreboard)
     reasons: Counter[str] = field(default_factory=Counter)
+    left_out: LeftOut = field(default_factory=LeftOut)
     scored: bool = True
 
     def add(self, result: Transcript | Failure) -> None:
@@ -36,6 +38,7 @@ class RunStats:
             return
         self.transcripts += 1
         self.audio_s += result.duration_s
+        self.left_out.add(result)
         if self.scored:
             self.scores.add(pair_of(result))
 
