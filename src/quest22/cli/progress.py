@@ -18,6 +18,7 @@ from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
 from rich.text import Text
 
+from quest22.cli.clip_position import several_clips_part, single_clip_line
 from quest22.cli.exits import say
 from quest22.cli.figures import PART_NAMES, clip_count, length, speed
 from quest22.metrics import Metrics
@@ -25,6 +26,7 @@ from quest22.records import Failure, Transcript
 from quest22.runs.events import ResultReady, ResultsEnded, ResultsStarted, RunEvent
 from quest22.runs.figures import Figures
 from quest22.runs.left_out import lacks_text, seconds_by_reason
+from quest22.runtime.progress import ClipProgress
 from quest22.settings.quantities import hours
 
 PLAIN_INTERVALS_S = (5.0, 60.0)
@@ -61,6 +63,10 @@ class Display(Protocol):
     ) -> None: ...
 
     def before(self, result: Transcript | Failure) -> None: ...
+
+    def progressed(self, progress: ClipProgress) -> None:
+        """The clip whose result comes next has advanced."""
+        ...
 
 
 class _ClipLines:
@@ -108,9 +114,12 @@ class SilentDisplay:
         if isinstance(result, Failure) and self._says_failures:
             say(failure_line(result))
 
+    def progressed(self, progress: ClipProgress) -> None:
+        """Does nothing: nobody watches."""
+
 
 class PlainDisplay:
-    """A short line every few seconds, for pipes and log files."""
+    """A short line every few seconds, for pipes and log files; none for a single clip."""
 
     def __init__(
         self,
@@ -127,15 +136,20 @@ class PlainDisplay:
 
     def __enter__(self) -> Display:
         say(self._info.title)
-        self._thread.start()
+        if self._info.total != 1:
+            self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def before(self, result: Transcript | Failure) -> None:
         self._troubles.say(result)
+
+    def progressed(self, progress: ClipProgress) -> None:
+        """Does nothing: a pipe gets texts when they are complete."""
 
     def _follow(self) -> None:
         wait_s = self._shortest_s
@@ -155,6 +169,8 @@ class LiveDisplay:
         self._troubles = _Troubles(info)
         self._spinner = Spinner("dots", style="cyan")
         self._last = Text()
+        self._at: ClipProgress | None = None
+        self._headed = False
         self._live = Live(
             get_renderable=self._render,
             console=console,
@@ -177,28 +193,43 @@ class LiveDisplay:
 
     def before(self, result: Transcript | Failure) -> None:
         self._troubles.say(result)
+        headed, self._headed, self._at = self._headed, False, None
         if isinstance(result, Failure):
             return
-        if self._info.texts == "headed":
+        if self._info.texts == "headed" and not headed:
             self._console.print(heading(result))
         elif self._info.texts == "last":
-            self._last = Text(
-                f"  {result.text.strip()}", "italic", no_wrap=True, overflow="ellipsis"
-            )
+            self._show_last(result.text)
+
+    def progressed(self, progress: ClipProgress) -> None:
+        """Follow the clip; where texts are shown, its heading comes before its first words."""
+        self._at = progress
+        committed = progress.partial.committed
+        if self._info.texts == "headed" and committed and not self._headed:
+            self._headed = True
+            language = f" · {committed[0].language}" if committed[0].language else ""
+            self._console.print(Text(f"{progress.name}{language}", style="dim"))
+        elif self._info.texts == "last" and committed:
+            self._show_last(committed[-1].text + progress.partial.interim)
+
+    def _show_last(self, text: str) -> None:
+        self._last = Text(f"  {text.strip()}", "italic", no_wrap=True, overflow="ellipsis")
 
     def _render(self) -> RenderableType:
         figures = Figures.of(self._metrics)
-        line = Text(progress_line(figures, self._info.total), no_wrap=True)
+        line = Text(progress_line(figures, self._info.total, self._at), no_wrap=True)
         self._spinner.update(text=line)
         title = Text(self._info.title, style="bold", no_wrap=True, overflow="ellipsis")
         last = [self._last] if self._last.plain else []
         return Group(title, *self._bar(figures), self._spinner, shares(figures), *last)
 
     def _bar(self, figures: Figures) -> list[RenderableType]:
-        """A progress bar, if the number of clips is known."""
+        """A progress bar, if the number of clips, or the length of the only one, is known."""
         if not self._info.total:
             return []
         done = (figures.clips + figures.failures) / self._info.total
+        if self._at is not None and self._at.duration_s:
+            done += self._at.position_s / self._at.duration_s / self._info.total
         width = min(self._console.width - 2, BAR_WIDTH)
         return [Padding(ProgressBar(total=1.0, completed=done, width=width), (0, 2))]
 
@@ -235,6 +266,8 @@ class EventDisplay:
             return
         elif isinstance(event, ResultReady):
             self._display.before(event.result)
+        elif isinstance(event, ClipProgress) and event.leading:
+            self._display.progressed(event)
         elif isinstance(event, ResultsEnded):
             self._display.__exit__(None, None, None)
 
@@ -255,13 +288,21 @@ def without_text_line(transcript: Transcript) -> str:
     )
 
 
-def progress_line(figures: Figures, total: int | None = None) -> str:
-    """``12 of 500 clips (1 failed) · 0.35 h of audio · 42× real time · 20 min left``."""
+def progress_line(
+    figures: Figures, total: int | None = None, at: ClipProgress | None = None
+) -> str:
+    """``12 of 500 clips (1 failed) · 0.35 h of audio · 42× real time · 20 min left``.
+
+    ``at`` is where the open clip is, for a run over a single clip or a few long ones.
+    """
+    if total == 1 and at is not None:
+        return single_clip_line(at, figures)
     done = clip_count(figures.clips, total)
     failed = f" ({figures.failures} failed)" if figures.failures else ""
     left_s = figures.left_s(total)
     left = f" · {hours(left_s)} left" if left_s else ""
-    return f"{done}{failed} · {hours(figures.processed_s)} of audio · {speed(figures)}{left}"
+    done += failed + several_clips_part(at)
+    return f"{done} · {hours(figures.processed_s)} of audio · {speed(figures)}{left}"
 
 
 def shares(figures: Figures) -> Text:

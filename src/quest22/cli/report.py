@@ -115,7 +115,8 @@ def left_out_lines(left_out: LeftOut) -> list[str]:
     lines = []
     if left_out.without_text:
         lines.append(f"{clip_count(left_out.without_text)} without text")
-    parts = [f"{length(seconds)} {reason}" for reason, seconds in left_out.seconds.most_common()]
+    ranked = sorted(left_out.seconds.items(), key=lambda item: -item[1])
+    parts = [f"{length(seconds)} {reason}" for reason, seconds in ranked]
     return lines + ([f"left out: {', '.join(parts)}"] if parts else [])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -17,12 +16,12 @@ SHORT_S = 1.0
 class LeftOut:
     """Seconds of sound that were left out, by reason; and how many clips lack a text."""
 
-    seconds: Counter[str] = field(default_factory=Counter)
+    seconds: dict[str, float] = field(default_factory=dict)
     without_text: int = 0
 
     def add(self, transcript: Transcript) -> None:
         for reason, seconds in seconds_by_reason(transcript.dropped).items():
-            self.seconds[reason] += seconds
+            self.seconds[reason] = self.seconds.get(reason, 0.0) + seconds
         self.without_text += lacks_text(transcript)
 
 

@@ -127,17 +127,22 @@ class ClipState:
 
     def new_partial(self) -> Partial | None:
         """The transcript so far; None if unchanged since the last call, or the clip has ended."""
+        partial = self.partial()
+        if partial is None:
+            return None
+        extent = (len(partial.committed), partial.interim)
+        if extent == self.last_extent:
+            return None
+        self.last_extent = extent
+        return partial
+
+    def partial(self) -> Partial | None:
+        """The transcript so far; None if the clip has ended."""
         if self.result is not None:
             return None
         known: list[Partial] = []
         self._attempt(lambda: known.append(self.long_form.partial()))
-        if not known:
-            return None
-        extent = (len(known[0].committed), known[0].interim)
-        if extent == self.last_extent:
-            return None
-        self.last_extent = extent
-        return known[0]
+        return known[0] if known else None
 
     def count_processed(self, window: Window) -> None:
         """Update how much audio is processed: windows overlap, but each second counts once."""
