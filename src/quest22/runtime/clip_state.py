@@ -146,9 +146,16 @@ class ClipState:
 
     def count_processed(self, window: Window) -> None:
         """Update how much audio is processed: windows overlap, but each second counts once."""
+        self._count_until(window, "processed_s")
+
+    def count_repeated(self, window: Window) -> None:
+        """The same for a window of an earlier process."""
+        self._count_until(window, "repeated_s")
+
+    def _count_until(self, window: Window, name: str) -> None:
         until_s = window.start_s + window.duration_s
         if until_s > self.processed_s:
-            self.metrics.count("processed_s", until_s - self.processed_s)
+            self.metrics.count(name, until_s - self.processed_s)
             self.processed_s = until_s
 
     def fail(self, stage: str, reason: str) -> None:
@@ -216,7 +223,7 @@ class ClipReplay:
             self.running[batch.batch] = windows
             return True
         for window, result in zip(windows, batch.results, strict=True):
-            self._clip.processed_s = max(self._clip.processed_s, window.start_s + window.duration_s)
+            self._clip.count_repeated(window)
             self._clip.add_result(window, result)
         return True
 
