@@ -18,9 +18,13 @@ import soundfile
 from quest22.cli.exits import Exit
 from quest22.records import SAMPLE_RATE_HZ
 from quest22.settings import RUN_FOLDER
+from quest22.system import WINDOWS
 from tests.support.recordings import NANO_IS_HERE, recordings
 
-pytestmark = pytest.mark.skipif(not NANO_IS_HERE, reason="nano and the samples are not built")
+pytestmark = [
+    pytest.mark.skipif(not NANO_IS_HERE, reason="nano and the samples are not built"),
+    pytest.mark.skipif(WINDOWS, reason="Ctrl-C cannot be sent to another process"),
+]
 
 DURATION_S = 200
 PROGRAM = (  # Ctrl-C is heard even where tests run in the background

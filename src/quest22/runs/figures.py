@@ -35,8 +35,9 @@ class Figures:
     """A run's counts and seconds at one moment.
 
     ``audio_s`` is the audio of finished clips; ``processed_s`` also counts windows of clips that
-    are still open, and not what an earlier process transcribed. ``received_bytes`` came over a network, ``sound_bytes`` is encoded audio from
-    any source. ``retries`` counts retried requests by host and kind of error.
+    are still open, and not what an earlier process transcribed. ``received_bytes`` came over a
+    network, ``sound_bytes`` is encoded audio from any source. ``retries`` counts retried requests
+    by host and kind of error.
     """
 
     clips: int
