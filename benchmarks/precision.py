@@ -29,6 +29,7 @@ from quest22.engine.cpu_backend import DecoderSession
 from quest22.engine.cross_kv_cache import CrossKVCache
 from quest22.engine.openvino.compiled_graphs import CompiledGraphs
 from quest22.evaluation.score import Scoreboard
+from quest22.evaluation.texts import pair_of
 from quest22.metrics import Metrics
 from quest22.records import DecodingOptions, Failure, Samples, Window
 from quest22.runtime.build import Pipeline
@@ -85,8 +86,8 @@ def word_error_rate(compute_type: str) -> float:
     scores = Scoreboard()
     for result in job.stream(DatasetSettings("parquet", data_files=files)):
         if not isinstance(result, Failure):
-            scores.add(result.reference or "", result.text)
-    return scores.overall.rate or 0.0
+            scores.add(pair_of(result))
+    return scores.overall.words.rate or 0.0
 
 
 def equal_tokens(exact: Sequence[tuple[int, ...]], found: Sequence[tuple[int, ...]]) -> float:

@@ -100,16 +100,18 @@ def coloured(seconds: int, random: Random, exponent: float) -> Signal:
     count = seconds * SAMPLE_RATE_HZ
     spectrum = np.fft.rfft(random.normal(size=count))
     frequencies = np.maximum(np.fft.rfftfreq(count, 1 / SAMPLE_RATE_HZ), 20.0)
-    noise = np.fft.irfft(spectrum / frequencies ** (exponent / 2), count)
-    return noise / noise.std()
+    noise: Signal = np.fft.irfft(spectrum / frequencies ** (exponent / 2), count)
+    return noise / float(noise.std())
 
 
 def mains(seconds: int, random: Random) -> Signal:
     """50 Hz with odd and even harmonics of random strength, drifting a little; level 1."""
     drift = np.interp(times(seconds), *_points(seconds, random, 20, 49.9, 50.1))
     phase = 2 * np.pi * np.cumsum(drift) / SAMPLE_RATE_HZ
-    tones = sum(random.uniform(0.2, 1) / k * np.sin(k * phase) for k in range(1, 12))
-    return tones / np.std(tones)
+    tones = np.zeros(len(phase))
+    for harmonic in range(1, 12):
+        tones += random.uniform(0.2, 1) / harmonic * np.sin(harmonic * phase)
+    return tones / float(tones.std())
 
 
 def swells(seconds: int, random: Random, every_s: float) -> Signal:
@@ -124,7 +126,9 @@ def knocks(seconds: int, random: Random, per_s: float) -> Signal:
     length = SAMPLE_RATE_HZ // 20
     for start in random.integers(0, seconds * SAMPLE_RATE_HZ, round(per_s * seconds)):
         decay = np.exp(-np.arange(length) / random.uniform(20, 150))
-        signal[start : start + length] += random.uniform(0.2, 1) * random.normal(size=length) * decay
+        signal[start : start + length] += (
+            random.uniform(0.2, 1) * random.normal(size=length) * decay
+        )
     return signal[: seconds * SAMPLE_RATE_HZ]
 
 

@@ -34,7 +34,8 @@ class Metrics:
     ``features``, ``encoder``, ``decoder``, ``longform`` (chunking and stitching), ``sink``.
 
     Counts: ``clips``, ``failures``, ``windows``, ``tokens``, ``audio_s`` (of transcripts),
-    ``processed_s`` (of windows, also of clips that are still open), ``bytes`` (of encoded media),
+    ``processed_s`` (of windows, also of clips that are still open), ``repeated_s`` (of windows that
+    an earlier process transcribed), ``bytes`` (of encoded media),
     ``net_bytes``, ``damaged_packets`` and ``truncated`` (files with less audio than their header
     states). Labelled counts: ``retries``, by host and kind of error.
     """

@@ -27,7 +27,7 @@ def test_a_table_and_the_worst_clips(run, transcripts):
     ended = run("eval", "--hypotheses", transcripts, "--by", "speaker")
     assert (ended.code, ended.err) == (Exit.DONE, "")
     lines = [line.split() for line in ended.out.splitlines()]
-    assert lines[1][:5] == ["all", "3", "8", "25.0", "%"]
+    assert lines[1][:7] == ["all", "3", "WER,", "words", "8", "25.0", "%"]
     assert [line[0] for line in lines[2:8]] == [
         "language", "English", "Russian", "speaker", "bob", "ann",
     ]  # fmt: skip

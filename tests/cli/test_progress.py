@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import io
+import time
 
 import pytest
 from rich.console import Console
 
 from quest22.cli.progress import (
-    FAILURES_SHOWN,
+    CLIPS_SHOWN,
     EventDisplay,
     LiveDisplay,
     PlainDisplay,
@@ -17,8 +18,10 @@ from quest22.cli.progress import (
     shares,
 )
 from quest22.metrics import Metrics
+from quest22.records import Partial, Segment
 from quest22.runs.events import ResultReady, ResultsEnded, ResultsStarted
 from quest22.runs.figures import Figures
+from quest22.runtime.progress import ClipProgress
 from tests.support.results import failure, transcript
 
 
@@ -71,11 +74,11 @@ def test_plain_lines_follow_the_run(capsys):
 
 def test_failures_are_said_up_to_a_number(capsys):
     display = PlainDisplay(RunInfo("x", failures_in_file=True), Metrics())
-    for index in range(FAILURES_SHOWN + 5):
+    for index in range(CLIPS_SHOWN + 5):
         display.before(failure(f"{index}.wav"))
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "quest22: 0.wav: not transcribed (audio): no sound in it"
-    assert len(lines) == FAILURES_SHOWN + 1
+    assert len(lines) == CLIPS_SHOWN + 1
     assert lines[-1] == "quest22: more failures are in failures.jsonl"
 
 
@@ -105,6 +108,66 @@ def test_texts_on_a_terminal_have_a_heading():
     with LiveDisplay(RunInfo("x", texts="headed"), Metrics(), console) as display:
         display.before(transcript("talk.mp3"))
     assert "talk.mp3 · en · 4.5 s" in screen.getvalue()
+
+
+def at(position_s=200.0, duration_s=3730.0, *, committed=(), leading=True, name="talk.mp3"):
+    return ClipProgress(name, position_s, duration_s, Partial(committed, " and"), leading)
+
+
+@pytest.mark.parametrize(
+    ("total", "progress", "line"),
+    [
+        (1, at(), "03:20 of 1:02:10 · 30× real time · 2.0 min left"),
+        (1, at(duration_s=None), "03:20 · 30× real time"),
+        (1, at(200.0, 200.0), "03:20 of 03:20 · 30× real time"),
+        (
+            5,
+            at(),
+            "12 of 5 clips · talk.mp3 at 03:20 of 1:02:10 · 2.0 min of audio · 30× real time",
+        ),
+        (5, at(30.0, 40.0), "12 of 5 clips · 2.0 min of audio · 30× real time"),
+        (1, None, "12 of 1 clips · 2.0 min of audio · 30× real time"),
+    ],
+)
+def test_the_line_of_long_recordings(total, progress, line):
+    assert progress_line(figures(), total, progress) == line
+
+
+def test_a_long_recording_is_followed_on_a_terminal():
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=80, color_system=None)
+    segment = Segment(0.0, 2.0, " Hello there", language="en")
+    display = EventDisplay(RunInfo("x"), quiet=False, console=console)
+    display(ResultsStarted(Metrics(), total=1))
+    display(at(committed=(segment,)))
+    display(at(300.0, leading=False, name="other.mp3"))
+    display(ResultsEnded())
+    text = screen.getvalue()
+    assert "03:20 of 1:02:10" in text
+    assert "Hello there and" in text
+    assert "other.mp3" not in text
+
+
+def test_a_text_that_grows_has_one_heading_before_it():
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=80, color_system=None)
+    segment = Segment(0.0, 2.0, " Hello there", language="en")
+    with LiveDisplay(RunInfo("x", texts="headed"), Metrics(), console) as display:
+        display.progressed(at())
+        display.progressed(at(committed=(segment,)))
+        display.progressed(at(committed=(segment, segment)))
+        display.before(transcript("talk.mp3"))
+        display.before(transcript("next.mp3"))
+    assert screen.getvalue().count("talk.mp3 · en") == 1
+    assert "next.mp3 · en · 4.5 s" in screen.getvalue()
+
+
+def test_a_pipe_is_not_told_of_a_single_clip(capsys):
+    metrics = Metrics()
+    with PlainDisplay(RunInfo("talk", total=1), metrics, intervals_s=(0.001, 0.001)) as display:
+        display.progressed(at())
+        time.sleep(0.05)
+    assert capsys.readouterr().err == "quest22: talk\n"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 from rich.console import Console
 
-from quest22.cli.figures import clip_count, size
+from quest22.cli.figures import clip_count, length, size
 from quest22.cli.report import (
     bar,
     most_frequent,
@@ -18,6 +18,7 @@ from quest22.cli.report import (
     totals,
 )
 from quest22.evaluation.score import ErrorRate, Scoreboard
+from quest22.evaluation.texts import TextPair
 from quest22.metrics import Metrics
 from quest22.runs.figures import Figures
 from quest22.settings.quantities import hours
@@ -58,14 +59,27 @@ def test_the_table_tells_what_ran_beside():
 def test_scores_by_language():
     scores = Scoreboard()
     assert score_lines(scores) == []
-    scores.add("a b", "a b", "en")
+    scores.add(TextPair("1", "a b", "a b", "en"))
     assert [line.plain for line in score_lines(scores)] == [
         "word error rate 0.0 % of 2 reference words"
     ]
-    scores.add("да нет", "да", "ru")
+    scores.add(TextPair("2", "да нет", "да", "ru"))
     assert score_lines(scores)[0].plain == (
         "word error rate 25.0 % of 4 reference words (English 0.0 %, Russian 50.0 %)"
     )
+
+
+def test_languages_without_spaces_have_a_line_of_their_own():
+    scores = Scoreboard()
+    scores.add(TextPair("1", "東京です。", "東京だ", "ja"))
+    assert [line.plain for line in score_lines(scores)] == [
+        "character error rate 50.0 % of 4 reference characters"
+    ]
+    scores.add(TextPair("2", "a b", "a c", "en"))
+    assert [line.plain for line in score_lines(scores)] == [
+        "word error rate 50.0 % of 2 reference words (English 50.0 %)",
+        "character error rate 50.0 % of 4 reference characters (Japanese 50.0 %)",
+    ]
 
 
 def test_a_pipe_gets_plain_lines(capsys):
@@ -104,6 +118,11 @@ def test_figures_of_a_fresh_meter():
         (hours(59.9), "59.9 s"),
         (hours(90), "1.5 min"),
         (hours(4500), "1.25 h"),
+        (length(9.94), "9.9 s"),
+        (length(9.96), "10 s"),
+        (length(59.6), "1 min 0 s"),
+        (length(192), "3 min 12 s"),
+        (length(3725), "1 h 2 min"),
         (size(999), "999 B"),
         (size(1500), "1.5 kB"),
         (size(3_087_000_000), "3.1 GB"),

@@ -12,19 +12,24 @@ from quest22.cli.output_flags import ReportFlags
 from quest22.cli.progress import RunInfo
 from quest22.cli.run import RunReporter, event_lines, follow
 from quest22.errors import SinkError
+from quest22.metrics import Metrics
+from quest22.records import DroppedSegment, Partial
 from quest22.runs.events import (
     AlreadyFinished,
     ModelLoaded,
     NothingToRetry,
     Published,
+    ResultReady,
     Resumable,
     Resuming,
     RetryFinished,
     RunFinished,
     ShardsTakenOver,
+    WritingEnded,
 )
-from quest22.runs.summary import RunSummary
+from quest22.runs.summary import RunStats, RunSummary
 from quest22.runs.write import write_results
+from quest22.runtime.progress import ClipProgress
 from tests.runs.test_write import ListSink, Results
 from tests.support.results import failure, transcript
 
@@ -39,6 +44,7 @@ RESTART = "start over with --restart"
             ShardsTakenOver(OUT, (2, 5)),
             ["continuing with the rows that 2 shards and 5 shards left in out"],
         ),
+        (Resuming(OUT, 0), ["continuing in out"]),
         (Resuming(OUT, 1), ["continuing after 1 clip in out"]),
         (Resumable(OUT, 12), ["repeat the command to continue after 12 clips"]),
         (Published("https://hub/d", 0), ["the dataset is at https://hub/d"]),
@@ -110,6 +116,26 @@ def test_a_run_is_shown_and_summed_up(capsys):
     assert lines[-2:] == ["quest22: 2 × audio: no sound in it", "quest22: results are in out"]
 
 
+def test_the_last_lines_tell_what_was_left_out(capsys):
+    loop = DroppedSegment(0.0, 18.2, "loop", "et et et")
+    silence = DroppedSegment(20.0, 212.0, "no speech")
+    results = [
+        transcript("a", dropped=(loop, silence)),
+        transcript("b.wav", "", duration_s=18.2, dropped=(loop,), segments=()),
+    ]
+    code = follow(written(*results), RunReporter(ReportFlags(), RunInfo("talks"), OUT))
+    lines = capsys.readouterr().err.splitlines()
+    assert code is Exit.DONE
+    assert lines[1] == (
+        "quest22: b.wav: no text for 18 s of sound (left out: 18 s loop): check --language and "
+        "--prefix, or name a larger model with --model"
+    )
+    assert lines[-2:] == [
+        "quest22: 1 clip without text",
+        "quest22: left out: 3 min 12 s no speech, 36 s loop",
+    ]
+
+
 def test_an_interruption_keeps_what_was_written(capsys, tmp_path):
     stats = tmp_path / "stats.json"
     reporter = RunReporter(ReportFlags(stats_json=stats), RunInfo("x"), OUT)
@@ -120,6 +146,42 @@ def test_an_interruption_keeps_what_was_written(capsys, tmp_path):
     assert lines[2].startswith("quest22: stopped: ")
     assert lines[-1] == "quest22: results are in out"
     assert json.loads(stats.read_text())["exit_code"] == Exit.INTERRUPTED
+
+
+AT = ClipProgress("talk.mp3", 200.0, 3730.0, Partial())
+
+
+def test_within_a_recording_it_says_where_it_stopped(capsys):
+    reporter = RunReporter(ReportFlags(), RunInfo("x"), OUT)
+    for event in (Resuming(OUT, 0), AT, AT, Resumable(OUT, 2)):
+        reporter(event)
+    begun, going_on, stopped = capsys.readouterr().err.splitlines()
+    assert begun == "quest22: continuing in out"
+    assert going_on == "quest22: going on from 03:20 of 1:02:10 of talk.mp3"
+    assert stopped == (
+        "quest22: stopped after 2 clips, at 03:20 of 1:02:10 of talk.mp3; the same command goes on "
+        "from there"
+    )
+
+
+def test_between_recordings_it_says_after_how_many(capsys):
+    reporter = RunReporter(ReportFlags(), RunInfo("x"), OUT)
+    for event in (AT, ResultReady(transcript("talk.mp3")), Resumable(OUT, 1)):
+        reporter(event)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == "quest22: repeat the command to continue after 1 clip"
+
+
+def test_without_a_folder_it_says_how_to_keep_more(capsys):
+    reporter = RunReporter(ReportFlags(), RunInfo("x"))
+    reporter(AT)
+    reporter(WritingEnded(RunStats(), Metrics(), KeyboardInterrupt()))
+    first, second, *_ = capsys.readouterr().err.splitlines()
+    assert first == "quest22: interrupted; 0 transcripts were written"
+    assert second == (
+        "quest22: stopped at 03:20 of 1:02:10 of talk.mp3; with -o FOLDER, the same command would "
+        "go on from there"
+    )
 
 
 def test_an_interruption_before_any_result_is_said_elsewhere(capsys):

@@ -49,6 +49,13 @@ def test_no_word_is_lost_and_errors_are_those_of_the_score(reference, text):
     assert wrong == word_errors(reference, text).errors
 
 
+def test_texts_without_spaces_are_aligned_by_characters():
+    spans = compare("東京 です。", "東京だ", "character")
+    assert next((span.kind, span.reference) for span in spans) == ("equal", ("東", "京"))
+    said, heard = coloured(spans, "")
+    assert (said.plain, heard.plain) == ("東京です", "東京だ")
+
+
 def test_long_texts_are_cut_where_they_agree():
     words = tuple(f"w{index}" for index in range(60))
     short = compare("a b c", "a b c")

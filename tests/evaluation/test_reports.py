@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from quest22.errors import UsageError
 from quest22.evaluation.bootstrap import Bootstrap
-from quest22.evaluation.reports import Evaluation, EvaluationSettings, TextPair
+from quest22.evaluation.reports import Evaluation, EvaluationSettings
 from quest22.evaluation.score import ErrorRate, character_errors, word_errors
+from quest22.evaluation.texts import TextPair
 
 QUICK = Bootstrap(resamples=20)
 
@@ -25,12 +26,12 @@ def test_english_is_compared_as_english_and_the_rest_is_not():
         TextPair("b", "twenty colours", "20 colors", "de"),
     )
     rates = evaluation.groups()["language"]
-    assert (rates["en"].words.rate, rates["de"].words.rate) == (0, 1)
+    assert (rates["en"].by_words.words.rate, rates["de"].by_words.words.rate) == (0, 1)
 
 
 def test_a_normaliser_that_is_named_holds_for_all():
     evaluation = evaluated(TextPair("a", "A b.", "a b", "en"), normalizer="none")
-    assert evaluation.overall().words.rate == 1
+    assert evaluation.overall().by_words.words.rate == 1
 
 
 def test_groups_by_carried_columns():
@@ -41,7 +42,7 @@ def test_groups_by_carried_columns():
         by=("speaker",),
     )
     groups = evaluation.groups()["speaker"]
-    assert {name: rates.words.rate for name, rates in groups.items()} == {
+    assert {name: rates.by_words.words.rate for name, rates in groups.items()} == {
         "3": 0, "4": 0.5, "(none)": 0.5,
     }  # fmt: skip
 
@@ -74,6 +75,23 @@ def test_a_clips_words_side_by_side():
     ]
 
 
+def test_words_and_characters_never_make_one_number():
+    evaluation = evaluated(
+        TextPair("a", "a b", "a c", "en"),
+        TextPair("b", "東京 です", "東京です。", "ja"),
+        TextPair("c", "สวัสดี", "สวัสด", "th"),
+    )
+    overall = evaluation.overall()
+    assert [(each.unit, each.clips) for each in overall.counted()] == [
+        ("word", 1),
+        ("character", 2),
+    ]
+    assert overall.by_words.errors == ErrorRate(1, 1, 0, 0, 1)
+    assert overall.by_characters.words == ErrorRate()
+    assert overall.by_characters.errors.total == 4 + len("สวสด")
+    assert list(evaluation.groups()["language"]) == ["en", "ja", "th"]
+
+
 _TEXT = st.text("ab ,", max_size=10)
 
 
@@ -86,8 +104,9 @@ def test_groups_add_up_and_counts_are_those_of_the_score(clips):
     overall, groups = evaluation.overall(), evaluation.groups()["c"].values()
     for unit, count in (("words", word_errors), ("characters", character_errors)):
         counted = sum((count(said, text) for said, text, _ in clips), ErrorRate())
-        assert getattr(overall, unit) == counted
-        assert sum((getattr(rates, unit) for rates in groups), ErrorRate()) == counted
+        assert getattr(overall.by_words, unit) == counted
+        parts = (getattr(rates.by_words, unit) for rates in groups)
+        assert sum(parts, ErrorRate()) == counted
     assert sum(rates.clips for rates in groups) == overall.clips == len(clips)
 
 

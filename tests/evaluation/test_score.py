@@ -7,11 +7,13 @@ from hypothesis import strategies as st
 from quest22.evaluation.normalise import basic, english
 from quest22.evaluation.score import (
     ErrorRate,
+    Errors,
     Scoreboard,
     character_errors,
     error_rate,
     word_errors,
 )
+from quest22.evaluation.texts import TextPair
 
 
 @pytest.mark.parametrize(
@@ -64,18 +66,21 @@ _TEXT = st.text("ab ,", max_size=12)
 def test_the_sum_of_parts_is_the_whole(pairs):
     board = Scoreboard()
     for index, (reference, text) in enumerate(pairs):
-        board.add(reference, text, "en" if index % 2 else "ru")
-    assert board.overall == error_rate(pairs)
-    assert sum(board.by_language.values(), ErrorRate()) == board.overall
+        board.add(TextPair("", reference, text, "de" if index % 2 else "ru"))
+    assert board.overall == Errors(words=error_rate(pairs))
+    assert sum(board.by_language.values(), Errors()) == board.overall
     words = sum(len(basic(reference).split()) for reference, _ in pairs)
-    assert board.overall.total == words
+    assert board.overall.words.total == words
 
 
-def test_by_language():
+def test_by_language_and_unit():
     board = Scoreboard()
-    board.add("a b", "a x", "en")
-    board.add("я ты", "я ты", "ru")
-    assert {code: errors.rate for code, errors in board.by_language.items()} == {
-        "en": 0.5,
-        "ru": 0.0,
+    board.add(TextPair("1", "a b", "a x", "en"))
+    board.add(TextPair("2", "я ты", "я ты", "ru"))
+    board.add(TextPair("3", "東京", "京", "ja"))
+    board.add(None)
+    assert {code: each.counted() for code, each in board.by_language.items()} == {
+        "en": [("word", ErrorRate(1, 1, 0, 0, 1))],
+        "ru": [("word", ErrorRate(2, 0, 0, 0, 1))],
+        "ja": [("character", ErrorRate(1, 0, 1, 0, 1))],
     }

@@ -27,9 +27,10 @@ def test_rare_languages_are_mistakes():
 
 
 def test_counts_survive_as_json():
-    counts = counted(transcript(reference="hello there"), failure())
+    counts = counted(transcript(reference="hello there"), transcript(reference="東京"), failure())
     assert RunCounts.from_json(counts.to_json()) == counts
-    assert counts.words == ErrorRate(hits=2, pairs=1)
+    assert counts.errors.words == ErrorRate(hits=2, pairs=1)
+    assert counts.errors.characters.total == 2
 
 
 def test_reasons_are_bounded():

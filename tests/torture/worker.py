@@ -21,7 +21,16 @@ from quest22.cli.run import follow
 from quest22.cli.stream import journaled_reporter
 from quest22.metrics import Metrics
 from quest22.protocols import LongForm
-from quest22.records import Clip, DecodingOptions, Hypothesis, Samples, Segment, Transcript, Window
+from quest22.records import (
+    Clip,
+    DecodingOptions,
+    Hypothesis,
+    Partial,
+    Samples,
+    Segment,
+    Transcript,
+    Window,
+)
 from quest22.runs import journal
 from quest22.runs.context import Connect
 from quest22.runs.events import OnEvent, ignore_event
@@ -100,6 +109,9 @@ class DigestMachine:
     @property
     def finished(self) -> bool:
         return self._flushed and len(self._results) == self._windows
+
+    def partial(self) -> Partial:
+        return Partial(interim=" heard" * len(self._results))
 
     def close(self) -> Transcript:
         segments = tuple(

@@ -268,6 +268,16 @@ def header_duration_s(container_format: str, stream: AudioStream, head: bytes) -
     return stated * 0.98 - 1.0 if container_format in NEARLY_EXACT_FORMATS else None
 
 
+def stated_duration_s(recording: Recording) -> float | None:
+    """About how long the sound is by its container, to show progress; None if it does not say."""
+    import av
+
+    stream, container = recording.stream, recording.container
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    return container.duration / av.time_base if container.duration else None
+
+
 def _wav_duration_s(head: bytes) -> float | None:
     """From the ``fmt`` and ``data`` chunks; streaming writers leave the size 0 or huge."""
     offset = 12

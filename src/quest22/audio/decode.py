@@ -10,14 +10,19 @@ sample: start offsets and gaps that a container declares are not filled with sil
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quest22.audio.container import Recording, open_recording, translated_errors
+from quest22.audio.container import (
+    Recording,
+    open_recording,
+    stated_duration_s,
+    translated_errors,
+)
 from quest22.audio.resample import in_blocks, to_16_khz
 from quest22.errors import ClipError
 from quest22.metrics import Metrics
@@ -29,6 +34,8 @@ if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
 
 logger = logging.getLogger(__name__)
+
+OnDuration: TypeAlias = Callable[[Clip, float], None]
 
 BLOCK_S = 20
 TOLERANCE_S = 0.1
@@ -55,8 +62,15 @@ class MediaDecoder:
     Stateless: several threads may decode different clips at once.
     """
 
-    def __init__(self, settings: AudioSettings, metrics: Metrics | None = None) -> None:
+    def __init__(
+        self,
+        settings: AudioSettings,
+        metrics: Metrics | None = None,
+        on_duration: OnDuration | None = None,
+    ) -> None:
+        """``on_duration`` is told the duration that a container states, as it is opened."""
         self._settings = settings
+        self._on_duration = on_duration
         self._metrics = metrics or Metrics()
 
     def decode(self, clip: Clip) -> Audio:
@@ -81,16 +95,22 @@ class MediaDecoder:
 
     def _samples(self, clip: Clip) -> Iterator[Samples]:
         if isinstance(clip.media, np.ndarray):
+            self._tell_duration(clip, len(clip.media) / SAMPLE_RATE_HZ)
             yield _validated(clip.media)
             return
         with open_recording(clip, self._metrics) as recording, translated_errors(recording):
             _refuse_long(recording, self._settings.max_duration_s)
+            self._tell_duration(clip, stated_duration_s(recording))
             samples = 0
             pieces = mono_pieces(self._frames(recording), self._settings.channel)
             for piece in to_16_khz(pieces):
                 samples += len(piece)
                 yield piece
         self._warn_if_truncated(clip, recording.header_duration_s, samples / SAMPLE_RATE_HZ)
+
+    def _tell_duration(self, clip: Clip, duration_s: float | None) -> None:
+        if duration_s is not None and self._on_duration is not None:
+            self._on_duration(clip, duration_s)
 
     def _frames(self, recording: Recording) -> Iterator[AudioFrame]:
         import av

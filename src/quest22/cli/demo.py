@@ -24,7 +24,7 @@ from quest22.cli.figures import size
 from quest22.cli.flag_groups import grouped
 from quest22.cli.output_flags import ReportFlags
 from quest22.cli.progress import EventDisplay, RunInfo
-from quest22.cli.report import score_lines, time_table, totals
+from quest22.cli.report import left_out_lines, score_lines, time_table, totals
 from quest22.cli.run import exit_after, say_interrupted
 from quest22.cli.terminal import configure_logging
 from quest22.cli.word_diff import ComparisonSink
@@ -168,4 +168,6 @@ def _conclude(console: Console, metrics: Metrics, stats: RunStats, traffic: Traf
         sent = f"{size(traffic.bytes_sent)} in {traffic.requests:,} range requests"
     console.print(f"streamed {sent}; nothing was downloaded first")
     console.print(time_table(figures))
+    for left_out in left_out_lines(stats.left_out):
+        console.print(left_out)
     console.print()

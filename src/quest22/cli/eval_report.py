@@ -10,11 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from quest22.cli.report import percent
 from quest22.cli.word_diff import aligned_lines
 from quest22.errors import UsageError
-from quest22.evaluation.reports import Evaluation, Interval, Rates, ScoredClip
-from quest22.evaluation.score import ErrorRate
+from quest22.evaluation.reports import Evaluation, GroupRates, Interval, Rates, ScoredClip
+from quest22.evaluation.score import ErrorRate, percent
 from quest22.evaluation.word_diff import DiffSpan
 from quest22.settings.languages import language_name
 
@@ -39,30 +38,38 @@ def show_evaluation(evaluation: Evaluation, console: Console) -> None:
 def _table(evaluation: Evaluation) -> Table:
     table = Table(box=None, padding=(0, 1), pad_edge=False)
     table.add_column("", no_wrap=True)
-    for name in ("clips", "words", "WER", "", "CER", "", "sub", "del", "ins"):
+    for name in ("clips", "counted", "total", "rate", "", "CER", "", "sub", "del", "ins"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_row(*_cells("all", evaluation.overall()), style="bold")
+    _add_rows(table, "all", evaluation.overall(), style="bold")
     for column, groups in evaluation.groups().items():
         if column == "language" and len(groups) < 2:
             continue
         table.add_row(Text(column, "cyan"))
         for value, rates in list(groups.items())[:MAX_GROUPS]:
             label = _language(value) if column == "language" else value
-            table.add_row(*_cells(f"  {label}", rates))
+            _add_rows(table, f"  {label}", rates)
         if len(groups) > MAX_GROUPS:
             table.add_row(f"  … --json shows {len(groups) - MAX_GROUPS} more", style="dim")
     return table
 
 
+def _add_rows(table: Table, name: str, group: GroupRates, style: str = "") -> None:
+    """A row for each unit in which the group's errors are counted."""
+    for rates in group.counted():
+        table.add_row(*_cells(name, rates), style=style)
+
+
 def _cells(name: str, rates: Rates) -> Iterator[str | Text]:
+    errors, by_words = rates.errors, rates.unit == "word"
     yield Text(name)
     yield f"{rates.clips:,}"
-    yield f"{rates.words.total:,}"
-    yield percent(rates.words)
-    yield _bounds(rates.words_interval)
-    yield percent(rates.characters)
-    yield _bounds(rates.characters_interval)
-    for count in (rates.words.substitutions, rates.words.deletions, rates.words.insertions):
+    yield "WER, words" if by_words else "CER, characters"
+    yield f"{errors.total:,}"
+    yield percent(errors)
+    yield _bounds(rates.interval)
+    yield percent(rates.characters) if by_words else ""
+    yield _bounds(rates.characters_interval) if by_words else ""
+    for count in (errors.substitutions, errors.deletions, errors.insertions):
         yield f"{count:,}"
 
 
@@ -89,8 +96,10 @@ def _method(evaluation: Evaluation) -> str:
 
 
 def _heading(clip: ScoredClip) -> Text:
-    errors = "1 error" if clip.words.errors == 1 else f"{clip.words.errors:,} errors"
-    score = f" · {errors} in {clip.words.total:,} words · WER {percent(clip.words)}"
+    counted, unit = clip.errors, clip.texts.unit
+    errors = "1 error" if counted.errors == 1 else f"{counted.errors:,} errors"
+    rate = f"{'WER' if unit == 'word' else 'CER'} {percent(counted)}"
+    score = f" · {errors} in {counted.total:,} {unit}s · {rate}"
     return Text(clip.key, "bold").append(score, "not bold red")
 
 
@@ -113,14 +122,25 @@ def evaluation_as_json(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _rates(rates: Rates) -> dict[str, Any]:
+def _rates(group: GroupRates) -> dict[str, Any]:
+    """Clips counted in words come first; ``by_characters`` are the others, if there are any."""
+    words, others = group.by_words, group.by_characters
     return {
-        "clips": rates.clips,
-        "wer": rates.words.rate,
-        "wer_interval": rates.words_interval,
+        "clips": group.clips,
+        "wer": words.words.rate,
+        "wer_interval": words.words_interval,
+        **_character_rates(words),
+        "words": _counts(words.words),
+        "by_characters": {"clips": others.clips, **_character_rates(others)}
+        if others.clips
+        else None,
+    }
+
+
+def _character_rates(rates: Rates) -> dict[str, Any]:
+    return {
         "cer": rates.characters.rate,
         "cer_interval": rates.characters_interval,
-        "words": _counts(rates.words),
         "characters": _counts(rates.characters),
     }
 
@@ -136,17 +156,18 @@ def _counts(errors: ErrorRate) -> dict[str, int]:
 
 
 def _clip(clip: ScoredClip) -> dict[str, Any]:
+    by_words = clip.texts.unit == "word"
     return {
         "id": clip.key,
         "language": clip.language,
-        "wer": clip.words.rate,
-        "words": _counts(clip.words),
-        "said": clip.reference,
-        "heard": clip.hypothesis,
-        "alignment": [_span(span) for span in clip.alignment()],
+        "wer" if by_words else "cer": clip.errors.rate,
+        "words" if by_words else "characters": _counts(clip.errors),
+        "said": clip.texts.reference,
+        "heard": clip.texts.hypothesis,
+        "alignment": [_span(span, " " if by_words else "") for span in clip.alignment()],
     }
 
 
-def _span(span: DiffSpan) -> dict[str, str]:
-    reference, hypothesis = " ".join(span.reference), " ".join(span.hypothesis)
+def _span(span: DiffSpan, space: str) -> dict[str, str]:
+    reference, hypothesis = space.join(span.reference), space.join(span.hypothesis)
     return {"kind": span.kind, "said": reference, "heard": hypothesis}

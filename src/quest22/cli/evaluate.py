@@ -22,11 +22,12 @@ from quest22.cli.run_flags import RunFlags
 from quest22.cli.terminal import configure_logging, output_console
 from quest22.errors import SourceError, UsageError
 from quest22.evaluation.bootstrap import Bootstrap
-from quest22.evaluation.reports import Evaluation, EvaluationSettings, Rank, TextPair
+from quest22.evaluation.reports import Evaluation, EvaluationSettings, Rank
+from quest22.evaluation.texts import pair_of
 from quest22.evaluation.transcript_file import TranscriptFile
 from quest22.protocols import SinkState
 from quest22.records import Failure, Transcript
-from quest22.runs.summary import RunStats, reference_language
+from quest22.runs.summary import RunStats
 from quest22.runs.write import WriteOptions, transcribe_into
 from quest22.runtime.build import dataset_source
 from quest22.settings.forms import split_names
@@ -157,8 +158,9 @@ class EvaluatingSink:
         if isinstance(result, Failure):
             return
         self._transcripts += 1
-        if result.reference is not None:
-            self._evaluation.add(pair_of(result, result.reference))
+        pair = pair_of(result)
+        if pair is not None:
+            self._evaluation.add(pair)
         elif self._transcripts == CLIPS_WITHOUT_REFERENCE and not self._evaluation.clips:
             raise SourceError(_no_reference(f"the first {CLIPS_WITHOUT_REFERENCE} clips"))
 
@@ -167,12 +169,6 @@ class EvaluatingSink:
 
     def close(self) -> None:
         """Does nothing: no result is buffered."""
-
-
-def pair_of(transcript: Transcript, reference: str) -> TextPair:
-    """A transcript and its reference, ready to be compared."""
-    language = reference_language(transcript)
-    return TextPair(transcript.key, reference, transcript.text, language, transcript.columns)
 
 
 @grouped

@@ -40,6 +40,16 @@ def speed(figures: Figures) -> str:
     return f"{times:.0f}× real time" if times >= 10 else f"{times:.1f}× real time"
 
 
+def length(seconds: float) -> str:
+    """``18 s``, ``3 min 12 s``, ``1 h 2 min``; tenths below ten seconds."""
+    if round(seconds, 1) < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest_s = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest_s} s" if minutes else f"{rest_s} s"
+    return f"{minutes // 60:,} h {minutes % 60} min"
+
+
 def size(count: float) -> str:
     """``512 B``, ``3.4 MB``: bytes in powers of 1000."""
     for unit in ("B", "kB", "MB", "GB"):

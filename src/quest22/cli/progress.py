@@ -18,18 +18,21 @@ from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
 from rich.text import Text
 
+from quest22.cli.clip_position import several_clips_part, single_clip_line
 from quest22.cli.exits import say
-from quest22.cli.figures import PART_NAMES, clip_count, speed
+from quest22.cli.figures import PART_NAMES, clip_count, length, speed
 from quest22.metrics import Metrics
 from quest22.records import Failure, Transcript
 from quest22.runs.events import ResultReady, ResultsEnded, ResultsStarted, RunEvent
 from quest22.runs.figures import Figures
+from quest22.runs.left_out import lacks_text, seconds_by_reason
+from quest22.runtime.progress import ClipProgress
 from quest22.settings.quantities import hours
 
 PLAIN_INTERVALS_S = (5.0, 60.0)
 """Seconds between lines: five at first, longer in a long run, at most a minute."""
 
-FAILURES_SHOWN = 20
+CLIPS_SHOWN = 20
 BAR_WIDTH = 60
 
 
@@ -61,27 +64,45 @@ class Display(Protocol):
 
     def before(self, result: Transcript | Failure) -> None: ...
 
+    def progressed(self, progress: ClipProgress) -> None:
+        """The clip whose result comes next has advanced."""
+        ...
 
-class _Failures:
-    """Prints failures, up to a number of lines."""
 
-    def __init__(self, in_file: bool) -> None:
+class _ClipLines:
+    """Prints a line for each clip in trouble; with ``rest``, only up to a number of lines."""
+
+    def __init__(self, rest: str = "") -> None:
         self._shown = 0
-        self._in_file = in_file
+        self._rest = rest
 
-    def say(self, failure: Failure) -> None:
+    def say(self, line: str) -> None:
         self._shown += 1
-        if self._shown <= FAILURES_SHOWN or not self._in_file:
-            say(f"{failure.name}: not transcribed ({failure.stage}): {failure.reason}")
-        elif self._shown == FAILURES_SHOWN + 1:
-            say("more failures are in failures.jsonl")
+        if self._shown <= CLIPS_SHOWN or not self._rest:
+            say(line)
+        elif self._shown == CLIPS_SHOWN + 1:
+            say(self._rest)
+
+
+class _Troubles:
+    """Says which clips failed, and which have no text."""
+
+    def __init__(self, info: RunInfo) -> None:
+        self._failures = _ClipLines("more failures are in failures.jsonl" * info.failures_in_file)
+        self._without_text = _ClipLines("more clips have no text; they are counted at the end")
+
+    def say(self, result: Transcript | Failure) -> None:
+        if isinstance(result, Failure):
+            self._failures.say(failure_line(result))
+        elif lacks_text(result):
+            self._without_text.say(without_text_line(result))
 
 
 class SilentDisplay:
     """Shows nothing except failures that are not written to a file."""
 
     def __init__(self, info: RunInfo) -> None:
-        self._failures = None if info.failures_in_file else _Failures(in_file=False)
+        self._says_failures = not info.failures_in_file
 
     def __enter__(self) -> Display:
         return self
@@ -90,12 +111,15 @@ class SilentDisplay:
         """Does nothing: nothing was started."""
 
     def before(self, result: Transcript | Failure) -> None:
-        if isinstance(result, Failure) and self._failures is not None:
-            self._failures.say(result)
+        if isinstance(result, Failure) and self._says_failures:
+            say(failure_line(result))
+
+    def progressed(self, progress: ClipProgress) -> None:
+        """Does nothing: nobody watches."""
 
 
 class PlainDisplay:
-    """A short line every few seconds, for pipes and log files."""
+    """A short line every few seconds, for pipes and log files; none for a single clip."""
 
     def __init__(
         self,
@@ -106,22 +130,26 @@ class PlainDisplay:
         self._info = info
         self._metrics = metrics
         self._shortest_s, self._longest_s = intervals_s
-        self._failures = _Failures(info.failures_in_file)
+        self._troubles = _Troubles(info)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="quest22-progress", daemon=True)
 
     def __enter__(self) -> Display:
         say(self._info.title)
-        self._thread.start()
+        if self._info.total != 1:
+            self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def before(self, result: Transcript | Failure) -> None:
-        if isinstance(result, Failure):
-            self._failures.say(result)
+        self._troubles.say(result)
+
+    def progressed(self, progress: ClipProgress) -> None:
+        """Does nothing: a pipe gets texts when they are complete."""
 
     def _follow(self) -> None:
         wait_s = self._shortest_s
@@ -138,9 +166,11 @@ class LiveDisplay:
         self._info = info
         self._metrics = metrics
         self._console = console
-        self._failures = _Failures(info.failures_in_file)
+        self._troubles = _Troubles(info)
         self._spinner = Spinner("dots", style="cyan")
         self._last = Text()
+        self._at: ClipProgress | None = None
+        self._headed = False
         self._live = Live(
             get_renderable=self._render,
             console=console,
@@ -162,28 +192,44 @@ class LiveDisplay:
         self._live.__exit__(kind, error, trace)
 
     def before(self, result: Transcript | Failure) -> None:
+        self._troubles.say(result)
+        headed, self._headed, self._at = self._headed, False, None
         if isinstance(result, Failure):
-            self._failures.say(result)
-        elif self._info.texts == "headed":
+            return
+        if self._info.texts == "headed" and not headed:
             self._console.print(heading(result))
         elif self._info.texts == "last":
-            self._last = Text(
-                f"  {result.text.strip()}", "italic", no_wrap=True, overflow="ellipsis"
-            )
+            self._show_last(result.text)
+
+    def progressed(self, progress: ClipProgress) -> None:
+        """Follow the clip; where texts are shown, its heading comes before its first words."""
+        self._at = progress
+        committed = progress.partial.committed
+        if self._info.texts == "headed" and committed and not self._headed:
+            self._headed = True
+            language = f" · {committed[0].language}" if committed[0].language else ""
+            self._console.print(Text(f"{progress.name}{language}", style="dim"))
+        elif self._info.texts == "last" and committed:
+            self._show_last(committed[-1].text + progress.partial.interim)
+
+    def _show_last(self, text: str) -> None:
+        self._last = Text(f"  {text.strip()}", "italic", no_wrap=True, overflow="ellipsis")
 
     def _render(self) -> RenderableType:
         figures = Figures.of(self._metrics)
-        line = Text(progress_line(figures, self._info.total), no_wrap=True)
+        line = Text(progress_line(figures, self._info.total, self._at), no_wrap=True)
         self._spinner.update(text=line)
         title = Text(self._info.title, style="bold", no_wrap=True, overflow="ellipsis")
         last = [self._last] if self._last.plain else []
         return Group(title, *self._bar(figures), self._spinner, shares(figures), *last)
 
     def _bar(self, figures: Figures) -> list[RenderableType]:
-        """A progress bar, if the number of clips is known."""
+        """A progress bar, if the number of clips, or the length of the only one, is known."""
         if not self._info.total:
             return []
         done = (figures.clips + figures.failures) / self._info.total
+        if self._at is not None and self._at.duration_s:
+            done += self._at.position_s / self._at.duration_s / self._info.total
         width = min(self._console.width - 2, BAR_WIDTH)
         return [Padding(ProgressBar(total=1.0, completed=done, width=width), (0, 2))]
 
@@ -220,17 +266,43 @@ class EventDisplay:
             return
         elif isinstance(event, ResultReady):
             self._display.before(event.result)
+        elif isinstance(event, ClipProgress) and event.leading:
+            self._display.progressed(event)
         elif isinstance(event, ResultsEnded):
             self._display.__exit__(None, None, None)
 
 
-def progress_line(figures: Figures, total: int | None = None) -> str:
-    """``12 of 500 clips (1 failed) · 0.35 h of audio · 42× real time · 20 min left``."""
+def failure_line(failure: Failure) -> str:
+    """Which clip failed, and why."""
+    return f"{failure.name}: not transcribed ({failure.stage}): {failure.reason}"
+
+
+def without_text_line(transcript: Transcript) -> str:
+    """Which clip has no text though there may be speech, and what to do."""
+    dropped = seconds_by_reason(transcript.dropped)
+    parts = [f"{length(seconds)} {reason}" for reason, seconds in dropped.items()]
+    left_out = f" (left out: {', '.join(parts)})" if parts else ""
+    return (
+        f"{transcript.name}: no text for {length(transcript.duration_s)} of sound{left_out}: "
+        "check --language and --prefix, or name a larger model with --model"
+    )
+
+
+def progress_line(
+    figures: Figures, total: int | None = None, at: ClipProgress | None = None
+) -> str:
+    """``12 of 500 clips (1 failed) · 0.35 h of audio · 42× real time · 20 min left``.
+
+    ``at`` is where the open clip is, for a run over a single clip or a few long ones.
+    """
+    if total == 1 and at is not None:
+        return single_clip_line(at, figures)
     done = clip_count(figures.clips, total)
     failed = f" ({figures.failures} failed)" if figures.failures else ""
     left_s = figures.left_s(total)
     left = f" · {hours(left_s)} left" if left_s else ""
-    return f"{done}{failed} · {hours(figures.processed_s)} of audio · {speed(figures)}{left}"
+    done += failed + several_clips_part(at)
+    return f"{done} · {hours(figures.processed_s)} of audio · {speed(figures)}{left}"
 
 
 def shares(figures: Figures) -> Text:

@@ -10,9 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from quest22.cli.exits import say
-from quest22.cli.figures import PART_NAMES, WAIT_NAMES, clip_count, size, speed
-from quest22.evaluation.score import ErrorRate, Scoreboard
+from quest22.cli.figures import PART_NAMES, WAIT_NAMES, clip_count, length, size, speed
+from quest22.evaluation.score import ErrorRate, Scoreboard, percent
+from quest22.evaluation.texts import Unit
 from quest22.runs.figures import Figures
+from quest22.runs.left_out import LeftOut
 from quest22.settings.languages import language_name
 from quest22.settings.quantities import hours
 
@@ -52,16 +54,26 @@ def totals(figures: Figures) -> Text:
 
 
 def score_lines(scores: Scoreboard) -> list[Text]:
-    """The word error rate, overall and by language, if there were references."""
-    if not scores.overall.total:
-        return []
-    line = Text("word error rate ").append(percent(scores.overall), style="bold")
-    line.append(f" of {scores.overall.total:,} reference words")
-    languages = [(code, errors) for code, errors in scores.by_language.items() if errors.total]
-    if len(languages) > 1:
-        parts = (f"{_language(code)} {percent(errors)}" for code, errors in languages)
+    """The word error rate, overall and by language, if there were references.
+
+    A line of its own has the character error rate of languages that are written without spaces.
+    """
+    return [_score_line(unit, errors, scores) for unit, errors in scores.overall.counted()]
+
+
+def _score_line(unit: Unit, errors: ErrorRate, scores: Scoreboard) -> Text:
+    line = Text(f"{unit} error rate ").append(percent(errors), style="bold")
+    line.append(f" of {errors.total:,} reference {unit}s")
+    languages = [
+        (code, of_unit)
+        for code, of_language in scores.by_language.items()
+        for counted, of_unit in of_language.counted()
+        if counted == unit
+    ]
+    if len(scores.by_language) > 1:
+        parts = (f"{_language(code)} {percent(of_unit)}" for code, of_unit in languages)
         line.append(f" ({', '.join(parts)})")
-    return [line]
+    return line
 
 
 def flow_lines(figures: Figures) -> list[Text]:
@@ -85,11 +97,6 @@ def _language(code: str | None) -> str:
     return language_name(code).title() if code else "unknown"
 
 
-def percent(errors: ErrorRate) -> str:
-    """``3.2 %``; a dash if there was no reference."""
-    return "–" if errors.rate is None else f"{100 * errors.rate:.1f} %"
-
-
 def reason_lines(reasons: Counter[str], most: int = REASONS_SHOWN) -> list[str]:
     """How many clips failed, by reason, the most frequent first; empty for a single failure."""
     return most_frequent(reasons, most) if sum(reasons.values()) > 1 else []
@@ -101,6 +108,16 @@ def most_frequent(reasons: Counter[str], most: int) -> list[str]:
     lines = [f"{count:,} × {reason}" for reason, count in reasons.most_common(named)]
     rest = sum(reasons.values()) - sum(count for _, count in reasons.most_common(named))
     return lines + ([f"{rest:,} × other reasons"] if rest else [])
+
+
+def left_out_lines(left_out: LeftOut) -> list[str]:
+    """How many clips have no text, and how much sound was left out for which reason."""
+    lines = []
+    if left_out.without_text:
+        lines.append(f"{clip_count(left_out.without_text)} without text")
+    ranked = sorted(left_out.seconds.items(), key=lambda item: -item[1])
+    parts = [f"{length(seconds)} {reason}" for reason, seconds in ranked]
+    return lines + ([f"left out: {', '.join(parts)}"] if parts else [])
 
 
 def time_line(figures: Figures) -> str:

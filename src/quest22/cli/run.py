@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from quest22.cli.clip_position import position, stopped_line
 from quest22.cli.exits import Exit, drop_standard_output, exit_for, say
 from quest22.cli.figures import clip_count
 from quest22.cli.output_flags import ReportFlags
 from quest22.cli.progress import EventDisplay, RunInfo
-from quest22.cli.report import reason_lines, summarise
+from quest22.cli.report import left_out_lines, reason_lines, summarise
 from quest22.cli.stats import write_stats
 from quest22.runs.events import (
     AlreadyFinished,
@@ -20,6 +21,7 @@ from quest22.runs.events import (
     NothingToRetry,
     OnEvent,
     Published,
+    ResultReady,
     Resumable,
     Resuming,
     RetryFinished,
@@ -31,6 +33,7 @@ from quest22.runs.events import (
 from quest22.runs.figures import Figures
 from quest22.runs.shards import shard_counts
 from quest22.runs.summary import RunStats, RunSummary
+from quest22.runtime.progress import ClipProgress
 from quest22.settings.quantities import hours
 
 
@@ -47,6 +50,9 @@ class RunReporter:
         self._info = info
         self._folder = folder
         self._display = EventDisplay(info, quiet=report.quiet)
+        self._at: ClipProgress | None = None  # the clip whose result comes next
+        self._results = 0
+        self._resumed = False
 
     def __call__(self, event: RunEvent) -> None:
         self._display(event)
@@ -60,15 +66,32 @@ class RunReporter:
                 self._display = EventDisplay(info, quiet=self._report.quiet)
             case WritingEnded():
                 self._end(event)
+            case ClipProgress():
+                self._progressed(event)
+            case ResultReady():
+                self._at, self._resumed = None, False
+                self._results += 1
+            case Resumable() if self._at is not None:
+                self._say(stopped_line(self._at, event.results, kept=True))
             case _:
+                self._resumed = self._resumed or isinstance(event, Resuming)
                 for line in event_lines(event):
                     self._say(line)
+
+    def _progressed(self, progress: ClipProgress) -> None:
+        if not progress.leading:
+            return
+        if self._resumed:
+            self._say(f"going on from {position(progress)} of {progress.name}")
+        self._at, self._resumed = progress, False
 
     def _end(self, event: WritingEnded) -> None:
         code = exit_of(event)
         self.interrupted = code is Exit.INTERRUPTED
         if self.interrupted:
             say_interrupted(event.stats)
+            if self._at is not None and self._folder is None:
+                self._say(stopped_line(self._at, self._results, kept=False))
         if self._report.stats_json is not None:
             write_stats(self._report.stats_json, event.metrics, event.stats, code)
         if self._report.quiet or (event.error is not None and not self.interrupted):
@@ -80,6 +103,8 @@ class RunReporter:
             say(line)
         if self._folder is not None:
             say(f"results are in {self._folder}")
+        for line in left_out_lines(event.stats.left_out):
+            say(line)
 
     def _say(self, text: str) -> None:
         if not self._report.quiet:
@@ -137,7 +162,8 @@ def event_lines(event: RunEvent) -> list[str]:
             shards = shard_counts(event.num_shards)
             lines = [f"continuing with the rows that {shards} left in {event.folder}"]
         case Resuming():
-            lines = [f"continuing after {clip_count(event.results)} in {event.folder}"]
+            after = f" after {clip_count(event.results)}" if event.results else ""
+            lines = [f"continuing{after} in {event.folder}"]
         case Resumable():
             lines = [f"repeat the command to continue after {clip_count(event.results)}"]
         case Published():

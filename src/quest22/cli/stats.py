@@ -48,5 +48,7 @@ def stats(metrics: Metrics, run: RunStats, code: Exit) -> dict[str, Any]:
             "waiting_for_nothing": round(figures.unhindered_s, 3),
         },
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
+        "left_out_s": {name: round(value, 3) for name, value in run.left_out.seconds.items()},
+        "clips_without_text": run.left_out.without_text,
         "failures_by_reason": dict(run.reasons.most_common()),
     }

@@ -20,7 +20,8 @@ from rich.table import Table
 from rich.text import Text
 
 from quest22.evaluation.normalise import basic
-from quest22.evaluation.score import word_errors
+from quest22.evaluation.reports import ScoredClip
+from quest22.evaluation.texts import Unit, pair_of
 from quest22.evaluation.word_diff import DiffSpan, Kind, align_words
 from quest22.protocols import SinkState
 from quest22.records import Failure, Transcript
@@ -78,34 +79,39 @@ def heading(transcript: Transcript) -> Text:
     if transcript.language:
         text.append(f" · {language_name(transcript.language).title()}", style="not bold cyan")
     text.append(f" · {transcript.duration_s:.1f} s", style="not bold dim")
-    if transcript.reference is None:
+    pair = pair_of(transcript)
+    if pair is None:
         return Text("• ").append(text)
-    score = word_errors(transcript.reference, transcript.text)
-    if not score.errors:
+    clip = ScoredClip.of(pair)
+    wrong, unit = clip.errors.errors, clip.texts.unit
+    if not wrong:
         return Text("✓ ", style="bold green").append(text)
-    errors = "1 error" if score.errors == 1 else f"{score.errors} errors"
-    text.append(f" · {errors} in {score.total} words", style="not bold red")
+    errors = "1 error" if wrong == 1 else f"{wrong} errors"
+    text.append(f" · {errors} in {clip.errors.total} {unit}s", style="not bold red")
     return Text("✗ ", style="bold red").append(text)
 
 
 def comparison(transcript: Transcript) -> list[tuple[str, Text]]:
     """Reference and transcript with a label each; the transcript alone if there is no reference."""
-    if transcript.reference is None:
+    pair = pair_of(transcript)
+    if pair is None:
         return [("heard", Text(transcript.text.strip()))]
-    spans = shorten_equal_runs(compare(transcript.reference, transcript.text))
-    reference, hypothesis = coloured(spans)
+    unit = ScoredClip.of(pair).texts.unit
+    spans = shorten_equal_runs(compare(pair.reference, pair.hypothesis, unit))
+    reference, hypothesis = coloured(spans, " " if unit == "word" else "")
     return [
         ("said", reference),
         ("heard", hypothesis if hypothesis.plain else Text("(nothing)", "red")),
     ]
 
 
-def compare(reference: str, hypothesis: str) -> list[DiffSpan]:
+def compare(reference: str, hypothesis: str, unit: Unit = "word") -> list[DiffSpan]:
     """Align two texts word by word; words that differ only in case or punctuation are equal.
 
-    Words keep their spelling; those made of punctuation alone are left out.
+    Words keep their spelling; those made of punctuation alone are left out. Texts without spaces
+    are aligned character by character.
     """
-    expected, actual = dict(_comparable(reference)), dict(_comparable(hypothesis))
+    expected, actual = dict(_comparable(reference, unit)), dict(_comparable(hypothesis, unit))
     reference_words, hypothesis_words = iter(expected.values()), iter(actual.values())
     aligned = align_words([key for _, key in expected], [key for _, key in actual])
     return [
@@ -118,9 +124,10 @@ def compare(reference: str, hypothesis: str) -> list[DiffSpan]:
     ]
 
 
-def _comparable(text: str) -> Iterator[tuple[tuple[int, str], str]]:
+def _comparable(text: str, unit: Unit) -> Iterator[tuple[tuple[int, str], str]]:
     """``((index, normalised word), word)``; the index keeps repeated words apart."""
-    for index, word in enumerate(text.split()):
+    words = text.split() if unit == "word" else list("".join(text.split()))
+    for index, word in enumerate(words):
         key = basic(word).replace(" ", "")
         if key:
             yield (index, key), word
@@ -150,18 +157,19 @@ def _ends(words: tuple[str, ...], context: int, mark: str) -> tuple[str, ...]:
     return (*words[:context], mark.format(omitted), *words[-context:])
 
 
-def coloured(spans: Sequence[DiffSpan]) -> tuple[Text, Text]:
+def coloured(spans: Sequence[DiffSpan], space: str = " ") -> tuple[Text, Text]:
     """Reference and hypothesis as running text; words that differ have the colour of their kind."""
     reference, hypothesis = Text(), Text()
     for span in spans:
-        _append(reference, span.reference, STYLES[span.kind])
-        _append(hypothesis, span.hypothesis, "" if span.kind == "equal" else STYLES[span.kind])
+        _append(reference, span.reference, STYLES[span.kind], space)
+        style = "" if span.kind == "equal" else STYLES[span.kind]
+        _append(hypothesis, span.hypothesis, style, space)
     return reference, hypothesis
 
 
-def _append(line: Text, words: tuple[str, ...], style: str) -> None:
+def _append(line: Text, words: tuple[str, ...], style: str, space: str) -> None:
     for word in words:
-        line.append(" " if line.plain else "").append(word, style=style or None)
+        line.append(space if line.plain else "").append(word, style=style or None)
 
 
 @dataclass(frozen=True, slots=True)

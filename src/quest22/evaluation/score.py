@@ -1,19 +1,16 @@
 """Word and character error rates. Knows texts only: no files, no clocks.
 
-Alignment and counts are jiwer's. Texts are normalised first (:mod:`quest22.evaluation.normalise`),
-by default as openai/whisper's ``BasicTextNormalizer`` does, so that case and punctuation do not
-count as errors.
+Alignment and counts are jiwer's. What a clip's errors are counted in, and how its texts are
+normalised first, is decided in :mod:`quest22.evaluation.texts`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 from quest22.evaluation.normalise import Normalizer, basic
-
-Unit: TypeAlias = Literal["word", "character"]
+from quest22.evaluation.texts import ComparedTexts, TextPair, Unit, compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +63,65 @@ def error_rate(pairs: Iterable[tuple[str, str]], unit: Unit = "word") -> ErrorRa
     return sum((count(reference, hypothesis) for reference, hypothesis in pairs), ErrorRate())
 
 
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """Errors of many clips, counted in words or in characters as their languages are written.
+
+    The two never make one number: see :mod:`quest22.evaluation.texts`.
+    """
+
+    words: ErrorRate = ErrorRate()
+    characters: ErrorRate = ErrorRate()
+
+    @classmethod
+    def of(cls, texts: ComparedTexts) -> Errors:
+        """The errors of one clip."""
+        errors = _errors(texts.reference, texts.hypothesis, texts.unit)
+        return cls(words=errors) if texts.unit == "word" else cls(characters=errors)
+
+    def counted(self) -> list[tuple[Unit, ErrorRate]]:
+        """The units in which there are reference words or characters, with their errors."""
+        by_unit: list[tuple[Unit, ErrorRate]] = [
+            ("word", self.words),
+            ("character", self.characters),
+        ]
+        return [(unit, errors) for unit, errors in by_unit if errors.total]
+
+    def __add__(self, other: Errors) -> Errors:
+        return Errors(self.words + other.words, self.characters + other.characters)
+
+
+def characters_of(texts: ComparedTexts) -> ErrorRate:
+    """The errors of one clip in characters, whatever its unit is."""
+    return _errors(texts.reference, texts.hypothesis, "character")
+
+
+def errors_of(pair: TextPair | None) -> Errors:
+    """The errors of one clip; none without a reference."""
+    if pair is None:
+        return Errors()
+    return Errors.of(compared(pair.reference, pair.hypothesis, pair.language))
+
+
 class Scoreboard:
-    """Running word errors, overall and by language."""
+    """Running errors, overall and by language."""
 
     def __init__(self) -> None:
-        self.overall = ErrorRate()
-        self.by_language: dict[str | None, ErrorRate] = {}
+        self.overall = Errors()
+        self.by_language: dict[str | None, Errors] = {}
 
-    def add(self, reference: str, hypothesis: str, language: str | None = None) -> ErrorRate:
-        """Score one transcript and add its errors; returns them."""
-        errors = word_errors(reference, hypothesis)
+    def add(self, pair: TextPair | None) -> None:
+        """Count the errors of one clip; nothing for a clip without reference."""
+        if pair is None:
+            return
+        errors = errors_of(pair)
         self.overall += errors
-        self.by_language[language] = self.by_language.get(language, ErrorRate()) + errors
-        return errors
+        self.by_language[pair.language] = self.by_language.get(pair.language, Errors()) + errors
+
+
+def percent(errors: ErrorRate) -> str:
+    """``3.2 %``; a dash if there was no reference."""
+    return "–" if errors.rate is None else f"{100 * errors.rate:.1f} %"
 
 
 def _errors(reference: str, hypothesis: str, unit: Unit) -> ErrorRate:

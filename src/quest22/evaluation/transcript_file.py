@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from quest22.errors import SourceError, UsageError
-from quest22.evaluation.reports import TextPair
+from quest22.evaluation.texts import TextPair, first_name
 
 Row: TypeAlias = Mapping[str, Any]
 
@@ -143,6 +143,11 @@ def _columns(row: Row) -> dict[str, Any]:
 
 
 def _language(row: Row) -> str | None:
-    """The source's own column ``language`` if there is one, else the detected or set language."""
-    named = row.get("source_language") or row.get("language")
-    return named if isinstance(named, str) else None
+    """The language in which a row is scored.
+
+    The source's column ``language`` if there is one, which our outputs call ``source_language`` (or
+    ``_2`` if the source had one of that name too), else the detected or set language: the same
+    choice as in :func:`quest22.evaluation.texts.reference_language`.
+    """
+    names = ("source_language_2", "source_language", "language")
+    return first_name(*(row.get(name) for name in names))

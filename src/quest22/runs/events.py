@@ -3,10 +3,11 @@
 A run calls ``on_event`` for each event as it happens, in this order::
 
     ModelLoading  ModelLoaded  [ShardsTakenOver | Resuming]
-    ResultsStarted  ResultReady …  ResultsEnded  WritingEnded
+    ResultsStarted  ClipProgress | ResultReady …  ResultsEnded  WritingEnded
     Resumable | [Published] RunFinished | RetryFinished
 
-or only ``AlreadyFinished`` or ``NothingToRetry``. An exception from the callback ends the run as
+(``ClipProgress`` comes from runs over files only, see :mod:`quest22.runtime.progress`), or only
+``AlreadyFinished`` or ``NothingToRetry``. An exception from the callback ends the run as
 any other does: the run can be continued.
 """
 
@@ -20,6 +21,7 @@ from typing import TypeAlias
 from quest22.metrics import Metrics
 from quest22.records import Failure, Transcript
 from quest22.runs.summary import RunStats
+from quest22.runtime.progress import ClipProgress
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,7 @@ RunEvent: TypeAlias = (
     | ShardsTakenOver
     | Resuming
     | ResultsStarted
+    | ClipProgress
     | ResultReady
     | ResultsEnded
     | WritingEnded

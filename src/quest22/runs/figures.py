@@ -35,8 +35,9 @@ class Figures:
     """A run's counts and seconds at one moment.
 
     ``audio_s`` is the audio of finished clips; ``processed_s`` also counts windows of clips that
-    are still open. ``received_bytes`` came over a network, ``sound_bytes`` is encoded audio from
-    any source. ``retries`` counts retried requests by host and kind of error.
+    are still open, and not what an earlier process transcribed. ``received_bytes`` came over a
+    network, ``sound_bytes`` is encoded audio from any source. ``retries`` counts retried requests
+    by host and kind of error.
     """
 
     clips: int
@@ -52,11 +53,12 @@ class Figures:
     @classmethod
     def of(cls, metrics: Metrics) -> Figures:
         counts = metrics.counts()
+        newly_s = counts.get("audio_s", 0.0) - counts.get("repeated_s", 0.0)
         return cls(
             clips=int(counts.get("clips", 0)),
             failures=int(counts.get("failures", 0)),
             audio_s=counts.get("audio_s", 0.0),
-            processed_s=max(counts.get("processed_s", 0.0), counts.get("audio_s", 0.0)),
+            processed_s=max(counts.get("processed_s", 0.0), newly_s),
             elapsed_s=metrics.elapsed_s,
             seconds=metrics.seconds(),
             received_bytes=counts.get("net_bytes", 0.0),

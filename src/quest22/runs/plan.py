@@ -10,7 +10,7 @@ Knows settings; knows nothing of files.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -63,24 +63,27 @@ _FLAT_DATASET = {"path": "dataset", "revision": "dataset_revision"}
 
 def known_plan(settings: RunSettings) -> dict[str, Any]:
     """The part of the plan that is known before anything is loaded or reached."""
-    pipeline = settings.pipeline
     dataset = {name: getattr(settings.dataset, name) for name in _DATASET if name != "revision"}
     hub = settings.push_to_hub
+    plan = pipeline_plan(settings.pipeline, settings.captions, settings.formats)
+    plan["output"]["push_to_hub"] = hub.repository if hub else None
+    return {"quest22": __version__, "dataset": dataset, **plan}
+
+
+def pipeline_plan(
+    pipeline: PipelineSettings, captions: CaptionSettings, formats: Iterable[str]
+) -> dict[str, Any]:
+    """The part of a plan that says how clips are transcribed and written."""
     model = pipeline.engine.model
     return {
-        "quest22": __version__,
-        "dataset": dataset,
         "model": {} if model is None else {"name": model},
         "decoding": asdict(pipeline.decoding),
         "long_form": asdict(pipeline.longform),
         "audio": {name: getattr(pipeline.audio, name) for name in _AUDIO},
         "hallucination": asdict(pipeline.hallucination),
         "vad": asdict(pipeline.vad),
-        "captions": asdict(settings.captions),
-        "output": {
-            "formats": tuple(sorted(settings.formats)),
-            "push_to_hub": hub.repository if hub else None,
-        },
+        "captions": asdict(captions),
+        "output": {"formats": tuple(sorted(formats))},
     }
 
 

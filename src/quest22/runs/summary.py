@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 from quest22.errors import TooManyFailuresError
 from quest22.evaluation.score import Scoreboard
+from quest22.evaluation.texts import pair_of
 from quest22.metrics import Metrics
 from quest22.records import Failure, Transcript
 from quest22.runs.journal import Progress
+from quest22.runs.left_out import LeftOut
 from quest22.sink.run_counts import count_reason
 
 
@@ -18,7 +20,7 @@ class RunStats:
     """Counts of the results of one process.
 
     ``scored``: transcripts are compared with their references here. ``audio_s`` is the audio of
-    transcripts, ``scores`` their word errors against the references.
+    transcripts, ``scores`` their errors against the references.
     """
 
     transcripts: int = 0
@@ -26,6 +28,7 @@ class RunStats:
     audio_s: float = 0.0
     scores: Scoreboard = field(default_factory=Scoreboard)
     reasons: Counter[str] = field(default_factory=Counter)
+    left_out: LeftOut = field(default_factory=LeftOut)
     scored: bool = True
 
     def add(self, result: Transcript | Failure) -> None:
@@ -35,8 +38,9 @@ class RunStats:
             return
         self.transcripts += 1
         self.audio_s += result.duration_s
-        if self.scored and result.reference is not None:
-            self.scores.add(result.reference, result.text, reference_language(result))
+        self.left_out.add(result)
+        if self.scored:
+            self.scores.add(pair_of(result))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +95,3 @@ class FailureBudget:
                 f"stopped at {result.name} ({result.stage}: {result.reason}): "
                 + (f"more than {self.most:,} clips have failed" if self.most else "a clip failed")
             )
-
-
-def reference_language(transcript: Transcript) -> str | None:
-    """The language in which a clip is scored: its ``language`` column, else the transcript's."""
-    named = transcript.columns.get("language")
-    return named if isinstance(named, str) else transcript.language

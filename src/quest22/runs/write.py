@@ -50,12 +50,13 @@ class WriteOptions:
     """How results are written.
 
     ``total`` is the maximum number of results, if ``Results`` do not know it; results are added to
-    ``stats``; ``budget`` limits the failures.
+    ``stats``; ``budget`` limits the failures. ``progress``: also tell how far open clips are.
     """
 
     total: int | None = None
     stats: RunStats = field(default_factory=RunStats)
     budget: FailureBudget = field(default_factory=FailureBudget)
+    progress: bool = False
 
 
 def transcribe_into(
@@ -74,7 +75,8 @@ def transcribe_into(
     with RunContext(on_event, load) as context:
         clips = source(context.client(settings))
         opened = sink()
-        results = context.pipeline(settings).run(clips)
+        on_progress = on_event if options is not None and options.progress else None
+        results = context.pipeline(settings).run(clips, on_progress=on_progress)
         stats = write_results(results, opened, on_event, options)
     return RunSummary(
         stats.transcripts, stats.failures, stats.audio_s, True, stats, results.metrics

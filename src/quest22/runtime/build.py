@@ -20,6 +20,7 @@ from quest22.protocols import (
 )
 from quest22.records import Clip, Failure, Position, RowLocation, Transcript
 from quest22.runtime.ordered import OrderedDriver
+from quest22.runtime.progress import OnProgress, ProgressBoard
 from quest22.settings import (
     DatasetSettings,
     MemorySettings,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from quest22.runtime.loop import LoopSettings, TranscriptionLoop
     from quest22.settings.clip_options import ClipOptions
     from quest22.source.dataset import DatasetSource, ResumeState
+    from quest22.source.files import FilesSource
     from quest22.source.io.retry import RetryingClient
 
 
@@ -109,15 +111,18 @@ class Pipeline:
         clips: Source | Iterable[Clip | Failure],
         replay: ReplayStore | None = None,
         options: ClipOptions | None = None,
+        on_progress: OnProgress | None = None,
     ) -> Run:
         """A run over clips from any source; ``replay`` resumes an earlier process' run.
 
-        ``options`` are those of its clips, where they differ from the model's. Raises
+        ``options`` are those of its clips, where they differ from the model's. ``on_progress`` is
+        told how far open clips are, after each batch, in the thread that takes results. Raises
         :class:`quest22.errors.UsageError` for options that the model does not support.
         """
         self.check_open()
         strategy = self._strategy if options is None else self._strategy.configured(options)
-        stages = Stages(clips, self._decoder(), strategy, self._engine)
+        board = None if on_progress is None else ProgressBoard(on_progress)
+        stages = Stages(clips, self._decoder(board), strategy, self._engine, board)
         return Run(stages, self.settings, self.metrics, replay)
 
     def loop(self, settings: LoopSettings | None = None) -> TranscriptionLoop:
@@ -130,10 +135,11 @@ class Pipeline:
             self._engine, self._strategy, self.metrics, self._decoder(), settings
         )
 
-    def _decoder(self) -> AudioDecoder:
+    def _decoder(self, board: ProgressBoard | None = None) -> AudioDecoder:
         from quest22.audio.decode import MediaDecoder
 
-        return MediaDecoder(self.settings.audio, self.metrics)
+        on_duration = None if board is None else board.note_duration
+        return MediaDecoder(self.settings.audio, self.metrics, on_duration)
 
 
 def with_model(settings: PipelineSettings) -> tuple[str, PipelineSettings]:
@@ -176,7 +182,9 @@ def dataset_source(
     )
 
 
-def file_source(inputs: Sequence[str], network: RetryingClient, token: str | None = None) -> Source:
+def file_source(
+    inputs: Sequence[str], network: RetryingClient, token: str | None = None
+) -> FilesSource:
     """Files, folders, globs, URLs, or ``-`` for standard input, as clips.
 
     Raises :class:`quest22.errors.SourceError` if none of them exists.
@@ -194,6 +202,7 @@ class Stages:
     decoder: AudioDecoder
     strategy: ConfiguredStrategy
     engine: Engine
+    progress: ProgressBoard | None = None
 
 
 class Run:
@@ -228,5 +237,7 @@ def _results(
 
     audios = decode_ahead(stages.source, stages.decoder, settings.audio, metrics, settings.memory)
     with metrics.run(), closing(audios):
-        driver = OrderedDriver(stages.engine, stages.strategy, metrics, replay=replay)
+        driver = OrderedDriver(
+            stages.engine, stages.strategy, metrics, replay=replay, progress=stages.progress
+        )
         yield from driver.run(audios)

@@ -127,23 +127,35 @@ class ClipState:
 
     def new_partial(self) -> Partial | None:
         """The transcript so far; None if unchanged since the last call, or the clip has ended."""
+        partial = self.partial()
+        if partial is None:
+            return None
+        extent = (len(partial.committed), partial.interim)
+        if extent == self.last_extent:
+            return None
+        self.last_extent = extent
+        return partial
+
+    def partial(self) -> Partial | None:
+        """The transcript so far; None if the clip has ended."""
         if self.result is not None:
             return None
         known: list[Partial] = []
         self._attempt(lambda: known.append(self.long_form.partial()))
-        if not known:
-            return None
-        extent = (len(known[0].committed), known[0].interim)
-        if extent == self.last_extent:
-            return None
-        self.last_extent = extent
-        return known[0]
+        return known[0] if known else None
 
     def count_processed(self, window: Window) -> None:
         """Update how much audio is processed: windows overlap, but each second counts once."""
+        self._count_until(window, "processed_s")
+
+    def count_repeated(self, window: Window) -> None:
+        """The same for a window of an earlier process."""
+        self._count_until(window, "repeated_s")
+
+    def _count_until(self, window: Window, name: str) -> None:
         until_s = window.start_s + window.duration_s
         if until_s > self.processed_s:
-            self.metrics.count("processed_s", until_s - self.processed_s)
+            self.metrics.count(name, until_s - self.processed_s)
             self.processed_s = until_s
 
     def fail(self, stage: str, reason: str) -> None:
@@ -211,7 +223,7 @@ class ClipReplay:
             self.running[batch.batch] = windows
             return True
         for window, result in zip(windows, batch.results, strict=True):
-            self._clip.processed_s = max(self._clip.processed_s, window.start_s + window.duration_s)
+            self._clip.count_repeated(window)
             self._clip.add_result(window, result)
         return True
 

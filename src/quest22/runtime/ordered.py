@@ -24,6 +24,7 @@ from quest22.protocols import ConfiguredStrategy, Engine, ReplayStore
 from quest22.records import Audio, Failure, ReplayedBatch, Transcript, Window, WindowResult
 from quest22.runtime.clip_state import ClipReplay, ClipState, PulledAudio, count_result
 from quest22.runtime.engine_runner import BatchRunner, RunningBatch
+from quest22.runtime.progress import ProgressBoard
 from quest22.runtime.scheduler import Batch, Scheduler
 
 Result: TypeAlias = Transcript | Failure
@@ -52,6 +53,7 @@ class OrderedDriver:
         metrics: Metrics,
         max_open: int | None = None,
         replay: ReplayStore | None = None,
+        progress: ProgressBoard | None = None,
     ) -> None:
         self._runner = BatchRunner(engine, metrics)
         self._scheduler = Scheduler(engine.batch_size)
@@ -59,6 +61,7 @@ class OrderedDriver:
         self._metrics = metrics
         self._max_open = max_open or max(64, 8 * engine.batch_size)
         self._replay = replay
+        self._progress = progress
         self._arrived = replay.clips.start if replay else 0
         self._open: deque[ClipState | Failure] = deque()
         self._sounding: list[ClipState] = []  # when the batch began to be formed
@@ -86,6 +89,7 @@ class OrderedDriver:
     def _run(self, arrivals: Iterator[Audio | Failure]) -> Iterator[Result]:
         if self._replay is not None:
             self._repeat(arrivals, self._replay)
+            self._tell_progress(clip for clip in self._open if isinstance(clip, ClipState))
             yield from self._leave()
         while self._arriving or self._open:
             while len(self._in_flight) < self._runner.batches_in_flight:
@@ -145,6 +149,11 @@ class OrderedDriver:
             self._replay.note([*self._ends(), *_notes(batch, results, in_flight.number)])
         self._ended.clear()
         self._scheduler.complete(batch, results)
+        self._tell_progress({clip.number: clip for clip, _ in batch.members}.values())
+
+    def _tell_progress(self, clips: Iterable[ClipState]) -> None:
+        if self._progress is not None and self._open:
+            self._progress.tell(clips, leading=self._open[0])
 
     def _ends(self) -> list[Note]:
         """A clip whose audio ended without a window counts too: it left, and another came in."""
@@ -203,6 +212,8 @@ class OrderedDriver:
             if result is None or self._is_running(head):
                 return
             self._open.popleft()
+            if self._progress is not None:
+                self._progress.forget(result.key)
             count_result(result, self._metrics)
             yield result
 

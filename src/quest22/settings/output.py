@@ -30,7 +30,8 @@ class OutputSettings:
     """Which formats are written, and where; without a folder, to standard output.
 
     ``overwrite`` lets a run replace the ``transcripts.*`` of an earlier one. A ``journaled`` run
-    stores what it needs to continue beside its journal. Raises :class:`UsageError` for formats that
+    stores what it needs to continue beside its journal, which is in ``folder`` unless
+    ``journal_folder`` is another. Raises :class:`UsageError` for formats that
     the destination does not support.
     """
 
@@ -62,12 +63,13 @@ class OutputSettings:
         panel=PANEL,
     )
     journaled: bool = False
+    journal_folder: Path | None = None
     captions: CaptionSettings = field(default_factory=CaptionSettings)
 
     @property
     def workspace(self) -> Path:
         """The folder for output that is not final."""
-        return (self.folder or Path()) / RUN_FOLDER
+        return (self.journal_folder or self.folder or Path()) / RUN_FOLDER
 
     def __post_init__(self) -> None:
         if not self.formats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -66,7 +67,7 @@ def open_sinks(
     (name,) = settings.formats
     if name == "jsonl":
         return JsonLinesSink(StandardOutput())
-    return CaptionStreamSink(StandardOutput(), name, settings.captions)
+    return CaptionStreamSink(StandardOutput(), name, settings.captions, live=sys.stdout.isatty())
 
 
 def open_folder_sinks(

@@ -1,4 +1,4 @@
-"""Totals of a run for readers of its results: clips, hours, word errors, failure reasons.
+"""Totals of a run for readers of its results: clips, hours, errors, failure reasons.
 
 The totals are stored as JSON values, so that they survive the process.
 """
@@ -9,7 +9,8 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from quest22.evaluation.score import ErrorRate, word_errors
+from quest22.evaluation.score import ErrorRate, Errors, errors_of
+from quest22.evaluation.texts import pair_of
 from quest22.records import Failure, Transcript
 
 MAX_REASONS = 1000
@@ -29,12 +30,12 @@ def count_reason(reasons: Counter[str], stage: str, reason: str, limit: int = MA
 
 @dataclass(slots=True)
 class RunCounts:
-    """Totals over results; ``words`` are the errors against the source's references."""
+    """Totals over results; ``errors`` are those against the source's references."""
 
     transcripts: int = 0
     failures: int = 0
     audio_s: float = 0.0
-    words: ErrorRate = field(default_factory=ErrorRate)
+    errors: Errors = field(default_factory=Errors)
     reasons: Counter[str] = field(default_factory=Counter)
     languages: Counter[str] = field(default_factory=Counter)
 
@@ -45,7 +46,7 @@ class RunCounts:
             stored["transcripts"],
             stored["failures"],
             stored["audio_s"],
-            ErrorRate(**stored["words"]),
+            Errors(*(ErrorRate(**stored[name]) for name in ("words", "characters"))),
             Counter(stored["reasons"]),
             Counter(stored["languages"]),
         )
@@ -56,7 +57,7 @@ class RunCounts:
             "transcripts": self.transcripts,
             "failures": self.failures,
             "audio_s": self.audio_s,
-            "words": asdict(self.words),
+            **asdict(self.errors),
             "reasons": dict(self.reasons),
             "languages": dict(self.languages),
         }
@@ -70,8 +71,7 @@ class RunCounts:
         self.audio_s += result.duration_s
         if result.language is not None:
             self.languages[result.language] += 1
-        if result.reference is not None:
-            self.words += word_errors(result.reference, result.text)
+        self.errors += errors_of(pair_of(result))
 
     def main_languages(self) -> list[str]:
         """Languages of at least one transcript in a hundred, the most frequent first."""

@@ -10,7 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 from quest22.env import hub_token
 from quest22.errors import ClipError, SourceError
@@ -25,6 +25,8 @@ from quest22.source.listing import MediaFile, find_media
 from quest22.source.locate import builder_of
 
 STDIN = "-"
+
+FileIdentity: TypeAlias = tuple[str, int | None, int | None]
 
 
 class FilesSource:
@@ -61,6 +63,23 @@ class FilesSource:
 
     def __iter__(self) -> Iterator[Clip | Failure]:
         return measured(map(self._result, self._files), self._metrics)
+
+    def identity(self) -> list[FileIdentity] | None:
+        """Address, size in bytes and time of change of each file, to recognise a run over them.
+
+        Unknown for URLs and missing files. None if a file can be read only once.
+        """
+        known: list[FileIdentity] = []
+        for file in self._files:
+            address, path = redact(file.address), Path(file.address)
+            if is_url(file.address) or file.missing:
+                known.append((address, None, None))
+            elif path.is_file():
+                found = path.stat()
+                known.append((str(path.resolve()), found.st_size, found.st_mtime_ns))
+            else:
+                return None
+        return known
 
     def _result(self, file: MediaFile) -> Clip | Failure:
         key = redact(file.address)

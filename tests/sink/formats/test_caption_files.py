@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from quest22.records import Partial, Segment
 from quest22.settings import CaptionSettings
 from quest22.sink.file_names import OutputNames
 from quest22.sink.formats.caption_files import CaptionFilesSink, CaptionStreamSink
@@ -43,3 +44,62 @@ def test_a_stream_holds_all_documents_in_order():
         sink.write(result)
     sink.close()
     assert output.text == "One.\nTwo.\nclosed"
+
+
+ONE, TWO = Segment(0.0, 1.0, " One."), Segment(1.0, 2.0, " Two.", language="en")
+
+
+def grown(name="txt", settings=CaptionSettings(), *, live=False):  # noqa: B008
+    output = Output()
+    return CaptionStreamSink(output, name, settings, live=live), output
+
+
+def test_on_a_terminal_text_appears_as_it_comes():
+    sink, output = grown(live=True)
+    sink.grow("a", Partial((), " on"))
+    assert output.text == ""
+    sink.grow("a", Partial((ONE,), " tw"))
+    assert output.text == "One.\n"
+    sink.write(transcript("a", " One. Two.", segments=(ONE, TWO)))
+    sink.write(transcript("b", " Three."))
+    sink.close()
+    assert output.text == "One.\nTwo.\nThree.\nclosed"
+
+
+def test_a_text_that_came_out_otherwise_is_written_anew():
+    sink, output = grown(live=True)
+    sink.grow("a", Partial((ONE,)))
+    sink.write(transcript("a", " Two.", segments=(TWO,)))
+    assert output.text == "One.\nTwo.\n"
+
+
+@pytest.mark.parametrize(
+    ("settings", "live"), [(CaptionSettings(), False), (CaptionSettings(sentences=True), True)]
+)
+def test_elsewhere_it_is_written_when_it_is_complete(settings, live):
+    sink, output = grown(settings=settings, live=live)
+    sink.grow("a", Partial((ONE,)))
+    assert output.text == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("txt", "One.\ntw\nclosed"),
+        ("srt", "1\n00:00:00,000 --> 00:00:01,000\nOne.\n\nclosed"),
+        ("json", "closed"),
+    ],
+)
+def test_a_run_that_ends_early_leaves_the_text_so_far(name, text):
+    sink, output = grown(name)
+    sink.grow("a", Partial((ONE,), " tw"))
+    sink.close()
+    assert output.text == text
+
+
+def test_a_clip_that_failed_leaves_nothing_more():
+    sink, output = grown()
+    sink.grow("a", Partial((ONE,)))
+    sink.write(failure("a"))
+    sink.close()
+    assert output.text == "closed"

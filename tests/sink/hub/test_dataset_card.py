@@ -48,11 +48,11 @@ def test_the_metadata_says_how_to_load_it():
 
 
 def test_the_text_says_what_was_done():
-    results = [transcript("a", " one two", reference="one two three"), failure(), failure("b")]
+    results = [transcript("a", " big red", reference="big red cat"), failure(), failure("b")]
     text = read(counts=counted(*results)).text
     for told in (
         "org/speech", "0123abc", "org/whisper", "| Transcripts | 1 |", "| Failed clips | 2 |",
-        "| Word error rate | 33.33% |", "audio: no sound in it | 2 |", "`language=en`",
+        "| Word error rate | 33.3 % |", "audio: no sound in it | 2 |", "`language=en`",
         "quest22 stream org/speech -o out",
     ):  # fmt: skip
         assert told in text, told

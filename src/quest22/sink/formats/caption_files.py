@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from quest22.protocols import SinkState
-from quest22.records import Failure, Transcript
+from quest22.records import Failure, Origin, Partial, Segment, Transcript
 from quest22.settings import CaptionSettings
 from quest22.sink.file_names import OutputNames
 from quest22.sink.files import Output, write_text_atomically, writing
@@ -62,19 +62,62 @@ class CaptionFilesSink:
 
 
 class CaptionStreamSink:
-    """Writes the documents of all clips to one output, one after another."""
+    """Writes the documents of all clips to one output, one after another.
 
-    def __init__(self, output: Output, name: str, settings: CaptionSettings) -> None:
+    ``live``: plain text is written as it grows, see :meth:`grow`.
+    """
+
+    def __init__(
+        self, output: Output, name: str, settings: CaptionSettings, *, live: bool = False
+    ) -> None:
         self._output = output
-        self._caption = CAPTIONS[name]
+        self._name = name
         self._settings = settings
+        self._live = live and name == "txt" and not settings.sentences
+        self._growing: tuple[str, Partial] | None = None
+        self._written = ""  # of the clip that grows
+
+    def grow(self, clip_name: str, partial: Partial) -> None:
+        """Take the transcript so far of the clip whose result comes next.
+
+        If the run ends before that, this much is written.
+        """
+        self._growing = clip_name, partial
+        if self._live:
+            self._write(_unfinished(clip_name, partial.committed))
 
     def write(self, result: Transcript | Failure) -> None:
+        self._growing = None
         if isinstance(result, Transcript):
-            self._output.write(self._caption(result, self._settings))
+            self._write(result)
+        self._written = ""
 
     def publish(self) -> SinkState:
         return {"bytes": self._output.publish()}
 
     def close(self) -> None:
+        if self._growing is not None and self._name != "json":  # which would seem complete
+            clip_name, partial = self._growing
+            self._growing = None
+            interim = partial.interim if self._name == "txt" else ""  # it has no times
+            if partial.committed or interim.strip():
+                self._write(_unfinished(clip_name, partial.committed, interim))
         self._output.close()
+
+    def _write(self, transcript: Transcript) -> None:
+        """Write what is new of a document."""
+        document = CAPTIONS[self._name](transcript, self._settings)
+        new = document.removeprefix(self._written)
+        self._written = document
+        if new:
+            self._output.write(new)
+
+
+def _unfinished(name: str, committed: tuple[Segment, ...], interim: str = "") -> Transcript:
+    """The transcript of a clip so far."""
+    end_s = committed[-1].end_s if committed else 0.0
+    rest = (Segment(end_s, end_s, interim),) if interim.strip() else ()
+    segments = (*committed, *rest)
+    text = Partial(committed, interim).text
+    language = segments[0].language if segments else None
+    return Transcript(name, name, text, language, 0.0, end_s, segments, Origin(""))

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from quest22.evaluation.score import ErrorRate, percent
+from quest22.evaluation.texts import Unit
 from quest22.sink.run_counts import RunCounts
 
 if TYPE_CHECKING:
@@ -127,18 +129,21 @@ def _contents(counts: RunCounts) -> Iterable[tuple[str, str]]:
     yield "Transcripts", f"{counts.transcripts:,}"
     yield "Hours of audio", f"{counts.audio_s / 3600:,.2f}"
     yield "Failed clips", f"{counts.failures:,}"
-    if counts.words.rate is not None:
-        yield "Word error rate", f"{counts.words.rate:.2%}"
+    for unit, errors in counts.errors.counted():
+        yield f"{unit.capitalize()} error rate", percent(errors)
 
 
 def _error_rates(counts: RunCounts) -> str:
-    words = counts.words
-    if words.rate is None:
-        return ""
+    return "".join(_error_rate(unit, errors) for unit, errors in counts.errors.counted())
+
+
+def _error_rate(unit: Unit, errors: ErrorRate) -> str:
+    which = "" if unit == "word" else " in languages written without spaces"
     return (
-        f"The error rate compares {words.pairs:,} transcripts with the source's own texts "
-        f"({words.total:,} words: {words.substitutions:,} substituted, {words.deletions:,} "
-        f"deleted, {words.insertions:,} inserted), both in lower case and without punctuation.\n\n"
+        f"The {unit} error rate compares {errors.pairs:,} transcripts with the source's own texts"
+        f"{which} ({errors.total:,} {unit}s: {errors.substitutions:,} substituted, "
+        f"{errors.deletions:,} deleted, {errors.insertions:,} inserted), after Whisper's "
+        "normalisation.\n\n"
     )
 
 
