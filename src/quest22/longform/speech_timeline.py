@@ -93,4 +93,4 @@ class SpeechTimeline:
         before = self._totals[at] - (self._ends[at] - self._starts[at])
         there_s = time_s + (self._starts[at] - before) / SAMPLE_RATE_HZ
         first_s, last_s = self._starts[at] / SAMPLE_RATE_HZ, self._ends[at] / SAMPLE_RATE_HZ
-        return round(min(max(there_s, first_s), last_s), 2)
+        return min(round(max(there_s, first_s), 2), last_s)
