@@ -240,7 +240,8 @@ def test_a_terminal_without_our_letters():
 
 @pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_error(sounds, model):
-    process = _subprocess("transcribe", sounds, "-m", model, *SHORT, "-q", stdout=subprocess.PIPE)
+    flags = ("-m", model, *SHORT, "--vad", "off", "-q")
+    process = _subprocess("transcribe", sounds, *flags, stdout=subprocess.PIPE)
     process.stdout.close()
     _, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (Exit.READER_GONE, b"")
