@@ -228,9 +228,9 @@ def test_the_embedded_model_has_no_revisions():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"beam_size": "5"}, "beam_size is '5': expected a whole number"),
-        ({"beam_size": 2.5}, "beam_size is 2.5: expected a whole number"),
-        ({"beam_size": True}, "beam_size is True: expected a whole number"),
+        ({"beam_size": "5"}, "beam_size is '5': expected a whole number, or None"),
+        ({"beam_size": 2.5}, "beam_size is 2.5: expected a whole number, or None"),
+        ({"beam_size": True}, "beam_size is True: expected a whole number, or None"),
         ({"timestamps": "yes"}, "timestamps is 'yes': expected True or False"),
         ({"patience": "2"}, "patience is '2': expected a number"),
         ({"task": 1}, "task is 1: expected text"),

@@ -104,13 +104,19 @@ def test_what_is_not_there_is_one_line_and_code_1(run, sounds, model, tmp_path, 
 
 
 def test_files_to_standard_output(run, sounds, model):
-    ended = run("transcribe", sounds, "-m", model, *SHORT, "--no-timestamps")
+    ended = run("transcribe", sounds, "-m", model, *SHORT, "--no-timestamps", "--vad", "off")
     assert ended.code == Exit.DONE
     assert len(ended.out.splitlines()) == 3
     first, *_, last, waits = ended.err.splitlines()
     assert first == f"quest22: {sounds} → random ({_compute_type(first)})"
     assert last.startswith("quest22: done: 3 clips · 0.3 s of audio")
     assert waits.startswith("quest22: the engine waited for the network 0.0 s")
+
+
+def test_nobody_speaks(run, sounds, model):
+    ended = run("transcribe", sounds, "-m", model, *SHORT, "--no-timestamps")
+    assert (ended.code, ended.out) == (Exit.DONE, "")
+    assert "done: 3 clips" in ended.err
 
 
 def _compute_type(line: str) -> str:
@@ -235,7 +241,8 @@ def test_a_terminal_without_our_letters():
 
 @pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_error(sounds, model):
-    process = _subprocess("transcribe", sounds, "-m", model, *SHORT, "-q", stdout=subprocess.PIPE)
+    flags = ("-m", model, *SHORT, "--vad", "off", "-q")
+    process = _subprocess("transcribe", sounds, *flags, stdout=subprocess.PIPE)
     process.stdout.close()
     _, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (Exit.READER_GONE, b"")

@@ -44,7 +44,7 @@ def talks(tmp_path: Path) -> list[str]:
 
 
 def file_run(talks: list[str], folder: Path, formats=("txt", "jsonl"), **changes) -> FileRun:
-    pipeline = PipelineSettings(EngineSettings(compute_type="float32"))
+    pipeline = PipelineSettings(EngineSettings("nano", compute_type="float32"))
     output = OutputSettings(tuple(formats), folder, **changes)
     return FileRun(lambda client: file_source(talks, client), pipeline, output, WriteOptions())
 

@@ -39,7 +39,7 @@ SETTINGS = RunSettings(
     PipelineSettings(
         EngineSettings("tiny", batch_size=3, token="secret"),
         DecodingSettings("ru", "translate", timestamps=True, temperature=(0.0, 0.4)),
-        LongFormSettings(20.0, (2.0, 3.0), "sequential", (1.0, 2.0)),
+        LongFormSettings(20.0, (2.0, 3.0), "sequential", clip_timestamps=(1.0, 2.0)),
         AudioSettings(channel=1, workers=2, max_duration_s=7200.0),
         HallucinationSettings(max_repeats=4),
         vad=VadSettings("auto", vad_threshold=0.4, vad_min_silence_duration_ms=300),
@@ -135,6 +135,16 @@ def test_differences_are_named():
     ) == ["a was 1 and is None", "group.c was 3 and is 4"]
 
 
+def test_a_setting_that_is_new_was_at_its_default():
+    begun = {"long_form": {"chunk_length_s": 30.0}}
+    for quality, differences in (
+        ("balanced", []),
+        ("fast", ["long_form.quality was 'balanced' and is 'fast'"]),
+    ):
+        now = {"long_form": {"chunk_length_s": 30.0, "quality": quality}}
+        assert plan_differences(begun, now, whole=True) == differences
+
+
 def test_a_flat_plan_has_names_that_users_know():
     flat = flat_plan(PLAN)
     assert (flat["dataset"], flat["dataset_revision"]) == ("org/d", COMMIT)
@@ -150,6 +160,14 @@ def test_groups_come_back_from_a_flat_plan():
 OLD_JOURNAL = (Path(__file__).parent / "flat_journal.json").read_text(encoding="utf-8")
 """Written for five rows, with ``--take 5 -o out``, before plans had groups."""
 
+FORMER_DEFAULTS = PipelineSettings(
+    EngineSettings("nano"),
+    decoding=DecodingSettings(beam_size=1, best_of=1),
+    longform=LongFormSettings(long_form="chunked"),
+    vad=VadSettings("off", vad_speech_pad_ms=400),
+)
+"""Of the version that wrote it, which did not know of qualities."""
+
 
 def read_old(folder: Path) -> Journal:
     (folder / JOURNAL).parent.mkdir()
@@ -164,7 +182,7 @@ def test_a_journal_with_a_flat_plan_is_read(tmp_path):
     assert flat_plan(journal.plan) == json.loads(OLD_JOURNAL)["plan"]
     assert (journal.progress.results, journal.progress.finished) == (5, True)
     rows = DatasetSettings("parquet", data_files=("samples/*.parquet",), take=5)
-    settings = RunSettings(rows, PipelineSettings(EngineSettings("nano")))
+    settings = RunSettings(rows, FORMER_DEFAULTS)
     journal.check_known(known_plan(settings))
     pipeline = SimpleNamespace(
         checkpoint_revision=None,
@@ -174,6 +192,8 @@ def test_a_journal_with_a_flat_plan_is_read(tmp_path):
     journal.check(whole_plan(settings, pipeline, None))
     with pytest.raises(UsageError, match=r"dataset\.take was 5 and is 6"):
         journal.check_known(known_plan(replace(settings, dataset=replace(rows, take=6))))
+    with pytest.raises(UsageError, match=r"long_form\.long_form was 'chunked' and is 'pauses'"):
+        journal.check_known(known_plan(RunSettings(rows)))
 
 
 def test_a_journal_with_a_flat_plan_is_rewritten_with_groups(tmp_path):

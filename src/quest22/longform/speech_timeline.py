@@ -16,9 +16,9 @@ from quest22.records import SAMPLE_RATE_HZ, DroppedSegment, Segment, Word
 class SpeechTimeline:
     """The speech spans of a clip, joined end to end; in samples.
 
-    Times are rounded to hundredths, as Whisper's are. The rules are faster-whisper's
-    (``restore_speech_timestamps``): on the seam of two spans, an end time belongs to the first and
-    a start time to the second.
+    Times are rounded to hundredths, as Whisper's are, but not beyond the end of their span. The
+    rules are faster-whisper's (``restore_speech_timestamps``): on the seam of two spans, an end
+    time belongs to the first and a start time to the second.
     """
 
     def __init__(self) -> None:
@@ -93,4 +93,4 @@ class SpeechTimeline:
         before = self._totals[at] - (self._ends[at] - self._starts[at])
         there_s = time_s + (self._starts[at] - before) / SAMPLE_RATE_HZ
         first_s, last_s = self._starts[at] / SAMPLE_RATE_HZ, self._ends[at] / SAMPLE_RATE_HZ
-        return round(min(max(there_s, first_s), last_s), 2)
+        return min(round(min(max(there_s, first_s), last_s), 2), last_s)

@@ -1,4 +1,7 @@
-"""quest22 itself, run by the same pipeline as its commands and Python API."""
+"""quest22 itself, run by the same pipeline as its commands and Python API.
+
+It does the same work as the other programs: every window is decoded, once and greedily.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,13 @@ from quest22.bench.worker import LoadedProgram, RunOutput, serve
 from quest22.bench.workload import Workload
 from quest22.records import Clip, Failure, Origin
 from quest22.runtime.build import Pipeline
-from quest22.settings import DatasetSettings, DecodingSettings, EngineSettings, PipelineSettings
+from quest22.settings import (
+    DatasetSettings,
+    DecodingSettings,
+    EngineSettings,
+    LongFormSettings,
+    PipelineSettings,
+)
 
 
 def load(workload: Workload) -> LoadedProgram:
@@ -24,7 +33,8 @@ def load(workload: Workload) -> LoadedProgram:
     decoding = DecodingSettings(
         language=workload.language, max_new_tokens=workload.tokens, temperature=(0.0,)
     )
-    pipeline = Pipeline(PipelineSettings(engine, decoding))
+    longform = LongFormSettings(long_form="chunked")
+    pipeline = Pipeline(PipelineSettings(engine, decoding, longform))
     samples = [] if workload.kind == "stream" else workload.clips()
     clips = [
         Clip(str(index), f"sound {index}", clip, Origin("memory", row=index))

@@ -21,7 +21,7 @@ from itertools import takewhile
 
 from quest22.errors import ClipError
 from quest22.longform.hallucination import dropped
-from quest22.longform.pauses.coverage import TextRate
+from quest22.longform.pauses.coverage import RATE_WINDOWS, TextRate
 from quest22.longform.pauses.language_vote import FIRST_WINDOWS, LanguageVote
 from quest22.longform.pauses.ordering import in_order, spaced
 from quest22.longform.pauses.procedures import Procedure, Procedures
@@ -93,7 +93,7 @@ class PausesClip:
         self._procedures = Procedures()
         self._windows: dict[int, _Progress] = {}  # those that are not joined, by number
         self._opened = self._voted = self._measured = self._joined = 0
-        self._vote = LanguageVote()
+        self._vote = LanguageVote(rules.policy.decoding.detection)
         self._rate = TextRate()
         self._timeline = SpeechTimeline()
         self._segments: list[Segment] = []
@@ -199,7 +199,7 @@ class PausesClip:
             transcriber = self._windows[self._measured].transcriber
             self._rate.add(transcriber.segments, transcriber.is_speech)
             self._measured += 1
-            if self._rate.known:
+            if self._rate.known or self._measured >= RATE_WINDOWS:
                 windows += self._thicken_until(self._measured)
         if self._is_all(self._measured):
             windows += self._thicken_until(self._measured)
@@ -233,8 +233,8 @@ class PausesClip:
             )
             timeline = speech.timeline
             self._dropped += [timeline.dropped(each) for each in transcriber.dropped]
-            for segment in in_order(transcriber.segments):
-                self._take(timeline.segment(segment))
+            for segment in in_order(map(timeline.segment, transcriber.segments)):
+                self._take(segment)
 
     def _take(self, segment: Segment) -> None:
         reason = self._rules.policy.hallucination.reason(segment)

@@ -27,6 +27,9 @@ THIN = 0.6
 MIN_THIN_SPEECH_S = 3.0
 MIN_MEASURED_SPEECH_S = 2.0
 MIN_MEASURED_SEGMENTS = 5
+RATE_WINDOWS = 8
+"""Windows wait until enough segments are measured, but never for more windows than this."""
+
 USUAL_LETTERS_PER_S = 14.0
 USUAL_CHARACTERS_PER_S = 5.0
 """In languages without spaces; both apply to recordings of fewer than five segments."""

@@ -44,7 +44,7 @@ class CuttingRules:
     """Lengths in frames of 32 ms, ``quiet`` a probability.
 
     At least ``silence`` frames below ``quiet`` are left out, but for ``pad`` on each side. Pieces
-    have up to ``longest`` frames and are not cut shorter than ``shortest``.
+    have up to ``longest`` frames and are not cut shorter than ``shortest``, at most half of that.
     """
 
     quiet: float = 0.2
@@ -111,9 +111,11 @@ class PauseCutter:
     def _end_part(self, stop: int) -> list[Piece]:
         """Silence begins: everything before ``stop`` is cut."""
         start = self._start or 0
+        stop = max(stop, start)  # the last cut may lie in a silence that is longer than two pieces
         rest, self._recent = self._pending[: stop - start], self._pending[stop - start :]
         self._recent = self._recent[-max(self._rules.pad, 1) :]
-        pieces = self._take([*best_cuts(np.array(rest, np.float32), self._rules), len(rest)])
+        cuts = [*best_cuts(np.array(rest, np.float32), self._rules), len(rest)]
+        pieces = self._take(cuts) if rest else []
         self._free_from, self._start, self._pending = stop, None, []
         return pieces
 

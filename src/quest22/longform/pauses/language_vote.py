@@ -2,14 +2,14 @@
 
 A window of a few words, of music or of noise is often detected in a wrong language; the recording
 it belongs to seldom is. Each window votes with the probabilities of its languages, weighted by its
-duration.
+duration. As in a single window, the fallback language is used if the winner is too improbable.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 
-from quest22.records import Hypothesis
+from quest22.records import DetectionOptions, Hypothesis
 
 FIRST_WINDOWS = 8
 """The vote on the first windows waits for this many, about four minutes of speech."""
@@ -18,18 +18,22 @@ FIRST_WINDOWS = 8
 class LanguageVote:
     """The votes so far; a later window is judged by the votes of all windows up to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, detection: DetectionOptions) -> None:
+        self._detection = detection
         self._votes: defaultdict[str | None, float] = defaultdict(float)
-        self.windows = 0
+        self._duration_s = 0.0
 
     def add(self, hypothesis: Hypothesis, duration_s: float) -> None:
         """Add the next window's vote."""
         detected = ((hypothesis.language, hypothesis.language_probability),)
         for language, probability in hypothesis.languages or detected:
             self._votes[language] += probability * duration_s
-        self.windows += 1
+        self._duration_s += duration_s
 
     @property
     def language(self) -> str | None:
         """The winner; None before the first vote, and for a checkpoint without languages."""
-        return max(self._votes, key=lambda code: self._votes[code], default=None)
+        winner = max(self._votes, key=lambda code: self._votes[code], default=None)
+        least = self._detection.threshold * self._duration_s
+        unsure = winner is not None and self._votes[winner] < least
+        return (self._detection.fallback or winner) if unsure else winner

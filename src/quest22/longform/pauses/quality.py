@@ -53,5 +53,10 @@ class Quality:
         """The options of a window's first pass; ``whole``: it is all of a clip."""
         timestamps = self.timestamps or not whole
         greedy_logprob = UNSURE[timestamps] if self.greedy_first else None
-        search = replace(decoding.search, beam_size=self.beam_size, greedy_logprob=greedy_logprob)
+        search = replace(
+            decoding.search,
+            beam_size=self.beam_size,
+            best_of=self.best_of,
+            greedy_logprob=greedy_logprob,
+        )
         return replace(decoding, timestamps=timestamps, search=search, ends_complete=True)

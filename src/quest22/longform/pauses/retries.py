@@ -91,7 +91,11 @@ class Retries:
         """How the window was decoded at first: with beams, if greedy decoding was not enough."""
         decoding = replace(window.decoding, language=hypothesis.language)
         greedy_logprob = decoding.search.greedy_logprob
-        if greedy_logprob is None or hypothesis.avg_logprob >= greedy_logprob:
+        if (
+            decoding.temperature > 0
+            or greedy_logprob is None
+            or hypothesis.avg_logprob >= greedy_logprob
+        ):
             return decoding
         return replace(decoding, search=replace(decoding.search, greedy_logprob=None))
 
@@ -106,6 +110,8 @@ class Retries:
         return replace(decoding, temperature=temperature, search=search)
 
     def _with_beams(self, decoding: DecodingOptions) -> DecodingOptions:
+        if decoding.temperature > 0:
+            return decoding  # of samples, not of beams
         beam_size = max(self.beam_size, decoding.search.beam_size)
         return replace(
             decoding, search=replace(decoding.search, beam_size=beam_size, greedy_logprob=None)

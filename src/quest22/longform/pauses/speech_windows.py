@@ -47,6 +47,15 @@ class SpeechWindow:
     whole: bool = False
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _SpeechPiece:
+    """The audio of a piece; ``start`` is its first sample in the clip."""
+
+    start: int
+    samples: Samples
+    probabilities: Probabilities
+
+
 class SpeechWindows:
     """The windows of one clip, as its audio comes in.
 
@@ -59,7 +68,7 @@ class SpeechWindows:
         self._cutter = PauseCutter(rules.cutting)
         self._audio = _ClipAudio()
         self._longest = rules.cutting.longest
-        self._pieces: list[Piece] = []  # not in a window yet
+        self._pieces: list[_SpeechPiece] = []  # not in a window yet
 
     @property
     def samples_fed(self) -> int:
@@ -72,38 +81,34 @@ class SpeechWindows:
         if self._audio.end <= self._rules.whole_clip:
             return []
         windows = self._pack()
-        self._audio.drop_before(self._needed_from())
+        self._audio.drop_before(self._cutter.needed_from)
         return windows
 
     def flush(self) -> list[SpeechWindow]:
         """The clip has ended; return the rest."""
         self._cut(self._probabilities.flush())
-        self._pieces += self._cutter.flush()
+        self._pieces += map(self._audio.piece, self._cutter.flush())
         if self._audio.end <= self._rules.whole_clip:
             whole = Piece(0, -(-self._audio.end // FRAME_SAMPLES))
-            return [self._audio.window([whole], whole=True)] if self._pieces else []
+            return [_window([self._audio.piece(whole)], whole=True)] if self._pieces else []
         windows = self._pack()
-        return [*windows, self._audio.window(self._pieces)] if self._pieces else windows
+        return [*windows, _window(self._pieces)] if self._pieces else windows
 
     def _cut(self, frames: Probabilities) -> None:
         self._audio.add_probabilities(frames)
-        self._pieces += self._cutter.feed(frames)
+        self._pieces += map(self._audio.piece, self._cutter.feed(frames))
 
     def _pack(self) -> list[SpeechWindow]:
         """The full windows; the pieces of the one that is being filled remain."""
         windows: list[SpeechWindow] = []
-        window: list[Piece] = []
+        window: list[_SpeechPiece] = []
         for piece in self._pieces:
-            if sum(each.stop - each.start for each in [*window, piece]) > self._longest:
-                windows.append(self._audio.window(window))
+            if sum(len(each.probabilities) for each in [*window, piece]) > self._longest:
+                windows.append(_window(window))
                 window = []
             window.append(piece)
         self._pieces = window
         return windows
-
-    def _needed_from(self) -> int:
-        """The first frame of windows to come."""
-        return self._pieces[0].start if self._pieces else self._cutter.needed_from
 
 
 class _ClipAudio:
@@ -132,19 +137,10 @@ class _ClipAudio:
             self._probabilities = self._probabilities[frame - self._first_frame :]
             self._first_frame = frame
 
-    def window(self, pieces: list[Piece], *, whole: bool = False) -> SpeechWindow:
-        timeline = SpeechTimeline()
-        parts, probabilities = [], []
-        for piece in pieces:
-            start, stop = piece.start * FRAME_SAMPLES, min(piece.stop * FRAME_SAMPLES, self.end)
-            part = self._between(start, stop)
-            timeline.add(start, len(part))
-            parts.append(part)
-            frames = slice(piece.start - self._first_frame, piece.stop - self._first_frame)
-            probabilities.append(self._probabilities[frames])
-        return SpeechWindow(
-            np.concatenate(parts), timeline, np.concatenate(probabilities), whole=whole
-        )
+    def piece(self, piece: Piece) -> _SpeechPiece:
+        start, stop = piece.start * FRAME_SAMPLES, min(piece.stop * FRAME_SAMPLES, self.end)
+        frames = slice(piece.start - self._first_frame, piece.stop - self._first_frame)
+        return _SpeechPiece(start, self._between(start, stop), self._probabilities[frames])
 
     def _between(self, start: int, stop: int) -> Samples:
         parts, at = [np.empty(0, np.float32)], self._first
@@ -154,3 +150,12 @@ class _ClipAudio:
             if at >= stop:
                 break
         return np.concatenate(parts)
+
+
+def _window(pieces: list[_SpeechPiece], *, whole: bool = False) -> SpeechWindow:
+    timeline = SpeechTimeline()
+    for piece in pieces:
+        timeline.add(piece.start, len(piece.samples))
+    samples = np.concatenate([piece.samples for piece in pieces])
+    probabilities = np.concatenate([piece.probabilities for piece in pieces])
+    return SpeechWindow(samples, timeline, probabilities, whole=whole)

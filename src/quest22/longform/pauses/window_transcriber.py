@@ -124,8 +124,9 @@ class WindowTranscriber:
         """Make segments of the window, whose clip is in this language."""
         hypothesis, whole = self.hypothesis, self._whole()
         if hypothesis.language != language:
-            probability = hypothesis.language_probability
+            probabilities = dict[str | None, float](hypothesis.languages)
             (hypothesis,) = yield [in_language(whole.window, language)]
+            probability = probabilities.get(language, 0.0)
             hypothesis = replace(hypothesis, language_probability=probability)
         if self.speech.whole and self._rules.doubt_language:
             hypothesis = yield from self._rules.retries.in_other_languages(whole.window, hypothesis)
@@ -168,7 +169,7 @@ class WindowTranscriber:
             spans = rest
             hypotheses = yield [span.window for span in spans]
         self.segments.sort(key=lambda each: each.start_s)
-        self.dropped = [each for each in self.dropped if not self._has_text(each)]
+        self.dropped = self._without_text()
 
     def _take(self, span: _DecodedSpan, hypothesis: Hypothesis) -> list[Segment]:
         """Keep the text of a span, except in silence; return its segments."""
@@ -195,11 +196,14 @@ class WindowTranscriber:
         doubtful = segment.no_speech_prob > threshold or segment.avg_logprob < INVENTED_LOGPROB
         return doubtful and not speech_s(self.is_speech, segment.start_s, segment.end_s)
 
-    def _has_text(self, dropped: DroppedSegment) -> bool:
-        """Whether a span that was dropped as a whole has text all the same: of its parts."""
-        return any(
-            each.start_s < dropped.end_s and each.end_s > dropped.start_s for each in self.segments
-        )
+    def _without_text(self) -> list[DroppedSegment]:
+        """The dropped spans whose parts have no text either, without those parts."""
+        kept: list[DroppedSegment] = []
+        for span in self.dropped:
+            others: list[Segment | DroppedSegment] = [*self.segments, *kept]
+            if all(each.end_s <= span.start_s or each.start_s >= span.end_s for each in others):
+                kept.append(span)
+        return kept
 
     def _uncovered(self, span: _DecodedSpan, segments: Sequence[Segment]) -> list[_DecodedSpan]:
         offset_s, duration_s = span.offset_s, span.window.duration_s
