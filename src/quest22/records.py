@@ -31,6 +31,10 @@ Samples: TypeAlias = NDArray[np.float32]
 
 Task: TypeAlias = Literal["transcribe", "translate"]
 
+AudioContext: TypeAlias = Literal["auto", "full"] | float
+"""How much of a 30 s window the encoder computes: the sound and a margin, all of it, or so many
+seconds, though never less than the sound."""
+
 Media: TypeAlias = bytes | Path | Samples | Callable[[], BinaryIO]
 """Encoded audio: a file's bytes, a local path, a function that opens a seekable binary file (for
 remote files), or samples that are already decoded.
@@ -158,7 +162,8 @@ class DecodingOptions:
 
     ``language`` is a code such as ``"en"``; None lets the engine detect it. ``previous`` goes
     before the start of the transcript (``<|startofprev|>``), ``prefix`` begins the transcript.
-    ``words`` requests an alignment of the hypothesis.
+    ``words`` requests an alignment of the hypothesis. ``audio_context`` is how much is encoded,
+    where the engine can encode less than 30 s; see :mod:`quest22.decoding.audio_context`.
     """
 
     language: str | None = None
@@ -172,6 +177,7 @@ class DecodingOptions:
     search: SearchOptions = SearchOptions()
     suppression: SuppressionOptions = SuppressionOptions()
     words: bool = False
+    audio_context: AudioContext = "full"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,7 +17,8 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from quest22.checkpoint.load import Checkpoint
-from quest22.decoding.alignment import AlignmentInput
+from quest22.decoding.alignment import MEL_FRAMES_A_FRAME, AlignmentInput
+from quest22.decoding.audio_context import context_frames
 from quest22.decoding.language_detection import DetectedLanguage, detect_language
 from quest22.decoding.logits_rules import LogitsRulesCache
 from quest22.decoding.prompts import PromptBuilder
@@ -65,6 +66,7 @@ class WhisperEngine:
         self.batches_in_flight = backend.batches_in_flight
         self._backend = backend
         self._features = features
+        self._all_frames = checkpoint.dimensions.max_source_positions
         self._metrics = metrics
         self._tokens = tokens
         self._languages = {code: index for index, code in enumerate(tokens.languages)}
@@ -175,9 +177,14 @@ class WhisperEngine:
             return self._backend.encode([partial(extract, window) for window in windows])
 
     def _window_features(self, window: Window) -> Features:
-        if window.features is not None:
-            return window.features
-        return shift_features(self._features(window.samples), window.skip_frames)
+        """A window's features, of the whole window or of its audio context."""
+        features = window.features
+        if features is None:
+            features = shift_features(self._features(window.samples), window.skip_frames)
+        if not self._backend.shortens_context:
+            return features
+        frames = context_frames(window, self._all_frames)
+        return np.ascontiguousarray(features[:, : MEL_FRAMES_A_FRAME * frames])
 
     def _decode(self, batch: EncodedBatch) -> list[Hypothesis]:
         options = [window.decoding for window in batch.windows]
