@@ -5,7 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quest22.decoding.audio_context import MARGIN_FRAMES, MULTIPLE, context_frames
+from quest22.decoding.audio_context import (
+    MARGIN_FRAMES,
+    MULTIPLE,
+    context_frames,
+    is_doubtful,
+)
 from quest22.records import AudioContext, DecodingOptions, Window
 
 ALL = 1500
@@ -56,3 +61,20 @@ def test_all_sound_is_heard(duration_s: float, context: AudioContext, most: int)
     assert frames == most or frames >= samples / 320 + margin
     assert frames == most or frames % MULTIPLE == 0
     assert 0 < frames <= most
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "skip_frames", "text", "tokens", "doubtful"),
+    [
+        (2.0, 0, " He was not there.", 5, False),
+        (2.0, 0, " He was not there.", 21, False),
+        (2.0, 0, " He was not there.", 22, True),
+        (2.0, 100, " He was not there.", 15, True),
+        (30.0, 0, " He was not there." * 12, 60, True),
+        (0.0, 0, "", 0, False),
+    ],
+)
+def test_what_is_doubtful(
+    duration_s: float, skip_frames: int, text: str, tokens: int, doubtful: bool
+) -> None:
+    assert is_doubtful(window(duration_s, "auto", skip_frames), text, tokens) is doubtful

@@ -18,7 +18,7 @@ import numpy as np
 
 from quest22.checkpoint.load import Checkpoint
 from quest22.decoding.alignment import MEL_FRAMES_A_FRAME, AlignmentInput
-from quest22.decoding.audio_context import context_frames
+from quest22.decoding.audio_context import context_frames, is_doubtful
 from quest22.decoding.language_detection import DetectedLanguage, detect_language
 from quest22.decoding.logits_rules import LogitsRulesCache
 from quest22.decoding.prompts import PromptBuilder
@@ -134,9 +134,29 @@ class WhisperEngine:
         try:
             self._check_open()
             with self._errors_explained():
-                return self._decode(batch) if batch.windows else []
+                return self._hear(batch) if batch.windows else []
         except Exception as error:
             return error
+
+    def _hear(self, batch: EncodedBatch) -> list[Hypothesis]:
+        """Decode a batch; encode and decode windows again in full if their text is doubtful."""
+        hypotheses = self._decode(batch)
+        doubtful = [
+            row
+            for row, window in enumerate(batch.windows)
+            if self._frames(window) < self._all_frames
+            and self._is_doubtful(window, hypotheses[row])
+        ]
+        if doubtful:
+            again = [_in_full(batch.windows[row]) for row in doubtful]
+            heard = self._decode(EncodedBatch(batch.number, again, self._encode(again)))
+            for row, hypothesis in zip(doubtful, heard, strict=True):
+                hypotheses[row] = hypothesis
+        return hypotheses
+
+    def _is_doubtful(self, window: Window, hypothesis: Hypothesis) -> bool:
+        text = [token for token in hypothesis.tokens if token < self._tokens.eot]
+        return is_doubtful(window, self._tokens.decode(text), len(text))
 
     @contextmanager
     def _errors_explained(self) -> Iterator[None]:
@@ -181,10 +201,15 @@ class WhisperEngine:
         features = window.features
         if features is None:
             features = shift_features(self._features(window.samples), window.skip_frames)
-        if not self._backend.shortens_context:
+        if (frames := self._frames(window)) == self._all_frames:
             return features
-        frames = context_frames(window, self._all_frames)
         return np.ascontiguousarray(features[:, : MEL_FRAMES_A_FRAME * frames])
+
+    def _frames(self, window: Window) -> int:
+        """How many of the encoder's frames are computed of a window."""
+        all_frames = self._all_frames
+        shortens = self._backend.shortens_context
+        return context_frames(window, all_frames) if shortens else all_frames
 
     def _decode(self, batch: EncodedBatch) -> list[Hypothesis]:
         options = [window.decoding for window in batch.windows]
@@ -249,6 +274,10 @@ class WhisperEngine:
         alignments = self._backend.align(batch.cross_kv, inputs)
         for row, alignment in zip(timed, alignments, strict=True):
             hypotheses[row] = replace(hypotheses[row], alignment=alignment)
+
+
+def _in_full(window: Window) -> Window:
+    return replace(window, decoding=replace(window.decoding, audio_context="full"))
 
 
 def shift_features(features: Features, frame: int) -> Features:
