@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -77,4 +79,7 @@ def test_all_sound_is_heard(duration_s: float, context: AudioContext, most: int)
 def test_what_is_doubtful(
     duration_s: float, skip_frames: int, text: str, tokens: int, doubtful: bool
 ) -> None:
-    assert is_doubtful(window(duration_s, "auto", skip_frames), text, tokens) is doubtful
+    asked = window(duration_s, "auto", skip_frames)
+    assert is_doubtful(asked, text, tokens) is doubtful
+    timed = replace(asked, decoding=replace(asked.decoding, timestamps=True))
+    assert is_doubtful(timed, text, 2 * tokens - 1) is doubtful

@@ -153,6 +153,20 @@ def test_a_context_of_all_frames_is_a_full_one(engine: OpenEngine, compute_type:
     assert full == all_frames
 
 
+@pytest.mark.parametrize("timestamps", [False, True])
+def test_text_that_is_too_long_for_its_sound_is_that_of_the_full_context(
+    engine: OpenEngine, timestamps: bool
+) -> None:
+    """Random weights talk on: three windows end after 14 tokens or 28 and are heard again."""
+    whisper = engine("small-test")
+    full = DecodingOptions("en", timestamps=timestamps, max_new_tokens=60)
+    short = replace(full, audio_context="auto")
+    sounds = [sweep(number, 1.0) for number in range(3)]
+    right = whisper.run([Window(sound, 0.0, full) for sound in sounds])
+    assert all(len(each.tokens) > 28 for each in right)
+    assert whisper.run([Window(sound, 0.0, short) for sound in sounds]) == right
+
+
 def test_a_decoder_as_a_graph_hears_the_full_context(engine: OpenEngine) -> None:
     batch = in_contexts()
     full = [replace(w, decoding=replace(w.decoding, audio_context="full")) for w in batch]

@@ -18,7 +18,7 @@ import numpy as np
 
 from quest22.checkpoint.load import Checkpoint
 from quest22.decoding.alignment import MEL_FRAMES_A_FRAME, AlignmentInput
-from quest22.decoding.audio_context import context_frames, is_doubtful
+from quest22.decoding.audio_context import context_frames, is_doubtful, token_limit
 from quest22.decoding.language_detection import DetectedLanguage, detect_language
 from quest22.decoding.logits_rules import LogitsRulesCache
 from quest22.decoding.prompts import PromptBuilder
@@ -144,8 +144,7 @@ class WhisperEngine:
         doubtful = [
             row
             for row, window in enumerate(batch.windows)
-            if self._frames(window) < self._all_frames
-            and self._is_doubtful(window, hypotheses[row])
+            if self._is_shortened(window) and self._is_doubtful(window, hypotheses[row])
         ]
         if doubtful:
             again = [_in_full(batch.windows[row]) for row in doubtful]
@@ -156,7 +155,7 @@ class WhisperEngine:
 
     def _is_doubtful(self, window: Window, hypothesis: Hypothesis) -> bool:
         text = [token for token in hypothesis.tokens if token < self._tokens.eot]
-        return is_doubtful(window, self._tokens.decode(text), len(text))
+        return is_doubtful(window, self._tokens.decode(text), len(hypothesis.tokens))
 
     @contextmanager
     def _errors_explained(self) -> Iterator[None]:
@@ -201,18 +200,18 @@ class WhisperEngine:
         features = window.features
         if features is None:
             features = shift_features(self._features(window.samples), window.skip_frames)
-        if (frames := self._frames(window)) == self._all_frames:
+        if not self._is_shortened(window):
             return features
+        frames = context_frames(window, self._all_frames)
         return np.ascontiguousarray(features[:, : MEL_FRAMES_A_FRAME * frames])
 
-    def _frames(self, window: Window) -> int:
-        """How many of the encoder's frames are computed of a window."""
-        all_frames = self._all_frames
-        shortens = self._backend.shortens_context
-        return context_frames(window, all_frames) if shortens else all_frames
+    def _is_shortened(self, window: Window) -> bool:
+        """Whether less than the whole window is encoded."""
+        shorter = context_frames(window, self._all_frames) < self._all_frames
+        return shorter and self._backend.shortens_context
 
     def _decode(self, batch: EncodedBatch) -> list[Hypothesis]:
-        options = [window.decoding for window in batch.windows]
+        options = [self._options(window) for window in batch.windows]
         with self._metrics.time("decoder"):
             languages = self._detect_languages(batch.cross_kv, options)
             requests = [self._request(*each) for each in zip(options, languages, strict=True)]
@@ -224,6 +223,14 @@ class WhisperEngine:
             with self._metrics.time("alignment"):
                 self._add_alignments(batch, hypotheses)
         return hypotheses
+
+    def _options(self, window: Window) -> DecodingOptions:
+        """A window's options; a text that becomes doubtful by its length ends there."""
+        options = window.decoding
+        if not self._is_shortened(window):
+            return options
+        most = token_limit(window) + 1
+        return replace(options, max_new_tokens=min(options.max_new_tokens or most, most))
 
     def _detect_languages(
         self, cross_kv: CrossKV, options: Sequence[DecodingOptions]
