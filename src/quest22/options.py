@@ -28,6 +28,12 @@ class TranscribeOptions(TypedDict, total=False):
     has room for.
     """
 
+    audio_context: Literal["auto", "full"] | float
+    """How much of a 30 s window the model hears: ``full``; ``auto``, the sound and 6.4 s, which
+    makes short clips several times as fast; or seconds, though never less than the sound.
+    Default: ``full``.
+    """
+
     languages: str | Iterable[str]
     """Detect the language among these only: ``en,ru``. Default: all."""
 

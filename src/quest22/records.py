@@ -31,6 +31,10 @@ Samples: TypeAlias = NDArray[np.float32]
 
 Task: TypeAlias = Literal["transcribe", "translate"]
 
+AudioContext: TypeAlias = Literal["auto", "full"] | float
+"""How much of a 30 s window the encoder computes: the sound and a margin, all of it, or so many
+seconds, though never less than the sound."""
+
 Media: TypeAlias = bytes | Path | Samples | Callable[[], BinaryIO]
 """Encoded audio: a file's bytes, a local path, a function that opens a seekable binary file (for
 remote files), or samples that are already decoded.
@@ -161,6 +165,8 @@ class DecodingOptions:
     ``words`` requests an alignment of the hypothesis; of all its text if ``ends_complete``, else
     without what follows the last pair of timestamps
     (:func:`quest22.decoding.timestamps.drop_unfinished`).
+    ``audio_context`` is how much is encoded, where the engine can encode less than 30 s; see
+    :mod:`quest22.decoding.audio_context`.
     """
 
     language: str | None = None
@@ -175,6 +181,7 @@ class DecodingOptions:
     suppression: SuppressionOptions = SuppressionOptions()
     words: bool = False
     ends_complete: bool = False
+    audio_context: AudioContext = "full"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

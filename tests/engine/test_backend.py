@@ -32,6 +32,7 @@ class Handle:
 
     numbers: list[int]
     beams: list[int] = field(default_factory=list)
+    short: list[bool] = field(default_factory=list)
 
 
 @dataclass
@@ -42,6 +43,7 @@ class ToyBackend:
     compute_type: str = "float32"
     batch_size: int = 4
     batches_in_flight: int = 2
+    shortens_context: bool = False
     calls: list[str] = field(default_factory=list)
     error: BaseException | None = None
     control: tuple[int, ...] = ()
@@ -231,6 +233,53 @@ def test_features_that_a_window_brings_are_taken_as_they_are(nano: Checkpoint) -
         np.zeros(0, np.float32), 0.0, ENGLISH, features=np.full((80, 3000), 7, np.float32)
     )
     assert texts(opened(nano, ToyBackend()).run([brought])) == [(7, 1)]
+
+
+@pytest.mark.parametrize(("shortens", "frames"), [(True, 1152), (False, 3000)])
+def test_only_the_audio_context_is_encoded_where_the_backend_can(
+    nano: Checkpoint, shortens: bool, frames: int
+) -> None:
+    shapes = []
+
+    class Watched(ToyBackend):
+        def encode(self, features: Sequence[Callable[[], Features]]) -> Handle:
+            computed = [compute() for compute in features]
+            assert all(each.flags.c_contiguous for each in computed)
+            shapes.extend(each.shape for each in computed)
+            return super().encode([lambda each=each: each for each in computed])
+
+    batch = [window(1), window(2, replace(ENGLISH, audio_context="auto"))]
+    batch = [replace(each, samples=np.full(80_000, 1, np.float32)) for each in batch]
+    opened(nano, Watched(shortens_context=shortens)).run(batch)
+    assert shapes == [(80, 3000), (80, frames)]
+
+
+def test_windows_with_doubtful_text_are_heard_again_in_full(nano: Checkpoint) -> None:
+    class Looping(ToyBackend):
+        """In a short context a window says its number as often as that is."""
+
+        def encode(self, features: Sequence[Callable[[], Features]]) -> Handle:
+            computed = [compute() for compute in features]
+            handle = super().encode([lambda each=each: each for each in computed])
+            handle.short = [each.shape[1] < 3000 for each in computed]
+            return handle
+
+        def decode(self, cross_kv: Handle, requests: Sequence[DecodeRequest]) -> list[DecodeResult]:
+            results = super().decode(cross_kv, requests)
+            return [
+                replace(each, tokens=each.tokens[:1] * (number if short else 1))
+                for each, number, short in zip(
+                    results, cross_kv.numbers, cross_kv.short, strict=True
+                )
+            ]
+
+    backend = Looping(shortens_context=True)
+    auto = replace(ENGLISH, audio_context="auto", words=True)
+    batch = [window(2, auto), window(40, auto), window(40), window(50, auto)]
+    found = opened(nano, backend).run(batch)
+    assert texts(found) == [(2, 2), (40,), (40,), (50,)]
+    assert [each.alignment is not None for each in found] == [True, True, False, True]
+    assert backend.calls == ["encode", "decode", "align"] * 2
 
 
 def test_only_one_stage_is_timed_at_any_moment(nano: Checkpoint) -> None:

@@ -55,6 +55,7 @@ class Network:
 
     notes: list[object]
     kv_element: str = "f32"
+    any_frames: bool = True
     numbers: list[int] = field(default_factory=list)
     length: int = 0
 

@@ -64,3 +64,19 @@ def test_a_new_batch_is_numbered_by_rows() -> None:
     assert cache.rows_of([1, 2, 3]) == [2, 3, 1]
     cache.begin_batch()
     assert cache.rows_of(range(ROWS)) == list(range(ROWS))
+
+
+@pytest.mark.parametrize("element", ["f32", "i8"])
+def test_a_row_may_hold_fewer_frames_and_takes_them_along(element: str) -> None:
+    cache = numbered(element)
+    for name, view in cache.open_row(4, 2).items():
+        view[...] = 9
+        if "scale" not in name:
+            assert view.shape == ((1, 3, 2, 4) if "key" in name else (1, 3, 4, 2))
+            assert np.shares_memory(view, cache.views(slice(4, 5))[name])
+            held = cache.views(slice(4, 5))[name].reshape(-1).tolist()
+            assert held == [9] * 24 + [4] * 36
+    cache.bring_together([5, 4])
+    assert cache.rows_of([5, 4]) == [4, 5]
+    assert cache.frames.tolist() == [5, 5, 5, 5, 5, 2]
+    assert {float(view.max()) for view in cache.row_views(5).values()} == {9}

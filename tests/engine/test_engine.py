@@ -16,7 +16,13 @@ from quest22.checkpoint.weights import Weights
 from quest22.engine.build import build_engine
 from quest22.errors import EngineError, UsageError
 from quest22.metrics import Metrics
-from quest22.records import DecodingOptions, SearchOptions, SuppressionOptions, Window
+from quest22.records import (
+    AudioContext,
+    DecodingOptions,
+    SearchOptions,
+    SuppressionOptions,
+    Window,
+)
 from quest22.settings import EngineSettings
 from tests.engine.conftest import OpenCheckpoint, OpenEngine
 from tests.support.windows import sweep, windows
@@ -95,6 +101,106 @@ def test_words_take_no_memory_for_keys_and_values(engine: OpenEngine, network: s
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[0] - peaks[1] < cross_kv / 8
+
+
+CONTEXTS: list[AudioContext] = ["auto", "full", 1.0, 12.0, 30.0]
+
+
+def in_contexts(words: bool = False) -> list[Window]:
+    """Sounds of several lengths in all contexts, with and without timestamps."""
+    return [
+        Window(
+            sweep(place, 1.0 + 2.5 * (place % 4)),
+            0.0,
+            DecodingOptions(
+                None if place == 3 else "en",
+                timestamps=place % 2 == 0,
+                max_new_tokens=SHORT,
+                words=words,
+                audio_context=CONTEXTS[place % 5],
+            ),
+        )
+        for place in range(10)
+    ]
+
+
+@pytest.mark.parametrize("compute_type", ["float32", "bfloat16", "int8_kv", "int8"])
+@pytest.mark.parametrize("words", [False, True])
+def test_windows_of_all_contexts_are_heard_in_one_batch_as_alone(
+    engine: OpenEngine, compute_type: str, words: bool
+) -> None:
+    whisper = engine("small-test", compute_type)
+    batch = in_contexts(words)
+    for window, hypothesis in zip(batch, whisper.run(batch), strict=True):
+        (alone,) = whisper.run([window])
+        assert (alone.tokens, alone.language) == (hypothesis.tokens, hypothesis.language)
+        assert alone.avg_logprob == pytest.approx(hypothesis.avg_logprob, abs=1e-4)
+        if words:
+            assert alone.alignment is not None
+            assert hypothesis.alignment is not None
+            assert alone.alignment.bounds_s == hypothesis.alignment.bounds_s
+
+
+@pytest.mark.parametrize("compute_type", ["float32", "bfloat16", "int8"])
+def test_a_context_of_all_frames_is_a_full_one(engine: OpenEngine, compute_type: str) -> None:
+    whisper, batch = engine("small-test", compute_type), in_contexts()
+    full, all_frames = (
+        whisper.run(
+            [replace(w, decoding=replace(w.decoding, audio_context=context)) for w in batch]
+        )
+        for context in ("full", 30.0)
+    )
+    assert full == all_frames
+
+
+@pytest.mark.parametrize("timestamps", [False, True])
+def test_text_that_is_too_long_for_its_sound_is_that_of_the_full_context(
+    engine: OpenEngine, timestamps: bool
+) -> None:
+    """Random weights talk on: three windows end after 14 tokens or 28 and are heard again."""
+    whisper = engine("small-test")
+    full = DecodingOptions("en", timestamps=timestamps, max_new_tokens=60)
+    short = replace(full, audio_context="auto")
+    sounds = [sweep(number, 1.0) for number in range(3)]
+    right = whisper.run([Window(sound, 0.0, full) for sound in sounds])
+    assert all(len(each.tokens) > 28 for each in right)
+    assert whisper.run([Window(sound, 0.0, short) for sound in sounds]) == right
+
+
+def test_a_decoder_as_a_graph_hears_the_full_context(engine: OpenEngine) -> None:
+    batch = in_contexts()
+    full = [replace(w, decoding=replace(w.decoding, audio_context="full")) for w in batch]
+    whisper = engine("small-test", "float32", "graph")
+    assert whisper.run(batch) == whisper.run(full)
+
+
+def test_a_shorter_context_is_that_of_a_model_with_fewer_frames(
+    checkpoint: OpenCheckpoint, engine: OpenEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model of 448 frames, encoder, decoder and alignment as graphs of that shape."""
+    frames, found = 448, checkpoint("small-test")
+    dims = replace(found.dimensions, max_source_positions=frames)
+    monkeypatch.setenv("QUEST22_NATIVE", "off")
+    settings = EngineSettings(compute_type="float32", batch_size=4)
+    small = build_engine(replace(found, dimensions=dims), LogMel(80), settings, Metrics())
+    monkeypatch.setenv("QUEST22_NATIVE", "on")
+    decoding = DecodingOptions("en", words=True, max_new_tokens=SHORT, audio_context="auto")
+    asked = [Window(sweep(number, 2.5), 0.0, decoding) for number in range(4)]
+    cut = [
+        replace(
+            window,
+            samples=np.zeros(0, np.float32),
+            features=np.ascontiguousarray(LogMel(80)(window.samples)[:, : 2 * frames]),
+            frames=250,
+        )
+        for window in asked
+    ]
+    for right, heard in zip(small.run(cut), engine("small-test").run(asked), strict=True):
+        assert heard.tokens == right.tokens
+        assert heard.avg_logprob == pytest.approx(right.avg_logprob, abs=1e-4)
+        assert heard.alignment is not None
+        assert right.alignment is not None
+        assert heard.alignment.bounds_s == right.alignment.bounds_s
 
 
 def test_sounds_make_a_difference(engine: OpenEngine) -> None:

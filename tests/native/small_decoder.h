@@ -10,6 +10,7 @@ enum { KV_COUNT = WINDOWS * WIDTH * FRAMES };
 static const DecoderShape SHAPE = {LAYERS, WIDTH, HEADS, FFN, FRAMES, POSITIONS, VOCAB};
 
 static const void *kv[LAYERS];
+static const int32_t frames[WINDOWS] = {FRAMES, FRAMES - 17};
 
 static void fill_random(float *numbers, size_t count)
 {
@@ -39,7 +40,7 @@ static Decoder *open_small_decoder(int threads)
 
 static Status begin(Decoder *decoder, int64_t windows, int64_t sequences)
 {
-    return quest22_decoder_begin(decoder, windows, sequences, kv, kv, NULL, NULL);
+    return quest22_decoder_begin(decoder, windows, sequences, frames, kv, kv, NULL, NULL);
 }
 
 /* The first token of all sequences: logits [SEQUENCES, VOCAB]. */

@@ -22,6 +22,8 @@ SHAPE = (1, 8, 2, 16, 12, 6, 10)
 WINDOWS, SEQUENCES = 2, 4
 NUMBERS = np.zeros(4096, np.float32)
 DATA = NUMBERS.ctypes.data
+FRAMES = np.array([12, 5], np.int32)
+COUNTS = FRAMES.ctypes.data
 
 pytestmark = pytest.mark.skipif(not SETS, reason="no native library: it needs a C compiler")
 
@@ -88,14 +90,16 @@ CALLS = [
     ("decoder_set_linear", (0, 0, 1, 8, None, DATA, 1.0), WRONG),
     ("decoder_set_norm", (4, 8, DATA, DATA), WRONG),
     ("decoder_set_norm", (0, 9, DATA, DATA), WRONG),
-    ("decoder_begin", (0, 1, DATA, DATA, None, None), WRONG),
-    ("decoder_begin", (1, 0, DATA, DATA, None, None), WRONG),
-    ("decoder_begin", (1, 1, None, DATA, None, None), WRONG),
-    ("decoder_begin", (HUGE, 1, DATA, DATA, None, None), NO_CODE),
+    ("decoder_begin", (0, 1, COUNTS, DATA, DATA, None, None), WRONG),
+    ("decoder_begin", (1, 0, COUNTS, DATA, DATA, None, None), WRONG),
+    ("decoder_begin", (1, 1, COUNTS, None, DATA, None, None), WRONG),
+    ("decoder_begin", (HUGE, 1, COUNTS, DATA, DATA, None, None), NO_CODE),
+    ("decoder_begin", (1, 1, DATA, DATA, DATA, None, None), WRONG),  # no frames
+    ("decoder_begin", (1, 1, None, DATA, DATA, None, None), WRONG),
     ("decoder_step", (None,) * 6, WRONG),
-    ("quantize_kv", (-1, DATA), WRONG),
-    ("quantize_kv", (1, DATA), WRONG),  # addresses that are NULL
-    ("quantize_kv", (HUGE, DATA), NO_CODE),
+    ("quantize_kv", (-1, COUNTS, DATA), WRONG),
+    ("quantize_kv", (1, COUNTS, DATA), WRONG),  # addresses that are NULL
+    ("quantize_kv", (HUGE, COUNTS, DATA), NO_CODE),
 ]
 
 
@@ -140,7 +144,7 @@ def test_steps_of_any_size_end(
     """Refused, or done: what is accepted stays within arrays that are long enough for it."""
     kv = np.full(1, DATA, np.uintp)
     native.quest22_decoder_begin(
-        decoder, WINDOWS, SEQUENCES, kv.ctypes.data, kv.ctypes.data, None, None
+        decoder, WINDOWS, SEQUENCES, COUNTS, kv.ctypes.data, kv.ctypes.data, None, None
     )
     beams, windows, positions = (np.full(16, index, np.int32) for index in indices)
     x, results = np.zeros((2, 512), np.float32)

@@ -24,7 +24,7 @@ library, shape = open_library(), np.array([1, 8, 2, 16, 12, 6, 10], np.int32)
 handle = ctypes.c_void_p()
 library.quest22_decoder_open(shape.ctypes.data, 0, 0, 0, 3, ctypes.byref(handle))
 numbers = np.random.default_rng(0).standard_normal(512).astype(np.float32)
-kv = np.full(1, numbers.ctypes.data, np.uintp)
+kv, frames = np.full(1, numbers.ctypes.data, np.uintp), np.full(1, 12, np.int32)
 for layer, (outputs, inputs) in enumerate(
     [(24, 8), (8, 8), (8, 8), (8, 8), (16, 8), (8, 16), (10, 8)]
 ):
@@ -33,7 +33,8 @@ for layer, (outputs, inputs) in enumerate(
 
 
 def decode(_=None):
-    library.quest22_decoder_begin(handle, 1, 2, kv.ctypes.data, kv.ctypes.data, None, None)
+    counts, keys = frames.ctypes.data, kv.ctypes.data
+    library.quest22_decoder_begin(handle, 1, 2, counts, keys, keys, None, None)
     sizes, zeros = np.array([2, 1, 1, 0, 1], np.int32), np.zeros(2, np.int32)
     x, logits = numbers[:16].copy(), np.zeros(20, np.float32)
     arrays = (sizes, x, zeros, zeros, zeros, logits)

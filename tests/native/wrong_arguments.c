@@ -97,14 +97,20 @@ static void wrong_batches(Decoder *decoder)
     GIVES(BAD_ARGUMENT, begin(decoder, 1, INT64_MIN));
     GIVES(UNSUPPORTED, begin(decoder, 1, MAX_SEQUENCES + 1));
     GIVES(UNSUPPORTED, begin(decoder, INT64_MAX, 1));
-    GIVES(BAD_ARGUMENT, quest22_decoder_begin(decoder, 1, 1, NULL, kv, NULL, NULL));
-    GIVES(BAD_ARGUMENT, quest22_decoder_begin(decoder, 1, 1, kv, missing, NULL, NULL));
+    GIVES(BAD_ARGUMENT, quest22_decoder_begin(decoder, 1, 1, frames, NULL, kv, NULL, NULL));
+    GIVES(BAD_ARGUMENT, quest22_decoder_begin(decoder, 1, 1, frames, kv, missing, NULL, NULL));
+    GIVES(BAD_ARGUMENT, quest22_decoder_begin(decoder, 1, 1, NULL, kv, kv, NULL, NULL));
+    const int32_t none[1] = {0}, many[WINDOWS] = {1, FRAMES + 1};
+    GIVES(BAD_ARGUMENT, quest22_decoder_begin(decoder, 1, 1, none, kv, kv, NULL, NULL));
+    GIVES(BAD_ARGUMENT, quest22_decoder_begin(decoder, WINDOWS, 2, many, kv, kv, NULL, NULL));
     KVQuantization nothing[1] = {{0}};
-    GIVES(BAD_ARGUMENT, quest22_quantize_kv(decoder, -1, nothing));
-    GIVES(BAD_ARGUMENT, quest22_quantize_kv(decoder, 1, nothing));
-    GIVES(BAD_ARGUMENT, quest22_quantize_kv(decoder, 1, NULL));
-    GIVES(UNSUPPORTED, quest22_quantize_kv(decoder, INT64_MAX, nothing));
-    GIVES(BAD_ARGUMENT, quest22_quantize_kv(NULL, 1, nothing));
+    GIVES(BAD_ARGUMENT, quest22_quantize_kv(decoder, -1, frames, nothing));
+    GIVES(BAD_ARGUMENT, quest22_quantize_kv(decoder, 1, frames, nothing));
+    GIVES(BAD_ARGUMENT, quest22_quantize_kv(decoder, 1, frames, NULL));
+    GIVES(BAD_ARGUMENT, quest22_quantize_kv(decoder, 1, NULL, nothing));
+    GIVES(BAD_ARGUMENT, quest22_quantize_kv(decoder, 1, none, nothing));
+    GIVES(UNSUPPORTED, quest22_quantize_kv(decoder, INT64_MAX, frames, nothing));
+    GIVES(BAD_ARGUMENT, quest22_quantize_kv(NULL, 1, frames, nothing));
 }
 
 static void wrong_functions(void)
@@ -175,7 +181,7 @@ static void wrong_steps(Decoder *decoder)
     atomic_store(&decoder->pool.reserved, true); /* as another thread would */
     GIVES(BUSY, first_step(decoder, logits));
     GIVES(BUSY, begin(decoder, WINDOWS, SEQUENCES));
-    GIVES(BUSY, quest22_quantize_kv(decoder, 0, (const KVQuantization *)kv));
+    GIVES(BUSY, quest22_quantize_kv(decoder, 0, frames, (const KVQuantization *)kv));
     GIVES(BUSY, quest22_decoder_close(decoder));
     atomic_store(&decoder->pool.reserved, false);
     GIVES(OK, first_step(decoder, logits));
@@ -289,14 +295,18 @@ static void wrong_encoders(Decoder *decoder)
     const float *inputs[] = {features, NULL};
     static bf16 output[16 * 20];
     void *outputs[] = {output, output, NULL, NULL};
-    GIVES(OK, quest22_encoder_run(encoder, 1, inputs, outputs, outputs));
-    GIVES(BAD_ARGUMENT, quest22_encoder_run(encoder, 0, inputs, outputs, outputs));
-    GIVES(BAD_ARGUMENT, quest22_encoder_run(encoder, -1, inputs, outputs, outputs));
-    GIVES(BAD_ARGUMENT, quest22_encoder_run(encoder, 2, inputs, outputs, outputs));
-    GIVES(BAD_ARGUMENT, quest22_encoder_run(encoder, 1, NULL, outputs, outputs));
-    GIVES(BAD_ARGUMENT, quest22_encoder_run(encoder, 1, inputs, outputs + 1, outputs));
-    GIVES(UNSUPPORTED, quest22_encoder_run(encoder, INT64_MAX, inputs, outputs, outputs));
-    GIVES(BAD_ARGUMENT, quest22_encoder_run((Encoder *)(void *)decoder, 1, inputs, outputs, outputs));
+    const int32_t lengths[] = {20, 1}, beyond[] = {21};
+    GIVES(OK, quest22_encoder_run(encoder, 1, lengths, inputs, outputs, outputs));
+    GIVES(OK, quest22_encoder_run(encoder, 1, lengths + 1, inputs, outputs, outputs));
+    GIVES(BAD_ARGUMENT, quest22_encoder_run(encoder, 1, beyond, inputs, outputs, outputs));
+    GIVES(BAD_ARGUMENT, quest22_encoder_run(encoder, 1, NULL, inputs, outputs, outputs));
+    GIVES(BAD_ARGUMENT, quest22_encoder_run(encoder, 0, lengths, inputs, outputs, outputs));
+    GIVES(BAD_ARGUMENT, quest22_encoder_run(encoder, -1, lengths, inputs, outputs, outputs));
+    GIVES(BAD_ARGUMENT, quest22_encoder_run(encoder, 2, lengths, inputs, outputs, outputs));
+    GIVES(BAD_ARGUMENT, quest22_encoder_run(encoder, 1, lengths, NULL, outputs, outputs));
+    GIVES(BAD_ARGUMENT, quest22_encoder_run(encoder, 1, lengths, inputs, outputs + 1, outputs));
+    GIVES(UNSUPPORTED, quest22_encoder_run(encoder, INT64_MAX, lengths, inputs, outputs, outputs));
+    GIVES(BAD_ARGUMENT, quest22_encoder_run((Encoder *)(void *)decoder, 1, lengths, inputs, outputs, outputs));
     GIVES(BAD_ARGUMENT, begin((Decoder *)(void *)encoder, 1, 1));
     GIVES(OK, quest22_encoder_close(encoder));
     GIVES(BAD_ARGUMENT, quest22_encoder_close((Encoder *)(void *)decoder));

@@ -19,6 +19,8 @@ BAD = [
     ({"temperature": ()}, "one or more increasing values"),
     ({"temperature": (0.4, 0.2)}, "one or more increasing values"),
     ({"language_threshold": 50.0}, "a number from 0 to 1"),
+    ({"audio_context": 0.0}, "audio_context is 0: expected auto, full or seconds up to 30"),
+    ({"audio_context": 31.0}, "audio_context is 31: expected auto, full or seconds up to 30"),
 ]
 
 

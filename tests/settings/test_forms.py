@@ -78,6 +78,20 @@ def test_a_count_that_is_none():
 
 @pytest.mark.parametrize(
     ("value", "expected"),
+    [("auto", "auto"), (" FULL", "full"), ("12.5", 12.5), (8, 8.0)],
+)
+def test_audio_contexts(value, expected):
+    assert forms.read_audio_context("audio_context", value) == expected
+
+
+@pytest.mark.parametrize("value", ["short", "", None, (1, 2)])
+def test_an_audio_context_that_is_none(value):
+    with pytest.raises(UsageError, match="expected auto, full or seconds"):
+        forms.read_audio_context("audio_context", value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
     [
         ("5", (5.0, 5.0)),
         ("4,2.5", (4.0, 2.5)),

@@ -19,7 +19,7 @@ from quest22.decoding.token_decoders import DecodeRequest, DecodeResult
 from quest22.records import Alignment
 
 Features: TypeAlias = NDArray[np.float32]
-"""Log-mel features of a window, ``[mel bins, 3000]``."""
+"""Log-mel features of a window, ``[mel bins, 3000]``, or the first of them: an even number."""
 
 CrossKV: TypeAlias = Any
 """A batch's cross-attention keys and values: an opaque handle of its backend."""
@@ -60,6 +60,14 @@ class Backend(Protocol):
     @property
     def batches_in_flight(self) -> int:
         """The maximum number of batches that are encoded and not yet decoded."""
+        ...
+
+    @property
+    def shortens_context(self) -> bool:
+        """Whether windows of fewer features than 3000 are encoded, and attended to, as they are.
+
+        If not, every window must have all of them.
+        """
         ...
 
     def encode(self, features: Sequence[Callable[[], Features]]) -> CrossKV:

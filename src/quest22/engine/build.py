@@ -122,8 +122,10 @@ def _open_float_encoder(
         if native is not None:
             return NativeEncoderRunner(native, cross_kv, at_once)
     return GraphEncoderRunner(
-        lambda streams: graphs.open(
-            "encoder", lambda: build_encoder(weights, dims, element, int8), streams
+        lambda streams, frames: graphs.open(
+            f"encoder of {frames} frames",
+            lambda: build_encoder(weights, dims, element, int8, frames),
+            streams,
         ),
         cross_kv,
         at_once,

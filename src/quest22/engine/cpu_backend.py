@@ -44,7 +44,10 @@ class EncoderRunner(Protocol):
         ...
 
     def submit(self, row: int, features: Features) -> None:
-        """Encode a window's features ``[mel bins, 3000]`` into a row, now or with others."""
+        """Encode a window's features into a row, now or with others.
+
+        Of features ``[mel bins, 2 n]`` the row holds n frames.
+        """
         ...
 
     def wait(self) -> None:
@@ -62,6 +65,11 @@ class DecoderNetwork(Protocol):
     @property
     def kv_element(self) -> str:
         """The element type of the :class:`CrossKVCache` that it reads."""
+        ...
+
+    @property
+    def any_frames(self) -> bool:
+        """Whether rows may hold different numbers of frames; if not, all must be full."""
         ...
 
     def begin(self, cross_kv: CrossKVCache, windows: Sequence[int], num_beams: int) -> None:
@@ -158,6 +166,7 @@ class CpuBackend:
         self.name = name
         self.compute_type = compute_type
         self.batch_size = parts.cross_kv.rows
+        self.shortens_context = parts.decoder.any_frames
         self._opened: CpuParts | None = parts
         self._sot = tokens.sot
         self._search = BatchSearch(tokens.no_speech)

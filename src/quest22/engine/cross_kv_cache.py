@@ -6,6 +6,7 @@ or in the state of the OpenVINO graph (:mod:`quest22.engine.openvino.decoder`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -25,6 +26,9 @@ class CrossKVCache:
     float32 scale over all frames: ``[rows, heads, 1, size]`` for keys, ``[rows, heads, size, 1]``
     for values.
 
+    A window with a shorter audio context fills the first numbers of its row: keys ``[heads, frames,
+    size]``, values ``[heads, size, frames]``. ``frames [rows]`` counts them.
+
     Window i of a batch is encoded into row i. Nothing of a batch is ever overwritten: where a
     decoder needs its windows in adjacent rows, rows are exchanged.
     """
@@ -34,6 +38,8 @@ class CrossKVCache:
         size = dims.d_model // heads
         self.element = element
         self.rows = rows
+        self.max_frames = frames
+        self.frames = np.full(rows, frames, np.int32)
         self._row_of = list(range(rows))
         self._buffers: dict[str, NDArray[np.generic]] = {}
         for layer in range(dims.decoder_layers):
@@ -51,6 +57,18 @@ class CrossKVCache:
         In ``i8``, ``cross_key_scale_i`` and ``cross_value_scale_i`` too.
         """
         return {name: buffer[rows] for name, buffer in self._buffers.items()}
+
+    def open_row(self, row: int, frames: int) -> dict[str, NDArray[np.generic]]:
+        """The memory of a row that holds so many frames from now on, as :meth:`views` names it."""
+        self.frames[row] = frames
+        return self.row_views(row)
+
+    def row_views(self, row: int) -> dict[str, NDArray[np.generic]]:
+        """What a row holds, as :meth:`views` names it; keys are ``[1, heads, frames, size]``."""
+        frames = int(self.frames[row])
+        return {
+            name: _first_frames(name, buffer[row], frames) for name, buffer in self._buffers.items()
+        }
 
     def begin_batch(self) -> None:
         """Window i is in row i again."""
@@ -76,5 +94,15 @@ class CrossKVCache:
         for buffer in self._buffers.values():
             kept = buffer[row].copy()
             buffer[row], buffer[other] = buffer[other], kept
+        self.frames[[row, other]] = self.frames[[other, row]]
         window, another = self._row_of.index(row), self._row_of.index(other)
         self._row_of[window], self._row_of[another] = other, row
+
+
+def _first_frames(name: str, row: NDArray[np.generic], frames: int) -> NDArray[np.generic]:
+    """The first numbers of a row, as keys or values of so many frames: ``[1, heads, …]``."""
+    if "scale" in name:
+        return row[None]
+    heads, *last = row.shape
+    last[name.startswith("cross_value")] = frames
+    return row.reshape(-1)[: heads * math.prod(last)].reshape(1, heads, *last)

@@ -17,7 +17,8 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from quest22.checkpoint.load import Checkpoint
-from quest22.decoding.alignment import AlignmentInput
+from quest22.decoding.alignment import MEL_FRAMES_A_FRAME, AlignmentInput
+from quest22.decoding.audio_context import context_frames, is_doubtful, token_limit
 from quest22.decoding.language_detection import DetectedLanguage, detect_language
 from quest22.decoding.logits_rules import LogitsRulesCache
 from quest22.decoding.prompts import PromptBuilder
@@ -65,6 +66,7 @@ class WhisperEngine:
         self.batches_in_flight = backend.batches_in_flight
         self._backend = backend
         self._features = features
+        self._all_frames = checkpoint.dimensions.max_source_positions
         self._metrics = metrics
         self._tokens = tokens
         self._languages = {code: index for index, code in enumerate(tokens.languages)}
@@ -132,9 +134,28 @@ class WhisperEngine:
         try:
             self._check_open()
             with self._errors_explained():
-                return self._decode(batch) if batch.windows else []
+                return self._hear(batch) if batch.windows else []
         except Exception as error:
             return error
+
+    def _hear(self, batch: EncodedBatch) -> list[Hypothesis]:
+        """Decode a batch; encode and decode windows again in full if their text is doubtful."""
+        hypotheses = self._decode(batch)
+        doubtful = [
+            row
+            for row, window in enumerate(batch.windows)
+            if self._is_shortened(window) and self._is_doubtful(window, hypotheses[row])
+        ]
+        if doubtful:
+            again = [_in_full(batch.windows[row]) for row in doubtful]
+            heard = self._decode(EncodedBatch(batch.number, again, self._encode(again)))
+            for row, hypothesis in zip(doubtful, heard, strict=True):
+                hypotheses[row] = hypothesis
+        return hypotheses
+
+    def _is_doubtful(self, window: Window, hypothesis: Hypothesis) -> bool:
+        text = [token for token in hypothesis.tokens if token < self._tokens.eot]
+        return is_doubtful(window, self._tokens.decode(text), len(hypothesis.tokens))
 
     @contextmanager
     def _errors_explained(self) -> Iterator[None]:
@@ -175,12 +196,22 @@ class WhisperEngine:
             return self._backend.encode([partial(extract, window) for window in windows])
 
     def _window_features(self, window: Window) -> Features:
-        if window.features is not None:
-            return window.features
-        return shift_features(self._features(window.samples), window.skip_frames)
+        """A window's features, of the whole window or of its audio context."""
+        features = window.features
+        if features is None:
+            features = shift_features(self._features(window.samples), window.skip_frames)
+        if not self._is_shortened(window):
+            return features
+        frames = context_frames(window, self._all_frames)
+        return np.ascontiguousarray(features[:, : MEL_FRAMES_A_FRAME * frames])
+
+    def _is_shortened(self, window: Window) -> bool:
+        """Whether less than the whole window is encoded."""
+        shorter = context_frames(window, self._all_frames) < self._all_frames
+        return shorter and self._backend.shortens_context
 
     def _decode(self, batch: EncodedBatch) -> list[Hypothesis]:
-        options = [window.decoding for window in batch.windows]
+        options = [self._options(window) for window in batch.windows]
         with self._metrics.time("decoder"):
             languages = self._detect_languages(batch.cross_kv, options)
             requests = [self._request(*each) for each in zip(options, languages, strict=True)]
@@ -192,6 +223,14 @@ class WhisperEngine:
             with self._metrics.time("alignment"):
                 self._add_alignments(batch, hypotheses)
         return hypotheses
+
+    def _options(self, window: Window) -> DecodingOptions:
+        """A window's options; a text that becomes doubtful by its length ends there."""
+        options = window.decoding
+        if not self._is_shortened(window):
+            return options
+        most = token_limit(window) + 1
+        return replace(options, max_new_tokens=min(options.max_new_tokens or most, most))
 
     def _detect_languages(
         self, cross_kv: CrossKV, options: Sequence[DecodingOptions]
@@ -242,6 +281,10 @@ class WhisperEngine:
         alignments = self._backend.align(batch.cross_kv, inputs)
         for row, alignment in zip(timed, alignments, strict=True):
             hypotheses[row] = replace(hypotheses[row], alignment=alignment)
+
+
+def _in_full(window: Window) -> Window:
+    return replace(window, decoding=replace(window.decoding, audio_context="full"))
 
 
 def shift_features(features: Features, frame: int) -> Features:

@@ -29,7 +29,7 @@ NEEDED_FLAGS = {
 }
 """The processor flags that each instruction set needs, best set first."""
 
-INTERFACE = 4
+INTERFACE = 5
 _ADDRESS, _NUMBER, _REAL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float
 _STATUS, _PLAIN = "status", ctypes.c_int
 _SET_LINEAR = [_ADDRESS, *[_NUMBER] * 4, _ADDRESS, _ADDRESS, _REAL]
@@ -41,9 +41,9 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "quest22_decoder_close": (_PLAIN, [_ADDRESS]),
     "quest22_decoder_set_linear": (_STATUS, _SET_LINEAR),
     "quest22_decoder_set_norm": (_STATUS, _SET_NORM),
-    "quest22_decoder_begin": (_STATUS, [_ADDRESS, _NUMBER, _NUMBER, *[_ADDRESS] * 4]),
+    "quest22_decoder_begin": (_STATUS, [_ADDRESS, _NUMBER, _NUMBER, *[_ADDRESS] * 5]),
     "quest22_decoder_step": (_STATUS, [_ADDRESS] * 7),
-    "quest22_quantize_kv": (_STATUS, [_ADDRESS, _NUMBER, _ADDRESS]),
+    "quest22_quantize_kv": (_STATUS, [_ADDRESS, _NUMBER, _ADDRESS, _ADDRESS]),
     "quest22_log_mel": (_STATUS, [*[_ADDRESS, _NUMBER] * 2, _NUMBER, _ADDRESS, _NUMBER]),
     "quest22_argmax": (_STATUS, [_ADDRESS, *[_NUMBER] * 3, _ADDRESS, _ADDRESS]),
 }
@@ -58,7 +58,7 @@ ENCODER_FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "quest22_encoder_set_linear": (_STATUS, _SET_LINEAR),
     "quest22_encoder_set_norm": (_STATUS, _SET_NORM),
     "quest22_encoder_set_positions": (_STATUS, [_ADDRESS, _NUMBER, _NUMBER, _ADDRESS]),
-    "quest22_encoder_run": (_STATUS, [_ADDRESS, _NUMBER, *[_ADDRESS] * 3]),
+    "quest22_encoder_run": (_STATUS, [_ADDRESS, _NUMBER, *[_ADDRESS] * 4]),
 }
 """The functions of libraries with bfloat16 products only."""
 

@@ -180,16 +180,18 @@ def _values(plan: Plan, group: str) -> dict[str, Any]:
     return {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
 
 
+_ADDED = {"decoding.audio_context": "full", "long_form.quality": "balanced"}
+"""Settings that the plans of earlier versions lack, and what they were then."""
+
+
 def plan_differences(begun: Plan, now: Plan, *, whole: bool) -> list[str]:
     """``dataset.take was None and is 3`` for each setting that differs.
 
     Without ``whole``, only settings in ``now`` are compared. Those that the program did not have
-    when the run began count as begun with their defaults.
+    when the run began count as what they were then.
     """
-    groups = {name: asdict(group()) for name, group in _GROUPS.items()}
-    defaults = dict(_leaves(json.loads(json.dumps(groups))))
     before, after = dict(_leaves(begun)), dict(_leaves(json.loads(json.dumps(now))))
-    before |= {name: defaults[name] for name in after.keys() & defaults.keys() - before.keys()}
+    before = {name: value for name, value in _ADDED.items() if name in after} | before
     names = after.keys() | before.keys() if whole else after.keys()
     return [
         f"{name} was {before.get(name)!r} and is {after.get(name)!r}"

@@ -7,8 +7,15 @@ from itertools import pairwise
 from typing import get_args
 
 from quest22.errors import UsageError
-from quest22.records import DetectionOptions, SearchOptions, SuppressionOptions, Task
-from quest22.settings.forms import LANGUAGE, LANGUAGES, TEMPERATURES, TOKENS
+from quest22.records import (
+    WINDOW_S,
+    AudioContext,
+    DetectionOptions,
+    SearchOptions,
+    SuppressionOptions,
+    Task,
+)
+from quest22.settings.forms import AUDIO_CONTEXT, LANGUAGE, LANGUAGES, TEMPERATURES, TOKENS
 from quest22.settings.option import (
     check_at_least,
     check_choice,
@@ -63,6 +70,17 @@ class DecodingSettings:
         metavar="N",
         unit="tokens",
         unset="224 if sequential, else what the model has room for",
+        panel=SPEECH,
+    )
+    audio_context: AudioContext = option(
+        "full",
+        flags="--audio-context",
+        form=AUDIO_CONTEXT,
+        help="How much of a 30 s window the model hears: [cyan]full[/]; [cyan]auto[/], the sound "
+        "and 6.4 s, which makes short clips several times as fast; or seconds, though never less "
+        "than the sound.",
+        metavar="auto|full|S",
+        unit="s",
         panel=SPEECH,
     )
     languages: tuple[str, ...] = option(
@@ -255,6 +273,11 @@ class DecodingSettings:
         check_fraction("language_threshold", self.language_threshold)
         check_fraction("length_penalty", self.length_penalty)
         self._check_temperatures()
+        if not isinstance(self.audio_context, str) and not 0 < self.audio_context <= WINDOW_S:
+            raise UsageError(
+                f"audio_context is {self.audio_context:g}: expected auto, full or seconds up to "
+                f"{WINDOW_S:g}"
+            )
 
     def _check_temperatures(self) -> None:
         if self.temperature is None:

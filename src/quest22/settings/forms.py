@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from quest22.errors import UsageError
+from quest22.records import AudioContext
 from quest22.settings.languages import language_code
 from quest22.settings.quantities import format_duration, format_size, parse_duration_s, parse_size
 
@@ -73,6 +74,16 @@ def read_count_or_auto(name: str, value: Any) -> int | None:
         return int(value)
     except (TypeError, ValueError) as exc:
         raise UsageError(f"{name} is {value!r}: expected a whole number, or auto") from exc
+
+
+def read_audio_context(name: str, value: Any) -> AudioContext:
+    """``auto``, ``full``, or seconds."""
+    if isinstance(value, str) and (word := value.strip().lower()) in (AUTO, "full"):
+        return cast("AudioContext", word)
+    try:
+        return float(value)
+    except (TypeError, ValueError) as exc:
+        raise UsageError(f"{name} is {value!r}: expected auto, full or seconds") from exc
 
 
 def read_stride(name: str, value: Any) -> tuple[float, float]:
@@ -154,6 +165,7 @@ STRIDE = Form(read_stride, "float | tuple[float, float]", _write_stride)
 THRESHOLD = Form(read_threshold, "float | None", _write_or(OFF))
 COUNT_OR_OFF = Form(_read_count_or_off, "int | None", _write_or(OFF))
 COUNT_OR_AUTO = Form(read_count_or_auto, "int | None", _write_or(AUTO))
+AUDIO_CONTEXT = Form(read_audio_context, 'Literal["auto", "full"] | float')
 LANGUAGE = Form(read_language, "str | None", _write_or(None))
 LANGUAGES = Form(read_languages, "str | Iterable[str]", _write_names)
 NAMES = Form(read_names, "str | Iterable[str]", _write_names, repeated=True, split=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -136,6 +137,50 @@ def test_nothing_depends_on_neighbours_or_threads(
     for row, asked in enumerate(tokens):
         alone = single.step(asked[None], 0, beams[:1], [1])
         assert np.array_equal(alone[0], together[row])
+
+
+@pytest.mark.parametrize(("name", "compute_type"), CASES)
+def test_windows_of_fewer_frames(
+    open_native: Open, model: Model, name: str, compute_type: str
+) -> None:
+    """Each is as in a graph of so many frames, and to the last bit as alone."""
+    weights, dims = model
+    formats, lengths = FORMATS[compute_type], (1500, 640, 77)
+    network, compiler = open_native(name, formats), Compiler.open("cpu", "float32", None)
+    tokens, beams = np.array([[7, 400, 9, 60]] * 3, np.int32), np.arange(3, dtype=np.int32)
+    given, rng = CrossKVCache(dims, 3, formats.rows), np.random.default_rng(3)
+    for row, count in enumerate(lengths):
+        for view in given.open_row(row, count).values():
+            _put(view, rng)
+    sound = given
+    if network.kv_element == "i8":
+        sound = CrossKVCache(dims, 3, "i8")
+        network.quantize(given, sound, range(3))
+    network.begin(sound, range(3), 1)
+    together = network.step(tokens, 0, beams, [3]).copy()
+    for row, count in enumerate(lengths):
+        network.begin(sound, [row], 1)
+        assert np.array_equal(network.step(tokens[:1], 0, beams[:1], [3])[0], together[row])
+        short = replace(dims, max_source_positions=count)
+        expected = CrossKVCache(short, 1, "f32")
+        for part, values in given.row_views(row).items():
+            expected.views(slice(0, 1))[part][...] = _floats(values)
+        graph = GraphDecoderNetwork(compiler.compile(build_decoder(weights, short, "f32")), "f32")
+        graph.begin(expected, [0], 1)
+        right = graph.step(tokens[:1], 0, beams[:1], [3])[0]
+        error = np.sqrt(np.mean((together[row] - right) ** 2)) / right.std()
+        assert error < (1e-5 if compute_type == "float32" else LOGIT_ERROR_LIMIT[compute_type])
+
+
+def _put(view: np.ndarray, rng: np.random.Generator) -> None:
+    """Random numbers in float32, or as bfloat16's bits."""
+    numbers = rng.standard_normal(view.shape).astype(np.float32)
+    view[...] = numbers if view.dtype == np.float32 else numbers.view(np.uint32) >> 16
+
+
+def _floats(view: np.ndarray) -> np.ndarray:
+    """In float32, from float32 or bfloat16's bits."""
+    return view if view.dtype == np.float32 else (view.astype(np.uint32) << 16).view(np.float32)
 
 
 @pytest.mark.parametrize(("name", "element"), ELEMENTS)

@@ -29,12 +29,12 @@ def test_what_is_rounded_is_what_was_heard(
     graph = compiler.compile(model_graph, at_once)
     heard, sound = CrossKVCache(dims, WINDOWS, "f32"), CrossKVCache(dims, at_once, "f32")
     rounded = CrossKVCache(dims, WINDOWS, "i8")
-    inner = GraphEncoderRunner(lambda _: graph, sound, at_once)
+    inner = GraphEncoderRunner(lambda *_: graph, sound, at_once)
     rng = np.random.default_rng(0)
     shape = WINDOWS, dims.mel_bins, 2 * dims.max_source_positions
     features = rng.standard_normal(shape).astype(np.float32)
     for runner in (
-        GraphEncoderRunner(lambda _: graph, heard, 1),
+        GraphEncoderRunner(lambda *_: graph, heard, 1),
         QuantizingEncoderRunner(inner, sound, network, rounded, at_once),
     ):
         runner.begin_batch(WINDOWS)

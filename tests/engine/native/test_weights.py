@@ -32,7 +32,7 @@ def test_a_self_attention_block_fills_two_layers() -> None:
 def test_the_layout_of_keys_and_values(
     part: str, element: str, dtype: type[np.generic], shape: tuple[int, ...]
 ) -> None:
-    assert CrossKVLayout(2, 1500, 12)(part, element, 3) == (dtype, shape)
+    assert CrossKVLayout(2, 12)(part, element, 3, 1500) == (dtype, shape)
 
 
 @pytest.mark.parametrize("change", [np.transpose, np.asarray, lambda values: values[:, ::2]])

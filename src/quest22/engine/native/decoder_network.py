@@ -52,6 +52,8 @@ class NativeDecoderNetwork:
     values, with a scale for each of a head's numbers.
     """
 
+    any_frames = True
+
     def __init__(
         self,
         library: ctypes.CDLL,
@@ -74,9 +76,10 @@ class NativeDecoderNetwork:
         self._positions = np.array(weights["decoder.embed_positions.weight"], np.float32)
         self._cross_kv: CrossKVCache
         self._rows = np.empty(0, np.int32)
+        self._frames = np.empty(0, np.int32)
         self._logits = np.empty(0, np.float32)
-        heads = dims.decoder_heads
-        self._layout = CrossKVLayout(heads, dims.max_source_positions, dims.d_model // heads)
+        self._max_frames = dims.max_source_positions
+        self._layout = CrossKVLayout(dims.decoder_heads, dims.d_model // dims.decoder_heads)
         put_weights(library, "decoder", handle, weights, _linear_layers(dims), _norms(dims))
 
     @classmethod
@@ -114,22 +117,25 @@ class NativeDecoderNetwork:
 
     def quantize(self, source: CrossKVCache, target: CrossKVCache, rows: Sequence[int]) -> None:
         """Round the first rows of ``source`` to int8, into ``rows`` of ``target``."""
-        given = [source.views(slice(index, index + 1)) for index in range(len(rows))]
-        kept = [target.views(slice(row, row + 1)) for row in rows]
+        frames = source.frames[: len(rows)].tolist()
+        given = [source.row_views(index) for index in range(len(rows))]
+        kept = [target.open_row(row, count) for row, count in zip(rows, frames, strict=True)]
         names = ("cross_key", "cross_value", "cross_key_scale", "cross_value_scale")
         formats = ((self._formats.rows, names[:2]), ("i8", names))
         places = np.array(
             [
-                address(views[f"{name}_{layer}"], *self._layout(name[6:], element, 1))
-                for pair in zip(given, kept, strict=True)
+                address(views[f"{name}_{layer}"], *self._layout(name[6:], element, 1, count))
+                for *pair, count in zip(given, kept, frames, strict=True)
                 for layer in self._layers
                 for views, (element, some) in zip(pair, formats, strict=True)
                 for name in some
             ],
             np.uintp,
         )
-        count = len(rows) * len(self._layers)
-        self._library.quest22_quantize_kv(self._handle, count, places.ctypes.data)
+        counts = np.repeat(np.array(frames, np.int32), len(self._layers))
+        self._library.quest22_quantize_kv(
+            self._handle, len(counts), counts.ctypes.data, places.ctypes.data
+        )
 
     def begin(self, cross_kv: CrossKVCache, windows: Sequence[int], num_beams: int) -> None:
         """Raises :class:`EngineError` where memory runs out."""
@@ -139,15 +145,16 @@ class NativeDecoderNetwork:
         arrays = [
             addresses(
                 (views[f"cross_{part}_{layer}"] for layer in self._layers),
-                *self._layout(part, self.kv_element, rows),
+                *self._layout(part, self.kv_element, rows, self._max_frames),
             )
             for part in parts
         ]
         self._cross_kv = cross_kv  # whose memory is read
         self._rows = np.array(cross_kv.rows_of(windows), np.int32)
+        self._frames = cross_kv.frames.copy()
         places = [each.ctypes.data for each in arrays] + [None] * (4 - len(arrays))
-        sequences = len(windows) * num_beams
-        self._library.quest22_decoder_begin(self._handle, rows, sequences, *places)
+        sequences, frames = len(windows) * num_beams, self._frames.ctypes.data
+        self._library.quest22_decoder_begin(self._handle, rows, sequences, frames, *places)
 
     def select_windows(self, windows: Sequence[int]) -> None:
         self._rows = self._rows[list(windows)]

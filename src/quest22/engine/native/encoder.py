@@ -30,7 +30,7 @@ from quest22.engine.native.weights import (
     self_attention,
 )
 from quest22.errors import EngineError
-from quest22.native.library import addresses, has_encoder, open_library
+from quest22.native.library import address, has_encoder, open_library
 from quest22.system.machine import processor_flags
 
 _BLOCK_LAYERS, _CONVOLUTIONS = 4, 2
@@ -49,9 +49,8 @@ class NativeEncoder:
         self._library = library
         self._handle = handle
         self._layers = range(dims.decoder_layers)
-        self._shape = dims.mel_bins, 2 * dims.max_source_positions
-        heads = dims.decoder_heads
-        self._layout = CrossKVLayout(heads, dims.max_source_positions, dims.d_model // heads)
+        self._mel_bins, self._max_frames = dims.mel_bins, dims.max_source_positions
+        self._layout = CrossKVLayout(dims.decoder_heads, dims.d_model // dims.decoder_heads)
         places = floats(weights["encoder.embed_positions.weight"])
         library.quest22_encoder_set_positions(handle, *places.shape, places.ctypes.data)
         put_weights(library, "encoder", handle, weights, _linear_layers(dims), _norms(dims))
@@ -89,22 +88,34 @@ class NativeEncoder:
         self._library.quest22_encoder_close(self._handle)
 
     def encode(self, features: Mapping[int, Array], cross_kv: CrossKVCache) -> None:
-        """Encode features ``[mel bins, 3000]`` into the rows of ``cross_kv`` that they are by.
+        """Encode features into the rows of ``cross_kv`` that they are by.
 
-        Raises :class:`EngineError` for features of another shape and where memory runs out.
+        Of ``[mel bins, 2 n]`` come n frames. Raises :class:`EngineError` for features of another
+        shape and where memory runs out.
         """
         inputs = [floats(each) for each in features.values()]
-        for each in inputs:
-            if each.shape != self._shape:
-                raise EngineError(f"features are {each.shape}: expected {self._shape}")
-        views = [cross_kv.views(slice(row, row + 1)) for row in features]
-        arrays = [addresses(inputs, np.float32, self._shape)]
+        frames = [self._frames(each) for each in inputs]
+        rows = [cross_kv.open_row(row, count) for row, count in zip(features, frames, strict=True)]
+        arrays = [np.array(frames, np.int32), np.array([each.ctypes.data for each in inputs])]
         for part in ("key", "value"):
-            names = [f"cross_{part}_{layer}" for layer in self._layers]
-            outputs = [view[name] for view in views for name in names]
-            arrays.append(addresses(outputs, *self._layout(part, "bf16", 1)))
+            outputs = [
+                address(views[f"cross_{part}_{layer}"], *self._layout(part, "bf16", 1, count))
+                for views, count in zip(rows, frames, strict=True)
+                for layer in self._layers
+            ]
+            arrays.append(np.array(outputs, np.uintp))
         pointers = (each.ctypes.data for each in arrays)
         self._library.quest22_encoder_run(self._handle, len(inputs), *pointers)
+
+    def _frames(self, features: Array) -> int:
+        mel_bins, mel_frames = features.shape
+        frames: int = mel_frames // 2
+        if mel_bins != self._mel_bins or mel_frames % 2 or not 0 < frames <= self._max_frames:
+            raise EngineError(
+                f"features are {features.shape}: expected {self._mel_bins} mel bins and an even "
+                f"number of frames from 2 to {2 * self._max_frames}"
+            )
+        return frames
 
 
 def _linear_layers(dims: Dimensions) -> Iterator[Linear]:

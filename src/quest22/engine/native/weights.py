@@ -119,12 +119,13 @@ class CrossKVLayout:
     """What the library expects of the arrays of a :class:`CrossKVCache`."""
 
     heads: int
-    frames: int
     size: int
 
-    def __call__(self, part: str, element: str, windows: int) -> tuple[DTypeLike, tuple[int, ...]]:
-        """The type and shape of ``cross_{part}_{layer}`` for so many windows."""
-        frames = 1 if part.endswith("_scale") else self.frames
-        is_key = part.startswith("key")
+    def __call__(
+        self, part: str, element: str, windows: int, frames: int
+    ) -> tuple[DTypeLike, tuple[int, ...]]:
+        """The type and shape of ``cross_{part}_{layer}`` for windows of so many frames."""
+        is_scale, is_key = part.endswith("_scale"), part.startswith("key")
+        frames = 1 if is_scale else frames
         last = (frames, self.size) if is_key else (self.size, frames)
-        return _KV_TYPES[element if frames > 1 else "f32"], (windows, self.heads, *last)
+        return _KV_TYPES["f32" if is_scale else element], (windows, self.heads, *last)

@@ -47,7 +47,9 @@ class GraphAligner:
         """
         costs: list[Grid] = []
         probabilities: list[NDArray[np.float32]] = []
-        for group in _groups([len(each.start) + len(each.text) + 1 for each in inputs]):
+        lengths = [len(each.start) + len(each.text) + 1 for each in inputs]
+        rows = cross_kv.rows_of(each.window for each in inputs)
+        for group in _groups(lengths, cross_kv.frames[rows] == cross_kv.max_frames):
             for cost, shares in self._attend(inputs[group], cross_kv):
                 costs.append(cost)
                 probabilities.append(shares)
@@ -60,7 +62,8 @@ class GraphAligner:
         tokens = self._tokens(inputs)
         request = self._request
         rows = cross_kv.bring_together([each.window for each in inputs])
-        for name, tensor in tensors(cross_kv.views(rows)).items():
+        views = cross_kv.row_views(rows.start) if len(inputs) == 1 else cross_kv.views(rows)
+        for name, tensor in tensors(views).items():
             request.set_tensor(name, tensor)
         request.set_tensor("tokens", ov.Tensor(tokens))
         request.infer()
@@ -100,11 +103,15 @@ class GraphAligner:
         ).create_infer_request()
 
 
-def _groups(lengths: Sequence[int]) -> Iterator[slice]:
-    """Neighbouring rows that fit into one call, each padded to the longest."""
+def _groups(lengths: Sequence[int], full: NDArray[np.bool_]) -> Iterator[slice]:
+    """Neighbouring texts that fit into one call, each padded to the longest.
+
+    Texts of windows that are not full go alone: those windows have no common shape.
+    """
     first = 0
     for row in range(1, len(lengths) + 1):
         group = lengths[first : row + 1]
-        if row == len(lengths) or max(group) * len(group) > MAX_TOKENS:
+        too_many = max(group) * len(group) > MAX_TOKENS
+        if row == len(lengths) or too_many or not full[first : row + 1].all():
             yield slice(first, row)
             first = row

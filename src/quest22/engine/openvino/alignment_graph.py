@@ -61,8 +61,9 @@ def build_alignment(
 
     ``text`` says how many tokens go before a text, and how many text tokens the vocabulary has.
     Inputs: ``tokens [B, T]``, and what :class:`quest22.engine.cross_kv_cache.CrossKVCache` holds in
-    ``kv_element``. Outputs, float32: ``scores [B, heads, T, 1500]``, products of queries and keys,
-    and ``probabilities [B, T - before]``: of each token after the first, among the text tokens.
+    ``kv_element``, of any number of frames. Outputs, float32: ``scores [B, heads, T, frames]``,
+    products of queries and keys, and ``probabilities [B, T - before]``: of each token after the
+    first, among the text tokens.
     """
     before, vocabulary = text
     layers = Layers(weights)
@@ -91,10 +92,10 @@ def _cross_kv(
     index: int, dims: Dimensions, kv_element: str
 ) -> tuple[list[ov.Node], ov.Node, ov.Node]:
     """A layer's inputs, and its keys and values made of them in float32."""
-    heads, frames = dims.decoder_heads, dims.max_source_positions
+    heads = dims.decoder_heads
     size = dims.d_model // heads
     inputs, cross_kv = [], []
-    for name, shape, scaled in (("key", [frames, size], 0), ("value", [size, frames], 1)):
+    for name, shape, scaled in (("key", [-1, size], 0), ("value", [size, -1], 1)):
         stored = parameter([-1, heads, *shape], kv_element, f"cross_{name}_{index}")
         floats = ops.convert(stored, "f32")
         inputs.append(stored)
@@ -131,7 +132,7 @@ def _self_attention(x: ov.Node, layers: Layers, name: str, heads: int) -> ov.Nod
 def _cross_attention(
     x: ov.Node, layers: Layers, name: str, cross_kv: tuple[ov.Node, ov.Node], dims: Dimensions
 ) -> tuple[ov.Node, ov.Node]:
-    """The new ``x``, and the scores of all heads: ``[B, heads, T, 1500]``."""
+    """The new ``x``, and the scores of all heads: ``[B, heads, T, frames]``."""
     key, value = cross_kv
     scale = (dims.d_model // dims.decoder_heads) ** -0.5
     normal = layers.layer_norm(x, f"{name}.encoder_attn_layer_norm")

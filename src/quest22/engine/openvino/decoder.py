@@ -181,6 +181,8 @@ def tensors(views: Mapping[str, NDArray[Any]]) -> dict[str, ov.Tensor]:
 class GraphDecoderNetwork:
     """A :class:`quest22.engine.cpu_backend.DecoderNetwork` of the graph of ``build_decoder``."""
 
+    any_frames = False
+
     def __init__(self, decoder: ov.CompiledModel, kv_element: str) -> None:
         self.kv_element = kv_element
         self._request = decoder.create_infer_request()

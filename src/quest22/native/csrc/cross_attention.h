@@ -37,18 +37,18 @@ INLINE float prepare_weights(float *scores, float unit, int frames, char *to, co
     return dtype == INT16 ? 1.0f / (INT16_LIMIT * total) : 1.0f;
 }
 
-/* Some queries over one head of a window. `head` counts through the heads of all windows. */
-INLINE void cross_attend_queries(Decoder *decoder, int layer, int head, size_t first,
+/* Some queries over one head of a window of the batch. */
+INLINE void cross_attend_queries(Decoder *decoder, int layer, int window, int head, size_t first,
                                  const int queries, char *scratch, const DType dtype)
 {
     const CrossKV *cross_kv = &decoder->cross_kv;
     const DType query_dtype = dtype == INT8 ? INT16 : dtype;
-    size_t size = cross_kv->size, frames = cross_kv->frames, stride = padded(size);
-    size_t channel = head * size, at = channel * frames * DTYPE_BYTES[dtype];
+    size_t size = cross_kv->size, frames = cross_kv->frames[window], stride = padded(size);
+    size_t row = (size_t)window * cross_kv->heads * size, column = head * size;
+    size_t at = (row * cross_kv->max_frames + column * frames) * DTYPE_BYTES[dtype];
     size_t length = max_attention_length(decoder), width = decoder->shape.width;
-    int column = head % cross_kv->heads * size;
     float *scores = (float *)scratch, results[MAX_QUERIES * MAX_HEAD_SIZE], units[MAX_QUERIES];
-    const float *key_scales = dtype == INT8 ? cross_kv->key_scales[layer] + channel : NULL;
+    const float *key_scales = dtype == INT8 ? cross_kv->key_scales[layer] + row + column : NULL;
     _Alignas(64) char vectors[MAX_QUERIES * MAX_HEAD_SIZE * sizeof(float)];
     char *weights = scratch + MAX_QUERIES * length * sizeof(float);
     const char *keys = cross_kv->keys[layer], *values = cross_kv->values[layer];
@@ -67,7 +67,7 @@ INLINE void cross_attend_queries(Decoder *decoder, int layer, int head, size_t f
     for (int query = 0; query < queries; query++) {
         float *result = results + query * MAX_HEAD_SIZE;
         for (size_t each = 0; dtype == INT8 && each < size; each++)
-            result[each] *= units[query] * cross_kv->value_scales[layer][channel + each];
+            result[each] *= units[query] * cross_kv->value_scales[layer][row + column + each];
         pack_row(&decoder->activations, first + query, column, result, size);
     }
 }
@@ -78,13 +78,13 @@ INLINE void cross_attend_window(Decoder *decoder, int layer, int window, int hea
     const StepArguments *step = &decoder->step;
     size_t count = (size_t)step->sequences / step->windows * step->tokens;
     size_t query = window * count, end = query + count;
-    head += step->window_indices[window] * decoder->shape.heads;
+    int row = step->window_indices[window];
     for (; query + MAX_QUERIES <= end; query += MAX_QUERIES)
-        cross_attend_queries(decoder, layer, head, query, MAX_QUERIES, scratch, dtype);
+        cross_attend_queries(decoder, layer, row, head, query, MAX_QUERIES, scratch, dtype);
     for (; query + 2 <= end; query += 2)
-        cross_attend_queries(decoder, layer, head, query, 2, scratch, dtype);
+        cross_attend_queries(decoder, layer, row, head, query, 2, scratch, dtype);
     for (; query < end; query++)
-        cross_attend_queries(decoder, layer, head, query, 1, scratch, dtype);
+        cross_attend_queries(decoder, layer, row, head, query, 1, scratch, dtype);
 }
 
 #endif

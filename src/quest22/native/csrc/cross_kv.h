@@ -8,16 +8,17 @@
 #include "attention.h"
 
 typedef struct CrossKV {
-    int layers, heads, size, frames;
+    int layers, heads, size, max_frames;
     DType source_dtype, dtype; /* as the encoder makes them, as they are read */
     int windows; /* of the batch */
-    /* By layer: keys [windows, heads, frames, size], values [windows, heads, size, frames]; for
-       int8 also scales [windows, heads, size]. */
+    const int32_t *frames; /* [windows] */
+    /* By layer, for each window: keys [heads, frames, size] and values [heads, size, frames] in the
+       first numbers of a row that has room for max_frames; for int8 also scales [heads, size]. */
     const void **keys, **values;
     const float **key_scales, **value_scales;
 } CrossKV;
 
-/* One window and layer to quantize. */
+/* One window and layer to quantize, of `frames`. */
 typedef struct KVQuantization {
     const char *keys, *values;
     int8_t *int8_keys, *int8_values;
@@ -104,28 +105,28 @@ INLINE void quantize_rows(const char *rows, int8_t *to, float *scales, int count
     }
 }
 
-INLINE void quantize_head_from(const CrossKV *cross_kv, const KVQuantization *window, int head,
-                               const DType dtype)
+INLINE void quantize_head_from(const CrossKV *cross_kv, const KVQuantization *window, int frames,
+                               int head, const DType dtype)
 {
-    size_t first = (size_t)head * cross_kv->size, numbers = first * cross_kv->frames;
+    size_t first = (size_t)head * cross_kv->size, numbers = first * frames;
     size_t bytes = numbers * DTYPE_BYTES[dtype];
     int8_t *keys = window->int8_keys + numbers;
     float *scales = window->key_scales + first;
     if (cross_kv->size == 64) /* all of Whisper's: a constant keeps sums in registers */
-        quantize_columns(window->keys + bytes, keys, scales, cross_kv->frames, 64, dtype);
+        quantize_columns(window->keys + bytes, keys, scales, frames, 64, dtype);
     else
-        quantize_columns(window->keys + bytes, keys, scales, cross_kv->frames, cross_kv->size,
-                         dtype);
+        quantize_columns(window->keys + bytes, keys, scales, frames, cross_kv->size, dtype);
     quantize_rows(window->values + bytes, window->int8_values + numbers,
-                  window->value_scales + first, cross_kv->size, cross_kv->frames, dtype);
+                  window->value_scales + first, cross_kv->size, frames, dtype);
 }
 
-static void quantize_head(const CrossKV *cross_kv, const KVQuantization *window, int head)
+static void quantize_head(const CrossKV *cross_kv, const KVQuantization *window, int frames,
+                          int head)
 {
     if (cross_kv->source_dtype == FLOAT32)
-        quantize_head_from(cross_kv, window, head, FLOAT32);
+        quantize_head_from(cross_kv, window, frames, head, FLOAT32);
     else
-        quantize_head_from(cross_kv, window, head, BFLOAT16);
+        quantize_head_from(cross_kv, window, frames, head, BFLOAT16);
 }
 
 #endif

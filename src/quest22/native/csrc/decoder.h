@@ -190,7 +190,7 @@ EXPORT int quest22_decoder_open(const DecoderShape *shape, int64_t dtype, int64_
     decoder->shape = *shape;
     decoder->dtype = dtype;
     decoder->cross_kv = (CrossKV){.layers = shape->layers, .heads = shape->heads,
-                                  .size = shape->width / shape->heads, .frames = shape->frames,
+                                  .size = shape->width / shape->heads, .max_frames = shape->frames,
                                   .source_dtype = dtype, .dtype = cross_kv};
     if (!decoder_init(decoder, weights, threads)) {
         decoder_free(decoder);

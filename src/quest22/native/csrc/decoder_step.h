@@ -181,7 +181,8 @@ static Status check_begin(const Decoder *decoder, int64_t sequences, const Cross
 {
     int64_t layers = decoder->shape.layers;
     bool scaled = decoder->cross_kv.dtype == INT8;
-    if (sequences < 1 || !none_null(given->keys, layers) || !none_null(given->values, layers)
+    if (sequences < 1 || !all_sizes_in(given->frames, given->windows, decoder->shape.frames)
+        || !none_null(given->keys, layers) || !none_null(given->values, layers)
         || (scaled && !none_null((const void *const *)given->key_scales, layers))
         || (scaled && !none_null((const void *const *)given->value_scales, layers)))
         return BAD_ARGUMENT;
@@ -199,6 +200,7 @@ static Status begin_batch(Decoder *decoder, int64_t sequences, const CrossKV *gi
     if (!reserve_cache(decoder, sequences))
         return NO_MEMORY;
     cross_kv->windows = given->windows;
+    cross_kv->frames = given->frames;
     memcpy(cross_kv->keys, given->keys, layers * sizeof *given->keys);
     memcpy(cross_kv->values, given->values, layers * sizeof *given->values);
     if (cross_kv->dtype == INT8) {
@@ -209,20 +211,20 @@ static Status begin_batch(Decoder *decoder, int64_t sequences, const CrossKV *gi
     return OK;
 }
 
-/* Starts a batch of so many windows and, in all, sequences. The other arguments are addresses by
-   layer, as CrossKV says, with scales only for int8; that memory must not change until the last
-   step. */
+/* Starts a batch of so many windows, each of so many frames, and so many sequences in all. The other
+   arguments are addresses by layer, as CrossKV says, with scales only for int8. That memory, and
+   frames, must not change until the last step. */
 EXPORT int quest22_decoder_begin(Decoder *decoder, int64_t windows, int64_t sequences,
-                                 const void **keys, const void **values, const float **key_scales,
-                                 const float **value_scales)
+                                 const int32_t *frames, const void **keys, const void **values,
+                                 const float **key_scales, const float **value_scales)
 {
     Status status = is_decoder(decoder) ? check_size(windows, MAX_WINDOWS) : BAD_ARGUMENT;
     if (status != OK)
         return status;
     if (!thread_pool_acquire(&decoder->pool))
         return BUSY;
-    CrossKV given = {.windows = windows, .keys = keys, .values = values, .key_scales = key_scales,
-                     .value_scales = value_scales};
+    CrossKV given = {.windows = windows, .frames = frames, .keys = keys, .values = values,
+                     .key_scales = key_scales, .value_scales = value_scales};
     status = begin_batch(decoder, sequences, &given);
     thread_pool_release(&decoder->pool);
     return status;
@@ -231,6 +233,7 @@ EXPORT int quest22_decoder_begin(Decoder *decoder, int64_t windows, int64_t sequ
 typedef struct QuantizeCall {
     Decoder *decoder;
     const KVQuantization *windows;
+    const int32_t *frames;
     int count;
 } QuantizeCall;
 
@@ -240,23 +243,29 @@ static void quantize_heads(void *context, int thread)
     const CrossKV *cross_kv = &call->decoder->cross_kv;
     (void)thread;
     for (int task; (task = thread_pool_next_task(&call->decoder->pool))
-             < call->count * cross_kv->heads;)
-        quantize_head(cross_kv, &call->windows[task / cross_kv->heads], task % cross_kv->heads);
+             < call->count * cross_kv->heads;) {
+        int index = task / cross_kv->heads;
+        quantize_head(cross_kv, &call->windows[index], call->frames[index],
+                      task % cross_kv->heads);
+    }
 }
 
-/* Quantizes cross-attention keys and values to int8; count is windows times layers. */
-EXPORT int quest22_quantize_kv(Decoder *decoder, int64_t count, const KVQuantization *windows)
+/* Quantizes cross-attention keys and values to int8; count is windows times layers, each of so many
+   frames. */
+EXPORT int quest22_quantize_kv(Decoder *decoder, int64_t count, const int32_t *frames,
+                               const KVQuantization *windows)
 {
     const int64_t addresses = sizeof *windows / sizeof(void *);
     if (!is_decoder(decoder) || count < 0)
         return BAD_ARGUMENT;
     if (count > INT32_MAX / 2 / decoder->shape.heads)
         return UNSUPPORTED;
-    if (!none_null((const void *const *)windows, count * addresses))
+    if (!all_sizes_in(frames, count, decoder->shape.frames)
+        || !none_null((const void *const *)windows, count * addresses))
         return BAD_ARGUMENT;
     if (!thread_pool_acquire(&decoder->pool))
         return BUSY;
-    QuantizeCall call = {decoder, windows, count};
+    QuantizeCall call = {decoder, windows, frames, count};
     thread_pool_run(&decoder->pool, quantize_heads, &call);
     thread_pool_release(&decoder->pool);
     return OK;

@@ -87,7 +87,7 @@ INLINE void store_qkv(const void *context, int output, int panel, f32x16 first, 
     const TileContext *ctx = context;
     const EncoderShape *shape = &ctx->encoder->shape;
     const EncoderWindow *window = ctx->window;
-    int width = shape->width, size = encoder_head_size(shape), all = frame_panels(shape);
+    int width = shape->width, size = encoder_head_size(shape), all = frame_panels(window->frames);
     int channel = output % width, whole = ctx->tile * NR_PANELS + panel;
     if (output < width) {
         size_t at = ((size_t)whole * width + channel) / 2 * LANES;
@@ -109,7 +109,7 @@ INLINE void store_cross_kv(const void *context, int output, int panel, f32x16 fi
 {
     const TileContext *ctx = context;
     const EncoderShape *shape = &ctx->encoder->shape;
-    int width = shape->width, frames = shape->frames;
+    int width = shape->width, frames = ctx->window->frames;
     if (output < width) {
         size_t at = ((size_t)panel * width + output) / 2 * LANES;
         store_pairs(ctx->space->attn_output.pairs + at, first, second);
@@ -126,14 +126,14 @@ INLINE void store_cross_kv(const void *context, int output, int panel, f32x16 fi
 static void write_cross_keys(const TileContext *ctx)
 {
     const EncoderShape *shape = &ctx->encoder->shape;
-    int size = shape->width / shape->decoder_heads;
-    int first = ctx->tile * TILE, left = shape->frames - first;
+    int size = shape->width / shape->decoder_heads, frames = ctx->window->frames;
+    int first = ctx->tile * TILE, left = frames - first;
     Pair *keys = ctx->window->keys_out[ctx->index];
     for (int frame = 0; frame < left && frame < TILE; frame++)
         for (int head = 0; head < shape->decoder_heads; head++) {
             const Pair *from = ctx->space->attn_output.pairs + frame % LANES
                 + ((size_t)frame / LANES * shape->width + head * size) / 2 * LANES;
-            Pair *to = keys + ((size_t)head * shape->frames + first + frame) * size / 2;
+            Pair *to = keys + ((size_t)head * frames + first + frame) * size / 2;
             for (int pair = 0; pair < size / 2; pair++)
                 to[pair] = from[pair * LANES];
         }
@@ -143,7 +143,7 @@ static void write_cross_keys(const TileContext *ctx)
 static void copy_features(const TileContext *ctx, int from)
 {
     const EncoderShape *shape = &ctx->encoder->shape;
-    int length = 2 * shape->frames, left = length - from;
+    int length = 2 * ctx->window->frames, left = length - from;
     int before = from < 0 ? -from : 0, end = left < CONV_LANES ? left : CONV_LANES;
     for (int mel = 0; mel < shape->mels; mel++) {
         float *to = ctx->space->features + (size_t)mel * CONV_LANES;
@@ -159,7 +159,7 @@ INLINE void store_conv1(const void *context, int output, int panel, f32x16 first
 {
     const TileContext *ctx = context;
     int from = 2 * ctx->tile * TILE - 1, lane = (ctx->index + panel) * LANES;
-    int before = -(from + lane), left = 2 * ctx->encoder->shape.frames - from - lane;
+    int before = -(from + lane), left = 2 * ctx->window->frames - from - lane;
     __mmask16 mask = (__mmask16)(0xFFFFu << (before > 0 ? before : 0));
     if (left < LANES)
         mask &= left > 0 ? (__mmask16)((1u << left) - 1) : 0;
@@ -171,7 +171,7 @@ INLINE void store_conv2(const void *context, int output, int panel, f32x16 first
 {
     const TileContext *ctx = context;
     const EncoderShape *shape = &ctx->encoder->shape;
-    size_t length = (size_t)frame_panels(shape) * LANES;
+    size_t length = (size_t)frame_panels(shape->frames) * LANES;
     const float *positions = ctx->encoder->positions + output * length
         + (ctx->tile * NR_PANELS + panel) * LANES;
     float *x = tile_x(ctx) + ((size_t)panel * shape->width + output) * LANES;
@@ -266,31 +266,40 @@ static void tile_forward(TileContext *ctx, int layer)
         project_cross_kv(ctx);
 }
 
+/* The tile that a task is, counted through all windows. Returns false where there is none. */
+static bool find_tile(const Encoder *encoder, int task, TileContext *ctx)
+{
+    int index = 0;
+    while (index < encoder->window_count && task >= tile_count(encoder->windows[index].frames))
+        task -= tile_count(encoder->windows[index++].frames);
+    if (index == encoder->window_count)
+        return false;
+    ctx->window = &encoder->windows[index];
+    ctx->tile = task;
+    int left = frame_panels(ctx->window->frames) - task * NR_PANELS;
+    ctx->panels = left < NR_PANELS ? left : NR_PANELS;
+    return true;
+}
+
 static void encoder_forward(void *context, int thread)
 {
     Encoder *encoder = context;
-    const EncoderShape *shape = &encoder->shape;
-    int count = tile_count(shape);
-    for (int layer = -1; layer < shape->layers; layer++) {
-        for (int task; (task = thread_pool_next_task(&encoder->pool))
-                 < count * encoder->window_count;) {
-            int tile = task % count, left = frame_panels(shape) - tile * NR_PANELS;
-            TileContext ctx = {encoder, &encoder->windows[task / count],
-                               &encoder->workspaces[thread], tile,
-                               left < NR_PANELS ? left : NR_PANELS, 0};
+    TileContext ctx = {.encoder = encoder, .space = &encoder->workspaces[thread]};
+    for (int layer = -1; layer < encoder->shape.layers; layer++) {
+        while (find_tile(encoder, thread_pool_next_task(&encoder->pool), &ctx))
             tile_forward(&ctx, layer);
-        }
-        if (layer + 1 < shape->layers)
+        if (layer + 1 < encoder->shape.layers)
             thread_pool_barrier(&encoder->pool);
     }
 }
 
-static Status encode(Encoder *encoder, int windows, const float *const *features,
-                     void *const *keys, void *const *values)
+static Status encode(Encoder *encoder, int windows, const int32_t *frames,
+                     const float *const *features, void *const *keys, void *const *values)
 {
     if (!reserve_windows(encoder, windows))
         return NO_MEMORY;
     for (int window = 0; window < windows; window++) {
+        encoder->windows[window].frames = frames[window];
         encoder->windows[window].features = features[window];
         encoder->windows[window].keys_out = keys + window * encoder->shape.decoder_layers;
         encoder->windows[window].values_out = values + window * encoder->shape.decoder_layers;
@@ -300,22 +309,25 @@ static Status encode(Encoder *encoder, int windows, const float *const *features
     return OK;
 }
 
-/* Encodes some windows. All arrays hold addresses: features [mels, 2 frames] by window; by window
-   and decoder layer, where keys [heads, frames, size] and values [heads, size, frames] go. */
-EXPORT int quest22_encoder_run(Encoder *encoder, int64_t windows, const float *const *features,
-                               void *const *keys, void *const *values)
+/* Encodes some windows, each of so many frames. The other arrays hold addresses: features
+   [mels, 2 frames] by window; by window and decoder layer, where keys [heads, frames, size] and
+   values [heads, size, frames] go. */
+EXPORT int quest22_encoder_run(Encoder *encoder, int64_t windows, const int32_t *frames,
+                               const float *const *features, void *const *keys,
+                               void *const *values)
 {
     Status status = is_encoder(encoder) ? check_size(windows, MAX_WINDOWS) : BAD_ARGUMENT;
     if (status != OK)
         return status;
     int64_t outputs = windows * encoder->shape.decoder_layers;
-    if (!none_null((const void *const *)features, windows)
+    if (!all_sizes_in(frames, windows, encoder->shape.frames)
+        || !none_null((const void *const *)features, windows)
         || !none_null((const void *const *)keys, outputs)
         || !none_null((const void *const *)values, outputs))
         return BAD_ARGUMENT;
     if (!thread_pool_acquire(&encoder->pool))
         return BUSY;
-    status = encode(encoder, windows, features, keys, values);
+    status = encode(encoder, windows, frames, features, keys, values);
     thread_pool_release(&encoder->pool);
     return status;
 }

@@ -19,6 +19,7 @@ typedef struct EncoderBlock {
 /* A window on its way through the encoder. Keys and values are double-buffered: a block reads one
    pair while it writes the next block's into the other. */
 typedef struct EncoderWindow {
+    int frames;                 /* of the encoder's, which is how far attention reaches */
     const float *features;      /* [mels, 2 frames] */
     void *const *keys_out;      /* [decoder_layers]: [heads, frames, size] */
     void *const *values_out;    /* [decoder_layers]: [heads, size, frames] */
@@ -60,9 +61,9 @@ typedef struct Encoder {
 
 static bool is_encoder(const Encoder *encoder) { return encoder && encoder->kind == ENCODER; }
 
-static int frame_panels(const EncoderShape *shape) { return (shape->frames + LANES - 1) / LANES; }
+static int frame_panels(int frames) { return (frames + LANES - 1) / LANES; }
 
-static int tile_count(const EncoderShape *shape) { return (shape->frames + TILE - 1) / TILE; }
+static int tile_count(int frames) { return (frames + TILE - 1) / TILE; }
 
 static int encoder_head_size(const EncoderShape *shape) { return shape->width / shape->heads; }
 
@@ -82,8 +83,8 @@ static void encoder_window_free(EncoderWindow *window)
 /* Values have MR rows more than heads do, as the micro-kernel may read beyond the last. */
 static bool encoder_window_init(const EncoderShape *shape, EncoderWindow *window)
 {
-    size_t numbers = (size_t)frame_panels(shape) * LANES * shape->width;
-    size_t beyond = (size_t)frame_panels(shape) * LANES * MR;
+    size_t numbers = (size_t)frame_panels(shape->frames) * LANES * shape->width;
+    size_t beyond = (size_t)frame_panels(shape->frames) * LANES * MR;
     window->x = alloc_aligned(numbers * sizeof(float));
     window->queries = alloc_aligned(numbers * sizeof(bf16));
     bool made = window->x && window->queries;
@@ -219,7 +220,7 @@ EXPORT int quest22_encoder_close(Encoder *encoder)
 static bool encoder_init(Encoder *encoder, int threads)
 {
     const EncoderShape *shape = &encoder->shape;
-    size_t positions = (size_t)frame_panels(shape) * LANES * shape->width;
+    size_t positions = (size_t)frame_panels(shape->frames) * LANES * shape->width;
     if (!thread_pool_open(&encoder->pool, threads))
         return false;
     encoder->blocks = calloc(shape->layers, sizeof(EncoderBlock));
@@ -343,7 +344,7 @@ EXPORT int quest22_encoder_set_positions(Encoder *encoder, int64_t frames, int64
     if (!is_encoder(encoder) || !positions || frames != encoder->shape.frames
         || width != encoder->shape.width)
         return BAD_ARGUMENT;
-    size_t length = (size_t)frame_panels(&encoder->shape) * LANES;
+    size_t length = (size_t)frame_panels(encoder->shape.frames) * LANES;
     for (int frame = 0; frame < encoder->shape.frames; frame++)
         for (int channel = 0; channel < encoder->shape.width; channel++)
             encoder->positions[channel * length + frame] = *positions++;

@@ -120,7 +120,7 @@ static void attend_tile(const Encoder *encoder, const EncoderWindow *window,
                         const Workspace *space, int tile, int panels, int buffer)
 {
     const EncoderShape *shape = &encoder->shape;
-    int size = encoder_head_size(shape), all = frame_panels(shape);
+    int size = encoder_head_size(shape), all = frame_panels(window->frames);
     size_t step = (size_t)shape->width / 2 * LANES, length = (size_t)all * LANES;
     for (int index = 0; index < shape->heads; index++) {
         size_t own = (size_t)index * size / 2 * LANES;
@@ -128,7 +128,7 @@ static void attend_tile(const Encoder *encoder, const EncoderWindow *window,
             .queries = window->queries + (size_t)tile * NR_PANELS * step + own,
             .keys = window->keys[buffer] + (size_t)index * all * (size / 2) * LANES,
             .values = window->values[buffer] + (size_t)index * size * length,
-            .step = step, .length = length, .size = size, .frames = shape->frames,
+            .step = step, .length = length, .size = size, .frames = window->frames,
         };
         switch (panels) {
         case 1: attend_panels(1, &head, space, space->attn_output.pairs + own); break;

@@ -65,6 +65,14 @@ static inline bool all_in_range(const int32_t *indices, int64_t count, int64_t e
     return true;
 }
 
+static inline bool all_sizes_in(const int32_t *sizes, int64_t count, int64_t limit)
+{
+    for (int64_t each = 0; sizes && each < count; each++)
+        if (check_size(sizes[each], limit) != OK)
+            return false;
+    return sizes != NULL;
+}
+
 static inline bool none_null(const void *const *addresses, int64_t count)
 {
     for (int64_t each = 0; addresses && each < count; each++)
