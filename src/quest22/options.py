@@ -28,10 +28,10 @@ class TranscribeOptions(TypedDict, total=False):
     has room for.
     """
 
-    audio_context: Literal["auto", "full"] | float
+    audio_context: Literal["auto", "full"] | float | None
     """How much of a 30 s window the model hears: ``full``; ``auto``, the sound and 6.4 s, which
     makes short clips several times as fast; or seconds, though never less than the sound.
-    Default: ``full``.
+    Default: auto where greedy decoding is sure, else full; full if chunked or sequential.
     """
 
     languages: str | Iterable[str]

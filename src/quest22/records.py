@@ -127,9 +127,9 @@ class SearchOptions:
     normalisation that ranks them; None: by mean log-probability. ``seed`` alone determines a
     window's samples.
 
-    At temperature 0 with several beams and a ``greedy_logprob``, a window is first decoded
-    greedily, and that hypothesis stands if its mean log-probability is at least this; the others
-    are then decoded with the beams. None: beams at once.
+    At temperature 0 with a ``greedy_logprob``, a window is first decoded greedily, with a shortened
+    audio context if the options have one, and that hypothesis stands if its mean log-probability is
+    at least this; the others are then decoded with the beams and in full. None: beams at once.
     """
 
     beam_size: int = 1

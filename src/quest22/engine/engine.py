@@ -154,6 +154,9 @@ class WhisperEngine:
         return hypotheses
 
     def _is_doubtful(self, window: Window, hypothesis: Hypothesis) -> bool:
+        greedy_logprob = window.decoding.search.greedy_logprob
+        if greedy_logprob is not None and hypothesis.avg_logprob < greedy_logprob:
+            return True
         text = [token for token in hypothesis.tokens if token < self._tokens.eot]
         return is_doubtful(window, self._tokens.decode(text), len(hypothesis.tokens))
 
@@ -230,7 +233,11 @@ class WhisperEngine:
         if not self._is_shortened(window):
             return options
         most = token_limit(window) + 1
-        return replace(options, max_new_tokens=min(options.max_new_tokens or most, most))
+        search = options.search
+        if search.greedy_logprob is not None:  # the beams are for the full window
+            search = replace(search, beam_size=1)
+        limit = min(options.max_new_tokens or most, most)
+        return replace(options, max_new_tokens=limit, search=search)
 
     def _detect_languages(
         self, cross_kv: CrossKV, options: Sequence[DecodingOptions]
@@ -284,7 +291,9 @@ class WhisperEngine:
 
 
 def _in_full(window: Window) -> Window:
-    return replace(window, decoding=replace(window.decoding, audio_context="full"))
+    """The window with all of its context, and with beams at once if it has any."""
+    search = replace(window.decoding.search, greedy_logprob=None)
+    return replace(window, decoding=replace(window.decoding, audio_context="full", search=search))
 
 
 def shift_features(features: Features, frame: int) -> Features:

@@ -61,7 +61,7 @@ class DecodingPolicy:
             search=settings.search(),
             suppression=settings.suppression(),
             words=settings.word_timestamps,
-            audio_context=settings.audio_context,
+            audio_context=settings.audio_context or "full",
         )
         fallback = Fallback(temperatures, hallucination)
         return cls(

@@ -180,7 +180,7 @@ def _values(plan: Plan, group: str) -> dict[str, Any]:
     return {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
 
 
-_ADDED = {"decoding.audio_context": "full", "long_form.quality": "balanced"}
+_ADDED = {"long_form.quality": "balanced"}
 """Settings that the plans of earlier versions lack, and what they were then."""
 
 

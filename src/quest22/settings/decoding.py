@@ -72,8 +72,8 @@ class DecodingSettings:
         unset="224 if sequential, else what the model has room for",
         panel=SPEECH,
     )
-    audio_context: AudioContext = option(
-        "full",
+    audio_context: AudioContext | None = option(
+        None,
         flags="--audio-context",
         form=AUDIO_CONTEXT,
         help="How much of a 30 s window the model hears: [cyan]full[/]; [cyan]auto[/], the sound "
@@ -81,6 +81,7 @@ class DecodingSettings:
         "than the sound.",
         metavar="auto|full|S",
         unit="s",
+        unset="auto where greedy decoding is sure, else full; full if chunked or sequential",
         panel=SPEECH,
     )
     languages: tuple[str, ...] = option(
@@ -273,10 +274,10 @@ class DecodingSettings:
         check_fraction("language_threshold", self.language_threshold)
         check_fraction("length_penalty", self.length_penalty)
         self._check_temperatures()
-        if not isinstance(self.audio_context, str) and not 0 < self.audio_context <= WINDOW_S:
+        context = self.audio_context
+        if isinstance(context, (int, float)) and not 0 < context <= WINDOW_S:
             raise UsageError(
-                f"audio_context is {self.audio_context:g}: expected auto, full or seconds up to "
-                f"{WINDOW_S:g}"
+                f"audio_context is {context:g}: expected auto, full or seconds up to {WINDOW_S:g}"
             )
 
     def _check_temperatures(self) -> None:

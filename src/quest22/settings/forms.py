@@ -76,8 +76,10 @@ def read_count_or_auto(name: str, value: Any) -> int | None:
         raise UsageError(f"{name} is {value!r}: expected a whole number, or auto") from exc
 
 
-def read_audio_context(name: str, value: Any) -> AudioContext:
-    """``auto``, ``full``, or seconds."""
+def read_audio_context(name: str, value: Any) -> AudioContext | None:
+    """``auto``, ``full``, or seconds; None stays None."""
+    if value is None:
+        return None
     if isinstance(value, str) and (word := value.strip().lower()) in (AUTO, "full"):
         return cast("AudioContext", word)
     try:
@@ -165,7 +167,7 @@ STRIDE = Form(read_stride, "float | tuple[float, float]", _write_stride)
 THRESHOLD = Form(read_threshold, "float | None", _write_or(OFF))
 COUNT_OR_OFF = Form(_read_count_or_off, "int | None", _write_or(OFF))
 COUNT_OR_AUTO = Form(read_count_or_auto, "int | None", _write_or(AUTO))
-AUDIO_CONTEXT = Form(read_audio_context, 'Literal["auto", "full"] | float')
+AUDIO_CONTEXT = Form(read_audio_context, 'Literal["auto", "full"] | float | None', _write_or(None))
 LANGUAGE = Form(read_language, "str | None", _write_or(None))
 LANGUAGES = Form(read_languages, "str | Iterable[str]", _write_names)
 NAMES = Form(read_names, "str | Iterable[str]", _write_names, repeated=True, split=True)

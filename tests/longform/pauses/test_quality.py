@@ -13,8 +13,8 @@ from quest22.settings.longform import QualityName
 @pytest.mark.parametrize(
     ("name", "decoding", "whole", "timestamps", "beam_size", "greedy_logprob"),
     [
-        ("fast", {}, False, True, 1, None),
-        ("fast", {}, True, False, 1, None),
+        ("fast", {}, False, True, 1, -0.25),
+        ("fast", {}, True, False, 1, -0.15),
         ("balanced", {}, False, True, 5, -0.25),
         ("balanced", {}, True, False, 5, -0.15),
         ("balanced", {"timestamps": True}, True, True, 5, -0.25),
@@ -37,6 +37,13 @@ def test_first_pass(
     made = quality.first_pass(DecodingOptions(language="ru"), whole=whole)
     assert (made.timestamps, made.search.beam_size) == (timestamps, beam_size)
     assert made.search.greedy_logprob == greedy_logprob
+    assert made.audio_context == ("full" if greedy_logprob is None else "auto")
+
+
+@pytest.mark.parametrize("context", ["auto", "full", 10.0])
+def test_a_given_audio_context(context: str | float) -> None:
+    quality = Quality.of("balanced", DecodingSettings(audio_context=context))
+    assert quality.first_pass(DecodingOptions(), whole=True).audio_context == context
     assert (made.language, made.ends_complete) == ("ru", True)
 
 

@@ -25,6 +25,7 @@ from quest22.longform.pauses.coverage import RATE_WINDOWS, TextRate
 from quest22.longform.pauses.language_vote import FIRST_WINDOWS, LanguageVote
 from quest22.longform.pauses.ordering import in_order, spaced
 from quest22.longform.pauses.procedures import Procedure, Procedures
+from quest22.longform.pauses.speech_bounds import fitted
 from quest22.longform.pauses.speech_windows import SpeechWindow, SpeechWindows, WindowingRules
 from quest22.longform.pauses.window_transcriber import TranscriptionRules, WindowTranscriber
 from quest22.longform.speech_timeline import SpeechTimeline
@@ -233,7 +234,10 @@ class PausesClip:
             )
             timeline = speech.timeline
             self._dropped += [timeline.dropped(each) for each in transcriber.dropped]
-            for segment in in_order(map(timeline.segment, transcriber.segments)):
+            segments = in_order(transcriber.segments)
+            if transcriber.decoding.timestamps:
+                segments = fitted(segments, transcriber.is_speech)
+            for segment in in_order(map(timeline.segment, segments)):
                 self._take(segment)
 
     def _take(self, segment: Segment) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from quest22.records import DecodingOptions
+from quest22.records import AudioContext, DecodingOptions
 from quest22.settings import DecodingSettings
 from quest22.settings.longform import QualityName
 
@@ -22,13 +22,15 @@ UNSURE = {True: -0.25, False: -0.15}
 class Quality:
     """How windows are decoded.
 
-    ``beam_size`` beams; with ``greedy_first`` only where greedy decoding is unsure. A clip that is
+    ``beam_size`` beams; with ``greedy_first`` only where greedy decoding, with the shortened
+    context of ``audio_context``, is unsure. A clip that is
     one window has timestamps only with ``timestamps``: without them its text is better. Windows of
     longer recordings always have them.
     """
 
     beam_size: int
     greedy_first: bool
+    audio_context: AudioContext
     timestamps: bool
     retry_beam_size: int
     retry_temperatures: tuple[float, ...]
@@ -38,11 +40,13 @@ class Quality:
     def of(cls, name: QualityName, decoding: DecodingSettings) -> Quality:
         """A quality by its name, and what the user sets otherwise."""
         given = decoding.beam_size
+        greedy_first = given is None
         beam_size = given or (1 if name == "fast" else BEAMS)
         temperatures = decoding.temperature or (0.0, *RETRY_TEMPERATURES)
         return cls(
             beam_size=beam_size,
-            greedy_first=given is None and beam_size > 1,
+            greedy_first=greedy_first,
+            audio_context=decoding.audio_context or ("auto" if greedy_first else "full"),
             timestamps=decoding.timestamps,
             retry_beam_size=max(beam_size, BEAMS),
             retry_temperatures=temperatures[1:],
@@ -59,4 +63,10 @@ class Quality:
             best_of=self.best_of,
             greedy_logprob=greedy_logprob,
         )
-        return replace(decoding, timestamps=timestamps, search=search, ends_complete=True)
+        return replace(
+            decoding,
+            timestamps=timestamps,
+            search=search,
+            ends_complete=True,
+            audio_context=self.audio_context,
+        )

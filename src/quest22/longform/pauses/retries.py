@@ -97,7 +97,7 @@ class Retries:
             or hypothesis.avg_logprob >= greedy_logprob
         ):
             return decoding
-        return replace(decoding, search=replace(decoding.search, greedy_logprob=None))
+        return in_full(replace(decoding, search=replace(decoding.search, greedy_logprob=None)))
 
     def _attempts(self) -> Iterator[Attempt]:
         yield self._with_beams
@@ -107,15 +107,19 @@ class Retries:
 
     def _sampled(self, temperature: float, decoding: DecodingOptions) -> DecodingOptions:
         search = replace(decoding.search, best_of=self.best_of)
-        return replace(decoding, temperature=temperature, search=search)
+        return in_full(replace(decoding, temperature=temperature, search=search))
 
     def _with_beams(self, decoding: DecodingOptions) -> DecodingOptions:
         if decoding.temperature > 0:
-            return decoding  # of samples, not of beams
+            return in_full(decoding)  # of samples, not of beams
         beam_size = max(self.beam_size, decoding.search.beam_size)
-        return replace(
-            decoding, search=replace(decoding.search, beam_size=beam_size, greedy_logprob=None)
-        )
+        search = replace(decoding.search, beam_size=beam_size, greedy_logprob=None)
+        return in_full(replace(decoding, search=search))
+
+
+def in_full(decoding: DecodingOptions) -> DecodingOptions:
+    """The options with all of a window's context."""
+    return replace(decoding, audio_context="full")
 
 
 def in_language(window: Window, language: str | None) -> Window:

@@ -75,7 +75,7 @@ class _DecodedSpan:
 
 
 class WindowTranscriber:
-    """One window of a clip; ``decoding`` are the options of its first pass.
+    """One window of a clip; ``decoding`` are its options.
 
     ``segments``, in order, and ``dropped`` are its text, once it is complete. Their times count
     from the window's start, without the silences that were left out of it.
@@ -88,7 +88,7 @@ class WindowTranscriber:
         self.segments: list[Segment] = []
         self.dropped: list[DroppedSegment] = []
         self._rules = rules
-        self._decoding = decoding
+        self.decoding = decoding
         self._hypothesis: Hypothesis | None = None
 
     @property
@@ -131,12 +131,12 @@ class WindowTranscriber:
         if self.speech.whole and self._rules.doubt_language:
             hypothesis = yield from self._rules.retries.in_other_languages(whole.window, hypothesis)
         self._hypothesis = hypothesis
-        self._decoding = replace(self._decoding, language=hypothesis.language, prefix=())
+        self.decoding = replace(self.decoding, language=hypothesis.language, prefix=())
         yield from self._cover([whole], [hypothesis])
 
     def thicken(self, rate: TextRate) -> Procedure[None]:
         """Decode segments with too little text again, in parts, and take that if it is more."""
-        thin = rate.thin(self.segments, self.is_speech) if self._decoding.timestamps else []
+        thin = rate.thin(self.segments, self.is_speech) if self.decoding.timestamps else []
         parts = [self._parts(segment) for segment in thin]
         flat = [part for each in parts for part in each]
         if not flat:
@@ -164,7 +164,7 @@ class WindowTranscriber:
                 segments = self._take(span, hypothesis)
                 if self._has_times(hypothesis) or not segments:
                     rest += self._uncovered(span, segments)
-            if not rest or depth == MAX_DEPTH or not self._decoding.timestamps:
+            if not rest or depth == MAX_DEPTH or not self.decoding.timestamps:
                 break
             spans = rest
             hypotheses = yield [span.window for span in spans]
@@ -251,7 +251,7 @@ class WindowTranscriber:
         return _DecodedSpan(start_s, self._window(self.speech.samples[start:stop], start_s))
 
     def _window(self, samples: Samples, offset_s: float) -> Window:
-        return Window(samples, self.speech.timeline.start_s(offset_s), self._decoding)
+        return Window(samples, self.speech.timeline.start_s(offset_s), self.decoding)
 
     def _has_times(self, hypothesis: Hypothesis) -> bool:
         begin = self._rules.policy.tokens.timestamp_begin
