@@ -10,6 +10,7 @@ from quest22.errors import UsageError
 from quest22.protocols import ConfiguredStrategy, LongForm
 from quest22.records import SAMPLE_RATE_HZ, Clip
 from quest22.settings.clip_options import ClipOptions, ClipSettings
+from quest22.settings.longform import LongFormSettings
 
 if TYPE_CHECKING:
     from quest22.audio.log_mel import LogMel
@@ -138,7 +139,7 @@ class PerClipStrategy:
 
 
 def check_long_form(settings: ClipSettings) -> None:
-    """Refuse options that only the other long form supports, instead of ignoring them."""
+    """Refuse options that only another long form supports, instead of ignoring them."""
     longform, silence = settings.longform, settings.hallucination.hallucination_silence_threshold
     if longform.long_form != "sequential" and (silence is not None or longform.clip_timestamps):
         raise UsageError(
@@ -148,3 +149,7 @@ def check_long_form(settings: ClipSettings) -> None:
         raise UsageError("--hallucination-silence-threshold requires --word-timestamps")
     if settings.vad.vad in ("on", "auto") and longform.clip_timestamps:
         raise UsageError("--clip-timestamps and --vad exclude each other: give one of them")
+    if longform.long_form == "pauses" and settings.vad.vad_min_speech_duration_ms:
+        raise UsageError("--vad-min-speech-duration-ms requires --long-form chunked or sequential")
+    if longform.long_form != "chunked" and longform.stride_s != LongFormSettings().stride_s:
+        raise UsageError("--stride-length-s requires --long-form chunked")
