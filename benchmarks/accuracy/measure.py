@@ -62,7 +62,7 @@ def in_process(system: System, units: Sequence[Unit], threads: int) -> Iterator[
     with tempfile.TemporaryFile("w+", encoding="utf-8") as asked:
         json.dump({"request": asdict(request), "units": files}, asked)
         asked.seek(0)
-        with subprocess.Popen(  # noqa: S603
+        with subprocess.Popen(
             [sys.executable, "-m", "benchmarks.accuracy.worker"],
             stdin=asked,
             stdout=subprocess.PIPE,

@@ -217,7 +217,7 @@ def _summary_row(row: Row, results: Results, base: Row | None) -> tuple[str, ...
         f"{rate(every)}{_interval(row)}",
         f"{every.lost} / {every.twice}",
         _seconds(processor_s),
-        _times(base and base.processor_s([*long, *short]), processor_s),
+        _times(base.processor_s([*long, *short]) if base else None, processor_s),
         _seconds(row.wall_s()),
         f"{row.peak_bytes() / 1e6:.0f}",
     )
@@ -320,9 +320,7 @@ def _precision(row: Row) -> str:
     return f"`{asked}`" if asked else f"**default**: `{used}`"
 
 
-def invented(
-    noise: Sequence[RecordingSet], models: Sequence[str], outcomes: OutcomeFolder
-) -> str:
+def invented(noise: Sequence[RecordingSet], models: Sequence[str], outcomes: OutcomeFolder) -> str:
     """Words an hour in sound without speech, a row a system and model."""
     rows = [
         (f"{system.label}, {Path(model).name}", *cells)

@@ -13,7 +13,7 @@ FONT, LETTER = 12, 6.3
 """Size of the labels, and the width of a letter at that size."""
 
 STYLE = """
-text { font: 12px system-ui, sans-serif; fill: #24292f }
+text { font-family: system-ui, sans-serif; font-size: 12px; fill: #24292f }
 .title { font-weight: 600; font-size: 14px }
 .axis { stroke: #8c959f; stroke-width: 1 }
 .grid { stroke: #d0d7de; stroke-width: 0.5 }
@@ -66,9 +66,10 @@ AREA = Box(LEFT, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM)
 def draw(panels: Sequence[Panel]) -> str:
     """All panels that have dots, one below another."""
     shown = [panel for panel in panels if panel.dots]
+    area = f'viewBox="0 0 {WIDTH} {HEIGHT * len(shown)}"'
+    label = 'role="img" aria-label="Error rate against speed"'
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT * len(shown)}" '
-        'role="img" aria-label="Error rate against speed">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {area} {label}>',
         f"<style>{STYLE}</style>",
     ]
     for number, panel in enumerate(shown):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -26,7 +26,7 @@ class Score:
     ``lost`` are missing, ``twice`` said a second time, ``added`` said by nobody.
     """
 
-    errors: Errors = Errors()
+    errors: Errors = field(default_factory=Errors)
     lost: int = 0
     twice: int = 0
     added: int = 0
