@@ -18,6 +18,7 @@ from quest22.system.machine import describe
 
 PAGE = Path(__file__).parents[2] / "docs" / "accuracy.md"
 PICTURE = PAGE.with_suffix(".svg")
+ALTERNATIVE = "Error rate against speed, a dot for each system: long recordings, then short clips"
 NOTHING = "Nothing is measured yet: run `make accuracy-page`."
 NOISE_PARTS = ("first", "rest")
 
@@ -84,25 +85,27 @@ class Results:
 
     @classmethod
     def of(cls, model: str, sets: Sequence[RecordingSet], outcomes: OutcomeFolder) -> Results:
-        """The rows of all systems on every unit that any of them was measured on.
+        """The rows of all systems on the units that at least half of them were measured on.
 
-        A system that was not measured on one of these would look better or worse than it is.
+        Half, so that a set counts only once a run is through most of it. A system that was not
+        measured on one of these units would look better or worse than it is: it gets no row.
         """
         every = units(sets, model, HALVES)
         found = {system.name: _found(system, every, outcomes) for system in SYSTEMS}
+        known = [row for row in found.values() if any(not each.error for each in row.values())]
         compared = [
             unit
             for unit in every
-            if any(unit in row and not row[unit].error for row in found.values())
+            if 2 * sum(unit in row and not row[unit].error for row in known) >= len(known) > 0
         ]
         rows, missing = [], {}
         for system in SYSTEMS:
             of_system = found[system.name]
-            measured = [unit for unit in compared if unit in of_system]
-            if compared == [unit for unit in measured if not of_system[unit].error]:
+            done = [unit for unit in compared if unit in of_system and not of_system[unit].error]
+            if compared == done:
                 rows.append(Row(system, tuple((unit, of_system[unit]) for unit in compared)))
             else:
-                missing[system.name] = _reason(list(of_system.values()), len(compared))
+                missing[system.name] = _reason(list(of_system.values()), len(done), len(compared))
         return cls(model, tuple(sets), tuple(rows) if compared else (), missing)
 
     @property
@@ -124,11 +127,19 @@ def _found(system: System, every: Sequence[Unit], outcomes: OutcomeFolder) -> di
     return {unit: outcome for unit in every if (outcome := outcomes.read(system, unit))}
 
 
-def _reason(outcomes: Sequence[Outcome], count: int) -> str:
+def _reason(outcomes: Sequence[Outcome], done: int, count: int) -> str:
     """Why a system is not compared."""
     if errors := [each.error for each in outcomes if each.error]:
         return errors[0]
-    return f"measured on {len(outcomes)} of {count} parts" if outcomes else "not measured"
+    return f"measured on {done} of {count} parts of sets" if outcomes else "not measured"
+
+
+def measured(
+    sets: Sequence[RecordingSet], models: Sequence[str], outcomes: OutcomeFolder
+) -> list[Results]:
+    """The results of those models that have some."""
+    results = (Results.of(model, sets, outcomes) for model in models)
+    return [each for each in results if each.rows]
 
 
 def sections(
@@ -138,10 +149,10 @@ def sections(
     outcomes: OutcomeFolder,
 ) -> dict[str, str]:
     """The content of each section of the page."""
-    results = [Results.of(model, sets, outcomes) for model in models]
-    shown = [each for each in results if each.rows]
+    shown = measured(sets, models, outcomes)
     first = shown[:1]
     return {
+        "picture": f"![{ALTERNATIVE}]({PICTURE.name})" if first else NOTHING,
         "summary": _joined(map(summary, shown)),
         "sets": _joined(map(by_set, first)),
         "languages": _joined(map(by_language, first)),
@@ -162,8 +173,7 @@ def fill(
     for name, content in sections(sets, noise, models, outcomes).items():
         page = filled(page, name, content)
     PAGE.write_text(page, encoding="utf-8")
-    results = Results.of(models[0], sets, outcomes)
-    if results.rows:
+    for results in measured(sets, models, outcomes)[:1]:
         PICTURE.write_text(draw(panels(results)), encoding="utf-8")
 
 

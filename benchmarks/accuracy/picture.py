@@ -117,7 +117,8 @@ def _axes(
             f"{speed:g}</text>"
         )
     for error in ticks(min(errors), max(errors)):
-        y = down(error)
+        if not AREA.top <= (y := down(error)) <= AREA.bottom:
+            continue
         yield f'<line class="grid" x1="{LEFT}" y1="{y:.1f}" x2="{AREA.right}" y2="{y:.1f}"/>'
         yield (
             f'<text class="tick" x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">'

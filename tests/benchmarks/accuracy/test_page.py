@@ -94,12 +94,22 @@ def test_a_system_that_is_measured_in_part_is_not_compared(outcomes: OutcomeFold
     fast = next(each for each in SYSTEMS if each.name == "fast")
     first, second, _ = units(SETS, "base", HALVES)
     outcomes.path(fast, first).unlink()
-    assert Results.of("base", SETS, outcomes).missing["fast"] == "measured on 2 of 3 parts"
+    assert Results.of("base", SETS, outcomes).missing["fast"] == "measured on 2 of 3 parts of sets"
     outcomes.write(fast, second, Outcome(error="no such quality"))
     results = Results.of("base", SETS, outcomes)
     assert results.missing["fast"] == "no such quality"
     assert results.row("fast") is None
     assert results.row("balanced") is not None
+
+
+def test_a_set_counts_once_half_of_the_systems_have_heard_it(outcomes: OutcomeFolder) -> None:
+    *_, talk = units(SETS, "base", HALVES)
+    for name in ("fast", "balanced", "balanced-float32"):
+        system = next(each for each in SYSTEMS if each.name == name)
+        outcomes.path(system, talk).unlink()
+    results = Results.of("base", SETS, outcomes)
+    assert [each.name for each in results.used] == ["clips"]
+    assert len(results.rows) == 4
 
 
 def test_a_page_without_measurements_says_so(tmp_path: Path) -> None:
