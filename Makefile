@@ -15,7 +15,7 @@ REFERENCES ?= yes
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo weights test test-fast torture bench bench-page check check-native fix verify-hub samples nano-data nano-train nano-eval nano-pack clean
+.PHONY: help install demo weights test test-fast torture bench bench-page accuracy-page check check-native fix verify-hub samples nano-data nano-train nano-eval nano-pack clean
 
 # nano, from data to weights (see recipes/nano/README.md): nano-data, nano-train, nano-pack, nano-eval
 
@@ -82,13 +82,15 @@ BENCH_SHAPES ?= tiny,base
 BENCH_AGAINST ?= faster-whisper,transformers,openvino-genai,whisper.cpp
 BENCH_MEASURES ?= throughput,latency,streamed,start,script
 BENCH_ARGS ?=
+ACCURACY_ARGS ?=
 BENCH_VENV ?= .venv-bench
 EXPORT_VENV ?= .venv-export
 
 $(BENCH_VENV)/.bench: $(INPUTS) $(NATIVE)
 	@echo "Setting up $(BENCH_VENV): the product and the programs it is measured against …"
 	@test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
-	@$(BENCH_VENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[bench]'
+	@$(BENCH_VENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[bench,reference]'
+	@$(BENCH_VENV)/bin/python -m pip install --quiet -c constraints.txt --no-deps openai-whisper
 	@touch $@
 
 # optimum-intel wants older libraries than the rest; its torchvision is made for another PyTorch.
@@ -107,6 +109,10 @@ bench: $(BENCH_VENV)/.bench $(EXPORT_VENV)/.export ## speed and memory, side by 
 
 bench-page: $(BENCH_VENV)/.bench $(EXPORT_VENV)/.export ## measure anew all that docs/performance.md shows
 	@$(BENCH_VENV)/bin/python -m benchmarks.page --exporter $(EXPORT_VENV)/bin/python $(BENCH_ARGS)
+
+accuracy-page: $(BENCH_VENV)/.bench ## measure error rates and speed on people's recordings, for docs/accuracy.md
+	@$(BENCH_VENV)/bin/python -m tools.weights
+	@$(BENCH_VENV)/bin/python -m benchmarks.accuracy $(ACCURACY_ARGS)
 
 nano-data nano-train nano-pack: nano-%: $(VENV)/.test
 	@$(BIN)/python -m recipes.nano.$*

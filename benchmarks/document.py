@@ -68,7 +68,7 @@ def filled(page: str, name: str, content: str) -> str:
     """
     markers = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
     if not markers.search(page):
-        raise ValueError(f"{PAGE} has no markers for {name!r}")
+        raise ValueError(f"the page has no markers for {name!r}")
     return markers.sub(lambda match: f"{match[1]}\n{content.strip()}\n\n{match[2]}", page)
 
 

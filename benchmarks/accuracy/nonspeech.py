@@ -5,15 +5,24 @@ Each recipe gives as many seconds as wanted, mono at 16 kHz. The same seed gives
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.accuracy import recordings
+from benchmarks.accuracy.recordings import Recording
 from quest22.records import SAMPLE_RATE_HZ, Samples
 
 Signal = NDArray[np.float64]
 Random = np.random.Generator
+
+PIECES, PIECE_S = 6, 600
+"""An hour of each recipe, in recordings of ten minutes: the parts "first" and "rest"."""
+
+VERSION = 1
+"""To be raised when a recipe changes: then the recordings are made anew."""
 
 BLOCK_S = 10
 """Slow changes (cars that pass, applause that swells, new chords) have this scale."""
@@ -88,6 +97,29 @@ def make(name: str, seconds: int, seed: int = 22) -> Samples:
     parts = [RECIPES[name](60, random) for _ in range(-(-seconds // 60))]
     samples = np.concatenate(parts)[: seconds * SAMPLE_RATE_HZ]
     return np.clip(samples, -1, 1).astype(np.float32)
+
+
+def write(name: str, folder: Path) -> None:
+    """Write a recipe's hour of sound as a set of recordings, unless the folder holds it."""
+    recipe = f"{name} {VERSION}"
+    if not recordings.is_made(folder, recipe):
+        recordings.write_set(folder, _hour(name), recipe)
+
+
+def recording_set(name: str, folder: Path) -> recordings.RecordingSet:
+    """What :func:`write` puts into a folder, written or not."""
+    pieces = (_piece(name, folder, number) for number in range(PIECES))
+    return recordings.RecordingSet(name, tuple(pieces))
+
+
+def _hour(name: str) -> Iterator[tuple[Recording, Samples]]:
+    for number in range(PIECES):
+        yield _piece(name, Path(), number), make(name, PIECE_S, seed=22 + number)
+
+
+def _piece(name: str, folder: Path, number: int) -> Recording:
+    part = "rest" if number else "first"
+    return Recording(folder / f"{name}-{number}.flac", "", None, PIECE_S, part)
 
 
 def times(seconds: int) -> Signal:
