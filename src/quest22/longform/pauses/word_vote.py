@@ -9,60 +9,56 @@ characters vote.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from quest22.checkpoint.word_splitting import UNSPACED
 from quest22.evaluation.word_diff import align_words
+from quest22.longform.window_passes import Vocabulary
+from quest22.records import Segment, Word
+
+Words = tuple[str, ...]
 
 _MARKS = re.compile(r"[^\w']", re.UNICODE)
-EMPTY = "_"
+_NO_LETTERS = "_"
 """The key of a word of punctuation alone."""
 
 
 @dataclass(slots=True)
 class _Votes:
-    """The votes for a place in the text: by key, the weight and the words as they were written."""
+    """The votes for a place in the text: how many, and the words as they were written, by key."""
 
-    weights: dict[tuple[str, ...], float] = field(default_factory=dict)
-    words: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
+    counts: dict[Words, int] = field(default_factory=dict)
+    words: dict[Words, Words] = field(default_factory=dict)
 
-    def add(self, key: tuple[str, ...], words: tuple[str, ...], weight: float) -> None:
-        self.weights[key] = self.weights.get(key, 0.0) + weight
+    def add(self, key: Words, words: Words) -> None:
+        self.counts[key] = self.counts.get(key, 0) + 1
         self.words.setdefault(key, words)
 
-    def winner(self, default: tuple[str, ...]) -> tuple[str, ...]:
-        """The words with the most weight; those of ``default`` unless others have more."""
-        best = max(self.weights, key=lambda key: self.weights[key])
-        if self.weights[best] <= self.weights.get(default, 0.0):
-            best = default
-        return self.words.get(best, ())
+    def winner(self, first: Words) -> Words:
+        """The words with the most votes; those of the key ``first`` unless others have more."""
+        best = max(self.counts, key=lambda key: self.counts[key])
+        return self.words[best if self.counts[best] > self.counts[first] else first]
 
 
 def split(text: str, language: str | None) -> list[str]:
     """The units of a text that vote: words, or characters in languages without spaces."""
-    return [*text.replace(" ", "")] if language in UNSPACED else text.split()
+    return [*text.strip()] if language in UNSPACED else text.split()
 
 
-def vote(
-    first: Sequence[str], others: Sequence[Sequence[str]], weights: Sequence[float]
-) -> list[tuple[str, ...]]:
+def vote(first: Sequence[str], others: Sequence[Sequence[str]]) -> list[Words]:
     """What stands in place of each word of ``first``: one word, several, or none.
 
-    ``weights`` are those of all hypotheses, the first included. Words that are inserted before a
-    word stand in its place, those after the last one in the place of the last.
+    Words that are inserted before a word stand in its place, those after the last one in the place
+    of the last.
     """
     if not first:
         return []
     keys = [_key(word) for word in first]
     places = [_Votes() for _ in first]
     gaps = [_Votes() for _ in range(len(first) + 1)]
-    for place, key, word in zip(places, keys, first, strict=True):
-        place.add((key,), (word,), weights[0])
-    for gap in gaps:
-        gap.add((), (), weights[0])
-    for words, weight in zip(others, weights[1:], strict=True):
-        _add_votes(places, gaps, keys, words, weight)
+    for hypothesis in (first, *others):
+        _add_votes(places, gaps, keys, hypothesis)
     inserted = [gap.winner(()) for gap in gaps]
     chosen = [place.winner((key,)) for place, key in zip(places, keys, strict=True)]
     combined = [before + word for before, word in zip(inserted, chosen, strict=False)]
@@ -70,26 +66,78 @@ def vote(
     return combined
 
 
+def with_votes(
+    segments: Sequence[Segment],
+    texts: Sequence[str],
+    language: str | None,
+    vocabulary: Vocabulary,
+) -> list[Segment]:
+    """The segments of a window with the words that the vote of all texts gave.
+
+    Words stay in their segments; those that replace others share their time.
+    """
+    own = [split(segment.text, language) for segment in segments]
+    others = [split(text, language) for text in texts]
+    voted = iter(vote([word for words in own for word in words], others))
+    separator = "" if language in UNSPACED else " "
+    combined: list[Segment] = []
+    for segment, words in zip(segments, own, strict=True):
+        places = [next(voted) for _ in words]
+        changed = places != [(word,) for word in words]
+        combined.append(_rewritten(segment, places, separator, vocabulary) if changed else segment)
+    return [each for each in combined if each.text.strip()]
+
+
 def _add_votes(
-    places: list[_Votes], gaps: list[_Votes], keys: list[str], words: Sequence[str], weight: float
+    places: list[_Votes], gaps: list[_Votes], keys: list[str], words: Sequence[str]
 ) -> None:
-    """Add the votes of one more hypothesis."""
+    """Add the votes of one hypothesis."""
     filled: set[int] = set()
     start = taken = 0
     for span in align_words(keys, [_key(word) for word in words]):
         theirs = tuple(words[taken : taken + len(span.hypothesis)])
         if span.kind == "insert":
-            gaps[start].add(span.hypothesis, theirs, weight)
+            gaps[start].add(span.hypothesis, theirs)
             filled.add(start)
         for at in range(len(span.reference)):
-            own = slice(at, at + 1)
-            places[start + at].add(span.hypothesis[own], theirs[own], weight)
+            one = slice(at, at + 1)
+            places[start + at].add(span.hypothesis[one], theirs[one])
         start += len(span.reference)
         taken += len(span.hypothesis)
     for at, gap in enumerate(gaps):
         if at not in filled:
-            gap.add((), (), weight)
+            gap.add((), ())
 
 
 def _key(word: str) -> str:
-    return _MARKS.sub("", word).lower() or EMPTY
+    return _MARKS.sub("", word).lower() or _NO_LETTERS
+
+
+def _rewritten(
+    segment: Segment, places: Sequence[Words], separator: str, vocabulary: Vocabulary
+) -> Segment:
+    """A segment with other words in place of its own."""
+    text = "".join(separator + word for place in places for word in place)
+    words = segment.words
+    if words is not None:
+        words = tuple(_timed(segment, places, separator))
+    return replace(segment, text=text, tokens=tuple(vocabulary.encode(text)), words=words)
+
+
+def _timed(segment: Segment, places: Sequence[Words], separator: str) -> Iterator[Word]:
+    """The words of all places; those of one share the time of the word that stood there."""
+    timed = segment.words or ()
+    texts = [each.text for each in timed]
+    starts = [len("".join(texts[:at]).lstrip()) for at in range(len(texts) + 1)]
+    position = 0
+    for place, word in zip(places, split(segment.text, segment.language), strict=True):
+        stop = position + len(word)
+        covered = [
+            each for at, each in enumerate(timed) if starts[at] < stop and starts[at + 1] > position
+        ] or list(timed[-1:])
+        position = stop + len(separator)
+        start_s, end_s = covered[0].start_s, covered[-1].end_s
+        probability = sum(each.probability for each in covered) / len(covered)
+        for at, text in enumerate(place):
+            share = [start_s + (end_s - start_s) * step / len(place) for step in (at, at + 1)]
+            yield Word(round(share[0], 2), round(share[1], 2), separator + text, probability)
