@@ -6,7 +6,9 @@ joined. Measurements behind the method and its numbers: ``docs/accuracy-study.md
 1. :mod:`~quest22.longform.pauses.speech_windows` cuts the audio, without long silences;
 2. the windows vote on the language, and those that were detected in another one run again;
 3. :mod:`~quest22.longform.pauses.retries` decodes again what is not trusted;
-4. :mod:`~quest22.longform.pauses.coverage` finds speech without text, which is decoded on its own.
+4. :mod:`~quest22.longform.pauses.coverage` finds speech without text, which is decoded on its own;
+5. with the quality ``best``, the words of several hypotheses vote
+   (:mod:`~quest22.longform.pauses.word_vote`).
 
 Windows of a clip run side by side. Each step of a window follows as soon as those it depends on are
 done; its results do not depend on the order in which hypotheses come.
@@ -69,7 +71,9 @@ class Stage(IntEnum):
     COMPLETING = 2
     COMPLETED = 3
     THICKENING = 4
-    DONE = 5
+    THICKENED = 5
+    VOTING = 6
+    DONE = 7
 
 
 @dataclass(slots=True, eq=False)
@@ -165,7 +169,7 @@ class PausesClip:
     def _advance(self) -> list[Window]:
         """Start what has become possible; return its windows."""
         windows: list[Window] = []
-        while started := [*self._complete(), *self._thicken()]:
+        while started := [*self._complete(), *self._thicken(), *self._vote_on_words()]:
             windows += started
         self._join()
         return windows
@@ -211,7 +215,18 @@ class PausesClip:
         for each in map(self._windows.__getitem__, range(self._joined, stop)):
             if each.stage is Stage.COMPLETED:
                 each.stage = Stage.THICKENING
-                windows += self._start(each.transcriber.thicken(self._rate), each, Stage.DONE)
+                windows += self._start(each.transcriber.thicken(self._rate), each, Stage.THICKENED)
+        return windows
+
+    def _vote_on_words(self) -> list[Window]:
+        """Let the words of the windows vote that are complete otherwise."""
+        windows: list[Window] = []
+        for each in list(self._windows.values()):
+            if each.stage is Stage.THICKENED and self._rules.quality.votes:
+                each.stage = Stage.VOTING
+                windows += self._start(each.transcriber.vote(), each, Stage.DONE)
+            elif each.stage is Stage.THICKENED:
+                each.stage = Stage.DONE
         return windows
 
     def _start(self, procedure: Procedure[None], progress: _Progress, end: Stage) -> list[Window]:

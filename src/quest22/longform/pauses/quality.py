@@ -25,13 +25,14 @@ class Quality:
     ``beam_size`` beams; with ``greedy_first`` only where greedy decoding, with the shortened
     context of ``audio_context``, is unsure. A clip that is
     one window has timestamps only with ``timestamps``: without them its text is better. Windows of
-    longer recordings always have them.
+    longer recordings always have them. ``votes``: the words of several hypotheses vote.
     """
 
     beam_size: int
     greedy_first: bool
     audio_context: AudioContext
     timestamps: bool
+    votes: bool
     retry_beam_size: int
     retry_temperatures: tuple[float, ...]
     best_of: int
@@ -48,6 +49,7 @@ class Quality:
             greedy_first=greedy_first,
             audio_context=decoding.audio_context or ("auto" if greedy_first else "full"),
             timestamps=decoding.timestamps,
+            votes=name == "best",
             retry_beam_size=max(beam_size, BEAMS),
             retry_temperatures=temperatures[1:],
             best_of=decoding.best_of or SAMPLES,

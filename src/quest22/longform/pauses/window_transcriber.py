@@ -7,27 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
+from quest22.checkpoint.word_splitting import UNSPACED
 from quest22.decoding.fallback import compression_ratio
 from quest22.decoding.words import TokenTimes
 from quest22.errors import EngineError
 from quest22.longform.hallucination import NO_SPEECH
 from quest22.longform.pauses.coverage import Flags, TextRate, speech_s, uncovered
-from quest22.longform.pauses.cutting import FRAME_S, CuttingRules, best_cuts
+from quest22.longform.pauses.cutting import FRAME_S
+from quest22.longform.pauses.excerpts import Excerpt, excerpt, parts, whole
 from quest22.longform.pauses.procedures import Procedure
 from quest22.longform.pauses.quality import Quality
 from quest22.longform.pauses.retries import Retries, in_language
 from quest22.longform.pauses.speech_windows import SpeechWindow
+from quest22.longform.pauses.variants import other_ways
+from quest22.longform.pauses.word_vote import with_votes
 from quest22.longform.policy import DecodingPolicy
 from quest22.records import (
     SAMPLE_RATE_HZ,
     DecodingOptions,
     DroppedSegment,
     Hypothesis,
-    Samples,
     Segment,
-    Window,
 )
 
 MAX_DEPTH = 3
@@ -64,14 +65,6 @@ class TranscriptionRules:
     speech_threshold: float
     one_language: bool
     doubt_language: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _DecodedSpan:
-    """A part of the window from ``offset_s`` on, as it is decoded on its own."""
-
-    offset_s: float
-    window: Window
 
 
 class WindowTranscriber:
@@ -122,44 +115,56 @@ class WindowTranscriber:
 
     def complete(self, language: str | None) -> Procedure[None]:
         """Make segments of the window, whose clip is in this language."""
-        hypothesis, whole = self.hypothesis, self._whole()
+        hypothesis, window = self.hypothesis, self._whole().window
         if hypothesis.language != language:
             probabilities = dict[str | None, float](hypothesis.languages)
-            (hypothesis,) = yield [in_language(whole.window, language)]
+            (hypothesis,) = yield [in_language(window, language)]
             probability = probabilities.get(language, 0.0)
             hypothesis = replace(hypothesis, language_probability=probability)
         if self.speech.whole and self._rules.doubt_language:
-            hypothesis = yield from self._rules.retries.in_other_languages(whole.window, hypothesis)
+            hypothesis = yield from self._rules.retries.in_other_languages(window, hypothesis)
         self._hypothesis = hypothesis
         self.decoding = replace(self.decoding, language=hypothesis.language, prefix=())
-        yield from self._cover([whole], [hypothesis])
+        yield from self._cover([self._whole()], [hypothesis])
 
     def thicken(self, rate: TextRate) -> Procedure[None]:
         """Decode segments with too little text again, in parts, and take that if it is more."""
         thin = rate.thin(self.segments, self.is_speech) if self.decoding.timestamps else []
-        parts = [self._parts(segment) for segment in thin]
-        flat = [part for each in parts for part in each]
+        cut = [self._parts(segment) for segment in thin]
+        flat = [part for each in cut for part in each]
         if not flat:
             return
         windows = [part.window for part in flat]
         hypotheses = yield windows
         hypotheses = yield from self._rules.retries.improve(windows, hypotheses)
         decoded = iter(zip(flat, hypotheses, strict=True))
-        for segment, own in zip(thin, parts, strict=True):
+        for segment, own in zip(thin, cut, strict=True):
             pairs = [next(decoded) for _ in own]
             segments = [each for pair in pairs for each in self._segments_of(*pair)]
             if self._is_better(segments, segment, pairs):
                 at = self.segments.index(segment)
                 self.segments[at : at + 1] = segments
 
-    def _cover(
-        self, spans: Sequence[_DecodedSpan], hypotheses: Sequence[Hypothesis]
-    ) -> Procedure[None]:
+    def vote(self) -> Procedure[None]:
+        """Decode the window in other ways, and let the words of all texts vote."""
+        if not self.segments:
+            return
+        variants = other_ways(self.speech, self.decoding, self._rules.quality)
+        windows = [part.window for variant in variants for part in variant]
+        hypotheses = yield windows
+        hypotheses = yield from self._rules.retries.improve(windows, hypotheses)
+        texts = map(self._rules.policy.text, (each.tokens for each in hypotheses))
+        language, vocabulary = self.hypothesis.language, self._rules.policy.tokens
+        separator = "" if language in UNSPACED else " "
+        joined = [separator.join(next(texts).strip() for _ in variant) for variant in variants]
+        self.segments = with_votes(self.segments, joined, language, vocabulary)
+
+    def _cover(self, spans: Sequence[Excerpt], hypotheses: Sequence[Hypothesis]) -> Procedure[None]:
         """Take the text of the window, then of the speech in it that no segment covers."""
         for depth in range(MAX_DEPTH + 1):
             windows = [span.window for span in spans]
             hypotheses = yield from self._rules.retries.improve(windows, hypotheses)
-            rest: list[_DecodedSpan] = []
+            rest: list[Excerpt] = []
             for span, hypothesis in zip(spans, hypotheses, strict=True):
                 segments = self._take(span, hypothesis)
                 if self._has_times(hypothesis) or not segments:
@@ -171,7 +176,7 @@ class WindowTranscriber:
         self.segments.sort(key=lambda each: each.start_s)
         self.dropped = self._without_text()
 
-    def _take(self, span: _DecodedSpan, hypothesis: Hypothesis) -> list[Segment]:
+    def _take(self, span: Excerpt, hypothesis: Hypothesis) -> list[Segment]:
         """Keep the text of a span, except in silence; return its segments."""
         if self._rules.policy.fallback.is_silence(hypothesis):
             text = self._rules.policy.text(hypothesis.tokens).strip()
@@ -205,7 +210,7 @@ class WindowTranscriber:
                 kept.append(span)
         return kept
 
-    def _uncovered(self, span: _DecodedSpan, segments: Sequence[Segment]) -> list[_DecodedSpan]:
+    def _uncovered(self, span: Excerpt, segments: Sequence[Segment]) -> list[Excerpt]:
         offset_s, duration_s = span.offset_s, span.window.duration_s
         first = int(offset_s / FRAME_S)
         is_speech = self.is_speech[first : int((offset_s + duration_s) / FRAME_S)]
@@ -213,26 +218,21 @@ class WindowTranscriber:
         found = uncovered(is_speech, times, duration_s)
         return [self._span(offset_s + start_s, offset_s + end_s) for start_s, end_s in found]
 
-    def _parts(self, segment: Segment) -> list[_DecodedSpan]:
+    def _parts(self, segment: Segment) -> list[Excerpt]:
         """A segment in parts, cut at its pauses."""
         start_s = max(0.0, segment.start_s - THIN_PAD_S)
         end_s = min(len(self.speech.samples) / SAMPLE_RATE_HZ, segment.end_s + THIN_PAD_S)
-        bounds = [start_s, end_s]
-        if end_s - start_s > THIN_UNCUT_S:
-            longest_s = max(THIN_LONGEST_S, (end_s - start_s) * THIN_SHARE)
-            rules = CuttingRules(
-                longest=round(longest_s / FRAME_S), shortest=round(THIN_SHORTEST_S / FRAME_S)
-            )
-            first, last = int(start_s / FRAME_S), int(end_s / FRAME_S)
-            cuts = best_cuts(self.speech.probabilities[first:last], rules)
-            bounds[1:1] = [(first + cut) * FRAME_S for cut in cuts]
-        return [self._span(*each) for each in pairwise(bounds)]
+        if end_s - start_s <= THIN_UNCUT_S:
+            return [self._span(start_s, end_s)]
+        longest_s = max(THIN_LONGEST_S, (end_s - start_s) * THIN_SHARE)
+        span_s = (start_s, end_s)
+        return parts(self.speech, self.decoding, span_s, longest_s, THIN_SHORTEST_S)
 
     def _is_better(
         self,
         segments: Sequence[Segment],
         thin: Segment,
-        decoded: Sequence[tuple[_DecodedSpan, Hypothesis]],
+        decoded: Sequence[tuple[Excerpt, Hypothesis]],
     ) -> bool:
         text = "".join(each.text for each in segments)
         logprobs = [hypothesis.avg_logprob for _, hypothesis in decoded]
@@ -243,21 +243,17 @@ class WindowTranscriber:
             and all(trust.is_trusted(each, span.window.duration_s) for span, each in decoded)
         )
 
-    def _whole(self) -> _DecodedSpan:
-        return _DecodedSpan(0.0, self._window(self.speech.samples, 0.0))
+    def _whole(self) -> Excerpt:
+        return whole(self.speech, self.decoding)
 
-    def _span(self, start_s: float, end_s: float) -> _DecodedSpan:
-        start, stop = (round(time_s * SAMPLE_RATE_HZ) for time_s in (start_s, end_s))
-        return _DecodedSpan(start_s, self._window(self.speech.samples[start:stop], start_s))
-
-    def _window(self, samples: Samples, offset_s: float) -> Window:
-        return Window(samples, self.speech.timeline.start_s(offset_s), self.decoding)
+    def _span(self, start_s: float, end_s: float) -> Excerpt:
+        return excerpt(self.speech, self.decoding, start_s, end_s)
 
     def _has_times(self, hypothesis: Hypothesis) -> bool:
         begin = self._rules.policy.tokens.timestamp_begin
         return any(token >= begin for token in hypothesis.tokens)
 
-    def _segments_of(self, span: _DecodedSpan, hypothesis: Hypothesis) -> list[Segment]:
+    def _segments_of(self, span: Excerpt, hypothesis: Hypothesis) -> list[Segment]:
         """The segments of a hypothesis, with words if they are requested."""
         policy = self._rules.policy
         duration_s = span.window.duration_s
