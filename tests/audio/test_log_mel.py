@@ -100,7 +100,7 @@ def test_the_fast_way_equals_the_plain_one(
 ) -> None:
     random = np.random.default_rng(seed)
     sound = float32(random.normal(0, 10.0 ** random.uniform(-5, 0), count))
-    # A float32 transform rounds the quietest bins, eight powers of ten below the loudest, this much.
+    # So much does a float32 transform round the quietest bins, 10⁸ below the loudest.
     assert np.abs(extractor(sound) - log_mel(sound, n_mels)).max() < 2e-4
 
 
