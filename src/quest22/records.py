@@ -130,6 +130,9 @@ class SearchOptions:
     At temperature 0 with a ``greedy_logprob``, a window is first decoded greedily, with a shortened
     audio context if the options have one, and that hypothesis stands if its mean log-probability is
     at least this; the others are then decoded with the beams and in full. None: beams at once.
+
+    A hypothesis ends where the same tokens have come more than ``max_repeats`` times in a row.
+    None: loops run to the limit of tokens.
     """
 
     beam_size: int = 1
@@ -140,6 +143,7 @@ class SearchOptions:
     no_repeat_ngram_size: int = 0
     seed: tuple[int, ...] = (0,)
     greedy_logprob: float | None = None
+    max_repeats: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

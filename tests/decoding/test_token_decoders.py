@@ -8,6 +8,7 @@ import pytest
 from quest22.decoding.logits_rules import LogitsRules
 from quest22.decoding.prompts import Prompt
 from quest22.decoding.token_decoders import (
+    LOOP_CHECK,
     BeamSearchDecoder,
     Candidate,
     DecodeRequest,
@@ -151,3 +152,20 @@ def test_the_length_penalty_ranks(length_penalty: float | None, best: Candidate)
 def test_the_end_of_text_counts_in_the_mean() -> None:
     assert SHORT.avg_logprob == pytest.approx(-2 / 3)
     assert Candidate((), -0.5).avg_logprob == -0.5
+
+
+@pytest.mark.parametrize(
+    ("decoder", "search"),
+    [
+        (SamplingDecoder, {}),
+        (SamplingDecoder, {"best_of": 2}),
+        (BeamSearchDecoder, {"beam_size": 2}),
+    ],
+)
+@pytest.mark.parametrize(("max_repeats", "tokens"), [(None, 40), (100, 40), (3, LOOP_CHECK)])
+def test_a_loop_ends(decoder: Any, search: dict[str, int], max_repeats: int, tokens: int) -> None:
+    temperature = 0.5 if "best_of" in search else 0.0
+    loop = decoder(request(40, temperature, max_repeats=max_repeats, **search))
+    while not loop.completed:
+        loop.update(logits(*[{1: 1.0 - 1e-9}] * len(loop.sampled)))
+    assert len(loop.sampled[0]) == tokens

@@ -1,7 +1,7 @@
-"""Options against loops: a penalty on repeated tokens, and a ban on repeated n-grams.
+"""Options against loops: a penalty on repeated tokens, a ban on repeated n-grams, an early end.
 
-Both look at the tokens chosen for a window, with timestamps and without the prompt, as
-faster-whisper's decoder does (CTranslate2's ``RepetitionPenalty`` and ``NoRepeatNgram``).
+All look at the tokens chosen for a window, with timestamps and without the prompt. The first two
+do as faster-whisper's decoder does (CTranslate2's ``RepetitionPenalty`` and ``NoRepeatNgram``).
 """
 
 from __future__ import annotations
@@ -35,3 +35,12 @@ def block_repeated_ngrams(row: Logits, tokens: Sequence[int], size: int) -> None
         if list(tokens[at : at + size - 1]) == stem
     ]
     row[ends] = NEVER
+
+
+def ends_in_loop(tokens: Sequence[int], max_repeats: int) -> bool:
+    """Whether the last tokens have come more than ``max_repeats`` times in a row."""
+    times = max_repeats + 1
+    for size in range(1, len(tokens) // times + 1):
+        if all(tokens[-at] == tokens[-at - size] for at in range(1, size * max_repeats + 1)):
+            return True
+    return False

@@ -17,7 +17,11 @@ import numpy as np
 from quest22.decoding.logits_rules import LogitsRules
 from quest22.decoding.logprobs import Logits, argmax, log_normalizer, top
 from quest22.decoding.prompts import Prompt
+from quest22.decoding.repetition import ends_in_loop
 from quest22.records import SearchOptions
+
+LOOP_CHECK = 8
+"""Loops are looked for after every so many tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,16 @@ def rank(candidates: Sequence[Candidate], length_penalty: float | None) -> Candi
     return max(candidates, key=score)
 
 
+def _loops(tokens: Sequence[int], end_of_text: int, max_repeats: int | None) -> bool:
+    """Whether text ends in a loop; looked at only now and then, because that costs time.
+
+    Timestamps, which differ each time, do not count.
+    """
+    if max_repeats is None or not tokens or len(tokens) % LOOP_CHECK:
+        return False
+    return ends_in_loop([token for token in tokens if token < end_of_text], max_repeats)
+
+
 class SamplingDecoder:
     """Independent continuations: the most probable token at temperature 0, else random ones.
 
@@ -130,6 +144,7 @@ class SamplingDecoder:
         self._sums = [0.0 for _ in rows]
         self._ended = [False for _ in rows]
         self._max_new_tokens = request.prompt.max_new_tokens
+        self._max_repeats = request.search.max_repeats
         self._end_of_text = request.rules.end_of_text
         self._temperature = request.temperature
         seed = (*request.search.seed, round(1000 * request.temperature))
@@ -137,7 +152,13 @@ class SamplingDecoder:
 
     @property
     def completed(self) -> bool:
-        return all(self._ended) or len(self.sampled[0]) == self._max_new_tokens
+        if all(self._ended) or len(self.sampled[0]) == self._max_new_tokens:
+            return True
+        running = (row for row, ended in zip(self.sampled, self._ended, strict=True) if not ended)
+        return all(self._loops(row) for row in running)
+
+    def _loops(self, tokens: Sequence[int]) -> bool:
+        return _loops(tokens, self._end_of_text, self._max_repeats)
 
     def update(self, logits: Logits) -> list[int]:
         tokens, logprobs = self._sample(logits) if self._temperature > 0 else argmax(logits)
@@ -194,12 +215,15 @@ class BeamSearchDecoder:
         self._ended: list[Candidate] = []
         self._max_candidates = max(round(self._num_beams * request.search.patience), 1)
         self._max_new_tokens = request.prompt.max_new_tokens
+        self._max_repeats = request.search.max_repeats
         self._end_of_text = request.rules.end_of_text
 
     @property
     def completed(self) -> bool:
-        enough = len(self._ended) >= self._max_candidates
-        return enough or len(self.sampled[0]) == self._max_new_tokens
+        best = self.sampled[0]
+        if len(self._ended) >= self._max_candidates or len(best) == self._max_new_tokens:
+            return True
+        return _loops(best, self._end_of_text, self._max_repeats)
 
     def update(self, logits: Logits) -> list[int]:
         ranked = sorted(self._continuations(logits), key=lambda each: each[0], reverse=True)

@@ -36,7 +36,7 @@ def build_strategy(
     Raises :class:`UsageError` for windows that are too short to be cut.
     """
     decoding, hallucination = settings.decoding, settings.hallucination
-    quality = Quality.of(settings.longform.quality, decoding)
+    quality = Quality.of(settings.longform.quality, decoding, hallucination.max_repeats)
     temperatures = quality.retry_temperatures
     policy = DecodingPolicy.of(decoding, hallucination, tokens, (0.0, *temperatures))
     retries = Retries(

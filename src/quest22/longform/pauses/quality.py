@@ -36,9 +36,12 @@ class Quality:
     retry_beam_size: int
     retry_temperatures: tuple[float, ...]
     best_of: int
+    max_repeats: int | None = None
 
     @classmethod
-    def of(cls, name: QualityName, decoding: DecodingSettings) -> Quality:
+    def of(
+        cls, name: QualityName, decoding: DecodingSettings, max_repeats: int | None = None
+    ) -> Quality:
         """A quality by its name, and what the user sets otherwise."""
         given = decoding.beam_size
         greedy_first = given is None
@@ -53,6 +56,7 @@ class Quality:
             retry_beam_size=max(beam_size, BEAMS),
             retry_temperatures=temperatures[1:],
             best_of=decoding.best_of or SAMPLES,
+            max_repeats=max_repeats,
         )
 
     def first_pass(self, decoding: DecodingOptions, *, whole: bool) -> DecodingOptions:
@@ -64,6 +68,7 @@ class Quality:
             beam_size=self.beam_size,
             best_of=self.best_of,
             greedy_logprob=greedy_logprob,
+            max_repeats=self.max_repeats,
         )
         return replace(
             decoding,
