@@ -58,7 +58,7 @@ def test_nothing_asked_shows_the_help(run, arguments):
         (["transcribe", "a.wav", "--stride-length-s", "5,6,7"], "one number or left,right"),
         (["transcribe", "a.wav", "--stride_length_s", "wide"], "one number or left,right"),
         (
-            ["transcribe", "a.wav", "--stride_length_s", "15"],
+            ["transcribe", "a.wav", "--long-form", "chunked", "--stride_length_s", "15"],
             "less than the chunk length of 30.0 s",
         ),
         (["transcribe", "a.wav", "--vad", "maybe"], "expected off, on or auto"),

@@ -36,7 +36,7 @@ def test_a_run_goes_on_only_as_it_listened(run, rows, model, tmp_path):
             ("--long-form", "chunked", "--vad-speech-pad-ms", 20_000),
             "is too short for a padding",
         ),
-        (("--chunk-length-s", 1.5, "--stride-length-s", 0), "too short to be cut at pauses"),
+        (("--chunk-length-s", 1.5), "too short to be cut at pauses"),
         (
             ("--long-form", "sequential", "--clip-timestamps", "0,5"),
             "exclude each other: give one of them",

@@ -83,7 +83,8 @@ class LongFormSettings:
                 f"chunk_length_s is {self.chunk_length_s}: expected more than 0 and up to 30 s, "
                 "Whisper's window"
             )
-        if left < 0 or right < 0 or left + right >= self.chunk_length_s:
+        chunked = self.long_form == "chunked"
+        if left < 0 or right < 0 or (chunked and left + right >= self.chunk_length_s):
             raise UsageError(
                 f"stride_length_s is {left},{right}: expected 0 or more, and together less than "
                 f"the chunk length of {self.chunk_length_s} s"

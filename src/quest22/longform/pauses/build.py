@@ -50,6 +50,7 @@ def build_strategy(
         speech_threshold=settings.vad.vad_threshold,
         one_language=decoding.language is None and not decoding.multilingual,
         doubt_language=detected and not decoding.language_threshold,
+        needs_speech=settings.vad.vad != "off",
     )
     return PausesStrategy(windowing_rules(settings), rules, probabilities)
 

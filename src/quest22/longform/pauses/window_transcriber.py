@@ -56,7 +56,8 @@ class TranscriptionRules:
 
     Frames from ``speech_threshold`` on are speech. ``one_language``: all windows of a clip are in
     the same language, which is detected. ``doubt_language``: a whole clip may turn out to be in
-    another language than the most probable one.
+    another language than the most probable one. ``needs_speech``: doubtful text without speech
+    behind it is dropped.
     """
 
     policy: DecodingPolicy
@@ -65,6 +66,7 @@ class TranscriptionRules:
     speech_threshold: float
     one_language: bool
     doubt_language: bool
+    needs_speech: bool = True
 
 
 class WindowTranscriber:
@@ -196,7 +198,7 @@ class WindowTranscriber:
     def _is_invented(self, segment: Segment) -> bool:
         """Whether doubtful text has no speech at all behind it, by the voice detector."""
         threshold = self._rules.policy.fallback.thresholds.no_speech_threshold
-        if threshold is None:
+        if threshold is None or not self._rules.needs_speech:
             return False
         doubtful = segment.no_speech_prob > threshold or segment.avg_logprob < INVENTED_LOGPROB
         return doubtful and not speech_s(self.is_speech, segment.start_s, segment.end_s)
