@@ -22,6 +22,7 @@ def test_a_race_counts_tokens_time_and_memory(workload: Workload, kind: str) -> 
     assert errors == []
     assert (result.tokens_a_window, result.windows) == (4, 1 if kind == "single" else 3)
     assert 0 < result.fastest_s <= result.seconds <= result.slowest_s
+    assert result.cpu_s > 0
     assert result.times_real_time == pytest.approx(work.audio_s / result.seconds)
     assert result.peak_bytes > 50e6
     assert {"encoder", "decoder", "features"} <= set(result.parts)

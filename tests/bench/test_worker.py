@@ -44,5 +44,6 @@ def test_replies_are_not_mixed_with_what_libraries_print(tmp_path):
     assert about == {"about": "about"}
     assert (run["tokens"], run["windows"], run["parts"]) == (3, 1, {})
     assert run["seconds"] >= 0
+    assert run["cpu_s"] >= 0
     assert end.keys() == {"peak_bytes"}
     assert done.stderr.split() == ["loading", "running"]

@@ -8,8 +8,8 @@ from quest22.bench.comparison import Result
 from quest22.bench.measures import Outcome
 from quest22.cli.bench_tables import machine_line, outcome_table, parts_table, start_lines
 
-OURS = Result("quest22", "int8", 2.0, 2.5, 1.5, 20.0, 10, 300.0, 2_000_000_000, {"encoder": 1.0})
-OTHER = Result("other", "float32", 4.0, 4.0, 4.0, 20.0, 10, 300.0, 3_000_000_000, {})
+OURS = Result("quest22", "int8", 2.0, 2.5, 1.5, 3.75, 20.0, 10, 300.0, 2_000_000_000, {"encoder": 1.0})
+OTHER = Result("other", "float32", 4.0, 4.0, 4.0, 8.0, 20.0, 10, 300.0, 3_000_000_000, {})
 
 
 def shown(table: object) -> list[str]:
@@ -27,6 +27,7 @@ def test_ratios_compare_with_quest22():
     assert lines[0].strip() == "throughput: tiny"
     assert row(lines, "quest22")[:4] == ["quest22", "150.0", "1.00", "2.000"]
     assert row(lines, "other")[:4] == ["other", "75.0", "2.00", "4.000"]
+    assert row(lines, "quest22")[4:8] == ["1.500", "–", "2.500", "3.750"]
 
 
 def test_stages_are_per_window_and_shares_of_the_whole():

@@ -18,13 +18,17 @@ TUNING_CUTOFF = 1.3
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A program's medians over all rounds; ``peak_bytes`` is that of its whole process."""
+    """A program's medians over all rounds; ``peak_bytes`` is that of its whole process.
+
+    ``cpu_s`` is the processor's time of all threads, awake or at work.
+    """
 
     name: str
     about: str
     seconds: float
     slowest_s: float
     fastest_s: float
+    cpu_s: float
     tokens_a_window: float
     windows: int
     audio_s: float
@@ -143,6 +147,7 @@ def _result(worker: WorkerProcess, runs: Sequence[TimedRun]) -> Result:
         seconds=median(seconds),
         slowest_s=max(seconds),
         fastest_s=min(seconds),
+        cpu_s=median(run.cpu_s for run in runs),
         tokens_a_window=middle.tokens / max(middle.windows, 1),
         windows=middle.windows,
         audio_s=worker.workload.audio_s,

@@ -41,11 +41,12 @@ def serve(load: Callable[[Workload], LoadedProgram]) -> None:
     for line in sys.stdin:
         if line != RUN:
             break
-        start_s = time.perf_counter()
+        start_s, start_cpu_s = time.perf_counter(), time.process_time()
         output = run()
         seconds = time.perf_counter() - start_s
         reply = {
             "seconds": seconds,
+            "cpu_s": time.process_time() - start_cpu_s,
             "tokens": output.tokens,
             "windows": output.windows,
             "parts": output.parts,

@@ -27,9 +27,10 @@ class WorkerError(Quest22Error):
 
 @dataclass(frozen=True, slots=True)
 class TimedRun:
-    """One run of the workload."""
+    """One run of the workload; ``cpu_s`` is the time of all its threads on a processor."""
 
     seconds: float
+    cpu_s: float
     tokens: int
     windows: int
     parts: Mapping[str, float] = field(default_factory=dict)

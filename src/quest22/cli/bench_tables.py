@@ -40,7 +40,7 @@ def outcome_table(title: str, outcome: Outcome) -> Table:
     """A row for each program; ``ratio`` is how many times as fast quest22 is as the program."""
     table = Table(title=f"{outcome.measure}: {title}", title_justify="left")
     table.add_column("program")
-    for name in ("× real time", "ratio", "s", "from – to", "tokens", "peak memory"):
+    for name in ("× real time", "ratio", "s", "from – to", "processor s", "tokens", "peak memory"):
         table.add_column(name, justify="right")
     table.add_column("configuration")
     ours = outcome.results[0]
@@ -51,6 +51,7 @@ def outcome_table(title: str, outcome: Outcome) -> Table:
             f"{ours.times_real_time / each.times_real_time:.2f}",
             f"{each.seconds:.3f}",
             f"{each.fastest_s:.3f} – {each.slowest_s:.3f}",
+            f"{each.cpu_s:.3f}",
             f"{each.tokens_a_window:.1f}",
             size(each.peak_bytes),
             each.about,
