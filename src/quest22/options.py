@@ -150,8 +150,8 @@ class TranscribeOptions(TypedDict, total=False):
     """
 
     quality: Literal["fast", "balanced", "best"]
-    """``fast``: greedy decoding; ``balanced``: beams where that is unsure; ``best``: several
-    hearings of each window, and a vote. Default: ``balanced``.
+    """``fast``: greedy decoding; ``balanced``: beams where that is unsure; ``best``: each window
+    in several ways, and a vote. Default: ``balanced``.
     """
 
     compression_ratio_threshold: float | None

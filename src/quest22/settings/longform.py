@@ -71,7 +71,7 @@ class LongFormSettings:
         "balanced",
         flags="--quality",
         help="[cyan]fast[/]: greedy decoding; [cyan]balanced[/]: beams where that is unsure; "
-        "[cyan]best[/]: several hearings of each window, and a vote.",
+        "[cyan]best[/]: each window in several ways, and a vote.",
         metavar="NAME",
         panel=PANEL,
     )
