@@ -318,6 +318,12 @@ class OutputOptions(TypedDict, total=False):
     restart: bool
     """Start over: replace the transcripts of an earlier run in the folder. Default: ``False``."""
 
+    caption_length: int | None
+    """Split captions of ``srt`` and ``vtt`` that are longer than this, or than 7 seconds, where
+    the text allows it best, and lay them out in two lines; ``off``: one for each segment, as
+    openai/whisper. Other options of this group take precedence. Default: ``84``.
+    """
+
     max_line_width: int | None
     """Break lines longer than this between words. Default: no limit."""
 

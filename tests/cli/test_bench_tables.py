@@ -8,7 +8,9 @@ from quest22.bench.comparison import Result
 from quest22.bench.measures import Outcome
 from quest22.cli.bench_tables import machine_line, outcome_table, parts_table, start_lines
 
-OURS = Result("quest22", "int8", 2.0, 2.5, 1.5, 3.75, 20.0, 10, 300.0, 2_000_000_000, {"encoder": 1.0})
+OURS = Result(
+    "quest22", "int8", 2.0, 2.5, 1.5, 3.75, 20.0, 10, 300.0, 2_000_000_000, {"encoder": 1.0}
+)
 OTHER = Result("other", "float32", 4.0, 4.0, 4.0, 8.0, 20.0, 10, 300.0, 3_000_000_000, {})
 
 

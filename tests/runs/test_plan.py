@@ -10,6 +10,7 @@ import pytest
 from quest22.errors import UsageError
 from quest22.runs.journal import JOURNAL, Journal
 from quest22.runs.plan import (
+    as_begun,
     flat_plan,
     grouped_plan,
     known_plan,
@@ -145,6 +146,20 @@ def test_a_setting_that_is_new_was_at_its_default():
         assert plan_differences(begun, now, whole=True) == differences
 
 
+def test_a_run_begun_by_an_earlier_version_keeps_its_captions():
+    captions = {name: value for name, value in PLAN["captions"].items() if name != "caption_length"}
+    begun = {**PLAN, "captions": captions}
+    assert settings_from_plan(begun, EngineSettings()).captions.caption_length is None
+    for settings in (as_begun(SETTINGS, begun), pinned(SETTINGS, begun, requested(SETTINGS))):
+        assert plan_differences(begun, known_plan(settings), whole=False) == []
+    assert as_begun(SETTINGS, PLAN) == SETTINGS
+    shorter = replace(SETTINGS, captions=CaptionSettings(caption_length=60))
+    assert as_begun(shorter, begun) == shorter
+    assert "captions.caption_length was None and is 60" in plan_differences(
+        begun, known_plan(shorter), whole=False
+    )
+
+
 def test_a_flat_plan_has_names_that_users_know():
     flat = flat_plan(PLAN)
     assert (flat["dataset"], flat["dataset_revision"]) == ("org/d", COMMIT)
@@ -182,7 +197,7 @@ def test_a_journal_with_a_flat_plan_is_read(tmp_path):
     assert flat_plan(journal.plan) == json.loads(OLD_JOURNAL)["plan"]
     assert (journal.progress.results, journal.progress.finished) == (5, True)
     rows = DatasetSettings("parquet", data_files=("samples/*.parquet",), take=5)
-    settings = RunSettings(rows, FORMER_DEFAULTS)
+    settings = as_begun(RunSettings(rows, FORMER_DEFAULTS), journal.plan)
     journal.check_known(known_plan(settings))
     pipeline = SimpleNamespace(
         checkpoint_revision=None,

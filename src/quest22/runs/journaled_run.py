@@ -23,7 +23,7 @@ from quest22.runs.events import (
     ignore_event,
 )
 from quest22.runs.journal import Journal, JournaledSink, Progress
-from quest22.runs.plan import known_plan, pinned, requested, resolved, whole_plan
+from quest22.runs.plan import as_begun, known_plan, pinned, requested, resolved, whole_plan
 from quest22.runs.publish import HUB, HubPublisher
 from quest22.runs.settings import RunSettings
 from quest22.runs.shards import SiblingShards, reopen
@@ -100,7 +100,7 @@ class _Run:
         if journal is None:
             return self._start()
         journal.finish_replacement()
-        journal.check_known(known_plan(self.settings))
+        journal.check_known(known_plan(as_begun(self.settings, journal.plan)))
         return self._resume(journal)
 
     def _start(self) -> RunSummary:

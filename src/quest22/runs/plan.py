@@ -60,6 +60,9 @@ _MODEL = {
 _OUTPUT = ("formats", "push_to_hub")
 _FLAT_DATASET = {"path": "dataset", "revision": "dataset_revision"}
 
+_ADDED: Mapping[str, Any] = {"long_form.quality": "balanced", "captions.caption_length": None}
+"""Settings that the plans of earlier versions lack, and what they were then."""
+
 
 def known_plan(settings: RunSettings) -> dict[str, Any]:
     """The part of the plan that is known before anything is loaded or reached."""
@@ -141,10 +144,20 @@ def pinned(settings: RunSettings, plan: Plan, request: Request) -> RunSettings:
         batch_size=settings.pipeline.engine.batch_size or request.get("batch_size"),
     )
     return replace(
-        settings,
+        as_begun(settings, plan),
         dataset=replace(settings.dataset, revision=values["dataset_revision"]),
         pipeline=replace(settings.pipeline, engine=engine),
     )
+
+
+def as_begun(settings: RunSettings, plan: Plan) -> RunSettings:
+    """``settings`` for a run that an earlier version began: defaults that are new do not apply."""
+    captions = settings.captions
+    new = "caption_length" not in plan.get("captions", {})
+    if not new or captions.caption_length != CaptionSettings().caption_length:
+        return settings
+    former = _ADDED["captions.caption_length"]
+    return replace(settings, captions=replace(captions, caption_length=former))
 
 
 def settings_from_plan(plan: Plan, engine: EngineSettings) -> RunSettings:
@@ -176,12 +189,10 @@ def settings_from_plan(plan: Plan, engine: EngineSettings) -> RunSettings:
 
 def _values(plan: Plan, group: str) -> dict[str, Any]:
     """A group of a plan, with lists from JSON turned back into tuples."""
-    values = plan.get(group, {})
+    added = (name.split(".") for name in _ADDED)
+    former = {name: _ADDED[f"{group}.{name}"] for each, name in added if each == group}
+    values = former | plan.get(group, {})
     return {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
-
-
-_ADDED = {"long_form.quality": "balanced"}
-"""Settings that the plans of earlier versions lack, and what they were then."""
 
 
 def plan_differences(begun: Plan, now: Plan, *, whole: bool) -> list[str]:

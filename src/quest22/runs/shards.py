@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from quest22.errors import UsageError
 from quest22.runs.journal import Journal
-from quest22.runs.plan import known_plan
+from quest22.runs.plan import as_begun, known_plan
 from quest22.runs.settings import RunSettings
 from quest22.runs.store import RunStore
 from quest22.settings import DatasetSettings, OutputSettings
@@ -96,6 +96,8 @@ class SiblingShards:
 
     def check(self, settings: RunSettings) -> None:
         """Raise :class:`UsageError` if a run cannot share the folder with the others."""
+        if self.shards:
+            settings = as_begun(settings, self.shards[0].journal.plan)
         plan = known_plan(settings)
         dataset = plan["dataset"].items()
         plan["dataset"] = {name: each for name, each in dataset if name not in _OWN_SETTINGS}

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from quest22.errors import UsageError
+from quest22.settings.forms import COUNT_OR_OFF
 from quest22.settings.option import check_at_least, option
 
-PANEL = "Captions in srt, vtt, tsv and txt (these options turn on word timestamps)"
+PANEL = "Captions in srt, vtt, tsv and txt (all but --caption-length turn on word timestamps)"
+
+CAPTION_LENGTH = 84
+"""Two lines of 42, the usual limit of guides for subtitles."""
 
 
 @dataclass(frozen=True, slots=True)
 class CaptionSettings:
-    """How words become captions; all but ``sentences`` as in openai/whisper."""
+    """How words become captions.
 
+    Captions of srt and vtt are at most ``caption_length`` long and 7 s on the screen, unless one of
+    the other options says how they are laid out; None: they are the model's segments. The others
+    are openai/whisper's, all but ``sentences``.
+    """
+
+    caption_length: int | None = option(
+        CAPTION_LENGTH,
+        flags="--caption-length",
+        form=COUNT_OR_OFF,
+        help="Split captions of [cyan]srt[/] and [cyan]vtt[/] that are longer than this, or than "
+        "7 seconds, where the text allows it best, and lay them out in two lines; [cyan]off[/]: "
+        "one for each segment, as openai/whisper. Other options of this group take precedence.",
+        metavar="N|off",
+        unit="characters",
+        panel=PANEL,
+    )
     max_line_width: int | None = option(
         None,
         flags="--max-line-width",
@@ -53,6 +73,7 @@ class CaptionSettings:
     )
 
     def __post_init__(self) -> None:
+        check_at_least("caption_length", self.caption_length, 2)
         for name in ("max_line_width", "max_line_count", "max_words_per_line"):
             check_at_least(name, getattr(self, name), 1)
         if self.max_line_count is not None and self.max_line_width is None:
@@ -62,8 +83,13 @@ class CaptionSettings:
 
     @property
     def needs_words(self) -> bool:
-        """Whether these captions need word timestamps."""
-        return self != CaptionSettings()
+        """Whether these captions need word timestamps: an option lays out their words."""
+        return replace(self, caption_length=CAPTION_LENGTH) != CaptionSettings()
+
+    @property
+    def limit(self) -> int | None:
+        """The length to which captions are split, in characters; None: they are not split."""
+        return None if self.needs_words else self.caption_length
 
     @property
     def keeps_segments(self) -> bool:

@@ -73,7 +73,30 @@ def test_a_long_pause_ends_a_caption_that_has_room():
 
 def test_words_cannot_break_the_format():
     talk = transcript(segments=(spoken(" a", " -->", " \n\n b"),))
-    assert [cue.text for cue in cues(talk, CaptionSettings())] == ["a ->\nb"]
+    assert [cue.text for cue in cues(talk, CaptionSettings(caption_length=None))] == ["a ->\nb"]
+    assert [cue.text for cue in cues(talk, CaptionSettings())] == ["a -> b"]
+
+
+LONG = spoken(*[f" {'word' * (1 + place % 3)}{',' * (place == 11)}" for place in range(20)])
+
+
+def test_long_captions_are_split_unless_they_are_laid_out_or_it_is_off():
+    talk = transcript(segments=(LONG,))
+    by_words = {
+        "max_line_width": 100,
+        "max_words_per_line": 99,
+        "highlight_words": True,
+        "sentences": True,
+    }
+    whole = {cue.text for cue in cues(talk, CaptionSettings(caption_length=None))}
+    assert len(whole) == 1
+    for name, value in by_words.items():
+        either = [
+            list(cues(talk, CaptionSettings(caption_length=length, **{name: value})))
+            for length in (84, None)
+        ]
+        assert either[0] == either[1]
+    assert len(list(cues(talk, CaptionSettings()))) > 2
 
 
 @pytest.mark.parametrize(
@@ -116,6 +139,7 @@ LIMITS = st.none() | st.integers(1, 20)
 def layouts(draw: st.DrawFn) -> CaptionSettings:
     width = draw(LIMITS)
     return CaptionSettings(
+        caption_length=None,
         max_line_width=width,
         max_line_count=draw(st.none() | st.integers(1, 3)) if width else None,
         max_words_per_line=draw(LIMITS),
@@ -126,7 +150,8 @@ def layouts(draw: st.DrawFn) -> CaptionSettings:
 def reference(name: str, document: Transcript, settings: CaptionSettings) -> str:
     """What openai/whisper's writer of a format gives."""
     utils = pytest.importorskip("whisper.utils", reason="openai-whisper is not installed")
-    options = {key: value for key, value in asdict(settings).items() if key != "sentences"}
+    ours = ("sentences", "caption_length")
+    options = {key: value for key, value in asdict(settings).items() if key not in ours}
     written = io.StringIO()
     utils.get_writer(name, "").write_result(_result(document), written, options)
     return written.getvalue()

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from quest22.records import Segment, Word
+from quest22.settings import CaptionSettings
 from quest22.sink.build import OutputSettings, open_sinks
 from quest22.sink.formats.captions import CAPTIONS, timestamp
 from tests.support.results import failure, transcript
@@ -33,9 +34,18 @@ EXPECTED = {
 """What openai/whisper's writers (``whisper/utils.py``) give for the same segments."""
 
 
+OFF = CaptionSettings(caption_length=None)
+
+
 @pytest.mark.parametrize("name", EXPECTED)
 def test_documents_are_those_of_openai_whisper(name):
-    assert CAPTIONS[name](TALK) == EXPECTED[name]
+    assert CAPTIONS[name](TALK, OFF) == EXPECTED[name]
+
+
+def test_only_srt_and_vtt_are_split():
+    long = transcript(segments=(Segment(0.0, 20.0, " Here is a sentence, and more." * 9),))
+    for name, write in CAPTIONS.items():
+        assert (write(long) != write(long, OFF)) is (name in ("srt", "vtt"))
 
 
 def test_json_has_the_keys_of_openai_whisper():
@@ -80,7 +90,7 @@ def test_silence_gives_an_empty_document(name, expected):
 
 
 def test_an_empty_line_cannot_end_a_cue():
-    made = CAPTIONS["srt"](transcript(segments=(Segment(0, 1, "a\n\n2\nb"),)))
+    made = CAPTIONS["srt"](transcript(segments=(Segment(0, 1, "a\n\n2\nb"),)), OFF)
     assert made == "1\n00:00:00,000 --> 00:00:01,000\na\n2\nb\n\n"
 
 

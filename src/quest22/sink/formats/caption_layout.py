@@ -1,8 +1,10 @@
 """Lays out a transcript's words as captions with times: the cues of srt and vtt.
 
-The layout is that of openai/whisper's writers (``SubtitlesWriter`` in ``utils.py``), word for
-word: if both a width and a number of lines are given, text flows across segments and breaks at
-pauses of three seconds; otherwise each segment begins a caption. Knows no file format.
+Cues are split where they are too long to read (:mod:`quest22.sink.formats.readable_cues`). If the
+settings say how to lay out words, this is done as in openai/whisper's writers
+(``SubtitlesWriter`` in ``utils.py``), word for word: if both a width and a number of lines are
+given, text flows across segments and breaks at pauses of three seconds; otherwise each segment
+begins a caption. Knows no file format.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from quest22.records import Segment, Transcript, Word
 from quest22.settings import CaptionSettings
+from quest22.sink.formats.readable_cues import Cue, readable_cues
 from quest22.sink.formats.sentences import by_sentence
 
 Caption = list[Word]
@@ -24,15 +27,6 @@ _UNLIMITED = 1000
 _WORD = re.compile(r"^(\s*)(.*)$", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Cue:
-    """A text and the time it is on the screen, in seconds."""
-
-    start_s: float
-    end_s: float
-    text: str
-
-
 def caption_segments(transcript: Transcript, settings: CaptionSettings) -> Sequence[Segment]:
     """The segments, or sentences if the settings ask for them; one if timestamps were off."""
     segments = transcript.segments
@@ -42,8 +36,15 @@ def caption_segments(transcript: Transcript, settings: CaptionSettings) -> Seque
 
 
 def cues(transcript: Transcript, settings: CaptionSettings) -> Iterator[Cue]:
-    """The cues of a transcript; without word timestamps, one for each segment."""
+    """The cues of a transcript, short enough to read unless the settings lay out words.
+
+    Else, without word timestamps, one for each segment.
+    """
     segments = caption_segments(transcript, settings)
+    if settings.limit is not None:
+        for cue in readable_cues(segments, settings.limit, transcript.duration_s):
+            yield replace(cue, text=_escaped(cue.text))
+        return
     if not segments or segments[0].words is None:
         for segment in segments:
             yield Cue(segment.start_s, segment.end_s, _escaped(segment.text))

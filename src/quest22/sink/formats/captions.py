@@ -1,9 +1,9 @@
-"""The caption formats txt, srt, vtt, tsv and json, as openai/whisper's command writes them.
+"""The caption formats txt, srt, vtt, tsv and json, in the form of openai/whisper's command.
 
 :mod:`quest22.sink.formats.caption_files` decides where a document is written.
 
 A transcript without segments (timestamps were off) counts as one segment as long as the clip.
-``caption_layout`` lays out words for srt and vtt; json always holds the model's own segments.
+``caption_layout`` makes the cues of srt and vtt; json always holds the model's own segments.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import Any
 
 from quest22.records import FRAMES_PER_S, Segment, Transcript, Word
 from quest22.settings import CaptionSettings
-from quest22.sink.formats.caption_layout import Cue, caption_segments, cues
+from quest22.sink.formats.caption_layout import caption_segments, cues
 from quest22.sink.formats.jsonl import json_line
+from quest22.sink.formats.readable_cues import Cue
 from quest22.sink.rows import confidence_row, dropped_rows, segment_language_row
 
 CaptionWriter = Callable[[Transcript, CaptionSettings], str]
