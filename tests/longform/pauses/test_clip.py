@@ -37,7 +37,7 @@ def settings_of_clips(draw: st.DrawFn) -> ClipSettings:
         initial_prompt=draw(st.sampled_from([None, "5 6"])),
         prefix=draw(st.sampled_from([None, "7"])),
     )
-    quality: QualityName = draw(st.sampled_from(["fast", "balanced"]))
+    quality: QualityName = draw(st.sampled_from(["fast", "balanced", "best"]))
     vad = VadSettings(vad=draw(st.sampled_from([None, "on", "off"])))
     return ClipSettings(decoding, replace(SHORT, quality=quality), vad=vad)
 

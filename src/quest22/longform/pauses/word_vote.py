@@ -9,8 +9,11 @@ characters vote.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from quest22.checkpoint.word_splitting import UNSPACED
 from quest22.evaluation.word_diff import align_words
@@ -22,6 +25,9 @@ Words = tuple[str, ...]
 _MARKS = re.compile(r"[^\w']", re.UNICODE)
 _NO_LETTERS = "_"
 """The key of a word of punctuation alone."""
+
+EDGE = 0.01
+"""Of a character: words may end and begin at the same place in a text, at different times."""
 
 
 @dataclass(slots=True)
@@ -119,25 +125,49 @@ def _rewritten(
     """A segment with other words in place of its own."""
     text = "".join(separator + word for place in places for word in place)
     words = segment.words
-    if words is not None:
+    if words:
         words = tuple(_timed(segment, places, separator))
     return replace(segment, text=text, tokens=tuple(vocabulary.encode(text)), words=words)
 
 
 def _timed(segment: Segment, places: Sequence[Words], separator: str) -> Iterator[Word]:
     """The words of all places; those of one share the time of the word that stood there."""
-    timed = segment.words or ()
-    texts = [each.text for each in timed]
-    starts = [len("".join(texts[:at]).lstrip()) for at in range(len(texts) + 1)]
+    clock = _Clock.of(segment.words or (), segment.text)
     position = 0
     for place, word in zip(places, split(segment.text, segment.language), strict=True):
-        stop = position + len(word)
-        covered = [
-            each for at, each in enumerate(timed) if starts[at] < stop and starts[at + 1] > position
-        ] or list(timed[-1:])
-        position = stop + len(separator)
-        start_s, end_s = covered[0].start_s, covered[-1].end_s
-        probability = sum(each.probability for each in covered) / len(covered)
+        position = clock.text.index(word, position)
+        start_s, end_s = clock.at(position, EDGE), clock.at(position + len(word), -EDGE)
+        probability = clock.probability(position)
+        position += len(word)
         for at, text in enumerate(place):
             share = [start_s + (end_s - start_s) * step / len(place) for step in (at, at + 1)]
             yield Word(round(share[0], 2), round(share[1], 2), separator + text, probability)
+
+
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    """When each character of a text is spoken; words may consist of several units, or parts."""
+
+    text: str
+    places: list[int]  # in the text: start and end of each word
+    times_s: list[float]
+    probabilities: list[float]
+
+    @classmethod
+    def of(cls, words: Sequence[Word], text: str) -> _Clock:
+        places, times_s, position = [], [], 0
+        for word in words:
+            stop = position + len(word.text)
+            places += [stop - len(word.text.lstrip()), stop]
+            times_s += [word.start_s, word.end_s]
+            position = stop
+        return cls(text, places, times_s, [word.probability for word in words])
+
+    def at(self, place: int, nudge: float) -> float:
+        return float(np.interp(place + nudge, self.places, self.times_s))
+
+    def probability(self, place: int) -> float:
+        """The probability of the word at a place."""
+        return self.probabilities[
+            min(bisect_right(self.places[1::2], place), len(self.probabilities) - 1)
+        ]
