@@ -35,6 +35,7 @@ SPEECH = "speech"
 
 
 def parsed() -> argparse.Namespace:
+    """What the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", default="tiny.en,base")
     parser.add_argument("--sets", default="en_ljspeech30")

@@ -22,7 +22,7 @@ from quest22.audio.log_mel import LogMelStream
 from quest22.decoding.prompts import PromptBuilder
 from quest22.longform.chunked import ChunkedStrategy
 from quest22.longform.sequential import SequentialStrategy
-from quest22.records import FRAMES_PER_S, Hypothesis, Segment, Window
+from quest22.records import Hypothesis, Segment, Window
 from quest22.settings import DecodingSettings, HallucinationSettings, LongFormSettings
 
 REFERENCE_RULES = HallucinationSettings(max_repeats=None, max_speaking_rate=None)

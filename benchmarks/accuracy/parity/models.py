@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -64,9 +64,9 @@ class Models:
     @cached_property
     def pipeline(self) -> Any:
         """Transformers' pipeline around the same model."""
-        from transformers import AutomaticSpeechRecognitionPipeline, WhisperTokenizerFast
+        from transformers import AutomaticSpeechRecognitionPipeline, AutoTokenizer
 
-        tokenizer = WhisperTokenizerFast.from_pretrained(self._standard)
+        tokenizer: Any = AutoTokenizer.from_pretrained(self._standard)
         return AutomaticSpeechRecognitionPipeline(
             self.transformers.model, tokenizer=tokenizer, feature_extractor=self._extractor
         )
@@ -141,4 +141,4 @@ class Hearing:
 
 def window_of(samples: Samples, decoding: DecodingOptions) -> Window:
     """The first 30 s of a recording."""
-    return Window(samples[:WINDOW_SAMPLES], 0.0, replace(decoding))
+    return Window(samples[:WINDOW_SAMPLES], 0.0, decoding)

@@ -24,7 +24,9 @@ class Recording:
     samples: Samples
 
 
-def recordings(folder: Path, take: int | None = None, language: str | None = None) -> Iterator[Recording]:
+def recordings(
+    folder: Path, take: int | None = None, language: str | None = None
+) -> Iterator[Recording]:
     """The recordings of one set, or the first ``take`` of them; of one language, if given."""
     lines = (folder / "manifest.jsonl").read_text("utf-8").splitlines()
     rows = [row for row in map(json.loads, lines) if language in (None, row["language"])]

@@ -21,6 +21,7 @@ PROBABILITY = 1e-4
 
 @cache
 def silero() -> SileroModel:
+    """The network, loaded once."""
     return SileroModel()
 
 

@@ -53,9 +53,7 @@ def _beside_openai(models: Models, recording: Recording, beams: int) -> Outcome:
     sound = recording.samples[:WINDOW_SAMPLES]
     search = SearchOptions(beam_size=beams)
     language = models.language(None)
-    decoding = DecodingOptions(
-        language, timestamps=True, max_new_tokens=MAX_TOKENS, search=search
-    )
+    decoding = DecodingOptions(language, timestamps=True, max_new_tokens=MAX_TOKENS, search=search)
     heard = models.hear(window_of(sound, decoding))
     features = models.openai_features(sound)
     asked = {"beam_size": beams} if beams > 1 else {}
@@ -73,12 +71,9 @@ def languages(models: Models, recording: Recording) -> Iterator[Outcome]:
     """The detected language and its probability beside openai/whisper's ``detect_language``."""
     if not models.checkpoint.tokens.is_multilingual:
         return
-    import torch
-
     sound = recording.samples[:WINDOW_SAMPLES]
     heard = models.hear(window_of(sound, DecodingOptions(max_new_tokens=1)))
-    features = torch.from_numpy(models.openai_features(sound))
-    _, shares = models.openai.model.detect_language(features)
+    shares = models.openai.language_probabilities(models.openai_features(sound))
     best = max(shares, key=shares.__getitem__)
     told = f"{heard.language} {heard.language_probability:.4f} for {best} {shares[best]:.4f}"
     same = heard.language == best
