@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
+from unittest.mock import patch
 
 from benchmarks.accuracy.parity.causes import (
     AFTER,
@@ -20,6 +21,7 @@ from benchmarks.accuracy.parity.models import Features, Models
 from benchmarks.accuracy.parity.recordings import Recording
 from quest22.audio.log_mel import LogMelStream
 from quest22.decoding.prompts import PromptBuilder
+from quest22.decoding.timestamps import drop_unfinished
 from quest22.longform.chunked import ChunkedStrategy
 from quest22.longform.sequential import SequentialStrategy
 from quest22.records import Hypothesis, Segment, Window
@@ -96,11 +98,10 @@ def _window_outcome(
 
 def complete(window: Window, hypothesis: Hypothesis, begin: int) -> tuple[int, ...]:
     """The tokens of a pass that Transformers keeps: without an unfinished segment, if timed."""
-    from quest22.decoding.timestamps import drop_unfinished
-
-    return drop_unfinished(hypothesis.tokens, begin)[0] if window.decoding.timestamps else (
-        hypothesis.tokens
-    )  # fmt: skip
+    if not window.decoding.timestamps:
+        return hypothesis.tokens
+    tokens, _ = drop_unfinished(hypothesis.tokens, begin)
+    return tokens
 
 
 def pipeline_hears(
@@ -117,19 +118,15 @@ def pipeline_hears(
         windows.append(HeardWindow(asked["input_features"][0].numpy(), (), tuple(spoken)))
         return made
 
-    model.generate = noted
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            heard = models.pipeline(
-                recording.samples.copy(),
-                chunk_length_s=30,
-                stride_length_s=5,
-                return_timestamps=timestamps,
-                generate_kwargs={"num_beams": 1, "max_new_tokens": MAX_TOKENS},
-            )
-    finally:
-        model.generate = generate
+    with patch.object(model, "generate", noted), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        heard = models.pipeline(
+            recording.samples.copy(),
+            chunk_length_s=30,
+            stride_length_s=5,
+            return_timestamps=timestamps,
+            generate_kwargs={"num_beams": 1, "max_new_tokens": MAX_TOKENS},
+        )
     return str(heard["text"]), windows
 
 
@@ -208,13 +205,10 @@ def transcribe_hears(
         windows.append(HeardWindow(features.numpy(), previous, tuple(made.tokens)))
         return made
 
-    model.decode = noted
-    try:
+    with patch.object(model, "decode", noted):
         told = models.openai.transcribe(
             recording.samples, language=language, temperature=0.0, word_timestamps=words
         )
-    finally:
-        model.decode = decode
     return told, windows
 
 

@@ -47,6 +47,7 @@ def models(
         (text, "base", "fleurs5x10", 2),
         (languages, "base", "ru_golos15", 3),
         (beams, "base", "ru_golos15", 1),
+        (chunked, "base", "fleurs5x10", 1),
     ],
 )
 def test_short_clips(compare, name, of_set, take, models, speech_folder):
