@@ -55,13 +55,13 @@ def main() -> None:
         for name in asked.sets.split(",")
         for sound in recordings(home / name, asked.take, asked.language)
     ]
+    kinds = asked.compare.split(",")
     rows: dict[tuple[str, str], Counter[str]] = {}
-    for kind in asked.compare.split(","):
-        if kind == SPEECH:
-            rows[kind, ""] = counted(kind, (each for sound in sounds for each in speech(sound)))
-    for name in asked.models.split(","):
+    if SPEECH in kinds:
+        rows[SPEECH, ""] = counted(SPEECH, (each for sound in sounds for each in speech(sound)))
+    for name in asked.models.split(",") if set(kinds) - {SPEECH} else ():
         models = Models(own_folder(name), asked.standard / name)
-        for kind in asked.compare.split(","):
+        for kind in kinds:
             if kind != SPEECH:
                 compare = COMPARISONS[kind]
                 outcomes = (each for sound in sounds for each in compare(models, sound))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
+from math import inf
 
 import numpy as np
 
@@ -12,11 +14,23 @@ from benchmarks.accuracy.parity.recordings import Recording
 from quest22.audio.vad.endpoints import EndpointRules
 from quest22.audio.vad.silero.model import FRAME_SAMPLES, SileroModel
 from quest22.audio.vad.speech_stream import SpeechStream
-from quest22.records import SAMPLE_RATE_HZ, Samples
+from quest22.records import Samples
+from quest22.settings import LongFormSettings, VadSettings
 
-LAST_FRAME = "faster-whisper sets the last 4 ms to zero"
 PROBABILITY = 1e-4
 """Probabilities of speech that differ by less are equal."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpanRules:
+    """What ends a span of speech, under faster-whisper's names."""
+
+    max_speech_duration_s: float = inf
+    min_silence_duration_ms: int = 2000
+
+
+RULES = {"sequential": SpanRules(), "batched": SpanRules(30, 160)}
+"""faster-whisper's defaults of ``transcribe`` and of its batched pipeline."""
 
 
 @cache
@@ -27,23 +41,37 @@ def silero() -> SileroModel:
 
 def speech(recording: Recording) -> Iterator[Outcome]:
     """Probabilities of speech in each 32 ms, and spans, to the sample."""
-    from faster_whisper.vad import get_speech_timestamps, get_vad_model
+    from faster_whisper.vad import VadOptions, get_speech_timestamps, get_vad_model
 
     sound = recording.samples
     whole = sound[: len(sound) // FRAME_SAMPLES * FRAME_SAMPLES]
     stream = silero().open()
-    ours = np.concatenate([stream.feed(whole), stream.flush()])[: len(whole) // FRAME_SAMPLES]
-    theirs = get_vad_model()(whole).ravel()
-    apart = float(np.abs(ours[:-1] - theirs[:-1]).max(initial=0.0))
+    ours = np.concatenate([stream.feed(whole), stream.flush()])
+    theirs = get_vad_model()(whole.copy()).ravel()  # it sets the last 4 ms to zero
+    common = len(theirs) - 1
+    apart = float(np.abs(ours[:common] - theirs[:common]).max(initial=0.0))
     if apart >= PROBABILITY:
         yield Outcome(recording.name, UNEXPLAINED, f"probabilities up to {apart:.1e} apart")
-    expected = [(each["start"], each["end"]) for each in get_speech_timestamps(sound)]
-    yield _spans_outcome(recording.name, spans(sound), expected)
+    for name, rules in RULES.items():
+        options = VadOptions(
+            max_speech_duration_s=rules.max_speech_duration_s,
+            min_silence_duration_ms=rules.min_silence_duration_ms,
+        )
+        told = get_speech_timestamps(sound.copy(), options)
+        expected = [(each["start"], each["end"]) for each in told]
+        yield _spans_outcome(f"{recording.name} {name}", spans(sound, rules), expected)
 
 
-def spans(sound: Samples) -> list[tuple[int, int]]:
-    """The product's spans of speech with faster-whisper's defaults, in samples."""
-    stream = SpeechStream(silero().open(), EndpointRules(min_silence=2 * SAMPLE_RATE_HZ))
+def spans(sound: Samples, rules: SpanRules) -> list[tuple[int, int]]:
+    """The product's spans of speech, in samples."""
+    endpoints = EndpointRules.of(
+        VadSettings(
+            vad_max_speech_duration_s=rules.max_speech_duration_s,
+            vad_min_silence_duration_ms=rules.min_silence_duration_ms,
+        ),
+        LongFormSettings(long_form="sequential"),
+    )
+    stream = SpeechStream(silero().open(), endpoints)
     found: list[tuple[int, int]] = []
     begun: int | None = None
     for chunk in [*stream.feed(sound), *stream.flush()]:
