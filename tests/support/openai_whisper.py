@@ -60,6 +60,13 @@ class OpenaiWhisper:
             asked = self._whisper.DecodingOptions(fp16=False, **options)
             return self.model.decode(self._torch.from_numpy(features), asked)
 
+    def language_probabilities(self, features: NDArray[np.float32]) -> dict[str, float]:
+        """The probability of each language in one window; ``features`` are ``[mel bins, 3000]``."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # it leaves its vocabulary's file open
+            _, shares = self.model.detect_language(self._torch.from_numpy(features))
+            return dict(shares)
+
     def transcribe(self, samples: Samples, **options: Any) -> dict[str, Any]:
         """A recording's text, segments and language."""
         with warnings.catch_warnings():

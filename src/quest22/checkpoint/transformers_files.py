@@ -62,6 +62,7 @@ def generation_document(generation: GenerationConfig) -> dict[str, Any]:
     if generation.is_multilingual:
         document["lang_to_id"] = dict(generation.lang_to_id)
         document["task_to_id"] = dict(generation.task_to_id)
+        document["task"] = "transcribe"  # else Transformers leaves the task out of the prompt
     return {name: value for name, value in document.items() if value is not None}
 
 
