@@ -54,6 +54,9 @@ def test_said_twice_in_a_row(text: str, language: str | None, doubled: bool) -> 
         (" x" * 100, "en", 30.0, False),
         ("ありがとう" * 40, "ja", 30.0, False),
         (" a" * 3, "en", 0.1, True),
+        (" Kulkosisososososososososososos", "en", 6.0, False),
+        (" Aaaaaaaaaaaaah", "en", 6.0, False),
+        (" Hahahahaha, one and 1000000000 more", "en", 6.0, True),
     ],
 )
 def test_loops_and_too_much_text_are_not_sane(

@@ -1,11 +1,12 @@
 """Whether a hypothesis can be what was said: neither a loop, nor too much text, nor improbable.
 
 The first rules are openai/whisper's (compression ratio, mean log-probability). Two more find
-shorter loops: more letters a second than people say, and words said twice in a row.
+shorter loops: more letters a second than people say, and syllables or words said over and over.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log
@@ -21,6 +22,9 @@ MAX_LETTERS_PER_S = 35
 DOUBLED_WORDS = 4
 DOUBLED_CHARACTERS = 8
 """A run of this many units that comes twice in a row is a loop, not emphasis."""
+
+STUTTER = re.compile(r"(\w{2,8}?)\1{5,}|(\w)\2{11,}")
+"""A syllable six times, or a letter twelve times in a row, which is neither laughter nor a number."""
 
 LANGUAGE_WEIGHT = 0.05
 """How much the log-probability of a language counts beside that of the text in it."""
@@ -46,7 +50,7 @@ class Trust:
             return False
         if len(text) > MAX_LETTERS_PER_S * max(duration_s, 1.0):
             return False
-        return not is_doubled(text, hypothesis.language)
+        return not STUTTER.search(text) and not is_doubled(text, hypothesis.language)
 
     def rank(self, hypothesis: Hypothesis, duration_s: float) -> tuple[bool, float]:
         """The better of two hypotheses for the same audio has the higher rank."""
@@ -57,7 +61,10 @@ class Trust:
     ) -> tuple[bool, float]:
         """The rank of a hypothesis in a language that was detected with some probability."""
         sane, logprob = self.rank(hypothesis, duration_s)
-        return sane, logprob + LANGUAGE_WEIGHT * log(max(probability, 1e-6))
+        return sane, logprob + STUTTER = re.compile(r"(\w{2,8}?)\1{5,}|(\w)\2{11,}")
+"""A syllable six times, or a letter twelve times in a row, which is neither laughter nor a number."""
+
+LANGUAGE_WEIGHT * log(max(probability, 1e-6))
 
     def text(self, hypothesis: Hypothesis) -> str:
         eot = self.vocabulary.eot
