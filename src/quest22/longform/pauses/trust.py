@@ -24,7 +24,7 @@ DOUBLED_CHARACTERS = 8
 """A run of this many units that comes twice in a row is a loop, not emphasis."""
 
 STUTTER = re.compile(r"(\w{2,8}?)\1{5,}|(\w)\2{11,}")
-"""A syllable six times, or a letter twelve times in a row, which is neither laughter nor a number."""
+"""A syllable six times, or a letter twelve times in a row, no laughter and no number."""
 
 LANGUAGE_WEIGHT = 0.05
 """How much the log-probability of a language counts beside that of the text in it."""
@@ -61,10 +61,7 @@ class Trust:
     ) -> tuple[bool, float]:
         """The rank of a hypothesis in a language that was detected with some probability."""
         sane, logprob = self.rank(hypothesis, duration_s)
-        return sane, logprob + STUTTER = re.compile(r"(\w{2,8}?)\1{5,}|(\w)\2{11,}")
-"""A syllable six times, or a letter twelve times in a row, which is neither laughter nor a number."""
-
-LANGUAGE_WEIGHT * log(max(probability, 1e-6))
+        return sane, logprob + LANGUAGE_WEIGHT * log(max(probability, 1e-6))
 
     def text(self, hypothesis: Hypothesis) -> str:
         eot = self.vocabulary.eot
