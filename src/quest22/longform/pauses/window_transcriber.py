@@ -39,6 +39,7 @@ LONGER = 1.2
 MIN_LOGPROB = -0.7
 """A thin segment gives way to text that is this much longer and at least this probable."""
 
+SHORTEST_WORD_S = 0.2
 INVENTED_LOGPROB = -0.7
 """Text below this mean log-probability needs speech in the sense of the voice detector."""
 
@@ -196,12 +197,13 @@ class WindowTranscriber:
         return segments
 
     def _is_invented(self, segment: Segment) -> bool:
-        """Whether doubtful text has no speech at all behind it, by the voice detector."""
+        """Whether doubtful text has not even a word's speech behind it, by the voice detector."""
         threshold = self._rules.policy.fallback.thresholds.no_speech_threshold
         if threshold is None or not self._rules.needs_speech:
             return False
         doubtful = segment.no_speech_prob > threshold or segment.avg_logprob < INVENTED_LOGPROB
-        return doubtful and not speech_s(self.is_speech, segment.start_s, segment.end_s)
+        spoken_s = speech_s(self.is_speech, segment.start_s, segment.end_s)
+        return doubtful and spoken_s < SHORTEST_WORD_S
 
     def _without_text(self) -> list[DroppedSegment]:
         """The dropped spans whose parts have no text either, without those parts."""
