@@ -103,11 +103,12 @@ def test_times_are_those_of_faster_whisper(lengths, data):
     theirs = vad.SpeechTimestampsMap(kept, S)
     total = sum(each["end"] - each["start"] for each in kept)
     for sample in data.draw(st.lists(st.integers(0, total - 1), max_size=5)):
-        assert made.start_s(sample / S) == pytest.approx(
-            theirs.get_original_time(sample / S), abs=0.0101
-        )
+        if int(sample / S * S) == sample:  # faster-whisper cuts the product off: misses some seams
+            assert made.start_s(sample / S) == pytest.approx(
+                theirs.get_original_time(sample / S), abs=0.0101
+            )
     for seam in theirs.chunk_end_sample:
-        if int(seam / S * S) == seam:  # faster-whisper cuts the product off, and misses some seams
+        if int(seam / S * S) == seam:
             assert made.end_s(seam / S) == pytest.approx(
                 theirs.get_original_time(seam / S, is_end=True), abs=0.0101
             )
