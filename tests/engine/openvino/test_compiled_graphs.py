@@ -112,7 +112,8 @@ import sys
 from quest22 import Transcriber
 import numpy as np
 sound = np.random.default_rng(0).normal(0, 0.1, 16000).astype(np.float32)
-whisper = Transcriber(sys.argv[1], language="en", max_new_tokens=5, compute_type="float32", vad="off")
+options = {"language": "en", "max_new_tokens": 5, "compute_type": "float32", "vad": "off"}
+whisper = Transcriber(sys.argv[1], **options)
 print(whisper.transcribe(sound).segments)
 """
 
