@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,28 +12,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from benchmarks.accuracy.openai_weights import openai_name
 from quest22.records import Samples
-
-# What Transformers calls a part, and what openai/whisper does; applied one after the other.
-_NAMES = (
-    (r"^model\.", ""),
-    (r"layers\.", "blocks."),
-    (r"\.fc1\.", ".mlp.0."),
-    (r"\.fc2\.", ".mlp.2."),
-    (r"\.final_layer_norm\.", ".mlp_ln."),
-    (r"\.self_attn_layer_norm\.", ".attn_ln."),
-    (r"\.encoder_attn_layer_norm\.", ".cross_attn_ln."),
-    (r"\.self_attn\.", ".attn."),
-    (r"\.encoder_attn\.", ".cross_attn."),
-    (r"\.q_proj\.", ".query."),
-    (r"\.k_proj\.", ".key."),
-    (r"\.v_proj\.", ".value."),
-    (r"\.out_proj\.", ".out."),
-    (r"^decoder\.layer_norm\.", "decoder.ln."),
-    (r"^encoder\.layer_norm\.", "encoder.ln_post."),
-    (r"embed_tokens\.weight", "token_embedding.weight"),
-    (r"embed_positions\.weight", "positional_embedding"),
-)
 
 
 class OpenaiWhisper:
@@ -108,16 +87,10 @@ class OpenaiWhisper:
 
         stored = load_file(folder / "model.safetensors")
         return {
-            _renamed(name): tensor.float()
+            openai_name(name.removeprefix("model.")): tensor.float()
             for name, tensor in stored.items()
             if not name.startswith("proj_out")
         }
-
-
-def _renamed(name: str) -> str:
-    for pattern, replacement in _NAMES:
-        name = re.sub(pattern, replacement, name)
-    return name
 
 
 def _dimensions(whisper: Any, config: Mapping[str, Any]) -> Any:

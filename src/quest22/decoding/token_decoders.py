@@ -155,10 +155,7 @@ class SamplingDecoder:
         if all(self._ended) or len(self.sampled[0]) == self._max_new_tokens:
             return True
         running = (row for row, ended in zip(self.sampled, self._ended, strict=True) if not ended)
-        return all(self._loops(row) for row in running)
-
-    def _loops(self, tokens: Sequence[int]) -> bool:
-        return _loops(tokens, self._end_of_text, self._max_repeats)
+        return all(_loops(row, self._end_of_text, self._max_repeats) for row in running)
 
     def update(self, logits: Logits) -> list[int]:
         tokens, logprobs = self._sample(logits) if self._temperature > 0 else argmax(logits)

@@ -12,7 +12,7 @@ from functools import partial
 
 from quest22.longform.pauses.procedures import Procedure
 from quest22.longform.pauses.trust import Trust
-from quest22.records import SAMPLE_RATE_HZ, DecodingOptions, Hypothesis, Window
+from quest22.records import DecodingOptions, Hypothesis, Window
 
 ALTERNATIVES = 2
 MIN_LANGUAGE_PROBABILITY = 0.04
@@ -47,7 +47,7 @@ class Retries:
                 continue
             tried = yield [window for _, window in tries]
             for (at, window), hypothesis in zip(tries, tried, strict=True):
-                duration_s = _audio_s(window)
+                duration_s = window.duration_s
                 if self.trust.rank(hypothesis, duration_s) > self.trust.rank(best[at], duration_s):
                     best[at] = replace(
                         hypothesis, language_probability=best[at].language_probability
@@ -56,7 +56,7 @@ class Retries:
 
     def in_other_languages(self, window: Window, hypothesis: Hypothesis) -> Procedure[Hypothesis]:
         """The best hypothesis of a clip whose language is in doubt."""
-        duration_s = _audio_s(window)
+        duration_s = window.duration_s
         certain = hypothesis.language_probability >= CERTAIN_LANGUAGE
         if certain and self.trust.is_trusted(hypothesis, duration_s):
             return hypothesis
@@ -79,7 +79,7 @@ class Retries:
         return best
 
     def _is_doubtful(self, window: Window, hypothesis: Hypothesis) -> bool:
-        return not self.trust.is_trusted(hypothesis, _audio_s(window))
+        return not self.trust.is_trusted(hypothesis, window.duration_s)
 
     def _again(self, window: Window, best: Hypothesis, attempt: Attempt) -> Window | None:
         """The window with other options; None if it has been decoded like that."""
@@ -125,7 +125,3 @@ def in_full(decoding: DecodingOptions) -> DecodingOptions:
 def in_language(window: Window, language: str | None) -> Window:
     """The window, to be decoded in a language."""
     return replace(window, decoding=replace(window.decoding, language=language))
-
-
-def _audio_s(window: Window) -> float:
-    return len(window.samples) / SAMPLE_RATE_HZ

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from quest22.checkpoint.tokens import TIMESTAMP_STEP_S
 from quest22.checkpoint.word_splitting import UNSPACED
 from quest22.decoding.fallback import compression_ratio
 from quest22.decoding.words import TokenTimes
@@ -34,7 +35,6 @@ from quest22.records import (
 MAX_DEPTH = 3
 """How often uncovered speech inside uncovered speech is decoded."""
 
-TIMESTAMP_STEP_S = 0.02
 LONGER = 1.2
 MIN_LOGPROB = -0.7
 """A thin segment gives way to text that is this much longer and at least this probable."""
