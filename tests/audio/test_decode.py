@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import re
 import tempfile
 import threading
@@ -17,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quest22.audio.decode import BLOCK_S, Layout, MediaDecoder, finite, mix
+from quest22.audio.levels import Levels
 from quest22.errors import ClipError
 from quest22.metrics import Metrics
 from quest22.records import SAMPLE_RATE_HZ, Media, Samples
@@ -346,17 +348,20 @@ def test_a_recording_may_be_so_long_and_no_longer(form: Format, told: str) -> No
     assert list(MediaDecoder(AudioSettings(max_duration_s=31.0)).decode(clip(media)).blocks)
 
 
-def test_a_recording_that_is_absurdly_long_by_its_header_is_refused_at_once() -> None:
-    media = io.BytesIO()
-    with wave.open(media, "wb") as file:
+def test_a_recording_that_is_absurdly_long_is_refused_at_once(tmp_path: Path) -> None:
+    path, claim = tmp_path / "long.wav", 8000 * 30 * 3600
+    with wave.open(str(path), "wb") as file:
         file.setparams((1, 1, 8000, 0, "NONE", ""))
         file.writeframes(bytes(8000))
-    claimed = media.getvalue().replace(
-        b"data" + (8000).to_bytes(4, "little"), b"data" + (8000 * 30 * 3600).to_bytes(4, "little")
+    size = (8000).to_bytes(4, "little")
+    path.write_bytes(
+        path.read_bytes().replace(b"data" + size, b"data" + claim.to_bytes(4, "little"))
     )
-    blocks = iter(MediaDecoder(AudioSettings()).decode(clip(claimed)).blocks)
+    decoder = MediaDecoder(AudioSettings())
+    assert list(decoder.decode(clip(path)).blocks)  # a header that claims too much is not believed
+    os.truncate(path, claim + 44)  # now the file has a hole of that size
     with pytest.raises(ClipError, match=r"30.00 h of sound by its header, more than the 24.00 h"):
-        next(blocks)
+        next(iter(decoder.decode(clip(path)).blocks))
 
 
 @pytest.mark.parametrize("data", [row[1] for row in TRUNCATED], ids=[row[0] for row in TRUNCATED])
@@ -426,7 +431,7 @@ def test_values_beyond_float32_become_silence_without_a_murmur() -> None:
 )
 def test_every_type_reaches_full_scale(dtype: Any, low: int, middle: int, high: int) -> None:
     sound = np.array([[low, middle, high]], dtype)
-    mono = mix([sound], Layout(16_000, 1, True, "any"), None)
+    mono = mix([sound], Layout(16_000, 1, True, "any"), None, Levels())
     assert mono.dtype == np.float32
     assert mono == pytest.approx([-1.0, 0.0, 1.0], abs=2**-6)
 
@@ -435,19 +440,19 @@ def test_every_type_reaches_full_scale(dtype: Any, low: int, middle: int, high: 
 def test_planar_and_packed_sound_mix_alike(channels: int, count: int, seed: int) -> None:
     planes = np.random.default_rng(seed).uniform(-1, 1, (channels, count)).astype(np.float32)
     packed = planes.T.reshape(1, -1)
-    planar_mix = mix([planes], Layout(16_000, channels, True, "fltp"), None)
-    packed_mix = mix([packed], Layout(16_000, channels, False, "flt"), None)
+    planar_mix = mix([planes], Layout(16_000, channels, True, "fltp"), None, Levels())
+    packed_mix = mix([packed], Layout(16_000, channels, False, "flt"), None, Levels())
     assert np.array_equal(planar_mix, packed_mix)
     assert planar_mix == pytest.approx(planes.mean(axis=0), abs=1e-6)
     for channel in range(channels):
-        picked = mix([packed], Layout(16_000, channels, False, "flt"), channel)
+        picked = mix([packed], Layout(16_000, channels, False, "flt"), channel, Levels())
         assert np.array_equal(picked, planes[channel])
 
 
 @pytest.mark.parametrize("channel", [2, -1])
 def test_a_channel_beyond_the_sound_is_refused(channel: int) -> None:
     with pytest.raises(ClipError, match="the sound has 2, counted from 0"):
-        mix([np.zeros((2, 5), np.float32)], Layout(16_000, 2, True, "fltp"), channel)
+        mix([np.zeros((2, 5), np.float32)], Layout(16_000, 2, True, "fltp"), channel, Levels())
 
 
 def test_only_what_is_no_sound_is_silenced() -> None:

@@ -8,7 +8,6 @@ nothing of samples.
 from __future__ import annotations
 
 import io
-import struct
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -17,6 +16,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from quest22.audio.file_signature import describe_bytes
+from quest22.audio.wav_header import SoundBytes, WavHeader, read_wav_header
 from quest22.errors import ClipError
 from quest22.metrics import Metrics
 from quest22.records import Clip
@@ -44,7 +44,6 @@ RAW_FORMATS: dict[str, tuple[str, dict[str, str]]] = {
 EXACT_FORMATS = {"flac", "aiff", "au"}
 NEARLY_EXACT_FORMATS = {"mov,mp4,m4a,3gp,3g2,mj2"}
 """Formats whose header states the duration; for others FFmpeg's duration is an estimate."""
-UNKNOWN_SIZE_FROM = 0x7F000000
 
 # A playlist inside a file must never make FFmpeg open other files or addresses.
 NO_PROTOCOLS = {"protocol_whitelist": ""}
@@ -102,12 +101,22 @@ class Recording:
     """An open container with its chosen audio stream.
 
     ``header_duration_s``: the least duration that the header states; None if it states none.
+    ``wav`` is the header of a WAV file.
     """
 
     container: InputContainer
     stream: AudioStream
     reader: MediaReader
     header_duration_s: float | None
+    wav: WavHeader | None = None
+
+    @property
+    def held_duration_s(self) -> float | None:
+        """The duration by the header, though no more than a WAV file has bytes for."""
+        stated_s, wav = self.header_duration_s, self.wav
+        if stated_s is None or wav is None:
+            return stated_s
+        return min(stated_s, wav.available / wav.bytes_a_second)
 
 
 def open_reader(clip: Clip) -> MediaReader:
@@ -154,13 +163,14 @@ def open_recording(clip: Clip, metrics: Metrics) -> Iterator[Recording]:
             head = reader.read(HEAD_BYTES)
             if not head:
                 raise ClipError("audio", "the file is empty (0 bytes)")
+            wav = read_wav_header(reader)
             reader.seek(0)
-            container = _open_container(reader, head, _suffix(clip))
+            container = _open_container(reader, head, _suffix(clip), wav)
         try:
             with container:
                 stream = _choose_stream(container, head)
-                duration_s = header_duration_s(container.format.name, stream, head)
-                yield Recording(container, stream, reader, duration_s)
+                duration_s = header_duration_s(container.format.name, stream, wav)
+                yield Recording(container, stream, reader, duration_s, wav)
         finally:
             if callable(clip.media):
                 metrics.add_seconds("source", reader.seconds)
@@ -172,15 +182,21 @@ def _suffix(clip: Clip) -> str:
     return path.suffix.lower()
 
 
-def _open_container(reader: MediaReader, head: bytes, suffix: str) -> InputContainer:
+def _open_container(
+    reader: MediaReader, head: bytes, suffix: str, wav: WavHeader | None
+) -> InputContainer:
     import av
 
+    file: MediaReader | SoundBytes = reader
     form, options = RAW_FORMATS.get(suffix, (None, {}))
-    if head.startswith((b"RIFF", b"OggS", b".snd", b"FORM")):
+    if wav is not None or head.startswith((b"RIFF", b"OggS", b".snd", b"FORM")):
         form, options = None, {}
+    if wav is not None and wav.raw_pcm is not None:
+        form, options = wav.raw_pcm
+        file = SoundBytes(reader, wav)
     try:
         container: InputContainer = av.open(
-            reader,
+            file,
             mode="r",
             format=form,
             container_options={**options, **NO_PROTOCOLS},
@@ -252,13 +268,15 @@ def translated_errors(recording: Recording) -> Iterator[None]:
             raise ClipError("audio", f"the sound cannot be decoded: {_one_line(exc)}") from exc
 
 
-def header_duration_s(container_format: str, stream: AudioStream, head: bytes) -> float | None:
+def header_duration_s(
+    container_format: str, stream: AudioStream, wav: WavHeader | None
+) -> float | None:
     """The least duration in seconds that the header states; None if it states none.
 
-    ``container_format`` is FFmpeg's name of the container, ``head`` the file's first bytes.
+    ``container_format`` is FFmpeg's name of the container.
     """
-    if container_format == "wav":
-        return _wav_duration_s(head)
+    if wav is not None:
+        return wav.stated_duration_s
     if not stream.duration or not stream.time_base:
         return None
     stated = float(stream.duration * stream.time_base)
@@ -276,18 +294,3 @@ def stated_duration_s(recording: Recording) -> float | None:
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     return container.duration / av.time_base if container.duration else None
-
-
-def _wav_duration_s(head: bytes) -> float | None:
-    """From the ``fmt`` and ``data`` chunks; streaming writers leave the size 0 or huge."""
-    offset = 12
-    bytes_a_second = 0
-    while head[:4] == b"RIFF" and offset + 8 <= len(head):
-        name, size = struct.unpack_from("<4sI", head, offset)
-        if name == b"fmt " and offset + 20 <= len(head):
-            bytes_a_second = struct.unpack_from("<I", head, offset + 16)[0]
-        if name == b"data":
-            is_known = bytes_a_second and 0 < size < UNKNOWN_SIZE_FROM
-            return size / bytes_a_second if is_known else None
-        offset += 8 + size + size % 2
-    return None

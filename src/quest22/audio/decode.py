@@ -23,6 +23,7 @@ from quest22.audio.container import (
     stated_duration_s,
     translated_errors,
 )
+from quest22.audio.levels import Levels
 from quest22.audio.resample import in_blocks, to_16_khz
 from quest22.errors import ClipError
 from quest22.metrics import Metrics
@@ -96,16 +97,20 @@ class MediaDecoder:
     def _samples(self, clip: Clip) -> Iterator[Samples]:
         if isinstance(clip.media, np.ndarray):
             self._tell_duration(clip, len(clip.media) / SAMPLE_RATE_HZ)
-            yield _validated(clip.media)
+            sound, levels = _validated(clip.media), Levels()
+            for start in range(0, len(sound), SAMPLE_RATE_HZ):
+                yield finite(levels.mono(sound[np.newaxis, start : start + SAMPLE_RATE_HZ]))
+            levels.report(clip, self._metrics)
             return
         with open_recording(clip, self._metrics) as recording, translated_errors(recording):
             _refuse_long(recording, self._settings.max_duration_s)
             self._tell_duration(clip, stated_duration_s(recording))
-            samples = 0
-            pieces = mono_pieces(self._frames(recording), self._settings.channel)
+            samples, levels = 0, Levels()
+            pieces = mono_pieces(self._frames(recording), self._settings.channel, levels)
             for piece in to_16_khz(pieces):
                 samples += len(piece)
                 yield piece
+        levels.report(clip, self._metrics)
         self._warn_if_truncated(clip, recording.header_duration_s, samples / SAMPLE_RATE_HZ)
 
     def _tell_duration(self, clip: Clip, duration_s: float | None) -> None:
@@ -145,8 +150,9 @@ class MediaDecoder:
 
 def _refuse_long(recording: Recording, max_duration_s: float) -> None:
     """Raise ClipError at once if the header states a duration above the limit."""
-    if recording.header_duration_s is not None and recording.header_duration_s > max_duration_s:
-        stated = f"the file holds {hours(recording.header_duration_s)} of sound by its header"
+    held_s = recording.held_duration_s
+    if held_s is not None and held_s > max_duration_s:
+        stated = f"the file holds {hours(held_s)} of sound by its header"
         raise ClipError("audio", f"{stated}, more than {_limit_message(max_duration_s)}")
 
 
@@ -160,7 +166,7 @@ def _validated(samples: Samples) -> Samples:
         raise ClipError("audio", f"samples have shape {samples.shape}: expected mono, one axis")
     if samples.dtype.kind != "f":
         raise ClipError("audio", f"samples are {samples.dtype}: expected float32 in -1 to 1")
-    return finite(samples.astype(np.float32, copy=False))
+    return samples.astype(np.float32, copy=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +196,9 @@ def _layout(frame: AudioFrame) -> Layout:
     return layout
 
 
-def mono_pieces(frames: Iterable[AudioFrame], channel: int | None) -> Iterator[tuple[int, Samples]]:
+def mono_pieces(
+    frames: Iterable[AudioFrame], channel: int | None, levels: Levels
+) -> Iterator[tuple[int, Samples]]:
     """Mono audio with its rate in Hz, about a second at a time.
 
     Frames are collected first: mixing and resampling a second at once is many times cheaper than
@@ -206,13 +214,13 @@ def mono_pieces(frames: Iterable[AudioFrame], channel: int | None) -> Iterator[t
             and pending
             and (frame_layout != layout or count >= PIECE_S * layout.rate_hz)
         ):
-            yield layout.rate_hz, mix(pending, layout, channel)
+            yield layout.rate_hz, mix(pending, layout, channel, levels)
             pending, count = [], 0
         layout = frame_layout
         pending.append(_samples(frame, frame_layout))
         count += frame.samples
     if layout is not None and pending:
-        yield layout.rate_hz, mix(pending, layout, channel)
+        yield layout.rate_hz, mix(pending, layout, channel, levels)
 
 
 def _samples(frame: AudioFrame, layout: Layout) -> NDArray[Any]:
@@ -227,7 +235,7 @@ def _samples(frame: AudioFrame, layout: Layout) -> NDArray[Any]:
     return np.stack([np.frombuffer(plane, dtype, frame.samples) for plane in planes])
 
 
-def mix(parts: list[NDArray[Any]], layout: Layout, channel: int | None) -> Samples:
+def mix(parts: list[NDArray[Any]], layout: Layout, channel: int | None, levels: Levels) -> Samples:
     """One channel, or the mean of all, as float32 with full scale ±1; never clipped."""
     if channel is not None and not 0 <= channel < layout.channels:
         raise ClipError(
@@ -237,22 +245,12 @@ def mix(parts: list[NDArray[Any]], layout: Layout, channel: int | None) -> Sampl
     values: NDArray[Any] = np.concatenate(parts, axis=1)
     if not layout.planar:
         values = values.reshape(-1, layout.channels).T
-    mono = _mean(values if channel is None else values[channel : channel + 1])
+    mono = levels.mono(values if channel is None else values[channel : channel + 1])
     if values.dtype.kind == "f":
         return finite(mono)
     if values.dtype.kind == "u":
         mono -= np.float32(128.0)
     mono *= np.float32(2.0 ** (1 - 8 * values.dtype.itemsize))
-    return mono
-
-
-def _mean(values: NDArray[Any]) -> Samples:
-    with np.errstate(all="ignore"):  # absurd values are zeroed later
-        mono: Samples = values[0].astype(np.float32)
-        for other in values[1:]:
-            mono += other
-        if len(values) > 1:
-            mono *= np.float32(1.0 / len(values))
     return mono
 
 

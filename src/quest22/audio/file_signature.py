@@ -21,6 +21,8 @@ SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\x7felf", "a program"),
     (b"par1", "a Parquet file; stream it as a dataset"),
     (b"riff", "a RIFF (WAV) file whose header cannot be understood"),
+    (b"rifx", "a RIFX (WAV) file whose header cannot be understood"),
+    (b"rf64", "an RF64 (WAV) file whose header cannot be understood"),
     (b"flac", "a FLAC file whose header cannot be understood"),
     (b"oggs", "an Ogg file whose header cannot be understood"),
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "a WMA (ASF) file whose header cannot be understood"),
