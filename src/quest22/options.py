@@ -274,6 +274,16 @@ class DatasetOptions(TypedDict, total=False):
     id_column: str | None
     """The column that identifies a row. Default: found by its name."""
 
+    offset_column: str | None
+    """The column that says where in its recording a row begins, in seconds. Default: 'offset',
+    where rows refer to recordings.
+    """
+
+    duration_column: str | None
+    """The column that says how many seconds of its recording a row is. Default: 'duration',
+    beside an offset or in NeMo's manifests.
+    """
+
     keep_columns: str | Iterable[str]
     """Columns copied to the output: ``a,b``, or repeat the flag; ``'*'`` keeps all that hold no
     audio, which is the default with ``push_to_hub``. Default: none.

@@ -70,7 +70,9 @@ class Clip:
     """One row of a dataset or one file, with its audio encoded.
 
     ``key`` is unique within a run; ``name`` is what outputs are named after (a file name, or the
-    key); ``columns`` are the source columns to copy to the output.
+    key); ``columns`` are the source columns to copy to the output. The clip is the stretch of its
+    media from ``offset_s`` on, ``duration_s`` long (None: to the end), in seconds; times in its
+    transcript count from there.
     """
 
     key: str
@@ -79,6 +81,8 @@ class Clip:
     origin: Origin
     reference: str | None = None
     columns: Mapping[str, Any] = field(default_factory=dict)
+    offset_s: float = 0.0
+    duration_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,6 +19,7 @@ MAX_DEPTH = 32
 MAX_DECIMAL_DIGITS = 76  # of Arrow's decimal256
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]")
 _PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _AS_THEY_ARE = (str, bytes, datetime, date, time, timedelta, Decimal)
 
@@ -33,6 +34,11 @@ def storable_text(text: str) -> str:
         return text
     joined = _PAIR.sub(_joined_pair, text)
     return _SURROGATE.sub(_replaced_surrogate, joined)
+
+
+def one_line(text: str) -> str:
+    r"""A message about foreign things as one storable line: control characters are escaped."""
+    return _CONTROL.sub(lambda match: repr(match.group())[1:-1], storable_text(text))
 
 
 def storable(value: Any) -> Any:

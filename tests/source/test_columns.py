@@ -50,7 +50,14 @@ def test_columns_are_found(features: dict[str, Any], columns: Columns) -> None:
     ("row", "columns"),
     [
         ({"audio_filepath": "a.wav", "duration": 1.0, "text": "x"},
-         Columns("audio_filepath", "text")),
+         Columns("audio_filepath", "text", duration="duration")),
+        ({"audio_filepath": "a.wav", "offset": 1, "duration": 1.0},
+         Columns("audio_filepath", offset="offset", duration="duration")),
+        ({"file": "a.wav", "duration": 1.0}, Columns("file")),
+        ({"file": "a.wav", "offset": "", "duration": "1"},
+         Columns("file", offset="offset", duration="duration")),
+        ({"audio": [0, 1], "sampling_rate": 8000},
+         Columns("audio", sampling_rate="sampling_rate")),
         ({"path": "a.wav", "sentence": "x", "id": 3}, Columns("path", "sentence", "id")),
         ({"audio": {"bytes": b"x", "path": None}, "text": None}, Columns("audio", "text")),
         ({"audio": {"array": [0.0], "sampling_rate": 8000}}, Columns("audio")),
@@ -66,7 +73,8 @@ def test_named_columns_win() -> None:
     named = _chosen(
         features, audio_column="a", text_column="b", id_column="c", keep_columns=("text", "b")
     )
-    assert named == Columns("a", "b", "c", ("text", "b"))
+    fixed = frozenset({"audio", "text", "id"})
+    assert named == Columns("a", "b", "c", ("text", "b"), fixed=fixed)
     assert named.needed(features) == ["a", "text", "b", "c"]
 
 

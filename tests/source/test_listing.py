@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from quest22.source import listing
 from quest22.source.listing import MediaFile, find_media, is_media, natural_sort_key
+from tests.support import odd_cells
 
 
 @pytest.mark.parametrize(
@@ -14,6 +16,11 @@ from quest22.source.listing import MediaFile, find_media, is_media, natural_sort
 )
 def test_media_are_known_by_their_suffix(name: str, media: bool) -> None:
     assert is_media(name) is media
+
+
+@pytest.mark.parametrize("name", ["1²", "٣.wav", "9" * 5_000, "a\udce9", ""])
+def test_odd_names_can_be_sorted(name: str) -> None:
+    assert sorted([name, "a"], key=natural_sort_key)
 
 
 def test_numbers_in_names_sort_as_numbers() -> None:
@@ -60,3 +67,82 @@ def test_what_is_not_there_says_so(tmp_path: Path) -> None:
     assert file.missing == f"no such file or folder: {tmp_path / 'none.wav'}"
     (file,) = find_media(str(tmp_path))
     assert file.missing == f"no audio or video files found: {tmp_path}"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="makes pipes and sockets")
+@pytest.mark.parametrize("pattern", ["", "*", "**/*.wav"])
+def test_odd_files_of_a_folder_are_named_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    odd_cells.odd_files(folder)
+    (folder / os.fsdecode(b"caf\xe9.wav")).write_bytes(b"RIFF")
+    found = {file.name: file.missing for file in find_media(str(folder / pattern))}
+    nested = "locked/a.wav" if pattern != "*" else ""
+    readable = {"a.wav", "a b%.wav", "empty.wav", "caf\udce9.wav", nested} - {""}
+    assert {name for name, missing in found.items() if missing is None} == readable
+    odd = {name: missing for name, missing in found.items() if missing is not None}
+    assert set(odd) == {"pipe.wav", "dangling.wav", "loop.wav", "zero.wav", "socket.wav"}
+    assert "is a pipe" in str(odd["pipe.wav"])
+    assert "link to a file that does not exist" in str(odd["dangling.wav"])
+    assert "loop of links" in str(odd["loop.wav"])
+    assert "is a device" in str(odd["zero.wav"])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="makes links")
+def test_links_to_folders_are_followed_once(tmp_path: Path) -> None:
+    (tmp_path / "d" / "e").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "d" / "1.wav").touch()
+    (tmp_path / "elsewhere" / "2.wav").touch()
+    (tmp_path / "d" / "e" / "up").symlink_to(tmp_path / "d")
+    (tmp_path / "d" / "there").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "d" / "again").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "d" / "e" / "up2").symlink_to(tmp_path / "d")
+    for pattern in ("d", "d/**/*.wav", "d/**"):
+        names = [file.name for file in find_media(str(tmp_path / pattern))]
+        assert names == ["1.wav", "again/2.wav"]
+    (found,) = find_media(str(tmp_path / "*" / "**" / "e*" / "**" / "[2-3].wav"))
+    assert found.missing
+
+
+def test_patterns_relative_to_this_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "d" / ".hidden").mkdir(parents=True)
+    for name in ("1.wav", "d/2.wav", "d/.hidden/3.wav"):
+        (tmp_path / name).touch()
+    for pattern in ("**/*.wav", "./**/*.wav", "**/[12].wav"):
+        found = [(file.address, file.name) for file in find_media(pattern)]
+        assert [(address.removeprefix("./"), name) for address, name in found] == [
+            ("1.wav", "1.wav"),
+            ("d/2.wav", "d/2.wav"),
+        ]
+
+
+@pytest.mark.parametrize("argument", ["x" * 4_000, "x/" * 3_000, "a\0.wav", "~nobody-here/a.wav"])
+def test_impossible_paths_say_so(argument: str) -> None:
+    (file,) = find_media(argument)
+    assert file.missing
+    assert len(file.missing) < 400
+
+
+def test_a_folder_that_cannot_be_listed_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "locked").mkdir()
+    (tmp_path / "a.wav").touch()
+    listdir = os.listdir
+
+    def refuse(path: str) -> list[str]:
+        if path.endswith("locked"):
+            raise PermissionError(13, "Permission denied")
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    readable, locked = find_media(str(tmp_path))
+    assert readable.missing is None
+    assert locked.missing == (
+        f"the folder cannot be read: Permission denied: {tmp_path / 'locked'}"
+    )

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from quest22.errors import ClipError
 from quest22.records import Clip, Failure, Origin
+from quest22.source.audio_cells import media_of
 from quest22.source.columns import Columns
-from quest22.source.rows import DatasetContext, KeyDeduplicator, Row, RowReader, field_of, media_of
+from quest22.source.rows import DatasetContext, KeyDeduplicator, Row, RowReader, field_of
 
 SOUND = b"RIFF"
 

@@ -87,6 +87,22 @@ class DatasetSettings:
         unset="found by its name",
         panel=COLUMNS,
     )
+    offset_column: str | None = option(
+        None,
+        flags="--offset-column",
+        help="The column that says where in its recording a row begins, in seconds.",
+        metavar="NAME",
+        unset="'offset', where rows refer to recordings",
+        panel=COLUMNS,
+    )
+    duration_column: str | None = option(
+        None,
+        flags="--duration-column",
+        help="The column that says how many seconds of its recording a row is.",
+        metavar="NAME",
+        unset="'duration', beside an offset or in NeMo's manifests",
+        panel=COLUMNS,
+    )
     keep_columns: tuple[str, ...] = option(
         (),
         flags="--keep-columns",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -26,6 +26,11 @@ ID_NAMES = (
     "__key__", "id", "key", "segment_id", "utterance_id", "utt_id", "uttid", "sample_id",
     "clip_id", "uid", "uuid", "file_id", "audio_id",
 )  # fmt: skip
+RATE_NAMES = ("sampling_rate", "sample_rate", "samplerate", "sampling_rate_hz", "sr")
+OFFSET_NAMES = ("offset",)
+DURATION_NAMES = ("duration",)
+MANIFEST_AUDIO = "audio_filepath"
+"""The audio column of NeMo's manifests, in which a duration without an offset counts as well."""
 
 
 class Kind(Enum):
@@ -39,22 +44,60 @@ class Kind(Enum):
     OTHER = "other"
 
 
+_RANK = (Kind.AUDIO, Kind.BYTES, Kind.TEXT, Kind.RECORD, Kind.NUMBER, Kind.OTHER)
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The columns to read. A dot reaches into a record, as in ``json.text``."""
+    """The columns to read. A dot reaches into a record, as in ``json.text``.
+
+    ``sampling_rate`` is the rate of samples without one of their own; ``offset`` and ``duration``
+    are the stretch of a recording, in seconds. ``fixed`` are the roles that the user has named: in
+    all others, a row or file without the column may have another one (:meth:`adapted`).
+    """
 
     audio: str
     text: str | None = None
     id: str | None = None
     keep: tuple[str, ...] = ()
+    sampling_rate: str | None = None
+    offset: str | None = None
+    duration: str | None = None
+    fixed: frozenset[str] = frozenset()
 
     def needed(self, existing: Iterable[str]) -> list[str]:
         """Those of the existing top-level columns that must be read, in their order."""
         roots = {name.partition(".")[0] for name in self._named()} | set(self._named())
         return [name for name in existing if name in roots]
 
+    def adapted(self, kinds: Mapping[str, Kind]) -> Columns:
+        """The columns for a row or file with these kinds: others where the chosen are missing."""
+        audio, text, key = self.audio, self.text, self.id
+        if audio not in kinds and "audio" not in self.fixed:
+            audio = _first_audio(
+                {name: kind for name, kind in kinds.items() if "." not in name}
+            ) or (audio)
+        others = _others(kinds, audio)
+        if text not in kinds and "text" not in self.fixed:
+            text = _find_text(others) or text
+        if key not in kinds and "id" not in self.fixed:
+            key = _find_id(others) or key
+        return replace(self, audio=audio, text=text, id=key)
+
     def _named(self) -> tuple[str, ...]:
-        return tuple(name for name in (self.audio, self.text, self.id, *self.keep) if name)
+        named = (self.audio, self.text, self.id, self.sampling_rate, self.offset, self.duration)
+        return tuple(name for name in (*named, *self.keep) if name)
+
+
+def merge_kinds(known: dict[str, Kind], new: Mapping[str, Kind]) -> None:
+    """Add what another row shows: of two kinds of a column, the one that tells more."""
+    for name, kind in new.items():
+        known[name] = min(known.get(name, kind), kind, key=_RANK.index)
+
+
+def may_hold_audio(kinds: Mapping[str, Kind]) -> bool:
+    """Whether a column is recognised as audio by its values."""
+    return _audio_by_kind(kinds) is not None or Kind.AUDIO in kinds.values()
 
 
 def kinds_of_features(features: Mapping[str, Any]) -> dict[str, Kind]:
@@ -105,7 +148,7 @@ def _holds_audio(fields: Iterable[str]) -> bool:
     return {"bytes", "path"} <= names or {"array", "sampling_rate"} <= names or names == {"bytes"}
 
 
-def choose_columns(kinds: dict[str, Kind], settings: DatasetSettings) -> Columns:
+def choose_columns(kinds: Mapping[str, Kind], settings: DatasetSettings) -> Columns:
     """Choose the columns; those named in ``settings`` must exist.
 
     ``ALL_COLUMNS`` among those to keep means every column except audio and bytes.
@@ -116,16 +159,44 @@ def choose_columns(kinds: dict[str, Kind], settings: DatasetSettings) -> Columns
         if name not in kinds:
             raise SourceError(f"{option}: no column {name!r}; {_list_columns(kinds)}")
     audio = settings.audio_column or _find_audio(kinds)
-    others = {name: kind for name, kind in kinds.items() if name.partition(".")[0] != audio}
-    textual = {Kind.TEXT, Kind.NUMBER, Kind.OTHER}  # OTHER: a column whose first rows are empty
-    text = settings.text_column or _by_name(others, TEXT_NAMES, {Kind.TEXT, Kind.OTHER})
-    key = settings.id_column or _by_name(others, ID_NAMES, textual)
+    others = _others(kinds, audio)
     keep = settings.keep_columns
     if ALL_COLUMNS in keep:
         keepable = {Kind.TEXT, Kind.NUMBER, Kind.RECORD, Kind.OTHER}
         found = (name for name, kind in others.items() if kind in keepable and "." not in name)
         keep = tuple(dict.fromkeys((*(name for name in keep if name != ALL_COLUMNS), *found)))
-    return Columns(audio, text, key, keep)
+    offset = settings.offset_column or _by_name(others, OFFSET_NAMES, _NUMERIC)
+    is_manifest = offset is not None or audio == MANIFEST_AUDIO
+    return Columns(
+        audio,
+        settings.text_column or _find_text(others),
+        settings.id_column or _find_id(others),
+        keep,
+        sampling_rate=_by_name(others, RATE_NAMES, _NUMERIC),
+        offset=offset,
+        duration=settings.duration_column
+        or (_by_name(others, DURATION_NAMES, _NUMERIC) if is_manifest else None),
+        fixed=frozenset(
+            option.removeprefix("--").partition("-")[0]
+            for option, _ in _named_columns(settings)
+            if option != "--keep-columns"
+        ),
+    )
+
+
+def _others(kinds: Mapping[str, Kind], audio: str) -> dict[str, Kind]:
+    return {name: kind for name, kind in kinds.items() if name.partition(".")[0] != audio}
+
+
+_NUMERIC = {Kind.NUMBER, Kind.TEXT, Kind.OTHER}  # OTHER: a column whose first rows are empty
+
+
+def _find_text(others: Mapping[str, Kind]) -> str | None:
+    return _by_name(others, TEXT_NAMES, {Kind.TEXT, Kind.OTHER})
+
+
+def _find_id(others: Mapping[str, Kind]) -> str | None:
+    return _by_name(others, ID_NAMES, {Kind.TEXT, Kind.NUMBER, Kind.OTHER})
 
 
 def _named_columns(settings: DatasetSettings) -> list[tuple[str, str]]:
@@ -133,30 +204,44 @@ def _named_columns(settings: DatasetSettings) -> list[tuple[str, str]]:
         ("--audio-column", settings.audio_column),
         ("--text-column", settings.text_column),
         ("--id-column", settings.id_column),
+        ("--offset-column", settings.offset_column),
+        ("--duration-column", settings.duration_column),
         *(("--keep-columns", name) for name in settings.keep_columns if name != ALL_COLUMNS),
     )
     return [(option, name) for option, name in named if name is not None]
 
 
-def _find_audio(kinds: dict[str, Kind]) -> str:
+def _find_audio(kinds: Mapping[str, Kind]) -> str:
     typed = [name for name, kind in kinds.items() if kind is Kind.AUDIO]
     if len(typed) == 1:
         return typed[0]
-    found = (
-        _by_name(kinds, AUDIO_NAMES, {Kind.AUDIO})
-        or _by_name(kinds, AUDIO_NAMES, {Kind.BYTES})
-        or _by_name(kinds, PATH_NAMES, {Kind.TEXT})
-    )
+    found = _audio_by_kind(kinds)
+    if found is None and not typed:  # its first rows hold nothing, or something odd
+        found = _by_name(kinds, (*AUDIO_NAMES, *PATH_NAMES), set(Kind))
     if found is None:
         problem = "several columns hold audio" if typed else "no column holds audio"
         raise SourceError(f"{problem}: name one with --audio-column; {_list_columns(kinds)}")
     return found
 
 
-def _by_name(kinds: dict[str, Kind], names: Iterable[str], accepted: set[Kind]) -> str | None:
+def _first_audio(kinds: Mapping[str, Kind]) -> str | None:
+    """The audio column of one row or file, in which the chosen one is missing."""
+    typed = (name for name, kind in kinds.items() if kind is Kind.AUDIO)
+    return _audio_by_kind(kinds) or next(typed, None)
+
+
+def _audio_by_kind(kinds: Mapping[str, Kind]) -> str | None:
+    return (
+        _by_name(kinds, AUDIO_NAMES, {Kind.AUDIO})
+        or _by_name(kinds, AUDIO_NAMES, {Kind.BYTES})
+        or _by_name(kinds, PATH_NAMES, {Kind.TEXT})
+    )
+
+
+def _by_name(kinds: Mapping[str, Kind], names: Iterable[str], accepted: set[Kind]) -> str | None:
     """The first of the common names that exists; top-level columns before record fields."""
-    top = {name.lower(): name for name in reversed(kinds) if "." not in name}
-    inner = {name.lower().partition(".")[2]: name for name in reversed(kinds) if "." in name}
+    top = {name.lower(): name for name in reversed(list(kinds)) if "." not in name}
+    inner = {name.lower().partition(".")[2]: name for name in reversed(list(kinds)) if "." in name}
     for folded in (top, inner):
         for name in names:
             if name in folded and kinds[folded[name]] in accepted:

@@ -6,6 +6,7 @@ by, so that results from one folder do not collide.
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,14 +18,19 @@ from quest22.errors import ClipError, SourceError
 from quest22.metrics import Metrics
 from quest22.records import Clip, Failure, Media, Origin
 from quest22.source.io.address import is_url, redact
+from quest22.source.io.error_kinds import reason_of
 from quest22.source.io.hub_retries import count_hub_retries
 from quest22.source.io.media import measured, media_opener
 from quest22.source.io.retry import RetryingClient
 from quest22.source.io.spool import spooled
 from quest22.source.listing import MediaFile, find_media
+from quest22.source.local_files import FileKind, kind_of_path, shortened
 from quest22.source.locate import builder_of
+from quest22.storable import one_line, storable_text
 
 STDIN = "-"
+
+_log = logging.getLogger(__name__)
 
 FileIdentity: TypeAlias = tuple[str, int | None, int | None]
 
@@ -71,23 +77,28 @@ class FilesSource:
         """
         known: list[FileIdentity] = []
         for file in self._files:
-            address, path = redact(file.address), Path(file.address)
+            address, path = storable_text(redact(file.address)), Path(file.address)
             if is_url(file.address) or file.missing:
                 known.append((address, None, None))
-            elif path.is_file():
+            elif kind_of_path(path)[0] is FileKind.FILE:
                 found = path.stat()
-                known.append((str(path.resolve()), found.st_size, found.st_mtime_ns))
+                whole = storable_text(str(path.resolve()))
+                known.append((whole, found.st_size, found.st_mtime_ns))
             else:
                 return None
         return known
 
     def _result(self, file: MediaFile) -> Clip | Failure:
-        key = redact(file.address)
-        origin = Origin(dataset=redact(file.argument), file=key)
+        key, name = storable_text(redact(file.address)), storable_text(file.name)
+        origin = Origin(dataset=storable_text(redact(file.argument)), file=key)
         try:
-            return Clip(key, file.name, self._media(file), origin)
+            return Clip(key, name, self._media(file), origin)
         except ClipError as exc:
-            return Failure(key, file.name, exc.stage, exc.reason, origin)
+            return Failure(key, name, exc.stage, one_line(exc.reason), origin)
+        except Exception as exc:  # whatever is odd about a file is its own trouble
+            _log.debug("file %s", key, exc_info=True)
+            reason = one_line(reason_of(exc, redact(shortened(file.address))))
+            return Failure(key, name, "source", reason, origin)
 
     def _media(self, file: MediaFile) -> Media:
         if file.missing:
@@ -102,7 +113,12 @@ class FilesSource:
         if is_url(file.address):
             return media_opener(file.address, self._client)
         path = Path(file.address)
-        return path if path.is_file() else self._single_pass(path)
+        kind, problem = kind_of_path(path)
+        if kind is FileKind.PIPE:
+            return self._single_pass(path)
+        if problem:
+            raise ClipError("source", problem)
+        return path
 
     def _single_pass(self, stream: BinaryIO | Path) -> _SinglePassStream:
         return _SinglePassStream(stream, self._client.settings.spooled_bytes)

@@ -7,13 +7,16 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePath, PurePosixPath
+from fnmatch import fnmatch
+from pathlib import PurePath, PurePosixPath
+from typing import TypeAlias
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from quest22.source.io.address import is_url, redact
 from quest22.source.io.error_kinds import reason_of
 from quest22.source.io.retry import RetryingClient
+from quest22.source.local_files import FileKind, kind_of_path, shortened
 from quest22.system import WINDOWS
 
 AUDIO_SUFFIXES = frozenset(
@@ -35,7 +38,10 @@ VIDEO_SUFFIXES = frozenset(
 MEDIA_SUFFIXES = AUDIO_SUFFIXES | VIDEO_SUFFIXES
 
 _STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "hf"})
-_NUMBER = re.compile(r"(\d+)")
+FoundFile: TypeAlias = tuple[str, str | None]
+"""A path, and why it cannot be read."""
+
+_NUMBER = re.compile(r"(\d{1,1000})")  # Python reads numbers of 4,300 digits at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +82,12 @@ def find_media(argument: str, token: str | None = None) -> list[MediaFile]:
 
 def natural_sort_key(path: str) -> list[tuple[int, str, int]]:
     """A sort key under which ``2.wav`` comes before ``10.wav``."""
-    parts = _NUMBER.split(path)
-    return [(0, "", int(part)) if part.isdigit() else (1, part, 0) for part in parts if part]
+    parts = _NUMBER.split(path)  # every second one is a number
+    return [
+        (0, "", int(part)) if number % 2 else (1, part, 0)
+        for number, part in enumerate(parts)
+        if part
+    ]
 
 
 def is_media(path: str) -> bool:
@@ -86,25 +96,85 @@ def is_media(path: str) -> bool:
 
 
 def _find_on_disk(argument: str, path: str) -> list[MediaFile]:
-    if Path(path).is_dir():
-        return _media_files(argument, path, sorted(_walk(path), key=natural_sort_key))
-    if Path(path).exists():
-        return [MediaFile(argument, path, Path(path).name)]
-    if glob.has_magic(path):
-        matches = sorted(glob.iglob(path, recursive=True), key=natural_sort_key)  # noqa: PTH207 -- strings
-        files = [match for match in matches if Path(match).is_file()]
-        return _media_files(argument, _folder_before_wildcards(path), files)
-    return [MediaFile(argument, path, Path(path).name, f"no such file or folder: {path}")]
+    kind, problem = kind_of_path(path)
+    if kind is FileKind.FOLDER:
+        return _media_files(argument, path, walk_media(path))
+    if kind in {FileKind.FILE, FileKind.PIPE}:
+        return [MediaFile(argument, path, PurePath(path).name)]
+    if kind is FileKind.NOTHING and glob.has_magic(path):
+        found = sorted(_matches(path), key=lambda file: natural_sort_key(file[0]))
+        return _media_files(argument, _folder_before_wildcards(path), found)
+    if kind is FileKind.NOTHING:
+        problem = problem.replace("no such file:", "no such file or folder:")
+    return [MediaFile(argument, path, PurePath(path).name or path, problem)]
 
 
-def _walk(folder: str) -> Iterator[str]:
-    for where, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (
-            os.path.join(where, name)  # noqa: PTH118 -- keeps a leading "./"
-            for name in files
-            if is_media(name) and not name.startswith(".")
-        )
+def walk_media(folder: str) -> list[FoundFile]:
+    """The media files below a folder in natural order."""
+    found = [file for file in walk(folder) if is_media(file[0]) or file[1]]
+    return sorted(found, key=lambda file: natural_sort_key(file[0]))
+
+
+def walk(folder: str) -> Iterator[FoundFile]:
+    """All files below a folder but hidden ones, and the folders that cannot be listed.
+
+    Links are followed; each folder is visited once, so no loop of links is endless.
+    """
+    folders, visited = [folder], set()
+    while folders:
+        where = folders.pop()
+        try:
+            identity = os.stat(where)  # noqa: PTH116 -- keeps a leading "./"
+            if (identity.st_dev, identity.st_ino) in visited:
+                continue
+            visited.add((identity.st_dev, identity.st_ino))
+            names = sorted(os.listdir(where), key=natural_sort_key, reverse=True)  # noqa: PTH208
+        except OSError as exc:
+            yield where, f"the folder cannot be read: {exc.strerror}: {shortened(where)}"
+            continue
+        for name in names:
+            path = os.path.join(where, name)  # noqa: PTH118 -- keeps a leading "./"
+            if name.startswith("."):
+                continue
+            kind, problem = kind_of_path(path)
+            if kind is FileKind.FOLDER:
+                folders.append(path)
+            elif is_media(name) or not problem:
+                yield path, problem or None
+
+
+def _matches(pattern: str) -> Iterator[FoundFile]:
+    """The files that match a pattern; :mod:`glob` would follow loops of links in ``**``."""
+    before, recursive, after = _split_at_recursion(pattern)
+    for path in glob.iglob(before) if before else [""]:  # noqa: PTH207 -- strings
+        kind, problem = kind_of_path(path or ".")
+        if not recursive and kind is not FileKind.FOLDER:
+            yield path, problem or None
+        elif recursive and kind is FileKind.FOLDER:
+            for found, why in walk(path or "."):
+                parts = os.path.relpath(found, path or ".").split(os.sep)  # noqa: PTH206 -- as above
+                if why is not None or _matches_parts(parts, after):
+                    yield (found if path else os.path.normpath(found)), why
+
+
+def _split_at_recursion(pattern: str) -> tuple[str, bool, list[str]]:
+    """A pattern's part before its first ``**``, whether there is one, and the parts from it on."""
+    parts = re.split(_separators(pattern), pattern)
+    if "**" not in parts:
+        return pattern, False, []
+    at = parts.index("**")
+    return "/".join(parts[:at]) or ("/" if at else ""), True, parts[at:]
+
+
+def _matches_parts(parts: list[str], patterns: list[str]) -> bool:
+    if not patterns:
+        return not parts
+    if patterns[0] == "**":
+        rest = patterns[1:] or ["*"]
+        return any(_matches_parts(parts[at:], rest) for at in range(len(parts)))
+    return (
+        bool(parts) and fnmatch(parts[0], patterns[0]) and _matches_parts(parts[1:], patterns[1:])
+    )
 
 
 def _find_in_store(argument: str, token: str | None) -> list[MediaFile]:
@@ -124,24 +194,32 @@ def _find_in_store(argument: str, token: str | None) -> list[MediaFile]:
     except Exception as exc:  # an error of the store's client fails this input only
         return [MediaFile(argument, argument, name, reason_of(exc, redact(argument)))]
     scheme = argument.partition("://")[0]
-    files = _media_files(argument, folder, sorted(filter(is_media, paths), key=natural_sort_key))
+    found = sorted(filter(is_media, paths), key=natural_sort_key)
+    files = _media_files(argument, folder, [(path, None) for path in found])
     return [
         file if file.missing else replace(file, address=f"{scheme}://{file.address}")
         for file in files
     ]
 
 
-def _media_files(argument: str, folder: str, paths: list[str]) -> list[MediaFile]:
-    if not paths:
+def _media_files(argument: str, folder: str, found: list[FoundFile]) -> list[MediaFile]:
+    if not found:
         reason = f"no audio or video files found: {redact(argument)}"
         return [MediaFile(argument, argument, PurePosixPath(argument).name or argument, reason)]
-    names = (os.path.relpath(path, folder or ".").replace(os.sep, "/") for path in paths)
-    return [MediaFile(argument, path, name) for path, name in zip(paths, names, strict=True)]
+    return [
+        MediaFile(
+            argument, path, os.path.relpath(path, folder or ".").replace(os.sep, "/"), problem
+        )
+        for path, problem in found
+    ]
 
 
 def _folder_before_wildcards(pattern: str) -> str:
     """The part of a pattern before its first component with a wildcard."""
-    separators = r"[/\\]" if WINDOWS and not is_url(pattern) else "/"
-    parts = re.split(separators, pattern)
+    parts = re.split(_separators(pattern), pattern)
     fixed = next(i for i, part in enumerate(parts) if glob.has_magic(part))
     return "/".join(parts[:fixed])
+
+
+def _separators(pattern: str) -> str:
+    return r"[/\\]" if WINDOWS and not is_url(pattern) else "/"

@@ -6,6 +6,7 @@ Revisions on the Hub become commits. Reads no data.
 from __future__ import annotations
 
 import glob
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -18,6 +19,7 @@ from quest22.settings import DatasetSettings
 from quest22.source.io.address import is_url, redact
 from quest22.source.io.error_kinds import source_error
 from quest22.source.listing import is_media
+from quest22.source.local_files import exists, is_folder
 
 BUILDERS = ("parquet", "webdataset", "audiofolder", "json", "csv")
 HUB_TIMEOUT_S = 30.0
@@ -63,8 +65,8 @@ def locate(settings: DatasetSettings) -> DatasetRequest:
     token = settings.token or hub_token()
     if path in BUILDERS:
         return _from_data_files(path, settings.data_files, token)
-    if Path(path).expanduser().is_dir():
-        folder = str(Path(path).expanduser().resolve())
+    if is_folder(os.path.expanduser(path)):  # noqa: PTH111 -- knows no unknown user as an error
+        folder = str(Path(os.path.expanduser(path)).resolve())  # noqa: PTH111
         return DatasetRequest(folder, None, settings.config, None, settings.data_files, token)
     builder = builder_of(path)
     if builder is not None:
@@ -99,9 +101,9 @@ def _as_pattern(file: str) -> str:
     """A data file unchanged; a local folder as the pattern of everything in it."""
     if is_url(file):
         return file
-    path = Path(file).expanduser()
-    name = glob.escape(str(path)) if path.exists() else str(path)
-    return f"{name}/**" if path.is_dir() else name
+    path = os.path.expanduser(file)  # noqa: PTH111 -- as above
+    name = glob.escape(path) if exists(path) else path
+    return f"{name}/**" if is_folder(path) else name
 
 
 def _pin_revisions(files: list[str], token: str | None) -> tuple[tuple[str, ...], str | None]:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
+import numpy as np
+
 from quest22.settings import DatasetSettings
 from quest22.source.io.spool import SpooledMedia
 from quest22.source.rows import Row
@@ -77,6 +79,8 @@ def _approx_bytes(value: Any) -> int:
         return sum(_approx_bytes(part) for part in value.values())
     if isinstance(value, bytes | str):
         return len(value)
+    if isinstance(value, np.ndarray):
+        return value.nbytes
     if isinstance(value, SpooledMedia):
         return value.undecoded_bytes
     return 8 * len(value) if isinstance(value, list) else sys.getsizeof(value)

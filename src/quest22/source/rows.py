@@ -6,22 +6,35 @@ Gives rows their keys and origins. Reads no dataset and decodes nothing.
 from __future__ import annotations
 
 import hashlib
-import io
+import logging
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PureWindowsPath
-from typing import Any, TypeAlias, cast
+from pathlib import PureWindowsPath
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from quest22.errors import ClipError
-from quest22.records import SAMPLE_RATE_HZ, Clip, Failure, Media, Origin
-from quest22.source.columns import Columns
-from quest22.source.io.address import folder_of, is_url, redact, resolve
-from quest22.source.io.media import media_opener
+from quest22.records import Clip, Failure, Origin
+from quest22.source.audio_cells import (
+    described,
+    is_empty,
+    media_of,
+    reference_in,
+    refers_to_recording,
+)
+from quest22.source.columns import Columns, Kind, kinds_of_values
+from quest22.source.io.address import folder_of, is_url, redact
+from quest22.source.io.error_kinds import reason_of
 from quest22.source.io.retry import RetryingClient
-from quest22.source.io.spool import SpooledMedia
+from quest22.source.limits import MAX_KEY_CHARS
+from quest22.storable import one_line, storable, storable_text
 from quest22.system import WINDOWS
+
+MAX_STRETCH_S = 1e9
+
+_log = logging.getLogger(__name__)
 
 Values: TypeAlias = Mapping[str, Any]
 """A row's values by column."""
@@ -138,39 +151,72 @@ class RowReader:
 
     def origin(self, row: Row) -> Origin:
         """The dataset, revision, file and row number of a row."""
-        file = None if row.file is None else redact(row.file)
+        file = None if row.file is None else storable_text(redact(row.file))
         return Origin(redact(self._context.dataset), self._context.revision, file, row.number)
 
     def read(self, row: Row, key: str, origin: Origin) -> Clip | Failure:
-        """The row's Clip; a Failure of stage ``source`` if it holds no audio."""
+        """The row's Clip; a Failure of stage ``source`` if it holds no audio, or anything odd."""
         if row.error is not None:
-            return Failure(key, key, "source", row.error, origin)
-        audio = field_of(row.values, self._columns.audio)
+            return _failure(key, "source", row.error, origin)
         try:
-            media = media_of(audio, self._columns.audio, self._folder(row), self._context.client)
+            return self._clip(row, key, origin)
         except ClipError as exc:
-            return Failure(key, key, exc.stage, exc.reason, origin)
-        text = _field_or_none(row.values, self._columns.text)
+            return _failure(key, exc.stage, exc.reason, origin)
+        except Exception as exc:  # whatever foreign values cause is the row's trouble
+            _log.debug("row %s", key, exc_info=True)
+            return _failure(key, "source", reason_of(exc, "the row cannot be read"), origin)
+
+    def _clip(self, row: Row, key: str, origin: Origin) -> Clip:
+        values, columns = row.values, self._columns_of(row)
+        audio = field_of(values, columns.audio)
+        rate_hz = _field_or_none(values, columns.sampling_rate)
+        media = media_of(audio, columns.audio, self._folder(row), self._context.client, rate_hz)
+        offset_s, duration_s = (
+            _stretch(values, columns) if refers_to_recording(audio) else (0, None)
+        )
         return Clip(
             key=key,
             name=key,
             media=media,
             origin=origin,
-            reference=None if text is None else str(text),
-            columns={name: field_of(row.values, name) for name in self._columns.keep},
+            reference=_reference(_field_or_none(values, columns.text)),
+            columns=storable({name: field_of(values, name) for name in columns.keep}) or {},
+            offset_s=offset_s,
+            duration_s=duration_s,
         )
 
+    def _columns_of(self, row: Row) -> Columns:
+        """The columns, with others in place of those that this row lacks."""
+        values, chosen = row.values, self._columns
+        if not is_empty(field_of(values, chosen.audio)) and all(
+            name is None or name.partition(".")[0] in values for name in (chosen.text, chosen.id)
+        ):
+            return chosen
+        kinds = kinds_of_values(values)
+        if is_empty(field_of(values, chosen.audio)):
+            kinds = {name: kind for name, kind in kinds.items() if not is_empty(values.get(name))}
+            kinds |= dict.fromkeys((name for name in values if name not in kinds), Kind.OTHER)
+            kinds.pop(chosen.audio, None)
+        return chosen.adapted(kinds)
+
     def _key(self, row: Row) -> str | None:
+        """The row's own key; None if it has none, or none that can serve as one."""
         if row.error is not None:
             return None
-        audio = field_of(row.values, self._columns.audio)
-        row_key = _field_or_none(row.values, self._columns.id)
-        if row_key is not None and str(row_key).strip():
-            return str(row_key)
-        path = audio.get("path") if isinstance(audio, Mapping) else audio
-        if not isinstance(path, str) or not path:
+        try:
+            key = self._own_key(row)
+        except Exception:  # as for :meth:`read`, which will tell
+            _log.debug("the key of row %s", self._context.row_id(row), exc_info=True)
             return None
-        return _relative_to(redact(path), self._folder(row))
+        return key if key is None or len(key) <= MAX_KEY_CHARS else None
+
+    def _own_key(self, row: Row) -> str | None:
+        columns = self._columns_of(row)
+        row_key = _field_or_none(row.values, columns.id)
+        if row_key is not None and str(row_key).strip():
+            return storable_text(str(row_key))
+        path = reference_in(field_of(row.values, columns.audio))
+        return path and storable_text(_relative_to(redact(path), self._folder(row)))
 
     def _folder(self, row: Row) -> str | None:
         return self._context.folder if row.file is None else folder_of(row.file)
@@ -196,53 +242,36 @@ def _relative_to(path: str, folder: str | None) -> str:
     return path.removeprefix(f"{folder}/") if folder else path
 
 
-def media_of(
-    value: Any, column: str, folder: str | None, client: RetryingClient | None = None
-) -> Media:
-    """The audio in a cell: bytes, a path, a URL, or samples with their rate.
-
-    A path may be relative to ``folder``. Raises ClipError (stage ``source``).
-    """
-    if isinstance(value, Mapping):
-        if isinstance(value.get("bytes"), SpooledMedia):
-            return cast("SpooledMedia", value["bytes"])
-        if value.get("bytes"):
-            return bytes(value["bytes"])
-        if value.get("array") is not None:
-            return _encode_samples(value["array"], value.get("sampling_rate"), column)
-        value = value.get("path") if value.get("bytes") is None else None
-    if isinstance(value, bytes) and value:
-        return value
-    if isinstance(value, str) and value:
-        return _media_at(value, folder, client)
-    raise ClipError(
-        "source", f"the column {column!r} is empty here: expected audio bytes, a path or a URL"
-    )
+def _failure(key: str, stage: str, reason: str, origin: Origin) -> Failure:
+    return Failure(key, key, stage, one_line(reason), origin)
 
 
-def _media_at(reference: str, folder: str | None, client: RetryingClient | None) -> Media:
-    address = resolve(reference, folder)
-    if is_url(address):
-        return media_opener(address, client)
-    path = Path(address)
-    if not path.is_file():
-        raise ClipError("source", f"no such file: {path}")
-    return path
+def _reference(text: Any) -> str | None:
+    """A reference text; numbers are words like any other, NaN is how tables write nothing."""
+    if text is None or (isinstance(text, float) and math.isnan(text)):
+        return None
+    if isinstance(text, bytes):
+        text = text.decode(errors="replace")
+    return storable_text(str(text))
 
 
-def _encode_samples(array: Any, rate_hz: Any, column: str) -> Media:
-    samples = np.asarray(array, np.float32)
-    if not isinstance(rate_hz, int | float) or rate_hz <= 0 or samples.ndim > 2 or not samples.size:
+def _stretch(values: Mapping[str, Any], columns: Columns) -> tuple[float, float | None]:
+    """Where in its recording a row begins and how long it is, in seconds; None: to the end."""
+    offset_s = _seconds(values, columns.offset)
+    duration_s = _seconds(values, columns.duration)
+    return offset_s or 0.0, duration_s or None
+
+
+def _seconds(values: Mapping[str, Any], column: str | None) -> float | None:
+    value = _field_or_none(values, column)
+    if is_empty(value) or (isinstance(value, float) and math.isnan(value)):
+        return None
+    try:
+        seconds = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        seconds = math.nan
+    if not 0 <= seconds < MAX_STRETCH_S:
         raise ClipError(
-            "source",
-            f"the column {column!r} holds samples of shape {samples.shape} at {rate_hz!r} Hz: "
-            "expected one or two dimensions and a sampling rate",
+            "source", f"the column {column!r} holds {described(value)}: expected seconds, 0 or more"
         )
-    if rate_hz == SAMPLE_RATE_HZ and samples.ndim == 1:
-        return samples
-    import soundfile
-
-    frames = samples.T if samples.ndim == 2 and samples.shape[0] < 9 else samples
-    container = io.BytesIO()
-    soundfile.write(container, frames, int(rate_hz), format="WAV", subtype="FLOAT")
-    return container.getvalue()
+    return seconds

@@ -16,7 +16,14 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias, cast
 
-from quest22.source.columns import Columns, Kind, kinds_of_features, kinds_of_values
+from quest22.source.columns import (
+    Columns,
+    Kind,
+    kinds_of_features,
+    kinds_of_values,
+    may_hold_audio,
+    merge_kinds,
+)
 from quest22.source.formats.jsonl_csv import csv_rows, json_rows
 from quest22.source.formats.parquet import ParquetRows
 from quest22.source.formats.webdataset import tar_rows
@@ -31,6 +38,8 @@ if TYPE_CHECKING:
 COMPRESSED = (".gz", ".tgz", ".bz2", ".xz")
 BUFFER_BYTES = 256 << 10
 SAMPLED_ROWS = 8
+MAX_SAMPLED_ROWS = 256
+"""More rows are looked at if the first ones hold no audio."""
 _SAMPLED_LINE_BYTES = 1 << 20
 
 Reader: TypeAlias = Callable[[BinaryIO, str, int], Iterator[NumberedRow]]
@@ -145,12 +154,11 @@ class SequentialFormat:
     def _kinds_in(self, address: str) -> dict[str, Kind]:
         kinds: dict[str, Kind] = {}
         with closing(self.open(address, Prefetcher(0, 0))) as file:
-            for _, values in islice(file.rows(0), SAMPLED_ROWS):
-                if isinstance(values, RowError):
-                    continue
-                for name, kind in kinds_of_values(values).items():
-                    if kinds.get(name, Kind.OTHER) is Kind.OTHER:
-                        kinds[name] = kind
+            for count, (_, values) in enumerate(islice(file.rows(0), MAX_SAMPLED_ROWS), 1):
+                if not isinstance(values, RowError):
+                    merge_kinds(kinds, kinds_of_values(values))
+                if count >= SAMPLED_ROWS and may_hold_audio(kinds):
+                    break
         return kinds
 
 

@@ -157,7 +157,7 @@ class ParquetRows:
             first = number + batch.num_rows - new_rows.num_rows
             number += batch.num_rows
             for at in range(new_rows.num_rows):
-                yield first + at, self._missing_columns | new_rows.slice(at, 1).to_pylist()[0]
+                yield first + at, _row(new_rows, at)
 
     def _batch_rows(self, group: int) -> int:
         """Rows that take a few megabytes on average."""
@@ -180,6 +180,37 @@ class ParquetRows:
     def _spans(self, group: int) -> list[Span]:
         spans = _merge_adjacent([_span(chunk) for chunk in self._chunks(group)], self._range_bytes)
         return interleaved_spans(spans, self._range_bytes)
+
+
+def _row(batch: Any, at: int) -> Values:
+    return {
+        name: _value(column[at]) for name, column in zip(batch.schema.names, batch, strict=True)
+    }
+
+
+def _value(scalar: Any) -> Any:
+    """A value in Python's types; lists of numbers as arrays: small, and of their own type."""
+    import pyarrow as pa
+
+    kind = scalar.type
+    if not scalar.is_valid or not pa.types.is_nested(kind):
+        return scalar.as_py()
+    if pa.types.is_struct(kind):
+        return {field.name: _value(scalar[number]) for number, field in enumerate(kind)}
+    if not _is_list(kind):
+        return scalar.as_py()
+    inner = kind.value_type
+    if (pa.types.is_integer(inner) or pa.types.is_floating(inner)) and not scalar.values.null_count:
+        return scalar.values.to_numpy(zero_copy_only=False)
+    return [_value(item) for item in scalar.values]
+
+
+def _is_list(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(
+        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    )
 
 
 def _release_pyarrow_memory() -> None:

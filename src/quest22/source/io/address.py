@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from quest22.errors import ClipError
 from quest22.system import WINDOWS
@@ -51,7 +51,10 @@ def redact_text(text: str) -> str:
 def _redact_link(link: str) -> str:
     if not is_url(link) or not ("@" in link or "?" in link):
         return link
-    parts = urlsplit(link)
+    try:
+        parts = urlsplit(link)
+    except ValueError:  # no address of anything: what may be secret in it is cut off
+        return re.sub(r"//[^/]*@", "//", link.partition("?")[0])
     if parts.scheme == "hf":
         return link  # its @ precedes a revision
     host = parts.netloc.rpartition("@")[2]
@@ -106,6 +109,7 @@ def _resolve_locally(reference: str, folder: str | None) -> str:
         scheme, _, rest = reference.partition("://")
         if scheme.lower() not in _LOCAL_SCHEMES or "::" in rest:
             return reference
+        rest = unquote(rest.removeprefix("localhost"))
         return re.sub(r"^/(?=[A-Za-z]:)", "", rest) if WINDOWS else rest
     path = Path(reference).expanduser()
     return str(path if folder is None or path.is_absolute() else Path(folder) / path)

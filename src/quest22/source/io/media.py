@@ -80,4 +80,7 @@ def _known_bytes(clip: Clip) -> int:
     """The size of media at hand; remote media are counted while they are read."""
     if isinstance(clip.media, bytes):
         return len(clip.media)
-    return clip.media.stat().st_size if isinstance(clip.media, Path) else 0
+    try:
+        return clip.media.stat().st_size if isinstance(clip.media, Path) else 0
+    except OSError:  # it is gone already, which decoding will tell
+        return 0
