@@ -167,7 +167,9 @@ class _Retry:
             settings.formats, retried.folder, journaled=True, captions=settings.captions
         )
         stems = used_stems(self._earlier)
-        sinks = open_folder_sinks(retried.folder, output, retried.progress.sinks, stems)
+        lines = self._journal.progress.sinks.get("jsonl", {})  # the columns stay what they are
+        states = {"jsonl": {**lines, "bytes": 0}, **retried.progress.sinks}
+        sinks = open_folder_sinks(retried.folder, output, states, stems)
         if publisher is None:
             return sinks
         return sinks.with_sink(HUB, publisher.open_retry_sink(self._journal, retried))

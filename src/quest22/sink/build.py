@@ -84,7 +84,8 @@ def open_folder_sinks(
     sinks: dict[str, Sink] = {"failures": FailureSink(folder / FAILURES, state.get("failures"))}
     if "jsonl" in settings.formats:
         published = int(state.get("jsonl", {}).get("bytes", 0))
-        sinks["jsonl"] = JsonLinesSink(AppendedFile(folder / f"{TRANSCRIPTS}.jsonl", published))
+        lines = AppendedFile(folder / f"{TRANSCRIPTS}.jsonl", published)
+        sinks["jsonl"] = JsonLinesSink(lines, state.get("jsonl"))
     if "parquet" in settings.formats:
         sinks["parquet"] = _parquet_sink(folder, settings, state.get("parquet"))
     captions = [name for name in settings.formats if name in CAPTIONS]

@@ -123,7 +123,8 @@ class Merge:
     def _transcripts(self) -> SinkState:
         name = f"{TRANSCRIPTS}.jsonl"
         lines = (published.lines(name, "jsonl") for published in (self._run, self._retry))
-        return self._write_lines(name, self._interleave(*lines, failed=False))
+        state = self._write_lines(name, self._interleave(*lines, failed=False))
+        return {**self._retry.sinks.get("jsonl", {}), **state}
 
     def _failures(self) -> SinkState:
         lines = (published.lines(FAILURES, "failures") for published in (self._run, self._retry))

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from quest22.records import Confidence, DroppedSegment, Failure, Origin, Segment, Transcript, Word
+from quest22.storable import storable, storable_text
 
 OWN_COLUMNS = (
     "id",
@@ -47,15 +48,16 @@ def _unused_name(base: str, used: set[str]) -> str:
 
 
 def row(transcript: Transcript) -> dict[str, Any]:
-    """A transcript as named values; seconds are rounded to milliseconds.
+    """A transcript as named values that all formats can hold; seconds are rounded to milliseconds.
 
     Leaves out ``reference`` if the source has none, ``dropped`` if nothing was dropped, and
     ``confidence`` if no window was decoded.
     """
-    reference = {} if transcript.reference is None else {"reference": transcript.reference}
+    told = transcript.reference
+    reference = {} if told is None else {"reference": storable_text(told)}
     return {
-        "id": transcript.key,
-        "text": transcript.text,
+        "id": storable_text(transcript.key),
+        "text": storable_text(transcript.text),
         **reference,
         "language": transcript.language,
         "language_probability": round(transcript.language_probability, 4),
@@ -93,24 +95,33 @@ def segment_language_row(segment: Segment) -> dict[str, Any]:
 def failure_row(failure: Failure) -> dict[str, Any]:
     """A failure as named values: the clip, the stage that failed, and the reason."""
     return {
-        "id": failure.key,
-        "name": failure.name,
+        "id": storable_text(failure.key),
+        "name": storable_text(failure.name),
         "stage": failure.stage,
-        "reason": failure.reason,
+        "reason": storable_text(failure.reason),
         "origin": _origin_row(failure.origin),
     }
 
 
 def _carried(columns: Mapping[str, Any]) -> dict[str, Any]:
-    names = row_names(columns)
-    return {names[column]: value for column, value in columns.items()}
+    values = [storable(value) for value in columns.values()]
+    names = row_names(_unique(map(storable_text, columns)))
+    return dict(zip(names.values(), values, strict=True))
+
+
+def _unique(columns: Iterable[str]) -> list[str]:
+    """Names that differed before they were made storable, told apart by a number."""
+    unique: dict[str, None] = {}
+    for column in columns:
+        unique[_unused_name(column, {*unique})] = None
+    return list(unique)
 
 
 def _origin_row(origin: Origin) -> dict[str, Any]:
     return {
-        "dataset": origin.dataset,
+        "dataset": storable_text(origin.dataset),
         "revision": origin.revision,
-        "file": origin.file,
+        "file": None if origin.file is None else storable_text(origin.file),
         "row": origin.row,
     }
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from quest22.sink.files import AppendedFile
-from quest22.sink.formats.jsonl import FailureSink, JsonLinesSink, json_text
+from quest22.sink.formats.json_values import json_text
+from quest22.sink.formats.jsonl import FailureSink, JsonLinesSink
 from tests.support.results import failure, transcript
 
 
@@ -71,4 +72,45 @@ def test_a_key_from_an_undecodable_file_name_stays_valid_json(tmp_path):
     sink = JsonLinesSink(AppendedFile(path))
     sink.write(transcript("bad\udcff.mp3"))
     sink.close()
-    assert json.loads(path.read_text("utf-8"))["id"] == "bad\udcff.mp3"
+    assert json.loads(path.read_text("utf-8"))["id"] == "bad\\xff.mp3"
+
+
+def lines_of(path, *columns):
+    sink = JsonLinesSink(AppendedFile(path))
+    for number, each in enumerate(columns):
+        sink.write(transcript(f"{number}", columns=each))
+    sink.close()
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([1, 2.5, None], [{"x": 1}, {"x": 2.5}, {"x": None}]),
+        (["a", 5], [{"x": "a"}, {"x": "5"}]),
+        ([[1, "a"], [2]], [{"x": '[1, "a"]'}, {"x": "[2]"}]),
+        ([1, "a"], [{"x": 1}, {"x": None, "x_json": "a"}]),
+        ([{"a": 1}, {"b": []}], [{"x": {"a": 1}}, {"x": {"b": []}}]),
+        (
+            [{"a": 1}, {"a": "b"}],
+            [{"x": {"a": 1}}, {"x": None, "x_json": '{"a": "b"}'}],
+        ),
+        ([True, 1], [{"x": True}, {"x": None, "x_json": "1"}]),
+        (["a\ud800", "\udcff"], [{"x": "a\ufffd"}, {"x": "\\xff"}]),
+        ([1, 1 << 70], [{"x": 1}, {"x": None, "x_json": str(1 << 70)}]),
+    ],
+)
+def test_a_column_holds_one_kind_of_value(tmp_path, values, expected):
+    rows = lines_of(tmp_path / "t.jsonl", *({"x": value} for value in values))
+    assert [{name: row[name] for name in row if name[0] == "x"} for row in rows] == expected
+
+
+def test_a_continued_file_remembers_its_columns(tmp_path):
+    path = tmp_path / "t.jsonl"
+    sink = JsonLinesSink(AppendedFile(path))
+    sink.write(transcript("a", columns={"x": 1}))
+    state = json.loads(json.dumps(sink.publish()))
+    again = JsonLinesSink(AppendedFile(path, state["bytes"]), state)
+    again.write(transcript("b", columns={"x": "text"}))
+    again.close()
+    assert json.loads(path.read_text().splitlines()[1])["x_json"] == "text"

@@ -5,12 +5,12 @@ Does not decide when a file begins or ends.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quest22.sink.files import writing
-from quest22.sink.formats.jsonl import json_text
+from quest22.sink.formats.json_values import json_text
 from quest22.sink.rows import OWN_COLUMNS
 from quest22.system.atomic_files import publish_file
 
@@ -32,13 +32,11 @@ class TableFile:
 
     def fit(self, rows: Sequence[Mapping[str, Any]]) -> pa.Table | None:
         """The rows as a table of this file's schema, or None if they do not fit it."""
-        import pyarrow as pa
-
         if not {name for values in rows for name in values} <= set(self._schema.names):
             return None
         try:
             return table_of(rows, self._schema)
-        except (pa.ArrowException, OverflowError):
+        except _misfits():
             return None
 
     def write(self, table: pa.Table) -> None:
@@ -115,7 +113,8 @@ def widened(schema: pa.Schema, rows: Sequence[Mapping[str, Any]]) -> pa.Schema:
         if known is None:
             columns[column.name] = column.type
         elif not _holds(known, values):
-            columns[column.name] = _common_type(known, column.type)
+            common = _common_type(known, column.type)
+            columns[column.name] = common if common != known else pa.string()
     return pa.schema([*columns.items(), last])
 
 
@@ -123,34 +122,83 @@ def _common_type(known: pa.DataType, new: pa.DataType) -> pa.DataType:
     """A type that both can be cast to, or string for values written as JSON."""
     import pyarrow as pa
 
-    if pa.types.is_integer(known) and pa.types.is_floating(new):
+    if _is_lossless(new, known):
+        return known
+    if _is_lossless(known, new):
         return new
+    if pa.types.is_struct(known) and pa.types.is_struct(new):
+        return _joined_struct(known, new)
     if pa.types.is_list(known) and pa.types.is_list(new):
         inner = known.value_type, new.value_type
-        if not any(pa.types.is_nested(each) for each in inner):
-            return pa.list_(_common_type(*inner))
+        common = _common_type(*inner)
+        if not any(map(pa.types.is_nested, inner)) or not pa.types.is_string(common):
+            return pa.list_(common)
     return pa.string()
 
 
-def _holds(kind: pa.DataType, values: list[Any]) -> bool:
+def _joined_struct(known: pa.StructType, new: pa.StructType) -> pa.DataType:
+    """A struct with the fields of both; string if a field has no type that holds both."""
     import pyarrow as pa
 
+    fields = {field.name: field.type for field in known}
+    for field in new:
+        former = fields.get(field.name, field.type)
+        common = _common_type(former, field.type)
+        if common not in (former, field.type):
+            return pa.string()
+        fields[field.name] = common
+    return pa.struct(list(fields.items()))
+
+
+def _holds(kind: pa.DataType, values: list[Any]) -> bool:
     try:
         _array(values, kind, "")
-    except (pa.ArrowException, OverflowError):
+    except _misfits():
         return False
     return True
 
 
 def _carried_type(values: list[Any]) -> pa.DataType:
+    """The type of a column's values; string, for values written as JSON, if they have none."""
     import pyarrow as pa
 
     try:
         inferred = pa.infer_type(values)
         _array(values, inferred, "")
-    except (pa.ArrowException, OverflowError):
+    except _misfits():
         return pa.string()
-    return pa.string() if pa.types.is_null(inferred) else inferred
+    return inferred if _is_writable(inferred) and not pa.types.is_null(inferred) else pa.string()
+
+
+def _mixes_kinds(values: Iterable[Any]) -> bool:
+    """Whether pyarrow would convert some values: text to bytes, local times to universal ones."""
+    known = [value for value in values if value is not None]
+    if all(isinstance(value, list) for value in known):
+        return bool(known) and _mixes_kinds(item for value in known for item in value)
+    if all(isinstance(value, Mapping) for value in known):
+        names = {name for value in known for name in value}
+        return any(_mixes_kinds(value.get(name) for value in known) for name in names)
+    kinds = {(type(value), getattr(value, "tzinfo", None) is None) for value in known}
+    return len(kinds) > 1 and not {kind for kind, _ in kinds} <= {int, float}
+
+
+def _is_writable(kind: pa.DataType) -> bool:
+    """Whether Parquet has the type."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        pq.ParquetWriter(pa.BufferOutputStream(), pa.schema([("column", kind)])).close()
+    except _misfits():
+        return False
+    return True
+
+
+def _misfits() -> tuple[type[Exception], ...]:
+    """What pyarrow raises for values that a type cannot hold."""
+    import pyarrow as pa
+
+    return (pa.ArrowException, OverflowError, TypeError, ValueError, RuntimeError)
 
 
 def table_of(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
@@ -172,19 +220,34 @@ def _array(values: list[Any], kind: pa.DataType, name: str) -> pa.Array:
         return pa.array(values, kind)
     if pa.types.is_string(kind):
         return pa.array([_as_text(value) for value in values], kind)
+    if pa.types.is_list(kind) and pa.types.is_string(kind.value_type):
+        return pa.array([_as_texts(value) for value in values], kind)
+    if _mixes_kinds(values):
+        raise pa.ArrowInvalid(f"values of several kinds in a column of {kind}")
     inferred = pa.array(values)
     if not _is_lossless(inferred.type, kind):
         raise pa.ArrowInvalid(f"{inferred.type} values in a column of {kind}")
-    return inferred.cast(kind)
+    return inferred if inferred.type == kind else pa.array(values, kind)
 
 
 def _is_lossless(source: pa.DataType, target: pa.DataType) -> bool:
-    """Whether a cast preserves every value, or raises if it cannot."""
+    """Whether a conversion preserves every value, or raises if it cannot."""
     import pyarrow as pa
 
+    if pa.types.is_null(source) or source == target:
+        return True
+    if pa.types.is_list(source) and pa.types.is_list(target):
+        return _is_lossless(source.value_type, target.value_type)
+    if pa.types.is_struct(source) and pa.types.is_struct(target):
+        wider = {field.name: field.type for field in target}
+        return all(
+            field.name in wider and _is_lossless(field.type, wider[field.name]) for field in source
+        )
     if pa.types.is_integer(source) and pa.types.is_floating(target):
         return True
-    return bool(pa.types.is_null(source) or source.id == target.id)
+    if pa.types.is_timestamp(source) and pa.types.is_timestamp(target):
+        return (source.tz is None) == (target.tz is None)
+    return bool(source.id == target.id)
 
 
 def _as_text(value: Any) -> str | None:
@@ -192,6 +255,13 @@ def _as_text(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
     return json_text(value)
+
+
+def _as_texts(value: Any) -> list[str | None] | None:
+    """A value of a column of lists of text; raises TypeError for anything but a list."""
+    if value is not None and not isinstance(value, list):
+        raise TypeError("not a list")
+    return value and [_as_text(item) for item in value]
 
 
 def approx_bytes(value: Any) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 from quest22.records import FRAMES_PER_S, Segment, Transcript, Word
 from quest22.settings import CaptionSettings
 from quest22.sink.formats.caption_layout import caption_segments, cues
-from quest22.sink.formats.jsonl import json_line
+from quest22.sink.formats.json_values import json_line
 from quest22.sink.formats.readable_cues import Cue
 from quest22.sink.rows import confidence_row, dropped_rows, segment_language_row
 

@@ -6,32 +6,44 @@ complete lines stay valid whatever happens. Knows nothing of where the lines go.
 
 from __future__ import annotations
 
-import base64
-import json
-import math
 from collections.abc import Mapping
-from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
 from quest22.protocols import SinkState
 from quest22.records import Failure, Transcript
 from quest22.sink.files import AppendedFile, Output, writing
-from quest22.sink.rows import failure_row, row
+from quest22.sink.formats.json_columns import JsonColumns
+from quest22.sink.formats.json_values import json_line
+from quest22.sink.rows import OWN_COLUMNS, failure_row, row
 
 
 class JsonLinesSink:
-    """Writes a line for each transcript, with the values of :func:`quest22.sink.rows.row`."""
+    """Writes a line for each transcript, with the values of :func:`quest22.sink.rows.row`.
 
-    def __init__(self, output: Output) -> None:
+    Carried columns have one kind of value each, see :mod:`quest22.sink.formats.json_columns`.
+    """
+
+    def __init__(self, output: Output, state: SinkState | None = None) -> None:
         self._output = output
+        self._columns = JsonColumns((state or {}).get("columns"))
 
     def write(self, result: Transcript | Failure) -> None:
         if isinstance(result, Transcript):
-            self._output.write(json_line(row(result)))
+            self._output.write(json_line(self.fitted(row(result))))
+
+    def fitted(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """A row whose carried columns fit those of the rows before."""
+        carried = {name: each for name, each in values.items() if name not in OWN_COLUMNS}
+        if not carried:
+            return dict(values)
+        *first, last = [name for name in values if name in OWN_COLUMNS]
+        own = {name: values[name] for name in first}
+        return {**own, **self._columns.fit(carried), last: values[last]}
 
     def publish(self) -> SinkState:
-        return {"bytes": self._output.publish()}
+        columns = {"columns": self._columns.kinds} if self._columns.kinds else {}
+        return {"bytes": self._output.publish(), **columns}
 
     def close(self) -> None:
         self._output.close()
@@ -64,40 +76,3 @@ class FailureSink:
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
-
-
-def json_line(values: Mapping[str, Any]) -> str:
-    """A line of JSON, newline included."""
-    return json_text(values) + "\n"
-
-
-def json_text(value: Any) -> str:
-    """Strict JSON without ASCII escapes; :func:`json_value` converts types that JSON lacks."""
-    return json.dumps(json_value(value), ensure_ascii=False, allow_nan=False)
-
-
-def json_value(value: Any) -> Any:
-    """The nearest value that JSON can hold.
-
-    Times become ISO 8601, bytes base64, arrays lists, NaN and infinity null; anything else becomes
-    its ``str``.
-    """
-    if value is None or isinstance(value, str | bool | int):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): json_value(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [json_value(item) for item in value]
-    return _json_scalar(value)
-
-
-def _json_scalar(value: Any) -> Any:
-    if isinstance(value, datetime | date | time):
-        return value.isoformat()
-    if isinstance(value, bytes | bytearray | memoryview):
-        return base64.b64encode(value).decode("ascii")
-    if hasattr(value, "tolist"):  # NumPy arrays and numbers
-        return json_value(value.tolist())
-    return str(value)
