@@ -1,7 +1,8 @@
 """Output file names derived from clip names. Knows nothing of the files' contents.
 
 ``talk.mp3`` becomes ``talk.srt``, as in openai/whisper; folders in a clip's name are recreated
-below the output folder. No clip name can lead outside that folder.
+below the output folder. Whatever a clip is called, its files lie in that folder, differ from all
+others on every file system, and are none that the program keeps there for itself.
 """
 
 from __future__ import annotations
@@ -10,18 +11,27 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from hashlib import blake2b
 from pathlib import Path
 
 from quest22.protocols import SinkState
+from quest22.settings import FORMATS, RUN_FOLDER
 from quest22.sink.spool import Spool
-from quest22.system import WINDOWS
 
 MAX_PART_BYTES = 180
 """Longest path component in UTF-8. Systems allow 255; a suffix and a number must still fit."""
+MAX_STEM_BYTES = 900
+"""Longest path below the output folder; of a longer one, the folders become a digest."""
 
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\]')
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069<>:"|?*\\]')
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])\s*(\.|$)", re.IGNORECASE)
 """Names that Windows reserves, whatever suffix follows."""
+_OUTPUT_SUFFIX = re.compile(rf"\.({'|'.join((*FORMATS, 'partial'))})$", re.IGNORECASE)
+"""A folder with one of these might have the name of another clip's file."""
+_OWN_FOLDER = re.compile(
+    rf"{re.escape(RUN_FOLDER)}|{RUN_FOLDER[1:7]}~\d+|shard-\d+-of-\d+", re.IGNORECASE
+)
+"""The program's own folders, and a short form that Windows gives them."""
 
 _MEDIA_SUFFIX = re.compile(
     r"\.(3g2|3gp|aac|ac3|aif[cf]?|aiff|amr|ape|asf|au|avi|caf|flac|flv|gsm|m2ts|m4[abv]|mk[av]|mov"
@@ -34,13 +44,33 @@ def safe_stem(name: str) -> str:
     """A relative path without extension that is safe on every system, parts joined by ``/``.
 
     Parts that lead out of the folder (``..``, a root) are dropped; characters that file systems
-    forbid become ``_``; an empty name becomes ``clip``.
+    forbid become ``_``, which also marks names that are taken; an empty name becomes ``clip``.
     """
     parts = [part for part in name.replace("\\", "/").split("/") if part.strip(". ")]
     if not parts:
         return "clip"
     *folders, last = parts
-    return "/".join([*(_safe_part(part) for part in folders), _safe_part(_without_extension(last))])
+    folders = [_safe_folder(part) for part in folders]
+    if folders and _OWN_FOLDER.fullmatch(folded(folders[0])):
+        folders[0] = f"_{folders[0]}"
+    stem = "/".join([*folders, _safe_part(_without_extension(last))])
+    return stem if len(stem.encode()) <= MAX_STEM_BYTES else _shortened(stem)
+
+
+def _safe_folder(part: str) -> str:
+    part = _safe_part(part)
+    return f"{part}_" if _OUTPUT_SUFFIX.search(folded(part)) else part
+
+
+def _shortened(stem: str) -> str:
+    digest = blake2b(stem.encode(), digest_size=10).hexdigest()
+    return f"{digest}/{stem.rpartition('/')[2]}"
+
+
+def folded(stem: str) -> str:
+    """What a stem has in common with all that some file system takes for the same."""
+    visible = "".join(char for char in stem if unicodedata.category(char) != "Cf")
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", visible).casefold())
 
 
 def _without_extension(name: str) -> str:
@@ -52,28 +82,22 @@ def _safe_part(part: str) -> str:
     clean = _UNSAFE.sub("_", unicodedata.normalize("NFC", part))
     clean = clean.encode("utf-8", "replace").decode("utf-8").replace("?", "_")
     clean = clean.encode("utf-8")[:MAX_PART_BYTES].decode("utf-8", "ignore")
-    clean = clean.strip(" ").rstrip(".") or "clip"
-    return _windows_part(clean) if WINDOWS else clean
-
-
-def _windows_part(part: str) -> str:
-    """The same without a trailing space, and not the name of a device such as ``nul.txt``."""
-    part = part.rstrip(" .") or "clip"
-    return f"_{part}" if _DEVICE.match(part) else part
+    clean = clean.strip(" ").rstrip(". ") or "clip"
+    return f"_{clean}" if _DEVICE.match(clean) else clean
 
 
 def read_stems(lines: Iterable[str | bytes]) -> Iterator[str]:
-    """The case-folded stems in the lines of a names file that :class:`OutputNames` wrote."""
+    """The folded stems in the lines of a names file that :class:`OutputNames` wrote."""
     for line in lines:
-        yield str(json.loads(line)["stem"])
+        yield folded(str(json.loads(line)["stem"]))
 
 
 class OutputNames:
     """Gives every clip its own file name: two ``talk`` become ``talk`` and ``talk-2``.
 
-    Names that differ only in case count as equal, because some file systems ignore case. Holds
-    the names assigned so far, a few bytes for each clip; a ``names_file`` stores them across
-    processes.
+    Names that differ only in case or in the form of their characters count as equal, as on some
+    file systems. Holds the names assigned so far, a few bytes for each clip; a ``names_file``
+    stores them across processes.
     """
 
     def __init__(
@@ -83,25 +107,25 @@ class OutputNames:
         state: SinkState | None = None,
         reserved: Iterable[str] = (),
     ) -> None:
-        """``reserved`` are case-folded stems that no clip may get."""
+        """``reserved`` are folded stems that no clip may get."""
         self._folder = folder
         published = int((state or {}).get("bytes", 0))
         self._stored = Spool(names_file, published) if names_file else None
         self._counts: dict[str, int] = {}
         earlier = self._stored.rows() if self._stored and state else iter(())
-        self._assigned = {str(row["stem"]) for row in earlier} | set(reserved)
+        self._assigned = {folded(str(row["stem"])) for row in earlier} | set(reserved)
 
     def stem(self, name: str) -> Path:
         """Assign a clip the path of its files, without suffix. Call once for each clip."""
         base = safe_stem(name)
-        stem, count = base, self._counts.get(base.casefold(), 1)
-        while stem.casefold() in self._assigned:
+        stem, count = base, self._counts.get(folded(base), 1)
+        while folded(stem) in self._assigned:
             count += 1
             stem = f"{base}-{count}"
-        self._counts[base.casefold()] = count
-        self._assigned.add(stem.casefold())
+        self._counts[folded(base)] = count
+        self._assigned.add(folded(stem))
         if self._stored:
-            self._stored.append({"stem": stem.casefold()})
+            self._stored.append({"stem": folded(stem)})
         return self._folder / stem
 
     def publish(self) -> SinkState:

@@ -202,7 +202,7 @@ def merge_entries(of_run: Iterator[Entry], of_retry: Iterator[Entry]) -> Iterato
 
 
 def used_stems(published: Published) -> frozenset[str]:
-    """The case-folded stems of a run's caption files."""
+    """The folded stems of a run's caption files."""
     lines = published.lines(f"{RUN_FOLDER}/{NAMES}", "captions")
     return frozenset(read_stems(lines))
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from quest22.protocols import SinkState
 from quest22.settings import OutputSettings
 from quest22.sink.build import NAMES, open_sinks
-from quest22.sink.file_names import read_stems
+from quest22.sink.file_names import folded, read_stems
 from quest22.sink.files import writing
 from quest22.sink.formats.captions import CAPTIONS
 
@@ -48,7 +48,7 @@ def _unpublished_captions(settings: OutputSettings, state: SinkState) -> Iterato
     for path in folder.rglob("*") if stems else ():
         written = next((ending for ending in _ENDINGS if path.name.endswith(ending)), "")
         stem = path.relative_to(folder).as_posix().removesuffix(written)
-        if written and stem.casefold() in stems:
+        if written and folded(stem) in stems:
             yield path
 
 
