@@ -78,9 +78,9 @@ class Columns:
                 {name: kind for name, kind in kinds.items() if "." not in name}
             ) or (audio)
         others = _others(kinds, audio)
-        if text not in kinds and "text" not in self.fixed:
+        if text is not None and text not in kinds and "text" not in self.fixed:
             text = _find_text(others) or text
-        if key not in kinds and "id" not in self.fixed:
+        if key is not None and key not in kinds and "id" not in self.fixed:
             key = _find_id(others) or key
         return replace(self, audio=audio, text=text, id=key)
 

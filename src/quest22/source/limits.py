@@ -7,6 +7,11 @@ says the same to users.
 
 from __future__ import annotations
 
+
+class LimitError(ValueError):
+    """Something from outside claims what cannot be, or is beyond a limit; the message explains."""
+
+
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 
 # Tar files
@@ -43,6 +48,8 @@ MAX_PAGE_RATIO = 1_000
 MIN_RATIO_BYTES = 64 * MIB
 MAX_PAGE_VALUES = 1 << 26
 """Values in a page: an hour of samples at 16 kHz."""
+MAX_DICTIONARY_VALUES = 1 << 22
+"""Values in the dictionary of a column chunk."""
 MAX_ROWS_PER_BYTE = 8
 """How many rows a row group may claim for each of its bytes, above ``MIN_CLAIMED_ROWS``."""
 MIN_CLAIMED_ROWS = 10_000

@@ -76,7 +76,7 @@ def test_pages_that_are_whole_are_not_damaged(tmp_path: Path) -> None:
 
 
 def test_a_page_too_small_to_be_replaced() -> None:
-    assert null_patch(Page(0, 20, 4, 0, 9, damaged=True), "ZSTD") is None
-    patch = null_patch(Page(100, 20, 4000, 0, 9, damaged=True), "ZSTD")
+    assert null_patch(Page(0, 20, 4, 0, 9, problem="is damaged"), "ZSTD") is None
+    patch = null_patch(Page(100, 20, 4000, 0, 9, problem="is damaged"), "ZSTD")
     assert patch is not None
     assert (patch.start, patch.size) == (100, 4020)

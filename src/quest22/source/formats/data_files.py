@@ -88,7 +88,7 @@ class ParquetFormat:
         self._features: Any = builder.info.features or builder.config.features
         self._files = files
         self._client = client
-        self._names: list[str] | None = builder.config.columns
+        self._columns: Columns | None = None
         self._last_footer: tuple[str, Any] = ("", None)  # the first file is opened twice
 
     def kinds(self) -> dict[str, Kind]:
@@ -96,13 +96,25 @@ class ParquetFormat:
         return kinds_of_features(self._features)
 
     def project(self, columns: Columns) -> None:
-        self._names = columns.needed(self._features)
+        self._columns = columns
 
     def open(self, address: str, prefetcher: Prefetcher) -> ParquetRows:
         footer = self._last_footer[1] if self._last_footer[0] == address else None
-        file = ParquetRows(address, self._names or (), self._client, prefetcher, footer)
+        file = ParquetRows(address, self._needed, self._client, prefetcher, footer)
         self._last_footer = (address, file.footer)
         return file
+
+    def _needed(self, schema: Any) -> list[str]:
+        """The columns to read of a file, whose schema may differ from the first one's."""
+        from datasets import Features
+
+        if self._columns is None:
+            return []
+        needed = self._columns.needed(schema.names)
+        with suppress(Exception):  # types that datasets does not know: the names must do
+            kinds = kinds_of_features(Features.from_arrow_schema(schema))
+            needed += self._columns.adapted(kinds).needed(schema.names)
+        return needed
 
     def _stored_features(self) -> Any:
         """The features of the first readable file."""

@@ -7,21 +7,33 @@ costs the rest of its rows.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Sequence, Set
 from itertools import accumulate
-from typing import Any
+from typing import Any, TypeAlias
 
+from quest22.source.formats.parquet_checks import (
+    CheckedFile,
+    FooterFile,
+    check_row_group,
+    largest_value_bytes,
+)
 from quest22.source.formats.parquet_pages import Patch, Patched, damaged_pages, null_patch
 from quest22.source.io.address import redact
 from quest22.source.io.error_kinds import reason_of
 from quest22.source.io.prefetch import PrefetchedFile, Prefetcher, Span, interleaved_spans
 from quest22.source.io.ranges import RangeReader
 from quest22.source.io.retry import NetworkError, RetryingClient
+from quest22.source.limits import LimitError
 from quest22.source.rows import NumberedRow, RowError, Values
 
 BATCH_BYTES = 8 << 20
+MAX_BATCH_BYTES = 64 << 20
 BATCH_ROWS = 64
 SLICE_BYTES = 256 << 10
+
+
+Selection: TypeAlias = Callable[[Any], Collection[str]]
+"""Gives the columns to read of a file with this Arrow schema."""
 
 
 class ParquetRows:
@@ -33,27 +45,34 @@ class ParquetRows:
     def __init__(
         self,
         address: str,
-        names: Collection[str],
+        select: Selection,
         client: RetryingClient,
         prefetcher: Prefetcher,
         footer: Any = None,
     ) -> None:
-        """``footer``: the file's metadata, if it was read before."""
+        """``select`` names the columns to read; ``footer``: the metadata, if it was read before."""
         import pyarrow.parquet as pq
 
         self._name = redact(address)
-        self._file = PrefetchedFile(RangeReader(address, client), prefetcher)
+        reader = RangeReader(address, client)
+        self._file = PrefetchedFile(reader, prefetcher)
         self._range_bytes = client.settings.range_bytes
         try:
-            self.footer = footer or pq.read_metadata(self._file)
+            self.footer = footer or pq.read_metadata(FooterFile(self._file))
+            schema = self.footer.schema.to_arrow_schema()
+            wanted = set(select(schema))
+            self._names = [name for name in schema.names if name in wanted]
+            self._check_claims(reader.size)
         except BaseException:
             self._file.close()
             raise
-        present = self.footer.schema.to_arrow_schema().names
-        self._names = [name for name in present if name in set(names)]
-        self._missing_columns = dict.fromkeys(name for name in names if name not in set(present))
         sizes = [self.footer.row_group(n).num_rows for n in range(self.footer.num_row_groups)]
         self._group_starts = list(accumulate(sizes, initial=0))
+
+    def _check_claims(self, size: int) -> None:
+        for number in range(self.footer.num_row_groups):
+            needed = [(chunk, _span(chunk)) for chunk in self._chunks(number)]
+            check_row_group(self.footer.row_group(number), needed, size)
 
     @property
     def num_rows(self) -> int:
@@ -96,6 +115,7 @@ class ParquetRows:
                 for number, values in self._read(group, next_row, batch_rows):
                     yield number, values
                     next_row = number + 1
+                _check_complete(next_row, end)
             except (NetworkError, GeneratorExit):  # noqa: PERF203 -- at most twice
                 raise
             except Exception as exc:
@@ -114,6 +134,8 @@ class ParquetRows:
                 damage = next((why for rows, why in damaged if number in rows), None)
                 yield number, values if damage is None else RowError(damage)
                 next_row = number + 1
+            if patches:
+                _check_complete(next_row, end)
         except (NetworkError, GeneratorExit):
             raise
         except Exception as exc:
@@ -133,7 +155,8 @@ class ParquetRows:
                 if patch is None:
                     continue
                 first = self._group_starts[group] + page.first_row
-                why = f"the page of {chunk.path_in_schema!r} at byte {page.start:,} is damaged"
+                where = f"the page of {chunk.path_in_schema!r} at byte {page.start:,}"
+                why = f"{where} {page.problem}"
                 rows = range(first, first + page.rows)
                 damaged.append((rows, f"{self._name}, row group {group}: {why}"))
                 patches.append(patch)
@@ -144,8 +167,10 @@ class ParquetRows:
     ) -> Iterator[tuple[int, Values]]:
         import pyarrow.parquet as pq
 
+        spans = [(chunk.path_in_schema, _span(chunk)) for chunk in self._chunks(group)]
+        checked = CheckedFile(Patched(self._file, patches) if patches else self._file, spans)
         file = pq.ParquetFile(
-            Patched(self._file, patches) if patches else self._file,
+            checked,
             metadata=self.footer,
             buffer_size=SLICE_BYTES,
             pre_buffer=False,
@@ -153,6 +178,7 @@ class ParquetRows:
         )
         number = self._group_starts[group]
         for batch in file.iter_batches(batch_rows, [group], self._names, use_threads=False):
+            checked.allow_more()
             new_rows = batch.slice(max(0, start - number))
             first = number + batch.num_rows - new_rows.num_rows
             number += batch.num_rows
@@ -160,11 +186,13 @@ class ParquetRows:
                 yield first + at, _row(new_rows, at)
 
     def _batch_rows(self, group: int) -> int:
-        """Rows that take a few megabytes on average."""
+        """Rows that take a few megabytes on average, and not much more if all are the largest."""
         chunks = self._chunks(group)
         rows = max(1, self.footer.row_group(group).num_rows)
         row_bytes = max(1, sum(chunk.total_uncompressed_size for chunk in chunks) // rows)
-        return int(min(max(1, BATCH_BYTES // row_bytes), BATCH_ROWS))
+        largest = largest_value_bytes(self._file, [(chunk, _span(chunk)) for chunk in chunks])
+        most = MAX_BATCH_BYTES // largest if largest else BATCH_ROWS
+        return int(min(max(1, min(BATCH_BYTES // row_bytes, most)), BATCH_ROWS))
 
     def _chunks(self, group: int) -> list[Any]:
         return [chunk for chunk, _ in self._columns(group)]
@@ -180,6 +208,11 @@ class ParquetRows:
     def _spans(self, group: int) -> list[Span]:
         spans = _merge_adjacent([_span(chunk) for chunk in self._chunks(group)], self._range_bytes)
         return interleaved_spans(spans, self._range_bytes)
+
+
+def _check_complete(next_row: int, end: int) -> None:
+    if next_row < end:
+        raise LimitError(f"it ends before row {end:,}, though its footer counts that many")
 
 
 def _row(batch: Any, at: int) -> Values:

@@ -1,7 +1,7 @@
 """Finds damaged pages in a Parquet column chunk, and masks them so that other rows can be read.
 
 pyarrow gives up at the first damaged page of a row group. This module walks the page headers itself
-(Thrift's compact protocol, as parquet-format defines them). A patch replaces a damaged page by a
+(as parquet-format defines them). A patch replaces a damaged page by a
 page of as many nulls and, to keep its size, an index page, which readers skip.
 """
 
@@ -11,35 +11,34 @@ import io
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-_DATA, _INDEX, _DATA_V2 = 0, 1, 3
+from quest22.source.formats.parquet_checks import (
+    DATA,
+    DATA_V2,
+    INDEX,
+    SeekableFile,
+    num_values,
+    page_problem,
+    read_header,
+)
+from quest22.source.formats.thrift import varint, zigzag
+
 _RLE = 3
-_HEADER_BYTES = (1 << 10, 1 << 20)
 _CODECS = {"SNAPPY": "snappy", "GZIP": "gzip", "ZSTD": "zstd", "BROTLI": "brotli"}
 _PLAIN = "UNCOMPRESSED"
 
 
-class SeekableFile(Protocol):
-    """A binary file with random access."""
-
-    def read(self, size: int, /) -> bytes: ...
-
-    def seek(self, offset: int, whence: int = ..., /) -> int: ...
-
-    def tell(self) -> int: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page: its offset in the file, the sizes of header and body, and its rows."""
+    """One page: its offset in the file, the sizes of header and body, its rows, what is wrong."""
 
     start: int
     header_bytes: int
     body_bytes: int
     first_row: int
     rows: int
-    damaged: bool
+    problem: str | None
 
     @property
     def stop(self) -> int:
@@ -66,22 +65,22 @@ def damaged_pages(file: SeekableFile, chunk: Any, span: tuple[int, int]) -> Iter
         page = _page(file, chunk.compression, start, stop, row)
         if page is None:
             return
-        if page.damaged:
+        if page.problem:
             yield page
         start, row = page.stop, page.first_row + page.rows
 
 
 def null_patch(page: Page, compression: str) -> Patch | None:
     """The patch that masks a damaged page; None if the page is too small for it."""
-    levels = _varint(page.rows << 1) + b"\0"
+    levels = varint(page.rows << 1) + b"\0"
     body = len(levels).to_bytes(4, "little") + levels
     packed = _compressed(body, compression)
-    inner = b"\x2c" + b"".join(b"\x15" + _zigzag(n) for n in (page.rows, 0, _RLE, _RLE)) + b"\0"
-    nulls = _header(_DATA, len(body), len(packed), inner) + packed
+    inner = b"\x2c" + b"".join(b"\x15" + zigzag(n) for n in (page.rows, 0, _RLE, _RLE)) + b"\0"
+    nulls = _header(DATA, len(body), len(packed), inner) + packed
     size = page.stop - page.start
     for header_bytes in range(9, 20):
         rest = size - len(nulls) - header_bytes
-        filler = _header(_INDEX, rest, rest, b"\x3c\0") if rest >= 0 else b""
+        filler = _header(INDEX, rest, rest, b"\x3c\0") if rest >= 0 else b""
         if len(filler) == header_bytes:
             return Patch(page.start, size, nulls + filler)
     return None
@@ -119,23 +118,20 @@ class Patched(io.RawIOBase):
 
 
 def _page(file: SeekableFile, compression: str, start: int, stop: int, row: int) -> Page | None:
-    for header_limit in _HEADER_BYTES:
-        file.seek(start)
-        content = file.read(min(header_limit, stop - start))
-        try:
-            fields, length = _struct(content, 0)
-            kind, whole, size = fields[1], fields[2], fields[3]
-        except (IndexError, KeyError, ValueError):
-            continue
-        if size < 0 or start + length + size > stop:
-            return None
-        rows = 0
-        if kind in (_DATA, _DATA_V2):
-            rows = fields.get(5, fields.get(8, {})).get(1, 0)
+    header = read_header(file, start, stop)
+    if header is None:
+        return None
+    fields, length = header
+    kind, whole, size = fields[1], fields[2], fields[3]
+    if size < 0 or start + length + size > stop:
+        return None
+    rows = num_values(fields) if kind in (DATA, DATA_V2) else 0
+    problem = page_problem(fields)
+    if problem is None and rows > 0:
         file.seek(start + length)
-        damaged = rows > 0 and not _is_intact(file.read(size), fields, compression, whole)
-        return Page(start, length, size, row, rows, damaged)
-    return None
+        if not _is_intact(file.read(size), fields, compression, whole):
+            problem = "is damaged"
+    return Page(start, length, size, row, rows, problem if rows > 0 else None)
 
 
 def _is_intact(body: bytes, fields: dict[int, Any], compression: str, whole: int) -> bool:
@@ -168,61 +164,4 @@ def _compressed(body: bytes, compression: str) -> bytes:
 
 def _header(kind: int, whole: int, size: int, rest: bytes) -> bytes:
     """A page header: fields 1 to 3, the fields of its type, and the stop byte."""
-    return b"".join(b"\x15" + _zigzag(number) for number in (kind, whole, size)) + rest + b"\0"
-
-
-def _zigzag(number: int) -> bytes:
-    return _varint(number << 1)
-
-
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes((*out, number))
-
-
-def _read_varint(content: bytes, offset: int) -> tuple[int, int]:
-    number = shift = 0
-    while True:
-        byte = content[offset]
-        number |= (byte & 0x7F) << shift
-        offset, shift = offset + 1, shift + 7
-        if byte < 0x80:
-            return number, offset
-        if shift > 63:
-            raise ValueError("a number without an end")
-
-
-def _struct(content: bytes, offset: int) -> tuple[dict[int, Any], int]:
-    """A struct of Thrift's compact protocol as values by field number, and the offset after it."""
-    fields: dict[int, Any] = {}
-    number = 0
-    while content[offset]:
-        kind, delta = content[offset] & 0x0F, content[offset] >> 4
-        offset += 1
-        if delta:
-            number += delta
-        else:
-            raw, offset = _read_varint(content, offset)
-            number = (raw >> 1) ^ -(raw & 1)
-        fields[number], offset = _value(content, offset, kind)
-    return fields, offset + 1
-
-
-def _value(content: bytes, offset: int, kind: int) -> tuple[Any, int]:
-    """A value of one of the types that occur in page headers."""
-    if kind in (1, 2):
-        return kind == 1, offset
-    if kind in (4, 5, 6):
-        raw, offset = _read_varint(content, offset)
-        return (raw >> 1) ^ -(raw & 1), offset
-    if kind == 8:
-        size, offset = _read_varint(content, offset)
-        if offset + size > len(content):
-            raise IndexError("the text goes on")
-        return content[offset : offset + size], offset + size
-    if kind == 12:
-        return _struct(content, offset)
-    raise ValueError(f"a field of kind {kind}")
+    return b"".join(b"\x15" + zigzag(number) for number in (kind, whole, size)) + rest + b"\0"

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from quest22.errors import SourceError
 from quest22.source.io.address import redact_text
+from quest22.source.limits import LimitError
 from quest22.system.retry import causes, is_transient_status, status_of
 
 _LOG_IN = "log in (hf auth login) or set HF_TOKEN"
@@ -133,6 +134,8 @@ def reason_of(error: BaseException, what: str) -> str:
             if reason:
                 return f"{what}: {reason}"
     first = next(iter(str(error).strip().splitlines()), "") or "no more is known"
+    if isinstance(error, LimitError):
+        return f"{what}: {first}"
     return f"{what}: {type(error).__name__}: {redact_text(first)[:_MAX_MESSAGE]}"
 
 

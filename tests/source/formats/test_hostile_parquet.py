@@ -1,0 +1,99 @@
+"""Parquet files that claim too much: bounded memory, and as many Failures as are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support import hostile_parquet
+from tests.support.hostile_runs import WARM_UP_MIB, streamed
+
+ROWS = hostile_parquet.ROWS
+
+
+@pytest.mark.parametrize(
+    ("claims", "reason"),
+    [
+        ({"packed": 1 << 60}, "the file has"),
+        ({"offset": 1 << 50}, "the file has"),
+        ({"offset": -5}, "the file has"),
+        ({"rows": 1 << 40}, "rows where 12 can be"),
+        ({"rows": 5_000}, "rows where 12 can be"),
+        ({"rows": -5}, "rows where 12 can be"),
+        ({"rows": 1 << 40, "values": 1 << 40}, "can be"),
+    ],
+    ids=str,
+)
+def test_a_footer_that_claims_what_cannot_be_costs_its_file(
+    tmp_path: Path, claims: dict[str, int], reason: str
+) -> None:
+    bad, good = tmp_path / "a.parquet", tmp_path / "b.parquet"
+    hostile_parquet.with_footer(bad, **claims)
+    hostile_parquet.with_footer(good)
+    result = streamed(Path("parquet"), [bad, good])
+    assert len(result.heard) == ROWS
+    (found,) = result.reasons
+    assert str(bad) in found
+    assert reason in found
+    assert result.grown_mib < WARM_UP_MIB
+
+
+@pytest.mark.parametrize("claims", [{"packed": 0}, {"packed": 5_000}], ids=str)
+def test_a_column_that_is_too_short_costs_its_rows(tmp_path: Path, claims: dict[str, int]) -> None:
+    hostile_parquet.with_footer(tmp_path / "a.parquet", **claims)
+    result = streamed(tmp_path / "a.parquet")
+    assert len(result.reasons) == ROWS
+    assert not result.heard
+
+
+@pytest.mark.parametrize("claims", [{"unpacked": 1 << 60}, {"values": 1 << 40}], ids=str)
+def test_claims_that_nobody_needs_are_not_believed(tmp_path: Path, claims: dict[str, int]) -> None:
+    hostile_parquet.with_footer(tmp_path / "a.parquet", **claims)
+    result = streamed(tmp_path / "a.parquet")
+    assert len(result.heard) == ROWS
+    assert result.grown_mib < WARM_UP_MIB
+
+
+@pytest.mark.slow
+def test_pages_that_unpack_to_too_much_cost_their_rows(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    hostile_parquet.page_bomb(path, mib=600, bombs=2)
+    result = streamed(path)
+    assert len(result.heard) == 6
+    assert ["claims" in reason for reason in result.reasons] == [True, True]
+    assert result.grown_mib < WARM_UP_MIB
+    hostile_parquet.page_bomb(path, mib=100)
+    result = streamed(path)
+    assert len(result.heard) == 4
+    (reason,) = result.reasons
+    assert "would unpack" in reason
+
+
+def test_rows_that_share_a_large_value_are_read_one_by_one(tmp_path: Path) -> None:
+    hostile_parquet.dictionary_bomb(tmp_path / "a.parquet", mib=16, rows=60)
+    result = streamed(tmp_path / "a.parquet")
+    assert len(result.heard) == 60
+    assert result.grown_mib < WARM_UP_MIB + 300  # all of them at once would be 960 MiB
+
+
+@pytest.mark.slow
+def test_run_lengths_of_nothing(tmp_path: Path) -> None:
+    hostile_parquet.run_length_bomb(tmp_path / "a.parquet")
+    result = streamed(tmp_path / "a.parquet")
+    assert result.error
+    assert "rows where" in result.error
+    hostile_parquet.samples_bomb(tmp_path / "b.parquet")
+    result = streamed(tmp_path / "b.parquet")
+    (reason,) = result.reasons
+    assert "claims 200,000,000 values" in reason
+    assert result.grown_mib < WARM_UP_MIB
+
+
+@pytest.mark.parametrize("claim", [1 << 26, 1 << 30, (1 << 32) - 1])
+def test_a_footer_of_any_length(tmp_path: Path, claim: int) -> None:
+    hostile_parquet.long_footer(tmp_path / "a.parquet", claim)
+    result = streamed(tmp_path / "a.parquet")
+    assert result.error
+    assert f"its footer claims {claim:,} bytes" in result.error
+    assert result.grown_mib < WARM_UP_MIB
