@@ -63,3 +63,9 @@ class ClipError(Quest22Error):
         super().__init__(reason)
         self.stage = stage
         self.reason = reason
+
+
+def unexpected(error: BaseException) -> str:
+    """One line for an exception that nobody foresaw: its kind and its message."""
+    message = " ".join(str(error).split())
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__

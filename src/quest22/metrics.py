@@ -36,8 +36,9 @@ class Metrics:
     Counts: ``clips``, ``failures``, ``windows``, ``tokens``, ``audio_s`` (of transcripts),
     ``processed_s`` (of windows, also of clips that are still open), ``repeated_s`` (of windows that
     an earlier process transcribed), ``bytes`` (of encoded media),
-    ``net_bytes``, ``damaged_packets`` and ``truncated`` (files with less audio than their header
-    states). Labelled counts: ``retries``, by host and kind of error.
+    ``net_bytes``, ``damaged`` (clips of which sound is missing), ``damaged_packets`` and
+    ``truncated`` (files with less audio than their header states). Labelled counts:
+    ``retries``, by host and kind of error.
     """
 
     def __init__(self) -> None:

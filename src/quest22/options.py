@@ -240,6 +240,9 @@ class ModelOptions(TranscribeOptions, total=False):
     max_duration_s: float | str
     """Fail recordings longer than this: ``90m``, ``24h`` … Default: ``24h``."""
 
+    max_damage: float
+    """Fail damaged recordings of which a larger share is missing. Default: ``0.9``."""
+
     memory: int | str
     """Memory for buffers, in addition to the program and the model: ``512M``, ``2G`` … Default:
     ``1G``.

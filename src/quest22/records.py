@@ -85,15 +85,29 @@ class Clip:
     duration_s: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A place in a clip where sound is missing, with its times in seconds, and the reason.
+
+    Silence stands there in its stead. What is missing at the end lies behind the clip's duration.
+    """
+
+    start_s: float
+    end_s: float
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Audio:
     """A clip's audio as a stream of blocks, so that no recording is held in memory as a whole.
 
-    Taking a block may raise :class:`quest22.errors.ClipError`.
+    Taking a block may raise :class:`quest22.errors.ClipError`. ``damage`` is complete when the last
+    block has been taken.
     """
 
     clip: Clip
     blocks: Iterator[Samples]
+    damage: list[Damage] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -357,7 +371,7 @@ class Transcript:
 
     ``segments`` are in order, do not overlap and lie within the clip; their texts, joined as they
     are, make ``text``. Without timestamps each window yields one segment; silence yields none.
-    ``dropped`` are the spans without text, in order.
+    ``dropped`` are the spans without text, in order; ``damage`` the places where sound is missing.
     """
 
     key: str
@@ -372,6 +386,7 @@ class Transcript:
     columns: Mapping[str, Any] = field(default_factory=dict)
     dropped: tuple[DroppedSegment, ...] = ()
     confidence: Confidence = Confidence()
+    damage: tuple[Damage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
+from quest22.errors import EngineError
 from quest22.metrics import Metrics
 from quest22.records import (
+    Damage,
     DecodingOptions,
     Failure,
     Hypothesis,
@@ -77,19 +80,46 @@ def test_an_error_of_the_sound_is_a_failure() -> None:
     assert (state.result.stage, state.result.reason) == ("audio", "broken block")
 
 
-def test_other_errors_are_raised_unless_they_are_contained() -> None:
+@pytest.mark.parametrize("kind", [EngineError, MemoryError])
+def test_the_runs_own_errors_are_raised_unless_they_are_contained(kind: type[Exception]) -> None:
     def broken(_samples: object) -> list[Window]:
-        raise ValueError("a fault")
+        raise kind("a fault")
 
     state = opened([1])
     state.long_form.feed = broken
-    with pytest.raises(ValueError, match="a fault"):
+    with pytest.raises(kind):
         state.next_window()
     state = opened([1], contained=Exception)
     state.long_form.feed = broken
     assert state.next_window() is None
     assert isinstance(state.result, Failure)
     assert (state.result.stage, state.result.reason) == ("longform", "a fault")
+
+
+def test_what_nobody_foresaw_ends_its_clip_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(_samples: object) -> list[Window]:
+        raise IndexError("a fault\non two lines")
+
+    state = opened([1])
+    state.long_form.feed = broken
+    with caplog.at_level(logging.DEBUG, "quest22"):
+        assert state.next_window() is None
+    assert isinstance(state.result, Failure)
+    assert state.result.stage == "longform"
+    assert state.result.reason == "IndexError: a fault on two lines"
+    assert caplog.records[0].levelno == logging.DEBUG
+    assert caplog.records[0].exc_info
+
+
+def test_a_transcript_says_what_is_missing_of_the_sound() -> None:
+    state = opened([1])
+    state.damage = [Damage(0.5, 0.7, "a hole")]
+    window = state.next_window()
+    assert window is not None
+    state.add_result(window, echo(window))
+    state.next_window()
+    assert isinstance(state.result, Transcript)
+    assert state.result.damage == (Damage(0.5, 0.7, "a hole"),)
 
 
 def test_progress_is_told_once() -> None:

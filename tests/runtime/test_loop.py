@@ -136,7 +136,7 @@ def test_an_error_that_nobody_expected_ends_its_clip_alone() -> None:
     with TranscriptionLoop(EchoEngine(4), BlockStrategy()) as loop:
         bad = loop.add(Audio(clip("bad"), blocks()))
         good = loop.add(audio("good", [2]))
-        assert (result(bad), result(good)) == ("a fault", "2")
+        assert (result(bad), result(good)) == ("ValueError: a fault", "2")
 
 
 def test_options_that_cannot_be_carried_out_are_refused_at_once() -> None:

@@ -55,22 +55,39 @@ def encode(form: Format, channels: list[Signal]) -> bytes:
         stream = container.add_stream(form.codec, form.rate, options, layout=form.layout)
         if picture is not None:
             _draw(container, picture)
-        for frame in _frames(stream.codec_context, form, np.stack(channels)):
+        for frame in _frames(stream.codec_context, form, np.stack(channels), form.layout):
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return file.getvalue()
 
 
-def _frames(context: Any, form: Format, sound: NDArray[np.float32]) -> list[Any]:
+def encode_layout(container: str, codec: str, layout: str, channels: list[Signal]) -> bytes:
+    """The signals, one a channel, in any of FFmpeg's channel layouts; all at the codec's rate."""
+    import av
+
+    rate = {"libopus": 48_000, "aac": 48_000, "flac": 48_000}.get(codec, 16_000)
+    rate = 48_000 if len(channels[0]) > 2 * 16_000 else rate
+    file = io.BytesIO()
+    form = Format("", container, codec, rate)
+    with av.open(file, "w", format=container) as media:
+        stream = media.add_stream(codec, rate, {"strict": "experimental"}, layout=layout)
+        for frame in _frames(stream.codec_context, form, np.stack(channels), layout):
+            media.mux(stream.encode(frame))
+        media.mux(stream.encode(None))
+    return file.getvalue()
+
+
+def _frames(context: Any, form: Format, sound: NDArray[np.float32], layout: str) -> list[Any]:
     import av
 
     resampler = av.AudioResampler(
         format=context.format,
-        layout=form.layout,
+        layout=layout,
         rate=form.rate,
         frame_size=context.frame_size or 1024,
     )
-    whole = av.AudioFrame.from_ndarray(sound, format="fltp", layout=form.layout)
+    packed = np.ascontiguousarray(sound.astype(np.float32).T).reshape(1, -1)
+    whole = av.AudioFrame.from_ndarray(packed, format="flt", layout=layout)
     whole.sample_rate = form.rate
     whole.time_base = Fraction(1, form.rate)
     whole.pts = 0

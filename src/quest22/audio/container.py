@@ -1,21 +1,20 @@
 """Opens encoded media as a container with one audio stream chosen.
 
-Reads bytes from memory, from a path or through a function that opens a file, and translates
-FFmpeg's errors. The duration that a header states is read too, to detect truncated files. Knows
-nothing of samples.
+Translates FFmpeg's errors. The duration that a header states is read too, to detect truncated
+files. Knows nothing of samples.
 """
 
 from __future__ import annotations
 
-import io
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from quest22.audio.file_signature import describe_bytes
+from quest22.audio.media_reader import MediaReader, open_reader, source_errors
+from quest22.audio.ogg_links import CAPTURE, LinkFile
 from quest22.audio.wav_header import SoundBytes, WavHeader, read_wav_header
 from quest22.errors import ClipError
 from quest22.metrics import Metrics
@@ -23,6 +22,7 @@ from quest22.records import Clip
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
+    from av.codec.context import CodecContext
     from av.container import InputContainer
 
 READ_BYTES = 256 * 1024
@@ -41,7 +41,7 @@ RAW_FORMATS: dict[str, tuple[str, dict[str, str]]] = {
 }
 """Formats without a header, by suffix: FFmpeg's name and options. Telephony is 8 kHz."""
 
-EXACT_FORMATS = {"flac", "aiff", "au"}
+EXACT_FORMATS = {"flac", "aiff", "au", "caf", "w64", "wv", "tta", "ape"}
 NEARLY_EXACT_FORMATS = {"mov,mp4,m4a,3gp,3g2,mj2"}
 """Formats whose header states the duration; for others FFmpeg's duration is an estimate."""
 
@@ -49,59 +49,12 @@ NEARLY_EXACT_FORMATS = {"mov,mp4,m4a,3gp,3g2,mj2"}
 NO_PROTOCOLS = {"protocol_whitelist": ""}
 
 
-class MediaReader:
-    """A binary file that remembers errors and how long reading took.
-
-    FFmpeg treats a failed read as the end of the file, which would hide a network error.
-    """
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.error: Exception | None = None
-        self.seconds = 0.0
-        self.bytes = 0
-
-    def read(self, size: int = -1) -> bytes:
-        begun_s = time.perf_counter()
-        try:
-            data = self._file.read(size)
-        except Exception as exc:
-            self.error = exc
-            raise
-        finally:
-            self.seconds += time.perf_counter() - begun_s
-        self.bytes += len(data)
-        return data
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        try:
-            return self._file.seek(offset, whence)
-        except Exception as exc:
-            self.error = exc
-            raise
-
-    def check(self) -> None:
-        """Raise the error of an earlier read as a ClipError of stage ``source``."""
-        if self.error is not None:
-            message = f"reading the file failed: {_one_line(self.error)}"
-            raise ClipError("source", message) from self.error
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def seekable(self) -> bool:
-        return self._file.seekable()
-
-    def close(self) -> None:
-        self._file.close()
-
-
 @dataclass(slots=True)
 class Recording:
     """An open container with its chosen audio stream.
 
     ``header_duration_s``: the least duration that the header states; None if it states none.
-    ``wav`` is the header of a WAV file.
+    ``wav`` is the header of a WAV file, ``link`` the part of an Ogg file that holds this recording.
     """
 
     container: InputContainer
@@ -109,6 +62,7 @@ class Recording:
     reader: MediaReader
     header_duration_s: float | None
     wav: WavHeader | None = None
+    link: LinkFile | None = None
 
     @property
     def held_duration_s(self) -> float | None:
@@ -118,63 +72,73 @@ class Recording:
             return stated_s
         return min(stated_s, wav.available / wav.bytes_a_second)
 
+    @property
+    def next_link(self) -> int | None:
+        """Where another recording begins in the file; known when this one has been read."""
+        end = None if self.link is None else self.link.end
+        return None if end is None else self.reader.base + end
 
-def open_reader(clip: Clip) -> MediaReader:
-    """Open the clip's bytes; raises ClipError (stage ``source``) if that fails."""
-    media = clip.media
-    try:
-        if isinstance(media, bytes):
-            return MediaReader(io.BytesIO(media))
-        if isinstance(media, Path):
-            return MediaReader(media.open("rb"))
-        return MediaReader(media())  # type: ignore[operator]
-    except ClipError:
-        raise
-    except Exception as exc:
-        raise ClipError("source", f"the file cannot be opened: {_one_line(exc)}") from exc
+    @property
+    def start_s(self) -> float | None:
+        """When the media begin by the container's clock; None if it does not say."""
+        import av
 
+        start = self.container.start_time
+        return None if start is None else start / av.time_base
 
-def _one_line(exc: BaseException) -> str:
-    """The message of an exception in one line, never empty."""
-    text = getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
-    return " ".join(str(text).split())
+    @property
+    def duration_s(self) -> float | None:
+        """How long the media are by the container, or as FFmpeg estimates it."""
+        import av
+
+        return self.container.duration / av.time_base if self.container.duration else None
+
+    @property
+    def has_picture(self) -> bool:
+        """Whether there is a moving picture, whose clock the sound follows."""
+        from av.stream import Disposition
+
+        return any(
+            stream.type == "video" and not stream.disposition & Disposition.attached_pic
+            for stream in self.container.streams
+        )
 
 
 @contextmanager
-def _source_errors(reader: MediaReader) -> Iterator[None]:
-    """Raise errors of reading bytes as such, not as the decoding errors they cause."""
-    try:
-        yield
-    except Exception:
-        reader.check()
-        raise
-    reader.check()
-
-
-@contextmanager
-def open_recording(clip: Clip, metrics: Metrics) -> Iterator[Recording]:
-    """The clip's container with its best audio stream chosen, closed on leaving.
-
-    Raises ClipError: stage ``source`` if bytes cannot be read, else ``audio`` with what the file
-    seems to be.
-    """
+def open_media(clip: Clip, metrics: Metrics) -> Iterator[MediaReader]:
+    """The clip's bytes, closed on leaving; what came over a network is counted."""
     with closing(open_reader(clip)) as reader:
-        with _source_errors(reader):
-            head = reader.read(HEAD_BYTES)
-            if not head:
-                raise ClipError("audio", "the file is empty (0 bytes)")
-            wav = read_wav_header(reader)
-            reader.seek(0)
-            container = _open_container(reader, head, _suffix(clip), wav)
         try:
-            with container:
-                stream = _choose_stream(container, head)
-                duration_s = header_duration_s(container.format.name, stream, wav)
-                yield Recording(container, stream, reader, duration_s, wav)
+            with source_errors(reader):
+                yield reader
         finally:
             if callable(clip.media):
                 metrics.add_seconds("source", reader.seconds)
                 metrics.count("bytes", reader.bytes)
+
+
+@contextmanager
+def open_recording(reader: MediaReader, clip: Clip) -> Iterator[Recording]:
+    """The container at the reader's ``base`` with its best audio stream chosen, closed on leaving.
+
+    Raises ClipError: stage ``source`` if bytes cannot be read, else ``audio`` with what the file
+    seems to be.
+    """
+    with source_errors(reader):
+        reader.seek(0)
+        head = reader.read(HEAD_BYTES)
+        if not head:
+            raise ClipError("audio", "the file is empty (0 bytes)")
+        wav = read_wav_header(reader)
+        reader.seek(0)
+        link = LinkFile(reader) if head.startswith(CAPTURE) else None
+        reader.seek(0)
+        container = _open_container(link or reader, head, _suffix(clip), wav)
+        with container:
+            stream = _choose_stream(container, head)
+            use_plain_layout(stream.codec_context)
+            duration_s = header_duration_s(container.format.name, stream, wav)
+            yield Recording(container, stream, reader, duration_s, wav, link)
 
 
 def _suffix(clip: Clip) -> str:
@@ -183,17 +147,16 @@ def _suffix(clip: Clip) -> str:
 
 
 def _open_container(
-    reader: MediaReader, head: bytes, suffix: str, wav: WavHeader | None
+    file: MediaReader | LinkFile | SoundBytes, head: bytes, suffix: str, wav: WavHeader | None
 ) -> InputContainer:
     import av
 
-    file: MediaReader | SoundBytes = reader
     form, options = RAW_FORMATS.get(suffix, (None, {}))
     if wav is not None or head.startswith((b"RIFF", b"OggS", b".snd", b"FORM")):
         form, options = None, {}
     if wav is not None and wav.raw_pcm is not None:
         form, options = wav.raw_pcm
-        file = SoundBytes(reader, wav)
+        file = SoundBytes(file, wav)
     try:
         container: InputContainer = av.open(
             file,
@@ -237,6 +200,17 @@ def _choose_stream(container: InputContainer, head: bytes) -> AudioStream:
     return chosen
 
 
+def use_plain_layout(context: CodecContext) -> None:
+    """Replace an order of channels of the file's own by their number, before the decoder opens.
+
+    PyAV frees the list of channels that such a layout has once with each frame, though there is one
+    only: the process would crash. Channels are mixed or picked by number, whatever their names.
+    """
+    layout = context.layout  # type: ignore[attr-defined]
+    if "(" in layout.name:
+        context.layout = f"{layout.nb_channels} channels"  # type: ignore[attr-defined]
+
+
 def _no_audio_message(container: InputContainer, head: bytes) -> str:
     stream_types = " and ".join(sorted({stream.type for stream in container.streams}))
     if container.streams.video and container.format.name not in _STILL_IMAGES:
@@ -254,18 +228,6 @@ _STILL_IMAGES = {
     "tiff_pipe",
     "tty",
 }
-
-
-@contextmanager
-def translated_errors(recording: Recording) -> Iterator[None]:
-    """Translate FFmpeg's errors while packets are read and decoded."""
-    import av
-
-    with _source_errors(recording.reader):
-        try:
-            yield
-        except (av.error.FFmpegError, ValueError) as exc:
-            raise ClipError("audio", f"the sound cannot be decoded: {_one_line(exc)}") from exc
 
 
 def header_duration_s(
@@ -288,9 +250,7 @@ def header_duration_s(
 
 def stated_duration_s(recording: Recording) -> float | None:
     """About how long the sound is by its container, to show progress; None if it does not say."""
-    import av
-
-    stream, container = recording.stream, recording.container
+    stream = recording.stream
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
-    return container.duration / av.time_base if container.duration else None
+    return recording.duration_s

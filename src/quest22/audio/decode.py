@@ -1,38 +1,33 @@
 """Decodes encoded media of any format to blocks of mono 16 kHz float32.
 
-Containers are opened in ``container``, rates converted in ``resample``; channels are mixed here.
+Containers are opened in ``container``, frames read in ``frames`` and put on the media's clock in
+``timeline``, rates converted in ``resample``; channels are mixed here.
 
-A truncated file yields its audio up to the end, with a warning; a damaged packet is skipped, as
-FFmpeg does (both are counted). A file without any audio is an error. Times count from the first
-sample: start offsets and gaps that a container declares are not filled with silence.
+What can be decoded is, and what is missing is reported as damage. A file without any audio is an
+error, and so is one of which more is missing than the settings allow.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quest22.audio.container import (
-    Recording,
-    open_recording,
-    stated_duration_s,
-    translated_errors,
-)
+from quest22.audio.container import Recording, open_media, open_recording, stated_duration_s
+from quest22.audio.frames import Frame, Layout, frames
 from quest22.audio.levels import Levels
+from quest22.audio.media_reader import MediaReader
+from quest22.audio.ogg_links import next_link
 from quest22.audio.resample import in_blocks, to_16_khz
-from quest22.errors import ClipError
+from quest22.audio.timeline import CUT_OFF, DamageReport, Silence, Timeline
+from quest22.errors import ClipError, Quest22Error, unexpected
 from quest22.metrics import Metrics
-from quest22.records import SAMPLE_RATE_HZ, Audio, Clip, Samples
+from quest22.records import SAMPLE_RATE_HZ, Audio, Clip, Damage, Samples
 from quest22.settings import AudioSettings
 from quest22.settings.quantities import hours
-
-if TYPE_CHECKING:
-    from av.audio.frame import AudioFrame
 
 logger = logging.getLogger(__name__)
 
@@ -40,21 +35,8 @@ OnDuration: TypeAlias = Callable[[Clip, float], None]
 
 BLOCK_S = 20
 TOLERANCE_S = 0.1
-MIN_RATE_HZ = 1_000
-MAX_RATE_HZ = 768_000
-MAX_CHANNELS = 256
 MAX_AMPLITUDE = 1e6
 PIECE_S = 1.0
-
-_DTYPES: dict[str, type[np.generic]] = {
-    "u8": np.uint8,
-    "s16": np.int16,
-    "s32": np.int32,
-    "s64": np.int64,
-    "flt": np.float32,
-    "dbl": np.float64,
-}
-_DTYPES.update({f"{name}p": dtype for name, dtype in _DTYPES.items()})
 
 
 class MediaDecoder:
@@ -80,11 +62,21 @@ class MediaDecoder:
         Blocks are 20 s long, the last one shorter. Taking one raises ClipError: stage ``source``
         if bytes cannot be read, ``audio`` if they cannot be decoded.
         """
-        return Audio(clip, self._blocks(clip))
+        damage: list[Damage] = []
+        return Audio(clip, self._blocks(clip, damage), damage)
 
-    def _blocks(self, clip: Clip) -> Iterator[Samples]:
+    def _blocks(self, clip: Clip, damage: list[Damage]) -> Iterator[Samples]:
+        try:
+            yield from self._limited(clip, DamageReport(damage))
+        except (Quest22Error, MemoryError):
+            raise
+        except Exception as exc:
+            logger.debug("%s: decoding ends with an unexpected error", clip.name, exc_info=True)
+            raise ClipError("audio", f"the sound cannot be decoded: {unexpected(exc)}") from exc
+
+    def _limited(self, clip: Clip, report: DamageReport) -> Iterator[Samples]:
         total, max_duration_s = 0, self._settings.max_duration_s
-        for block in in_blocks(self._samples(clip), BLOCK_S * SAMPLE_RATE_HZ):
+        for block in in_blocks(self._samples(clip, report), BLOCK_S * SAMPLE_RATE_HZ):
             total += len(block)
             if total > max_duration_s * SAMPLE_RATE_HZ:
                 raise ClipError(
@@ -92,9 +84,11 @@ class MediaDecoder:
                 )
             yield block
         if not total:
-            raise ClipError("audio", "the file holds no sound: not one sample could be decoded")
+            reason = f" ({report.places[0].reason})" if report.places else ""
+            raise ClipError("audio", f"the file holds no sound that can be decoded{reason}")
+        self._judge(clip, report, total / SAMPLE_RATE_HZ)
 
-    def _samples(self, clip: Clip) -> Iterator[Samples]:
+    def _samples(self, clip: Clip, report: DamageReport) -> Iterator[Samples]:
         if isinstance(clip.media, np.ndarray):
             self._tell_duration(clip, len(clip.media) / SAMPLE_RATE_HZ)
             sound, levels = _validated(clip.media), Levels()
@@ -102,50 +96,53 @@ class MediaDecoder:
                 yield finite(levels.mono(sound[np.newaxis, start : start + SAMPLE_RATE_HZ]))
             levels.report(clip, self._metrics)
             return
-        with open_recording(clip, self._metrics) as recording, translated_errors(recording):
+        with open_media(clip, self._metrics) as reader:
+            placed, levels = self._placed(clip, reader, Timeline(report)), Levels()
+            yield from to_16_khz(mono_pieces(placed, self._settings.channel, levels))
+        levels.report(clip, self._metrics)
+
+    def _placed(
+        self, clip: Clip, reader: MediaReader, timeline: Timeline
+    ) -> Iterator[Frame | Silence]:
+        """The frames of all recordings in the file; chained Ogg has several."""
+        with open_recording(reader, clip) as recording:
             _refuse_long(recording, self._settings.max_duration_s)
             self._tell_duration(clip, stated_duration_s(recording))
-            samples, levels = 0, Levels()
-            pieces = mono_pieces(self._frames(recording), self._settings.channel, levels)
-            for piece in to_16_khz(pieces):
-                samples += len(piece)
-                yield piece
-        levels.report(clip, self._metrics)
-        self._warn_if_truncated(clip, recording.header_duration_s, samples / SAMPLE_RATE_HZ)
+            yield from timeline.place(frames(recording, self._metrics), recording)
+        timeline.end(recording)
+        link = recording.next_link
+        while link is not None:
+            reader.base, link = link, None
+            try:
+                with open_recording(reader, clip) as recording:
+                    yield from timeline.place(frames(recording, self._metrics), recording)
+                    link = recording.next_link
+            except ClipError as exc:
+                reader.check()
+                timeline.note(exc.reason)
+                link = next_link(reader)
 
     def _tell_duration(self, clip: Clip, duration_s: float | None) -> None:
         if duration_s is not None and self._on_duration is not None:
             self._on_duration(clip, duration_s)
 
-    def _frames(self, recording: Recording) -> Iterator[AudioFrame]:
-        import av
-
-        for packet in recording.container.demux(recording.stream):
-            try:
-                frames: list[Any] = packet.decode()
-            except av.error.InvalidDataError:
-                self._metrics.count("damaged_packets")
-                continue
-            yield from frames
-
-    def _warn_if_truncated(
-        self, clip: Clip, header_duration_s: float | None, decoded_s: float
-    ) -> None:
-        """Log and count a clip that is shorter than its header states."""
-        if (
-            header_duration_s is None
-            or decoded_s >= header_duration_s - TOLERANCE_S
-            or not decoded_s
-        ):
+    def _judge(self, clip: Clip, report: DamageReport, found_s: float) -> None:
+        """Log and count damage. Raises ClipError if more is missing than the settings allow."""
+        if not report.places:
             return
-        self._metrics.count("truncated")
-        logger.warning(
-            "%s: the file is truncated or damaged: expected %.1f s of audio, found %.1f s, which "
-            "are transcribed; download the file again",
-            clip.name,
-            header_duration_s,
-            decoded_s,
-        )
+        places, whole_s = report.places, max(found_s, report.places[-1].end_s)
+        self._metrics.count("damaged")
+        self._metrics.count("truncated", places[-1].reason == CUT_OFF)
+        worst = max(places, key=lambda place: place.end_s - place.start_s)
+        missing_s = sum(place.end_s - place.start_s for place in places)
+        lost = f"{missing_s:.1f} of {whole_s:.1f} s of sound are missing: {worst.reason}"
+        if report.lost_s > self._settings.max_damage * whole_s:
+            raise ClipError(
+                "audio",
+                f"{lost}; get the file again, or allow more than {self._settings.max_damage:.0%} "
+                "with --max-damage",
+            )
+        logger.warning("%s: %s; the rest is transcribed", clip.name, lost)
 
 
 def _refuse_long(recording: Recording, max_duration_s: float) -> None:
@@ -169,70 +166,45 @@ def _validated(samples: Samples) -> Samples:
     return samples.astype(np.float32, copy=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """The memory layout of consecutive frames."""
-
-    rate_hz: int
-    channels: int
-    planar: bool
-    sample_format: str
-
-
-def _layout(frame: AudioFrame) -> Layout:
-    layout = Layout(
-        frame.sample_rate, frame.layout.nb_channels, frame.format.is_planar, frame.format.name
-    )
-    if not MIN_RATE_HZ <= layout.rate_hz <= MAX_RATE_HZ:
-        raise ClipError(
-            "audio",
-            f"the sound has {layout.rate_hz} samples a second: expected {MIN_RATE_HZ} to "
-            f"{MAX_RATE_HZ}; the header is probably damaged",
-        )
-    if not 1 <= layout.channels <= MAX_CHANNELS:
-        raise ClipError(
-            "audio", f"the sound has {layout.channels} channels: expected 1 to {MAX_CHANNELS}"
-        )
-    return layout
-
-
 def mono_pieces(
-    frames: Iterable[AudioFrame], channel: int | None, levels: Levels
+    frames: Iterable[Frame | Silence], channel: int | None, levels: Levels
 ) -> Iterator[tuple[int, Samples]]:
     """Mono audio with its rate in Hz, about a second at a time.
 
     Frames are collected first: mixing and resampling a second at once is many times cheaper than
-    frame by frame.
+    frame by frame. Where a later part lacks the ``channel`` that others have, all of its own are
+    mixed.
     """
     pending: list[NDArray[Any]] = []
     layout: Layout | None = None
-    count = 0
+    count, found = 0, False
+
+    def mixed(layout: Layout) -> tuple[int, Samples]:
+        nonlocal found
+        is_there = channel is not None and 0 <= channel < layout.channels
+        piece = mix(pending, layout, None if found and not is_there else channel, levels)
+        found = True
+        return layout.rate_hz, piece
+
     for frame in frames:
-        frame_layout = _layout(frame)
-        if (
-            layout is not None
-            and pending
-            and (frame_layout != layout or count >= PIECE_S * layout.rate_hz)
-        ):
-            yield layout.rate_hz, mix(pending, layout, channel, levels)
+        ends = isinstance(frame, Silence) or frame.layout != layout
+        if layout is not None and pending and (ends or count >= PIECE_S * layout.rate_hz):
+            yield mixed(layout)
             pending, count = [], 0
-        layout = frame_layout
-        pending.append(_samples(frame, frame_layout))
+        if isinstance(frame, Silence):
+            yield from _silence(frame)
+            continue
+        layout = frame.layout
+        pending.append(frame.values)
         count += frame.samples
     if layout is not None and pending:
-        yield layout.rate_hz, mix(pending, layout, channel, levels)
+        yield mixed(layout)
 
 
-def _samples(frame: AudioFrame, layout: Layout) -> NDArray[Any]:
-    """The frame's values, ``[planes, values]``; not copied if it has one plane."""
-    dtype = _DTYPES.get(layout.sample_format)
-    if dtype is None:
-        raise ClipError("audio", f"samples of format {layout.sample_format} cannot be read")
-    planes: tuple[Any, ...] = frame.planes
-    if layout.channels == 1 or not layout.planar:
-        count = frame.samples * layout.channels
-        return np.frombuffer(planes[0], dtype, count)[np.newaxis]
-    return np.stack([np.frombuffer(plane, dtype, frame.samples) for plane in planes])
+def _silence(silence: Silence) -> Iterator[tuple[int, Samples]]:
+    for begin in range(0, silence.samples, silence.rate_hz):
+        count = min(silence.rate_hz, silence.samples - begin)
+        yield silence.rate_hz, np.zeros(count, np.float32)
 
 
 def mix(parts: list[NDArray[Any]], layout: Layout, channel: int | None, levels: Levels) -> Samples:

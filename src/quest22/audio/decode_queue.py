@@ -18,7 +18,7 @@ from dataclasses import replace
 from quest22.audio.decode import BLOCK_S
 from quest22.errors import ClipError
 from quest22.metrics import Metrics
-from quest22.records import SAMPLE_RATE_HZ, Clip, Failure, Samples
+from quest22.records import SAMPLE_RATE_HZ, Clip, Damage, Failure, Samples
 from quest22.settings import MemorySettings
 
 
@@ -61,6 +61,8 @@ class QueuedClip:
     def __init__(self, clip: Clip) -> None:
         self.clip = clip
         self.decoder: Iterator[Samples] | None = None
+        self.found: list[Damage] = []
+        self.damage: list[Damage] = []  # the consumer's: complete at the end
         self.ready: deque[Samples] = deque()
         self.error: BaseException | None = None
         self.running = False

@@ -47,7 +47,7 @@ def decode_ahead(
                 ended = True
                 raise item
             yield (
-                Audio(without_media(item.clip), _Blocks(queue, item))
+                Audio(without_media(item.clip), _Blocks(queue, item), item.damage)
                 if isinstance(item, QueuedClip)
                 else item
             )
@@ -142,7 +142,11 @@ def _next_block(queued: QueuedClip, decoder: AudioDecoder, metrics: Metrics) -> 
     begun = time.thread_time()
     try:
         if queued.decoder is None:
-            queued.decoder = iter(decoder.decode(queued.clip).blocks)
-        return next(queued.decoder, None)
+            audio = decoder.decode(queued.clip)
+            queued.decoder, queued.found = iter(audio.blocks), audio.damage
+        block = next(queued.decoder, None)
+        if block is None:
+            queued.damage.extend(queued.found)
+        return block
     finally:
         metrics.add_seconds("audio", time.thread_time() - begun)

@@ -49,7 +49,7 @@ _GROUPS: dict[str, type[DataclassInstance]] = {
 }
 """Groups that are one settings class, all of whose fields affect results."""
 
-_AUDIO = ("channel", "max_duration_s")
+_AUDIO = ("channel", "max_duration_s", "max_damage")
 _DATASET = tuple(each.name for each in fields(DatasetSettings) if each.name != "token")
 _MODEL = {
     "model": "name",
@@ -60,7 +60,11 @@ _MODEL = {
 _OUTPUT = ("formats", "push_to_hub")
 _FLAT_DATASET = {"path": "dataset", "revision": "dataset_revision"}
 
-_ADDED: Mapping[str, Any] = {"long_form.quality": "balanced", "captions.caption_length": None}
+_ADDED: Mapping[str, Any] = {
+    "long_form.quality": "balanced",
+    "captions.caption_length": None,
+    "audio.max_damage": 0.9,
+}
 """Settings that the plans of earlier versions lack, and what they were then."""
 
 

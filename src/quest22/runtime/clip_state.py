@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Protocol
 
-from quest22.errors import ClipError, Quest22Error
+from quest22.errors import ClipError, Quest22Error, unexpected
 from quest22.metrics import Metrics
 from quest22.protocols import LongForm
 from quest22.records import (
     Clip,
+    Damage,
     Failure,
     Hypothesis,
     Partial,
@@ -70,7 +71,8 @@ class ClipState:
 
     Of two clips with the same priority, the one with the earlier ``deadline_s`` (on the driver's
     clock) runs first. ``partials``: report its progress. ``contained`` are the errors that end only
-    this clip. ``processed_s`` is how much of its audio windows have covered.
+    this clip, besides those that nobody foresaw. ``processed_s`` is how much of its audio windows
+    have covered; ``damage`` are the places where audio is missing, known at its end.
     """
 
     number: int
@@ -87,6 +89,7 @@ class ClipState:
     processed_s: float = 0.0
     result: Transcript | Failure | None = None
     last_extent: tuple[int, str] = (0, "")
+    damage: Sequence[Damage] = ()
 
     @property
     def key(self) -> str:
@@ -183,18 +186,21 @@ class ClipState:
 
     def _close(self) -> None:
         with self.metrics.time("longform"):
-            self.result = self.long_form.close()
+            transcript = self.long_form.close()
+        self.result = replace(transcript, damage=tuple(self.damage)) if self.damage else transcript
 
     def _attempt(self, step: Callable[[], None]) -> None:
         try:
             step()
-        except self.contained as error:
-            if isinstance(error, ClipError):
-                self.fail(error.stage, error.reason)
-            else:
-                if not isinstance(error, Quest22Error):
-                    _log.exception("%s: the clip ends with an unexpected error", self.clip.name)
-                self.fail("longform", str(error) or type(error).__name__)
+        except ClipError as error:
+            self.fail(error.stage, error.reason)
+        except (Quest22Error, MemoryError) as error:
+            if not isinstance(error, self.contained):
+                raise
+            self.fail("longform", str(error) or type(error).__name__)
+        except Exception as error:
+            _log.debug("%s: the clip ends with an unexpected error", self.clip.name, exc_info=True)
+            self.fail("longform", unexpected(error))
 
 
 class ClipReplay:

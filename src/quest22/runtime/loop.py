@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from quest22.errors import UsageError
 from quest22.metrics import Metrics
 from quest22.protocols import AudioDecoder, Engine, Strategy
-from quest22.records import Audio, Clip, Failure, Samples
+from quest22.records import Audio, Clip, Damage, Failure, Samples
 from quest22.runtime.audio_input import AudioQueue, LiveDecodePool
 from quest22.runtime.clip_handle import ClipHandle, Session
 from quest22.runtime.clip_state import ClipState, Priority, count_result
@@ -110,6 +110,7 @@ class TranscriptionLoop:
         sound = AudioQueue(self._settings.session_s, self._wake, self._pump.wake)
         audio = clip if isinstance(clip, Audio) else self._decoded(clip)
         state = self._state(audio.clip, sound, options)
+        state.damage = audio.damage
         self._schedule(state, priority, within_s, partials=partials)
         handle = ClipHandle(state.key, self._canceller(state, sound))
         self._enter(state, _Entry(handle, sound, audio.clip))
@@ -190,10 +191,14 @@ class TranscriptionLoop:
             raise UsageError("this loop has no decoder: expected a decoded clip")
         decoder = self._decoder
 
-        def blocks() -> Iterator[Samples]:
-            yield from decoder.decode(clip).blocks
+        damage: list[Damage] = []
 
-        return Audio(clip, blocks())
+        def blocks() -> Iterator[Samples]:
+            audio = decoder.decode(clip)
+            yield from audio.blocks
+            damage.extend(audio.damage)
+
+        return Audio(clip, blocks(), damage)
 
     def _wake(self) -> None:
         with self._changed:

@@ -187,6 +187,7 @@ class OrderedDriver:
             sound=PulledAudio(arrival.blocks),
             long_form=self._strategy.open(arrival.clip),
             metrics=self._metrics,
+            damage=arrival.damage,
         )
         self._open.append(clip)
         if self._replay is not None:

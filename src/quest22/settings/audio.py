@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from quest22.settings.forms import DURATION
-from quest22.settings.option import check_at_least, check_positive, option
+from quest22.settings.option import check_at_least, check_fraction, check_positive, option
 
 PANEL = "Audio"
 
@@ -40,7 +40,16 @@ class AudioSettings:
         panel=PANEL,
     )
 
+    max_damage: float = option(
+        0.9,
+        flags="--max-damage",
+        help="Fail damaged recordings of which a larger share is missing.",
+        metavar="SHARE",
+        panel=PANEL,
+    )
+
     def __post_init__(self) -> None:
         check_at_least("channel", self.channel, 0)
         check_at_least("workers", self.workers, 1)
         check_positive("max_duration_s", self.max_duration_s)
+        check_fraction("max_damage", self.max_damage)

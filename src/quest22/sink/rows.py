@@ -10,7 +10,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from quest22.records import Confidence, DroppedSegment, Failure, Origin, Segment, Transcript, Word
+from quest22.records import (
+    Confidence,
+    Damage,
+    DroppedSegment,
+    Failure,
+    Origin,
+    Segment,
+    Transcript,
+    Word,
+)
 from quest22.storable import storable, storable_text
 
 OWN_COLUMNS = (
@@ -23,6 +32,7 @@ OWN_COLUMNS = (
     "confidence",
     "segments",
     "dropped",
+    "damage",
     "origin",
 )
 
@@ -50,8 +60,8 @@ def _unused_name(base: str, used: set[str]) -> str:
 def row(transcript: Transcript) -> dict[str, Any]:
     """A transcript as named values that all formats can hold; seconds are rounded to milliseconds.
 
-    Leaves out ``reference`` if the source has none, ``dropped`` if nothing was dropped, and
-    ``confidence`` if no window was decoded.
+    Leaves out ``reference`` if the source has none, ``dropped`` if nothing was dropped, ``damage``
+    if no sound is missing, and ``confidence`` if no window was decoded.
     """
     told = transcript.reference
     reference = {} if told is None else {"reference": storable_text(told)}
@@ -65,6 +75,7 @@ def row(transcript: Transcript) -> dict[str, Any]:
         **confidence_row(transcript.confidence),
         "segments": [_segment_row(segment) for segment in transcript.segments],
         **dropped_rows(transcript.dropped),
+        **damage_rows(transcript.damage),
         **_carried(transcript.columns),
         "origin": _origin_row(transcript.origin),
     }
@@ -82,6 +93,15 @@ def dropped_rows(dropped: Iterable[DroppedSegment]) -> dict[str, Any]:
     """The column ``dropped``; empty if nothing was dropped."""
     rows = [_dropped_row(segment) for segment in dropped]
     return {"dropped": rows} if rows else {}
+
+
+def damage_rows(damage: Iterable[Damage]) -> dict[str, Any]:
+    """The column ``damage``; empty if no sound is missing."""
+    rows = [
+        {"start": round(each.start_s, 3), "end": round(each.end_s, 3), "reason": each.reason}
+        for each in damage
+    ]
+    return {"damage": rows} if rows else {}
 
 
 def segment_language_row(segment: Segment) -> dict[str, Any]:

@@ -27,10 +27,10 @@ def test_rows_are_those_of_jsonl(tmp_path):
     table = written(tmp_path / "t.parquet", first, failure(), transcript("b"))
     assert table.column_names == [
         "id", "text", "reference", "language", "language_probability", "duration", "confidence",
-        "segments", "dropped", "origin",
+        "segments", "dropped", "damage", "origin",
     ]  # fmt: skip
     rows = table.to_pylist()
-    assert rows[0] == _filled(row(first) | {"dropped": None, "confidence": None})
+    assert rows[0] == _filled(row(first) | {"dropped": None, "damage": None, "confidence": None})
     assert rows[1]["reference"] is None
     assert rows[1]["segments"][0]["words"] is None
 

@@ -72,14 +72,15 @@ def _own_types() -> dict[str, pa.DataType]:
             ("words", pa.list_(word)),
         ]
     )
-    dropped = [("start", pa.float64()), ("end", pa.float64()), ("reason", pa.string())]
+    span = [("start", pa.float64()), ("end", pa.float64()), ("reason", pa.string())]
     origin = [("dataset", pa.string()), ("revision", pa.string()), ("file", pa.string())]
     types = {name: pa.string() for name in ("id", "text", "reference", "language")}
     types |= {name: pa.float64() for name in ("language_probability", "duration")}
     return types | {
         "confidence": pa.struct([(name, pa.float64()) for name in numbers]),
         "segments": pa.list_(segment),
-        "dropped": pa.list_(pa.struct([*dropped, ("text", pa.string())])),
+        "dropped": pa.list_(pa.struct([*span, ("text", pa.string())])),
+        "damage": pa.list_(pa.struct(span)),
         "origin": pa.struct([*origin, ("row", pa.int64())]),
     }
 

@@ -16,7 +16,7 @@ from quest22.settings import CaptionSettings
 from quest22.sink.formats.caption_layout import caption_segments, cues
 from quest22.sink.formats.json_values import json_line
 from quest22.sink.formats.readable_cues import Cue
-from quest22.sink.rows import confidence_row, dropped_rows, segment_language_row
+from quest22.sink.rows import confidence_row, damage_rows, dropped_rows, segment_language_row
 
 CaptionWriter = Callable[[Transcript, CaptionSettings], str]
 PLAIN = CaptionSettings()
@@ -64,6 +64,7 @@ def json(transcript: Transcript, _settings: CaptionSettings = PLAIN) -> str:
             "language": transcript.language,
             **_confidence_fields(transcript),
             **dropped_rows(transcript.dropped),
+            **damage_rows(transcript.damage),
         }
     )
 

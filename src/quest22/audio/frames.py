@@ -1,0 +1,241 @@
+"""The decoded frames of a recording, whatever FFmpeg stumbles over on the way.
+
+Damage is judged by whether sound comes, not by the kind of error: what cannot be read or decoded is
+passed over and reported as :class:`Lost`, and reading goes on with what follows. Nothing that PyAV
+counts is believed. Knows no times but those that the container states.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quest22.audio.container import Recording
+from quest22.errors import Quest22Error
+from quest22.metrics import Metrics
+
+if TYPE_CHECKING:
+    from av.audio.codeccontext import AudioCodecContext
+    from av.audio.frame import AudioFrame
+    from av.packet import Packet
+
+MIN_RATE_HZ = 1_000
+MAX_RATE_HZ = 768_000
+MAX_CHANNELS = 256
+
+MAX_UNREADABLE = 20_000
+"""Errors in a row, without one packet between them, after which a container is given up."""
+MAX_UNREADABLE_BYTES = 1 << 28
+FLUSH_AFTER = 3
+"""Undecodable packets in a row after which the decoder forgets what came before."""
+
+GAP_S = 0.005
+"""Timestamps are often rounded to milliseconds."""
+
+UNREADABLE = "the file is damaged"
+UNDECODABLE = "the sound cannot be decoded"
+
+_DTYPES: dict[str, type[np.generic]] = {
+    "u8": np.uint8,
+    "s16": np.int16,
+    "s32": np.int32,
+    "s64": np.int64,
+    "flt": np.float32,
+    "dbl": np.float64,
+}
+_DTYPES.update({f"{name}p": dtype for name, dtype in _DTYPES.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The memory layout of consecutive frames."""
+
+    rate_hz: int
+    channels: int
+    planar: bool
+    sample_format: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """A few milliseconds of sound; ``values`` are ``[planes, values]``.
+
+    ``time_s`` is when it is presented, on the container's clock; None if that is unknown.
+    """
+
+    layout: Layout
+    values: NDArray[Any]
+    samples: int
+    time_s: float | None
+
+    @property
+    def duration_s(self) -> float:
+        return self.samples / self.layout.rate_hz
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A place where sound is missing: ``seconds`` of it, as far as the container says so."""
+
+    seconds: float
+    reason: str
+
+
+class BadFrameError(ValueError):
+    """A frame claims what cannot be; the message says what."""
+
+
+def frames(recording: Recording, metrics: Metrics) -> Iterator[Frame | Lost]:
+    """All that can be decoded, in order.
+
+    Raises :class:`quest22.errors.ClipError` if bytes cannot be read.
+    """
+    decoder = _Decoder(recording, metrics)
+    for packet in _packets(recording):
+        if isinstance(packet, Lost):
+            yield packet
+        elif packet.size:  # an empty packet would end the decoder
+            yield from decoder.decode(packet)
+    yield from decoder.decode(None)
+
+
+def _packets(recording: Recording) -> Iterator[Packet[Any] | Lost]:
+    """The stream's packets; behind an error the container is read on from where it stands."""
+    reader, errors, bytes_before = recording.reader, 0, recording.reader.bytes
+    while errors < MAX_UNREADABLE and reader.bytes - bytes_before < MAX_UNREADABLE_BYTES:
+        try:
+            for packet in recording.container.demux(recording.stream):
+                errors, bytes_before = 0, reader.bytes
+                yield packet
+        except IndexError:  # how PyAV ends where a stream was found on the way
+            return
+        except (MemoryError, Quest22Error):
+            raise
+        except Exception:
+            reader.check()
+        else:
+            return
+        if not errors:
+            yield Lost(0.0, UNREADABLE)
+        errors += 1
+
+
+class _Decoder:
+    """A stream's decoder that goes on after errors."""
+
+    def __init__(self, recording: Recording, metrics: Metrics) -> None:
+        self._reader = recording.reader
+        self._context: AudioCodecContext = recording.stream.codec_context
+        self._metrics = metrics
+        self._tick_s = float(recording.stream.time_base or 0)
+        self._errors = 0
+        self._last: Frame | None = None
+        self._was_silent = False  # some decoders give nothing rather than an error
+
+    def decode(self, packet: Packet[Any] | None) -> Iterator[Frame | Lost]:
+        """The frames of a packet; None: those that the decoder still holds at the end."""
+        try:
+            frames = self._decoded(packet)
+        except (MemoryError, Quest22Error):
+            raise
+        except Exception:
+            self._reader.check()
+            yield from self._lost(packet, UNDECODABLE)
+            return
+        self._errors = 0
+        self._was_silent |= not frames
+        for frame in frames:
+            try:
+                read = self._read(frame)
+            except BadFrameError as exc:
+                yield from self._lost(packet, str(exc))
+                continue
+            if self._was_silent and _leaves_gap(self._last, read):
+                yield Lost(0.0, UNDECODABLE)
+            self._last, self._was_silent = read, False
+            yield read
+
+    def _decoded(self, packet: Packet[Any] | None) -> list[AudioFrame]:
+        import av
+
+        try:
+            return list(self._context.decode(packet))
+        except (av.error.BlockingIOError, av.error.EOFError):  # it takes no more until it is reset
+            if packet is None:
+                return []
+            self._context.flush_buffers()
+            return list(self._context.decode(packet))
+
+    def _lost(self, packet: Packet[Any] | None, reason: str) -> Iterator[Lost]:
+        if packet is None:
+            return
+        self._metrics.count("damaged_packets")
+        self._errors += 1
+        if self._errors % FLUSH_AFTER == 0:
+            self._context.flush_buffers()
+        yield Lost((packet.duration or 0) * self._tick_s, reason)
+
+    def _read(self, frame: AudioFrame) -> Frame:
+        _keep_custom_layout(frame)
+        layout = _layout(frame)
+        time_s = None if frame.pts is None else frame.pts * self._tick_s
+        return Frame(layout, _values(frame, layout), frame.samples, time_s)
+
+
+def _leaves_gap(before: Frame | None, frame: Frame) -> bool:
+    if before is None or before.time_s is None or frame.time_s is None:
+        return False
+    return frame.time_s - (before.time_s + before.duration_s) > GAP_S
+
+
+def _layout(frame: AudioFrame) -> Layout:
+    layout = Layout(
+        frame.sample_rate, frame.layout.nb_channels, frame.format.is_planar, frame.format.name
+    )
+    if not MIN_RATE_HZ <= layout.rate_hz <= MAX_RATE_HZ:
+        raise BadFrameError(
+            f"the sound has {layout.rate_hz} samples a second: expected {MIN_RATE_HZ} to "
+            f"{MAX_RATE_HZ}; the header is probably damaged"
+        )
+    if not 1 <= layout.channels <= MAX_CHANNELS:
+        raise BadFrameError(
+            f"the sound has {layout.channels} channels: expected 1 to {MAX_CHANNELS}"
+        )
+    return layout
+
+
+def _values(frame: AudioFrame, layout: Layout) -> NDArray[Any]:
+    """The frame's values, ``[planes, values]``; not copied if it has one plane.
+
+    ``frame.planes`` searches a list for its end that has none from eight planes on, and so gives
+    planes that are not there. Each is asked for by its number instead, and its size is checked.
+    """
+    from av.audio.plane import AudioPlane
+
+    dtype = _DTYPES.get(layout.sample_format)
+    if dtype is None:
+        raise BadFrameError(f"samples of format {layout.sample_format} cannot be read")
+    is_planar = layout.planar and layout.channels > 1
+    count = frame.samples if is_planar else frame.samples * layout.channels
+    planes: list[Any] = [
+        AudioPlane(frame, number) for number in range(layout.channels if is_planar else 1)
+    ]
+    if any(plane.buffer_size < count * np.dtype(dtype).itemsize for plane in planes):
+        raise BadFrameError(f"a frame has fewer than the {count} samples that it claims")
+    values = [np.frombuffer(plane, dtype, count) for plane in planes]
+    return np.stack(values) if is_planar else values[0][np.newaxis]
+
+
+def _keep_custom_layout(frame: AudioFrame) -> None:
+    """Let PyAV's copy of a channel layout in an order of its own live for ever.
+
+    Copy and frame would both free the same list of channels. Such orders in frames are rare: see
+    :func:`quest22.audio.container.use_plain_layout`.
+    """
+    if "(" in frame.layout.name:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(frame.layout))
