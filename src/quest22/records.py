@@ -58,11 +58,15 @@ RowLocation: TypeAlias = tuple[str | None, int | None]
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Progress through a source: the number of results, and the last one."""
+    """Progress through a source: the number of results, and the last one.
+
+    ``open_end``: the last one stands for all that was left of its data file.
+    """
 
     results: int
     key: str
     origin: Origin
+    open_end: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -408,13 +412,18 @@ class Partial:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The result of a clip that could not be transcribed: written, counted, and retriable."""
+    """The result of a clip that could not be transcribed: written, counted, and retriable.
+
+    ``open_end``: it stands for all rows of its data file from its own on, whose number is unknown
+    because the file could not be read to its end. It is not counted as a clip.
+    """
 
     key: str
     name: str
     stage: str
     reason: str
     origin: Origin
+    open_end: bool = False
 
 
 def check_samples(samples: object) -> None:

@@ -16,6 +16,7 @@ from quest22.metrics import Metrics
 from quest22.records import Clip, Failure, Origin, Position
 from quest22.settings import DatasetSettings
 from quest22.source.dataset import DatasetSource, ResumeState
+from quest22.source.row_positions import MissingRows, Selection
 from tests.support import corpora
 
 ROWS = corpora.samples(24)
@@ -139,12 +140,13 @@ def test_what_is_told_of_damage_is_the_same_from_wherever_reading_begins(tmp_pat
         assert told
 
 
-def test_a_file_that_cannot_be_read_is_one_failure(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_an_open_end(tmp_path: Path) -> None:
     files = [str(tmp_path / name) for name in _write(tmp_path, "parquet")]
     Path(files[1]).write_bytes(b"no parquet at all")
     results = _clips(files)
     (failure,) = [result for result in results if isinstance(result, Failure)]
-    assert (failure.origin.file, failure.origin.row) == (files[1], None)
+    assert (failure.origin.file, failure.origin.row, failure.open_end) == (files[1], None, True)
+    assert "how many there are is unknown" in failure.reason
     assert len(results) == 17
 
 
@@ -170,7 +172,7 @@ def test_a_damaged_header_in_a_tar(tmp_path: Path) -> None:
         (
             lambda whole: whole[: whole.index(b"utt-003.txt") + 100],
             3,
-            "after utt-002.wav: a damaged header",
+            "after utt-002.wav: the file breaks off at byte",
         ),
         (lambda whole: _overwritten(whole, b"utt-003.wav"), 3, "a damaged header at byte"),
         (lambda whole: _overwritten(whole, b"utt-000.txt"), 4, "after the start: a damaged header"),
@@ -205,7 +207,7 @@ def test_certain_rows_alone_are_read_where_their_keys_are_told(tmp_path: Path) -
     Path(files[1]).unlink()  # nothing is wanted of it
     Path(files[1]).write_bytes(b"")
     settings = DatasetSettings("parquet", data_files=tuple(files))
-    picked = list(DatasetSource(settings, Metrics(), selected=keys))
+    picked = list(DatasetSource(settings, Metrics(), selected=Selection(keys)))
     assert [(clip.key, clip.origin) for clip in picked] == [
         (whole[n].key, whole[n].origin) for n in (3, 7, 17)
     ]
@@ -215,19 +217,20 @@ def test_a_row_that_could_not_be_read_gets_its_own_key_when_it_can(tmp_path: Pat
     files = [str(tmp_path / name) for name in _write(tmp_path, "parquet")]
     settings = DatasetSettings("parquet", data_files=tuple(files))
     keys = {(files[0], 3): "train-00000-000003", (files[1], 0): KEYED[8].id}
-    picked = [clip.key for clip in DatasetSource(settings, Metrics(), selected=keys)]
+    picked = [clip.key for clip in DatasetSource(settings, Metrics(), selected=Selection(keys))]
     assert picked == [KEYED[3].id, KEYED[8].id]
     earlier = ResumeState([KEYED[3].id])
-    again = list(DatasetSource(settings, Metrics(), selected=keys, resume_state=earlier))
+    again = list(DatasetSource(settings, Metrics(), selected=Selection(keys), resume_state=earlier))
     assert again[0].key == f"{KEYED[3].id}@train-00000-000003"
 
 
 def test_a_file_that_could_not_be_read_is_read_but_for_what_is_done(tmp_path: Path) -> None:
     files = [str(tmp_path / name) for name in _write(tmp_path, "parquet")]
     settings = DatasetSettings("parquet", data_files=tuple(files))
-    done = ResumeState(done_rows={(files[1], row) for row in range(5)})
-    places = {(files[1], None): "train-00001"}
-    picked = list(DatasetSource(settings, Metrics(), selected=places, resume_state=done))
+    done = {(files[1], row) for row in range(5)}
+    keys = {(files[1], None): "train-00001"}
+    selection = Selection(keys, {files[1]: MissingRows()}, done)
+    picked = list(DatasetSource(settings, Metrics(), selected=selection))
     assert [clip.origin.row for clip in picked] == [5, 6, 7]
 
 
@@ -235,7 +238,7 @@ def test_another_row_in_its_place_is_not_taken_for_a_failure(tmp_path: Path) -> 
     files = [str(tmp_path / name) for name in _write(tmp_path, "parquet")]
     settings = DatasetSettings("parquet", data_files=tuple(files))
     with pytest.raises(SourceError, match="expected 'other', found 'utt-003'"):
-        list(DatasetSource(settings, Metrics(), selected={(files[0], 3): "other"}))
+        list(DatasetSource(settings, Metrics(), selected=Selection({(files[0], 3): "other"})))
 
 
 def test_all_columns_but_sound_can_be_kept(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ from quest22.runs.journaled_run import run
 from quest22.runs.retry_failed import retry
 from quest22.runs.settings import RunSettings
 from quest22.runs.store import LocalRunStore
-from quest22.runs.summary import RunSummary
+from quest22.runs.summary import RunStats, RunSummary
 from quest22.runtime.build import Pipeline, client_within
 from quest22.settings import (
     DatasetSettings,
@@ -178,6 +178,7 @@ class RunSpec:
     commit_s: float = 0.02
     die_at: int | None = None
     retry: bool = False
+    accept_missing: bool = False
     load: type[DigestPipeline] = MixingPipeline
     connect: Connect = client_within
     dataset: Mapping[str, Any] = field(default_factory=dict)
@@ -196,7 +197,14 @@ class RunSpec:
         """Begin or continue the run, or retry its failures."""
         store = LocalRunStore(self.folder)
         if self.retry:
-            return retry(store, None, on_event, load=self.load, connect=self.connect)
+            return retry(
+                store,
+                None,
+                on_event,
+                stats=RunStats(accepts_missing=self.accept_missing),
+                load=self.load,
+                connect=self.connect,
+            )
         return run(self.settings(), store, on_event, load=self.load, connect=self.connect)
 
     def command(self, report: ReportFlags | None = None) -> Exit:

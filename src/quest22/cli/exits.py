@@ -18,20 +18,27 @@ class Exit(IntEnum):
     NOTHING_DONE = 1
     USAGE = 2
     SOME_FAILED = 3
+    INCOMPLETE = 4
     INTERRUPTED = 130
     READER_GONE = 141
 
 
 EXIT_CODES = (
     "[bold]Exit codes[/]  0 every clip was transcribed · 1 the run ended with an error, or no clip "
-    "could be transcribed · 2 the command is invalid · 3 some clips failed · 130 interrupted · "
+    "could be transcribed · 2 the command is invalid · 3 some clips failed · 4 a data file could "
+    "not be read to its end, so an unknown number of clips is missing: repeat the command · 130 "
+    "interrupted · "
     "141 the reader of standard output closed it"
 )
 
 
-def exit_for(transcripts: int, failures: int) -> Exit:
-    """The exit code of a run that completed."""
-    if not failures:
+def exit_for(
+    transcripts: int, failures: int, open_ends: int = 0, *, accepted: bool = False
+) -> Exit:
+    """The exit code of a run that completed, but for ``open_ends`` of its data files."""
+    if open_ends and not accepted:
+        return Exit.INCOMPLETE
+    if not failures and not open_ends:
         return Exit.DONE
     return Exit.SOME_FAILED if transcripts else Exit.NOTHING_DONE
 

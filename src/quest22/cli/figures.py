@@ -31,6 +31,12 @@ def clip_count(done: int, total: int | None = None) -> str:
     return f"{done:,} clip{'' if done == 1 else 's'}"
 
 
+def files_with_open_end(count: int) -> str:
+    """What is missing of a run, in words."""
+    files = "1 data file" if count == 1 else f"{count:,} data files"
+    return f"{files} could not be read to the end, and an unknown number of clips is missing"
+
+
 def speed(figures: Figures) -> str:
     """``42× real time``; ``starting`` before any audio was processed."""
     factor = figures.real_time_factor

@@ -15,6 +15,7 @@ from quest22.evaluation.score import ErrorRate, Scoreboard, percent
 from quest22.evaluation.texts import Unit
 from quest22.runs.figures import Figures
 from quest22.runs.left_out import LeftOut
+from quest22.runs.summary import RunStats
 from quest22.settings.languages import language_name
 from quest22.settings.quantities import hours
 
@@ -108,6 +109,12 @@ def most_frequent(reasons: Counter[str], most: int) -> list[str]:
     lines = [f"{count:,} × {reason}" for reason, count in reasons.most_common(named)]
     rest = sum(reasons.values()) - sum(count for _, count in reasons.most_common(named))
     return lines + ([f"{rest:,} × other reasons"] if rest else [])
+
+
+def missing_lines(stats: RunStats) -> list[str]:
+    """Which data files could not be read to their end, and why: a line for each of the first."""
+    rest = stats.open_ends - len(stats.missing)
+    return [*stats.missing, *([f"{rest:,} more such data files"] if rest > 0 else [])]
 
 
 def left_out_lines(left_out: LeftOut) -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from typer import Argument
+from typer import Argument, Option
 
 from quest22.cli.exits import Exit
 from quest22.cli.flag_groups import flag, grouped
@@ -17,6 +17,7 @@ from quest22.cli.terminal import configure_logging
 from quest22.env import hub_token
 from quest22.runs.retry_failed import retry as retry_run
 from quest22.runs.store import LocalRunStore, RunStore
+from quest22.runs.summary import RunStats
 from quest22.settings import EngineSettings
 from quest22.settings.forms import read_count_or_auto
 
@@ -29,6 +30,13 @@ class RetryFlags:
     batch_size: Annotated[str, flag(EngineSettings, "batch_size")] = "auto"
     threads: Annotated[int | None, flag(EngineSettings, "threads")] = None
     token: Annotated[str | None, flag(EngineSettings, "token")] = None
+    accept_missing: Annotated[
+        bool,
+        Option(
+            "--accept-missing",
+            help="Count the run as finished without what still cannot be read of its data files.",
+        ),
+    ] = False
 
     def engine(self) -> EngineSettings:
         return EngineSettings(
@@ -43,21 +51,27 @@ def retry(flags: RetryFlags, report: ReportFlags) -> int:
     """Run the failed clips of a run again with the run's settings.
 
     A clip that succeeds moves from failures.jsonl to its position in the transcripts; one that
-    fails again stays. After an interruption, repeat the command to continue. In a folder with
-    shards, every shard is retried.
+    fails again stays. A run that stopped early is continued first, and data files that could not be
+    read to their end are read on from there. After an interruption, repeat the command to continue.
+    In a folder with shards, every shard is retried.
     """
     configure_logging(report)
     engine = flags.engine()
     store = LocalRunStore(flags.folder)
     codes = set()
     for each in store.runs() or [store]:
-        codes.add(_retry(each, engine, report))
+        codes.add(_retry(each, flags, engine, report))
         if Exit.INTERRUPTED in codes:
             break
-    worst_first = (Exit.INTERRUPTED, Exit.SOME_FAILED, Exit.NOTHING_DONE)
+    worst_first = (Exit.INTERRUPTED, Exit.INCOMPLETE, Exit.SOME_FAILED, Exit.NOTHING_DONE)
     return next((code for code in worst_first if code in codes), Exit.DONE)
 
 
-def _retry(store: RunStore, engine: EngineSettings, report: ReportFlags) -> Exit:
+def _retry(store: RunStore, flags: RetryFlags, engine: EngineSettings, report: ReportFlags) -> Exit:
     info = RunInfo(f"the failures in {store.folder}", failures_in_file=True)
-    return follow(lambda on_event: retry_run(store, engine, on_event), RunReporter(report, info))
+    return follow(
+        lambda on_event: retry_run(
+            store, engine, on_event, stats=RunStats(accepts_missing=flags.accept_missing)
+        ),
+        RunReporter(report, info),
+    )

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from quest22.cli.clip_position import position, stopped_line
 from quest22.cli.exits import Exit, drop_standard_output, exit_for, say
-from quest22.cli.figures import clip_count
+from quest22.cli.figures import clip_count, files_with_open_end
 from quest22.cli.output_flags import ReportFlags
 from quest22.cli.progress import EventDisplay, RunInfo
-from quest22.cli.report import left_out_lines, reason_lines, summarise
+from quest22.cli.report import left_out_lines, missing_lines, reason_lines, summarise
 from quest22.cli.stats import write_stats
 from quest22.runs.events import (
     AlreadyFinished,
@@ -99,7 +99,7 @@ class RunReporter:
         ending = "stopped" if self.interrupted else "done"
         figures = Figures.of(event.metrics)
         summarise(figures, event.stats.scores, ending, verbose=self._report.verbose)
-        for line in reason_lines(event.stats.reasons):
+        for line in [*reason_lines(event.stats.reasons), *missing_lines(event.stats)]:
             say(line)
         if self._folder is not None:
             say(f"results are in {self._folder}")
@@ -134,14 +134,16 @@ def exit_after(call: Callable[[], RunSummary | RunStats]) -> Exit:
     except BrokenPipeError:  # here, as Click would end the process with 1
         drop_standard_output()
         return Exit.READER_GONE
-    return exit_for(counts.transcripts, counts.failures)
+    accepted = counts.finished if isinstance(counts, RunSummary) else counts.accepts_missing
+    return exit_for(counts.transcripts, counts.failures, counts.open_ends, accepted=accepted)
 
 
 def exit_of(event: WritingEnded) -> Exit:
     """The exit code for the results of this process."""
     match event.error:
         case None:
-            return exit_for(event.stats.transcripts, event.stats.failures)
+            stats, accepted = event.stats, event.stats.accepts_missing
+            return exit_for(stats.transcripts, stats.failures, stats.open_ends, accepted=accepted)
         case KeyboardInterrupt():
             return Exit.INTERRUPTED
         case BrokenPipeError():
@@ -169,8 +171,9 @@ def event_lines(event: RunEvent) -> list[str]:
         case Published():
             again = f" ({event.retries} requests were retried)" if event.retries else ""
             lines = [f"the dataset is at {event.url}{again}"]
-        case RunFinished(resumed=True):
-            lines = [f"total: {_counts(event)}"]
+        case RunFinished():
+            lines = [f"total: {_counts(event)}"] if event.resumed else []
+            lines += going_on_lines(event.folder, event.open_ends)
         case AlreadyFinished():
             lines = [f"already finished: {_counts(event)}; start over with --restart"]
             if event.failures:
@@ -178,9 +181,23 @@ def event_lines(event: RunEvent) -> list[str]:
         case RetryFinished():
             failed = f"{event.failures:,} still fail" if event.failures else "no failures left"
             lines = [f"{clip_count(event.transcripts)} transcribed now, {failed}"]
+            lines += going_on_lines(event.folder, event.open_ends)
         case NothingToRetry():
             lines = [f"nothing to retry: {clip_count(event.transcripts)}, none failed"]
     return lines
+
+
+def going_on_lines(folder: Path, open_ends: int) -> list[str]:
+    """How to go on with a run that is not complete."""
+    if not open_ends:
+        return []
+    missing = files_with_open_end(open_ends)
+    again = f"quest22 retry {folder}"
+    return [
+        f"the run is not complete: {missing}",
+        f"to read on from there repeat the command, or run {again}",
+        f"to finish without what is missing: {again} --accept-missing",
+    ]
 
 
 def _counts(event: RunFinished | AlreadyFinished) -> str:

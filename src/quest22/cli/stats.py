@@ -31,6 +31,7 @@ def stats(metrics: Metrics, run: RunStats, code: Exit) -> dict[str, Any]:
         "exit_code": int(code),
         "clips": run.transcripts,
         "failures": run.failures,
+        "open_ends": run.open_ends,
         "audio_hours": round(figures.audio_s / 3600, 6),
         "heard_hours": round(figures.processed_s / 3600, 6),
         "elapsed_s": round(figures.elapsed_s, 3),

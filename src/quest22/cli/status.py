@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from quest22.cli.figures import files_with_open_end
 from quest22.cli.report import most_frequent
 from quest22.cli.terminal import output_console
 from quest22.runs.run_status import FolderStatus, RunStatus
@@ -51,7 +52,7 @@ def _shards_table(shown: FolderStatus) -> Table:
 
 def _sums(run: RunStatus | FolderStatus, state: str) -> list[str]:
     numbers = (f"{run.transcripts:,}", f"{run.failures:,}", hours(3600 * run.audio_hours))
-    return [state, *numbers]
+    return [f"{state} (an unknown number missing)" if run.open_ends else state, *numbers]
 
 
 def _table(run: RunStatus) -> Table:
@@ -85,6 +86,8 @@ def _lines(run: RunStatus) -> list[tuple[str, str]]:
         ("transcripts", f"{run.transcripts:,} ({hours(3600 * run.audio_hours)})"),
         ("failures", f"{run.failures:,}"),
         *reasons,
+        *([("missing", files_with_open_end(run.open_ends))] if run.open_ends else []),
+        *(("because", reason) for reason in run.missing),
         ("last clip", run.last_key or "none yet"),
         ("last written", run.written),
         ("next", next_step(run)),
@@ -93,8 +96,12 @@ def _lines(run: RunStatus) -> list[tuple[str, str]]:
 
 def next_step(run: RunStatus) -> str:
     """What to do next."""
+    again = run.command or "repeat the call to stream_to, or the run's command"
     if run.state == "running":
         return "wait: a process is running"
     if run.state == "finished":
-        return f"quest22 retry {run.folder}" if run.failures else "nothing: the run is complete"
-    return run.command or "repeat the call to stream_to, or the run's command"
+        failed = run.failures or run.open_ends
+        return f"quest22 retry {run.folder}" if failed else "nothing: the run is complete"
+    if run.state == "incomplete":
+        return f"{again}, or quest22 retry {run.folder} (--accept-missing: do without)"
+    return again

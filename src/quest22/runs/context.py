@@ -56,6 +56,8 @@ class Reusing:
 class RunContext:
     """Passed along through one run; ``metrics`` are filled from its start.
 
+    ``accepts_missing``: data files that cannot be read to their end never end the run.
+
     Closes at its end, as a context manager, the models that were loaded for it.
     """
 
@@ -63,6 +65,7 @@ class RunContext:
     load: Load = Pipeline
     connect: Connect = client_within
     metrics: Metrics = field(default_factory=Metrics)
+    accepts_missing: bool = False
     _loaded: list[Pipeline] = field(default_factory=list)
 
     def __enter__(self) -> RunContext:

@@ -105,13 +105,17 @@ class Resumable:
 
 @dataclass(frozen=True, slots=True)
 class RunFinished:
-    """The run has completed; the counts are those of the whole run."""
+    """The run has ended; the counts are those of the whole run.
+
+    With ``open_ends`` it is not complete: so many data files could not be read to their end.
+    """
 
     folder: Path
     transcripts: int
     failures: int
     audio_s: float
     resumed: bool
+    open_ends: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +138,15 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class RetryFinished:
-    """Failed clips were run again: ``transcripts`` are transcribed now, ``failures`` still fail."""
+    """Failed clips were run again: ``transcripts`` are transcribed now, ``failures`` still fail.
+
+    ``open_ends``: so many data files still cannot be read to their end.
+    """
 
     folder: Path
     transcripts: int
     failures: int
+    open_ends: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,9 +84,7 @@ def _without_journal(
 ) -> RunSummary:
     results = pipeline.run(files, on_progress=on_event)
     stats = write_results(results, open_sinks(run.output), on_event, run.options)
-    return RunSummary(
-        stats.transcripts, stats.failures, stats.audio_s, True, stats, results.metrics
-    )
+    return RunSummary.of_one_process(stats, results.metrics)
 
 
 @dataclass(frozen=True, slots=True)

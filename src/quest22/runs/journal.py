@@ -40,7 +40,11 @@ COMMIT_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The progress of a run. ``sinks`` holds each sink's state by its name."""
+    """The progress of a run. ``sinks`` holds each sink's state by its name.
+
+    ``open_ends`` counts data files that could not be read to their end. A run that has any is
+    ``finished`` when all else is done; it is ``complete`` when the user has ``accepted`` them.
+    """
 
     transcripts: int = 0
     failures: int = 0
@@ -48,14 +52,23 @@ class Progress:
     last: Position | None = None
     sinks: SinkState = field(default_factory=dict)
     finished: bool = False
+    open_ends: int = 0
+    accepted: bool = False
 
     @property
     def results(self) -> int:
-        return self.transcripts + self.failures
+        return self.transcripts + self.failures + self.open_ends
+
+    @property
+    def complete(self) -> bool:
+        return self.finished and (self.accepted or not self.open_ends)
 
     def after(self, result: Transcript | Failure) -> Progress:
         """The progress after one more result; the states of the sinks are unchanged."""
-        last = Position(self.results + 1, result.key, result.origin)
+        open_end = isinstance(result, Failure) and result.open_end
+        last = Position(self.results + 1, result.key, result.origin, open_end)
+        if open_end:
+            return replace(self, open_ends=self.open_ends + 1, last=last)
         if isinstance(result, Failure):
             return replace(self, failures=self.failures + 1, last=last)
         return replace(
@@ -262,5 +275,5 @@ class JournaledSink:
 
 def _progress(record: Mapping[str, Any]) -> Progress:
     last = record["last"]
-    position = last and Position(last["results"], last["key"], Origin(**last["origin"]))
+    position = last and Position(**{**last, "origin": Origin(**last["origin"])})
     return Progress(**{**record, "last": position})

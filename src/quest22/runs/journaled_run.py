@@ -25,6 +25,7 @@ from quest22.runs.events import (
 from quest22.runs.journal import Journal, JournaledSink, Progress
 from quest22.runs.plan import as_begun, known_plan, pinned, requested, resolved, whole_plan
 from quest22.runs.publish import HUB, HubPublisher
+from quest22.runs.rerun import Rerun
 from quest22.runs.settings import RunSettings
 from quest22.runs.shards import SiblingShards, reopen
 from quest22.runs.store import RunStore
@@ -85,6 +86,12 @@ def _refuse_results_without_journal(output: OutputSettings, store: RunStore) -> 
         refuse_earlier_results(output)
 
 
+def continue_run(settings: RunSettings, store: RunStore, context: RunContext) -> None:
+    """Continue the run in a store that is locked, with its own settings."""
+    above = store.above(settings.dataset)
+    _Run(settings, store, SiblingShards.of(above, settings.dataset), context).perform()
+
+
 @dataclass(frozen=True, slots=True)
 class _Run:
     """A run whose store is locked."""
@@ -125,11 +132,11 @@ class _Run:
     def _resume(self, journal: Journal) -> RunSummary:
         settings = pinned(self.settings, journal.plan, journal.request)
         if journal.progress.finished and requested(settings) == resolved(journal.plan):
-            return self._already_finished(journal)
+            return self._ended_before(journal, settings)
         ready = self._load(settings, self.siblings.take_over(), journal)
         journal.check(ready.plan(settings))
         if journal.progress.finished:
-            return self._already_finished(journal)
+            return self._ended_before(journal, settings)
         self.context.on_event(Resuming(self.store.folder, journal.progress.results))
         reopen(journal)
         return self._write(settings, ready, journal)
@@ -147,7 +154,7 @@ class _Run:
             settings.dataset,
             self.context.client(settings.pipeline),
             after,
-            earlier=ResumeState(keys, siblings.completed()),
+            earlier=ResumeState(keys, siblings.completed(), self.context.accepts_missing),
         )
         return _Ready(self.context.pipeline(settings.pipeline), source, publisher)
 
@@ -170,12 +177,17 @@ class _Run:
         self.context.on_event(_finished(journal, resumed=resumed))
         return RunSummary.of(journal.progress, stats, self.context.metrics)
 
-    def _already_finished(self, journal: Journal) -> RunSummary:
-        done = journal.progress
-        self.context.on_event(
-            AlreadyFinished(self.store.folder, done.transcripts, done.failures, done.audio_s)
-        )
-        return RunSummary.of(done, RunStats(), self.context.metrics)
+    def _ended_before(self, journal: Journal, settings: RunSettings) -> RunSummary:
+        """Go on with what is missing of data files; with a complete run there is nothing to do."""
+        done, stats = journal.progress, RunStats()
+        if done.complete:
+            self.context.on_event(
+                AlreadyFinished(self.store.folder, done.transcripts, done.failures, done.audio_s)
+            )
+        else:
+            self.context.on_event(Resuming(self.store.folder, done.results - done.open_ends))
+            Rerun(self.store, journal, settings, self.context, stats, only_open_ends=True).perform()
+        return RunSummary.of(journal.progress, stats, self.context.metrics)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -210,7 +222,7 @@ def _write_options(settings: RunSettings, progress: Progress) -> WriteOptions:
     take = settings.dataset.take if settings.dataset.num_shards == 1 else None
     return WriteOptions(
         total=None if take is None else max(take - progress.results, 0),
-        budget=FailureBudget(settings.max_failures, progress.failures),
+        budget=FailureBudget(settings.max_failures, progress.failures + progress.open_ends),
     )
 
 
@@ -222,6 +234,5 @@ def _given_keys(folder: Path, progress: Progress) -> Iterator[str]:
 
 def _finished(journal: Journal, *, resumed: bool) -> RunFinished:
     done = journal.progress
-    return RunFinished(
-        journal.folder, done.transcripts, done.failures, done.audio_s, resumed=resumed
-    )
+    counts = (done.transcripts, done.failures, done.audio_s)
+    return RunFinished(journal.folder, *counts, resumed=resumed, open_ends=done.open_ends)

@@ -46,7 +46,7 @@ class HubPublisher:
         Successes are published in separate files, and failures are counted from zero.
         """
         at_end = journal.progress.sinks[HUB]
-        counts = {**at_end["counts"], "failures": 0, "reasons": {}}
+        counts = {**at_end["counts"], "failures": 0, "open_ends": 0, "reasons": {}}
         state = retry.progress.sinks.get(HUB) or {**at_end, "counts": counts}
         return HubSink(self._target(journal, retry), self._settings, state)
 

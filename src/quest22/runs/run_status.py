@@ -13,11 +13,12 @@ from quest22.errors import SinkError
 from quest22.runs.journal import Journal
 from quest22.runs.plan import flat_plan
 from quest22.runs.store import LocalRunStore, RunStore, existing_journal
+from quest22.runs.summary import MISSING_SHOWN
 from quest22.sink.build import FAILURES
 from quest22.sink.files import read_lines
 from quest22.sink.run_counts import count_reason
 
-RunState: TypeAlias = Literal["running", "interrupted", "finished"]
+RunState: TypeAlias = Literal["running", "interrupted", "incomplete", "finished"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,10 @@ class RunStatus:
 
     ``plan`` holds the settings that determine its results, by the names of their flags. ``written``
     is when progress was last recorded (ISO 8601, UTC), ``last_key`` the last clip recorded.
-    ``command`` resumes the run; None if it was started from Python.
+    ``command`` resumes the run; None if it was started from Python. ``open_ends`` counts data files
+    that could not be read to their end, so that an unknown number of clips is missing: ``missing``
+    says of which files, after which rows and why. The state is ``incomplete`` until they are read,
+    or the user does without.
     """
 
     folder: str
@@ -39,6 +43,8 @@ class RunStatus:
     plan: Mapping[str, Any]
     failures_by_reason: Mapping[str, int]
     command: str | None
+    open_ends: int = 0
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,7 @@ class FolderStatus:
     transcripts: int
     failures: int
     audio_hours: float
+    open_ends: int
     runs: tuple[RunStatus, ...]
 
 
@@ -71,6 +78,7 @@ def run_status(store: RunStore) -> RunStatus:
     """The state of one run, from its journal and failures; raises as :func:`status` does."""
     journal = existing_journal(store)
     progress = journal.progress
+    reasons, missing = _reasons(store.folder / FAILURES, journal)
     return RunStatus(
         folder=str(store.folder),
         state=_state(store, journal),
@@ -80,15 +88,19 @@ def run_status(store: RunStore) -> RunStatus:
         last_key=progress.last.key if progress.last else None,
         written=store.journal_written_at().isoformat(timespec="seconds"),
         plan=flat_plan(journal.plan),
-        failures_by_reason=_reasons(store.folder / FAILURES, journal),
+        failures_by_reason=reasons,
         command=journal.request.get("command"),
+        open_ends=progress.open_ends,
+        missing=missing,
     )
 
 
 def _state(store: RunStore, journal: Journal) -> RunState:
-    if journal.progress.finished:
+    if journal.progress.complete:
         return "finished"
-    return "running" if store.is_locked() else "interrupted"
+    if store.is_locked():
+        return "running"
+    return "incomplete" if journal.progress.finished else "interrupted"
 
 
 def _together(folder: Path, runs: Sequence[RunStatus]) -> FolderStatus:
@@ -99,20 +111,25 @@ def _together(folder: Path, runs: Sequence[RunStatus]) -> FolderStatus:
         transcripts=sum(run.transcripts for run in runs),
         failures=sum(run.failures for run in runs),
         audio_hours=round(sum(run.audio_hours for run in runs), 6),
+        open_ends=sum(run.open_ends for run in runs),
         runs=tuple(runs),
     )
 
 
-def _reasons(path: Path, journal: Journal) -> dict[str, int]:
-    """How many clips failed, by stage and reason, among the recorded failures."""
+def _reasons(path: Path, journal: Journal) -> tuple[dict[str, int], tuple[str, ...]]:
+    """How many clips failed, by stage and reason, and why the first open ends are open."""
     size = int(journal.progress.sinks.get("failures", {}).get("bytes", 0))
     reasons: Counter[str] = Counter()
     if not size:
-        return {}
+        return {}, ()
+    missing: list[str] = []
     try:
         for line in read_lines(path, size):
             failure = json.loads(line)
-            count_reason(reasons, failure["stage"], failure["reason"])
+            if not failure.get("open_end"):
+                count_reason(reasons, failure["stage"], failure["reason"])
+            elif len(missing) < MISSING_SHOWN:
+                missing.append(failure["reason"])
     except (ValueError, KeyError) as exc:
         raise SinkError(f"cannot read {path}: {exc}") from exc
-    return dict(reasons.most_common())
+    return dict(reasons.most_common()), tuple(missing)

@@ -17,7 +17,7 @@ from quest22.runs.settings import RunSettings
 from quest22.runs.store import RunStore
 from quest22.settings import DatasetSettings, OutputSettings
 from quest22.sink.recovery import restore_published
-from quest22.source.shards import EarlierShard
+from quest22.source.shards import EarlierShard, last_done
 
 _FINALIZED = "concluded"  # the name that journals have
 _OWN_SETTINGS = ("num_shards", "shard_index")
@@ -41,7 +41,7 @@ class SiblingShard:
         return EarlierShard(
             self.num_shards,
             self.journal.plan["dataset"]["shard_index"],
-            progress.last.origin if progress.last else None,
+            last_done(progress.last) if progress.last else None,
             progress.finished,
         )
 

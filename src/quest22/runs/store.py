@@ -38,6 +38,10 @@ class RunStore(Protocol):
         """The store of the run that reads these rows: this one, or a shard's."""
         ...
 
+    def above(self, dataset: DatasetSettings) -> RunStore:
+        """The store whose :meth:`for_shard` gives this one."""
+        ...
+
     def runs(self) -> list[RunStore]:
         """The stores that hold a run, among this one and its shards'."""
         ...
@@ -82,6 +86,9 @@ class LocalRunStore:
             return self
         name = f"shard-{dataset.shard_index:05d}-of-{dataset.num_shards:05d}"
         return LocalRunStore(self.folder / name)
+
+    def above(self, dataset: DatasetSettings) -> LocalRunStore:
+        return self if dataset.num_shards == 1 else LocalRunStore(self.folder.parent)
 
     def runs(self) -> list[RunStore]:
         folders = [self.folder, *sorted(self.folder.glob(_SHARDS))]

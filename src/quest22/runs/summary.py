@@ -14,13 +14,18 @@ from quest22.runs.journal import Progress
 from quest22.runs.left_out import LeftOut
 from quest22.sink.run_counts import count_reason
 
+MISSING_SHOWN = 5
+"""Data files with an open end of which the reason is kept."""
+
 
 @dataclass(slots=True)
 class RunStats:
     """Counts of the results of one process.
 
     ``scored``: transcripts are compared with their references here. ``audio_s`` is the audio of
-    transcripts, ``scores`` their errors against the references.
+    transcripts, ``scores`` their errors against the references. ``open_ends`` counts data files
+    that could not be read to their end; ``missing`` says so of the first of them.
+    ``accepts_missing``: the user has said that the run is finished without what they lack.
     """
 
     transcripts: int = 0
@@ -30,8 +35,16 @@ class RunStats:
     reasons: Counter[str] = field(default_factory=Counter)
     left_out: LeftOut = field(default_factory=LeftOut)
     scored: bool = True
+    open_ends: int = 0
+    missing: list[str] = field(default_factory=list)
+    accepts_missing: bool = False
 
     def add(self, result: Transcript | Failure) -> None:
+        if isinstance(result, Failure) and result.open_end:
+            self.open_ends += 1
+            if len(self.missing) < MISSING_SHOWN:
+                self.missing.append(result.reason)
+            return
         if isinstance(result, Failure):
             self.failures += 1
             count_reason(self.reasons, result.stage, result.reason)
@@ -47,8 +60,10 @@ class RunStats:
 class RunSummary:
     """The totals of a run.
 
-    ``transcripts``, ``failures`` and ``audio_s`` (seconds of transcribed audio) are those of the
-    whole run, including earlier processes; ``stats`` and ``metrics`` are those of this call.
+    ``transcripts``, ``failures``, ``audio_s`` (seconds of transcribed audio) and ``open_ends``
+    (data files that could not be read to their end, so that an unknown number of rows is missing)
+    are those of the whole run, including earlier processes; ``stats`` and ``metrics`` are those of
+    this call. ``finished``: nothing is left to do, or the user has accepted what is missing.
     """
 
     transcripts: int
@@ -57,6 +72,7 @@ class RunSummary:
     finished: bool
     stats: RunStats
     metrics: Metrics
+    open_ends: int = 0
 
     @classmethod
     def of(cls, progress: Progress, stats: RunStats, metrics: Metrics) -> RunSummary:
@@ -65,10 +81,17 @@ class RunSummary:
             progress.transcripts,
             progress.failures,
             progress.audio_s,
-            progress.finished,
+            progress.complete,
             stats,
             metrics,
+            progress.open_ends,
         )
+
+    @classmethod
+    def of_one_process(cls, stats: RunStats, metrics: Metrics) -> RunSummary:
+        """The summary of a run without a journal."""
+        counts = (stats.transcripts, stats.failures, stats.audio_s)
+        return cls(*counts, not stats.open_ends, stats, metrics, stats.open_ends)
 
     @property
     def reasons(self) -> Counter[str]:

@@ -78,9 +78,7 @@ def transcribe_into(
         on_progress = on_event if options is not None and options.progress else None
         results = context.pipeline(settings).run(clips, on_progress=on_progress)
         stats = write_results(results, opened, on_event, options)
-    return RunSummary(
-        stats.transcripts, stats.failures, stats.audio_s, True, stats, results.metrics
-    )
+    return RunSummary.of_one_process(stats, results.metrics)
 
 
 def write_results(
@@ -104,7 +102,7 @@ def write_results(
         _telling_results(ResultsStarted(results.metrics, total), on_event),
     ):
         for result in results:
-            options.budget.check(result, stats.failures)
+            options.budget.check(result, stats.failures + stats.open_ends)
             on_event(ResultReady(result))
             with results.metrics.time("sink"):
                 sink.write(result)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Generator, Iterable, Iterator, Sequence, Sized
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from quest22.protocols import (
     Source,
     Strategy,
 )
-from quest22.records import Clip, Failure, Position, RowLocation, Transcript
+from quest22.records import Clip, Failure, Position, Transcript
 from quest22.runtime.ordered import OrderedDriver
 from quest22.runtime.progress import OnProgress, ProgressBoard
 from quest22.settings import (
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from quest22.source.dataset import DatasetSource, ResumeState
     from quest22.source.files import FilesSource
     from quest22.source.io.retry import RetryingClient
+    from quest22.source.row_positions import Selection
 
 
 class Pipeline:
@@ -166,19 +167,19 @@ def dataset_source(
     dataset: DatasetSettings,
     network: RetryingClient,
     after: Position | None = None,
-    places: Mapping[RowLocation, str] | None = None,
+    selected: Selection | None = None,
     earlier: ResumeState | None = None,
 ) -> DatasetSource:
     """A dataset's rows as clips; listed but not read, so that it can be opened before the model.
 
     ``after`` resumes an earlier run after that row, and skips reading earlier rows if ``earlier``
-    has all keys that the run assigned; ``places`` selects certain rows by their keys. Raises
+    has all keys that the run assigned; ``selected``: only certain rows. Raises
     :class:`quest22.errors.SourceError` and :class:`quest22.errors.UsageError`.
     """
     from quest22.source.dataset import DatasetSource
 
     return DatasetSource(
-        dataset, network.metrics, after, places, resume_state=earlier, client=network
+        dataset, network.metrics, after, selected, resume_state=earlier, client=network
     )
 
 

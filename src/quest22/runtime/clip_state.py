@@ -248,7 +248,7 @@ class ClipReplay:
 def count_result(result: Transcript | Failure, metrics: Metrics) -> None:
     """Count a result that leaves a driver."""
     if isinstance(result, Failure):
-        metrics.count("failures")
+        metrics.count("open_ends" if result.open_end else "failures")
     else:
         metrics.count("clips")
         metrics.count("audio_s", result.duration_s)

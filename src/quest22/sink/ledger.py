@@ -20,12 +20,22 @@ LEDGER = "ledger.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One result: its key, its row in the source, and whether it is a failure."""
+    """One result: its key, its row in the source, and whether it is a failure.
+
+    ``open_end``: it stands for all rows of its file from its own on, which could not be read.
+    """
 
     key: str
     file: str | None = None
     row: int | None = None
     failed: bool = False
+    open_end: bool = False
+
+    @classmethod
+    def of(cls, result: Transcript | Failure) -> Entry:
+        origin = result.origin
+        open_end = isinstance(result, Failure) and result.open_end
+        return cls(result.key, origin.file, origin.row, isinstance(result, Failure), open_end)
 
 
 class LedgerSink:
@@ -39,8 +49,7 @@ class LedgerSink:
         self._file: str | None = None
 
     def write(self, result: Transcript | Failure) -> None:
-        origin = result.origin
-        self.append(Entry(result.key, origin.file, origin.row, isinstance(result, Failure)))
+        self.append(Entry.of(result))
 
     def append(self, entry: Entry) -> None:
         line: dict[str, Any] = {"key": entry.key, "row": entry.row}
@@ -48,6 +57,8 @@ class LedgerSink:
             line["file"] = self._file = entry.file
         if entry.failed:
             line["failed"] = True
+        if entry.open_end:
+            line["open_end"] = True
         self._spool.append(line)
 
     def publish(self) -> SinkState:
@@ -65,4 +76,5 @@ def entries(path: Path, state: SinkState | None) -> Iterator[Entry]:
     file: str | None = None
     for line in Spool.read(path, size):
         file = line.get("file", file)
-        yield Entry(line["key"], file, line["row"], line.get("failed", False))
+        failed, open_end = (line.get(name, False) for name in ("failed", "open_end"))
+        yield Entry(line["key"], file, line["row"], failed, open_end)

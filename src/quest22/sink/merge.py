@@ -62,7 +62,8 @@ class Merged:
     outdated: tuple[str, ...]
     transcripts: int
     failures: int
-    last: Entry
+    open_ends: int
+    last: Entry | None
 
 
 class Merge:
@@ -87,10 +88,13 @@ class Merge:
         for path in [path for path in self._out.rglob("*") if path.is_file()]:
             sync_file(path)
             sync_folder(path.parent)
-        failures = 0
-        for count, (_, entry) in enumerate(self._merged_entries(), start=1):  # noqa: B007 -- used below
-            failures += entry.failed
-        return Merged(sinks, tuple(self._outdated(failures)), count - failures, failures, entry)
+        last: Entry | None = None
+        count = failed = open_ends = 0
+        for _, entry in self._merged_entries():
+            last = entry
+            count, failed, open_ends = count + 1, failed + entry.failed, open_ends + entry.open_end
+        outdated = tuple(self._outdated(failed))
+        return Merged(sinks, outdated, count - failed, failed - open_ends, open_ends, last)
 
     def _merged_entries(self) -> Iterator[MergedEntry]:
         return merge_entries(self._run.entries(), self._retry.entries())
@@ -183,12 +187,12 @@ class Merge:
 def merge_entries(of_run: Iterator[Entry], of_retry: Iterator[Entry]) -> Iterator[MergedEntry]:
     """Each result of a run, or the results of its retry that replace it.
 
-    A file that could not be read at all is one failure, and may become many results.
-    Raises SinkError if the retry holds a result that replaces no failure.
+    An open end becomes what the retry could read of the rest, perhaps nothing, perhaps with another
+    open end. Raises SinkError if the retry holds a result that replaces no failure.
     """
     retried = next(of_retry, None)
     for entry in of_run:
-        replaced = False
+        replaced = entry.open_end
         while entry.failed and retried is not None and _replaces(retried, entry):
             replaced = True
             yield True, retried
@@ -208,7 +212,11 @@ def used_stems(published: Published) -> frozenset[str]:
 
 
 def _replaces(retried: Entry, failed: Entry) -> bool:
-    return retried.file == failed.file and failed.row in (None, retried.row)
+    if retried.file != failed.file:
+        return False
+    if failed.open_end:
+        return retried.row is None or retried.row >= (failed.row or 0)
+    return failed.row in (None, retried.row)
 
 
 def _is_table(path: Path, folder: Path) -> bool:

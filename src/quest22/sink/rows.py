@@ -113,12 +113,17 @@ def segment_language_row(segment: Segment) -> dict[str, Any]:
 
 
 def failure_row(failure: Failure) -> dict[str, Any]:
-    """A failure as named values: the clip, the stage that failed, and the reason."""
+    """A failure as named values: the clip, the stage that failed, and the reason.
+
+    Only one that stands for the rest of its data file has ``open_end``.
+    """
+    open_end = {"open_end": True} if failure.open_end else {}
     return {
         "id": storable_text(failure.key),
         "name": storable_text(failure.name),
         "stage": failure.stage,
         "reason": storable_text(failure.reason),
+        **open_end,
         "origin": _origin_row(failure.origin),
     }
 

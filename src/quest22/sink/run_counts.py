@@ -30,7 +30,10 @@ def count_reason(reasons: Counter[str], stage: str, reason: str, limit: int = MA
 
 @dataclass(slots=True)
 class RunCounts:
-    """Totals over results; ``errors`` are those against the source's references."""
+    """Totals over results; ``errors`` are those against the source's references.
+
+    ``open_ends`` counts data files that could not be read to their end.
+    """
 
     transcripts: int = 0
     failures: int = 0
@@ -38,6 +41,7 @@ class RunCounts:
     errors: Errors = field(default_factory=Errors)
     reasons: Counter[str] = field(default_factory=Counter)
     languages: Counter[str] = field(default_factory=Counter)
+    open_ends: int = 0
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> RunCounts:
@@ -49,6 +53,7 @@ class RunCounts:
             Errors(*(ErrorRate(**stored[name]) for name in ("words", "characters"))),
             Counter(stored["reasons"]),
             Counter(stored["languages"]),
+            stored.get("open_ends", 0),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -60,11 +65,13 @@ class RunCounts:
             **asdict(self.errors),
             "reasons": dict(self.reasons),
             "languages": dict(self.languages),
+            "open_ends": self.open_ends,
         }
 
     def add(self, result: Transcript | Failure) -> None:
         if isinstance(result, Failure):
-            self.failures += 1
+            self.failures += not result.open_end
+            self.open_ends += result.open_end
             count_reason(self.reasons, result.stage, result.reason, MAX_STORED_REASONS)
             return
         self.transcripts += 1

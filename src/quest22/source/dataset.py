@@ -6,13 +6,13 @@ Audio is read as stored bytes, and only the needed columns are read. Decodes not
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 
 from quest22.errors import Quest22Error, SourceError
 from quest22.metrics import Metrics
-from quest22.records import Clip, Failure, Position, RowLocation
+from quest22.records import Clip, Failure, Position
 from quest22.settings import DatasetSettings
 from quest22.source.columns import Columns, choose_columns
 from quest22.source.io.address import redact
@@ -24,6 +24,7 @@ from quest22.source.locate import DatasetRequest, locate
 from quest22.source.order import ordered, ordered_after
 from quest22.source.row_positions import (
     IdentifiedRow,
+    Selection,
     check_position,
     continue_after_first,
     identify_rows,
@@ -31,8 +32,15 @@ from quest22.source.row_positions import (
     skip_to_position,
 )
 from quest22.source.rows import DatasetContext, Row, RowReader
-from quest22.source.shards import EarlierShard, RemainingRows, completed_shards, parts_of_shard
-from quest22.source.split import RowStream, open_stream
+from quest22.source.shards import (
+    EarlierShard,
+    RemainingRows,
+    completed_shards,
+    last_done,
+    parts_of_shard,
+    sharded_by_part,
+)
+from quest22.source.split import OpenEnds, RowStream, open_stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +48,25 @@ class ResumeState:
     """What a process needs from earlier ones to resume a run.
 
     ``keys`` are all keys used so far, in any order; with them, completed rows are not read again.
-    ``shards`` are runs over the same rows with another number of shards. ``done_rows`` are selected
-    locations that need not be read again.
+    ``shards`` are runs over the same rows with another number of shards. ``accepts_missing``: files
+    that cannot be read to their end never end the run.
     """
 
     keys: Iterable[str] | None = None
     shards: tuple[EarlierShard, ...] = ()
-    done_rows: Collection[RowLocation] = ()
+    accepts_missing: bool = False
 
 
 class DatasetSource:
     """The clips of one split of a dataset, in its order or shuffled.
 
     The constructor finds the dataset, pins its revision and chooses its columns; iterating streams
-    the rows, from the start each time. A row without audio, a row that cannot be read and a data
-    file that cannot be opened are yielded as Failures. A key is the id column, else the audio's
-    path, else split and row number; repeated keys get the latter appended. Both raise UsageError
-    and SourceError, the latter also if the network fails for longer than ``client`` retries.
+    the rows, from the start each time. A row without audio and a row that cannot be read are
+    yielded as Failures; so is the open end of a data file that cannot be read to its end, unless
+    rows are counted across files (skip, take, shards by row, shuffling) or the server fails. A key
+    is the id column, else the audio's path, else split and row number; repeated keys get the latter
+    appended. Both raise UsageError and SourceError, the latter also if the network fails for longer
+    than ``client`` retries.
     """
 
     def __init__(
@@ -64,12 +74,12 @@ class DatasetSource:
         settings: DatasetSettings,
         metrics: Metrics,
         after: Position | None = None,
-        selected: Mapping[RowLocation, str] | None = None,
+        selected: Selection | None = None,
         *,
         resume_state: ResumeState | None = None,
         client: RetryingClient | None = None,
     ) -> None:
-        """``after``: start after that row; ``selected``: read only these rows, under these keys."""
+        """``after``: start after that row; ``selected``: read only these rows."""
         self._after = after
         self._selected = selected
         self._resume_state = resume_state or ResumeState()
@@ -147,7 +157,20 @@ class DatasetSource:
             del starts[part]
             skip -= num_rows
         skipped = self._settings.skip - skip
-        return ordered(self._stream.rows(starts), self._settings, self._stream.parts, skipped)
+        rows = self._stream.rows(starts, open_ends=self._open_ends)
+        return ordered(rows, self._settings, self._stream.parts, skipped)
+
+    @property
+    def _counts_rows(self) -> bool:
+        """Whether which rows of a file are read depends on how many others have."""
+        settings = self._settings
+        by_row = settings.num_shards > 1 and not sharded_by_part(settings, self._stream.parts)
+        return by_row or settings.skip > 0 or settings.take is not None
+
+    @property
+    def _open_ends(self) -> OpenEnds:
+        counted = self._counts_rows or self._settings.shuffle
+        return OpenEnds(counted, self._resume_state.accepts_missing)
 
     def _can_seek(self, after: Position) -> bool:
         """Whether reading can start at the last row that was read."""
@@ -157,50 +180,51 @@ class DatasetSource:
     def _rows_from_position(self, reader: RowReader, after: Position) -> Iterator[IdentifiedRow]:
         parts = parts_of_shard(self._settings, self._stream.parts)
         last_part = self._stream.files.index(after.origin.file)
-        starts = {part: 0 for part in parts if part >= last_part}
+        starts = {part: 0 for part in sorted(parts) if part >= last_part}
         starts[last_part] = after.origin.row or 0
-        rows = continue_after_first(
-            self._stream.rows(dict(sorted(starts.items()))), reader, after, self._name
-        )
+        if after.open_end:
+            del starts[last_part]
+        rows: Iterator[Row] = self._stream.rows(starts, open_ends=self._open_ends)
+        if not after.open_end:
+            rows = continue_after_first(rows, reader, after, self._name)
         following = ordered_after(rows, self._settings, self._stream.parts, after.results)
         return identify_rows(following, reader)
 
-    def _selected_rows(
-        self, reader: RowReader, keys: Mapping[RowLocation, str]
-    ) -> Iterator[IdentifiedRow]:
-        """The rows at these locations, in the order of ``keys``, which is that of the run."""
-        if self._settings.shuffle:
-            return self._selected_rows_shuffled(reader, keys)
-        files, done_rows = self._stream.files, self._resume_state.done_rows
-        selected: dict[int, set[int]] = {}
-        whole = {files.index(file) for file, row in keys if row is None and file in files}
-        for file, row in keys:
-            if file in files and row is not None and (file, row) not in done_rows:
-                selected.setdefault(files.index(file), set()).add(row)
-        starts = {part: 0 if part in whole else min(selected[part]) for part in {*selected, *whole}}
-        only = {part: rows for part, rows in selected.items() if part not in whole}
-        rows = self._stream.rows(dict(sorted(starts.items())), only)
-        return select_rows(rows, reader, keys, self._name, done_rows)
+    def _selected_rows(self, reader: RowReader, selection: Selection) -> Iterator[IdentifiedRow]:
+        """The selected rows, in the order of the run."""
+        files = self._stream.files
+        for file in selection.missing:
+            if file not in files:
+                raise SourceError(
+                    f"{self._name}: {file}, of which rows are missing, is no longer one of its "
+                    "data files: put it back, or start over with --restart"
+                )
+        parts = selection.in_turn() if self._settings.shuffle else (selection,)
+        for part in parts:
+            starts, only = part.starts(files), part.only(files)
+            with closing(self._stream.rows(starts, only, self._open_ends)) as rows:
+                for row in select_rows(rows, reader, part, self._name):
+                    self._refuse_uncounted(row[0], selection)
+                    yield row
 
-    def _selected_rows_shuffled(
-        self, reader: RowReader, keys: Mapping[RowLocation, str]
-    ) -> Iterator[IdentifiedRow]:
-        """The same in shuffled order, one by one."""
-        files, done_rows = self._stream.files, self._resume_state.done_rows
-        for (file, row), key in keys.items():
-            if file not in files or (file, row) in done_rows:
-                continue
-            part = files.index(file)
-            only = None if row is None else {part: {row}}
-            with closing(self._stream.rows({part: row or 0}, only)) as rows:
-                yield from select_rows(rows, reader, {(file, row): key}, self._name, done_rows)
+    def _refuse_uncounted(self, row: Row, selection: Selection) -> None:
+        """Refuse rows that were missing and are there now, if the rows after them were counted."""
+        missing = selection.missing.get(row.file and redact(row.file))
+        if missing is None or row.open_end or not self._counts_rows:
+            return
+        if row.number is not None and row.number >= missing.first:
+            raise SourceError(
+                f"{self._name}: {redact(row.file or '')} can be read further than when the run "
+                "began, but its rows are counted (--skip, --take or --num-shards): start over with "
+                "--restart"
+            )
 
     def _remaining_rows(self, reader: RowReader) -> Iterator[IdentifiedRow]:
         """What runs with other numbers of shards, and this one so far, have not completed."""
         settings, stream, after = self._settings, self._stream, self._after
         shards = list(self._resume_state.shards)
         if after is not None:
-            shards.append(EarlierShard(settings.num_shards, settings.shard_index, after.origin))
+            shards.append(EarlierShard(settings.num_shards, settings.shard_index, last_done(after)))
         remaining = RemainingRows(
             settings, completed_shards(shards, settings, stream.files), stream.parts
         )
@@ -209,8 +233,10 @@ class DatasetSource:
         starts = remaining.starts()
         if after is not None:  # read its own last row again, to check it
             starts[stream.files.index(after.origin.file)] = after.origin.row or 0
-        rows: Iterator[Row] = stream.rows(dict(sorted(starts.items())))
-        if after is not None:
+            if after.open_end:
+                starts.pop(stream.files.index(after.origin.file))
+        rows: Iterator[Row] = stream.rows(dict(sorted(starts.items())), open_ends=self._open_ends)
+        if after is not None and not after.open_end:
             rows = check_position(rows, reader, after, self._name)
         return identify_rows(remaining.rows(rows), reader)
 

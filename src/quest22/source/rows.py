@@ -9,7 +9,7 @@ import hashlib
 import logging
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PureWindowsPath
 from typing import Any, TypeAlias
 
@@ -42,12 +42,19 @@ Values: TypeAlias = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class RowError:
-    """Why a row could not be read; without a row number, why a whole file could not."""
+    """Why a row could not be read."""
 
     reason: str
 
 
-NumberedRow: TypeAlias = tuple[int | None, Values | RowError]
+@dataclass(frozen=True, slots=True)
+class OpenEnd:
+    """Why a data file could not be read to its end: how many rows are missing is unknown."""
+
+    reason: str
+
+
+NumberedRow: TypeAlias = tuple[int, Values | RowError | OpenEnd]
 """A row's number in its data file, and its values or why they could not be read."""
 
 
@@ -55,7 +62,8 @@ NumberedRow: TypeAlias = tuple[int | None, Values | RowError]
 class Row:
     """A row: ``number`` counts from 0 in data file number ``part``.
 
-    ``error`` says why the row, or without a number the whole file, cannot be read.
+    ``error`` says why the row cannot be read. ``open_end``: the row stands for all from there on,
+    without a number for the whole file.
     """
 
     part: int
@@ -63,6 +71,7 @@ class Row:
     values: Mapping[str, Any]
     file: str | None = None
     error: str | None = None
+    open_end: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +166,8 @@ class RowReader:
     def read(self, row: Row, key: str, origin: Origin) -> Clip | Failure:
         """The row's Clip; a Failure of stage ``source`` if it holds no audio, or anything odd."""
         if row.error is not None:
-            return _failure(key, "source", row.error, origin)
+            reason = f"{row.error}; {_missing(row)}" if row.open_end else row.error
+            return replace(_failure(key, "source", reason, origin), open_end=row.open_end)
         try:
             return self._clip(row, key, origin)
         except ClipError as exc:
@@ -220,6 +230,13 @@ class RowReader:
 
     def _folder(self, row: Row) -> str | None:
         return self._context.folder if row.file is None else folder_of(row.file)
+
+
+def _missing(row: Row) -> str:
+    """What an open end leaves unread."""
+    if not row.number:
+        return "none of its rows was read, and how many there are is unknown"
+    return f"an unknown number of rows after the first {row.number:,} is missing"
 
 
 def field_of(values: Mapping[str, Any], name: str) -> Any:

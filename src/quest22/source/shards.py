@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from quest22.errors import UsageError
-from quest22.records import Origin
+from quest22.records import Origin, Position
 from quest22.settings import DatasetSettings
 from quest22.source.rows import Row
 
@@ -52,6 +52,11 @@ class EarlierShard:
     shard_index: int
     last: Origin | None = None
     finished: bool = False
+
+
+def last_done(position: Position) -> Origin:
+    """The last row that a run at this position has done with; of a file's open end, the file."""
+    return replace(position.origin, row=None) if position.open_end else position.origin
 
 
 @dataclass(frozen=True, slots=True)

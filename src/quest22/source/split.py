@@ -1,7 +1,8 @@
 """Streams the rows of one split, data file by data file.
 
 While one file is read, the next one is opened and prefetched within the memory budget. A file that
-cannot be opened becomes one row with the reason. Chooses no columns.
+cannot be read to its end gets an open end: a last row that stands for all that are missing, and the
+other files are read. Chooses no columns.
 """
 
 from __future__ import annotations
@@ -11,17 +12,23 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Set
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from quest22.source.columns import Columns, Kind
 from quest22.source.formats.data_files import DataFile, format_of
 from quest22.source.formats.hf_datasets import HfDatasetRows, files_of, open_builder
 from quest22.source.io.address import common_folder, is_remote, redact
-from quest22.source.io.error_kinds import reason_of
+from quest22.source.io.error_kinds import (
+    SourceChangedError,
+    is_damage,
+    is_server_failure,
+    reason_of,
+)
 from quest22.source.io.prefetch import Prefetcher
 from quest22.source.io.retry import NetworkError, RetryingClient
 from quest22.source.locate import DatasetRequest
-from quest22.source.rows import Row, RowError, Values
+from quest22.source.rows import OpenEnd, Row, RowError, Values
 
 if TYPE_CHECKING:
     from datasets import DatasetBuilder
@@ -30,6 +37,24 @@ T = TypeVar("T")
 
 RowSelection: TypeAlias = Mapping[int, Set[int]] | None
 """Row numbers to read, by data file; None, or a file that is not named, means all rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenEnds:
+    """Which errors end the reading of one data file; the others end the run.
+
+    ``counted``: rows are counted across files, so nothing after a file can be read unless what is
+    missing of it will always be missing. ``accepted``: the user has accepted missing rows.
+    """
+
+    counted: bool = False
+    accepted: bool = False
+
+    def allow(self, error: BaseException, *, server_works: bool) -> bool:
+        """Whether a file that stops with this error gets an open end."""
+        if self.accepted or is_damage(error):
+            return True
+        return not self.counted and (server_works or not is_server_failure(error))
 
 
 class RowStream:
@@ -78,33 +103,75 @@ class RowStream:
                 return file.num_rows
         except NetworkError:
             raise
-        except Exception:  # reported as one row when the file is read
+        except SourceChangedError:
+            raise
+        except Exception:  # an open end when the file is read
             return 1
 
     def rows(
-        self, starts: Mapping[int, int], only: RowSelection = None
+        self,
+        starts: Mapping[int, int],
+        only: RowSelection = None,
+        open_ends: OpenEnds | None = None,
     ) -> Generator[Row, None, None]:
         """The rows of some data files, in the order of ``starts``, each from a row number on.
 
-        Rows that are not in ``only`` may be left out.
+        Rows that are not in ``only`` may be left out. Raises the errors that ``open_ends`` does not
+        allow to become open ends.
         """
+        open_ends = open_ends or OpenEnds()
         if self._hf_rows is not None:
             for part, start in starts.items():
-                yield from self._rows_from_datasets(self._hf_rows, part, start)
+                rows = self._rows_from_datasets(self._hf_rows, part, start)
+                yield from self._to_open_end(part, start, rows, open_ends)
             return
         settings = self._client.settings
         opening: deque[tuple[int, Future[DataFile]]] = deque()
         with closing(Prefetcher(settings.prefetch_bytes, settings.connections)) as prefetcher:
+
+            def rows_of_next() -> Iterator[Row]:
+                part, file = opening.popleft()
+                rows = self._rows_of_file(part, file, starts[part], only)
+                following = opening[0][1] if opening else None
+                return self._to_open_end(part, starts[part], rows, open_ends, following)
+
             try:
                 for part in starts:
                     opening.append((part, self._open_ahead(part, starts[part], prefetcher, only)))
                     if len(opening) > 1:
-                        yield from self._rows_of_file(*opening.popleft(), starts, only)
+                        yield from rows_of_next()
                 while opening:
-                    yield from self._rows_of_file(*opening.popleft(), starts, only)
+                    yield from rows_of_next()
             finally:
                 for _, unused in opening:
                     unused.add_done_callback(_close_unused)
+
+    def _to_open_end(
+        self,
+        part: int,
+        start: int,
+        rows: Iterator[Row],
+        open_ends: OpenEnds,
+        following: Future[DataFile] | None = None,
+    ) -> Iterator[Row]:
+        """A file's rows, with an open end where an error stops them.
+
+        ``following`` is the opening of the next file: if it succeeds, the server is not at fault.
+        """
+        number = start
+        try:
+            for row in rows:
+                yield row
+                number = number if row.number is None else row.number + 1
+        except SourceChangedError:
+            raise
+        except Exception as exc:
+            server_works = following is not None and following.exception() is None
+            if not open_ends.allow(exc, server_works=server_works):
+                raise
+            name = self._files[part] if self._files else None
+            reason = reason_of(exc, redact(name or "the dataset"))
+            yield Row(part, number or None, {}, name, reason, open_end=True)
 
     def _open_ahead(
         self, part: int, start: int, prefetcher: Prefetcher, only: RowSelection
@@ -119,25 +186,19 @@ class RowStream:
         return run_in_thread(open_file)
 
     def _rows_of_file(
-        self, part: int, opening: Future[DataFile], starts: Mapping[int, int], only: RowSelection
+        self, part: int, opening: Future[DataFile], start: int, only: RowSelection
     ) -> Iterator[Row]:
         name = self._files[part]
-        try:
-            with self._network_wait(name):
-                file = opening.result()
-        except NetworkError:
-            raise
-        except Exception as exc:
-            yield Row(part, None, {}, name, error=reason_of(exc, redact(name)))
-            return
+        with self._network_wait(name):
+            file = opening.result()
         with closing(file):
             selected = None if only is None else only.get(part)
-            for number, values in file.rows(starts[part], selected):
+            for number, values in file.rows(start, selected):
                 yield _row(part, number, values, name)
 
     def _rows_from_datasets(self, hf_rows: HfDatasetRows, part: int, start: int) -> Iterator[Row]:
         file = self._files[part] if self._files else None
-        rows = hf_rows.rows(part, start, redact(file or "the dataset"))
+        rows = hf_rows.rows(part, start)
         while True:
             with self._network_wait(file or ""):  # datasets reads when the next row is requested
                 numbered = next(rows, None)
@@ -154,9 +215,11 @@ def _close_unused(opening: Future[DataFile]) -> None:
         opening.result().close()
 
 
-def _row(part: int, number: int | None, values: Values | RowError, file: str | None) -> Row:
+def _row(part: int, number: int, values: Values | RowError | OpenEnd, file: str | None) -> Row:
+    if isinstance(values, OpenEnd):
+        return Row(part, number or None, {}, file, values.reason, open_end=True)
     if isinstance(values, RowError):
-        return Row(part, number, {}, file, error=values.reason)
+        return Row(part, number, {}, file, values.reason)
     return Row(part, number, values, file)
 
 

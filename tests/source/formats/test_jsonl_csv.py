@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quest22.source.formats.jsonl_csv import csv_rows, json_rows, number_or_text
-from quest22.source.rows import RowError
+from quest22.source.rows import OpenEnd, RowError
 
 CELLS = st.text(st.characters(blacklist_categories=["Cs", "Cc"]), min_size=1, max_size=8).map(
     lambda cell: f"x{cell}"
@@ -45,13 +45,22 @@ def test_a_bad_line_costs_itself_alone(line: bytes, reason: str) -> None:
     assert bad.reason.startswith("a.jsonl, line 2:")
 
 
-def test_the_rest_of_a_damaged_archive_is_one_row() -> None:
+def test_the_rest_of_a_damaged_archive_is_no_row() -> None:
     content = gzip.compress(b'{"a": 1}\n' * 20_000)
     file = gzip.GzipFile(fileobj=io.BytesIO(content[:-20]))
-    *rows, (number, last) = json_rows(file, "a.jsonl.gz")  # type: ignore[arg-type]
-    assert isinstance(last, RowError)
-    assert last.reason.endswith("the rest is lost")
-    assert number == len(rows)
+    rows = json_rows(file, "a.jsonl.gz")  # type: ignore[arg-type]
+    with pytest.raises(EOFError):
+        list(rows)
+
+
+def test_a_file_that_breaks_off_in_a_line_has_an_open_end() -> None:
+    *_, (number, last) = rows_of(b'{"a": 1}\n{"a": 2}\n{"a":')
+    assert (number, type(last)) == (2, OpenEnd)
+    *rows, (number, last) = csv_rows(io.BytesIO(b"id,text\n1,a\n2"), "a.csv", ",", ())
+    assert (len(rows), number, type(last)) == (1, 1, OpenEnd)
+    quoted = io.BytesIO(b'id,text\n1,"a\nb')
+    ((number, last),) = csv_rows(quoted, "a.csv", ",", ())
+    assert (number, type(last)) == (0, OpenEnd)
 
 
 @given(st.lists(st.lists(CELLS, min_size=2, max_size=2), max_size=6), st.integers(0, 7))

@@ -152,6 +152,7 @@ class HubCommitter:
             "finished": finished,
             "transcripts": counts.transcripts,
             "failures": counts.failures,
+            "open_ends": counts.open_ends,
             "audio_seconds": round(counts.audio_s, 3),
         }
         files: dict[str, Content] = {

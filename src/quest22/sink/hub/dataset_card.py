@@ -129,6 +129,8 @@ def _contents(counts: RunCounts) -> Iterable[tuple[str, str]]:
     yield "Transcripts", f"{counts.transcripts:,}"
     yield "Hours of audio", f"{counts.audio_s / 3600:,.2f}"
     yield "Failed clips", f"{counts.failures:,}"
+    if counts.open_ends:
+        yield "Data files that could not be read to their end", f"{counts.open_ends:,}"
     for unit, errors in counts.errors.counted():
         yield f"{unit.capitalize()} error rate", percent(errors)
 
@@ -148,7 +150,7 @@ def _error_rate(unit: Unit, errors: ErrorRate) -> str:
 
 
 def _failures(counts: RunCounts) -> str:
-    if not counts.failures:
+    if not counts.failures and not counts.open_ends:
         return ""
     ranked = sorted(counts.reasons.items(), key=lambda item: (-item[1], item[0]))
     rows = [(_line(reason), f"{count:,}") for reason, count in ranked[:SHOWN_REASONS]]

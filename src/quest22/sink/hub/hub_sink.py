@@ -107,7 +107,8 @@ class HubSink:
     def _pending_commit(self, *, finished: bool) -> PendingCommit:
         files = self._rows.pending(self._committer.uploaded.files)
         failures = self._target.failures
-        size = failures.stat().st_size if self._counts.failures and failures.exists() else 0
+        failed = self._counts.failures or self._counts.open_ends
+        size = failures.stat().st_size if failed and failures.exists() else 0
         return PendingCommit(tuple(files), deepcopy(self._counts), size, finished)
 
     def _is_uploading(self) -> bool:

@@ -9,6 +9,7 @@ import bz2
 import gzip
 import io
 import json
+import logging
 import lzma
 from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import closing, suppress
@@ -27,10 +28,12 @@ from quest22.source.columns import (
 from quest22.source.formats.jsonl_csv import csv_rows, json_rows
 from quest22.source.formats.parquet import ParquetRows
 from quest22.source.formats.webdataset import tar_rows
+from quest22.source.io.address import redact
+from quest22.source.io.error_kinds import is_damage, reason_of
 from quest22.source.io.prefetch import PrefetchedFile, Prefetcher, split_spans
 from quest22.source.io.ranges import RangeReader
 from quest22.source.io.retry import NetworkError, RetryingClient
-from quest22.source.rows import NumberedRow, RowError
+from quest22.source.rows import NumberedRow, OpenEnd, RowError
 
 if TYPE_CHECKING:
     from datasets import DatasetBuilder
@@ -41,6 +44,7 @@ SAMPLED_ROWS = 8
 MAX_SAMPLED_ROWS = 256
 """More rows are looked at if the first ones hold no audio."""
 _SAMPLED_LINE_BYTES = 1 << 20
+_log = logging.getLogger("quest22")
 
 Reader: TypeAlias = Callable[[BinaryIO, str, int], Iterator[NumberedRow]]
 """Reads the rows of an open, named file from a row number on."""
@@ -166,11 +170,15 @@ class SequentialFormat:
     def _kinds_in(self, address: str) -> dict[str, Kind]:
         kinds: dict[str, Kind] = {}
         with closing(self.open(address, Prefetcher(0, 0))) as file:
-            for count, (_, values) in enumerate(islice(file.rows(0), MAX_SAMPLED_ROWS), 1):
-                if not isinstance(values, RowError):
-                    merge_kinds(kinds, kinds_of_values(values))
-                if count >= SAMPLED_ROWS and may_hold_audio(kinds):
-                    break
+            try:
+                for count, (_, values) in enumerate(islice(file.rows(0), MAX_SAMPLED_ROWS), 1):
+                    if not isinstance(values, RowError | OpenEnd):
+                        merge_kinds(kinds, kinds_of_values(values))
+                    if count >= SAMPLED_ROWS and may_hold_audio(kinds):
+                        break
+            except Exception as exc:
+                if not kinds or not is_damage(exc):
+                    raise
         return kinds
 
 
@@ -262,7 +270,7 @@ def format_of(  # noqa: PLR0911 -- one for each format
         return SequentialFormat(read, files, client)
     if builder.name == "csv" and _has_default_dialect(config):
         return CsvFormat(config.sep, files, client)
-    if builder.name == "json" and config.field is None and _holds_lines(files[0], client):
+    if builder.name == "json" and config.field is None and _hold_lines(files, client):
         return SequentialFormat(json_rows, files, client)
     return None
 
@@ -280,6 +288,18 @@ def _has_default_dialect(config: Any) -> bool:
     return len(config.sep) == 1 and all(
         getattr(config, name, None) == getattr(default, name, None) for name in checked
     )
+
+
+def _hold_lines(files: Sequence[str], client: RetryingClient) -> bool:
+    """True for JSON lines, judged by the first readable file."""
+    for file in files:
+        try:
+            return _holds_lines(file, client)
+        except NetworkError:  # noqa: PERF203 -- once a file
+            raise
+        except Exception as exc:
+            _log.debug("%s", reason_of(exc, redact(file)))
+    return True  # which says of each why it cannot be read
 
 
 def _holds_lines(file: str, client: RetryingClient) -> bool:

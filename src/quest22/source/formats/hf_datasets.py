@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 from quest22.env import silence_telemetry
 from quest22.errors import MissingExtraError
 from quest22.source.columns import Columns, Kind, kinds_of_features, kinds_of_values
-from quest22.source.io.error_kinds import is_transient, reason_of
 from quest22.source.io.retry import storage_options
 from quest22.source.locate import DatasetRequest
-from quest22.source.rows import NumberedRow, RowError
+from quest22.source.rows import NumberedRow
 
 if TYPE_CHECKING:
     from datasets import DatasetBuilder, IterableDataset
@@ -59,22 +58,14 @@ class HfDatasetRows:
         if features is not None:
             self._dataset = self._dataset.select_columns(columns.needed(features))
 
-    def rows(self, part: int, start: int, name: str) -> Iterator[NumberedRow]:
-        """The rows of one data file from ``start`` on; the rest after an error is one RowError."""
+    def rows(self, part: int, start: int) -> Iterator[NumberedRow]:
+        """The rows of one data file from ``start`` on; raises what ``datasets`` raises."""
         dataset = self._dataset
         if self.parts > 1:
             dataset = dataset.shard(num_shards=self.parts, index=part)
-        number = -1
-        try:
-            for number, values in enumerate(dataset):
-                if number >= start:
-                    yield number, values
-        except GeneratorExit:
-            raise
-        except Exception as exc:
-            if is_transient(exc) or self.parts == 1:
-                raise
-            yield (number + 1) or None, RowError(f"{reason_of(exc, name)}; the rest is lost")
+        for number, values in enumerate(dataset):
+            if number >= start:
+                yield number, values
 
     def _open_split(self) -> IterableDataset:
         """The split with media columns as they are stored, which needs no decoder."""

@@ -1,6 +1,7 @@
 """Rows of JSON lines and CSV files. A line that cannot be parsed costs only its own row.
 
-Empty lines are ignored. If the file breaks off (damaged compression), the rest is one RowError.
+Empty lines are ignored. A last line without a line end that cannot be parsed is an open end: the
+file breaks off there.
 """
 
 from __future__ import annotations
@@ -10,23 +11,31 @@ import json
 import math
 import re
 from collections.abc import Collection, Iterator
-from typing import Any, BinaryIO, TypeAlias
+from dataclasses import replace
+from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
-from quest22.source.io.error_kinds import reason_of
-from quest22.source.io.retry import NetworkError
-from quest22.source.rows import NumberedRow, RowError, Values
+from quest22.source.rows import NumberedRow, OpenEnd, RowError, Values
 
 MAX_LINE_BYTES = 64 << 20
 MAX_RECORD_LINES = 256
 _WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")
+_BREAKS_OFF = "the file breaks off in this line, which has no line end"
 _FRACTION = re.compile(r"-?(0|[1-9]\d*)\.\d+([eE][-+]?\d+)?")
 
-Line: TypeAlias = tuple[int, bytes]
-"""A line's number, from 1, and its bytes without the line end."""
+
+class Line(NamedTuple):
+    """A line: its number, from 1, its bytes without the line end, and whether it has one."""
+
+    number: int
+    content: bytes
+    ended: bool
+
+
+Unreadable: TypeAlias = RowError | OpenEnd
 
 
 def json_rows(file: BinaryIO, name: str, start: int = 0) -> Iterator[NumberedRow]:
-    """The rows of JSON lines from row ``start`` on."""
+    """The rows of JSON lines from row ``start`` on; raises what reading the file raises."""
     for number, item in enumerate(_nonempty_lines(file, name)):
         if number >= start:
             yield number, item if isinstance(item, RowError) else _json_row(item, name)
@@ -37,19 +46,20 @@ def csv_rows(
 ) -> Iterator[NumberedRow]:
     """The rows of a CSV file with a header, from row ``start`` on.
 
-    Cells that are plain numbers become numbers, except in ``text_columns``.
+    Cells that are plain numbers become numbers, except in ``text_columns``. Raises what reading the
+    file raises.
     """
     records = csv_records(file, name, separator)
     header = next(records, None)
-    if header is None or isinstance(header, RowError):
+    if header is None or isinstance(header, Unreadable):
         if header is not None:
-            yield None, header
+            yield start, OpenEnd(header.reason)
         return
     names = [cell.strip() for cell in header]
     for number, record in enumerate(records):
         if number < start:
             continue
-        if isinstance(record, RowError):
+        if isinstance(record, Unreadable):
             yield number, record
         else:
             yield (
@@ -61,7 +71,7 @@ def csv_rows(
             )
 
 
-def csv_records(file: BinaryIO, name: str, separator: str) -> Iterator[list[str] | RowError]:
+def csv_records(file: BinaryIO, name: str, separator: str) -> Iterator[list[str] | Unreadable]:
     """Records with as many cells as the first one; quoted cells may span lines."""
     lines = _Lines(_nonempty_lines(file, name))
     num_cells: int | None = None
@@ -70,8 +80,8 @@ def csv_records(file: BinaryIO, name: str, separator: str) -> Iterator[list[str]
             yield item
             continue
         record = _record(item, lines, separator, num_cells)
-        if isinstance(record, RowError):
-            yield RowError(f"{name}, line {item[0]}: {record.reason}")
+        if isinstance(record, Unreadable):
+            yield replace(record, reason=f"{name}, line {item.number}: {record.reason}")
             continue
         num_cells = num_cells or len(record)
         yield record
@@ -105,10 +115,10 @@ class _Lines:
 
 def _record(
     line: Line, more: _Lines, separator: str, num_cells: int | None
-) -> list[str] | RowError:
+) -> list[str] | Unreadable:
     """The record that begins with a line; on an error its other lines are pushed back."""
     continuation: list[Line | RowError] = []
-    content = line[1]
+    content, ended = line.content, line.ended
     while content.count(b'"') % 2 and len(continuation) < MAX_RECORD_LINES:
         following = next(more, None)
         if following is None:
@@ -116,8 +126,10 @@ def _record(
         continuation.append(following)
         if isinstance(following, RowError):
             break
-        content += b"\n" + following[1]
+        content, ended = content + b"\n" + following.content, following.ended
     record = _cells(content, separator, num_cells)
+    if isinstance(record, RowError) and not ended:
+        return OpenEnd(f"{record.reason}, as {_BREAKS_OFF}")
     if isinstance(record, RowError):
         more.push_back(continuation)
     return record
@@ -136,36 +148,29 @@ def _cells(content: bytes, separator: str, num_cells: int | None) -> list[str] |
     return rows[0]
 
 
-def _json_row(line: Line, name: str) -> Values | RowError:
+def _json_row(line: Line, name: str) -> Values | Unreadable:
     try:
-        values: Any = json.loads(line[1])
+        values: Any = json.loads(line.content)
     except ValueError as exc:
-        return RowError(f"{name}, line {line[0]}: it is no JSON ({exc})")
+        if not line.ended:
+            return OpenEnd(f"{name}, line {line.number}: {_BREAKS_OFF}")
+        return RowError(f"{name}, line {line.number}: it is no JSON ({exc})")
     except RecursionError:
-        return RowError(f"{name}, line {line[0]}: its JSON is nested too deeply")
+        return RowError(f"{name}, line {line.number}: its JSON is nested too deeply")
     if not isinstance(values, dict):
-        return RowError(f"{name}, line {line[0]}: it is JSON but no object")
+        return RowError(f"{name}, line {line.number}: it is JSON but no object")
     return values
 
 
 def _nonempty_lines(file: BinaryIO, name: str) -> Iterator[Line | RowError]:
-    """Non-empty lines; a RowError for a line that is too long, and for the rest after an error."""
+    """Non-empty lines; a RowError for a line that is too long."""
     number = 0
-    while True:
-        try:
-            line = file.readline(MAX_LINE_BYTES)
-            too_long = len(line) == MAX_LINE_BYTES and not line.endswith(b"\n")
-            while too_long and (rest := file.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
-                pass
-        except NetworkError:
-            raise
-        except Exception as exc:
-            yield RowError(f"{reason_of(exc, f'{name}, after line {number}')}; the rest is lost")
-            return
-        if not line:
-            return
+    while line := file.readline(MAX_LINE_BYTES):
+        too_long = len(line) == MAX_LINE_BYTES and not line.endswith(b"\n")
+        while too_long and (rest := file.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
+            pass
         number += 1
         if too_long:
             yield RowError(f"{name}, line {number}: it is longer than {MAX_LINE_BYTES >> 20} MiB")
         elif line.strip():
-            yield number, line.rstrip(b"\r\n")
+            yield Line(number, line.rstrip(b"\r\n"), line.endswith(b"\n"))

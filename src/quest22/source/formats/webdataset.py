@@ -1,7 +1,7 @@
 """Rows of a WebDataset shard: adjacent members of a tar whose names differ only in extension.
 
 A damaged header costs its own member: reading continues at the next valid header, and the gap
-becomes one RowError. So do a file that is no tar and one that is truncated.
+becomes one RowError. A file that is no tar, or that is truncated, has an open end.
 """
 
 from __future__ import annotations
@@ -17,11 +17,9 @@ from typing import Any, BinaryIO, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from quest22.source.io.error_kinds import reason_of
-from quest22.source.io.retry import NetworkError
 from quest22.source.io.spool import SpooledMedia
 from quest22.source.listing import is_media
-from quest22.source.rows import NumberedRow, RowError
+from quest22.source.rows import NumberedRow, OpenEnd, RowError
 
 MAX_MEMBER_BYTES = 2 << 30
 BLOCK_BYTES = 512
@@ -32,17 +30,20 @@ _NUMBER = frozenset({"cls", "cls2", "index", "inx", "id"})
 Member: TypeAlias = tuple[str, bytes | SpooledMedia]
 """A member's name and its content."""
 
+Unreadable: TypeAlias = RowError | OpenEnd
+
 
 def tar_rows(
     file: BinaryIO, name: str, start: int = 0, memory_bytes: int = MAX_MEMBER_BYTES
 ) -> Iterator[NumberedRow]:
     """The rows of a tar from row ``start`` on: ``__key__``, and a value for each extension.
 
-    Recordings larger than ``memory_bytes`` are kept on disk until they are decoded.
+    Recordings larger than ``memory_bytes`` are kept on disk until they are decoded. Raises what
+    reading the file and ``tarfile`` raise; all rows before are yielded first.
     """
     for number, item in enumerate(_grouped(_members(file, name, memory_bytes))):
         if number >= start:
-            yield number, item if isinstance(item, RowError) else _row(item, name)
+            yield number, item if isinstance(item, Unreadable) else _row(item, name)
 
 
 def split_name(path: str) -> tuple[str, str]:
@@ -52,23 +53,48 @@ def split_name(path: str) -> tuple[str, str]:
     return posixpath.join(folder, stem), extension
 
 
-def _grouped(members: Iterator[Member | RowError]) -> Iterator[list[Member] | RowError]:
-    """Members grouped into rows; a repeated extension starts a new row."""
+def _grouped(
+    members: Iterator[str | Member | Unreadable],
+) -> Iterator[list[Member] | Unreadable]:
+    """Members grouped into rows; a repeated extension starts a new row.
+
+    A name announces a member that is read next: should that fail, the rows before it are whole. The
+    row at which a file breaks off counts as whole if it has all that the row before it had.
+    """
     row: list[Member] = []
-    for member in members:
-        if row and (isinstance(member, RowError) or not _belongs_to_row(member, row)):
+    usual: set[str] = set()
+    try:
+        for member in members:
+            if isinstance(member, OpenEnd):
+                if _is_whole(row, usual):
+                    yield row
+                row = []
+                yield member
+            elif row and (isinstance(member, RowError) or not _belongs_to_row(member, row)):
+                yield row
+                row, usual = [], _extensions(row)
+            if isinstance(member, RowError):
+                yield member
+            elif isinstance(member, tuple) and all(split_name(member[0])):
+                row.append(member)
+    except Exception:
+        if _is_whole(row, usual):
             yield row
-            row = []
-        if isinstance(member, RowError):
-            yield member
-        elif all(split_name(member[0])):
-            row.append(member)
+        raise
     if row:
         yield row
 
 
-def _belongs_to_row(member: Member, row: list[Member]) -> bool:
-    key, extension = split_name(member[0])
+def _extensions(row: list[Member]) -> set[str]:
+    return {split_name(name)[1] for name, _ in row}
+
+
+def _is_whole(row: list[Member], usual: set[str]) -> bool:
+    return bool(usual) and _extensions(row) >= usual
+
+
+def _belongs_to_row(member: str | Member, row: list[Member]) -> bool:
+    key, extension = split_name(member if isinstance(member, str) else member[0])
     if not (key and extension):
         return True  # part of no row
     others = [split_name(name) for name, _ in row]
@@ -99,8 +125,8 @@ def _value(content: bytes | SpooledMedia, path: str, extension: str) -> Any:
     return {"bytes": content, "path": path} if is_media(path) else content
 
 
-def _members(file: BinaryIO, name: str, memory_bytes: int) -> Iterator[Member | RowError]:
-    """The regular files of a tar in order, with a RowError for each damaged part."""
+def _members(file: BinaryIO, name: str, memory_bytes: int) -> Iterator[str | Member | Unreadable]:
+    """The regular files of a tar in order, each after its name; a RowError for a damaged part."""
     blocks = TarBlocks(file)
     expected_at = 0
     last = "the start"
@@ -112,7 +138,8 @@ def _members(file: BinaryIO, name: str, memory_bytes: int) -> Iterator[Member | 
                 archive.members = []  # type: ignore[attr-defined]  # or it would keep all members
                 if blocks.has_data(expected_at, member.offset):
                     yield RowError(
-                        f"{name}, after {last}: a damaged header at byte {expected_at:,}"
+                        f"{name}, after {last}: a damaged header at byte {expected_at:,}; what was "
+                        "there up to the next one is lost, perhaps several rows"
                     )
                 expected_at = member.offset_data + (
                     -(-member.size // 512) * 512 if member.isreg() else 0
@@ -120,23 +147,23 @@ def _members(file: BinaryIO, name: str, memory_bytes: int) -> Iterator[Member | 
                 blocks.forget_before(member.offset_data)
                 last = member.name
                 if member.isfile():
+                    yield member.name
                     yield _read(archive, member, name, memory_bytes)
-    except NetworkError:
-        raise
-    except Exception as exc:
-        yield RowError(f"{reason_of(exc, f'{name}, after {last}')}; the rest is lost")
-        return
+    except tarfile.TarError as exc:
+        raise tarfile.ReadError(f"after {last}: {exc}") from exc
     error = _error_at_end(blocks, expected_at)
     if error is not None:
-        yield RowError(f"{name}, after {last}: {error}")
+        yield OpenEnd(f"{name}, after {last}: {error}")
 
 
 def _error_at_end(blocks: TarBlocks, expected_at: int) -> str | None:
     """What is wrong after the last member, which ends at ``expected_at``; zeros should follow."""
+    if expected_at < blocks.size < expected_at + BLOCK_BYTES:
+        return f"the file breaks off at byte {blocks.size:,}, in the header of a member"
     if blocks.has_data(expected_at):
         if not expected_at:
             return "it is no tar file, or a damaged one: fetch or upload it again"
-        return f"a damaged header at byte {expected_at:,}; the rest is lost"
+        return f"a damaged header at byte {expected_at:,}, and none follows"
     if blocks.size < expected_at + BLOCK_BYTES:
         return f"the file breaks off at byte {blocks.size:,}, without the mark of its end"
     return None

@@ -120,8 +120,26 @@ _MESSAGES = (
 _MAX_MESSAGE = 300
 
 
+_DAMAGE = frozenset(
+    {
+        "builtins.EOFError",
+        "builtins.ValueError",
+        "gzip.BadGzipFile",
+        "lzma.LZMAError",
+        "pyarrow.ArrowException",
+        "tarfile.TarError",
+        "zlib.error",
+    }
+)
+"""Names of errors in the bytes of a file, which come again however often it is read."""
+
+
 class CutOffError(ConnectionError):
     """Fewer bytes arrived than were requested."""
+
+
+class SourceChangedError(SourceError):
+    """A file is no longer the one that the run began to read."""
 
 
 def reason_of(error: BaseException, what: str) -> str:
@@ -145,6 +163,20 @@ def is_transient(error: BaseException) -> bool:
         _by_name(link) == _UNREACHABLE or is_transient_status(status_of(link))
         for link in causes(error)
     )
+
+
+def is_damage(error: BaseException) -> bool:
+    """True if a file's bytes are at fault, not the way to them: reading it again cannot help."""
+    if any(_by_name(link) or status_of(link) is not None for link in causes(error)):
+        return False
+    if isinstance(error, OSError):  # bz2's errors have no number
+        return error.errno is None and not isinstance(error, ConnectionError)
+    return not _DAMAGE.isdisjoint(_names(error))
+
+
+def is_server_failure(error: BaseException) -> bool:
+    """True if the server fails, perhaps for all its files: no connection, or status 5xx."""
+    return is_transient(error)
 
 
 def error_kind(error: BaseException) -> str:
