@@ -180,7 +180,7 @@ class TranscribeOptions(TypedDict, total=False):
 
     vad: bool | Literal["off", "on", "auto"] | None
     """Skip audio without speech: ``off``, ``on``, or ``auto`` (silences only in clips longer
-    than one window). Default: auto; off if chunked or sequential.
+    than one window). Default: auto; chunked or sequential: windows without any speech.
     """
 
     vad_threshold: float

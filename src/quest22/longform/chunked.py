@@ -19,6 +19,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from quest22.errors import ClipError
+from quest22.longform.clip_language import ClipLanguage
 from quest22.longform.hallucination import NO_SPEECH, dropped
 from quest22.longform.policy import DecodingPolicy
 from quest22.longform.segments import SegmentBuilder
@@ -89,7 +90,9 @@ class ChunkedClip:
         self._segments = SegmentBuilder(policy.tokens, policy.word_timer)
         self._joined = 0  # windows that the builder has taken
         self._dropped: list[DroppedSegment] = []
-        self._waiting: list[Window] = []  # for the language of the first
+        self._waiting: list[Window] = []  # for the language of the clip
+        self._language = ClipLanguage(policy.decoding.detection)
+        self._detecting = False  # whether a window is out that may determine it
         self._running = 0
         self._flushed = False
 
@@ -112,6 +115,8 @@ class ChunkedClip:
         accepted = self._accepted(window, hypothesis)
         passes = self._windows[window.index]
         next_pass = passes.add_result(window, accepted, self._policy.tokens.timestamp_begin)
+        self._language.add(hypothesis)
+        self._detecting = False
         if next_pass is not None:
             return [next_pass]
         self._running -= 1
@@ -119,7 +124,7 @@ class ChunkedClip:
 
     @property
     def wants_audio(self) -> bool:
-        return not self._awaits_language()
+        return not self._detecting
 
     @property
     def finished(self) -> bool:
@@ -161,27 +166,26 @@ class ChunkedClip:
         decoding = self._policy.window_options(self._clip, chunk.start, prompt, first=index == 0)
         return Window(chunk.samples, chunk.start / SAMPLE_RATE_HZ, decoding, index)
 
-    def _awaits_language(self) -> bool:
-        """Whether the first window determines the language of all, and has not come back."""
-        detects = self._policy.multilingual is False and self._policy.decoding.language is None
-        return detects and bool(self._windows) and not self._windows[0].passes
-
     def _release(self, windows: list[Window]) -> list[Window]:
-        """The windows that can run now; the others wait for the language of the first."""
-        self._waiting += windows
-        if self._awaits_language():
-            ready = [window for window in self._waiting if window.index == 0]
-            self._waiting = [window for window in self._waiting if window.index > 0]
-            return ready
-        ready, self._waiting = self._waiting, []
-        if self._policy.multilingual is False:
-            return [self._in_clips_language(window) for window in ready]
-        return ready
+        """The windows that can run now.
 
-    def _in_clips_language(self, window: Window) -> Window:
-        language, _ = self._windows[0].language if window.index else (None, 0.0)
-        language = window.decoding.language or language
-        return replace(window, decoding=replace(window.decoding, language=language))
+        If all are to be in one language that is not given, they run one by one until it is settled.
+        """
+        self._waiting += windows
+        if self._policy.multilingual is not False or self._policy.decoding.language is not None:
+            ready, self._waiting = self._waiting, []
+            return ready
+        if (settled := self._language.settled) is not None:
+            ready, self._waiting = self._waiting, []
+            options = [replace(each.decoding, language=settled.language) for each in ready]
+            return [
+                replace(window, decoding=decoding)
+                for window, decoding in zip(ready, options, strict=True)
+            ]
+        if self._detecting or not self._waiting:
+            return []
+        self._detecting = True
+        return [self._waiting.pop(0)]
 
     def _accepted(self, window: Window, hypothesis: Hypothesis) -> Hypothesis:
         """The hypothesis, without its text if that is silence or hallucination; records it."""

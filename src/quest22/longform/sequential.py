@@ -9,7 +9,7 @@ openai/whisper normalises features by the loudest frame of the whole clip.
 
 To avoid holding a whole recording, the loudest of all frames so far and of the next five minutes is
 used here, which is the same for clips of up to five minutes. The language is detected in the window
-that is decoded, not in a separate one.
+that is decoded, not in a separate one, and again in the next one until it is certain enough.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from quest22.decoding.fallback import REFERENCE_TEMPERATURES, compression_ratio
 from quest22.decoding.words import TokenTimes, WordTimer, last_word_end
 from quest22.errors import ClipError, EngineError
+from quest22.longform.clip_language import ClipLanguage
 from quest22.longform.hallucination import (
     HALLUCINATION,
     NO_SPEECH,
@@ -151,7 +152,8 @@ class SequentialClip:
         self._spans = deque(spans)
         self._seek = spans[0][0]
         self._previous = PreviousText(policy.prompt_context)
-        self._detected: Hypothesis | None = None  # the one that determines the language
+        self._detected: Hypothesis | None = None  # the one that determines the window's language
+        self._language = ClipLanguage(policy.decoding.detection)
         self._segments: list[Segment] = []
         self._dropped: list[DroppedSegment] = []
         self._language_spans: list[LanguageSpan] = []
@@ -177,11 +179,13 @@ class SequentialClip:
 
     def add_result(self, window: Window, hypothesis: Hypothesis) -> list[Window]:
         """Take the hypothesis; return the window again if it is not accepted, else the next one."""
-        self._detected = self._detected or hypothesis
+        if self._detected is None and hypothesis.language is not None:
+            self._detected = hypothesis
         temperature = self._policy.next_temperature(hypothesis)
         if temperature is not None:
-            language = self._detected.language
-            decoding = replace(window.decoding, language=language, temperature=temperature)
+            decoding = replace(window.decoding, temperature=temperature)
+            if self._detected is not None:
+                decoding = replace(decoding, language=self._detected.language)
             return [replace(window, decoding=decoding)]
         self._running = False
         self._take(window, hypothesis)
@@ -236,8 +240,7 @@ class SequentialClip:
         return min(self._spans[0][1], sound) if self._spans else NEVER
 
     def _window(self, count: int) -> Window:
-        if self._policy.multilingual:
-            self._detected = None
+        self._detected = None if self._policy.multilingual else self._language.settled
         decoding = self._policy.window_options(
             self._clip, self._seek, self._previous.prompt(), first=not self._windows
         )
@@ -256,6 +259,7 @@ class SequentialClip:
     def _take(self, window: Window, hypothesis: Hypothesis) -> None:
         """Keep the accepted segments of a window, and seek to the start of the next one."""
         detected = self._detected or hypothesis
+        self._language.add(detected)
         language = (detected.language, detected.language_probability)
         self._language_spans.append(LanguageSpan(*language, window.frames))
         if self._policy.fallback.is_silence(hypothesis):

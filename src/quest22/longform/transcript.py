@@ -45,10 +45,15 @@ def build_transcript(
 
 
 def prevailing_language(spans: Iterable[LanguageSpan]) -> tuple[str | None, float]:
-    """The language of most of the audio by probability, and its mean probability."""
+    """The language of most of the audio by probability, and its mean probability.
+
+    Audio of which nothing is known, such as silence, does not count.
+    """
     weights: defaultdict[str | None, float] = defaultdict(float)
     total = 0
     for span in spans:
+        if not span.probability:
+            continue
         weights[span.language] += span.probability * span.length
         total += span.length
     if not total:

@@ -59,10 +59,21 @@ class PerClipStrategy:
         self._check_decoding(settings)
         check_long_form(settings)
         if settings.longform.long_form == "pauses":
-            return self._pauses(settings)
-        strategy = self._long_form(settings)
+            return self._with_sound(self._pauses(settings), settings)
+        strategy = self._with_sound(self._long_form(settings), settings)
         filtered = settings.vad.vad in ("on", "auto")
         return self._vad_filtered(strategy, settings) if filtered else strategy
+
+    def _with_sound(
+        self, strategy: ConfiguredStrategy, settings: ClipSettings
+    ) -> ConfiguredStrategy:
+        """The strategy, whose windows without sound need no model."""
+        from quest22.longform.soundless import SoundlessStrategy
+
+        long_form = settings.longform.long_form
+        listens = long_form != "pauses" and settings.vad.vad is None
+        detector = self._silero.open if listens else None
+        return SoundlessStrategy(strategy, detector, of_features=long_form == "sequential")
 
     def _pauses(self, settings: ClipSettings) -> ConfiguredStrategy:
         """Windows cut at pauses."""

@@ -49,7 +49,7 @@ class VadSettings:
         form=VAD_MODE,
         help="Skip audio without speech: [cyan]off[/], [cyan]on[/], or [cyan]auto[/] (silences "
         "only in clips longer than one window).",
-        unset="auto; off if chunked or sequential",
+        unset="auto; chunked or sequential: windows without any speech",
         metavar="off|on|auto",
         panel=PANEL,
     )

@@ -18,6 +18,7 @@ from quest22.settings import (
     EngineSettings,
     LongFormSettings,
     PipelineSettings,
+    VadSettings,
 )
 
 
@@ -34,7 +35,8 @@ def load(workload: Workload) -> LoadedProgram:
         language=workload.language, max_new_tokens=workload.tokens, temperature=(0.0,)
     )
     longform = LongFormSettings(long_form="chunked")
-    pipeline = Pipeline(PipelineSettings(engine, decoding, longform))
+    settings = PipelineSettings(engine, decoding, longform, vad=VadSettings(vad="off"))
+    pipeline = Pipeline(settings)  # the tones are no speech
     samples = [] if workload.kind == "stream" else workload.clips()
     clips = [
         Clip(str(index), f"sound {index}", clip, Origin("memory", row=index))

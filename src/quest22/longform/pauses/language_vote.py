@@ -20,11 +20,13 @@ class LanguageVote:
 
     def __init__(self, detection: DetectionOptions) -> None:
         self._detection = detection
-        self._votes: defaultdict[str | None, float] = defaultdict(float)
+        self._votes: defaultdict[str, float] = defaultdict(float)
         self._duration_s = 0.0
 
     def add(self, hypothesis: Hypothesis, duration_s: float) -> None:
-        """Add the next window's vote."""
+        """Add the next window's vote; one in no language, such as silence, has none."""
+        if hypothesis.language is None:
+            return
         detected = ((hypothesis.language, hypothesis.language_probability),)
         for language, probability in hypothesis.languages or detected:
             self._votes[language] += probability * duration_s

@@ -1,0 +1,183 @@
+"""Answers windows without sound itself: a model that is given nothing says "you".
+
+Applies to any long form. A window without any level needs no model. Nor does one in which a voice
+detector hears nothing at all, unless the user switched it off. Knows nothing of engines.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from math import inf
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quest22.protocols import ConfiguredStrategy, LongForm, SpeechProbabilities
+from quest22.records import SAMPLE_RATE_HZ, Clip, Hypothesis, Partial, Samples, Transcript, Window
+
+FRAME_SAMPLES = 512
+LEVEL = np.float32(1e-4)
+"""Samples this near to a straight line through their frame are no sound: −80 dB of full scale,
+three steps of 16 bits. Offsets, their drift, dither and digital silence stay below; speech that is
+no louder is not intelligible in 16 bits."""
+
+SHORTEST_FRAMES = 3
+"""Clicks and offsets that jump last for one frame of 32 ms or two; a word lasts longer."""
+
+AUDIBLE = 0.2
+"""From this probability on a frame may be speech; the default long form cuts at the same."""
+
+Detector = Callable[[], SpeechProbabilities]
+Flags = NDArray[np.bool_]
+
+
+class SoundCheck:
+    """Which frames of some audio may be speech, as it comes in.
+
+    ``probabilities`` is a voice detector that has heard nothing yet; None: level alone counts.
+    """
+
+    def __init__(self, probabilities: SpeechProbabilities | None = None) -> None:
+        self._probabilities = probabilities
+        self._rest = np.empty(0, np.float32)
+        self._levels = bytearray()
+        self._speech = bytearray()
+
+    def add(self, samples: Samples) -> None:
+        """Take the next block, ``[samples]``."""
+        rest = np.concatenate((self._rest, samples))
+        whole = len(rest) // FRAME_SAMPLES * FRAME_SAMPLES
+        self._levels += _have_level(rest[:whole].reshape(-1, FRAME_SAMPLES)).tobytes()
+        self._rest = rest[whole:]
+        if self._probabilities is not None:
+            self._speech += (self._probabilities.feed(samples) >= AUDIBLE).tobytes()
+
+    def end(self) -> None:
+        """The audio has ended."""
+        if len(self._rest):
+            self._levels += _have_level(self._rest[np.newaxis]).tobytes()
+        if self._probabilities is not None:
+            self._speech += (self._probabilities.flush() >= AUDIBLE).tobytes()
+
+    def is_empty(self, start: int, stop: int) -> bool:
+        """Whether there is certainly no word in a span, in samples, whose frames are known."""
+        frames = slice(start // FRAME_SAMPLES, -(-stop // FRAME_SAMPLES))
+        if _longest_run(np.frombuffer(self._levels[frames], np.bool_)) < SHORTEST_FRAMES:
+            return True
+        return self._probabilities is not None and not any(self._speech[frames])
+
+
+def _have_level(frames: NDArray[np.float32]) -> Flags:
+    """Whether frames, ``[frames, samples]``, have a level apart from an offset and its drift."""
+    sound = frames - frames.mean(axis=1, keepdims=True)
+    places = np.arange(frames.shape[1], dtype=np.float32)
+    places -= places.mean()
+    slopes = sound @ places / max(float(places @ places), 1.0)
+    flags: Flags = np.abs(sound - np.outer(slopes, places)).max(axis=1, initial=0.0) > LEVEL
+    return flags
+
+
+def _longest_run(flags: Flags) -> int:
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False]))))
+    return int((edges[1::2] - edges[::2]).max(initial=0))
+
+
+class SoundlessStrategy:
+    """Opens a :class:`SoundlessClip` around each clip of another strategy.
+
+    ``detector`` opens a voice detector; None: only windows without any level are answered.
+    ``of_features``: windows come with features instead of samples.
+    """
+
+    def __init__(
+        self, inner: ConfiguredStrategy, detector: Detector | None, *, of_features: bool
+    ) -> None:
+        self._inner = inner
+        self._detector = detector
+        self._of_features = of_features
+
+    def open(self, clip: Clip) -> SoundlessClip:
+        inner = self._inner.open(clip)
+        return SoundlessClip(inner, self._detector, of_features=self._of_features)
+
+
+class SoundlessClip:
+    """One clip; see :class:`quest22.protocols.LongForm`.
+
+    Windows that come with features instead of samples are judged by the audio at their place, which
+    their long form has been fed at least 10 s beyond.
+    """
+
+    def __init__(self, inner: LongForm, detector: Detector | None, *, of_features: bool) -> None:
+        self._inner = inner
+        self._detector = detector
+        self._clip = self._new_check() if of_features else None
+
+    def feed(self, samples: Samples) -> list[Window]:
+        """Take the next block of audio, ``[samples]``; return the windows with sound."""
+        if self._clip is not None:
+            self._clip.add(samples)
+        return self._with_sound(self._inner.feed(samples))
+
+    def flush(self) -> list[Window]:
+        """Return the last windows; raises as the inner long form does."""
+        if self._clip is not None:
+            self._clip.end()
+        return self._with_sound(self._inner.flush())
+
+    def add_result(self, window: Window, hypothesis: Hypothesis) -> list[Window]:
+        """Take a window's hypothesis; return the windows that waited for it and have sound."""
+        return self._with_sound(self._inner.add_result(window, hypothesis))
+
+    @property
+    def wants_audio(self) -> bool:
+        return self._inner.wants_audio
+
+    @property
+    def finished(self) -> bool:
+        return self._inner.finished
+
+    def partial(self) -> Partial:
+        return self._inner.partial()
+
+    def close(self) -> Transcript:
+        return self._inner.close()
+
+    def _new_check(self) -> SoundCheck:
+        return SoundCheck(None if self._detector is None else self._detector())
+
+    def _with_sound(self, windows: list[Window]) -> list[Window]:
+        """The windows that a model must hear; the others are answered, and what follows them."""
+        heard: list[Window] = []
+        waiting = deque(windows)
+        while waiting:
+            window = waiting.popleft()
+            if self._is_empty(window):
+                waiting.extendleft(reversed(self._inner.add_result(window, silence(window))))
+            else:
+                heard.append(window)
+        return heard
+
+    def _is_empty(self, window: Window) -> bool:
+        if self._clip is not None:
+            start = round(window.start_s * SAMPLE_RATE_HZ)
+            stop = start + round(window.duration_s * SAMPLE_RATE_HZ)
+            return self._clip.is_empty(start, stop)
+        check = self._new_check()
+        check.add(window.samples)
+        check.end()
+        return check.is_empty(0, len(window.samples))
+
+
+def silence(window: Window) -> Hypothesis:
+    """What a window without sound says: nothing, in no language unless one is given."""
+    language = window.decoding.language
+    return Hypothesis(
+        tokens=(),
+        language=language,
+        language_probability=0.0 if language is None else 1.0,
+        avg_logprob=-inf,
+        no_speech_prob=1.0,
+        temperature=window.decoding.temperature,
+    )
