@@ -299,19 +299,22 @@ def retry(
     batch_size: int | None = None,
     threads: int | None = None,
     token: str | None = None,
+    dataset: str | Iterable[str] = (),
     on_event: OnEvent = ignore_event,
 ) -> RunSummary:
     """Run the failed clips of a run into a folder again, as ``quest22 retry FOLDER`` does.
 
     The model and all settings that affect results are those of the run. In a folder with shards,
-    each is retried; the summary is their sum.
+    each is retried; the summary is their sum. ``dataset`` is the address of the run's dataset
+    or data files, needed if it has a query or a password, which no run keeps.
 
     Raises:
         UsageError: The folder holds no run, or another process uses it. Quest22Error: The model,
         the source or an output fails: see :mod:`quest22.errors`.
     """
     engine = EngineSettings(batch_size=batch_size, threads=threads, token=token or hub_token())
-    return retry_all(Path(folder), engine, on_event)
+    addresses = (dataset,) if isinstance(dataset, str) else tuple(dataset)
+    return retry_all(Path(folder), engine, on_event, addresses)
 
 
 @naming_options()

@@ -29,7 +29,7 @@ def retried(tmp_path, monkeypatch):
             rows = DatasetSettings("d", num_shards=len(outcomes), shard_index=index)
             store.for_shard(rows).begin_journal({}, {})
 
-        def retry_run(store, engine, on_event, stats):
+        def retry_run(store, engine, on_event, addresses, stats):
             outcome = outcomes[len(shards)]
             shards.append(store.folder.name)
             if outcome is None:

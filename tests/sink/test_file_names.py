@@ -100,7 +100,7 @@ def test_any_names_give_safe_files_the_same_after_a_resumption(names, died, tmp_
     for path in paths:
         below = path.relative_to(out).parts
         assert not {"..", ".", ""}.intersection(below)
-        assert not folded(below[0]) == RUN_FOLDER
+        assert folded(below[0]) != RUN_FOLDER
         assert len(str(path).encode()) < 1000
         assert all(len(part.encode()) <= 200 for part in below)
 

@@ -10,6 +10,7 @@ from quest22.cli.flag_groups import FlagGroup, flag_group
 from quest22.errors import UsageError
 from quest22.settings import DatasetSettings, MemorySettings
 from quest22.settings.dataset import ROWS
+from quest22.source.io.address import redact
 
 
 @flag_group(DatasetSettings)
@@ -29,7 +30,7 @@ class DatasetFlags(FlagGroup):
 
     def title(self) -> str:
         """The dataset in a few words."""
-        parts = (self.dataset, self.config or self.name, self.split)
+        parts = (redact(self.dataset), self.config or self.name, self.split)
         return " ".join(part for part in parts if part)
 
     def settings(self, token: str | None, memory: MemorySettings) -> DatasetSettings:

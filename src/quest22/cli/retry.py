@@ -38,6 +38,15 @@ class RetryFlags:
         ),
     ] = False
 
+    dataset: Annotated[
+        list[str] | None,
+        Option(
+            help="The address of the run's dataset or data file, in full, if it has a query or a "
+            "password, which no run keeps. Repeat the flag for more.",
+            metavar="URL",
+        ),
+    ] = None
+
     def engine(self) -> EngineSettings:
         return EngineSettings(
             batch_size=read_count_or_auto("batch_size", self.batch_size),
@@ -71,7 +80,11 @@ def _retry(store: RunStore, flags: RetryFlags, engine: EngineSettings, report: R
     info = RunInfo(f"the failures in {store.folder}", failures_in_file=True)
     return follow(
         lambda on_event: retry_run(
-            store, engine, on_event, stats=RunStats(accepts_missing=flags.accept_missing)
+            store,
+            engine,
+            on_event,
+            addresses=flags.dataset or (),
+            stats=RunStats(accepts_missing=flags.accept_missing),
         ),
         RunReporter(report, info),
     )

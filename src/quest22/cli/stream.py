@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -20,8 +21,10 @@ from quest22.runs.journaled_run import run
 from quest22.runs.settings import RunSettings
 from quest22.runs.store import LocalRunStore
 from quest22.runtime.build import dataset_source
+from quest22.source.io.address import redact
 
 SECRETS = ("--token",)
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/.*", re.DOTALL)  # perhaps behind "--data-files="
 
 EPILOG = """\
 [bold]Examples[/]
@@ -91,7 +94,7 @@ def journaled_reporter(report: ReportFlags, title: str, folder: Path) -> RunRepo
 
 
 def repeatable_command(arguments: Sequence[str]) -> str:
-    """A command line to repeat the run, without secrets and without ``--restart``."""
+    """A command line to repeat the run, without ``--restart``, secrets and queries of addresses."""
     shown: list[str] = []
     is_secret = False
     for argument in arguments:
@@ -99,5 +102,5 @@ def repeatable_command(arguments: Sequence[str]) -> str:
         if is_secret or name in (*SECRETS, "--restart", "--overwrite"):
             is_secret = name in SECRETS and "=" not in argument and not is_secret
             continue
-        shown.append(argument)
+        shown.append(_URL.sub(lambda match: redact(match.group()), argument))
     return shlex.join(["quest22", *shown])

@@ -25,6 +25,7 @@ from quest22.runtime.build import file_source
 from quest22.runtime.progress import ClipProgress
 from quest22.sink.build import open_sinks
 from quest22.sink.formats.caption_files import CaptionStreamSink
+from quest22.source.io.address import redact
 
 if TYPE_CHECKING:
     from quest22.source.files import FilesSource
@@ -59,7 +60,7 @@ class SourceFlags:
 
     def title(self) -> str:
         """The first source, and how many more there are."""
-        first, *others = self.source
+        first, *others = map(redact, self.source)
         return f"{first} and {len(others)} more" if others else first
 
 

@@ -23,6 +23,7 @@ from quest22.runs.context import Load, RunContext
 from quest22.runs.events import OnEvent, Resumable, Resuming, ignore_event
 from quest22.runs.journal import Journal, JournaledSink
 from quest22.runs.plan import pipeline_plan
+from quest22.runs.sealed import Seal
 from quest22.runs.store import LocalRunStore
 from quest22.runs.summary import RunSummary
 from quest22.runs.write import WriteOptions, write_results
@@ -73,7 +74,7 @@ def transcribe_files(
         pipeline = context.pipeline(run.pipeline)
         if identity is None:
             return _without_journal(run, files, pipeline, on_event)
-        plan = _plan(run, pipeline, identity)
+        plan = Seal(folder).plan(_plan(run, pipeline, identity))
         return _Journaled(run, plan, folder / RUN_FOLDER / _state_name(plan), on_event).perform(
             files, pipeline
         )

@@ -22,11 +22,22 @@ from typing import Any
 from quest22.errors import UsageError
 from quest22.protocols import Sink, SinkState
 from quest22.records import Failure, Origin, Position, Transcript
-from quest22.runs.plan import Plan, Request, grouped_plan, plan_differences
+from quest22.runs.plan import (
+    OUTPUT_GROUPS,
+    Plan,
+    Request,
+    grouped_plan,
+    plan_differences,
+    with_places,
+    working_folder,
+)
 from quest22.runs.replay import REPLAY, ReplayLog
+from quest22.runs.sealed import Seal
 from quest22.settings import RUN_FOLDER
 from quest22.sink.files import writing
+from quest22.source.io.address import redact, redact_text
 from quest22.system.atomic_files import sync_folder, write_atomically
+from quest22.system.private_files import make_private_folder
 
 JOURNAL = f"{RUN_FOLDER}/journal.json"
 MERGE = "merge"
@@ -34,6 +45,9 @@ RETRY = "retry"
 FORMAT = 2
 FLAT_PLAN_FORMAT = 1
 """The format of journals whose plan has no groups; they are read, and rewritten on commit."""
+
+WORKING_FOLDER = "working_folder"
+"""In a request: where the command that began the run was given."""
 
 COMMIT_SECONDS = 2.0
 
@@ -90,7 +104,8 @@ class Journal:
         self, folder: Path, plan: Plan, progress: Progress, request: Request | None = None
     ) -> None:
         self.folder = folder
-        self.plan = dict(plan)
+        self.seal = Seal(folder)
+        self.plan = self.seal.plan(plan)
         self.progress = progress
         self.request = dict(request or {})
         self._outdated: list[str] | None = None
@@ -100,7 +115,7 @@ class Journal:
         """A new journal, which replaces any other. Raises :class:`quest22.errors.SinkError`."""
         journal = cls(folder, plan, Progress(), request)
         with writing(folder):
-            (folder / JOURNAL).parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder((folder / JOURNAL).parent)
             sync_folder(folder)
         journal.remove(
             REPLAY
@@ -135,7 +150,10 @@ class Journal:
         plan = record["plan"]
         if version == FLAT_PLAN_FORMAT:
             plan = grouped_plan(plan)
-        journal = cls(folder, plan, _progress(record["mark"]), record["asked"])
+        request = record["asked"]
+        if request.get("command"):  # earlier versions kept secrets in it
+            request["command"] = redact_text(request["command"])
+        journal = cls(folder, plan, _progress(record["mark"]), request)
         journal._outdated = record.get("outdated")
         return journal
 
@@ -144,19 +162,37 @@ class Journal:
 
         Raises :class:`UsageError` that names every setting that differs.
         """
-        self._refuse(plan_differences(self.plan, plan, whole=True))
+        self._refuse(self._differences(plan, whole=True))
 
     def check_known(self, plan: Plan) -> None:
         """Like :meth:`check`, for the part of a plan that is known before anything is loaded."""
-        self._refuse(plan_differences(self.plan, plan, whole=False))
+        self._refuse(self._differences(plan, whole=False))
+
+    @property
+    def working_folder(self) -> Path:
+        """The folder that relative paths in the plan are in."""
+        return working_folder(self.plan, self.request.get(WORKING_FOLDER), self.folder)
+
+    def _differences(self, plan: Plan, *, whole: bool) -> list[str]:
+        """How a plan of this process differs, its addresses sealed and its paths absolute."""
+        now = with_places(self.seal.plan(plan), Path.cwd())
+        return plan_differences(with_places(self.plan, self.working_folder), now, whole=whole)
 
     def _refuse(self, differences: list[str]) -> None:
-        if differences:
+        if not differences:
+            return
+        told = "; ".join(differences)
+        if all(each.startswith(OUTPUT_GROUPS) for each in differences):
             raise UsageError(
-                f"{self.folder} contains a run with other settings ({'; '.join(differences)}): "
-                "repeat its command to continue it, choose another --output-dir, or start over "
-                "with --restart"
+                f"{self.folder} contains a run with other outputs ({told}): repeat its command to "
+                f"continue it; other formats are written from its transcripts by quest22 export "
+                f"{self.folder} -f FORMAT"
             )
+        raise UsageError(
+            f"{self.folder} contains a run with other settings ({told}), with which its texts "
+            "were made: repeat its command to continue it, choose another --output-dir, or start "
+            "over with --restart"
+        )
 
     def commit(self, progress: Progress) -> None:
         """Record that everything up to ``progress`` is published; durable when this returns.
@@ -173,7 +209,7 @@ class Journal:
         path = self.folder / JOURNAL
         with writing(path):
             content = json.dumps(record, ensure_ascii=False, indent=1).encode()
-            write_atomically(path, content, durable=True)
+            write_atomically(path, content, durable=True, private=True)
         self.progress = progress
 
     def replace_outputs(self, progress: Progress, outdated: Iterable[str]) -> None:
@@ -275,5 +311,10 @@ class JournaledSink:
 
 def _progress(record: Mapping[str, Any]) -> Progress:
     last = record["last"]
-    position = last and Position(**{**last, "origin": Origin(**last["origin"])})
+    position = last and Position(**{**last, "origin": _shown(Origin(**last["origin"]))})
     return Progress(**{**record, "last": position})
+
+
+def _shown(origin: Origin) -> Origin:
+    """An origin as it is shown today: earlier versions kept some of an address' query."""
+    return replace(origin, dataset=redact(origin.dataset), file=origin.file and redact(origin.file))

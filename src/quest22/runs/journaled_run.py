@@ -22,10 +22,20 @@ from quest22.runs.events import (
     ShardsTakenOver,
     ignore_event,
 )
-from quest22.runs.journal import Journal, JournaledSink, Progress
-from quest22.runs.plan import as_begun, known_plan, pinned, requested, resolved, whole_plan
+from quest22.runs.growth import grow
+from quest22.runs.journal import WORKING_FOLDER, Journal, JournaledSink, Progress
+from quest22.runs.plan import (
+    as_begun,
+    known_plan,
+    pinned,
+    requested,
+    resolved,
+    whole_plan,
+    with_places,
+)
 from quest22.runs.publish import HUB, HubPublisher
 from quest22.runs.rerun import Rerun
+from quest22.runs.sealed import is_sealed
 from quest22.runs.settings import RunSettings
 from quest22.runs.shards import SiblingShards, reopen
 from quest22.runs.store import RunStore
@@ -107,7 +117,12 @@ class _Run:
         if journal is None:
             return self._start()
         journal.finish_replacement()
-        journal.check_known(known_plan(as_begun(self.settings, journal.plan)))
+        settings = as_begun(self.settings, journal.plan)
+        known = with_places(known_plan(settings), settings.working_folder)
+        taken = {**known["dataset"], "take": journal.plan["dataset"]["take"]}
+        journal.check_known({**known, "dataset": taken})
+        if not grow(journal, self.settings):
+            journal.check_known(known)
         return self._resume(journal)
 
     def _start(self) -> RunSummary:
@@ -120,6 +135,7 @@ class _Run:
         ready = self._load(settings, siblings)
         request = requested(settings) | {
             "command": settings.command,
+            WORKING_FOLDER: str(Path.cwd()),
             "replace": settings.restart,
             "batch_size": ready.pipeline.batch_size,
         }
@@ -130,11 +146,11 @@ class _Run:
         return self._write(settings, ready, journal)
 
     def _resume(self, journal: Journal) -> RunSummary:
-        settings = pinned(self.settings, journal.plan, journal.request)
+        settings = pinned(_spelt_as_begun(self.settings, journal), journal.plan, journal.request)
         if journal.progress.finished and requested(settings) == resolved(journal.plan):
             return self._ended_before(journal, settings)
         ready = self._load(settings, self.siblings.take_over(), journal)
-        journal.check(ready.plan(settings))
+        journal.check(with_places(ready.plan(settings), settings.working_folder))
         if journal.progress.finished:
             return self._ended_before(journal, settings)
         self.context.on_event(Resuming(self.store.folder, journal.progress.results))
@@ -210,6 +226,22 @@ class _Ready:
         if self.publisher is None:
             return sinks
         return sinks.with_sink(HUB, self.publisher.open_sink(journal))
+
+
+def _spelt_as_begun(settings: RunSettings, journal: Journal) -> RunSettings:
+    """Settings that name the dataset as the run's results do, wherever they are given."""
+    begun, now = journal.plan["dataset"], settings.dataset
+    files = tuple(begun["data_files"])
+    if any(map(is_sealed, (begun["path"], *files))) or (begun["path"], files) == (
+        now.path,
+        now.data_files,
+    ):
+        return settings
+    folder = journal.working_folder
+    return replace(
+        settings,
+        dataset=replace(now, path=begun["path"], data_files=files, working_folder=folder),
+    )
 
 
 def _naming_model(settings: RunSettings) -> RunSettings:

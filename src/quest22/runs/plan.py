@@ -9,9 +9,11 @@ Knows settings; knows nothing of files.
 
 from __future__ import annotations
 
+import glob
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from quest22.engine.precision import canonical_compute_type
@@ -29,6 +31,8 @@ from quest22.settings import (
     PipelineSettings,
     VadSettings,
 )
+from quest22.source.io.address import is_url
+from quest22.source.locate import placed
 from quest22.version import __version__
 
 if TYPE_CHECKING:
@@ -50,7 +54,9 @@ _GROUPS: dict[str, type[DataclassInstance]] = {
 """Groups that are one settings class, all of whose fields affect results."""
 
 _AUDIO = ("channel", "max_duration_s", "max_damage")
-_DATASET = tuple(each.name for each in fields(DatasetSettings) if each.name != "token")
+_DATASET = tuple(
+    each.name for each in fields(DatasetSettings) if each.name not in ("token", "working_folder")
+)
 _MODEL = {
     "model": "name",
     "model_revision": "revision",
@@ -59,6 +65,12 @@ _MODEL = {
 }
 _OUTPUT = ("formats", "push_to_hub")
 _FLAT_DATASET = {"path": "dataset", "revision": "dataset_revision"}
+
+OUTPUT_GROUPS = ("captions.", "output.formats")
+"""What the names of settings begin with that decide how texts are written, not which."""
+
+_PATHS = {"dataset": ("path", "data_files"), "model": ("name",)}
+"""Settings that may be local paths."""
 
 _ADDED: Mapping[str, Any] = {
     "long_form.quality": "balanced",
@@ -164,12 +176,17 @@ def as_begun(settings: RunSettings, plan: Plan) -> RunSettings:
     return replace(settings, captions=replace(captions, caption_length=former))
 
 
-def settings_from_plan(plan: Plan, engine: EngineSettings) -> RunSettings:
-    """The settings of a plan; ``engine`` holds those that do not affect results."""
+def settings_from_plan(
+    plan: Plan, engine: EngineSettings, folder: Path | None = None
+) -> RunSettings:
+    """The settings of a plan; ``engine`` holds those that do not affect results.
+
+    Relative paths are in ``folder``.
+    """
     model = plan["model"]
     engine = replace(
         engine,
-        model=model["name"],
+        model=placed(model["name"], folder or Path.cwd()),
         revision=model["revision"],
         compute_type=model["compute_type"],
     )
@@ -183,7 +200,7 @@ def settings_from_plan(plan: Plan, engine: EngineSettings) -> RunSettings:
     )
     hub = plan["output"].get("push_to_hub")
     return RunSettings(
-        DatasetSettings(token=engine.token, **_values(plan, "dataset")),
+        DatasetSettings(token=engine.token, working_folder=folder, **_values(plan, "dataset")),
         pipeline,
         tuple(plan["output"]["formats"]),
         CaptionSettings(**_values(plan, "captions")),
@@ -213,6 +230,45 @@ def plan_differences(begun: Plan, now: Plan, *, whole: bool) -> list[str]:
         for name in sorted(names)
         if before.get(name) != after.get(name)
     ]
+
+
+def with_places(plan: Plan, folder: Path) -> dict[str, Any]:
+    """A plan whose relative local paths, of data and model, are absolute: they are in ``folder``.
+
+    So runs that name one place in two ways, or in two working folders, are compared rightly.
+    """
+    absolute = dict(plan)
+    for group, names in _PATHS.items():
+        values = plan.get(group)
+        if isinstance(values, Mapping):
+            places = {name: _places(values[name], folder) for name in names if values.get(name)}
+            absolute[group] = {**values, **places}
+    return absolute
+
+
+def _places(value: Any, folder: Path) -> Any:
+    return placed(value, folder) if isinstance(value, str) else [placed(v, folder) for v in value]
+
+
+def working_folder(plan: Plan, begun_in: str | None, folder: Path) -> Path:
+    """The folder that a plan's relative paths are in.
+
+    ``begun_in`` is that of the command which began the run. Journals of earlier versions lack it;
+    then it is the nearest of this process' and those around ``folder`` where the data are.
+    """
+    if begun_in is not None:
+        return Path(begun_in)
+    data = plan.get("dataset")
+    if not isinstance(data, Mapping):
+        return Path.cwd()
+    named = [data.get("path", ""), *data.get("data_files", ())]
+    candidates = [Path.cwd(), *folder.resolve().parents]
+    found = (each for each in candidates if any(_is_below(name, each) for name in named))
+    return next(found, Path.cwd())
+
+
+def _is_below(name: str, folder: Path) -> bool:
+    return not is_url(name) and any(glob.iglob(str(folder / name)))  # noqa: PTH207 -- any name
 
 
 def _leaves(plan: Plan, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from quest22.errors import UsageError
 from quest22.runs.events import Published
 from quest22.runs.journal import Journal
 from quest22.runs.plan import flat_plan
+from quest22.runs.sealed import without_secrets
 from quest22.settings import RUN_FOLDER, HubSettings
 from quest22.sink.build import FAILURES
 from quest22.sink.hub.commit_files import HubTarget
@@ -83,7 +83,7 @@ def publisher_of_finished(settings: HubSettings | None, journal: Journal) -> Hub
 
 def _description(repository: HubRepository, journal: Journal) -> RunDescription:
     """What is published about a run, without secrets."""
-    plan = {name: _redacted(value) for name, value in flat_plan(journal.plan).items()}
+    plan = without_secrets(flat_plan(journal.plan))
     command = redact_text(str(journal.request.get("command") or "quest22 stream"))
     return RunDescription(repository.name, plan, command, split_name(str(plan["split"])))
 
@@ -91,9 +91,3 @@ def _description(repository: HubRepository, journal: Journal) -> RunDescription:
 def split_name(split: str) -> str:
     """A split as the name of one: ``train[:10%]`` is ``train_10``."""
     return re.sub(r"\W+", "_", split).strip("_") or "train"
-
-
-def _redacted(value: Any) -> Any:
-    if isinstance(value, str):
-        return redact_text(value)
-    return [_redacted(item) for item in value] if isinstance(value, list | tuple) else value

@@ -93,7 +93,7 @@ class ReplayLog:
         self._file.close()
         content = "".join(line for _, line in self._lines).encode("ascii")
         with writing(self._path):
-            write_atomically(self._path, content, durable=True)
+            write_atomically(self._path, content, durable=True, private=True)
         self._size = len(content)
         self._file = AppendedFile(self._path, self._size)
 

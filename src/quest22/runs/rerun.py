@@ -17,7 +17,7 @@ from quest22.records import Origin, Position, RowLocation
 from quest22.runs.context import RunContext
 from quest22.runs.events import Resumable, RetryFinished
 from quest22.runs.journal import MERGE, RETRY, Journal, JournaledSink, Progress
-from quest22.runs.plan import whole_plan
+from quest22.runs.plan import whole_plan, with_places
 from quest22.runs.publish import HUB, HubPublisher, publisher_of_finished
 from quest22.runs.settings import RunSettings
 from quest22.runs.store import RunStore
@@ -94,7 +94,8 @@ class Rerun:
         settings, context = self._settings, self._context
         source = self._failed_rows(retried)
         pipeline = context.pipeline(settings.pipeline)
-        self._journal.check(whole_plan(settings, pipeline, source.revision))
+        plan = whole_plan(settings, pipeline, source.revision)
+        self._journal.check(with_places(plan, settings.working_folder))
         sink = JournaledSink(self._open_sink(retried, publisher), retried)
         progress = self._journal.progress
         left = max(progress.failures + progress.open_ends - retried.progress.results, 0)

@@ -5,25 +5,30 @@ A run that stopped early is continued first. See :mod:`quest22.runs.rerun`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from quest22.runs.context import Connect, Load, RunContext
 from quest22.runs.events import NothingToRetry, OnEvent, ignore_event
+from quest22.runs.journal import Journal
 from quest22.runs.journaled_run import continue_run
 from quest22.runs.plan import settings_from_plan
 from quest22.runs.rerun import Rerun
+from quest22.runs.sealed import with_secrets
+from quest22.runs.settings import RunSettings
 from quest22.runs.store import LocalRunStore, RunStore, existing_journal
 from quest22.runs.summary import RunStats, RunSummary
 from quest22.runtime.build import Pipeline, client_within
 from quest22.settings import EngineSettings
 
 
-def retry(
+def retry(  # noqa: PLR0913 -- what is given, and what is made
     store: RunStore,
     engine: EngineSettings | None = None,
     on_event: OnEvent = ignore_event,
     *,
+    addresses: Sequence[str] = (),
     stats: RunStats | None = None,
     load: Load = Pipeline,
     connect: Connect = client_within,
@@ -35,7 +40,8 @@ def retry(
     read to their end are read on from there; if ``stats`` accept what is missing, the run counts as
     finished without what still cannot be read. After an interruption or an error, another call
     resumes the retry. Shards are retried one by one: see :meth:`RunStore.runs`. Results are added
-    to ``stats``.
+    to ``stats``. ``addresses`` are those of the dataset, needed where they have a query or a
+    password, which no journal keeps.
 
     Raises:
         UsageError: There is no run, or another process uses it. Quest22Error: The model, the source
@@ -47,11 +53,12 @@ def retry(
     with store.lock(), RunContext(on_event, load, connect, accepts_missing=accepts) as context:
         journal = existing_journal(store)
         journal.finish_replacement()
-        settings = settings_from_plan(journal.plan, engine or EngineSettings())
+        engine = engine or EngineSettings()
         if not journal.progress.finished:
-            continue_run(settings, store, context)
+            continue_run(_settings(journal, engine, addresses), store, context)
             journal = existing_journal(store)
         if journal.progress.failures or journal.progress.open_ends:
+            settings = _settings(journal, engine, addresses)
             Rerun(store, journal, settings, context, stats).perform()
         else:
             on_event(NothingToRetry(store.folder, journal.progress.transcripts))
@@ -64,6 +71,7 @@ def retry_all(
     folder: Path,
     engine: EngineSettings | None = None,
     on_event: OnEvent = ignore_event,
+    addresses: Sequence[str] = (),
     *,
     accept_missing: bool = False,
 ) -> RunSummary:
@@ -73,7 +81,10 @@ def retry_all(
     those of the last shard.
     """
     store, stats = LocalRunStore(folder), RunStats(accepts_missing=accept_missing)
-    summaries = [retry(each, engine, on_event, stats=stats) for each in store.runs() or [store]]
+    summaries = [
+        retry(each, engine, on_event, addresses=addresses, stats=stats)
+        for each in store.runs() or [store]
+    ]
     return RunSummary(
         sum(each.transcripts for each in summaries),
         sum(each.failures for each in summaries),
@@ -83,3 +94,10 @@ def retry_all(
         summaries[-1].metrics,
         sum(each.open_ends for each in summaries),
     )
+
+
+def _settings(journal: Journal, engine: EngineSettings, addresses: Sequence[str]) -> RunSettings:
+    settings = settings_from_plan(journal.plan, engine, journal.working_folder)
+    command = f"quest22 retry {journal.folder}"
+    dataset = with_secrets(settings.dataset, addresses, journal.seal, command)
+    return replace(settings, dataset=dataset)

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 from quest22.errors import SinkError
 from quest22.runs.journal import Journal
 from quest22.runs.plan import flat_plan
+from quest22.runs.sealed import without_secrets
 from quest22.runs.store import LocalRunStore, RunStore, existing_journal
 from quest22.runs.summary import MISSING_SHOWN
 from quest22.sink.build import FAILURES
@@ -87,7 +88,7 @@ def run_status(store: RunStore) -> RunStatus:
         audio_hours=round(progress.audio_s / 3600, 6),
         last_key=progress.last.key if progress.last else None,
         written=store.journal_written_at().isoformat(timespec="seconds"),
-        plan=flat_plan(journal.plan),
+        plan=without_secrets(flat_plan(journal.plan)),
         failures_by_reason=reasons,
         command=journal.request.get("command"),
         open_ends=progress.open_ends,

@@ -40,6 +40,11 @@ class RunSettings:
     restart: bool = False
     command: str | None = None
 
+    @property
+    def working_folder(self) -> Path:
+        """The folder that relative paths are in."""
+        return self.dataset.working_folder or Path.cwd()
+
     def output(self, folder: Path) -> OutputSettings:
         """The outputs of one run in its folder. Raises :class:`quest22.errors.UsageError`."""
         return OutputSettings(

@@ -20,6 +20,7 @@ from quest22.runs.plan import Plan, Request
 from quest22.settings import RUN_FOLDER, DatasetSettings
 from quest22.sink.files import writing
 from quest22.system.locks import try_lock, wait_for_lock
+from quest22.system.private_files import make_private_folder, open_private
 
 LOCK = f"{RUN_FOLDER}/lock"
 SHARDS_LOCK = f"{RUN_FOLDER}/shards.lock"
@@ -145,5 +146,5 @@ def existing_journal(store: RunStore) -> Journal:
 
 def _opened(path: Path) -> BinaryIO:
     with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("ab")
+        make_private_folder(path.parent)
+        return open_private(path, "ab")

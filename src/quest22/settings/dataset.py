@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from quest22.errors import UsageError
 from quest22.settings.forms import NAMES, PATHS
@@ -21,7 +22,8 @@ class DatasetSettings:
 
     The shuffle buffer holds ``buffer_size`` rows, or ``buffer_bytes`` if that is reached first;
     :meth:`within` derives the bytes from ``memory``. They decide the order of a shuffled run.
-    ``token`` is the one of :class:`quest22.settings.EngineSettings`.
+    ``token`` is the one of :class:`quest22.settings.EngineSettings`. Relative paths are in
+    ``working_folder``; None: in the process' own.
     """
 
     path: str = field(
@@ -63,6 +65,7 @@ class DatasetSettings:
         panel=ROWS,
     )
     token: str | None = field(default=None, repr=False)
+    working_folder: Path | None = None
     audio_column: str | None = option(
         None,
         flags="--audio-column",

@@ -12,11 +12,13 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Literal, Protocol
 
 from quest22.errors import SinkError
+from quest22.settings import RUN_FOLDER
 from quest22.system import WINDOWS
 from quest22.system.atomic_files import sync_folder, write_atomically
+from quest22.system.private_files import open_private
 
 
 class Output(Protocol):
@@ -84,6 +86,16 @@ def read_lines(path: Path, size: int) -> Iterator[bytes]:
         raise SinkError(f"cannot read {path}: {exc.strerror or exc}") from exc
 
 
+def _opened(path: Path, mode: Literal["r+b", "wb"]) -> BinaryIO:
+    return open_private(path, mode, 0) if _is_private(path) else path.open(mode, 0)
+
+
+def _is_private(path: Path) -> bool:
+    """Whether a file is one of the run's own, beside the journal or below it."""
+    folder = path.parent
+    return RUN_FOLDER in (folder.name, folder.name == "hub" and folder.parent.name)
+
+
 class AppendedFile:
     """A file that grows by whole lines, each passed to the system before ``write`` returns.
 
@@ -134,7 +146,7 @@ class AppendedFile:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             if self._end:
                 self._check_published()
-            file = self._path.open("r+b" if self._end else "wb", buffering=0)
+            file = _opened(self._path, "r+b" if self._end else "wb")
             if self._end:
                 file.truncate(self._end)
                 file.seek(self._end)

@@ -7,7 +7,7 @@ the retried clips succeeded at once. Changes neither input folder.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -52,6 +52,19 @@ class Published:
             return read_parquet(self.folder / f"{TRANSCRIPTS}.parquet")
         size = int(self.sinks.get("parquet", {}).get("bytes", 0))
         return Spool.read(self.folder / RUN_FOLDER / ROWS, size) if size else iter(())
+
+    def spooled(self, path: Path) -> SinkState:
+        """Write the rows of a finished Parquet file to a spool; the state of a sink that has it."""
+        return _spooled(path, self.rows(from_spool=False))
+
+
+def _spooled(path: Path, rows: Iterable[dict[str, Any]]) -> SinkState:
+    spool = Spool(path)
+    for values in rows:
+        spool.append(values)
+    size = spool.publish()
+    spool.close()
+    return {"bytes": size}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +157,7 @@ class Merge:
         if self._run.finished:
             write_parquet(self._out / f"{TRANSCRIPTS}.parquet", rows)
             return {"bytes": 0}
-        spool = Spool(self._out / RUN_FOLDER / ROWS)
-        for values in rows:
-            spool.append(values)
-        size = spool.publish()
-        spool.close()
-        return {"bytes": size}
+        return _spooled(self._out / RUN_FOLDER / ROWS, rows)
 
     def _captions(self) -> SinkState:
         """Copy the retry's captions and join the names of both."""

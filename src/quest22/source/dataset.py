@@ -116,6 +116,7 @@ class DatasetSource:
             split=self._settings.split,
             parts=self._stream.parts,
             folder=self._stream.folder,
+            file_names=self._stream.file_names,
             revision=self.revision,
             client=self._client,
         )

@@ -17,7 +17,7 @@ from quest22.env import hub_token
 from quest22.errors import ClipError, SourceError
 from quest22.metrics import Metrics
 from quest22.records import Clip, Failure, Media, Origin
-from quest22.source.io.address import is_url, redact
+from quest22.source.io.address import distinct_names, is_url, redact
 from quest22.source.io.error_kinds import reason_of
 from quest22.source.io.hub_retries import count_hub_retries
 from quest22.source.io.media import measured, media_opener
@@ -59,6 +59,8 @@ class FilesSource:
         self._files = _deduplicated(
             file for argument in inputs for file in find_media(argument, self._client.token)
         )
+        addresses = [file.address for file in self._files]
+        self._shown = dict(zip(addresses, distinct_names(addresses), strict=True))
         missing = [file.missing for file in self._files if file.missing]
         if len(missing) == len(self._files):
             more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
@@ -73,11 +75,12 @@ class FilesSource:
     def identity(self) -> list[FileIdentity] | None:
         """Address, size in bytes and time of change of each file, to recognise a run over them.
 
-        Unknown for URLs and missing files. None if a file can be read only once.
+        Size and time are unknown for URLs, whose addresses may hold secrets, and missing files.
+        None if a file can be read only once.
         """
         known: list[FileIdentity] = []
         for file in self._files:
-            address, path = storable_text(redact(file.address)), Path(file.address)
+            address, path = storable_text(file.address), Path(file.address)
             if is_url(file.address) or file.missing:
                 known.append((address, None, None))
             elif kind_of_path(path)[0] is FileKind.FILE:
@@ -89,7 +92,7 @@ class FilesSource:
         return known
 
     def _result(self, file: MediaFile) -> Clip | Failure:
-        key, name = storable_text(redact(file.address)), storable_text(file.name)
+        key, name = storable_text(self._shown[file.address]), storable_text(file.name)
         origin = Origin(dataset=storable_text(redact(file.argument)), file=key)
         try:
             return Clip(key, name, self._media(file), origin)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
@@ -59,6 +59,10 @@ def locate(settings: DatasetSettings) -> DatasetRequest:
 
     Raises UsageError and SourceError.
     """
+    folder = settings.working_folder
+    if folder is not None:
+        files = tuple(placed(file, folder) for file in settings.data_files)
+        settings = replace(settings, path=placed(settings.path, folder), data_files=files)
     path = settings.path.strip()
     if not path:
         raise UsageError("no dataset given: expected a Hub id, a builder, a file or a folder")
@@ -72,6 +76,15 @@ def locate(settings: DatasetSettings) -> DatasetRequest:
     if builder is not None:
         return _from_data_files(builder, (path, *settings.data_files), token)
     return _on_hub(path, settings, token)
+
+
+def placed(name: str, folder: Path) -> str:
+    """A local path, relative to ``folder``, as an absolute one; any other name as it is."""
+    if is_url(name) or name in BUILDERS:
+        return name
+    path = os.path.normpath(folder / os.path.expanduser(name))  # noqa: PTH111 -- as in locate
+    is_local = os.path.exists(path) or builder_of(name) is not None or name[:1] in tuple("./~")  # noqa: PTH110 -- odd names are no error
+    return path if is_local else name
 
 
 def builder_of(address: str) -> str | None:

@@ -25,7 +25,7 @@ from quest22.source.audio_cells import (
     refers_to_recording,
 )
 from quest22.source.columns import Columns, Kind, kinds_of_values
-from quest22.source.io.address import folder_of, is_url, redact
+from quest22.source.io.address import HIDDEN, folder_of, is_url, redact
 from quest22.source.io.error_kinds import reason_of
 from quest22.source.io.retry import RetryingClient
 from quest22.source.limits import MAX_KEY_CHARS
@@ -84,6 +84,11 @@ class DatasetContext:
     folder: str | None = None
     revision: str | None = None
     client: RetryingClient = field(default_factory=RetryingClient, repr=False)
+    file_names: Mapping[str, str] = field(default_factory=dict)
+
+    def file_name(self, row: Row) -> str | None:
+        """A row's data file as origins name it."""
+        return row.file and storable_text(self.file_names.get(row.file) or redact(row.file))
 
     def row_id(self, row: Row) -> str:
         """Split, file and row number as a key: independent of sharding and shuffling."""
@@ -144,6 +149,8 @@ class RowReader:
         """Whether this can be the row's key, whatever rows preceded it."""
         row_id = self._context.row_id(row)
         name = self._key(row) or row_id
+        if "?" in key:  # an earlier version kept some of an address' query
+            key, name = key.partition("?")[0], name.partition("?")[0]
         return key in {name, f"{name}@{row_id}"}
 
     def key_on_retry(self, row: Row, key: str) -> str | None:
@@ -160,8 +167,9 @@ class RowReader:
 
     def origin(self, row: Row) -> Origin:
         """The dataset, revision, file and row number of a row."""
-        file = None if row.file is None else storable_text(redact(row.file))
-        return Origin(redact(self._context.dataset), self._context.revision, file, row.number)
+        context = self._context
+        name = context.file_name(row)
+        return Origin(redact(context.dataset), context.revision, name, row.number)
 
     def read(self, row: Row, key: str, origin: Origin) -> Clip | Failure:
         """The row's Clip; a Failure of stage ``source`` if it holds no audio, or anything odd."""
@@ -226,7 +234,8 @@ class RowReader:
         if row_key is not None and str(row_key).strip():
             return storable_text(str(row_key))
         path = reference_in(field_of(row.values, columns.audio))
-        return path and storable_text(_relative_to(redact(path), self._folder(row)))
+        shown = path and redact(path).partition(HIDDEN)[0]
+        return shown and storable_text(_relative_to(shown, self._folder(row)))
 
     def _folder(self, row: Row) -> str | None:
         return self._context.folder if row.file is None else folder_of(row.file)

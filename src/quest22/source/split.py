@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from quest22.source.columns import Columns, Kind
 from quest22.source.formats.data_files import DataFile, format_of
 from quest22.source.formats.hf_datasets import HfDatasetRows, files_of, open_builder
-from quest22.source.io.address import common_folder, is_remote, redact
+from quest22.source.io.address import common_folder, distinct_names, is_remote, redact
 from quest22.source.io.error_kinds import (
     SourceChangedError,
     is_damage,
@@ -92,7 +92,12 @@ class RowStream:
     @property
     def files(self) -> list[str | None]:
         """The data files as they appear in origins."""
-        return [redact(name) for name in self._files] or [None]
+        return [*distinct_names(self._files)] or [None]
+
+    @property
+    def file_names(self) -> dict[str, str]:
+        """Data file → its name in origins."""
+        return dict(zip(self._files, distinct_names(self._files), strict=True))
 
     def num_rows(self, part: int) -> int | None:
         """The number of rows of a data file, if its metadata states it."""

@@ -9,19 +9,24 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from quest22.system.private_files import open_private
+
 MAX_NAME_BYTES = 200
 """Bytes of a name that leave room for a suffix on every file system."""
 
 
-def write_atomically(path: Path, content: bytes, *, durable: bool = False) -> None:
+def write_atomically(
+    path: Path, content: bytes, *, durable: bool = False, private: bool = False
+) -> None:
     """Write a file whole: readers see the old content or the new, never a part.
 
-    ``durable``: the new content survives a power cut once this returns.
+    ``durable``: the new content survives a power cut once this returns. ``private``: only the owner
+    may read it.
     """
     name = os.fsencode(path.name)[:MAX_NAME_BYTES].decode(errors="ignore")
     partial = path.with_name(f"{name}.partial")
     try:
-        with partial.open("wb") as file:
+        with open_private(partial, "wb") if private else partial.open("wb") as file:
             file.write(content)
             if durable:
                 file.flush()

@@ -6,6 +6,7 @@ from quest22.errors import ClipError
 from quest22.source.io import address as address_module
 from quest22.source.io.address import (
     common_folder,
+    distinct_names,
     folder_of,
     is_remote,
     is_url,
@@ -36,21 +37,54 @@ def test_kinds_of_addresses(address: str, url: bool, remote: bool) -> None:
     [
         ("a?token=b", "a?token=b"),
         ("https://h/a.wav", "https://h/a.wav"),
-        ("https://h/a?id=7", "https://h/a?id=7"),
+        ("https://h/a?id=7", "https://h/a?…"),
+        ("https://h/a?…", "https://h/a?…"),
+        ("https://h/a?…2", "https://h/a?…2"),
+        ("https://h/a?…9f86d081884c7d65", "https://h/a?…"),
         ("https://u:pw@h:80/a", "https://h:80/a"),
-        ("https://h/a?id=7&X-Amz-Signature=ab&x-amz-date=1", "https://h/a?id=7&X-Amz-Signature=…&x-amz-date=…"),
-        ("https://h/a?sig=1&key=2&access_token=3", "https://h/a?sig=…&key=…&access_token=…"),
-        ("zip://x::https://h/a?token=t", "zip://x::https://h/a?token=…"),
+        ("HTTPS://u@h/a#access_token=1", "HTTPS://h/a?…"),
+        ("https:/u:pw@h/a?jwt=1", "https:/h/a?…"),
+        ("https://h/a;jsessionid=1/b?x", "https://h/a;…/b?…"),
+        ("https://[h/a?b=1", "https://[h/a?…"),
+        ("https://h/a?token=x::y&b=zip://z", "https://h/a?…"),
+        ("https://h/a?\ntoken=b", "https://h/a?…"),
+        ("zip://x::https://u:p@h/a?token=t", "zip://x::https://h/a?…"),
+        ("simplecache::https://h/a?t=1", "simplecache::https://h/a?…"),
+        ("s3://KEY:SECRET@bucket/a.wav", "s3://bucket/a.wav"),
+        ("s3://bucket/what?.wav", "s3://bucket/what?.wav"),
+        ("s3://bucket/a.wav?X-Amz-Signature=1", "s3://bucket/a.wav?…"),
+        ("abfs://box@account.dfs.core.windows.net/a", "abfs://box@account.dfs.core.windows.net/a"),
+        ("file:///a/why?.wav", "file:///a/why?.wav"),
         ("hf://datasets/o/n@main/a.parquet", "hf://datasets/o/n@main/a.parquet"),
+        ("hf://hf_abcdefghij@datasets/o/n", "hf://datasets/o/n"),
     ],
 )  # fmt: skip
 def test_secrets_are_not_shown(address: str, shown: str) -> None:
     assert redact(address) == shown
+    assert redact(redact(address)) == shown
 
 
-def test_secrets_are_not_shown_in_messages() -> None:
-    text = "404, url=('https://u:pw@h/a?token=abc'), see https://h/b."
-    assert redact_text(text) == "404, url=('https://h/a?token=…'), see https://h/b."
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("404, url=('https://u:pw@h/a?b=abc'), see https://h/b.",
+         "404, url=('https://h/a?…'), see https://h/b."),
+        ("retries, url: /a/b?jwt=abc&c=1 (Caused", "retries, url: /a/b?… (Caused"),
+        ("https://h/a?b=1)secret2, and", "https://h/a?… and"),
+        ("invalid token hf_abcdefghijkl", "invalid token hf_…"),
+        ("what? a=b", "what? a=b"),
+    ],
+)  # fmt: skip
+def test_secrets_are_not_shown_in_messages(text: str, shown: str) -> None:
+    assert redact_text(text) == shown
+
+
+def test_names_of_addresses_that_differ_in_their_queries() -> None:
+    names = distinct_names(
+        ["https://h/a?id=7", "https://h/b", "https://h/a?id=8", "c?", "https://h/b"]
+    )
+    assert names == ["https://h/a?…", "https://h/b", "https://h/a?…2", "c?", "https://h/b"]
+    assert [redact(name) for name in names] == names
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote
 
 from quest22.errors import ClipError
 from quest22.system import WINDOWS
@@ -21,10 +21,21 @@ _ARCHIVE_SCHEMES = frozenset({"zip", "gzip", "bz2", "xz", "zstd", "lz4"})
 _REMOTE_SCHEMES = frozenset(
     {"http", "https", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "hf", "oss"}
 )
-_SECRET = re.compile(r"token|secret|signature|credential|password|policy|^(sig|key|auth)$|^x-amz-")
+_CONTAINER_SCHEMES = frozenset({"abfs", "abfss", "wasb", "wasbs"})
+"""Schemes whose ``@`` follows the name of a container, not a password."""
 _SAFE_IN_PATHS = "/:@!$&'()*+,;=~"
-_PARAMETER = re.compile(r"([^=&]+)=([^&]*)")
-_URL_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>)\],]+")
+_LINK = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.-]+)://|(?:https?|ftp|s3):/+)([^/?#]*)(.*)", re.DOTALL)
+_NEXT_LINK = re.compile(r"::(?=[A-Za-z][A-Za-z0-9+.-]+://)")
+_QUERY = re.compile(r"([^?#]*)[?#](.*)", re.DOTALL)
+_QUERY_OF_STORE = re.compile(r"(.*?)\?([\w.-]+=.*)", re.DOTALL)
+"""In a store, ``?`` may be part of a name."""
+_PATH_PARAMETER = re.compile(r";[\w.-]+=[^/;]*")
+_URL_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/{1,2}[^\s'\"<>)\],?#]+(?:[?#][^\s'\"<>]*)?")
+_QUERY_IN_TEXT = re.compile(r"\?[\w.%~-]+=[^\s'\"<>]*")
+_HUB_TOKEN = re.compile(r"\bhf_[A-Za-z0-9]{8,}")
+HIDDEN = "?…"
+"""Stands for the query of an address; a number may follow, which tells several apart."""
+_HIDDEN_QUERY = re.compile(r"…\d{0,6}")
 
 
 def is_url(address: str) -> bool:
@@ -39,33 +50,59 @@ def is_remote(address: str) -> bool:
 
 
 def redact(address: str) -> str:
-    """The address without its secrets: a password, and signatures in the query."""
-    return "::".join(_redact_link(link) for link in address.split("::"))
+    """The address without what may be secret: no user, no password and nothing of a query."""
+    return "::".join(_redact_link(link) for link in links(address))
+
+
+def links(address: str) -> list[str]:
+    """The links of a chain such as ``zip://a.wav::https://…``; any other address is one."""
+    return _NEXT_LINK.split(address)
 
 
 def redact_text(text: str) -> str:
-    """A message with the secrets of every URL in it removed."""
-    return _URL_IN_TEXT.sub(lambda match: redact(match.group()), text)
+    """A message without what may be secret in it: the users and queries of URLs, tokens."""
+    text = _URL_IN_TEXT.sub(lambda match: redact(match.group()), text)
+    return _HUB_TOKEN.sub("hf_…", _QUERY_IN_TEXT.sub(HIDDEN, text))
 
 
 def _redact_link(link: str) -> str:
-    if not is_url(link) or not ("@" in link or "?" in link):
+    parts = split_link(link)
+    if parts is None:
         return link
-    try:
-        parts = urlsplit(link)
-    except ValueError:  # no address of anything: what may be secret in it is cut off
-        return re.sub(r"//[^/]*@", "//", link.partition("?")[0])
-    if parts.scheme == "hf":
-        return link  # its @ precedes a revision
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(
-        (parts.scheme, host, parts.path, _PARAMETER.sub(_mask_value, parts.query), "")
-    )
+    start, _, path, query = parts
+    if query is None:
+        return start + path
+    return start + path + (f"?{query}" if _HIDDEN_QUERY.fullmatch(query) else HIDDEN)
 
 
-def _mask_value(parameter: re.Match[str]) -> str:
-    name, value = parameter.groups()
-    return f"{name}={'…' if _SECRET.search(name.lower()) else value}"
+def split_link(link: str) -> tuple[str, str, str, str | None] | None:
+    """Scheme and host, user and password, path, and query or fragment; None for a local path."""
+    match = _LINK.match(link)
+    if match is None:
+        return None
+    scheme, authority, rest = match.groups()
+    name = scheme.partition(":")[0].lower()
+    user, _, host = authority.rpartition("@")
+    if (name in _CONTAINER_SCHEMES and ":" not in user) or (name == "hf" and user[:3] != "hf_"):
+        user, host = "", authority
+    in_store = name in _REMOTE_SCHEMES - {"http", "https"} or name in _LOCAL_SCHEMES
+    found = (_QUERY_OF_STORE if in_store else _QUERY).fullmatch(rest)
+    path, query = found.groups() if found else (rest, None)
+    if not in_store:
+        path = _PATH_PARAMETER.sub(";…", path)
+    return scheme + host, user, path, query
+
+
+def distinct_names(addresses: Sequence[str]) -> list[str]:
+    """The addresses as they are shown; those that differ in their queries only are numbered."""
+    numbers: dict[str, dict[str, int]] = {}
+    names = []
+    for address in addresses:
+        name = redact(address)
+        same = numbers.setdefault(name, {})
+        number = same.setdefault(address, len(same) + 1)
+        names.append(f"{name}{number}" if number > 1 and name.endswith(HIDDEN) else name)
+    return names
 
 
 def folder_of(address: str) -> str:
