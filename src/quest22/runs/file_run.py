@@ -126,7 +126,10 @@ class _Journaled:
         remove_unpublished(output, begun.sinks)
         sink = JournaledSink(open_folder_sinks(self._folder, output, begun.sinks), journal)
         results = pipeline.run(
-            _Remaining(files, begun.results), sink.replay, on_progress=self.on_event
+            _Remaining(files, begun.results),
+            sink.replay,
+            on_progress=self.on_event,
+            notes=sink.notes,
         )
         budget = replace(self.run.options.budget, earlier=begun.failures)
         options = replace(self.run.options, budget=budget)

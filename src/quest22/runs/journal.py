@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from quest22.audio.decoding_notes import DecodingNotes
 from quest22.errors import UsageError
 from quest22.protocols import Sink, SinkState
 from quest22.records import Failure, Origin, Position, Transcript
@@ -42,6 +43,7 @@ from quest22.system.private_files import make_private_folder
 JOURNAL = f"{RUN_FOLDER}/journal.json"
 MERGE = "merge"
 RETRY = "retry"
+DECODING = "decoding"
 FORMAT = 2
 FLAT_PLAN_FORMAT = 1
 """The format of journals whose plan has no groups; they are read, and rewritten on commit."""
@@ -255,6 +257,7 @@ class JournaledSink:
     """A sink whose progress is recorded every few seconds: first published, then recorded.
 
     ``replay`` stores the hypotheses of clips that are not published yet; the driver needs it too.
+    ``notes`` are of the clips that are being decoded, for the decoder.
     After a failed write nothing more is recorded, because the sinks may be inconsistent; the next
     run resumes from the last recorded progress.
     """
@@ -264,6 +267,7 @@ class JournaledSink:
     ) -> None:
         path = journal.folder / RUN_FOLDER / REPLAY
         self.replay = ReplayLog(path, journal.progress.results, clock)
+        self.notes = DecodingNotes(journal.folder / RUN_FOLDER / DECODING)
         self._sink = sink
         self._journal = journal
         self._clock = clock
@@ -298,6 +302,7 @@ class JournaledSink:
         if self._consistent and not self._progress.finished:
             self.publish()
         self.replay.close()
+        self.notes.close()
 
     def complete(self) -> None:
         """The source has ended: finish the outputs, then record that in the journal."""
@@ -306,7 +311,8 @@ class JournaledSink:
         self._progress = replace(self._progress, sinks=self._sink.publish(), finished=True)
         self._journal.commit(self._progress)
         self.replay.close()
-        self._journal.remove(REPLAY)
+        self.notes.close()
+        self._journal.remove(REPLAY, DECODING)
 
 
 def _progress(record: Mapping[str, Any]) -> Progress:

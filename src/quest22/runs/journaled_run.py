@@ -179,7 +179,7 @@ class _Run:
         sink = JournaledSink(ready.open_sink(settings.output(self.store.folder), journal), journal)
         try:
             stats = write_results(
-                ready.pipeline.run(ready.source, sink.replay),
+                ready.pipeline.run(ready.source, sink.replay, notes=sink.notes),
                 sink,
                 self.context.on_event,
                 _write_options(settings, journal.progress),

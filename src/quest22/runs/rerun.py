@@ -100,7 +100,7 @@ class Rerun:
         progress = self._journal.progress
         left = max(progress.failures + progress.open_ends - retried.progress.results, 0)
         try:
-            results = pipeline.run(source, sink.replay)
+            results = pipeline.run(source, sink.replay, notes=sink.notes)
             write_results(
                 results,
                 sink,

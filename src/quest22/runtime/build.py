@@ -30,6 +30,7 @@ from quest22.settings import (
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from quest22.audio.decoding_notes import DecodingNotes
     from quest22.runtime.loop import LoopSettings, TranscriptionLoop
     from quest22.settings.clip_options import ClipOptions
     from quest22.source.dataset import DatasetSource, ResumeState
@@ -113,17 +114,20 @@ class Pipeline:
         replay: ReplayStore | None = None,
         options: ClipOptions | None = None,
         on_progress: OnProgress | None = None,
+        notes: DecodingNotes | None = None,
     ) -> Run:
         """A run over clips from any source; ``replay`` resumes an earlier process' run.
 
-        ``options`` are those of its clips, where they differ from the model's. ``on_progress`` is
-        told how far open clips are, after each batch, in the thread that takes results. Raises
+        With ``notes``, clips that crashed an earlier process are decoded apart. ``options`` are
+        those of its clips, where they differ from the model's. ``on_progress`` is told how far open
+        clips are, after each batch, in the thread that takes results. Raises
         :class:`quest22.errors.UsageError` for options that the model does not support.
         """
         self.check_open()
         strategy = self._strategy if options is None else self._strategy.configured(options)
         board = None if on_progress is None else ProgressBoard(on_progress)
-        stages = Stages(clips, self._decoder(board), strategy, self._engine, board)
+        decoder = self._decoder(board, notes)
+        stages = Stages(clips, decoder, strategy, self._engine, board)
         return Run(stages, self.settings, self.metrics, replay)
 
     def loop(self, settings: LoopSettings | None = None) -> TranscriptionLoop:
@@ -136,11 +140,20 @@ class Pipeline:
             self._engine, self._strategy, self.metrics, self._decoder(), settings
         )
 
-    def _decoder(self, board: ProgressBoard | None = None) -> AudioDecoder:
+    def _decoder(
+        self, board: ProgressBoard | None = None, notes: DecodingNotes | None = None
+    ) -> AudioDecoder:
         from quest22.audio.decode import MediaDecoder
 
         on_duration = None if board is None else board.note_duration
-        return MediaDecoder(self.settings.audio, self.metrics, on_duration)
+        decoder = MediaDecoder(self.settings.audio, self.metrics, on_duration)
+        if notes is None:
+            return decoder
+        from quest22.audio.decode_apart import ProcessDecoder
+        from quest22.audio.guarded_decoder import GuardedDecoder
+
+        apart = ProcessDecoder(self.settings.audio, self.metrics, on_duration)
+        return GuardedDecoder(decoder, apart, notes)
 
 
 def with_model(settings: PipelineSettings) -> tuple[str, PipelineSettings]:

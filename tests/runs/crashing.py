@@ -1,0 +1,60 @@
+"""Pipelines whose decoder kills the process at some clips, in a process of its own too."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from quest22.audio import decode_process
+from quest22.audio.decode import MediaDecoder
+from quest22.audio.decode_apart import PROGRAM, ProcessDecoder
+from quest22.audio.decoding_notes import DecodingNotes
+from quest22.audio.guarded_decoder import GuardedDecoder
+from quest22.protocols import AudioDecoder
+from quest22.records import Audio, Clip, Samples
+from quest22.runtime.progress import ProgressBoard
+from tests.torture.worker import DigestPipeline, RunSpec
+
+POISONED = ("utt-004", "utt-009")
+
+CHILD = PROGRAM.replace(
+    "from quest22.audio.decode_process import main", "from tests.runs.crashing import main"
+)
+
+
+class CrashingDecoder(MediaDecoder):
+    """Dies after the first block of a poisoned clip."""
+
+    def decode(self, clip: Clip) -> Audio:
+        audio = super().decode(clip)
+        return Audio(clip, _crashing(clip, audio.blocks), audio.damage)
+
+
+def _crashing(clip: Clip, blocks: Iterator[Samples]) -> Iterator[Samples]:
+    for block in blocks:
+        yield block
+        if clip.name in POISONED:
+            signal.raise_signal(signal.SIGSEGV)  # in this thread, at once
+
+
+class CrashingPipeline(DigestPipeline):
+    """The usual pipeline with that decoder."""
+
+    def _decoder(
+        self, board: ProgressBoard | None = None, notes: DecodingNotes | None = None
+    ) -> AudioDecoder:
+        assert notes is not None
+        apart = ProcessDecoder(self.settings.audio, self.metrics, program=CHILD)
+        return GuardedDecoder(CrashingDecoder(self.settings.audio, self.metrics), apart, notes)
+
+
+def main() -> None:
+    """What the process that decodes apart does: crash as well."""
+    decode_process.MediaDecoder = CrashingDecoder  # type: ignore[misc]
+    decode_process.main()
+
+
+if __name__ == "__main__":
+    RunSpec(Path(sys.argv[1]), Path(sys.argv[2]), load=CrashingPipeline).run()
