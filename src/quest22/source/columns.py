@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
@@ -70,13 +70,15 @@ class Columns:
         roots = {name.partition(".")[0] for name in self._named()} | set(self._named())
         return [name for name in existing if name in roots]
 
-    def adapted(self, kinds: Mapping[str, Kind]) -> Columns:
-        """The columns for a row or file with these kinds: others where the chosen are missing."""
+    def adapted(self, kinds: Mapping[str, Kind], names: Collection[str]) -> Columns:
+        """The columns for a row or file with these kinds: others where the chosen are missing.
+
+        ``names`` are those of whole columns, which alone can be taken for the audio.
+        """
         audio, text, key = self.audio, self.text, self.id
         if audio not in kinds and "audio" not in self.fixed:
-            audio = _first_audio(
-                {name: kind for name, kind in kinds.items() if "." not in name}
-            ) or (audio)
+            whole = {name: kind for name, kind in kinds.items() if name in names}
+            audio = _first_audio(whole) or audio
         others = _others(kinds, audio)
         if text is not None and text not in kinds and "text" not in self.fixed:
             text = _find_text(others) or text

@@ -215,7 +215,7 @@ class RowReader:
             kinds = {name: kind for name, kind in kinds.items() if not is_empty(values.get(name))}
             kinds |= dict.fromkeys((name for name in values if name not in kinds), Kind.OTHER)
             kinds.pop(chosen.audio, None)
-        return chosen.adapted(kinds)
+        return chosen.adapted(kinds, values)
 
     def _key(self, row: Row) -> str | None:
         """The row's own key; None if it has none, or none that can serve as one."""

@@ -117,7 +117,7 @@ class ParquetFormat:
         needed = self._columns.needed(schema.names)
         with suppress(Exception):  # types that datasets does not know: the names must do
             kinds = kinds_of_features(Features.from_arrow_schema(schema))
-            needed += self._columns.adapted(kinds).needed(schema.names)
+            needed += self._columns.adapted(kinds, schema.names).needed(schema.names)
         return needed
 
     def _stored_features(self) -> Any:
@@ -139,8 +139,16 @@ class ParquetFormat:
 class SequentialFormat:
     """Files read from start to end."""
 
-    def __init__(self, reader: Reader, files: Sequence[str], client: RetryingClient) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        files: Sequence[str],
+        client: RetryingClient,
+        sampler: Reader | None = None,
+    ) -> None:
+        """``sampler`` reads the first rows, of which the user need not be told twice."""
         self._reader = reader
+        self._sampler = sampler or reader
         self._files = files
         self._client = client
 
@@ -169,7 +177,8 @@ class SequentialFormat:
 
     def _kinds_in(self, address: str) -> dict[str, Kind]:
         kinds: dict[str, Kind] = {}
-        with closing(self.open(address, Prefetcher(0, 0))) as file:
+        opened = _SequentialRows(address, self._sampler, self._client, Prefetcher(0, 0))
+        with closing(opened) as file:
             try:
                 for count, (_, values) in enumerate(islice(file.rows(0), MAX_SAMPLED_ROWS), 1):
                     if not isinstance(values, RowError | OpenEnd):
@@ -267,7 +276,7 @@ def format_of(  # noqa: PLR0911 -- one for each format
         return None
     if builder.name == "webdataset":
         read = partial(tar_rows, memory_bytes=client.settings.member_bytes)
-        return SequentialFormat(read, files, client)
+        return SequentialFormat(read, files, client, partial(read, quiet=True))
     if builder.name == "csv" and _has_default_dialect(config):
         return CsvFormat(config.sep, files, client)
     if builder.name == "json" and config.field is None and _hold_lines(files, client):

@@ -43,7 +43,8 @@ class Readable(Protocol):
 class TarMember:
     """A regular file: its name and size in bytes; read ``content`` before the next member.
 
-    ``content_at`` is the offset of what is stored of it. ``problem`` says why it cannot be read. ``sparse``: the size says nothing of what is stored.
+    ``content_at`` is the offset of what is stored of it. ``problem`` says why it cannot be read.
+    ``sparse``: it is stored without its holes, so its size says nothing of what is stored.
     """
 
     name: str

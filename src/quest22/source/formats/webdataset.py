@@ -6,44 +6,67 @@ becomes one RowError. A file that is no tar, or that is truncated, has an open e
 
 from __future__ import annotations
 
-import json
-import math
+import logging
 import posixpath
-import tarfile
-from collections import deque
+import re
 from collections.abc import Iterator
-from typing import Any, BinaryIO, TypeAlias, cast
+from dataclasses import dataclass
+from typing import Any, BinaryIO, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
+from quest22.source.formats.foreign_text import decoded, parsed_json
+from quest22.source.formats.tar_stream import Gap, TarError, TarMember, tar_members
 from quest22.source.io.spool import SpooledMedia
+from quest22.source.limits import (
+    GIB,
+    MAX_MEMBER_BYTES,
+    MAX_ROW_MEMBERS,
+    MAX_SIDE_FILE_BYTES,
+    MIB,
+)
 from quest22.source.listing import is_media
 from quest22.source.rows import NumberedRow, OpenEnd, RowError
+from quest22.storable import one_line
 
-MAX_MEMBER_BYTES = 2 << 30
-BLOCK_BYTES = 512
 _TEXT = frozenset({"txt", "text", "transcript", "transcription"})
 _JSON = frozenset({"json", "jsn"})
 _NUMBER = frozenset({"cls", "cls2", "index", "inx", "id"})
 
-Member: TypeAlias = tuple[str, bytes | SpooledMedia]
+_WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """Why a member is not read; it costs its row."""
+
+    reason: str
+
+
+Member: TypeAlias = tuple[str, bytes | SpooledMedia | _Refused]
 """A member's name and its content."""
 
 Unreadable: TypeAlias = RowError | OpenEnd
 
 
 def tar_rows(
-    file: BinaryIO, name: str, start: int = 0, memory_bytes: int = MAX_MEMBER_BYTES
+    file: BinaryIO,
+    name: str,
+    start: int = 0,
+    *,
+    memory_bytes: int = MAX_MEMBER_BYTES,
+    quiet: bool = False,
 ) -> Iterator[NumberedRow]:
     """The rows of a tar from row ``start`` on: ``__key__``, and a value for each extension.
 
-    Recordings larger than ``memory_bytes`` are kept on disk until they are decoded. Raises what
-    reading the file and ``tarfile`` raise; all rows before are yielded first.
+    A row's recordings beyond ``memory_bytes`` are kept on disk until they are decoded. ``quiet``:
+    warn of nothing. Raises what reading the file raises, and TarError; all rows before are yielded
+    first.
     """
+    side_files = _SideFiles(name, logging.DEBUG if quiet else logging.WARNING)
     for number, item in enumerate(_grouped(_members(file, name, memory_bytes))):
         if number >= start:
-            yield number, item if isinstance(item, Unreadable) else _row(item, name)
+            yield number, item if isinstance(item, Unreadable) else _row(item, name, side_files)
 
 
 def split_name(path: str) -> tuple[str, str]:
@@ -61,153 +84,162 @@ def _grouped(
     A name announces a member that is read next: should that fail, the rows before it are whole. The
     row at which a file breaks off counts as whole if it has all that the row before it had.
     """
-    row: list[Member] = []
+    row = _OpenRow()
     usual: set[str] = set()
     try:
         for member in members:
             if isinstance(member, OpenEnd):
-                if _is_whole(row, usual):
-                    yield row
-                row = []
+                if row.has(usual):
+                    yield row.members
+                row = _OpenRow()
                 yield member
-            elif row and (isinstance(member, RowError) or not _belongs_to_row(member, row)):
-                yield row
-                row, usual = [], _extensions(row)
+            elif row.members and (isinstance(member, RowError) or not row.takes(member)):
+                yield row.members
+                row, usual = _OpenRow(), row.extensions
             if isinstance(member, RowError):
                 yield member
-            elif isinstance(member, tuple) and all(split_name(member[0])):
-                row.append(member)
+            elif isinstance(member, tuple):
+                row.add(member)
     except Exception:
-        if _is_whole(row, usual):
-            yield row
+        if row.has(usual):
+            yield row.members
         raise
-    if row:
-        yield row
+    if row.members:
+        yield row.members
 
 
-def _extensions(row: list[Member]) -> set[str]:
-    return {split_name(name)[1] for name, _ in row}
+class _OpenRow:
+    """The members of a row so far; one beyond the limit is kept, as it says that there are more."""
+
+    def __init__(self) -> None:
+        self.members: list[Member] = []
+        self.extensions: set[str] = set()
+        self._key = ""
+
+    def takes(self, member: str | Member) -> bool:
+        """Whether a member belongs to this row, or to none."""
+        key, extension = split_name(member if isinstance(member, str) else member[0])
+        return not (key and extension) or (key == self._key and extension not in self.extensions)
+
+    def add(self, member: Member) -> None:
+        key, extension = split_name(member[0])
+        if key and extension:
+            self._key = key
+            self.extensions.add(extension)
+            self.members[MAX_ROW_MEMBERS:] = [member]
+
+    def has(self, usual: set[str]) -> bool:
+        """Whether it has all that the row before it had."""
+        return bool(usual) and self.extensions >= usual
 
 
-def _is_whole(row: list[Member], usual: set[str]) -> bool:
-    return bool(usual) and _extensions(row) >= usual
+class _SideFiles:
+    """Reads what lies beside a recording; nothing that is wrong with it costs the recording."""
+
+    def __init__(self, name: str, level: int) -> None:
+        self._name = name
+        self._level = level
+
+    def value(self, content: bytes, path: str, extension: str) -> Any:
+        """Text, JSON, a number, or bytes, as the extension says; text if it is not what it says."""
+        kind = extension.rpartition(".")[2].lower()
+        if kind not in _TEXT | _JSON | _NUMBER:
+            return content
+        if kind in _JSON:
+            try:
+                return parsed_json(content)
+            except ValueError as exc:
+                self._note(path, f"it is no JSON ({exc}), and kept as text")
+        text, valid = decoded(content)
+        if not valid:
+            self._note(path, "it is no UTF-8: what cannot be read is replaced by U+FFFD")
+        return int(text) if kind in _NUMBER and _WHOLE.fullmatch(text.strip()) else text
+
+    def _note(self, path: str, what: str) -> None:
+        """Log the first trouble of a tar as a warning, all others only for debugging."""
+        _log.log(self._level, "%s, %s: %s", self._name, one_line(path), what)
+        self._level = logging.DEBUG
 
 
-def _belongs_to_row(member: str | Member, row: list[Member]) -> bool:
-    key, extension = split_name(member if isinstance(member, str) else member[0])
-    if not (key and extension):
-        return True  # part of no row
-    others = [split_name(name) for name, _ in row]
-    return key == others[0][0] and extension not in [other for _, other in others]
-
-
-def _row(members: list[Member], name: str) -> dict[str, Any] | RowError:
+def _row(members: list[Member], name: str, side_files: _SideFiles) -> dict[str, Any] | RowError:
     values: dict[str, Any] = {}
     for path, content in members:
         key, extension = split_name(path)
-        try:
-            values[extension] = _value(content, path, extension)
-        except ValueError as exc:
-            return RowError(f"{name}, {path}: its content is not what its name says ({exc})")
+        if isinstance(content, _Refused):
+            return RowError(f"{name}, {path}: {content.reason}")
+        if isinstance(content, SpooledMedia) or is_media(path):
+            values[extension] = {"bytes": content, "path": path}
+        else:
+            values[extension] = side_files.value(content, path, extension)
     return values | {"__key__": key, "__url__": name}
-
-
-def _value(content: bytes | SpooledMedia, path: str, extension: str) -> Any:
-    if isinstance(content, SpooledMedia):
-        return {"bytes": content, "path": path}
-    kind = extension.rpartition(".")[2].lower()
-    if kind in _TEXT:
-        return content.decode()
-    if kind in _JSON:
-        return json.loads(content)
-    if kind in _NUMBER:
-        return int(content)
-    return {"bytes": content, "path": path} if is_media(path) else content
 
 
 def _members(file: BinaryIO, name: str, memory_bytes: int) -> Iterator[str | Member | Unreadable]:
     """The regular files of a tar in order, each after its name; a RowError for a damaged part."""
-    blocks = TarBlocks(file)
-    expected_at = 0
     last = "the start"
+    reader = _ContentReader(memory_bytes)
     try:
-        with tarfile.open(
-            fileobj=cast("BinaryIO", blocks), mode="r|", ignore_zeros=True
-        ) as archive:
-            for member in archive:
-                archive.members = []  # type: ignore[attr-defined]  # or it would keep all members
-                if blocks.has_data(expected_at, member.offset):
-                    yield RowError(
-                        f"{name}, after {last}: a damaged header at byte {expected_at:,}; what was "
-                        "there up to the next one is lost, perhaps several rows"
-                    )
-                expected_at = member.offset_data + (
-                    -(-member.size // 512) * 512 if member.isreg() else 0
+        for item in tar_members(file):
+            if isinstance(item, TarMember):
+                last = item.name
+                yield item.name
+                yield item.name, reader.read(item)
+            elif isinstance(item, Gap):
+                yield RowError(
+                    f"{name}, after {last}: a damaged header at byte {item.start:,}; what was "
+                    "there up to the next one is lost, perhaps several rows"
                 )
-                blocks.forget_before(member.offset_data)
-                last = member.name
-                if member.isfile():
-                    yield member.name
-                    yield _read(archive, member, name, memory_bytes)
-    except tarfile.TarError as exc:
-        raise tarfile.ReadError(f"after {last}: {exc}") from exc
-    error = _error_at_end(blocks, expected_at)
-    if error is not None:
-        yield OpenEnd(f"{name}, after {last}: {error}")
+            elif item.problem is not None:
+                yield OpenEnd(f"{name}, after {last}: {item.problem}")
+    except TarError as exc:
+        raise TarError(f"after {last}: {exc}") from exc
 
 
-def _error_at_end(blocks: TarBlocks, expected_at: int) -> str | None:
-    """What is wrong after the last member, which ends at ``expected_at``; zeros should follow."""
-    if expected_at < blocks.size < expected_at + BLOCK_BYTES:
-        return f"the file breaks off at byte {blocks.size:,}, in the header of a member"
-    if blocks.has_data(expected_at):
-        if not expected_at:
-            return "it is no tar file, or a damaged one: fetch or upload it again"
-        return f"a damaged header at byte {expected_at:,}, and none follows"
-    if blocks.size < expected_at + BLOCK_BYTES:
-        return f"the file breaks off at byte {blocks.size:,}, without the mark of its end"
-    return None
+class _ContentReader:
+    """Reads members into memory or onto the disk, each row within limits."""
 
+    def __init__(self, memory_bytes: int) -> None:
+        self._memory_bytes = memory_bytes
+        self._key = ""
+        self._begin_row("")
 
-def _read(
-    archive: tarfile.TarFile, member: tarfile.TarInfo, name: str, memory_bytes: int
-) -> Member | RowError:
-    if member.size > MAX_MEMBER_BYTES:
-        return RowError(f"{name}, {member.name}: it is longer than {MAX_MEMBER_BYTES >> 30} GiB")
-    content = archive.extractfile(member)
-    if content is None:
-        return member.name, b""
-    if member.size > memory_bytes and is_media(member.name):
-        return member.name, SpooledMedia(cast("BinaryIO", content), member.name)
-    return member.name, content.read()
+    def read(self, member: TarMember) -> bytes | SpooledMedia | _Refused:
+        key, extension = split_name(member.name)
+        if not (key and extension):
+            return b""  # part of no row
+        if key != self._key:
+            self._begin_row(key)
+        reason = member.problem or self._refusal(member)
+        if reason is not None:
+            return _Refused(reason)
+        if is_media(member.name) and self._held + member.size > self._memory_bytes:
+            return SpooledMedia(member.content, member.name)
+        self._held += member.size
+        return member.content.read()
 
+    def _begin_row(self, key: str) -> None:
+        self._key = key
+        self._members = self._total = self._held = 0
 
-class TarBlocks:
-    """Wraps a tar that is read sequentially; remembers which recent blocks are not all zeros."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._recent: deque[tuple[int, NDArray[np.bool_]]] = deque()
-        self.size = 0
-
-    def read(self, size: int) -> bytes:
-        data = self._file.read(size)
-        padded = data + bytes(-len(data) % BLOCK_BYTES)
-        blocks = np.frombuffer(padded, np.uint8).reshape(-1, BLOCK_BYTES)
-        self._recent.append((self.size, np.asarray(blocks.any(axis=1))))
-        self.size += len(data)
-        return data
-
-    def forget_before(self, until: int) -> None:
-        """Drop what is known of blocks before this byte offset."""
-        while self._recent and self._recent[0][0] + BLOCK_BYTES * len(self._recent[0][1]) <= until:
-            self._recent.popleft()
-
-    def has_data(self, start: int, end: float = math.inf) -> bool:
-        """Whether anything but zeros was read between two offsets, multiples of a block."""
-        for first, used in self._recent:
-            low = max(0, (start - first) // BLOCK_BYTES)
-            high = len(used) if end == math.inf else max(0, (int(end) - first) // BLOCK_BYTES)
-            if used[low:high].any():
-                return True
-        return False
+    def _refusal(self, member: TarMember) -> str | None:
+        """Why a member is beyond the limits; None if it is within."""
+        self._members += 1
+        self._total += member.size
+        side_bytes = 0 if is_media(member.name) else member.size
+        held_mib = max(self._memory_bytes, MAX_SIDE_FILE_BYTES) / MIB
+        limits = {
+            f"its row has more than {MAX_ROW_MEMBERS:,} members": self._members <= MAX_ROW_MEMBERS,
+            f"its row is longer than {MAX_MEMBER_BYTES // GIB} GiB": (
+                self._total <= MAX_MEMBER_BYTES
+            ),
+            f"it is stored with holes and longer than {held_mib:g} MiB": (
+                not member.sparse or member.size <= held_mib * MIB
+            ),
+            f"it is no recording and longer than {MAX_SIDE_FILE_BYTES // MIB} MiB": (
+                side_bytes <= MAX_SIDE_FILE_BYTES
+            ),
+            f"what lies beside its recording is longer than {held_mib:g} MiB": (
+                not side_bytes or self._held + side_bytes <= held_mib * MIB
+            ),
+        }
+        return next((reason for reason, kept in limits.items() if not kept), None)

@@ -127,7 +127,8 @@ _DAMAGE = frozenset(
         "gzip.BadGzipFile",
         "lzma.LZMAError",
         "pyarrow.ArrowException",
-        "tarfile.TarError",
+        "quest22.LimitError",
+        "quest22.TarError",
         "zlib.error",
     }
 )
