@@ -45,7 +45,7 @@ DAMAGED = [
     ("a b c\n", None, "expected two tokens on each line"),
     ("a z\n", None, "the tokenizer is damaged"),
     ("a b\n", {"<|startoftranscript|>": 9}, "is not token 9 of the vocabulary in that folder"),
-    ("a b\n", {"<|startoftranscript|>": "x"}, "the tokenizer is damaged"),
+    ("a b\n", {"<|startoftranscript|>": "x"}, "numbers a token x: expected whole numbers"),
 ]
 
 
@@ -60,7 +60,7 @@ def test_damaged_parts_are_refused(
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"model": {"type": "Nothing"}}'])
 def test_a_damaged_tokenizer_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "tokenizer.json").write_text(content)
-    with pytest.raises(CheckpointError, match="the tokenizer is damaged"):
+    with pytest.raises(CheckpointError, match=r"the tokenizer is damaged|has no BPE model"):
         read_tokenizer(tmp_path)
 
 

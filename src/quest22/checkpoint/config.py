@@ -11,11 +11,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from quest22.checkpoint.files import read_json_object
+from quest22.checkpoint.files import MAX_TOKENS, is_there, read_json_object
 from quest22.errors import CheckpointError
 
 _Pairs = tuple[tuple[int, int], ...]
 _BASIC_TOKENS = ("eos_token_id", "decoder_start_token_id", "pad_token_id")
+MIN_TARGET_POSITIONS = 16
 _LIMITS = {
     "d_model": 8192,
     "encoder_layers": 256,
@@ -26,7 +27,7 @@ _LIMITS = {
     "decoder_ffn_dim": 65_536,
     "num_mel_bins": 512,
     "max_target_positions": 8192,
-    "vocab_size": 1_000_000,
+    "vocab_size": MAX_TOKENS,
 }
 
 
@@ -86,7 +87,7 @@ class GenerationConfig:
         """
         model = read_json_object(folder / "config.json")
         path = folder / "generation_config.json"
-        if not path.is_file():
+        if not is_there(path):
             return _generation(_Fields(model, folder / "config.json"))
         basic = {name: model[name] for name in _BASIC_TOKENS if name in model}
         return _generation(_Fields(basic | read_json_object(path), path))
@@ -124,7 +125,29 @@ def _dimensions(config: dict[str, Any], path: Path) -> Dimensions:
 
 
 def check_supported(dimensions: Dimensions, scaled: bool, path: Path) -> None:
-    """Refuse models that would load but give wrong results."""
+    """Refuse models that would load but give wrong results, and sizes that no model has."""
+    sizes = (
+        ("d_model", dimensions.d_model),
+        ("encoder_layers", dimensions.encoder_layers),
+        ("encoder_attention_heads", dimensions.encoder_heads),
+        ("encoder_ffn_dim", dimensions.encoder_ffn),
+        ("decoder_layers", dimensions.decoder_layers),
+        ("decoder_attention_heads", dimensions.decoder_heads),
+        ("decoder_ffn_dim", dimensions.decoder_ffn),
+        ("num_mel_bins", dimensions.mel_bins),
+        ("max_target_positions", dimensions.max_target_positions),
+        ("vocab_size", dimensions.vocab_size),
+    )
+    if dimensions.max_target_positions < MIN_TARGET_POSITIONS:
+        raise CheckpointError(
+            f"{path}: max_target_positions is {dimensions.max_target_positions}, which is too few "
+            "for a prompt and a text"
+        )
+    for name, size in sizes:
+        if not 1 <= size <= _LIMITS[name]:
+            raise CheckpointError(
+                f"{path}: {name} is {size}, expected a whole number from 1 to {_LIMITS[name]}"
+            )
     if dimensions.activation != "gelu":
         raise CheckpointError(
             f"{path}: activation_function is {dimensions.activation!r}, Whisper's is 'gelu'"

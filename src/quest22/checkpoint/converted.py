@@ -6,7 +6,6 @@ suppressed tokens and alignment heads that a file leaves out are those of OpenAI
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +20,9 @@ from quest22.checkpoint.files import (
     CTRANSLATE2_WEIGHTS,
     MAX_TOKENIZER_BYTES,
     TOKENIZER,
+    is_there,
     read_bytes,
+    read_json,
     read_json_object,
 )
 from quest22.checkpoint.formats.ctranslate2 import CTranslate2File
@@ -85,19 +86,24 @@ def dimensions_of(file: WeightFile, heads: tuple[int, int], where: Path) -> Dime
             raise CheckpointError(f"{where} has no tensor {name!r}: expected a whole Whisper model")
         return file.entries[name].shape
 
-    d_model, mel_bins, *_ = shape("encoder.conv1.weight")
+    def size(name: str, axis: int = 0) -> int:
+        found = shape(name)
+        if axis >= len(found):
+            raise CheckpointError(f"{where}: {name} has the shape {list(found)}: not Whisper's")
+        return found[axis]
+
     dimensions = Dimensions(
-        d_model=d_model,
+        d_model=size("encoder.conv1.weight"),
         encoder_layers=_layers(file.entries, "encoder"),
         encoder_heads=heads[0],
-        encoder_ffn=shape("encoder.layers.0.fc1.weight")[0],
+        encoder_ffn=size("encoder.layers.0.fc1.weight"),
         decoder_layers=_layers(file.entries, "decoder"),
         decoder_heads=heads[1],
-        decoder_ffn=shape("decoder.layers.0.fc1.weight")[0],
-        mel_bins=mel_bins,
-        max_source_positions=shape("encoder.embed_positions.weight")[0],
-        max_target_positions=shape("decoder.embed_positions.weight")[0],
-        vocab_size=shape("decoder.embed_tokens.weight")[0],
+        decoder_ffn=size("decoder.layers.0.fc1.weight"),
+        mel_bins=size("encoder.conv1.weight", 1),
+        max_source_positions=size("encoder.embed_positions.weight"),
+        max_target_positions=size("decoder.embed_positions.weight"),
+        vocab_size=size("decoder.embed_tokens.weight"),
     )
     check_supported(dimensions, scaled=False, path=where)
     return dimensions
@@ -125,9 +131,10 @@ def _ctranslate2_generation(
     folder: Path, dimensions: Dimensions, tokenizer: Tokenizer
 ) -> GenerationConfig:
     """``generation_config.json`` where somebody put it there, else the converter's own fields."""
-    if (folder / "generation_config.json").is_file():
+    if is_there(folder / "generation_config.json"):
         return GenerationConfig.read(folder)
-    config = read_json_object(folder / "config.json") if (folder / "config.json").is_file() else {}
+    path = folder / "config.json"
+    config = read_json_object(path) if is_there(path) else {}
     generation = default_generation(dimensions, tokenizer)
     numbers = {
         "suppress_tokens": config.get("suppress_ids"),
@@ -156,7 +163,7 @@ def _numbers(folder: Path, name: str, value: Any) -> tuple[int, ...]:
 
 def _ctranslate2_tokenizer(folder: Path, dimensions: Dimensions) -> Tokenizer:
     """``tokenizer.json``, or what the vocabulary alone tells."""
-    if (folder / TOKENIZER).is_file():
+    if is_there(folder / TOKENIZER):
         return read_tokenizer(folder)
     text_tokens = control_tokens(dimensions.vocab_size)[_END]
     words = _vocabulary(folder)[:text_tokens]
@@ -173,13 +180,10 @@ def _ctranslate2_tokenizer(folder: Path, dimensions: Dimensions) -> Tokenizer:
 
 def _vocabulary(folder: Path) -> list[str]:
     as_json, as_text = (folder / name for name in CTRANSLATE2_VOCABULARIES)
-    if as_json.is_file():
-        try:
-            words = json.loads(read_bytes(as_json, MAX_TOKENIZER_BYTES))
-        except (ValueError, RecursionError) as exc:
-            raise CheckpointError(f"{as_json} is not JSON: download the model again") from exc
+    if is_there(as_json):
+        words = read_json(as_json, MAX_TOKENIZER_BYTES)
         return [str(word) for word in words] if isinstance(words, list) else []
-    if as_text.is_file():
+    if is_there(as_text):
         return read_bytes(as_text, MAX_TOKENIZER_BYTES).decode("utf-8", "replace").split("\n")
     raise CheckpointError(
         f"{folder} has no tokenizer: expected {TOKENIZER}, {' or '.join(CTRANSLATE2_VOCABULARIES)}"

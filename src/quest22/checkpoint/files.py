@@ -6,11 +6,13 @@ Recognises other model formats in order to say what to do with them.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 from quest22.errors import CheckpointError
+from quest22.system.regular_files import open_regular
 
 WEIGHTS = "model.safetensors"
 WEIGHTS_INDEX = "model.safetensors.index.json"
@@ -23,7 +25,12 @@ CTRANSLATE2_VOCABULARIES = ("vocabulary.json", "vocabulary.txt")
 """What a CTranslate2 folder has instead of a tokenizer, or beside it."""
 
 MAX_CONFIG_BYTES = 4 << 20
-MAX_TOKENIZER_BYTES = 64 << 20
+MAX_TOKENIZER_BYTES = 16 << 20
+MAX_TOKENS = 1_000_000
+"""Above every number of a token; Whisper's largest vocabulary has 51,866."""
+
+MAX_CONTAINERS = 500_000
+"""Lists and objects in a JSON file, a tokenizer's merges among them; each takes 100 bytes or so."""
 
 PICKLED = (
     "has no safetensors weights, only a format that can run code and is therefore never opened: "
@@ -136,19 +143,59 @@ def file_instead_of_folder(path: Path) -> CheckpointError:
     )
 
 
+def is_there(path: Path) -> bool:
+    """Whether a folder has an entry of this name, be it readable or not."""
+    return os.path.lexists(path)
+
+
 def read_bytes(path: Path, limit: int = MAX_CONFIG_BYTES) -> bytes:
     """A file's content; :class:`CheckpointError` if it is missing or larger than ``limit``."""
     try:
-        if path.stat().st_size > limit:
-            raise CheckpointError(
-                f"{path} is larger than {limit >> 20} MiB, which no Whisper model's is: check the "
-                "file"
-            )
-        return path.read_bytes()
+        with open_regular(path) as file:
+            content = file.read(limit + 1)
     except FileNotFoundError as exc:
         raise CheckpointError(f"{path.parent} has no {path.name}: give a complete model") from exc
     except OSError as exc:
         raise CheckpointError(f"{path} cannot be read: {exc.strerror or exc}") from exc
+    if len(content) > limit:
+        raise CheckpointError(
+            f"{path} is larger than {limit >> 20} MiB, which no Whisper model's is: check the file"
+        )
+    return content
+
+
+def read_json(path: Path, limit: int = MAX_CONFIG_BYTES) -> Any:
+    """A JSON file's value.
+
+    Raises :class:`CheckpointError` if it is missing, larger than ``limit`` bytes or not JSON.
+    """
+    content = read_bytes(path, limit)
+    try:
+        return parse_json(content)
+    except ValueError as exc:
+        raise CheckpointError(f"{path} is not JSON ({exc}): download the model again") from exc
+
+
+def parse_json(content: bytes) -> Any:
+    """The value of JSON from a stranger, whose memory is in proportion to the text.
+
+    Raises ``ValueError`` for what is not JSON, names a key twice, or is nested too often.
+    """
+    if content.count(b"[") + content.count(b"{") > MAX_CONTAINERS:
+        raise ValueError(f"it has more than {MAX_CONTAINERS} lists and objects")
+    try:
+        return json.loads(content, object_pairs_hook=_object)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in found if names.count(name) > 1)
+        raise ValueError(f"the key {twice[:40]!r} is there twice")
+    return found
 
 
 def read_json_object(path: Path, limit: int = MAX_CONFIG_BYTES) -> dict[str, Any]:
@@ -157,10 +204,7 @@ def read_json_object(path: Path, limit: int = MAX_CONFIG_BYTES) -> dict[str, Any
     Raises :class:`CheckpointError` if it is missing, larger than ``limit`` bytes, not JSON, or
     anything but an object.
     """
-    try:
-        value = json.loads(read_bytes(path, limit))
-    except (ValueError, RecursionError) as exc:
-        raise CheckpointError(f"{path} is not JSON ({exc}): download the model again") from exc
+    value = read_json(path, limit)
     if not isinstance(value, dict):
         raise CheckpointError(f"{path}: expected a JSON object, found {type(value).__name__}")
     return value

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quest22.checkpoint.config import Dimensions, GenerationConfig
+from quest22.checkpoint.consistency import check_consistency
 from quest22.checkpoint.converted import CheckpointParts, read_ctranslate2, read_ggml
 from quest22.checkpoint.files import is_ctranslate2
 from quest22.checkpoint.resolve import resolve
@@ -59,6 +60,12 @@ def read_parts(path: Path) -> CheckpointParts:
 
     Raises :class:`quest22.errors.CheckpointError` if they are incomplete or not Whisper's.
     """
+    parts = _read_files(path)
+    check_consistency(parts.dimensions, parts.generation, parts.tokens, path)
+    return parts
+
+
+def _read_files(path: Path) -> CheckpointParts:
     if path.is_file():
         return read_ggml(path)
     if is_ctranslate2({each.name for each in path.iterdir()}):

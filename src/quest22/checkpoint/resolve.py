@@ -113,6 +113,10 @@ def _local_folder(path: Path) -> Path:
         if is_ggml(path):
             return path.resolve()
         raise file_instead_of_folder(path)
+    if path.exists() and not path.is_dir():
+        raise CheckpointError(
+            f"{path} is a device or a pipe: expected a model's folder, or whisper.cpp's ggml-*.bin"
+        )
     if not path.is_dir():
         raise CheckpointError(
             f"{path} does not exist: expected a model's folder; for a model on the Hub give its "

@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 
 from quest22.checkpoint.config import Dimensions, GenerationConfig
 from quest22.checkpoint.openai_defaults import MULTILINGUAL_VOCABULARY
-from quest22.checkpoint.vocabulary import read_tokenizer
+from quest22.checkpoint.vocabulary import read_tokenizer, tokenizer_errors
 from quest22.errors import CheckpointError, UsageError
 from quest22.records import Task
 from quest22.settings.languages import LANGUAGES
@@ -94,7 +94,7 @@ class Tokens:
 
     def encode(self, text: str) -> list[int]:
         """Text to tokens, without control tokens: ``<|…|>`` is encoded as plain text."""
-        encoded: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
+        encoded = self._encode_plain(text)
         if all(token < self.eot for token in encoded):
             return encoded
         return [
@@ -102,7 +102,8 @@ class Tokens:
         ]
 
     def _encode_plain(self, piece: str) -> list[int]:
-        ids: list[int] = self.tokenizer.encode(piece, add_special_tokens=False).ids
+        with tokenizer_errors("the model"):
+            ids: list[int] = self.tokenizer.encode(piece, add_special_tokens=False).ids
         return ids
 
     def decode(self, tokens: Sequence[int]) -> str:
@@ -116,7 +117,9 @@ class Tokens:
             for token in self._after_prompt(tokens)
             if token < self.eot or token >= self.timestamp_begin
         ]
-        return _TIMESTAMP.sub("", self.tokenizer.decode(text_tokens, skip_special_tokens=True))
+        with tokenizer_errors("the model"):
+            text: str = self.tokenizer.decode(text_tokens, skip_special_tokens=True)
+        return _TIMESTAMP.sub("", text)
 
     def initial_tokens(
         self, language: str | None, task: Task = "transcribe", *, timestamps: bool

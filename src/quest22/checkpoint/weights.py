@@ -17,6 +17,7 @@ from quest22.checkpoint.files import (
     MAX_TOKENIZER_BYTES,
     WEIGHTS,
     WEIGHTS_INDEX,
+    is_there,
     read_json_object,
 )
 from quest22.checkpoint.formats.safetensors import Entry, SafetensorsFile
@@ -27,6 +28,7 @@ _PREFIX = "model."
 _OUTPUT = "proj_out.weight"
 _EMBEDDING = "decoder.embed_tokens.weight"
 _SAMPLE_BYTES = 4096
+_ROWS_AT_ONCE = 4096
 
 
 class WeightFile(Protocol):
@@ -80,7 +82,7 @@ class Weights(Mapping[str, NDArray[np.float32]]):
     @classmethod
     def open(cls, folder: Path) -> Weights:
         """Map ``model.safetensors``, or else the shards named by its index."""
-        if (folder / WEIGHTS).is_file():
+        if is_there(folder / WEIGHTS):
             file = SafetensorsFile(folder / WEIGHTS)
             return cls(dict.fromkeys(file.entries, file))
         shards = shard_names(folder / WEIGHTS_INDEX)
@@ -152,6 +154,14 @@ class Weights(Mapping[str, NDArray[np.float32]]):
             status = file.path.stat()
             digest.update(f"{file.path.resolve()}:{status.st_size}:{status.st_mtime_ns};".encode())
         return digest.hexdigest()
+
+    def check_finite(self) -> None:
+        """Read all weights; :class:`CheckpointError` if one is infinite or not a number."""
+        for name in self:
+            for start in range(0, self.shape(name)[0], _ROWS_AT_ONCE):
+                if not np.isfinite(self.rows(name, slice(start, start + _ROWS_AT_ONCE))).all():
+                    raise CheckpointError(f"{self._files[0].path.parent}: {NOT_FINITE}")
+        self.release()
 
     def release(self) -> None:
         """Release the memory of all pages that were read; they are read again when needed."""

@@ -44,8 +44,14 @@ def exit_for(
 
 
 def say(text: str) -> None:
-    """Print one line on standard error; line breaks in ``text`` become spaces."""
-    sys.stderr.write(f"quest22: {' '.join(text.split())}\n")
+    """Print one line on standard error; line breaks in ``text`` become spaces.
+
+    Control characters are shown as escapes: names from elsewhere must not reach the terminal.
+    """
+    line = "".join(
+        each if each.isprintable() else repr(each)[1:-1] for each in " ".join(text.split())
+    )
+    sys.stderr.write(f"quest22: {line}\n")
     sys.stderr.flush()
 
 

@@ -66,6 +66,7 @@ class WhisperEngine:
         self.batches_in_flight = backend.batches_in_flight
         self._backend = backend
         self._features = features
+        self._weights, self._weights_checked = checkpoint.weights, False
         self._all_frames = checkpoint.dimensions.max_source_positions
         self._metrics = metrics
         self._tokens = tokens
@@ -164,6 +165,11 @@ class WhisperEngine:
     def _errors_explained(self) -> Iterator[None]:
         try:
             yield
+        except EngineError:
+            if not self._weights_checked:  # each clip would fail alike
+                self._weights_checked = True
+                self._weights.check_finite()
+            raise
         except (RuntimeError, MemoryError) as exc:
             what = f"the {self._backend.name} engine could not run the model"
             raise EngineError(explain(what, exc)) from exc

@@ -5,10 +5,12 @@ from __future__ import annotations
 import mmap
 from pathlib import Path
 
+from quest22.system.regular_files import open_regular
+
 
 def map_file(path: Path, access: int = mmap.ACCESS_READ) -> mmap.mmap:
-    """A whole file as memory; raises ``OSError``, and ``ValueError`` for an empty one."""
-    with path.open("rb") as file:
+    """A whole regular file as memory; raises ``OSError``, and ``ValueError`` for an empty one."""
+    with open_regular(path) as file:
         return mmap.mmap(file.fileno(), 0, access=access)
 
 

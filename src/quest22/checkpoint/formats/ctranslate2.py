@@ -22,15 +22,18 @@ from numpy.typing import NDArray
 from quest22.checkpoint.formats.mapped_bytes import ByteReader, MappedBytes
 from quest22.checkpoint.formats.safetensors import NUMPY_TYPES, Entry
 from quest22.errors import CheckpointError
+from quest22.system.regular_files import open_regular
 
 VERSION = 6
 SPECIFICATION = "WhisperSpec"
 MAX_VARIABLES = 100_000
 MAX_AXES = 8
+MAX_NAME_BYTES = 1 << 10
 _TYPES = ("F32", "I8", "I16", "I32", "F16", "BF16")
 """By the number that CTranslate2 gives each type: its name in safetensors."""
 
 _QUANTIZED = ("I8", "I16")
+_WHOLE = ("I8", "I16", "I32")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,8 @@ class CTranslate2File:
         self.variables = _variables(ByteReader(self._file.content, path, "CTranslate2 model"), path)
         self.heads = {side: self._scalar(f"{side}/num_heads") for side in ("encoder", "decoder")}
         self._parts = dict(_parts(self.variables))
+        for name in {part.variable for part in self._parts.values()}:
+            self._check_scale(name)
         self.entries = {name: self._entry(part) for name, part in self._parts.items()}
         self.header = hashlib.sha256(repr(sorted(self.variables.items())).encode()).digest()
 
@@ -105,12 +110,26 @@ class CTranslate2File:
         if len(scale) > 1:
             scale = scale[part.first : part.stop] if picked is None else scale[picked]
         scales = scale.reshape(-1, *[1] * (stored.ndim - 1))
-        values: NDArray[np.float32] = stored.astype(np.float32) / scales
+        with np.errstate(divide="ignore", invalid="ignore"):  # the engine refuses what comes of it
+            values: NDArray[np.float32] = stored.astype(np.float32) / scales
         return values
+
+    def _check_scale(self, name: str) -> None:
+        """Whole numbers come with a scale for each row, or one for all."""
+        entry = self.variables[name]
+        if entry.dtype not in _QUANTIZED:
+            return
+        scale = self.variables.get(f"{name}_scale")
+        if scale is None or math.prod(scale.shape) not in (1, entry.shape[0]):
+            raise CheckpointError(
+                f"{self.path}: {name[:80]!r} lacks its scales: convert the model again"
+            )
 
     def _scalar(self, name: str) -> int:
         if name not in self.variables or self.variables[name].shape:
             raise CheckpointError(f"{self.path} has no {name}: convert the model again")
+        if self.variables[name].dtype not in _WHOLE:
+            raise CheckpointError(f"{self.path}: {name} is no whole number: convert it again")
         return int(self._stored(name))
 
 
@@ -122,7 +141,7 @@ def part_span(part: _Part, rows: int) -> tuple[int, int]:
 def is_whisper(path: Path) -> bool:
     """Whether a file begins as a ``model.bin`` of Whisper does."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return SPECIFICATION.encode() in file.read(64)
     except OSError:
         return False
@@ -148,7 +167,7 @@ def _variables(reader: ByteReader, path: Path) -> dict[str, Entry]:
     variables = dict(_variable(reader) for _ in range(count))
     for alias, name in [(_name(reader), _name(reader)) for _ in range(_aliases(reader))]:
         if name not in variables:
-            raise reader.damaged(f"{alias!r} stands for {name!r}, which it lacks")
+            raise reader.damaged(f"{alias[:80]!r} stands for {name[:80]!r}, which it lacks")
         variables[alias] = variables[name]
     return variables
 
@@ -164,20 +183,23 @@ def _variable(reader: ByteReader) -> tuple[str, Entry]:
     name = _name(reader)
     axes = reader.number("B")
     if axes > MAX_AXES:
-        raise reader.damaged(f"{name!r} has {axes} axes")
+        raise reader.damaged(f"{name[:80]!r} has {axes} axes")
     shape = reader.numbers(f"{axes}I")
     kind, size = reader.number("B"), reader.number("I")
     if kind >= len(_TYPES):
-        raise reader.damaged(f"{name!r} has the unknown type {kind}")
+        raise reader.damaged(f"{name[:80]!r} has the unknown type {kind}")
     dtype = _TYPES[kind]
     if size != math.prod(shape) * NUMPY_TYPES[dtype].itemsize:
-        raise reader.damaged(f"{name!r} does not fill its shape {list(shape)}")
+        raise reader.damaged(f"{name[:80]!r} does not fill its shape {list(shape)}")
     begin = reader.skip(size)
     return name, Entry(dtype, shape, begin, begin + size)
 
 
 def _name(reader: ByteReader) -> str:
-    return reader.bytes(reader.number("H")).rstrip(b"\0").decode("utf-8", "replace")
+    length = reader.number("H")
+    if length > MAX_NAME_BYTES:
+        raise reader.damaged(f"a name claims {length} bytes")
+    return reader.bytes(length).rstrip(b"\0").decode("utf-8", "replace")
 
 
 def _parts(variables: Mapping[str, Entry]) -> Iterator[tuple[str, _Part]]:

@@ -17,14 +17,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quest22.checkpoint.files import MAX_TOKENS
 from quest22.checkpoint.formats.ggml_blocks import FORMATS, NumberFormat
 from quest22.checkpoint.formats.mapped_bytes import ByteReader, MappedBytes
 from quest22.checkpoint.formats.safetensors import Entry
 from quest22.errors import CheckpointError
+from quest22.system.regular_files import open_regular
 
 MAGIC = 0x67676D6C
-MAX_TOKENS = 1 << 20
-MAX_TOKEN_BYTES = 1 << 16
+MAX_TOKEN_BYTES = 256
+MAX_TEXT_BYTES = 1 << 20
+"""Of all tokens together; multilingual Whisper has 0.3 MB."""
+
+MAX_TENSORS = 100_000
+MAX_NAME_BYTES = 1 << 10
 MAX_MEL_BINS = 1024
 MAX_AXES = 4
 SIZES = (
@@ -127,7 +133,7 @@ class GgmlFile:
 def is_ggml(path: Path) -> bool:
     """Whether a file begins as whisper.cpp's do."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return file.read(4) == MAGIC.to_bytes(4, "little")
     except OSError:
         return False
@@ -144,6 +150,8 @@ def _sizes(reader: ByteReader, path: Path) -> dict[str, int]:
     mel_bins, frequencies = reader.numbers("2i")
     if not (1 <= mel_bins <= MAX_MEL_BINS and 1 <= frequencies <= MAX_MEL_BINS):
         raise reader.damaged(f"its mel filters are [{mel_bins}, {frequencies}]")
+    if mel_bins != sizes["mel_bins"]:
+        raise reader.damaged(f"it has filters of {mel_bins} mel bins for {sizes['mel_bins']}")
     reader.skip(4 * mel_bins * frequencies)
     return sizes
 
@@ -152,38 +160,44 @@ def _tokens(reader: ByteReader) -> tuple[bytes, ...]:
     count = reader.number("i")
     if not 0 <= count <= MAX_TOKENS:
         raise reader.damaged(f"it claims {count} tokens")
-    return tuple(_token(reader) for _ in range(count))
-
-
-def _token(reader: ByteReader) -> bytes:
-    length = reader.number("I")
-    if length > MAX_TOKEN_BYTES:
-        raise reader.damaged(f"a token claims {length} bytes")
-    return reader.bytes(length)
+    tokens: list[bytes] = []
+    left = MAX_TEXT_BYTES
+    for _ in range(count):
+        length = reader.number("I")
+        if length > min(MAX_TOKEN_BYTES, left):
+            raise reader.damaged(f"a token claims {length} bytes")
+        tokens.append(reader.bytes(length))
+        left -= length
+    return tuple(tokens)
 
 
 def _tensors(reader: ByteReader, path: Path) -> dict[str, _Stored]:
     tensors: dict[str, _Stored] = {}
     while not reader.is_at_end:
         name, stored = _tensor(reader, path)
-        tensors[transformers_name(name)] = stored
+        if (known := transformers_name(name)) in tensors:
+            raise reader.damaged(f"the tensor {name[:60]!r} is there twice")
+        if len(tensors) >= MAX_TENSORS:
+            raise reader.damaged(f"it holds more than {MAX_TENSORS} tensors")
+        tensors[known] = stored
     return tensors
 
 
 def _tensor(reader: ByteReader, path: Path) -> tuple[str, _Stored]:
     axes, length, kind = reader.numbers("3i")
-    if not (1 <= axes <= MAX_AXES and 1 <= length <= MAX_TOKEN_BYTES):
+    if not (1 <= axes <= MAX_AXES and 1 <= length <= MAX_NAME_BYTES):
         raise reader.damaged(f"a tensor has {axes} axes and a name of {length} bytes")
     shape = tuple(reversed(reader.numbers(f"{axes}i")))
     name = reader.bytes(length).decode("utf-8", "replace")
+    shown = repr(name[:60])
     if kind not in FORMATS:
         raise CheckpointError(
-            f"{path}: {name} has ggml's number format {kind}, which is not supported: expected "
+            f"{path}: {shown} has ggml's number format {kind}, which is not supported: expected "
             f"{', '.join(each.name for each in FORMATS.values())}"
         )
     size = FORMATS[kind].bytes_of(shape) if all(each > 0 for each in shape) else None
     if size is None:
-        raise reader.damaged(f"{name} has the shape {list(shape)}")
+        raise reader.damaged(f"{shown} has the shape {list(shape)}")
     begin = reader.skip(size)
     return name, _Stored(FORMATS[kind], shape, begin, begin + size)
 

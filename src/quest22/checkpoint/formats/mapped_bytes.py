@@ -22,7 +22,9 @@ class MappedBytes:
         try:
             self._mapped = map_file(path)
         except (OSError, ValueError) as exc:
-            raise CheckpointError(f"{path} cannot be read: {exc}") from exc
+            raise CheckpointError(
+                f"{path} cannot be read: {getattr(exc, 'strerror', None) or exc}"
+            ) from exc
         self.content: NDArray[np.uint8] = np.frombuffer(self._mapped, np.uint8)
 
     def sample(self, begin: int, end: int, width: int) -> bytes:

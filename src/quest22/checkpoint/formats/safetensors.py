@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quest22.checkpoint.files import parse_json
 from quest22.checkpoint.formats.mapped_bytes import MappedBytes
 from quest22.errors import CheckpointError
 
@@ -98,35 +100,48 @@ def _header(content: NDArray[np.uint8], path: Path) -> tuple[bytes, int]:
 
 def _entries(header: bytes, start: int, size: int, path: Path) -> dict[str, Entry]:
     try:
-        table = json.loads(header)
-    except (ValueError, RecursionError) as exc:
-        raise _damaged(path, "its header is not JSON") from exc
+        table = parse_json(header)
+    except ValueError as exc:
+        raise _damaged(path, f"its header is not JSON: {exc}") from exc
     if not isinstance(table, dict):
         raise _damaged(path, "its header is not a table")
-    return {
+    entries = {
         name: _entry(name, value, start, size, path)
         for name, value in table.items()
         if name != "__metadata__"
     }
+    _check_apart(entries, path)
+    return entries
+
+
+def _check_apart(entries: Mapping[str, Entry], path: Path) -> None:
+    """Two tensors share no bytes: in a good file none do."""
+    ordered = sorted(entries.items(), key=lambda item: (item[1].begin, item[1].end))
+    for (name, entry), (other, following) in pairwise(ordered):
+        if following.begin < entry.end:
+            raise _damaged(path, f"{name[:80]!r} and {other[:80]!r} overlap")
 
 
 def _entry(name: str, value: Any, start: int, size: int, path: Path) -> Entry:
+    shown = repr(name[:80])
     try:
         dtype, shape = str(value["dtype"]), tuple(value["shape"])
-        begin, end = (start + int(offset) for offset in value["data_offsets"])
-        axes_fit = len(shape) <= MAX_AXES and all(type(n) is int and n >= 0 for n in shape)
+        first, last = value["data_offsets"]
     except (KeyError, TypeError, ValueError) as exc:
-        raise _damaged(path, f"the entry of {name!r} is incomplete") from exc
+        raise _damaged(path, f"the entry of {shown} is incomplete") from exc
+    if not all(type(number) is int for number in (first, last, *shape)):
+        raise _damaged(path, f"the entry of {shown} is incomplete")
     if dtype not in NUMPY_TYPES:
         raise CheckpointError(
-            f"{path}: {name!r} has the type {dtype!r}, which is not supported: save it as F32, F16 "
-            "or BF16"
+            f"{path}: {shown} has the type {dtype[:20]!r}, which is not supported: save it as "
+            "F32, F16 or BF16"
         )
-    if not start <= begin <= end <= size:
-        raise _damaged(path, f"{name!r} lies outside the file")
-    if not axes_fit or end - begin != math.prod(shape) * NUMPY_TYPES[dtype].itemsize:
-        raise _damaged(path, f"{name!r} does not fill its shape {list(shape)}")
-    return Entry(dtype, shape, begin, end)
+    if not 0 <= first <= last <= size - start:
+        raise _damaged(path, f"{shown} lies outside the file")
+    axes_fit = len(shape) <= MAX_AXES and min(shape, default=0) >= 0
+    if not axes_fit or last - first != math.prod(shape) * NUMPY_TYPES[dtype].itemsize:
+        raise _damaged(path, f"{shown} does not fill its shape {str(list(shape))[:80]}")
+    return Entry(dtype, shape, start + first, start + last)
 
 
 def _damaged(path: Path, why: str) -> CheckpointError:
