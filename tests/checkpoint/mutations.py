@@ -57,18 +57,34 @@ def write_small(folder: Path) -> Path:
     (folder / "tokenizer.json").write_text(tokenizer.to_str())
     size = first + 1501
     config = {
-        "model_type": "whisper", "d_model": 8, "vocab_size": size, "num_mel_bins": 80,
-        "encoder_layers": 1, "encoder_attention_heads": 2, "encoder_ffn_dim": 8,
-        "decoder_layers": 1, "decoder_attention_heads": 2, "decoder_ffn_dim": 8,
-        "max_source_positions": 1500, "max_target_positions": 64, "eos_token_id": TEXT,
+        "model_type": "whisper",
+        "d_model": 8,
+        "vocab_size": size,
+        "num_mel_bins": 80,
+        "encoder_layers": 1,
+        "encoder_attention_heads": 2,
+        "encoder_ffn_dim": 8,
+        "decoder_layers": 1,
+        "decoder_attention_heads": 2,
+        "decoder_ffn_dim": 8,
+        "max_source_positions": 1500,
+        "max_target_positions": 64,
+        "eos_token_id": TEXT,
     }
     generation = {
-        "eos_token_id": TEXT, "decoder_start_token_id": TEXT + 1, "pad_token_id": TEXT,
-        "suppress_tokens": [1, 2], "begin_suppress_tokens": [3, TEXT], "max_length": 64,
-        "alignment_heads": [[0, 1]], "lang_to_id": {n: numbers[n] for n in CONTROL[2:4]},
+        "eos_token_id": TEXT,
+        "decoder_start_token_id": TEXT + 1,
+        "pad_token_id": TEXT,
+        "suppress_tokens": [1, 2],
+        "begin_suppress_tokens": [3, TEXT],
+        "max_length": 64,
+        "alignment_heads": [[0, 1]],
+        "lang_to_id": {n: numbers[n] for n in CONTROL[2:4]},
         "task_to_id": {"transcribe": TEXT + 5, "translate": TEXT + 4},
-        "no_timestamps_token_id": first - 1, "prev_sot_token_id": TEXT + 7,
-        "is_multilingual": True, "forced_decoder_ids": [[1, None], [2, TEXT + 5]],
+        "no_timestamps_token_id": first - 1,
+        "prev_sot_token_id": TEXT + 7,
+        "is_multilingual": True,
+        "forced_decoder_ids": [[1, None], [2, TEXT + 5]],
         "max_initial_timestamp_index": 50,
     }
     (folder / "config.json").write_text(json.dumps(config))

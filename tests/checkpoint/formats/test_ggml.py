@@ -105,7 +105,7 @@ def test_an_unknown_format_is_named(path: Path, tmp_path: Path) -> None:
     head = struct.pack("<3i2i", 2, 1, 12, 32, 1) + b"x"
     (tmp_path / "q4_k.bin").write_bytes(path.read_bytes() + head)
     with pytest.raises(
-        CheckpointError, match=r"x has ggml's number format 12, .* expected f32, f16, q4_0"
+        CheckpointError, match=r"'x' has ggml's number format 12, .* expected f32, f16, q4_0"
     ):
         GgmlFile(tmp_path / "q4_k.bin")
 
