@@ -91,6 +91,11 @@ class Columns:
         return tuple(name for name in (*named, *self.keep) if name)
 
 
+def is_common_name(name: str) -> bool:
+    """Whether this is a common name of a column with audio, a path, text or an id."""
+    return name.lower() in {*AUDIO_NAMES, *PATH_NAMES, *TEXT_NAMES, *ID_NAMES}
+
+
 def merge_kinds(known: dict[str, Kind], new: Mapping[str, Kind]) -> None:
     """Add what another row shows: of two kinds of a column, the one that tells more."""
     for name, kind in new.items():

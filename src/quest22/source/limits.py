@@ -26,9 +26,13 @@ MAX_MEMBER_NAME_BYTES = 64 * KIB
 MAX_TAR_HEADER_BYTES = 1 * MIB
 """The extended (PAX) header of a member, and the map of a sparse one."""
 
+# Compressed files
+MAX_XZ_BYTES = 256 * MIB
+"""What unpacking xz may take."""
+
 # JSON lines and CSV
 MAX_LINE_BYTES = 64 * MIB
-"""A line of text, which may hold a recording in base64."""
+"""A line of text, or a record of CSV; it may hold a recording in base64."""
 MAX_RECORD_LINES = 256
 """Lines of one record of CSV with quoted line ends."""
 MAX_JSON_VALUES = 4_000_000

@@ -70,8 +70,8 @@ def locate(settings: DatasetSettings) -> DatasetRequest:
     if path in BUILDERS:
         return _from_data_files(path, settings.data_files, token)
     if is_folder(os.path.expanduser(path)):  # noqa: PTH111 -- knows no unknown user as an error
-        folder = str(Path(os.path.expanduser(path)).resolve())  # noqa: PTH111
-        return DatasetRequest(folder, None, settings.config, None, settings.data_files, token)
+        whole = str(Path(os.path.expanduser(path)).resolve())  # noqa: PTH111
+        return DatasetRequest(whole, None, settings.config, None, settings.data_files, token)
     builder = builder_of(path)
     if builder is not None:
         return _from_data_files(builder, (path, *settings.data_files), token)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from datasets import load_dataset_builder
 
@@ -54,7 +55,13 @@ def test_parquet_states_its_rows(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("suffix", "compress"),
-    [("", bytes), (".gz", gzip.compress), (".bz2", bz2.compress), (".xz", lzma.compress)],
+    [
+        ("", bytes),
+        (".gz", gzip.compress),
+        (".bz2", bz2.compress),
+        (".xz", lzma.compress),
+        (".zst", lambda content: pa.compress(content, "zstd", asbytes=True)),
+    ],
 )
 def test_compressed_lines_are_read(
     tmp_path: Path, suffix: str, compress: Callable[[bytes], bytes]
@@ -86,7 +93,7 @@ def test_a_csv_of_another_dialect_is_left_to_datasets(tmp_path: Path) -> None:
     assert chosen("csv", path, quotechar="'") is None
 
 
-@pytest.mark.parametrize("name", ["a.jsonl.zst", "zip://a.jsonl::b.zip"])
+@pytest.mark.parametrize("name", ["a.jsonl.lz4", "zip://a.jsonl::b.zip"])
 def test_what_is_not_decompressed_here_is_left_to_datasets(tmp_path: Path, name: str) -> None:
     builder = load_dataset_builder("json", data_files=[str(write(tmp_path / "a.jsonl", LINES))])
     assert format_of(builder, [name], RetryingClient()) is None

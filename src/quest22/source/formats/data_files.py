@@ -5,17 +5,14 @@ Files read from start to end (tar, JSON lines, CSV) are fetched ahead and decomp
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import io
 import json
 import logging
-import lzma
 from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import closing, suppress
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias
 
 from quest22.source.columns import (
     Columns,
@@ -25,6 +22,7 @@ from quest22.source.columns import (
     may_hold_audio,
     merge_kinds,
 )
+from quest22.source.formats.decompress import decompressed
 from quest22.source.formats.jsonl_csv import csv_rows, json_rows
 from quest22.source.formats.parquet import ParquetRows
 from quest22.source.formats.webdataset import tar_rows
@@ -38,7 +36,6 @@ from quest22.source.rows import NumberedRow, OpenEnd, RowError
 if TYPE_CHECKING:
     from datasets import DatasetBuilder
 
-COMPRESSED = (".gz", ".tgz", ".bz2", ".xz")
 BUFFER_BYTES = 256 << 10
 SAMPLED_ROWS = 8
 MAX_SAMPLED_ROWS = 256
@@ -194,7 +191,7 @@ class SequentialFormat:
 class CsvFormat(SequentialFormat):
     """CSV with a header; the audio, text and id columns stay text."""
 
-    def __init__(self, separator: str, files: Sequence[str], client: RetryingClient) -> None:
+    def __init__(self, separator: str | None, files: Sequence[str], client: RetryingClient) -> None:
         def read(file: BinaryIO, name: str, start: int) -> Iterator[NumberedRow]:
             return csv_rows(file, name, separator, self._text_columns, start)
 
@@ -217,7 +214,7 @@ class SequentialFile:
         self._range_bytes = client.settings.range_bytes
         plain = io.BufferedReader(self._file, BUFFER_BYTES)
         self._opened: list[BinaryIO] = [plain]
-        self.bytes = _decompressed(plain, address.partition("?")[0].lower())
+        self.bytes = decompressed(plain, address.partition("?")[0].lower())
         self._opened.append(self.bytes)
 
     def prefetch(self) -> None:
@@ -228,16 +225,6 @@ class SequentialFile:
         for file in reversed(self._opened):
             with suppress(OSError, EOFError):
                 file.close()
-
-
-def _decompressed(file: BinaryIO, name: str) -> BinaryIO:
-    if name.endswith((".gz", ".tgz")):
-        return io.BufferedReader(cast("io.RawIOBase", gzip.GzipFile(fileobj=file)), BUFFER_BYTES)
-    if name.endswith(".bz2"):
-        return io.BufferedReader(cast("io.RawIOBase", bz2.BZ2File(file)), BUFFER_BYTES)
-    if name.endswith(".xz"):
-        return io.BufferedReader(cast("io.RawIOBase", lzma.LZMAFile(file)), BUFFER_BYTES)
-    return file
 
 
 class _SequentialRows:
@@ -278,7 +265,7 @@ def format_of(  # noqa: PLR0911 -- one for each format
         read = partial(tar_rows, memory_bytes=client.settings.member_bytes)
         return SequentialFormat(read, files, client, partial(read, quiet=True))
     if builder.name == "csv" and _has_default_dialect(config):
-        return CsvFormat(config.sep, files, client)
+        return CsvFormat(None if config.sep == "," else config.sep, files, client)
     if builder.name == "json" and config.field is None and _hold_lines(files, client):
         return SequentialFormat(json_rows, files, client)
     return None
@@ -286,7 +273,7 @@ def format_of(  # noqa: PLR0911 -- one for each format
 
 def _is_supported(file: str) -> bool:
     name = file.partition("?")[0].lower()
-    return name.endswith(COMPRESSED) or not name.endswith((".zst", ".lz4", ".zip", ".7z"))
+    return not name.endswith((".lz4", ".zip", ".7z"))
 
 
 def _has_default_dialect(config: Any) -> bool:

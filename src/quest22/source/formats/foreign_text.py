@@ -27,13 +27,26 @@ def decoded(content: bytes) -> tuple[str, bool]:
 
     UTF-8 unless a byte order mark says otherwise.
     """
-    found = (mark for mark in _BYTE_ORDER_MARKS if content.startswith(mark[0]))
-    mark, encoding = next(found, (b"", "utf-8"))
+    mark, encoding = _mark_of(content)
     content = content[len(mark) :]
     try:
         return content.decode(encoding), True
     except UnicodeDecodeError:
         return content.decode(encoding, "replace"), False
+
+
+def _mark_of(content: bytes) -> tuple[bytes, str]:
+    found = (mark for mark in _BYTE_ORDER_MARKS if content.startswith(mark[0]))
+    return next(found, (b"", "utf-8"))
+
+
+def as_named(content: bytes) -> str:
+    """Bytes as text in which paths keep their bytes, whatever encoding they are in.
+
+    What is no UTF-8 becomes lone surrogates, as Python writes names of files.
+    """
+    mark, encoding = _mark_of(content)
+    return content[len(mark) :].decode(encoding, "surrogateescape")
 
 
 def parsed_json(content: bytes) -> Any:
@@ -48,11 +61,8 @@ def parsed_json(content: bytes) -> Any:
             f"its JSON holds more than {MAX_JSON_VALUES:,} values or {MAX_JSON_CONTAINERS:,} lists "
             "and objects"
         )
-    text, valid = decoded(content)
-    if not valid:
-        raise ValueError("it is no UTF-8")
     try:
-        value = json.loads(text)
+        value = json.loads(as_named(content))
     except RecursionError as exc:
         raise LimitError("its JSON is nested too deeply") from exc
     if containers > MAX_JSON_DEPTH and _is_deep(value):
