@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints
 from typer.models import OptionInfo
 
 from quest22.cli.dataset_flags import DatasetFlags
+from quest22.cli.foreign_flags import FOREIGN_FLAGS
 from quest22.cli.model_flags import SpeechFlags, VadFlags
 from quest22.cli.output_flags import ReportFlags
 from quest22.settings import (
@@ -107,7 +108,9 @@ PAGE_HEAD = f"""\
 # Options
 
 Every option by its name in Python and by its flag. In Python, options are keyword arguments:
-`quest22.transcribe("talk.mp3", model="small", beam_size=5)`. In a flag, `_` works for `-`. More
+`quest22.transcribe("talk.mp3", model="small", beam_size=5)`. In a flag, `_` works for `-`. A flag
+without a value may be given one (`--vad_filter False`, `--overwrite=no`): after a space `True` or
+`False` in any case, after `=` also yes, no, on, off, 1, 0; a file of such a name is `./True`. More
 about them: [decoding](decoding.md), [voice activity](voice-activity.md), [captions](captions.md),
 [streaming](streaming.md), [outputs](outputs.md).
 
@@ -189,7 +192,7 @@ def _python_type(option: Option) -> str:
 def reference_page() -> str:
     """The text of ``docs/options.md``."""
     tables = ["\n".join(_table(each)) for each in TABLES]
-    return "\n".join([PAGE_HEAD, *tables, *_other_flags(), ""])
+    return "\n".join([PAGE_HEAD, *tables, *_other_flags(), "", *_foreign_flags(), ""])
 
 
 def _table(table: Table) -> Iterator[str]:
@@ -218,6 +221,15 @@ def _other_flags() -> Iterator[str]:
         for names, text in _flags_of(group):
             if not declared.intersection(names):
                 yield _row(_code(names), _marked(text, "`"))
+
+
+def _foreign_flags() -> Iterator[str]:
+    """Flags of other programs, and what they are here."""
+    yield "## Flags of other programs"
+    yield ""
+    yield from _head("flag", "here")
+    for each in FOREIGN_FLAGS:
+        yield _row(_code(f"--{name.replace('-', '_')}" for name in each.names), each.says)
 
 
 def _flags_of(group: type[Any]) -> Iterator[tuple[list[str], str]]:

@@ -323,9 +323,9 @@ class OutputOptions(TypedDict, total=False):
     """What a run into a folder writes."""
 
     formats: str | Iterable[str]
-    """``txt srt vtt tsv json`` (one file per clip), ``jsonl parquet`` (one row per clip), or
-    ``all`` for the first five: ``srt,vtt``, or repeat the flag. Default: txt for files, jsonl
-    for datasets.
+    """``txt srt vtt tsv json lrc ass`` (one file per clip), ``jsonl parquet`` (one row per
+    clip), or ``all`` for the first five: ``srt,vtt``, or repeat the flag. Default: txt for
+    files, jsonl for datasets.
     """
 
     restart: bool

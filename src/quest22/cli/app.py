@@ -8,6 +8,7 @@ import typer
 
 import quest22
 from quest22.cli import bench, demo, doctor, evaluate, models, retry, status, stream, transcribe
+from quest22.cli.command_line import TolerantCommand
 from quest22.cli.exits import EXIT_CODES
 
 app = typer.Typer(
@@ -23,15 +24,21 @@ app = typer.Typer(
         "token_normalize_func": lambda token: token.replace("_", "-"),
     },
 )
-app.command("transcribe", epilog=transcribe.EPILOG, no_args_is_help=True)(transcribe.transcribe)
-app.command("stream", epilog=stream.EPILOG, no_args_is_help=True)(stream.stream)
-app.command("eval", epilog=evaluate.EPILOG, no_args_is_help=True)(evaluate.evaluate)
-app.command("status", no_args_is_help=True)(status.status)
-app.command("retry", no_args_is_help=True)(retry.retry)
-app.command("bench", epilog=bench.EPILOG)(bench.bench)
-app.command("demo")(demo.demo)
+app.command("transcribe", cls=TolerantCommand, epilog=transcribe.EPILOG, no_args_is_help=True)(
+    transcribe.transcribe
+)
+app.command("stream", cls=TolerantCommand, epilog=stream.EPILOG, no_args_is_help=True)(
+    stream.stream
+)
+app.command("eval", cls=TolerantCommand, epilog=evaluate.EPILOG, no_args_is_help=True)(
+    evaluate.evaluate
+)
+app.command("status", cls=TolerantCommand, no_args_is_help=True)(status.status)
+app.command("retry", cls=TolerantCommand, no_args_is_help=True)(retry.retry)
+app.command("bench", cls=TolerantCommand, epilog=bench.EPILOG)(bench.bench)
+app.command("demo", cls=TolerantCommand)(demo.demo)
 app.add_typer(models.app, name="models")
-app.command("doctor")(doctor.doctor)
+app.command("doctor", cls=TolerantCommand)(doctor.doctor)
 
 
 def _print_version(requested: bool) -> None:

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from quest22.checkpoint.caches import CachedCheckpoint, best_cached, cached_checkpoints, find_cached
 from quest22.checkpoint.known_models import EMBEDDED_MODELS, KNOWN_MODELS, KnownModel
+from quest22.cli.command_line import TolerantCommand
 from quest22.cli.exits import Exit
 from quest22.cli.figures import size
 from quest22.cli.terminal import output_console
@@ -76,7 +77,7 @@ def models(
     return Exit.DONE
 
 
-@app.command("convert", epilog=CONVERT_EPILOG, no_args_is_help=True)
+@app.command("convert", cls=TolerantCommand, epilog=CONVERT_EPILOG, no_args_is_help=True)
 def convert(
     source: Annotated[
         str,

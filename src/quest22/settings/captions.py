@@ -8,7 +8,9 @@ from quest22.errors import UsageError
 from quest22.settings.forms import COUNT_OR_OFF
 from quest22.settings.option import check_at_least, option
 
-PANEL = "Captions in srt, vtt, tsv and txt (all but --caption-length turn on word timestamps)"
+PANEL = (
+    "Captions in srt, vtt, lrc, ass, tsv and txt (all but --caption-length turn on word timestamps)"
+)
 
 CAPTION_LENGTH = 84
 """Two lines of 42, the usual limit of guides for subtitles."""

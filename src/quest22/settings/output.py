@@ -14,8 +14,11 @@ from quest22.settings.option import check_at_least, check_choice, declared, opti
 
 PANEL = "Output"
 
-CAPTION_FORMATS = ("txt", "vtt", "srt", "tsv", "json")
-"""openai/whisper's five, a file for each clip."""
+OPENAI_FORMATS = ("txt", "vtt", "srt", "tsv", "json")
+"""Those of openai/whisper's command."""
+
+CAPTION_FORMATS = (*OPENAI_FORMATS, "lrc", "ass")
+"""Formats with a file for each clip."""
 
 FORMATS = (*CAPTION_FORMATS, "jsonl", "parquet")
 
@@ -39,7 +42,8 @@ class OutputSettings:
         metadata=declared(
             flags=("--output-format", "-f"),
             form=NAMES,
-            help="[cyan]txt srt vtt tsv json[/] (one file per clip), [cyan]jsonl parquet[/] (one "
+            help="[cyan]txt srt vtt tsv json lrc ass[/] (one file per clip), "
+            "[cyan]jsonl parquet[/] (one "
             "row per clip), or [cyan]all[/] for the first five: [cyan]srt,vtt[/], or repeat "
             "the flag.",
             metavar="FORMAT",
@@ -128,5 +132,5 @@ def parse_formats(named: Iterable[str]) -> tuple[str, ...]:
             raise UsageError(
                 f"unknown output format {name!r}: expected one or more of {', '.join(FORMATS)}, all"
             )
-        chosen += CAPTION_FORMATS if name == "all" else [name]
+        chosen += OPENAI_FORMATS if name == "all" else [name]
     return tuple(dict.fromkeys(chosen))

@@ -42,10 +42,10 @@ def test_documents_are_those_of_openai_whisper(name):
     assert CAPTIONS[name](TALK, OFF) == EXPECTED[name]
 
 
-def test_only_srt_and_vtt_are_split():
+def test_only_formats_of_cues_are_split():
     long = transcript(segments=(Segment(0.0, 20.0, " Here is a sentence, and more." * 9),))
     for name, write in CAPTIONS.items():
-        assert (write(long) != write(long, OFF)) is (name in ("srt", "vtt"))
+        assert (write(long) != write(long, OFF)) is (name in ("srt", "vtt", "lrc", "ass"))
 
 
 def test_json_has_the_keys_of_openai_whisper():

@@ -1,9 +1,10 @@
-"""The caption formats txt, srt, vtt, tsv and json, in the form of openai/whisper's command.
+"""The caption formats; txt, srt, vtt, tsv and json in the form of openai/whisper's command.
 
 :mod:`quest22.sink.formats.caption_files` decides where a document is written.
 
 A transcript without segments (timestamps were off) counts as one segment as long as the clip.
-``caption_layout`` makes the cues of srt and vtt; json always holds the model's own segments.
+``caption_layout`` makes the cues of srt, vtt, lrc and ass; json always holds the model's own
+segments.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from quest22.settings import CaptionSettings
 from quest22.sink.formats.caption_layout import caption_segments, cues
 from quest22.sink.formats.json_values import json_line
 from quest22.sink.formats.readable_cues import Cue
+from quest22.sink.formats.timed_lines import ass, lrc
 from quest22.sink.rows import confidence_row, damage_rows, dropped_rows, segment_language_row
 
 CaptionWriter = Callable[[Transcript, CaptionSettings], str]
@@ -75,10 +77,12 @@ CAPTIONS: Mapping[str, CaptionWriter] = {
     "srt": srt,
     "tsv": tsv,
     "json": json,
+    "lrc": lrc,
+    "ass": ass,
 }
 """Format name, which is also the file suffix → its writer."""
 
-TIMED = frozenset({"vtt", "srt", "tsv", "json"})
+TIMED = frozenset({"vtt", "srt", "tsv", "json", "lrc", "ass"})
 """Formats that make little sense without timestamps."""
 
 

@@ -1,0 +1,135 @@
+"""Reads arguments as people type them, before the parser sees them.
+
+Boolean flags take a value if one is given (``--vad_filter False``, ``--overwrite=yes``), as in
+programs made with ``argparse``; flags of other Whisper programs become this program's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from typer.core import TyperCommand
+
+from quest22.cli.foreign_flags import ForeignFlag, replaced
+from quest22.errors import UsageError
+
+_WORDS = {"true": True, "false": False}
+"""After a space, only these two are values: ``on`` or ``1`` might be a file."""
+
+_VALUES = _WORDS | {
+    **dict.fromkeys(("1", "yes", "y", "on"), True),
+    **dict.fromkeys(("0", "no", "n", "off"), False),
+}
+
+
+@dataclass(slots=True)
+class KnownFlags:
+    """The flags of a command: ``taking`` a value, ``optional`` numbers, and boolean ones.
+
+    ``on`` maps each spelling of a boolean flag to the one for True and the one for False, which is
+    None for a flag that is False unless it is given.
+    """
+
+    taking: set[str] = field(default_factory=set)
+    optional: set[str] = field(default_factory=set)
+    on: dict[str, tuple[str, str | None]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, parameters: Iterable[Any]) -> KnownFlags:
+        """Those of a command's parameters, as Click describes them."""
+        known = cls()
+        for each in parameters:
+            options = [name for name in getattr(each, "opts", ()) if name.startswith("-")]
+            if not options:
+                continue
+            if not getattr(each, "is_flag", False):
+                known.taking.update(options)
+                if each.default is None and _is_number(each):
+                    known.optional.update(options)
+                continue
+            others = each.secondary_opts
+            negative = others[0] if others else None
+            known.on.update(dict.fromkeys(options, (options[0], negative)))
+            for name in others:
+                known.on[name] = (name, options[0])
+        return known
+
+
+def _is_number(parameter: Any) -> bool:
+    """Whether a parameter takes a number, as Click says it, and as newer versions of Typer do."""
+    kind = getattr(getattr(parameter, "type", None), "name", None)
+    kind = kind or getattr(getattr(parameter, "type_descriptor", None), "annotation", None)
+    return kind in ("integer", "float", int, float)
+
+
+def rewrite(arguments: Sequence[str], known: KnownFlags) -> list[str]:
+    """The arguments as the parser reads them. Raises :class:`UsageError` for a wrong value."""
+    written: list[str] = []
+    waiting = list(arguments)
+    while waiting:
+        argument = waiting.pop(0)
+        if argument == "--":
+            return [*written, argument, *waiting]
+        name, equals, value = argument.partition("=")
+        name = _spelt(name)
+        if name in known.taking:
+            parts = [argument] if equals or not waiting else [argument, waiting.pop(0)]
+            given = value if equals else parts[-1]
+            if not (name in known.optional and given.lower() == "none"):
+                written += parts
+        elif name in known.on:
+            wanted = _boolean(argument, value if equals else None, waiting)
+            _add_boolean(written, *known.on[name], wanted=wanted)
+        elif name.startswith("--") and (foreign := replaced(name[2:])):
+            shown = argument.partition("=")[0]
+            given = _foreign_value(shown, foreign, value if equals else None, waiting)
+            written += foreign.arguments(shown, given)
+        else:
+            written.append(argument)
+    return written
+
+
+def _spelt(name: str) -> str:
+    return name.replace("_", "-") if name.startswith("--") else name
+
+
+def _boolean(argument: str, value: str | None, waiting: list[str]) -> bool:
+    """The value of a boolean flag: after ``=``, as the next argument, or True."""
+    if value is not None:
+        if value.lower() not in _VALUES:
+            raise UsageError(f"{argument}: expected True or False after the equals sign")
+        return _VALUES[value.lower()]
+    if waiting and waiting[0].lower() in _WORDS:
+        return _WORDS[waiting.pop(0).lower()]
+    return True
+
+
+def _add_boolean(written: list[str], on: str, off: str | None, *, wanted: bool) -> None:
+    """The last word on a flag counts; one without a negative form is taken back."""
+    if wanted:
+        written.append(on)
+    elif off is not None:
+        written.append(off)
+    else:
+        written[:] = [each for each in written if each != on]
+
+
+def _foreign_value(
+    written: str, flag: ForeignFlag, value: str | None, waiting: list[str]
+) -> str | bool:
+    if flag.boolean:
+        return _boolean(written, value, waiting)
+    if value is not None:
+        return value
+    if not waiting:
+        raise UsageError(f"{written} requires a value")
+    return waiting.pop(0)
+
+
+class TolerantCommand(TyperCommand):
+    """A command whose arguments are read by :func:`rewrite` first."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, rewrite(args, KnownFlags.of(self.params)))
