@@ -283,23 +283,6 @@ def test_a_sound_is_the_same_in_every_form(nano, tmp_path):
         assert [each.text for each in nano.transcribe_many(sounds)] == [expected] * len(sounds)
 
 
-@pytest.mark.parametrize(
-    ("sound", "message"),
-    [
-        ([0.0] * 16_000, r"the sound is list: .*numpy\.asarray\(samples, numpy\.float32\)"),
-        ((0.0,), "the sound is tuple: expected a path, a URL"),
-        (None, "the sound is NoneType: expected a path"),
-        (5, "the sound is int: expected a path"),
-        (io.StringIO("x"), "the sound is a file that is open as text: .* open in binary mode"),
-        (np.zeros(9), "samples of shape \\(9,\\) and type float64: expected mono float32"),
-        (np.zeros((2, 9), np.float32), "expected mono float32"),
-    ],
-)
-def test_what_is_no_sound_is_refused(nano, sound, message):
-    with pytest.raises(UsageError, match=message):
-        nano.transcribe(sound)
-
-
 PER_CALL: list[dict[str, object]] = [
     {},
     {"language": "ru"},

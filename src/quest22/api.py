@@ -6,10 +6,9 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from quest22 import runs
 from quest22.env import hub_token
@@ -21,7 +20,7 @@ from quest22.options import (
     StreamToOptions,
     TranscribeOptions,
 )
-from quest22.records import Clip, Failure, Media, Origin, Samples, Transcript, check_samples
+from quest22.records import Clip, Failure, Media, Origin, Transcript
 from quest22.runs.context import Reusing
 from quest22.runs.events import OnEvent, ignore_event
 from quest22.runs.retry_failed import retry_all
@@ -41,14 +40,10 @@ from quest22.settings import (
 from quest22.settings.clip_options import ClipOptions
 from quest22.settings.option import check_type, refuse_unknown, take_group
 from quest22.settings.python_names import naming_options
+from quest22.sounds import Sound, media
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
-
-Sound: TypeAlias = str | Path | bytes | BinaryIO | Samples
-"""A path or URL, a file's bytes, an open binary file, which is read to its end, or mono float32
-samples at 16 kHz.
-"""
 
 OnFailure: TypeAlias = Callable[[Failure], None]
 
@@ -82,6 +77,10 @@ class Transcriber:
     @naming_options()
     def transcribe(self, sound: Sound, **options: Unpack[TranscribeOptions]) -> Transcript:
         """Transcribe one recording; raises :class:`quest22.errors.ClipError` if that fails.
+
+        ``sound`` is a path, a URL, bytes, an open file, samples, samples with their rate, or a
+        record of ``datasets``: see :data:`quest22.sounds.Sound`. What is none of these raises
+        :class:`quest22.errors.UsageError`.
 
         ``options`` are for this call; those not named are the Transcriber's.
         """
@@ -128,23 +127,27 @@ class Transcriber:
         settings = _dataset_settings(dataset, config, dict(rows), self._pipeline.settings)
         return _transcripts(self._pipeline.stream(settings), on_failure)
 
-    def _clip(self, index: int, sound: Sound) -> Clip:
+    def _clip(self, index: int, sound: Sound) -> Clip | Failure:
         """One recording as a clip; whether a path exists is checked when it is decoded."""
-        if isinstance(sound, (str, Path)):
-            return self._clip_at(index, str(sound))
-        return Clip(str(index), f"sound {index}", _media(sound), Origin("memory", row=index))
+        if isinstance(sound, (str, PathLike)):
+            return self._clip_at(index, fspath(sound))
+        key, name, origin = str(index), f"sound {index}", Origin("memory", row=index)
+        try:
+            return Clip(key, name, media(sound), origin)
+        except ClipError as exc:
+            return Failure(key, name, exc.stage, exc.reason, origin)
 
     def _clip_at(self, index: int, address: str) -> Clip:
         from quest22.source.io.address import is_url, redact
         from quest22.source.io.media import media_opener
 
-        media: Media = Path(address)
+        found: Media = Path(address)
         if is_url(address):
             pipeline = self._pipeline
             network = client_within(pipeline.settings.memory, pipeline.metrics)
-            media = media_opener(address, network)
+            found = media_opener(address, network)
         name = redact(address)
-        return Clip(f"{index}:{name}", name, media, Origin(name))
+        return Clip(f"{index}:{name}", name, found, Origin(name))
 
     @naming_options()
     def stream_to(
@@ -226,28 +229,6 @@ def _transcripts(run: Run, on_failure: OnFailure | None) -> Iterator[Transcript]
 
 def _warn(failure: Failure) -> None:
     _log.warning("%s: not transcribed (%s): %s", failure.name, failure.stage, failure.reason)
-
-
-def _media(sound: Any) -> Media:
-    """What is given in memory, as media. Raises :class:`UsageError` for what is no sound."""
-    if isinstance(sound, (bytes, bytearray, memoryview)):
-        return bytes(sound)
-    if isinstance(sound, np.ndarray):
-        return _checked(sound)
-    content = sound.read() if hasattr(sound, "read") else None
-    if isinstance(content, bytes):
-        return content
-    kind = "a file that is open as text" if isinstance(content, str) else type(sound).__name__
-    raise UsageError(
-        f"the sound is {kind}: expected a path, a URL, a file's bytes, a file open in binary mode, "
-        "or a NumPy array of mono float32 samples at 16 kHz "
-        "(numpy.asarray(samples, numpy.float32))"
-    )
-
-
-def _checked(samples: Samples) -> Media:
-    check_samples(samples)
-    return samples
 
 
 def _pipeline_settings(model: str | None, options: dict[str, Any]) -> PipelineSettings:

@@ -72,10 +72,14 @@ def test_a_missing_file_is_a_failure(tmp_path: Path) -> None:
 
 def test_samples_become_sound() -> None:
     samples = np.linspace(-1, 1, 160, dtype=np.float32)
-    ready = media_of({"array": samples.tolist(), "sampling_rate": 16_000}, "audio", None)
+    ready = media_of(
+        {"array": samples.tolist(), "sampling_rate": 16_000}, "the column 'audio'", None
+    )
     assert isinstance(ready, np.ndarray)
     np.testing.assert_array_equal(ready, samples)
-    other = media_of({"array": [samples, -samples], "sampling_rate": 8_000}, "audio", None)
+    other = media_of(
+        {"array": [samples, -samples], "sampling_rate": 8_000}, "the column 'audio'", None
+    )
     assert isinstance(other, bytes)
     read, rate_hz = soundfile.read(io.BytesIO(other), dtype="float32")
     assert rate_hz == 8_000
@@ -106,4 +110,4 @@ def test_keys_that_differ_are_left_alone() -> None:
 
 def test_a_url_of_a_foreign_kind_is_refused() -> None:
     with pytest.raises(ClipError, match="memory://"):
-        media_of("memory://a.wav", "audio", "https://h")
+        media_of("memory://a.wav", "the column 'audio'", "https://h")

@@ -76,8 +76,8 @@ def rewrite(arguments: Sequence[str], known: KnownFlags) -> list[str]:
         name = _spelt(name)
         if name in known.taking:
             parts = [argument] if equals or not waiting else [argument, waiting.pop(0)]
-            given = value if equals else parts[-1]
-            if not (name in known.optional and given.lower() == "none"):
+            number = value if equals else parts[-1]
+            if not (name in known.optional and number.lower() == "none"):
                 written += parts
         elif name in known.on:
             wanted = _boolean(argument, value if equals else None, waiting)

@@ -55,9 +55,10 @@ def media_of(
     client: RetryingClient | None = None,
     rate_hz: Any = None,
 ) -> Media:
-    """The audio in a cell; ``rate_hz`` is what the row says of samples without a rate of their own.
+    """The audio in a cell, which messages call ``column`` (``the column 'audio'``).
 
-    A path may be relative to ``folder``. Raises ClipError (stage ``source``).
+    ``rate_hz`` is what the row says of samples without a rate of their own. A path may be relative
+    to ``folder``. Raises ClipError (stage ``source``).
     """
     sound = _sound_in(value, column)
     if isinstance(sound, str):
@@ -133,7 +134,7 @@ def _sound_in_record(
 
 def _refused(value: Any, column: str) -> ClipError:
     found = "is empty here" if is_empty(value) else f"holds {described(value)} here"
-    return ClipError("source", f"the column {column!r} {found}: {EXPECTED}")
+    return ClipError("source", f"{column} {found}: {EXPECTED}")
 
 
 def is_empty(value: Any) -> bool:
@@ -190,7 +191,7 @@ def _decoded(text: str, column: str, *, certainly: bool = False) -> bytes | None
     try:
         return base64.b64decode(packed + "=" * (-len(packed) % 4), validate=True)
     except (binascii.Error, ValueError) as exc:
-        raise ClipError("source", f"the column {column!r} holds damaged base64: {exc}") from exc
+        raise ClipError("source", f"{column} holds damaged base64: {exc}") from exc
 
 
 def _media_at(reference: str, folder: str | None, client: RetryingClient | None) -> Media:
@@ -216,7 +217,7 @@ def _bytes_of_numbers(numbers: Sequence[Any], column: str) -> bytes:
         return bytes(numbers)
     except (TypeError, ValueError) as exc:
         raise ClipError(
-            "source", f"the column {column!r} holds a list as bytes: expected numbers 0 to 255"
+            "source", f"{column} holds a list as bytes: expected numbers 0 to 255"
         ) from exc
 
 
@@ -243,8 +244,7 @@ def _rate_hz(value: Any, column: str) -> int:
     stated = "without a sampling rate" if value is None else f"at {described(value)} Hz"
     raise ClipError(
         "source",
-        f"the column {column!r} holds samples {stated}: expected a sampling rate, 1 to "
-        f"{MAX_RATE_HZ:,}",
+        f"{column} holds samples {stated}: expected a sampling rate, 1 to {MAX_RATE_HZ:,}",
     )
 
 
@@ -278,7 +278,7 @@ def _joined_rows(values: NDArray[Any], array: Any, column: str) -> NDArray[Any]:
 def _no_samples(array: Any, column: str) -> ClipError:
     return ClipError(
         "source",
-        f"the column {column!r} holds {described(array)} as samples: expected numbers in one or "
+        f"{column} holds {described(array)} as samples: expected numbers in one or "
         f"two dimensions, at most {MAX_CHANNELS} channels",
     )
 
@@ -306,7 +306,7 @@ def _scaled(values: NDArray[Any], column: str) -> NDArray[np.float32]:
     if peak > _FULL_SCALE[bits]:
         raise ClipError(
             "source",
-            f"the column {column!r} holds samples up to {peak:,.0f}: expected −1 to 1, or whole "
+            f"{column} holds samples up to {peak:,.0f}: expected −1 to 1, or whole "
             "numbers of 16 or 32 bits",
         )
     return (values / _FULL_SCALE[bits]).astype(np.float32)

@@ -188,7 +188,8 @@ class RowReader:
         values, columns = row.values, self._columns_of(row)
         audio = field_of(values, columns.audio)
         rate_hz = _field_or_none(values, columns.sampling_rate)
-        media = media_of(audio, columns.audio, self._folder(row), self._context.client, rate_hz)
+        named = f"the column {columns.audio!r}"
+        media = media_of(audio, named, self._folder(row), self._context.client, rate_hz)
         offset_s, duration_s = (
             _stretch(values, columns) if refers_to_recording(audio) else (0, None)
         )
