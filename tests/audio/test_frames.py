@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from quest22.audio.decode import MediaDecoder
+from quest22.audio.packets import ends_run
 from quest22.errors import ClipError
 from quest22.records import SAMPLE_RATE_HZ, Audio, Damage, Samples
 from quest22.settings import AudioSettings
@@ -193,6 +194,21 @@ def test_lost_sound_becomes_silence_and_is_noted(junk: int) -> None:
     assert np.abs(lost).max() < 1e-3
 
 
+def test_a_size_that_asks_for_all_memory_is_damage() -> None:
+    """FFmpeg then says that there is no memory."""
+    form = Format("alac", "ipod", "alac", 44_100)
+    noise = np.random.default_rng(0).normal(0, 0.1, 441_000).astype(np.float32)
+    media = encode(form, [noise])
+    at = media.index(b"stsz") + 16 + 4 * 60
+    found = []
+    for size in (0x3FFFFFFF, 0x3FFFFF00, 0x30000000, 0x10000000):
+        data = media[:at] + size.to_bytes(4, "big") + media[at + 4 :]
+        sound, damage = heard(data)
+        found.append(len(sound) / SAMPLE_RATE_HZ)
+        assert damage
+    assert min(found) > 5.5
+
+
 def test_more_loss_than_allowed_is_a_failure() -> None:
     media = encode(Format("flac", "flac", "flac"), [tone(16_000, 20.0) * np.float32(0.3)])
     audio = MediaDecoder(AudioSettings(max_damage=0.3)).decode(clip(media[: len(media) // 2]))
@@ -201,6 +217,15 @@ def test_more_loss_than_allowed_is_a_failure() -> None:
     assert sum(
         map(len, MediaDecoder(AudioSettings()).decode(clip(media[: len(media) // 2])).blocks)
     )
+
+
+def test_only_memory_that_has_run_out_ends_the_run() -> None:
+    import av
+
+    assert ends_run(MemoryError())
+    assert ends_run(ClipError("source", "the line broke"))
+    assert not ends_run(av.error.MemoryError(12, "Cannot allocate memory"))
+    assert not ends_run(IndexError())
 
 
 class Foreign(io.BytesIO):

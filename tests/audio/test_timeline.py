@@ -40,7 +40,8 @@ def media(
     av: Any = library
     file, options = io.BytesIO(), {"strict": "experimental"}
     with av.open(file, "w", format=container) as output:
-        video = output.add_stream("mpeg4", rate=5) if picture else None
+        video_codec = "flv" if container == "flv" else "mpeg4"
+        video = output.add_stream(video_codec, rate=5) if picture else None
         stream = output.add_stream(codec, RATE_HZ, options, layout="mono")
         if video is not None and picture is not None:
             video.width, video.height, video.pix_fmt = 64, 64, "yuv420p"
@@ -108,6 +109,13 @@ def test_sound_alone_is_as_late_as_its_clock_says(
     sound = heard(media([(start_s, 2.0)], container=container, codec="aac"))
     assert onsets_s(sound) == [pytest.approx(onset_s, abs=0.1)]
     assert len(sound) / SAMPLE_RATE_HZ == pytest.approx(onset_s + 2.0, abs=0.1)
+
+
+@pytest.mark.parametrize("start_s", [4.0, 100.0])
+def test_sound_that_begins_late_in_a_stream_without_an_index_is_found(start_s: float) -> None:
+    picture = (0.0, start_s + 3.0)
+    sound = heard(media([(start_s, 2.0)], container="flv", codec="aac", picture=picture))
+    assert onsets_s(sound) == [pytest.approx(start_s, abs=0.1)]
 
 
 def test_many_small_gaps_add_up() -> None:

@@ -13,7 +13,7 @@ from quest22.cli.progress import RunInfo
 from quest22.cli.run import RunReporter, event_lines, follow
 from quest22.errors import SinkError
 from quest22.metrics import Metrics
-from quest22.records import DroppedSegment, Partial
+from quest22.records import Damage, DroppedSegment, Partial
 from quest22.runs.events import (
     AlreadyFinished,
     ModelLoaded,
@@ -134,6 +134,18 @@ def test_the_last_lines_tell_what_was_left_out(capsys):
         "quest22: 1 clip without text",
         "quest22: left out: 3 min 12 s no speech, 36 s loop",
     ]
+
+
+def test_the_last_lines_tell_what_was_damaged(capsys, tmp_path):
+    damage = (Damage(1.0, 3.5, "a hole"), Damage(9.0, 70.0, "the file ends early"))
+    results = [transcript("a", damage=damage), transcript("b")]
+    stats = tmp_path / "stats.json"
+    follow(written(*results), RunReporter(ReportFlags(stats_json=stats), RunInfo("talks"), OUT))
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "quest22: 1 clip damaged: 1 min 4 s of sound missing"
+    )
+    told = json.loads(stats.read_text())
+    assert (told["damaged_clips"], told["missing_s"]) == (1, 63.5)
 
 
 def test_an_interruption_keeps_what_was_written(capsys, tmp_path):

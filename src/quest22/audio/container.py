@@ -6,10 +6,11 @@ files. Knows nothing of samples.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from quest22.audio.file_signature import describe_bytes
@@ -44,6 +45,14 @@ RAW_FORMATS: dict[str, tuple[str, dict[str, str]]] = {
 EXACT_FORMATS = {"flac", "aiff", "au", "caf", "w64", "wv", "tta", "ape"}
 NEARLY_EXACT_FORMATS = {"mov,mp4,m4a,3gp,3g2,mj2"}
 """Formats whose header states the duration; for others FFmpeg's duration is an estimate."""
+
+LEAST_BYTES_A_SECOND = 250
+"""What a file must hold of the duration that its header states: a third of the thriftiest codec's
+bytes, so that truncated files are still noticed."""
+
+LATE_STREAMS = {"flv", "live_flv", "mpegts", "mpeg"}
+SEARCH_FAR = {"probesize": str(64 << 20), "analyzeduration": str(3600 * 10**6)}
+"""How far sound is searched for in formats that do not announce it: 64 MiB, an hour."""
 
 # A playlist inside a file must never make FFmpeg open other files or addresses.
 NO_PROTOCOLS = {"protocol_whitelist": ""}
@@ -134,11 +143,25 @@ def open_recording(reader: MediaReader, clip: Clip) -> Iterator[Recording]:
         link = LinkFile(reader) if head.startswith(CAPTURE) else None
         reader.seek(0)
         container = _open_container(link or reader, head, _suffix(clip), wav)
+        if not container.streams.audio and container.format.name in LATE_STREAMS:
+            container.close()
+            reader.seek(0)
+            container = _open_container(reader, head, _suffix(clip), wav, SEARCH_FAR)
         with container:
             stream = _choose_stream(container, head)
             use_plain_layout(stream.codec_context)
             duration_s = header_duration_s(container.format.name, stream, wav)
+            if wav is None and duration_s is not None and not _is_held(duration_s, reader):
+                duration_s = None
             yield Recording(container, stream, reader, duration_s, wav, link)
+
+
+def _is_held(duration_s: float, reader: MediaReader) -> bool:
+    """Whether the file is large enough for so much sound; else its header is damaged, or lies."""
+    at = reader.tell()
+    size = reader.seek(0, 2)
+    reader.seek(at)
+    return size >= duration_s * LEAST_BYTES_A_SECOND
 
 
 def _suffix(clip: Clip) -> str:
@@ -147,7 +170,11 @@ def _suffix(clip: Clip) -> str:
 
 
 def _open_container(
-    file: MediaReader | LinkFile | SoundBytes, head: bytes, suffix: str, wav: WavHeader | None
+    file: MediaReader | LinkFile | SoundBytes,
+    head: bytes,
+    suffix: str,
+    wav: WavHeader | None,
+    more_options: Mapping[str, str] = MappingProxyType({}),
 ) -> InputContainer:
     import av
 
@@ -162,7 +189,7 @@ def _open_container(
             file,
             mode="r",
             format=form,
-            container_options={**options, **NO_PROTOCOLS},
+            container_options={**options, **NO_PROTOCOLS, **more_options},
             buffer_size=READ_BYTES,
             **_tag_options(),
         )

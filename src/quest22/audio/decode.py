@@ -21,9 +21,10 @@ from quest22.audio.frames import Frame, Layout, frames
 from quest22.audio.levels import Levels
 from quest22.audio.media_reader import MediaReader
 from quest22.audio.ogg_links import next_link
+from quest22.audio.packets import ends_run
 from quest22.audio.resample import in_blocks, to_16_khz
 from quest22.audio.timeline import CUT_OFF, DamageReport, Silence, Timeline
-from quest22.errors import ClipError, Quest22Error, unexpected
+from quest22.errors import ClipError, unexpected
 from quest22.metrics import Metrics
 from quest22.records import SAMPLE_RATE_HZ, Audio, Clip, Damage, Samples
 from quest22.settings import AudioSettings
@@ -68,9 +69,9 @@ class MediaDecoder:
     def _blocks(self, clip: Clip, damage: list[Damage]) -> Iterator[Samples]:
         try:
             yield from self._limited(clip, DamageReport(damage))
-        except (Quest22Error, MemoryError):
-            raise
         except Exception as exc:
+            if ends_run(exc):
+                raise
             logger.debug("%s: decoding ends with an unexpected error", clip.name, exc_info=True)
             raise ClipError("audio", f"the sound cannot be decoded: {unexpected(exc)}") from exc
 

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quest22.audio.container import Recording
-from quest22.errors import Quest22Error
+from quest22.audio.packets import Lost, ends_run, packets
+from quest22.audio.raw_streams import RawStream
 from quest22.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -28,16 +29,12 @@ MIN_RATE_HZ = 1_000
 MAX_RATE_HZ = 768_000
 MAX_CHANNELS = 256
 
-MAX_UNREADABLE = 20_000
-"""Errors in a row, without one packet between them, after which a container is given up."""
-MAX_UNREADABLE_BYTES = 1 << 28
 FLUSH_AFTER = 3
 """Undecodable packets in a row after which the decoder forgets what came before."""
 
 GAP_S = 0.005
 """Timestamps are often rounded to milliseconds."""
 
-UNREADABLE = "the file is damaged"
 UNDECODABLE = "the sound cannot be decoded"
 
 _DTYPES: dict[str, type[np.generic]] = {
@@ -78,14 +75,6 @@ class Frame:
         return self.samples / self.layout.rate_hz
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """A place where sound is missing: ``seconds`` of it, as far as the container says so."""
-
-    seconds: float
-    reason: str
-
-
 class BadFrameError(ValueError):
     """A frame claims what cannot be; the message says what."""
 
@@ -96,33 +85,12 @@ def frames(recording: Recording, metrics: Metrics) -> Iterator[Frame | Lost]:
     Raises :class:`quest22.errors.ClipError` if bytes cannot be read.
     """
     decoder = _Decoder(recording, metrics)
-    for packet in _packets(recording):
+    for packet in packets(recording):
         if isinstance(packet, Lost):
             yield packet
-        elif packet.size:  # an empty packet would end the decoder
+        elif packet.size and not decoder.raw.is_tag(packet):  # an empty one would end the decoder
             yield from decoder.decode(packet)
     yield from decoder.decode(None)
-
-
-def _packets(recording: Recording) -> Iterator[Packet[Any] | Lost]:
-    """The stream's packets; behind an error the container is read on from where it stands."""
-    reader, errors, bytes_before = recording.reader, 0, recording.reader.bytes
-    while errors < MAX_UNREADABLE and reader.bytes - bytes_before < MAX_UNREADABLE_BYTES:
-        try:
-            for packet in recording.container.demux(recording.stream):
-                errors, bytes_before = 0, reader.bytes
-                yield packet
-        except IndexError:  # how PyAV ends where a stream was found on the way
-            return
-        except (MemoryError, Quest22Error):
-            raise
-        except Exception:
-            reader.check()
-        else:
-            return
-        if not errors:
-            yield Lost(0.0, UNREADABLE)
-        errors += 1
 
 
 class _Decoder:
@@ -132,6 +100,7 @@ class _Decoder:
         self._reader = recording.reader
         self._context: AudioCodecContext = recording.stream.codec_context
         self._metrics = metrics
+        self.raw = RawStream(recording.container.format.name)
         self._tick_s = float(recording.stream.time_base or 0)
         self._errors = 0
         self._last: Frame | None = None
@@ -141,9 +110,9 @@ class _Decoder:
         """The frames of a packet; None: those that the decoder still holds at the end."""
         try:
             frames = self._decoded(packet)
-        except (MemoryError, Quest22Error):
-            raise
-        except Exception:
+        except Exception as exc:
+            if ends_run(exc):
+                raise
             self._reader.check()
             yield from self._lost(packet, UNDECODABLE)
             return
@@ -159,6 +128,8 @@ class _Decoder:
                 yield Lost(0.0, UNDECODABLE)
             self._last, self._was_silent = read, False
             yield read
+        if packet is not None:
+            self.raw.count(packet, sum(frame.samples / frame.sample_rate for frame in frames))
 
     def _decoded(self, packet: Packet[Any] | None) -> list[AudioFrame]:
         import av
@@ -178,7 +149,7 @@ class _Decoder:
         self._errors += 1
         if self._errors % FLUSH_AFTER == 0:
             self._context.flush_buffers()
-        yield Lost((packet.duration or 0) * self._tick_s, reason)
+        yield Lost(self.raw.lost_s(packet, (packet.duration or 0) * self._tick_s), reason)
 
     def _read(self, frame: AudioFrame) -> Frame:
         _keep_custom_layout(frame)

@@ -12,7 +12,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from quest22.audio.container import Recording
-from quest22.audio.frames import Frame, Lost
+from quest22.audio.frames import Frame
+from quest22.audio.packets import UNREADABLE, Lost
+from quest22.audio.raw_streams import RAW_STREAMS
 from quest22.records import Damage
 
 TOLERANCE_S = 0.1
@@ -24,14 +26,17 @@ FARTHEST_JUMP_S = 600.0
 FARTHEST_STATED_JUMP_S = 3600.0
 LATEST_START_S = 60.0
 """Sound alone that starts later by a clock from zero was cut from a longer recording."""
+WITHOUT_GAPS = {"flac", "wv", "tta", "ape", "wav", "aiff", "caf", "w64"}
+"""Formats that hold one uninterrupted sound: what is missing of it was lost."""
 MOST_PLACES = 500
 CUT_OFF = "the file ends early"
 PLAIN_PCM = {"aiff", "au", "caf", "w64"}
 
 CLOCK_FROM_ZERO = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}
 """Formats whose clock starts at zero, and which state their duration; others start anywhere."""
-WITHOUT_CLOCK = {"avi"}
-"""Formats whose timestamps are counted from bytes, which drift if the bit rate varies."""
+WITHOUT_CLOCK = {"avi"} | RAW_STREAMS
+"""Formats without timestamps. FFmpeg counts them from bytes in AVI, where they drift if the bit
+rate varies, and from packets in raw streams."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +115,8 @@ class Timeline:
             gap_s = min(lost.seconds, FARTHEST_JUMP_S) if gap_s is None else max(gap_s, 0.0)
         elif gap_s is None or gap_s <= TOLERANCE_S:
             gap_s = 0.0
+        elif clock.has_no_gaps:
+            lost = Lost(gap_s, UNREADABLE)
         rate_hz = frame.layout.rate_hz
         samples = round(gap_s * rate_hz)
         end_s = self.position_s + samples / rate_hz
@@ -130,6 +137,7 @@ class _Clock:
     def __init__(self, recording: Recording, *, is_first: bool) -> None:
         container = recording.container
         self._is_known = container.format.name not in WITHOUT_CLOCK
+        self.has_no_gaps = container.format.name in WITHOUT_GAPS
         self._states_duration = container.format.name in CLOCK_FROM_ZERO
         self._ahead_s = _start_s(recording) if is_first else None
         self._end_of_media_s = _end_s(recording, self._ahead_s or 0.0)

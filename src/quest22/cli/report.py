@@ -118,8 +118,11 @@ def missing_lines(stats: RunStats) -> list[str]:
 
 
 def left_out_lines(left_out: LeftOut) -> list[str]:
-    """How many clips have no text, and how much sound was left out for which reason."""
+    """How many clips are damaged or lack a text, and how much sound was left out, and why."""
     lines = []
+    if left_out.damaged:
+        clips, missing = clip_count(left_out.damaged), length(left_out.missing_s)
+        lines.append(f"{clips} damaged: {missing} of sound missing")
     if left_out.without_text:
         lines.append(f"{clip_count(left_out.without_text)} without text")
     ranked = sorted(left_out.seconds.items(), key=lambda item: -item[1])

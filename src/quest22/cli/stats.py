@@ -51,5 +51,7 @@ def stats(metrics: Metrics, run: RunStats, code: Exit) -> dict[str, Any]:
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
         "left_out_s": {name: round(value, 3) for name, value in run.left_out.seconds.items()},
         "clips_without_text": run.left_out.without_text,
+        "damaged_clips": run.left_out.damaged,
+        "missing_s": round(run.left_out.missing_s, 3),
         "failures_by_reason": dict(run.reasons.most_common()),
     }

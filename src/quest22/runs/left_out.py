@@ -1,4 +1,4 @@
-"""What transcripts leave out: seconds of sound by reason, and clips that have no text at all."""
+"""What transcripts lack: sound that was left out, by reason, or damaged; and clips without text."""
 
 from __future__ import annotations
 
@@ -14,15 +14,22 @@ SHORT_S = 1.0
 
 @dataclass(slots=True)
 class LeftOut:
-    """Seconds of sound that were left out, by reason; and how many clips lack a text."""
+    """Seconds of sound that were left out, by reason; and how many clips lack a text.
+
+    Of ``damaged`` clips, ``missing_s`` of sound could not be read.
+    """
 
     seconds: dict[str, float] = field(default_factory=dict)
     without_text: int = 0
+    damaged: int = 0
+    missing_s: float = 0.0
 
     def add(self, transcript: Transcript) -> None:
         for reason, seconds in seconds_by_reason(transcript.dropped).items():
             self.seconds[reason] = self.seconds.get(reason, 0.0) + seconds
         self.without_text += lacks_text(transcript)
+        self.damaged += bool(transcript.damage)
+        self.missing_s += sum(place.end_s - place.start_s for place in transcript.damage)
 
 
 def lacks_text(transcript: Transcript) -> bool:
