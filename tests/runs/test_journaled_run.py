@@ -154,7 +154,7 @@ def test_another_dataset_in_its_place_is_noticed(tmp_path):
 def test_a_lost_output_is_noticed(data, tmp_path):
     interrupted(data, tmp_path)
     (tmp_path / "transcripts.jsonl").unlink()
-    with pytest.raises(SinkError, match="restore the file, or start over"):
+    with pytest.raises(SinkError, match="it is gone; put it back"):
         RunSpec(data, tmp_path).run()
 
 

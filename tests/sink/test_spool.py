@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quest22.errors import SinkError
+from quest22.sink.file_state import FileState
 from quest22.sink.files import AppendedFile
 from quest22.sink.spool import Spool
 
@@ -46,15 +47,15 @@ def test_rows_come_back_with_their_types_and_none_beyond_what_was_published(rows
         first = Spool(path)
         for row in rows[:published]:
             first.append(row)
-        size = first.publish()
+        state = FileState.of(first.publish())
         for row in rows[published:]:
             first.append(row)
-        again = Spool(path, size)  # the first process died here
+        again = Spool(path, state)  # the first process died here
         assert list(again.rows()) == rows[:published]
         for row in rows[published:]:
             again.append(row)
         assert list(again.rows()) == rows
-        assert list(Spool.read(path, size)) == rows[:published]
+        assert list(Spool.read(path, state.size)) == rows[:published]
         first.close()
         again.remove()
         assert not path.exists()
@@ -76,10 +77,10 @@ def test_a_continued_file_is_the_uninterrupted_one(lines, cut):
         first = AppendedFile(path)
         for line in lines[:cut]:
             first.write(line)
-        size = first.publish()
+        state = FileState.of(first.publish())
         first.write("beyond the mark\n")
         first.close()
-        again = AppendedFile(path, size)
+        again = AppendedFile(path, state)
         for line in lines[cut:]:
             again.write(line)
         again.close()

@@ -20,6 +20,7 @@ from quest22.runs.events import (
     ModelLoading,
     NothingToRetry,
     OnEvent,
+    OutputsEdited,
     Published,
     ResultReady,
     Resumable,
@@ -163,6 +164,8 @@ def event_lines(event: RunEvent) -> list[str]:
         case ShardsTakenOver():
             shards = shard_counts(event.num_shards)
             lines = [f"continuing with the rows that {shards} left in {event.folder}"]
+        case OutputsEdited():
+            lines = list(event.findings)
         case Resuming():
             after = f" after {clip_count(event.results)}" if event.results else ""
             lines = [f"continuing{after} in {event.folder}"]
@@ -171,6 +174,14 @@ def event_lines(event: RunEvent) -> list[str]:
         case Published():
             again = f" ({event.retries} requests were retried)" if event.retries else ""
             lines = [f"the dataset is at {event.url}{again}"]
+        case _:
+            lines = _ended_lines(event)
+    return lines
+
+
+def _ended_lines(event: RunEvent) -> list[str]:
+    lines = []
+    match event:
         case RunFinished():
             lines = [f"total: {_counts(event)}"] if event.resumed else []
             lines += going_on_lines(event.folder, event.open_ends)

@@ -2,7 +2,7 @@
 
 A run calls ``on_event`` for each event as it happens, in this order::
 
-    ModelLoading  ModelLoaded  [ShardsTakenOver | Resuming]
+    [OutputsEdited]  ModelLoading  ModelLoaded  [ShardsTakenOver | Resuming]
     ResultsStarted  ClipProgress | ResultReady …  ResultsEnded  WritingEnded
     Resumable | [Published] RunFinished | RetryFinished
 
@@ -58,6 +58,17 @@ class Resuming:
 
     folder: Path
     results: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutputsEdited:
+    """Outputs are not as the run left them; ``findings`` say what was found and done, a line each.
+
+    Comes first, before anything is loaded.
+    """
+
+    folder: Path
+    findings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +173,7 @@ RunEvent: TypeAlias = (
     | ModelLoaded
     | ShardsTakenOver
     | Resuming
+    | OutputsEdited
     | ResultsStarted
     | ClipProgress
     | ResultReady

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from quest22.records import Clip, Failure
 from quest22.runs.context import Load, RunContext
+from quest22.runs.edits import tell_edits
 from quest22.runs.events import OnEvent, Resumable, Resuming, ignore_event
 from quest22.runs.journal import Journal, JournaledSink
 from quest22.runs.plan import pipeline_plan
@@ -123,6 +124,7 @@ class _Journaled:
     def _write(self, journal: Journal, files: FilesSource, pipeline: Pipeline) -> RunSummary:
         output = replace(self.run.output, journaled=True, journal_folder=self.state)
         begun = journal.progress
+        tell_edits(output, begun, self.on_event)
         remove_unpublished(output, begun.sinks)
         sink = JournaledSink(open_folder_sinks(self._folder, output, begun.sinks), journal)
         results = pipeline.run(

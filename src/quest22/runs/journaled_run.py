@@ -13,6 +13,7 @@ from pathlib import Path
 from quest22.metrics import Metrics
 from quest22.protocols import Sink
 from quest22.runs.context import Connect, Load, RunContext
+from quest22.runs.edits import tell_edits
 from quest22.runs.events import (
     AlreadyFinished,
     OnEvent,
@@ -44,6 +45,7 @@ from quest22.runs.write import WriteOptions, write_results
 from quest22.runtime.build import Pipeline, client_within, dataset_source, with_model
 from quest22.settings import RUN_FOLDER, OutputSettings
 from quest22.sink.build import (
+    NOTES,
     ROWS,
     open_folder_sinks,
     refuse_earlier_results,
@@ -149,6 +151,8 @@ class _Run:
         settings = pinned(_spelt_as_begun(self.settings, journal), journal.plan, journal.request)
         if journal.progress.finished and requested(settings) == resolved(journal.plan):
             return self._ended_before(journal, settings)
+        if not journal.progress.finished:
+            tell_edits(settings.output(self.store.folder), journal.progress, self.context.on_event)
         ready = self._load(settings, self.siblings.take_over(), journal)
         journal.check(with_places(ready.plan(settings), settings.working_folder))
         if journal.progress.finished:
@@ -187,7 +191,7 @@ class _Run:
         except BaseException:
             self.context.on_event(Resumable(self.store.folder, journal.progress.results))
             raise
-        journal.remove(ROWS, HUB)
+        journal.remove(ROWS, HUB, *NOTES.values())
         if ready.publisher is not None:
             self.context.on_event(ready.publisher.published())
         self.context.on_event(_finished(journal, resumed=resumed))

@@ -15,6 +15,7 @@ from pathlib import Path
 from quest22.protocols import Sink
 from quest22.records import Origin, Position, RowLocation
 from quest22.runs.context import RunContext
+from quest22.runs.edits import tell_edits
 from quest22.runs.events import Resumable, RetryFinished
 from quest22.runs.journal import MERGE, RETRY, Journal, JournaledSink, Progress
 from quest22.runs.plan import whole_plan, with_places
@@ -62,6 +63,8 @@ class Rerun:
         journal = self._journal
         publisher = publisher_of_finished(self._settings.push_to_hub, journal)
         retried = self._retry_journal()
+        on_event = self._context.on_event
+        tell_edits(self._settings.output(self._folder), journal.progress, on_event)
         if not retried.progress.finished:
             self._run(retried, publisher)
         later = Published(retried.folder, retried.progress.sinks, finished=True)
@@ -92,6 +95,7 @@ class Rerun:
 
     def _run(self, retried: Journal, publisher: HubPublisher | None) -> None:
         settings, context = self._settings, self._context
+        tell_edits(settings.output(retried.folder), retried.progress, context.on_event)
         source = self._failed_rows(retried)
         pipeline = context.pipeline(settings.pipeline)
         plan = whole_plan(settings, pipeline, source.revision)
@@ -148,8 +152,9 @@ class Rerun:
             settings.formats, retried.folder, journaled=True, captions=settings.captions
         )
         stems = used_stems(self._earlier)
-        lines = self._journal.progress.sinks.get("jsonl", {})  # the columns stay what they are
-        states = {"jsonl": {**lines, "bytes": 0}, **retried.progress.sinks}
+        lines = self._journal.progress.sinks.get("jsonl", {})
+        columns = {"columns": lines.get("columns")}  # they stay what they are
+        states = {"jsonl": columns, **retried.progress.sinks}
         sinks = open_folder_sinks(retried.folder, output, states, stems)
         if publisher is None:
             return sinks

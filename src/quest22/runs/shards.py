@@ -8,6 +8,7 @@ and then looks for others, so of two that start together at least one sees the o
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 
 from quest22.errors import UsageError
@@ -16,8 +17,11 @@ from quest22.runs.plan import as_begun, known_plan
 from quest22.runs.settings import RunSettings
 from quest22.runs.store import RunStore
 from quest22.settings import DatasetSettings, OutputSettings
+from quest22.sink.edits import check_outputs
 from quest22.sink.recovery import restore_published
 from quest22.source.shards import EarlierShard, last_done
+
+_log = logging.getLogger("quest22")
 
 _FINALIZED = "concluded"  # the name that journals have
 _OWN_SETTINGS = ("num_shards", "shard_index")
@@ -58,6 +62,8 @@ class SiblingShard:
             if not journal.progress.finished and _FINALIZED not in journal.request:
                 formats = tuple(journal.plan["output"]["formats"])
                 output = OutputSettings(formats, self.store.folder, journaled=True)
+                for line in check_outputs(output, journal.progress.sinks):
+                    _log.warning(line)
                 restore_published(output, journal.progress.sinks)
                 journal.request[_FINALIZED] = True
                 journal.commit(journal.progress)

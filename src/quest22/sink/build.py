@@ -12,6 +12,7 @@ from quest22.protocols import Sink, SinkState
 from quest22.records import Failure, Transcript
 from quest22.settings import RUN_FOLDER, OutputSettings
 from quest22.sink.file_names import OutputNames
+from quest22.sink.file_state import FileState
 from quest22.sink.files import AppendedFile, StandardOutput, make_folder, writing
 from quest22.sink.formats.caption_files import CaptionFilesSink, CaptionStreamSink
 from quest22.sink.formats.captions import CAPTIONS
@@ -23,7 +24,9 @@ TRANSCRIPTS = "transcripts"
 FAILURES = "failures.jsonl"
 ROWS = "rows.jsonl"
 NAMES = "names.jsonl"
-"""Workspace files: rows until the run is finished, and the names of caption files."""
+NOTES = {"failures": "failures.notes", "jsonl": "transcripts.notes"}
+"""Workspace files: rows until the run is finished, and the names of caption files, and
+what lines are about to be written, by sink."""
 
 
 class Sinks:
@@ -81,10 +84,14 @@ def open_folder_sinks(
     if state is None:
         refuse_earlier_results(settings)
     state = state or {}
-    sinks: dict[str, Sink] = {"failures": FailureSink(folder / FAILURES, state.get("failures"))}
+    failures, transcripts = (
+        settings.workspace / name if settings.journaled else None for name in NOTES.values()
+    )
+    failure_sink = FailureSink(folder / FAILURES, state.get("failures"), failures)
+    sinks: dict[str, Sink] = {"failures": failure_sink}
     if "jsonl" in settings.formats:
-        published = int(state.get("jsonl", {}).get("bytes", 0))
-        lines = AppendedFile(folder / f"{TRANSCRIPTS}.jsonl", published)
+        published = FileState.of(state.get("jsonl"))
+        lines = AppendedFile(folder / f"{TRANSCRIPTS}.jsonl", published, transcripts)
         sinks["jsonl"] = JsonLinesSink(lines, state.get("jsonl"))
     if "parquet" in settings.formats:
         sinks["parquet"] = _parquet_sink(folder, settings, state.get("parquet"))
@@ -123,7 +130,7 @@ def refuse_earlier_results(settings: OutputSettings) -> None:
 def remove_results(folder: Path) -> None:
     """Delete an earlier run's outputs and workspace files. Captions are the caller's to delete."""
     transcripts = (f"{TRANSCRIPTS}.jsonl", f"{TRANSCRIPTS}.parquet", f"{TRANSCRIPTS}-*.parquet")
-    workspace_files = (f"{RUN_FOLDER}/{name}" for name in (ROWS, NAMES, LEDGER))
+    workspace_files = (f"{RUN_FOLDER}/{name}" for name in (ROWS, NAMES, LEDGER, *NOTES.values()))
     for pattern in (*transcripts, FAILURES, *workspace_files):
         for path in folder.glob(pattern):
             with writing(path):

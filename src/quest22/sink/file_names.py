@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
+from typing import TypeAlias
 
 from quest22.protocols import SinkState
 from quest22.settings import FORMATS, RUN_FOLDER
+from quest22.sink.file_state import FileState
 from quest22.sink.spool import Spool
 
 MAX_PART_BYTES = 180
@@ -92,6 +94,18 @@ def read_stems(lines: Iterable[str | bytes]) -> Iterator[str]:
         yield folded(str(json.loads(line)["stem"]))
 
 
+FileNote: TypeAlias = Sequence[int]
+"""A file's size in bytes and its checksum (CRC-32)."""
+
+
+def read_files(lines: Iterable[str | bytes]) -> Iterator[tuple[str, FileNote]]:
+    """The files in the lines of a names file, by their paths below the output folder."""
+    for line in lines:
+        row = json.loads(line)
+        for suffix, note in row.get("files", {}).items():
+            yield f"{row.get('as', row['stem'])}.{suffix}", note
+
+
 class OutputNames:
     """Gives every clip its own file name: two ``talk`` become ``talk`` and ``talk-2``.
 
@@ -109,14 +123,16 @@ class OutputNames:
     ) -> None:
         """``reserved`` are folded stems that no clip may get."""
         self._folder = folder
-        published = int((state or {}).get("bytes", 0))
-        self._stored = Spool(names_file, published) if names_file else None
+        self._stored = Spool(names_file, FileState.of(state)) if names_file else None
         self._counts: dict[str, int] = {}
         earlier = self._stored.rows() if self._stored and state else iter(())
         self._assigned = {folded(str(row["stem"])) for row in earlier} | set(reserved)
 
-    def stem(self, name: str) -> Path:
-        """Assign a clip the path of its files, without suffix. Call once for each clip."""
+    def stem(self, name: str, files: Mapping[str, FileNote] | None = None) -> Path:
+        """Assign a clip the path of its files, without suffix. Call once for each clip.
+
+        ``files``, by suffix, are stored with it: see :func:`read_files`.
+        """
         base = safe_stem(name)
         stem, count = base, self._counts.get(folded(base), 1)
         while folded(stem) in self._assigned:
@@ -125,11 +141,13 @@ class OutputNames:
         self._counts[folded(base)] = count
         self._assigned.add(folded(stem))
         if self._stored:
-            self._stored.append({"stem": folded(stem)})
+            spelt = {} if stem == folded(stem) else {"as": stem}
+            told = {"files": dict(files)} if files else {}
+            self._stored.append({"stem": folded(stem), **spelt, **told})
         return self._folder / stem
 
     def publish(self) -> SinkState:
-        return {"bytes": self._stored.publish() if self._stored else 0}
+        return self._stored.publish() if self._stored else {}
 
     def close(self) -> None:
         """Close the names file; no further names are assigned."""

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
 
 from quest22.errors import SinkError
+from quest22.protocols import SinkState
 from quest22.settings import RUN_FOLDER
+from quest22.sink.file_state import FileState, Notes
 from quest22.system import WINDOWS
 from quest22.system.atomic_files import sync_folder, write_atomically
 from quest22.system.private_files import open_private
@@ -26,8 +28,8 @@ class Output(Protocol):
 
     def write(self, text: str) -> None: ...
 
-    def publish(self) -> int:
-        """Make what was written durable; return the size in bytes, 0 for a stream."""
+    def publish(self) -> SinkState:
+        """Make what was written durable; return what a continued file needs to know of it."""
         ...
 
     def close(self) -> None: ...
@@ -65,9 +67,14 @@ def make_folder(folder: Path) -> None:
 
 def write_text_atomically(path: Path, text: str) -> None:
     """Write a small file atomically: readers see the old content or the new, never a part."""
+    write_bytes_atomically(path, encode(text))
+
+
+def write_bytes_atomically(path: Path, content: bytes) -> None:
+    """The same for bytes."""
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, encode(text))
+        write_atomically(path, content)
 
 
 def read_lines(path: Path, size: int) -> Iterator[bytes]:
@@ -100,40 +107,49 @@ class AppendedFile:
     """A file that grows by whole lines, each passed to the system before ``write`` returns.
 
     The first line creates it, or ``close`` if there was none. It ends with a whole line even
-    after the disk was full. ``published_bytes`` continues the file of an earlier process: what
-    lies beyond them is cut off.
+    after the disk was full. ``published`` continues the file of an earlier process: what lies
+    beyond it is cut off. With ``notes`` lines are noted there before they are written.
     """
 
-    def __init__(self, path: Path, published_bytes: int = 0) -> None:
+    def __init__(
+        self, path: Path, published: FileState | int = 0, notes: Path | None = None
+    ) -> None:
         self._path = path
         self._file: BinaryIO | None = None
-        self._end = published_bytes
+        self._state = FileState.known_size(published) if isinstance(published, int) else published
+        self._notes = None if notes is None else Notes(notes)
         self._folder_synced = False
 
     def write(self, text: str) -> None:
         line = encode(text)
         with writing(self._path):
             file = self._open()
+            if self._notes is not None:
+                self._notes.add(self._state.size, line)
             try:
                 self._append(file, line)
             except OSError:
                 with suppress(OSError):
-                    file.truncate(self._end)
+                    file.truncate(self._state.size)
                 raise
-        self._end += len(line)
+        self._state = self._state.after(line)
 
-    def publish(self) -> int:
-        """Make what was written durable; return the file's size in bytes."""
+    def publish(self) -> SinkState:
+        """Make what was written durable; return the file's state."""
         if self._file is None or not self._file.closed:
             with writing(self._path):
                 self._sync(self._open())
-        return self._end
+                if self._notes is not None:
+                    self._notes.publish(self._state.size)
+        return self._state.to_json()
 
     def close(self) -> None:
         if self._file is not None and self._file.closed:
             return
         with writing(self._path), self._open() as file:
             self._sync(file)
+        if self._notes is not None:
+            self._notes.close()
 
     def _sync(self, file: BinaryIO) -> None:
         os.fsync(file.fileno())
@@ -144,22 +160,23 @@ class AppendedFile:
     def _open(self) -> BinaryIO:
         if self._file is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            if self._end:
+            end = self._state.size
+            if end:
                 self._check_published()
-            file = _opened(self._path, "r+b" if self._end else "wb")
-            if self._end:
-                file.truncate(self._end)
-                file.seek(self._end)
+            file = _opened(self._path, "r+b" if end else "wb")
+            if end:
+                file.truncate(end)
+                file.seek(end)
             weakref.finalize(self, file.close)  # a run that is interrupted leaves it to us
             self._file = file
         return self._file
 
     def _check_published(self) -> None:
         size = self._path.stat().st_size if self._path.exists() else 0
-        if size < self._end:
+        if size < self._state.size:
             raise SinkError(
-                f"{self._path} has {size} bytes, but the run had written {self._end}: restore the "
-                "file, or start over with --restart"
+                f"{self._path} has {size} bytes, but the run had written {self._state.size}: "
+                "restore the file, or start over with --restart"
             )
 
     @staticmethod
@@ -190,8 +207,8 @@ class StandardOutput:
                 raise BrokenPipeError(errno.EPIPE, "the reader has gone") from exc
             raise SinkError(f"cannot write to standard output: {exc.strerror or exc}") from exc
 
-    def publish(self) -> int:
-        return 0  # nothing is buffered, and a stream cannot be continued
+    def publish(self) -> SinkState:
+        return {}  # nothing is buffered, and a stream cannot be continued
 
     def close(self) -> None:
         """Nothing is buffered."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from quest22.protocols import SinkState
 from quest22.records import Failure, Transcript
+from quest22.sink.file_state import FileState
 from quest22.sink.spool import Spool
 
 LEDGER = "ledger.jsonl"
@@ -45,7 +46,7 @@ class LedgerSink:
     """
 
     def __init__(self, path: Path, state: SinkState | None = None) -> None:
-        self._spool = Spool(path, int((state or {}).get("bytes", 0)))
+        self._spool = Spool(path, FileState.of(state))
         self._file: str | None = None
 
     def write(self, result: Transcript | Failure) -> None:
@@ -62,7 +63,7 @@ class LedgerSink:
         self._spool.append(line)
 
     def publish(self) -> SinkState:
-        return {"bytes": self._spool.publish()}
+        return self._spool.publish()
 
     def close(self) -> None:
         self._spool.close()

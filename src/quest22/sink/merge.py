@@ -62,9 +62,9 @@ def _spooled(path: Path, rows: Iterable[dict[str, Any]]) -> SinkState:
     spool = Spool(path)
     for values in rows:
         spool.append(values)
-    size = spool.publish()
+    state = spool.publish()
     spool.close()
-    return {"bytes": size}
+    return state
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +133,9 @@ class Merge:
         file = AppendedFile(self._out / name)
         for line in lines:
             file.write(line)
-        size = file.publish()
+        state = file.publish()
         file.close()
-        return {"bytes": size}
+        return state
 
     def _transcripts(self) -> SinkState:
         name = f"{TRANSCRIPTS}.jsonl"

@@ -13,6 +13,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from quest22.errors import SinkError
+from quest22.protocols import SinkState
+from quest22.sink.file_state import FileState
 from quest22.sink.files import AppendedFile, read_lines, writing
 
 _TAGGED_TYPES: dict[str, tuple[type, Callable[[Any], Any], Callable[[Any], Any]]] = {
@@ -33,26 +36,33 @@ _MAPPING = "$mapping"
 class Spool:
     """A growing file of rows that survives its process and is read back in order."""
 
-    def __init__(self, path: Path, published_bytes: int = 0) -> None:
+    def __init__(self, path: Path, published: FileState | int = 0) -> None:
         self._path = path
-        self._file = AppendedFile(path, published_bytes)
+        self._file = AppendedFile(path, published)
 
     def append(self, values: Mapping[str, Any]) -> None:
         self._file.write(json.dumps(_to_json(dict(values)), ensure_ascii=False) + "\n")
 
-    def publish(self) -> int:
-        """Make the rows durable; return the file's size in bytes."""
+    def publish(self) -> SinkState:
+        """Make the rows durable; return the file's state."""
         return self._file.publish()
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Every row so far, one at a time; mappings keep the order of their keys."""
-        yield from self.read(self._path, self._file.publish())
+        yield from self.read(self._path, int(self._file.publish()["bytes"]))
 
     @staticmethod
     def read(path: Path, size: int) -> Iterator[dict[str, Any]]:
         """The rows in the first ``size`` bytes of a spool, one at a time; changes no file."""
-        for line in read_lines(path, size):
-            yield _from_json(json.loads(line))
+        number = 0
+        try:
+            for number, line in enumerate(read_lines(path, size), start=1):  # noqa: B007 -- told
+                yield _from_json(json.loads(line))
+        except (ValueError, TypeError, KeyError) as exc:
+            raise SinkError(
+                f"{path} is damaged in line {number} ({exc}): put it back as it was, or start over "
+                "with --restart"
+            ) from exc
 
     def close(self) -> None:
         """Close the file; the rows stay on disk."""

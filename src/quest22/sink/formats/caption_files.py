@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from zlib import crc32
 
 from quest22.protocols import SinkState
 from quest22.records import Failure, Origin, Partial, Segment, Transcript
 from quest22.settings import CaptionSettings
 from quest22.sink.file_names import OutputNames
-from quest22.sink.files import Output, write_text_atomically, writing
+from quest22.sink.files import Output, encode, write_bytes_atomically, writing
 from quest22.sink.formats.captions import CAPTIONS
 from quest22.system.atomic_files import sync_file, sync_folder
 
@@ -40,10 +41,12 @@ class CaptionFilesSink:
     def write(self, result: Transcript | Failure) -> None:
         if not isinstance(result, Transcript):
             return
-        stem = self._names.stem(result.name)
-        for name in self._formats:
+        documents = {name: encode(CAPTIONS[name](result, self._settings)) for name in self._formats}
+        notes = {name: (len(each), crc32(each)) for name, each in documents.items()}
+        stem = self._names.stem(result.name, notes)
+        for name, document in documents.items():
             path = stem.with_name(f"{stem.name}.{name}")
-            write_text_atomically(path, CAPTIONS[name](result, self._settings))
+            write_bytes_atomically(path, document)
             if self._durable:
                 self._unsynced.append(path)
 
@@ -93,7 +96,7 @@ class CaptionStreamSink:
         self._written = ""
 
     def publish(self) -> SinkState:
-        return {"bytes": self._output.publish()}
+        return self._output.publish()
 
     def close(self) -> None:
         if self._growing is not None and self._name != "json":  # which would seem complete

@@ -12,6 +12,7 @@ from typing import Any
 
 from quest22.protocols import SinkState
 from quest22.records import Failure, Transcript
+from quest22.sink.file_state import FileState
 from quest22.sink.files import AppendedFile, Output, writing
 from quest22.sink.formats.json_columns import JsonColumns
 from quest22.sink.formats.json_values import json_line
@@ -43,7 +44,7 @@ class JsonLinesSink:
 
     def publish(self) -> SinkState:
         columns = {"columns": self._columns.kinds} if self._columns.kinds else {}
-        return {"bytes": self._output.publish(), **columns}
+        return {**self._output.publish(), **columns}
 
     def close(self) -> None:
         self._output.close()
@@ -55,11 +56,14 @@ class FailureSink:
     Deletes an earlier file unless ``state`` says that some of its lines were published.
     """
 
-    def __init__(self, path: Path, state: SinkState | None = None) -> None:
+    def __init__(
+        self, path: Path, state: SinkState | None = None, notes: Path | None = None
+    ) -> None:
         self._path = path
-        published = int((state or {}).get("bytes", 0))
-        self._file = AppendedFile(path, published) if published else None
-        if not published:
+        self._notes = notes
+        published = FileState.of(state)
+        self._file = AppendedFile(path, published, notes) if published.size else None
+        if not published.size:
             with writing(path):
                 path.unlink(missing_ok=True)
 
@@ -67,11 +71,11 @@ class FailureSink:
         if isinstance(result, Transcript):
             return
         if self._file is None:
-            self._file = AppendedFile(self._path)
+            self._file = AppendedFile(self._path, notes=self._notes)
         self._file.write(json_line(failure_row(result)))
 
     def publish(self) -> SinkState:
-        return {"bytes": 0 if self._file is None else self._file.publish()}
+        return {"bytes": 0} if self._file is None else self._file.publish()
 
     def close(self) -> None:
         if self._file is not None:

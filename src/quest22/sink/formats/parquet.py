@@ -7,15 +7,19 @@ complete.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from quest22.errors import SinkError
 from quest22.protocols import SinkState
 from quest22.records import Failure, Transcript
-from quest22.sink.files import make_folder, writing
+from quest22.sink.file_state import FileState
+from quest22.sink.files import make_folder
 from quest22.sink.formats.arrow_table import TableFile, approx_bytes, schema_of, table_of
 from quest22.sink.rows import row
 from quest22.sink.spool import Spool
+from quest22.storable import one_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,7 +41,7 @@ class ParquetSink:
     ) -> None:
         make_folder(path.parent)
         self._path = path
-        self._spool = Spool(spool, int((state or {}).get("bytes", 0)))
+        self._spool = Spool(spool, FileState.of(state))
         self._keep_spool = keep_spool
 
     def write(self, result: Transcript | Failure) -> None:
@@ -45,7 +49,7 @@ class ParquetSink:
             self._spool.append(row(result))
 
     def publish(self) -> SinkState:
-        return {"bytes": self._spool.publish()}
+        return self._spool.publish()
 
     def close(self) -> None:
         write_parquet(self._path, self._spool.rows())
@@ -85,12 +89,31 @@ def parquet_parts(path: Path) -> list[Path]:
     return parts
 
 
+def count_rows(path: Path) -> int:
+    """The number of rows that :func:`write_parquet` wrote. Raises SinkError."""
+    import pyarrow.parquet as pq
+
+    with _reading(path):
+        return sum(int(pq.read_metadata(part).num_rows) for part in parquet_parts(path))
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    import pyarrow as pa
+
+    try:
+        yield
+    except (OSError, pa.ArrowException) as exc:
+        reason = one_line(str(exc))
+        raise SinkError(f"cannot read {path}: {reason}; put it back as it was") from exc
+
+
 def read_parquet(path: Path) -> Iterator[dict[str, Any]]:
     """The rows that :func:`write_parquet` wrote, one at a time."""
     import pyarrow.parquet as pq
 
     for part in parquet_parts(path):
-        with writing(part), pq.ParquetFile(part) as file:
+        with _reading(part), pq.ParquetFile(part) as file:
             for batch in file.iter_batches(batch_size=100):
                 yield from batch.to_pylist()
 

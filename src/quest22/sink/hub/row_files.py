@@ -75,7 +75,7 @@ class RowFiles:
         self._spool.append(values)
         self._open = self._open.with_row(values)
         if self._open.full:
-            self._full.append(replace(self._open, disk_bytes=self._spool.publish()))
+            self._full.append(replace(self._open, disk_bytes=int(self._spool.publish()["bytes"])))
             self._spool.close()
             self._open = RowFile(self._open.index + 1)
             self._spool = Spool(self._path(self._open.index))
@@ -94,7 +94,7 @@ class RowFiles:
 
     def pending(self, uploaded: int) -> list[RowFile]:
         """All but the first ``uploaded`` files, made durable; the last one is not full."""
-        self._open = replace(self._open, disk_bytes=self._spool.publish())
+        self._open = replace(self._open, disk_bytes=int(self._spool.publish()["bytes"]))
         return [file for file in (*self._full, self._open) if file.index >= uploaded]
 
     def count_full(self, uploaded: int) -> int:

@@ -1,0 +1,141 @@
+"""Notices what people did to a run's outputs since the run wrote them, before it goes on.
+
+What a run has published must be there unchanged, or it cannot continue. What follows that is the
+run's own, which is written again; anything else is kept in a file beside. Captions are their
+reader's: a run never needs them again, so those that are gone or edited are only told.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+from zlib import crc32
+
+from quest22.errors import SinkError
+from quest22.protocols import SinkState
+from quest22.settings import OutputSettings
+from quest22.sink.build import FAILURES, NAMES, NOTES, ROWS, TRANSCRIPTS
+from quest22.sink.file_names import read_files
+from quest22.sink.file_state import BLOCK_BYTES, FileState, end_of_own_lines
+from quest22.sink.files import read_lines, writing
+from quest22.sink.formats.parquet import count_rows
+from quest22.sink.ledger import LEDGER
+
+CUT = ".cut"
+COMPARED_BYTES = 256 << 20
+"""Captions are read up to this many bytes in all; of the others, only the size is compared."""
+_SHOWN = 3
+
+
+def check_outputs(
+    settings: OutputSettings, state: SinkState, finished: int | None = None, *, whole: bool = False
+) -> list[str]:
+    """Compare outputs with what their sinks published, and keep what others added.
+
+    Returns lines that say what was found and done. ``finished``: the number of transcripts of a run
+    that is, whose Parquet file is complete. ``whole``: compare files as a whole, however large.
+
+    Raises:
+        SinkError: What was published is gone or changed.
+    """
+    folder, workspace = settings.folder or Path(), settings.workspace
+    files = {
+        "failures": folder / FAILURES,
+        "jsonl": folder / f"{TRANSCRIPTS}.jsonl",
+        "parquet": workspace / ROWS,
+        "captions": workspace / NAMES,
+        "ledger": workspace / LEDGER,
+    }
+    if finished is not None and "parquet" in state:
+        _check_rows(folder / f"{TRANSCRIPTS}.parquet", finished)
+        del files["parquet"]
+    for sink, path in files.items():
+        FileState.of(state.get(sink)).check(path, whole=whole)
+    found = [
+        line
+        for sink, notes in NOTES.items()
+        if sink == "failures" or sink in settings.formats
+        for line in _keep_added(files[sink], FileState.of(state.get(sink)), workspace / notes)
+    ]
+    size = FileState.of(state.get("captions")).size
+    return [*found, *_edited_captions(folder, workspace / NAMES, size)]
+
+
+def _check_rows(path: Path, count: int) -> None:
+    rows = count_rows(path)
+    if rows != count:
+        raise SinkError(
+            f"{path} was changed since the run wrote it: it has {rows:,} rows, not {count:,}; put "
+            "it back as it was, or start over with --restart"
+        )
+
+
+def _keep_added(path: Path, published: FileState, notes: Path) -> Iterator[str]:
+    """Copy what others added to a file, which the run is about to cut off."""
+    if not path.exists() or path.stat().st_size <= published.size:
+        return
+    with writing(path):
+        own = end_of_own_lines(path, published.size, notes)
+        size = path.stat().st_size - own
+        if size > 0:
+            kept = _copy_from(path, own)
+            yield (
+                f"{path} was changed since the run wrote it: {size:,} bytes more at the end, which "
+                f"are kept in {kept.name}"
+            )
+
+
+def _copy_from(path: Path, offset: int) -> Path:
+    """The rest of a file in a file of its own, which is durable; found if it was copied before."""
+    number = 1
+    while True:
+        target = path.with_name(f"{path.name}{CUT}{'' if number == 1 else f'-{number}'}")
+        with path.open("rb") as source:
+            source.seek(offset)
+            if not target.exists():
+                with target.open("xb") as file:
+                    while block := source.read(BLOCK_BYTES):
+                        file.write(block)
+                    file.flush()
+                    os.fsync(file.fileno())
+                return target
+            with target.open("rb") as known:
+                if _is_same(source, known):
+                    return target
+        number += 1
+
+
+def _is_same(first: BinaryIO, second: BinaryIO) -> bool:
+    """Whether the rests of two files are equal."""
+    while (block := first.read(BLOCK_BYTES)) == second.read(BLOCK_BYTES):
+        if not block:
+            return True
+    return False
+
+
+def _edited_captions(folder: Path, names: Path, size: int) -> Iterator[str]:
+    """A line about captions that are gone, and one about those that are others."""
+    found: dict[str, list[str]] = {"gone": [], "changed": []}
+    compared = 0
+    for name, (length, crc) in read_files(read_lines(names, size)) if size else ():
+        path = folder / name
+        try:
+            same = path.stat().st_size == length
+            if same and compared < COMPARED_BYTES:
+                compared += length
+                same = crc32(path.read_bytes()) == crc
+            if not same:
+                found["changed"].append(name)
+        except OSError:
+            found["gone"].append(name)
+    for what, files in found.items():
+        if files:
+            shown = ", ".join(islice(files, _SHOWN))
+            more = f" and {len(files) - _SHOWN:,} more" if len(files) > _SHOWN else ""
+            yield (
+                f"captions in {folder} are {what} since the run wrote them, and are left so: "
+                f"{shown}{more}"
+            )
