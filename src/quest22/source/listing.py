@@ -13,10 +13,11 @@ from typing import TypeAlias
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
+from quest22.source.braces import expanded
 from quest22.source.io.address import is_url, redact
 from quest22.source.io.error_kinds import reason_of
 from quest22.source.io.retry import RetryingClient
-from quest22.source.local_files import FileKind, kind_of_path, shortened
+from quest22.source.local_files import FileKind, exists, kind_of_path, shortened
 from quest22.system import WINDOWS
 
 AUDIO_SUFFIXES = frozenset(
@@ -67,6 +68,13 @@ def find_media(argument: str, token: str | None = None) -> list[MediaFile]:
     """The media files for one input, in natural order; one ``missing`` if there is none."""
     if argument == "-":
         return [MediaFile(argument, argument, "stdin")]
+    names = [argument] if exists(argument) else expanded(argument)
+    if len(names) > 1:
+        return [replace(file, argument=argument) for name in names for file in _find(name, token)]
+    return _find(argument, token)
+
+
+def _find(argument: str, token: str | None) -> list[MediaFile]:
     if argument.lower().startswith("file://"):
         return _find_on_disk(argument, url2pathname(urlsplit(argument).path))
     if not is_url(argument):

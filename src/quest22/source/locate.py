@@ -16,6 +16,7 @@ from urllib.parse import unquote
 from quest22.env import hub_token
 from quest22.errors import SourceError, UsageError
 from quest22.settings import DatasetSettings
+from quest22.source.braces import expanded
 from quest22.source.io.address import is_url, redact
 from quest22.source.io.error_kinds import source_error
 from quest22.source.listing import is_media
@@ -34,6 +35,8 @@ _BUILDER_OF_SUFFIX = {
     ".csv": "csv",
     ".tsv": "csv",
 }
+_FILES_OF_FOLDERS = frozenset({"wav.scp", "segments"})
+"""Files of Kaldi's data directories, which stand for the directory."""
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 
@@ -43,7 +46,10 @@ _HUB_FILE = re.compile(r"hf://datasets/([^/@]+/[^/@]+)(?:@([^/]+))?/(.+)")
 
 @dataclass(frozen=True, slots=True)
 class DatasetRequest:
-    """Arguments for ``datasets``; ``builder`` is None if ``datasets`` is to infer it."""
+    """Arguments for ``datasets``; ``builder`` is None if ``datasets`` is to infer it.
+
+    ``is_folder``: the whole of a local folder, which may be a corpus that is read here.
+    """
 
     path: str
     builder: str | None = None
@@ -52,6 +58,7 @@ class DatasetRequest:
     data_files: tuple[str, ...] = ()
     token: str | None = field(default=None, repr=False)
     options: dict[str, Any] = field(default_factory=dict)
+    is_folder: bool = False
 
 
 def locate(settings: DatasetSettings) -> DatasetRequest:
@@ -71,8 +78,12 @@ def locate(settings: DatasetSettings) -> DatasetRequest:
         return _from_data_files(path, settings.data_files, token)
     if is_folder(os.path.expanduser(path)):  # noqa: PTH111 -- knows no unknown user as an error
         whole = str(Path(os.path.expanduser(path)).resolve())  # noqa: PTH111
-        return DatasetRequest(whole, None, settings.config, None, settings.data_files, token)
-    builder = builder_of(path)
+        named = settings.config or settings.data_files
+        request = DatasetRequest(whole, None, settings.config, None, settings.data_files, token)
+        return replace(request, is_folder=not named)
+    if PurePosixPath(path).name in _FILES_OF_FOLDERS and exists(path):
+        return DatasetRequest(str(Path(path).resolve().parent), token=token, is_folder=True)
+    builder = builder_of(_names_of(path)[0])
     if builder is not None:
         return _from_data_files(builder, (path, *settings.data_files), token)
     return _on_hub(path, settings, token)
@@ -102,12 +113,18 @@ def _from_data_files(
         raise UsageError(
             f"the dataset {builder!r} is a kind of data file: name the files with --data-files"
         )
-    files, commit = _pin_revisions([_as_pattern(file) for file in data_files], token)
+    named = [name for file in data_files for name in _names_of(file)]
+    files, commit = _pin_revisions([_as_pattern(file) for file in named], token)
     tabs = builder == "csv" and all(".tsv" in file.lower() for file in files)
     options: dict[str, Any] = {"sep": "\t"} if tabs else {}
     if builder == "csv":
         options["keep_default_na"] = False  # "None" and "NA" are words like any other
     return DatasetRequest(builder, builder, None, commit, files, token, options)
+
+
+def _names_of(file: str) -> list[str]:
+    """A file with its braces expanded, unless it has them in its name."""
+    return [file] if not is_url(file) and exists(os.path.expanduser(file)) else expanded(file)  # noqa: PTH111 -- as above
 
 
 def _as_pattern(file: str) -> str:

@@ -7,17 +7,20 @@ other files are read. Chooses no columns.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Set
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
+from glob import has_magic
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from quest22.source.columns import Columns, Kind
-from quest22.source.formats.data_files import DataFile, format_of
-from quest22.source.formats.hf_datasets import HfDatasetRows, files_of, open_builder
+from quest22.source.formats.data_files import DataFile, Format, format_of
+from quest22.source.formats.folders import FolderFormat, folder_corpus
+from quest22.source.formats.hf_datasets import HfDatasetRows, files_of, keep_files, open_builder
 from quest22.source.io.address import common_folder, distinct_names, is_remote, redact
 from quest22.source.io.error_kinds import (
     SourceChangedError,
@@ -29,11 +32,14 @@ from quest22.source.io.prefetch import Prefetcher
 from quest22.source.io.retry import NetworkError, RetryingClient
 from quest22.source.locate import DatasetRequest
 from quest22.source.rows import OpenEnd, Row, RowError, Values
+from quest22.source.split_names import USUAL_SPLIT, describe, files_of_split
 
 if TYPE_CHECKING:
     from datasets import DatasetBuilder
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 RowSelection: TypeAlias = Mapping[int, Set[int]] | None
 """Row numbers to read, by data file; None, or a file that is not named, means all rows."""
@@ -63,13 +69,19 @@ class RowStream:
     ``parts`` is the number of data files if each row's file is known, else 1.
     """
 
-    def __init__(self, builder: DatasetBuilder, split: str, client: RetryingClient) -> None:
-        files = files_of(builder, split)
+    def __init__(
+        self,
+        files: list[str],
+        folder: str | None,
+        reader: Format | HfDatasetRows,
+        client: RetryingClient,
+    ) -> None:
+        """``folder`` is what audio paths are relative to, for rows of unknown data files."""
         self._client = client
-        self._base: str | None = builder.base_path or common_folder(files)
-        self._format = format_of(builder, files, client)
-        self._hf_rows = None if self._format else HfDatasetRows(builder, split)
-        self._reader: Any = self._format or self._hf_rows
+        self._base = folder
+        self._format = None if isinstance(reader, HfDatasetRows) else reader
+        self._hf_rows = reader if isinstance(reader, HfDatasetRows) else None
+        self._reader: Any = reader
         if self._hf_rows is not None and self._hf_rows.parts != len(files):
             files = []
         self._files = files
@@ -230,7 +242,33 @@ def _row(part: int, number: int, values: Values | RowError | OpenEnd, file: str 
 
 def open_stream(request: DatasetRequest, split: str, client: RetryingClient) -> RowStream:
     """Open a dataset for streaming; raises the errors of ``datasets`` and of the network."""
-    return RowStream(open_builder(request, split), split, client)
+    corpus = folder_corpus(request.path, split) if request.is_folder else None
+    if corpus is not None:
+        return RowStream([corpus.address], request.path, FolderFormat(corpus), client)
+    builder = open_builder(request, split)
+    files = files_of(builder, split)
+    if request.builder is not None:
+        files = _of_split(builder, files, request, split)
+    reader = format_of(builder, files, client) or HfDatasetRows(builder, split)
+    return RowStream(files, builder.base_path or common_folder(files), reader, client)
+
+
+def _of_split(
+    builder: DatasetBuilder, files: list[str], request: DatasetRequest, split: str
+) -> list[str]:
+    """The files of the split, if the user named patterns or folders, or another split."""
+    if split == USUAL_SPLIT and not any(map(has_magic, request.data_files)):
+        return files
+    chosen = files_of_split(files, split)
+    if len(chosen) < len(files):
+        others = [file for file in files if file not in set(chosen)]
+        _log.warning(
+            "%s of other splits than %r: left out; name them with --split or one by one",
+            describe(others),
+            split,
+        )
+        keep_files(builder, split, chosen)
+    return chosen
 
 
 def run_in_thread(call: Callable[[], T]) -> Future[T]:

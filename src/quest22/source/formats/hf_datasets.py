@@ -157,3 +157,11 @@ def files_of(builder: DatasetBuilder, split: str) -> list[str]:
             f"Bad split: {split}. Available splits: {[str(name) for name in data_files]}"
         )
     return [os.fspath(file) for file in data_files.get(split, ())]
+
+
+def keep_files(builder: DatasetBuilder, split: str, files: Iterable[str]) -> None:
+    """Let a builder read only these of a split's files."""
+    from datasets.data_files import DataFilesDict, DataFilesList
+
+    kept = list(files)
+    builder.config.data_files = DataFilesDict({split: DataFilesList(kept, [()] * len(kept))})
