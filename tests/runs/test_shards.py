@@ -12,6 +12,8 @@ from quest22.runs.run_status import run_status, status
 from quest22.runs.shards import SiblingShards
 from quest22.runs.store import LocalRunStore
 from quest22.settings import DatasetSettings, HubSettings
+from quest22.sink.build import NOTES
+from quest22.sink.file_state import Notes
 from tests.runs.dying import DyingDigestPipeline
 from tests.torture.reshards import rows_in
 from tests.torture.rows import write_rows
@@ -64,9 +66,12 @@ def test_another_number_goes_on_with_what_is_left(data, whole, tmp_path, numbers
 def test_what_a_shard_wrote_and_did_not_record_is_cut_off(data, whole, tmp_path, again):
     interrupted(data, tmp_path, 2, 1)
     (folder,) = folders_of_runs(tmp_path)
-    for name in ("transcripts.jsonl", "failures.jsonl"):
-        with (folder / name).open("a") as file:
-            file.write('{"id": "written but not recorded"}\n')
+    for name, notes in (("transcripts", "jsonl"), ("failures", "failures")):
+        noted = Notes(folder / ".quest22" / NOTES[notes])
+        with (folder / f"{name}.jsonl").open("ab") as file:
+            noted.add(file.tell(), b'{"id": "written but not recorded"}\n')
+            file.write(b'{"id": "written but not recorded"}\n')
+        noted.close()
     with (folder / ".quest22" / "names.jsonl").open("a") as file:
         file.write('{"stem": "talk"}\n')
     (folder / "Talk.srt").write_text("of a clip that was not recorded")

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from quest22.errors import SinkError
 from quest22.records import Clip
+from quest22.system.private_files import write_private
 
 ROW_BYTES = 32
 NOBODY = bytes(ROW_BYTES)
@@ -42,7 +43,7 @@ class DecodingNotes:
         try:
             if not path.exists() or path.stat().st_size != ROWS * ROW_BYTES:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(HEAD.ljust(ROW_BYTES, b"\0") + bytes((ROWS - 1) * ROW_BYTES))
+                write_private(path, HEAD.ljust(ROW_BYTES, b"\0") + bytes((ROWS - 1) * ROW_BYTES))
             self._file = path.open("r+b", buffering=0)
         except OSError as exc:
             raise SinkError(f"cannot write {path}: {exc.strerror or exc}") from exc
