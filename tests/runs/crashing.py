@@ -14,7 +14,11 @@ from quest22.audio.decoding_notes import DecodingNotes
 from quest22.audio.guarded_decoder import GuardedDecoder
 from quest22.protocols import AudioDecoder
 from quest22.records import Audio, Clip, Samples
+from quest22.runs.file_run import FileRun, transcribe_files
+from quest22.runs.write import WriteOptions
+from quest22.runtime.build import file_source
 from quest22.runtime.progress import ProgressBoard
+from quest22.settings import EngineSettings, OutputSettings, PipelineSettings
 from tests.torture.worker import DigestPipeline, RunSpec
 
 POISONED = ("utt-004", "utt-009")
@@ -35,7 +39,7 @@ class CrashingDecoder(MediaDecoder):
 def _crashing(clip: Clip, blocks: Iterator[Samples]) -> Iterator[Samples]:
     for block in blocks:
         yield block
-        if clip.name in POISONED:
+        if Path(clip.name).stem in POISONED:
             signal.raise_signal(signal.SIGSEGV)  # in this thread, at once
 
 
@@ -56,5 +60,18 @@ def main() -> None:
     decode_process.main()
 
 
+def transcribe(data: Path, folder: Path, load: type[DigestPipeline]) -> None:
+    """Transcribe the WAV files in a folder."""
+    talks = sorted(str(path) for path in data.glob("*.wav"))
+    pipeline = PipelineSettings(EngineSettings("nano", compute_type="float32"))
+    output = OutputSettings(("jsonl",), folder)
+    run = FileRun(lambda client: file_source(talks, client), pipeline, output, WriteOptions())
+    transcribe_files(run, load=load)
+
+
 if __name__ == "__main__":
-    RunSpec(Path(sys.argv[1]), Path(sys.argv[2]), load=CrashingPipeline).run()
+    kind, data, folder = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+    if kind == "dataset":
+        RunSpec(data, folder, load=CrashingPipeline).run()
+    else:
+        transcribe(data, folder, CrashingPipeline)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from quest22.audio.file_signature import describe_bytes
 from quest22.audio.media_reader import MediaReader, open_reader, source_errors
 from quest22.audio.ogg_links import CAPTURE, LinkFile
+from quest22.audio.pyav_guards import limit_allocations, tag_options, use_plain_layout
 from quest22.audio.wav_header import SoundBytes, WavHeader, read_wav_header
 from quest22.errors import ClipError
 from quest22.metrics import Metrics
@@ -23,7 +24,6 @@ from quest22.records import Clip
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
-    from av.codec.context import CodecContext
     from av.container import InputContainer
 
 READ_BYTES = 256 * 1024
@@ -178,6 +178,7 @@ def _open_container(
 ) -> InputContainer:
     import av
 
+    limit_allocations()
     form, options = RAW_FORMATS.get(suffix, (None, {}))
     if wav is not None or head.startswith((b"RIFF", b"OggS", b".snd", b"FORM")):
         form, options = None, {}
@@ -191,20 +192,13 @@ def _open_container(
             format=form,
             container_options={**options, **NO_PROTOCOLS, **more_options},
             buffer_size=READ_BYTES,
-            **_tag_options(),
+            **tag_options(),
         )
         return container
     except (av.error.FFmpegError, ValueError) as exc:
         raise ClipError(
             "audio", f"the file cannot be read as sound: {describe_bytes(head)}"
         ) from exc
-
-
-def _tag_options() -> dict[str, Any]:
-    """PyAV before 19 fails by default on tags that are not UTF-8."""
-    import av
-
-    return {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 
 
 def _choose_stream(container: InputContainer, head: bytes) -> AudioStream:
@@ -225,17 +219,6 @@ def _choose_stream(container: InputContainer, head: bytes) -> AudioStream:
     best.codec_context.thread_count = 1
     chosen: AudioStream = best
     return chosen
-
-
-def use_plain_layout(context: CodecContext) -> None:
-    """Replace an order of channels of the file's own by their number, before the decoder opens.
-
-    PyAV frees the list of channels that such a layout has once with each frame, though there is one
-    only: the process would crash. Channels are mixed or picked by number, whatever their names.
-    """
-    layout = context.layout  # type: ignore[attr-defined]
-    if "(" in layout.name:
-        context.layout = f"{layout.nb_channels} channels"  # type: ignore[attr-defined]
 
 
 def _no_audio_message(container: InputContainer, head: bytes) -> str:

@@ -7,7 +7,6 @@ counts is believed. Knows no times but those that the container states.
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from quest22.audio.container import Recording
 from quest22.audio.packets import Lost, ends_run, packets
+from quest22.audio.pyav_guards import keep_custom_layout
 from quest22.audio.raw_streams import RawStream
 from quest22.metrics import Metrics
 
@@ -152,7 +152,7 @@ class _Decoder:
         yield Lost(self.raw.lost_s(packet, (packet.duration or 0) * self._tick_s), reason)
 
     def _read(self, frame: AudioFrame) -> Frame:
-        _keep_custom_layout(frame)
+        keep_custom_layout(frame)
         layout = _layout(frame)
         time_s = None if frame.pts is None else frame.pts * self._tick_s
         return Frame(layout, _values(frame, layout), frame.samples, time_s)
@@ -200,13 +200,3 @@ def _values(frame: AudioFrame, layout: Layout) -> NDArray[Any]:
         raise BadFrameError(f"a frame has fewer than the {count} samples that it claims")
     values = [np.frombuffer(plane, dtype, count) for plane in planes]
     return np.stack(values) if is_planar else values[0][np.newaxis]
-
-
-def _keep_custom_layout(frame: AudioFrame) -> None:
-    """Let PyAV's copy of a channel layout in an order of its own live for ever.
-
-    Copy and frame would both free the same list of channels. Such orders in frames are rare: see
-    :func:`quest22.audio.container.use_plain_layout`.
-    """
-    if "(" in frame.layout.name:
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(frame.layout))

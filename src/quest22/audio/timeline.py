@@ -24,6 +24,8 @@ STEP_BACK_S = 1.0
 FARTHEST_JUMP_S = 600.0
 """The longest gap that is filled where the container does not state its own duration."""
 FARTHEST_STATED_JUMP_S = 3600.0
+MOST_SILENCE_S = 4 * 3600.0
+"""The most silence that a clip is filled with, however many gaps it has."""
 LATEST_START_S = 60.0
 """Sound alone that starts later by a clock from zero was cut from a longer recording."""
 WITHOUT_GAPS = {"flac", "wv", "tta", "ape", "wav", "aiff", "caf", "w64"}
@@ -71,6 +73,7 @@ class Timeline:
     def __init__(self, report: DamageReport) -> None:
         self._report = report
         self.position_s = 0.0
+        self._silence_s = 0.0
 
     def place(
         self, items: Iterable[Frame | Lost], recording: Recording
@@ -117,6 +120,8 @@ class Timeline:
             gap_s = 0.0
         elif clock.has_no_gaps:
             lost = Lost(gap_s, UNREADABLE)
+        gap_s = min(gap_s, max(MOST_SILENCE_S - self._silence_s, 0.0))
+        self._silence_s += gap_s
         rate_hz = frame.layout.rate_hz
         samples = round(gap_s * rate_hz)
         end_s = self.position_s + samples / rate_hz
