@@ -111,3 +111,44 @@ def test_keys_that_differ_are_left_alone() -> None:
 def test_a_url_of_a_foreign_kind_is_refused() -> None:
     with pytest.raises(ClipError, match="memory://"):
         media_of("memory://a.wav", "the column 'audio'", "https://h")
+
+
+@pytest.mark.parametrize(
+    ("values", "stretch"),
+    [
+        ({"audio": "a.wav", "offset": 1.5, "duration": 2}, (1.5, 2.0)),
+        ({"audio": "a.wav", "offset": "1.5", "duration": "2"}, (1.5, 2.0)),
+        ({"audio": {"path": "a.wav", "bytes": None}, "offset": 0, "duration": None}, (0.0, None)),
+        ({"audio": "a.wav", "offset": None, "duration": 0}, (0.0, None)),
+        ({"audio": "a.wav", "offset": "", "duration": float("nan")}, (0.0, None)),
+        ({"audio": "a.wav"}, (0.0, None)),
+        ({"audio": SOUND, "offset": 1.5, "duration": 2}, (0.0, None)),  # it is the stretch itself
+        ({"audio": {"path": "a.wav", "bytes": SOUND}, "offset": 1.5}, (0.0, None)),
+    ],
+)
+def test_a_row_may_be_a_stretch_of_a_recording(
+    tmp_path: Path, values: dict[str, Any], stretch: tuple[float, float | None]
+) -> None:
+    (tmp_path / "a.wav").write_bytes(SOUND)
+    clip = _row_of_manifest(values, tmp_path)
+    assert isinstance(clip, Clip)
+    assert (clip.offset_s, clip.duration_s) == stretch
+
+
+@pytest.mark.parametrize("value", ["soon", -1, True, float("inf"), 1e300, [1], {}, 10**400, b"1.5"])
+@pytest.mark.parametrize("column", ["offset", "duration"])
+def test_a_stretch_that_is_none_is_a_failure(tmp_path: Path, column: str, value: Any) -> None:
+    (tmp_path / "a.wav").write_bytes(SOUND)
+    failure = _row_of_manifest({"audio": "a.wav", column: value}, tmp_path)
+    if value in ({}, b"1.5"):  # nothing, and a number
+        assert isinstance(failure, Clip)
+        return
+    assert isinstance(failure, Failure)
+    assert f"the column {column!r} holds" in failure.reason
+
+
+def _row_of_manifest(values: dict[str, Any], folder: Path) -> Clip | Failure:
+    columns = Columns("audio", offset="offset", duration="duration")
+    reader = RowReader(DatasetContext("d", "train"), columns)
+    row = Row(0, 0, values, str(folder / "manifest.json"))
+    return reader.read(row, *reader.identify(row))

@@ -10,19 +10,21 @@ error, and so is one of which more is missing than the settings allow.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quest22.audio.container import Recording, open_media, open_recording, stated_duration_s
+from quest22.audio.container import open_media, open_recording, stated_duration_s
 from quest22.audio.frames import Frame, Layout, frames
 from quest22.audio.levels import Levels
 from quest22.audio.media_reader import MediaReader
 from quest22.audio.ogg_links import next_link
 from quest22.audio.packets import ends_run
 from quest22.audio.resample import in_blocks, to_16_khz
+from quest22.audio.stretch import cut, frames_from, is_stretch, stretch_duration_s
 from quest22.audio.timeline import CUT_OFF, DamageReport, Silence, Timeline
 from quest22.errors import ClipError, unexpected
 from quest22.metrics import Metrics
@@ -98,18 +100,22 @@ class MediaDecoder:
             levels.report(clip, self._metrics)
             return
         with open_media(clip, self._metrics) as reader:
-            placed, levels = self._placed(clip, reader, Timeline(report)), Levels()
-            yield from to_16_khz(mono_pieces(placed, self._settings.channel, levels))
+            timeline, levels = Timeline(report), Levels()
+            with closing(self._placed(clip, reader, timeline)) as placed:
+                samples = to_16_khz(mono_pieces(placed, self._settings.channel, levels))
+                yield from cut(samples, clip, timeline, report) if is_stretch(clip) else samples
         levels.report(clip, self._metrics)
 
     def _placed(
         self, clip: Clip, reader: MediaReader, timeline: Timeline
-    ) -> Iterator[Frame | Silence]:
+    ) -> Generator[Frame | Silence, None, None]:
         """The frames of all recordings in the file; chained Ogg has several."""
         with open_recording(reader, clip) as recording:
-            _refuse_long(recording, self._settings.max_duration_s)
-            self._tell_duration(clip, stated_duration_s(recording))
-            yield from timeline.place(frames(recording, self._metrics), recording)
+            held_s = stretch_duration_s(clip, recording.held_duration_s)
+            _refuse_long(held_s, self._settings.max_duration_s)
+            self._tell_duration(clip, stretch_duration_s(clip, stated_duration_s(recording)))
+            found = frames_from(recording, clip.offset_s, timeline, self._metrics)
+            yield from timeline.place(found, recording)
         timeline.end(recording)
         link = recording.next_link
         while link is not None:
@@ -146,9 +152,8 @@ class MediaDecoder:
         logger.warning("%s: %s; the rest is transcribed", clip.name, lost)
 
 
-def _refuse_long(recording: Recording, max_duration_s: float) -> None:
+def _refuse_long(held_s: float | None, max_duration_s: float) -> None:
     """Raise ClipError at once if the header states a duration above the limit."""
-    held_s = recording.held_duration_s
     if held_s is not None and held_s > max_duration_s:
         stated = f"the file holds {hours(held_s)} of sound by its header"
         raise ClipError("audio", f"{stated}, more than {_limit_message(max_duration_s)}")

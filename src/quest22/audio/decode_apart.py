@@ -122,10 +122,11 @@ class ProcessDecoder:
                 self._metrics.count(name, amount)
 
 
-def _request(clip: Clip, settings: AudioSettings) -> tuple[str, dict[str, object], int]:
-    """The clip's name, whose suffix tells raw formats; the settings; what is logged."""
+def _request(clip: Clip, settings: AudioSettings) -> tuple[object, ...]:
+    """The clip's name, whose suffix tells raw formats; the settings; the log level; the stretch."""
     name = clip.media.name if isinstance(clip.media, Path) else clip.name
-    return name, asdict(settings), logging.getLogger("quest22").getEffectiveLevel()
+    level = logging.getLogger("quest22").getEffectiveLevel()
+    return name, asdict(settings), level, (clip.offset_s, clip.duration_s)
 
 
 def _serve(kind: bytes, data: bytes, reader: MediaReader, pipe: Pipe) -> None:

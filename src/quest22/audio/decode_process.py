@@ -13,7 +13,7 @@ import os
 import struct
 import sys
 from contextlib import suppress
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from typing import IO, Any
 
 from quest22.audio.decode import MediaDecoder
@@ -107,21 +107,23 @@ def main() -> None:
     kind, data = pipe.receive()
     if kind != BEGIN:
         return
-    name, settings, level = json.loads(data)
+    name, settings, level, stretch = json.loads(data)
     logger = logging.getLogger("quest22")
     logger.addHandler(_LogSender(pipe))
     logger.setLevel(level)
     logger.propagate = False
-    _decode(pipe, name, AudioSettings(**settings))
+    whole = Clip(name, name, lambda: _AskedFile(pipe), Origin(""))  # type: ignore[arg-type, return-value]
+    offset_s, duration_s = stretch
+    clip = replace(whole, offset_s=offset_s, duration_s=duration_s)
+    _decode(pipe, clip, AudioSettings(**settings))
 
 
-def _decode(pipe: Pipe, name: str, settings: AudioSettings) -> None:
+def _decode(pipe: Pipe, clip: Clip, settings: AudioSettings) -> None:
     metrics = Metrics()
 
     def tell_duration(_: Clip, seconds: float) -> None:
         pipe.send_values(DURATION, seconds)
 
-    clip = Clip(name, name, lambda: _AskedFile(pipe), Origin(""))  # type: ignore[arg-type, return-value]
     try:
         audio = MediaDecoder(settings, metrics, tell_duration).decode(clip)
         for block in audio.blocks:

@@ -74,6 +74,16 @@ class Timeline:
         self._report = report
         self.position_s = 0.0
         self._silence_s = 0.0
+        self.started_s = 0.0
+
+    @staticmethod
+    def zero_s(recording: Recording) -> float:
+        """Where the recording's clock stands at the start of the media."""
+        return _start_s(recording) or 0.0
+
+    def begin_at(self, time_s: float) -> None:
+        """Begin later than at the start of the media, with the first frame that comes."""
+        self.position_s = self.started_s = time_s
 
     def place(
         self, items: Iterable[Frame | Lost], recording: Recording
