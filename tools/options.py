@@ -45,7 +45,7 @@ MADE = "Made by: python -m tools.options"
 
 CLIP_GROUPS = (DecodingSettings, LongFormSettings, HallucinationSettings, VadSettings)
 MODEL_GROUPS = (EngineSettings, AudioSettings, PipelineSettings)
-OUTPUT_GROUPS = (OutputSettings, CaptionSettings, FailureSettings, HubSettings)
+OUTPUT_GROUPS = (OutputSettings, FailureSettings, HubSettings)
 PARAMETERS = frozenset({"model", "dataset", "config", "folder"})
 """What the functions of Python take as parameters of their own."""
 
@@ -139,7 +139,13 @@ def types_module() -> str:
         OPTIONS,
         _typed_dict("DatasetOptions", "Which rows of a dataset.", (DatasetSettings,))
         + DATASET_REVISION,
-        _typed_dict("OutputOptions", "What a run into a folder writes.", OUTPUT_GROUPS),
+        _typed_dict("CaptionOptions", "How captions look.", (CaptionSettings,)),
+        _typed_dict(
+            "OutputOptions",
+            "What a run into a folder writes.",
+            OUTPUT_GROUPS,
+            base="CaptionOptions",
+        ),
         COMBINED,
     )
     return TYPES_HEAD + "\n\n".join(classes)

@@ -14,7 +14,7 @@ The events of a run, for ``stream_to(…, on_event=…)``, are in :mod:`quest22.
 
 from __future__ import annotations
 
-from quest22.api import Transcriber, retry, status, stream, transcribe
+from quest22.api import Transcriber, export, retry, status, stream, transcribe
 from quest22.errors import (
     CheckpointError,
     ClipError,
@@ -27,6 +27,7 @@ from quest22.errors import (
     UsageError,
 )
 from quest22.records import Confidence, DroppedSegment, Failure, Segment, Transcript, Word
+from quest22.runs.export import ExportSummary
 from quest22.runs.run_status import FolderStatus, RunStatus
 from quest22.runs.summary import RunSummary
 from quest22.version import __version__ as __version__
@@ -37,6 +38,7 @@ __all__ = [
     "Confidence",
     "DroppedSegment",
     "EngineError",
+    "ExportSummary",
     "Failure",
     "FolderStatus",
     "MissingExtraError",
@@ -51,6 +53,7 @@ __all__ = [
     "Transcript",
     "UsageError",
     "Word",
+    "export",
     "retry",
     "status",
     "stream",

@@ -14,6 +14,7 @@ from quest22 import runs
 from quest22.env import hub_token
 from quest22.errors import ClipError, UsageError
 from quest22.options import (
+    CaptionOptions,
     DatasetOptions,
     Options,
     StreamOptions,
@@ -23,6 +24,8 @@ from quest22.options import (
 from quest22.records import Clip, Failure, Media, Origin, Transcript
 from quest22.runs.context import Reusing
 from quest22.runs.events import OnEvent, ignore_event
+from quest22.runs.export import ExportSettings, ExportSummary
+from quest22.runs.export import export as export_run
 from quest22.runs.retry_failed import retry_all
 from quest22.runs.run_status import FolderStatus, RunStatus
 from quest22.runs.settings import RunSettings, formats_with_times
@@ -296,6 +299,32 @@ def retry(
     engine = EngineSettings(batch_size=batch_size, threads=threads, token=token or hub_token())
     addresses = (dataset,) if isinstance(dataset, str) else tuple(dataset)
     return retry_all(Path(folder), engine, on_event, addresses)
+
+
+@naming_options()
+def export(
+    folder: str | Path,
+    formats: str | Iterable[str],
+    output_dir: str | Path | None = None,
+    *,
+    overwrite: bool = False,
+    **captions: Unpack[CaptionOptions],
+) -> list[ExportSummary]:
+    """Write the transcripts of a run in other formats, as ``quest22 export FOLDER -f …`` does.
+
+    Nothing is transcribed: they are made from what the run has written, finished or not. They go to
+    the run's folder, unless ``output_dir`` is given. Returns a summary for each shard.
+
+    Raises:
+        UsageError: There are no transcripts that the formats can be made from, or a file would be
+        replaced without ``overwrite``. SinkError: A file cannot be read or written.
+    """
+    options = dict(captions)
+    layout = take_group(CaptionSettings, options)
+    refuse_unknown(options, CaptionOptions)
+    chosen = parse_formats((formats,) if isinstance(formats, str) else formats)
+    target = None if output_dir is None else Path(output_dir)
+    return export_run(Path(folder), ExportSettings(chosen, target, layout, overwrite))
 
 
 @naming_options()

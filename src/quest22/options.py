@@ -319,17 +319,8 @@ class DatasetOptions(TypedDict, total=False):
     """The same as ``dataset_revision``, as in ``datasets.load_dataset``."""
 
 
-class OutputOptions(TypedDict, total=False):
-    """What a run into a folder writes."""
-
-    formats: str | Iterable[str]
-    """``txt srt vtt tsv json lrc ass`` (one file per clip), ``jsonl parquet`` (one row per
-    clip), or ``all`` for the first five: ``srt,vtt``, or repeat the flag. Default: txt for
-    files, jsonl for datasets.
-    """
-
-    restart: bool
-    """Start over: replace the transcripts of an earlier run in the folder. Default: ``False``."""
+class CaptionOptions(TypedDict, total=False):
+    """How captions look."""
 
     caption_length: int | None
     """Split captions of ``srt`` and ``vtt`` that are longer than this, or than 7 seconds, where
@@ -353,6 +344,19 @@ class OutputOptions(TypedDict, total=False):
 
     sentences: bool
     """Begin a new caption with each sentence instead of each segment. Default: ``False``."""
+
+
+class OutputOptions(CaptionOptions, total=False):
+    """What a run into a folder writes."""
+
+    formats: str | Iterable[str]
+    """``txt srt vtt tsv json lrc ass`` (one file per clip), ``jsonl parquet`` (one row per
+    clip), or ``all`` for the first five: ``srt,vtt``, or repeat the flag. Default: txt for
+    files, jsonl for datasets.
+    """
+
+    restart: bool
+    """Start over: replace the transcripts of an earlier run in the folder. Default: ``False``."""
 
     on_error: Literal["skip", "stop"]
     """When a clip fails: ``skip`` it, or ``stop`` the run. Default: ``skip``."""

@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 import quest22
-from quest22.cli import bench, demo, doctor, evaluate, models, retry, status, stream, transcribe
+from quest22.cli import (
+    bench,
+    demo,
+    doctor,
+    evaluate,
+    export,
+    models,
+    retry,
+    status,
+    stream,
+    transcribe,
+)
 from quest22.cli.command_line import TolerantCommand
 from quest22.cli.exits import EXIT_CODES
 
@@ -35,6 +46,7 @@ app.command("eval", cls=TolerantCommand, epilog=evaluate.EPILOG, no_args_is_help
 )
 app.command("status", cls=TolerantCommand, no_args_is_help=True)(status.status)
 app.command("retry", cls=TolerantCommand, no_args_is_help=True)(retry.retry)
+app.command("export", epilog=export.EPILOG, no_args_is_help=True)(export.export)
 app.command("bench", cls=TolerantCommand, epilog=bench.EPILOG)(bench.bench)
 app.command("demo", cls=TolerantCommand)(demo.demo)
 app.add_typer(models.app, name="models")

@@ -106,6 +106,13 @@ def read_files(lines: Iterable[str | bytes]) -> Iterator[tuple[str, FileNote]]:
             yield f"{row.get('as', row['stem'])}.{suffix}", note
 
 
+def read_paths(lines: Iterable[str | bytes]) -> Iterator[str]:
+    """The paths of clips' files without their suffixes, below the output folder, in order."""
+    for line in lines:
+        row = json.loads(line)
+        yield str(row.get("as", row["stem"]))
+
+
 class OutputNames:
     """Gives every clip its own file name: two ``talk`` become ``talk`` and ``talk-2``.
 

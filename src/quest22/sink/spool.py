@@ -75,6 +75,14 @@ class Spool:
             self._path.unlink(missing_ok=True)
 
 
+def read_row(line: str | bytes) -> dict[str, Any]:
+    """The row in a line of a spool; raises ValueError, TypeError or KeyError for a damaged one."""
+    row = _from_json(json.loads(line))
+    if not isinstance(row, dict):
+        raise ValueError("not a row")
+    return row
+
+
 def _to_json(value: Any) -> Any:
     if value is None or isinstance(value, str | bool | int | float):
         return value

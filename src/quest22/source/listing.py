@@ -222,6 +222,17 @@ def _media_files(argument: str, folder: str, found: list[FoundFile]) -> list[Med
     ]
 
 
+def name_below(file: str, argument: str) -> str:
+    """A found file's path below the folder or pattern that found it; else its name alone."""
+    if file == argument:
+        return PurePath(file).name
+    folder = os.path.expanduser(argument)  # noqa: PTH111 -- as in find_media
+    if glob.has_magic(folder) and not os.path.isdir(folder):  # noqa: PTH112 -- odd names are no error
+        folder = _folder_before_wildcards(folder)
+    name = os.path.relpath(file, folder or ".").replace(os.sep, "/")
+    return PurePath(file).name if name.startswith("..") else name
+
+
 def _folder_before_wildcards(pattern: str) -> str:
     """The part of a pattern before its first component with a wildcard."""
     parts = re.split(_separators(pattern), pattern)

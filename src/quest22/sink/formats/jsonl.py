@@ -31,9 +31,13 @@ class JsonLinesSink:
 
     def write(self, result: Transcript | Failure) -> None:
         if isinstance(result, Transcript):
-            self._output.write(json_line(self.fitted(row(result))))
+            self.write_row(row(result))
 
-    def fitted(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def write_row(self, values: Mapping[str, Any]) -> None:
+        """Write the row of a transcript."""
+        self._output.write(json_line(self._fitted(values)))
+
+    def _fitted(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """A row whose carried columns fit those of the rows before."""
         carried = {name: each for name, each in values.items() if name not in OWN_COLUMNS}
         if not carried:
