@@ -172,7 +172,7 @@ def test_vad_filtered(seed: int, lengths_s: list[float], words: bool, whole: boo
     spans = list(zip(bounds[::2], bounds[1::2], strict=False))
     decoding = DecodingSettings(timestamps=True, word_timestamps=words)
     inner = ChunkedStrategy(SHORT, decoding, NUMBERS, NO_HALLUCINATION_FILTER, packed=whole)
-    options = VadFilterOptions(whole_spans=whole)
+    options = VadFilterOptions(NUMBERS, whole_spans=whole)
     long_form = VadFilteredStrategy(inner, lambda: Told(*spans), options).open(CLIP)
     model = whisper(seed, sum(lengths_s), 0.1)
     told = partials(long_form, sound(bounds[-1] + 1), model, seed)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from quest22.errors import ClipError
 from quest22.longform.chunked import ChunkedStrategy
 from quest22.longform.vad_filtered import VadFilteredClip, VadFilteredStrategy, VadFilterOptions
-from quest22.records import Clip, DroppedSegment, Origin, Samples, SpeechChunk
+from quest22.records import Alignment, Clip, DroppedSegment, Origin, Samples, SpeechChunk
 from quest22.settings import DecodingSettings, LongFormSettings
 from tests.support.fake_whisper import (
     CLIP,
@@ -20,8 +22,8 @@ from tests.support.fake_whisper import (
 )
 
 S = 16_000
-PACKED = VadFilterOptions(whole_spans=True)
-AUTO = VadFilterOptions(whole_spans=True, whole_clip=30 * S, language="ru")
+PACKED = VadFilterOptions(NUMBERS, whole_spans=True)
+AUTO = VadFilterOptions(NUMBERS, whole_spans=True, whole_clip=30 * S, language="ru")
 
 
 class Told:
@@ -162,7 +164,7 @@ def test_auto_leaves_clips_of_one_window_whole_if_anybody_speaks(length_s, spans
 
 
 def test_a_strategy_that_takes_any_blocks_gets_speech_as_it_comes():
-    long_form = opened((5, 125), options=VadFilterOptions(whole_spans=False))
+    long_form = opened((5, 125), options=VadFilterOptions(NUMBERS, whole_spans=False))
     fed = long_form.feed(sound(100))
     assert [window.start_s for window in fed] == [0, 20, 40, 60]
     assert fed[0].samples[0] == 5 * S
@@ -189,3 +191,22 @@ def test_every_word_in_speech_is_heard_once_at_its_time(lengths, seed):
     for segment in transcript.segments:
         assert any(start <= segment.start_s <= end for start, end in spans)
         assert any(start <= segment.end_s <= end for start, end in spans)
+
+
+@pytest.mark.parametrize("keep_words", [True, False])
+def test_a_sentence_over_a_long_silence_is_split_by_its_words(keep_words: bool) -> None:
+    decoding = DecodingSettings(timestamps=True, word_timestamps=True)
+    inner = ChunkedStrategy(LongFormSettings(), decoding, NUMBERS, packed=True)
+    options = VadFilterOptions(NUMBERS, whole_spans=True, keep_words=keep_words)
+    spans = [(5, 10), (10.5, 15), (55, 60)]
+    long_form = VadFilteredStrategy(inner, lambda: Told(*spans), options).open(CLIP)
+    alignment = Alignment((1.0, 2.0, 6.0, 7.0, 10.5, 11.0), (1.0,) * 5)
+    heard = make_hypothesis(timestamp_token(0.5), 1, 2, 3, 4, 5, timestamp_token(14))
+    _, transcript = run(long_form, sound(70), lambda _window: replace(heard, alignment=alignment))
+    assert [(each.start_s, each.end_s, each.text) for each in transcript.segments] == [
+        (6, 15, " 1 2 3 4"),
+        (56, 56.5, " 5"),
+    ]
+    assert all((each.words is not None) == keep_words for each in transcript.segments)
+    silences = [(each.start_s, each.end_s) for each in transcript.dropped]
+    assert silences == [(0, 5), (15, 55), (60, 70)]  # but not the pause in the first segment

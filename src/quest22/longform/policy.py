@@ -31,6 +31,7 @@ class DecodingPolicy:
     """The decoding settings that all clips of a strategy share.
 
     ``multilingual``: each window has its own language; None: the strategy's default.
+    ``word_timer``: None unless words are asked for; ``timer`` always is there.
     """
 
     tokens: Vocabulary
@@ -40,6 +41,7 @@ class DecodingPolicy:
     hallucination: HallucinationFilter
     multilingual: bool | None
     word_timer: WordTimer | None
+    timer: WordTimer
 
     @classmethod
     def of(
@@ -72,6 +74,7 @@ class DecodingPolicy:
             hallucination=HallucinationFilter(fallback, hallucination),
             multilingual=settings.multilingual,
             word_timer=WordTimer.of(settings, tokens),
+            timer=WordTimer(tokens, settings.prepend_punctuations, settings.append_punctuations),
         )
 
     def window_options(

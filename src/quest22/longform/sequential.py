@@ -106,7 +106,8 @@ class FeatureBuffer:
 class SequentialStrategy:
     """Opens a :class:`SequentialClip` for each clip; ``frames`` opens a stream of log-mel frames.
 
-    ``tokens`` is the checkpoint's :class:`quest22.checkpoint.tokens.Tokens`.
+    ``tokens`` is the checkpoint's :class:`quest22.checkpoint.tokens.Tokens`. ``by_words``: if there
+    are words, they say where the next window begins, as in openai/whisper.
     """
 
     def __init__(
@@ -116,16 +117,24 @@ class SequentialStrategy:
         tokens: Vocabulary,
         hallucination: HallucinationSettings,
         frames: Callable[[], FrameStream],
+        *,
+        by_words: bool = True,
     ) -> None:
         decoding = replace(decoding, max_new_tokens=decoding.max_new_tokens or MAX_WINDOW_TOKENS)
         self._policy = DecodingPolicy.of(decoding, hallucination, tokens, REFERENCE_TEMPERATURES)
         self._silence_threshold_s = hallucination.hallucination_silence_threshold
         self._spans = clip_spans(settings.clip_timestamps)
         self._frames = frames
+        self._by_words = by_words
 
     def open(self, clip: Clip) -> SequentialClip:
         return SequentialClip(
-            clip, self._frames(), self._policy, self._spans, self._silence_threshold_s
+            clip,
+            self._frames(),
+            self._policy,
+            self._spans,
+            self._silence_threshold_s,
+            by_words=self._by_words,
         )
 
 
@@ -143,11 +152,14 @@ class SequentialClip:
         policy: DecodingPolicy,
         spans: Sequence[tuple[int, int]],
         silence_threshold_s: float | None,
+        *,
+        by_words: bool = True,
     ) -> None:
         self._clip = clip
         self._frames = frames
         self._policy = policy
         self._silence_threshold_s = silence_threshold_s
+        self._seeks_by_words = by_words
         self._features = FeatureBuffer()
         self._spans = deque(spans)
         self._seek = spans[0][0]
@@ -271,10 +283,13 @@ class SequentialClip:
         parts = timestamp_segments(hypothesis.tokens, begin, window.frames)
         segments = [self._segment(part, hypothesis) for part in parts.segments]
         seek = self._seek + max(parts.advance, FRAMES_PER_TIMESTAMP)
-        if self._policy.word_timer is not None:
-            segments = self._with_words(segments, hypothesis, self._policy.word_timer)
+        timer = self._policy.word_timer
+        if timer is not None and self._seeks_by_words:
+            segments = self._with_words(segments, hypothesis, timer)
             segments, seek = self._by_words(segments, window, seek, parts.ended_alone)
         accepted = [segment for segment in segments if self._is_accepted(segment)]
+        if timer is not None and not self._seeks_by_words:
+            accepted = self._with_words_of(accepted, segments, hypothesis, timer)
         self._segments += accepted
         tokens = [token for segment in accepted for token in segment.tokens]
         self._previous.add(tokens, hypothesis.temperature)
@@ -288,6 +303,21 @@ class SequentialClip:
         times = TokenTimes.of(hypothesis.alignment, self._seek / FRAMES_PER_S)
         language = (self._detected or hypothesis).language
         return timer.add_words(segments, times, language, self._last_speech_s)
+
+    def _with_words_of(
+        self,
+        accepted: list[Segment],
+        segments: list[Segment],
+        hypothesis: Hypothesis,
+        timer: WordTimer,
+    ) -> list[Segment]:
+        """Those of a window's segments that were accepted, with words but as they were chosen."""
+        timed = zip(segments, self._with_words(segments, hypothesis, timer), strict=True)
+        kept = [
+            with_words for segment, with_words in timed if any(segment is each for each in accepted)
+        ]
+        self._last_speech_s = speech_end(kept) if kept else self._last_speech_s
+        return kept
 
     def _by_words(
         self, segments: list[Segment], window: Window, seek: int, ended_alone: bool

@@ -6,10 +6,11 @@ Knows spans of speech and times, but not how they were detected.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from quest22.longform.hallucination import NO_SPEECH
+from quest22.longform.pause_splitting import MIN_LEFT_OUT_S
 from quest22.records import SAMPLE_RATE_HZ, DroppedSegment, Segment, Word
 
 
@@ -62,7 +63,7 @@ class SpeechTimeline:
 
     def segment(self, segment: Segment) -> Segment:
         """The segment with its times in the clip, taken from its words if it has any."""
-        words = None if segment.words is None else tuple(self._word(each) for each in segment.words)
+        words = None if segment.words is None else tuple(self._words(segment.words))
         start_s, end_s = self.start_s(segment.start_s), self.end_s(segment.end_s)
         if words:
             start_s, end_s = words[0].start_s, words[-1].end_s
@@ -79,11 +80,21 @@ class SpeechTimeline:
             if start < end:
                 yield DroppedSegment(start / SAMPLE_RATE_HZ, end / SAMPLE_RATE_HZ, NO_SPEECH)
 
-    def _word(self, word: Word) -> Word:
-        """A word belongs to the span of its middle and is clipped to it."""
-        at = self._span((word.start_s + word.end_s) / 2)
-        start_s, end_s = self._within(at, word.start_s), self._within(at, word.end_s)
-        return replace(word, start_s=start_s, end_s=end_s)
+    def is_apart(self, before_s: float, after_s: float) -> bool:
+        """Whether long enough audio between two times in the clip was left out."""
+        least = MIN_LEFT_OUT_S * SAMPLE_RATE_HZ
+        first = bisect_left(self._ends, round(before_s * SAMPLE_RATE_HZ))
+        last = bisect_right(self._starts, round(after_s * SAMPLE_RATE_HZ))
+        gaps = zip(self._ends[first : last - 1], self._starts[first + 1 : last], strict=True)
+        return any(start - end >= least for end, start in gaps)
+
+    def _words(self, words: Iterable[Word]) -> Iterator[Word]:
+        """Each word belongs to the span of its middle and is clipped to it, in order."""
+        latest = 0
+        for word in words:
+            latest = max(latest, self._span((word.start_s + word.end_s) / 2))
+            start_s, end_s = self._within(latest, word.start_s), self._within(latest, word.end_s)
+            yield replace(word, start_s=start_s, end_s=end_s)
 
     def _span(self, time_s: float) -> int:
         at = bisect_right(self._totals, round(time_s * SAMPLE_RATE_HZ))

@@ -7,14 +7,16 @@ recorded in the transcript.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
 import numpy as np
 
+from quest22.longform.pause_splitting import outside, split_at_pauses
 from quest22.longform.speech_timeline import SpeechTimeline
 from quest22.longform.transcript import build_transcript
+from quest22.longform.window_passes import Vocabulary
 from quest22.protocols import ConfiguredStrategy, LongForm, SpeechDetector
 from quest22.records import (
     SAMPLE_RATE_HZ,
@@ -38,10 +40,12 @@ class VadFilterOptions:
 
     ``whole_spans``: each span in one block, for windows that consist of whole spans. Clips of up to
     ``whole_clip`` samples are not cut if they contain speech. ``language`` is that of a clip
-    without speech.
+    without speech. ``keep_words``: words are asked for, not only needed to place segments.
     """
 
+    vocabulary: Vocabulary
     whole_spans: bool
+    keep_words: bool = True
     whole_clip: int = 0
     language: str | None = None
 
@@ -127,8 +131,7 @@ class VadFilteredClip:
         known_s = self._timeline.total / SAMPLE_RATE_HZ
         committed = [*takewhile(lambda each: self._lies_before(each, known_s), inner.committed)]
         rest = "".join(each.text for each in inner.committed[len(committed) :])
-        segments = tuple(self._timeline.segment(each) for each in committed)
-        return Partial(segments, rest + inner.interim)
+        return Partial(tuple(self._placed(committed)), rest + inner.interim)
 
     def close(self) -> Transcript:
         """The inner transcript in the clip's own times; an empty one without speech."""
@@ -141,13 +144,23 @@ class VadFilteredClip:
                 self._clip, duration_s, "", (), (language, probability), silences
             )
         inner = self._inner.close()
+        segments = tuple(self._placed(inner.segments))
+        silences = tuple(outside(silences, segments))
         dropped = (*silences, *(self._timeline.dropped(each) for each in inner.dropped))
         return replace(
             inner,
             duration_s=duration_s,
-            segments=tuple(self._timeline.segment(each) for each in inner.segments),
+            segments=segments,
             dropped=tuple(sorted(dropped, key=lambda each: each.start_s)),
         )
+
+    def _placed(self, segments: Iterable[Segment]) -> Iterator[Segment]:
+        """Segments in the clip's own times, split where speech was joined over a long silence."""
+        timeline, options = self._timeline, self._options
+        for segment in map(timeline.segment, segments):
+            yield from split_at_pauses(
+                segment, timeline.is_apart, options.vocabulary, keep_words=options.keep_words
+            )
 
     def _lies_before(self, segment: Segment, time_s: float) -> bool:
         words = segment.words or ()

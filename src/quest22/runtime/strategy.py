@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from quest22.audio.vad.silero.model import SileroModel
     from quest22.checkpoint.load import Checkpoint
     from quest22.decoding.logits_rules import LogitsRulesCache
+    from quest22.settings.decoding import DecodingSettings
 
 TURBO_LAYERS = (32, 4)
 """Layers of the encoder and the decoder of large-v3-turbo, and of no other model."""
@@ -60,9 +62,9 @@ class PerClipStrategy:
         check_long_form(settings)
         if settings.longform.long_form == "pauses":
             return self._with_sound(self._pauses(settings), settings)
-        strategy = self._with_sound(self._long_form(settings), settings)
-        filtered = settings.vad.vad in ("on", "auto")
-        return self._vad_filtered(strategy, settings) if filtered else strategy
+        if settings.vad.vad in ("on", "auto"):
+            return self._vad_filtered(settings)
+        return self._with_sound(self._long_form(settings, settings.decoding), settings)
 
     def _with_sound(
         self, strategy: ConfiguredStrategy, settings: ClipSettings
@@ -81,35 +83,42 @@ class PerClipStrategy:
 
         return build_strategy(settings, self._checkpoint.tokens, self._silero.open)
 
-    def _long_form(self, settings: ClipSettings) -> ConfiguredStrategy:
+    def _long_form(self, settings: ClipSettings, decoding: DecodingSettings) -> ConfiguredStrategy:
         from quest22.audio.log_mel import LogMelStream
         from quest22.longform.chunked import ChunkedStrategy
         from quest22.longform.sequential import SequentialStrategy
 
         arguments = (
             settings.longform,
-            settings.decoding,
+            decoding,
             self._checkpoint.tokens,
             settings.hallucination,
         )
         if settings.longform.long_form == "chunked":
             return ChunkedStrategy(*arguments, packed=settings.vad.vad in ("on", "auto"))
-        return SequentialStrategy(*arguments, lambda: LogMelStream(self._features))
+        return SequentialStrategy(
+            *arguments,
+            lambda: LogMelStream(self._features),
+            by_words=settings.decoding.word_timestamps,
+        )
 
-    def _vad_filtered(
-        self, strategy: ConfiguredStrategy, settings: ClipSettings
-    ) -> ConfiguredStrategy:
-        """The strategy, applied to speech only."""
+    def _vad_filtered(self, settings: ClipSettings) -> ConfiguredStrategy:
+        """The long form, applied to speech only; segments are placed by their words."""
         from quest22.audio.vad.endpoints import EndpointRules
         from quest22.audio.vad.speech_stream import SpeechStream
         from quest22.longform.vad_filtered import VadFilteredStrategy, VadFilterOptions
 
-        rules = EndpointRules.of(settings.vad, settings.longform)
+        rules, decoding = EndpointRules.of(settings.vad, settings.longform), settings.decoding
+        has_times = decoding.timestamps or decoding.word_timestamps
+        inner = self._long_form(settings, replace(decoding, word_timestamps=has_times))
+        strategy = self._with_sound(inner, settings)
         window = round(settings.longform.chunk_length_s * SAMPLE_RATE_HZ)
         options = VadFilterOptions(
+            self._checkpoint.tokens,
             whole_spans=settings.longform.long_form == "chunked",
             whole_clip=window if settings.vad.vad == "auto" else 0,
-            language=settings.decoding.language,
+            language=decoding.language,
+            keep_words=decoding.word_timestamps,
         )
         silero = self._silero
         return VadFilteredStrategy(strategy, lambda: SpeechStream(silero.open(), rules), options)

@@ -17,12 +17,13 @@ done; its results do not depend on the order in which hypotheses come.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from itertools import takewhile
 
 from quest22.errors import ClipError
 from quest22.longform.hallucination import dropped
+from quest22.longform.pause_splitting import split_at_pauses
 from quest22.longform.pauses.coverage import RATE_WINDOWS, TextRate
 from quest22.longform.pauses.language_vote import FIRST_WINDOWS, LanguageVote
 from quest22.longform.pauses.ordering import in_order, spaced
@@ -164,6 +165,8 @@ class PausesClip:
         start, _ = speech.timeline.spans[0]
         prompt = policy.prompt_context.alone()
         decoding = policy.window_options(self._clip, start, prompt, first=not self._opened)
+        if decoding.timestamps and speech.has_long_pause(self._rules.speech_threshold):
+            decoding = replace(decoding, words=True)  # to place segments
         return self._rules.quality.first_pass(decoding, whole=speech.whole)
 
     def _advance(self) -> list[Window]:
@@ -253,12 +256,19 @@ class PausesClip:
             if transcriber.decoding.timestamps:
                 segments = fitted(segments, transcriber.is_speech)
             for segment in in_order(map(timeline.segment, segments)):
-                self._take(segment)
+                self._take(segment, timeline)
 
-    def _take(self, segment: Segment) -> None:
-        reason = self._rules.policy.hallucination.reason(segment)
+    def _take(self, segment: Segment, timeline: SpeechTimeline) -> None:
+        """Take a segment, in parts if it lasts over a long pause."""
+        policy = self._rules.policy
+        reason = policy.hallucination.reason(segment)
         if reason is not None:
             self._dropped.append(dropped(segment, reason))
-        elif segment.text.strip():
-            before = self._segments[-1].text if self._segments else " "
-            self._segments.append(spaced(segment, before))
+            return
+        keep_words = policy.word_timer is not None
+        for part in split_at_pauses(
+            segment, timeline.is_apart, policy.tokens, keep_words=keep_words
+        ):
+            if part.text.strip():
+                before = self._segments[-1].text if self._segments else " "
+                self._segments.append(spaced(part, before))

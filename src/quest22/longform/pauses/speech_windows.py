@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from quest22.longform.pause_splitting import LONG_PAUSE_S
 from quest22.longform.pauses.cutting import (
+    FRAME_S,
     FRAME_SAMPLES,
     CuttingRules,
     PauseCutter,
@@ -45,6 +47,16 @@ class SpeechWindow:
     timeline: SpeechTimeline
     probabilities: Probabilities
     whole: bool = False
+
+    def has_long_pause(self, speech_threshold: float) -> bool:
+        """Whether there is a pause between words, in the window or left out of it.
+
+        It is one by the frames, which are speech from this probability on.
+        """
+        if len(self.timeline.spans) > 1:
+            return True
+        speech = np.flatnonzero(self.probabilities >= speech_threshold)
+        return bool((np.diff(speech) * FRAME_S >= LONG_PAUSE_S).any())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -278,12 +278,12 @@ class WindowTranscriber:
             )
             for start_s, end_s, tokens in timed_texts(hypothesis.tokens, begin, duration_s)
         ]
-        if policy.word_timer is None:
+        if not span.window.decoding.words:
             return segments
         if hypothesis.alignment is None:
             raise EngineError("the engine returned no word timestamps: expected an alignment")
         times = TokenTimes.of(hypothesis.alignment, span.offset_s)
-        return policy.word_timer.add_words(segments, times, hypothesis.language, span.offset_s)
+        return policy.timer.add_words(segments, times, hypothesis.language, span.offset_s)
 
 
 def timed_texts(
