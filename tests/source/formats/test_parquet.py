@@ -3,17 +3,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from quest22.metrics import Metrics
+from quest22.records import Clip, Failure
+from quest22.settings import DatasetSettings
+from quest22.source.dataset import DatasetSource
 from quest22.source.formats.parquet import ParquetRows
 from quest22.source.io.prefetch import Prefetcher
 from quest22.source.io.retry import RetryingClient
 from quest22.source.rows import RowError
 
 ROWS, GROUP = 23, 5
+SOUND = b"RIFF"
 
 
 @pytest.fixture
@@ -90,3 +96,37 @@ def test_what_is_no_parquet_file_is_raised(tmp_path: Path) -> None:
         pytest.raises(pa.ArrowInvalid),
     ):
         ParquetRows(str(path), lambda _: ["id"], RetryingClient(), prefetcher)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"audio": SOUND, "text": "a"}, {"wav": SOUND, "sentence": "a"}),
+        ({"audio": SOUND, "text": "a"}, {"speech": {"bytes": SOUND, "path": None}, "text": "a"}),
+        ({"audio": {"bytes": SOUND, "path": None}, "text": "a"}, {"audio": SOUND, "text": "a"}),
+        ({"audio": SOUND, "text": "a", "id": 1}, {"audio": SOUND, "text": "a", "uid": "1"}),
+        ({"audio": SOUND, "text": "a"}, {"text": "a", "audio": SOUND, "more": [{"x": 1}]}),
+        ({"flac": SOUND, "transcript": "a"}, {"opus": SOUND, "text": "a"}),
+    ],
+)
+def test_shards_may_differ_in_their_columns(
+    tmp_path: Path, first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    files = [str(tmp_path / name) for name in ("a.parquet", "b.parquet")]
+    for file, row in zip(files, (first, second), strict=True):
+        pq.write_table(pa.Table.from_pylist([row, row]), file)
+    settings = DatasetSettings("parquet", data_files=tuple(files))
+    clips = list(DatasetSource(settings, Metrics()))
+    assert [(clip.media, clip.reference) for clip in clips] == [(SOUND, "a")] * 4  # type: ignore[union-attr]
+    if "id" in first:
+        assert [clip.key.partition("@")[0] for clip in clips] == ["1"] * 4
+
+
+def test_shards_that_lack_a_named_column_fail(tmp_path: Path) -> None:
+    for name, column in (("a.parquet", "audio"), ("b.parquet", "wav")):
+        pq.write_table(pa.table({column: [SOUND]}), tmp_path / name)
+    files = (str(tmp_path / "a.parquet"), str(tmp_path / "b.parquet"))
+    settings = DatasetSettings("parquet", data_files=files, audio_column="audio")
+    clip, failure = DatasetSource(settings, Metrics())
+    assert isinstance(clip, Clip)
+    assert isinstance(failure, Failure)
