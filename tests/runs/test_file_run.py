@@ -8,6 +8,7 @@ import pytest
 
 from quest22.errors import UsageError
 from quest22.records import Hypothesis, Window
+from quest22.runs.done_files import DONE
 from quest22.runs.events import Resumable, Resuming, RunEvent
 from quest22.runs.file_run import FileRun, transcribe_files
 from quest22.runs.write import WriteOptions
@@ -66,8 +67,13 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and RUN_FOLDER not in path.parts
     }
+
+
+def kept(folder: Path) -> list[str]:
+    """What the run itself keeps in a folder."""
+    return sorted(path.name for path in (folder / RUN_FOLDER).iterdir())
 
 
 def perform(run: FileRun, on_event: Callable[[RunEvent], None] | None = None):
@@ -85,7 +91,7 @@ def test_a_whole_run_leaves_outputs_only(talks, tmp_path):
     summary, events = perform(file_run(talks, tmp_path / "out"))
     assert (summary.transcripts, summary.failures, summary.finished) == (2, 0, True)
     assert list(contents(tmp_path / "out")) == ["talk-0.txt", "talk-1.txt", "transcripts.jsonl"]
-    assert not (tmp_path / "out" / RUN_FOLDER).exists()
+    assert kept(tmp_path / "out") == ["done.json"]
     assert not any(isinstance(event, Resuming | Resumable) for event in events)
 
 
@@ -130,10 +136,10 @@ def test_restart_forgets_what_was_done(talks, tmp_path):
 
 
 def test_transcripts_of_an_earlier_run_are_not_replaced(talks, tmp_path):
-    run = file_run(talks, tmp_path / "out")
-    perform(run)
+    perform(file_run(talks[:1], tmp_path / "out"))
+    (tmp_path / "out" / DONE).unlink()
     with pytest.raises(UsageError, match="--restart"):
-        perform(run)
+        perform(file_run(talks, tmp_path / "out"))
 
 
 def test_what_can_be_read_only_once_needs_no_journal(tmp_path, monkeypatch):

@@ -16,6 +16,7 @@ from quest22.cli.report import left_out_lines, missing_lines, reason_lines, summ
 from quest22.cli.stats import write_stats
 from quest22.runs.events import (
     AlreadyFinished,
+    LeftOutDone,
     ModelLoaded,
     ModelLoading,
     NothingToRetry,
@@ -54,6 +55,7 @@ class RunReporter:
         self._at: ClipProgress | None = None  # the clip whose result comes next
         self._results = 0
         self._resumed = False
+        self._nothing_to_do = False
 
     def __call__(self, event: RunEvent) -> None:
         self._display(event)
@@ -76,6 +78,8 @@ class RunReporter:
                 self._say(stopped_line(self._at, event.results, kept=True))
             case _:
                 self._resumed = self._resumed or isinstance(event, Resuming)
+                if isinstance(event, LeftOutDone):
+                    self._nothing_to_do = event.remaining == 0
                 for line in event_lines(event):
                     self._say(line)
 
@@ -96,6 +100,8 @@ class RunReporter:
         if self._report.stats_json is not None:
             write_stats(self._report.stats_json, event.metrics, event.stats, code)
         if self._report.quiet or (event.error is not None and not self.interrupted):
+            return
+        if self._nothing_to_do:
             return
         ending = "stopped" if self.interrupted else "done"
         figures = Figures.of(event.metrics)
@@ -169,6 +175,8 @@ def event_lines(event: RunEvent) -> list[str]:
         case Resuming():
             after = f" after {clip_count(event.results)}" if event.results else ""
             lines = [f"continuing{after} in {event.folder}"]
+        case LeftOutDone():
+            lines = done_lines(event)
         case Resumable():
             lines = [f"repeat the command to continue after {clip_count(event.results)}"]
         case Published():
@@ -209,6 +217,16 @@ def going_on_lines(folder: Path, open_ends: int) -> list[str]:
         f"to read on from there repeat the command, or run {again}",
         f"to finish without what is missing: {again} --accept-missing",
     ]
+
+
+def done_lines(event: LeftOutDone) -> list[str]:
+    """What an earlier run into the folder has done."""
+    files = "1 file is" if event.files == 1 else f"{event.files:,} files are"
+    lines = [f"{files} done already in {event.folder}; --overwrite transcribes again"]
+    if event.edited:
+        more = f" and {len(event.edited) - 1} more" if len(event.edited) > 1 else ""
+        lines.append(f"{event.edited[0]}{more} was changed since: kept as it is")
+    return lines
 
 
 def _counts(event: RunFinished | AlreadyFinished) -> str:

@@ -78,6 +78,7 @@ def transcribe(
     sources: talk.mp3 becomes talk.srt. Messages go to standard error.
 
     A run into a folder that is interrupted continues with the same command, within a recording too.
+    Files that are done there are left out.
     """
     configure_logging(report)
     flags = RunFlags(model, speech, output, default_format="txt", timestamps=True)

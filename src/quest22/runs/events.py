@@ -2,7 +2,7 @@
 
 A run calls ``on_event`` for each event as it happens, in this order::
 
-    [OutputsEdited]  ModelLoading  ModelLoaded  [ShardsTakenOver | Resuming]
+    [OutputsEdited]  ModelLoading  ModelLoaded  [LeftOutDone] [ShardsTakenOver | Resuming]
     ResultsStarted  ClipProgress | ResultReady …  ResultsEnded  WritingEnded
     Resumable | [Published] RunFinished | RetryFinished
 
@@ -69,6 +69,20 @@ class OutputsEdited:
 
     folder: Path
     findings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOutDone:
+    """So many files are not transcribed, because an earlier run into the folder has done that.
+
+    ``remaining`` are left.
+    ``edited`` are captions of theirs that somebody has changed, and that are kept.
+    """
+
+    folder: Path
+    files: int
+    remaining: int
+    edited: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +187,7 @@ RunEvent: TypeAlias = (
     | ModelLoaded
     | ShardsTakenOver
     | Resuming
+    | LeftOutDone
     | OutputsEdited
     | ResultsStarted
     | ClipProgress

@@ -2,8 +2,9 @@
 
 Its journal lies in a folder of its own below ``.quest22``, which is named after a digest of all
 that decides the results: the files, the model and the settings. So the same command finds it, and
-another one, which may use the same outputs' folder, doesn't. It is removed when the run is
-finished.
+another one, which may use the same outputs' folder, doesn't. When the run is finished, its files
+are recorded (:mod:`quest22.runs.done_files`) and its journal is removed: the same command then
+leaves out what is done, and another one begins with what is not.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -20,18 +20,34 @@ from typing import TYPE_CHECKING, Any
 
 from quest22.records import Clip, Failure
 from quest22.runs.context import Load, RunContext
+from quest22.runs.done_files import (
+    DONE,
+    TABLES,
+    DoneFiles,
+    refuse_additions,
+    refuse_changes,
+    settings_digest,
+)
 from quest22.runs.edits import tell_edits
-from quest22.runs.events import OnEvent, Resumable, Resuming, ignore_event
+from quest22.runs.events import (
+    LeftOutDone,
+    OnEvent,
+    Resumable,
+    Resuming,
+    WritingEnded,
+    ignore_event,
+)
 from quest22.runs.journal import Journal, JournaledSink
 from quest22.runs.plan import pipeline_plan
 from quest22.runs.sealed import Seal
 from quest22.runs.store import LocalRunStore
-from quest22.runs.summary import RunSummary
+from quest22.runs.summary import RunStats, RunSummary
 from quest22.runs.write import WriteOptions, write_results
 from quest22.runtime.build import Pipeline
 from quest22.settings import RUN_FOLDER, OutputSettings, PipelineSettings
-from quest22.sink.build import open_folder_sinks, open_sinks, refuse_earlier_results
-from quest22.sink.files import make_folder
+from quest22.sink.build import TRANSCRIPTS, open_folder_sinks, open_sinks, refuse_earlier_results
+from quest22.sink.files import make_folder, writing
+from quest22.sink.ledger import LEDGER, entries
 from quest22.sink.recovery import remove_unpublished
 from quest22.version import __version__
 
@@ -70,15 +86,19 @@ def transcribe_files(
         files = run.files(context.client(run.pipeline))
         identity = files.identity()
         make_folder(folder)
-        if identity is None or not _states(folder):  # now, before the model is loaded
-            refuse_earlier_results(run.output)
+        if identity is None or not (_states(folder) or (folder / DONE).exists()):
+            refuse_earlier_results(run.output)  # now, before the model is loaded
         pipeline = context.pipeline(run.pipeline)
         if identity is None:
             return _without_journal(run, files, pipeline, on_event)
         plan = Seal(folder).plan(_plan(run, pipeline, identity))
-        return _Journaled(run, plan, folder / RUN_FOLDER / _state_name(plan), on_event).perform(
-            files, pipeline
-        )
+        _record_finished(run, plan, files)
+        remaining = _Remainder.of(run, plan, files)
+        if remaining.left_out:
+            on_event(remaining.event(folder))
+        if not len(remaining.files):
+            return _nothing_to_do(pipeline, on_event)
+        return _Journaled(run, remaining, on_event).perform(pipeline)
 
 
 def _without_journal(
@@ -89,24 +109,119 @@ def _without_journal(
     return RunSummary.of_one_process(stats, results.metrics)
 
 
-@dataclass(frozen=True, slots=True)
-class _Journaled:
-    """A run whose journal lies in ``state``."""
+def _nothing_to_do(pipeline: Pipeline, on_event: OnEvent) -> RunSummary:
+    stats, metrics = RunStats(), pipeline.metrics
+    on_event(WritingEnded(stats, metrics, None))
+    return RunSummary.of_one_process(stats, metrics)
 
-    run: FileRun
+
+@dataclass(frozen=True, slots=True)
+class _Remainder:
+    """The files of a run that are not done, with their plan.
+
+    ``left_out`` are the addresses of the others; ``reserved`` the names of their captions;
+    ``edited`` those that were changed. ``sinks`` is the state of tables to append to.
+    """
+
+    files: FilesSource
     plan: dict[str, Any]
     state: Path
+    settings: str
+    left_out: tuple[str, ...] = ()
+    reserved: tuple[str, ...] = ()
+    edited: tuple[str, ...] = ()
+    sinks: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, run: FileRun, plan: dict[str, Any], files: FilesSource) -> _Remainder:
+        """What is left of ``files``. Raises UsageError for what cannot be added to a table."""
+        folder = run.output.folder or Path()
+        settings, done = settings_digest(plan), DoneFiles.read(folder)
+        state = folder / RUN_FOLDER
+        identities = plan["files"]
+        if not run.output.overwrite and _is_interrupted(state / _state_name(plan)):
+            return cls(files, plan, state / _state_name(plan), settings)
+        begins_anew = run.output.overwrite or not done.has_tables(run.output, settings)
+        if begins_anew and (run.output.overwrite or _has_tables(run.output)):
+            return cls(files, plan, state / _state_name(plan), settings)
+        finished = {at for at, each in enumerate(identities) if done.is_done(each, settings)}
+        refuse_changes(run.output, done, done.changed(identities, settings))
+        refuse_additions(run.output, done, len(identities) - len(finished))
+        addresses = tuple(str(identities[at][0]) for at in sorted(finished))
+        rest = [each for at, each in enumerate(identities) if at not in finished]
+        plan = {**plan, "files": rest}
+        return cls(
+            files.without(finished),
+            plan,
+            state / _state_name(plan),
+            settings,
+            addresses,
+            tuple(done.stems(addresses)),
+            tuple(done.edited(addresses)),
+            {"jsonl": done.tables["jsonl"]} if "jsonl" in run.output.formats else {},
+        )
+
+    def event(self, folder: Path) -> LeftOutDone:
+        return LeftOutDone(folder, len(self.left_out), len(self.files), self.edited)
+
+
+def _is_interrupted(state: Path) -> bool:
+    journal = LocalRunStore(state).read_journal()
+    return journal is not None and not journal.progress.finished
+
+
+def _has_tables(output: OutputSettings) -> bool:
+    return any(name in TABLES for name in output.formats)
+
+
+def _record_finished(run: FileRun, plan: dict[str, Any], files: FilesSource) -> None:
+    """Record a run that ended just before that was done."""
+    remaining = _Remainder.of(run, plan, files)
+    store = LocalRunStore(remaining.state)
+    journal = None if run.output.overwrite else store.read_journal()
+    if journal is not None and journal.progress.finished:
+        with store.lock():
+            _Journaled(run, remaining, ignore_event).record(journal)
+
+
+@dataclass(frozen=True, slots=True)
+class _Journaled:
+    """A run over what remains, with its journal in the remainder's ``state``."""
+
+    run: FileRun
+    remaining: _Remainder
     on_event: OnEvent
 
-    def perform(self, files: FilesSource, pipeline: Pipeline) -> RunSummary:
-        """Start or continue the run; its journal is removed if it finishes."""
-        store = LocalRunStore(self.state)
+    def perform(self, pipeline: Pipeline) -> RunSummary:
+        """Start or continue the run; its files are recorded and its journal removed at the end."""
+        store = LocalRunStore(self.remaining.state)
         with store.lock():
-            summary = self._write(self._journal(store), files, pipeline)
-        shutil.rmtree(self.state, ignore_errors=True)
-        with suppress(OSError):  # another run's journal lies there too
-            self.state.parent.rmdir()
+            journal = self._journal(store)
+            summary = self._write(journal, pipeline)
+            if journal.progress.finished:
+                self.record(journal)
         return summary
+
+    def record(self, journal: Journal) -> None:
+        """Record the files of a finished run as done, then remove its journal."""
+        done = DoneFiles.read(self._folder)
+        states = journal.progress.sinks
+        if _has_tables(self.run.output):
+            if not self.remaining.left_out:
+                done = DoneFiles(self._folder)  # the tables were begun anew
+            done.tables = {"settings": self.remaining.settings, "jsonl": states.get("jsonl", {})}
+        ledger = self.remaining.state / RUN_FOLDER / LEDGER
+        written = {each.key for each in entries(ledger, states.get("ledger")) if not each.failed}
+        clips = zip(self.remaining.plan["files"], self.remaining.files.names(), strict=True)
+        transcribed = ((identity, name) for identity, (key, name) in clips if key in written)
+        done.add(
+            transcribed,
+            self.remaining.settings,
+            self.run.output.formats,
+            self.remaining.reserved,
+        )
+        done.write()
+        shutil.rmtree(self.remaining.state, ignore_errors=True)
 
     def _journal(self, store: LocalRunStore) -> Journal:
         """The journal of the interrupted run, which is reported, or a new one."""
@@ -114,21 +229,35 @@ class _Journaled:
         if journal is not None and not journal.progress.finished:
             self.on_event(Resuming(self._folder, journal.progress.results))
             return journal
-        refuse_earlier_results(self.run.output)
-        return store.begin_journal(self.plan, {})
+        if not self.remaining.sinks:
+            refuse_earlier_results(self.run.output)
+            self._remove_tables()
+        journal = store.begin_journal(self.remaining.plan, {})
+        if self.remaining.sinks:
+            journal.commit(replace(journal.progress, sinks=self.remaining.sinks))
+        return journal
+
+    def _remove_tables(self) -> None:
+        """Delete what the user wants to be overwritten."""
+        for name in TABLES:
+            path = self._folder / f"{TRANSCRIPTS}.{name}"
+            if name in self.run.output.formats and path.exists():
+                with writing(path):
+                    path.unlink()
 
     @property
     def _folder(self) -> Path:
         return self.run.output.folder or Path()
 
-    def _write(self, journal: Journal, files: FilesSource, pipeline: Pipeline) -> RunSummary:
-        output = replace(self.run.output, journaled=True, journal_folder=self.state)
+    def _write(self, journal: Journal, pipeline: Pipeline) -> RunSummary:
+        output = replace(self.run.output, journaled=True, journal_folder=self.remaining.state)
         begun = journal.progress
         tell_edits(output, begun, self.on_event)
         remove_unpublished(output, begun.sinks)
-        sink = JournaledSink(open_folder_sinks(self._folder, output, begun.sinks), journal)
+        sinks = open_folder_sinks(self._folder, output, begun.sinks, self.remaining.reserved)
+        sink = JournaledSink(sinks, journal)
         results = pipeline.run(
-            _Remaining(files, begun.results),
+            _Remaining(self.remaining.files, begun.results),
             sink.replay,
             on_progress=self.on_event,
             notes=sink.notes,

@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from copy import copy
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
@@ -90,6 +91,19 @@ class FilesSource:
             else:
                 return None
         return known
+
+    def without(self, left_out: Collection[int]) -> FilesSource:
+        """The same source without the files of these numbers."""
+        rest = copy(self)
+        rest._files = [file for at, file in enumerate(self._files) if at not in left_out]
+        return rest
+
+    def names(self) -> list[tuple[str, str]]:
+        """The key and the name of each file's clip, in order."""
+        return [
+            (storable_text(self._shown[file.address]), storable_text(file.name))
+            for file in self._files
+        ]
 
     def _result(self, file: MediaFile) -> Clip | Failure:
         key, name = storable_text(self._shown[file.address]), storable_text(file.name)
