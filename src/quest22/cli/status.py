@@ -17,6 +17,7 @@ from quest22.cli.terminal import output_console
 from quest22.runs.run_status import FolderStatus, RunStatus
 from quest22.runs.run_status import status as status_of
 from quest22.settings.quantities import hours
+from quest22.source.io.address import HIDDEN
 
 REASONS_SHOWN = 10
 
@@ -97,6 +98,8 @@ def _lines(run: RunStatus) -> list[tuple[str, str]]:
 def next_step(run: RunStatus) -> str:
     """What to do next."""
     again = run.command or "repeat the call to stream_to, or the run's command"
+    if HIDDEN in again:
+        again += " (with the whole address: its query is not kept)"
     if run.state == "running":
         return "wait: a process is running"
     if run.state == "finished":
