@@ -32,7 +32,7 @@ MAX_XZ_BYTES = 256 * MIB
 
 # JSON lines and CSV
 MAX_LINE_BYTES = 64 * MIB
-"""A line of text, or a record of CSV; it may hold a recording in base64."""
+"""A line of text, an item of a JSON list, a record of CSV; it may hold a recording in base64."""
 MAX_RECORD_LINES = 256
 """Lines of one record of CSV with quoted line ends."""
 MAX_JSON_VALUES = 4_000_000

@@ -73,9 +73,28 @@ def test_compressed_lines_are_read(
     assert texts(found, path) == [f"text {n}" for n in range(4)]
 
 
-def test_one_json_document_is_left_to_datasets(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.json", json.dumps([{"text": "a"}, {"text": "b"}], indent=1).encode())
-    assert chosen("json", path) is None
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_json_list_is_read_item_by_item(tmp_path: Path, indent: int | None) -> None:
+    content = json.dumps([{"text": "a"}, {"text": "b"}], indent=indent).encode()
+    found = chosen("json", write(tmp_path / "a.json", content))
+    assert isinstance(found, SequentialFormat)
+    assert texts(found, tmp_path / "a.json") == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("content", "here"),
+    [
+        (json.dumps({"data": [{"text": "a"}]}, indent=1), False),
+        ("", True),
+        ('{"audio": "' + "A" * 3_000_000 + '"}\n', True),  # longer than what is looked at
+        ("{broken\n" + '{"text": "a"}\n', True),
+    ],
+)
+def test_other_json_documents_are_left_to_datasets(
+    tmp_path: Path, content: str, here: bool
+) -> None:
+    path = write(tmp_path / "a.json", content.encode())
+    assert (chosen("json", path) is not None) == here
 
 
 def test_a_csv_keeps_ids_as_text(tmp_path: Path) -> None:

@@ -130,3 +130,25 @@ def test_shards_that_lack_a_named_column_fail(tmp_path: Path) -> None:
     clip, failure = DatasetSource(settings, Metrics())
     assert isinstance(clip, Clip)
     assert isinstance(failure, Failure)
+
+
+def test_no_type_or_value_of_another_column_costs_a_recording(tmp_path: Path) -> None:
+    bad_text = pa.Array.from_buffers(pa.string(), 1, pa.array([b"caf\xe9"]).buffers())
+    columns = {
+        "map": pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int64())),
+        "text": bad_text,
+        "texts": pa.ListArray.from_arrays(pa.array([0, 1], pa.int32()), bad_text),
+        "time": pa.array([2**60], pa.timestamp("us")),
+        "nothing": pa.nulls(1),
+        "half": pa.array([1.0], pa.float16()),
+        "decimal": pa.array([1], pa.decimal256(50, 2)),
+    }
+    table = pa.table({"audio": [SOUND], **columns})
+    pq.write_table(table, tmp_path / "a.parquet")
+    settings = DatasetSettings(str(tmp_path / "a.parquet"), keep_columns=("*",))
+    (clip,) = DatasetSource(settings, Metrics())
+    assert isinstance(clip, Clip)
+    assert clip.media == SOUND
+    assert clip.reference == "caf\\xe9"
+    assert (clip.columns["texts"], clip.columns["time"]) == (["caf\\xe9"], 2**60)
+    assert clip.columns["map"]

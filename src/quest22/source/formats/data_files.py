@@ -22,7 +22,9 @@ from quest22.source.columns import (
     may_hold_audio,
     merge_kinds,
 )
+from quest22.source.formats.arrow_values import features_of
 from quest22.source.formats.decompress import decompressed
+from quest22.source.formats.json_list import begins_list, json_list_rows
 from quest22.source.formats.jsonl_csv import csv_rows, json_rows
 from quest22.source.formats.parquet import ParquetRows
 from quest22.source.formats.webdataset import tar_rows
@@ -107,25 +109,19 @@ class ParquetFormat:
 
     def _needed(self, schema: Any) -> list[str]:
         """The columns to read of a file, whose schema may differ from the first one's."""
-        from datasets import Features
-
         if self._columns is None:
             return []
-        needed = self._columns.needed(schema.names)
-        with suppress(Exception):  # types that datasets does not know: the names must do
-            kinds = kinds_of_features(Features.from_arrow_schema(schema))
-            needed += self._columns.adapted(kinds, schema.names).needed(schema.names)
-        return needed
+        kinds = kinds_of_features(features_of(schema))
+        adapted = self._columns.adapted(kinds, schema.names)
+        return self._columns.needed(schema.names) + adapted.needed(schema.names)
 
     def _stored_features(self) -> Any:
         """The features of the first readable file."""
-        from datasets import Features
-
         first_error: Exception | None = None
         for address in self._files:
             try:
                 with closing(self.open(address, Prefetcher(0, 0))) as file:
-                    return Features.from_arrow_schema(file.footer.schema.to_arrow_schema())
+                    return features_of(file.footer.schema.to_arrow_schema())
             except NetworkError:  # noqa: PERF203 -- once a file
                 raise
             except Exception as exc:
@@ -266,8 +262,9 @@ def format_of(  # noqa: PLR0911 -- one for each format
         return SequentialFormat(read, files, client, partial(read, quiet=True))
     if builder.name == "csv" and _has_default_dialect(config):
         return CsvFormat(None if config.sep == "," else config.sep, files, client)
-    if builder.name == "json" and config.field is None and _hold_lines(files, client):
-        return SequentialFormat(json_rows, files, client)
+    if builder.name == "json" and config.field is None:
+        rows = _json_reader(files, client)
+        return None if rows is None else SequentialFormat(rows, files, client)
     return None
 
 
@@ -286,24 +283,30 @@ def _has_default_dialect(config: Any) -> bool:
     )
 
 
-def _hold_lines(files: Sequence[str], client: RetryingClient) -> bool:
-    """True for JSON lines, judged by the first readable file."""
+def _json_reader(files: Sequence[str], client: RetryingClient) -> Reader | None:
+    """The reader of JSON lines or of lists, judged by the first file that can be read.
+
+    None for any other document.
+    """
     for file in files:
         try:
-            return _holds_lines(file, client)
+            return _json_reader_of(file, client)
         except NetworkError:  # noqa: PERF203 -- once a file
             raise
         except Exception as exc:
             _log.debug("%s", reason_of(exc, redact(file)))
-    return True  # which says of each why it cannot be read
+    return json_rows  # which says of each why it cannot be read
 
 
-def _holds_lines(file: str, client: RetryingClient) -> bool:
-    """True for JSON lines; False if the file is one JSON document, such as a list."""
+def _json_reader_of(file: str, client: RetryingClient) -> Reader | None:
     with closing(SequentialFile(file, client, Prefetcher(0, 0))) as opened:
-        for _ in range(SAMPLED_ROWS):
-            line = opened.bytes.readline(_SAMPLED_LINE_BYTES)
-            with suppress(ValueError):
-                if isinstance(json.loads(line), dict):
-                    return True
-    return False
+        lines = [opened.bytes.readline(_SAMPLED_LINE_BYTES) for _ in range(SAMPLED_ROWS)]
+    for line in lines:
+        with suppress(ValueError, RecursionError):
+            if isinstance(json.loads(line), dict):
+                return json_rows
+    text = b"".join(lines)
+    if begins_list(text):
+        return json_list_rows
+    is_long = any(len(line) == _SAMPLED_LINE_BYTES for line in lines)  # such as sound in base64
+    return json_rows if is_long or not text.strip() else None

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence, Set
 from itertools import accumulate
 from typing import Any, TypeAlias
 
+from quest22.source.formats.arrow_values import value_of
 from quest22.source.formats.parquet_checks import (
     CheckedFile,
     FooterFile,
@@ -164,7 +165,7 @@ class ParquetRows:
 
     def _read(
         self, group: int, start: int, batch_rows: int, patches: Sequence[Patch] = ()
-    ) -> Iterator[tuple[int, Values]]:
+    ) -> Iterator[NumberedRow]:
         import pyarrow.parquet as pq
 
         spans = [(chunk.path_in_schema, _span(chunk)) for chunk in self._chunks(group)]
@@ -183,7 +184,16 @@ class ParquetRows:
             first = number + batch.num_rows - new_rows.num_rows
             number += batch.num_rows
             for at in range(new_rows.num_rows):
-                yield first + at, _row(new_rows, at)
+                yield first + at, self._row(new_rows, at)
+
+    def _row(self, batch: Any, at: int) -> Values | RowError:
+        names = batch.schema.names
+        try:
+            return {name: value_of(column[at]) for name, column in zip(names, batch, strict=True)}
+        except MemoryError:
+            raise
+        except Exception as exc:  # a value that Python cannot hold costs its row alone
+            return RowError(reason_of(exc, self._name))
 
     def _batch_rows(self, group: int) -> int:
         """Rows that take a few megabytes on average, and not much more if all are the largest."""
@@ -213,37 +223,6 @@ class ParquetRows:
 def _check_complete(next_row: int, end: int) -> None:
     if next_row < end:
         raise LimitError(f"it ends before row {end:,}, though its footer counts that many")
-
-
-def _row(batch: Any, at: int) -> Values:
-    return {
-        name: _value(column[at]) for name, column in zip(batch.schema.names, batch, strict=True)
-    }
-
-
-def _value(scalar: Any) -> Any:
-    """A value in Python's types; lists of numbers as arrays: small, and of their own type."""
-    import pyarrow as pa
-
-    kind = scalar.type
-    if not scalar.is_valid or not pa.types.is_nested(kind):
-        return scalar.as_py()
-    if pa.types.is_struct(kind):
-        return {field.name: _value(scalar[number]) for number, field in enumerate(kind)}
-    if not _is_list(kind):
-        return scalar.as_py()
-    inner = kind.value_type
-    if (pa.types.is_integer(inner) or pa.types.is_floating(inner)) and not scalar.values.null_count:
-        return scalar.values.to_numpy(zero_copy_only=False)
-    return [_value(item) for item in scalar.values]
-
-
-def _is_list(kind: Any) -> bool:
-    import pyarrow as pa
-
-    return bool(
-        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-    )
 
 
 def _release_pyarrow_memory() -> None:
