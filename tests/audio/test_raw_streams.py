@@ -39,6 +39,14 @@ def test_a_hole_is_as_long_as_its_bytes_say(form: Format) -> None:
     assert damage[-1].end_s == pytest.approx(12.5, abs=0.2)
 
 
+@pytest.mark.parametrize("form", [AC3, EAC3, MP3, MP2, FLAC], ids=lambda form: form.name)
+def test_a_hole_at_the_beginning_loses_no_more_than_itself(form: Format) -> None:
+    data = bytearray(noise(form, 4.0))
+    size = len(data) // 2
+    data[100 : 100 + size] = bytes(size)
+    assert heard(bytes(data))[0] > 1.8
+
+
 def id3(picture: bytes) -> bytes:
     size = len(picture)
     return b"ID3\3\0\0" + bytes(size >> shift & 127 for shift in (21, 14, 7, 0)) + picture

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer
 
-READ_BYTES = 256 * 1024
+READ_BYTES = 32 * 1024
+"""As FFmpeg reads files: with more, it finds nothing in FLAC files that begin with a hole."""
 HEAD_BYTES = 4096
 
 RAW_FORMATS: dict[str, tuple[str, dict[str, str]]] = {

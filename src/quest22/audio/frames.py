@@ -37,13 +37,13 @@ GAP_S = 0.005
 
 UNDECODABLE = "the sound cannot be decoded"
 
-_DTYPES: dict[str, type[np.generic]] = {
-    "u8": np.uint8,
-    "s16": np.int16,
-    "s32": np.int32,
-    "s64": np.int64,
-    "flt": np.float32,
-    "dbl": np.float64,
+_DTYPES: dict[str, np.dtype[Any]] = {
+    "u8": np.dtype(np.uint8),
+    "s16": np.dtype(np.int16),
+    "s32": np.dtype(np.int32),
+    "s64": np.dtype(np.int64),
+    "flt": np.dtype(np.float32),
+    "dbl": np.dtype(np.float64),
 }
 _DTYPES.update({f"{name}p": dtype for name, dtype in _DTYPES.items()})
 
@@ -103,6 +103,7 @@ class _Decoder:
         self.raw = RawStream(recording.container.format.name)
         self._tick_s = float(recording.stream.time_base or 0)
         self._errors = 0
+        self._layouts: dict[tuple[int, int, str], Layout] = {}
         self._last: Frame | None = None
         self._was_silent = False  # some decoders give nothing rather than an error
 
@@ -118,7 +119,10 @@ class _Decoder:
             return
         self._errors = 0
         self._was_silent |= not frames
+        seconds = 0.0
         for frame in frames:
+            if not frame.samples:
+                continue
             try:
                 read = self._read(frame)
             except BadFrameError as exc:
@@ -127,9 +131,10 @@ class _Decoder:
             if self._was_silent and _leaves_gap(self._last, read):
                 yield Lost(0.0, UNDECODABLE)
             self._last, self._was_silent = read, False
+            seconds += read.duration_s
             yield read
         if packet is not None:
-            self.raw.count(packet, sum(frame.samples / frame.sample_rate for frame in frames))
+            self.raw.count(packet, seconds)
 
     def _decoded(self, packet: Packet[Any] | None) -> list[AudioFrame]:
         import av
@@ -153,7 +158,10 @@ class _Decoder:
 
     def _read(self, frame: AudioFrame) -> Frame:
         keep_custom_layout(frame)
-        layout = _layout(frame)
+        shape = (frame.sample_rate, frame.layout.nb_channels, frame.format.name)
+        layout = self._layouts.get(shape)
+        if layout is None:
+            layout = self._layouts[shape] = _layout(*shape)
         time_s = None if frame.pts is None else frame.pts * self._tick_s
         return Frame(layout, _values(frame, layout), frame.samples, time_s)
 
@@ -164,20 +172,17 @@ def _leaves_gap(before: Frame | None, frame: Frame) -> bool:
     return frame.time_s - (before.time_s + before.duration_s) > GAP_S
 
 
-def _layout(frame: AudioFrame) -> Layout:
-    layout = Layout(
-        frame.sample_rate, frame.layout.nb_channels, frame.format.is_planar, frame.format.name
-    )
-    if not MIN_RATE_HZ <= layout.rate_hz <= MAX_RATE_HZ:
+def _layout(rate_hz: int, channels: int, sample_format: str) -> Layout:
+    if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
         raise BadFrameError(
-            f"the sound has {layout.rate_hz} samples a second: expected {MIN_RATE_HZ} to "
+            f"the sound has {rate_hz} samples a second: expected {MIN_RATE_HZ} to "
             f"{MAX_RATE_HZ}; the header is probably damaged"
         )
-    if not 1 <= layout.channels <= MAX_CHANNELS:
-        raise BadFrameError(
-            f"the sound has {layout.channels} channels: expected 1 to {MAX_CHANNELS}"
-        )
-    return layout
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise BadFrameError(f"the sound has {channels} channels: expected 1 to {MAX_CHANNELS}")
+    if sample_format not in _DTYPES:
+        raise BadFrameError(f"samples of format {sample_format} cannot be read")
+    return Layout(rate_hz, channels, sample_format.endswith("p"), sample_format)
 
 
 def _values(frame: AudioFrame, layout: Layout) -> NDArray[Any]:
@@ -188,15 +193,18 @@ def _values(frame: AudioFrame, layout: Layout) -> NDArray[Any]:
     """
     from av.audio.plane import AudioPlane
 
-    dtype = _DTYPES.get(layout.sample_format)
-    if dtype is None:
-        raise BadFrameError(f"samples of format {layout.sample_format} cannot be read")
+    dtype, samples = _DTYPES[layout.sample_format], frame.samples
     is_planar = layout.planar and layout.channels > 1
-    count = frame.samples if is_planar else frame.samples * layout.channels
+    count = samples if is_planar else samples * layout.channels
     planes: list[Any] = [
         AudioPlane(frame, number) for number in range(layout.channels if is_planar else 1)
     ]
-    if any(plane.buffer_size < count * np.dtype(dtype).itemsize for plane in planes):
-        raise BadFrameError(f"a frame has fewer than the {count} samples that it claims")
-    values = [np.frombuffer(plane, dtype, count) for plane in planes]
-    return np.stack(values) if is_planar else values[0][np.newaxis]
+    for plane in planes:
+        if plane.buffer_size < count * dtype.itemsize or not plane.buffer_ptr:
+            raise BadFrameError(f"a frame has fewer than the {samples} samples that it claims")
+    if not is_planar:
+        return np.frombuffer(planes[0], dtype, count)[np.newaxis]
+    values = np.empty((layout.channels, samples), dtype)
+    for row, plane in zip(values, planes, strict=True):
+        row[:] = np.frombuffer(plane, dtype, count)
+    return values
