@@ -37,7 +37,9 @@ class Metrics:
     ``processed_s`` (of windows, also of clips that are still open), ``repeated_s`` (of windows that
     an earlier process transcribed), ``bytes`` (of encoded media),
     ``net_bytes``, ``damaged`` (clips of which sound is missing), ``damaged_packets`` and
-    ``truncated`` (files with less audio than their header states). Labelled counts:
+    ``truncated`` (files with less audio than their header states), ``several_tracks`` (clips whose
+    track nobody chose), ``cancelled_mixes`` and ``integer_scale`` (whose levels were mended).
+    Labelled counts:
     ``retries``, by host and kind of error.
     """
 

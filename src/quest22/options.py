@@ -234,6 +234,11 @@ class ModelOptions(TranscribeOptions, total=False):
     channel: int | None
     """Use one channel, counting from 0, instead of the mix of all. Default: the mix."""
 
+    audio_track: int | str | None
+    """Of several audio tracks, use this one: its number, counting from 0, or its language, such
+    as ``eng``. Default: the default track.
+    """
+
     workers: int | None
     """Threads that decode audio. Default: one per core, 4 to 8."""
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from quest22.cli.figures import clip_count, length, size
 from quest22.cli.report import (
     bar,
+    level_lines,
     most_frequent,
     percent,
     score_lines,
@@ -145,3 +146,14 @@ def test_figures_in_words(made, expected):
 )
 def test_the_most_frequent_reasons_and_the_rest(reasons, lines):
     assert most_frequent(Counter(reasons), 2) == lines
+
+
+def test_clips_with_a_choice_that_nobody_made_are_counted():
+    metrics = Metrics()
+    metrics.count("several_tracks", 2)
+    metrics.count("cancelled_mixes")
+    assert level_lines(Figures.of(metrics)) == [
+        "2 clips with several audio tracks: the default one was transcribed",
+        "1 clip whose channels cancel when mixed: the loudest was transcribed",
+    ]
+    assert level_lines(FIGURES) == []

@@ -79,7 +79,12 @@ def test_a_plan_is_grouped():
         "weights": "w",
         "compute_type": "int8_float32",
     }
-    assert PLAN["audio"] == {"channel": 1, "max_duration_s": 7200.0, "max_damage": 0.9}
+    assert PLAN["audio"] == {
+        "channel": 1,
+        "audio_track": None,
+        "max_duration_s": 7200.0,
+        "max_damage": 0.9,
+    }
     assert PLAN["output"] == {"formats": ["jsonl", "srt"], "push_to_hub": "me/d"}
 
 

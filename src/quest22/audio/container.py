@@ -6,12 +6,12 @@ files. Knows nothing of samples.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from quest22.audio.file_signature import describe_bytes
 from quest22.audio.media_reader import MediaReader, open_reader, source_errors
@@ -57,6 +57,9 @@ SEARCH_FAR = {"probesize": str(64 << 20), "analyzeduration": str(3600 * 10**6)}
 
 # A playlist inside a file must never make FFmpeg open other files or addresses.
 NO_PROTOCOLS = {"protocol_whitelist": ""}
+
+
+ChooseTrack: TypeAlias = "Callable[[InputContainer], AudioStream | None]"
 
 
 @dataclass(slots=True)
@@ -128,8 +131,8 @@ def open_media(clip: Clip, metrics: Metrics) -> Iterator[MediaReader]:
 
 
 @contextmanager
-def open_recording(reader: MediaReader, clip: Clip) -> Iterator[Recording]:
-    """The container at the reader's ``base`` with its best audio stream chosen, closed on leaving.
+def open_recording(reader: MediaReader, clip: Clip, choose: ChooseTrack) -> Iterator[Recording]:
+    """The container at the reader's ``base`` with one audio stream chosen, closed on leaving.
 
     Raises ClipError: stage ``source`` if bytes cannot be read, else ``audio`` with what the file
     seems to be.
@@ -149,7 +152,7 @@ def open_recording(reader: MediaReader, clip: Clip) -> Iterator[Recording]:
             reader.seek(0)
             container = _open_container(reader, head, _suffix(clip), wav, SEARCH_FAR)
         with container:
-            stream = _choose_stream(container, head)
+            stream = _open_stream(container, choose(container), head)
             use_plain_layout(stream.codec_context)
             duration_s = header_duration_s(container.format.name, stream, wav)
             if wav is None and duration_s is not None and not _is_held(duration_s, reader):
@@ -202,24 +205,21 @@ def _open_container(
         ) from exc
 
 
-def _choose_stream(container: InputContainer, head: bytes) -> AudioStream:
-    """The best audio stream; the others are discarded, so that they are not demuxed."""
-    best: Any = container.streams.best("audio")
-    if best is None and container.streams.audio:
-        best = container.streams.audio[0]
-    if best is None:
+def _open_stream(container: InputContainer, stream: Any, head: bytes) -> AudioStream:
+    """The chosen audio stream; the others are discarded, so that they are not demuxed."""
+    if stream is None:
         raise ClipError("audio", _no_audio_message(container, head))
-    if best.codec_context is None:
+    if stream.codec_context is None:
         form = container.format.long_name
         raise ClipError("audio", f"the file is {form} with an audio codec that cannot be decoded")
     from av.stream import Discard
 
-    for stream in container.streams:
-        if stream.index != best.index:
-            stream.discard = Discard.all
-    best.codec_context.thread_count = 1
-    chosen: AudioStream = best
-    return chosen
+    for other in container.streams:
+        if other.index != stream.index:
+            other.discard = Discard.all
+    stream.codec_context.thread_count = 1
+    opened: AudioStream = stream
+    return opened
 
 
 def _no_audio_message(container: InputContainer, head: bytes) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +26,16 @@ from quest22.audio.packets import ends_run
 from quest22.audio.resample import in_blocks, to_16_khz
 from quest22.audio.stretch import cut, frames_from, is_stretch, stretch_duration_s
 from quest22.audio.timeline import CUT_OFF, DamageReport, Silence, Timeline
+from quest22.audio.tracks import choose_track
 from quest22.errors import ClipError, unexpected
 from quest22.metrics import Metrics
 from quest22.records import SAMPLE_RATE_HZ, Audio, Clip, Damage, Samples
 from quest22.settings import AudioSettings
 from quest22.settings.quantities import hours
+
+if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +115,11 @@ class MediaDecoder:
         self, clip: Clip, reader: MediaReader, timeline: Timeline
     ) -> Generator[Frame | Silence, None, None]:
         """The frames of all recordings in the file; chained Ogg has several."""
-        with open_recording(reader, clip) as recording:
+
+        def choose(container: InputContainer) -> AudioStream | None:
+            return choose_track(container, self._settings.audio_track, clip, self._metrics)
+
+        with open_recording(reader, clip, choose) as recording:
             held_s = stretch_duration_s(clip, recording.held_duration_s)
             _refuse_long(held_s, self._settings.max_duration_s)
             self._tell_duration(clip, stretch_duration_s(clip, stated_duration_s(recording)))
@@ -121,7 +130,7 @@ class MediaDecoder:
         while link is not None:
             reader.base, link = link, None
             try:
-                with open_recording(reader, clip) as recording:
+                with open_recording(reader, clip, choose) as recording:
                     yield from timeline.place(frames(recording, self._metrics), recording)
                     link = recording.next_link
             except ClipError as exc:

@@ -130,6 +130,18 @@ def left_out_lines(left_out: LeftOut) -> list[str]:
     return lines + ([f"left out: {', '.join(parts)}"] if parts else [])
 
 
+_LEVELS = {
+    "several_tracks": "with several audio tracks: the default one was transcribed",
+    "cancelled_mixes": "whose channels cancel when mixed: the loudest was transcribed",
+    "integer_scale": "with float samples far beyond 1: they were scaled down",
+}
+
+
+def level_lines(figures: Figures) -> list[str]:
+    """How many clips had a track, a channel or a scale chosen for them."""
+    return [f"{clip_count(count)} {_LEVELS[name]}" for name, count in figures.levels.items()]
+
+
 def time_line(figures: Figures) -> str:
     """Where the time went, in one line."""
     shares = [(name, share) for name, share in figures.shares() if share >= MIN_SHARE]

@@ -12,7 +12,7 @@ from quest22.cli.exits import Exit, drop_standard_output, exit_for, say
 from quest22.cli.figures import clip_count, files_with_open_end
 from quest22.cli.output_flags import ReportFlags
 from quest22.cli.progress import EventDisplay, RunInfo
-from quest22.cli.report import left_out_lines, missing_lines, reason_lines, summarise
+from quest22.cli.report import left_out_lines, level_lines, missing_lines, reason_lines, summarise
 from quest22.cli.stats import write_stats
 from quest22.runs.events import (
     AlreadyFinished,
@@ -110,7 +110,7 @@ class RunReporter:
             say(line)
         if self._folder is not None:
             say(f"results are in {self._folder}")
-        for line in left_out_lines(event.stats.left_out):
+        for line in [*left_out_lines(event.stats.left_out), *level_lines(figures)]:
             say(line)
 
     def _say(self, text: str) -> None:

@@ -30,6 +30,9 @@ Seconds = list[tuple[str, float]]
 """Seconds, or shares of 1, by name: see :class:`quest22.metrics.Metrics`."""
 
 
+LEVELS = ("several_tracks", "cancelled_mixes", "integer_scale")
+
+
 @dataclass(frozen=True, slots=True)
 class Figures:
     """A run's counts and seconds at one moment.
@@ -37,7 +40,8 @@ class Figures:
     ``audio_s`` is the audio of finished clips; ``processed_s`` also counts windows of clips that
     are still open, and not what an earlier process transcribed. ``received_bytes`` came over a
     network, ``sound_bytes`` is encoded audio from any source. ``retries`` counts retried requests
-    by host and kind of error.
+    by host and kind of error. ``levels`` counts clips whose channels or levels had to be chosen, by
+    what was.
     """
 
     clips: int
@@ -49,6 +53,7 @@ class Figures:
     received_bytes: float = 0.0
     sound_bytes: float = 0.0
     retries: Mapping[Label, int] = field(default_factory=dict)
+    levels: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, metrics: Metrics) -> Figures:
@@ -64,6 +69,7 @@ class Figures:
             received_bytes=counts.get("net_bytes", 0.0),
             sound_bytes=counts.get("bytes", 0.0),
             retries=metrics.labelled_counts("retries"),
+            levels={name: int(counts[name]) for name in LEVELS if counts.get(name)},
         )
 
     @property

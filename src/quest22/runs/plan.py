@@ -53,7 +53,7 @@ _GROUPS: dict[str, type[DataclassInstance]] = {
 }
 """Groups that are one settings class, all of whose fields affect results."""
 
-_AUDIO = ("channel", "max_duration_s", "max_damage")
+_AUDIO = ("channel", "audio_track", "max_duration_s", "max_damage")
 _DATASET = tuple(
     each.name for each in fields(DatasetSettings) if each.name not in ("token", "working_folder")
 )
@@ -76,6 +76,7 @@ _ADDED: Mapping[str, Any] = {
     "long_form.quality": "balanced",
     "captions.caption_length": None,
     "audio.max_damage": 0.9,
+    "audio.audio_track": None,
 }
 """Settings that the plans of earlier versions lack, and what they were then."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from quest22.settings.forms import DURATION
+from quest22.settings.forms import DURATION, TRACK
 from quest22.settings.option import check_at_least, check_fraction, check_positive, option
 
 PANEL = "Audio"
@@ -20,6 +20,16 @@ class AudioSettings:
         help="Use one channel, counting from 0, instead of the mix of all.",
         metavar="N",
         unset="the mix",
+        panel=PANEL,
+    )
+    audio_track: str | None = option(
+        None,
+        flags="--audio-track",
+        form=TRACK,
+        help="Of several audio tracks, use this one: its number, counting from 0, or its language, "
+        "such as [cyan]eng[/].",
+        metavar="N|LANGUAGE",
+        unset="the default track",
         panel=PANEL,
     )
     workers: int | None = option(

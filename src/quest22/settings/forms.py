@@ -6,6 +6,7 @@ A form reads both text from the command line and values from Python callers, so 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -134,6 +135,21 @@ def _read_count_or_off(name: str, value: Any) -> int | None:
     return None if number is None else int(number)
 
 
+def read_track(name: str, value: Any) -> str | None:
+    """A number from 0 as text, or a language; None stays None."""
+    if value is None:
+        return None
+    text = str(value).strip().lower()
+    is_number = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    if not is_number and not (
+        isinstance(value, str) and re.fullmatch(r"[0-9]+|[a-z][a-z_-]+", text)
+    ):
+        raise UsageError(
+            f"{name} is {value!r}: expected a number counted from 0, or a language such as eng"
+        )
+    return str(int(text)) if text.isdecimal() else text
+
+
 def _read_duration(_: str, value: str | float) -> float:
     return parse_duration_s(value) if isinstance(value, str) else value
 
@@ -169,6 +185,7 @@ COUNT_OR_OFF = Form(_read_count_or_off, "int | None", _write_or(OFF))
 COUNT_OR_AUTO = Form(read_count_or_auto, "int | None", _write_or(AUTO))
 AUDIO_CONTEXT = Form(read_audio_context, 'Literal["auto", "full"] | float | None', _write_or(None))
 LANGUAGE = Form(read_language, "str | None", _write_or(None))
+TRACK = Form(read_track, "int | str | None", _write_or(None))
 LANGUAGES = Form(read_languages, "str | Iterable[str]", _write_names)
 NAMES = Form(read_names, "str | Iterable[str]", _write_names, repeated=True, split=True)
 PATHS = Form(read_names, "str | Iterable[str]", _write_names, repeated=True)

@@ -158,3 +158,29 @@ def language_code(name: str) -> str:
 def language_name(code: str) -> str:
     """The English name of a code; the code itself if Whisper does not have it."""
     return LANGUAGES.get(code, code)
+
+
+_ISO_639_2 = (
+    "eng en zho zh chi zh deu de ger de spa es rus ru kor ko fra fr fre fr jpn ja por pt tur tr "
+    "pol pl cat ca nld nl dut nl ara ar swe sv ita it ind id hin hi fin fi vie vi heb he ukr uk "
+    "ell el gre el msa ms may ms ces cs cze cs ron ro rum ro dan da hun hu tam ta nor no nob no "
+    "tha th urd ur hrv hr bul bg lit lt lat la mri mi mao mi mal ml cym cy wel cy slk sk slo sk "
+    "tel te fas fa per fa lav lv ben bn srp sr aze az slv sl kan kn est et mkd mk mac mk bre br "
+    "eus eu baq eu isl is ice is hye hy arm hy nep ne mon mn bos bs kaz kk sqi sq alb sq swa sw "
+    "glg gl mar mr pan pa sin si khm km sna sn yor yo som so afr af oci oc kat ka geo ka bel be "
+    "tgk tg snd sd guj gu amh am yid yi lao lo uzb uz fao fo hat ht pus ps tuk tk nno nn mlt mt "
+    "san sa ltz lb mya my bur my bod bo tib bo tgl tl mlg mg asm as tat tt haw haw lin ln hau ha "
+    "bak ba jav jw sun su yue yue"
+)
+_PAIRS = _ISO_639_2.split()
+_SHORT_CODES = MappingProxyType(dict(zip(_PAIRS[::2], _PAIRS[1::2], strict=True)))
+"""Codes of three letters that media files tag tracks with, for bibliography and terminology."""
+
+
+def track_language(tag: str | None) -> str | None:
+    """A track's language by its tag: ``eng``, ``en-US``, ``English`` → ``en``; None: unknown."""
+    code = (tag or "").strip().lower().replace("_", "-").split("-")[0]
+    if code in ("", "und", "mul", "zxx", "mis"):
+        return None
+    named = {name: short for short, name in LANGUAGES.items()}
+    return _SHORT_CODES.get(code) or named.get(code) or code
