@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from quest22.metrics import Metrics
 from quest22.records import Clip, Failure
 from quest22.settings import DatasetSettings
 from quest22.source.dataset import DatasetSource
+from tests.support import odd_cells
 from tests.support.corpora import wav_bytes
 
 
@@ -149,3 +151,21 @@ def test_reading_starts_at_any_row(tmp_path: Path) -> None:
     _write(tmp_path, {f"{n}.{kind}": None if kind == "wav" else f"{n}"
                       for n in range(6) for kind in ("wav", "txt")})  # fmt: skip
     assert _told(_stream(tmp_path, skip=2, take=3)) == [(f"{n}.wav", f"{n}") for n in (2, 3, 4)]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="makes pipes and sockets")
+@pytest.mark.parametrize("text", [True, False])
+def test_odd_files_of_a_folder_are_failures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    odd_cells.odd_files(folder)
+    if text:
+        (folder / "a.txt").write_text("a")
+    results = _stream(folder)
+    heard = {each.key for each in results if isinstance(each, Clip)}
+    failed = {each.key for each in results if isinstance(each, Failure)}
+    assert heard == {"a.wav", "a b%.wav", "empty.wav", "locked/a.wav"}
+    assert failed == {"pipe.wav", "dangling.wav", "loop.wav", "zero.wav", "socket.wav"}

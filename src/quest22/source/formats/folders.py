@@ -231,7 +231,7 @@ def _recording_of(root: Path, name: str) -> str:
     return next(found, candidates[0])
 
 
-# Text beside recordings: a.wav and a.txt, or LibriSpeech's *.trans.txt
+# Recordings, perhaps with text beside them: a.wav and a.txt, or LibriSpeech's *.trans.txt
 
 
 def _beside(root: Path) -> Folder | None:
@@ -239,10 +239,12 @@ def _beside(root: Path) -> Folder | None:
         return None
     recordings = walk_media(str(root))
     tables: dict[str, dict[str, str]] = {}
-    sampled = (path for path, problem in recordings[:SAMPLED_FILES] if problem is None)
-    if not any(_text_beside(path, tables) is not None for path in sampled):
+    sampled = [path for path, problem in recordings[:SAMPLED_FILES] if problem is None]
+    if not sampled:
         return None
-    return Folder(str(root / "*"), ("audio", "text"), lambda: _rows_beside(root))
+    has_text = any(_text_beside(path, tables) is not None for path in sampled)
+    columns = ("audio", "text") if has_text else ("audio",)
+    return Folder(str(root / "*"), columns, lambda: _rows_beside(root))
 
 
 def _holds_data_files(root: Path) -> bool:
