@@ -188,5 +188,5 @@ def test_a_file_with_an_open_end_is_missed(tmp_path):
     run = spec(paths, tmp_path / "out", dataset=pattern)
     assert run.command() is Exit.INCOMPLETE
     paths[1].unlink()
-    with pytest.raises(SourceError, match="no longer one of its data files"):
+    with pytest.raises(SourceError, match="1 data file no longer there"):
         run.run()

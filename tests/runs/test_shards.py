@@ -93,7 +93,7 @@ def test_a_changed_row_is_noticed(tmp_path):
     interrupted(tmp_path / "data", tmp_path / "out", 2, 0)
     interrupted(tmp_path / "data", tmp_path / "out", 3, 0)
     write_rows(tmp_path / "data", 6)
-    with pytest.raises(SourceError, match="has changed since the run started"):
+    with pytest.raises(SourceError, match="has changed since the run began"):
         shard(tmp_path / "data", tmp_path / "out", 3, 0).run()
 
 

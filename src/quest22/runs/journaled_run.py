@@ -39,6 +39,7 @@ from quest22.runs.rerun import Rerun
 from quest22.runs.sealed import is_sealed
 from quest22.runs.settings import RunSettings
 from quest22.runs.shards import SiblingShards, reopen
+from quest22.runs.source_log import SourceLog
 from quest22.runs.store import RunStore
 from quest22.runs.summary import FailureBudget, RunStats, RunSummary
 from quest22.runs.write import WriteOptions, write_results
@@ -142,6 +143,7 @@ class _Run:
             "batch_size": ready.pipeline.batch_size,
         }
         journal = self.store.begin_journal(ready.plan(settings), request)
+        ready.log.begin()
         if siblings.differently_split:
             taken_over = ShardsTakenOver(siblings.store.folder, siblings.other_numbers)
             self.context.on_event(taken_over)
@@ -170,13 +172,16 @@ class _Run:
             publisher.connect()
         after = journal.progress.last if journal else None
         keys = _given_keys(self.store.folder, journal.progress) if journal else None
+        client = self.context.client(settings.pipeline)
+        log = SourceLog(self.store.folder, begins=journal is None)
+        client.known_files = log
         source = dataset_source(
             settings.dataset,
-            self.context.client(settings.pipeline),
+            client,
             after,
             earlier=ResumeState(keys, siblings.completed(), self.context.accepts_missing),
         )
-        return _Ready(self.context.pipeline(settings.pipeline), source, publisher)
+        return _Ready(self.context.pipeline(settings.pipeline), source, log, publisher)
 
     def _write(self, settings: RunSettings, ready: _Ready, journal: Journal) -> RunSummary:
         resumed = journal.progress.results > 0
@@ -212,10 +217,11 @@ class _Run:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Ready:
-    """An opened source, a loaded model, and the publisher."""
+    """An opened source, what is known of its files, a loaded model, and the publisher."""
 
     pipeline: Pipeline
     source: DatasetSource
+    log: SourceLog
     publisher: HubPublisher | None
 
     def plan(self, settings: RunSettings) -> dict[str, object]:

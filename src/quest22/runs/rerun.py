@@ -21,6 +21,7 @@ from quest22.runs.journal import MERGE, RETRY, Journal, JournaledSink, Progress
 from quest22.runs.plan import whole_plan, with_places
 from quest22.runs.publish import HUB, HubPublisher, publisher_of_finished
 from quest22.runs.settings import RunSettings
+from quest22.runs.source_log import SourceLog
 from quest22.runs.store import RunStore
 from quest22.runs.summary import RunStats
 from quest22.runs.write import WriteOptions, write_results
@@ -30,6 +31,7 @@ from quest22.sink.build import FAILURES, open_folder_sinks
 from quest22.sink.ledger import Entry
 from quest22.sink.merge import Merge, Merged, Published, used_stems
 from quest22.source.dataset import DatasetSource, ResumeState
+from quest22.source.io.known_files import welcome_change
 from quest22.source.row_positions import MissingRows, Selection
 
 _SELECTION = "retried_only"
@@ -120,9 +122,11 @@ class Rerun:
         settings, progress = self._settings, retried.progress
         again = Published(retried.folder, progress.sinks, progress.finished)
         keys = (each.key for each in chain(self._earlier.entries(), again.entries()))
+        client = self._context.client(settings.pipeline)
+        client.known_files = SourceLog(self._folder, on_change=welcome_change)
         return dataset_source(
             settings.dataset,
-            self._context.client(settings.pipeline),
+            client,
             selected=self._selection(retried, again),
             earlier=ResumeState(keys, accepts_missing=self._context.accepts_missing),
         )

@@ -101,6 +101,8 @@ class DatasetSource:
                 raise SourceError(f"{self._name}: split {settings.split!r} has no rows")
             self.columns: Columns = choose_columns(kinds, settings)
             self._stream.project(self.columns)
+            if after is not None:
+                self._stream.check_files()
 
     @property
     def revision(self) -> str | None:

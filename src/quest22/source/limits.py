@@ -63,3 +63,11 @@ MAX_KEY_CHARS = 1_000
 """A row's key; longer ones are replaced by split, file and row number."""
 MAX_BRACE_FILES = 1_000_000
 """Addresses that one pattern such as ``{000..010}`` may stand for."""
+
+# Web servers
+MAX_WEB_FILE_BYTES = 16 << 40
+"""The size that a server may state for a file."""
+MAX_REDIRECTS = 10
+"""Redirects from one address."""
+MAX_BODY_RATIO = 200
+"""How many times larger than sent a body may be that a server packs (``Content-Encoding``)."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Set
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
@@ -25,10 +25,11 @@ from quest22.source.io.address import common_folder, distinct_names, is_remote, 
 from quest22.source.io.error_kinds import (
     SourceChangedError,
     is_damage,
-    is_server_failure,
+    is_transient,
     reason_of,
 )
 from quest22.source.io.prefetch import Prefetcher
+from quest22.source.io.ranges import RangeReader
 from quest22.source.io.retry import NetworkError, RetryingClient
 from quest22.source.locate import DatasetRequest
 from quest22.source.rows import OpenEnd, Row, RowError, Values
@@ -39,7 +40,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_log = logging.getLogger(__name__)
+CHECKED_FILES = 32
+"""How many data files on servers are compared when a run goes on, the last ones that it read."""
+_log = logging.getLogger("quest22")
 
 RowSelection: TypeAlias = Mapping[int, Set[int]] | None
 """Row numbers to read, by data file; None, or a file that is not named, means all rows."""
@@ -60,7 +63,7 @@ class OpenEnds:
         """Whether a file that stops with this error gets an open end."""
         if self.accepted or is_damage(error):
             return True
-        return not self.counted and (server_works or not is_server_failure(error))
+        return not self.counted and (server_works or not is_transient(error))
 
 
 class RowStream:
@@ -110,6 +113,25 @@ class RowStream:
     def file_names(self) -> dict[str, str]:
         """Data file → its name in origins."""
         return dict(zip(self._files, distinct_names(self._files), strict=True))
+
+    def check_files(self) -> None:
+        """Compare the data files that the run has read with what they are now.
+
+        Of those on servers only the last ones, as each costs a request; a commit on the Hub is what
+        it was. Raises SourceChangedError.
+        """
+        known = self._client.known_files.identities
+        read = [file for file, name in self.file_names.items() if name in known]
+        remote = [file for file in read if is_remote(file)]
+        for file in [each for each in read if not is_remote(each)] + remote[-CHECKED_FILES:]:
+            if file.startswith("hf://"):
+                continue
+            try:
+                RangeReader(file, self._client, remember=True, patient=False).close()
+            except SourceChangedError:
+                raise
+            except Exception as exc:  # what was read of a file stays, also when it is gone
+                _log.debug("%s", reason_of(exc, redact(file)))
 
     def num_rows(self, part: int) -> int | None:
         """The number of rows of a data file, if its metadata states it."""
@@ -244,13 +266,22 @@ def open_stream(request: DatasetRequest, split: str, client: RetryingClient) -> 
     """Open a dataset for streaming; raises the errors of ``datasets`` and of the network."""
     corpus = folder_corpus(request.path, split) if request.is_folder else None
     if corpus is not None:
+        _remember([corpus.address], split, client)
         return RowStream([corpus.address], request.path, FolderFormat(corpus), client)
     builder = open_builder(request, split)
     files = files_of(builder, split)
     if request.builder is not None:
         files = _of_split(builder, files, request, split)
+    _remember(files, split, client)
     reader = format_of(builder, files, client) or HfDatasetRows(builder, split)
     return RowStream(files, builder.base_path or common_folder(files), reader, client)
+
+
+def _remember(files: Sequence[str], split: str, client: RetryingClient) -> None:
+    """Compare the list of files with that of the run before any is opened, or remember it."""
+    names = distinct_names(files)
+    client.known_files.check_names(names, f"split {split!r}")
+    client.known_files.shown = dict(zip(files, names, strict=True))
 
 
 def _of_split(

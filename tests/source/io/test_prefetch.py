@@ -4,7 +4,6 @@ import random
 from pathlib import Path
 
 import pytest
-from aiohttp import ClientResponseError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +15,7 @@ from quest22.source.io.prefetch import (
     split_spans,
 )
 from quest22.source.io.ranges import RangeReader
-from quest22.source.io.retry import RetryingClient
+from quest22.source.io.retry import NetworkError, NetworkSettings, RetryingClient
 
 CONTENT = random.Random(0).randbytes(100_000)
 SPANS = st.lists(
@@ -67,11 +66,12 @@ def test_a_planned_file_reads_like_any_other(tmp_path: Path, budget: int, thread
 def test_what_failed_to_be_fetched_fails_where_it_is_read(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(CONTENT)
     with RangeServer(tmp_path) as server:
-        reader = RangeReader(f"{server.url}/f", RetryingClient())
+        client = RetryingClient(NetworkSettings(retry_timeout_s=0.1))
+        reader = RangeReader(f"{server.url}/f", client)
         prefetcher = Prefetcher(1 << 20, 1)
         file = PrefetchedFile(reader, prefetcher)
         (tmp_path / "f").unlink()
         file.plan([(0, 100)])
-        with pytest.raises(ClientResponseError, match="404"):
+        with pytest.raises(NetworkError, match="there is no such file"):
             file.read(10)
         prefetcher.close()

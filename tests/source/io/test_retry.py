@@ -175,7 +175,7 @@ def test_read_timeout_slowness_and_refusals_are_waited_out_and_named(
     hub: Hub, fault: dict[str, Any], trouble: str
 ) -> None:
     source, metrics = _source(hub, "0.parquet", "1.parquet")
-    hub.faults += [Fault(r"storage", times=2, method="GET", **fault)]
+    hub.faults += [Fault(r"storage", times=6, method="GET", **fault)]
     assert _heard(source) == WHOLE
     assert trouble in {told for _, told in metrics.labelled_counts("retries")}
 

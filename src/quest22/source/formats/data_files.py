@@ -30,9 +30,10 @@ from quest22.source.formats.parquet import ParquetRows
 from quest22.source.formats.webdataset import tar_rows
 from quest22.source.io.address import redact
 from quest22.source.io.error_kinds import is_damage, reason_of
-from quest22.source.io.prefetch import PrefetchedFile, Prefetcher, split_spans
+from quest22.source.io.prefetch import Prefetcher
 from quest22.source.io.ranges import RangeReader
 from quest22.source.io.retry import NetworkError, RetryingClient
+from quest22.source.io.sequential import SequentialBytes
 from quest22.source.rows import NumberedRow, OpenEnd, RowError
 
 if TYPE_CHECKING:
@@ -203,11 +204,9 @@ class SequentialFile:
     """One data file as a decompressed stream of bytes, read from start to end."""
 
     def __init__(self, address: str, client: RetryingClient, prefetcher: Prefetcher) -> None:
-        reader = RangeReader(address, client)
-        self._file = PrefetchedFile(reader, prefetcher)
+        reader = RangeReader(address, client, remember=True)
+        self._file = SequentialBytes(reader, prefetcher, client.settings.range_bytes)
         self.name = reader.name
-        self._size = reader.size
-        self._range_bytes = client.settings.range_bytes
         plain = io.BufferedReader(self._file, BUFFER_BYTES)
         self._opened: list[BinaryIO] = [plain]
         self.bytes = decompressed(plain, address.partition("?")[0].lower())
@@ -215,7 +214,7 @@ class SequentialFile:
 
     def prefetch(self) -> None:
         """Start fetching the whole file, in order."""
-        self._file.plan(split_spans([(0, self._size)], self._range_bytes))
+        self._file.prefetch()
 
     def close(self) -> None:
         for file in reversed(self._opened):

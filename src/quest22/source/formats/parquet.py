@@ -55,7 +55,7 @@ class ParquetRows:
         import pyarrow.parquet as pq
 
         self._name = redact(address)
-        reader = RangeReader(address, client)
+        reader = RangeReader(address, client, remember=True)
         self._file = PrefetchedFile(reader, prefetcher)
         self._range_bytes = client.settings.range_bytes
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from quest22.errors import SourceError
+from quest22.errors import Quest22Error, SourceError
 from quest22.source.io.address import redact_text
 from quest22.source.limits import LimitError
 from quest22.system.retry import causes, is_transient_status, status_of
@@ -135,6 +135,21 @@ _DAMAGE = frozenset(
 """Names of errors in the bytes of a file, which come again however often it is read."""
 
 
+_GONE = frozenset({404, 410})
+_NOT_ALLOWED = frozenset({401, 402, 403, 405, 451})
+_CERTIFICATE_ERRORS = frozenset(
+    {"aiohttp.ClientConnectorCertificateError", "ssl.SSLCertVerificationError"}
+)
+
+
+class OddResponseError(Exception):
+    """A server's response is not what HTTP allows, or not what was asked for."""
+
+
+class WebPageError(OddResponseError):
+    """A server sends a web page in place of a file."""
+
+
 class CutOffError(ConnectionError):
     """Fewer bytes arrived than were requested."""
 
@@ -145,9 +160,11 @@ class SourceChangedError(SourceError):
 
 def reason_of(error: BaseException, what: str) -> str:
     """One line on why ``what`` could not be read, and what to do if that is known."""
+    if isinstance(error, Quest22Error):
+        return str(error)
     links = causes(error)
     # Most specific first: the error's class, then its message, then the HTTP status.
-    for describe in (_by_name, _by_message, _by_status, _by_absence):
+    for describe in (_by_kind, _by_name, _by_message, _by_status, _by_absence):
         for link in links:
             reason = describe(link)
             if reason:
@@ -159,10 +176,39 @@ def reason_of(error: BaseException, what: str) -> str:
 
 
 def is_transient(error: BaseException) -> bool:
-    """True for an error of the network or server that another try may not meet."""
+    """True if a server fails, perhaps for all its files: no connection, or status 5xx, 408, 429."""
+    links = causes(error)
+    if any(_is_certificate_error(link) or isinstance(link, OddResponseError) for link in links):
+        return False
     return any(
-        _by_name(link) == _UNREACHABLE or is_transient_status(status_of(link))
-        for link in causes(error)
+        _by_name(link) == _UNREACHABLE or is_transient_status(status_of(link)) for link in links
+    )
+
+
+def is_passing(error: BaseException, *, read_before: bool) -> bool:
+    """True for an error of reading a remote file that another try may not meet.
+
+    That is any but a clear "no such file" and "not allowed". A file that was ``read_before``
+    exists, whatever its server says now.
+    """
+    links = causes(error)
+    if any(_is_certificate_error(link) or isinstance(link, Quest22Error) for link in links):
+        return False
+    statuses = {status for link in links if (status := status_of(link)) is not None}
+    if statuses & _NOT_ALLOWED:
+        return False
+    if statuses & _GONE or any(isinstance(link, FileNotFoundError) for link in links):
+        return read_before
+    if any(isinstance(link, WebPageError) for link in links):
+        return read_before
+    odd = any(isinstance(link, OddResponseError) for link in links)
+    return odd or bool(statuses) or is_transient(error)
+
+
+def has_answered(error: BaseException) -> bool:
+    """True if the error is a server's response, so that there is a server."""
+    return any(
+        status_of(link) is not None or isinstance(link, OddResponseError) for link in causes(error)
     )
 
 
@@ -175,14 +221,11 @@ def is_damage(error: BaseException) -> bool:
     return not _DAMAGE.isdisjoint(_names(error))
 
 
-def is_server_failure(error: BaseException) -> bool:
-    """True if the server fails, perhaps for all its files: no connection, or status 5xx."""
-    return is_transient(error)
-
-
 def error_kind(error: BaseException) -> str:
     """The kind of a network error in a word or two, such as ``HTTP 503``."""
     links = causes(error)
+    if any(isinstance(link, OddResponseError) for link in links):
+        return "odd response"
     for link in links:
         status = status_of(link)
         if status is not None:
@@ -215,6 +258,18 @@ def source_error(error: BaseException, what: str) -> SourceError:
 def _names(error: BaseException) -> list[str]:
     """Class names of an error with their top-level packages, most derived first."""
     return [f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(error).__mro__]
+
+
+def _is_certificate_error(error: BaseException) -> bool:
+    return not _CERTIFICATE_ERRORS.isdisjoint(_names(error))
+
+
+def _by_kind(error: BaseException) -> str | None:
+    if isinstance(error, OddResponseError):
+        return f"the server's response is odd: {error}"
+    if _is_certificate_error(error):
+        return "its server's certificate is not trusted: check the address and this machine's clock"
+    return None
 
 
 def _by_name(error: BaseException) -> str | None:

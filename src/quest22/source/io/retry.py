@@ -1,9 +1,9 @@
 """Retries requests to servers, and holds the settings of everything read over a network.
 
-Transient errors (a lost connection, a read timeout, a truncated body, status 408, 429 and 500 or
-above; see :mod:`quest22.source.io.error_kinds`) are retried with exponential backoff until a
-timeout; ``Retry-After`` is honoured. A host that has never answered is given up much sooner: its
-name is more likely wrong than its server restarting.
+Errors that may pass (for a file's bytes, all but a clear "no such file" and "not allowed"; see
+:mod:`quest22.source.io.error_kinds`) are retried with exponential backoff until a timeout;
+``Retry-After`` is honoured. A host that has never answered is given up much sooner: its name is
+more likely wrong than its server restarting.
 """
 
 from __future__ import annotations
@@ -19,12 +19,17 @@ from quest22.errors import SourceError
 from quest22.metrics import Metrics
 from quest22.settings import MEMORY_BYTES, MemorySettings
 from quest22.source.io.error_kinds import (
+    SourceChangedError,
     error_kind,
+    has_answered,
     is_auth_error,
+    is_passing,
     is_transient,
     reason_of,
     responding_host,
 )
+from quest22.source.io.known_files import KnownFiles
+from quest22.source.io.waiting import WaitingBoard
 from quest22.system.retry import Backoff, retry
 
 T = TypeVar("T")
@@ -42,7 +47,8 @@ class NetworkSettings:
 
     ``retry_timeout_s`` outlasts a server's restart; ``unknown_host_timeout_s`` applies to a host
     that has not answered yet. ``auth_retries`` is how often a 401 or 403 is retried once the host
-    has answered: signed addresses and tokens expire and are renewed. A server that sends nothing
+    has answered: signed addresses and tokens expire and are renewed. ``change_retries`` is how
+    often a file that seems to have changed is looked at again. A server that sends nothing
     for ``read_timeout_s``, or takes longer than ``range_timeout_s`` for one range, gets the request
     again. Streams without random access that exceed ``spooled_bytes``, and recordings inside a tar
     that exceed ``member_bytes``, go to a file on disk.
@@ -54,6 +60,7 @@ class NetworkSettings:
     max_delay_s: float = 15.0
     max_retry_after_s: float = 120.0
     auth_retries: int = 3
+    change_retries: int = 2
     read_timeout_s: float = 60.0
     range_timeout_s: float = 300.0
     prefetch_bytes: int = MEMORY_BYTES // 16
@@ -84,14 +91,17 @@ class NetworkError(SourceError):
 
 @dataclass(slots=True)
 class _Request:
-    """One request that is being retried."""
+    """One request that is being retried; ``file``: it reads the bytes of one."""
 
     name: str
     host: str
-    begun_s: float = 0.0
+    file: bool = False
+    read_before: bool = False
+    begun_s: float = field(default_factory=time.monotonic)
     delays: Iterator[float] = field(default_factory=lambda: iter(()))
     tries: int = 0
     auth_errors: int = 0
+    changes: int = 0
 
 
 class RetryingClient:
@@ -110,17 +120,32 @@ class RetryingClient:
         self.settings = settings or NetworkSettings()
         self.metrics = metrics or Metrics()
         self.token = token
+        self.known_files = KnownFiles()
+        self._waiting = WaitingBoard()
         self._known_hosts: set[str] = set()
         self._failing_hosts: set[str] = set()
 
     def retry(self, action: Callable[[], T], name: str) -> T:
-        """The result of ``action``, which reads the address ``name``; retried while it fails.
+        """The result of ``action``, which asks for the address ``name``; retried while it fails.
 
         Errors that are not transient are raised as they are. Raises :class:`NetworkError` with
         the number of tries when the retry timeout has passed.
         """
-        request = _Request(name, host_of(name))
-        with self.metrics.network_wait():
+        return self._retry(action, _Request(name, host_of(name)))
+
+    def retry_file(self, action: Callable[[], T], name: str, *, read_before: bool) -> T:
+        """The same for an ``action`` that reads a file's bytes: all that may pass is waited out.
+
+        ``read_before``: the file was read, so that a server that denies it must be wrong.
+        """
+        return self._retry(action, _Request(name, host_of(name), True, read_before))
+
+    def heard_from(self, name: str) -> None:
+        """Note that something has come from the server of this address."""
+        self._waiting.heard_from(host_of(name))
+
+    def _retry(self, action: Callable[[], T], request: _Request) -> T:
+        with self.metrics.network_wait(), self._waiting.waiting(request.host):
             result = retry(action, lambda exc: self._delay_after(exc, request))
         self._mark_answered(request.host)
         return result
@@ -148,14 +173,15 @@ class RetryingClient:
     def _delay_after(self, error: Exception, request: _Request) -> float:
         """Seconds to wait before the next try; raises when there is none."""
         if not request.tries:
-            request.begun_s = time.monotonic()
             request.delays = self.settings.backoff.delays()
         request.tries += 1
         known_host = request.host in self._known_hosts
-        may_renew = known_host and is_auth_error(error)
-        request.auth_errors += may_renew
-        if not (may_renew or is_transient(error)):
+        if not self._may_pass(error, request, known_host=known_host):
             raise error
+        if has_answered(error):
+            known_host = True
+            self._known_hosts.add(request.host)
+            self._waiting.heard_from(request.host)
         timeout_s = (
             self.settings.retry_timeout_s if known_host else self.settings.unknown_host_timeout_s
         )
@@ -167,6 +193,17 @@ class RetryingClient:
             raise NetworkError(_giving_up(error, request, elapsed_s)) from error
         self._count_retry(error, request, elapsed_s + delay_s, timeout_s - elapsed_s)
         return delay_s
+
+    def _may_pass(self, error: Exception, request: _Request, *, known_host: bool) -> bool:
+        if isinstance(error, SourceChangedError):
+            request.changes += 1
+            return request.changes <= self.settings.change_retries
+        if known_host and is_auth_error(error):
+            request.auth_errors += 1
+            return True
+        if request.file:
+            return is_passing(error, read_before=request.read_before)
+        return not isinstance(error, NetworkError) and is_transient(error)
 
     def _count_retry(
         self, error: Exception, request: _Request, until_s: float, remaining_s: float

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
+from contextlib import suppress
 from typing import BinaryIO, cast
 
 from quest22.errors import ClipError
@@ -21,19 +22,23 @@ def spooled(
     """
     copy: BinaryIO = io.BytesIO()
     size = 0
-    while block := stream.read(_COPY_BYTES):
-        size += len(block)
-        if size > limit_bytes:
+    try:
+        while block := stream.read(_COPY_BYTES):
+            size += len(block)
+            if size > limit_bytes:
+                raise ClipError(
+                    "source",
+                    f"{name} is longer than {limit_bytes / 2**30:g} GiB and cannot be read in "
+                    "parts: save it to a file first",
+                )
+            if isinstance(copy, io.BytesIO) and size > memory_bytes:
+                copy = _move_to_disk(copy)
+            copy.write(block)
+        copy.seek(0)
+    except BaseException:
+        with suppress(OSError):  # what could not be written is not to be written here either
             copy.close()
-            raise ClipError(
-                "source",
-                f"{name} is longer than {limit_bytes / 2**30:g} GiB and cannot be read in parts: "
-                "save it to a file first",
-            )
-        if isinstance(copy, io.BytesIO) and size > memory_bytes:
-            copy = _move_to_disk(copy)
-        copy.write(block)
-    copy.seek(0)
+        raise
     return copy
 
 

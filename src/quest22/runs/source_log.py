@@ -1,0 +1,76 @@
+"""What a run remembers of its data files: a list beside the journal, a line for each that it read.
+
+A line is written before any result that comes from its file. Knows nothing of networks.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from quest22.settings import RUN_FOLDER
+from quest22.sink.files import writing
+from quest22.source.io.file_identity import FileIdentity
+from quest22.source.io.known_files import KnownFiles, OnChange, refuse_change
+from quest22.system.private_files import open_private
+
+SOURCES = "sources.jsonl"
+
+
+class SourceLog(KnownFiles):
+    """The data files of the run in a folder, as an earlier process found them.
+
+    Those of a run that begins are kept until :meth:`begin` is called.
+    """
+
+    def __init__(
+        self, folder: Path, *, begins: bool = False, on_change: OnChange = refuse_change
+    ) -> None:
+        super().__init__(on_change)
+        self._path = folder / RUN_FOLDER / SOURCES
+        self._begins = begins
+        for line in () if begins else _lines(self._path):
+            if "files" in line:
+                self.names = list(line["files"])
+            else:
+                name = line.pop("file")
+                self.identities[name] = FileIdentity(**line)
+
+    def begin(self) -> None:
+        """The run has a journal: write what is known in place of what another run has written."""
+        with writing(self._path):
+            self._path.unlink(missing_ok=True)
+        self._begins = False
+        if self.names is not None:
+            self.names_were_added(self.names)
+        for name, identity in self.identities.items():
+            self.file_was_added(name, identity)
+
+    def names_were_added(self, names: Sequence[str]) -> None:
+        self._append({"files": list(names)})
+
+    def file_was_added(self, name: str, identity: FileIdentity) -> None:
+        self._append({"file": name, **asdict(identity)})
+
+    def _append(self, line: dict[str, Any]) -> None:
+        if self._begins:
+            return
+        with writing(self._path), open_private(self._path, "ab") as file:
+            file.write(json.dumps(line).encode() + b"\n")
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a log; one that a crash cut off is as if it were not there."""
+    if not path.exists():
+        return
+    with writing(path), path.open("rb") as file:
+        for line in file:
+            try:
+                record = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(record, dict):
+                yield record
