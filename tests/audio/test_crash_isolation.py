@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 
 from quest22.audio.decode import MediaDecoder
 from quest22.audio.decode_apart import PROGRAM, ProcessDecoder
-from quest22.audio.decoding_notes import ROW_BYTES, ROWS, SUSPECTS, DecodingNotes
+from quest22.audio.decoding_notes import SIZE, SUSPECTS, DecodingNotes
 from quest22.audio.guarded_decoder import GuardedDecoder
 from quest22.errors import ClipError
 from quest22.metrics import Metrics
@@ -29,7 +31,7 @@ def row(number: int) -> Clip:
     return Clip(f"key {number}", "a", b"", Origin("data", file="a.parquet", row=number))
 
 
-def crash(path: Path, *numbers: int, after: int = 0) -> None:
+def die(path: Path, *numbers: int, after: int = 0, trace: bytes = b"") -> None:
     """Leave notes as a process does that dies while it decodes these rows, after others."""
     notes = DecodingNotes(path)
     for number in range(after):
@@ -38,7 +40,13 @@ def crash(path: Path, *numbers: int, after: int = 0) -> None:
     running = [notes.decoding(row(number)) for number in numbers]
     for each in running:
         each.__enter__()
+    left = path.read_bytes()
     notes.close()
+    path.write_bytes(left + trace)
+
+
+def crash(path: Path, *numbers: int, after: int = 0) -> None:
+    die(path, *numbers, after=after, trace=b"Fatal Python error: Segmentation fault")
 
 
 def suspects(path: Path) -> set[int]:
@@ -52,8 +60,9 @@ def test_what_was_being_decoded_is_suspect_until_the_end(tmp_path: Path) -> None
     path = tmp_path / "run" / "decoding"
     crash(path, 3, 7, after=5)
     assert suspects(path) == {3, 7}
-    assert suspects(path) == {3, 7}  # another process died, or was killed
-    assert path.stat().st_size == ROWS * ROW_BYTES
+    die(path, 8)
+    assert suspects(path) == {3, 7}
+    assert path.stat().st_size == SIZE
 
 
 def test_a_second_crash_suspects_what_was_decoded_last_too(tmp_path: Path) -> None:
@@ -63,12 +72,27 @@ def test_a_second_crash_suspects_what_was_decoded_last_too(tmp_path: Path) -> No
     assert suspects(path) == {3, 9, 100, 101}
 
 
+def test_a_clip_is_suspect_only_when_it_is_killed_again_and_again(tmp_path: Path) -> None:
+    path = tmp_path / "decoding"
+    for killed in ((1, 2), (2, 3), (3, 4), (4, 2), (5, 2), (6, 2)):
+        assert suspects_after(path, *killed) == ({2} if killed == (6, 2) else set())
+
+
+def suspects_after(path: Path, *killed: int) -> set[int]:
+    die(path, *killed)
+    left = path.read_bytes()
+    found = suspects(path)
+    path.write_bytes(left)
+    return found
+
+
 def test_a_process_that_ends_in_order_leaves_no_suspect(tmp_path: Path) -> None:
     path = tmp_path / "decoding"
-    crash(path, after=40)
+    die(path, after=40)
     notes = DecodingNotes(path)
     with pytest.raises(ValueError, match="damaged"), notes.decoding(row(1)):
         raise ValueError("damaged")
+    notes.close()
     notes.close()
     assert suspects(path) == set()
 
@@ -86,11 +110,11 @@ def test_a_clip_that_ends_the_process_is_suspect(
 
 def test_suspects_are_limited_in_number_and_the_last_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "decoding"
-    for life in range(SUSPECTS // 100 + 2):
-        crash(path, *range(1000 * life, 1000 * life + 100))
+    for life in range(len(SUSPECTS) // 200 + 2):
+        crash(path, *range(1000 * life, 1000 * life + 200))
     last = DecodingNotes(path)
-    assert len(last.suspects) == SUSPECTS
-    assert last.is_suspect(row(1000 * life + 99))
+    assert len(last.suspects) == len(SUSPECTS)
+    assert last.is_suspect(row(1000 * life + 199))
     assert not last.is_suspect(row(0))
     last.close()
 
@@ -100,6 +124,36 @@ def test_a_file_of_notes_that_was_cut_is_made_anew(tmp_path: Path) -> None:
     crash(path, 3)
     path.write_bytes(path.read_bytes()[:100])
     assert suspects(path) == set()
+
+
+CRASHING = """
+import ctypes, sys
+from pathlib import Path
+from quest22.audio.decoding_notes import DecodingNotes
+from quest22.records import Clip, Origin
+notes = DecodingNotes(Path(sys.argv[1]))
+with notes.decoding(Clip("key 5", "a", b"", Origin("data", file="a.parquet", row=5))):
+    eval(sys.argv[2])
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "is_suspect"),
+    [
+        ("ctypes.string_at(1)", True),
+        ("__import__('os').abort()", True),
+        ("__import__('os').kill(__import__('os').getpid(), 9)", False),
+    ],
+)
+def test_a_crash_leaves_a_trace_and_a_kill_does_not(
+    how: str, is_suspect: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "decoding"
+    command = [sys.executable, "-c", CRASHING, str(path), how]
+    run = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert run.returncode != 0
+    assert run.stderr == ""
+    assert suspects(path) == ({5} if is_suspect else set())
 
 
 class Broken(io.BytesIO):
@@ -230,7 +284,7 @@ def test_threads_note_their_own_clips(tmp_path: Path) -> None:
         thread.start()
     met.wait(10)
     copy = tmp_path / "copy"
-    copy.write_bytes((tmp_path / "decoding").read_bytes())
+    copy.write_bytes((tmp_path / "decoding").read_bytes() + b"a crash")
     assert suspects(copy) == set(range(8))
     met.wait(10)
     for thread in threads:
