@@ -57,7 +57,8 @@ class Transcriber:
     """A loaded Whisper checkpoint. The constructor loads it.
 
     Without ``model``, the best checkpoint in the caches is taken, and named in a warning. Safe to
-    share between threads: calls take turns with the model, batch by batch. ``close``, or a
+    share between threads: calls take turns with the model, batch by batch. A forked child loads its
+    own: in it, the parent's raises ``UsageError``. ``close``, or a
     ``with`` block, frees its memory. ``revision`` is the model's.
 
     Raises :class:`quest22.errors.CheckpointError` and :class:`quest22.errors.UsageError`.

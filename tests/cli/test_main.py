@@ -130,7 +130,7 @@ def test_underscores_and_aliases_of_flags(run, sounds, model, tmp_path):
         *("--dtype", "float32", "--device", "cpu", "--language", "Russian", "--quiet"),
     )
     assert (ended.code, ended.out, ended.err) == (0, "", "")
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
+    assert sorted(path.name for path in tmp_path.glob("utt*")) == [
         f"utt-000.{name}" for name in ("json", "srt", "tsv", "txt", "vtt")
     ]
     assert json.loads((tmp_path / "utt-000.json").read_text())["language"] == "ru"

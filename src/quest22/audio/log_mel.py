@@ -22,6 +22,7 @@ from quest22.env import silence_telemetry
 from quest22.errors import EngineError
 from quest22.native.library import address, open_library
 from quest22.records import HOP_SAMPLES, SAMPLE_RATE_HZ, WINDOW_SAMPLES, Samples
+from quest22.system.forks import kept_in_children
 
 FFT_SAMPLES = 400
 FLOOR = -10.0
@@ -252,7 +253,7 @@ class GraphMel:
         if threads is not None:
             properties["INFERENCE_NUM_THREADS"] = threads
         compiled = ov.Core().compile_model(_chunk_graph(tables), "CPU", properties)
-        self._request = compiled.create_infer_request()
+        self._request = kept_in_children(compiled.create_infer_request())
         self._lock = threading.Lock()
 
     def __call__(self, samples: Samples, features: Features) -> None:

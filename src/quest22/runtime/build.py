@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence, Sized
-from contextlib import closing
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from quest22.env import silence_telemetry
 from quest22.errors import UsageError
@@ -26,6 +26,7 @@ from quest22.settings import (
     MemorySettings,
     PipelineSettings,
 )
+from quest22.system.forks import HomeProcess, kept_in_children
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -61,6 +62,7 @@ class Pipeline:
         from quest22.engine.build import build_engine
         from quest22.runtime.strategy import PerClipStrategy
 
+        self.home = HomeProcess()
         model, self.settings = with_model(settings or PipelineSettings())
         self.metrics = metrics or Metrics()
         engine_settings = self.settings.engine
@@ -81,7 +83,8 @@ class Pipeline:
     def close(self) -> None:
         """Free the model's memory. Whatever uses it afterwards raises ``UsageError``."""
         self._closed = True
-        self._engine.close()
+        if self.home.is_here:
+            self._engine.close()
 
     def __enter__(self) -> Self:
         return self
@@ -90,7 +93,8 @@ class Pipeline:
         self.close()
 
     def check_open(self) -> None:
-        """Raise :class:`quest22.errors.UsageError` if the model is closed."""
+        """Raise :class:`quest22.errors.UsageError` if it is closed, or in a forked child."""
+        self.home.check(self.checkpoint_name)
         if self._closed:
             raise UsageError(f"{self.checkpoint_name} is closed: load it again to transcribe more")
 
@@ -249,9 +253,25 @@ def _results(
 ) -> Generator[Transcript | Failure, None, None]:
     from quest22.audio.pool import decode_ahead
 
-    audios = decode_ahead(stages.source, stages.decoder, settings.audio, metrics, settings.memory)
-    with metrics.run(), closing(audios):
-        driver = OrderedDriver(
-            stages.engine, stages.strategy, metrics, replay=replay, progress=stages.progress
-        )
-        yield from driver.run(audios)
+    home = HomeProcess()
+    audios = kept_in_children(
+        decode_ahead(stages.source, stages.decoder, settings.audio, metrics, settings.memory)
+    )
+    driver = OrderedDriver(
+        stages.engine, stages.strategy, metrics, replay=replay, progress=stages.progress
+    )
+    results = kept_in_children(driver.run(audios))
+    with metrics.run(), _closing_at_home(audios, home), _closing_at_home(results, home):
+        for result in results:
+            yield result
+            home.check("the model of this run")
+
+
+@contextmanager
+def _closing_at_home(stage: Generator[Any, None, None], home: HomeProcess) -> Iterator[None]:
+    """A forked child has none of the threads that closing would wait for."""
+    try:
+        yield
+    finally:
+        if home.is_here:
+            stage.close()

@@ -21,6 +21,7 @@ from quest22.engine.openvino.alignment_graph import alignment_heads, build_align
 from quest22.engine.openvino.compiled_graphs import CompiledGraphs
 from quest22.engine.openvino.decoder import tensors
 from quest22.records import Alignment
+from quest22.system.forks import kept_in_children
 
 MAX_TOKENS = 320
 """Tokens per call, over all rows: a token's scores over the vocabulary take 200 kB."""
@@ -91,7 +92,7 @@ class GraphAligner:
     def _request(self) -> ov.InferRequest:
         """The graph, opened for the first text."""
         checkpoint = self._checkpoint
-        return self._graphs.open(
+        graph = self._graphs.open(
             f"alignment of heads {self._heads} to {self._kv_element}",
             lambda: build_alignment(
                 checkpoint.weights,
@@ -100,7 +101,8 @@ class GraphAligner:
                 (self._start_tokens, checkpoint.tokens.eot),
                 self._kv_element,
             ),
-        ).create_infer_request()
+        )
+        return kept_in_children(graph.create_infer_request())
 
 
 def _groups(lengths: Sequence[int], full: NDArray[np.bool_]) -> Iterator[slice]:

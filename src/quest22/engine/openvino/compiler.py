@@ -10,6 +10,7 @@ import openvino as ov
 from quest22.engine.backend import explain
 from quest22.engine.precision import Element, Precision, choose_precision
 from quest22.errors import EngineError, UsageError
+from quest22.system.forks import kept_in_children
 
 DEVICE = "CPU"
 QUANTIZATION_GROUP = 128
@@ -43,7 +44,7 @@ class Compiler:
         """
         if device.lower() not in ("auto", "cpu"):
             raise UsageError(f"device {device!r} is not supported: expected 'cpu' or 'auto'")
-        core = ov.Core()
+        core = kept_in_children(ov.Core())
         capabilities = core.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES")
         fastest = _ELEMENTS.get(core.get_property(DEVICE, "INFERENCE_PRECISION_HINT"), "f32")
         precision = choose_precision(compute_type, capabilities, fastest, native_formats)
@@ -55,13 +56,15 @@ class Compiler:
         Raises :class:`EngineError` if OpenVINO refuses the graph or memory runs out.
         """
         try:
-            return self.core.compile_model(model, DEVICE, self.properties(streams))
+            return kept_in_children(
+                self.core.compile_model(model, DEVICE, self.properties(streams))
+            )
         except (RuntimeError, MemoryError) as exc:
             raise EngineError(explain("OpenVINO could not compile the model", exc)) from exc
 
     def restore(self, exported: ov.Tensor, streams: int = 1) -> ov.CompiledModel:
         """A compiled model from its export, whose memory must outlive it."""
-        return self.core.import_model(exported, DEVICE, self.properties(streams))
+        return kept_in_children(self.core.import_model(exported, DEVICE, self.properties(streams)))
 
     def properties(self, streams: int = 1) -> dict[str, object]:
         """OpenVINO's properties for this precision."""

@@ -31,6 +31,7 @@ from quest22.engine.openvino.graph_layers import (
     split_heads,
     transpose,
 )
+from quest22.system.forks import kept_in_children
 
 _ELEMENTS = {np.dtype(np.uint16): ov.Type.bf16}
 """NumPy has no bfloat16; uint16 holds its bits."""
@@ -185,7 +186,7 @@ class GraphDecoderNetwork:
 
     def __init__(self, decoder: ov.CompiledModel, kv_element: str) -> None:
         self.kv_element = kv_element
-        self._request = decoder.create_infer_request()
+        self._request = kept_in_children(decoder.create_infer_request())
         self._cross_kv: CrossKVCache
         self._windows: list[int] = []
 

@@ -30,6 +30,7 @@ from quest22.engine.openvino.graph_layers import (
     split_heads,
     transpose,
 )
+from quest22.system.forks import kept_in_children
 
 OpenEncoder = Callable[[int, int | None], ov.CompiledModel]
 """Opens the encoder for this many windows at once, each of so many frames; None: of any number."""
@@ -160,5 +161,7 @@ class GraphEncoderRunner:
         mode = self._at_once, frames
         if mode not in self._free:
             encoder = self._open(*mode)
-            self._free[mode] = [encoder.create_infer_request() for _ in range(self._at_once)]
+            self._free[mode] = [
+                kept_in_children(encoder.create_infer_request()) for _ in range(self._at_once)
+            ]
         return self._free[mode]

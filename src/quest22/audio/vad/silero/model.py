@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from quest22.errors import EngineError
 from quest22.records import Samples
+from quest22.system.forks import kept_in_children
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -44,9 +45,8 @@ class SileroModel:
         try:
             core = ov.Core()
             model = core.read_model(weights.read_bytes(), b"")
-            self._request: ov.InferRequest = core.compile_model(
-                model, "CPU", properties
-            ).create_infer_request()
+            compiled = core.compile_model(model, "CPU", properties)
+            self._request: ov.InferRequest = kept_in_children(compiled.create_infer_request())
         except RuntimeError as exc:
             reason = str(exc).strip().splitlines()[-1]
             raise EngineError(f"the Silero VAD model cannot be set up: {reason}") from exc
