@@ -385,3 +385,8 @@ def test_a_remote_dataset_cannot_name_files_of_this_machine(tmp_path: Path) -> N
     with RangeServer(tmp_path / "web") as server:
         results = _stream(path=f"{server.url}/a.jsonl")
     assert [type(result) for result in results] == [Failure] * len(paths)
+
+
+def test_a_pattern_without_files_says_so(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"no (data )?files (match|were found)|Unable to find"):
+        _stream(path=str(tmp_path / "*.jsonl"))

@@ -121,7 +121,9 @@ def test_patterns_relative_to_this_folder(tmp_path: Path, monkeypatch: pytest.Mo
         ]
 
 
-@pytest.mark.parametrize("argument", ["x" * 4_000, "x/" * 3_000, "a\0.wav", "~nobody-here/a.wav"])
+@pytest.mark.parametrize(
+    "argument", ["x" * 4_000, "x/" * 3_000, "a\0.wav", "~nobody-here/a.wav", "http://[::1/a.wav"]
+)
 def test_impossible_paths_say_so(argument: str) -> None:
     (file,) = find_media(argument)
     assert file.missing

@@ -20,6 +20,7 @@ from quest22.source.io.error_kinds import source_error
 from quest22.source.io.hub_retries import count_hub_retries
 from quest22.source.io.media import measured
 from quest22.source.io.retry import RetryingClient
+from quest22.source.local_files import shortened
 from quest22.source.locate import DatasetRequest, locate
 from quest22.source.order import ordered, ordered_after
 from quest22.source.row_positions import (
@@ -85,7 +86,7 @@ class DatasetSource:
         self._resume_state = resume_state or ResumeState()
         self._settings = settings
         self._metrics = metrics
-        self._name = f"dataset {redact(settings.path)!r}"
+        self._name = f"dataset {shortened(redact(settings.path))!r}"
         self._client = client or RetryingClient(metrics=metrics)
         count_hub_retries(metrics)
         request = self._client.retry(lambda: locate(settings), self._name)

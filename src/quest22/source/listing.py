@@ -57,7 +57,8 @@ class MediaFile:
     def with_full_path_as_name(self) -> MediaFile:
         """The same with its whole path, made relative, as its name."""
         if is_url(self.address):
-            path: PurePath = PurePosixPath(urlsplit(self.address).path)
+            behind_host = self.address.partition("://")[2].partition("/")[2]
+            path: PurePath = PurePosixPath(re.split("[?#]", behind_host)[0])
         else:
             path = PurePath(self.address)
         parts = [part for part in path.parts if part not in {path.anchor, "..", "."}]
@@ -81,11 +82,12 @@ def _find(argument: str, token: str | None) -> list[MediaFile]:
         return _find_on_disk(argument, os.path.expanduser(argument))  # noqa: PTH111 -- keeps a leading "./"
     if argument.partition("://")[0].lower() in _STORES:
         return _find_in_store(argument, token)
-    return [
-        MediaFile(
-            argument, argument, unquote(PurePosixPath(urlsplit(argument).path).name) or "audio"
-        )
-    ]
+    try:
+        name = unquote(PurePosixPath(urlsplit(argument).path).name) or "audio"
+    except ValueError as exc:
+        shown = shortened(redact(argument))
+        return [MediaFile(argument, argument, "audio", f"it is no address: {shown}: {exc}")]
+    return [MediaFile(argument, argument, name)]
 
 
 def natural_sort_key(path: str) -> list[tuple[int, str, int]]:

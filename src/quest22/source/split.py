@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from glob import has_magic
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from quest22.errors import SourceError
 from quest22.source.columns import Columns, Kind
 from quest22.source.formats.data_files import DataFile, Format, format_of
 from quest22.source.formats.folders import FolderFormat, folder_corpus
@@ -271,6 +272,8 @@ def open_stream(request: DatasetRequest, split: str, client: RetryingClient) -> 
     builder = open_builder(request, split)
     files = files_of(builder, split)
     if request.builder is not None:
+        if not files:
+            raise SourceError(f"no files match {describe(request.data_files)}")
         files = _of_split(builder, files, request, split)
     _remember(files, split, client)
     reader = format_of(builder, files, client) or HfDatasetRows(builder, split)
