@@ -213,7 +213,9 @@ class RowReader:
             return chosen
         kinds = kinds_of_values(values)
         if is_empty(field_of(values, chosen.audio)):
-            kinds = {name: kind for name, kind in kinds.items() if not is_empty(values.get(name))}
+            kinds = {
+                name: kind for name, kind in kinds.items() if not is_empty(field_of(values, name))
+            }
             kinds |= dict.fromkeys((name for name in values if name not in kinds), Kind.OTHER)
             kinds.pop(chosen.audio, None)
         return chosen.adapted(kinds, values)

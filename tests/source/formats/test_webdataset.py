@@ -65,6 +65,14 @@ def test_recordings_of_any_ending(tmp_path: Path, names: list[str]) -> None:
     ]
 
 
+def test_text_may_be_elsewhere_in_other_rows(tmp_path: Path) -> None:
+    first = ("0.wav", wav_bytes()), ("0.txt", b"zero")
+    second = ("1.flac", wav_bytes()), ("1.json", b'{"text": "one"}')
+    third = ("2.wav", wav_bytes()), ("2.JSON", b'{"text": "two"}')
+    results = _rows(tmp_path / "a.tar", *first, *second, *third)
+    assert [clip.reference for clip in results if isinstance(clip, Clip)] == ["zero", "one", "two"]
+
+
 def test_a_named_column_is_the_only_one(tmp_path: Path) -> None:
     members = [("0.wav", wav_bytes()), ("1.flac", wav_bytes())]
     clip, failure = _rows(tmp_path / "a.tar", *members, audio_column="wav")
