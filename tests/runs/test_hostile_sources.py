@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import tempfile
 from dataclasses import replace
 
 import pytest
@@ -55,9 +57,6 @@ def expected(server, tmp_path):
     assert run.command() is Exit.DONE
     requests, server.count = server.count, 0
     return outputs(run.folder), requests
-
-
-LATER = [*PASSING]
 
 
 @pytest.mark.slow
@@ -165,3 +164,30 @@ def test_wrong_bytes_against_the_checksum_of_all(server, tmp_path):
     server.odd = {5: "garbled body"}
     with pytest.raises(SourceError, match="md5 that its server states"):
         spec(server, tmp_path / "out").run()
+
+
+def test_a_full_disk_for_temporary_files(server, expected, tmp_path, monkeypatch):
+    made = []
+
+    def full(*arguments, **named):
+        made.append(1)
+        if len(made) > 20:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return temporary_file(*arguments, **named)
+
+    temporary_file = tempfile.TemporaryFile
+
+    small = replace(PATIENT, member_bytes=1000)  # so that recordings go to a temporary file
+
+    def tight(_bounds, metrics):
+        return RetryingClient(small, metrics)
+
+    run = replace(spec(server, tmp_path / "out"), connect=tight)
+    with monkeypatch.context() as patched:
+        patched.setattr("quest22.source.io.spool.tempfile.TemporaryFile", full)
+        assert run.command() is Exit.INCOMPLETE
+    found = status(run.folder)
+    assert (found.failures, found.open_ends) == (0, 1)
+    assert "no space is left" in found.missing[0]
+    assert run.command() is Exit.DONE
+    assert differences(expected[0], outputs(run.folder)) == []

@@ -117,6 +117,21 @@ def test_deaths_change_nothing(tmp_path, retried):
     assert differences(expected, outputs(run.folder)) == []
 
 
+def test_a_file_that_is_mended_before_the_run_goes_on(tmp_path):
+    expected = whole_outputs(tmp_path)
+    path = tmp_path / "data" / "0.tar"
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 3])
+    run = spec(tars_in(path.parent), tmp_path / "out")
+    with pytest.raises(KeyboardInterrupt):
+        spec_with(run, load=DyingDigestPipeline).run()
+    assert status(run.folder).open_ends == 1
+    path.write_bytes(content)
+    assert run.command() is Exit.INCOMPLETE
+    assert run.command() is Exit.DONE
+    assert differences(expected, outputs(run.folder)) == []
+
+
 def test_what_stays_damaged_can_be_done_without(tmp_path):
     path = tars(tmp_path / "data")[1]
     content = path.read_bytes()

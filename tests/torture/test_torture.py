@@ -22,3 +22,17 @@ def test_killed_runs_leave_what_an_undisturbed_one_leaves() -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("same bytes") == 4
+
+
+@pytest.mark.slow
+def test_hostile_sources_lose_no_row() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.torture.hostile", "6"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=1200,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "same bytes" in done.stdout

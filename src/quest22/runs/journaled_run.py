@@ -174,6 +174,8 @@ class _Run:
         keys = _given_keys(self.store.folder, journal.progress) if journal else None
         client = self.context.client(settings.pipeline)
         log = SourceLog(self.store.folder, begins=journal is None)
+        if journal is not None:
+            log.forget(_files_with_open_end(self.store.folder, journal.progress))
         client.known_files = log
         source = dataset_source(
             settings.dataset,
@@ -266,6 +268,14 @@ def _write_options(settings: RunSettings, progress: Progress) -> WriteOptions:
         total=None if take is None else max(take - progress.results, 0),
         budget=FailureBudget(settings.max_failures, progress.failures + progress.open_ends),
     )
+
+
+def _files_with_open_end(folder: Path, progress: Progress) -> Iterator[str]:
+    """The data files that are read on from where they could not be read: they may be mended."""
+    path = folder / RUN_FOLDER / LEDGER
+    for entry in entries(path, progress.sinks.get("ledger")) if progress.open_ends else ():
+        if entry.open_end and entry.file is not None:
+            yield entry.file
 
 
 def _given_keys(folder: Path, progress: Progress) -> Iterator[str]:

@@ -6,7 +6,7 @@ A line is written before any result that comes from its file. Knows nothing of n
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,11 @@ class SourceLog(KnownFiles):
             else:
                 name = line.pop("file")
                 self.identities[name] = FileIdentity(**line)
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Files that may be others now."""
+        for name in names:
+            self.identities.pop(name, None)
 
     def begin(self) -> None:
         """The run has a journal: write what is known in place of what another run has written."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import ssl
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from quest22.records import Clip
 from quest22.settings import DatasetSettings
 from quest22.source.dataset import DatasetSource
 from quest22.source.io import retry as retry_module
-from quest22.source.io.error_kinds import CutOffError, error_kind
+from quest22.source.io.error_kinds import CutOffError, error_kind, reason_of
 from quest22.source.io.media import media_opener
 from quest22.source.io.retry import NetworkError, NetworkSettings, RetryingClient
 from tests.support import corpora
@@ -81,6 +82,44 @@ def test_what_does_not_pass_is_raised_at_once(error: Exception) -> None:
     with pytest.raises(type(error)):
         client.retry(_failing(error), "https://h/a")
     assert not client.metrics.labelled_counts("retries")
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 410, 418, 429, 500, 503])
+def test_a_file_that_was_read_is_waited_for(status: int) -> None:
+    client = RetryingClient(QUICK)
+    action = _failing(_Answer(status), _Answer(status))
+    assert client.retry_file(action, "https://h/a", read_before=True) == "done"
+
+
+@pytest.mark.parametrize(
+    ("status", "passes"),
+    [(400, True), (418, True), (404, False), (410, False), (401, False), (403, False)],
+)
+def test_a_file_that_was_never_read(status: int, passes: bool) -> None:
+    client = RetryingClient(QUICK)
+    action = _failing(_Answer(status))
+    if passes:
+        assert client.retry_file(action, "https://h/a", read_before=False) == "done"
+        return
+    with pytest.raises(_Answer):
+        client.retry_file(action, "https://h/a", read_before=False)
+
+
+def test_a_server_that_answers_is_given_the_longer_patience() -> None:
+    settings = replace(QUICK, unknown_host_timeout_s=0.0, max_retry_after_s=0.05)
+    client = RetryingClient(settings)
+    answers = [_Answer(429, Retry_After="9")] * 3
+    assert client.retry_file(_failing(*answers), "https://h/a", read_before=False) == "done"
+    with pytest.raises(NetworkError):
+        client.retry_file(_failing(TimeoutError()), "https://other/a", read_before=False)
+
+
+def test_a_certificate_that_is_not_trusted_does_not_pass() -> None:
+    client = RetryingClient(QUICK)
+    error = ssl.SSLCertVerificationError("self-signed")
+    with pytest.raises(ssl.SSLCertVerificationError):
+        client.retry_file(_failing(error), "https://h/a", read_before=True)
+    assert "certificate is not trusted" in reason_of(error, "https://h/a")
 
 
 def test_patience_ends_and_says_how_often_it_was_tried() -> None:

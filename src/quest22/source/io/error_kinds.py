@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from urllib.parse import urlsplit
 
@@ -265,6 +266,8 @@ def _is_certificate_error(error: BaseException) -> bool:
 
 
 def _by_kind(error: BaseException) -> str | None:
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "no space is left for temporary files: free some, or set TMPDIR to a larger disk"
     if isinstance(error, OddResponseError):
         return f"the server's response is odd: {error}"
     if _is_certificate_error(error):
