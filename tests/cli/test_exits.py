@@ -50,3 +50,15 @@ def test_what_a_command_gives_is_the_code(result, code):
 )
 def test_exit_codes_of_runs(transcripts, failures, code):
     assert exit_for(transcripts, failures) is code
+
+
+def test_a_trace_shows_no_secrets(capsys):
+    def fail():
+        raise ValueError(f"400, url='https://me:{secret}@h/a?sig={secret}'")
+
+    secret = "hush" * 2
+
+    assert run_guarded(fail, debug=True) == 1
+    shown = capsys.readouterr().err
+    assert "Traceback" in shown
+    assert secret not in shown

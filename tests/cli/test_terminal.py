@@ -49,3 +49,19 @@ def test_a_pipe_is_wide_and_plain(capsys):
     assert not sys.stdout.isatty()
     assert console.width == PIPE_WIDTH
     assert not console.is_terminal
+
+
+@pytest.mark.parametrize("flags", [{}, {"verbose": True}, {"debug": True}])
+def test_messages_of_libraries_show_no_secrets(capsys, monkeypatch, flags):
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])
+    level, own = root.level, logging.getLogger("quest22").level
+    try:
+        configure_logging(ReportFlags(**flags))
+        logging.getLogger("quest22").warning("GET https://me:hush@h/a?sig=%s", "hush")
+    finally:
+        root.setLevel(level)
+        logging.getLogger("quest22").setLevel(own)
+    shown = capsys.readouterr().err
+    assert "https://h/a?…" in shown
+    assert "hush" not in shown

@@ -130,7 +130,7 @@ def test_restart_leaves_no_caption_of_the_earlier_run(data, tmp_path):
     RunSpec(data, tmp_path).run()
     (tmp_path / "mine.srt").write_text("not ours")
     RunSpec(data, tmp_path, dataset={"take": 2}, changes={"restart": True}).run()
-    left = [path.name for path in tmp_path.glob("*.srt")]
+    left = [path.name for path in tmp_path.rglob("*.srt")]
     lines = (tmp_path / "transcripts.jsonl").read_text().splitlines()
     assert len(left) == len(lines) + 1 < 4
     assert "mine.srt" in left

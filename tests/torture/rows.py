@@ -15,6 +15,16 @@ _BAD = {
     9: b"\x00" * 64,
     17: b"OggS\x00\x02" + b"\xff" * 40,
 }
+_HOSTILE = {
+    1: ".quest22/journal",
+    2: "transcripts.jsonl/x",
+    7: "a.srt/b",
+    10: "../failures.jsonl",
+    11: "A/b?",
+    12: "a/B_",
+    14: "nul." + "x" * 300,
+}
+"""Keys that would be names of files which are taken, or none."""
 
 
 def rows(count: int, *, healed: bool = False) -> list[Sample]:
@@ -29,8 +39,8 @@ def rows(count: int, *, healed: bool = False) -> list[Sample]:
             made[number] = replace(made[number], sound=_BAD[kind])
         if kind in (5, 6, 13):
             made[number] = replace(made[number], id="the same")
-        if kind in (11, 12):
-            made[number] = replace(made[number], id="A/b?" if kind == 11 else "a/B_")
+        if kind in _HOSTILE:
+            made[number] = replace(made[number], id=_HOSTILE[kind])
     return made
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from enum import IntEnum
 
 from quest22.errors import Quest22Error, UsageError
+from quest22.source.io.address import redact_text
 
 
 class Exit(IntEnum):
@@ -67,7 +68,7 @@ def run_guarded(call: Callable[[], object], *, debug: bool) -> int:
         return Exit.READER_GONE
     except Exception as error:
         if debug:
-            traceback.print_exc()
+            sys.stderr.write(redact_text(traceback.format_exc()))
         return _report(error)
 
 
@@ -83,8 +84,8 @@ def _report(error: Exception) -> Exit:
         say(f"error: {error}")
         return Exit.USAGE if isinstance(error, UsageError) else Exit.NOTHING_DONE
     say(
-        f"error: unexpected {type(error).__name__}: {error}; run again with --debug, and please "
-        "report it"
+        f"error: unexpected {type(error).__name__}: {redact_text(str(error))}; run again with "
+        "--debug, and please report it"
     )
     return Exit.NOTHING_DONE
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from quest22.cli.exits import say
 from quest22.cli.output_flags import ReportFlags
 from quest22.env import silence_progress_bars
+from quest22.source.io.address import redact_text
 
 PIPE_WIDTH = 160
 """Columns in a pipe or a file, so that no table is cut."""
@@ -21,7 +22,9 @@ def configure_logging(report: ReportFlags) -> None:
     if report.quiet or not sys.stderr.isatty():
         silence_progress_bars()
     if report.verbose or report.debug:
-        logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+        shown = logging.StreamHandler()
+        shown.setFormatter(_WithoutSecrets("%(name)s: %(message)s"))
+        logging.basicConfig(level=logging.INFO, handlers=[shown])
         return
     warnings.simplefilter("ignore")
     handler = _LineHandler()
@@ -30,11 +33,18 @@ def configure_logging(report: ReportFlags) -> None:
     logging.getLogger("quest22").setLevel(logging.ERROR if report.quiet else logging.WARNING)
 
 
+class _WithoutSecrets(logging.Formatter):
+    """Libraries log whole addresses, with their queries."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact_text(super().format(record))
+
+
 class _LineHandler(logging.Handler):
     """Prints log messages in the format of the command's own lines."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        say(record.getMessage())
+        say(redact_text(record.getMessage()))
 
 
 def output_console() -> Console:

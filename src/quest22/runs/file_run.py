@@ -49,6 +49,7 @@ from quest22.sink.build import TRANSCRIPTS, open_folder_sinks, open_sinks, refus
 from quest22.sink.files import make_folder, writing
 from quest22.sink.ledger import LEDGER, entries
 from quest22.sink.recovery import remove_unpublished
+from quest22.system.private_files import make_private_folder
 from quest22.version import __version__
 
 if TYPE_CHECKING:
@@ -195,6 +196,8 @@ class _Journaled:
     def perform(self, pipeline: Pipeline) -> RunSummary:
         """Start or continue the run; its files are recorded and its journal removed at the end."""
         store = LocalRunStore(self.remaining.state)
+        with writing(self._folder):
+            make_private_folder(self._folder / RUN_FOLDER)
         with store.lock():
             journal = self._journal(store)
             summary = self._write(journal, pipeline)

@@ -190,10 +190,12 @@ class Journal:
                 f"continue it; other formats are written from its transcripts by quest22 export "
                 f"{self.folder} -f FORMAT"
             )
+        exported = any(each.startswith(OUTPUT_GROUPS) for each in differences)
+        export = f" (other formats alone: quest22 export {self.folder} -f FORMAT)"
         raise UsageError(
             f"{self.folder} contains a run with other settings ({told}), with which its texts "
-            "were made: repeat its command to continue it, choose another --output-dir, or start "
-            "over with --restart"
+            f"were made: repeat its command to continue it{export if exported else ''}, choose "
+            "another --output-dir, or start over with --restart"
         )
 
     def commit(self, progress: Progress) -> None:
