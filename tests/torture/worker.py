@@ -48,6 +48,7 @@ from quest22.settings import (
     PipelineSettings,
 )
 from quest22.source.io.retry import NetworkSettings, RetryingClient
+from quest22.system.forks import HomeProcess
 
 FORMATS = ("jsonl", "parquet", "srt", "txt")
 BATCH_S = 0.004
@@ -154,6 +155,7 @@ class DigestPipeline(Pipeline):
         self.checkpoint_name, self.checkpoint_revision = "digest", None
         self.compute_type, self.weights_fingerprint = settings.engine.compute_type, "digest"
         self.batch_size = DigestEngine.batch_size
+        self.home = HomeProcess()
         self._engine = self.engine()
         self._strategy = DigestStrategy()
 
