@@ -23,6 +23,7 @@ from pathlib import Path
 
 from quest22.errors import SinkError
 from quest22.records import Clip
+from quest22.system.private_files import write_private
 
 ROW_BYTES = 32
 NOBODY = bytes(ROW_BYTES)
@@ -54,7 +55,7 @@ class DecodingNotes:
         try:
             if not path.exists() or path.stat().st_size < SIZE:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(HEAD.ljust(SIZE, b"\0"))
+                write_private(path, HEAD.ljust(SIZE, b"\0"))
             self._file = path.open("r+b", buffering=0)
             self._trace = path.open("ab", buffering=0)
         except OSError as exc:
