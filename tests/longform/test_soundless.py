@@ -5,12 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from quest22.audio.vad.silero.model import SileroModel
 from quest22.longform.chunked import ChunkedStrategy
 from quest22.longform.soundless import FRAME_SAMPLES, SoundCheck, SoundlessStrategy
 from quest22.protocols import FrameStream, LongForm, SpeechProbabilities
 from quest22.records import SAMPLE_RATE_HZ, Hypothesis, Samples, Transcript, Window
 from quest22.settings import DecodingSettings, HallucinationSettings, LongFormSettings
 from tests.support.fake_whisper import CLIP, NUMBERS, make_hypothesis, timestamp_token
+from tests.support.recordings import NANO_IS_HERE, recordings
 
 S = SAMPLE_RATE_HZ
 TIME_S = np.arange(2 * S) / S
@@ -73,6 +75,9 @@ def test_a_part_is_judged_by_itself() -> None:
     made = check(np.concatenate([silent(), voice(), silent()]), 1000)
     parts = [(0, 2 * S), (2 * S, 4 * S), (S, 3 * S), (5 * S, 6 * S)]
     assert [made.is_empty(*part) for part in parts] == [True, False, False, True]
+
+
+NOISE = np.convolve(RNG.normal(size=20 * S), np.exp(-np.arange(64) / 16)).astype(np.float32)
 
 
 class Loud:
@@ -181,3 +186,18 @@ def test_a_recording_that_is_sought_through_skips_silence(
         [],
     )
     assert (ran, transcript.text) == ([], "")
+
+
+@pytest.mark.skipif(not NANO_IS_HERE, reason="no embedded checkpoint or no sample recordings")
+@pytest.mark.parametrize("peak", [0.9, 0.01, 0.0005])
+def test_faint_speech_is_heard_and_noise_is_not(peak: float) -> None:
+    model = SileroModel()
+    for spoken in recordings("en", 3):
+        sounds = {"speech": spoken, "noise": NOISE, "hum": HEARD["hum"]}
+        empty = {}
+        for name, sound in sounds.items():
+            check = SoundCheck(model.open())
+            check.add((sound * np.float32(peak / np.abs(sound).max())).astype(np.float32))
+            check.end()
+            empty[name] = check.is_empty(0, len(sound))
+        assert empty == {"speech": False, "noise": True, "hum": True}

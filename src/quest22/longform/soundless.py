@@ -23,10 +23,14 @@ three steps of 16 bits. Offsets, their drift, dither and digital silence stay be
 no louder is not intelligible in 16 bits."""
 
 SHORTEST_FRAMES = 3
-"""Clicks and offsets that jump last for one frame of 32 ms or two; a word lasts longer."""
+"""In a row. Clicks and offsets that jump last for one frame of 32 ms or two, a word for more."""
 
 AUDIBLE = 0.2
 """From this probability on a frame may be speech; the default long form cuts at the same."""
+
+BLOCK_SAMPLES = 256 * FRAME_SAMPLES
+USUAL_LEVEL = 0.2
+"""The detector misses speech below −50 dB of full scale; so faint blocks, of 8 s, are amplified."""
 
 Detector = Callable[[], SpeechProbabilities]
 Flags = NDArray[np.bool_]
@@ -40,32 +44,38 @@ class SoundCheck:
 
     def __init__(self, probabilities: SpeechProbabilities | None = None) -> None:
         self._probabilities = probabilities
-        self._rest = np.empty(0, np.float32)
+        self._pending = np.empty(0, np.float32)
         self._levels = bytearray()
         self._speech = bytearray()
 
     def add(self, samples: Samples) -> None:
         """Take the next block, ``[samples]``."""
-        rest = np.concatenate((self._rest, samples))
-        whole = len(rest) // FRAME_SAMPLES * FRAME_SAMPLES
-        self._levels += _have_level(rest[:whole].reshape(-1, FRAME_SAMPLES)).tobytes()
-        self._rest = rest[whole:]
-        if self._probabilities is not None:
-            self._speech += (self._probabilities.feed(samples) >= AUDIBLE).tobytes()
+        self._pending = np.concatenate((self._pending, samples))
+        while len(self._pending) >= BLOCK_SAMPLES:
+            self._take(self._pending[:BLOCK_SAMPLES])
+            self._pending = self._pending[BLOCK_SAMPLES:]
 
     def end(self) -> None:
         """The audio has ended."""
-        if len(self._rest):
-            self._levels += _have_level(self._rest[np.newaxis]).tobytes()
+        self._take(self._pending)
         if self._probabilities is not None:
             self._speech += (self._probabilities.flush() >= AUDIBLE).tobytes()
+
+    def _take(self, samples: Samples) -> None:
+        rest = len(samples) % FRAME_SAMPLES
+        whole = samples[: len(samples) - rest].reshape(-1, FRAME_SAMPLES)
+        self._levels += _have_level(whole).tobytes()
+        if rest:
+            self._levels += _have_level(samples[np.newaxis, -rest:]).tobytes()
+        if self._probabilities is not None:
+            heard = self._probabilities.feed(_amplified(samples))
+            self._speech += (heard >= AUDIBLE).tobytes()
 
     def is_empty(self, start: int, stop: int) -> bool:
         """Whether there is certainly no word in a span, in samples, whose frames are known."""
         frames = slice(start // FRAME_SAMPLES, -(-stop // FRAME_SAMPLES))
-        if _longest_run(np.frombuffer(self._levels[frames], np.bool_)) < SHORTEST_FRAMES:
-            return True
-        return self._probabilities is not None and not any(self._speech[frames])
+        checks = [self._levels] if self._probabilities is None else [self._levels, self._speech]
+        return any(_longest_run(flags[frames]) < SHORTEST_FRAMES for flags in checks)
 
 
 def _have_level(frames: NDArray[np.float32]) -> Flags:
@@ -78,8 +88,17 @@ def _have_level(frames: NDArray[np.float32]) -> Flags:
     return flags
 
 
-def _longest_run(flags: Flags) -> int:
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False]))))
+def _amplified(samples: Samples) -> Samples:
+    """Faint sound as loud as the detector needs it; a click does not count."""
+    level = float(np.quantile(np.abs(samples), 0.999)) if len(samples) else 0.0
+    if not LEVEL < level < USUAL_LEVEL:
+        return samples
+    louder: Samples = np.clip(samples * np.float32(USUAL_LEVEL / level), -1.0, 1.0)
+    return louder
+
+
+def _longest_run(flags: bytes | bytearray) -> int:
+    edges = np.flatnonzero(np.diff(np.frombuffer(flags, np.bool_), prepend=False, append=False))
     return int((edges[1::2] - edges[::2]).max(initial=0))
 
 
