@@ -150,6 +150,7 @@ class DigestPipeline(Pipeline):
     engine = DigestEngine
 
     def __init__(self, settings: PipelineSettings, metrics: Metrics) -> None:
+        self.home = HomeProcess()
         self.settings = settings
         self.metrics = metrics
         self.checkpoint_name, self.checkpoint_revision = "digest", None
