@@ -162,10 +162,7 @@ def open_recording(reader: MediaReader, clip: Clip, choose: ChooseTrack) -> Iter
 
 def _is_held(duration_s: float, reader: MediaReader) -> bool:
     """Whether the file is large enough for so much sound; else its header is damaged, or lies."""
-    at = reader.tell()
-    size = reader.seek(0, 2)
-    reader.seek(at)
-    return size >= duration_s * LEAST_BYTES_A_SECOND
+    return reader.size() >= duration_s * LEAST_BYTES_A_SECOND
 
 
 def _suffix(clip: Clip) -> str:

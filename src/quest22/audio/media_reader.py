@@ -30,6 +30,7 @@ class MediaReader:
         self.error: Exception | None = None
         self.seconds = 0.0
         self.bytes = 0
+        self._size: int | None = None
 
     def read(self, size: int = -1) -> bytes:
         begun_s = time.perf_counter()
@@ -49,10 +50,21 @@ class MediaReader:
             if offset < self.base:
                 return INVALID  # a damaged file leads there, not the file's reader
         try:
-            return self._file.seek(offset, whence) - self.base
+            at = self._file.seek(offset, whence)
         except Exception as exc:
             self.error = exc
             raise
+        if whence == 2:
+            self._size = at - offset
+        return at - self.base
+
+    def size(self) -> int:
+        """The bytes from ``base`` to the end; a file that has been asked before is not moved."""
+        if self._size is None:
+            at = self.tell()
+            self.seek(0, 2)
+            self.seek(at)
+        return (self._size or 0) - self.base
 
     def seek_absolute(self, offset: int) -> None:
         """Go to a place in the whole file."""

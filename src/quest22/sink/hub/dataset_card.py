@@ -107,11 +107,11 @@ def _text(run: RunDescription, counts: RunCounts, finished: bool) -> str:
 
 _COLUMNS = """\
 `id` is the row's key in the source, `text` the transcript, `reference` the source's own text, \
-`language` and `language_probability` the language that was detected or set, `duration` the \
-length of the audio in seconds, `confidence` the model's confidence, `segments` the parts of the \
-text with their times if timestamps were on, `dropped` the parts of the audio that gave no text \
-and why, and `origin` the row's location in the source. All other columns are the source's own. \
-The audio itself is not included."""
+`language` and `language_probability` the language that was detected or set, `duration` the length \
+of the audio in seconds, `confidence` the model's confidence, `segments` the parts of the text \
+with their times if timestamps were on, `dropped` the parts of the audio that gave no text and \
+why, `damage` the places where sound is missing, and `origin` the row's location in the source. \
+All other columns are the source's own. The audio itself is not included."""
 
 
 def _introduction(run: RunDescription) -> str:
