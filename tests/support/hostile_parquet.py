@@ -30,8 +30,8 @@ def table(rows: int = ROWS) -> pa.Table:
 def with_footer(path: Path, **claims: int) -> None:
     """A file of one row group whose footer makes false claims.
 
-    ``rows``: of the group and the file; ``values``, ``packed``, ``unpacked``, ``offset``: of the
-    column chunk ``audio.bytes``.
+    ``rows``: of the group and the file; ``values``, ``packed``, ``unpacked``, ``offset`` and
+    ``codec``: of the column chunk ``audio.bytes``.
     """
     container = io.BytesIO()
     pq.write_table(table(), container, use_dictionary=False, store_schema=False)
@@ -49,6 +49,9 @@ def with_footer(path: Path, **claims: int) -> None:
         if name == "rows":  # twice: of the file, after its schema, and of its only group, at last
             footer = _replaced(footer, footer.rindex(_number(ROWS)), ROWS, claim)
             footer = _replaced(footer, footer.index(_number(ROWS)), ROWS, claim)
+        elif name == "codec":
+            at = footer.index(b"\x15\x02", footer.index(b"\x05audio\x05bytes"))  # snappy
+            footer = footer[: at + 1] + zigzag(claim) + footer[at + 2 :]
         else:
             column = footer.index(b"\x05audio\x05bytes")
             at = footer.index(_number(facts[name], name == "offset"), column)

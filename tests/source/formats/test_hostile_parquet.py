@@ -39,8 +39,12 @@ def test_a_footer_that_claims_what_cannot_be_costs_its_file(
     assert result.grown_mib < WARM_UP_MIB
 
 
-@pytest.mark.parametrize("claims", [{"packed": 0}, {"packed": 5_000}], ids=str)
-def test_a_column_that_is_too_short_costs_its_rows(tmp_path: Path, claims: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    "claims", [{"packed": 0}, {"packed": 5_000}, {"codec": 9}, {"codec": -1}, {"codec": 3}], ids=str
+)
+def test_a_column_that_cannot_be_read_costs_its_rows(
+    tmp_path: Path, claims: dict[str, int]
+) -> None:
     hostile_parquet.with_footer(tmp_path / "a.parquet", **claims)
     result = streamed(tmp_path / "a.parquet")
     assert len(result.reasons) == ROWS

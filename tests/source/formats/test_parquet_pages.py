@@ -72,7 +72,17 @@ def test_pages_that_are_whole_are_not_damaged(tmp_path: Path) -> None:
     chunk = write(tmp_path / "a.parquet", compression="zstd")
     start = chunk.data_page_offset
     with (tmp_path / "a.parquet").open("rb") as file:
-        assert list(damaged_pages(file, chunk, (start, start + chunk.total_compressed_size))) == []
+        assert (
+            list(
+                damaged_pages(
+                    file,
+                    chunk.compression,
+                    chunk.num_values,
+                    (start, start + chunk.total_compressed_size),
+                )
+            )
+            == []
+        )
 
 
 def test_a_page_too_small_to_be_replaced() -> None:

@@ -16,6 +16,7 @@ from quest22.source.formats.parquet_checks import (
     CheckedFile,
     FooterFile,
     check_row_group,
+    compressions,
     largest_value_bytes,
 )
 from quest22.source.formats.parquet_pages import Patch, Patched, damaged_pages, null_patch
@@ -148,11 +149,13 @@ class ParquetRows:
         """The rows of damaged pages with reasons, and the patches that mask those pages."""
         damaged: list[tuple[range, str]] = []
         patches: list[Patch] = []
+        names = compressions(self._file, group)
         for chunk, column in self._columns(group):
-            if column.max_repetition_level or not column.max_definition_level:
+            compression = names.get(chunk.path_in_schema)
+            if column.max_repetition_level or not (column.max_definition_level and compression):
                 continue
-            for page in damaged_pages(self._file, chunk, _span(chunk)):
-                patch = null_patch(page, chunk.compression)
+            for page in damaged_pages(self._file, compression, chunk.num_values, _span(chunk)):
+                patch = null_patch(page, compression)
                 if patch is None:
                     continue
                 first = self._group_starts[group] + page.first_row

@@ -30,6 +30,8 @@ from quest22.source.limits import (
 DATA, INDEX, DICTIONARY, DATA_V2 = 0, 1, 2, 3
 MAX_HEADER_BYTES = 1 << 20
 DICTIONARY_HEADER_BYTES = 64
+_COMPRESSIONS = ("UNCOMPRESSED", "SNAPPY", "GZIP", "LZO", "BROTLI", "LZ4", "ZSTD", "LZ4_RAW")
+"""By parquet-format's numbers."""
 
 Span: TypeAlias = tuple[int, int]
 """A byte range: from the first offset up to but not including the second."""
@@ -105,6 +107,28 @@ def _header_in(content: bytes) -> tuple[Fields, int] | None:
     except (IndexError, KeyError, ValueError):
         return None
     return fields, length
+
+
+def compressions(file: SeekableFile, group: int) -> dict[str, str]:
+    """Column → its compression in a row group, as far as it is known.
+
+    pyarrow would end the process at an unknown one, so the footer is read once more.
+    """
+    file.seek(-8, io.SEEK_END)
+    size = int.from_bytes(file.read(4), "little")
+    file.seek(-8 - size, io.SEEK_END)
+    try:
+        fields, _ = read_struct(file.read(size))
+        chunks = [column[3] for column in fields[4][group][1]]
+        paths = [b".".join(chunk[3]).decode("utf-8", "replace") for chunk in chunks]
+        codecs = [chunk[4] for chunk in chunks]
+    except (IndexError, KeyError, TypeError, ValueError):
+        return {}
+    return {
+        path: _COMPRESSIONS[codec]
+        for path, codec in zip(paths, codecs, strict=True)
+        if 0 <= codec < len(_COMPRESSIONS)
+    }
 
 
 @dataclass(slots=True)

@@ -18,9 +18,11 @@ from quest22.source.formats.parquet_checks import (
     DATA_V2,
     INDEX,
     SeekableFile,
-    num_values,
     page_problem,
     read_header,
+)
+from quest22.source.formats.parquet_checks import (
+    num_values as values_of_page,
 )
 from quest22.source.formats.thrift import varint, zigzag
 
@@ -54,15 +56,17 @@ class Patch:
     head: bytes
 
 
-def damaged_pages(file: SeekableFile, chunk: Any, span: tuple[int, int]) -> Iterator[Page]:
+def damaged_pages(
+    file: SeekableFile, compression: str, num_values: int, span: tuple[int, int]
+) -> Iterator[Page]:
     """The damaged data pages of a flat column's chunk, which occupies ``span`` of the file.
 
-    ``chunk`` is pyarrow's metadata of it. Ends at a header that cannot be read.
+    Ends at a header that cannot be read, or after so many values.
     """
     start, stop = span
     row = 0
-    while start < stop and row < chunk.num_values:
-        page = _page(file, chunk.compression, start, stop, row)
+    while start < stop and row < num_values:
+        page = _page(file, compression, start, stop, row)
         if page is None:
             return
         if page.problem:
@@ -125,7 +129,7 @@ def _page(file: SeekableFile, compression: str, start: int, stop: int, row: int)
     kind, whole, size = fields[1], fields[2], fields[3]
     if size < 0 or start + length + size > stop:
         return None
-    rows = num_values(fields) if kind in (DATA, DATA_V2) else 0
+    rows = values_of_page(fields) if kind in (DATA, DATA_V2) else 0
     problem = page_problem(fields)
     if problem is None and rows > 0:
         file.seek(start + length)
