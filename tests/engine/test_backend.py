@@ -340,8 +340,8 @@ def test_control_tokens_are_no_text(nano: Checkpoint) -> None:
 
 ERRORS = [
     (RuntimeError("Check failed at x.cpp:7:\n  shapes differ\n"), "shapes differ"),
-    (RuntimeError("std::bad_alloc"), "not enough memory; try a smaller --batch-size"),
-    (MemoryError(), "not enough memory; try a smaller --batch-size"),
+    (RuntimeError("std::bad_alloc"), "not enough memory: choose a smaller --batch-size"),
+    (MemoryError(), "not enough memory: choose a smaller --batch-size"),
     (EngineError("the device is gone"), "^the device is gone"),
 ]
 

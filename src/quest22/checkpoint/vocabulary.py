@@ -45,7 +45,7 @@ def tokenizer_errors(where: object) -> Iterator[None]:
     """Turn the errors of the tokenizers library, its panics too, into CheckpointErrors."""
     try:
         yield
-    except CheckpointError:
+    except (CheckpointError, MemoryError):
         raise
     except BaseException as exc:
         # It raises plain Exception; for a panic in Rust, a BaseException that it does not export.

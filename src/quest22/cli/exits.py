@@ -10,6 +10,7 @@ from enum import IntEnum
 
 from quest22.errors import Quest22Error, UsageError
 from quest22.source.io.address import redact_text
+from quest22.system.shortage import shortage
 
 
 class Exit(IntEnum):
@@ -73,6 +74,10 @@ def run_guarded(call: Callable[[], object], *, debug: bool) -> int:
 
 
 def _report(error: Exception) -> Exit:
+    short = None if isinstance(error, Quest22Error) else shortage(error)
+    if short is not None:  # first, because what follows needs memory too
+        say(f"error: {short}")
+        return Exit.NOTHING_DONE
     if isinstance(error, _parser_error()):
         text = str(getattr(error, "format_message", error.__str__)()).rstrip(".")
         if text:  # else the parser has printed the help

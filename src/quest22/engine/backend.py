@@ -17,6 +17,7 @@ from quest22.decoding.alignment import AlignmentInput
 from quest22.decoding.logprobs import Logits
 from quest22.decoding.token_decoders import DecodeRequest, DecodeResult
 from quest22.records import Alignment
+from quest22.system.shortage import shortage
 
 Features: TypeAlias = NDArray[np.float32]
 """Log-mel features of a window, ``[mel bins, 3000]``, or the first of them: an even number."""
@@ -28,9 +29,7 @@ CrossKV: TypeAlias = Any
 def explain(what: str, error: BaseException) -> str:
     """One line from an inference library's error, whose last line states the cause."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    reason = lines[-1] if lines else type(error).__name__
-    if isinstance(error, MemoryError) or "bad_alloc" in str(error):
-        reason = "not enough memory; try a smaller --batch-size or a smaller model"
+    reason = shortage(error) or (lines[-1] if lines else type(error).__name__)
     return f"{what}: {reason}"
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from quest22.env import silence_telemetry
-from quest22.errors import UsageError
+from quest22.errors import EngineError, UsageError
 from quest22.metrics import Metrics
 from quest22.protocols import (
     AudioDecoder,
@@ -27,6 +27,7 @@ from quest22.settings import (
     PipelineSettings,
 )
 from quest22.system.forks import HomeProcess, kept_in_children
+from quest22.system.shortage import shortage
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -66,15 +67,16 @@ class Pipeline:
         model, self.settings = with_model(settings or PipelineSettings())
         self.metrics = metrics or Metrics()
         engine_settings = self.settings.engine
-        checkpoint = load(model, revision=engine_settings.revision, token=engine_settings.token)
+        with _shortages_told("the model"):
+            checkpoint = load(model, revision=engine_settings.revision, token=engine_settings.token)
+            features = LogMel(checkpoint.dimensions.mel_bins, engine_settings.threads)
+            strategy = PerClipStrategy(checkpoint, features, self.settings.for_clips())
+            strategy.configured()
+            engine = build_engine(checkpoint, features, engine_settings, self.metrics)
         self.checkpoint_name = checkpoint.name
         self.checkpoint_origin = checkpoint.origin
         self.checkpoint_revision = checkpoint.revision
         self.weights_fingerprint = checkpoint.weights.fingerprint()
-        features = LogMel(checkpoint.dimensions.mel_bins, engine_settings.threads)
-        strategy = PerClipStrategy(checkpoint, features, self.settings.for_clips())
-        strategy.configured()
-        engine = build_engine(checkpoint, features, engine_settings, self.metrics)
         self.compute_type = engine.compute_type
         self.batch_size = engine.batch_size
         self._engine: Engine = engine
@@ -149,6 +151,9 @@ class Pipeline:
     ) -> AudioDecoder:
         from quest22.audio.decode import MediaDecoder
 
+        with _shortages_told("FFmpeg"):  # now: in a clip's stages, each clip would fail
+            import av  # noqa: F401
+
         on_duration = None if board is None else board.note_duration
         decoder = MediaDecoder(self.settings.audio, self.metrics, on_duration)
         if notes is None:
@@ -158,6 +163,18 @@ class Pipeline:
 
         apart = ProcessDecoder(self.settings.audio, self.metrics, on_duration)
         return GuardedDecoder(decoder, apart, notes)
+
+
+@contextmanager
+def _shortages_told(what: str) -> Iterator[None]:
+    """Turn what libraries raise without memory or threads into an EngineError."""
+    try:
+        yield
+    except (MemoryError, RuntimeError, ImportError, OSError) as exc:
+        reason = shortage(exc)
+        if reason is None:
+            raise
+        raise EngineError(f"{what} cannot be loaded: {reason}") from exc
 
 
 def with_model(settings: PipelineSettings) -> tuple[str, PipelineSettings]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from quest22.errors import EngineError
 from quest22.records import Samples
 from quest22.system.forks import kept_in_children
+from quest22.system.shortage import shortage
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -48,7 +49,7 @@ class SileroModel:
             compiled = core.compile_model(model, "CPU", properties)
             self._request: ov.InferRequest = kept_in_children(compiled.create_infer_request())
         except RuntimeError as exc:
-            reason = str(exc).strip().splitlines()[-1]
+            reason = shortage(exc) or str(exc).strip().splitlines()[-1]
             raise EngineError(f"the Silero VAD model cannot be set up: {reason}") from exc
 
     def open(self) -> SpeechProbabilities:
