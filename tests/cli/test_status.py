@@ -67,3 +67,15 @@ def test_a_folder_without_a_run(tmp_path, run, command):
 def test_the_next_step(state, failures, command, step):
     run = RunStatus("out", state, 9, failures, 0.1, "k", "now", {}, {}, command)
     assert next_step(run) == step
+
+
+def test_keys_are_no_markup(data, tmp_path, run):
+    rows = {"id_column": "text", "take": 1}
+    RunSpec(data, tmp_path, load=DigestPipeline, dataset=rows).run()
+    journal = tmp_path / ".quest22" / "journal.json"
+    record = json.loads(journal.read_text())
+    record["mark"]["last"]["key"] = "[/x]\x1b[31m"
+    journal.write_text(json.dumps(record))
+    ended = run("status", tmp_path)
+    assert ended.code == 0
+    assert "[/x]\\x1b[31m" in ended.out

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from quest22.cli.figures import files_with_open_end
 from quest22.cli.report import most_frequent
@@ -18,6 +19,7 @@ from quest22.runs.run_status import FolderStatus, RunStatus
 from quest22.runs.run_status import status as status_of
 from quest22.settings.quantities import hours
 from quest22.source.io.address import HIDDEN
+from quest22.storable import one_line
 
 REASONS_SHOWN = 10
 
@@ -61,7 +63,7 @@ def _table(run: RunStatus) -> Table:
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in _lines(run):
-        table.add_row(name, value)
+        table.add_row(name, Text(one_line(value)))  # keys and reasons are no markup
     return table
 
 

@@ -28,6 +28,8 @@ CUT = ".cut"
 COMPARED_BYTES = 256 << 20
 """Captions are read up to this many bytes in all; of the others, only the size is compared."""
 _SHOWN = 3
+_INSTEAD = {"jsonl": "; quest22 export writes what is there in other formats"}
+"""What else can be done about a file that was changed, by sink."""
 
 
 def check_outputs(
@@ -53,7 +55,7 @@ def check_outputs(
         _check_rows(folder / f"{TRANSCRIPTS}.parquet", finished)
         del files["parquet"]
     for sink, path in files.items():
-        FileState.of(state.get(sink)).check(path, whole=whole)
+        FileState.of(state.get(sink)).check(path, whole=whole, instead=_INSTEAD.get(sink, ""))
     found = [
         line
         for sink, notes in NOTES.items()

@@ -68,10 +68,10 @@ class FileState:
             return grown
         return replace(grown, anchor=self.later, later=(size, crc))
 
-    def check(self, path: Path, *, whole: bool = False) -> None:
+    def check(self, path: Path, *, whole: bool = False, instead: str = "") -> None:
         """Raise :class:`SinkError` unless the file still begins as it was published.
 
-        ``whole``: compare all of it, however large.
+        ``whole``: compare all of it, however large. ``instead`` is added to what can be done.
         """
         if not self.size:
             return
@@ -85,7 +85,7 @@ class FileState:
         if change:
             raise SinkError(
                 f"{path} was changed since the run wrote it: {change}; put it back as it was, or "
-                "move it away and start over with --restart"
+                f"move it away and start over with --restart{instead}"
             )
 
     def _change(self, file: BinaryIO, whole: bool) -> str:

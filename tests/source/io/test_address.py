@@ -71,7 +71,8 @@ def test_secrets_are_not_shown(address: str, shown: str) -> None:
          "404, url=('https://h/a?…'), see https://h/b."),
         ("retries, url: /a/b?jwt=abc&c=1 (Caused", "retries, url: /a/b?… (Caused"),
         ("https://h/a?b=1)secret2, and", "https://h/a?… and"),
-        ("invalid token hf_abcdefghijkl", "invalid token hf_…"),
+        (f"invalid token hf_{'a1' * 17}", "invalid token hf_…"),
+        ("in hf_datasets_server", "in hf_datasets_server"),
         ("what? a=b", "what? a=b"),
     ],
 )  # fmt: skip

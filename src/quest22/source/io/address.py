@@ -32,7 +32,7 @@ _QUERY_OF_STORE = re.compile(r"(.*?)\?([\w.-]+=.*)", re.DOTALL)
 _PATH_PARAMETER = re.compile(r";[\w.-]+=[^/;]*")
 _URL_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/{1,2}[^\s'\"<>)\],?#]+(?:[?#][^\s'\"<>]*)?")
 _QUERY_IN_TEXT = re.compile(r"\?[\w.%~-]+=[^\s'\"<>]*")
-_HUB_TOKEN = re.compile(r"\bhf_[A-Za-z0-9]{8,}")
+_HUB_TOKEN = re.compile(r"\bhf_[A-Za-z0-9]{20,}")
 HIDDEN = "?…"
 """Stands for the query of an address; a number may follow, which tells several apart."""
 _HIDDEN_QUERY = re.compile(r"…\d{0,6}")
