@@ -12,50 +12,47 @@ from tests.support.hostile_runs import WARM_UP_MIB, streamed
 ROWS = hostile_parquet.ROWS
 
 
-@pytest.mark.parametrize(
-    ("claims", "reason"),
-    [
-        ({"packed": 1 << 60}, "the file has"),
-        ({"offset": 1 << 50}, "the file has"),
-        ({"offset": -5}, "the file has"),
-        ({"rows": 1 << 40}, "rows where 12 can be"),
-        ({"rows": 5_000}, "rows where 12 can be"),
-        ({"rows": -5}, "rows where 12 can be"),
-        ({"rows": 1 << 40, "values": 1 << 40}, "can be"),
-    ],
-    ids=str,
-)
-def test_a_footer_that_claims_what_cannot_be_costs_its_file(
-    tmp_path: Path, claims: dict[str, int], reason: str
-) -> None:
-    bad, good = tmp_path / "a.parquet", tmp_path / "b.parquet"
-    hostile_parquet.with_footer(bad, **claims)
-    hostile_parquet.with_footer(good)
-    result = streamed(Path("parquet"), [bad, good])
+FALSE = [
+    ({"packed": 1 << 60}, "the file has"),
+    ({"offset": 1 << 50}, "the file has"),
+    ({"offset": -5}, "the file has"),
+    ({"rows": 1 << 40}, "rows where 12 can be"),
+    ({"rows": 5_000}, "rows where 12 can be"),
+    ({"rows": -5}, "rows where 12 can be"),
+    ({"rows": 1 << 40, "values": 1 << 40}, "can be"),
+]
+UNREADABLE = [{"packed": 0}, {"packed": 5_000}, {"codec": 9}, {"codec": -1}, {"codec": 3}]
+UNNEEDED = [{"unpacked": 1 << 60}, {"values": 1 << 40}, {}]
+
+
+def _write(folder: Path, all_claims: list[dict[str, int]]) -> list[Path]:
+    files = [folder / f"{number}.parquet" for number in range(len(all_claims))]
+    for file, claims in zip(files, all_claims, strict=True):
+        hostile_parquet.with_footer(file, **claims)
+    return files
+
+
+def test_a_footer_that_claims_what_cannot_be_costs_its_file(tmp_path: Path) -> None:
+    files = _write(tmp_path, [*(claims for claims, _ in FALSE), {}])
+    result = streamed(Path("parquet"), files)
     assert len(result.heard) == ROWS
-    (found,) = result.reasons
-    assert str(bad) in found
-    assert reason in found
     assert result.grown_mib < WARM_UP_MIB
+    for file, found, (_, reason) in zip(files, result.reasons, FALSE, strict=False):
+        assert str(file) in found
+        assert reason in found
+    assert len(result.reasons) == len(FALSE)
 
 
-@pytest.mark.parametrize(
-    "claims", [{"packed": 0}, {"packed": 5_000}, {"codec": 9}, {"codec": -1}, {"codec": 3}], ids=str
-)
-def test_a_column_that_cannot_be_read_costs_its_rows(
-    tmp_path: Path, claims: dict[str, int]
-) -> None:
-    hostile_parquet.with_footer(tmp_path / "a.parquet", **claims)
-    result = streamed(tmp_path / "a.parquet")
-    assert len(result.reasons) == ROWS
-    assert not result.heard
-
-
-@pytest.mark.parametrize("claims", [{"unpacked": 1 << 60}, {"values": 1 << 40}], ids=str)
-def test_claims_that_nobody_needs_are_not_believed(tmp_path: Path, claims: dict[str, int]) -> None:
-    hostile_parquet.with_footer(tmp_path / "a.parquet", **claims)
-    result = streamed(tmp_path / "a.parquet")
+def test_a_column_that_cannot_be_read_costs_its_rows(tmp_path: Path) -> None:
+    result = streamed(Path("parquet"), _write(tmp_path, [*UNREADABLE, {}]))
+    assert len(result.reasons) == ROWS * len(UNREADABLE)
     assert len(result.heard) == ROWS
+
+
+def test_claims_that_nobody_needs_are_not_believed(tmp_path: Path) -> None:
+    result = streamed(Path("parquet"), _write(tmp_path, UNNEEDED))
+    assert len(result.heard) == ROWS * len(UNNEEDED)
+    assert not result.reasons
     assert result.grown_mib < WARM_UP_MIB
 
 
@@ -94,10 +91,14 @@ def test_run_lengths_of_nothing(tmp_path: Path) -> None:
     assert result.grown_mib < WARM_UP_MIB
 
 
-@pytest.mark.parametrize("claim", [1 << 26, 1 << 30, (1 << 32) - 1])
-def test_a_footer_of_any_length(tmp_path: Path, claim: int) -> None:
-    hostile_parquet.long_footer(tmp_path / "a.parquet", claim)
-    result = streamed(tmp_path / "a.parquet")
-    assert result.error
-    assert f"its footer claims {claim:,} bytes" in result.error
+def test_a_footer_of_any_length_costs_its_file(tmp_path: Path) -> None:
+    claims = [1 << 26, 1 << 30, (1 << 32) - 1]
+    files = [tmp_path / f"{number}.parquet" for number in range(len(claims) + 1)]
+    for file, claim in zip(files, claims, strict=False):
+        hostile_parquet.long_footer(file, claim)
+    hostile_parquet.with_footer(files[-1])
+    result = streamed(Path("parquet"), files)
+    assert len(result.heard) == ROWS
+    for claim, reason in zip(claims, result.reasons, strict=True):
+        assert f"its footer claims {claim:,} bytes" in reason
     assert result.grown_mib < WARM_UP_MIB
