@@ -10,7 +10,9 @@ import pytest
 
 from quest22.cli.exits import Exit
 from quest22.errors import SourceError
+from quest22.runs.retry_failed import retry
 from quest22.runs.run_status import status
+from quest22.runs.store import LocalRunStore
 from tests.runs.dying import DyingDigestPipeline
 from tests.support import corpora
 from tests.torture.kills import differences, outputs
@@ -205,3 +207,30 @@ def test_a_file_with_an_open_end_is_missed(tmp_path):
     paths[1].unlink()
     with pytest.raises(SourceError, match="1 data file no longer there"):
         run.run()
+
+
+def shards(paths: list[Path], folder: Path, number: int) -> list[RunSpec]:
+    rows = ({"num_shards": number, "shard_index": index} for index in range(number))
+    return [spec(paths, folder, dataset=each) for each in rows]
+
+
+def keys_in(folder: Path) -> list[str]:
+    lines = (path.read_text().splitlines() for path in folder.rglob("transcripts.jsonl"))
+    return sorted(json.loads(line)["id"] for each in lines for line in each)
+
+
+def test_shards_with_open_ends_are_continued_by_any_number(tmp_path):
+    paths = tars(tmp_path / "data", parts=6)
+    content = paths[0].read_bytes()
+    paths[0].write_bytes(content[: len(content) // 3])
+    folder = tmp_path / "out"
+    first, _ = shards(paths, folder, 2)
+    assert first.command() is Exit.INCOMPLETE
+    assert not status(folder).finished
+    paths[0].write_bytes(content)
+    for each in shards(paths, folder, 3):
+        assert each.command() in (Exit.DONE, Exit.NOTHING_DONE)
+    assert len(keys_in(folder)) < 24
+    for run in LocalRunStore(folder).runs():
+        retry(run, load=DigestPipeline)
+    assert keys_in(folder) == [f"utt-{number:03d}" for number in range(24)]

@@ -131,9 +131,11 @@ class RangeReader:
             if len(data) != stop - start:
                 self._check_same(file)
                 raise CutOffError(f"{len(data)} bytes came of {stop - start} asked for")
-        except BaseException:
+        except BaseException as exc:
             with suppress(Exception):
                 file.close()
+            if type(exc).__name__ == "FileExpired":  # how s3fs says so
+                raise SourceChangedError(changed_message(self.name, "its store says so")) from exc
             raise
         with self._lock:
             self._idle.append(file)
