@@ -147,7 +147,7 @@ def test_another_dataset_in_its_place_is_noticed(tmp_path):
     write_rows(tmp_path / "data", 15)
     interrupted(tmp_path / "data", tmp_path / "out")
     write_rows(tmp_path / "data", 3)
-    with pytest.raises(SourceError, match="has changed since the run started"):
+    with pytest.raises(SourceError, match="has changed since the run"):
         RunSpec(tmp_path / "data", tmp_path / "out").run()
 
 

@@ -195,22 +195,25 @@ def _ended_lines(event: RunEvent) -> list[str]:
             lines += going_on_lines(event.folder, event.open_ends)
         case AlreadyFinished():
             lines = [f"already finished: {_counts(event)}; start over with --restart"]
-            if event.failures:
+            lines += going_on_lines(event.folder, event.open_ends, accepted=True)
+            if event.failures or event.open_ends:
                 lines.append(f"run the failed clips again with: quest22 retry {event.folder}")
         case RetryFinished():
             failed = f"{event.failures:,} still fail" if event.failures else "no failures left"
             lines = [f"{clip_count(event.transcripts)} transcribed now, {failed}"]
-            lines += going_on_lines(event.folder, event.open_ends)
+            lines += going_on_lines(event.folder, event.open_ends, accepted=event.accepted)
         case NothingToRetry():
             lines = [f"nothing to retry: {clip_count(event.transcripts)}, none failed"]
     return lines
 
 
-def going_on_lines(folder: Path, open_ends: int) -> list[str]:
-    """How to go on with a run that is not complete."""
+def going_on_lines(folder: Path, open_ends: int, *, accepted: bool = False) -> list[str]:
+    """What is missing of a run that is not complete, and how to go on unless that is accepted."""
     if not open_ends:
         return []
     missing = files_with_open_end(open_ends)
+    if accepted:
+        return [f"without what is missing: {missing}"]
     again = f"quest22 retry {folder}"
     return [
         f"the run is not complete: {missing}",

@@ -145,12 +145,13 @@ class RunFinished:
 
 @dataclass(frozen=True, slots=True)
 class AlreadyFinished:
-    """There was nothing to do: an earlier call finished the run."""
+    """There was nothing to do: an earlier call finished the run, without ``open_ends`` if any."""
 
     folder: Path
     transcripts: int
     failures: int
     audio_s: float
+    open_ends: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,13 +166,14 @@ class Published:
 class RetryFinished:
     """Failed clips were run again: ``transcripts`` are transcribed now, ``failures`` still fail.
 
-    ``open_ends``: so many data files still cannot be read to their end.
+    ``open_ends``: so many data files still cannot be read to their end, which may be ``accepted``.
     """
 
     folder: Path
     transcripts: int
     failures: int
     open_ends: int = 0
+    accepted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

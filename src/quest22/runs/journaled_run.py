@@ -208,9 +208,8 @@ class _Run:
         """Go on with what is missing of data files; with a complete run there is nothing to do."""
         done, stats = journal.progress, RunStats()
         if done.complete:
-            self.context.on_event(
-                AlreadyFinished(self.store.folder, done.transcripts, done.failures, done.audio_s)
-            )
+            counts = (done.transcripts, done.failures, done.audio_s, done.open_ends)
+            self.context.on_event(AlreadyFinished(self.store.folder, *counts))
         else:
             self.context.on_event(Resuming(self.store.folder, done.results - done.open_ends))
             Rerun(self.store, journal, settings, self.context, stats, only_open_ends=True).perform()

@@ -76,7 +76,11 @@ class Rerun:
         journal.replace_outputs(progress, merged.outdated)
         self._context.on_event(
             RetryFinished(
-                self._folder, retried.progress.transcripts, progress.failures, progress.open_ends
+                self._folder,
+                retried.progress.transcripts,
+                progress.failures,
+                progress.open_ends,
+                accepted=self._context.accepts_missing,
             )
         )
 
