@@ -174,7 +174,7 @@ def test_a_run_with_layout_of_captions_is_the_commands(words, tmp_path):
 def test_a_finished_run_starts_over_with_restart(words, tmp_path):
     assert words.stream_to(tmp_path, "parquet", **rows(take=2)).transcripts == 2
     with pytest.raises(quest22.UsageError, match=r"restart=True") as caught:
-        words.stream_to(tmp_path, "parquet", **rows(take=3, skip=1))
+        words.stream_to(tmp_path, "parquet", **rows(take=3))
     assert "--" not in str(caught.value)
     summary = words.stream_to(tmp_path, "parquet", **rows(take=3, restart=True))
     assert (summary.transcripts, summary.stats.transcripts) == (3, 3)

@@ -64,7 +64,10 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 @dataclass(slots=True)
 class Fault:
-    """Something that goes wrong with the next ``times`` requests that match."""
+    """Something that goes wrong with the next ``times`` requests that match.
+
+    ``raw`` bytes are sent in place of an answer.
+    """
 
     pattern: str
     times: int = 1
@@ -76,6 +79,7 @@ class Fault:
     reset: bool = False
     stall_s: float = 0.0
     trickle_s: float = 0.0
+    raw: bytes = b""
     then: Callable[[], None] | None = None
 
     def hits(self, request: Request) -> bool:
@@ -276,6 +280,10 @@ class _Handler(BaseHTTPRequestHandler):
         seen = Seen(request.method, request.target, headers, status)
         self.server.hub.record(seen)
         try:
+            if fault and fault.raw:
+                self.wfile.write(fault.raw)
+                self.close_connection = True
+                return
             self._send_headers(answer, status, start, end)
             if request.method != "HEAD":
                 self._send_body(answer, range(start, end), fault, seen)

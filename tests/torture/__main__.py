@@ -14,8 +14,10 @@ from pathlib import Path
 
 os.environ["USE_TORCH"] = "0"  # datasets would import it, which takes longer than a run
 
+from tests.torture.edits import edited_outputs
 from tests.torture.kills import (
     HEADING,
+    odd_kills,
     planned_kills,
     random_kills,
     retried_kills,
@@ -31,6 +33,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.torture")
     parser.add_argument("--kills", type=int, default=300, help="kills at random moments")
     parser.add_argument("--storms", type=int, default=100, help="such kills with network faults")
+    parser.add_argument("--edits", type=int, default=100, help="edits of outputs between two lives")
     parser.add_argument("--steps", type=int, default=1, help="of the planned points, every N-th")
     parser.add_argument("--real", type=int, default=0, help="kills of the command itself")
     parser.add_argument("--model", default="nano", help="the checkpoint for those")
@@ -48,6 +51,8 @@ def main() -> int:
         outcomes = [
             random_kills(folder, whole, kills=given.kills, seed=given.seed),
             stormy_kills(folder, kills=given.storms, seed=given.seed),
+            odd_kills(folder, kills=given.storms, seed=given.seed),
+            edited_outputs(folder, whole, edits=given.edits, seed=given.seed),
             planned_kills(folder, whole, every=given.steps),
             retried_kills(folder, whole, every=given.steps),
         ]

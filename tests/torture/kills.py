@@ -169,6 +169,26 @@ def stormy_kills(folder: Path, kills: int, seed: int = 0) -> Outcome:
     return outcome.tell()
 
 
+def odd_kills(folder: Path, kills: int, seed: int = 0) -> Outcome:
+    """The same where some answers are none that a server should give.
+
+    A file that is not read to its end is read on by a later life, in batches of its own: results
+    are a window's alone.
+    """
+    outcome = Outcome("the same, and odd answers")
+    with Weather(folder / "data", seed, chance=0.0) as weather:
+        spec = RunSpec(folder / "data", folder / "even", urls=weather.urls(), load=DigestPipeline)
+        begun = time.monotonic()
+        code = ended(forked(lambda: perform(spec)))
+        whole = Whole(outputs(spec.folder), code, time.monotonic() - begun, 0)
+        weather.turn_odd()
+        weather.calm(CHANCE)
+        spec = replace(spec, folder=folder / "odd")
+        outcome = _until_dead(outcome, spec, whole, kills, random.Random(seed))
+        outcome.troubles = weather.told() - Counter({CALM: sys.maxsize})
+    return outcome.tell()
+
+
 def _until_dead(
     outcome: Outcome, spec: RunSpec, whole: Whole, kills: int, chance: random.Random
 ) -> Outcome:
@@ -180,7 +200,7 @@ def _until_dead(
             code = ended(child) if patient else killed_after(child, chance.uniform(0, longest))
             if code == -signal.SIGKILL:
                 outcome.kills += 1
-            elif code == Exit.NOTHING_DONE and spec.urls:
+            elif code in (Exit.NOTHING_DONE, Exit.INCOMPLETE) and spec.urls:
                 outcome.gave_up += 1
             else:
                 break

@@ -15,20 +15,25 @@ _BAD = {
     9: b"\x00" * 64,
     17: b"OggS\x00\x02" + b"\xff" * 40,
 }
-_HOSTILE = {
+_IDS = {
     1: ".quest22/journal",
     2: "transcripts.jsonl/x",
-    7: "a.srt/b",
+    4: "nul." + "x" * 300,
+    5: "the same",
+    6: "the same",
+    7: "failures.jsonl",
     10: "../failures.jsonl",
     11: "A/b?",
     12: "a/B_",
-    14: "nul." + "x" * 300,
+    13: "the same",
+    14: "a.srt/b",
+    15: "a",
 }
-"""Keys that would be names of files which are taken, or none."""
+"""Some repeat, some differ in spelling alone, and some are names of the program's own files."""
 
 
 def rows(count: int, *, healed: bool = False) -> list[Sample]:
-    """Rows of which some hold no sound and some share a key, or a file name, with another.
+    """Rows of which some hold no sound, and some have hostile keys: see :data:`_IDS`.
 
     ``healed``: all hold sound.
     """
@@ -37,10 +42,8 @@ def rows(count: int, *, healed: bool = False) -> list[Sample]:
         kind = number % 20
         if kind in _BAD and not healed:
             made[number] = replace(made[number], sound=_BAD[kind])
-        if kind in (5, 6, 13):
-            made[number] = replace(made[number], id="the same")
-        if kind in _HOSTILE:
-            made[number] = replace(made[number], id=_HOSTILE[kind])
+        if kind in _IDS:
+            made[number] = replace(made[number], id=_IDS[kind])
     return made
 
 

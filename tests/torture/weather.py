@@ -35,6 +35,7 @@ class StormyHub(Hub):
         self._die = random.Random(seed)
         self._bad = chance
         self._throw = threading.Lock()
+        self.odd = False
         self.struck: Counter[str] = Counter()
         super().__init__()
 
@@ -66,6 +67,16 @@ class StormyHub(Hub):
             "slow answer": {"delay_s": 0.05},
             "expired signature": {"then": self.expire_signatures},
         }
+        if self.odd:
+            troubles = {
+                "HTTP 400": {"status": 400},
+                "HTTP 404": {"status": 404},
+                "HTTP 418": {"status": 418},
+                "redirect to nowhere": {"status": 302, "headers": {"Location": "/nowhere"}},
+                "garbled answer": {"raw": b"\x16\x03 is no HTTP\r\n\r\n"},
+                "another page": {"status": 200, "headers": {"Content-Type": "text/html"}},
+                **troubles,
+            }
         name = self._die.choice(list(troubles))
         return name, Fault("", **troubles[name])
 
@@ -89,6 +100,10 @@ class Weather:
     def calm(self, chance: float = 0.0) -> None:
         """Change the weather."""
         self._write(str(chance))
+
+    def turn_odd(self) -> None:
+        """From now on some answers are none that a server should give."""
+        self._write("odd")
 
     def told(self) -> Counter[str]:
         """How often each trouble has struck so far."""
@@ -128,6 +143,8 @@ def serve(folder: Path, seed: int, chance: float) -> None:
         for line in sys.stdin:
             if line.strip() == "tell":
                 print(json.dumps(hub.struck), flush=True)
+            elif line.strip() == "odd":
+                hub.odd = True
             else:
                 hub._bad = float(line)
 
