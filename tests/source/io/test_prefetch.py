@@ -25,7 +25,7 @@ SPANS = st.lists(
 
 @given(SPANS, st.integers(1, 120))
 def test_split_spans_cover_the_same_bytes(spans: list[tuple[int, int]], most: int) -> None:
-    pieces = split_spans(spans, most)
+    pieces = list(split_spans(spans, most))
     assert all(0 < stop - start <= most for start, stop in pieces)
     assert [at for piece in pieces for at in range(*piece)] == [
         at for span in spans for at in range(*span)
@@ -38,7 +38,7 @@ def test_interleaving_reorders_the_same_pieces(spans: list[tuple[int, int]], mos
 
 
 def test_columns_that_are_read_in_step_advance_together() -> None:
-    assert interleaved_spans([(0, 40), (100, 120)], 10) == [
+    assert list(interleaved_spans([(0, 40), (100, 120)], 10)) == [
         (0, 10), (100, 110), (10, 20), (20, 30), (110, 120), (30, 40),
     ]  # fmt: skip
 
@@ -74,4 +74,20 @@ def test_what_failed_to_be_fetched_fails_where_it_is_read(tmp_path: Path) -> Non
         file.plan([(0, 100)])
         with pytest.raises(NetworkError, match="there is no such file"):
             file.read(10)
+        prefetcher.close()
+
+
+def test_a_file_of_any_claimed_size_is_planned_a_little_at_a_time(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(CONTENT)
+    with RangeServer(tmp_path) as server:
+        reader = RangeReader(f"{server.url}/f", RetryingClient())
+        reader.size = 10**14
+        prefetcher = Prefetcher(1 << 14, 1)
+        file = PrefetchedFile(reader, prefetcher)
+        halves = [(0, 50_000), (50_000, reader.size)]
+        for spans in (split_spans(halves, 10), interleaved_spans(halves, 10)):
+            file.plan(spans)
+            file.seek(0)
+            assert file.read(60_000) == CONTENT[:60_000]
+        file.close()
         prefetcher.close()

@@ -84,7 +84,7 @@ class ParquetRows:
     def prefetch(self, start: int, only: Set[int] | None = None) -> None:
         """Start fetching what the rows from ``start`` on, or those of ``only``, need."""
         groups = self._groups(start, only)
-        self._file.plan([span for group in groups for span in self._spans(group)])
+        self._file.plan(span for group in groups for span in self._spans(group))
 
     def rows(self, start: int, only: Set[int] | None = None) -> Iterator[NumberedRow]:
         """The rows from ``start`` on; call :meth:`prefetch` with the same arguments first."""
@@ -218,7 +218,7 @@ class ParquetRows:
         pairs = zip(chunks, columns, strict=True)
         return [pair for pair in pairs if _is_selected(pair[0].path_in_schema, self._names)]
 
-    def _spans(self, group: int) -> list[Span]:
+    def _spans(self, group: int) -> Iterator[Span]:
         spans = _merge_adjacent([_span(chunk) for chunk in self._chunks(group)], self._range_bytes)
         return interleaved_spans(spans, self._range_bytes)
 

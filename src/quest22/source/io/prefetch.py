@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import heapq
 import io
 import threading
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
+from itertools import islice
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 from quest22.source.io.ranges import RangeReader
 
 PIECE_BYTES = 2 << 20
 """The longest range fetched at once when a read was not planned."""
+PLANNED_BLOCKS = 1024
+"""How many ranges of a file are planned at a time: a server may claim any number of bytes."""
 
 Span: TypeAlias = tuple[int, int]
 """A byte range: from the first offset up to but not including the second."""
@@ -165,16 +170,22 @@ class PrefetchedFile(io.RawIOBase):
             prefetcher if prefetcher is not None and reader.remote else Prefetcher(0, 0)
         )
         self._planning = reader.remote and prefetcher is not None
-        self._blocks: list[Any] = []
-        self._starts: list[int] = []
+        self._spans: Iterator[Span] = iter(())
+        self._blocks: list[_Block] = []
         self._position = 0
 
-    def plan(self, spans: Sequence[Span]) -> None:
+    def plan(self, spans: Iterable[Span]) -> None:
         """Prefetch these ranges in this order, in place of those planned before."""
         self._prefetcher.drop(self._blocks)
-        planned = self._prefetcher.plan(self._reader, spans if self._planning else ())
-        self._blocks = sorted(planned, key=lambda block: block.start)
-        self._starts = [block.start for block in self._blocks]
+        self._blocks = []
+        self._spans = iter(spans if self._planning else ())
+        self._plan_more()
+
+    def _plan_more(self) -> None:
+        """Plan the next ranges in place of blocks that are read."""
+        spans = list(islice(self._spans, PLANNED_BLOCKS - len(self._blocks)))
+        for block in self._prefetcher.plan(self._reader, spans):
+            insort(self._blocks, block, key=_START)
 
     def read(self, size: int | None = -1, /) -> bytes:
         """As the base class, without a second copy: a page may be hundreds of MB."""
@@ -217,38 +228,42 @@ class PrefetchedFile(io.RawIOBase):
     def close(self) -> None:
         if not self.closed:
             self._prefetcher.drop(self._blocks)
-            self._blocks, self._starts = [], []
+            self._blocks, self._spans = [], iter(())
             self._reader.close()
         super().close()
 
     def _piece(self, start: int, stop: int) -> memoryview | bytes:
         """Some bytes from ``start`` on: those in one block, or all up to the next planned block."""
-        number = bisect_right(self._starts, start) - 1
+        number = bisect_right(self._blocks, start, key=_START) - 1
         block = self._blocks[number] if number >= 0 else None
-        if block is None or start >= block.stop or block.state is _State.RELEASED:
-            following = self._starts[number + 1 : number + 2]
+        if block is None or start >= block.stop:
+            following = [block.start for block in self._blocks[number + 1 : number + 2]]
             return self._reader.fetch(start, min([stop, start + PIECE_BYTES, *following]))
         data = self._prefetcher.take(block)
         piece = memoryview(data)[start - block.start : stop - block.start]
         if stop >= block.stop:
             self._prefetcher.drop([block])
+            del self._blocks[number]
+            self._plan_more()
         return piece
 
 
-def split_spans(spans: Iterable[Span], max_bytes: int) -> list[Span]:
+_START = attrgetter("start")
+
+
+def split_spans(spans: Iterable[Span], max_bytes: int) -> Iterator[Span]:
     """Ranges split into pieces of at most ``max_bytes``, in order."""
-    return [
-        (at, min(at + max_bytes, stop))
-        for start, stop in spans
-        for at in range(start, stop, max_bytes)
-    ]
+    for start, stop in spans:
+        for at in range(start, stop, max_bytes):
+            yield at, min(at + max_bytes, stop)
 
 
-def interleaved_spans(spans: Sequence[Span], max_bytes: int) -> list[Span]:
+def interleaved_spans(spans: Sequence[Span], max_bytes: int) -> Iterator[Span]:
     """The same for columns that are read in step: pieces ordered by relative position."""
-    positioned = [
-        ((piece[0] - start) / (stop - start), number, piece)
-        for number, (start, stop) in enumerate(spans)
-        for piece in split_spans([(start, stop)], max_bytes)
-    ]
-    return [piece for _, _, piece in sorted(positioned)]
+
+    def positioned(number: int, start: int, stop: int) -> Iterator[tuple[float, int, Span]]:
+        for piece in split_spans([(start, stop)], max_bytes):
+            yield (piece[0] - start) / (stop - start), number, piece
+
+    columns = (positioned(number, *span) for number, span in enumerate(spans))
+    return (piece for _, _, piece in heapq.merge(*columns))

@@ -10,9 +10,6 @@ from quest22.source.io.error_kinds import SourceChangedError
 from quest22.source.io.prefetch import PrefetchedFile, Prefetcher, split_spans
 from quest22.source.io.ranges import RangeReader
 
-PLANNED_BYTES = 64 << 30
-"""How far ranges are planned: the size that a server states may be any."""
-
 
 class SequentialBytes(io.RawIOBase):
     """The bytes of a file in order, fetched ahead.
@@ -27,22 +24,19 @@ class SequentialBytes(io.RawIOBase):
         self._reader = reader
         self._range_bytes = range_bytes
         self._file = PrefetchedFile(reader, prefetcher)
-        self._position = self._planned_until = 0
-        self._prefetches = False
+        self._position = 0
         self._checksum: Checksum | None = next(iter(reader.checksums), None)
         self._hasher: Any = self._checksum and self._checksum.hasher()
 
     def prefetch(self) -> None:
         """Start fetching."""
-        self._prefetches = True
-        self._plan()
+        span = (self._position, self._reader.size)
+        self._file.plan(split_spans([span], self._range_bytes))
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any, /) -> int:
-        if self._prefetches and self._position >= self._planned_until:
-            self._plan()
         count = self._file.readinto(buffer)
         self._position += count
         if self._hasher is not None:
@@ -54,12 +48,6 @@ class SequentialBytes(io.RawIOBase):
         if not self.closed:
             self._file.close()
         super().close()
-
-    def _plan(self) -> None:
-        start, size = self._position, self._reader.size
-        self._planned_until = min(size, start + PLANNED_BYTES)
-        if start < size:
-            self._file.plan(split_spans([(start, self._planned_until)], self._range_bytes))
 
     def _check_at_end(self) -> None:
         if self._checksum is None or self._position < self._reader.size:
