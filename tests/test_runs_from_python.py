@@ -174,10 +174,16 @@ def test_a_run_with_layout_of_captions_is_the_commands(words, tmp_path):
 def test_a_finished_run_starts_over_with_restart(words, tmp_path):
     assert words.stream_to(tmp_path, "parquet", **rows(take=2)).transcripts == 2
     with pytest.raises(quest22.UsageError, match=r"restart=True") as caught:
-        words.stream_to(tmp_path, "parquet", **rows(take=3))
+        words.stream_to(tmp_path, "parquet", **rows(take=1))
     assert "--" not in str(caught.value)
-    summary = words.stream_to(tmp_path, "parquet", **rows(take=3, restart=True))
-    assert (summary.transcripts, summary.stats.transcripts) == (3, 3)
+    summary = words.stream_to(tmp_path, "parquet", **rows(take=1, restart=True))
+    assert (summary.transcripts, summary.stats.transcripts) == (1, 1)
+
+
+def test_a_finished_run_takes_more_rows(words, tmp_path):
+    assert words.stream_to(tmp_path, "parquet", **rows(take=2)).transcripts == 2
+    summary = words.stream_to(tmp_path, "parquet", **rows(take=3))
+    assert (summary.transcripts, summary.stats.transcripts) == (3, 1)
 
 
 @pytest.mark.parametrize(("options", "most"), [({"max_failures": 1}, 1), ({"on_error": "stop"}, 0)])

@@ -144,3 +144,20 @@ def test_a_table_that_was_changed(data, tmp_path):
     (folder / "transcripts.parquet").write_bytes(b"PAR1 and no more PAR1")
     with pytest.raises(SinkError, match=r"transcripts\.parquet"):
         gone_on(data, folder, DigestPipeline, retry=True)
+
+
+@pytest.mark.parametrize("name", [LINES, "failures.jsonl", "transcripts.parquet"])
+@pytest.mark.parametrize("change", ["added", "shorter", "gone"])
+def test_a_complete_run_tells_and_changes_nothing(data, tmp_path, name, change):
+    folder = tmp_path / "out"
+    RunSpec(data, folder).run()
+    path = folder / name
+    if change == "gone":
+        path.unlink()
+    else:
+        changed(path, CHANGES.get(change, lambda content: content + b"mine"))
+    left = outputs(folder)
+    (edited,) = (each for each in gone_on(data, folder) if isinstance(each, OutputsEdited))
+    (line,) = edited.findings
+    assert name in line
+    assert outputs(folder) == left

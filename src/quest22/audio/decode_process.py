@@ -12,7 +12,6 @@ import logging
 import os
 import struct
 import sys
-from contextlib import suppress
 from dataclasses import astuple, replace
 from typing import IO, Any
 
@@ -21,6 +20,7 @@ from quest22.errors import ClipError
 from quest22.metrics import Metrics
 from quest22.records import Clip, Origin
 from quest22.settings import AudioSettings
+from quest22.system.process_limits import limit_process
 
 MAX_MEMORY_BYTES = 4 << 30
 MAX_CPU_S = 6 * 3600
@@ -103,7 +103,7 @@ def main() -> None:
     target = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no message
     pipe = Pipe(sys.stdin.buffer, target)
-    _limit_resources()
+    limit_process(memory_bytes=MAX_MEMORY_BYTES, cpu_s=MAX_CPU_S)
     kind, data = pipe.receive()
     if kind != BEGIN:
         return
@@ -135,19 +135,3 @@ def _decode(pipe: Pipe, clip: Clip, settings: AudioSettings) -> None:
         pipe.send_values(FAILED, "audio", f"decoding it takes more than {limit}", metrics.counts())
     else:
         pipe.send_values(END, [astuple(each) for each in audio.damage], metrics.counts())
-
-
-def _limit_resources() -> None:
-    """So that a decoder that goes wild ends alone; and without a core dump."""
-    with suppress(ImportError, ValueError, OSError):
-        import resource
-
-        limits = (
-            (resource.RLIMIT_CORE, 0),
-            (resource.RLIMIT_CPU, MAX_CPU_S),
-            (resource.RLIMIT_AS, MAX_MEMORY_BYTES),
-        )
-        for kind, limit in limits:
-            _, hard = resource.getrlimit(kind)
-            value = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-            resource.setrlimit(kind, (value, hard))

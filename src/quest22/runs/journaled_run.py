@@ -13,7 +13,7 @@ from pathlib import Path
 from quest22.metrics import Metrics
 from quest22.protocols import Sink
 from quest22.runs.context import Connect, Load, RunContext
-from quest22.runs.edits import tell_edits
+from quest22.runs.edits import tell_edits, tell_edits_of_complete
 from quest22.runs.events import (
     AlreadyFinished,
     OnEvent,
@@ -208,6 +208,8 @@ class _Run:
         """Go on with what is missing of data files; with a complete run there is nothing to do."""
         done, stats = journal.progress, RunStats()
         if done.complete:
+            output = settings.output(self.store.folder)
+            tell_edits_of_complete(output, done, self.context.on_event)
             counts = (done.transcripts, done.failures, done.audio_s, done.open_ends)
             self.context.on_event(AlreadyFinished(self.store.folder, *counts))
         else:

@@ -8,7 +8,8 @@ reader's: a run never needs them again, so those that are gone or edited are onl
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -43,6 +44,51 @@ def check_outputs(
     Raises:
         SinkError: What was published is gone or changed.
     """
+    published = _published(settings, state, finished)
+    if finished is not None and "parquet" in state:
+        _check_rows(_parquet_file(settings), finished)
+    for sink, (path, expected) in published.items():
+        expected.check(path, whole=whole, instead=_INSTEAD.get(sink, ""))
+    found = [
+        line
+        for sink, notes in NOTES.items()
+        if sink in state  # else the file is of an earlier run, whose place this one takes
+        for line in _keep_added(*published[sink], settings.workspace / notes)
+    ]
+    return [*found, *_changed_captions(settings, state)]
+
+
+def find_edits(settings: OutputSettings, state: SinkState, finished: int) -> list[str]:
+    """What others did to the outputs of a complete run, a line each; changes nothing.
+
+    ``finished`` is its number of transcripts. Files are compared as :func:`check_outputs` does
+    before a run goes on.
+    """
+    found: list[str] = []
+    if "parquet" in state:
+        found += _told(lambda: _check_rows(_parquet_file(settings), finished))
+    for sink, (path, expected) in _published(settings, state, finished).items():
+        change = _told(partial(expected.check, path))
+        more = path.stat().st_size - expected.size if sink in state and path.exists() else 0
+        if not change and more > 0:
+            change = [f"{path} was changed since the run wrote it: {more:,} bytes more at the end"]
+        found += change
+    return [*found, *_changed_captions(settings, state)]
+
+
+def _told(check: Callable[[], None]) -> list[str]:
+    """What a check raises, as a line."""
+    try:
+        check()
+    except SinkError as error:
+        return [str(error)]
+    return []
+
+
+def _published(
+    settings: OutputSettings, state: SinkState, finished: int | None
+) -> dict[str, tuple[Path, FileState]]:
+    """The files that sinks have written, with the state in which they published them."""
     folder, workspace = settings.folder or Path(), settings.workspace
     files = {
         "failures": folder / FAILURES,
@@ -51,19 +97,18 @@ def check_outputs(
         "captions": workspace / NAMES,
         "ledger": workspace / LEDGER,
     }
-    if finished is not None and "parquet" in state:
-        _check_rows(folder / f"{TRANSCRIPTS}.parquet", finished)
+    if finished is not None:
         del files["parquet"]
-    for sink, path in files.items():
-        FileState.of(state.get(sink)).check(path, whole=whole, instead=_INSTEAD.get(sink, ""))
-    found = [
-        line
-        for sink, notes in NOTES.items()
-        if sink in state  # else the file is of an earlier run, whose place this one takes
-        for line in _keep_added(files[sink], FileState.of(state.get(sink)), workspace / notes)
-    ]
+    return {sink: (path, FileState.of(state.get(sink))) for sink, path in files.items()}
+
+
+def _parquet_file(settings: OutputSettings) -> Path:
+    return (settings.folder or Path()) / f"{TRANSCRIPTS}.parquet"
+
+
+def _changed_captions(settings: OutputSettings, state: SinkState) -> Iterator[str]:
     size = FileState.of(state.get("captions")).size
-    return [*found, *_edited_captions(folder, workspace / NAMES, size)]
+    return _edited_captions(settings.folder or Path(), settings.workspace / NAMES, size)
 
 
 def _check_rows(path: Path, count: int) -> None:
