@@ -33,6 +33,7 @@ from quest22.source.io.prefetch import Prefetcher
 from quest22.source.io.ranges import RangeReader
 from quest22.source.io.retry import NetworkError, RetryingClient
 from quest22.source.locate import DatasetRequest
+from quest22.source.patterns import refuse_gaps
 from quest22.source.rows import OpenEnd, Row, RowError, Values
 from quest22.source.split_names import USUAL_SPLIT, describe, files_of_split
 
@@ -274,6 +275,7 @@ def open_stream(request: DatasetRequest, split: str, client: RetryingClient) -> 
     if request.builder is not None:
         if not files:
             raise SourceError(f"no files match {describe(request.data_files)}")
+        refuse_gaps(request.data_files, files, client)
         files = _of_split(builder, files, request, split)
     _remember(files, split, client)
     reader = format_of(builder, files, client) or HfDatasetRows(builder, split)

@@ -25,6 +25,8 @@ from quest22.source.io.address import (
         ("https://h/b.wav", True, True),
         ("s3://bucket/b.wav", True, True),
         ("zip://b.wav::/a/c.zip", True, False),
+        ("http://[::1]/b.wav", True, True),
+        ("http://u:p@[2001:db8::1]:80/b.wav", True, True),
         ("zip://b.wav::https://h/c.zip", True, True),
     ],
 )
@@ -51,6 +53,12 @@ def test_kinds_of_addresses(address: str, url: bool, remote: bool) -> None:
         ("zip://x::https://u:p@h/a?token=t", "zip://x::https://h/a?…"),
         ("simplecache::https://h/a?t=1", "simplecache::https://h/a?…"),
         ("s3://KEY:SECRET@bucket/a.wav", "s3://bucket/a.wav"),
+        ("//u:pw@h/a.wav", "//h/a.wav"),
+        ("https:u:pw@h/a.wav", "https:h/a.wav"),
+        ("http:\\\\u:pw@h\\a.wav", "http:\\\\h\\a.wav"),
+        (" https://u:pw@h/a?token=1", " https://h/a?…"),
+        ("see 'https://u:pw@h/a?token=1'", "see 'https://h/a?…'"),
+        ("/data/12:30@home.wav", "/data/12:30@home.wav"),
         ("s3://bucket/what?.wav", "s3://bucket/what?.wav"),
         ("s3://bucket/a.wav?X-Amz-Signature=1", "s3://bucket/a.wav?…"),
         ("abfs://box@account.dfs.core.windows.net/a", "abfs://box@account.dfs.core.windows.net/a"),
@@ -145,6 +153,20 @@ def test_references_are_resolved(reference: str, folder: str | None, address: st
 def test_a_remote_dataset_reaches_nothing_local(reference: str) -> None:
     with pytest.raises(ClipError):
         resolve(reference, "https://h/d")
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1:9", "localhost", "LOCALHOST.", "[::1]:80", "169.254.169.254", "u:p@0.0.0.0",
+     "2130706433", "0x7f.1", "[::ffff:127.0.0.1]"],
+)  # fmt: skip
+def test_a_remote_dataset_asks_no_service_of_this_machine(host: str) -> None:
+    for reference in (f"http://{host}/latest/a.wav", f"zip://a.wav::http://{host}/a.zip"):
+        for folder in ("https://example.org/data", "s3://bucket/data"):
+            with pytest.raises(ClipError, match="on this machine"):
+                resolve(reference, folder)
+        assert resolve(reference, "http://127.0.0.1:80/data") == reference
+    assert resolve("https://cdn.example.org/a.wav", "https://example.org/data")
 
 
 @pytest.mark.parametrize("path", ["C:\\a\\b.wav", "C:/a.wav", "D:a.wav", "\\\\host\\share\\a.wav"])

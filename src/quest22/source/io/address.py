@@ -8,9 +8,10 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Sequence
+from ipaddress import ip_address
 from itertools import takewhile
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 from quest22.errors import ClipError
 from quest22.system import WINDOWS
@@ -23,6 +24,8 @@ _REMOTE_SCHEMES = frozenset(
 )
 _CONTAINER_SCHEMES = frozenset({"abfs", "abfss", "wasb", "wasbs"})
 """Schemes whose ``@`` follows the name of a container, not a password."""
+_IP_HOST = re.compile(r"(?<=:)//(?:[^/@\[]*@)?\[[0-9A-Fa-f:.]+\]")
+"""An IPv6 address as the host of a URL; its ``::`` parts no chain."""
 _SAFE_IN_PATHS = "/:@!$&'()*+,;=~"
 _LINK = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.-]+)://|(?:https?|ftp|s3):/+)([^/?#]*)(.*)", re.DOTALL)
 _NEXT_LINK = re.compile(r"::(?=[A-Za-z][A-Za-z0-9+.-]+://)")
@@ -32,6 +35,8 @@ _QUERY_OF_STORE = re.compile(r"(.*?)\?([\w.-]+=.*)", re.DOTALL)
 _PATH_PARAMETER = re.compile(r";[\w.-]+=[^/;]*")
 _URL_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/{1,2}[^\s'\"<>)\],?#]+(?:[?#][^\s'\"<>]*)?")
 _QUERY_IN_TEXT = re.compile(r"\?[\w.%~-]+=[^\s'\"<>]*")
+_USER_ALONE = re.compile(r"((?<![^\s'\"])(?:https?:|ftp:|[/\\]{2})[/\\]*)[^/\\\s:@]*:[^/\\\s@]*@")
+"""A user and password where no address is: it lacks its scheme or its slashes."""
 _HUB_TOKEN = re.compile(r"\bhf_[A-Za-z0-9]{20,}")
 HIDDEN = "?…"
 """Stands for the query of an address; a number may follow, which tells several apart."""
@@ -45,8 +50,25 @@ def is_url(address: str) -> bool:
 
 def is_remote(address: str) -> bool:
     """True if the bytes come from another machine; the last link of a chain decides."""
-    scheme = _SCHEME.match(address.rsplit("::", maxsplit=1)[-1])
+    last = _IP_HOST.sub("//host", address).rsplit("::", maxsplit=1)[-1]
+    scheme = _SCHEME.match(last)
     return scheme is not None and scheme.group(1).lower() not in _LOCAL_SCHEMES
+
+
+def is_here(host: str) -> bool:
+    """True for a host that is this machine, or its own network link."""
+    host = host.strip("[]").rstrip(".").lower()
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return _is_old_number(host) or host == "localhost" or host.endswith(".localhost")
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_link_local or address.is_unspecified
+
+
+def _is_old_number(host: str) -> bool:
+    """Whether a host is an IPv4 address in a form such as ``0x7f.1``, which hides what it is."""
+    return re.fullmatch(r"(0x[0-9a-f]*|\d+)(\.(0x[0-9a-f]*|\d+)){0,3}", host) is not None
 
 
 def redact(address: str) -> str:
@@ -61,11 +83,22 @@ def links(address: str) -> list[str]:
 
 def redact_text(text: str) -> str:
     """A message without what may be secret in it: the users and queries of URLs, tokens."""
-    text = _URL_IN_TEXT.sub(lambda match: redact(match.group()), text)
-    return _HUB_TOKEN.sub("hf_…", _QUERY_IN_TEXT.sub(HIDDEN, text))
+    return _HUB_TOKEN.sub("hf_…", _QUERY_IN_TEXT.sub(HIDDEN, _redact_urls(text)))
+
+
+def _redact_urls(text: str) -> str:
+    """A text, or what is no clean address, without the users and queries of URLs in it."""
+    text = _URL_IN_TEXT.sub(
+        lambda url: "::".join(map(_redact_whole_link, links(url.group()))), text
+    )
+    return _USER_ALONE.sub(r"\1", text)
 
 
 def _redact_link(link: str) -> str:
+    return _redact_urls(link) if split_link(link) is None else _redact_whole_link(link)
+
+
+def _redact_whole_link(link: str) -> str:
     parts = split_link(link)
     if parts is None:
         return link
@@ -123,11 +156,12 @@ def resolve(reference: str, folder: str | None) -> str:
     """The address of the media that a row of a data file in ``folder`` refers to.
 
     A relative path is relative to the data file's folder. Raises ClipError (stage ``source``) for
-    a reference that would let a remote dataset read this machine's files.
+    a reference that would let a remote dataset read this machine's files or services.
     """
     if folder is None or not is_remote(folder):
         return _resolve_locally(reference, folder)
     if is_url(reference) or "::" in reference:
+        _refuse_own_machine(reference, folder)
         return _checked_chain(reference)
     relative = posixpath.normpath(reference.replace("\\", "/"))
     if posixpath.isabs(relative) or relative.startswith(".."):
@@ -139,6 +173,27 @@ def resolve(reference: str, folder: str | None) -> str:
     if folder.lower().startswith(("http://", "https://")):
         relative = quote(relative, safe=_SAFE_IN_PATHS)
     return f"{folder}/{relative}"
+
+
+def _refuse_own_machine(reference: str, folder: str) -> None:
+    """Refuse what a dataset from another machine may not ask this one for, such as its services."""
+    if is_here(_host_of(reference)) and not is_here(_host_of(folder)):
+        raise ClipError(
+            "source",
+            f"the audio address {redact(reference)!r} is on this machine or its own network link: "
+            "a remote dataset may not name such",
+        )
+
+
+def _host_of(address: str) -> str:
+    """The host that an address or a chain is read from; empty for a store, or if it has none."""
+    last = address.rsplit("::", maxsplit=1)[-1]
+    if not last.lower().startswith(("http://", "https://")):
+        return ""
+    try:
+        return urlsplit(last).hostname or ""
+    except ValueError:  # no address, which opening it will tell
+        return ""
 
 
 def _resolve_locally(reference: str, folder: str | None) -> str:
@@ -153,7 +208,7 @@ def _resolve_locally(reference: str, folder: str | None) -> str:
 
 
 def _checked_chain(reference: str) -> str:
-    *outer, last = reference.split("::")
+    *outer, last = _IP_HOST.sub("//host", reference).split("::")
     schemes = [match.group(1).lower() for link in outer if (match := _SCHEME.match(link))]
     source = _SCHEME.match(last)
     known = source is not None and source.group(1).lower() in _REMOTE_SCHEMES

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Coroutine
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from urllib.parse import urlsplit
 
+from quest22.source.io.address import is_here
 from quest22.source.io.checksums import Checksum, broken_checksum, checksums_of
 from quest22.source.io.error_kinds import (
     CutOffError,
@@ -22,7 +22,7 @@ from quest22.source.io.error_kinds import (
 )
 from quest22.source.io.file_identity import FileIdentity, changed_message
 from quest22.source.io.web_body import ResponseBody, decoded
-from quest22.source.limits import MAX_REDIRECTS, MAX_WEB_FILE_BYTES
+from quest22.source.limits import MAX_REDIRECTS, MAX_WEB_FILE_BYTES, LimitError
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
@@ -106,7 +106,7 @@ class WebFile:
             else:
                 raise OddResponseError(f"it answered {response.status} when asked for a range")
             if self.size is not None and self.size > MAX_WEB_FILE_BYTES:
-                raise ValueError(
+                raise LimitError(
                     f"the server says that it has {self.size:,} bytes: more than a data file can "
                     f"have ({MAX_WEB_FILE_BYTES >> 40} TiB)"
                 )
@@ -242,16 +242,8 @@ def _check_redirect(host: str | None, target: str) -> None:
     parts = urlsplit(target)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise OddResponseError(f"it redirects to {parts.scheme or 'what is no address'}")
-    if _is_here(parts.hostname) and not _is_here(host or ""):
+    if is_here(parts.hostname) and not is_here(host or ""):
         raise OddResponseError("it redirects to this machine or its own network link")
-
-
-def _is_here(host: str) -> bool:
-    try:
-        address = ip_address(host.strip("[]"))
-    except ValueError:
-        return host.lower() == "localhost" or host.lower().endswith(".localhost")
-    return address.is_loopback or address.is_link_local or address.is_unspecified
 
 
 def _first_line(text: str) -> str:
