@@ -187,7 +187,7 @@ def _refuse_own_machine(reference: str, folder: str) -> None:
 
 def _host_of(address: str) -> str:
     """The host that an address or a chain is read from; empty for a store, or if it has none."""
-    last = address.rsplit("::", maxsplit=1)[-1]
+    last = links(address)[-1]
     if not last.lower().startswith(("http://", "https://")):
         return ""
     try:
