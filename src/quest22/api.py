@@ -30,7 +30,7 @@ from quest22.runs.retry_failed import retry_all
 from quest22.runs.run_status import FolderStatus, RunStatus
 from quest22.runs.settings import RunSettings, formats_with_times
 from quest22.runs.summary import RunSummary
-from quest22.runtime.build import Pipeline, Run, client_within
+from quest22.runtime.build import Pipeline, Run, network_client
 from quest22.settings import (
     CaptionSettings,
     DatasetSettings,
@@ -148,7 +148,7 @@ class Transcriber:
         found: Media = Path(address)
         if is_url(address):
             pipeline = self._pipeline
-            network = client_within(pipeline.settings.memory, pipeline.metrics)
+            network = network_client(pipeline.settings, pipeline.metrics)
             found = media_opener(address, network)
         name = redact(address)
         return Clip(f"{index}:{name}", name, found, Origin(name))

@@ -253,6 +253,11 @@ class ModelOptions(TranscribeOptions, total=False):
     ``1G``.
     """
 
+    retry_for_s: float | str | None
+    """Retry a server that fails for so long: ``30s``, ``10m`` … Default: 5m; 4s if it has never
+    answered.
+    """
+
 
 class Options(ModelOptions, total=False):
     """What :class:`quest22.Transcriber` and :func:`quest22.transcribe` take."""

@@ -38,7 +38,7 @@ def _told(hub: Hub, folder: Path) -> dict[str, Any]:
     url = f"{hub.endpoint}/datasets/o/d/resolve/main/a.parquet"
     hub.faults += [
         Fault("storage", method="GET", status=429, headers={"Retry-After": "0"}),
-        Fault("storage", method="GET", cut_after=1000),
+        Fault("storage", method="GET", times=2, cut_after=1000),  # of its first byte, nothing
     ]
     spec = RunSpec(folder, folder / "out", urls=(url,), connect=_hasty)
     report = ReportFlags(quiet=False, stats_json=folder / "stats.json")

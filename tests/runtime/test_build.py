@@ -9,7 +9,8 @@ import pytest
 
 from quest22.bench.random_checkpoint import Shape, write_checkpoint
 from quest22.errors import UsageError
-from quest22.runtime.build import Pipeline
+from quest22.metrics import Metrics
+from quest22.runtime.build import Pipeline, network_client
 from quest22.settings import DecodingSettings, EngineSettings, LongFormSettings, PipelineSettings
 
 REFUSED = LongFormSettings(clip_timestamps=(1.0,))
@@ -35,3 +36,18 @@ def test_turbo_is_warned_of_where_it_shall_translate(
     with pytest.raises(UsageError, match="sequential"):
         Pipeline(PipelineSettings(EngineSettings(str(folder)), asked, REFUSED))
     assert ("not trained to translate" in caplog.text) is warned
+
+
+@pytest.mark.parametrize(("retry_for_s", "expected"), [(None, (300.0, 4.0)), (90.0, (90.0, 90.0))])
+def test_the_client_is_as_patient_as_the_run_says(
+    retry_for_s: float | None, expected: tuple[float, float]
+) -> None:
+    settings = PipelineSettings(retry_for_s=retry_for_s)
+    network = network_client(settings, Metrics()).settings
+    assert (network.retry_timeout_s, network.unknown_host_timeout_s) == expected
+    assert network.spooled_bytes == settings.memory.spooled_bytes
+
+
+def test_patience_is_a_positive_time() -> None:
+    with pytest.raises(UsageError, match="retry_for_s is -1"):
+        PipelineSettings(retry_for_s=-1.0)

@@ -32,14 +32,13 @@ from quest22.records import (
     Window,
 )
 from quest22.runs import journal
-from quest22.runs.context import Connect
 from quest22.runs.events import OnEvent, ignore_event
 from quest22.runs.journaled_run import run
 from quest22.runs.retry_failed import retry
 from quest22.runs.settings import RunSettings
 from quest22.runs.store import LocalRunStore
 from quest22.runs.summary import RunStats, RunSummary
-from quest22.runtime.build import Pipeline, client_within
+from quest22.runtime.build import Connect, Pipeline, client_within
 from quest22.settings import (
     DatasetSettings,
     DecodingSettings,

@@ -25,7 +25,7 @@ from quest22.settings import (
     VadSettings,
 )
 from quest22.settings.decoding import SEARCH
-from quest22.settings.forms import read_numbers
+from quest22.settings.forms import OPTIONAL_DURATION, read_numbers
 from quest22.settings.memory import MEMORY
 from quest22.settings.vad import PANEL as VOICE
 
@@ -113,6 +113,11 @@ class SpeechFlags(FlagGroup):
         """Raises :class:`UsageError` for an invalid or too small size."""
         memory: MemorySettings = MEMORY.read("memory", self.memory)
         return memory
+
+    def retry_for_s(self) -> float | None:
+        """Raises :class:`UsageError` for what is no duration."""
+        seconds: float | None = OPTIONAL_DURATION.read("retry_for", self.retry_for)
+        return seconds
 
     def _temperatures(self) -> tuple[float, ...] | None:
         step = self.temperature_increment_on_fallback

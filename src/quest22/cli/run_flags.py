@@ -42,6 +42,7 @@ class RunFlags:
             hallucination=self.speech.hallucination(),
             memory=self.speech.memory_settings(),
             vad=self.speech.vad_flags.settings(),
+            retry_for_s=self.speech.retry_for_s(),
         )
 
     def failure_budget(self) -> FailureBudget:

@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from quest22.metrics import Metrics
 from quest22.runs.events import ModelLoaded, ModelLoading, OnEvent, ignore_event
-from quest22.runtime.build import Pipeline, client_within, with_model
-from quest22.settings import MemorySettings, PipelineSettings
+from quest22.runtime.build import (
+    Connect,
+    Pipeline,
+    client_within,
+    network_client,
+    with_model,
+)
+from quest22.settings import PipelineSettings
 
 if TYPE_CHECKING:
     from quest22.source.io.retry import RetryingClient
@@ -19,9 +25,6 @@ _log = logging.getLogger("quest22")
 
 Load: TypeAlias = Callable[[PipelineSettings, Metrics], Pipeline]
 """Makes a pipeline from settings; it reports to these metrics."""
-
-Connect: TypeAlias = "Callable[[MemorySettings, Metrics], RetryingClient]"
-"""Makes the network client that the sources of a run share, within the run's memory limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +79,8 @@ class RunContext:
             self._loaded.pop().close()
 
     def client(self, settings: PipelineSettings) -> RetryingClient:
-        """The network client of the run's sources, within the run's memory limit."""
-        return self.connect(settings.memory, self.metrics)
+        """The network client of the run's sources."""
+        return network_client(settings, self.metrics, self.connect)
 
     def pipeline(self, settings: PipelineSettings) -> Pipeline:
         """The model: the given one if it fits, else loaded for this run, which is reported."""

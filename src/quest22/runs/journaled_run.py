@@ -12,7 +12,7 @@ from pathlib import Path
 
 from quest22.metrics import Metrics
 from quest22.protocols import Sink
-from quest22.runs.context import Connect, Load, RunContext
+from quest22.runs.context import Load, RunContext
 from quest22.runs.edits import tell_edits, tell_edits_of_complete
 from quest22.runs.events import (
     AlreadyFinished,
@@ -43,7 +43,7 @@ from quest22.runs.source_log import SourceLog
 from quest22.runs.store import RunStore
 from quest22.runs.summary import FailureBudget, RunStats, RunSummary
 from quest22.runs.write import WriteOptions, write_results
-from quest22.runtime.build import Pipeline, client_within, dataset_source, with_model
+from quest22.runtime.build import Connect, Pipeline, client_within, dataset_source, with_model
 from quest22.settings import RUN_FOLDER, OutputSettings
 from quest22.sink.build import (
     NOTES,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from quest22.runs.context import Connect, Load, RunContext
+from quest22.runs.context import Load, RunContext
 from quest22.runs.events import NothingToRetry, OnEvent, ignore_event
 from quest22.runs.journal import Journal
 from quest22.runs.journaled_run import continue_run
@@ -19,7 +19,7 @@ from quest22.runs.sealed import with_secrets
 from quest22.runs.settings import RunSettings
 from quest22.runs.store import LocalRunStore, RunStore, existing_journal
 from quest22.runs.summary import RunStats, RunSummary
-from quest22.runtime.build import Pipeline, client_within
+from quest22.runtime.build import Connect, Pipeline, client_within
 from quest22.settings import EngineSettings
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from quest22.env import silence_telemetry
 from quest22.errors import EngineError, UsageError
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from quest22.source.files import FilesSource
     from quest22.source.io.retry import RetryingClient
     from quest22.source.row_positions import Selection
+
+Connect: TypeAlias = "Callable[[MemorySettings, Metrics], RetryingClient]"
+"""Makes the network client that the sources of a run share, within the run's memory limit."""
 
 
 class Pipeline:
@@ -104,14 +107,14 @@ class Pipeline:
         """A run over a dataset's rows; ``after`` resumes an earlier run after that row."""
         self.check_open()
         self.metrics.reset()
-        network = client_within(self.settings.memory, self.metrics)
+        network = network_client(self.settings, self.metrics)
         return self.run(dataset_source(dataset, network, after))
 
     def files(self, inputs: Sequence[str]) -> Run:
         """A run over files, folders, globs, URLs, or ``-`` for standard input."""
         self.check_open()
         self.metrics.reset()
-        network = client_within(self.settings.memory, self.metrics)
+        network = network_client(self.settings, self.metrics)
         return self.run(file_source(inputs, network, self.settings.engine.token))
 
     def run(
@@ -195,6 +198,16 @@ def client_within(bounds: MemorySettings, metrics: Metrics) -> RetryingClient:
     from quest22.source.io.retry import NetworkSettings, RetryingClient
 
     return RetryingClient(NetworkSettings().within(bounds), metrics)
+
+
+def network_client(
+    settings: PipelineSettings, metrics: Metrics, connect: Connect = client_within
+) -> RetryingClient:
+    """The client of a run's sources: within its memory limit, and as patient as it says."""
+    client = connect(settings.memory, metrics)
+    if settings.retry_for_s is not None:
+        client.settings = client.settings.patient(settings.retry_for_s)
+    return client
 
 
 def dataset_source(

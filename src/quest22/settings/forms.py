@@ -154,6 +154,14 @@ def _read_duration(_: str, value: str | float) -> float:
     return parse_duration_s(value) if isinstance(value, str) else value
 
 
+def _read_optional_duration(name: str, value: str | float | None) -> float | None:
+    return None if value is None else _read_duration(name, value)
+
+
+def _write_optional_duration(value: float | None) -> str | None:
+    return None if value is None else format_duration(value)
+
+
 def read_size(_: str, value: str | int) -> int:
     """``512M``, or bytes."""
     return parse_size(value) if isinstance(value, str) else value
@@ -190,4 +198,5 @@ LANGUAGES = Form(read_languages, "str | Iterable[str]", _write_names)
 NAMES = Form(read_names, "str | Iterable[str]", _write_names, repeated=True, split=True)
 PATHS = Form(read_names, "str | Iterable[str]", _write_names, repeated=True)
 DURATION = Form(_read_duration, "float | str", format_duration)
+OPTIONAL_DURATION = Form(_read_optional_duration, "float | str | None", _write_optional_duration)
 SIZE = Form(read_size, "int | str", format_size)

@@ -9,10 +9,11 @@ from quest22.settings.audio import AudioSettings
 from quest22.settings.clip_options import ClipSettings
 from quest22.settings.decoding import DecodingSettings
 from quest22.settings.engine import EngineSettings
+from quest22.settings.forms import OPTIONAL_DURATION
 from quest22.settings.hallucination import HallucinationSettings
 from quest22.settings.longform import LongFormSettings
 from quest22.settings.memory import MEMORY, MemorySettings
-from quest22.settings.option import option, take_group, take_values
+from quest22.settings.option import check_positive, option, take_group, take_values
 from quest22.settings.vad import VadSettings
 
 
@@ -36,6 +37,20 @@ class PipelineSettings:
         panel="Audio",
     )
     vad: VadSettings = field(default_factory=VadSettings)
+    retry_for_s: float | None = option(
+        None,
+        flags="--retry-for",
+        form=OPTIONAL_DURATION,
+        help="Retry a server that fails for so long: [cyan]30s[/], [cyan]10m[/] …",
+        metavar="TIME",
+        unit="s",
+        unset="5m; 4s if it has never answered",
+        panel="Audio",
+    )
+
+    def __post_init__(self) -> None:
+        if self.retry_for_s is not None:
+            check_positive("retry_for_s", self.retry_for_s)
 
     def for_clips(self) -> ClipSettings:
         """The settings that a clip may override."""

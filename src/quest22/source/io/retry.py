@@ -79,6 +79,10 @@ class NetworkSettings:
             range_bytes=min(self.range_bytes, memory.fetched_bytes // (2 * self.connections)),
         )
 
+    def patient(self, retry_for_s: float) -> NetworkSettings:
+        """The same, retrying any host for so long, whether it has answered before or not."""
+        return replace(self, retry_timeout_s=retry_for_s, unknown_host_timeout_s=retry_for_s)
+
     @property
     def backoff(self) -> Backoff:
         """The schedule of retries."""
