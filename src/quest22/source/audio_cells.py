@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from quest22.errors import ClipError
 from quest22.records import SAMPLE_RATE_HZ, Media
-from quest22.source.io.address import is_url, resolve
+from quest22.source.io.address import is_url, problem_of_url, resolve
 from quest22.source.io.media import media_opener
 from quest22.source.io.retry import RetryingClient
 from quest22.source.io.spool import SpooledMedia
@@ -198,12 +198,11 @@ def _media_at(reference: str, folder: str | None, client: RetryingClient | None)
     if len(reference) > MAX_PATH_CHARS:
         raise ClipError("source", f"the name is too long: {shortened(reference)}")
     address = resolve(reference, folder)
-    if is_url(address):
-        return media_opener(address, client)
-    problem = problem_of_file(address)
+    is_local = not is_url(address)
+    problem = problem_of_file(address) if is_local else problem_of_url(address)
     if problem is not None:
         raise ClipError("source", problem)
-    return Path(address)
+    return Path(address) if is_local else media_opener(address, client)
 
 
 # Samples

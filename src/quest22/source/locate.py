@@ -17,7 +17,7 @@ from quest22.env import hub_token
 from quest22.errors import SourceError, UsageError
 from quest22.settings import DatasetSettings
 from quest22.source.braces import expanded
-from quest22.source.io.address import is_url, redact
+from quest22.source.io.address import is_url, problem_of_url, redact
 from quest22.source.io.error_kinds import source_error
 from quest22.source.listing import is_media
 from quest22.source.local_files import exists, is_folder
@@ -114,6 +114,9 @@ def _from_data_files(
             f"the dataset {builder!r} is a kind of data file: name the files with --data-files"
         )
     named = [name for file in data_files for name in _names_of(file)]
+    problem = next(filter(None, map(problem_of_url, named)), None)
+    if problem is not None:
+        raise SourceError(problem)
     files, commit = _pin_revisions([_as_pattern(file) for file in named], token)
     tabs = builder == "csv" and all(".tsv" in file.lower() for file in files)
     options: dict[str, Any] = {"sep": "\t"} if tabs else {}

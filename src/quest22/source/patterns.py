@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from glob import has_magic, iglob
 
 from quest22.errors import SourceError
-from quest22.source.io.address import is_url, redact
+from quest22.source.io.address import is_url, redact, without_ip_host
 from quest22.source.io.retry import RetryingClient
 from quest22.source.local_files import FileKind, kind_of_path
 from quest22.source.locate import builder_of
@@ -22,7 +22,9 @@ def refuse_gaps(patterns: Sequence[str], files: Sequence[str], client: RetryingC
 
     ``files`` are those that all ``patterns`` together stand for.
     """
-    for pattern in filter(has_magic, patterns):
+    for pattern in patterns:
+        if not has_magic(without_ip_host(pattern)):
+            continue
         if is_url(pattern):
             if not _matches_any(pattern, files) and not _remote_files(pattern, client):
                 raise _no_match(pattern)

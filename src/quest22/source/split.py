@@ -22,7 +22,13 @@ from quest22.source.columns import Columns, Kind
 from quest22.source.formats.data_files import DataFile, Format, format_of
 from quest22.source.formats.folders import FolderFormat, folder_corpus
 from quest22.source.formats.hf_datasets import HfDatasetRows, files_of, keep_files, open_builder
-from quest22.source.io.address import common_folder, distinct_names, is_remote, redact
+from quest22.source.io.address import (
+    common_folder,
+    distinct_names,
+    is_remote,
+    redact,
+    without_ip_host,
+)
 from quest22.source.io.error_kinds import (
     SourceChangedError,
     is_damage,
@@ -293,7 +299,9 @@ def _of_split(
     builder: DatasetBuilder, files: list[str], request: DatasetRequest, split: str
 ) -> list[str]:
     """The files of the split, if the user named patterns or folders, or another split."""
-    if split == USUAL_SPLIT and not any(map(has_magic, request.data_files)):
+    if split == USUAL_SPLIT and not any(
+        has_magic(without_ip_host(file)) for file in request.data_files
+    ):
         return files
     chosen = files_of_split(files, split)
     if len(chosen) < len(files):

@@ -8,8 +8,10 @@ from quest22.source.io.address import (
     common_folder,
     distinct_names,
     folder_of,
+    is_chain,
     is_remote,
     is_url,
+    problem_of_url,
     redact,
     redact_text,
     resolve,
@@ -153,6 +155,31 @@ def test_references_are_resolved(reference: str, folder: str | None, address: st
 def test_a_remote_dataset_reaches_nothing_local(reference: str) -> None:
     with pytest.raises(ClipError):
         resolve(reference, "https://h/d")
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("http://[::1]:80/a.tar", None),
+        ("zip://a.wav::https://h/a.zip", None),
+        ("s3://bucket/a", None),
+        ("http://h:99999/a.tar", "Port out of range"),
+        ("http://[::1/a.tar", "Invalid IPv6"),
+        ("http:///a.tar?sig=1", "names no server"),
+    ],
+)
+def test_what_is_no_web_address(address: str, words: str | None) -> None:
+    problem = problem_of_url(address)
+    assert (problem is None) == (words is None)
+    if problem is not None and words is not None:
+        assert words in problem
+        assert "sig" not in problem
+
+
+def test_chains() -> None:
+    assert is_chain("zip://a::/b.zip")
+    assert is_chain("zip://a::http://[::1]/b.zip")
+    assert not is_chain("http://[::1]/b.zip")
 
 
 @pytest.mark.parametrize(

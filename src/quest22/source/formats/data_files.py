@@ -28,7 +28,7 @@ from quest22.source.formats.json_list import begins_list, json_list_rows
 from quest22.source.formats.jsonl_csv import csv_rows, json_rows
 from quest22.source.formats.parquet import ParquetRows
 from quest22.source.formats.webdataset import tar_rows
-from quest22.source.io.address import redact
+from quest22.source.io.address import is_chain, redact
 from quest22.source.io.error_kinds import is_damage, reason_of
 from quest22.source.io.prefetch import Prefetcher
 from quest22.source.io.ranges import RangeReader
@@ -250,7 +250,7 @@ def format_of(  # noqa: PLR0911 -- one for each format
 ) -> Format | None:
     """The format that reads this dataset's files here; None if ``datasets`` has to read them."""
     config = builder.config
-    if not files or any("::" in file for file in files):
+    if not files or any(map(is_chain, files)):
         return None
     if builder.name == "parquet":
         return None if config.filters is not None else ParquetFormat(builder, files, client)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from quest22.env import silence_telemetry
 from quest22.errors import MissingExtraError
 from quest22.source.columns import Columns, Kind, kinds_of_features, kinds_of_values
+from quest22.source.io.address import without_ip_host
 from quest22.source.io.retry import storage_options
 from quest22.source.locate import DatasetRequest
 from quest22.source.rows import NumberedRow
@@ -118,7 +119,7 @@ def open_builder(request: DatasetRequest, split: str) -> DatasetBuilder:
 
 def _is_single_web_file(file: str) -> bool:
     """True for the web address of one file, not of a pattern."""
-    return file.startswith(("http://", "https://")) and not set("*[") & set(file)
+    return file.startswith(("http://", "https://")) and not set("*[") & set(without_ip_host(file))
 
 
 def _builder_of_web_files(
@@ -129,8 +130,10 @@ def _builder_of_web_files(
 
     module = import_module(f"datasets.packaged_modules.{name}.{name}")
     urls = list(files)
-    data_files = DataFilesDict({split: DataFilesList(urls, [()] * len(urls))})
-    return getattr(module, _BUILDER_CLASSES[name])(data_files=data_files, **common)
+    none = DataFilesDict({split: DataFilesList([], [])})
+    builder: DatasetBuilder = getattr(module, _BUILDER_CLASSES[name])(data_files=none, **common)
+    keep_files(builder, split, urls)  # afterwards, as the builder understands no IPv6 addresses
+    return builder
 
 
 def _options(request: DatasetRequest) -> dict[str, Any]:

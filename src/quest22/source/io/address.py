@@ -48,9 +48,32 @@ def is_url(address: str) -> bool:
     return _SCHEME.match(address) is not None
 
 
+def without_ip_host(address: str) -> str:
+    """The address with a word for an IPv6 address in it, which looks like a chain or a pattern."""
+    return _IP_HOST.sub("//host", address)
+
+
+def is_chain(address: str) -> bool:
+    """True for an address with ``::``, unless that is part of an IPv6 address."""
+    return "::" in without_ip_host(address)
+
+
+def problem_of_url(address: str) -> str | None:
+    """Why a web address is none; None for one that may be, and for anything else."""
+    last = links(address)[-1]
+    if not last.lower().startswith(("http://", "https://")):
+        return None
+    try:
+        parts = urlsplit(last)
+        problem = None if parts.hostname and parts.port != 0 else "it names no server"
+    except ValueError as exc:
+        problem = str(exc)
+    return problem and f"{redact(address)} is no address ({problem}): check how it is spelt"
+
+
 def is_remote(address: str) -> bool:
     """True if the bytes come from another machine; the last link of a chain decides."""
-    last = _IP_HOST.sub("//host", address).rsplit("::", maxsplit=1)[-1]
+    last = without_ip_host(address).rsplit("::", maxsplit=1)[-1]
     scheme = _SCHEME.match(last)
     return scheme is not None and scheme.group(1).lower() not in _LOCAL_SCHEMES
 
@@ -208,7 +231,7 @@ def _resolve_locally(reference: str, folder: str | None) -> str:
 
 
 def _checked_chain(reference: str) -> str:
-    *outer, last = _IP_HOST.sub("//host", reference).split("::")
+    *outer, last = without_ip_host(reference).split("::")
     schemes = [match.group(1).lower() for link in outer if (match := _SCHEME.match(link))]
     source = _SCHEME.match(last)
     known = source is not None and source.group(1).lower() in _REMOTE_SCHEMES

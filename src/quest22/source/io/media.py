@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, cast
 from quest22.errors import ClipError
 from quest22.metrics import Metrics
 from quest22.records import Clip, Failure
-from quest22.source.io.address import redact
+from quest22.source.io.address import is_chain, redact
 from quest22.source.io.error_kinds import reason_of
 from quest22.source.io.prefetch import PrefetchedFile
 from quest22.source.io.ranges import RangeReader
@@ -31,7 +31,7 @@ def media_opener(address: str, client: RetryingClient | None = None) -> Callable
 
 
 def _open(address: str, client: RetryingClient) -> BinaryIO:
-    if "::" in address:  # a member of an archive has no random access, whatever it says
+    if is_chain(address):  # a member of an archive has no random access, whatever it says
         filesystem, path = client.filesystem_of(address)
 
         def read_whole() -> BinaryIO:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from quest22.errors import SourceError
 from quest22.metrics import Metrics
 from quest22.settings import MEMORY_BYTES, MemorySettings
+from quest22.source.io.address import is_chain, links
 from quest22.source.io.error_kinds import (
     SourceChangedError,
     error_kind,
@@ -163,14 +164,17 @@ class RetryingClient:
 
         ``in_ranges``: only short ranges are read, so a response that takes long is given up.
         """
+        import fsspec
         from fsspec.core import url_to_fs
 
-        schemes = {link.partition("://")[0] for link in address.split("::")}
+        schemes = {link.partition("://")[0] for link in links(address)}
         total_s = self.settings.range_timeout_s if in_ranges else None
         by_scheme = storage_options(self.token, self.settings.read_timeout_s, total_s)
         options = {name: value for name, value in by_scheme.items() if name in schemes}
-        if "::" not in address:
+        if not is_chain(address):
             options = next(iter(options.values()), {})
+            if schemes <= {"http", "https"}:  # url_to_fs takes an IPv6 address for a chain
+                return fsspec.filesystem(*schemes, **options), address
         filesystem, path = url_to_fs(address, **options)
         return filesystem, path
 
@@ -229,7 +233,7 @@ class RetryingClient:
 
 def host_of(name: str) -> str:
     """The server that an address is read from; a bucket for a store; else the name itself."""
-    last = name.rpartition("::")[2]
+    last = links(name)[-1]
     scheme, parted, _ = last.partition("://")
     host = urlsplit(last).netloc if parted else ""
     if not host:
