@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import io
 from collections.abc import Iterator
+from os import PathLike
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -40,6 +41,23 @@ class Tensor:
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         return self._values
+
+
+class OddPath(PathLike[Any]):
+    """A path of whatever kind."""
+
+    def __init__(self, place: Any) -> None:
+        self._place = place
+
+    def __fspath__(self) -> Any:
+        return self._place
+
+
+class BrokenFile:
+    """A file that cannot be read."""
+
+    def read(self, _size: int = -1) -> bytes:
+        raise OSError("no disk")
 
 
 def wav(samples: Samples, rate_hz: int = 16_000) -> bytes:
@@ -87,6 +105,9 @@ def forms(spoken: Samples, folder: Path) -> dict[str, Any]:
         "[samples, rate]": [spoken, np.int64(16_000)],
         "array": {"array": spoken, "sampling_rate": 16_000},
         "array of datasets": {"path": "gone.wav", "array": spoken, "sampling_rate": 16_000},
+        "path in bytes": OddPath(bytes(folder / "a.wav")),
+        "masked": np.ma.masked_array(spoken, mask=spoken > 2),
+        "of pyannote": {"waveform": Tensor(spoken[np.newaxis]), "sample_rate": 16_000},
         "raw": {"raw": spoken, "sampling_rate": 16_000},
         "bytes of datasets": {"path": None, "bytes": content},
         "path of datasets": {"path": str(folder / "a.wav"), "bytes": None},
@@ -143,6 +164,9 @@ NO_SOUND: list[tuple[Any, str]] = [
     (io.StringIO("x"), "the sound is a file that is open as text: .* open in binary mode"),
     (object(), "the sound is object"),
     ({"array": "abc", "sampling_rate": 16_000}, "the sound is str"),
+    (np.array(["2020-01-01"], "M8[D]"), "an array of datetime64"),
+    ("", "an empty path: expected a path"),
+    (OddPath(5), "the sound is OddPath, which is no path"),
 ]
 
 
@@ -171,6 +195,7 @@ BAD: list[tuple[Any, str]] = [
     ({"path": "/nowhere/a.wav"}, "nowhere"),
     ("/nowhere/a.wav", "nowhere"),
     (b"no audio at all", "audio"),
+    (BrokenFile(), r"a file that cannot be read: OSError\('no disk'\)"),
 ]
 
 

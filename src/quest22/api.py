@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -43,7 +43,7 @@ from quest22.settings import (
 from quest22.settings.clip_options import ClipOptions
 from quest22.settings.option import check_type, refuse_unknown, take_group
 from quest22.settings.python_names import naming_options
-from quest22.sounds import Sound, media
+from quest22.sounds import Sound, address, media
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -134,23 +134,23 @@ class Transcriber:
     def _clip(self, index: int, sound: Sound) -> Clip | Failure:
         """One recording as a clip; whether a path exists is checked when it is decoded."""
         if isinstance(sound, (str, PathLike)):
-            return self._clip_at(index, fspath(sound))
+            return self._clip_at(index, address(sound))
         key, name, origin = str(index), f"sound {index}", Origin("memory", row=index)
         try:
             return Clip(key, name, media(sound), origin)
         except ClipError as exc:
             return Failure(key, name, exc.stage, exc.reason, origin)
 
-    def _clip_at(self, index: int, address: str) -> Clip:
+    def _clip_at(self, index: int, place: str) -> Clip:
         from quest22.source.io.address import is_url, redact
         from quest22.source.io.media import media_opener
 
-        found: Media = Path(address)
-        if is_url(address):
+        found: Media = Path(place)
+        if is_url(place):
             pipeline = self._pipeline
             network = network_client(pipeline.settings, pipeline.metrics)
-            found = media_opener(address, network)
-        name = redact(address)
+            found = media_opener(place, network)
+        name = redact(place)
         return Clip(f"{index}:{name}", name, found, Origin(name))
 
     @naming_options()

@@ -1,14 +1,14 @@
 """What Python callers give as a sound, as media: in whatever form other libraries hold sound.
 
-Arrays and tensors are known by what they can do, so that no library of theirs is imported. Paths
-and URLs are the caller's (:mod:`quest22.api`).
+Arrays and tensors are known by what they can do, so that no library of theirs is imported. Where
+paths and URLs lead is the caller's (:mod:`quest22.api`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from numbers import Real
-from os import PathLike
+from os import PathLike, fsdecode
 from typing import Any, BinaryIO, Protocol, TypeAlias
 
 import numpy as np
@@ -44,8 +44,8 @@ Sound: TypeAlias = (
   samples]`` with at most 8 channels, the shorter axis; floats in −1…1 or whole numbers of PCM.
   Alone they are at 16 kHz; with their rate in Hz, ``(samples, rate)`` or ``(rate, samples)``, they
   are resampled;
-* a record as of ``datasets`` and Transformers: ``{"array", "sampling_rate"}``, ``{"raw",
-  "sampling_rate"}``, ``{"path", "bytes"}``, or a decoder.
+* a record as of ``datasets``, Transformers or pyannote: ``{"array", "sampling_rate"}``, ``{"raw",
+  "sampling_rate"}``, ``{"waveform", "sample_rate"}``, ``{"path", "bytes"}``, or a decoder.
 """
 
 EXPECTED = (
@@ -76,8 +76,19 @@ def media(sound: Any) -> Media:
     return media_of({"array": _array(samples), "sampling_rate": rate_hz}, _SUBJECT, None)
 
 
+def address(sound: str | PathLike[str]) -> str:
+    """The text of a path or URL. Raises :class:`UsageError` if it is none."""
+    try:
+        found = fsdecode(sound)
+    except TypeError as exc:
+        raise UsageError(f"{_SUBJECT} is {type(sound).__name__}, which is no path ({exc})") from exc
+    if not found:
+        raise UsageError(f"{_SUBJECT} is an empty path: {EXPECTED}")
+    return found
+
+
 def _is_plain(sound: Any) -> bool:
-    return isinstance(sound, np.ndarray) and sound.ndim == 1 and sound.dtype == np.float32
+    return type(sound) is np.ndarray and sound.ndim == 1 and sound.dtype == np.float32
 
 
 def _encoded(content: bytes) -> bytes:
@@ -87,7 +98,10 @@ def _encoded(content: bytes) -> bytes:
 
 
 def _content(file: Any) -> bytes:
-    content = file.read()
+    try:
+        content = file.read()
+    except Exception as exc:  # whatever a foreign file raises
+        raise ClipError("source", f"{_SUBJECT} is a file that cannot be read: {exc!r}") from exc
     if isinstance(content, bytes | bytearray | memoryview):
         if not content:
             raise ClipError(
@@ -100,8 +114,9 @@ def _content(file: Any) -> bytes:
 
 def _in_record(record: Mapping[str, Any]) -> Media:
     values = dict(record)
-    if "raw" in values:
-        values["array"] = values.pop("raw")
+    for name in ("raw", "waveform"):  # as Transformers and pyannote call it
+        if name in values:
+            values["array"] = values.pop(name)
     if not values.keys() & {"array", "bytes", "path"}:
         names = ", ".join(map(str, list(values)[:5])) or "no fields"
         raise UsageError(f"{_SUBJECT} is a record with {names}: {EXPECTED}")
@@ -116,7 +131,7 @@ def _with_rate(sound: Any) -> tuple[Any, Any]:
     """Samples and their rate in Hz, in either order; 16 kHz if they are alone."""
     if hasattr(sound, "get_all_samples"):
         sound = sound.get_all_samples()
-    if hasattr(sound, "data") and hasattr(sound, "sample_rate"):
+    if hasattr(sound, "sample_rate") and hasattr(sound, "data"):
         return sound.data, sound.sample_rate
     if isinstance(sound, tuple | list) and len(sound) == 2:
         first, second = sound

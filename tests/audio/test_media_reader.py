@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +34,22 @@ def test_a_place_before_the_start_is_told_to_ffmpeg_and_no_error() -> None:
     assert reader.seek(-1) == INVALID < 0
     assert reader.read(1) == b"0"
     reader.check()
+
+
+@pytest.mark.parametrize("offset", [2**62, 2**63 - 1])
+def test_a_place_beyond_all_files_is_told_to_ffmpeg_and_no_error(
+    offset: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.caf"
+    path.write_bytes(b"0123")
+    with path.open("rb") as file:
+        reader = MediaReader(file)
+        reader.base = 1
+        assert reader.seek(offset) < 0 or reader.read(1) == b""
+        assert reader.seek(-9, 2) == INVALID
+        reader.seek(0)
+        assert reader.read(1) == b"1"
+        reader.check()
 
 
 def test_the_size_is_asked_for_once_and_nothing_is_moved() -> None:

@@ -111,6 +111,15 @@ def test_sound_alone_is_as_late_as_its_clock_says(
     assert len(sound) / SAMPLE_RATE_HZ == pytest.approx(onset_s + 2.0, abs=0.1)
 
 
+@pytest.mark.parametrize("pause_s", [0.3, 3.0, 30.0])
+@pytest.mark.parametrize(
+    ("container", "codec"), [("mpegts", "aac"), ("mpegts", "libopus"), ("asf", "aac")]
+)
+def test_a_pause_in_a_stream_is_no_damage(container: str, codec: str, pause_s: float) -> None:
+    sound = heard(media([(0.0, 2.0), (2.0 + pause_s, 2.0)], container=container, codec=codec))
+    assert len(sound) / SAMPLE_RATE_HZ == pytest.approx(4.0 + pause_s, abs=0.1)
+
+
 @pytest.mark.parametrize("start_s", [4.0, 100.0])
 def test_sound_that_begins_late_in_a_stream_without_an_index_is_found(start_s: float) -> None:
     picture = (0.0, start_s + 3.0)

@@ -45,13 +45,21 @@ class MediaReader:
         return data
 
     def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a place; a negative number if it cannot be one.
+
+        A damaged file leads FFmpeg there: that is no error of reading.
+        """
         if whence == 0:
             offset += self.base
             if offset < self.base:
-                return INVALID  # a damaged file leads there, not the file's reader
+                return INVALID
         try:
             at = self._file.seek(offset, whence)
+        except (ValueError, OverflowError):  # before the start, or beyond all numbers
+            return INVALID
         except Exception as exc:
+            if getattr(exc, "errno", None) in (errno.EINVAL, errno.EOVERFLOW):
+                return INVALID  # no file can be so large
             self.error = exc
             raise
         if whence == 2:

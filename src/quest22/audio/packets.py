@@ -17,6 +17,8 @@ MAX_UNREADABLE = 20_000
 MAX_UNREADABLE_BYTES = 1 << 28
 HOLE_BYTES, HOLE_S = 512, 0.05
 """Where more bytes than a container needs and more time lie between two packets, some are lost."""
+LOST_SHARE = 0.25
+"""Lost sound left at least so much of its bytes behind; a pause in a stream leaves tables only."""
 
 UNREADABLE = "the file is damaged"
 
@@ -60,17 +62,22 @@ class _Holes:
         self._is_alone = len(recording.container.streams) == 1
         self._tick_s = float(recording.stream.time_base or 0)
         self._end: tuple[int, int] | None = None
+        self._bytes = self._ticks = 0
 
     def leads_to(self, packet: Packet[Any]) -> bool:
         """Whether there is a hole before this packet; it was read after the others."""
         before, self._end = self._end, None
+        bytes_a_tick = self._bytes / self._ticks if self._ticks else 0.0
+        self._bytes += packet.size
+        self._ticks += packet.duration or 0
         if packet.pos is None or packet.pts is None or not self._is_alone:
             return False
         self._end = (packet.pos + packet.size, packet.pts + (packet.duration or 0))
         if before is None:
             return False
-        late_s = (packet.pts - before[1]) * self._tick_s
-        return packet.pos - before[0] > HOLE_BYTES and late_s > HOLE_S
+        late = packet.pts - before[1]
+        least_bytes = HOLE_BYTES + LOST_SHARE * bytes_a_tick * late
+        return packet.pos - before[0] > least_bytes and late * self._tick_s > HOLE_S
 
 
 def ends_run(error: Exception) -> bool:
