@@ -33,6 +33,7 @@ WRITTEN = [
     ("-- --vad_filter False", "-- --vad_filter False"),
     ("--suppress_tokens -1 a.wav", "--suppress_tokens -1 a.wav"),
     ("--beam_size None --best_of=none a.wav", "a.wav"),
+    ("--patience None --length_penalty=None a.wav", "a.wav"),
     ("--no_speech_threshold None", "--no_speech_threshold None"),
     ("--fp16 False a.wav", "--compute-type float32 a.wav"),
     ("--fp16 True a.wav", "a.wav"),

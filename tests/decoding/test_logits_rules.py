@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -172,6 +173,13 @@ def test_by_default_the_checkpoint_decides(nano: Checkpoint, cache: LogitsRulesC
     own = LogitsRules.of(nano.generation, nano.dimensions.vocab_size)
     assert set(cache.rules(SuppressionOptions()).suppressed) == set(own.suppressed)
     assert cache.rules(SuppressionOptions()).suppressed_first == own.suppressed_first
+
+
+def test_where_timestamps_begin_is_known_without_generation_config(nano: Checkpoint) -> None:
+    bare = replace(nano.generation, no_timestamps_token_id=None)
+    cache = LogitsRulesCache(nano.tokens, bare, nano.dimensions.vocab_size)
+    rules = cache.rules(SuppressionOptions())
+    assert rules.timestamp_begin == nano.tokens.timestamp_begin
 
 
 def test_a_list_of_ones_own_still_holds_the_control_tokens(

@@ -29,7 +29,8 @@ class KnownFlags:
     """The flags of a command: ``taking`` a value, ``optional`` numbers, and boolean ones.
 
     ``on`` maps each spelling of a boolean flag to the one for True and the one for False, which is
-    None for a flag that is False unless it is given.
+    None for a flag that is False unless it is given. None for an optional number is its default, as
+    in openai/whisper.
     """
 
     taking: set[str] = field(default_factory=set)
@@ -46,7 +47,7 @@ class KnownFlags:
                 continue
             if not getattr(each, "is_flag", False):
                 known.taking.update(options)
-                if each.default is None and _is_number(each):
+                if _is_number(each):
                     known.optional.update(options)
                 continue
             others = each.secondary_opts

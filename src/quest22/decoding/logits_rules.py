@@ -141,6 +141,7 @@ class LogitsRulesCache:
             max_initial_timestamp = round(options.max_initial_timestamp_s / TIMESTAMP_STEP_S)
         return replace(
             rules,
+            timestamp_begin=self.tokens.timestamp_begin,  # the checkpoint need not say it
             suppressed=tuple(sorted(suppressed)),
             suppressed_first=rules.suppressed_first if options.blank else (),
             max_initial_timestamp=max_initial_timestamp,
