@@ -132,6 +132,18 @@ def test_a_file_that_is_replaced_between_runs(server, tmp_path, place):
     assert (restarted.transcripts, restarted.failures) == (24, 0)
 
 
+def test_a_file_that_is_replaced_when_all_is_done(server, tmp_path, caplog):
+    run = spec(server, tmp_path / "out")
+    files = (str(tmp_path / "data" / "a.tar"),)
+    run = replace(run, dataset={**run.dataset, "data_files": files})
+    run.run()
+    run.run()
+    assert "have changed" not in caplog.text
+    change(tmp_path / "data" / "a.tar")
+    assert run.run().transcripts == 24
+    assert "a.tar (its time of change was" in caplog.text
+
+
 def test_a_file_that_is_replaced_while_it_is_read(server, tmp_path):
     def replace_at_fourth(number: int) -> None:
         if number == 4:

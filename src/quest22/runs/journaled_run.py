@@ -39,7 +39,7 @@ from quest22.runs.rerun import Rerun
 from quest22.runs.sealed import is_sealed
 from quest22.runs.settings import RunSettings
 from quest22.runs.shards import SiblingShards, reopen
-from quest22.runs.source_log import SourceLog
+from quest22.runs.source_log import SourceLog, tell_changes
 from quest22.runs.store import RunStore
 from quest22.runs.summary import FailureBudget, RunStats, RunSummary
 from quest22.runs.write import WriteOptions, write_results
@@ -210,6 +210,7 @@ class _Run:
         if done.complete:
             output = settings.output(self.store.folder)
             tell_edits_of_complete(output, done, self.context.on_event)
+            tell_changes(self.store.folder)
             counts = (done.transcripts, done.failures, done.audio_s, done.open_ends)
             self.context.on_event(AlreadyFinished(self.store.folder, *counts))
         else:

@@ -6,18 +6,24 @@ A line is written before any result that comes from its file. Knows nothing of n
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from quest22.settings import RUN_FOLDER
 from quest22.sink.files import writing
+from quest22.source.io.address import is_url
 from quest22.source.io.file_identity import FileIdentity
 from quest22.source.io.known_files import KnownFiles, OnChange, refuse_change
+from quest22.source.local_files import FileKind, kind_of_path
 from quest22.system.private_files import open_private
 
 SOURCES = "sources.jsonl"
+
+_log = logging.getLogger("quest22")
 
 
 class SourceLog(KnownFiles):
@@ -67,6 +73,24 @@ class SourceLog(KnownFiles):
             file.write(json.dumps(line).encode() + b"\n")
 
 
+def tell_changes(folder: Path) -> None:
+    """Log the local data files that are others than when the finished run in ``folder`` read them.
+
+    Looks at sizes and dates only, and asks no server.
+    """
+    changed: list[str] = []
+    for name, identity in SourceLog(folder).identities.items():
+        if is_url(name) or kind_of_path(name)[0] is not FileKind.FILE:
+            continue
+        with suppress(OSError), Path(name).open("rb") as file:
+            change = identity.change_to(FileIdentity.of_local(file.fileno()))
+            if change is not None:
+                changed.append(f"{name} ({change})")
+    if changed:
+        more = f" and {len(changed) - 1:,} more" if len(changed) > 1 else ""
+        _log.warning("data files have changed since the run read them: %s%s", changed[0], more)
+
+
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
     """The lines of a log; one that a crash cut off is as if it were not there."""
     if not path.exists():
@@ -77,5 +101,5 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
                 record = json.loads(line)
             except ValueError:
                 continue
-            if isinstance(record, dict):
+            if isinstance(record, dict) and ("files" in record or "file" in record):
                 yield record
