@@ -142,6 +142,28 @@ def test_the_sound_is_found_behind_other_chunks(before: bytes) -> None:
     assert np.abs(decoded(media) - SOUND).max() < 0.001
 
 
+BEHIND = {
+    "zeros": bytes(5000),
+    "empty list": chunk(b"LIST", b""),
+    "list beyond the end": chunk(b"LIST", b"INFO", 0xFFFFFFFF),
+    "format": chunk(b"fmt ", bytes(4)),
+}
+
+
+@pytest.mark.parametrize("name", BEHIND)
+def test_damage_behind_the_sound_costs_nothing(name: str) -> None:
+    media = wav(fmt(), chunk(b"data", PCM)) + BEHIND[name]
+    assert np.abs(decoded(media) - SOUND).max() < 0.001
+
+
+def test_files_that_were_joined_are_read_one_after_the_other() -> None:
+    odd = wav(fmt(bits=8), chunk(b"data", (SOUND * 127 + 128).astype("u1").tobytes()[:-1]))
+    first, second = wav(fmt(), chunk(b"data", PCM)), wav(fmt(channels=2), chunk(b"data", PCM))
+    for media in (first + second + odd, first + odd[:-1] + second, odd + first + second):
+        assert len(decoded(media)) == pytest.approx(5.0 * SAMPLE_RATE_HZ, abs=1)
+    assert len(decoded(first + second[:20])) == len(SOUND)
+
+
 @pytest.mark.parametrize(
     "damaged",
     [

@@ -7,7 +7,7 @@ files. Knows nothing of samples.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from types import MappingProxyType
@@ -17,7 +17,7 @@ from quest22.audio.file_signature import describe_bytes
 from quest22.audio.media_reader import MediaReader, open_reader, source_errors
 from quest22.audio.ogg_links import CAPTURE, LinkFile
 from quest22.audio.pyav_guards import limit_allocations, tag_options, use_plain_layout
-from quest22.audio.wav_header import SoundBytes, WavHeader, read_wav_header
+from quest22.audio.wav_header import SoundBytes, WavHeader, following_wav, read_wav_header
 from quest22.errors import ClipError
 from quest22.metrics import Metrics
 from quest22.records import Clip
@@ -88,7 +88,10 @@ class Recording:
     @property
     def next_link(self) -> int | None:
         """Where another recording begins in the file; known when this one has been read."""
-        end = None if self.link is None else self.link.end
+        if self.wav is not None:
+            end = following_wav(self.reader, self.wav)
+        else:
+            end = None if self.link is None else self.link.end
         return None if end is None else self.reader.base + end
 
     @property
@@ -177,29 +180,38 @@ def _open_container(
     wav: WavHeader | None,
     more_options: Mapping[str, str] = MappingProxyType({}),
 ) -> InputContainer:
-    import av
-
     limit_allocations()
     form, options = RAW_FORMATS.get(suffix, (None, {}))
     if wav is not None or head.startswith((b"RIFF", b"OggS", b".snd", b"FORM")):
         form, options = None, {}
-    if wav is not None and wav.raw_pcm is not None:
-        form, options = wav.raw_pcm
-        file = SoundBytes(file, wav)
-    try:
+    options = {**options, **NO_PROTOCOLS, **more_options}
+    raw = None if wav is None else wav.raw_pcm
+    container = None if raw else _opened(file, form, options)
+    if container is None and wav is not None and wav.samples is not None:
+        form, rate_and_layout = wav.samples  # what lies behind the sound may be damaged
+        container = _opened(SoundBytes(file, wav), form, {**options, **rate_and_layout})
+    if container is None:
+        raise ClipError("audio", f"the file cannot be read as sound: {describe_bytes(head)}")
+    return container
+
+
+def _opened(
+    file: MediaReader | LinkFile | SoundBytes, form: str | None, options: dict[str, str]
+) -> InputContainer | None:
+    """The container; None if FFmpeg finds none."""
+    import av
+
+    with suppress(av.error.FFmpegError, ValueError):
         container: InputContainer = av.open(
             file,
             mode="r",
             format=form,
-            container_options={**options, **NO_PROTOCOLS, **more_options},
+            container_options=options,
             buffer_size=READ_BYTES,
             **tag_options(),
         )
         return container
-    except (av.error.FFmpegError, ValueError) as exc:
-        raise ClipError(
-            "audio", f"the file cannot be read as sound: {describe_bytes(head)}"
-        ) from exc
+    return None
 
 
 def _open_stream(container: InputContainer, stream: Any, head: bytes) -> AudioStream:

@@ -70,8 +70,13 @@ class WavHeader:
         """
         is_big, is_wide = self.byte_order == ">", self.valid_bits not in (0, self.bits)
         is_open = self.is_64_bit and self.size is None
+        return self.samples if is_big or is_open or (is_wide and self.bits == 32) else None
+
+    @property
+    def samples(self) -> tuple[str, dict[str, str]] | None:
+        """FFmpeg's raw format and its options, with which the sound is read without the header."""
         name = _raw_format(self.format_tag, self.bits, self.byte_order)
-        if name is None or not (is_big or is_open or (is_wide and self.bits == 32)):
+        if name is None or not self.rate_hz:
             return None
         return name, {"sample_rate": str(self.rate_hz), "ch_layout": f"{self.channels}C"}
 
@@ -115,6 +120,19 @@ def read_wav_header(file: SeekableFile) -> WavHeader | None:
         if name == b"ds64":
             size_64 = _data_size(file.read(16))
         at += 8 + size + size % 2
+    return None
+
+
+def following_wav(file: SeekableFile, wav: WavHeader) -> int | None:
+    """Where another WAV file begins behind this one, as ``cat a.wav b.wav`` writes it."""
+    if wav.size is None or wav.size >= wav.available:
+        return None
+    end = wav.offset + wav.size
+    for at in (end + end % 2, end):  # not all writers fill up to an even number
+        file.seek(at)
+        head = file.read(12)
+        if head[:4] in _FAMILIES and head[8:12] == b"WAVE":
+            return at
     return None
 
 
