@@ -50,6 +50,7 @@ DAMAGED: list[tuple[bytes, str]] = [
     (b"", "cannot be read"),
     (b"PK\x03\x04", "it holds 4 bytes"),
     (b"\xff" * 64, "its header claims"),
+    (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer, .* git lfs pull"),
     ((1 << 30).to_bytes(8, "little") + b"{}", "its header claims 1073741824 bytes"),
     (packed(b"{nonsense"), "its header is not JSON"),
     (packed(b"[" * 5000), "its header is not JSON"),

@@ -24,6 +24,8 @@ from quest22.checkpoint.formats.mapped_bytes import MappedBytes
 from quest22.errors import CheckpointError
 
 MAX_HEADER_BYTES = 16 << 20
+LFS_POINTER = b"version https://git-lfs"
+"""What ``git clone`` leaves in place of the weights without Git LFS."""
 MAX_AXES = 8
 NUMPY_TYPES: MappingProxyType[str, np.dtype[Any]] = MappingProxyType(
     {
@@ -93,6 +95,10 @@ def _header(content: NDArray[np.uint8], path: Path) -> tuple[bytes, int]:
     if len(content) < 10:
         raise _damaged(path, f"it holds {len(content)} bytes")
     length = int.from_bytes(content[:8].tobytes(), "little")
+    if content[: len(LFS_POINTER)].tobytes() == LFS_POINTER:
+        raise CheckpointError(
+            f"{path} is a Git LFS pointer, not the weights: fetch them with: git lfs pull"
+        )
     if not 2 <= length <= min(MAX_HEADER_BYTES, len(content) - 8):
         raise _damaged(path, f"its header claims {length} bytes")
     return content[8 : 8 + length].tobytes(), 8 + length
