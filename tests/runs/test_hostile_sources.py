@@ -165,7 +165,7 @@ def test_a_new_file_that_is_sorted_first(server, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         replace(run, load=DyingDigestPipeline).run()
     corpora.write_tar(tmp_path / "data" / "0.tar", ROWS[:2])
-    with pytest.raises(SourceError, match="1 data file new"):
+    with pytest.raises(SourceError, match=r"1 data file new.*--restart$"):
         run.run()
 
 

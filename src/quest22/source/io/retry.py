@@ -205,7 +205,7 @@ class RetryingClient:
     def _may_pass(self, error: Exception, request: _Request, *, known_host: bool) -> bool:
         if isinstance(error, SourceChangedError):
             request.changes += 1
-            return request.changes <= self.settings.change_retries
+            return request.file and request.changes <= self.settings.change_retries
         if known_host and is_auth_error(error):
             request.auth_errors += 1
             return True
