@@ -82,7 +82,12 @@ def test_a_part_of_a_plan_is_compared_alone(tmp_path: Path) -> None:
         journal.check({**PLAN, "dataset": {"path": "d"}})
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"quest22_journal": 99}', "null"])
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{}", '{"quest22_journal": 99}', "null", "[" * 50_000,
+     '{"quest22_journal": 1, "plan": [], "asked": [], "mark": []}',
+     '{"quest22_journal": 2, "plan": [], "asked": [], "mark": []}'],
+)  # fmt: skip
 def test_a_foreign_file_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / JOURNAL).parent.mkdir()
     (tmp_path / JOURNAL).write_text(content)

@@ -55,9 +55,10 @@ def test_shards_are_summed_up(data, tmp_path):
     assert folder.audio_hours == pytest.approx(sum(run.audio_hours for run in folder.runs))
 
 
-def test_failures_that_cannot_be_read(data, tmp_path):
+@pytest.mark.parametrize("line", [json.dumps({"stage": "audio"}), "[]", "7"])
+def test_failures_that_cannot_be_read(data, tmp_path, line):
     RunSpec(data, tmp_path).run()
-    (tmp_path / "failures.jsonl").write_text(json.dumps({"stage": "audio"}) + "\n")
+    (tmp_path / "failures.jsonl").write_text(line + "\n")
     with pytest.raises(SinkError, match="cannot read"):
         status(tmp_path)
 

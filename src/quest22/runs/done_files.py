@@ -61,7 +61,7 @@ class DoneFiles:
                 return cls(folder)
             files = {address: DoneFile(**each) for address, each in record["files"].items()}
             return cls(folder, files, dict(record["tables"]))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return cls(folder)
 
     def write(self) -> None:

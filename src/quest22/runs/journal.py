@@ -138,7 +138,7 @@ class Journal:
             return None
         except OSError as exc:
             raise UsageError(f"cannot read {path}: {exc.strerror or exc}") from exc
-        except (ValueError, KeyError, TypeError) as exc:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
             raise UsageError(
                 f"{path} cannot be read by this version of quest22 ({exc}): continue with the "
                 "version that started the run, or start over with --restart"

@@ -131,6 +131,9 @@ def _reasons(path: Path, journal: Journal) -> tuple[dict[str, int], tuple[str, .
                 count_reason(reasons, failure["stage"], failure["reason"])
             elif len(missing) < MISSING_SHOWN:
                 missing.append(failure["reason"])
-    except (ValueError, KeyError) as exc:
-        raise SinkError(f"cannot read {path}: {exc}") from exc
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
+        raise SinkError(
+            f"cannot read {path}: it is not as the run wrote it ({exc}): put it back, or start "
+            "over with --restart"
+        ) from exc
     return dict(reasons.most_common()), tuple(missing)

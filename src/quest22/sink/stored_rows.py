@@ -134,7 +134,7 @@ def _lines_of(
                 row = read(line)
                 if not isinstance(row, dict):
                     raise ValueError("not a JSON object")
-            except (ValueError, TypeError, KeyError) as exc:
+            except (ValueError, TypeError, KeyError, RecursionError) as exc:
                 stored.skip(f"{path}, line {number}", exc)
                 continue
             yield row
@@ -175,7 +175,7 @@ def _documents(
             document = json.loads(path.read_bytes())
             name = path.relative_to(folder).with_suffix("").as_posix()
             row = _row_of_document(key or name, document)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as exc:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
             stored.skip(str(path), exc)
             continue
         yield row
