@@ -231,8 +231,10 @@ class ModelOptions(TranscribeOptions, total=False):
     other users can see a command line. Default: none.
     """
 
-    channel: int | None
-    """Use one channel, counting from 0, instead of the mix of all. Default: the mix."""
+    channel: int | Literal["each"] | None
+    """Use one channel, counting from 0, instead of the mix of all; or transcribe ``each`` for
+    itself, as of calls, into one transcript. Default: the mix.
+    """
 
     audio_track: int | str | None
     """Of several audio tracks, use this one: its number, counting from 0, or its language, such

@@ -27,7 +27,9 @@ FRAMES_PER_S = 100
 HOP_SAMPLES = SAMPLE_RATE_HZ // FRAMES_PER_S
 
 Samples: TypeAlias = NDArray[np.float32]
-"""Mono audio at 16 kHz, float32 in −1…1, shape ``[samples]``."""
+"""Mono audio at 16 kHz, float32 in −1…1, shape ``[samples]``.
+
+Blocks of an :class:`Audio` may be ``[samples, channels]``, if each channel is transcribed."""
 
 Task: TypeAlias = Literal["transcribe", "translate"]
 
@@ -326,7 +328,10 @@ class ReplayedBatch:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A span of a transcript with its times in the clip, in seconds."""
+    """A span of a transcript with its times in the clip, in seconds.
+
+    ``channel`` counts from 0; None: the recording was not transcribed channel by channel.
+    """
 
     start_s: float
     end_s: float
@@ -339,6 +344,7 @@ class Segment:
     words: tuple[Word, ...] | None = None
     language: str | None = None
     language_probability: float = 0.0
+    channel: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,13 +366,14 @@ class DroppedSegment:
     """A span of a clip without text, with its times in the clip in seconds, and the reason.
 
     ``reason`` is a few words such as ``"no speech"``; ``text`` is the rejected text, empty if the
-    model did not run.
+    model did not run. ``channel`` is as a :class:`Segment`'s.
     """
 
     start_s: float
     end_s: float
     reason: str
     text: str = ""
+    channel: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,6 +382,7 @@ class Transcript:
 
     ``segments`` are in order, do not overlap and lie within the clip; their texts, joined as they
     are, make ``text``. Without timestamps each window yields one segment; silence yields none.
+    Segments of different channels may overlap: they are ordered by their starts.
     ``dropped`` are the spans without text, in order; ``damage`` the places where sound is missing.
     """
 

@@ -85,6 +85,17 @@ def test_only_mono_float32_is_sound(samples: np.ndarray) -> None:
         AudioQueue(1.0).feed(samples)
 
 
+def test_a_decoded_block_may_have_channels_whose_seconds_all_count() -> None:
+    sound = AudioQueue(3.0)
+    assert sound.put(np.zeros((16_000, 2), np.float32))
+    assert sound.waiting_s == 2.0
+    assert sound.has_room
+    taken = sound.next_block()
+    assert taken is not None
+    assert taken.shape == (16_000, 2)
+    assert sound.waiting_s == 0.0
+
+
 def test_nothing_comes_after_the_end() -> None:
     sound = AudioQueue(1.0)
     sound.flush()

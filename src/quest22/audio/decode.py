@@ -1,7 +1,8 @@
 """Decodes encoded media of any format to blocks of mono 16 kHz float32.
 
 Containers are opened in ``container``, frames read in ``frames`` and put on the media's clock in
-``timeline``, rates converted in ``resample``; channels are mixed here.
+``timeline``, rates converted in ``resample``; channels are mixed here, or kept apart in
+``each_channel``.
 
 What can be decoded is, and what is missing is reported as damage. A file without any audio is an
 error, and so is one of which more is missing than the settings allow.
@@ -67,7 +68,8 @@ class MediaDecoder:
     def decode(self, clip: Clip) -> Audio:
         """Decode lazily: nothing is opened before the first block is taken.
 
-        Blocks are 20 s long, the last one shorter. Taking one raises ClipError: stage ``source``
+        Blocks are 20 s long, the last one shorter, and have several channels only if each is to be
+        transcribed. Taking one raises ClipError: stage ``source``
         if bytes cannot be read, ``audio`` if they cannot be decoded.
         """
         damage: list[Damage] = []
@@ -107,9 +109,18 @@ class MediaDecoder:
         with open_media(clip, self._metrics) as reader:
             timeline, levels = Timeline(report), Levels()
             with closing(self._placed(clip, reader, timeline)) as placed:
-                samples = to_16_khz(mono_pieces(placed, self._settings.channel, levels))
+                samples = to_16_khz(self._pieces(placed, levels))
                 yield from cut(samples, clip, timeline, report) if is_stretch(clip) else samples
         levels.report(clip, self._metrics)
+
+    def _pieces(
+        self, placed: Iterable[Frame | Silence], levels: Levels
+    ) -> Iterator[tuple[int, Samples]]:
+        if self._settings.channel == "each":
+            from quest22.audio.each_channel import channel_pieces
+
+            return channel_pieces(placed, levels)
+        return mono_pieces(placed, self._settings.channel, levels)
 
     def _placed(
         self, clip: Clip, reader: MediaReader, timeline: Timeline
@@ -181,64 +192,81 @@ def _validated(samples: Samples) -> Samples:
     return samples.astype(np.float32, copy=False)
 
 
-def mono_pieces(
-    frames: Iterable[Frame | Silence], channel: int | None, levels: Levels
-) -> Iterator[tuple[int, Samples]]:
-    """Mono audio with its rate in Hz, about a second at a time.
+def collected(
+    frames: Iterable[Frame | Silence],
+) -> Iterator[Silence | tuple[Layout, NDArray[Any]]]:
+    """The values of frames, ``[channels, samples]``, about a second at a time, and silence.
 
-    Frames are collected first: mixing and resampling a second at once is many times cheaper than
-    frame by frame. Where a later part lacks the ``channel`` that others have, all of its own are
-    mixed.
+    Mixing and resampling a second at once is many times cheaper than frame by frame.
     """
     pending: list[NDArray[Any]] = []
     layout: Layout | None = None
-    count, found = 0, False
-
-    def mixed(layout: Layout) -> tuple[int, Samples]:
-        nonlocal found
-        is_there = channel is not None and 0 <= channel < layout.channels
-        piece = mix(pending, layout, None if found and not is_there else channel, levels)
-        found = True
-        return layout.rate_hz, piece
-
+    count = 0
     for frame in frames:
         ends = isinstance(frame, Silence) or frame.layout != layout
         if layout is not None and pending and (ends or count >= PIECE_S * layout.rate_hz):
-            yield mixed(layout)
+            yield layout, by_channel(pending, layout)
             pending, count = [], 0
         if isinstance(frame, Silence):
-            yield from _silence(frame)
+            yield frame
             continue
         layout = frame.layout
         pending.append(frame.values)
         count += frame.samples
     if layout is not None and pending:
-        yield mixed(layout)
+        yield layout, by_channel(pending, layout)
 
 
-def _silence(silence: Silence) -> Iterator[tuple[int, Samples]]:
+def by_channel(parts: list[NDArray[Any]], layout: Layout) -> NDArray[Any]:
+    """The values of adjacent frames, ``[channels, samples]``."""
+    values: NDArray[Any] = np.concatenate(parts, axis=1)
+    return values if layout.planar else values.reshape(-1, layout.channels).T
+
+
+def mono_pieces(
+    frames: Iterable[Frame | Silence], channel: int | None, levels: Levels
+) -> Iterator[tuple[int, Samples]]:
+    """Mono audio with its rate in Hz, about a second at a time.
+
+    Where a later part lacks the ``channel`` that others have, all of its own are mixed.
+    """
+    found = False
+    for piece in collected(frames):
+        if isinstance(piece, Silence):
+            yield from silent_pieces(piece)
+            continue
+        layout, values = piece
+        is_there = channel is not None and 0 <= channel < layout.channels
+        yield layout.rate_hz, mix(values, None if found and not is_there else channel, levels)
+        found = True
+
+
+def silent_pieces(silence: Silence, *channels: int) -> Iterator[tuple[int, Samples]]:
+    """Silence about a second at a time, ``[samples]`` or ``[samples, channels]``."""
     for begin in range(0, silence.samples, silence.rate_hz):
         count = min(silence.rate_hz, silence.samples - begin)
-        yield silence.rate_hz, np.zeros(count, np.float32)
+        yield silence.rate_hz, np.zeros((count, *channels), np.float32)
 
 
-def mix(parts: list[NDArray[Any]], layout: Layout, channel: int | None, levels: Levels) -> Samples:
-    """One channel, or the mean of all, as float32 with full scale ±1; never clipped."""
-    if channel is not None and not 0 <= channel < layout.channels:
+def mix(values: NDArray[Any], channel: int | None, levels: Levels) -> Samples:
+    """One of the channels, or the mean of all, as float32 with full scale ±1; never clipped."""
+    if channel is not None and not 0 <= channel < len(values):
         raise ClipError(
             "audio",
-            f"channel {channel} was asked for: the sound has {layout.channels}, counted from 0",
+            f"channel {channel} was asked for: the sound has {len(values)}, counted from 0",
         )
-    values: NDArray[Any] = np.concatenate(parts, axis=1)
-    if not layout.planar:
-        values = values.reshape(-1, layout.channels).T
     mono = levels.mono(values if channel is None else values[channel : channel + 1])
-    if values.dtype.kind == "f":
-        return finite(mono)
-    if values.dtype.kind == "u":
-        mono -= np.float32(128.0)
-    mono *= np.float32(2.0 ** (1 - 8 * values.dtype.itemsize))
-    return mono
+    return full_scale(mono, values.dtype)
+
+
+def full_scale(samples: Samples, kind: np.dtype[Any]) -> Samples:
+    """Float32 samples that were of another type, in place with full scale ±1 and finite."""
+    if kind.kind == "f":
+        return finite(samples)
+    if kind.kind == "u":
+        samples -= np.float32(128.0)
+    samples *= np.float32(2.0 ** (1 - 8 * kind.itemsize))
+    return samples
 
 
 def finite(samples: Samples) -> Samples:

@@ -88,7 +88,7 @@ class ProcessDecoder:
                 kind, data = _receive(pipe, process, left_s)
                 left_s -= time.monotonic() - begun_s
                 if kind == SOUND:
-                    yield np.frombuffer(data, np.float32).copy()
+                    yield _block(data)
                     left_s = self._patience_s
                 elif kind in (READ, SEEK):
                     _serve(kind, data, reader, pipe)
@@ -127,6 +127,13 @@ def _request(clip: Clip, settings: AudioSettings) -> tuple[object, ...]:
     name = clip.media.name if isinstance(clip.media, Path) else clip.name
     level = logging.getLogger("quest22").getEffectiveLevel()
     return name, asdict(settings), level, (clip.offset_s, clip.duration_s)
+
+
+def _block(data: bytes) -> Samples:
+    """A block: its number of channels, 0 if it is mono, and its samples."""
+    (channels,) = NUMBER.unpack_from(data)
+    samples = np.frombuffer(data, np.float32, offset=NUMBER.size).copy()
+    return samples.reshape(-1, channels) if channels else samples
 
 
 def _serve(kind: bytes, data: bytes, reader: MediaReader, pipe: Pipe) -> None:

@@ -127,7 +127,9 @@ def _decode(pipe: Pipe, clip: Clip, settings: AudioSettings) -> None:
     try:
         audio = MediaDecoder(settings, metrics, tell_duration).decode(clip)
         for block in audio.blocks:
-            pipe.send(SOUND, block.tobytes())
+            pipe.send(
+                SOUND, NUMBER.pack(0 if block.ndim == 1 else block.shape[1]) + block.tobytes()
+            )
     except ClipError as exc:
         pipe.send_values(FAILED, exc.stage, exc.reason, metrics.counts())
     except MemoryError:

@@ -78,7 +78,7 @@ class QueuedClip:
 
     @property
     def ready_s(self) -> float:
-        return sum(len(block) for block in self.ready) / SAMPLE_RATE_HZ
+        return sum(block.size for block in self.ready) / SAMPLE_RATE_HZ
 
 
 class DecodeQueue:
@@ -159,7 +159,7 @@ class DecodeQueue:
             self._stop_running(queued)
             if not queued.dropped:
                 queued.ready.append(block)
-                self._buffered_s += len(block) / SAMPLE_RATE_HZ
+                self._buffered_s += block.size / SAMPLE_RATE_HZ
 
     def finish(self, queued: QueuedClip, error: BaseException | None = None) -> None:
         """The clip's audio has ended, or decoding it failed."""
@@ -202,7 +202,7 @@ class DecodeQueue:
                         self._condition.wait(METRICS_INTERVAL_S)
             if queued.ready:
                 block = queued.ready.popleft()
-                self._buffered_s -= len(block) / SAMPLE_RATE_HZ
+                self._buffered_s -= block.size / SAMPLE_RATE_HZ
                 self._condition.notify_all()
                 return block
             if queued.error is not None:

@@ -24,9 +24,11 @@ class Levels:
 
     def mono(self, values: NDArray[Any]) -> Samples:
         """The mix of a piece, ``[channels, samples]``: float with full scale ±1, or as it was."""
-        if values.dtype.kind == "f":
-            values = self._scale.to_unit(values)
-        return self._mixer.mix(values)
+        return self._mixer.mix(self.to_unit(values))
+
+    def to_unit(self, values: NDArray[Any]) -> NDArray[Any]:
+        """A piece, ``[channels, samples]``: floats with full scale ±1, integers as they are."""
+        return self._scale.to_unit(values) if values.dtype.kind == "f" else values
 
     def report(self, clip: Clip, metrics: Metrics) -> None:
         """Log and count what was mended, after the last piece."""

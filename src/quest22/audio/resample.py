@@ -1,4 +1,7 @@
-"""Resamples streams of mono audio to 16 kHz, and cuts them into blocks."""
+"""Resamples streams of audio to 16 kHz, and cuts them into blocks.
+
+Audio is mono, ``[samples]``, or ``[samples, channels]``.
+"""
 
 from __future__ import annotations
 
@@ -9,24 +12,29 @@ import numpy as np
 from quest22.records import SAMPLE_RATE_HZ, Samples
 
 QUALITY = "HQ"
-_EMPTY: Samples = np.zeros(0, np.float32)
 
 
 class Resampler:
-    """Resamples mono audio to 16 kHz with soxr: feed it piece by piece, then flush once.
+    """Resamples audio to 16 kHz with soxr: feed it piece by piece, then flush once.
 
     The joined output equals ``soxr.resample(whole, rate_hz, 16000, quality="HQ")``: soxr's delay
     is removed at the start and made up for by :meth:`flush`.
     """
 
-    def __init__(self, rate_hz: int) -> None:
+    def __init__(self, rate_hz: int, like: Samples) -> None:
+        """For pieces with as many channels as the piece ``like``."""
         self.rate_hz = rate_hz
+        self._empty: Samples = np.zeros((0, *like.shape[1:]), np.float32)
         self._stream = None
         if rate_hz != SAMPLE_RATE_HZ:
             import soxr
 
             self._stream = soxr.ResampleStream(
-                rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32", quality=QUALITY
+                rate_hz,
+                SAMPLE_RATE_HZ,
+                1 if like.ndim == 1 else like.shape[1],
+                dtype="float32",
+                quality=QUALITY,
             )
 
     def feed(self, samples: Samples) -> Samples:
@@ -39,8 +47,8 @@ class Resampler:
     def flush(self) -> Samples:
         """End the stream; return the rest."""
         if self._stream is None:
-            return _EMPTY
-        rest: Samples = self._stream.resample_chunk(_EMPTY, last=True)
+            return self._empty
+        rest: Samples = self._stream.resample_chunk(self._empty, last=True)
         return rest
 
 
@@ -51,7 +59,7 @@ def to_16_khz(pieces: Iterable[tuple[int, Samples]]) -> Iterator[Samples]:
         if resampler is None or resampler.rate_hz != rate_hz:
             if resampler is not None:
                 yield resampler.flush()
-            resampler = Resampler(rate_hz)
+            resampler = Resampler(rate_hz, samples)
         yield resampler.feed(samples)
     if resampler is not None:
         yield resampler.flush()

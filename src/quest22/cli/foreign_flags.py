@@ -49,7 +49,7 @@ def _format(*names: str, becomes: str) -> ForeignFlag:
     return ForeignFlag(names, f"-f {becomes}", means=(f"-f {becomes}", ""), boolean=True)
 
 
-_DIARIZATION = "it does not tell speakers apart; the channels of a recording: --channel"
+_DIARIZATION = "it does not tell speakers apart; each channel of a recording: --channel each"
 _SPEECH = "Silero VAD finds speech: --vad on, with --vad-threshold"
 
 FOREIGN_FLAGS = (

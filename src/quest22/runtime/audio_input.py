@@ -56,6 +56,10 @@ class AudioQueue:
         Raises :class:`UsageError` for audio that is not mono float32, or that follows the end.
         """
         check_samples(samples)
+        return self.put(samples)
+
+    def put(self, samples: Samples) -> bool:
+        """The same for a decoded block, which may be ``[samples, channels]``."""
         with self._changed:
             self._changed.wait_for(lambda: self.has_room)
             if self._stopped:
@@ -63,7 +67,7 @@ class AudioQueue:
             if self._flushed:
                 raise UsageError("audio was fed after flush: expected no more")
             self._blocks.append(samples.copy())
-            self._waiting += len(samples)
+            self._waiting += samples.size
         self._on_fed()
         return True
 
@@ -105,7 +109,7 @@ class AudioQueue:
             block = self._blocks.popleft() if self._blocks else None
             if block is None and self._error is not None:
                 raise self._error
-            self._waiting -= 0 if block is None else len(block)
+            self._waiting -= 0 if block is None else block.size
             self._changed.notify_all()
         self._on_taken()
         return block
@@ -205,7 +209,7 @@ def _advance(source: _Source) -> bool:
     """Feed one more block; True if that was the last. An error is raised in place of the block."""
     try:
         block = None if source.sound.ended else next(source.blocks, None)
-        if block is not None and source.sound.feed(block):
+        if block is not None and source.sound.put(block):
             return False
     except Exception as error:
         source.sound.flush(error)

@@ -73,7 +73,12 @@ class Pipeline:
         with _shortages_told("the model"):
             checkpoint = load(model, revision=engine_settings.revision, token=engine_settings.token)
             features = LogMel(checkpoint.dimensions.mel_bins, engine_settings.threads)
-            strategy = PerClipStrategy(checkpoint, features, self.settings.for_clips())
+            strategy = PerClipStrategy(
+                checkpoint,
+                features,
+                self.settings.for_clips(),
+                each_channel=self.settings.audio.channel == "each",
+            )
             strategy.configured()
             engine = build_engine(checkpoint, features, engine_settings, self.metrics)
         self.checkpoint_name = checkpoint.name

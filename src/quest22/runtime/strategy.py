@@ -36,10 +36,19 @@ class PerClipStrategy:
     without options. Thread-safe.
     """
 
-    def __init__(self, checkpoint: Checkpoint, features: LogMel, settings: ClipSettings) -> None:
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        features: LogMel,
+        settings: ClipSettings,
+        *,
+        each_channel: bool = False,
+    ) -> None:
+        """``each_channel``: blocks of audio may have several, each transcribed for itself."""
         self._checkpoint = checkpoint
         self._features = features
         self._settings = settings
+        self._each_channel = each_channel
         self._recent: dict[ClipSettings, ConfiguredStrategy] = {}
 
     def open(self, clip: Clip, options: ClipOptions | None = None) -> LongForm:
@@ -60,6 +69,14 @@ class PerClipStrategy:
     def _build(self, settings: ClipSettings) -> ConfiguredStrategy:
         self._check_decoding(settings)
         check_long_form(settings)
+        strategy = self._of_one_channel(settings)
+        if not self._each_channel:
+            return strategy
+        from quest22.longform.each_channel import EachChannelStrategy
+
+        return EachChannelStrategy(strategy)
+
+    def _of_one_channel(self, settings: ClipSettings) -> ConfiguredStrategy:
         if settings.longform.long_form == "pauses":
             return self._with_sound(self._pauses(settings), settings)
         if settings.vad.vad in ("on", "auto"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from quest22.settings.forms import DURATION, TRACK
+from quest22.settings.forms import CHANNEL, DURATION, EACH, TRACK, Channel
 from quest22.settings.option import check_at_least, check_fraction, check_positive, option
 
 PANEL = "Audio"
@@ -14,11 +14,13 @@ PANEL = "Audio"
 class AudioSettings:
     """How audio is decoded."""
 
-    channel: int | None = option(
+    channel: Channel | None = option(
         None,
         flags="--channel",
-        help="Use one channel, counting from 0, instead of the mix of all.",
-        metavar="N",
+        form=CHANNEL,
+        help="Use one channel, counting from 0, instead of the mix of all; or transcribe "
+        "[cyan]each[/] for itself, as of calls, into one transcript.",
+        metavar="N|each",
         unset="the mix",
         panel=PANEL,
     )
@@ -59,7 +61,8 @@ class AudioSettings:
     )
 
     def __post_init__(self) -> None:
-        check_at_least("channel", self.channel, 0)
+        if self.channel != EACH:
+            check_at_least("channel", CHANNEL.read("channel", self.channel), 0)
         check_at_least("workers", self.workers, 1)
         check_positive("max_duration_s", self.max_duration_s)
         check_fraction("max_damage", self.max_damage)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Literal, TypeAlias, cast
 
 from quest22.errors import UsageError
 from quest22.records import AudioContext
@@ -17,6 +17,10 @@ from quest22.settings.languages import language_code
 from quest22.settings.quantities import format_duration, format_size, parse_duration_s, parse_size
 
 AUTO, OFF = "auto", "off"
+EACH: Literal["each"] = "each"
+
+Channel: TypeAlias = int | Literal["each"]
+"""Which channel of a recording is transcribed; or each for itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +154,21 @@ def read_track(name: str, value: Any) -> str | None:
     return str(int(text)) if text.isdecimal() else text
 
 
+def read_channel(name: str, value: Any) -> Channel | None:
+    """A number from 0, or ``each``; None stays None."""
+    text = value.strip().lower() if isinstance(value, str) else value
+    if text is None or text == EACH:
+        return text
+    try:
+        if isinstance(text, bool) or int(text) != float(text):
+            raise ValueError
+        return int(text)
+    except (TypeError, ValueError, OverflowError) as exc:
+        raise UsageError(
+            f"{name} is {value!r}: expected a channel's number, counting from 0, or each"
+        ) from exc
+
+
 def _read_duration(_: str, value: str | float) -> float:
     return parse_duration_s(value) if isinstance(value, str) else value
 
@@ -193,6 +212,7 @@ COUNT_OR_OFF = Form(_read_count_or_off, "int | None", _write_or(OFF))
 COUNT_OR_AUTO = Form(read_count_or_auto, "int | None", _write_or(AUTO))
 AUDIO_CONTEXT = Form(read_audio_context, 'Literal["auto", "full"] | float | None', _write_or(None))
 LANGUAGE = Form(read_language, "str | None", _write_or(None))
+CHANNEL = Form(read_channel, 'int | Literal["each"] | None', _write_or(None))
 TRACK = Form(read_track, "int | str | None", _write_or(None))
 LANGUAGES = Form(read_languages, "str | Iterable[str]", _write_names)
 NAMES = Form(read_names, "str | Iterable[str]", _write_names, repeated=True, split=True)

@@ -112,6 +112,11 @@ def segment_language_row(segment: Segment) -> dict[str, Any]:
     return {"language": segment.language, "language_probability": probability}
 
 
+def channel_row(channel: int | None) -> dict[str, Any]:
+    """The field ``channel``; empty if channels were not transcribed each for itself."""
+    return {} if channel is None else {"channel": channel}
+
+
 def failure_row(failure: Failure) -> dict[str, Any]:
     """A failure as named values: the clip, the stage that failed, and the reason.
 
@@ -152,7 +157,10 @@ def _origin_row(origin: Origin) -> dict[str, Any]:
 
 
 def _segment_row(segment: Segment) -> dict[str, Any]:
-    words = {} if segment.words is None else {"words": [_word_row(word) for word in segment.words]}
+    channel = channel_row(segment.channel)
+    words = {}
+    if segment.words is not None:
+        words = {"words": [{**_word_row(word), **channel} for word in segment.words]}
     return {
         "start": round(segment.start_s, 3),
         "end": round(segment.end_s, 3),
@@ -161,6 +169,7 @@ def _segment_row(segment: Segment) -> dict[str, Any]:
         "no_speech_prob": round(segment.no_speech_prob, 4),
         "compression_ratio": round(segment.compression_ratio, 4),
         "temperature": segment.temperature,
+        **channel,
         **segment_language_row(segment),
         **words,
     }
@@ -181,4 +190,5 @@ def _dropped_row(dropped: DroppedSegment) -> dict[str, Any]:
         "end": round(dropped.end_s, 3),
         "reason": dropped.reason,
         "text": dropped.text,
+        **channel_row(dropped.channel),
     }

@@ -217,7 +217,13 @@ def transcript_of(row: Row, name: str) -> Transcript:
         reference=row.get("reference"),
         columns={key: value for key, value in row.items() if key not in OWN_COLUMNS},
         dropped=tuple(
-            DroppedSegment(each["start"], each["end"], each["reason"], each.get("text") or "")
+            DroppedSegment(
+                each["start"],
+                each["end"],
+                each["reason"],
+                each.get("text") or "",
+                each.get("channel"),
+            )
             for each in row.get("dropped") or ()
         ),
         damage=tuple(
@@ -240,6 +246,7 @@ def _segment(row: Row) -> Segment:
         words=None if words is None else tuple(map(_word, words)),
         language=row.get("language"),
         language_probability=float(row.get("language_probability") or 0.0),
+        channel=row.get("channel"),
     )
 
 
@@ -255,16 +262,23 @@ def tidy(row: Row) -> Row:
     kept = {name: value for name, value in row.items() if value is not None or name not in optional}
     if isinstance(kept.get("segments"), list):
         kept["segments"] = [_tidy_segment(segment) for segment in kept["segments"]]
+    if isinstance(kept.get("dropped"), list):
+        kept["dropped"] = [_without_null(each, "channel") for each in kept["dropped"]]
     return kept
 
 
 def _tidy_segment(segment: Any) -> Any:
     if not isinstance(segment, dict):
         return segment
-    optional = ("words", "language")
-    kept = {
-        name: each for name, each in segment.items() if each is not None or name not in optional
-    }
+    kept = _without_null(segment, "words", "language", "channel")
     if "language" not in kept:
         kept.pop("language_probability", None)
+    if isinstance(kept.get("words"), list):
+        kept["words"] = [_without_null(word, "channel") for word in kept["words"]]
     return kept
+
+
+def _without_null(values: Any, *optional: str) -> Any:
+    if not isinstance(values, dict):
+        return values
+    return {name: each for name, each in values.items() if each is not None or name not in optional}

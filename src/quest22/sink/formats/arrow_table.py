@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+PARTS = ("segments", "dropped")
+"""Our columns whose items may be of one channel."""
+
+
 class TableFile:
     """A Parquet file with one schema, renamed to its final name by ``close``."""
 
@@ -34,6 +38,8 @@ class TableFile:
         """The rows as a table of this file's schema, or None if they do not fit it."""
         if not {name for values in rows for name in values} <= set(self._schema.names):
             return None
+        if _have_channels(rows) and not _names_channels(self._schema):
+            return None
         try:
             return table_of(rows, self._schema)
         except _misfits():
@@ -49,15 +55,32 @@ class TableFile:
             publish_file(self._partial, self._path)
 
 
-def _own_types() -> dict[str, pa.DataType]:
+def _have_channels(rows: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether some rows are of recordings whose channels were transcribed each for itself."""
+    return any(
+        part.get("channel") is not None
+        for row in rows
+        for name in PARTS
+        for part in row.get(name) or ()
+    )
+
+
+def _names_channels(schema: pa.Schema) -> bool:
+    return any(field.name == "channel" for field in schema.field("segments").type.value_type)
+
+
+def _own_types(*, channels: bool = False) -> dict[str, pa.DataType]:
+    """``channels``: segments, their words and dropped spans have the field ``channel``."""
     import pyarrow as pa
 
+    channel = [("channel", pa.int64())] if channels else []
     word = pa.struct(
         [
             ("start", pa.float64()),
             ("end", pa.float64()),
             ("word", pa.string()),
             ("probability", pa.float64()),
+            *channel,
         ]
     )
     numbers = ("avg_logprob", "no_speech_prob", "compression_ratio", "temperature")
@@ -67,6 +90,7 @@ def _own_types() -> dict[str, pa.DataType]:
             ("end", pa.float64()),
             ("text", pa.string()),
             *((name, pa.float64()) for name in numbers),
+            *channel,
             ("language", pa.string()),
             ("language_probability", pa.float64()),
             ("words", pa.list_(word)),
@@ -79,7 +103,7 @@ def _own_types() -> dict[str, pa.DataType]:
     return types | {
         "confidence": pa.struct([(name, pa.float64()) for name in numbers]),
         "segments": pa.list_(segment),
-        "dropped": pa.list_(pa.struct([*span, ("text", pa.string())])),
+        "dropped": pa.list_(pa.struct([*span, ("text", pa.string()), *channel])),
         "damage": pa.list_(pa.struct(span)),
         "origin": pa.struct([*origin, ("row", pa.int64())]),
     }
@@ -89,7 +113,7 @@ def schema_of(rows: Sequence[Mapping[str, Any]]) -> pa.Schema:
     """Our own columns in order, carried ones before ``origin``, with types inferred from values."""
     import pyarrow as pa
 
-    own = _own_types()
+    own = _own_types(channels=_have_channels(rows))
     carried = list(dict.fromkeys(name for values in rows for name in values if name not in own))
     types = {name: _carried_type([values.get(name) for values in rows]) for name in carried}
     *first, last = OWN_COLUMNS
@@ -108,6 +132,8 @@ def widened(schema: pa.Schema, rows: Sequence[Mapping[str, Any]]) -> pa.Schema:
     columns = {column.name: column.type for column in first}
     for column in schema_of(rows):
         if column.name in OWN_COLUMNS:
+            if column.name in PARTS and _have_channels(rows):
+                columns[column.name] = column.type
             continue
         known = columns.get(column.name)
         values = [row.get(column.name) for row in rows]

@@ -10,11 +10,12 @@ begins a caption. Knows no file format.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from quest22.records import Segment, Transcript, Word
 from quest22.settings import CaptionSettings
+from quest22.sink.formats.channel_marks import by_channel, has_channels, in_order
 from quest22.sink.formats.readable_cues import Cue, readable_cues
 from quest22.sink.formats.sentences import by_sentence
 
@@ -28,21 +29,52 @@ _WORD = re.compile(r"^(\s*)(.*)$", re.DOTALL)
 
 
 def caption_segments(transcript: Transcript, settings: CaptionSettings) -> Sequence[Segment]:
-    """The segments, or sentences if the settings ask for them; one if timestamps were off."""
-    segments = transcript.segments
-    if not segments and transcript.text.strip():
-        segments = (Segment(0.0, transcript.duration_s, transcript.text),)
+    """The segments, or sentences if the settings ask for them; one if timestamps were off.
+
+    Those of channels begin with their channel's mark.
+    """
+    if not has_channels(transcript):
+        return _sentences(whole_segments(transcript), settings)
+    return in_order(
+        replace(segment, text=mark + segment.text.strip())
+        for mark, segments in by_channel(transcript)
+        for segment in _sentences(segments, settings)
+    )
+
+
+def whole_segments(transcript: Transcript) -> Sequence[Segment]:
+    """The segments; one if timestamps were off."""
+    if transcript.segments or not transcript.text.strip():
+        return transcript.segments
+    return (Segment(0.0, transcript.duration_s, transcript.text),)
+
+
+def _sentences(segments: Sequence[Segment], settings: CaptionSettings) -> Sequence[Segment]:
     return list(by_sentence(segments)) if settings.sentences else segments
 
 
-def cues(transcript: Transcript, settings: CaptionSettings) -> Iterator[Cue]:
+def cues(transcript: Transcript, settings: CaptionSettings) -> Iterable[Cue]:
     """The cues of a transcript, short enough to read unless the settings lay out words.
 
-    Else, without word timestamps, one for each segment.
+    Else, without word timestamps, one for each segment. Those of channels begin with their
+    channel's mark, which does not count for their length.
     """
-    segments = caption_segments(transcript, settings)
+    duration_s = transcript.duration_s
+    if not has_channels(transcript):
+        return _cues(whole_segments(transcript), duration_s, settings)
+    return in_order(
+        replace(cue, text=mark + cue.text)
+        for mark, segments in by_channel(transcript)
+        for cue in _cues(segments, duration_s, settings)
+    )
+
+
+def _cues(
+    segments: Sequence[Segment], duration_s: float, settings: CaptionSettings
+) -> Iterator[Cue]:
+    segments = _sentences(segments, settings)
     if settings.limit is not None:
-        for cue in readable_cues(segments, settings.limit, transcript.duration_s):
+        for cue in readable_cues(segments, settings.limit, duration_s):
             yield replace(cue, text=_escaped(cue.text))
         return
     if not segments or segments[0].words is None:

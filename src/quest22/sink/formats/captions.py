@@ -14,11 +14,17 @@ from typing import Any
 
 from quest22.records import FRAMES_PER_S, Segment, Transcript, Word
 from quest22.settings import CaptionSettings
-from quest22.sink.formats.caption_layout import caption_segments, cues
+from quest22.sink.formats.caption_layout import caption_segments, cues, whole_segments
 from quest22.sink.formats.json_values import json_line
 from quest22.sink.formats.readable_cues import Cue
 from quest22.sink.formats.timed_lines import ass, lrc
-from quest22.sink.rows import confidence_row, damage_rows, dropped_rows, segment_language_row
+from quest22.sink.rows import (
+    channel_row,
+    confidence_row,
+    damage_rows,
+    dropped_rows,
+    segment_language_row,
+)
 
 CaptionWriter = Callable[[Transcript, CaptionSettings], str]
 PLAIN = CaptionSettings()
@@ -58,7 +64,7 @@ def tsv(transcript: Transcript, settings: CaptionSettings = PLAIN) -> str:
 
 def json(transcript: Transcript, _settings: CaptionSettings = PLAIN) -> str:
     """openai/whisper's result object: ``text``, ``segments``, ``language``, and further fields."""
-    segments = caption_segments(transcript, PLAIN)
+    segments = whole_segments(transcript)
     return json_line(
         {
             "text": transcript.text,
@@ -117,7 +123,10 @@ def _confidence_fields(transcript: Transcript) -> dict[str, Any]:
 
 
 def _json_segment(index: int, segment: Segment) -> dict[str, Any]:
-    words = {} if segment.words is None else {"words": [_json_word(word) for word in segment.words]}
+    channel = channel_row(segment.channel)
+    words = {}
+    if segment.words is not None:
+        words = {"words": [{**_json_word(word), **channel} for word in segment.words]}
     return {
         "id": index,
         "seek": round(segment.start_s * FRAMES_PER_S),
@@ -129,6 +138,7 @@ def _json_segment(index: int, segment: Segment) -> dict[str, Any]:
         "avg_logprob": segment.avg_logprob,
         "compression_ratio": segment.compression_ratio,
         "no_speech_prob": segment.no_speech_prob,
+        **channel,
         **segment_language_row(segment),
         **words,
     }
