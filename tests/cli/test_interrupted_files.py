@@ -17,7 +17,7 @@ import pytest
 import soundfile
 
 from quest22.cli.exits import Exit
-from quest22.records import SAMPLE_RATE_HZ
+from quest22.records import SAMPLE_RATE_HZ, WINDOW_S
 from quest22.settings import RUN_FOLDER
 from quest22.system import WINDOWS
 from tests.support.recordings import NANO_IS_HERE, recordings
@@ -97,7 +97,9 @@ def test_the_same_command_goes_on(talk: Path, tmp_path: Path) -> None:
     assert (out / "talk.txt").read_text(encoding="utf-8") == whole
     assert sorted(path.name for path in out.iterdir()) == [RUN_FOLDER, "talk.txt"]
     assert 0 < transcribed_s(first) < DURATION_S
-    assert transcribed_s(first) + transcribed_s(second) == pytest.approx(DURATION_S, abs=0.1)
+    # The window that was just recorded may not have been counted yet.
+    transcribed = transcribed_s(first) + transcribed_s(second)
+    assert DURATION_S - WINDOW_S < transcribed < DURATION_S + 0.1
 
 
 def rest(terminal: int) -> bytes:
