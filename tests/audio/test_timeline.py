@@ -204,3 +204,12 @@ def test_places_are_joined_and_limited_in_number() -> None:
     assert len(places) == MOST_PLACES
     assert places[-1].end_s == pytest.approx(10.1 + 2 * MOST_PLACES - 1)
     assert report.lost_s == pytest.approx(2.0 + 0.2 * MOST_PLACES)
+
+
+def test_a_place_of_unknown_length_gets_that_of_the_one_that_touches_it() -> None:
+    places: list[Damage] = []
+    report = DamageReport(places)
+    report.add(22.0, 22.0, "the file is damaged")
+    report.add(22.0, 40.0, "the file ends early")
+    assert places == [Damage(22.0, 40.0, "the file is damaged")]
+    assert report.lost_s == 18.0

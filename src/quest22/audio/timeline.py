@@ -57,11 +57,17 @@ class DamageReport:
         self.lost_s = 0.0
 
     def add(self, start_s: float, end_s: float, reason: str) -> None:
-        """Add a place behind the others; joined with the last one if it touches that."""
+        """Add a place behind the others; joined with the last one if it touches that.
+
+        A place of which nobody knew the length gets that of the one that touches it.
+        """
         self.lost_s += end_s - start_s
         last = self.places[-1] if self.places else None
-        touches = last is not None and last.reason == reason and start_s - last.end_s < TOLERANCE_S
-        if last is not None and (touches or len(self.places) >= MOST_PLACES):
+        near = last is not None and start_s - last.end_s < TOLERANCE_S
+        if last is not None and (
+            len(self.places) >= MOST_PLACES
+            or (near and (last.reason == reason or last.start_s == last.end_s))
+        ):
             self.places[-1] = Damage(last.start_s, end_s, last.reason)
         else:
             self.places.append(Damage(start_s, end_s, reason))

@@ -240,10 +240,12 @@ def _rate_hz(value: Any, column: str) -> int:
         rate_hz = math.nan
     if 1 <= rate_hz <= MAX_RATE_HZ:
         return round(rate_hz)
-    stated = "without a sampling rate" if value is None else f"at {described(value)} Hz"
+    stated = (
+        "without a sampling rate" if value is None else f"with {described(value)} as their rate"
+    )
     raise ClipError(
         "source",
-        f"{column} holds samples {stated}: expected a sampling rate, 1 to {MAX_RATE_HZ:,}",
+        f"{column} holds samples {stated}: expected a sampling rate, 1 to {MAX_RATE_HZ:,} Hz",
     )
 
 
