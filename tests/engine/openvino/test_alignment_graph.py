@@ -2,10 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from quest22.engine.openvino.alignment_graph import alignment_heads, build_alignment
-from quest22.errors import CheckpointError
 from tests.engine.conftest import OpenCheckpoint
 
 
@@ -23,13 +20,6 @@ def test_without_names_all_heads_of_the_later_layers(checkpoint: OpenCheckpoint)
         range(dims.decoder_layers // 2, dims.decoder_layers)
     )
     assert {head for _, head in heads} == set(range(dims.decoder_heads))
-
-
-def test_heads_that_the_model_lacks_are_refused(checkpoint: OpenCheckpoint) -> None:
-    opened = checkpoint("small-test")
-    generation = replace(opened.generation, alignment_heads=((99, 0),))
-    with pytest.raises(CheckpointError, match="names head 0 of layer 99"):
-        alignment_heads(opened.dimensions, generation)
 
 
 def test_the_graph_takes_the_cache_of_the_decoder(checkpoint: OpenCheckpoint) -> None:
