@@ -185,7 +185,7 @@ BAD: list[tuple[Any, str]] = [
     ([], "expected numbers"),
     (np.zeros((100, 100)), "at most 8 channels"),
     (np.zeros((2, 2, 100)), "in one or two dimensions"),
-    ((np.zeros(9), 0), "at the int 0 Hz: expected a sampling rate"),
+    ((np.zeros(9), 0), "with the int 0 as their rate: expected a sampling rate"),
     ((np.zeros(9), -16_000), "expected a sampling rate"),
     ((np.zeros(9), float("nan")), "expected a sampling rate"),
     ((np.zeros(9), 10**9), "expected a sampling rate"),
