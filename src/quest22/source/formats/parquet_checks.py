@@ -11,9 +11,10 @@ import io
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 from quest22.source.formats.thrift import Fields, read_struct
+from quest22.source.formats.wrapped_file import SeekableFile, WrappedFile
 from quest22.source.limits import (
     MAX_DICTIONARY_VALUES,
     MAX_FOOTER_BYTES,
@@ -35,16 +36,6 @@ _COMPRESSIONS = ("UNCOMPRESSED", "SNAPPY", "GZIP", "LZO", "BROTLI", "LZ4", "ZSTD
 
 Span: TypeAlias = tuple[int, int]
 """A byte range: from the first offset up to but not including the second."""
-
-
-class SeekableFile(Protocol):
-    """A binary file with random access."""
-
-    def read(self, size: int, /) -> bytes: ...
-
-    def seek(self, offset: int, whence: int = ..., /) -> int: ...
-
-    def tell(self) -> int: ...
 
 
 def check_row_group(group: Any, needed: Iterable[tuple[Any, Span]], size: int) -> None:
@@ -141,7 +132,7 @@ class _Chunk:
     seen: bytes = b""
 
 
-class CheckedFile(io.RawIOBase):
+class CheckedFile(WrappedFile):
     """A file whose page headers are checked as they are read; reading raises :class:`LimitError`.
 
     Also sums up what is unpacked: :meth:`allow_more` is called between two batches of rows, so
@@ -150,7 +141,7 @@ class CheckedFile(io.RawIOBase):
 
     def __init__(self, file: SeekableFile, chunks: Iterable[tuple[str, Span]]) -> None:
         """``chunks``: the name and the span of each column chunk that will be read."""
-        self._file = file
+        super().__init__(file)
         self._chunks = sorted(
             (_Chunk(name, stop, start) for name, (start, stop) in chunks),
             key=lambda chunk: chunk.next_header,
@@ -174,18 +165,6 @@ class CheckedFile(io.RawIOBase):
         content = self.read(len(buffer))
         buffer[: len(content)] = content
         return len(content)
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
 
     def _pass(self, chunk: _Chunk, offset: int, content: bytes) -> None:
         """Check the headers that begin or end in these bytes of a chunk."""
@@ -216,28 +195,13 @@ class CheckedFile(io.RawIOBase):
         return length + int(header[3])
 
 
-class FooterFile(io.RawIOBase):
+class FooterFile(WrappedFile):
     """A file of which no more than a footer may take is read at once."""
-
-    def __init__(self, file: SeekableFile) -> None:
-        self._file = file
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is None or size > MAX_FOOTER_BYTES:
             raise LimitError(f"its footer claims {size or 0:,} bytes")
         return self._file.read(size)
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
 
 
 def largest_value_bytes(file: SeekableFile, chunks: Sequence[tuple[Any, Span]]) -> int:

@@ -7,7 +7,6 @@ page of as many nulls and, to keep its size, an index page, which readers skip.
 
 from __future__ import annotations
 
-import io
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ from quest22.source.formats.parquet_checks import (
     DATA,
     DATA_V2,
     INDEX,
-    SeekableFile,
     page_problem,
     read_header,
 )
@@ -25,6 +23,7 @@ from quest22.source.formats.parquet_checks import (
     num_values as values_of_page,
 )
 from quest22.source.formats.thrift import varint, zigzag
+from quest22.source.formats.wrapped_file import SeekableFile, WrappedFile
 
 _RLE = 3
 _CODECS = {"SNAPPY": "snappy", "GZIP": "gzip", "ZSTD": "zstd", "BROTLI": "brotli"}
@@ -90,11 +89,11 @@ def null_patch(page: Page, compression: str) -> Patch | None:
     return None
 
 
-class Patched(io.RawIOBase):
+class Patched(WrappedFile):
     """A file with patches applied."""
 
     def __init__(self, file: SeekableFile, patches: Sequence[Patch]) -> None:
-        self._file = file
+        super().__init__(file)
         self._patches = patches
 
     def readinto(self, buffer: Any, /) -> int:
@@ -107,18 +106,6 @@ class Patched(io.RawIOBase):
                 data[low - offset : high - offset] = shown + bytes(high - low - len(shown))
         buffer[: len(data)] = data
         return len(data)
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
 
 
 def _page(file: SeekableFile, compression: str, start: int, stop: int, row: int) -> Page | None:
