@@ -93,8 +93,9 @@ def transcribe_files(
         if identity is None:
             return _without_journal(run, files, pipeline, on_event)
         plan = Seal(folder).plan(_plan(run, pipeline, identity))
-        _record_finished(run, plan, files)
         remaining = _Remainder.of(run, plan, files)
+        if _record_finished(run, remaining):
+            remaining = _Remainder.of(run, plan, files)
         if remaining.left_out:
             on_event(remaining.event(folder))
         if not len(remaining.files):
@@ -175,14 +176,15 @@ def _has_tables(output: OutputSettings) -> bool:
     return any(name in TABLES for name in output.formats)
 
 
-def _record_finished(run: FileRun, plan: dict[str, Any], files: FilesSource) -> None:
-    """Record a run that ended just before that was done."""
-    remaining = _Remainder.of(run, plan, files)
+def _record_finished(run: FileRun, remaining: _Remainder) -> bool:
+    """Record a run that ended just before that was done; whether there is one."""
     store = LocalRunStore(remaining.state)
     journal = None if run.output.overwrite else store.read_journal()
-    if journal is not None and journal.progress.finished:
-        with store.lock():
-            _Journaled(run, remaining, ignore_event).record(journal)
+    if journal is None or not journal.progress.finished:
+        return False
+    with store.lock():
+        _Journaled(run, remaining, ignore_event).record(journal)
+    return True
 
 
 @dataclass(frozen=True, slots=True)
