@@ -25,6 +25,8 @@ WINDOW_SAMPLES = 480_000
 FRAMES_PER_S = 100
 """Log-mel frames per second; the encoder halves them."""
 HOP_SAMPLES = SAMPLE_RATE_HZ // FRAMES_PER_S
+VAD_FRAME_SAMPLES = 512
+"""A voice detector gives a probability of speech for each frame of 32 ms."""
 
 Samples: TypeAlias = NDArray[np.float32]
 """Mono audio at 16 kHz, float32 in −1…1, shape ``[samples]``.

@@ -7,9 +7,16 @@ import pytest
 
 from quest22.audio.vad.silero.model import SileroModel
 from quest22.longform.chunked import ChunkedStrategy
-from quest22.longform.soundless import FRAME_SAMPLES, SoundCheck, SoundlessStrategy
+from quest22.longform.soundless import SoundCheck, SoundlessStrategy
 from quest22.protocols import FrameStream, LongForm, SpeechProbabilities
-from quest22.records import SAMPLE_RATE_HZ, Hypothesis, Samples, Transcript, Window
+from quest22.records import (
+    SAMPLE_RATE_HZ,
+    VAD_FRAME_SAMPLES,
+    Hypothesis,
+    Samples,
+    Transcript,
+    Window,
+)
 from quest22.settings import DecodingSettings, HallucinationSettings, LongFormSettings
 from tests.support.fake_whisper import CLIP, NUMBERS, make_hypothesis, timestamp_token
 from tests.support.recordings import NANO_IS_HERE, recordings
@@ -64,7 +71,7 @@ def check(sound: Samples, block: int) -> SoundCheck:
     return made
 
 
-@pytest.mark.parametrize("block", [97, FRAME_SAMPLES, 20 * S])
+@pytest.mark.parametrize("block", [97, VAD_FRAME_SAMPLES, 20 * S])
 @pytest.mark.parametrize("name", [*EMPTY, *HEARD])
 def test_what_can_be_no_word_has_no_level(name: str, block: int) -> None:
     sound = (EMPTY | HEARD)[name]
@@ -88,14 +95,14 @@ class Loud:
 
     def feed(self, samples: Samples) -> np.ndarray:
         rest = np.concatenate((self._rest, samples))
-        whole = len(rest) // FRAME_SAMPLES * FRAME_SAMPLES
+        whole = len(rest) // VAD_FRAME_SAMPLES * VAD_FRAME_SAMPLES
         self._rest = rest[whole:]
-        frames = rest[:whole].reshape(-1, FRAME_SAMPLES)
+        frames = rest[:whole].reshape(-1, VAD_FRAME_SAMPLES)
         loud: np.ndarray = np.abs(frames).max(axis=1, initial=0) > 0.5
         return loud.astype(np.float32)
 
     def flush(self) -> np.ndarray:
-        return self.feed(np.zeros(-len(self._rest) % FRAME_SAMPLES, np.float32))
+        return self.feed(np.zeros(-len(self._rest) % VAD_FRAME_SAMPLES, np.float32))
 
 
 def run(

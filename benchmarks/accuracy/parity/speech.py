@@ -12,9 +12,9 @@ import numpy as np
 from benchmarks.accuracy.parity.causes import EQUAL, UNEXPLAINED, Outcome
 from benchmarks.accuracy.parity.recordings import Recording
 from quest22.audio.vad.endpoints import EndpointRules
-from quest22.audio.vad.silero.model import FRAME_SAMPLES, SileroModel
+from quest22.audio.vad.silero.model import SileroModel
 from quest22.audio.vad.speech_stream import SpeechStream
-from quest22.records import Samples
+from quest22.records import VAD_FRAME_SAMPLES, Samples
 from quest22.settings import LongFormSettings, VadSettings
 
 PROBABILITY = 1e-4
@@ -44,7 +44,7 @@ def speech(recording: Recording) -> Iterator[Outcome]:
     from faster_whisper.vad import VadOptions, get_speech_timestamps, get_vad_model
 
     sound = recording.samples
-    whole = sound[: len(sound) // FRAME_SAMPLES * FRAME_SAMPLES]
+    whole = sound[: len(sound) // VAD_FRAME_SAMPLES * VAD_FRAME_SAMPLES]
     stream = silero().open()
     ours = np.concatenate([stream.feed(whole), stream.flush()])
     theirs = get_vad_model()(whole.copy()).ravel()  # it sets the last 4 ms to zero

@@ -14,9 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quest22.protocols import ConfiguredStrategy, LongForm, SpeechProbabilities
-from quest22.records import SAMPLE_RATE_HZ, Clip, Hypothesis, Partial, Samples, Transcript, Window
+from quest22.records import (
+    SAMPLE_RATE_HZ,
+    VAD_FRAME_SAMPLES,
+    Clip,
+    Hypothesis,
+    Partial,
+    Samples,
+    Transcript,
+    Window,
+)
 
-FRAME_SAMPLES = 512
 LEVEL = np.float32(1e-4)
 """Samples this near to a straight line through their frame are no sound: −80 dB of full scale,
 three steps of 16 bits. Offsets, their drift, dither and digital silence stay below; speech that is
@@ -28,7 +36,7 @@ SHORTEST_FRAMES = 3
 AUDIBLE = 0.2
 """From this probability on a frame may be speech; the default long form cuts at the same."""
 
-BLOCK_SAMPLES = 256 * FRAME_SAMPLES
+BLOCK_SAMPLES = 256 * VAD_FRAME_SAMPLES
 USUAL_LEVEL = 0.2
 """The detector misses speech below −50 dB of full scale; so faint blocks, of 8 s, are amplified."""
 
@@ -62,8 +70,8 @@ class SoundCheck:
             self._speech += (self._probabilities.flush() >= AUDIBLE).tobytes()
 
     def _take(self, samples: Samples) -> None:
-        rest = len(samples) % FRAME_SAMPLES
-        whole = samples[: len(samples) - rest].reshape(-1, FRAME_SAMPLES)
+        rest = len(samples) % VAD_FRAME_SAMPLES
+        whole = samples[: len(samples) - rest].reshape(-1, VAD_FRAME_SAMPLES)
         self._levels += _have_level(whole).tobytes()
         if rest:
             self._levels += _have_level(samples[np.newaxis, -rest:]).tobytes()
@@ -73,7 +81,7 @@ class SoundCheck:
 
     def is_empty(self, start: int, stop: int) -> bool:
         """Whether there is certainly no word in a span, in samples, whose frames are known."""
-        frames = slice(start // FRAME_SAMPLES, -(-stop // FRAME_SAMPLES))
+        frames = slice(start // VAD_FRAME_SAMPLES, -(-stop // VAD_FRAME_SAMPLES))
         checks = [self._levels] if self._probabilities is None else [self._levels, self._speech]
         return any(_longest_run(flags[frames]) < SHORTEST_FRAMES for flags in checks)
 

@@ -10,9 +10,18 @@ import numpy as np
 
 from quest22.longform.pauses.build import build_strategy
 from quest22.longform.pauses.clip import PausesClip
-from quest22.longform.pauses.cutting import FRAME_S, FRAME_SAMPLES, Probabilities
+from quest22.longform.pauses.cutting import FRAME_S, Probabilities
 from quest22.longform.pauses.procedures import Procedure, Result
-from quest22.records import SAMPLE_RATE_HZ, Alignment, Clip, Hypothesis, Samples, Transcript, Window
+from quest22.records import (
+    SAMPLE_RATE_HZ,
+    VAD_FRAME_SAMPLES,
+    Alignment,
+    Clip,
+    Hypothesis,
+    Samples,
+    Transcript,
+    Window,
+)
 from quest22.settings.clip_options import ClipSettings
 from tests.support.fake_whisper import CLIP, NUMBERS, timestamp_token
 
@@ -49,10 +58,10 @@ class Told:
 
     def feed(self, samples: Samples) -> Probabilities:
         self._samples += len(samples)
-        return self._up_to(self._samples // FRAME_SAMPLES)
+        return self._up_to(self._samples // VAD_FRAME_SAMPLES)
 
     def flush(self) -> Probabilities:
-        return self._up_to(-(-self._samples // FRAME_SAMPLES))
+        return self._up_to(-(-self._samples // VAD_FRAME_SAMPLES))
 
     def _up_to(self, stop: int) -> Probabilities:
         start, self._frames = self._frames, stop

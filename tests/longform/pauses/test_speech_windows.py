@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quest22.longform.pauses.cutting import FRAME_SAMPLES, CuttingRules, Probabilities
+from quest22.longform.pauses.cutting import CuttingRules, Probabilities
 from quest22.longform.pauses.speech_windows import SpeechWindow, SpeechWindows, WindowingRules
-from quest22.records import SAMPLE_RATE_HZ, Samples
+from quest22.records import SAMPLE_RATE_HZ, VAD_FRAME_SAMPLES, Samples
 from tests.longform.pauses.scripted import Told, speech
 from tests.support.fake_whisper import sound
 
@@ -37,8 +37,8 @@ def clips(draw: st.DrawFn) -> tuple[Probabilities, Samples]:
     levels = st.sampled_from([0.0, 0.1, 0.5, 1.0])
     runs = draw(st.lists(st.tuples(levels, st.integers(1, 60)), min_size=1, max_size=10))
     told = np.repeat([level for level, _ in runs], [count for _, count in runs])
-    missing = draw(st.integers(0, FRAME_SAMPLES - 1))
-    count = len(told) * FRAME_SAMPLES - missing
+    missing = draw(st.integers(0, VAD_FRAME_SAMPLES - 1))
+    count = len(told) * VAD_FRAME_SAMPLES - missing
     return told.astype(np.float32), np.arange(count, dtype=np.float32)
 
 
@@ -67,7 +67,9 @@ def test_windows_hold_the_samples_and_probabilities_of_their_spans(
     assert all(before[1] <= after[0] for before, after in pairwise(spans))
     for window in made:
         own = window.timeline.spans
-        frames = [told[start // FRAME_SAMPLES : -(-stop // FRAME_SAMPLES)] for start, stop in own]
+        frames = [
+            told[start // VAD_FRAME_SAMPLES : -(-stop // VAD_FRAME_SAMPLES)] for start, stop in own
+        ]
         assert np.array_equal(window.samples, np.concatenate([samples[slice(*s)] for s in own]))
         assert np.array_equal(window.probabilities, np.concatenate(frames))
         assert len(window.probabilities) <= SMALL.cutting.longest

@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from quest22.longform.pauses.cutting import FRAME_SAMPLES
 from quest22.longform.pauses.quality import Quality
 from quest22.longform.pauses.speech_windows import SpeechWindow
 from quest22.longform.pauses.variants import PART_LENGTHS_S, other_ways
 from quest22.longform.speech_timeline import SpeechTimeline
-from quest22.records import SAMPLE_RATE_HZ, DecodingOptions
+from quest22.records import SAMPLE_RATE_HZ, VAD_FRAME_SAMPLES, DecodingOptions
 from quest22.settings import DecodingSettings
 
 BEST = Quality.of("best", DecodingSettings())
@@ -20,7 +19,7 @@ def window(seconds: float) -> SpeechWindow:
     samples = np.random.default_rng(5).normal(size=round(seconds * SAMPLE_RATE_HZ))
     timeline = SpeechTimeline()
     timeline.add(0, len(samples))
-    probabilities = np.random.default_rng(6).random(-(-len(samples) // FRAME_SAMPLES))
+    probabilities = np.random.default_rng(6).random(-(-len(samples) // VAD_FRAME_SAMPLES))
     return SpeechWindow(
         samples.astype(np.float32), timeline, probabilities.astype(np.float32), whole=False
     )

@@ -11,11 +11,18 @@ import pytest
 from quest22.errors import EngineError
 from quest22.longform.pauses.build import build_strategy
 from quest22.longform.pauses.coverage import TextRate
-from quest22.longform.pauses.cutting import FRAME_SAMPLES, Probabilities
+from quest22.longform.pauses.cutting import Probabilities
 from quest22.longform.pauses.speech_windows import SpeechWindow
 from quest22.longform.pauses.window_transcriber import WindowTranscriber, timed_texts
 from quest22.longform.speech_timeline import SpeechTimeline
-from quest22.records import SAMPLE_RATE_HZ, Alignment, Hypothesis, Segment, Window
+from quest22.records import (
+    SAMPLE_RATE_HZ,
+    VAD_FRAME_SAMPLES,
+    Alignment,
+    Hypothesis,
+    Segment,
+    Window,
+)
 from quest22.settings import DecodingSettings
 from quest22.settings.clip_options import ClipSettings
 from tests.longform.pauses.scripted import Model, Told, drive, each_in_turn, speech
@@ -44,7 +51,7 @@ def opened(
     rules = build_strategy(settings, NUMBERS, lambda: Told(probabilities)).rules
     timeline = SpeechTimeline()
     timeline.add(100 * SAMPLE_RATE_HZ, 10 * SAMPLE_RATE_HZ)
-    frames = probabilities[: -(-10 * SAMPLE_RATE_HZ // FRAME_SAMPLES)]
+    frames = probabilities[: -(-10 * SAMPLE_RATE_HZ // VAD_FRAME_SAMPLES)]
     window = SpeechWindow(sound(10), timeline, frames, whole=whole)
     options = rules.quality.first_pass(rules.policy.decoding, whole=whole)
     return WindowTranscriber(rules, window, replace(options, language="en"))

@@ -14,9 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from quest22.audio.vad.silero.model import FRAME_SAMPLES
 from quest22.errors import UsageError
-from quest22.records import SAMPLE_RATE_HZ
+from quest22.records import SAMPLE_RATE_HZ, VAD_FRAME_SAMPLES
 from quest22.settings import LongFormSettings, VadSettings
 
 SAMPLES_PER_MS = SAMPLE_RATE_HZ // 1000
@@ -63,8 +62,8 @@ class EndpointRules:
             silence_ms = CHUNKED_SILENCE_MS if chunked else FILTERED_SILENCE_MS
         pad_ms = PAD_MS if vad.vad_speech_pad_ms is None else vad.vad_speech_pad_ms
         pad = pad_ms * SAMPLES_PER_MS
-        max_speech = SAMPLE_RATE_HZ * max_speech_s - FRAME_SAMPLES - 2 * pad
-        if max_speech < FRAME_SAMPLES:
+        max_speech = SAMPLE_RATE_HZ * max_speech_s - VAD_FRAME_SAMPLES - 2 * pad
+        if max_speech < VAD_FRAME_SAMPLES:
             raise UsageError(
                 f"speech of at most {max_speech_s} s is too short for a padding of "
                 f"{pad_ms} ms on each side: expected a smaller --vad-speech-pad-ms"
@@ -101,7 +100,7 @@ class Endpointer:
     @property
     def position(self) -> int:
         """The number of samples in the frames so far."""
-        return self._frames * FRAME_SAMPLES
+        return self._frames * VAD_FRAME_SAMPLES
 
     @property
     def confirmed_until(self) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from quest22.errors import UsageError
 from quest22.longform.pauses.clip import PausesStrategy
-from quest22.longform.pauses.cutting import FRAME_S, FRAME_SAMPLES, CuttingRules
+from quest22.longform.pauses.cutting import FRAME_S, CuttingRules
 from quest22.longform.pauses.quality import Quality
 from quest22.longform.pauses.retries import Retries
 from quest22.longform.pauses.speech_windows import WindowingRules
@@ -15,7 +15,7 @@ from quest22.longform.pauses.window_transcriber import TranscriptionRules
 from quest22.longform.policy import DecodingPolicy
 from quest22.longform.window_passes import Vocabulary
 from quest22.protocols import SpeechProbabilities
-from quest22.records import SAMPLE_RATE_HZ
+from quest22.records import SAMPLE_RATE_HZ, VAD_FRAME_SAMPLES
 from quest22.settings.clip_options import ClipSettings
 
 MARGIN_S = 1.0
@@ -84,4 +84,4 @@ def windowing_rules(settings: ClipSettings) -> WindowingRules:
 def _frames(given_ms: int | None, default_ms: int) -> int:
     """Milliseconds as frames, rounded up."""
     milliseconds = default_ms if given_ms is None else given_ms
-    return -(-milliseconds * SAMPLE_RATE_HZ // (1000 * FRAME_SAMPLES))
+    return -(-milliseconds * SAMPLE_RATE_HZ // (1000 * VAD_FRAME_SAMPLES))

@@ -14,12 +14,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from quest22.records import SAMPLE_RATE_HZ
+from quest22.records import SAMPLE_RATE_HZ, VAD_FRAME_SAMPLES
 
 Probabilities = NDArray[np.float32]
 
-FRAME_SAMPLES = 512
-FRAME_S = FRAME_SAMPLES / SAMPLE_RATE_HZ
+FRAME_S = VAD_FRAME_SAMPLES / SAMPLE_RATE_HZ
 SMOOTHED_FRAMES = 9
 LOUD = 0.35
 """Frames from this probability on bound a pause."""

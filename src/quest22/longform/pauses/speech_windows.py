@@ -13,7 +13,6 @@ import numpy as np
 from quest22.longform.pause_splitting import LONG_PAUSE_S
 from quest22.longform.pauses.cutting import (
     FRAME_S,
-    FRAME_SAMPLES,
     CuttingRules,
     PauseCutter,
     Piece,
@@ -21,7 +20,7 @@ from quest22.longform.pauses.cutting import (
 )
 from quest22.longform.speech_timeline import SpeechTimeline
 from quest22.protocols import SpeechProbabilities
-from quest22.records import Samples
+from quest22.records import VAD_FRAME_SAMPLES, Samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,7 @@ class SpeechWindows:
         self._cut(self._probabilities.flush())
         self._pieces += map(self._audio.piece, self._cutter.flush())
         if self._audio.end <= self._rules.whole_clip:
-            whole = Piece(0, -(-self._audio.end // FRAME_SAMPLES))
+            whole = Piece(0, -(-self._audio.end // VAD_FRAME_SAMPLES))
             return [_window([self._audio.piece(whole)], whole=True)] if self._pieces else []
         windows = self._pack()
         return [*windows, _window(self._pieces)] if self._pieces else windows
@@ -143,14 +142,14 @@ class _ClipAudio:
 
     def drop_before(self, frame: int) -> None:
         """Drop what lies before a frame."""
-        while self._blocks and self._first + len(self._blocks[0]) <= frame * FRAME_SAMPLES:
+        while self._blocks and self._first + len(self._blocks[0]) <= frame * VAD_FRAME_SAMPLES:
             self._first += len(self._blocks.pop(0))
         if frame > self._first_frame:
             self._probabilities = self._probabilities[frame - self._first_frame :]
             self._first_frame = frame
 
     def piece(self, piece: Piece) -> _SpeechPiece:
-        start, stop = piece.start * FRAME_SAMPLES, min(piece.stop * FRAME_SAMPLES, self.end)
+        start, stop = piece.start * VAD_FRAME_SAMPLES, min(piece.stop * VAD_FRAME_SAMPLES, self.end)
         frames = slice(piece.start - self._first_frame, piece.stop - self._first_frame)
         return _SpeechPiece(start, self._between(start, stop), self._probabilities[frames])
 

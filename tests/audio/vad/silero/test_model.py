@@ -9,8 +9,9 @@ import soundfile
 import soxr
 
 from quest22.audio.vad.endpoints import EndpointRules
-from quest22.audio.vad.silero.model import FRAME_SAMPLES, SileroModel
+from quest22.audio.vad.silero.model import SileroModel
 from quest22.audio.vad.speech_stream import SpeechStream
+from quest22.records import VAD_FRAME_SAMPLES
 from tests.support.fake_speech import joined
 
 FOLDER = resources.files("quest22.audio.vad.silero")
@@ -76,7 +77,7 @@ def test_silence_and_noise_are_no_speech(network, sound):
 @pytest.mark.parametrize("seconds", [0.5, 3.2, 30])
 def test_probabilities_are_those_of_faster_whisper(network, theirs, seconds):
     sound = noise(seconds) * np.sin(np.arange(round(16_000 * seconds)) / 4000).astype(np.float32)
-    rest = FRAME_SAMPLES - len(sound) % FRAME_SAMPLES
+    rest = VAD_FRAME_SAMPLES - len(sound) % VAD_FRAME_SAMPLES
     reference = theirs.get_vad_model()(np.pad(sound, (0, rest))).ravel()
     assert probabilities(network, sound)[:-1] == pytest.approx(reference[:-1], abs=1e-5)
 

@@ -15,14 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quest22.errors import EngineError
-from quest22.records import Samples
+from quest22.records import VAD_FRAME_SAMPLES, Samples
 from quest22.system.forks import kept_in_children
 from quest22.system.shortage import shortage
 
 if TYPE_CHECKING:
     import openvino as ov
 
-FRAME_SAMPLES = 512
 CONTEXT_SAMPLES = 64
 STATE_SHAPE = (1, 1, 128)
 FRAMES_AT_ONCE = 256
@@ -78,7 +77,7 @@ class SpeechProbabilities:
     def feed(self, samples: Samples) -> Probabilities:
         """Take the next block, ``[samples]``; return complete frames: ``[frames]``."""
         self._pending = np.concatenate((self._pending, samples))
-        block = FRAMES_AT_ONCE * FRAME_SAMPLES
+        block = FRAMES_AT_ONCE * VAD_FRAME_SAMPLES
         probabilities = []
         while len(self._pending) >= CONTEXT_SAMPLES + block:
             probabilities.append(self._run(self._pending[: CONTEXT_SAMPLES + block]))
@@ -88,10 +87,10 @@ class SpeechProbabilities:
     def flush(self) -> Probabilities:
         """The rest, padded with 1 to 512 zeros to a whole frame, as faster-whisper does."""
         rest = len(self._pending) - CONTEXT_SAMPLES
-        return self._run(np.pad(self._pending, (0, FRAME_SAMPLES - rest % FRAME_SAMPLES)))
+        return self._run(np.pad(self._pending, (0, VAD_FRAME_SAMPLES - rest % VAD_FRAME_SAMPLES)))
 
     def _run(self, samples: Samples) -> Probabilities:
-        length = CONTEXT_SAMPLES + FRAME_SAMPLES
-        frames = np.lib.stride_tricks.sliding_window_view(samples, length)[::FRAME_SAMPLES]
+        length = CONTEXT_SAMPLES + VAD_FRAME_SAMPLES
+        frames = np.lib.stride_tricks.sliding_window_view(samples, length)[::VAD_FRAME_SAMPLES]
         probabilities, self._state = self._model.run(np.ascontiguousarray(frames), self._state)
         return probabilities
