@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.peak_memory import linux_only
+
 RATE_HZ = 8_000
 SCRIPT = """
-import resource, sys
+import sys
 from pathlib import Path
 from quest22.audio.decode import MediaDecoder
 from quest22.audio.pool import decode_ahead
 from quest22.records import Clip, Origin
 from quest22.settings import AudioSettings, MemorySettings
-
-def peak_mb():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+from tests.support.peak_memory import peak_growth_mb
 
 options = AudioSettings()
 memory = MemorySettings.of(64 << 20)
@@ -25,9 +25,9 @@ media = path if sys.argv[2] == "path" else lambda: path.open("rb")
 clips = [Clip("long", "long", media, Origin("test"))]
 (audio,) = decode_ahead(clips, MediaDecoder(options), options, memory=memory)
 seconds = len(next(audio.blocks)) / 16000
-begun_mb = peak_mb()
-seconds += sum(len(block) for block in audio.blocks) / 16000
-print(seconds, peak_mb() - begun_mb)
+with peak_growth_mb() as grown:
+    seconds += sum(len(block) for block in audio.blocks) / 16000
+print(seconds, *grown)
 """
 
 
@@ -43,6 +43,7 @@ def write_silence(path: Path, hours: int) -> None:
         file.truncate(44 + size)
 
 
+@linux_only
 @pytest.mark.parametrize(
     ("hours", "kind"), [(1, "opener"), pytest.param(10, "path", marks=pytest.mark.slow)]
 )

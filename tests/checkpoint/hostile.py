@@ -22,6 +22,7 @@ import numpy as np
 from quest22.bench.peers.ggml import write_ggml
 from quest22.checkpoint.load import Checkpoint, load
 from tests.support.ctranslate2 import ALIASES, whisper_variables, write_model
+from tests.support.peak_memory import peak_mb
 
 MEMORY_BYTES = 4 << 30
 CASE_S = 60
@@ -504,8 +505,7 @@ def main(home: Path) -> None:
         case.edit(model)
         signal.alarm(CASE_S)  # ends the process: the case after the last line hangs
         result = outcome(model)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
-        print(json.dumps({"name": case.name, **result, "peak_mb": peak}), flush=True)
+        print(json.dumps({"name": case.name, **result, "peak_mb": peak_mb()}), flush=True)
 
 
 if __name__ == "__main__":
