@@ -18,6 +18,7 @@ from quest22.records import (
     Clip,
     Failure,
     Hypothesis,
+    LiveEvent,
     Partial,
     ReplayedBatch,
     Samples,
@@ -169,6 +170,28 @@ class LongForm(Protocol):
 
     def close(self) -> Transcript:
         """Join the hypotheses; call only when ``finished``."""
+        ...
+
+
+class LiveLongForm(LongForm, Protocol):
+    """Turns audio that is still being spoken into events.
+
+    ``feed`` and ``flush`` return final windows, at the ends of segments. Windows of segments that
+    go on are asked for with ``preview`` when the engine is free, so that none is out of date when
+    it runs.
+    """
+
+    def preview(self) -> Window | None:
+        """An interim window of all audio so far; None if it is too early, or one is running."""
+        ...
+
+    @property
+    def unheard_s(self) -> float:
+        """Seconds of speech that no window has covered yet: how urgent a preview is."""
+        ...
+
+    def take_events(self) -> list[LiveEvent]:
+        """The events since the last call, without latencies."""
         ...
 
 

@@ -197,6 +197,8 @@ class DecodingOptions:
     (:func:`quest22.decoding.timestamps.drop_unfinished`).
     ``audio_context`` is how much is encoded, where the engine can encode less than 30 s; see
     :mod:`quest22.decoding.audio_context`.
+    ``draft`` guesses the tokens after the prefix. It changes nothing about the hypothesis: greedy
+    decoding checks it in one pass, and goes on from the first wrong guess.
     """
 
     language: str | None = None
@@ -212,6 +214,7 @@ class DecodingOptions:
     words: bool = False
     ends_complete: bool = False
     audio_context: AudioContext = "full"
+    draft: tuple[int, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -448,3 +451,46 @@ def check_samples(samples: object) -> None:
             f"samples of shape {samples.shape} and type {samples.dtype}: expected "
             "mono float32 at 16 kHz, shape [samples]"
         )
+
+
+LiveEventType: TypeAlias = Literal["interim", "committed", "final"]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveWord:
+    """A word of a live session, with its times in the session's audio, in seconds.
+
+    ``text`` begins with a space where one belongs. A ``stable`` word is committed: it stays as it
+    is in every later event.
+    """
+
+    start_s: float
+    end_s: float
+    text: str
+    probability: float
+    stable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LiveEvent:
+    """What is known of one segment of a live session; replaces the segment's earlier events.
+
+    ``text`` is the whole segment so far, and ``words`` make it up: first the stable ones, then
+    those that may change. ``interim``: only the latter have changed; ``committed``: words have
+    become stable; ``final``: all are, and the segment has ended (its text may be empty, if nothing
+    was committed). ``segment`` counts from 0, and segments end in this order; ``revision`` counts a
+    segment's events from 0.
+
+    ``audio_end_s`` is how much of the session's audio was heard. ``latency_s`` is the time from the
+    arrival of the end of the newest word to the event, in seconds; None: the audio was not fed as
+    it was spoken, or there is no word.
+    """
+
+    type: LiveEventType
+    segment: int
+    revision: int
+    text: str
+    words: tuple[LiveWord, ...]
+    audio_end_s: float
+    language: str | None = None
+    latency_s: float | None = None

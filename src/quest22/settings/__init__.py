@@ -16,6 +16,7 @@ from quest22.settings.decoding import (
 from quest22.settings.engine import EngineSettings
 from quest22.settings.hallucination import HallucinationSettings
 from quest22.settings.hub import HubSettings
+from quest22.settings.live import LiveSettings
 from quest22.settings.longform import LongFormName, LongFormSettings
 from quest22.settings.memory import (
     MEMORY_BYTES,
@@ -53,6 +54,7 @@ __all__ = [
     "FailureSettings",
     "HallucinationSettings",
     "HubSettings",
+    "LiveSettings",
     "LongFormName",
     "LongFormSettings",
     "MemorySettings",

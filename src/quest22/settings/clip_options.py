@@ -7,6 +7,7 @@ from typing import Any
 
 from quest22.settings.decoding import DecodingSettings
 from quest22.settings.hallucination import HallucinationSettings
+from quest22.settings.live import LiveSettings
 from quest22.settings.longform import LongFormSettings
 from quest22.settings.option import Group, take_values
 from quest22.settings.vad import VadSettings
@@ -14,12 +15,13 @@ from quest22.settings.vad import VadSettings
 
 @dataclass(frozen=True, slots=True)
 class ClipSettings:
-    """All settings for transcribing one clip."""
+    """All settings for transcribing one clip; ``live`` if it is audio that is still spoken."""
 
     decoding: DecodingSettings = field(default_factory=DecodingSettings)
     longform: LongFormSettings = field(default_factory=LongFormSettings)
     hallucination: HallucinationSettings = field(default_factory=HallucinationSettings)
     vad: VadSettings = field(default_factory=VadSettings)
+    live: LiveSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class ClipOptions:
     longform: LongFormSettings | None = None
     hallucination: HallucinationSettings | None = None
     vad: VadSettings | None = None
+    live: LiveSettings | None = None
 
     def applied_to(self, settings: ClipSettings) -> ClipSettings:
         """The clip's settings, given those of the loaded model."""
@@ -38,6 +41,7 @@ class ClipOptions:
             longform=self.longform or settings.longform,
             hallucination=self.hallucination or settings.hallucination,
             vad=self.vad or settings.vad,
+            live=self.live or settings.live,
         )
 
     @classmethod

@@ -171,7 +171,7 @@ def refuse_unknown(options: dict[str, Any], known: type[Any]) -> None:
     raise UsageError(f"unknown option {name!r}: {hint}")
 
 
-def check_at_least(name: str, value: int | None, least: int) -> None:
+def check_at_least(name: str, value: float | None, least: float) -> None:
     """Refuse numbers below ``least``; None passes."""
     if value is not None and value < least:
         raise UsageError(f"{name} is {value}: expected {least} or more")

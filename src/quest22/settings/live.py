@@ -1,0 +1,81 @@
+"""Live captions: when text is shown, when it is committed, and when a segment ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+from quest22.errors import UsageError
+from quest22.records import WINDOW_S
+from quest22.settings.option import check_at_least, check_choice, check_positive, option
+
+PolicyName: TypeAlias = Literal["alignatt", "local-agreement", "both"]
+PANEL = "Live"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSettings:
+    """When text of a live session is shown, committed and final."""
+
+    policy: PolicyName = option(
+        "alignatt",
+        flags="--policy",
+        help="Words are committed when the model attends to audio well before the end "
+        "([cyan]alignatt[/]), when two steps agree on them ([cyan]local-agreement[/]), or when "
+        "[cyan]both[/] hold.",
+        metavar="NAME",
+        panel=PANEL,
+    )
+    step_s: float = option(
+        0.5,
+        flags="--step-s",
+        help="Update the text after this much more audio; later if the machine is busy.",
+        metavar="S",
+        unit="s",
+        panel=PANEL,
+    )
+    hold_back_s: float = option(
+        0.5,
+        flags="--hold-back-s",
+        help="Words that end in the last seconds of the audio are not committed.",
+        metavar="S",
+        unit="s",
+        panel=PANEL,
+    )
+    endpoint_ms: int = option(
+        300,
+        flags="--endpoint-ms",
+        help="Silence of this length ends a segment.",
+        metavar="MS",
+        unit="ms",
+        panel=PANEL,
+    )
+    eager_ms: int = option(
+        100,
+        flags="--eager-ms",
+        help="Silence of this length starts work on the final text, so that it is ready at the "
+        "end of the segment.",
+        metavar="MS",
+        unit="ms",
+        panel=PANEL,
+    )
+    max_segment_s: float = option(
+        28.0,
+        flags="--max-segment-s",
+        help="Speech without a pause is committed and cut after this time, at most 28.",
+        metavar="S",
+        unit="s",
+        panel=PANEL,
+    )
+
+    def __post_init__(self) -> None:
+        check_choice("policy", self.policy, get_args(PolicyName))
+        check_positive("step_s", self.step_s)
+        check_at_least("hold_back_s", self.hold_back_s, 0)
+        check_at_least("eager_ms", self.eager_ms, 0)
+        check_at_least("endpoint_ms", self.endpoint_ms, self.eager_ms)
+        check_positive("max_segment_s", self.max_segment_s)
+        if self.max_segment_s > WINDOW_S - 2:
+            raise UsageError(
+                f"max_segment_s is {self.max_segment_s:g}, expected at most {WINDOW_S - 2:g}"
+            )
