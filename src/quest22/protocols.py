@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -173,13 +173,25 @@ class LongForm(Protocol):
         ...
 
 
+@runtime_checkable
 class LiveLongForm(LongForm, Protocol):
     """Turns audio that is still being spoken into events.
 
-    ``feed`` and ``flush`` return final windows, at the ends of segments. Windows of segments that
-    go on are asked for with ``preview`` when the engine is free, so that none is out of date when
-    it runs.
+    ``feed``, ``commit`` and ``flush`` return final windows, at the ends of segments. Windows of
+    segments that go on are asked for with ``preview`` when the engine is free, so that none is out
+    of date when it runs.
     """
+
+    def commit(self) -> list[Window]:
+        """End the segment that goes on, without waiting for silence; more audio may follow."""
+        ...
+
+    def add_failure(self, window: Window, reason: str) -> list[Window]:
+        """The engine failed on a window: go on without its text.
+
+        A segment whose final window failed ends with what is committed.
+        """
+        ...
 
     def preview(self) -> Window | None:
         """An interim window of all audio so far; None if it is too early, or one is running."""
