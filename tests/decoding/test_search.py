@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -47,6 +47,11 @@ class Oracle:
     def restart(self, windows: Sequence[int], num_beams: int) -> None:
         self.sounds = [window for window in windows for _ in range(num_beams)]
         self.seen = [[] for _ in self.sounds]
+
+    def rewind(self, position: int) -> None:
+        for seen in self.seen:
+            assert position <= len(seen)
+            del seen[position:]
 
     def reorder_cache(self, rows: Sequence[int]) -> None:
         self.seen = [list(self.seen[row]) for row in rows]
@@ -129,6 +134,68 @@ def test_a_prompt_is_fed_in_one_step_and_nothing_runs_after_the_end() -> None:
     oracle = Oracle([5])
     (found,) = BatchSearch(SILENCE).run(oracle, [DecodeRequest(Prompt((1, 2, 4, 5), 0, 3), RULES)])
     assert oracle.calls == min(len(found.tokens) + 1, 3)
+
+
+drafts = st.lists(st.integers(0, VOCABULARY - 1), max_size=14).map(tuple)
+strict = st.builds(
+    SearchOptions,
+    beam_size=st.sampled_from([1, 1, 1, 2]),
+    greedy_logprob=st.none() | st.floats(-4, 0),
+    repetition_penalty=st.sampled_from([1.0, 1.5]),
+    no_repeat_ngram_size=st.integers(0, 2),
+    max_repeats=st.none() | st.just(1),
+)
+temperatures = st.sampled_from([0.0, 0.0, 0.0, 0.5])
+
+
+def timed(prompt: Prompt) -> DecodeRequest:
+    """With the grammar of timestamps, from token 19 on, and a token that does not come first."""
+    rules = LogitsRules(EOT, 19, suppressed=(3,), suppressed_first=(4,), max_initial_timestamp=2)
+    return DecodeRequest(replace(prompt, timestamps=True), rules)
+
+
+@st.composite
+def drafted(draw: st.DrawFn) -> DecodeRequest:
+    """A request whose draft is what it says without one up to some place, then anything."""
+    prompt = draw(prompts)
+    request = timed(prompt) if draw(st.booleans()) else DecodeRequest(prompt, RULES)
+    request = replace(request, search=draw(strict), temperature=draw(temperatures))
+    greedy = replace(request, search=replace(request.search, beam_size=1), temperature=0.0)
+    (said,) = BatchSearch(SILENCE).run(Oracle([draw(st.integers(0, 3))]), [greedy])
+    right = draw(st.integers(0, len(said.tokens)))
+    return replace(request, draft=said.tokens[:right] + draw(drafts))
+
+
+@settings(deadline=None)
+@given(st.lists(drafted() | prompts.map(timed), max_size=4))
+def test_a_draft_changes_nothing(batch: list[DecodeRequest]) -> None:
+    found = BatchSearch(SILENCE).decode(Oracle(), batch)
+    plain = [replace(request, draft=()) for request in batch]
+    assert found == BatchSearch(SILENCE).decode(Oracle(), plain)
+
+
+@pytest.mark.parametrize("wrong", [None, 0, 1, 3])
+def test_a_right_draft_takes_one_pass_and_a_wrong_token_no_more_than_those_after_it(
+    wrong: int | None,
+) -> None:
+    request = DecodeRequest(Prompt((1, 2, 4, 5), 0, 9), RULES)
+    (said,) = BatchSearch(SILENCE).run(Oracle([3]), [request])
+    assert len(said.tokens) == 9
+    draft = [(token + (place == wrong)) % VOCABULARY for place, token in enumerate(said.tokens)]
+    oracle = Oracle([3])
+    (found,) = BatchSearch(SILENCE).run(oracle, [replace(request, draft=tuple(draft))])
+    assert found == said
+    assert oracle.calls == (1 if wrong is None else 9 - wrong)
+
+
+def test_a_long_draft_is_checked_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    request = DecodeRequest(Prompt((1, 2, 4, 5), 2, 9), RULES)
+    (said,) = BatchSearch(SILENCE).run(Oracle([3]), [request])
+    monkeypatch.setattr("quest22.decoding.search.MAX_GUESSES", 3)
+    oracle = Oracle([3])
+    (found,) = BatchSearch(SILENCE).run(oracle, [replace(request, draft=said.tokens)])
+    assert found == said
+    assert oracle.calls == 3
 
 
 @given(st.lists(st.booleans(), max_size=12))

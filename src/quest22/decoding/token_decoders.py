@@ -26,12 +26,17 @@ LOOP_CHECK = 8
 
 @dataclass(frozen=True, slots=True)
 class DecodeRequest:
-    """How to decode one window: its prompt, the rules for its tokens, the search."""
+    """How to decode one window: its prompt, the rules for its tokens, the search.
+
+    ``draft`` guesses the tokens after the prompt, all of them in the vocabulary. Only a greedy
+    search looks at it.
+    """
 
     prompt: Prompt
     rules: LogitsRules
     search: SearchOptions = field(default_factory=SearchOptions)
     temperature: float = 0.0
+    draft: tuple[int, ...] = ()
 
     @property
     def num_beams(self) -> int:
@@ -45,6 +50,14 @@ class DecodeRequest:
         if not beams or self.search.greedy_logprob is None:
             return (self,)
         return replace(self, search=replace(self.search, beam_size=1)), self
+
+    @property
+    def guesses(self) -> tuple[int, ...]:
+        """The draft's tokens that may be fed: before an end of text and within the limit."""
+        if self.temperature > 0 or self.num_beams > 1:
+            return ()
+        draft, end_of_text = self.draft[: self.prompt.max_new_tokens - 1], self.rules.end_of_text
+        return draft[: draft.index(end_of_text)] if end_of_text in draft else draft
 
     def stands(self, result: DecodeResult) -> bool:
         """Whether the result of the first of several tries is good enough."""

@@ -89,8 +89,8 @@ class DecoderNetwork(Protocol):
     ) -> Logits:
         """Feed ``tokens [B, T]`` at ``position``; return the logits after some of T: ``[B, N, V]``.
 
-        Row i continues row ``beams[i]`` of the last call. The array is writable and valid until the
-        next call.
+        Row i continues row ``beams[i]`` of the last call. What was fed at ``position`` and after it
+        before is forgotten. The array is writable and valid until the next call.
         """
         ...
 
@@ -127,6 +127,9 @@ class DecoderSession:
             windows = [row // self._num_beams for row in rows[:: self._num_beams]]
             self._network.select_windows(windows)
             self._beams = np.array(rows, np.int32)
+
+    def rewind(self, position: int) -> None:
+        self._position = position
 
     def step(self, tokens: NDArray[np.int32], logit_positions: Sequence[int]) -> Logits:
         logits = self._network.step(tokens, self._position, self._beams, list(logit_positions))

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import count
+from itertools import count, takewhile
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -74,7 +74,8 @@ class WhisperEngine:
         self._prompts = PromptBuilder(
             tokens, generation, checkpoint.dimensions.max_target_positions
         )
-        self._rules = LogitsRulesCache(tokens, generation, checkpoint.dimensions.vocab_size)
+        self._vocabulary = checkpoint.dimensions.vocab_size
+        self._rules = LogitsRulesCache(tokens, generation, self._vocabulary)
         self._turn = threading.RLock()
         self._numbers = count()
         self._begun: WeakValueDictionary[int, EncodedBatch] = WeakValueDictionary()
@@ -268,6 +269,7 @@ class WhisperEngine:
             self._rules.rules(options.suppression),
             options.search,
             options.temperature,
+            tuple(takewhile(range(self._vocabulary).__contains__, options.draft)),
         )
 
     def _hypothesis(

@@ -55,14 +55,14 @@ def test_the_cache_holds_the_same_memory(checkpoint: OpenCheckpoint) -> None:
         assert tensor.data.ctypes.data == views[name].ctypes.data
 
 
-def test_the_mask_hides_later_tokens() -> None:
-    mask = causal_mask(2, 3, 2)
+def test_the_mask_hides_later_tokens_and_forgotten_ones() -> None:
+    mask = causal_mask(np.array([True, False]), 3, 2)
     assert mask.shape == (2, 1, 3, 5)
     assert np.array_equal(mask[0], mask[1])
     assert [[value == 0 for value in row] for row in mask[0, 0].tolist()] == [
-        [True, True, True, False, False],
-        [True, True, True, True, False],
-        [True, True, True, True, True],
+        [True, False, True, False, False],
+        [True, False, True, True, False],
+        [True, False, True, True, True],
     ]
 
 

@@ -18,7 +18,7 @@ def test_int8_rows_are_within_half_a_step() -> None:
 @pytest.mark.parametrize("position", [0, 1, 5])
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_token_sees_itself_and_what_came_before(position: int, count: int) -> None:
-    mask = causal_mask(position, count, 2)
+    mask = causal_mask(np.ones(position, np.bool_), count, 2)
     assert mask.shape == (2, 1, count, position + count)
     assert np.array_equal(mask[0], mask[1])
     for row in range(count):

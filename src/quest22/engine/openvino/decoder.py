@@ -180,7 +180,10 @@ def tensors(views: Mapping[str, NDArray[Any]]) -> dict[str, ov.Tensor]:
 
 
 class GraphDecoderNetwork:
-    """A :class:`quest22.engine.cpu_backend.DecoderNetwork` of the graph of ``build_decoder``."""
+    """A :class:`quest22.engine.cpu_backend.DecoderNetwork` of the graph of ``build_decoder``.
+
+    The state only grows. What is to be forgotten stays in it, and is masked.
+    """
 
     any_frames = False
 
@@ -189,9 +192,11 @@ class GraphDecoderNetwork:
         self._request = kept_in_children(decoder.create_infer_request())
         self._cross_kv: CrossKVCache
         self._windows: list[int] = []
+        self._known: NDArray[np.bool_] = np.ones(0, np.bool_)
 
     def begin(self, cross_kv: CrossKVCache, windows: Sequence[int], num_beams: int) -> None:
         self._request.reset_state()
+        self._known = np.ones(0, np.bool_)
         self._cross_kv = cross_kv
         self._attend_to(list(windows))
 
@@ -212,25 +217,30 @@ class GraphDecoderNetwork:
         logit_positions: list[int],
     ) -> Array:
         count = tokens.shape[1]
+        self._known[np.flatnonzero(self._known)[position:]] = False
         inputs = {
             "tokens": tokens,
             "positions": np.arange(position, position + count, dtype=np.int32),
             "beams": beams,
-            "mask": causal_mask(position, count, len(tokens)),
+            "mask": causal_mask(self._known, count, len(tokens)),
             "logit_positions": np.array(logit_positions, np.int32),
         }
         for name, values in inputs.items():
             self._request.set_tensor(name, ov.Tensor(values))
         self._request.infer()
+        self._known = np.append(self._known, np.ones(count, np.bool_))
         logits: Array = self._request.get_tensor("logits").data
         return logits
 
 
-def causal_mask(position: int, count: int, rows: int) -> Array:
-    """Minus infinity for later tokens, else 0: ``[rows, 1, count, position + count]``.
+def causal_mask(known: NDArray[np.bool_], count: int, rows: int) -> Array:
+    """What ``count`` tokens attend to: 0, and minus infinity for what they must not.
 
+    ``[rows, 1, count, past + count]``: of the past, what is ``known [past]``, and no later token.
     Every row has its own, although all are the same: in bfloat16, OpenVINO's fused attention with
     a cache reads past the end of a mask that it has to broadcast over rows.
     """
-    mask = np.triu(np.full((count, position + count), -np.inf, np.float32), position + 1)
+    past = len(known)
+    mask = np.triu(np.full((count, past + count), -np.inf, np.float32), past + 1)
+    mask[:, :past][:, ~known] = -np.inf
     return np.tile(mask, (rows, 1, 1, 1))
