@@ -191,9 +191,9 @@ class DecodingOptions:
     """How the engine decodes a window.
 
     ``language`` is a code such as ``"en"``; None lets the engine detect it. ``previous`` goes
-    before the start of the transcript (``<|startofprev|>``), ``prefix`` begins the transcript.
-    ``words`` requests an alignment of the hypothesis; of all its text if ``ends_complete``, else
-    without what follows the last pair of timestamps
+    before the start of the transcript (``<|startofprev|>``), ``prefix`` begins the transcript and
+    is spoken in the window. ``words`` requests an alignment of the hypothesis behind it; of all its
+    text if ``ends_complete``, else without what follows the last pair of timestamps
     (:func:`quest22.decoding.timestamps.drop_unfinished`).
     ``audio_context`` is how much is encoded, where the engine can encode less than 30 s; see
     :mod:`quest22.decoding.audio_context`.

@@ -12,7 +12,7 @@ from quest22.decoding.alignment import (
     mel_frames,
     path_cost,
 )
-from quest22.records import DecodingOptions, Hypothesis, Window
+from quest22.records import Alignment, DecodingOptions, Hypothesis, Window
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +45,14 @@ def test_frames_before_a_later_pass_do_not_count(tokens: Tokens) -> None:
     hypothesis = Hypothesis((5,), "en", 1.0, -0.1, 0.0)
     assert AlignmentInput.of(3, window(skip_frames=40), hypothesis, tokens).frames == 30
     assert AlignmentInput.of(3, window(skip_frames=200), hypothesis, tokens).frames == 0
+
+
+def test_a_prefix_is_aligned_but_is_not_the_hypothesis(tokens: Tokens) -> None:
+    given = Window(np.zeros(16_000, np.float32), 0.0, DecodingOptions(prefix=(3, 4)))
+    found = AlignmentInput.of(0, given, Hypothesis((5,), "en", 1.0, -0.1, 0.0), tokens)
+    assert found.text == (3, 4, 5)
+    alignment = found.of_hypothesis(Alignment((0.0, 0.2, 0.4, 0.6), (0.7, 0.8, 0.9)))
+    assert alignment == Alignment((0.4, 0.6), (0.9,))
 
 
 def diagonal_scores(tokens: int, frames: int, heads: int = 2) -> np.ndarray:

@@ -33,14 +33,16 @@ class AlignmentInput:
     """The text to align in window ``window`` of a batch.
 
     ``start`` is ``<|startoftranscript|>`` up to ``<|notimestamps|>``, with language and task if the
-    checkpoint has them. ``text`` holds text tokens only. The first ``frames`` of the encoder's
-    output hold audio, the rest is padding.
+    checkpoint has them. ``text`` holds text tokens only; the first ``given`` of them are the
+    window's prefix, which is spoken in it too. The first ``frames`` of the encoder's output hold
+    audio, the rest is padding.
     """
 
     window: int
     start: tuple[int, ...]
     text: tuple[int, ...]
     frames: int
+    given: int = 0
 
     @classmethod
     def of(
@@ -54,12 +56,18 @@ class AlignmentInput:
         complete = hypothesis.tokens
         if not window.decoding.ends_complete:
             complete, _ = drop_unfinished(complete, tokens.timestamp_begin)
+        prefix = tuple(token for token in window.decoding.prefix if token < tokens.eot)
         return cls(
             window=index,
             start=tokens.initial_tokens(language, window.decoding.task, timestamps=False),
-            text=tuple(token for token in complete if token < tokens.eot),
+            text=(*prefix, *(token for token in complete if token < tokens.eot)),
             frames=max(mel_frames(window) - window.skip_frames, 0) // MEL_FRAMES_A_FRAME,
+            given=len(prefix),
         )
+
+    def of_hypothesis(self, alignment: Alignment) -> Alignment:
+        """The part of the text's alignment that is the hypothesis's, without the prefix."""
+        return Alignment(alignment.bounds_s[self.given :], alignment.probabilities[self.given :])
 
 
 def mel_frames(window: Window) -> int:

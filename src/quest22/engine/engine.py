@@ -294,8 +294,8 @@ class WhisperEngine:
             for row in timed
         ]
         alignments = self._backend.align(batch.cross_kv, inputs)
-        for row, alignment in zip(timed, alignments, strict=True):
-            hypotheses[row] = replace(hypotheses[row], alignment=alignment)
+        for row, each, alignment in zip(timed, inputs, alignments, strict=True):
+            hypotheses[row] = replace(hypotheses[row], alignment=each.of_hypothesis(alignment))
 
 
 def _in_full(window: Window) -> Window:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from quest22.checkpoint.load import Checkpoint
     from quest22.decoding.logits_rules import LogitsRulesCache
     from quest22.settings.decoding import DecodingSettings
+    from quest22.settings.live import LiveSettings
 
 TURBO_LAYERS = (32, 4)
 """Layers of the encoder and the decoder of large-v3-turbo, and of no other model."""
@@ -68,6 +69,8 @@ class PerClipStrategy:
 
     def _build(self, settings: ClipSettings) -> ConfiguredStrategy:
         self._check_decoding(settings)
+        if settings.live is not None:
+            return self._live(settings, settings.live)
         check_long_form(settings)
         strategy = self._of_one_channel(settings)
         if not self._each_channel:
@@ -93,6 +96,18 @@ class PerClipStrategy:
         listens = long_form != "pauses" and settings.vad.vad is None
         detector = self._silero.open if listens else None
         return SoundlessStrategy(strategy, detector, of_features=long_form == "sequential")
+
+    def _live(self, settings: ClipSettings, live: LiveSettings) -> ConfiguredStrategy:
+        """Audio that is still spoken, of one channel."""
+        from quest22.longform.live.build import build_strategy
+
+        if self._each_channel:
+            raise UsageError("--channel each does not go with live captions: open a session each")
+        tokens = self._checkpoint.tokens
+        opener = self._silero.open_live
+        return build_strategy(
+            settings, live, tokens, opener, is_multilingual=tokens.is_multilingual
+        )
 
     def _pauses(self, settings: ClipSettings) -> ConfiguredStrategy:
         """Windows cut at pauses."""

@@ -67,6 +67,15 @@ class LiveSettings:
         unit="s",
         panel=PANEL,
     )
+    history_h: float = option(
+        12.0,
+        flags="--history-h",
+        help="The transcript at the end of a session has its last hours only, so that memory does "
+        "not grow for ever; events and outputs have all.",
+        metavar="HOURS",
+        unit="h",
+        panel=PANEL,
+    )
 
     def __post_init__(self) -> None:
         check_choice("policy", self.policy, get_args(PolicyName))
@@ -75,6 +84,7 @@ class LiveSettings:
         check_at_least("eager_ms", self.eager_ms, 0)
         check_at_least("endpoint_ms", self.endpoint_ms, self.eager_ms)
         check_positive("max_segment_s", self.max_segment_s)
+        check_positive("history_h", self.history_h)
         if self.max_segment_s > WINDOW_S - 2:
             raise UsageError(
                 f"max_segment_s is {self.max_segment_s:g}, expected at most {WINDOW_S - 2:g}"

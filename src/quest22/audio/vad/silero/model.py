@@ -53,7 +53,11 @@ class SileroModel:
 
     def open(self) -> SpeechProbabilities:
         """Start a new clip."""
-        return SpeechProbabilities(self)
+        return SpeechProbabilities(self, FRAMES_AT_ONCE)
+
+    def open_live(self) -> SpeechProbabilities:
+        """Start audio that is still spoken: each frame is judged as soon as it is complete."""
+        return SpeechProbabilities(self, 1)
 
     def run(self, frames: NDArray[np.float32], state: State) -> tuple[Probabilities, State]:
         """``[frames, 576]`` and a state → probabilities ``[frames]`` and the next state."""
@@ -67,17 +71,21 @@ State = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 class SpeechProbabilities:
-    """One clip: blocks of any size in, a probability for each whole frame out."""
+    """One clip: blocks of any size in, a probability for each whole frame out.
 
-    def __init__(self, model: SileroModel) -> None:
+    The model takes ``frames_at_once`` frames in a call.
+    """
+
+    def __init__(self, model: SileroModel, frames_at_once: int) -> None:
         self._model = model
+        self._block = frames_at_once * VAD_FRAME_SAMPLES
         self._state: State = (np.zeros(STATE_SHAPE, np.float32), np.zeros(STATE_SHAPE, np.float32))
         self._pending = np.zeros(CONTEXT_SAMPLES, np.float32)  # the context and what follows it
 
     def feed(self, samples: Samples) -> Probabilities:
         """Take the next block, ``[samples]``; return complete frames: ``[frames]``."""
         self._pending = np.concatenate((self._pending, samples))
-        block = FRAMES_AT_ONCE * VAD_FRAME_SAMPLES
+        block = self._block
         probabilities = []
         while len(self._pending) >= CONTEXT_SAMPLES + block:
             probabilities.append(self._run(self._pending[: CONTEXT_SAMPLES + block]))

@@ -1,0 +1,572 @@
+"""The machine of live captions: sound in, windows out; hypotheses in, events out.
+
+Knows no engine, no clock and no thread: what it does depends on the sound, on the hypotheses, and
+on when previews are asked for. Its parts:
+
+1. :mod:`~quest22.longform.live.endpointing` finds where segments begin, pause and end;
+2. a preview hears a segment that goes on; :mod:`~quest22.longform.live.commit` says which of its
+   words stay. They are the prefix of the next window, and the rest is its draft;
+3. when speech pauses, a last window hears all of it; its text is final when the pause lasts;
+4. a segment without a pause is cut behind its last certain word;
+5. :mod:`~quest22.longform.live.context` gives windows what was said before them;
+   :mod:`~quest22.longform.live.guards` refuses what nobody said.
+
+One window of a session runs at a time, so that each continues what the one before it has found.
+While a last window runs, frames wait: so the windows do not depend on how the sound was divided
+into blocks.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from quest22.longform.hallucination import LOOP
+from quest22.longform.live.commit import CommitPolicy
+from quest22.longform.live.context import ContextRules, Past, WindowContext
+from quest22.longform.live.endpointing import Endpointer, EndpointRules, Signal
+from quest22.longform.live.guards import Guards, Heard
+from quest22.longform.live.history import History
+from quest22.longform.live.segment import OpenSegment
+from quest22.longform.live.sound import SoundBuffer
+from quest22.longform.live.windows import (
+    CERTAIN_AFTER_S,
+    CERTAIN_LANGUAGE,
+    MOST_TRIES,
+    WindowOptions,
+)
+from quest22.longform.live.words import (
+    Bounds,
+    HeardWord,
+    heard_words,
+    text_of,
+    without_first_mark,
+)
+from quest22.longform.policy import DecodingPolicy
+from quest22.longform.soundless import silence
+from quest22.longform.transcript import build_transcript, prevailing_language
+from quest22.protocols import SpeechProbabilities
+from quest22.records import (
+    SAMPLE_RATE_HZ,
+    VAD_FRAME_SAMPLES,
+    WINDOW_S,
+    AudioContext,
+    Clip,
+    DroppedSegment,
+    Hypothesis,
+    LiveEvent,
+    Partial,
+    Samples,
+    Segment,
+    Transcript,
+    Window,
+)
+
+PRE_ROLL_S = 0.3
+"""Sound before the first frame of speech: the detector misses soft beginnings."""
+
+WAITING_S = 10.0
+"""Sound that waits while a window runs; more waits outside."""
+
+MARGIN_S = 0.5
+"""Windows are this much shorter than Whisper's, so that silence follows their last word."""
+
+MOST_DOUBTS = 2
+"""After so many windows in a row that are not believed, what was said before is forgotten."""
+
+MOST_TOKENS = 180
+"""Segments with more committed tokens are cut: the decoder needs room for more."""
+
+REMEMBERED_FRAMES = round(1.5 * WINDOW_S * SAMPLE_RATE_HZ / VAD_FRAME_SAMPLES)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LiveRules:
+    """What all sessions with the same settings share; lengths are in seconds.
+
+    ``language`` None: each segment's is detected.
+    """
+
+    policy: DecodingPolicy
+    guards: Guards
+    language: str | None
+    commit: CommitPolicy
+    endpoints: EndpointRules
+    context: ContextRules
+    step_s: float
+    max_segment_s: float
+    history_s: float
+    preview_context: AudioContext
+    max_repeats: int | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LiveStrategy:
+    """Opens a :class:`LiveClip` for each session; ``probabilities`` opens a voice detector."""
+
+    rules: LiveRules
+    probabilities: Callable[[], SpeechProbabilities]
+
+    def open(self, clip: Clip) -> LiveClip:
+        return LiveClip(clip, self.rules, self.probabilities())
+
+
+class Job(Enum):
+    """What a window is for."""
+
+    PREVIEW = "preview"
+    PAUSE = "pause"
+    CUT = "cut"
+    RETRY = "retry"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Running:
+    """A window in the engine, and the sample at which its sound ends."""
+
+    job: Job
+    window: Window
+    end: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Last:
+    """The best hypothesis so far for a segment that may end here."""
+
+    running: _Running
+    hypothesis: Hypothesis
+    heard: Heard
+    refusal: str | None
+    tries: int = 1
+
+
+class LiveClip:
+    """One session; see :class:`quest22.protocols.LiveLongForm`.
+
+    Holds about 50 s of sound at most.
+    """
+
+    def __init__(self, clip: Clip, rules: LiveRules, probabilities: SpeechProbabilities) -> None:
+        self._clip = clip
+        self._rules = rules
+        self._options = WindowOptions(
+            rules.policy,
+            clip,
+            rules.preview_context,
+            rules.max_repeats,
+            knows_language=rules.language is not None,
+        )
+        self._detector = probabilities
+        self._sound = SoundBuffer()
+        self._coming: deque[float] = deque()  # the probabilities of frames that are not taken yet
+        self._endpointer = Endpointer(rules.endpoints)
+        self._speech: deque[bool] = deque(maxlen=REMEMBERED_FRAMES)
+        self._past = Past(rules.context)
+        self._history = History(rules.history_s)
+        self._segment: OpenSegment | None = None
+        self._segments = 0
+        self._free_from = 0  # earlier samples belong to segments that have ended
+        self._running: _Running | None = None
+        self._due: Job | None = None
+        self._last: _Last | None = None
+        self._commits: deque[int] = deque()  # where a segment is to end, in samples
+        self._events: list[LiveEvent] = []
+        self._windows = 0
+        self._flushed = False
+
+    def feed(self, samples: Samples) -> list[Window]:
+        """Take the next block, ``[samples]``; return the last window of a segment that pauses."""
+        self._sound.add(samples)
+        self._coming.extend(map(float, self._detector.feed(samples)))
+        return self._go_on()
+
+    def flush(self) -> list[Window]:
+        """The session has ended: return the last window of the segment that is still open."""
+        self._flushed = True
+        self._coming.extend(map(float, self._detector.flush()))
+        return self._go_on()
+
+    def commit(self) -> list[Window]:
+        """End the segment that goes on with the sound so far; return its last window."""
+        self._commits.append(self._sound.end)
+        return self._go_on()
+
+    def preview(self) -> Window | None:
+        """A window of the open segment so far; None: too early, or another one is running."""
+        segment = self._segment
+        if segment is None or self._running is not None or self._due is not None:
+            return None
+        if self._unheard(segment) < self._rules.step_s * SAMPLE_RATE_HZ:
+            return None
+        return self._run(segment, Job.PREVIEW)
+
+    def add_result(self, window: Window, hypothesis: Hypothesis) -> list[Window]:
+        """Take a window's hypothesis; return the window that waited for it."""
+        segment, running = self._answered(window)
+        if running.job is Job.RETRY:
+            self._compare(segment, running, hypothesis)
+        else:
+            self._hear(segment, running, hypothesis)
+        self._conclude(segment, running)
+        return self._go_on()
+
+    def add_failure(self, window: Window, reason: str) -> list[Window]:
+        """The engine failed on a window: a segment may end with what is committed."""
+        segment, running = self._answered(window)
+        segment.heard = running.end
+        if running.job is Job.RETRY and self._last is not None:
+            self._last = replace(self._last, tries=MOST_TRIES)
+        elif running.job is not Job.PREVIEW:
+            heard = self._heard(segment, running, ())
+            self._last = _Last(running, silence(window), heard, reason, MOST_TRIES)
+        self._conclude(segment, running)
+        return self._go_on()
+
+    def _answered(self, window: Window) -> tuple[OpenSegment, _Running]:
+        running, segment = self._running, self._segment
+        if running is None or segment is None or running.window.index != window.index:
+            raise RuntimeError(f"window {window.index} is not running: expected the one that is")
+        self._running = None
+        return segment, running
+
+    def _conclude(self, segment: OpenSegment, running: _Running) -> None:
+        """Cut or end the segment whose last window was heard."""
+        if running.job is Job.CUT:
+            self._cut(segment, running.end)
+        elif segment.ending and running.job is not Job.PREVIEW:
+            self._end(segment)
+
+    @property
+    def wants_audio(self) -> bool:
+        waiting = len(self._coming) * VAD_FRAME_SAMPLES
+        return not self._flushed and waiting < WAITING_S * SAMPLE_RATE_HZ
+
+    @property
+    def finished(self) -> bool:
+        return self._flushed and not self._coming and self._segment is None
+
+    @property
+    def unheard_s(self) -> float:
+        """Seconds of speech that no window has covered yet."""
+        segment = self._segment
+        return 0.0 if segment is None else self._unheard(segment) / SAMPLE_RATE_HZ
+
+    def take_events(self) -> list[LiveEvent]:
+        """The events since the last call, without latencies."""
+        events, self._events = self._events, []
+        return events
+
+    def partial(self) -> Partial:
+        """The segments that have ended, as far as they are kept, and the text of the open one."""
+        interim = "" if self._segment is None else self._segment.text
+        return Partial(self._history.segments, interim)
+
+    def close(self) -> Transcript:
+        """The transcript, as far as its segments are kept."""
+        segments, languages = self._history.segments, self._history.languages
+        given = self._rules.language
+        unheard = (given, 0.0 if given is None else 1.0)
+        return build_transcript(
+            self._clip,
+            duration_s=self._sound.end / SAMPLE_RATE_HZ,
+            text=text_of_segments(segments),
+            segments=segments,
+            language=prevailing_language(languages) if languages else unheard,
+            dropped=self._history.dropped,
+        )
+
+    # Frames, one by one.
+
+    @property
+    def _now(self) -> int:
+        """The sample at which the frames that were taken end."""
+        return min(self._endpointer.frames * VAD_FRAME_SAMPLES, self._sound.end)
+
+    def _go_on(self) -> list[Window]:
+        """Take frames until a window is due; return it once it can run."""
+        while self._due is None and (self._running is None or self._running.job is Job.PREVIEW):
+            if self._commits and self._endpointer.frames >= self._commits[0] // VAD_FRAME_SAMPLES:
+                self._commits.popleft()
+                self._endpointer.close()
+                self._finish()
+            elif self._coming:
+                self._take(self._coming.popleft())
+            elif self._flushed and self._segment is not None and self._running is None:
+                self._finish()
+            else:
+                break
+        self._sound.drop_before(self._needed_from)
+        job, segment = self._due, self._segment
+        if job is None or segment is None or self._running is not None:
+            return []
+        self._due = None
+        return [self._run(segment, job)]
+
+    @property
+    def _needed_from(self) -> int:
+        kept_s = max(self._rules.context.audio_s, PRE_ROLL_S) + 1
+        kept = self._now - _samples(kept_s)
+        segment = self._segment
+        return kept if segment is None else min(kept, self._start(segment))
+
+    def _take(self, probability: float) -> None:
+        self._speech.append(probability >= self._rules.endpoints.threshold)
+        signal = self._endpointer.feed(probability)
+        if signal is Signal.OPENED:
+            start = self._endpointer.speech_start * VAD_FRAME_SAMPLES - _samples(PRE_ROLL_S)
+            self._segment = self._opened(max(self._free_from, start))
+        segment = self._segment
+        if segment is None:
+            return
+        if signal is Signal.PAUSED:
+            self._due = Job.PAUSE
+        elif signal is Signal.RESUMED:
+            self._last = None
+        elif signal is Signal.ENDED:
+            self._finish()
+        elif self._is_too_long(segment):
+            self._due = Job.CUT
+
+    def _is_too_long(self, segment: OpenSegment) -> bool:
+        tokens = sum(len(word.tokens) for word in segment.committed)
+        longest = _samples(self._rules.max_segment_s)
+        return tokens > MOST_TOKENS or self._now - segment.start >= longest
+
+    def _unheard(self, segment: OpenSegment) -> int:
+        """How many samples no window has covered; none in a pause, which a last window covers."""
+        if self._endpointer.is_silent:
+            return 0
+        speech = self._endpointer.speech_start * VAD_FRAME_SAMPLES
+        return max(0, self._now - max(segment.heard, speech))
+
+    # Segments.
+
+    def _opened(self, start: int, language: str | None = None) -> OpenSegment:
+        """A segment whose sound begins at a sample; its language is detected unless known."""
+        known = language or self._rules.language
+        self._last = None
+        segment = OpenSegment(self._segments, start, known, settled=known is not None)
+        if known:
+            segment.language_probability = 1.0
+            self._use_past(segment)
+        if not self._segments and not self._past.words:
+            own = self._rules.policy.prompt_context.prefix
+            segment.context = replace(segment.context, prefix=own)
+        return segment
+
+    def _use_past(self, segment: OpenSegment) -> None:
+        if segment.language == self._past.language:
+            segment.context = self._past.before(segment.start / SAMPLE_RATE_HZ)
+
+    def _finish(self) -> None:
+        """End the open segment once a window has heard all of it: nothing of it may be lost."""
+        segment = self._segment
+        if segment is None:
+            return
+        segment.ending = True
+        if self._last is None:
+            self._due = Job.PAUSE
+        else:
+            self._end(segment)
+
+    def _end(self, segment: OpenSegment) -> None:
+        """End the segment with the text of its last window, unless that is worth another try."""
+        last = self._last
+        if last is None:
+            return
+        if last.tries < MOST_TRIES and self._rules.guards.is_doubtful(last.hypothesis, last.heard):
+            self._due = Job.RETRY
+            return
+        if last.refusal is not None:
+            self._drop_tail(segment, last)
+        self._free_from = last.running.end
+        self._close(segment, last)
+
+    def _cut(self, segment: OpenSegment, end: int) -> None:
+        """End the segment behind its last certain word; the rest opens the next one."""
+        last = self._last
+        if last is None:
+            return
+        if last.refusal is not None:
+            segment.tail = []
+        rest = segment.tail
+        if segment.last_s < (segment.start + end) / (2 * SAMPLE_RATE_HZ):
+            segment.commit(len(rest) - 1)
+            rest = segment.tail
+        segment.tail = []
+        cut = _samples(segment.last_s) if segment.committed else end
+        self._free_from = cut
+        language = segment.language
+        self._close(segment, last)
+        self._endpointer.cut()
+        self._segment = self._opened(cut, language)
+        self._segment.tail = list(rest) if segment.committed else []
+        self._segment.heard = end
+
+    def _drop_tail(self, segment: OpenSegment, last: _Last) -> None:
+        """Refuse the uncertain words; of a loop, those heard before it began are kept."""
+        if last.refusal == LOOP:
+            return
+        start_s = segment.last_s or segment.start / SAMPLE_RATE_HZ
+        text = self._rules.policy.text(last.hypothesis.tokens).strip()
+        end_s = last.running.end / SAMPLE_RATE_HZ
+        self._history.drop(DroppedSegment(start_s, end_s, last.refusal or "", text))
+        segment.tail = []
+
+    def _close(self, segment: OpenSegment, last: _Last) -> None:
+        event = segment.end(last.running.end / SAMPLE_RATE_HZ)
+        self._segment, self._last = None, None
+        if event is None:
+            return
+        self._events.append(event)
+        self._segments += 1
+        if segment.committed:
+            start_s = segment.start / SAMPLE_RATE_HZ
+            self._past.add(segment.committed, segment.language, start_s)
+            self._history.add(self._record(segment, last.hypothesis))
+
+    def _record(self, segment: OpenSegment, hypothesis: Hypothesis) -> Segment:
+        words = tuple(each.timed() for each in segment.committed)
+        return Segment(
+            start_s=words[0].start_s,
+            end_s=words[-1].end_s,
+            text=text_of(segment.committed),
+            avg_logprob=hypothesis.avg_logprob,
+            no_speech_prob=hypothesis.no_speech_prob,
+            temperature=hypothesis.temperature,
+            words=words if self._rules.policy.decoding.words else None,
+            language=segment.language,
+            language_probability=segment.language_probability,
+        )
+
+    # Windows and hypotheses.
+
+    def _start(self, segment: OpenSegment) -> int:
+        """Where the windows of a segment begin, in samples."""
+        start_s = segment.context.start_s
+        return segment.start if start_s is None else _samples(start_s)
+
+    def _run(self, segment: OpenSegment, job: Job) -> Window:
+        """Start a window of the open segment, of all its sound so far."""
+        last, end = self._last, self._now
+        if job is Job.RETRY and last is not None:
+            end = last.running.end
+            if last.tries == 1:
+                segment.context = WindowContext()
+        if end - self._start(segment) > _samples(WINDOW_S - MARGIN_S):
+            segment.context = replace(segment.context, start_s=None, prefix=())
+        start = self._start(segment)
+        interim = job is Job.PREVIEW
+        sound_s = (end - segment.start) / SAMPLE_RATE_HZ
+        decoding = self._options.first(segment, self._past.language, sound_s, interim=interim)
+        if job is Job.RETRY and last is not None:
+            decoding = self._options.again(decoding, last.tries, start)
+        window = Window(
+            self._sound.between(start, end),
+            start / SAMPLE_RATE_HZ,
+            decoding,
+            index=self._windows,
+            interim=interim,
+        )
+        self._windows += 1
+        self._running = _Running(job, window, end)
+        return window
+
+    def _hear(self, segment: OpenSegment, running: _Running, hypothesis: Hypothesis) -> None:
+        """Take the words of a window that begins behind the committed ones."""
+        words = self._words(segment, running, hypothesis)
+        heard = self._heard(segment, running, words)
+        refusal = self._rules.guards.refusal(hypothesis, heard)
+        if running.job is not Job.PREVIEW:
+            self._last = _Last(running, hypothesis, heard, refusal)
+        segment.heard = running.end
+        if refusal is not None:
+            self._doubt(segment)
+            return
+        segment.doubts = 0
+        certain = self._settle_language(segment, hypothesis, heard)
+        heard_s = running.end / SAMPLE_RATE_HZ
+        stable = 0
+        if certain:
+            stable = self._rules.commit.count(words, segment.tail, heard_s, segment.idle_steps)
+        self._tell(segment.update(words, stable, heard_s))
+
+    def _compare(self, segment: OpenSegment, running: _Running, hypothesis: Hypothesis) -> None:
+        """Take the hypothesis of a further try if it is better."""
+        last = self._last
+        if last is None:
+            return
+        words = self._words(segment, running, hypothesis)
+        heard = self._heard(segment, running, words)
+        refusal = self._rules.guards.refusal(hypothesis, heard)
+        self._last = replace(last, tries=last.tries + 1)
+        rank = self._rules.guards.rank
+        if rank(hypothesis, heard) > rank(last.hypothesis, last.heard):
+            tries = last.tries + 1
+            self._last = _Last(running, hypothesis, heard, refusal, tries)
+            if refusal is None:
+                self._settle_language(segment, hypothesis, heard)
+                self._tell(segment.update(words, 0, running.end / SAMPLE_RATE_HZ))
+
+    def _words(
+        self, segment: OpenSegment, running: _Running, hypothesis: Hypothesis
+    ) -> list[HeardWord]:
+        end = running.end
+        if running.job is not Job.CUT and running.job is not Job.PREVIEW:
+            end = min(end, self._endpointer.speech_end * VAD_FRAME_SAMPLES)
+        bounds = Bounds(max(segment.last_s, segment.start / SAMPLE_RATE_HZ), end / SAMPLE_RATE_HZ)
+        tokens, start_s = self._rules.policy.tokens, running.window.start_s
+        words = heard_words(hypothesis, tokens, start_s, bounds)
+        return words if segment.committed else without_first_mark(words)
+
+    def _heard(self, segment: OpenSegment, running: _Running, words: Sequence[HeardWord]) -> Heard:
+        from_s = max(segment.last_s, segment.start / SAMPLE_RATE_HZ)
+        end_s = running.end / SAMPLE_RATE_HZ
+        rest_from_s = words[-1].end_s if words else from_s
+        return Heard(
+            sound_s=end_s - from_s,
+            speech_s=self._speech_s(from_s, end_s),
+            rest_s=self._speech_s(rest_from_s, end_s),
+            is_first=not segment.committed,
+        )
+
+    def _speech_s(self, start_s: float, end_s: float) -> float:
+        """Seconds of speech between two times, by the frames that are remembered."""
+        first = self._endpointer.frames - len(self._speech)
+        frame_s = VAD_FRAME_SAMPLES / SAMPLE_RATE_HZ
+        within = range(max(0, round(start_s / frame_s) - first), round(end_s / frame_s) - first)
+        speech = self._speech
+        return frame_s * sum(speech[at] for at in within if at < len(speech))
+
+    def _doubt(self, segment: OpenSegment) -> None:
+        segment.doubts += 1
+        if segment.doubts >= MOST_DOUBTS:
+            segment.context = WindowContext()
+            self._past.forget()
+
+    def _settle_language(self, segment: OpenSegment, hypothesis: Hypothesis, heard: Heard) -> bool:
+        """Whether the segment's language is certain; until then no word may stay."""
+        if segment.settled:
+            return True
+        segment.language = hypothesis.language
+        segment.language_probability = hypothesis.language_probability
+        probable = hypothesis.language_probability >= CERTAIN_LANGUAGE
+        segment.settled = probable or heard.sound_s >= CERTAIN_AFTER_S
+        if segment.settled:
+            self._use_past(segment)
+        return segment.settled
+
+    def _tell(self, event: LiveEvent | None) -> None:
+        if event is not None:
+            self._events.append(event)
+
+
+def text_of_segments(segments: Sequence[Segment]) -> str:
+    """Their texts as they are, without white space around."""
+    return "".join(each.text for each in segments).strip()
+
+
+def _samples(seconds: float) -> int:
+    return round(seconds * SAMPLE_RATE_HZ)

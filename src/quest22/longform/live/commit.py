@@ -1,0 +1,70 @@
+"""How many words of a growing hypothesis are certain enough to stay.
+
+AlignAtt (Papi et al., 2023): a word may stay when the model attends to sound well before the end
+of what it has heard. Here by hindsight: the hypothesis is decoded to its end, then aligned. Local
+agreement (Liu et al., 2020; Macháček et al., 2023): a word may stay when two steps in a row give
+it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from quest22.longform.live.words import HeardWord
+from quest22.settings.live import PolicyName
+
+STALLED_STEPS = 3
+"""After more steps without a committed word, what two steps agree on is committed."""
+
+_MARKS = re.compile(r"[^\w']", re.UNICODE)
+
+
+@dataclass(frozen=True, slots=True)
+class CommitPolicy:
+    """Which words may stay; see :class:`quest22.settings.live.LiveSettings`."""
+
+    name: PolicyName
+    hold_back_s: float
+
+    def count(
+        self,
+        words: Sequence[HeardWord],
+        earlier: Sequence[HeardWord],
+        heard_s: float,
+        idle_steps: int,
+    ) -> int:
+        """How many of the first ``words``, heard until ``heard_s``, are committed now.
+
+        ``earlier`` are those of the step before, from the same place on; ``idle_steps`` is how many
+        steps have gone by without a committed word.
+        """
+        agreed = _agreed(words, earlier)
+        if idle_steps > STALLED_STEPS:
+            return agreed
+        if self.name == "local-agreement":
+            return agreed
+        attended = self._attended(words, heard_s)
+        return attended if self.name == "alignatt" else min(agreed, attended)
+
+    def _attended(self, words: Sequence[HeardWord], heard_s: float) -> int:
+        until_s = heard_s - self.hold_back_s
+        for count, word in enumerate(words):
+            if word.end_s > until_s:
+                return count
+        return len(words)
+
+
+def _agreed(words: Sequence[HeardWord], earlier: Sequence[HeardWord]) -> int:
+    """How many first words are the same in both, whatever their marks; never the very last."""
+    count = 0
+    for word, before in zip(words, earlier, strict=False):
+        if _key(word) != _key(before):
+            break
+        count += 1
+    return min(count, max(len(words) - 1, 0))
+
+
+def _key(word: HeardWord) -> str:
+    return _MARKS.sub("", word.text).lower()

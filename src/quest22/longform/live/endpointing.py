@@ -1,0 +1,116 @@
+"""Where segments begin and end, frame by frame, from the probability of speech.
+
+Knows neither samples nor text. Speech is a few frames above a threshold, so that clicks and knocks
+open no segment; it lasts while frames stay above a lower threshold.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import Enum
+
+from quest22.records import SAMPLE_RATE_HZ, VAD_FRAME_SAMPLES
+
+ONSET_FRAMES, ONSET_SPAN = 3, 8
+"""Speech begins with so many frames above the threshold within so many."""
+
+
+class Signal(Enum):
+    """What a frame means for the segment."""
+
+    NONE = "none"
+    OPENED = "opened"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointRules:
+    """Thresholds are probabilities, lengths are in frames of 32 ms.
+
+    After ``eager`` frames of silence a segment may end, after ``silence`` frames, which are more,
+    it does.
+    """
+
+    threshold: float = 0.5
+    neg_threshold: float = 0.35
+    onset: int = ONSET_FRAMES
+    eager: int = 3
+    silence: int = 9
+
+
+@dataclass(slots=True, eq=False)
+class Endpointer:
+    """Takes the frames of a session one by one.
+
+    ``speech_start`` and ``speech_end`` are frames: of the first of the open segment, and behind its
+    last so far. ``frames`` is how many have come.
+    """
+
+    rules: EndpointRules
+    frames: int = 0
+    is_open: bool = False
+    speech_start: int = 0
+    speech_end: int = 0
+    _loud: deque[int] = field(default_factory=deque)
+    _paused: bool = False
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether speech has paused for as long as a segment needs to end, perhaps."""
+        return not self.is_open or self._paused
+
+    def feed(self, probability: float) -> Signal:
+        """Take the next frame."""
+        frame = self.frames
+        self.frames += 1
+        while self._loud and self._loud[0] <= frame - ONSET_SPAN:
+            self._loud.popleft()
+        if probability >= self.rules.threshold:
+            self._loud.append(frame)
+        if not self.is_open:
+            return self._listen()
+        if self._lasts(frame, probability):
+            self.speech_end = frame + 1
+            resumed, self._paused = self._paused, False
+            return Signal.RESUMED if resumed else Signal.NONE
+        return self._silence(frame + 1 - self.speech_end)
+
+    def cut(self) -> None:
+        """End the segment here; the next one begins at once."""
+        self.speech_start = self.frames
+
+    def close(self) -> None:
+        """End the segment here, without silence."""
+        self.is_open, self._paused = False, False
+        self._loud.clear()
+
+    def _lasts(self, frame: int, probability: float) -> bool:
+        """Whether a frame goes on with the speech: after a silence, a lone click does not."""
+        if probability < self.rules.threshold:
+            return self.speech_end == frame and probability >= self.rules.neg_threshold
+        return not self._paused or len(self._loud) >= self.rules.onset
+
+    def _listen(self) -> Signal:
+        if len(self._loud) < self.rules.onset:
+            return Signal.NONE
+        self.is_open, self._paused = True, False
+        self.speech_start, self.speech_end = self._loud[0], self.frames
+        return Signal.OPENED
+
+    def _silence(self, frames: int) -> Signal:
+        if frames >= self.rules.silence:
+            self.is_open = False
+            return Signal.ENDED
+        if frames >= self.rules.eager and not self._paused:
+            self._paused = True
+            self._loud.clear()
+            return Signal.PAUSED
+        return Signal.NONE
+
+
+def frames_of(milliseconds: float) -> int:
+    """Milliseconds as the next whole number of frames, at least one."""
+    return max(1, round(milliseconds * SAMPLE_RATE_HZ / (1000 * VAD_FRAME_SAMPLES)))

@@ -1,0 +1,79 @@
+"""One segment of a session while it is open: its words, certain and uncertain, and its events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from quest22.longform.live.context import WindowContext
+from quest22.longform.live.words import HeardWord, text_of
+from quest22.records import LiveEvent, LiveEventType
+
+
+@dataclass(slots=True, eq=False)
+class OpenSegment:
+    """A segment whose sound begins at sample ``start``; ``number`` is its place in the session.
+
+    Its ``language`` is a guess until it is ``settled``. ``committed`` words stay; those of the
+    ``tail`` may change. ``heard`` is the sample up to which a window has covered it. ``idle_steps``
+    is how many have gone by without a committed word, ``doubts`` how many in a row were not
+    believed. ``ending``: no sound is to come.
+    """
+
+    number: int
+    start: int
+    language: str | None
+    settled: bool
+    context: WindowContext = field(default_factory=WindowContext)
+    language_probability: float = 0.0
+    committed: list[HeardWord] = field(default_factory=list)
+    tail: list[HeardWord] = field(default_factory=list)
+    heard: int = 0
+    idle_steps: int = 0
+    doubts: int = 0
+    ending: bool = False
+    revision: int = 0
+    _shown: tuple[str, int] = ("", 0)
+
+    @property
+    def text(self) -> str:
+        """All text so far, with the space before it."""
+        return text_of(self.committed) + text_of(self.tail)
+
+    @property
+    def last_s(self) -> float:
+        """Where the last committed word ends, in seconds; 0: there is none."""
+        return self.committed[-1].end_s if self.committed else 0.0
+
+    def update(self, words: Sequence[HeardWord], stable: int, heard_s: float) -> LiveEvent | None:
+        """Put words in place of the tail, the first ``stable`` of them for good; tell what changed.
+
+        ``heard_s`` is how much of the session was heard. None: nothing to be seen changed.
+        """
+        self.idle_steps = 0 if stable or not words else self.idle_steps + 1
+        self.tail = list(words)
+        self.commit(stable)
+        if (self.text, len(self.committed)) == self._shown:
+            return None
+        return self._event("committed" if stable else "interim", heard_s)
+
+    def commit(self, count: int) -> None:
+        """Let the first words of the tail stay."""
+        self.committed += self.tail[:count]
+        del self.tail[:count]
+
+    def end(self, heard_s: float) -> LiveEvent | None:
+        """Make all words stable and end the segment; None: nothing was ever shown of it."""
+        self.commit(len(self.tail))
+        if not self.committed and not self.revision:
+            return None
+        return self._event("final", heard_s)
+
+    def _event(self, kind: LiveEventType, heard_s: float) -> LiveEvent:
+        self._shown = (self.text, len(self.committed))
+        revision, self.revision = self.revision, self.revision + 1
+        words = [word.shown(stable=True) for word in self.committed]
+        words += [word.shown(stable=False) for word in self.tail]
+        return LiveEvent(
+            kind, self.number, revision, self.text.strip(), tuple(words), heard_s, self.language
+        )

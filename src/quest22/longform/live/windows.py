@@ -1,0 +1,84 @@
+"""How the windows of a session are decoded, at first and again."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, replace
+
+from quest22.longform.live.segment import OpenSegment
+from quest22.longform.live.words import tokens_of
+from quest22.longform.policy import DecodingPolicy
+from quest22.records import AudioContext, Clip, DecodingOptions, DetectionOptions
+
+CERTAIN_LANGUAGE, CERTAIN_AFTER_S = 0.7, 3.0
+"""A segment's language is settled if it is so probable, or after so much sound; until then it is
+taken to be in the language of the one before."""
+
+RETRY_BEAMS, RETRY_TEMPERATURE, RETRY_SAMPLES = 5, 0.4, 5
+MOST_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WindowOptions:
+    """Options for the windows of one session.
+
+    ``preview_context`` is the audio context of previews; ``max_repeats`` ends loops early.
+    ``knows_language``: it is given, or the model has only one.
+    """
+
+    policy: DecodingPolicy
+    clip: Clip
+    preview_context: AudioContext
+    max_repeats: int | None
+    knows_language: bool
+
+    def first(
+        self, segment: OpenSegment, past_language: str | None, sound_s: float, *, interim: bool
+    ) -> DecodingOptions:
+        """The options of a segment's next window, from its committed words on.
+
+        It has ``sound_s`` of sound; the segment before it was in ``past_language``.
+        """
+        decoding, context = self.policy.decoding, segment.context
+        language = decoding.language if self.knows_language else segment.language
+        return replace(
+            decoding,
+            language=language if segment.settled else None,
+            timestamps=False,
+            previous=self._prompt(context.previous),
+            prefix=context.prefix + tokens_of(segment.committed),
+            draft=tokens_of(segment.tail),
+            detection=self._detection(past_language, sound_s),
+            search=replace(decoding.search, max_repeats=self.max_repeats),
+            words=True,
+            ends_complete=True,
+            audio_context=self.preview_context if interim else decoding.audio_context,
+        )
+
+    def again(self, decoding: DecodingOptions, tries: int, start: int) -> DecodingOptions:
+        """Options for a further try, without a draft: with beams, then with a temperature."""
+        search = replace(decoding.search, beam_size=max(RETRY_BEAMS, decoding.search.beam_size))
+        if tries == 1:
+            return replace(decoding, search=search, draft=(), audio_context="full")
+        seed = (*search.seed, zlib.crc32(self.clip.key.encode()), start)
+        search = replace(search, best_of=RETRY_SAMPLES, seed=seed)
+        return replace(
+            decoding,
+            search=search,
+            draft=(),
+            temperature=RETRY_TEMPERATURE,
+            audio_context="full",
+        )
+
+    def _prompt(self, previous: tuple[int, ...]) -> tuple[int, ...]:
+        context = self.policy.prompt_context
+        if context.carry_initial or not previous:
+            previous = context.initial + previous
+        return context.with_hotwords(previous)
+
+    def _detection(self, past_language: str | None, sound_s: float) -> DetectionOptions:
+        """Short sounds are often taken for another language: then the last one goes on."""
+        detection = self.policy.decoding.detection
+        if past_language is None or detection.fallback or sound_s >= CERTAIN_AFTER_S:
+            return detection
+        return replace(detection, threshold=CERTAIN_LANGUAGE, fallback=past_language)

@@ -1,0 +1,122 @@
+"""The words of a hypothesis with their tokens and times in the session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from quest22.checkpoint.word_splitting import TokenWord, split_to_words
+from quest22.decoding.words import TokenTimes
+from quest22.errors import EngineError
+from quest22.longform.window_passes import Vocabulary
+from quest22.records import Hypothesis, LiveWord, Word
+from quest22.settings.decoding import APPEND_PUNCTUATIONS, PREPEND_PUNCTUATIONS
+
+
+@dataclass(frozen=True, slots=True)
+class HeardWord:
+    """A word with the marks that belong to it; times are seconds in the session."""
+
+    text: str
+    tokens: tuple[int, ...]
+    start_s: float
+    end_s: float
+    probability: float
+
+    def shown(self, *, stable: bool) -> LiveWord:
+        """The word as events tell it."""
+        return LiveWord(self.start_s, self.end_s, self.text, self.probability, stable)
+
+    def timed(self) -> Word:
+        """The word as transcripts hold it."""
+        return Word(self.start_s, self.end_s, self.text, self.probability)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Where words may lie, in seconds of the session: after the last one, in the heard sound."""
+
+    start_s: float
+    end_s: float
+
+
+def heard_words(
+    hypothesis: Hypothesis, vocabulary: Vocabulary, offset_s: float, bounds: Bounds
+) -> list[HeardWord]:
+    """The words of a window that begins at ``offset_s``, with times that never fall.
+
+    Raises :class:`EngineError` if the engine gave no alignment.
+    """
+    tokens = [token for token in hypothesis.tokens if token < vocabulary.eot]
+    alignment = hypothesis.alignment
+    if alignment is None or len(alignment.probabilities) != len(tokens):
+        raise EngineError("the engine returned no word timestamps: expected one for each token")
+    times = TokenTimes.of(alignment, offset_s)
+    pieces = split_to_words(tokens, vocabulary, hypothesis.language)
+    words = list(_timed(pieces, times))
+    return in_bounds(_with_marks(words), bounds)
+
+
+def in_bounds(words: Iterable[HeardWord], bounds: Bounds) -> list[HeardWord]:
+    """The words with times made to increase and to lie within the bounds, to 0.01 s."""
+    placed: list[HeardWord] = []
+    earliest_s, latest_s = bounds.start_s, max(bounds.start_s, bounds.end_s)
+    for word in words:
+        start_s = min(max(round(word.start_s, 2), earliest_s), latest_s)
+        end_s = min(max(round(word.end_s, 2), start_s), latest_s)
+        placed.append(replace(word, start_s=start_s, end_s=end_s))
+        earliest_s = end_s
+    return placed
+
+
+def without_first_mark(words: Sequence[HeardWord]) -> list[HeardWord]:
+    """The words of a new segment: marks that close the one before it are not shown.
+
+    Their tokens go before those of the first word, so that the model sees what it said.
+    """
+    if len(words) < 2 or words[0].text not in APPEND_PUNCTUATIONS:
+        return list(words)
+    mark, first, *others = words
+    return [replace(first, tokens=mark.tokens + first.tokens), *others]
+
+
+def text_of(words: Iterable[HeardWord]) -> str:
+    """The words' text, with the space that stands before the first one."""
+    return "".join(word.text for word in words)
+
+
+def tokens_of(words: Iterable[HeardWord]) -> tuple[int, ...]:
+    """The words' tokens."""
+    return tuple(token for word in words for token in word.tokens)
+
+
+def _timed(pieces: Sequence[TokenWord], times: TokenTimes) -> Iterable[HeardWord]:
+    first = 0
+    for piece in pieces:
+        stop = first + len(piece.tokens)
+        probability = sum(times.probabilities[first:stop]) / len(piece.tokens)
+        start_s, end_s = times.spans_s[first][0], times.spans_s[stop - 1][1]
+        yield HeardWord(
+            piece.text, piece.tokens, start_s + times.offset_s, end_s + times.offset_s, probability
+        )
+        first = stop
+
+
+def _with_marks(words: Iterable[HeardWord]) -> list[HeardWord]:
+    """Opening marks join the word after them, closing ones the word before; it keeps its times."""
+    joined: list[HeardWord] = []
+    opening: HeardWord | None = None
+    for word in words:
+        whole = word if opening is None else _joined(opening, word, word)
+        opening = None
+        if word.text.startswith(" ") and word.text.strip() in PREPEND_PUNCTUATIONS:
+            opening = whole
+        elif joined and word.text in APPEND_PUNCTUATIONS:
+            joined[-1] = _joined(joined[-1], whole, joined[-1])
+        else:
+            joined.append(whole)
+    return joined if opening is None else [*joined, opening]
+
+
+def _joined(first: HeardWord, second: HeardWord, timed: HeardWord) -> HeardWord:
+    return replace(timed, text=first.text + second.text, tokens=first.tokens + second.tokens)
