@@ -28,6 +28,9 @@ class FakeEngine:
         self.busy_s = 0.0
         self.end_s = 0.0
 
+    def same_in_any_batch(self, windows: Sequence[Window]) -> bool:
+        return True
+
     def run(self, windows: Sequence[Window]) -> list[Hypothesis]:
         start_s = time.perf_counter()
         time.sleep(self._batch_s)

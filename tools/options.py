@@ -29,11 +29,13 @@ from quest22.settings import (
     FailureSettings,
     HallucinationSettings,
     HubSettings,
+    LiveSettings,
     LongFormSettings,
     OutputSettings,
     PipelineSettings,
     VadSettings,
 )
+from quest22.settings.live import RECORDINGS_ONLY
 from quest22.settings.option import Option, options_of
 from quest22.settings.python_names import in_python
 
@@ -44,6 +46,7 @@ ROOT = Path(__file__).parent.parent
 MADE = "Made by: python -m tools.options"
 
 CLIP_GROUPS = (DecodingSettings, LongFormSettings, HallucinationSettings, VadSettings)
+LIVE_GROUPS = (DecodingSettings, HallucinationSettings, VadSettings, LiveSettings)
 MODEL_GROUPS = (EngineSettings, AudioSettings, PipelineSettings)
 OUTPUT_GROUPS = (OutputSettings, FailureSettings, HubSettings)
 PARAMETERS = frozenset({"model", "dataset", "config", "folder"})
@@ -63,6 +66,7 @@ TABLES = (
     Table("Long form", (LongFormSettings,)),
     Table("Hallucination filter", (HallucinationSettings,)),
     Table("Voice activity", (VadSettings,)),
+    Table("Live", (LiveSettings,)),
     Table("Audio and memory", (AudioSettings, PipelineSettings)),
     Table("Dataset", (DatasetSettings,)),
     Table("Output", (OutputSettings, FailureSettings)),
@@ -83,6 +87,17 @@ from collections.abc import Iterable
 from typing import Literal, TypedDict
 
 
+'''
+MODELS = '''\
+class ModelOptions(TranscribeOptions, EngineOptions, total=False):
+    """A model, and how it transcribes."""
+
+
+class LiveModelOptions(LiveOptions, EngineOptions, total=False):
+    """A model, and how a live session is transcribed: what :func:`quest22.live` takes."""
+
+    revision: str | None
+    """The same as ``model_revision``."""
 '''
 OPTIONS = '''\
 class Options(ModelOptions, total=False):
@@ -117,11 +132,13 @@ about them: [decoding](decoding.md), [voice activity](voice-activity.md), [capti
 `quest22.Transcriber` and `quest22.transcribe` take those of the model up to audio and memory;
 `quest22.stream` takes those of the dataset too. `Transcriber.transcribe` and `transcribe_many`
 take those of decoding, long form, hallucination filter and voice activity, for one call:
-`whisper.transcribe("a.mp3", language="ru")`. `Transcriber.stream_to` takes those of the dataset,
+`whisper.transcribe("a.mp3", language="ru")`. `Transcriber.live` takes those of decoding,
+hallucination filter, voice activity and live; `quest22.live` takes those of the model too.
+`Transcriber.stream_to` takes those of the dataset,
 output, captions and publishing.
 
-`revision` alone is the model's in `Transcriber` and `transcribe`, as in faster-whisper. It is the
-dataset's wherever a dataset is streamed, as in `datasets.load_dataset` and `quest22 stream`.
+`revision` alone is the model's in `Transcriber`, `transcribe` and `live`, as in faster-whisper. It
+is the dataset's wherever a dataset is streamed, as in `datasets.load_dataset` and `quest22 stream`.
 `model_revision` and `dataset_revision` are clear everywhere.
 """
 
@@ -131,11 +148,13 @@ def types_module() -> str:
     classes = (
         _typed_dict("TranscribeOptions", "How a clip is transcribed.", CLIP_GROUPS),
         _typed_dict(
-            "ModelOptions",
-            "A model, and how it transcribes.",
-            MODEL_GROUPS,
-            base="TranscribeOptions",
+            "LiveOptions",
+            "How a live session is transcribed: see :meth:`quest22.Transcriber.live`.",
+            LIVE_GROUPS,
+            without=RECORDINGS_ONLY,
         ),
+        _typed_dict("EngineOptions", "A model, and how it runs.", MODEL_GROUPS),
+        MODELS,
         OPTIONS,
         _typed_dict("DatasetOptions", "Which rows of a dataset.", (DatasetSettings,))
         + DATASET_REVISION,
@@ -156,18 +175,20 @@ def _typed_dict(
     title: str,
     groups: Iterable[type[DataclassInstance]],
     base: str = "TypedDict",
+    without: Iterable[str] = (),
 ) -> str:
-    return "\n".join(_typed_dict_lines(f"class {name}({base}, total=False):", title, groups))
+    head, left_out = f"class {name}({base}, total=False):", PARAMETERS.union(without)
+    return "\n".join(_typed_dict_lines(head, title, groups, left_out))
 
 
 def _typed_dict_lines(
-    head: str, title: str, groups: Iterable[type[DataclassInstance]]
+    head: str, title: str, groups: Iterable[type[DataclassInstance]], left_out: frozenset[str]
 ) -> Iterator[str]:
     yield head
     yield f'    """{title}"""'
     yield ""
     for option in _options(groups):
-        if option.name not in PARAMETERS:
+        if option.name not in left_out:
             yield f"    {option.name}: {_python_type(option)}"
             yield from _docstring(option)
             yield ""

@@ -7,6 +7,9 @@ print(quest22.transcribe("talk.mp3", model="small").text)
 for transcript in quest22.stream("org/name", "config", split="test", model="small"):
     print(transcript.key, transcript.text)
 
+with quest22.live("small", language="en") as session:
+    session.feed(samples)  # from one thread, while another iterates: for event in session
+
 quest22.Transcriber("small").stream_to("out", "org/name", "config", split="test")
 
 The events of a run, for ``stream_to(…, on_event=…)``, are in :mod:`quest22.runs.events`.
@@ -14,7 +17,7 @@ The events of a run, for ``stream_to(…, on_event=…)``, are in :mod:`quest22.
 
 from __future__ import annotations
 
-from quest22.api import Transcriber, export, retry, status, stream, transcribe
+from quest22.api import Transcriber, export, live, retry, status, stream, transcribe
 from quest22.errors import (
     CheckpointError,
     ClipError,
@@ -26,10 +29,20 @@ from quest22.errors import (
     TooManyFailuresError,
     UsageError,
 )
-from quest22.records import Confidence, DroppedSegment, Failure, Segment, Transcript, Word
+from quest22.records import (
+    Confidence,
+    DroppedSegment,
+    Failure,
+    LiveEvent,
+    LiveWord,
+    Segment,
+    Transcript,
+    Word,
+)
 from quest22.runs.export import ExportSummary
 from quest22.runs.run_status import FolderStatus, RunStatus
 from quest22.runs.summary import RunSummary
+from quest22.runtime.live_session import LiveSession
 from quest22.version import __version__ as __version__
 
 __all__ = [
@@ -41,6 +54,9 @@ __all__ = [
     "ExportSummary",
     "Failure",
     "FolderStatus",
+    "LiveEvent",
+    "LiveSession",
+    "LiveWord",
     "MissingExtraError",
     "Quest22Error",
     "RunStatus",
@@ -54,6 +70,7 @@ __all__ = [
     "UsageError",
     "Word",
     "export",
+    "live",
     "retry",
     "status",
     "stream",

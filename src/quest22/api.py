@@ -16,6 +16,8 @@ from quest22.errors import ClipError, UsageError
 from quest22.options import (
     CaptionOptions,
     DatasetOptions,
+    LiveModelOptions,
+    LiveOptions,
     Options,
     StreamOptions,
     StreamToOptions,
@@ -40,13 +42,15 @@ from quest22.settings import (
     PipelineSettings,
     parse_formats,
 )
-from quest22.settings.clip_options import ClipOptions
+from quest22.settings.clip_options import ClipOptions, refuse_recordings_only
 from quest22.settings.option import check_type, refuse_unknown, take_group
 from quest22.settings.python_names import naming_options
 from quest22.sounds import Sound, address, media
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
+
+    from quest22.runtime.live_session import LiveSession
 
 OnFailure: TypeAlias = Callable[[Failure], None]
 
@@ -112,6 +116,20 @@ class Transcriber:
         refuse_unknown(options, TranscribeOptions)
         clips = (self._clip(index, sound) for index, sound in enumerate(sounds))
         return self._pipeline.run(clips, options=clip_options)
+
+    @naming_options()
+    def live(self, **options: Unpack[LiveOptions]) -> LiveSession:
+        """Live captions of sound that is still spoken: feed the session, and iterate its events.
+
+        Any number of sessions may be open; their windows share batches, and go before those of
+        recordings that are transcribed meanwhile. ``options`` are for this session; those not named
+        are the Transcriber's. Raises :class:`quest22.errors.UsageError` for what the model does not
+        support. Use it in a ``with`` or ``async with`` block; closing the Transcriber cancels it.
+        """
+        named: dict[str, Any] = dict(options)
+        clip_options = ClipOptions.take_live(named, self._pipeline.settings.for_clips())
+        refuse_unknown(named, LiveOptions)
+        return self._pipeline.live(clip_options)
 
     @naming_options()
     def stream(
@@ -193,6 +211,27 @@ def transcribe(sound: Sound, model: str | None = None, **options: Unpack[Options
     """Load a model and transcribe one recording: see :meth:`Transcriber.transcribe`."""
     with Transcriber(model, **options) as whisper:
         return whisper.transcribe(sound)
+
+
+@naming_options()
+def live(model: str | None = None, **options: Unpack[LiveModelOptions]) -> LiveSession:
+    """Load a model for one session of live captions: see :meth:`Transcriber.live`.
+
+    Closing the session, as a ``with`` block does, frees the model's memory.
+    """
+    named: dict[str, Any] = dict(options)
+    refuse_recordings_only(named)
+    of_session: Any = {
+        name: named.pop(name) for name in LiveOptions.__annotations__ if name in named
+    }
+    whisper = Transcriber(model, **named)
+    try:
+        session = whisper.live(**of_session)
+    except BaseException:
+        whisper.close()
+        raise
+    session.on_close(whisper.close)
+    return session
 
 
 @naming_options()

@@ -206,8 +206,169 @@ class TranscribeOptions(TypedDict, total=False):
     """Padding on each side of speech. Default: 500; 400 if chunked or sequential."""
 
 
-class ModelOptions(TranscribeOptions, total=False):
-    """A model, and how it transcribes."""
+class LiveOptions(TypedDict, total=False):
+    """How a live session is transcribed: see :meth:`quest22.Transcriber.live`."""
+
+    language: str | None
+    """Language of the audio: ``ru`` or ``Russian``; ``auto`` detects it. Default: detected."""
+
+    task: Literal["transcribe", "translate"]
+    """``transcribe``, or ``translate`` into English. Default: ``transcribe``."""
+
+    max_new_tokens: int | None
+    """Maximum number of new tokens per window. Default: 224 if sequential, else what the model
+    has room for.
+    """
+
+    audio_context: Literal["auto", "full"] | float | None
+    """How much of a 30 s window the model hears: ``full``; ``auto``, the sound and 6.4 s, which
+    makes short clips several times as fast; or seconds, though never less than the sound.
+    Default: auto where greedy decoding is sure, else full; full if chunked or sequential.
+    """
+
+    languages: str | Iterable[str]
+    """Detect the language among these only: ``en,ru``. Default: all."""
+
+    language_threshold: float
+    """Use the fallback language if the detected one is less probable than this. Default:
+    ``0.0``.
+    """
+
+    fallback_language: str | None
+    """The language to use if detection is below the threshold. Default: none."""
+
+    multilingual: bool | None
+    """Detect the language in each window instead of once per clip. Default: each window if
+    chunked, else once per clip.
+    """
+
+    initial_prompt: str | None
+    """Text that the model treats as preceding the audio; it guides names, spelling and style.
+    Default: none.
+    """
+
+    carry_initial_prompt: bool
+    """Sequential: put the initial prompt before every window, not only the first. Default:
+    ``False``.
+    """
+
+    hotwords: str | None
+    """Words to expect, such as names; they go before every window. Default: none."""
+
+    condition_on_previous_text: bool
+    """Sequential: prompt each window with the text so far. Off, the model loops less. Default:
+    ``True``.
+    """
+
+    suppress_tokens: Iterable[int]
+    """Token ids that are never chosen; ``-1`` stands for the model's own list. Default: ``-1``."""
+
+    suppress_blank: bool
+    """Never begin a window with a blank. Default: ``True``."""
+
+    suppress_numerals: bool
+    """Spell numbers out: no digits and no currency signs. Default: ``False``."""
+
+    beam_size: int | None
+    """Number of beams at temperature 0, in every window. Default: by quality: 1 if fast, else 5
+    where 1 is unsure; 1 if chunked or sequential.
+    """
+
+    patience: float
+    """Beam search stops after this many times the beam size of finished hypotheses. Default:
+    ``1.0``.
+    """
+
+    best_of: int | None
+    """Number of samples above temperature 0; the most probable one is used. Default: 5; 1 if
+    chunked or sequential.
+    """
+
+    length_penalty: float | None
+    """Exponent of the length normalisation that ranks hypotheses, 0 to 1. Default: mean
+    log-probability.
+    """
+
+    repetition_penalty: float
+    """Above 1, tokens that the window already has become less probable. Default: ``1.0``."""
+
+    no_repeat_ngram_size: int
+    """Never repeat an n-gram of this many tokens within a window; 0 allows it. Default: ``0``."""
+
+    sampling_seed: int
+    """Random seed of the samples; they do not depend on the batch. Default: ``0``."""
+
+    prepend_punctuations: str
+    """Marks that belong to the word after them. Default: ``"'“¿([{-``."""
+
+    append_punctuations: str
+    """Marks that belong to the word before them. Default: ``"'.。,，!！?？:：”)]}、``."""
+
+    compression_ratio_threshold: float | None
+    """Above this gzip ratio the text is repetitive: try the next temperature. Default: ``2.4``."""
+
+    logprob_threshold: float | None
+    """Below this mean log-probability the text is improbable: try the next temperature. Default:
+    ``-1.0``.
+    """
+
+    no_speech_threshold: float | None
+    """Above this no-speech probability, drop improbable text as silence. Default: ``0.6``."""
+
+    max_repeats: int | None
+    """Drop a repetitive segment if the same words repeat more often than this in a row. Default:
+    ``10``.
+    """
+
+    max_speaking_rate: float | None
+    """Drop segments spoken faster than this (characters per second). Default: ``100.0``."""
+
+    vad_threshold: float
+    """Speech starts at this probability. Default: ``0.5``."""
+
+    vad_neg_threshold: float | None
+    """Speech may end below this probability. Default: 0.2; threshold − 0.15 if chunked or
+    sequential.
+    """
+
+    vad_min_speech_duration_ms: int
+    """Ignore speech shorter than this. Default: ``0``."""
+
+    policy: Literal["alignatt", "local-agreement", "both"]
+    """Words are committed when the model attends to audio well before the end (``alignatt``),
+    when two steps agree on them (``local-agreement``), or when ``both`` hold. Default:
+    ``alignatt``.
+    """
+
+    step_s: float
+    """Update the text after this much more audio; later if the machine is busy. Default:
+    ``0.5``.
+    """
+
+    hold_back_s: float
+    """Words that end in the last seconds of the audio are not committed. Default: ``0.5``."""
+
+    endpoint_ms: int
+    """Silence of this length ends a segment. Default: ``300``."""
+
+    eager_ms: int
+    """Silence of this length starts work on the final text, so that it is ready at the end of
+    the segment. Default: ``100``.
+    """
+
+    max_segment_s: float
+    """Speech without a pause is committed and cut after this time, at most 28. Default:
+    ``28.0``.
+    """
+
+    history_h: float
+    """The transcript at the end of a session has its last hours only, so that memory does not
+    grow for ever; events and outputs have all. Default: ``12.0``.
+    """
+
+
+class EngineOptions(TypedDict, total=False):
+    """A model, and how it runs."""
 
     model_revision: str | None
     """Branch, tag or commit of the model. Default: none."""
@@ -259,6 +420,17 @@ class ModelOptions(TranscribeOptions, total=False):
     """Retry a server that fails for so long: ``30s``, ``10m`` … Default: 5m; 4s if it has never
     answered.
     """
+
+
+class ModelOptions(TranscribeOptions, EngineOptions, total=False):
+    """A model, and how it transcribes."""
+
+
+class LiveModelOptions(LiveOptions, EngineOptions, total=False):
+    """A model, and how a live session is transcribed: what :func:`quest22.live` takes."""
+
+    revision: str | None
+    """The same as ``model_revision``."""
 
 
 class Options(ModelOptions, total=False):

@@ -106,6 +106,10 @@ class Engine(Protocol):
         """How many batches may be in flight; 1: more would gain nothing."""
         ...
 
+    def same_in_any_batch(self, windows: Sequence[Window]) -> bool:
+        """Whether their results are the same, to the last bit, whatever they share a batch with."""
+        ...
+
     def run(self, windows: Sequence[Window]) -> list[Hypothesis]:
         """Transcribe windows, in order; ``finish(begin(windows))``.
 

@@ -44,6 +44,7 @@ class ToyBackend:
     batch_size: int = 4
     batches_in_flight: int = 2
     shortens_context: bool = False
+    same_in_any_batch: bool = False
     calls: list[str] = field(default_factory=list)
     error: BaseException | None = None
     control: tuple[int, ...] = ()

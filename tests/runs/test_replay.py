@@ -50,6 +50,9 @@ class MixingEngine:
         self.lives = lives
         self.computed = 0
 
+    def same_in_any_batch(self, windows: Sequence[Window]) -> bool:
+        return False
+
     def run(self, windows: Sequence[Window]) -> list[Hypothesis]:
         if self.lives is not None and self.computed >= self.lives:
             raise PowerCut

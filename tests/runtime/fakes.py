@@ -45,6 +45,9 @@ class EchoEngine:
         self.gate.set()
         self.entered = threading.Semaphore(0)
 
+    def same_in_any_batch(self, windows: Sequence[Window]) -> bool:
+        return True
+
     def run(self, windows: Sequence[Window]) -> list[Hypothesis]:
         assert 0 < len(windows) <= self.batch_size
         self.batches.append([int(window.samples[0]) for window in windows])

@@ -215,7 +215,7 @@ def test_every_clip_ends_once_with_all_its_windows(
             running.append(batch)
         if running and (batch is None or chance.random() < 0.5):
             events += scheduler.complete(running[0], echo(running.pop(0)))
-        events += scheduler.take_ended()
+        events += scheduler.take_events()
     results = {event.number: text(event.result) for event in events if isinstance(event, ClipDone)}
     assert len(events) == len(clips)
     assert results == {n: " ".join(map(str, each[0])) for n, each in enumerate(clips)}

@@ -124,6 +124,9 @@ class Counting:
         self._engine, self.batch_size = pipeline._engine, pipeline.batch_size
         self.batches: list[int] = []
 
+    def same_in_any_batch(self, windows: Sequence[Window]) -> bool:
+        return False
+
     def run(self, windows: Sequence[Window]) -> list[Hypothesis]:
         self.batches.append(len(windows))
         return self._engine.run(windows)

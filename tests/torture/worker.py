@@ -59,6 +59,9 @@ class DigestEngine:
     batch_size = 4
     batches_in_flight = 1
 
+    def same_in_any_batch(self, windows: Sequence[Window]) -> bool:
+        return False
+
     def run(self, windows: Sequence[Window]) -> list[Hypothesis]:
         time.sleep(BATCH_S)
         return [_hypothesis(window) for window in windows]

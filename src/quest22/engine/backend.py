@@ -62,6 +62,11 @@ class Backend(Protocol):
         ...
 
     @property
+    def same_in_any_batch(self) -> bool:
+        """Whether what is decoded is the same, to the last bit, whatever shares the batch."""
+        ...
+
+    @property
     def shortens_context(self) -> bool:
         """Whether windows of fewer features than 3000 are encoded, and attended to, as they are.
 

@@ -68,7 +68,8 @@ def _open_cpu_backend(checkpoint: Checkpoint, settings: EngineSettings) -> CpuBa
     cross_kv = CrossKVCache(checkpoint.dimensions, batch_size, decoder.kv_element)
     encoder = open_encoder(checkpoint, graphs, decoder, cross_kv, threads)
     aligner = GraphAligner(checkpoint, graphs, cross_kv.element)
-    parts = CpuParts(encoder, decoder, aligner, cross_kv, graphs.release_files)
+    same = _is_native(encoder) and isinstance(decoder, NativeDecoderNetwork)
+    parts = CpuParts(encoder, decoder, aligner, cross_kv, graphs.release_files, same)
     name = "native" if isinstance(decoder, NativeDecoderNetwork) else "openvino"
     backend = CpuBackend(name, compiler.precision.name, checkpoint.tokens, parts)
     _log_choice(backend, parts, threads)
@@ -132,14 +133,17 @@ def _open_float_encoder(
     )
 
 
-def _log_choice(backend: CpuBackend, parts: CpuParts, threads: int) -> None:
-    """Log which parts run where, and why a part is not native."""
-    encoder = parts.encoder
+def _is_native(encoder: EncoderRunner) -> bool:
     if isinstance(encoder, QuantizingEncoderRunner):
         encoder = encoder.encoder
+    return isinstance(encoder, NativeEncoderRunner)
+
+
+def _log_choice(backend: CpuBackend, parts: CpuParts, threads: int) -> None:
+    """Log which parts run where, and why a part is not native."""
     runs = {
         "decoder": isinstance(parts.decoder, NativeDecoderNetwork),
-        "encoder": isinstance(encoder, NativeEncoderRunner),
+        "encoder": _is_native(parts.encoder),
     }
     described = [
         f"{part} in C for {instruction_set()}"

@@ -143,7 +143,7 @@ class CpuParts:
     """The parts of a CPU backend; encoder and decoder share ``cross_kv``.
 
     ``release_files`` frees the memory of files that were mapped to load the parts, once they have
-    run.
+    run. ``same_in_any_batch``: they compute a window in the same way whatever is beside it.
     """
 
     encoder: EncoderRunner
@@ -151,6 +151,7 @@ class CpuParts:
     aligner: Aligner
     cross_kv: CrossKVCache
     release_files: Callable[[], None] = lambda: None
+    same_in_any_batch: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -170,6 +171,7 @@ class CpuBackend:
         self.compute_type = compute_type
         self.batch_size = parts.cross_kv.rows
         self.shortens_context = parts.decoder.any_frames
+        self.same_in_any_batch = parts.same_in_any_batch
         self._opened: CpuParts | None = parts
         self._sot = tokens.sot
         self._search = BatchSearch(tokens.no_speech)

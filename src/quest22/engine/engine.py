@@ -81,6 +81,10 @@ class WhisperEngine:
         self._begun: WeakValueDictionary[int, EncodedBatch] = WeakValueDictionary()
         self._closed = False
 
+    def same_in_any_batch(self, windows: Sequence[Window]) -> bool:
+        """See :class:`quest22.protocols.Engine`; alignments are computed for several windows."""
+        return self._backend.same_in_any_batch and not any(each.decoding.words for each in windows)
+
     def run(self, windows: Sequence[Window]) -> list[Hypothesis]:
         """Transcribe up to ``batch_size`` windows, in order; see :class:`quest22.protocols.Engine`.
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from quest22.errors import ClipError, UsageError
 from quest22.records import SAMPLE_RATE_HZ, Samples, check_samples
-from quest22.runtime.clip_state import Priority
+from quest22.runtime.clip_state import Mark, Priority
 
 CANCELLED = "it was cancelled"
 WORKERS = 4
@@ -42,7 +42,7 @@ class AudioQueue:
         self._on_fed = on_fed
         self._on_taken = on_taken
         self._changed = threading.Condition()
-        self._blocks: deque[Samples] = deque()
+        self._blocks: deque[Samples | Mark] = deque()
         self._waiting = 0
         self._flushed = False
         self._stopped = False
@@ -71,6 +71,14 @@ class AudioQueue:
         self._on_fed()
         return True
 
+    def commit(self) -> None:
+        """What was fed so far is complete, though more may follow."""
+        with self._changed:
+            if self.ended or (self._blocks and self._blocks[-1] is Mark.COMMIT):
+                return
+            self._blocks.append(Mark.COMMIT)
+        self._on_fed()
+
     def flush(self, error: Exception | None = None) -> None:
         """The audio has ended, or breaks off with an error, which ``next_block`` then raises."""
         with self._changed:
@@ -90,6 +98,11 @@ class AudioQueue:
         return self._waiting / SAMPLE_RATE_HZ
 
     @property
+    def flushed(self) -> bool:
+        """Whether the end was told."""
+        return self._flushed
+
+    @property
     def ended(self) -> bool:
         """Whether nothing more may be fed."""
         return self._flushed or self._stopped
@@ -101,15 +114,15 @@ class AudioQueue:
         """Whether a block or the end is available."""
         return not self._stopped and (bool(self._blocks) or self._flushed)
 
-    def next_block(self) -> Samples | None:
-        """The next block; None at the end. Raises :class:`ClipError` if it has been stopped."""
+    def next_block(self) -> Samples | Mark | None:
+        """The next block or mark; None at the end. Raises :class:`ClipError` if it was stopped."""
         with self._changed:
             if self._stopped:
                 raise ClipError("cancelled", CANCELLED)
             block = self._blocks.popleft() if self._blocks else None
             if block is None and self._error is not None:
                 raise self._error
-            self._waiting -= 0 if block is None else block.size
+            self._waiting -= 0 if block is None or isinstance(block, Mark) else block.size
             self._changed.notify_all()
         self._on_taken()
         return block

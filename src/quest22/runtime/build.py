@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,9 +20,10 @@ from quest22.protocols import (
     Source,
     Strategy,
 )
-from quest22.records import Clip, Failure, Position, Transcript
+from quest22.records import Clip, Failure, Origin, Position, Transcript
 from quest22.runtime.ordered import OrderedDriver
 from quest22.runtime.progress import OnProgress, ProgressBoard
+from quest22.runtime.turns import EngineTurns
 from quest22.settings import (
     DatasetSettings,
     MemorySettings,
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from quest22.audio.decoding_notes import DecodingNotes
+    from quest22.runtime.live_session import LiveSession
     from quest22.runtime.loop import LoopSettings, TranscriptionLoop
     from quest22.settings.clip_options import ClipOptions
     from quest22.source.dataset import DatasetSource, ResumeState
@@ -47,7 +51,8 @@ Connect: TypeAlias = "Callable[[MemorySettings, Metrics], RetryingClient]"
 class Pipeline:
     """A loaded model, ready for runs. Close it, or use it in a ``with`` block, to free its memory.
 
-    Runs may overlap, in one thread or several: their batches take turns. Loading raises
+    Runs and live sessions may overlap, in one thread or several: their batches take turns, and
+    those of who speaks come first. Loading raises
     :class:`quest22.errors.CheckpointError` for a model that cannot be found or read, and
     :class:`quest22.errors.UsageError` for settings that it does not support.
     """
@@ -56,6 +61,8 @@ class Pipeline:
     """What a short name stood for: see :class:`quest22.checkpoint.resolve.ResolvedFolder`."""
 
     _closed = False
+    _live_loop: TranscriptionLoop | None = None
+    _live_sessions = 0
 
     def __init__(
         self, settings: PipelineSettings | None = None, metrics: Metrics | None = None
@@ -88,12 +95,17 @@ class Pipeline:
         self.compute_type = engine.compute_type
         self.batch_size = engine.batch_size
         self._engine: Engine = engine
+        self._turns = EngineTurns(engine)
         self._strategy: Strategy = strategy
+        self._opening = threading.Lock()
 
     def close(self) -> None:
         """Free the model's memory. Whatever uses it afterwards raises ``UsageError``."""
         self._closed = True
         if self.home.is_here:
+            with self._opening:
+                if self._live_loop is not None:
+                    self._live_loop.close(cancel=True)
             self._engine.close()
 
     def __enter__(self) -> Self:
@@ -141,7 +153,8 @@ class Pipeline:
         strategy = self._strategy if options is None else self._strategy.configured(options)
         board = None if on_progress is None else ProgressBoard(on_progress)
         decoder = self._decoder(board, notes)
-        stages = Stages(clips, decoder, strategy, self._engine, board)
+        engine = self._turns.view(urgent=False)
+        stages = Stages(clips, decoder, strategy, engine, board)
         return Run(stages, self.settings, self.metrics, replay)
 
     def loop(self, settings: LoopSettings | None = None) -> TranscriptionLoop:
@@ -151,8 +164,27 @@ class Pipeline:
         self.check_open()
         settings = settings or LoopSettings(decoded_s=self.settings.memory.decoded_s)
         return TranscriptionLoop(
-            self._engine, self._strategy, self.metrics, self._decoder(), settings
+            self._turns, self._strategy, self.metrics, self._decoder(), settings
         )
+
+    def live(self, options: ClipOptions) -> LiveSession:
+        """Live captions of one speaker, by options whose ``live`` is set.
+
+        All sessions share a loop, which ends when this is closed, or no longer used. Raises
+        :class:`quest22.errors.UsageError` for options that the model does not support.
+        """
+        from quest22.runtime.loop import TranscriptionLoop
+
+        with self._opening:
+            self.check_open()
+            loop = self._live_loop
+            if loop is None or loop.closed:
+                loop = TranscriptionLoop(self._turns, self._strategy, self.metrics)
+                self._live_loop = loop
+                weakref.finalize(self, loop.stop).atexit = False
+            self._live_sessions += 1
+            name = f"live {self._live_sessions}"
+        return loop.live(Clip(name, name, b"", Origin("live")), options, owner=self)
 
     def _decoder(
         self, board: ProgressBoard | None = None, notes: DecodingNotes | None = None

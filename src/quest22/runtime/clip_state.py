@@ -9,17 +9,19 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from enum import IntEnum
-from typing import Protocol
+from enum import Enum, IntEnum
+from typing import Protocol, TypeVar
 
 from quest22.errors import ClipError, Quest22Error, unexpected
 from quest22.metrics import Metrics
-from quest22.protocols import LongForm
+from quest22.protocols import LiveLongForm, LongForm
 from quest22.records import (
+    SAMPLE_RATE_HZ,
     Clip,
     Damage,
     Failure,
     Hypothesis,
+    LiveEvent,
     Partial,
     ReplayedBatch,
     Samples,
@@ -29,6 +31,17 @@ from quest22.records import (
 )
 
 _log = logging.getLogger(__name__)
+
+Done = TypeVar("Done")
+
+LISTEN_S = 5.0
+"""A live clip takes at most this much audio, in seconds, before others have their turn."""
+
+WAITING_FINALS = 2
+"""A live clip with this many windows waits for them before it takes more audio."""
+
+MOST_FAILURES = 10
+"""A live clip ends when so many of its windows in a row have failed."""
 
 
 class Priority(IntEnum):
@@ -40,6 +53,13 @@ class Priority(IntEnum):
     FILE = 3
 
 
+class Mark(Enum):
+    """What a clip's audio may hold between its blocks."""
+
+    COMMIT = "commit"
+    """What was said so far is complete: only for live clips."""
+
+
 class AudioInput(Protocol):
     """A clip's audio, block by block."""
 
@@ -48,8 +68,8 @@ class AudioInput(Protocol):
         """Whether to call ``next_block``: a block or the end is available, or worth a wait."""
         ...
 
-    def next_block(self) -> Samples | None:
-        """The next block, None at the end. May raise :class:`quest22.errors.ClipError`."""
+    def next_block(self) -> Samples | Mark | None:
+        """The next block or mark, None at the end. May raise ClipError."""
         ...
 
 
@@ -73,6 +93,9 @@ class ClipState:
     clock) runs first. ``partials``: report its progress. ``contained`` are the errors that end only
     this clip, besides those that nobody foresaw. ``processed_s`` is how much of its audio windows
     have covered; ``damage`` are the places where audio is missing, known at its end.
+
+    A ``live`` clip is one that is still spoken. Its windows have waited since ``ready_s``, on the
+    driver's clock; ``failures`` counts those that failed in a row.
     """
 
     number: int
@@ -90,6 +113,13 @@ class ClipState:
     result: Transcript | Failure | None = None
     last_extent: tuple[int, str] = (0, "")
     damage: Sequence[Damage] = ()
+    live: LiveLongForm | None = None
+    ready_s: float = 0.0
+    failures: int = 0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.long_form, LiveLongForm):
+            self.live = self.long_form
 
     @property
     def key(self) -> str:
@@ -100,6 +130,36 @@ class ClipState:
         """Whether the clip can use audio that is available."""
         is_open = self.result is None and self.sounding
         return is_open and self.sound.available and self.long_form.wants_audio
+
+    def listen(self, now: float) -> bool:
+        """A live clip takes the audio that is available, so that its windows hold all of it.
+
+        Returns whether there was some.
+        """
+        waiting, taken = len(self.ready), 0
+        while taken < LISTEN_S * SAMPLE_RATE_HZ and self.can_take_audio:
+            if len(self.ready) >= WAITING_FINALS:
+                break
+            taken += self._attempt(self._take_audio) or 1
+        if self.ready and not waiting:
+            self.ready_s = now
+        self._finish_if_done()
+        return taken > 0
+
+    @property
+    def unheard_s(self) -> float:
+        """Seconds of speech in a live clip that no window has covered yet."""
+        return 0.0 if self.live is None or self.result is not None else self.live.unheard_s
+
+    def preview(self) -> Window | None:
+        """An interim window of a live clip, of all audio so far; None if none is due."""
+        if self.live is None or self.result is not None:
+            return None
+        return self._attempt(self.live.preview)
+
+    def take_live_events(self) -> list[LiveEvent]:
+        """The events of a live clip since the last call, also after its end."""
+        return [] if self.live is None else self._attempt(self.live.take_events) or []
 
     def next_window(self, most_blocks: int | None = None) -> Window | None:
         """The next window that can run now; takes more audio if needed.
@@ -116,11 +176,31 @@ class ClipState:
     def add_result(self, window: Window, result: WindowResult) -> None:
         """Take the result of a window; windows that waited for it become ready."""
         hypothesis = result.hypothesis
-        if hypothesis is None:
-            self.fail("engine", result.reason)
-        elif self.result is None:
+        if self.result is not None:
+            return
+        if hypothesis is not None:
+            self.failures = 0
             self._attempt(lambda: self._add_hypothesis(window, hypothesis))
-            self._finish_if_done()
+        elif self.live is not None:
+            self._add_failure(self.live, window, result.reason)
+        else:
+            self.fail("engine", result.reason)
+        self._finish_if_done()
+
+    def _add_failure(self, live: LiveLongForm, window: Window, reason: str) -> None:
+        """A live clip goes on without a window that failed, unless all fail."""
+        self.failures += 1
+        self.metrics.count("failed_windows")
+        if self.failures == MOST_FAILURES:
+            self.fail("engine", f"{MOST_FAILURES} windows in a row failed, the last one: {reason}")
+            return
+        _log.warning(
+            "%s: the sound up to %.1f s could not be transcribed, and the session goes on: %s",
+            self.clip.name,
+            window.start_s + window.duration_s,
+            reason,
+        )
+        self._attempt(lambda: self.ready.extend(live.add_failure(window, reason)))
 
     def look_further(self) -> None:
         """Take audio until a window is ready, without removing it."""
@@ -141,11 +221,7 @@ class ClipState:
 
     def partial(self) -> Partial | None:
         """The transcript so far; None if the clip has ended."""
-        if self.result is not None:
-            return None
-        known: list[Partial] = []
-        self._attempt(lambda: known.append(self.long_form.partial()))
-        return known[0] if known else None
+        return None if self.result is not None else self._attempt(self.long_form.partial)
 
     def count_processed(self, window: Window) -> None:
         """Update how much audio is processed: windows overlap, but each second counts once."""
@@ -162,20 +238,27 @@ class ClipState:
             self.processed_s = until_s
 
     def fail(self, stage: str, reason: str) -> None:
-        """End this clip as a Failure; its waiting windows are dropped."""
+        """End this clip as a Failure, if it has not ended; its waiting windows are dropped."""
         self.ready.clear()
         self.sounding = False
-        self.result = Failure(self.clip.key, self.clip.name, stage, reason, self.clip.origin)
+        self.result = self.result or Failure(
+            self.clip.key, self.clip.name, stage, reason, self.clip.origin
+        )
 
-    def _take_audio(self) -> None:
+    def _take_audio(self) -> int:
+        """Take a block, or the end; returns how many samples came."""
         with self.metrics.time("wait"):
             block = self.sound.next_block()
         with self.metrics.time("longform"):
             if block is None:
                 self.sounding = False
                 self.ready.extend(self.long_form.flush())
+            elif isinstance(block, Mark):
+                self.ready.extend(self.live.commit() if self.live else ())
             else:
                 self.ready.extend(self.long_form.feed(block))
+                return len(block)
+        return 0
 
     def _add_hypothesis(self, window: Window, hypothesis: Hypothesis) -> None:
         self.ready.extend(self.long_form.add_result(window, hypothesis))
@@ -189,9 +272,10 @@ class ClipState:
             transcript = self.long_form.close()
         self.result = replace(transcript, damage=tuple(self.damage)) if self.damage else transcript
 
-    def _attempt(self, step: Callable[[], None]) -> None:
+    def _attempt(self, step: Callable[[], Done]) -> Done | None:
+        """What a step gives; None if it ends the clip."""
         try:
-            step()
+            return step()
         except ClipError as error:
             self.fail(error.stage, error.reason)
         except (Quest22Error, MemoryError) as error:
@@ -201,6 +285,7 @@ class ClipState:
         except Exception as error:
             _log.debug("%s: the clip ends with an unexpected error", self.clip.name, exc_info=True)
             self.fail("longform", unexpected(error))
+        return None
 
 
 class ClipReplay:

@@ -1,8 +1,9 @@
 """Serves clips that are added at any time, from any thread, by priority and deadline.
 
-One thread owns the engine. It runs whatever windows are ready, never waits for a full batch, and
-delivers each clip's events as they happen. A few other threads decode the audio of clips that are
-not fed. A failing clip does not affect others.
+One thread runs whatever windows are ready, never waits for a full batch, and delivers each clip's
+events as they happen. It takes turns at the engine with other users (:mod:`quest22.runtime.turns`).
+A few other threads decode the audio of clips that are not fed. A failing clip does not affect
+others.
 """
 
 from __future__ import annotations
@@ -24,7 +25,16 @@ from quest22.runtime.audio_input import AudioQueue, LiveDecodePool
 from quest22.runtime.clip_handle import ClipHandle, Session
 from quest22.runtime.clip_state import ClipState, Priority, count_result
 from quest22.runtime.engine_runner import BatchRunner, RunningBatch
-from quest22.runtime.scheduler import Batch, BatchLimits, ClipDone, Event, Scheduler
+from quest22.runtime.live_session import LiveSession
+from quest22.runtime.scheduler import (
+    LIVE_WINDOWS,
+    Batch,
+    BatchLimits,
+    ClipDone,
+    Event,
+    Scheduler,
+)
+from quest22.runtime.turns import EngineTurns
 from quest22.settings.clip_options import ClipOptions
 
 if TYPE_CHECKING:
@@ -39,19 +49,21 @@ class LoopSettings:
 
     A session buffers ``session_s`` seconds of audio before ``feed`` waits; all decoded clips
     together buffer ``decoded_s``. ``file_windows`` is how many windows of files share a batch while
-    an urgent clip is open; None: a quarter of a batch.
+    an urgent clip is open; None: a quarter of a batch. ``live_windows`` is how many windows of
+    clips that are still spoken share a batch.
     """
 
     session_s: float = 30.0
     decoded_s: float = 600.0
     file_windows: int | None = None
+    live_windows: int = LIVE_WINDOWS
 
 
 @dataclass(slots=True, eq=False)
 class _Entry:
     """A clip that has not ended, as its caller and its feeding thread see it."""
 
-    handle: ClipHandle
+    handle: ClipHandle | LiveSession
     sound: AudioQueue
     clip: Clip
 
@@ -59,12 +71,13 @@ class _Entry:
 class TranscriptionLoop:
     """Transcribes clips as they come. Close it, or use it in a ``with`` block.
 
-    ``decoder`` is needed for clips that are not decoded yet. ``clock`` gives seconds.
+    ``engine`` may be shared, by its turns, with other loops and runs. ``decoder`` is needed for
+    clips that are not decoded yet. ``clock`` gives seconds.
     """
 
     def __init__(
         self,
-        engine: Engine,
+        engine: Engine | EngineTurns,
         strategy: Strategy,
         metrics: Metrics | None = None,
         decoder: AudioDecoder | None = None,
@@ -76,10 +89,19 @@ class TranscriptionLoop:
         self._strategy = strategy
         self._decoder = decoder
         self._clock = clock
-        self._runner = BatchRunner(engine, self._metrics, retry_alone_on=Exception)
-        file_windows = self._settings.file_windows or max(1, engine.batch_size // 4)
-        self._scheduler = Scheduler(engine.batch_size, BatchLimits(file_windows, file_batches=1))
-        self._in_flight: deque[tuple[Batch, RunningBatch]] = deque()
+        turns = engine if isinstance(engine, EngineTurns) else EngineTurns(engine, clock)
+        self._runners = {
+            urgent: BatchRunner(turns.view(urgent=urgent), self._metrics, retry_alone_on=Exception)
+            for urgent in (True, False)
+        }
+        batch_size, self._batches_in_flight = (
+            turns.engine.batch_size,
+            turns.engine.batches_in_flight,
+        )
+        file_windows = self._settings.file_windows or max(1, batch_size // 4)
+        limits = BatchLimits(file_windows, file_batches=1, live_windows=self._settings.live_windows)
+        self._scheduler = Scheduler(batch_size, limits, turns.speech)
+        self._in_flight: deque[tuple[Batch, BatchRunner, RunningBatch]] = deque()
         self._pump = LiveDecodePool(self._settings.decoded_s)
         self._changed = threading.Condition()
         self._work_came = False
@@ -135,18 +157,47 @@ class TranscriptionLoop:
         self._enter(state, _Entry(session, sound, clip))
         return session
 
+    def live(self, clip: Clip, options: ClipOptions, owner: object = None) -> LiveSession:
+        """Transcribe audio while it is spoken, by options whose ``live`` is set.
+
+        The clip's media is not used. ``owner`` is kept as long as the session is. Raises as
+        :meth:`add` does.
+        """
+        sound = AudioQueue(self._settings.session_s, self._wake)
+        state = self._state(clip, sound, options)
+        state.priority = Priority.LIVE_FINAL
+        session = LiveSession(state.key, sound, self._canceller(state, sound), self._clock, owner)
+        self._enter(state, _Entry(session, sound, clip))
+        return session
+
     def close(self, *, cancel: bool = False) -> None:
         """Close the loop: flush sessions and transcribe all clips to their ends, or cancel them."""
+        if cancel:
+            self.stop()
+        else:
+            for entry in self._close_entrance():
+                if isinstance(entry.handle, LiveSession):
+                    entry.handle.end()
+                elif isinstance(entry.handle, Session):
+                    entry.handle.flush()
+            self._wake()
+        self._thread.join()
+
+    def stop(self) -> None:
+        """Cancel all clips, and end the loop soon; does not wait."""
+        for entry in self._close_entrance():
+            entry.handle.cancel()
+        self._wake()
+
+    @property
+    def closed(self) -> bool:
+        """Whether no more clips may come."""
+        return self._closing
+
+    def _close_entrance(self) -> list[_Entry]:
         with self._changed:
             self._closing = True
-            entries = list(self._entries.values())
-        for entry in entries:
-            if cancel:
-                entry.handle.cancel()
-            elif isinstance(entry.handle, Session):
-                entry.handle.flush()
-        self._wake()
-        self._thread.join()
+            return list(self._entries.values())
 
     def __enter__(self) -> TranscriptionLoop:
         return self
@@ -219,17 +270,18 @@ class TranscriptionLoop:
 
     def _step(self) -> bool:
         """Run what is ready, or wait; False once everything has ended."""
-        while len(self._in_flight) < self._runner.batches_in_flight:
+        while len(self._in_flight) < self._batches_in_flight:
             self._run_commands()
             batch = self._scheduler.next_batch(self._clock())
-            self._deliver(self._scheduler.take_ended())
+            self._deliver(self._scheduler.take_events())
             if batch is None:
                 break
-            self._in_flight.append((batch, self._runner.begin(batch.windows)))
+            runner = self._runners[batch.urgent]
+            self._in_flight.append((batch, runner, runner.begin(batch.windows)))
         if not self._in_flight:
             return self._scheduler.has_sound or self._wait()
-        batch, running = self._in_flight.popleft()
-        results = self._runner.finish(running)
+        batch, runner, running = self._in_flight.popleft()
+        results = runner.finish(running)
         self._run_commands()
         self._deliver(self._scheduler.complete(batch, results))
         return True

@@ -120,7 +120,7 @@ class OrderedDriver:
                 clip for clip in self._open if isinstance(clip, ClipState) and clip.sounding
             ]
         batch = self._scheduler.next_batch(NO_CLOCK, lambda: self._more_clips(arrivals))
-        self._scheduler.take_ended()
+        self._scheduler.take_events()
         with_windows = {clip.number for clip, _ in batch.members} if batch else set()
         ended = (clip for clip in self._sounding if not clip.sounding)
         self._ended += [clip for clip in ended if clip.number not in with_windows]
@@ -239,7 +239,7 @@ class OrderedDriver:
             all(repetition.repeat(batch) for batch in batches)
             for batch_number, windows in repetition.running.items():
                 members.setdefault(batch_number, []).extend((clip, each) for each in windows)
-        self._scheduler.take_ended()
+        self._scheduler.take_events()
         for batch_number in sorted(members):
             batch = Batch(self._scheduler.batch_size, members[batch_number])
             self._scheduler.restore(batch)

@@ -6,6 +6,11 @@ passed in.
 
 Windows of the most urgent clips come first: by priority, then by deadline, then in the order of
 addition. A file whose deadline has passed is as urgent as an interactive request.
+
+Clips that are still spoken (:class:`quest22.protocols.LiveLongForm`) take all audio that has come
+before a batch is formed. Then there are batches of their final windows, else batches of previews,
+of those first whose speech has been unheard for longest. A preview is made only for a batch that
+runs at once, so it is never out of date, and the time between two of them grows with the load.
 """
 
 from __future__ import annotations
@@ -15,12 +20,19 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import TypeAlias
 
-from quest22.records import Failure, Partial, Transcript, Window, WindowResult
+from quest22.records import Failure, LiveEvent, Partial, Transcript, Window, WindowResult
 from quest22.runtime.audio_input import CANCELLED
 from quest22.runtime.clip_state import ClipState, Priority
+from quest22.runtime.turns import SpeechTimes
 
 URGENT_BLOCKS = 1
 """While other clips are urgent, a file takes at most this many blocks of audio per batch."""
+
+LIVE_WINDOWS = 4
+"""The most live windows in a batch: more of them gain little, and all wait for the last."""
+
+LIVE_IN_A_ROW = 8
+"""After this many batches of live windows, one window of another clip has its turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +44,14 @@ class ClipProgressed:
 
 
 @dataclass(frozen=True, slots=True)
+class ClipHeard:
+    """What is known of segments of a live clip."""
+
+    number: int
+    events: Sequence[LiveEvent]
+
+
+@dataclass(frozen=True, slots=True)
 class ClipDone:
     """A clip has ended."""
 
@@ -39,19 +59,21 @@ class ClipDone:
     result: Transcript | Failure
 
 
-Event: TypeAlias = ClipProgressed | ClipDone
+Event: TypeAlias = ClipProgressed | ClipHeard | ClipDone
 
 
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
-    """Limits on the windows of files, so that urgent windows do not wait long.
+    """Limits on windows, so that urgent ones do not wait long.
 
     While an urgent clip is open, a batch has at most ``file_windows`` windows of files. At most
-    ``file_batches`` batches with windows of files are in flight. None: no limit.
+    ``file_batches`` batches with windows of files are in flight. None: no limit. A batch has at
+    most ``live_windows`` windows of clips that are still spoken, and no others beside them.
     """
 
     file_windows: int | None = None
     file_batches: int | None = None
+    live_windows: int = LIVE_WINDOWS
 
 
 @dataclass(slots=True, eq=False)
@@ -70,6 +92,11 @@ class Batch:
         return [window for _, window in self.members]
 
     @property
+    def urgent(self) -> bool:
+        """Whether a clip other than a file is in it."""
+        return any(clip.priority is not Priority.FILE for clip, _ in self.members)
+
+    @property
     def files(self) -> int:
         """The number of windows of files."""
         return sum(clip.priority is Priority.FILE for clip, _ in self.members)
@@ -82,14 +109,22 @@ def no_more_clips() -> None:
 class Scheduler:
     """Holds the open clips; not thread-safe.
 
-    ``batch_size`` is the maximum number of windows per batch.
+    ``batch_size`` is the maximum number of windows per batch. What live clips say is noted in
+    ``speech``.
     """
 
-    def __init__(self, batch_size: int, limits: BatchLimits | None = None) -> None:
+    def __init__(
+        self,
+        batch_size: int,
+        limits: BatchLimits | None = None,
+        speech: SpeechTimes | None = None,
+    ) -> None:
         self.batch_size = batch_size
+        self.speech = speech or SpeechTimes()
         self._limits = limits or BatchLimits()
         self._clips: dict[int, ClipState] = {}
         self._in_flight: list[Batch] = []
+        self._live_in_a_row = 0
 
     def __len__(self) -> int:
         """The number of open clips."""
@@ -118,17 +153,13 @@ class Scheduler:
         It is full unless there are no more windows. ``more_clips`` is called while there is room:
         it may add a clip and return it, or return None.
         """
-        batch = Batch(self.batch_size)
-        urgent = any(_rank(clip, now) < Priority.FILE for clip in self._clips.values())
-        for clip in self._by_urgency(now):
-            if not batch.room:
-                break
-            self._take(batch, clip, now, urgent=urgent)
-        while batch.room and (added := more_clips()) is not None:
-            self._take(batch, added, now, urgent=urgent)
-        if not batch.members:
-            return None
-        self._in_flight.append(batch)
+        self._listen(now)
+        batch = self._live_batch() if self._live_in_a_row < LIVE_IN_A_ROW else None
+        self._live_in_a_row = 0 if batch is None else self._live_in_a_row + 1
+        if batch is None:
+            batch = self._batch_of_others(now, more_clips) or self._live_batch()
+        if batch is not None:
+            self._in_flight.append(batch)
         return batch
 
     def restore(self, batch: Batch) -> None:
@@ -142,21 +173,65 @@ class Scheduler:
             clip.count_processed(window)
             clip.add_result(window, result)
         clips = {clip.number: clip for clip, _ in batch.members}
-        return [*_progress(clips.values()), *self.take_ended()]
+        return [*_progress(clips.values()), *self.take_events()]
 
-    def take_ended(self) -> list[Event]:
-        """Remove and return the clips that have ended since the last call."""
+    def take_events(self) -> list[Event]:
+        """What live clips have heard, and the clips that have ended, since the last call.
+
+        The latter are removed.
+        """
+        heard = [(clip.number, clip.take_live_events()) for clip in self._live_clips()]
         ended = [clip for clip in self._clips.values() if clip.result is not None]
         for clip in ended:
             del self._clips[clip.number]
-        return [ClipDone(clip.number, clip.result) for clip in ended if clip.result is not None]
+        return [
+            *(ClipHeard(number, events) for number, events in heard if events),
+            *(ClipDone(clip.number, clip.result) for clip in ended if clip.result is not None),
+        ]
 
-    def _by_urgency(self, now: float) -> list[ClipState]:
-        def urgency(clip: ClipState) -> tuple[int, float, int]:
-            deadline_s = inf if clip.deadline_s is None else clip.deadline_s
-            return _rank(clip, now), deadline_s, clip.number
+    # Clips that are still spoken.
 
-        return sorted(self._clips.values(), key=urgency)
+    def _live_clips(self) -> list[ClipState]:
+        return [clip for clip in self._clips.values() if clip.live is not None]
+
+    def _listen(self, now: float) -> None:
+        for clip in self._live_clips():
+            if clip.listen(now):
+                self.speech.fed_s = now
+                if clip.unheard_s > 0:
+                    self.speech.spoke_s = now
+
+    def _live_batch(self) -> Batch | None:
+        """Final windows, if there are any, else previews; None if nothing is due."""
+        batch = Batch(min(self.batch_size, self._limits.live_windows))
+        clips = self._live_clips()
+        for clip in sorted(clips, key=lambda clip: (clip.priority, clip.ready_s, *_order(clip))):
+            while batch.room and clip.ready:
+                batch.members.append((clip, clip.ready.popleft()))
+        if batch.members:
+            return batch
+        for clip in sorted(clips, key=lambda clip: (clip.priority, -clip.unheard_s, *_order(clip))):
+            if batch.room and (window := clip.preview()) is not None:
+                batch.members.append((clip, window))
+        return batch if batch.members else None
+
+    # Other clips.
+
+    def _batch_of_others(
+        self, now: float, more_clips: Callable[[], ClipState | None]
+    ) -> Batch | None:
+        batch = Batch(self.speech.windows_beside(now, self.batch_size))
+        clips = [clip for clip in self._clips.values() if clip.live is None]
+        urgent = batch.size < self.batch_size or any(
+            _rank(clip, now) < Priority.FILE for clip in clips
+        )
+        for clip in sorted(clips, key=lambda clip: (_rank(clip, now), *_order(clip))):
+            if not batch.room:
+                break
+            self._take(batch, clip, now, urgent=urgent)
+        while batch.room and (added := more_clips()) is not None:
+            self._take(batch, added, now, urgent=urgent)
+        return batch if batch.members else None
 
     def _take(self, batch: Batch, clip: ClipState, now: float, *, urgent: bool) -> None:
         """Fill a batch with a clip's windows; ``urgent``: a clip other than a file is open."""
@@ -181,10 +256,15 @@ def _progress(clips: Iterable[ClipState]) -> list[Event]:
     return [ClipProgressed(number, partial) for number, partial in partials if partial]
 
 
+def _order(clip: ClipState) -> tuple[float, int]:
+    """Of clips that are as urgent, that with the earlier deadline goes first, then the older."""
+    return inf if clip.deadline_s is None else clip.deadline_s, clip.number
+
+
 def _rank(clip: ClipState, now: float) -> Priority:
     """The priority of a clip's next window."""
     if clip.priority is Priority.FILE and clip.deadline_s is not None and clip.deadline_s <= now:
         return Priority.INTERACTIVE
-    if clip.priority is Priority.LIVE_FINAL and clip.ready and clip.ready[0].interim:
+    if clip.priority is Priority.LIVE_FINAL and not (clip.ready and not clip.ready[0].interim):
         return Priority.LIVE_INTERIM
     return clip.priority

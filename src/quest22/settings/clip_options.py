@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from quest22.errors import UsageError
 from quest22.settings.decoding import DecodingSettings
 from quest22.settings.hallucination import HallucinationSettings
-from quest22.settings.live import LiveSettings
+from quest22.settings.live import RECORDINGS_ONLY, LiveSettings
 from quest22.settings.longform import LongFormSettings
 from quest22.settings.option import Group, take_values
 from quest22.settings.vad import VadSettings
@@ -57,12 +59,32 @@ class ClipOptions:
         if options.get("long_form") == "sequential":
             options.setdefault("timestamps", True)
 
-        def changed(group: Group) -> Group:
-            return replace(group, **take_values(type(group), options))
-
         return cls(
-            changed(settings.decoding),
-            changed(settings.longform),
-            changed(settings.hallucination),
-            changed(settings.vad),
+            _changed(settings.decoding, options),
+            _changed(settings.longform, options),
+            _changed(settings.hallucination, options),
+            _changed(settings.vad, options),
         )
+
+    @classmethod
+    def take_live(cls, options: dict[str, Any], settings: ClipSettings) -> ClipOptions:
+        """The same for a live session. Raises UsageError for options of recordings, too."""
+        refuse_recordings_only(options)
+        return cls(
+            decoding=_changed(settings.decoding, options),
+            hallucination=_changed(settings.hallucination, options),
+            vad=_changed(settings.vad, options),
+            live=_changed(settings.live or LiveSettings(), options),
+        )
+
+
+def refuse_recordings_only(options: Iterable[str]) -> None:
+    """Raise :class:`UsageError` for options that mean nothing in a live session."""
+    for name in sorted(RECORDINGS_ONLY.keys() & set(options)):
+        raise UsageError(
+            f"{name} is for recordings, not for live sessions: {RECORDINGS_ONLY[name]}"
+        )
+
+
+def _changed(group: Group, options: dict[str, Any]) -> Group:
+    return replace(group, **take_values(type(group), options))

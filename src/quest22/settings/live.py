@@ -12,6 +12,30 @@ from quest22.settings.option import check_at_least, check_choice, check_positive
 PolicyName: TypeAlias = Literal["alignatt", "local-agreement", "both"]
 PANEL = "Live"
 
+RECORDINGS_ONLY = {
+    **dict.fromkeys(
+        (
+            "chunk_length_s",
+            "clip_timestamps",
+            "hallucination_silence_threshold",
+            "long_form",
+            "max_initial_timestamp",
+            "prefix",
+            "quality",
+            "stride_length_s",
+            "temperature",
+        ),
+        "leave it out",
+    ),
+    "timestamps": "events always have times",
+    "word_timestamps": "events always have the times of words",
+    "vad": "voice activity is always detected",
+    "vad_max_speech_duration_s": "give max_segment_s",
+    "vad_min_silence_duration_ms": "give endpoint_ms",
+    "vad_speech_pad_ms": "leave it out",
+}
+"""Options of clips, as Python calls them, that mean nothing in a live session; and what to do."""
+
 
 @dataclass(frozen=True, slots=True)
 class LiveSettings:

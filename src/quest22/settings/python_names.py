@@ -19,6 +19,7 @@ from quest22.settings.decoding import DecodingSettings
 from quest22.settings.engine import EngineSettings
 from quest22.settings.hallucination import HallucinationSettings
 from quest22.settings.hub import HubSettings
+from quest22.settings.live import LiveSettings
 from quest22.settings.longform import LongFormSettings
 from quest22.settings.option import Option, options_of
 from quest22.settings.output import FailureSettings, OutputSettings
@@ -34,6 +35,7 @@ GROUPS: tuple[type[DataclassInstance], ...] = (
     LongFormSettings,
     HallucinationSettings,
     VadSettings,
+    LiveSettings,
     AudioSettings,
     PipelineSettings,
     DatasetSettings,

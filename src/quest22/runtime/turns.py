@@ -1,0 +1,145 @@
+"""Who uses an engine next: those who wait for it before runs over files, piece by piece.
+
+A batch of files may take seconds. While somebody speaks it is therefore run in pieces of one
+window, and whoever waits comes between them. A window's result must not depend on that, because a
+run that is continued after a crash must give the same bytes: so only an engine that gives the same
+result in any batch runs pieces, and with others a batch of files stays whole.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+from quest22.protocols import Engine
+from quest22.records import Hypothesis, Window
+
+SPEAKING_S = 5.0
+"""Who has spoken, or was fed, is taken to go on for this time."""
+
+QUIET_SHARE = 4
+"""While sound without speech is fed, other windows come in quarters of a batch: that costs them
+little, and the next word will not wait for long."""
+
+URGENT_IN_A_ROW = 8
+"""After so many urgent batches, a piece of a file has its turn."""
+
+
+@dataclass(slots=True)
+class SpeechTimes:
+    """When live clips were last fed, and last had speech, in seconds on one clock."""
+
+    fed_s: float = -inf
+    spoke_s: float = -inf
+
+    def windows_beside(self, now: float, batch_size: int) -> int:
+        """How many windows without live sound may run together now.
+
+        One while somebody speaks, who waits for them. Sessions that are open and not fed do not
+        count.
+        """
+        if now - self.spoke_s < SPEAKING_S:
+            return 1
+        if now - self.fed_s < SPEAKING_S:
+            return max(1, batch_size // QUIET_SHARE)
+        return batch_size
+
+
+class EngineTurns:
+    """Shares one engine among loops and runs, in any threads.
+
+    ``speech`` is what the loops have heard, on ``clock``.
+    """
+
+    def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
+        self.engine = engine
+        self.speech = SpeechTimes()
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._busy = False
+        self._urgent_waiting = 0
+        self._files_waiting = 0
+        self._urgent_in_a_row = 0
+
+    def view(self, *, urgent: bool) -> Engine:
+        """The engine, for batches that are urgent, or for those of files."""
+        return _Turn(self, urgent=urgent)
+
+    @contextmanager
+    def turn(self, *, urgent: bool) -> Iterator[None]:
+        """Wait for the engine, and keep others from it."""
+        with self._changed:
+            self._count_waiting(1, urgent=urgent)
+            try:
+                self._changed.wait_for(lambda: self._may_begin(urgent=urgent))
+            finally:
+                self._count_waiting(-1, urgent=urgent)
+            self._busy = True
+            self._urgent_in_a_row = self._urgent_in_a_row + 1 if urgent else 0
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._busy = False
+                self._changed.notify_all()
+
+    def piece(self, windows: Sequence[Window]) -> int:
+        """How many of a file's windows may run together now."""
+        if not self.engine.same_in_any_batch(windows):
+            return len(windows)
+        return self.speech.windows_beside(self._clock(), self.engine.batch_size)
+
+    def _may_begin(self, *, urgent: bool) -> bool:
+        if self._busy:
+            return False
+        if urgent:
+            return not self._files_waiting or self._urgent_in_a_row < URGENT_IN_A_ROW
+        return not self._urgent_waiting or self._urgent_in_a_row >= URGENT_IN_A_ROW
+
+    def _count_waiting(self, change: int, *, urgent: bool) -> None:
+        if urgent:
+            self._urgent_waiting += change
+        else:
+            self._files_waiting += change
+
+
+class _Turn:
+    """An :class:`Engine` that waits for its turns at another one."""
+
+    def __init__(self, turns: EngineTurns, *, urgent: bool) -> None:
+        self._turns = turns
+        self._engine = turns.engine
+        self._urgent = urgent
+        self.batch_size = turns.engine.batch_size
+        self.batches_in_flight = turns.engine.batches_in_flight
+
+    def same_in_any_batch(self, windows: Sequence[Window]) -> bool:
+        return self._engine.same_in_any_batch(windows)
+
+    def run(self, windows: Sequence[Window]) -> list[Hypothesis]:
+        hypotheses: list[Hypothesis] = []
+        while len(hypotheses) < len(windows):
+            with self._turn():
+                left = windows[len(hypotheses) :]
+                most = len(left) if self._urgent else self._turns.piece(left)
+                hypotheses += self._engine.run(left[:most])
+        return hypotheses
+
+    def begin(self, windows: Sequence[Window]) -> Any:
+        with self._turn():
+            return self._engine.begin(windows)
+
+    def finish(self, ticket: Any) -> list[Hypothesis]:
+        with self._turn():
+            return self._engine.finish(ticket)
+
+    def close(self) -> None:
+        self._engine.close()
+
+    def _turn(self) -> AbstractContextManager[None]:
+        return self._turns.turn(urgent=self._urgent)
