@@ -18,6 +18,7 @@ from typer.models import OptionInfo
 
 from quest22.cli.dataset_flags import DatasetFlags
 from quest22.cli.foreign_flags import FOREIGN_FLAGS
+from quest22.cli.live.flags import LiveOutputFlags, LiveSpeechFlags, SourceFlags
 from quest22.cli.model_flags import SpeechFlags, VadFlags
 from quest22.cli.output_flags import ReportFlags
 from quest22.settings import (
@@ -74,6 +75,7 @@ TABLES = (
     Table("Publishing", (HubSettings,)),
 )
 COMMAND_ONLY: tuple[type[Any], ...] = (DatasetFlags, SpeechFlags, VadFlags, ReportFlags)
+LIVE_ONLY: tuple[type[Any], ...] = (SourceFlags, LiveSpeechFlags, LiveOutputFlags)
 
 TYPES_HEAD = f'''\
 """The options of Python's functions, typed, so that editors complete and check them.
@@ -219,7 +221,9 @@ def _python_type(option: Option) -> str:
 def reference_page() -> str:
     """The text of ``docs/options.md``."""
     tables = ["\n".join(_table(each)) for each in TABLES]
-    return "\n".join([PAGE_HEAD, *tables, *_other_flags(), "", *_foreign_flags(), ""])
+    return "\n".join(
+        [PAGE_HEAD, *tables, *_other_flags(), "", *_live_flags(), "", *_foreign_flags(), ""]
+    )
 
 
 def _table(table: Table) -> Iterator[str]:
@@ -247,6 +251,18 @@ def _other_flags() -> Iterator[str]:
     for group in COMMAND_ONLY:
         for names, text in _flags_of(group):
             if not declared.intersection(names):
+                yield _row(_code(names), _marked(text, "`"))
+
+
+def _live_flags() -> Iterator[str]:
+    """Flags of the live command that no settings group declares."""
+    declared = {option.help for table in TABLES for option in _options(table.groups)}
+    yield "## Flags of `quest22 live`"
+    yield ""
+    yield from _head("flag", "what it does")
+    for group in LIVE_ONLY:
+        for names, text in _flags_of(group):
+            if text not in declared:
                 yield _row(_code(names), _marked(text, "`"))
 
 

@@ -22,6 +22,10 @@ def test_version(run):
 @pytest.mark.parametrize(
     ("arguments", "flags"),
     [
+        (
+            ["live"],
+            ["--microphone", "--listen", "--policy", "--output", "talk.srt,jsonl", "arecord"],
+        ),
         ([], ["transcribe", "stream", "demo", "models", "doctor", "Exit codes"]),
         (["transcribe"], ["--model", "--language", "--output-format", "--threads", "talk.mp3"]),
         (["stream"], ["--split", "--num-shards", "--keep-columns", "--take", "--batch-size"]),

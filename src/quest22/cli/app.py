@@ -21,6 +21,7 @@ from quest22.cli import (
 )
 from quest22.cli.command_line import TolerantCommand
 from quest22.cli.exits import EXIT_CODES
+from quest22.cli.live import command as live
 
 app = typer.Typer(
     name="quest22",
@@ -38,6 +39,7 @@ app = typer.Typer(
 app.command("transcribe", cls=TolerantCommand, epilog=transcribe.EPILOG, no_args_is_help=True)(
     transcribe.transcribe
 )
+app.command("live", cls=TolerantCommand, epilog=live.EPILOG)(live.live)
 app.command("stream", cls=TolerantCommand, epilog=stream.EPILOG, no_args_is_help=True)(
     stream.stream
 )

@@ -9,7 +9,7 @@ flag groups into the function of single flags that Typer reads.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from functools import wraps
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
@@ -40,25 +40,41 @@ class FlagGroup:
 
         Raises :class:`quest22.errors.UsageError` for invalid values.
         """
-        values = dict(fixed)
+        values = {each.field: value for each, value in self._values(group, fixed)}
+        return group(**values, **fixed)
+
+    def options(self, *groups: type[DataclassInstance]) -> dict[str, Any]:
+        """The same flags as options by the names that Python callers give them.
+
+        Raises :class:`quest22.errors.UsageError` for values that cannot be read.
+        """
+        return {each.name: value for group in groups for each, value in self._values(group)}
+
+    def _values(
+        self, group: type[DataclassInstance], without: Container[str] = ()
+    ) -> Iterator[tuple[option.Option, Any]]:
+        """The options that a group and these flags share, but for fields ``without``."""
         for each in option.options_of(group):
             attribute = _attribute(each, self)
-            if each.field not in values and attribute is not None:
-                values[each.field] = _read(each, getattr(self, attribute))
-        return group(**values)
+            if attribute is not None and each.field not in without:
+                yield each, _read(each, getattr(self, attribute))
 
 
-def flag_group(*groups: type[DataclassInstance]) -> Callable[[Class], Class]:
+def flag_group(
+    *groups: type[DataclassInstance], without: Container[str] = ()
+) -> Callable[[Class], Class]:
     """Make a class a frozen dataclass with a field for each flag that ``groups`` declare.
 
-    The class's own field replaces a declared one of the same name (the flag's, or the settings
-    field's); its other fields come last.
+    Options whose Python names are in ``without`` get none. The class's own field replaces a
+    declared one of the same name (the flag's, or the settings field's); its other fields come last.
     """
 
     def declare(cls: Class) -> Class:
         own = inspect.get_annotations(cls)
         hints: dict[str, Any] = {}
         for each in (found for group in groups for found in option.options_of(group)):
+            if each.name in without:
+                continue
             name = next((name for name in _names(each) if name in own), each.parameter)
             hints[name] = own.get(name, Annotated[_type(each), _typer(each)])
             if name not in own and each.default is not MISSING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
+from typing import Protocol
 
 from rich.console import Console
 
 from quest22.cli.exits import say
-from quest22.cli.output_flags import ReportFlags
 from quest22.env import silence_progress_bars
 from quest22.source.io.address import redact_text
 
@@ -17,7 +17,20 @@ PIPE_WIDTH = 160
 """Columns in a pipe or a file, so that no table is cut."""
 
 
-def configure_logging(report: ReportFlags) -> None:
+class Verbosity(Protocol):
+    """How much a command tells: see :class:`quest22.cli.output_flags.ReportFlags`."""
+
+    @property
+    def quiet(self) -> bool: ...
+
+    @property
+    def verbose(self) -> bool: ...
+
+    @property
+    def debug(self) -> bool: ...
+
+
+def configure_logging(report: Verbosity) -> None:
     """Show only the product's own warnings, or with ``verbose`` also what libraries log."""
     if report.quiet or not sys.stderr.isatty():
         silence_progress_bars()

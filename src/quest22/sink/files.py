@@ -131,6 +131,7 @@ class AppendedFile:
             except OSError:
                 with suppress(OSError):
                     file.truncate(self._state.size)
+                    file.seek(self._state.size)
                 raise
         self._state = self._state.after(line)
 

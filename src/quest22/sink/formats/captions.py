@@ -10,6 +10,7 @@ segments.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import starmap
 from typing import Any
 
 from quest22.records import FRAMES_PER_S, Segment, Transcript, Word
@@ -28,38 +29,49 @@ from quest22.sink.rows import (
 
 CaptionWriter = Callable[[Transcript, CaptionSettings], str]
 PLAIN = CaptionSettings()
-
-"""openai/whisper counts ``seek`` in mel frames of 10 ms."""
+VTT_HEAD = "WEBVTT\n\n"
+TSV_HEAD = "start\tend\ttext\n"
 
 
 def txt(transcript: Transcript, settings: CaptionSettings = PLAIN) -> str:
     """Plain text, one line for each segment."""
-    return "".join(f"{each.text.strip()}\n" for each in caption_segments(transcript, settings))
+    return "".join(map(txt_line, caption_segments(transcript, settings)))
+
+
+def txt_line(segment: Segment) -> str:
+    """A segment's line of plain text."""
+    return f"{segment.text.strip()}\n"
 
 
 def srt(transcript: Transcript, settings: CaptionSettings = PLAIN) -> str:
     """SubRip: numbered, ``HH:MM:SS,mmm``."""
-    return "".join(
-        f"{number}\n{_time_span(cue, hours=True, mark=',')}\n{cue.text}\n\n"
-        for number, cue in enumerate(cues(transcript, settings), start=1)
-    )
+    return "".join(starmap(srt_cue, enumerate(cues(transcript, settings), start=1)))
+
+
+def srt_cue(number: int, cue: Cue) -> str:
+    """A cue of SubRip; numbers count from 1."""
+    return f"{number}\n{_time_span(cue, hours=True, mark=',')}\n{cue.text}\n\n"
 
 
 def vtt(transcript: Transcript, settings: CaptionSettings = PLAIN) -> str:
     """WebVTT: ``MM:SS.mmm``, with hours only from the first hour on."""
-    return "WEBVTT\n\n" + "".join(
-        f"{_time_span(cue, hours=False, mark='.')}\n{cue.text}\n\n"
-        for cue in cues(transcript, settings)
-    )
+    return VTT_HEAD + "".join(map(vtt_cue, cues(transcript, settings)))
+
+
+def vtt_cue(cue: Cue) -> str:
+    """A cue of WebVTT."""
+    return f"{_time_span(cue, hours=False, mark='.')}\n{cue.text}\n\n"
 
 
 def tsv(transcript: Transcript, settings: CaptionSettings = PLAIN) -> str:
     """Tab-separated: start and end in whole milliseconds, text."""
-    return "start\tend\ttext\n" + "".join(
-        f"{round(1000 * segment.start_s)}\t{round(1000 * segment.end_s)}\t"
-        f"{_one_line(segment.text).replace(chr(9), ' ')}\n"
-        for segment in caption_segments(transcript, settings)
-    )
+    return TSV_HEAD + "".join(map(tsv_row, caption_segments(transcript, settings)))
+
+
+def tsv_row(segment: Segment) -> str:
+    """A segment's row of a table."""
+    start, end = round(1000 * segment.start_s), round(1000 * segment.end_s)
+    return f"{start}\t{end}\t{_one_line(segment.text).replace(chr(9), ' ')}\n"
 
 
 def json(transcript: Transcript, _settings: CaptionSettings = PLAIN) -> str:

@@ -1,0 +1,1 @@
+"""``quest22 live``: what people say, while they say it."""

@@ -1,0 +1,127 @@
+"""``quest22 live``: captions of what is being said."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from functools import partial
+
+from rich.console import Console
+
+from quest22.api import Transcriber
+from quest22.capture.choose import open_source
+from quest22.capture.notices import Sparingly
+from quest22.capture.settings import CaptureSettings
+from quest22.capture.stop import Stop
+from quest22.cli.exits import Exit, say
+from quest22.cli.flag_groups import grouped
+from quest22.cli.live.captions import Captions
+from quest22.cli.live.flags import LiveOutputFlags, LiveReportFlags, LiveSpeechFlags, SourceFlags
+from quest22.cli.live.run import LiveRun
+from quest22.cli.live.views import EventLines, FinalLines, View
+from quest22.cli.model_flags import FileModelFlags
+from quest22.cli.terminal import configure_logging
+from quest22.env import hub_token
+from quest22.errors import UsageError
+from quest22.settings import EngineSettings
+from quest22.sink.files import StandardOutput
+from quest22.sink.formats.live_documents import live_document
+from quest22.sink.live_files import LiveFiles, numbered
+
+EPILOG = """\
+[bold]Examples[/]
+
+quest22 live                                      [dim]the microphone; Ctrl-C ends[/]
+
+quest22 live -o talk.srt,jsonl --language en      [dim]and files, written as it goes[/]
+
+quest22 live lecture.mp4 -m small                 [dim]a file, as if it were spoken now[/]
+
+ffmpeg -i rtsp://camera -f wav - | quest22 live - [dim]whatever ffmpeg reads[/]
+
+arecord -f S16_LE -r 16000 | quest22 live - -f jsonl | your-program
+
+parec --rate=16000 --channels=1 | quest22 live - --format s16le
+
+quest22 live --listen tcp://:2222 --format s16le  [dim]several at once; send with nc, sox, ffmpeg[/]
+"""
+
+
+@grouped
+def live(
+    source: SourceFlags,
+    model: FileModelFlags,
+    speech: LiveSpeechFlags,
+    output: LiveOutputFlags,
+    report: LiveReportFlags,
+) -> int:
+    """Show what people say while they say it.
+
+    The words of a moment ago may still change: they are shown dim, and the rest firm. In a pipe,
+    each sentence is a line as soon as it is final. Ctrl-C ends, and finishes what was said.
+    """
+    configure_logging(report)
+    if source.list_devices:
+        return _list_devices()
+    capture = source.settings(model.token or hub_token())
+    files = output.files()
+    captions = output.captions()
+    view = _view(output, report, capture)
+
+    def tell(line: str) -> None:
+        if not report.quiet:
+            say(line)
+
+    stop = Stop()
+    with closing(open_source(capture, stop, Sparingly(tell))) as found:
+        first = LiveFiles(files, captions, overwrite=output.overwrite)
+
+        def open_files(number: int) -> LiveFiles:
+            if number == 1:
+                return first
+            others = numbered(files, number, taken=not output.overwrite)
+            return LiveFiles(others, captions, overwrite=output.overwrite)
+
+        if sys.stderr.isatty():
+            tell("loading the model …")
+        with Transcriber(**model.options(EngineSettings)) as whisper:
+            opening = partial(whisper.live, **speech.session_options())
+            run = LiveRun(found, opening, open_files, view, stop)
+            tell(f"listening to {found.title}: Ctrl-C ends")
+            code = run.run(f"waiting for somebody at {found.title}")
+            if code is not Exit.READER_GONE:
+                ended = "interrupted after" if code is Exit.INTERRUPTED else "done:"
+                tell(f"{ended} {run.summary()}")
+    return code
+
+
+def _view(output: LiveOutputFlags, report: LiveReportFlags, capture: CaptureSettings) -> View:
+    """Captions on a terminal; lines in a pipe, or where a format is named."""
+    name = output.format_name()
+    named = capture.listen is not None and capture.max_clients > 1 and not capture.once
+    console = Console(highlight=False)
+    if name is None and console.is_terminal and not console.is_dumb_terminal:
+        return Captions(console, named=named, foot=not report.quiet)
+    if name == "jsonl":
+        return EventLines(StandardOutput(), named=capture.listen is not None)
+    if named and name not in (None, "txt"):
+        raise UsageError(
+            f"{name} cannot hold what several clients say: choose -f txt or jsonl, allow one with "
+            "--max-clients 1, or write files with --output"
+        )
+    document = live_document(name or "txt", output.captions())
+    return FinalLines(StandardOutput(), document, named=named)
+
+
+def _list_devices() -> Exit:
+    """Write a line for each microphone; the system's own is marked."""
+    from quest22.capture.microphone import devices, load_sounddevice
+
+    found = devices(load_sounddevice())
+    if not found:
+        say("no microphone was found")
+        return Exit.NOTHING_DONE
+    for each in found:
+        mark = "*" if each.is_default else " "
+        sys.stdout.write(f"{mark} {each.number:>2}  {each.name}, {each.rate_hz:,} Hz\n")
+    return Exit.DONE
