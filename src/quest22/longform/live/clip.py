@@ -25,7 +25,7 @@ from enum import Enum
 
 from quest22.longform.hallucination import LOOP
 from quest22.longform.live.commit import CommitPolicy
-from quest22.longform.live.context import ContextRules, Past, WindowContext
+from quest22.longform.live.context import Context, ContextRules, Past
 from quest22.longform.live.endpointing import Endpointer, EndpointRules, Signal
 from quest22.longform.live.guards import Guards, Heard
 from quest22.longform.live.history import History
@@ -75,9 +75,6 @@ MARGIN_S = 0.5
 
 MOST_DOUBTS = 2
 """After so many windows in a row that are not believed, what was said before is forgotten."""
-
-MOST_TOKENS = 180
-"""Segments with more committed tokens are cut: the decoder needs room for more."""
 
 REMEMBERED_FRAMES = round(1.5 * WINDOW_S * SAMPLE_RATE_HZ / VAD_FRAME_SAMPLES)
 
@@ -309,7 +306,7 @@ class LiveClip:
         kept_s = max(self._rules.context.audio_s, PRE_ROLL_S) + 1
         kept = self._now - _samples(kept_s)
         segment = self._segment
-        return kept if segment is None else min(kept, self._start(segment))
+        return kept if segment is None else min(kept, segment.start - _samples(kept_s))
 
     def _take(self, probability: float) -> None:
         self._speech.append(probability >= self._rules.endpoints.threshold)
@@ -330,9 +327,7 @@ class LiveClip:
             self._due = Job.CUT
 
     def _is_too_long(self, segment: OpenSegment) -> bool:
-        tokens = sum(len(word.tokens) for word in segment.committed)
-        longest = _samples(self._rules.max_segment_s)
-        return tokens > MOST_TOKENS or self._now - segment.start >= longest
+        return self._now - segment.start >= _samples(self._rules.max_segment_s)
 
     def _unheard(self, segment: OpenSegment) -> int:
         """How many samples no window has covered; none in a pause, which a last window covers."""
@@ -351,9 +346,6 @@ class LiveClip:
         if known:
             segment.language_probability = 1.0
             self._use_past(segment)
-        if not self._segments and not self._past.words:
-            own = self._rules.policy.prompt_context.prefix
-            segment.context = replace(segment.context, prefix=own)
         return segment
 
     def _use_past(self, segment: OpenSegment) -> None:
@@ -443,24 +435,25 @@ class LiveClip:
 
     # Windows and hypotheses.
 
-    def _start(self, segment: OpenSegment) -> int:
-        """Where the windows of a segment begin, in samples."""
-        start_s = segment.context.start_s
-        return segment.start if start_s is None else _samples(start_s)
-
     def _run(self, segment: OpenSegment, job: Job) -> Window:
         """Start a window of the open segment, of all its sound so far."""
         last, end = self._last, self._now
         if job is Job.RETRY and last is not None:
             end = last.running.end
             if last.tries == 1:
-                segment.context = WindowContext()
-        if end - self._start(segment) > _samples(WINDOW_S - MARGIN_S):
-            segment.context = replace(segment.context, start_s=None, prefix=())
-        start = self._start(segment)
+                segment.context = Context()
+        span = segment.context.span(
+            segment.committed,
+            segment.start / SAMPLE_RATE_HZ,
+            end / SAMPLE_RATE_HZ,
+            self._rules.context.window_s,
+        )
+        start = _samples(span.start_s)
         interim = job is Job.PREVIEW
         sound_s = (end - segment.start) / SAMPLE_RATE_HZ
-        decoding = self._options.first(segment, self._past.language, sound_s, interim=interim)
+        decoding = self._options.first(
+            segment, span.known, self._past.language, sound_s, interim=interim
+        )
         if job is Job.RETRY and last is not None:
             decoding = self._options.again(decoding, last.tries, start)
         window = Window(
@@ -543,7 +536,7 @@ class LiveClip:
     def _doubt(self, segment: OpenSegment) -> None:
         segment.doubts += 1
         if segment.doubts >= MOST_DOUBTS:
-            segment.context = WindowContext()
+            segment.context = Context()
             self._past.forget()
 
     def _settle_language(self, segment: OpenSegment, hypothesis: Hypothesis, heard: Heard) -> bool:

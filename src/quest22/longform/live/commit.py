@@ -18,15 +18,23 @@ from quest22.settings.live import PolicyName
 STALLED_STEPS = 3
 """After more steps without a committed word, what two steps agree on is committed."""
 
+SURE, UNSURE_S = 0.5, 0.5
+
 _MARKS = re.compile(r"[^\w']", re.UNICODE)
 
 
 @dataclass(frozen=True, slots=True)
 class CommitPolicy:
-    """Which words may stay; see :class:`quest22.settings.live.LiveSettings`."""
+    """Which words may stay; see :class:`quest22.settings.live.LiveSettings`.
+
+    Words less probable than ``sure`` are held back ``unsure_s`` longer: more sound often changes
+    them.
+    """
 
     name: PolicyName
     hold_back_s: float
+    sure: float = SURE
+    unsure_s: float = UNSURE_S
 
     def count(
         self,
@@ -51,7 +59,7 @@ class CommitPolicy:
     def _attended(self, words: Sequence[HeardWord], heard_s: float) -> int:
         until_s = heard_s - self.hold_back_s
         for count, word in enumerate(words):
-            if word.end_s > until_s:
+            if word.end_s > until_s - (0.0 if word.probability >= self.sure else self.unsure_s):
                 return count
         return len(words)
 

@@ -1,49 +1,84 @@
-"""What the windows of a segment get of what was said before it: its sound, or its text.
+"""What a window gets of what was said before its uncertain words: sound with its words, or text.
 
-Short utterances are heard better with what came before them. After a short pause the window begins
-in the earlier sound, whose words stand as a prefix; otherwise the earlier text is a prompt.
+Short utterances are heard better with what came before them. So a window begins some seconds before
+the sound that is new, in the earlier words of its segment or of those before it, and these words
+are its prefix. After a longer pause their text may be a prompt instead.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from quest22.longform.live.words import HeardWord, text_of, tokens_of
 
 BEFORE_WORD_S = 0.2
 """Sound that a window has before its first word, unless another word is there."""
 
+MOST_PREFIX = 120
+"""Tokens of a prefix at most: the decoder needs room for more."""
+
 
 @dataclass(frozen=True, slots=True)
 class ContextRules:
     """How much of the past is used.
 
-    ``audio_s`` seconds of sound at most, after a pause of at most ``pause_s``; ``prompt_letters``
-    letters of text; nothing after ``forget_s`` of silence.
+    Windows have ``window_s`` seconds of sound if there are words in it that are known; ``audio_s``
+    of earlier segments, after a pause of at most ``pause_s``. ``prompt_letters`` letters of text
+    are a prompt; nothing after ``forget_s`` of silence.
     """
 
+    window_s: float = 12.0
     audio_s: float = 12.0
     pause_s: float = 2.0
-    prompt_letters: int = 200
+    prompt_letters: int = 0
     forget_s: float = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class WindowContext:
-    """For the windows of one segment: where they begin, in seconds, their prefix and prompt.
+class Span(NamedTuple):
+    """Where a window begins, in seconds, and the words before the uncertain ones."""
 
-    ``start_s`` None: where the segment begins.
+    start_s: float
+    known: Sequence[HeardWord]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The words before a segment whose sound its windows may have, from ``sound_from_s`` on.
+
+    ``previous`` are tokens of text before them.
     """
 
-    start_s: float | None = None
-    prefix: tuple[int, ...] = ()
+    words: tuple[HeardWord, ...] = ()
+    sound_from_s: float = 0.0
     previous: tuple[int, ...] = ()
+
+    def span(self, own: Sequence[HeardWord], start_s: float, end_s: float, window_s: float) -> Span:
+        """A window that ends at ``end_s``, for a segment from ``start_s`` on with words of its own.
+
+        The sound behind the known words is always in it.
+        """
+        known = [*self.words, *own]
+        room = MOST_PREFIX
+        first = len(known)
+        for at in reversed(range(len(known))):
+            room -= len(known[at].tokens)
+            if room < 0 or known[at].start_s < end_s - window_s:
+                break
+            first = at
+        if not first:
+            earliest_s = self.sound_from_s if self.words else start_s
+        else:
+            earliest_s = known[first - 1].end_s
+        if first == len(known):
+            return Span(max(start_s, earliest_s), ())
+        return Span(max(earliest_s, known[first].start_s - BEFORE_WORD_S), known[first:])
 
 
 @dataclass(slots=True, eq=False)
 class Past:
-    """The words said so far, as many as may still be used, all in one language."""
+    """The words of the segments that have ended, as many as may still be used, in one language."""
 
     rules: ContextRules
     language: str | None = None
@@ -54,53 +89,39 @@ class Past:
         """Add the words of a segment that has ended, whose sound begins at ``start_s``."""
         if language != self.language:
             self.words = []
-        if not self._joins(start_s):
+        if not self.words or start_s - self.words[-1].end_s > self.rules.pause_s:
             self.sound_from_s = start_s
         self.language = language
-        self.words += words
-        letters = 0
-        for at in reversed(range(len(self.words))):
-            letters += len(self.words[at].text)
-            if letters > 4 * self.rules.prompt_letters and self._is_far(self.words[at]):
-                del self.words[:at]
-                break
+        self.words = self._recent([*self.words, *words])
 
     def forget(self) -> None:
         """Forget everything: it is not to be trusted."""
         self.words = []
 
-    def before(self, start_s: float, *, sound: bool = True) -> WindowContext:
-        """The context of a segment that begins at ``start_s``; without ``sound``, text alone."""
+    def before(self, start_s: float) -> Context:
+        """The context of a segment that begins at ``start_s``."""
         if not self.words or start_s - self.words[-1].end_s > self.rules.forget_s:
             self.words = []
-            return WindowContext()
-        heard = self._heard(start_s) if sound else len(self.words)
-        previous = self._prompt(self.words[:heard])
-        if heard == len(self.words):
-            return WindowContext(previous=previous)
-        first_s = self.words[heard].start_s
-        earliest_s = self.words[heard - 1].end_s if heard else self.sound_from_s
-        begin_s = max(earliest_s, first_s - BEFORE_WORD_S)
-        return WindowContext(begin_s, tokens_of(self.words[heard:]), previous)
+            return Context()
+        near = start_s - self.words[-1].end_s <= self.rules.pause_s
+        heard = [
+            word
+            for word in self.words
+            if near and word.start_s >= max(self.sound_from_s, start_s - self.rules.audio_s)
+        ]
+        before = self.words[: len(self.words) - len(heard)]
+        from_s = before[-1].end_s if before else self.sound_from_s
+        previous = tokens_of(self._prompt(before))
+        return Context(tuple(heard), max(from_s, self.sound_from_s), previous)
 
-    def _heard(self, start_s: float) -> int:
-        """The first of the words whose sound the window begins with; all: none of them."""
-        if start_s - self.words[-1].end_s > self.rules.pause_s:
-            return len(self.words)
-        for at, word in enumerate(self.words):
-            recent = word.start_s >= start_s - self.rules.audio_s
-            if recent and word.start_s >= self.sound_from_s:
-                return at
-        return len(self.words)
-
-    def _prompt(self, words: Sequence[HeardWord]) -> tuple[int, ...]:
+    def _prompt(self, words: Sequence[HeardWord]) -> Sequence[HeardWord]:
         kept = list(words)
         while kept and len(text_of(kept)) > self.rules.prompt_letters:
             kept.pop(0)
-        return tokens_of(kept)
+        return kept
 
-    def _joins(self, start_s: float) -> bool:
-        return bool(self.words) and start_s - self.words[-1].end_s <= self.rules.pause_s
-
-    def _is_far(self, word: HeardWord) -> bool:
-        return word.end_s < self.words[-1].end_s - 2 * self.rules.audio_s
+    def _recent(self, words: list[HeardWord]) -> list[HeardWord]:
+        """The words that may be in a window's sound, and those before them for the prompt."""
+        heard_s = words[-1].end_s - self.rules.audio_s if words else 0.0
+        before = [word for word in words if word.start_s < heard_s]
+        return [*self._prompt(before), *words[len(before) :]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from quest22.longform.live.context import WindowContext
+from quest22.longform.live.context import Context
 from quest22.longform.live.words import HeardWord, text_of
 from quest22.records import LiveEvent, LiveEventType
 
@@ -24,7 +24,7 @@ class OpenSegment:
     start: int
     language: str | None
     settled: bool
-    context: WindowContext = field(default_factory=WindowContext)
+    context: Context = field(default_factory=Context)
     language_probability: float = 0.0
     committed: list[HeardWord] = field(default_factory=list)
     tail: list[HeardWord] = field(default_factory=list)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from quest22.longform.live.segment import OpenSegment
-from quest22.longform.live.words import tokens_of
+from quest22.longform.live.words import HeardWord, tokens_of
 from quest22.longform.policy import DecodingPolicy
 from quest22.records import AudioContext, Clip, DecodingOptions, DetectionOptions
 
@@ -33,11 +34,17 @@ class WindowOptions:
     knows_language: bool
 
     def first(
-        self, segment: OpenSegment, past_language: str | None, sound_s: float, *, interim: bool
+        self,
+        segment: OpenSegment,
+        known: Sequence[HeardWord],
+        past_language: str | None,
+        sound_s: float,
+        *,
+        interim: bool,
     ) -> DecodingOptions:
-        """The options of a segment's next window, from its committed words on.
+        """The options of a segment's next window, which begins with ``known`` words.
 
-        It has ``sound_s`` of sound; the segment before it was in ``past_language``.
+        The segment has ``sound_s`` of sound; the one before it was in ``past_language``.
         """
         decoding, context = self.policy.decoding, segment.context
         language = decoding.language if self.knows_language else segment.language
@@ -46,7 +53,7 @@ class WindowOptions:
             language=language if segment.settled else None,
             timestamps=False,
             previous=self._prompt(context.previous),
-            prefix=context.prefix + tokens_of(segment.committed),
+            prefix=self._prefix(segment) + tokens_of(known),
             draft=tokens_of(segment.tail),
             detection=self._detection(past_language, sound_s),
             search=replace(decoding.search, max_repeats=self.max_repeats),
@@ -69,6 +76,11 @@ class WindowOptions:
             temperature=RETRY_TEMPERATURE,
             audio_context="full",
         )
+
+    def _prefix(self, segment: OpenSegment) -> tuple[int, ...]:
+        """The user's prefix, which the session's first text continues."""
+        is_first = not segment.number and not segment.committed
+        return self.policy.prompt_context.prefix if is_first else ()
 
     def _prompt(self, previous: tuple[int, ...]) -> tuple[int, ...]:
         context = self.policy.prompt_context

@@ -1,0 +1,347 @@
+"""Measures how right live captions are, and how soon, apart from the time that the engine takes.
+
+    python -m benchmarks.live_accuracy [--model base] [--sets en_commonvoice100,joined] [--policy …]
+
+Recordings of a set are joined with pauses and fed in blocks of 100 ms; each window is answered at
+once, so the same command gives the same figures on every machine of one kind. The offline result is
+the same model's, with the default long form, for the same sound. A word's latency counts from its
+end by the offline alignment to the sound that was fed when the word was first seen, or committed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.accuracy import nonspeech
+from benchmarks.accuracy.joined import LEVEL, levelled, trimmed
+from benchmarks.accuracy.measure import model_path
+from benchmarks.accuracy.recordings import Recording, decoded, read_sets
+from benchmarks.accuracy.score import Score, score
+from quest22.audio.log_mel import LogMel
+from quest22.checkpoint.load import load
+from quest22.engine.build import build_engine
+from quest22.evaluation.texts import compared
+from quest22.evaluation.word_diff import align_words
+from quest22.longform.live.clip import LiveClip
+from quest22.metrics import Metrics
+from quest22.protocols import Engine
+from quest22.records import (
+    SAMPLE_RATE_HZ,
+    Clip,
+    LiveEvent,
+    LiveWord,
+    Origin,
+    Samples,
+    Transcript,
+    Window,
+)
+from quest22.runtime.strategy import PerClipStrategy
+from quest22.settings import DecodingSettings, EngineSettings
+from quest22.settings.clip_options import ClipOptions, ClipSettings
+from quest22.settings.live import LiveSettings
+
+BLOCK = SAMPLE_RATE_HZ // 10
+PAUSES_S = (0.4, 2.0)
+"""The shortest and the longest pause between joined recordings."""
+
+SEEN_WITHIN_S = 0.6
+"""A word is seen if it is shown this near to its place in the final text."""
+
+PIECE_S = 120.0
+"""Recordings are joined until a piece is this long."""
+
+QUANTILES = (0.5, 0.95)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """Recordings in one language, joined; ``text`` is what is said."""
+
+    name: str
+    language: str | None
+    samples: Samples
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event, and the seconds of sound that were fed when it came."""
+
+    fed_s: float
+    event: LiveEvent
+
+
+@dataclass(slots=True)
+class Figures:
+    """What is measured of one piece, or of several by ``+``; latencies are in seconds."""
+
+    final: Score = field(default_factory=Score)
+    offline: Score = field(default_factory=Score)
+    shown_s: list[float] = field(default_factory=list)
+    committed_s: list[float] = field(default_factory=list)
+    ended_s: list[float] = field(default_factory=list)
+    steps: int = 0
+    sound_s: float = 0.0
+
+    def __add__(self, other: Figures) -> Figures:
+        names = [each.name for each in fields(self)]
+        return Figures(*(getattr(self, name) + getattr(other, name) for name in names))
+
+
+class Model:
+    """A checkpoint with its engine, live and offline."""
+
+    def __init__(self, name: str, threads: int, language: str | None) -> None:
+        checkpoint = load(model_path(name))
+        features = LogMel(checkpoint.dimensions.mel_bins, threads)
+        self._checkpoint, self._features = checkpoint, features
+        self.is_multilingual = checkpoint.tokens.is_multilingual
+        self.engine: Engine = build_engine(
+            checkpoint, features, EngineSettings(threads=threads), Metrics()
+        )
+        self._strategies: dict[str | None, PerClipStrategy] = {}
+
+    def strategy(self, language: str | None) -> PerClipStrategy:
+        """The long forms in a language; None: it is detected."""
+        language = language if self.is_multilingual else None
+        if language not in self._strategies:
+            decoding = DecodingSettings(language=language)
+            self._strategies[language] = PerClipStrategy(
+                self._checkpoint, self._features, ClipSettings(decoding=decoding)
+            )
+        return self._strategies[language]
+
+
+def offline(model: Model, piece: Piece, language: str | None) -> Transcript:
+    """The transcript of a whole piece with the times of its words."""
+    decoding = DecodingSettings(
+        language=language if model.is_multilingual else None, timestamps=True, word_timestamps=True
+    )
+    clip = Clip(piece.name, piece.name, piece.samples, Origin("live"))
+    long_form = model.strategy(language).open(clip, ClipOptions(decoding=decoding))
+    waiting = long_form.feed(piece.samples) + long_form.flush()
+    while waiting:
+        batch, waiting = waiting[: model.engine.batch_size], waiting[model.engine.batch_size :]
+        for window, hypothesis in zip(batch, model.engine.run(batch), strict=True):
+            waiting += long_form.add_result(window, hypothesis)
+    return long_form.close()
+
+
+def live(
+    model: Model, piece: Piece, settings: LiveSettings, language: str | None
+) -> tuple[list[Told], int]:
+    """All events of a piece that is fed as it would be spoken, and the number of windows."""
+    clip = Clip(piece.name, piece.name, b"", Origin("live"))
+    session = model.strategy(language).open(clip, ClipOptions(live=settings))
+    if not isinstance(session, LiveClip):
+        raise TypeError("the strategy opened no live session")
+    told: list[Told] = []
+    windows = fed = 0
+
+    def answer(waiting: list[Window]) -> None:
+        nonlocal windows
+        while waiting:
+            windows += 1
+            (hypothesis,) = model.engine.run(waiting)
+            waiting = session.add_result(waiting[0], hypothesis)
+        told.extend(Told(fed / SAMPLE_RATE_HZ, each) for each in session.take_events())
+
+    for start in range(0, len(piece.samples), BLOCK):
+        block = piece.samples[start : start + BLOCK]
+        fed += len(block)
+        answer(session.feed(block))
+        preview = session.preview()
+        answer([] if preview is None else [preview])
+    answer(session.flush())
+    return told, windows
+
+
+def final_words(told: Iterable[Told]) -> list[tuple[int, LiveWord]]:
+    """The words of the final texts with their segments."""
+    finals = [each.event for each in told if each.event.type == "final"]
+    return [(event.segment, word) for event in finals for word in event.words]
+
+
+def key(word: str, language: str | None) -> str:
+    """A word as error rates compare it; empty if it is a mark alone."""
+    return "".join(compared(word, word, language).reference.split())
+
+
+def when(told: Sequence[Told], segment: int, word: LiveWord, name: str, *, stable: bool) -> float:
+    """How much sound was fed when a final word was first seen, or committed, in seconds."""
+    for each in told:
+        if each.event.segment != segment:
+            continue
+        for seen in each.event.words:
+            near = abs(seen.start_s - word.start_s) <= SEEN_WITHIN_S
+            if near and (seen.stable or not stable) and _key(seen.text) == name:
+                return each.fed_s
+    raise ValueError(f"{word} is in no event")
+
+
+def _key(text: str) -> str:
+    return "".join(letter for letter in text.lower() if letter.isalnum())
+
+
+def latencies(told: Sequence[Told], transcript: Transcript) -> Iterator[tuple[float, float]]:
+    """For words that both texts have: seconds from a word's end until it is seen, and committed."""
+    heard = [(segment, word) for segment, word in final_words(told) if _key(word.text)]
+    known = [
+        word for segment in transcript.segments for word in segment.words or () if _key(word.text)
+    ]
+    ours, theirs = [_key(word.text) for _, word in heard], [_key(word.text) for word in known]
+    at = place = 0
+    for span in align_words(theirs, ours):
+        if span.kind == "equal":
+            for step in range(len(span.reference)):
+                segment, word = heard[place + step]
+                end_s, name = known[at + step].end_s, ours[place + step]
+                shown_s = when(told, segment, word, name, stable=False)
+                committed_s = when(told, segment, word, name, stable=True)
+                yield shown_s - end_s, committed_s - end_s
+        at += len(span.reference)
+        place += len(span.hypothesis)
+
+
+def check_events(told: Sequence[Told]) -> None:
+    """Raise :class:`ValueError` if committed text changed, or times are impossible."""
+    stable: dict[int, tuple[LiveWord, ...]] = {}
+    for each in told:
+        event = each.event
+        before = stable.get(event.segment, ())
+        kept = tuple(word for word in event.words if word.stable)
+        if kept[: len(before)] != before:
+            raise ValueError(f"committed words changed from {before} to {kept}")
+        stable[event.segment] = kept
+        times = [time_s for word in event.words for time_s in (word.start_s, word.end_s)]
+        if times != sorted(times) or (times and times[-1] > event.audio_end_s + 0.01):
+            raise ValueError(f"words lie outside the sound or overlap: {event}")
+
+
+def measured(
+    model: Model, piece: Piece, settings: LiveSettings, language: str | None, known: Transcript
+) -> Figures:
+    """The figures of one piece, whose offline transcript is known."""
+    told, windows = live(model, piece, settings, language)
+    check_events(told)
+    text = " ".join(each.event.text for each in told if each.event.type == "final")
+    seen = list(latencies(told, known))
+    return Figures(
+        final=score(piece.text, text, piece.language),
+        offline=score(piece.text, known.text, piece.language),
+        shown_s=[shown_s for shown_s, _ in seen],
+        committed_s=[committed_s for _, committed_s in seen],
+        steps=windows,
+        sound_s=len(piece.samples) / SAMPLE_RATE_HZ,
+    )
+
+
+def pieces(name: str, recordings: Sequence[Recording], most_s: float) -> list[Piece]:
+    """Recordings joined with pauses, language by language, at one level."""
+    random = np.random.default_rng((22, *name.encode()))
+    made: list[Piece] = []
+    for language in dict.fromkeys(each.language for each in recordings):
+        own = [each for each in recordings if each.language == language]
+        parts: list[Samples] = []
+        texts: list[str] = []
+        for each in own:
+            if sum(map(len, parts)) > most_s * SAMPLE_RATE_HZ:
+                break
+            samples = decoded(each.path).astype(np.float64)
+            if each.duration_s < 60:
+                samples = trimmed(samples)
+            parts.append(levelled(samples, LEVEL).astype(np.float32))
+            pause = round(random.uniform(*PAUSES_S) * SAMPLE_RATE_HZ)
+            parts.append((1e-4 * random.normal(size=pause)).astype(np.float32))
+            texts.append(each.text.strip())
+        label = f"{name} {language}" if language else name
+        made.append(Piece(label, language, np.clip(np.concatenate(parts), -1, 1), " ".join(texts)))
+    return made
+
+
+def invented(model: Model, settings: LiveSettings, seconds: int) -> dict[str, int]:
+    """Words in so many seconds of each sound without a speaker."""
+    counts = {}
+    for name in nonspeech.RECIPES:
+        piece = Piece(name, None, nonspeech.make(name, seconds), "")
+        told, _ = live(model, piece, settings, None)
+        counts[name] = len([word for each in told for word in each.event.words])
+    return counts
+
+
+def row(name: str, figures: Figures) -> str:
+    """A line of the table."""
+    final, known = figures.final.errors, figures.offline.errors
+    rates = [_rate(each) for each in (known, final)]
+    cells = [name, *(f"{100 * rate:.1f}" for rate in rates), f"{100 * (rates[1] - rates[0]):+.1f}"]
+    for values in (figures.shown_s, figures.committed_s):
+        quantiles = np.quantile(values, QUANTILES) if values else (np.nan, np.nan)
+        cells.append(" / ".join(f"{value:.2f}" for value in quantiles))
+    cells.append(f"{figures.final.lost} / {figures.final.twice} / {figures.final.added}")
+    cells.append(f"{figures.steps / figures.sound_s:.2f}")
+    return "| " + " | ".join(cells) + " |"
+
+
+HEADER = (
+    "| recordings | offline | final | difference | shown (s) | committed (s) "
+    "| lost / twice / added | windows a second |\n|---|---|---|---|---|---|---|---|"
+)
+
+
+def _rate(errors: Any) -> float:
+    words, characters = errors.words, errors.characters
+    return (words if words.total else characters).rate or 0.0
+
+
+def options() -> argparse.ArgumentParser:
+    """The command's options."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.live_accuracy")
+    beside = Path(__file__).parents[2] / "shared" / "speech"
+    default = os.environ.get("QUEST22_SPEECH", str(beside))
+    parser.add_argument("--speech", type=Path, default=default, help="folder of sets")
+    parser.add_argument("--sets", default="en_commonvoice100,fleurs5x10,longform,telephone_noisy")
+    parser.add_argument("--model", default="base", help="a name or a folder")
+    parser.add_argument("--seconds", type=float, default=3600.0, help="of each set and language")
+    parser.add_argument("--noise", type=int, default=60, help="seconds of each sound, 0: none")
+    parser.add_argument("--detect", action="store_true", help="detect languages")
+    parser.add_argument("--threads", type=int, default=1)
+    for each in fields(LiveSettings):
+        kind = type(each.default)
+        parser.add_argument(f"--{each.name.replace('_', '-')}", type=kind, default=each.default)
+    return parser
+
+
+def main() -> None:
+    """Run the command."""
+    given = options().parse_args()
+    settings = LiveSettings(
+        **{each.name: getattr(given, each.name) for each in fields(LiveSettings)}
+    )
+    sets = {each.name: each for each in read_sets(given.speech)}
+    model = Model(given.model, given.threads, None)
+    print(HEADER)
+    total = Figures()
+    for name in filter(None, given.sets.split(",")):
+        for piece in pieces(name, sets[name].recordings, given.seconds):
+            if piece.language not in (None, "en") and not model.is_multilingual:
+                continue
+            language = None if given.detect else piece.language
+            known = offline(model, piece, language)
+            figures = measured(model, piece, settings, language, known)
+            print(row(piece.name, figures), flush=True)
+            total += figures
+    print(row("all", total))
+    if given.noise:
+        print(json.dumps(invented(model, settings, given.noise)))
+
+
+if __name__ == "__main__":
+    main()
