@@ -117,7 +117,7 @@ def test_all_speech_is_in_last_windows(said: list[Said], live: LiveSettings) -> 
 def test_what_is_heard_well_is_told_once_and_whole(said: list[Said], live: LiveSettings) -> None:
     clear = [replace(word, end_s=max(word.end_s, word.start_s + 0.2)) for word in said]
     clear = [each for each in clear if each.end_s - each.start_s >= 0.2]
-    session, transcript = run(clear, live=replace(live, hold_back_s=0.5))
+    _, transcript = run(clear, live=replace(live, hold_back_s=0.5))
     tokens = [int(word) % 500 for word in transcript.text.split()]
     assert tokens == [word.token for word in clear]
 
