@@ -195,6 +195,9 @@ class DecodingOptions:
     is spoken in the window. ``words`` requests an alignment of the hypothesis behind it; of all its
     text if ``ends_complete``, else without what follows the last pair of timestamps
     (:func:`quest22.decoding.timestamps.drop_unfinished`).
+    ``quick_words``: the alignment may be of the attention while decoding, which costs no further
+    pass; it differs a little. This holds for greedy decoding without timestamps, where the engine
+    can, and such windows are decoded one by one.
     ``audio_context`` is how much is encoded, where the engine can encode less than 30 s; see
     :mod:`quest22.decoding.audio_context`.
     ``draft`` guesses the tokens after the prefix. It changes nothing about the hypothesis: greedy
@@ -213,6 +216,7 @@ class DecodingOptions:
     suppression: SuppressionOptions = SuppressionOptions()
     words: bool = False
     ends_complete: bool = False
+    quick_words: bool = field(default=False, repr=False)
     audio_context: AudioContext = "full"
     draft: tuple[int, ...] = field(default=(), repr=False)
 

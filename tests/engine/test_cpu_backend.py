@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from quest22.checkpoint.config import Dimensions
 from quest22.checkpoint.load import Checkpoint, load
-from quest22.decoding.alignment import AlignmentInput
+from quest22.decoding.alignment import AlignmentInput, Heads, Scores
 from quest22.decoding.logits_rules import LogitsRules
 from quest22.decoding.prompts import Prompt
 from quest22.decoding.token_decoders import DecodeRequest
@@ -65,6 +65,11 @@ class Network:
         self.numbers = [int(number) for number in held for _ in range(num_beams)]
         self.length = 0
 
+    def keep_scores(self, heads: Heads) -> Scores | None:
+        """Later tokens attend to later frames."""
+        scores = np.tile(np.eye(5, 8, dtype=np.float32), (len(heads), 1, 1))
+        return 9 * scores if heads else None
+
     def select_windows(self, windows: Sequence[int]) -> None:
         self.notes.append(("select", list(windows)))
 
@@ -84,8 +89,11 @@ class Network:
         return logits
 
 
+@dataclass
 class Aligner:
     """Gives the number in a row as the time of its text."""
+
+    heads: Heads = ()
 
     def align(self, inputs: Sequence[AlignmentInput], cross_kv: CrossKVCache) -> list[Alignment]:
         held = _numbers(cross_kv, [each.window for each in inputs])
@@ -102,10 +110,14 @@ def nano() -> Checkpoint:
     return load("nano")
 
 
-def backend(nano: Checkpoint, notes: list[object]) -> CpuBackend:
+def backend(nano: Checkpoint, notes: list[object], heads: Heads = ()) -> CpuBackend:
     cache = CrossKVCache(DIMS, ROWS, "f32")
     parts = CpuParts(
-        Encoder(cache, notes), Network(notes), Aligner(), cache, lambda: notes.append("release")
+        Encoder(cache, notes),
+        Network(notes),
+        Aligner(heads),
+        cache,
+        lambda: notes.append("release"),
     )
     return CpuBackend("toy", "float32", replace(nano.tokens, no_speech=16), parts)
 
@@ -156,6 +168,28 @@ def test_a_window_is_decoded_twice_and_aligned_on_one_encoding(nano: Checkpoint)
     assert begun == [("windows", [0, 2, 3], 1), ("windows", [0, 1], 2)]
     inputs = [AlignmentInput(window, (1,), (2,), 3) for window in (0, 1, 3)]
     assert [each.bounds_s for each in cpu.align(batch, inputs)] == [(5.0,), (6.0,), (8.0,)]
+
+
+def test_kept_attention_is_aligned_without_a_further_pass(nano: Checkpoint) -> None:
+    cpu = backend(nano, [], heads=((0, 0), (0, 1)))
+    batch = encoded(cpu, 5, 6, 7)
+    keep = replace(request(), keep_attention=True)
+    found = cpu.decode(batch, [keep, request(), keep])
+    assert [each.tokens for each in found] == [(5,) * 3, (6,) * 3, (7,) * 3]
+    inputs = [AlignmentInput(0, (1, 2), (5,) * 3, 8), AlignmentInput(1, (1, 2), (6,) * 3, 8)]
+    other = AlignmentInput(2, (1, 2), (5,) * 3, 8)
+    first, *others = cpu.align(batch, [*inputs, other])
+    assert len(first.bounds_s) == 4
+    assert first.probabilities == pytest.approx(np.exp(found[0].logprobs[:3]))
+    assert [each.bounds_s for each in others] == [(6.0,), (7.0,)]
+
+
+def test_what_a_network_does_not_keep_is_aligned_in_a_pass(nano: Checkpoint) -> None:
+    cpu = backend(nano, [])
+    batch = encoded(cpu, 5)
+    cpu.decode(batch, [replace(request(), keep_attention=True)])
+    (found,) = cpu.align(batch, [AlignmentInput(0, (1, 2), (5,) * 3, 8)])
+    assert found.bounds_s == (5.0,)
 
 
 def test_logits_of_languages(nano: Checkpoint) -> None:

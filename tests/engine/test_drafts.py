@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -79,3 +80,30 @@ def test_the_same_tokens_and_probabilities(
         assert found.tokens == text.tokens
         assert found.avg_logprob == pytest.approx(text.avg_logprob, abs=1e-4)
         assert found.no_speech_prob == pytest.approx(text.no_speech_prob, abs=1e-5)
+
+
+@pytest.mark.parametrize("network", ["native", "graph"])
+def test_quick_words_are_where_the_others_are(network: str) -> None:
+    """With drafts and prefixes; in a graph, which keeps no attention, at just the same times."""
+    asked = [
+        replace(window, decoding=DecodingOptions("en", words=True, ends_complete=True))
+        for window in windows()
+    ]
+    texts = [each.tokens for each in nano(network).run(asked)]
+    given = [(0, 0), (0, 4), (4, 4), (9, 99)]
+    for place, (text, (first, more)) in enumerate(zip(texts, given, strict=True)):
+        prefix, draft = text[:first], text[first : first + more]
+        decoding = replace(asked[place].decoding, prefix=prefix, draft=draft)
+        asked[place] = replace(asked[place], decoding=decoding)
+    quick = [replace(each, decoding=replace(each.decoding, quick_words=True)) for each in asked]
+    pairs = zip(nano(network).run(asked), nano(network).run(quick), strict=True)
+    differences: list[float] = []
+    for exact, found in pairs:
+        assert found.tokens == exact.tokens
+        assert exact.alignment is not None
+        assert found.alignment is not None
+        assert len(found.alignment.probabilities) == len(exact.alignment.probabilities)
+        bounds = zip(exact.alignment.bounds_s, found.alignment.bounds_s, strict=True)
+        differences += [abs(one - other) for one, other in bounds]
+    assert len(differences) > 40
+    assert np.quantile(differences, 0.9) <= (0.0 if network == "graph" else 0.06)

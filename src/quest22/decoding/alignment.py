@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,9 @@ ENCODER_FRAMES_PER_S = 50
 
 MEL_FRAMES_A_FRAME = FRAMES_PER_S // ENCODER_FRAMES_PER_S
 
-Scores = NDArray[np.float32]
+Scores: TypeAlias = NDArray[np.float32]
+Heads: TypeAlias = "tuple[tuple[int, int], ...]"
+"""(decoder layer, head) pairs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,39 @@ class AlignmentInput:
     def of_hypothesis(self, alignment: Alignment) -> Alignment:
         """The part of the text's alignment that is the hypothesis's, without the prefix."""
         return Alignment(alignment.bounds_s[self.given :], alignment.probabilities[self.given :])
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAttention:
+    """What a window's decoder attended to while it chose its tokens, one after the other.
+
+    ``tokens`` begin with ``<|startoftranscript|>``; ``scores`` are as for :func:`path_cost`, one
+    row for each token that was fed: the last may be missing. ``logprobs`` are those of the tokens
+    chosen, the last ones.
+    """
+
+    tokens: tuple[int, ...]
+    scores: Scores
+    logprobs: tuple[float, ...]
+
+    def aligns(self, asked: AlignmentInput) -> bool:
+        """Whether just this text was fed and chosen."""
+        return self.tokens == asked.start + asked.text
+
+    def align(self, asked: AlignmentInput) -> Alignment:
+        """The times of the text's tokens.
+
+        As :func:`path_cost` has it, but for the end of text, which is not among the tokens fed.
+        Probabilities are by the filtered logits, and 1 for tokens that were given.
+        """
+        before, after = len(asked.start), len(self.tokens)
+        cost = path_cost(self.scores[:, :, : asked.frames], slice(before - 1, after))
+        if len(cost) == len(asked.text):  # the last token was not fed
+            cost = np.concatenate([cost, cost[-1:]])
+        shares = np.ones(len(asked.text), np.float32)
+        shares[len(shares) - len(self.logprobs) :] = np.exp(self.logprobs)
+        (alignment,) = align([cost], [shares])
+        return alignment
 
 
 def mel_frames(window: Window) -> int:

@@ -99,7 +99,7 @@ class _Window:
 
     def result(self) -> DecodeResult:
         best = rank(self.decoder.candidates(), self.request.search.length_penalty)
-        return DecodeResult(best.tokens, best.avg_logprob, self.no_speech_prob)
+        return DecodeResult(best.tokens, best.avg_logprob, self.no_speech_prob, best.logprobs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,10 +238,10 @@ def _apply_rules(logits: Logits, windows: Sequence[_Window], spans: Sequence[sli
 
 
 def _decoded_together(requests: Mapping[int, DecodeRequest]) -> list[dict[int, DecodeRequest]]:
-    """The requests, by window: those without a draft, then each of the others."""
-    plain = {window: each for window, each in requests.items() if not each.guesses}
-    drafted = [{window: each} for window, each in requests.items() if each.guesses]
-    return [plain, *drafted] if plain else drafted
+    """The requests, by window: those that go together, then each of the others."""
+    together = {window: each for window, each in requests.items() if not each.alone}
+    alone = [{window: each} for window, each in requests.items() if each.alone]
+    return [together, *alone] if together else alone
 
 
 def _penalize_repeats(logits: Logits, window: _Window) -> None:

@@ -28,8 +28,9 @@ LOOP_CHECK = 8
 class DecodeRequest:
     """How to decode one window: its prompt, the rules for its tokens, the search.
 
-    ``draft`` guesses the tokens after the prompt, all of them in the vocabulary. Only a greedy
-    search looks at it.
+    ``draft`` guesses the tokens after the prompt, all of them in the vocabulary.
+    ``keep_attention``: what the decoder attends to is needed afterwards, for an alignment. Only a
+    greedy search looks at these two.
     """
 
     prompt: Prompt
@@ -37,6 +38,7 @@ class DecodeRequest:
     search: SearchOptions = field(default_factory=SearchOptions)
     temperature: float = 0.0
     draft: tuple[int, ...] = ()
+    keep_attention: bool = False
 
     @property
     def num_beams(self) -> int:
@@ -52,9 +54,18 @@ class DecodeRequest:
         return replace(self, search=replace(self.search, beam_size=1)), self
 
     @property
+    def is_greedy(self) -> bool:
+        return self.temperature == 0 and self.num_beams == 1
+
+    @property
+    def alone(self) -> bool:
+        """Whether the window is decoded by itself."""
+        return bool(self.guesses) or (self.keep_attention and self.is_greedy)
+
+    @property
     def guesses(self) -> tuple[int, ...]:
         """The draft's tokens that may be fed: before an end of text and within the limit."""
-        if self.temperature > 0 or self.num_beams > 1:
+        if not self.is_greedy:
             return ()
         draft, end_of_text = self.draft[: self.prompt.max_new_tokens - 1], self.rules.end_of_text
         return draft[: draft.index(end_of_text)] if end_of_text in draft else draft
@@ -71,12 +82,14 @@ class DecodeResult:
 
     ``avg_logprob`` is the mean log-probability of the tokens by the filtered logits, end of text
     included, as openai/whisper counts it. ``no_speech_prob`` is the probability of
-    ``<|nospeech|>`` right after ``<|startoftranscript|>``.
+    ``<|nospeech|>`` right after ``<|startoftranscript|>``. ``logprobs`` are those of the tokens,
+    and of the end of text if it was chosen; none after a beam search.
     """
 
     tokens: tuple[int, ...]
     avg_logprob: float
     no_speech_prob: float
+    logprobs: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +98,7 @@ class Candidate:
 
     tokens: tuple[int, ...]
     sum_logprob: float
+    logprobs: tuple[float, ...] = ()
 
     @property
     def avg_logprob(self) -> float:
@@ -154,7 +168,7 @@ class SamplingDecoder:
     def __init__(self, request: DecodeRequest) -> None:
         rows = range(request.num_beams)
         self.sampled: list[list[int]] = [[] for _ in rows]
-        self._sums = [0.0 for _ in rows]
+        self._logprobs: list[list[float]] = [[] for _ in rows]
         self._ended = [False for _ in rows]
         self._max_new_tokens = request.prompt.max_new_tokens
         self._max_repeats = request.search.max_repeats
@@ -174,15 +188,15 @@ class SamplingDecoder:
         tokens, logprobs = self._sample(logits) if self._temperature > 0 else argmax(logits)
         for row, (token, logprob) in enumerate(zip(tokens, logprobs, strict=True)):
             if not self._ended[row]:
-                self._sums[row] += logprob
+                self._logprobs[row].append(logprob)
                 self._ended[row] = token == self._end_of_text
             self.sampled[row].append(self._end_of_text if self._ended[row] else token)
         return list(range(len(tokens)))
 
     def candidates(self) -> list[Candidate]:
         return [
-            Candidate(self._before_end(tokens), total)
-            for tokens, total in zip(self.sampled, self._sums, strict=True)
+            Candidate(self._before_end(tokens), sum(logprobs), tuple(logprobs))
+            for tokens, logprobs in zip(self.sampled, self._logprobs, strict=True)
         ]
 
     def _before_end(self, tokens: list[int]) -> tuple[int, ...]:

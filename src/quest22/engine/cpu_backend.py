@@ -6,15 +6,15 @@ knows neither.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quest22.checkpoint.tokens import Tokens
-from quest22.decoding.alignment import AlignmentInput
+from quest22.decoding.alignment import AlignmentInput, Heads, KeptAttention, Scores
 from quest22.decoding.logprobs import Logits
 from quest22.decoding.search import BatchSearch
 from quest22.decoding.token_decoders import DecodeRequest, DecodeResult
@@ -76,6 +76,14 @@ class DecoderNetwork(Protocol):
         """Empty the cache and start ``num_beams`` sequences for each of these windows."""
         ...
 
+    def keep_scores(self, heads: Heads) -> Scores | None:
+        """Keep the scores of some heads' cross-attention from now on, of a single sequence.
+
+        They are ``[heads, positions, frames]``, before the softmax; a step writes those of the
+        positions that it feeds. None: this network cannot.
+        """
+        ...
+
     def select_windows(self, windows: Sequence[int]) -> None:
         """Window i of the next steps continues window ``windows[i]``; others leave."""
         ...
@@ -98,6 +106,11 @@ class DecoderNetwork(Protocol):
 class Aligner(Protocol):
     """Finds the times of the tokens of known texts."""
 
+    @property
+    def heads(self) -> Heads:
+        """The (layer, head) pairs whose attention follows the speech."""
+        ...
+
     def align(self, inputs: Sequence[AlignmentInput], cross_kv: CrossKVCache) -> list[Alignment]:
         """Align each text with its window in ``cross_kv``."""
         ...
@@ -106,12 +119,23 @@ class Aligner(Protocol):
 class DecoderSession:
     """Runs a network step by step over some windows of a cache.
 
-    A :class:`quest22.decoding.search.BatchDecoder`.
+    A :class:`quest22.decoding.search.BatchDecoder`. ``kept`` are the scores of the attention heads
+    ``heads``, as :meth:`DecoderNetwork.keep_scores` has them, of the windows ``keep`` if they are
+    decoded alone.
     """
 
-    def __init__(self, network: DecoderNetwork, cross_kv: CrossKVCache) -> None:
+    def __init__(
+        self,
+        network: DecoderNetwork,
+        cross_kv: CrossKVCache,
+        keep: Collection[int] = (),
+        heads: Heads = (),
+    ) -> None:
+        self.kept: dict[int, Scores] = {}
         self._network = network
         self._cross_kv = cross_kv
+        self._keep = keep
+        self._heads = heads
         self._position = 0
         self._num_beams = 1
         self._beams = np.arange(0, dtype=np.int32)
@@ -121,6 +145,10 @@ class DecoderSession:
         self._position = 0
         self._num_beams = num_beams
         self._beams = np.arange(num_beams * len(windows), dtype=np.int32)
+        if len(self._beams) == 1 and windows[0] in self._keep:
+            scores = self._network.keep_scores(self._heads)
+            if scores is not None:
+                self.kept[windows[0]] = scores
 
     def reorder_cache(self, rows: Sequence[int]) -> None:
         if rows:
@@ -156,9 +184,13 @@ class CpuParts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedWindows:
-    """The first ``count`` windows of the cache, until the next batch."""
+    """The first ``count`` windows of the cache, until the next batch.
+
+    ``attention`` is what was kept of some of them when they were decoded.
+    """
 
     count: int
+    attention: dict[int, KeptAttention] = field(default_factory=dict)
 
 
 class CpuBackend:
@@ -187,7 +219,7 @@ class CpuBackend:
         return EncodedWindows(len(features))
 
     def language_logits(self, cross_kv: EncodedWindows, tokens: Sequence[int]) -> Logits:
-        session = self._session()
+        session = DecoderSession(self._parts.decoder, self._parts.cross_kv)
         session.restart(range(cross_kv.count))
         starts = np.full((cross_kv.count, 1), self._sot, np.int32)
         logits: Logits = session.step(starts, [0])[:, 0, tokens]
@@ -196,14 +228,30 @@ class CpuBackend:
     def decode(
         self, cross_kv: EncodedWindows, requests: Sequence[DecodeRequest]
     ) -> list[DecodeResult]:
-        results = self._search.decode(self._session(), requests)
+        keep = {window for window, each in enumerate(requests) if each.keep_attention}
+        heads = self._parts.aligner.heads if keep else ()
+        session = DecoderSession(self._parts.decoder, self._parts.cross_kv, keep, heads)
+        results = self._search.decode(session, requests)
+        for window, scores in session.kept.items():
+            kept = _kept_attention(requests[window], results[window], scores)
+            cross_kv.attention[window] = kept
         self._parts.release_files()
         return results
 
     def align(self, cross_kv: EncodedWindows, inputs: Sequence[AlignmentInput]) -> list[Alignment]:
-        alignments = self._parts.aligner.align(inputs, self._parts.cross_kv)
-        self._parts.release_files()
-        return alignments
+        known = [cross_kv.attention.get(each.window) for each in inputs]
+        done = {
+            place: kept.align(each)
+            for place, (each, kept) in enumerate(zip(inputs, known, strict=True))
+            if kept is not None and kept.aligns(each)
+        }
+        rest = [place for place in range(len(inputs)) if place not in done]
+        if rest:
+            asked = [inputs[place] for place in rest]
+            found = self._parts.aligner.align(asked, self._parts.cross_kv)
+            done.update(zip(rest, found, strict=True))
+            self._parts.release_files()
+        return [done[place] for place in range(len(inputs))]
 
     def close(self) -> None:
         self._opened = None
@@ -214,5 +262,13 @@ class CpuBackend:
             raise EngineError("the engine is closed: open another one")
         return self._opened
 
-    def _session(self) -> DecoderSession:
-        return DecoderSession(self._parts.decoder, self._parts.cross_kv)
+
+def _kept_attention(request: DecodeRequest, result: DecodeResult, scores: Scores) -> KeptAttention:
+    """What was kept of a window, without the text before it and what was fed in vain."""
+    given = request.prompt.tokens
+    fed = len(given) + len(result.logprobs) - 1
+    return KeptAttention(
+        (*given[request.prompt.sot_index :], *result.tokens),
+        scores[:, request.prompt.sot_index : fed],
+        result.logprobs[: len(result.tokens)],
+    )

@@ -274,6 +274,7 @@ class WhisperEngine:
             options.search,
             options.temperature,
             tuple(takewhile(range(self._vocabulary).__contains__, options.draft)),
+            keep_attention=options.words and options.quick_words and not options.timestamps,
         )
 
     def _hypothesis(

@@ -43,6 +43,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "quest22_decoder_set_norm": (_STATUS, _SET_NORM),
     "quest22_decoder_begin": (_STATUS, [_ADDRESS, _NUMBER, _NUMBER, *[_ADDRESS] * 5]),
     "quest22_decoder_step": (_STATUS, [_ADDRESS] * 7),
+    "quest22_decoder_keep_scores": (_STATUS, [_ADDRESS, _NUMBER, _ADDRESS, _ADDRESS]),
     "quest22_quantize_kv": (_STATUS, [_ADDRESS, _NUMBER, _ADDRESS, _ADDRESS]),
     "quest22_log_mel": (_STATUS, [*[_ADDRESS, _NUMBER] * 2, _NUMBER, _ADDRESS, _NUMBER]),
     "quest22_argmax": (_STATUS, [_ADDRESS, *[_NUMBER] * 3, _ADDRESS, _ADDRESS]),

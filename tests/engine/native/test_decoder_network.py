@@ -16,8 +16,9 @@ from quest22.engine.cpu_backend import DecoderNetwork, DecoderSession
 from quest22.engine.cross_kv_cache import CrossKVCache
 from quest22.engine.native import decoder_network as decoder
 from quest22.engine.native.decoder_network import Formats, NativeDecoderNetwork
+from quest22.engine.openvino.alignment_graph import build_alignment
 from quest22.engine.openvino.compiler import Compiler
-from quest22.engine.openvino.decoder import GraphDecoderNetwork, build_decoder
+from quest22.engine.openvino.decoder import GraphDecoderNetwork, build_decoder, tensors
 from tests.engine.native.conftest import SETS, Model, opened
 from tests.support.logit_errors import LOGIT_ERROR_LIMIT
 
@@ -197,6 +198,30 @@ def test_a_sequence_may_move(open_native: Open, model: Model, name: str, element
                 session.reorder_cache([2, 3])
         found.append(logits)
     assert np.array_equal(*found)
+
+
+@pytest.mark.parametrize(("name", "compute_type"), CASES)
+def test_the_scores_of_alignment_heads(
+    open_native: Open, model: Model, name: str, compute_type: str
+) -> None:
+    """Of all positions, those of a graph that is fed all at once, whatever was fed in vain."""
+    (weights, dims), formats = model, FORMATS[compute_type]
+    heads = tuple((0, head) for head in range(dims.decoder_heads))[::-1]
+    network, tokens = open_native(name, formats), np.array([[7, 400, 9, 60, 8]], np.int32)
+    session = DecoderSession(network, heard(network, dims, formats.rows), keep=[1], heads=heads)
+    session.restart([1])
+    session.step(np.array([[7, 400, 1, 2]], np.int32), [3])
+    session.rewind(2)
+    session.step(tokens[:, 2:], [2])
+    graph = Compiler.open("cpu", "float32", None).compile(
+        build_alignment(weights, dims, heads, (1, 9), "f32")
+    )
+    sound = tensors(states(dims, "f32").views(slice(1, 2)))
+    right = graph({"tokens": tokens, **sound})["scores"][0]
+    error = np.sqrt(np.mean((session.kept[1][:, :5] - right) ** 2)) / right.std()
+    assert error < (1e-5 if compute_type == "float32" else LOGIT_ERROR_LIMIT[compute_type])
+    session.restart([0, 1])
+    assert set(session.kept) == {1}
 
 
 def test_a_batch_may_be_larger_than_the_last(open_native: Open, model: Model) -> None:

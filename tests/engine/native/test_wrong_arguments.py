@@ -99,6 +99,18 @@ def test_steps(
         network.step(right, 1, np.array([0, 2], np.int32), [0])  # a sequence that there was not
 
 
+def test_kept_scores(network: NativeDecoderNetwork, model: Model) -> None:
+    dims = model[1]
+    network.begin(_cache(dims, 2), range(2), 1)
+    with pytest.raises(EngineError, match=WRONG + "decoder_keep_scores"):
+        network.keep_scores(((0, 0),))  # of two sequences
+    network.begin(_cache(dims, 2), [1], 1)
+    for heads in [(), ((0, dims.decoder_heads),), ((0, 0), (-1, 0)), ((dims.decoder_layers, 0),)]:
+        with pytest.raises(EngineError, match=WRONG + "decoder_keep_scores"):
+            network.keep_scores(heads)
+    assert network.keep_scores(((0, 0), (0, 0))).shape[0] == 2
+
+
 def test_what_is_quantized(network: NativeDecoderNetwork, model: Model) -> None:
     floats, int8 = _cache(model[1], 1), _cache(model[1], 1, "i8")
     for given, kept, rows in [

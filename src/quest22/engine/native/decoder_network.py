@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from quest22.checkpoint.config import Dimensions
 from quest22.checkpoint.weights import Weights
+from quest22.decoding.alignment import Heads, Scores
 from quest22.engine.cross_kv_cache import CrossKVCache
 from quest22.engine.native.weights import (
     BFLOAT16,
@@ -77,6 +78,7 @@ class NativeDecoderNetwork:
         self._cross_kv: CrossKVCache
         self._rows = np.empty(0, np.int32)
         self._frames = np.empty(0, np.int32)
+        self._kept_heads, self._kept = np.empty((0, 2), np.int32), np.empty((0, 0, 0), np.float32)
         self._logits = np.empty(0, np.float32)
         self._max_frames = dims.max_source_positions
         self._layout = CrossKVLayout(dims.decoder_heads, dims.d_model // dims.decoder_heads)
@@ -155,6 +157,19 @@ class NativeDecoderNetwork:
         places = [each.ctypes.data for each in arrays] + [None] * (4 - len(arrays))
         sequences, frames = len(windows) * num_beams, self._frames.ctypes.data
         self._library.quest22_decoder_begin(self._handle, rows, sequences, frames, *places)
+
+    def keep_scores(self, heads: Heads) -> Scores:
+        """Raises :class:`EngineError` for more than one sequence and for heads that are not there.
+
+        The array is written to until the next batch begins.
+        """
+        frames = int(self._frames[self._rows[0]])
+        self._kept_heads = np.array(heads, np.int32)
+        self._kept = np.empty((len(heads), len(self._positions), frames), np.float32)
+        self._library.quest22_decoder_keep_scores(
+            self._handle, len(heads), self._kept_heads.ctypes.data, self._kept.ctypes.data
+        )
+        return self._kept
 
     def select_windows(self, windows: Sequence[int]) -> None:
         self._rows = self._rows[list(windows)]

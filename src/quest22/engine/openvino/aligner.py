@@ -37,7 +37,7 @@ class GraphAligner:
         """
         self._checkpoint = checkpoint
         self._graphs = graphs
-        self._heads = alignment_heads(checkpoint.dimensions, checkpoint.generation)
+        self.heads = alignment_heads(checkpoint.dimensions, checkpoint.generation)
         self._start_tokens = 4 if checkpoint.tokens.is_multilingual else 2
         self._kv_element = kv_element
 
@@ -93,11 +93,11 @@ class GraphAligner:
         """The graph, opened for the first text."""
         checkpoint = self._checkpoint
         graph = self._graphs.open(
-            f"alignment of heads {self._heads} to {self._kv_element}",
+            f"alignment of heads {self.heads} to {self._kv_element}",
             lambda: build_alignment(
                 checkpoint.weights,
                 checkpoint.dimensions,
-                self._heads,
+                self.heads,
                 (self._start_tokens, checkpoint.tokens.eot),
                 self._kv_element,
             ),

@@ -12,6 +12,7 @@ import openvino as ov
 from openvino import opset13 as ops
 
 from quest22.checkpoint.config import Dimensions, GenerationConfig
+from quest22.decoding.alignment import Heads
 from quest22.engine.openvino.graph_layers import (
     Array,
     Layers,
@@ -24,7 +25,6 @@ from quest22.engine.openvino.graph_layers import (
     transpose,
 )
 
-Heads = tuple[tuple[int, int], ...]
 _ALL = np.iinfo(np.int64).max
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from openvino import opset13 as ops
 
 from quest22.checkpoint.config import Dimensions
+from quest22.decoding.alignment import Heads, Scores
 from quest22.engine.cross_kv_cache import CrossKVCache
 from quest22.engine.openvino.graph_layers import (
     Array,
@@ -199,6 +200,10 @@ class GraphDecoderNetwork:
         self._known = np.ones(0, np.bool_)
         self._cross_kv = cross_kv
         self._attend_to(list(windows))
+
+    def keep_scores(self, heads: Heads) -> Scores | None:
+        """None: they stay in the graph."""
+        return None
 
     def select_windows(self, windows: Sequence[int]) -> None:
         self._attend_to([self._windows[window] for window in windows])

@@ -37,6 +37,20 @@ INLINE float prepare_weights(float *scores, float unit, int frames, char *to, co
     return dtype == INT16 ? 1.0f / (INT16_LIMIT * total) : 1.0f;
 }
 
+/* Writes down a query's scores times unit where its head is one of those that are kept. */
+static void keep_scores(const Decoder *decoder, int layer, int head, size_t query,
+                        const float *scores, float unit, size_t frames)
+{
+    const KeptScores *kept = &decoder->kept_scores;
+    for (int place = 0; place < kept->count; place++) {
+        if (kept->heads[2 * place] != layer || kept->heads[2 * place + 1] != head)
+            continue;
+        size_t position = (size_t)place * decoder->shape.positions + decoder->step.position + query;
+        for (size_t frame = 0; frame < frames; frame++)
+            kept->scores[position * frames + frame] = scores[frame] * unit;
+    }
+}
+
 /* Some queries over one head of a window of the batch. */
 INLINE void cross_attend_queries(Decoder *decoder, int layer, int window, int head, size_t first,
                                  const int queries, char *scratch, const DType dtype)
@@ -58,6 +72,9 @@ INLINE void cross_attend_queries(Decoder *decoder, int layer, int window, int he
             vectors + query * stride * DTYPE_BYTES[query_dtype], query_dtype);
     dot_rows(queries, dtype, keys + at, size, frames, vectors, stride, size, scores,
              length);
+    for (int query = 0; query < queries && decoder->kept_scores.count; query++)
+        keep_scores(decoder, layer, head, first + query, scores + query * length, units[query],
+                    frames);
     for (int query = 0; query < queries; query++)
         units[query] = prepare_weights(
             scores + query * length, units[query], frames,

@@ -24,11 +24,19 @@ typedef struct StepArguments {
     float *logits;                   /* [sequences, logit_count, vocab] */
 } StepArguments;
 
+/* Where the scores of some heads' cross-attention are written, for alignment. */
+typedef struct KeptScores {
+    int count;            /* heads; 0: none are kept */
+    const int32_t *heads; /* [count, 2]: layer and head */
+    float *scores;        /* [count, positions, frames], of a single sequence */
+} KeptScores;
+
 typedef struct Decoder {
     HandleKind kind;
     DecoderShape shape;
     DType dtype; /* of activations and of the self-attention cache */
     CrossKV cross_kv;
+    KeptScores kept_scores;
     DecoderBlock *blocks;
     LayerNorm ln;
     Linear proj_out; /* the token embedding */

@@ -197,6 +197,7 @@ static Status begin_batch(Decoder *decoder, int64_t sequences, const CrossKV *gi
     if (status != OK)
         return status;
     decoder->begun = decoder->cached = decoder->cached_sequences = 0;
+    decoder->kept_scores.count = 0;
     if (!reserve_cache(decoder, sequences))
         return NO_MEMORY;
     cross_kv->windows = given->windows;
@@ -226,6 +227,36 @@ EXPORT int quest22_decoder_begin(Decoder *decoder, int64_t windows, int64_t sequ
     CrossKV given = {.windows = windows, .frames = frames, .keys = keys, .values = values,
                      .key_scales = key_scales, .value_scales = value_scales};
     status = begin_batch(decoder, sequences, &given);
+    thread_pool_release(&decoder->pool);
+    return status;
+}
+
+static Status check_kept(const Decoder *decoder, int64_t count, const int32_t *heads)
+{
+    if (decoder->begun != 1 || count < 1 || !heads)
+        return BAD_ARGUMENT;
+    if (count > MAX_LAYERS)
+        return UNSUPPORTED;
+    for (int64_t each = 0; each < count; each++)
+        if (!all_in_range(heads + 2 * each, 1, decoder->shape.layers)
+            || !all_in_range(heads + 2 * each + 1, 1, decoder->shape.heads))
+            return BAD_ARGUMENT;
+    return OK;
+}
+
+/* Keeps the scores of some heads, [count, 2] of layer and head, until the next batch begins: those
+   of each position that is fed, products of queries and keys over all frames of the window. scores
+   is [count, positions, frames]. For batches of one sequence. Both must live until the last step. */
+EXPORT int quest22_decoder_keep_scores(Decoder *decoder, int64_t count, const int32_t *heads,
+                                       float *scores)
+{
+    if (!is_decoder(decoder) || !scores)
+        return BAD_ARGUMENT;
+    if (!thread_pool_acquire(&decoder->pool))
+        return BUSY;
+    Status status = check_kept(decoder, count, heads);
+    if (status == OK)
+        decoder->kept_scores = (KeptScores){count, heads, scores};
     thread_pool_release(&decoder->pool);
     return status;
 }
