@@ -59,6 +59,7 @@ class WindowOptions:
             search=replace(decoding.search, max_repeats=self.max_repeats),
             words=True,
             ends_complete=True,
+            quick_words=True,
             audio_context=self.preview_context if interim else decoding.audio_context,
         )
 
