@@ -57,6 +57,25 @@ worker.join()
 with multiprocessing.get_context("fork").Pool(2) as pool:
     print(*pool.map(attempt, [1, 2]), sep="\\n")
 """,
+    "a live session": """
+session = whisper.live(language="en")
+session.feed(sound)
+def use():
+    for attempt in (lambda: session.feed(sound), session.close, session.result, whisper.live):
+        try:
+            attempt()
+        except UsageError as error:
+            print(error, flush=True)
+in_child(use)
+session.end()
+assert session.result(60).key == "live 1"
+""",
+    "a live session that is not used": """
+session = whisper.live(language="en")
+session.feed(sound)
+in_child(lambda: None)
+print("load it in the child")
+""",
     "its own": """
 def own():
     with quest22.Transcriber("nano", vad="off") as another:

@@ -203,7 +203,7 @@ class LiveLongForm(LongForm, Protocol):
 
     @property
     def unheard_s(self) -> float:
-        """Seconds of speech that no window has covered yet: how urgent a preview is."""
+        """Seconds of speech that no window has covered yet; somebody speaks if there are any."""
         ...
 
     def take_events(self) -> list[LiveEvent]:

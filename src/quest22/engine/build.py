@@ -68,7 +68,8 @@ def _open_cpu_backend(checkpoint: Checkpoint, settings: EngineSettings) -> CpuBa
     cross_kv = CrossKVCache(checkpoint.dimensions, batch_size, decoder.kv_element)
     encoder = open_encoder(checkpoint, graphs, decoder, cross_kv, threads)
     aligner = GraphAligner(checkpoint, graphs, cross_kv.element)
-    same = _is_native(encoder) and isinstance(decoder, NativeDecoderNetwork)
+    one_at_a_time = choose_encoded_at_once(batch_size, threads) == 1
+    same = isinstance(decoder, NativeDecoderNetwork) and (one_at_a_time or _is_native(encoder))
     parts = CpuParts(encoder, decoder, aligner, cross_kv, graphs.release_files, same)
     name = "native" if isinstance(decoder, NativeDecoderNetwork) else "openvino"
     backend = CpuBackend(name, compiler.precision.name, checkpoint.tokens, parts)

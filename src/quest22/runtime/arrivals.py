@@ -34,8 +34,10 @@ class _Mark:
         """When a place in these blocks arrived, if those between came evenly."""
         if place_s <= self.first_s:
             return self.first_arrived
+        if place_s >= self.last_s:
+            return self.last_arrived
         share = (place_s - self.first_s) / (self.last_s - self.first_s)
-        return self.first_arrived + min(share, 1.0) * (self.last_arrived - self.first_arrived)
+        return self.first_arrived + share * (self.last_arrived - self.first_arrived)
 
 
 class Arrivals:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+
 from quest22.env import silence_telemetry
 from quest22.errors import EngineError, UsageError
 from quest22.metrics import Metrics
@@ -20,7 +22,17 @@ from quest22.protocols import (
     Source,
     Strategy,
 )
-from quest22.records import Clip, Failure, Origin, Position, Transcript
+from quest22.records import (
+    SAMPLE_RATE_HZ,
+    AudioContext,
+    Clip,
+    DecodingOptions,
+    Failure,
+    Origin,
+    Position,
+    Transcript,
+    Window,
+)
 from quest22.runtime.ordered import OrderedDriver
 from quest22.runtime.progress import OnProgress, ProgressBoard
 from quest22.runtime.turns import EngineTurns
@@ -153,7 +165,7 @@ class Pipeline:
         strategy = self._strategy if options is None else self._strategy.configured(options)
         board = None if on_progress is None else ProgressBoard(on_progress)
         decoder = self._decoder(board, notes)
-        engine = self._turns.view(urgent=False)
+        engine = self._turns.view(urgent=False, exact=replay is not None)
         stages = Stages(clips, decoder, strategy, engine, board)
         return Run(stages, self.settings, self.metrics, replay)
 
@@ -179,12 +191,26 @@ class Pipeline:
             self.check_open()
             loop = self._live_loop
             if loop is None or loop.closed:
+                self._warm_up()
                 loop = TranscriptionLoop(self._turns, self._strategy, self.metrics)
                 self._live_loop = loop
                 weakref.finalize(self, loop.stop).atexit = False
             self._live_sessions += 1
             name = f"live {self._live_sessions}"
         return loop.live(Clip(name, name, b"", Origin("live")), options, owner=self)
+
+    def _warm_up(self) -> None:
+        """Compile what the first window would wait for, while nobody speaks yet.
+
+        Windows of live sessions have words, and contexts of all lengths.
+        """
+        contexts: tuple[AudioContext, ...] = ("auto", "full")
+        for context in contexts:
+            decoding = DecodingOptions(
+                language="en", prefix=(0,), max_new_tokens=1, words=True, audio_context=context
+            )
+            hum = np.full(SAMPLE_RATE_HZ, 0.01, np.float32)
+            self._turns.view(urgent=True).run([Window(hum, 0.0, decoding)])
 
     def _decoder(
         self, board: ProgressBoard | None = None, notes: DecodingNotes | None = None

@@ -94,8 +94,9 @@ class ClipState:
     this clip, besides those that nobody foresaw. ``processed_s`` is how much of its audio windows
     have covered; ``damage`` are the places where audio is missing, known at its end.
 
-    A ``live`` clip is one that is still spoken. Its windows have waited since ``ready_s``, on the
-    driver's clock; ``failures`` counts those that failed in a row.
+    A ``live`` clip is one that is still spoken. On the driver's clock, its final windows have
+    waited since ``ready_s``. ``last_turn`` numbers its last window among those of all live clips;
+    ``failures`` counts windows that failed in a row.
     """
 
     number: int
@@ -115,6 +116,7 @@ class ClipState:
     damage: Sequence[Damage] = ()
     live: LiveLongForm | None = None
     ready_s: float = 0.0
+    last_turn: int = -1
     failures: int = 0
 
     def __post_init__(self) -> None:

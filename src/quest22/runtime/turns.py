@@ -1,9 +1,9 @@
 """Who uses an engine next: those who wait for it before runs over files, piece by piece.
 
 A batch of files may take seconds. While somebody speaks it is therefore run in pieces of one
-window, and whoever waits comes between them. A window's result must not depend on that, because a
-run that is continued after a crash must give the same bytes: so only an engine that gives the same
-result in any batch runs pieces, and with others a batch of files stays whole.
+window, and whoever waits comes between them. That may change a result in its last digits, which a
+run that is continued after a crash must not do: its batches stay whole, unless the engine gives
+these windows the same results in any batch.
 """
 
 from __future__ import annotations
@@ -66,9 +66,12 @@ class EngineTurns:
         self._files_waiting = 0
         self._urgent_in_a_row = 0
 
-    def view(self, *, urgent: bool) -> Engine:
-        """The engine, for batches that are urgent, or for those of files."""
-        return _Turn(self, urgent=urgent)
+    def view(self, *, urgent: bool, exact: bool = False) -> Engine:
+        """The engine, for batches that are urgent, or for those of files.
+
+        ``exact``: their results must be those of whole batches, to the last bit.
+        """
+        return _Turn(self, urgent=urgent, exact=exact)
 
     @contextmanager
     def turn(self, *, urgent: bool) -> Iterator[None]:
@@ -88,10 +91,8 @@ class EngineTurns:
                 self._busy = False
                 self._changed.notify_all()
 
-    def piece(self, windows: Sequence[Window]) -> int:
+    def piece(self) -> int:
         """How many of a file's windows may run together now."""
-        if not self.engine.same_in_any_batch(windows):
-            return len(windows)
         return self.speech.windows_beside(self._clock(), self.engine.batch_size)
 
     def _may_begin(self, *, urgent: bool) -> bool:
@@ -111,10 +112,11 @@ class EngineTurns:
 class _Turn:
     """An :class:`Engine` that waits for its turns at another one."""
 
-    def __init__(self, turns: EngineTurns, *, urgent: bool) -> None:
+    def __init__(self, turns: EngineTurns, *, urgent: bool, exact: bool) -> None:
         self._turns = turns
         self._engine = turns.engine
         self._urgent = urgent
+        self._exact = exact
         self.batch_size = turns.engine.batch_size
         self.batches_in_flight = turns.engine.batches_in_flight
 
@@ -122,11 +124,13 @@ class _Turn:
         return self._engine.same_in_any_batch(windows)
 
     def run(self, windows: Sequence[Window]) -> list[Hypothesis]:
+        exact = self._exact and not self.same_in_any_batch(windows)
+        whole = self._urgent or exact
         hypotheses: list[Hypothesis] = []
         while len(hypotheses) < len(windows):
             with self._turn():
                 left = windows[len(hypotheses) :]
-                most = len(left) if self._urgent else self._turns.piece(left)
+                most = len(left) if whole else self._turns.piece()
                 hypotheses += self._engine.run(left[:most])
         return hypotheses
 
