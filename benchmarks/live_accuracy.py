@@ -20,12 +20,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.accuracy import nonspeech
 from benchmarks.accuracy.joined import LEVEL, levelled, trimmed
 from benchmarks.accuracy.measure import model_path
 from benchmarks.accuracy.recordings import Recording, decoded, read_sets
 from benchmarks.accuracy.score import Score, score
 from quest22.audio.log_mel import LogMel
+from quest22.bench.live import nonspeech
 from quest22.checkpoint.load import load
 from quest22.engine.build import build_engine
 from quest22.evaluation.texts import compared

@@ -18,6 +18,7 @@ from benchmarks.accuracy.measure import in_process, measure
 from benchmarks.accuracy.outcomes import OutcomeFolder, Unit, units
 from benchmarks.accuracy.recordings import HALVES, RecordingSet, read_set, read_sets
 from benchmarks.accuracy.systems import System, chosen
+from quest22.bench.live.nonspeech import RECIPES
 from quest22.errors import Quest22Error, UsageError
 
 MODELS = "base,tiny.en"
@@ -56,7 +57,7 @@ def speech_sets(given: argparse.Namespace) -> list[RecordingSet]:
 def noise_sets(given: argparse.Namespace) -> list[RecordingSet]:
     """The sets of sound without speech, written or not."""
     folder = given.folder / "sets"
-    return [nonspeech.recording_set(name, folder / name) for name in nonspeech.RECIPES]
+    return [nonspeech.recording_set(name, folder / name) for name in RECIPES]
 
 
 def jobs(

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.accuracy import nonspeech, recordings
-from benchmarks.accuracy.nonspeech import Random, Signal
+from benchmarks.accuracy import recordings
 from benchmarks.accuracy.recordings import HALVES, Recording, RecordingSet, decoded
+from quest22.bench.live import nonspeech
+from quest22.bench.live.nonspeech import Random, Signal
 from quest22.records import SAMPLE_RATE_HZ, Samples
 
 NAME = "joined"

@@ -193,7 +193,7 @@ def bench(work: WorkFlags, subject: SubjectFlags, report: BenchReportFlags) -> i
     machine = describe() | {"native": instruction_set()}
     console.print(machine_line(machine))
     written: list[dict[str, object]] = []
-    with _folder(report.folder) as folder:
+    with bench_folder(report.folder) as folder:
         for title, model in _models(subject, folder):
             settings = _bench(work, subject, report, folder, model, peers)
             for name in measures:
@@ -225,7 +225,8 @@ def _installed(peers: list[Peer]) -> tuple[Peer, ...]:
 
 
 @contextmanager
-def _folder(named: Path | None) -> Iterator[Path]:
+def bench_folder(named: Path | None) -> Iterator[Path]:
+    """The folder for what is made on the way: the one that was named, or one that is removed."""
     if named is not None:
         named.mkdir(parents=True, exist_ok=True)
         yield named.resolve()
@@ -272,7 +273,7 @@ def _bench(
         also=tuple(split_names([subject.also])),
         peers=peers,
     )
-    return replace(settings, log=_silent if report.quiet else say)
+    return replace(settings, log=silent if report.quiet else say)
 
 
 def _clips(work: WorkFlags) -> list[Samples]:
@@ -283,5 +284,5 @@ def _clips(work: WorkFlags) -> list[Samples]:
     return synthetic_clips(work.clips, work.clip_s)
 
 
-def _silent(_text: str) -> None:
+def silent(_text: str) -> None:
     """Print no progress."""

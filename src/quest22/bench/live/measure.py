@@ -1,0 +1,210 @@
+"""Plays sound into programs, in turn, and tells when each word came out.
+
+Every playing has a process of its own, so that no program waits in the memory of another's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from quest22.bench.live.live_process import LiveProcess, Played
+from quest22.bench.live.offline import transcribe
+from quest22.bench.live.peers import OURS, LivePeer
+from quest22.bench.live.reference import Sound
+from quest22.bench.live.score import Score, lost_tails, score
+from quest22.bench.live.sessions import COMMITTED_LIMIT_S, most_sessions
+from quest22.bench.live.summary import Summary
+from quest22.bench.live.timeline import Timeline
+from quest22.bench.live.weights import weights_for
+from quest22.errors import Quest22Error
+from quest22.evaluation.score import Errors
+from quest22.evaluation.texts import compared
+from quest22.records import SAMPLE_RATE_HZ
+
+WARM_UP, WARM_UP_S = "warmup.wav", 5.0
+
+STAGGER_S = 1.3
+"""Sessions begin one after another, so that their steps do not fall together."""
+
+Log = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveBenchSettings:
+    """What to measure: a ``folder`` for weights and logs, and the ``programs`` in turn.
+
+    ``sessions`` are numbers of sessions at once, each measured; None: as many as each program can
+    take. ``live_options`` and ``model_options`` are quest22's, by their names in Python.
+    """
+
+    folder: Path
+    model: str
+    language: str | None = "en"
+    sessions: tuple[int, ...] | None = (1,)
+    rounds: int = 1
+    threads: int | None = None
+    live_options: Mapping[str, Any] = field(default_factory=dict)
+    model_options: Mapping[str, Any] = field(default_factory=dict)
+    programs: tuple[LivePeer, ...] = (OURS,)
+    log: Log = print
+
+    def job(self, files: Mapping[str, str]) -> dict[str, Any]:
+        """What a worker is told."""
+        return {
+            "model": self.model,
+            "model_name": Path(self.model).name,
+            "language": self.language,
+            "threads": self.threads,
+            "live_options": dict(self.live_options),
+            "model_options": dict(self.model_options),
+            "files": dict(files),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineFigures:
+    """What the same model makes of the whole sound at once: the best that live text can be."""
+
+    error_rate: float | None
+    lost_tails: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One playing; the field names are those of ``--json``.
+
+    ``idle_bytes`` is the process's memory before the first session, ``peak_bytes`` the most while
+    they were open, ``grown_bytes`` by how much the last quarter of the time needs more than the
+    second. ``cores`` is processor time for each second. ``late_s`` is by how much the program did
+    not take the sound in time. ``failure`` says why there is nothing else.
+    """
+
+    program: str
+    about: str
+    sound: str
+    ends: str
+    sessions: int
+    seconds: float
+    summary: Summary | None
+    offline: OfflineFigures | None = None
+    idle_bytes: int = 0
+    peak_bytes: int = 0
+    grown_bytes: int = 0
+    cores: float = 0.0
+    late_s: float = 0.0
+    unended: int = 0
+    failure: str | None = None
+
+    @property
+    def keeps_up(self) -> bool:
+        """Whether 95 % of the words were committed in time, and every session ended."""
+        committed_s = self.summary.committed.p95_s if self.summary else None
+        return committed_s is not None and committed_s <= COMMITTED_LIMIT_S and not self.unended
+
+
+def measure_live(bench: LiveBenchSettings, sounds: Sequence[Sound]) -> Iterator[Measured]:
+    """Play each sound into each program in turn; yields what came of each playing."""
+    _write_warm_up(bench.folder, sounds)
+    for sound in sounds:
+        offline = _offline(bench, sound)
+        if bench.sessions is None:
+            for peer in bench.programs:
+                yield from _search(bench, peer, sound, offline)
+            continue
+        for count in bench.sessions:
+            for _ in range(bench.rounds):
+                for peer in bench.programs:
+                    yield _measured(bench, peer, sound, count, offline)
+
+
+def _search(
+    bench: LiveBenchSettings, peer: LivePeer, sound: Sound, offline: OfflineFigures | None
+) -> list[Measured]:
+    """All playings on the way to the largest number of sessions."""
+    tried: list[Measured] = []
+
+    def keeps_up(count: int) -> bool:
+        tried.append(_measured(bench, peer, sound, count, offline))
+        return tried[-1].keeps_up
+
+    most = most_sessions(keeps_up)
+    bench.log(f"{peer.name}: keeps up with {_counted(most)}")
+    return tried
+
+
+def _measured(
+    bench: LiveBenchSettings,
+    peer: LivePeer,
+    sound: Sound,
+    count: int,
+    offline: OfflineFigures | None,
+) -> Measured:
+    sounds = [sound.rotated(number / count) for number in range(count)]
+    bench.log(f"{peer.name}: plays {sound.name}, {sound.duration_s:.0f} s, {_counted(count)}")
+    try:
+        about, played = _play(bench, peer, sounds)
+    except Quest22Error as error:
+        bench.log(str(error))
+        return Measured(
+            peer.name, "", sound.name, sound.ends, count, sound.duration_s, None, failure=str(error)
+        )
+    total = Score()
+    for each, updates in zip(sounds, played.updates, strict=True):
+        total += score(each.words, Timeline(updates, each.language))
+    memory = np.array([each for _, each in played.memory])
+    quarters = np.array_split(memory, 4)
+    return Measured(
+        program=peer.name,
+        about=about,
+        sound=sound.name,
+        ends=sound.ends,
+        sessions=count,
+        seconds=sound.duration_s,
+        summary=Summary.of(total),
+        offline=offline,
+        idle_bytes=played.idle_bytes,
+        peak_bytes=int(memory.max()),
+        grown_bytes=int(np.median(quarters[3]) - np.median(quarters[1])) if len(memory) > 8 else 0,
+        cores=played.processor_s / played.seconds,
+        late_s=played.late_s,
+        unended=played.unended,
+    )
+
+
+def _counted(count: int) -> str:
+    return "1 session" if count == 1 else f"{count} sessions"
+
+
+def _play(bench: LiveBenchSettings, peer: LivePeer, sounds: Sequence[Sound]) -> tuple[str, Played]:
+    files = weights_for(bench.model, peer.weights, bench.folder)
+    files["warmup"] = str(bench.folder / WARM_UP)
+    process = LiveProcess(peer, bench.job(files), bench.folder / f"{peer.name}.log")
+    try:
+        process.wait()
+        return process.about, process.play(sounds, STAGGER_S)
+    finally:
+        process.kill()
+
+
+def _write_warm_up(folder: Path, sounds: Sequence[Sound]) -> None:
+    """The beginning of a sound, if possible of speech: programs hear it before they are timed."""
+    import soundfile
+
+    first = next((sound for sound in sounds if sound.words), sounds[0])
+    samples = first.samples[: round(WARM_UP_S * SAMPLE_RATE_HZ)]
+    soundfile.write(folder / WARM_UP, samples, SAMPLE_RATE_HZ)
+
+
+def _offline(bench: LiveBenchSettings, sound: Sound) -> OfflineFigures | None:
+    if not sound.words:
+        return None
+    bench.log(f"quest22: transcribes {sound.name} offline")
+    (found,) = transcribe(bench.job({}), [sound.samples], bench.folder)
+    texts = compared(sound.text, found.text, sound.language)
+    lost = lost_tails(sound.words, found.text, sound.language)
+    return OfflineFigures(Errors.of(texts).words.rate, len(lost))

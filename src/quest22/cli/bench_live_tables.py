@@ -1,0 +1,96 @@
+"""Shows what ``quest22 bench live`` measured as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from quest22.cli.figures import size
+
+if TYPE_CHECKING:
+    from quest22.bench.live.measure import Measured
+    from quest22.bench.live.summary import Quantiles, Summary
+
+COLUMNS = (
+    *("sound", "sessions", "shown", "committed", "final", "errors", "of committed", "offline"),
+    *("lost ends", "drift", "memory", "a session", "cores"),
+)
+NONE = "–"
+
+
+def live_table(model: str, measured: Sequence[Measured]) -> Table:
+    """A row for each playing. Times are median / 95th percentile, in seconds from a word's end."""
+    table = Table(title=f"live: {model}", title_justify="left")
+    table.add_column("program")
+    for name in COLUMNS:
+        table.add_column(name, justify="left" if name == "sound" else "right")
+    for each in measured:
+        cells = [""] * (len(COLUMNS) - 3) if each.summary is None else _cells(each, each.summary)
+        memory = [size(each.peak_bytes), _of_session(each, measured), f"{each.cores:.2f}"]
+        table.add_row(each.program, *cells, *memory)
+    table.caption = "\n".join(_notes(measured))
+    table.caption_justify = "left"
+    return table
+
+
+def _cells(each: Measured, summary: Summary) -> list[str]:
+    offline = each.offline
+    return [
+        each.sound,
+        f"{each.sessions}",
+        delays(summary.shown),
+        delays(summary.committed),
+        delays(summary.final),
+        _errors(summary),
+        _percent(summary.committed_error_rate),
+        _percent(offline.error_rate if offline else None),
+        f"{summary.lost_tails} of {summary.utterances}" if summary.utterances else NONE,
+        NONE if summary.drift_s is None else f"{summary.drift_s:+.2f}",
+    ]
+
+
+def _of_session(each: Measured, measured: Sequence[Measured]) -> str:
+    """What each session but the first adds to the memory of a program that has one."""
+    one = next(
+        (
+            other.peak_bytes
+            for other in measured
+            if (other.program, other.sound, other.sessions) == (each.program, each.sound, 1)
+        ),
+        None,
+    )
+    if one is None or each.sessions == 1:
+        return NONE
+    return size(max(0.0, (each.peak_bytes - one) / (each.sessions - 1)))
+
+
+def delays(quantiles: Quantiles) -> str:
+    """``0.52 / 0.81``; a dash for none."""
+    if quantiles.median_s is None or quantiles.p95_s is None:
+        return NONE
+    return f"{quantiles.median_s:.2f} / {quantiles.p95_s:.2f}"
+
+
+def _errors(summary: Summary) -> str:
+    """An error rate, or the number of words that nobody said."""
+    if summary.error_rate is None:
+        return f"{summary.insertions} words"
+    return _percent(summary.error_rate)
+
+
+def _percent(rate: float | None) -> str:
+    return NONE if rate is None else f"{100 * rate:.1f} %"
+
+
+def _notes(measured: Sequence[Measured]) -> list[str]:
+    notes = {f"{each.program}: {each.about}" for each in measured if each.about}
+    ends = {f"ends of words in {each.sound}: {each.ends}" for each in measured if each.ends}
+    failures = {f"{each.program}: {each.failure}" for each in measured if each.failure}
+    behind = {
+        f"{each.program} took the sound up to {each.late_s:.1f} s late, {each.sessions} sessions"
+        for each in measured
+        if each.late_s > 0.5
+    }
+    return sorted(notes) + sorted(ends) + sorted(behind) + sorted(failures)
