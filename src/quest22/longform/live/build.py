@@ -9,6 +9,7 @@ from quest22.longform.live.commit import CommitPolicy
 from quest22.longform.live.context import ContextRules
 from quest22.longform.live.endpointing import ONSET_FRAMES, EndpointRules, frames_of
 from quest22.longform.live.guards import Guards
+from quest22.longform.pauses.quality import Quality
 from quest22.longform.pauses.trust import Trust
 from quest22.longform.policy import DecodingPolicy
 from quest22.longform.window_passes import Vocabulary
@@ -45,7 +46,7 @@ def build_strategy(
         max_segment_s=live.max_segment_s,
         history_s=3600 * live.history_h,
         preview_context=decoding.audio_context or "auto",
-        max_repeats=hallucination.max_repeats,
+        quality=Quality.of(settings.longform.quality, decoding, hallucination.max_repeats),
     )
     return LiveStrategy(rules, probabilities)
 

@@ -44,6 +44,7 @@ from quest22.longform.live.words import (
     text_of,
     without_first_mark,
 )
+from quest22.longform.pauses.quality import Quality
 from quest22.longform.policy import DecodingPolicy
 from quest22.longform.soundless import silence
 from quest22.longform.transcript import build_transcript, prevailing_language
@@ -96,7 +97,7 @@ class LiveRules:
     max_segment_s: float
     history_s: float
     preview_context: AudioContext
-    max_repeats: int | None
+    quality: Quality
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,7 +153,7 @@ class LiveClip:
             rules.policy,
             clip,
             rules.preview_context,
-            rules.max_repeats,
+            rules.quality,
             knows_language=rules.language is not None,
         )
         self._detector = probabilities

@@ -76,7 +76,8 @@ class Endpointer:
             self.speech_end = frame + 1
             resumed, self._paused = self._paused, False
             return Signal.RESUMED if resumed else Signal.NONE
-        return self._silence(frame + 1 - self.speech_end)
+        returning = probability >= self.rules.threshold
+        return self._silence(frame + 1 - self.speech_end, returning=returning)
 
     def cut(self) -> None:
         """End the segment here; the next one begins at once."""
@@ -100,8 +101,8 @@ class Endpointer:
         self.speech_start, self.speech_end = self._loud[0], self.frames
         return Signal.OPENED
 
-    def _silence(self, frames: int) -> Signal:
-        if frames >= self.rules.silence:
+    def _silence(self, frames: int, *, returning: bool) -> Signal:
+        if frames >= self.rules.silence and not returning:
             self.is_open = False
             return Signal.ENDED
         if frames >= self.rules.eager and not self._paused:

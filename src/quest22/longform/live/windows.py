@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 
 from quest22.longform.live.segment import OpenSegment
 from quest22.longform.live.words import HeardWord, tokens_of
+from quest22.longform.pauses.quality import UNSURE, Quality
 from quest22.longform.policy import DecodingPolicy
-from quest22.records import AudioContext, Clip, DecodingOptions, DetectionOptions
+from quest22.records import AudioContext, Clip, DecodingOptions, DetectionOptions, SearchOptions
 
 CERTAIN_LANGUAGE, CERTAIN_AFTER_S = 0.7, 3.0
 """A segment's language is settled if it is so probable, or after so much sound; until then it is
 taken to be in the language of the one before."""
 
-RETRY_BEAMS, RETRY_TEMPERATURE, RETRY_SAMPLES = 5, 0.4, 5
+RETRY_TEMPERATURE = 0.4
 MOST_TRIES = 3
 
 
@@ -23,14 +24,15 @@ MOST_TRIES = 3
 class WindowOptions:
     """Options for the windows of one session.
 
-    ``preview_context`` is the audio context of previews; ``max_repeats`` ends loops early.
+    Previews are decoded greedily, with the audio context ``preview_context``; last windows as
+    ``quality`` says, but without timestamps, and in full: their text stays.
     ``knows_language``: it is given, or the model has only one.
     """
 
     policy: DecodingPolicy
     clip: Clip
     preview_context: AudioContext
-    max_repeats: int | None
+    quality: Quality
     knows_language: bool
 
     def first(
@@ -56,20 +58,35 @@ class WindowOptions:
             prefix=self._prefix(segment) + tokens_of(known),
             draft=tokens_of(segment.tail),
             detection=self._detection(past_language, sound_s),
-            search=replace(decoding.search, max_repeats=self.max_repeats),
+            search=self._greedy if interim else self._final,
             words=True,
             ends_complete=True,
             quick_words=True,
             audio_context=self.preview_context if interim else decoding.audio_context,
         )
 
+    @property
+    def _greedy(self) -> SearchOptions:
+        return replace(
+            self.policy.decoding.search, beam_size=1, max_repeats=self.quality.max_repeats
+        )
+
+    @property
+    def _final(self) -> SearchOptions:
+        return replace(
+            self._greedy,
+            beam_size=self.quality.beam_size,
+            greedy_logprob=UNSURE[False] if self.quality.greedy_first else None,
+        )
+
     def again(self, decoding: DecodingOptions, tries: int, start: int) -> DecodingOptions:
         """Options for a further try, without a draft: with beams, then with a temperature."""
-        search = replace(decoding.search, beam_size=max(RETRY_BEAMS, decoding.search.beam_size))
+        beams = max(self.quality.retry_beam_size, decoding.search.beam_size)
+        search = replace(decoding.search, beam_size=beams, greedy_logprob=None)
         if tries == 1:
             return replace(decoding, search=search, draft=(), audio_context="full")
         seed = (*search.seed, zlib.crc32(self.clip.key.encode()), start)
-        search = replace(search, best_of=RETRY_SAMPLES, seed=seed)
+        search = replace(search, best_of=self.quality.best_of, seed=seed)
         return replace(
             decoding,
             search=search,

@@ -1,0 +1,64 @@
+"""Segments by frames of 32 ms: ``#`` is speech, ``.`` silence, ``-`` between the thresholds."""
+
+from __future__ import annotations
+
+import pytest
+
+from quest22.longform.live.endpointing import Endpointer, EndpointRules, Signal, frames_of
+
+LEVELS = {"#": 0.9, ".": 0.1, "-": 0.4}
+LETTERS = {
+    Signal.NONE: " ",
+    Signal.OPENED: "o",
+    Signal.PAUSED: "p",
+    Signal.RESUMED: "r",
+    Signal.ENDED: "e",
+}
+
+
+def signals(frames: str) -> str:
+    endpointer = Endpointer(EndpointRules(eager=2, silence=4))
+    return "".join(LETTERS[endpointer.feed(LEVELS[each])] for each in frames)
+
+
+@pytest.mark.parametrize(
+    ("frames", "expected"),
+    [
+        ("......", "      "),
+        ("###....", "  o p e"),
+        ("#.#.#....", "    o p e"),
+        ("##.......##......", "                 "),  # two knocks
+        ("####..###....", "  o  p  r p e"),
+        ("####..#.......", "  o  p e      "),  # a knock in the pause
+        ("####...#......", "  o  p  e     "),
+        ("###-----....", "  o      p e"),  # fading out
+        ("---###....", "     o p e"),
+        ("###....###....", "  o p e  o p e"),
+    ],
+)
+def test_what_frames_mean(frames: str, expected: str) -> None:
+    assert signals(frames) == expected
+
+
+def test_where_speech_begins_and_ends() -> None:
+    endpointer = Endpointer(EndpointRules())
+    for each in "..#.###.":
+        endpointer.feed(LEVELS[each])
+    assert (endpointer.speech_start, endpointer.speech_end) == (2, 7)
+    assert endpointer.is_open
+    assert not endpointer.is_silent
+
+
+def test_a_segment_that_is_closed_is_followed_by_another() -> None:
+    endpointer = Endpointer(EndpointRules())
+    for each in "####":
+        endpointer.feed(LEVELS[each])
+    endpointer.close()
+    assert not endpointer.is_open
+    assert [endpointer.feed(0.9) for _ in range(3)][-1] is Signal.OPENED
+    assert endpointer.speech_start == 4
+
+
+@pytest.mark.parametrize(("milliseconds", "frames"), [(0, 1), (32, 1), (100, 3), (300, 9)])
+def test_milliseconds_as_frames(milliseconds: int, frames: int) -> None:
+    assert frames_of(milliseconds) == frames

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import pytest
+
+from quest22.errors import EngineError
+from quest22.longform.live.words import (
+    Bounds,
+    HeardWord,
+    heard_words,
+    text_of,
+    tokens_of,
+    without_first_mark,
+)
+from quest22.records import Alignment, Hypothesis
+from tests.longform.pauses.scripted import CHARACTERS
+
+EVERYWHERE = Bounds(0.0, 99.0)
+
+
+def words(text: str, language: str = "en", bounds: Bounds = EVERYWHERE) -> list[HeardWord]:
+    """Each letter takes 0.1 s, in a window that begins at 10 s."""
+    tokens = tuple(CHARACTERS.encode(text))
+    times = tuple(0.1 * at for at in range(len(tokens) + 1))
+    alignment = Alignment(times, (0.5,) * len(tokens))
+    hypothesis = Hypothesis(tokens, language, 1.0, -0.1, 0.0, alignment=alignment)
+    return heard_words(hypothesis, CHARACTERS, 10.0, bounds)
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "expected"),
+    [
+        (" Oh, yes.", "en", [" Oh,", " yes."]),
+        (' "Well" (no)', "en", [' "Well"', " (no)"]),
+        (", and", "en", [",", " and"]),
+        ("是的。", "zh", ["是", "的。"]),
+        ("", "en", []),
+        (' "', "en", [' "']),
+    ],
+)
+def test_marks_belong_to_words(text: str, language: str, expected: list[str]) -> None:
+    found = words(text, language)
+    assert [each.text for each in found] == expected
+    assert text_of(found) == text
+    assert tokens_of(found) == tuple(CHARACTERS.encode(text))
+
+
+def test_a_word_keeps_its_times_without_its_marks() -> None:
+    (word,) = words(" ab.")
+    assert (word.start_s, word.end_s) == (10.0, 10.3)
+
+
+def test_times_lie_in_the_heard_sound_and_never_fall() -> None:
+    first, second, third = words(" ab cd ef", bounds=Bounds(10.2, 10.7))
+    assert (first.start_s, first.end_s) == (10.2, 10.3)
+    assert (second.start_s, second.end_s) == (10.3, 10.6)
+    assert (third.start_s, third.end_s) == (10.6, 10.7)
+
+
+def test_a_mark_that_closes_the_text_before_is_not_shown() -> None:
+    first, second = without_first_mark(words(", and so"))
+    assert (first.text, second.text) == (" and", " so")
+    assert tokens_of([first, second]) == tuple(CHARACTERS.encode(", and so"))
+    assert without_first_mark(words(" and so")) == words(" and so")
+    assert without_first_mark(words(".")) == words(".")
+
+
+def test_without_an_alignment_there_are_no_words() -> None:
+    with pytest.raises(EngineError, match="expected one for each token"):
+        heard_words(Hypothesis((1,), "en", 1.0, -0.1, 0.0), CHARACTERS, 0.0, EVERYWHERE)
