@@ -27,7 +27,13 @@ def open_source(settings: CaptureSettings, stop: Stop, notify: Notify) -> SoundS
 
     if settings.source == STDIN:
         return PipeSource(settings, stop, notify)
-    if not is_url(settings.source) and kind_of_path(settings.source)[0] is FileKind.PIPE:
+    if is_url(settings.source):
+        from quest22.capture.web_stream import WebStreamSource, open_endless
+
+        answer = open_endless(settings.source)
+        if answer is not None:
+            return WebStreamSource(answer, settings, stop, notify)
+    elif kind_of_path(settings.source)[0] is FileKind.PIPE:
         return PipeSource.named(settings.source, settings, stop, notify)
     from quest22.capture.recording import RecordingSource
 

@@ -128,10 +128,13 @@ def _opened(
 def _unknown(head: bytes) -> str:
     if not head:
         return "nothing came"
-    return (
-        f"it cannot be read as sound: {describe_bytes(head)}; raw samples have no header: name "
-        "them with --format s16le --rate 16000 --channels 1"
+    seems = describe_bytes(head)
+    raw = (
+        "; raw samples have no header: name them with --format s16le --rate 16000 --channels 1"
+        if seems.startswith("it begins with")
+        else ""
     )
+    return f"it cannot be read as sound: {seems}{raw}"
 
 
 class _RepeatedBytes:

@@ -297,25 +297,39 @@ def test_help_teaches(run: Any) -> None:
         assert each in out
 
 
-def test_captions_on_a_terminal(talk: Path) -> None:
+def test_captions_on_a_terminal_until_ctrl_c(talk: Path) -> None:
     import pty
+    import termios
 
+    def echoes() -> bool:
+        return bool(termios.tcgetattr(controller)[3] & termios.ECHO)
+
+    owner = (
+        "import fcntl, os, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0); " + PROGRAM
+    )
     controller, terminal = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, "live", str(talk), "--pace", "fast", *NANO],
+        [sys.executable, "-c", owner, "live", str(talk), *NANO],
         stdin=terminal,
         stdout=terminal,
         stderr=terminal,
         env=os.environ | {"TERM": "xterm-256color"},
     )
-    os.close(terminal)
     written = b""
+    first = rb"\x1b\[36m +0:00  \x1b\[0mThe laboratory is on the fifteenth floor\."
+    while not re.search(first, written):
+        written += os.read(controller, 65536)
+    assert not echoes()
+    os.write(controller, b"\n\x03")
+    os.close(terminal)
     with suppress(OSError):  # how Linux ends it
         while data := os.read(controller, 65536):
             written += data
+            if b"\x1b[?25h" in written:
+                ended_with_echo = echoes()
     os.close(controller)
-    assert process.wait(120) == Exit.DONE
-    text = written.decode()
-    assert "\x1b[?25l" in text
-    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?2026l")
-    assert re.search(r"\x1b\[36m +0:00  \x1b\[0mThe laboratory is on the fifteenth floor\.", text)
+    assert process.wait(120) == Exit.INTERRUPTED
+    assert ended_with_echo
+    assert written.index(b"\x1b[?25l") < written.index(b"\x1b[?2026h")
+    assert written.rindex(b"\x1b[?25h") > written.rindex(b"\x1b[?2026l")
+    assert written.rstrip().endswith(b"segments") or written.rstrip().endswith(b"1 segment")

@@ -134,6 +134,25 @@ def test_a_second_ctrl_c_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     released.set()
 
 
+def test_a_source_that_does_not_hear_ctrl_c_is_left_behind(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(live_run, "LEAVE_AFTER_S", 0.0)
+    released, left = threading.Event(), threading.Event()
+
+    def deaf() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        released.wait(30)
+        left.set()
+
+    code, shown, _ = ran(Sounds(talk=[BLOCK, deaf, BLOCK]))
+    assert code is Exit.INTERRUPTED
+    assert shown.finals == [("talk", "1 blocks.")]
+    released.set()
+    assert left.wait(30)
+    assert capsys.readouterr().err == ""
+
+
 def test_a_reader_that_goes_ends_all_quietly(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import closing
+from contextlib import closing, nullcontext
 from functools import partial
 
 from rich.console import Console
@@ -18,6 +18,7 @@ from quest22.cli.flag_groups import grouped
 from quest22.cli.live.captions import Captions
 from quest22.cli.live.flags import LiveOutputFlags, LiveReportFlags, LiveSpeechFlags, SourceFlags
 from quest22.cli.live.run import LiveRun
+from quest22.cli.live.unseen_keys import unseen_keys
 from quest22.cli.live.views import EventLines, FinalLines, View
 from quest22.cli.model_flags import FileModelFlags
 from quest22.cli.terminal import configure_logging
@@ -88,7 +89,8 @@ def live(
             opening = partial(whisper.live, **speech.session_options())
             run = LiveRun(found, opening, open_files, view, stop)
             tell(f"listening to {found.title}: Ctrl-C ends")
-            code = run.run(f"waiting for somebody at {found.title}")
+            with unseen_keys(sys.stdout) if isinstance(view, Captions) else nullcontext():
+                code = run.run(f"waiting for somebody at {found.title}")
             if code is not Exit.READER_GONE:
                 ended = "interrupted after" if code is Exit.INTERRUPTED else "done:"
                 tell(f"{ended} {run.summary()}")

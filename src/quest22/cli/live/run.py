@@ -2,7 +2,7 @@
 
 Each session has two threads, one that feeds it and one that takes its events; the main thread waits
 and lets the view follow. So Ctrl-C, which the main thread alone hears, never interrupts a write: it
-ends the sound, and the rest follows.
+ends the sound, and the rest follows. A source that waits for a server, deaf to it, is left behind.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from types import FrameType
@@ -21,11 +21,13 @@ from quest22.capture.stop import Stop
 from quest22.cli.exits import Exit, drop_standard_output, say
 from quest22.cli.live.speaker import Speaker
 from quest22.cli.live.views import View
-from quest22.errors import ClipError
+from quest22.errors import ClipError, unexpected
 from quest22.records import LiveEvent, Samples
 from quest22.sink.live_files import LiveFiles
 
 TICK_S = 0.2
+LEAVE_AFTER_S = 1.0
+"""A source that has not ended so long after Ctrl-C is left behind."""
 WARN_AFTER_S = 5.0
 """A source that gives nothing for so long is told once, and again when it goes on."""
 
@@ -44,6 +46,15 @@ class Session(Protocol):
 
 OpenSession = Callable[[], AbstractContextManager[Session]]
 OpenFiles = Callable[[int], LiveFiles]
+
+
+@dataclass(slots=True, eq=False)
+class _Open:
+    """A session that is fed; ``left``: its source was left behind."""
+
+    speaker: Speaker
+    session: Session
+    left: bool = False
 
 
 @dataclass(slots=True)
@@ -73,6 +84,7 @@ class LiveRun:
         self._view = view
         self._stop = stop
         self._speakers: list[Speaker] = []
+        self._fed: list[_Open] = []
         self._threads: list[threading.Thread] = []
         self._counts = _Counts()
         self._warned: set[int] = set()
@@ -111,13 +123,23 @@ class LiveRun:
     def _tick(self, listening: str) -> None:
         with self._lock:
             speakers = list(self._speakers)
+            fed = list(self._fed)
         for speaker in speakers:
             self.warn(speaker)
+        if self._stop.is_set:
+            self._leave(fed)
         state = "finishing …" if self._stop.is_set else ""
         if not state and all(each.ended for each in speakers):
             state = listening
         with suppress(BrokenPipeError):  # whoever writes next finds that out
             self._view.tick(speakers, state)
+
+    def _leave(self, fed: Sequence[_Open]) -> None:
+        """End the sessions whose sources still wait for sound."""
+        for each in fed:
+            if each.speaker.waited_s > LEAVE_AFTER_S and not each.left:
+                each.left = True
+                each.session.end()
 
     def warn(self, speaker: Speaker) -> None:
         """Say that a source gives nothing, and that it does again."""
@@ -176,19 +198,23 @@ class LiveRun:
         files = self._open_files(speaker.number)
         try:
             with self._open_session() as session:
+                fed = _Open(speaker, session)
                 feeding = threading.Thread(
                     target=self._feed,
-                    args=(speaker, sound, session),
+                    args=(fed, sound),
                     name=f"quest22-sound-{speaker.number}",
                     daemon=True,
                 )
+                with self._lock:
+                    self._fed.append(fed)
                 feeding.start()
                 for event in session:
                     if event.type == "final":
                         files.add(event)
                         self._counts.segments += bool(event.text.strip())
                     self._show(speaker, event)
-                feeding.join()
+                if not fed.left:
+                    feeding.join()
         finally:
             files.close()
         with self._lock:
@@ -203,20 +229,23 @@ class LiveRun:
             self._reader_gone = True
             self._stop.set()
 
-    def _feed(self, speaker: Speaker, sound: LiveSound, session: Session) -> None:
+    def _feed(self, fed: _Open, sound: LiveSound) -> None:
         """Feed a session all of its sound. Where that breaks off, what was said is kept."""
         try:
-            for block in _awaited(sound, speaker):
-                if not session.feed(block):
-                    return
-        except ClipError as exc:
-            self._fail(speaker, exc.reason)
+            for block in _awaited(sound, fed.speaker):
+                if fed.left or not fed.session.feed(block):
+                    break
         except Exception as exc:
-            logger.debug("%s: the source failed", speaker.name, exc_info=True)
-            self._fail(speaker, f"{type(exc).__name__}: {exc}")
+            if not fed.left:
+                logger.debug("%s: its sound breaks off", fed.speaker.name, exc_info=True)
+                self._fail(
+                    fed.speaker, exc.reason if isinstance(exc, ClipError) else unexpected(exc)
+                )
         finally:
-            speaker.waiting_since = None
-            session.end()
+            fed.speaker.waiting_since = None
+            with self._lock:
+                self._fed.remove(fed)
+            fed.session.end()
 
     def _fail(self, speaker: Speaker, reason: str) -> None:
         with self._lock:
