@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from quest22.bench.peers.ggml import write_ggml
+from safetensors.numpy import save_file
+
+from quest22.bench.peers.ggml import ggml_name, write_ggml
+from quest22.checkpoint.config import Dimensions
 from quest22.checkpoint.load import load
 from quest22.checkpoint.save import save
 from quest22.errors import UsageError
@@ -13,7 +17,12 @@ from quest22.errors import UsageError
 
 def weights_for(model: str, forms: Iterable[str], folder: Path) -> dict[str, str]:
     """Form → file or folder. Raises :class:`UsageError` for weights that cannot be in it."""
-    makers = {"ctranslate2": _ctranslate2, "transformers": _transformers, "ggml": _ggml}
+    makers = {
+        "ctranslate2": _ctranslate2,
+        "transformers": _transformers,
+        "ggml": _ggml,
+        "openai": _openai,
+    }
     return {form: str(makers[form](model, folder / Path(model).name)) for form in forms}
 
 
@@ -34,6 +43,36 @@ def _transformers(model: str, folder: Path) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         save(load(model), target, "float32")
     return target
+
+
+def _openai(model: str, folder: Path) -> Path:
+    """Tensors by openai/whisper's names, in a file beside that of the dimensions."""
+    target = folder / "openai.safetensors"
+    if not target.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        checkpoint = load(model)
+        names = [name for name in checkpoint.weights if not name.startswith("proj_out")]
+        tensors = {ggml_name(name): checkpoint.weights[name] for name in names}
+        dimensions = openai_dimensions(checkpoint.dimensions)
+        target.with_suffix(".json").write_text(json.dumps(dimensions), encoding="utf-8")
+        save_file(tensors, target)
+    return target
+
+
+def openai_dimensions(sizes: Dimensions) -> dict[str, int]:
+    """The sizes of a model by openai/whisper's names."""
+    return {
+        "n_mels": sizes.mel_bins,
+        "n_audio_ctx": sizes.max_source_positions,
+        "n_audio_state": sizes.d_model,
+        "n_audio_head": sizes.encoder_heads,
+        "n_audio_layer": sizes.encoder_layers,
+        "n_vocab": sizes.vocab_size,
+        "n_text_ctx": sizes.max_target_positions,
+        "n_text_state": sizes.d_model,
+        "n_text_head": sizes.decoder_heads,
+        "n_text_layer": sizes.decoder_layers,
+    }
 
 
 def _ggml(model: str, folder: Path) -> Path:

@@ -84,6 +84,20 @@ PEERS = {
             ("ctranslate2", "transformers"),
         ),
         LivePeer(
+            "whisper_streaming",
+            "online_worker.py",
+            ("whisper_online", "faster_whisper", "silero_vad"),
+            "local-agreement",
+            ("ctranslate2",),
+        ),
+        LivePeer(
+            "SimulStreaming",
+            "online_worker.py",
+            ("simulstreaming_whisper", "silero_vad", "safetensors"),
+            "alignatt",
+            ("openai",),
+        ),
+        LivePeer(
             "whisper.cpp",
             "whisper_cpp_worker.py",
             policy="500/5000",
