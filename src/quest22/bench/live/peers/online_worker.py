@@ -50,7 +50,7 @@ def _whisper_streaming(job: Job) -> Callable[[], Any]:
     from faster_whisper import WhisperModel
     from whisper_online import FasterWhisperASR, VACOnlineASRProcessor
 
-    class OnCpu(FasterWhisperASR):
+    class OnCpu(FasterWhisperASR):  # type: ignore[misc]
         def load_model(self, *_: Any, **__: Any) -> Any:
             threads = job["threads"] or 0
             folder = job["files"]["ctranslate2"]
