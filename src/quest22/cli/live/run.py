@@ -232,37 +232,38 @@ class LiveRun:
     def _feed(self, fed: _Open, sound: LiveSound) -> None:
         """Feed a session all of its sound. Where that breaks off, what was said is kept."""
         try:
-            for block in _awaited(sound, fed.speaker):
-                if fed.left or not fed.session.feed(block):
+            while (block := self._next_block(fed, sound)) is not None:
+                if not fed.session.feed(block):
                     break
-        except Exception as exc:
-            if not fed.left:
-                logger.debug("%s: its sound breaks off", fed.speaker.name, exc_info=True)
-                self._fail(
-                    fed.speaker, exc.reason if isinstance(exc, ClipError) else unexpected(exc)
-                )
+        except ClipError:
+            logger.debug("%s has failed", fed.speaker.name, exc_info=True)  # as its events tell
         finally:
-            fed.speaker.waiting_since = None
             with self._lock:
                 self._fed.remove(fed)
             fed.session.end()
+
+    def _next_block(self, fed: _Open, sound: LiveSound) -> Samples | None:
+        """The next block; None at the end, also where the sound breaks off."""
+        speaker = fed.speaker
+        speaker.waits()
+        try:
+            block = next(sound.blocks, None)
+        except Exception as exc:
+            logger.debug("%s: its sound breaks off", speaker.name, exc_info=True)
+            block = None
+            if not fed.left:
+                self._fail(speaker, exc.reason if isinstance(exc, ClipError) else unexpected(exc))
+        if block is None or fed.left:
+            speaker.waiting_since = None
+            return None
+        speaker.hears(block)
+        return block
 
     def _fail(self, speaker: Speaker, reason: str) -> None:
         with self._lock:
             self._counts.failed += 1
         kept = "; what was said until then is kept" if speaker.heard_s else ""
         say(f"{speaker.name}: {reason}{kept}")
-
-
-def _awaited(sound: LiveSound, speaker: Speaker) -> Iterator[Samples]:
-    """The blocks; the speaker knows since when the next one is waited for."""
-    while True:
-        speaker.waits()
-        block = next(sound.blocks, None)
-        if block is None:
-            return
-        speaker.hears(block)
-        yield block
 
 
 @contextmanager
