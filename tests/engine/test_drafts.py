@@ -107,3 +107,15 @@ def test_quick_words_are_where_the_others_are(network: str) -> None:
         differences += [abs(one - other) for one, other in bounds]
     assert len(differences) > 40
     assert np.quantile(differences, 0.9) <= (0.0 if network == "graph" else 0.06)
+
+
+@pytest.mark.parametrize("network", ["native", "graph"])
+def test_quick_words_of_beams_that_replace_greedy_text(network: str) -> None:
+    beams = SearchOptions(beam_size=3, greedy_logprob=-1e-6)
+    decoding = DecodingOptions("en", words=True, ends_complete=True, search=beams, quick_words=True)
+    for window in windows():
+        (found,) = nano(network).run([replace(window, decoding=decoding)])
+        assert found.tokens
+        assert found.alignment is not None
+        assert len(found.alignment.bounds_s) == len(found.tokens) + 1
+        assert len(found.alignment.probabilities) == len(found.tokens)

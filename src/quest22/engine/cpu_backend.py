@@ -233,6 +233,8 @@ class CpuBackend:
         session = DecoderSession(self._parts.decoder, self._parts.cross_kv, keep, heads)
         results = self._search.decode(session, requests)
         for window, scores in session.kept.items():
+            if not results[window].logprobs:  # beams replaced what was decoded greedily
+                continue
             kept = _kept_attention(requests[window], results[window], scores)
             cross_kv.attention[window] = kept
         self._parts.release_files()

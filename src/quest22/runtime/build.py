@@ -24,7 +24,6 @@ from quest22.protocols import (
 )
 from quest22.records import (
     SAMPLE_RATE_HZ,
-    AudioContext,
     Clip,
     DecodingOptions,
     Failure,
@@ -200,16 +199,21 @@ class Pipeline:
         return loop.live(Clip(name, name, b"", Origin("live")), options, owner=self)
 
     def _warm_up(self) -> None:
-        """Compile what the first window would wait for, while nobody speaks yet.
+        """Compile what the first windows would wait for, while nobody speaks yet.
 
-        Windows of live sessions have words, and contexts of all lengths.
+        Live windows have words, also without quick ones, and contexts of any length.
         """
-        contexts: tuple[AudioContext, ...] = ("auto", "full")
-        for context in contexts:
-            decoding = DecodingOptions(
-                language="en", prefix=(0,), max_new_tokens=1, words=True, audio_context=context
-            )
-            hum = np.full(SAMPLE_RATE_HZ, 0.01, np.float32)
+        hum = np.full(SAMPLE_RATE_HZ, 0.01, np.float32)
+        quick = DecodingOptions(
+            language="en",
+            prefix=(0,),
+            max_new_tokens=1,
+            words=True,
+            quick_words=True,
+            audio_context="auto",
+        )
+        thorough = replace(quick, quick_words=False, audio_context="full")
+        for decoding in (quick, thorough):
             self._turns.view(urgent=True).run([Window(hum, 0.0, decoding)])
 
     def _decoder(
