@@ -139,10 +139,11 @@ def opened(
     probabilities: np.ndarray,
     live: LiveSettings | None = None,
     settings: ClipSettings | None = None,
+    language: str | None = "en",
 ) -> LiveClip:
     """A session whose voice detector tells these probabilities."""
     settings = settings or ClipSettings()
-    settings = replace(settings, decoding=replace(settings.decoding, language="en"))
+    settings = replace(settings, decoding=replace(settings.decoding, language=language))
     strategy = build_strategy(
         settings,
         live or LiveSettings(),

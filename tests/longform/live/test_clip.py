@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
-from tests.longform.live.spoken import Listener, Said, run, talk
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from quest22.records import Hypothesis, Window
+from quest22.settings import DecodingSettings
+from quest22.settings.clip_options import ClipSettings
+from tests.longform.live.spoken import (
+    Listener,
+    Model,
+    Said,
+    Session,
+    loudness,
+    opened,
+    run,
+    sound,
+    talk,
+)
 
 
 def spoken_text(said: list[Said]) -> str:
@@ -74,3 +91,196 @@ def test_committed_words_are_the_prefix_and_the_tail_is_the_draft() -> None:
     assert known > 3
     assert late.prefix == tuple(range(known))
     assert late.draft[:1] == (known,)
+
+
+def test_earlier_words_are_heard_again_after_a_short_pause_only() -> None:
+    said = talk(0.5, 1.0, 5.0)
+    session, _ = run(said, previews=False)
+    first, second, third = session.windows
+    assert first.decoding.prefix == ()
+    assert second.decoding.prefix == (0, 1, 2, 3, 4)
+    assert second.start_s == first.start_s
+    assert third.decoding.prefix == ()
+    assert third.start_s > said[9].end_s
+
+
+@dataclass
+class Doubtful:
+    """A model that is improbable at first, and better at a later try."""
+
+    listener: Listener
+    logprobs: list[float]
+    windows: list[Window] = field(default_factory=list)
+
+    def __call__(self, window: Window) -> Hypothesis:
+        self.windows.append(window)
+        return replace(self.listener(window), avg_logprob=self.logprobs[len(self.windows) - 1])
+
+
+@pytest.mark.parametrize(
+    ("logprobs", "tries"),
+    [([-0.2], 1), ([-1.5, -0.5], 2), ([-1.5, -1.4, -0.9], 3), ([-1.5, -1.4, -1.3], 3)],
+)
+def test_a_doubtful_last_window_is_tried_again_twice_at_most(
+    logprobs: list[float], tries: int
+) -> None:
+    said = talk(0.5)
+    model = Doubtful(Listener(said), logprobs)
+    session, transcript = run(said, model=model, previews=False)
+    assert len(model.windows) == tries
+    assert transcript.text == spoken_text(said)
+    assert transcript.segments[0].avg_logprob == max(logprobs[:tries])
+    assert [each.type for each in session.events][-1] == "final"
+    assert model.windows[0].decoding.search.greedy_logprob is not None
+    assert all(each.decoding.search.beam_size == 5 for each in model.windows[1:2])
+    assert all(each.decoding.temperature > 0 for each in model.windows[2:])
+
+
+def test_text_in_silence_is_not_told() -> None:
+    said = talk(0.5)
+
+    def nobody(window: Window) -> Hypothesis:
+        return replace(Listener(said)(window), avg_logprob=-1.5, no_speech_prob=0.9)
+
+    session, transcript = run(said, model=nobody)
+    assert (session.events, transcript.text) == ([], "")
+    assert [each.reason for each in transcript.dropped] == ["no speech"]
+
+
+def test_a_loop_in_a_preview_is_not_told() -> None:
+    said = talk(0.5, words=10)
+    listener = Listener(said)
+
+    def looping(window: Window) -> Hypothesis:
+        hypothesis = listener(window)
+        if not window.interim or window.index != 2 or hypothesis.alignment is None:
+            return hypothesis
+        alignment = replace(hypothesis.alignment, bounds_s=(0.0,) * 301, probabilities=(0.9,) * 300)
+        return replace(hypothesis, tokens=(7,) * 300, alignment=alignment)
+
+    session, transcript = run(said, model=looping)
+    assert transcript.text == spoken_text(said)
+    assert not [each for each in session.events if "7 7" in each.text]
+
+
+def test_a_window_that_fails_ends_its_segment_with_what_is_certain() -> None:
+    said = talk(0.5, 1.0)
+    session = Session(opened(loudness(said, 8.0)), Listener(said))
+    clip, samples = session.clip, sound(8.0)
+    for start in range(0, len(samples), 1600):
+        due = clip.feed(samples[start : start + 1600])
+        while due:
+            (window,) = due
+            first = window.start_s < 1.0 and window.decoding.prefix[:1] != (5,)
+            failed = first and window.start_s + window.duration_s < 3.0
+            answer = clip.add_failure if failed else None
+            due = answer(window, "out of memory") if answer else session_answer(session, window)
+        if (preview := clip.preview()) is not None:
+            session_answer(session, preview)
+    events = [*session.events, *clip.take_events()]
+    finals = [each for each in events if each.type == "final"]
+    assert finals[0].text == " ".join(str(word.token) for word in said[: len(finals[0].words)])
+    assert 0 < len(finals[0].words) < 5
+    assert finals[1].text == spoken_text(said[5:])
+
+
+def session_answer(session: Session, window: Window) -> list[Window]:
+    return session.clip.add_result(window, session.model(window))
+
+
+def test_a_committed_segment_ends_at_once_and_speech_goes_on_in_the_next() -> None:
+    said = talk(0.5, words=12)
+    session = Session(opened(loudness(said, 7.0)), Listener(said))
+    samples = sound(7.0)
+    for start in range(0, len(samples), 1600):
+        session.feed(samples[start : start + 1600])
+        if start == 32_000:
+            session._run(session.clip.commit())
+    transcript = session.end()
+    first, second = session.finals
+    assert first.audio_end_s == pytest.approx(2.1, abs=0.05)
+    assert [int(word) % 500 for word in transcript.text.split()] == [
+        *range(len(first.words)),
+        *range(len(said) - len(second.words), len(said)),
+    ]
+    assert len(first.words) + len(second.words) in (12, 13)  # one is cut in two
+
+
+def test_nothing_is_committed_without_speech() -> None:
+    session = Session(opened(loudness([], 2.0)), Listener([]))
+    session.feed(sound(1.0))
+    assert session.clip.commit() == []
+    assert session.end().text == ""
+
+
+def multilingual(*spoken: tuple[str, float]) -> Model:
+    """A model that detects these languages one after the other, so surely, window by window."""
+    answers = iter(spoken)
+
+    def detect(window: Window) -> Hypothesis:
+        language, sure = next(answers)
+        if window.decoding.language is not None:
+            language, sure = window.decoding.language, 1.0
+        fallback = window.decoding.detection.fallback
+        if sure < window.decoding.detection.threshold and fallback is not None:
+            language = fallback
+        return replace(
+            Listener(talk(0.5, 1.0))(window), language=language, language_probability=sure
+        )
+
+    return detect
+
+
+@pytest.mark.parametrize(
+    ("spoken", "expected"),
+    [
+        ([("de", 0.9), ("de", 0.9)], ["de", "de"]),
+        ([("de", 0.9), ("fr", 0.9)], ["de", "fr"]),
+        ([("de", 0.9), ("fr", 0.5)], ["de", "de"]),  # too short to be sure
+        ([("de", 0.4), ("fr", 0.9)], ["de", "fr"]),
+    ],
+)
+def test_each_segment_has_its_language(
+    spoken: list[tuple[str, float]], expected: list[str]
+) -> None:
+    said = talk(0.5, 1.0)
+    detected = ClipSettings(decoding=DecodingSettings())
+    session = Session(
+        opened(loudness(said, 6.0), settings=detected, language=None), multilingual(*spoken)
+    )
+    samples = sound(6.0)
+    for start in range(0, len(samples), 1600):
+        session.feed(samples[start : start + 1600], previews=False)
+    session.end()
+    assert [each.language for each in session.finals] == expected
+
+
+def test_no_word_is_committed_before_the_language_is_settled() -> None:
+    said = talk(0.5, words=5)
+    unsure = multilingual(*([("de", 0.4)] * 20))
+    session = Session(opened(loudness(said, 4.0), language=None), unsure)
+    samples = sound(4.0)
+    for start in range(0, len(samples), 1600):
+        session.feed(samples[start : start + 1600])
+    session.end()
+    assert {each.type for each in session.events} == {"interim", "final"}
+
+
+def test_a_window_that_does_not_run_is_refused() -> None:
+    said = talk(0.5)
+    session, _ = run(said, previews=False)
+    with pytest.raises(RuntimeError, match="is not running"):
+        session.clip.add_result(session.windows[0], session.model(session.windows[0]))
+
+
+def test_words_are_kept_in_the_transcript_if_asked_for() -> None:
+    said = talk(0.5)
+    _, transcript = run(said)
+    assert transcript.segments[0].words is None
+    asked = ClipSettings(decoding=DecodingSettings(word_timestamps=True))
+    session = Session(opened(loudness(said, 4.0), settings=asked), Listener(said))
+    session.feed(sound(4.0))
+    (segment,) = session.end().segments
+    assert segment.words is not None
+    assert [word.text for word in segment.words] == [f" {each.token}" for each in said]
+    assert (segment.start_s, segment.end_s) == (segment.words[0].start_s, 2.49)

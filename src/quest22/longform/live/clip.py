@@ -376,6 +376,8 @@ class LiveClip:
             self._drop_tail(segment, last)
         self._free_from = last.running.end
         self._close(segment, last)
+        if last.refusal is not None:
+            self._past.forget()  # its sound says more than its words
 
     def _cut(self, segment: OpenSegment, end: int) -> None:
         """End the segment behind its last certain word; the rest opens the next one."""

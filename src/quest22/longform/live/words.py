@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from math import ceil, floor
 
 from quest22.checkpoint.word_splitting import TokenWord, split_to_words
 from quest22.decoding.words import TokenTimes
@@ -60,7 +61,9 @@ def heard_words(
 def in_bounds(words: Iterable[HeardWord], bounds: Bounds) -> list[HeardWord]:
     """The words with times made to increase and to lie within the bounds, to 0.01 s."""
     placed: list[HeardWord] = []
-    earliest_s, latest_s = bounds.start_s, max(bounds.start_s, bounds.end_s)
+    earliest_s = ceil(round(100 * bounds.start_s, 6)) / 100
+    latest_s = floor(round(100 * bounds.end_s, 6)) / 100
+    latest_s = max(earliest_s, latest_s)
     for word in words:
         start_s = min(max(round(word.start_s, 2), earliest_s), latest_s)
         end_s = min(max(round(word.end_s, 2), start_s), latest_s)
