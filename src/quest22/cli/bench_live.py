@@ -166,7 +166,7 @@ def bench_live(
             measured.append(each)
             written.append(asdict(each))
             _write(report.json_file, {"machine": machine, "model": bench.model, "live": written})
-    console.print(live_table(bench.model, measured))
+    console.print(live_table(bench.model, measured, plain=not console.is_terminal))
     return Exit.DONE if any(each.summary for each in measured) else Exit.NOTHING_DONE
 
 

@@ -5,27 +5,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from rich.box import HEAVY_HEAD
 from rich.table import Table
 
 from quest22.cli.figures import size
 
 if TYPE_CHECKING:
-    from quest22.bench.live.measure import Measured
+    from quest22.bench.live.measure import Measured, OfflineFigures
     from quest22.bench.live.summary import Quantiles, Summary
 
 COLUMNS = (
-    *("sound", "sessions", "shown", "committed", "final", "errors", "of committed", "offline"),
-    *("lost ends", "drift", "memory", "a session", "cores"),
+    *("sound", "at once", "shown", "committed", "final", "errors", "lost ends", "drift"),
+    *("memory", "a session", "cores"),
 )
 NONE = "–"
 
 
-def live_table(model: str, measured: Sequence[Measured]) -> Table:
-    """A row for each playing. Times are median / 95th percentile, in seconds from a word's end."""
-    table = Table(title=f"live: {model}", title_justify="left")
-    table.add_column("program")
+def live_table(model: str, measured: Sequence[Measured], *, plain: bool = False) -> Table:
+    """A row for each playing; ``plain``: without lines, for pipes.
+
+    Times are median / 95th percentile, in seconds from a word's end; errors those of the whole
+    text, of what was committed before its segment's end, and of the offline transcript.
+    """
+    table = Table(title=f"live: {model}", title_justify="left", box=None if plain else HEAVY_HEAD)
+    table.add_column("program", no_wrap=True)
     for name in COLUMNS:
-        table.add_column(name, justify="left" if name == "sound" else "right")
+        table.add_column(name, justify="left" if name == "sound" else "right", no_wrap=True)
     for each in measured:
         cells = [""] * (len(COLUMNS) - 3) if each.summary is None else _cells(each, each.summary)
         memory = [size(each.peak_bytes), _of_session(each, measured), f"{each.cores:.2f}"]
@@ -36,16 +41,13 @@ def live_table(model: str, measured: Sequence[Measured]) -> Table:
 
 
 def _cells(each: Measured, summary: Summary) -> list[str]:
-    offline = each.offline
     return [
         each.sound,
         f"{each.sessions}",
         delays(summary.shown),
         delays(summary.committed),
         delays(summary.final),
-        _errors(summary),
-        _percent(summary.committed_error_rate),
-        _percent(offline.error_rate if offline else None),
+        _errors(summary, each.offline),
         f"{summary.lost_tails} of {summary.utterances}" if summary.utterances else NONE,
         NONE if summary.drift_s is None else f"{summary.drift_s:+.2f}",
     ]
@@ -73,15 +75,12 @@ def delays(quantiles: Quantiles) -> str:
     return f"{quantiles.median_s:.2f} / {quantiles.p95_s:.2f}"
 
 
-def _errors(summary: Summary) -> str:
-    """An error rate, or the number of words that nobody said."""
+def _errors(summary: Summary, offline: OfflineFigures | None) -> str:
+    """Three error rates, or the number of words that nobody said."""
     if summary.error_rate is None:
         return f"{summary.insertions} words"
-    return _percent(summary.error_rate)
-
-
-def _percent(rate: float | None) -> str:
-    return NONE if rate is None else f"{100 * rate:.1f} %"
+    rates = (summary.error_rate, summary.committed_error_rate, offline and offline.error_rate)
+    return " / ".join(NONE if rate is None else f"{100 * rate:.1f}" for rate in rates) + " %"
 
 
 def _notes(measured: Sequence[Measured]) -> list[str]:
@@ -93,4 +92,5 @@ def _notes(measured: Sequence[Measured]) -> list[str]:
         for each in measured
         if each.late_s > 0.5
     }
-    return sorted(notes) + sorted(ends) + sorted(behind) + sorted(failures)
+    legend = "seconds after a word's end, median / 95 %; errors: all / of committed / offline"
+    return [legend, *sorted(notes), *sorted(ends), *sorted(behind), *sorted(failures)]
