@@ -52,12 +52,12 @@ def steps(given: argparse.Namespace) -> list[Step]:
     unspoken = "silence,room,street,music,hum,applause"
     return [
         Step("speech", "Synthesised speech, exact ends of words", ("--minutes", "2")),
-        Step("recordings", "People's recordings, joined", (recordings, "--minutes", "1.5")),
-        Step("sessions", "Sessions at once", ("--minutes", "1", "--sessions", "6,8")),
+        Step("recordings", "People's recordings, joined", (recordings, "--minutes", "1.2")),
+        Step("sessions", "Sessions at once", ("--minutes", "0.8", "--sessions", "6,8")),
         Step(
             "against",
             "Beside other programs, in turn on the same sound",
-            ("--minutes", "0.6", "--against", given.against),
+            ("--minutes", "0.5", "--against", given.against),
             quick=bool(given.against),
         ),
         Step("silence", "Nobody speaks", ("--minutes", "0.4", "--sound", "silence,music")),

@@ -49,8 +49,8 @@ def test_no_place_of_this_machine_is_on_the_page() -> None:
         ["--speech", "/home/me/speech", "--against", "whisperlivekit=/home/me/env/bin/python,vosk"]
     )
     lines = [" ".join(shown(step.arguments)) for step in steps(given)]
-    assert "--minutes 0.6 --against whisperlivekit,vosk" in lines
-    assert "en_commonvoice100 --minutes 1.5" in lines
+    assert "--minutes 0.5 --against whisperlivekit,vosk" in lines
+    assert "en_commonvoice100 --minutes 1.2" in lines
     assert "/home" not in " ".join(lines)
 
 
