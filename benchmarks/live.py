@@ -26,7 +26,7 @@ SECTION = "live"
 NOT_MEASURED = "not measured yet"
 COLUMNS = (
     *("program", "sound", "sessions", "shown", "committed", "final", "errors", "of committed"),
-    *("offline", "lost ends", "drift", "memory", "cores"),
+    *("offline", "lost ends", "drift", "memory", "a session", "cores"),
 )
 
 
@@ -114,7 +114,8 @@ def _cells(each: Mapping[str, Any]) -> list[str]:
         _percent(offline["error_rate"] if offline else None),
         f"{summary['lost_tails']} of {summary['utterances']}" if spoken else "–",
         "–" if drift_s is None else f"{drift_s:+.2f}",
-        f"{each['peak_bytes'] / 1e6:.0f} MB",
+        _megabytes(each["peak_bytes"]),
+        _megabytes(each["bytes_a_session"]),
         f"{each['cores']:.2f}",
     ]
 
@@ -123,6 +124,10 @@ def _delays(quantiles: Mapping[str, float | None]) -> str:
     if quantiles["median_s"] is None or quantiles["p95_s"] is None:
         return "–"
     return f"{quantiles['median_s']:.2f} / {quantiles['p95_s']:.2f}"
+
+
+def _megabytes(count: float | None) -> str:
+    return "–" if count is None else f"{count / 1e6:.0f} MB"
 
 
 def _percent(rate: float | None) -> str:

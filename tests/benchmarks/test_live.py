@@ -33,12 +33,12 @@ def test_what_was_measured_is_shown_and_the_rest_is_marked(
     tmp_path: Path, measured: list[Measured]
 ) -> None:
     every = steps(options().parse_args([]))
-    rows = [asdict(each) for each in measured]
+    rows = [{**asdict(each), "bytes_a_session": None} for each in measured]
     document = {"machine": MACHINE, "model": "base", "live": rows}
     (tmp_path / "speech.json").write_text(json.dumps(document))
     text = section(tmp_path, every)
     assert "| quest22 | speech | 2 | – | – | – | 5.0 % | – | 4.0 % | 1 of 4 | – |" in text
-    assert "| quest22 | music | 1 | – | – | – | 2 words | – | – | – | – | 5 MB |" in text
+    assert "| quest22 | music | 1 | – | – | – | 2 words | – | – | – | – | 5 MB | – |" in text
     assert "other: no such model" in text
     assert text.count(NOT_MEASURED) == len(every) - 1
     assert text.endswith("Model base; P, 2 cores; Python 3.")

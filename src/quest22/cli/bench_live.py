@@ -150,7 +150,7 @@ def bench_live(
     Sound is played at its own pace into live sessions, and the time of each word is counted from
     its end in the sound. Each program runs in its own process, in turn. Measure on an idle machine.
     """
-    from quest22.bench.live.measure import measure_live
+    from quest22.bench.live.measure import bytes_a_session, measure_live
     from quest22.native.library import instruction_set
 
     _check(work)
@@ -164,7 +164,7 @@ def bench_live(
         measured = []
         for each in measure_live(bench, _sounds(work, bench)):
             measured.append(each)
-            written.append(asdict(each))
+            written.append({**asdict(each), "bytes_a_session": bytes_a_session(each, measured)})
             _write(report.json_file, {"machine": machine, "model": bench.model, "live": written})
     console.print(live_table(bench.model, measured, plain=not console.is_terminal))
     return Exit.DONE if any(each.summary for each in measured) else Exit.NOTHING_DONE

@@ -27,14 +27,17 @@ def live_table(model: str, measured: Sequence[Measured], *, plain: bool = False)
     Times are median / 95th percentile, in seconds from a word's end; errors those of the whole
     text, of what was committed before its segment's end, and of the offline transcript.
     """
+    from quest22.bench.live.measure import bytes_a_session
+
     table = Table(title=f"live: {model}", title_justify="left", box=None if plain else HEAVY_HEAD)
     table.add_column("program", no_wrap=True)
     for name in COLUMNS:
         table.add_column(name, justify="left" if name == "sound" else "right", no_wrap=True)
     for each in measured:
         cells = [""] * (len(COLUMNS) - 3) if each.summary is None else _cells(each, each.summary)
-        memory = [size(each.peak_bytes), _of_session(each, measured), f"{each.cores:.2f}"]
-        table.add_row(each.program, *cells, *memory)
+        added = bytes_a_session(each, measured)
+        memory = [size(each.peak_bytes), NONE if added is None else size(added)]
+        table.add_row(each.program, *cells, *memory, f"{each.cores:.2f}")
     table.caption = "\n".join(_notes(measured))
     table.caption_justify = "left"
     return table
@@ -53,21 +56,6 @@ def _cells(each: Measured, summary: Summary) -> list[str]:
     ]
 
 
-def _of_session(each: Measured, measured: Sequence[Measured]) -> str:
-    """What each session but the first adds to the memory of a program that has one."""
-    one = next(
-        (
-            other.peak_bytes
-            for other in measured
-            if (other.program, other.sound, other.sessions) == (each.program, each.sound, 1)
-        ),
-        None,
-    )
-    if one is None or each.sessions == 1:
-        return NONE
-    return size(max(0.0, (each.peak_bytes - one) / (each.sessions - 1)))
-
-
 def delays(quantiles: Quantiles) -> str:
     """``0.52 / 0.81``; a dash for none."""
     if quantiles.median_s is None or quantiles.p95_s is None:
@@ -79,7 +67,8 @@ def _errors(summary: Summary, offline: OfflineFigures | None) -> str:
     """Three error rates, or the number of words that nobody said."""
     if summary.error_rate is None:
         return f"{summary.insertions} words"
-    rates = (summary.error_rate, summary.committed_error_rate, offline and offline.error_rate)
+    offline_rate = None if offline is None else offline.error_rate
+    rates = (summary.error_rate, summary.committed_error_rate, offline_rate)
     return " / ".join(NONE if rate is None else f"{100 * rate:.1f}" for rate in rates) + " %"
 
 

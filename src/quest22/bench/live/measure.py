@@ -107,6 +107,24 @@ class Measured:
         return committed_s is not None and committed_s <= COMMITTED_LIMIT_S and not self.unended
 
 
+def bytes_a_session(each: Measured, measured: Sequence[Measured]) -> float | None:
+    """What a session adds to the memory of a program that has some already.
+
+    Compares with the playing of fewest sessions; None if this is it. Loading, and what a program
+    keeps for its first session, do not count.
+    """
+    alike = [
+        other
+        for other in measured
+        if (other.program, other.sound) == (each.program, each.sound) and other.summary
+    ]
+    fewest = min(alike, key=lambda other: other.sessions, default=each)
+    if fewest.sessions >= each.sessions:
+        return None
+    added = (each.peak_bytes - fewest.peak_bytes) / (each.sessions - fewest.sessions)
+    return max(0.0, added)
+
+
 def measure_live(bench: LiveBenchSettings, sounds: Sequence[Sound]) -> Iterator[Measured]:
     """Play each sound into each program in turn; yields what came of each playing."""
     _write_warm_up(bench.folder, sounds)
