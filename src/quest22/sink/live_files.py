@@ -7,15 +7,15 @@ on a full disk, gets what it missed with a later segment; captions go on meanwhi
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from quest22.errors import SinkError, UsageError
 from quest22.records import LiveEvent
 from quest22.settings import CaptionSettings
-from quest22.sink.files import AppendedFile
+from quest22.sink.files import AppendedFile, make_folder
 from quest22.sink.formats.live_documents import LIVE_FORMATS, live_document, live_format
 
 logger = logging.getLogger(__name__)
@@ -59,21 +59,28 @@ def _output(part: str, before: Path | None) -> LiveOutput:
     return LiveOutput(path, live_format(suffix))
 
 
-class LiveFiles:
-    """The files of one session; opened, and begun, at once.
+def check_live_outputs(outputs: Iterable[LiveOutput], *, overwrite: bool) -> None:
+    """Make the folders of files, and write none.
 
-    Raises :class:`UsageError` if one exists and is not to be replaced, :class:`SinkError` if one
-    cannot be written to.
+    Raises :class:`UsageError` if a file exists and is not to be replaced, :class:`SinkError` if its
+    folder cannot be made or written to.
     """
+    for output in outputs:
+        if not overwrite and output.path.exists():
+            raise UsageError(
+                f"{output.path} exists: choose another --output, or replace it with --overwrite"
+            )
+        with _named(output.path):
+            make_folder(output.path.parent)
+
+
+class LiveFiles:
+    """The files of one session, begun at once. Raises as :func:`check_live_outputs`."""
 
     def __init__(
         self, outputs: Sequence[LiveOutput], settings: CaptionSettings, *, overwrite: bool = False
     ) -> None:
-        for output in outputs:
-            if not overwrite and output.path.exists():
-                raise UsageError(
-                    f"{output.path} exists: choose another --output, or replace it with --overwrite"
-                )
+        check_live_outputs(outputs, overwrite=overwrite)
         self._files = [_LiveFile(output, settings) for output in outputs]
 
     def add(self, event: LiveEvent) -> None:
@@ -113,10 +120,8 @@ class _LiveFile:
         self._document = live_document(output.format, settings)
         self._file = AppendedFile(output.path)
         self._missing = ""
-        try:
+        with _named(self._path):
             self._file.write(self._document.head)
-        except SinkError as exc:
-            raise SinkError(f"cannot write {self._path}: {_reason(exc)}") from exc
 
     def add(self, event: LiveEvent) -> None:
         """Append what a final event adds, and what could not be written before."""
@@ -148,6 +153,15 @@ class _LiveFile:
                 f"{self._path} lacks its last captions: {_reason(exc)}; free some space, and copy "
                 "them from the terminal"
             ) from exc
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Errors of writing in the words of this command, which has no folder of outputs."""
+    try:
+        yield
+    except SinkError as exc:
+        raise SinkError(f"cannot write {path}: {_reason(exc)}") from exc
 
 
 def _reason(error: SinkError) -> str:

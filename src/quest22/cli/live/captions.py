@@ -128,15 +128,14 @@ class Captions:
         ]
 
     def _state_line(self, speakers: Sequence[Speaker], state: str) -> Text:
-        open_speakers = [each for each in speakers if not each.ended]
-        if state or not open_speakers:
+        if state or not speakers:
             return self._fitted(Text(f"{'':>7}  {state}", FOOT_STYLE))
-        if len(open_speakers) == 1:
-            (one,) = open_speakers
+        if len(speakers) == 1:
+            (one,) = speakers
             parts = [clock_time(one.heard_s), self._bars(one)]
         else:
-            parts = [f"{len(open_speakers)} clients"]
-        waited_s = min(each.waited_s for each in open_speakers)
+            parts = [f"{len(speakers)} clients"]
+        waited_s = min(each.waited_s for each in speakers)
         if waited_s >= STALLED_S:
             parts.append(f"no sound for {waited_s:.0f} s")
         else:

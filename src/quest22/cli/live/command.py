@@ -27,7 +27,7 @@ from quest22.errors import UsageError
 from quest22.settings import EngineSettings
 from quest22.sink.files import StandardOutput
 from quest22.sink.formats.live_documents import live_document
-from quest22.sink.live_files import LiveFiles, numbered
+from quest22.sink.live_files import LiveFiles, check_live_outputs, numbered
 
 EPILOG = """\
 [bold]Examples[/]
@@ -68,30 +68,29 @@ def live(
     files = output.files()
     captions = output.captions()
     view = _view(output, report, capture)
+    options = speech.session_options()
 
     def tell(line: str) -> None:
         if not report.quiet:
             say(line)
 
+    def open_files(number: int) -> LiveFiles:
+        taken = not output.overwrite
+        return LiveFiles(numbered(files, number, taken=taken), captions, overwrite=not taken)
+
+    check_live_outputs(files, overwrite=output.overwrite)
     stop = Stop()
     with closing(open_source(capture, stop, Sparingly(tell))) as found:
-        first = LiveFiles(files, captions, overwrite=output.overwrite)
-
-        def open_files(number: int) -> LiveFiles:
-            if number == 1:
-                return first
-            others = numbered(files, number, taken=not output.overwrite)
-            return LiveFiles(others, captions, overwrite=output.overwrite)
-
         if sys.stderr.isatty():
             tell("loading the model …")
         with Transcriber(**model.options(EngineSettings)) as whisper:
-            opening = partial(whisper.live, **speech.session_options())
+            opening = partial(whisper.live, **options)
+            opening().cancel()  # what the model cannot do is told now, not at the first sound
             run = LiveRun(found, opening, open_files, view, stop)
             tell(f"listening to {found.title}: Ctrl-C ends")
             with unseen_keys(sys.stdout) if isinstance(view, Captions) else nullcontext():
                 code = run.run(f"waiting for somebody at {found.title}")
-            if code is not Exit.READER_GONE:
+            if code not in (Exit.READER_GONE, Exit.NOTHING_DONE):
                 ended = "interrupted after" if code is Exit.INTERRUPTED else "done:"
                 tell(f"{ended} {run.summary()}")
     return code

@@ -155,8 +155,10 @@ class LiveSpeechFlags(FlagGroup):
     ] = False
 
     def session_options(self) -> dict[str, Any]:
-        """What :meth:`quest22.Transcriber.live` takes."""
+        """What :meth:`quest22.Transcriber.live` takes. Raises UsageError for invalid values."""
         groups = (DecodingSettings, LiveSettings, HallucinationSettings, VadSettings)
+        for group in groups:
+            self.make(group)
         found = self.options(*groups)
         return found | {"task": "translate"} if self.translate else found
 

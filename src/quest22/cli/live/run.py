@@ -1,28 +1,25 @@
-"""Runs live sessions: feeds each its sound, and shows and writes what comes of it.
+"""Runs the live sessions of a source, side by side, and ends them politely.
 
-Each session has two threads, one that feeds it and one that takes its events; the main thread waits
-and lets the view follow. So Ctrl-C, which the main thread alone hears, never interrupts a write: it
-ends the sound, and the rest follows. A source that waits for a server, deaf to it, is left behind.
+Sessions have threads of their own; the main thread waits and lets the view follow. So Ctrl-C, which
+the main thread alone hears, never interrupts a write: it ends the sound, and the rest follows.
 """
 
 from __future__ import annotations
 
-import logging
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Protocol
 
 from quest22.capture.sound_source import LiveSound, SoundSource
 from quest22.capture.stop import Stop
 from quest22.cli.exits import Exit, drop_standard_output, say
+from quest22.cli.live.hearing import Hearing, OpenSession
 from quest22.cli.live.speaker import Speaker
 from quest22.cli.live.views import View
-from quest22.errors import ClipError, unexpected
-from quest22.records import LiveEvent, Samples
+from quest22.records import LiveEvent
 from quest22.sink.live_files import LiveFiles
 
 TICK_S = 0.2
@@ -31,39 +28,17 @@ LEAVE_AFTER_S = 1.0
 WARN_AFTER_S = 5.0
 """A source that gives nothing for so long is told once, and again when it goes on."""
 
-logger = logging.getLogger(__name__)
-
-
-class Session(Protocol):
-    """What is used of :class:`quest22.LiveSession`."""
-
-    def feed(self, samples: Samples) -> bool: ...
-
-    def end(self) -> None: ...
-
-    def __iter__(self) -> Iterator[LiveEvent]: ...
-
-
-OpenSession = Callable[[], AbstractContextManager[Session]]
-OpenFiles = Callable[[int], LiveFiles]
-
-
-@dataclass(slots=True, eq=False)
-class _Open:
-    """A session that is fed; ``left``: its source was left behind."""
-
-    speaker: Speaker
-    session: Session
-    left: bool = False
+OpenNumberedFiles = Callable[[int], LiveFiles]
 
 
 @dataclass(slots=True)
 class _Counts:
-    """What became of the sessions."""
+    """What became of the sessions; ``files`` counts those that have some."""
 
     heard_s: float = 0.0
     segments: int = 0
     failed: int = 0
+    files: int = 0
     errors: list[BaseException] = field(default_factory=list)
 
 
@@ -74,22 +49,22 @@ class LiveRun:
         self,
         source: SoundSource,
         open_session: OpenSession,
-        open_files: OpenFiles,
+        open_files: OpenNumberedFiles,
         view: View,
         stop: Stop,
     ) -> None:
+        """``open_files`` opens the files of a session by its number, from 1."""
         self._source = source
         self._open_session = open_session
-        self._open_files = open_files
+        self._open_numbered = open_files
         self._view = view
         self._stop = stop
-        self._speakers: list[Speaker] = []
-        self._fed: list[_Open] = []
-        self._threads: list[threading.Thread] = []
+        self._open: list[Hearing] = []
+        self._accepting = True
         self._counts = _Counts()
         self._warned: set[int] = set()
         self._lock = threading.Lock()
-        self._ended = threading.Event()
+        self._changed = threading.Event()
         self._interrupted = self._reader_gone = False
 
     def run(self, listening: str) -> Exit:
@@ -100,9 +75,10 @@ class LiveRun:
         accepting = threading.Thread(target=self._accept, name="quest22-live", daemon=True)
         with self._view, _polite_signals(self._interrupt):
             accepting.start()
-            while not self._ended.wait(TICK_S):
+            while self._accepting or self._open:
+                self._changed.wait(TICK_S)
+                self._changed.clear()
                 self._tick(listening)
-            accepting.join()
         if self._counts.errors:
             raise self._counts.errors[0]
         return self._exit()
@@ -122,24 +98,15 @@ class LiveRun:
 
     def _tick(self, listening: str) -> None:
         with self._lock:
-            speakers = list(self._speakers)
-            fed = list(self._fed)
-        for speaker in speakers:
-            self.warn(speaker)
-        if self._stop.is_set:
-            self._leave(fed)
-        state = "finishing …" if self._stop.is_set else ""
-        if not state and all(each.ended for each in speakers):
-            state = listening
+            hearings = list(self._open)
+        speakers = [each.speaker for each in hearings]
+        for each in hearings:
+            self.warn(each.speaker)
+            if self._stop.is_set and each.speaker.waited_s > LEAVE_AFTER_S:
+                each.leave()
+        state = "finishing …" if self._stop.is_set else "" if speakers else listening
         with suppress(BrokenPipeError):  # whoever writes next finds that out
             self._view.tick(speakers, state)
-
-    def _leave(self, fed: Sequence[_Open]) -> None:
-        """End the sessions whose sources still wait for sound."""
-        for each in fed:
-            if each.speaker.waited_s > LEAVE_AFTER_S and not each.left:
-                each.left = True
-                each.session.end()
 
     def warn(self, speaker: Speaker) -> None:
         """Say that a source gives nothing, and that it does again."""
@@ -147,7 +114,7 @@ class LiveRun:
         if waited_s >= WARN_AFTER_S and speaker.number not in self._warned:
             self._warned.add(speaker.number)
             say(f"no sound has come from {speaker.name} for {WARN_AFTER_S:.0f} s: still listening")
-        elif waited_s < WARN_AFTER_S and speaker.number in self._warned and not speaker.ended:
+        elif waited_s < WARN_AFTER_S and speaker.number in self._warned:
             self._warned.remove(speaker.number)
             say(f"sound comes from {speaker.name} again")
 
@@ -166,59 +133,43 @@ class LiveRun:
     def _accept(self) -> None:
         try:
             for number, sound in enumerate(self._source.sounds(), start=1):
-                speaker = Speaker(number, sound.name)
-                with self._lock:
-                    self._speakers.append(speaker)
-                thread = threading.Thread(
-                    target=self._guarded,
-                    args=(speaker, sound),
-                    name=f"quest22-live-{number}",
-                    daemon=True,
-                )
-                self._threads.append(thread)
-                thread.start()
-            for thread in self._threads:
-                thread.join()
+                self._begin(Speaker(number, sound.name), sound)
         except BaseException as error:
             self._counts.errors.append(error)
         finally:
-            self._ended.set()
+            self._accepting = False
+            self._changed.set()
 
-    def _guarded(self, speaker: Speaker, sound: LiveSound) -> None:
+    def _begin(self, speaker: Speaker, sound: LiveSound) -> None:
+        def fail(reason: str) -> None:
+            with self._lock:
+                self._counts.failed += 1
+            kept = "; what was said until then is kept" if speaker.heard_s else ""
+            say(f"{speaker.name}: {reason}{kept}")
+
+        hearing = Hearing(speaker, sound, fail)
+        with self._lock:
+            self._open.append(hearing)
+        name = f"quest22-live-{speaker.number}"
+        threading.Thread(target=self._hear, args=(hearing,), name=name, daemon=True).start()
+
+    def _hear(self, hearing: Hearing) -> None:
         try:
-            self._hear(speaker, sound)
+            hearing.run(self._open_session, self._open_files, self._show)
         except BaseException as error:
             self._counts.errors.append(error)
             self._stop.set()
         finally:
-            speaker.ended = True
+            with self._lock:
+                self._open.remove(hearing)
+                self._counts.heard_s += hearing.speaker.heard_s
+                self._counts.segments += hearing.segments
+            self._changed.set()
 
-    def _hear(self, speaker: Speaker, sound: LiveSound) -> None:
-        """One session, from its first sound to its last text."""
-        files = self._open_files(speaker.number)
-        try:
-            with self._open_session() as session:
-                fed = _Open(speaker, session)
-                feeding = threading.Thread(
-                    target=self._feed,
-                    args=(fed, sound),
-                    name=f"quest22-sound-{speaker.number}",
-                    daemon=True,
-                )
-                with self._lock:
-                    self._fed.append(fed)
-                feeding.start()
-                for event in session:
-                    if event.type == "final":
-                        files.add(event)
-                        self._counts.segments += bool(event.text.strip())
-                    self._show(speaker, event)
-                if not fed.left:
-                    feeding.join()
-        finally:
-            files.close()
+    def _open_files(self) -> LiveFiles:
         with self._lock:
-            self._counts.heard_s += speaker.heard_s
+            self._counts.files += 1
+            return self._open_numbered(self._counts.files)
 
     def _show(self, speaker: Speaker, event: LiveEvent) -> None:
         if self._reader_gone:
@@ -228,42 +179,6 @@ class LiveRun:
         except BrokenPipeError:
             self._reader_gone = True
             self._stop.set()
-
-    def _feed(self, fed: _Open, sound: LiveSound) -> None:
-        """Feed a session all of its sound. Where that breaks off, what was said is kept."""
-        try:
-            while (block := self._next_block(fed, sound)) is not None:
-                if not fed.session.feed(block):
-                    break
-        except ClipError:
-            logger.debug("%s has failed", fed.speaker.name, exc_info=True)  # as its events tell
-        finally:
-            with self._lock:
-                self._fed.remove(fed)
-            fed.session.end()
-
-    def _next_block(self, fed: _Open, sound: LiveSound) -> Samples | None:
-        """The next block; None at the end, also where the sound breaks off."""
-        speaker = fed.speaker
-        speaker.waits()
-        try:
-            block = next(sound.blocks, None)
-        except Exception as exc:
-            logger.debug("%s: its sound breaks off", speaker.name, exc_info=True)
-            block = None
-            if not fed.left:
-                self._fail(speaker, exc.reason if isinstance(exc, ClipError) else unexpected(exc))
-        if block is None or fed.left:
-            speaker.waiting_since = None
-            return None
-        speaker.hears(block)
-        return block
-
-    def _fail(self, speaker: Speaker, reason: str) -> None:
-        with self._lock:
-            self._counts.failed += 1
-        kept = "; what was said until then is kept" if speaker.heard_s else ""
-        say(f"{speaker.name}: {reason}{kept}")
 
 
 @contextmanager

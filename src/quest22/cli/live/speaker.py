@@ -27,7 +27,6 @@ class Speaker:
     clock: Callable[[], float] = time.monotonic
     heard_s: float = 0.0
     waiting_since: float | None = None
-    ended: bool = False
     levels_db: deque[float] = field(default_factory=lambda: deque(maxlen=LEVELS_KEPT))
 
     def waits(self) -> None:
@@ -45,4 +44,4 @@ class Speaker:
     def waited_s(self) -> float:
         """How long nothing has come."""
         since = self.waiting_since
-        return 0.0 if since is None or self.ended else self.clock() - since
+        return 0.0 if since is None else self.clock() - since

@@ -32,7 +32,7 @@ class View(Protocol):
         ...
 
     def tick(self, speakers: Sequence[Speaker], state: str) -> None:
-        """Some time has passed; ``state`` says what the program does, if not listening."""
+        """Some time has passed, and these speak; ``state`` is what the program does otherwise."""
         ...
 
 
