@@ -113,7 +113,7 @@ def test_a_consumer_that_never_reads_holds_up_nobody() -> None:
 def test_a_feeder_that_floods_waits_and_loses_nothing() -> None:
     engine = LiveEngine(4)
     engine.gate.clear()
-    with loop_of(engine, session_s=2.0) as loop:
+    with loop_of(engine, live_s=2.0) as loop:
         session = loop.live(clip("live"), LIVE)
         feeder = threading.Thread(target=flood, args=(session,))
         feeder.start()

@@ -75,7 +75,7 @@ class LiveSession:
     # Sound in.
 
     def feed(self, samples: object, rate_hz: float = SAMPLE_RATE_HZ) -> bool:
-        """Feed the next block of sound, of any length; waits while 30 s of it are not processed.
+        """Feed the next block of sound, of any length; waits while 15 s of it are not processed.
 
         ``samples`` are ``[samples]``, or ``[samples, channels]``, which are mixed: floats in −1…1,
         int16 or int32, in an array or what NumPy makes one of. ``rate_hz`` may change from block to

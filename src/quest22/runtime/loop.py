@@ -47,13 +47,14 @@ _log = logging.getLogger("quest22")
 class LoopSettings:
     """Limits of a loop.
 
-    A session buffers ``session_s`` seconds of audio before ``feed`` waits; all decoded clips
-    together buffer ``decoded_s``. ``file_windows`` is how many windows of files share a batch while
-    an urgent clip is open; None: a quarter of a batch. ``live_windows`` is how many windows of
-    clips that are still spoken share a batch.
+    A session buffers ``session_s`` seconds of audio before ``feed`` waits, one that is still spoken
+    ``live_s``; all decoded clips together buffer ``decoded_s``. ``file_windows`` is how many
+    windows of files share a batch while an urgent clip is open; None: a quarter of a batch.
+    ``live_windows`` is how many windows of clips that are still spoken share a batch.
     """
 
     session_s: float = 30.0
+    live_s: float = 15.0
     decoded_s: float = 600.0
     file_windows: int | None = None
     live_windows: int = LIVE_WINDOWS
@@ -163,7 +164,7 @@ class TranscriptionLoop:
         The clip's media is not used. ``owner`` is kept as long as the session is. Raises as
         :meth:`add` does.
         """
-        sound = AudioQueue(self._settings.session_s, self._wake)
+        sound = AudioQueue(self._settings.live_s, self._wake)
         state = self._state(clip, sound, options)
         state.priority = Priority.LIVE_FINAL
         session = LiveSession(state.key, sound, self._canceller(state, sound), self._clock, owner)
