@@ -28,7 +28,6 @@ from quest22.audio.log_mel import LogMel
 from quest22.bench.live import nonspeech
 from quest22.checkpoint.load import load
 from quest22.engine.build import build_engine
-from quest22.evaluation.texts import compared
 from quest22.evaluation.word_diff import align_words
 from quest22.longform.live.clip import LiveClip
 from quest22.metrics import Metrics
@@ -99,7 +98,7 @@ class Figures:
 class Model:
     """A checkpoint with its engine, live and offline."""
 
-    def __init__(self, name: str, threads: int, language: str | None) -> None:
+    def __init__(self, name: str, threads: int) -> None:
         checkpoint = load(model_path(name))
         features = LogMel(checkpoint.dimensions.mel_bins, threads)
         self._checkpoint, self._features = checkpoint, features
@@ -168,11 +167,6 @@ def final_words(told: Iterable[Told]) -> list[tuple[int, LiveWord]]:
     """The words of the final texts with their segments."""
     finals = [each.event for each in told if each.event.type == "final"]
     return [(event.segment, word) for event in finals for word in event.words]
-
-
-def key(word: str, language: str | None) -> str:
-    """A word as error rates compare it; empty if it is a mark alone."""
-    return "".join(compared(word, word, language).reference.split())
 
 
 def when(told: Sequence[Told], segment: int, word: LiveWord, name: str, *, stable: bool) -> float:
@@ -326,7 +320,7 @@ def main() -> None:
         **{each.name: getattr(given, each.name) for each in fields(LiveSettings)}
     )
     sets = {each.name: each for each in read_sets(given.speech)}
-    model = Model(given.model, given.threads, None)
+    model = Model(given.model, given.threads)
     print(HEADER)
     total = Figures()
     for name in filter(None, given.sets.split(",")):

@@ -43,17 +43,16 @@ class CommitPolicy:
         heard_s: float,
         idle_steps: int,
     ) -> int:
-        """How many of the first ``words``, heard until ``heard_s``, are committed now.
+        """How many of the first ``words``, heard until ``heard_s``, are committed now; never all.
 
         ``earlier`` are those of the step before, from the same place on; ``idle_steps`` is how many
         steps have gone by without a committed word.
         """
-        agreed = _agreed(words, earlier)
-        if idle_steps > STALLED_STEPS:
+        behind = max(len(words) - 1, 0)  # the last word may be half of one, and its mark a guess
+        agreed = min(_agreed(words, earlier), behind)
+        if self.name == "local-agreement" or idle_steps > STALLED_STEPS:
             return agreed
-        if self.name == "local-agreement":
-            return agreed
-        attended = self._attended(words, heard_s)
+        attended = min(self._attended(words, heard_s), behind)
         return attended if self.name == "alignatt" else min(agreed, attended)
 
     def _attended(self, words: Sequence[HeardWord], heard_s: float) -> int:
@@ -65,13 +64,13 @@ class CommitPolicy:
 
 
 def _agreed(words: Sequence[HeardWord], earlier: Sequence[HeardWord]) -> int:
-    """How many first words are the same in both, whatever their marks; never the very last."""
+    """How many first words are the same in both, whatever their marks."""
     count = 0
     for word, before in zip(words, earlier, strict=False):
         if _key(word) != _key(before):
             break
         count += 1
-    return min(count, max(len(words) - 1, 0))
+    return count
 
 
 def _key(word: HeardWord) -> str:

@@ -61,7 +61,7 @@ class WindowOptions:
             search=self._greedy if interim else self._final,
             words=True,
             ends_complete=True,
-            quick_words=interim,
+            quick_words=True,
             audio_context=self.preview_context if interim else decoding.audio_context,
         )
 

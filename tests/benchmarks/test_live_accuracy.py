@@ -1,0 +1,74 @@
+"""When words were seen and committed, and what is wrong with events."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.live_accuracy import (
+    Figures,
+    Told,
+    check_events,
+    final_words,
+    latencies,
+    row,
+)
+from quest22.records import LiveEvent, LiveEventType, LiveWord, Origin, Segment, Transcript, Word
+
+
+def told(fed_s: float, kind: LiveEventType, revision: int, *words: tuple[str, bool]) -> Told:
+    """Words of half a second each; True: it is stable."""
+    said = tuple(
+        LiveWord(0.5 * at, 0.5 * (at + 1), f" {text}", 0.9, stable)
+        for at, (text, stable) in enumerate(words)
+    )
+    text = " ".join(word for word, _ in words)
+    return Told(fed_s, LiveEvent(kind, 0, revision, text, said, fed_s))
+
+
+SESSION = [
+    told(0.6, "interim", 0, ("won", False)),
+    told(1.1, "interim", 1, ("one", False), ("two", False)),
+    told(1.6, "committed", 2, ("one", True), ("two", False)),
+    told(2.1, "final", 3, ("One,", True), ("two", True)),
+]
+
+
+def transcript(*words: Word) -> Transcript:
+    segment = Segment(0.0, 1.0, "", words=words)
+    return Transcript("a", "a", "", "en", 1.0, 2.0, (segment,), Origin("a"))
+
+
+def test_a_words_latency_counts_from_its_end() -> None:
+    known = transcript(Word(0.0, 0.5, " one", 0.9), Word(0.5, 1.0, " two", 0.9))
+    assert [tuple(np.round(each, 6)) for each in latencies(SESSION, known)] == [
+        (0.6, 1.1),
+        (0.1, 1.1),
+    ]
+
+
+def test_words_that_only_one_text_has_are_not_counted() -> None:
+    known = transcript(Word(0.0, 0.5, " nun", 0.9), Word(0.5, 1.0, " two", 0.9))
+    assert len(list(latencies(SESSION, known))) == 1
+
+
+def test_final_words() -> None:
+    assert [word.text for _, word in final_words(SESSION)] == [" One,", " two"]
+
+
+def test_committed_words_must_stay() -> None:
+    with pytest.raises(ValueError, match="committed words changed"):
+        check_events(SESSION)
+    check_events(SESSION[:3])
+
+
+def test_words_must_be_heard_before_they_are_told() -> None:
+    with pytest.raises(ValueError, match="outside"):
+        check_events([told(0.4, "interim", 0, ("one", False))])
+
+
+def test_figures_add_up() -> None:
+    one = Figures(shown_s=[0.1], committed_s=[0.5], steps=2, sound_s=2.0)
+    line = row("all", one + Figures(shown_s=[0.3], committed_s=[0.7], steps=2, sound_s=2.0))
+    assert "| 0.20 / 0.29 | 0.60 / 0.69 |" in line
+    assert line.endswith("| 1.00 |")
