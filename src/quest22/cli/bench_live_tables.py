@@ -34,10 +34,12 @@ def live_table(model: str, measured: Sequence[Measured], *, plain: bool = False)
     for name in COLUMNS:
         table.add_column(name, justify="left" if name == "sound" else "right", no_wrap=True)
     for each in measured:
-        cells = [""] * (len(COLUMNS) - 3) if each.summary is None else _cells(each, each.summary)
+        cells = _cells(each, each.summary) if each.summary else [""] * (len(COLUMNS) - 5)
         added = bytes_a_session(each, measured)
         memory = [size(each.peak_bytes), NONE if added is None else size(added)]
-        table.add_row(each.program, *cells, *memory, f"{each.cores:.2f}")
+        table.add_row(
+            each.program, each.sound, f"{each.sessions}", *cells, *memory, f"{each.cores:.2f}"
+        )
     table.caption = "\n".join(_notes(measured))
     table.caption_justify = "left"
     return table
@@ -45,8 +47,6 @@ def live_table(model: str, measured: Sequence[Measured], *, plain: bool = False)
 
 def _cells(each: Measured, summary: Summary) -> list[str]:
     return [
-        each.sound,
-        f"{each.sessions}",
         delays(summary.shown),
         delays(summary.committed),
         delays(summary.final),
