@@ -72,6 +72,7 @@ class OfflineFigures:
 
     error_rate: float | None
     lost_tails: int
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,8 @@ class Measured:
     ``idle_bytes`` is the process's memory before the first session, ``peak_bytes`` the most while
     they were open, ``grown_bytes`` by how much the last quarter of the time needs more than the
     second. ``cores`` is processor time for each second. ``late_s`` is by how much the program did
-    not take the sound in time. ``failure`` says why there is nothing else.
+    not take the sound in time. ``texts`` has what each session came to; ``failure`` says why there
+    is nothing else.
     """
 
     program: str
@@ -98,6 +100,7 @@ class Measured:
     cores: float = 0.0
     late_s: float = 0.0
     unended: int = 0
+    texts: tuple[str, ...] = ()
     failure: str | None = None
 
     @property
@@ -172,8 +175,9 @@ def _measured(
             peer.name, "", sound.name, sound.ends, count, sound.duration_s, None, failure=str(error)
         )
     total = Score()
-    for each, updates in zip(sounds, played.updates, strict=True):
-        total += score(each.words, Timeline(updates, each.language))
+    timelines = [Timeline(updates, sound.language) for updates in played.updates]
+    for each, timeline in zip(sounds, timelines, strict=True):
+        total += score(each.words, timeline)
     memory = np.array([each for _, each in played.memory])
     quarters = np.array_split(memory, 4)
     return Measured(
@@ -191,6 +195,7 @@ def _measured(
         cores=played.processor_s / played.seconds,
         late_s=played.late_s,
         unended=played.unended,
+        texts=tuple(timeline.text() for timeline in timelines),
     )
 
 
@@ -225,4 +230,4 @@ def _offline(bench: LiveBenchSettings, sound: Sound) -> OfflineFigures | None:
     (found,) = transcribe(bench.job({}), [sound.samples], bench.folder)
     texts = compared(sound.text, found.text, sound.language)
     lost = lost_tails(sound.words, found.text, sound.language)
-    return OfflineFigures(Errors.of(texts).words.rate, len(lost))
+    return OfflineFigures(Errors.of(texts).words.rate, len(lost), found.text)
