@@ -29,7 +29,7 @@ BLOCK_S = 0.04
 
 MEMORY_EVERY_S = 1.0
 
-END_S = 60.0
+END_S = 30.0
 """A program has so long after the end of the sound to bring out what is left."""
 
 LOG_TAIL_CHARS = 2000
