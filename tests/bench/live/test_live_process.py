@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from quest22.bench.live import live_process
 from quest22.bench.live.live_process import LiveProcess, schedule
 from quest22.bench.live.peers import LivePeer
 from quest22.bench.live.reference import Sound
@@ -34,6 +35,19 @@ def test_a_program_that_cannot_start_says_why(tmp_path: Path):
     process = LiveProcess(ECHO, {"model": "broken"}, tmp_path / "log")
     with pytest.raises(WorkerError, match="echo failed: this program is broken"):
         process.wait()
+
+
+def test_a_program_that_does_not_take_its_sound_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(live_process, "END_S", 0.5)
+    process = LiveProcess(ECHO, {"model": "deaf"}, tmp_path / "log")
+    process.wait()
+    sounds = [Sound("silence", np.zeros(8000, np.float32), (), "")] * 10  # more than a pipe holds
+    with pytest.raises(
+        WorkerError, match=r"echo does not keep up: it takes sound over 0\.5 s late"
+    ):
+        process.play(sounds, stagger_s=0.0)
 
 
 def test_blocks_are_due_when_their_last_sample_has_been_spoken():

@@ -71,6 +71,7 @@ class LiveProcess:
         self.peer = peer
         self.about = ""
         self._log = log
+        self._overdue = False
         with log.open("w") as file:
             self._process = subprocess.Popen(  # noqa: S603 -- our own module or script
                 peer.command(),
@@ -103,9 +104,15 @@ class LiveProcess:
         idle_bytes, before_s = resident_bytes(self._process.pid), processor_s(self._process.pid)
         begin_s = time.monotonic()
         watch = _MemoryWatch(self._process.pid, begin_s)
-        late_s = self._feed(sounds, stagger_s, begin_s)
-        self._wait_for_ends(len(sounds))
-        watch.stop()
+        limit_s = max(n * stagger_s + each.duration_s for n, each in enumerate(sounds)) + 2 * END_S
+        timer = threading.Timer(limit_s, self._end_overdue)
+        timer.start()
+        try:
+            late_s = self._feed(sounds, stagger_s, begin_s)
+            self._wait_for_ends(len(sounds))
+        finally:
+            timer.cancel()
+            watch.stop()
         if self._inbox.closed:
             raise self._failure()
         return Played(
@@ -118,18 +125,26 @@ class LiveProcess:
             unended=len(sounds) - len(self._inbox.ended),
         )
 
+    def _end_overdue(self) -> None:
+        """The program takes its sound so late that there is no use in waiting."""
+        self._overdue = True
+        self._signal()
+
     def kill(self) -> None:
         """Kill the process and its children."""
-        with suppress(ProcessLookupError):
-            if hasattr(os, "killpg"):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            else:  # Windows has no process groups to kill
-                self._process.kill()
+        self._signal()
         with suppress(BrokenPipeError):
             _pipe(self._process.stdin).close()
         self._reader.join()
         _pipe(self._process.stdout).close()
         self._process.wait()
+
+    def _signal(self) -> None:
+        with suppress(ProcessLookupError):
+            if hasattr(os, "killpg"):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            else:  # Windows has no process groups to kill
+                self._process.kill()
 
     def _feed(self, sounds: Sequence[Sound], stagger_s: float, begin_s: float) -> float:
         """Write each block when its end has been spoken; returns how late the latest was."""
@@ -181,6 +196,10 @@ class LiveProcess:
 
     def _failure(self) -> WorkerError:
         self.kill()
+        if self._overdue:
+            return WorkerError(
+                f"{self.peer.name} does not keep up: it takes sound over {END_S:g} s late"
+            )
         log = self._log.read_text(encoding="utf-8", errors="replace")
         lines = log[-LOG_TAIL_CHARS:].strip().splitlines()
         last = lines[-1] if lines else f"exit code {self._process.returncode}"
