@@ -46,7 +46,7 @@ from quest22.settings import EngineSettings
 SETS = ("fleurs5x10", "en_commonvoice100", "en_ljspeech30")
 STEP_S, LONGEST_S = 0.5, 28.0
 LEAST_FRAMES = 384
-MARGINS = (None, 320, 256, 192, 128, 64)
+MARGINS = (None, 320, 256, 128, 64)
 """Encoder frames of silence after the sound; None: the whole context."""
 
 

@@ -83,3 +83,11 @@ def test_what_is_doubtful(
     assert is_doubtful(asked, text, tokens) is doubtful
     timed = replace(asked, decoding=replace(asked.decoding, timestamps=True))
     assert is_doubtful(timed, text, 2 * tokens - 1) is doubtful
+
+
+@pytest.mark.parametrize(("prefix", "most"), [(0, 21), (10, 11), (20, 8), (100, 8)])
+def test_a_prefix_is_part_of_what_was_said(prefix: int, most: int) -> None:
+    asked = window(2.0, "auto")
+    asked = replace(asked, decoding=replace(asked.decoding, prefix=(5,) * prefix))
+    assert not is_doubtful(asked, "", most)
+    assert is_doubtful(asked, "", most + 1)

@@ -41,8 +41,9 @@ def context_frames(window: Window, all_frames: int) -> int:
 
 
 def token_limit(window: Window) -> int:
-    """How many tokens, timestamps included, are not too many for the window's sound."""
-    text = int(MAX_TOKENS + MAX_TOKENS_PER_S * _sound_s(window))
+    """How many tokens after the prefix, timestamps included, are not too many for the sound."""
+    text = int(MAX_TOKENS + MAX_TOKENS_PER_S * _sound_s(window)) - len(window.decoding.prefix)
+    text = max(text, MAX_TOKENS)
     return 2 * text if window.decoding.timestamps else text
 
 
