@@ -17,6 +17,12 @@ def grid(size: tuple[int, int], seed: int, *, ties: bool) -> np.ndarray:
     return np.round(values) if ties else values
 
 
+@pytest.fixture(params=["on", "off"], autouse=True)
+def native(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the native library, where there is one, and in NumPy."""
+    monkeypatch.setenv("QUEST22_NATIVE", request.param)
+
+
 GRIDS = st.builds(grid, SIZES, st.integers(0, 10_000), ties=st.booleans())
 
 

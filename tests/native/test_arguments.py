@@ -97,6 +97,7 @@ CALLS = [
     ("decoder_begin", (1, 1, DATA, DATA, DATA, None, None), WRONG),  # no frames
     ("decoder_begin", (1, 1, None, DATA, DATA, None, None), WRONG),
     ("decoder_step", (None,) * 6, WRONG),
+    ("decoder_keep_scores", (1, COUNTS, DATA), WRONG),  # before a batch of one sequence
     ("quantize_kv", (-1, COUNTS, DATA), WRONG),
     ("quantize_kv", (1, COUNTS, DATA), WRONG),  # addresses that are NULL
     ("quantize_kv", (HUGE, COUNTS, DATA), NO_CODE),
@@ -122,6 +123,8 @@ def test_calls(
         ("argmax", (DATA, 2, 3, 4, DATA, DATA), WRONG),
         ("argmax", (None, 1, 4, 4, DATA, DATA), WRONG),
         ("argmax", (DATA, 1, 4, HUGE, DATA, DATA), NO_CODE),
+        ("first_frames", (DATA, 0, 4, DATA), WRONG),
+        ("first_frames", (DATA, HUGE, 4, DATA), NO_CODE),
         ("log_mel", (None, 1, DATA, 1, 1, DATA, 1), WRONG),
         ("log_mel", (DATA, 1, DATA, 1, 1, DATA, 1), WRONG),  # tables that are NULL
     ],

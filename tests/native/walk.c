@@ -77,6 +77,26 @@ static void walk(Decoder *decoder, int width)
     }
 }
 
+/* A single sequence, of which scores are kept, that goes back; then the path through them. */
+static void walk_alone(Decoder *decoder, int width)
+{
+    enum { HEADS = 2, PROMPT = 6 };
+    const int32_t heads[] = {LAYERS - 1, 0, 0, decoder->shape.heads - 1}, beam = 0, window = 1;
+    float *scores = malloc(sizeof(float) * HEADS * 448 * FRAMES);
+    expect(quest22_decoder_keep_scores(decoder, HEADS, heads, scores), "keep_scores");
+    for (int step = 0; step < 2; step++) {
+        int32_t sizes[] = {1, PROMPT - 2 * step, 1, 2 * step, 1}, place = 0;
+        float *x = random_numbers((size_t)PROMPT * width), logits[VOCABULARY];
+        expect(quest22_decoder_step(decoder, sizes, x, &beam, &window, &place, logits), "step alone");
+        free(x);
+    }
+    int64_t first[PROMPT];
+    expect(quest22_first_frames(scores, PROMPT, frames[window], first), "first_frames");
+    if (first[0] || first[PROMPT - 1] >= frames[window])
+        puts("no path");
+    free(scores);
+}
+
 static void run(DType rows, DType weights, DType cross_kv, int threads, int width, int heads)
 {
     DecoderShape shape = {LAYERS, width, heads, 4 * width, FRAMES, 448, VOCABULARY};
@@ -119,6 +139,9 @@ static void run(DType rows, DType weights, DType cross_kv, int threads, int widt
     expect(quest22_decoder_begin(decoder, WINDOWS, SEQUENCES, frames, kv_keys, kv_values, key_scales,
                                  value_scales), "begin");
     walk(decoder, width);
+    expect(quest22_decoder_begin(decoder, WINDOWS, 1, frames, kv_keys, kv_values, key_scales,
+                                 value_scales), "begin alone");
+    walk_alone(decoder, width);
     quest22_decoder_close(decoder);
     free(int8_kv);
     free(scales);

@@ -113,10 +113,41 @@ static void wrong_batches(Decoder *decoder)
     GIVES(BAD_ARGUMENT, quest22_quantize_kv(NULL, 1, frames, nothing));
 }
 
+static void wrong_scores(Decoder *decoder)
+{
+    static float scores[2 * POSITIONS * FRAMES];
+    const int32_t right[] = {0, 0, LAYERS - 1, 1}, wrong[][2] = {
+        {-1, 0}, {LAYERS, 0}, {0, -1}, {0, SHAPE.heads}, {INT32_MAX, INT32_MIN}};
+    GIVES(OK, begin(decoder, 1, 1));
+    GIVES(OK, quest22_decoder_keep_scores(decoder, 2, right, scores));
+    for (size_t each = 0; each < sizeof wrong / sizeof *wrong; each++)
+        GIVES(BAD_ARGUMENT, quest22_decoder_keep_scores(decoder, 1, wrong[each], scores));
+    GIVES(BAD_ARGUMENT, quest22_decoder_keep_scores(decoder, 0, right, scores));
+    GIVES(BAD_ARGUMENT, quest22_decoder_keep_scores(decoder, -1, right, scores));
+    GIVES(UNSUPPORTED, quest22_decoder_keep_scores(decoder, INT64_MAX, right, scores));
+    GIVES(BAD_ARGUMENT, quest22_decoder_keep_scores(decoder, 2, NULL, scores));
+    GIVES(BAD_ARGUMENT, quest22_decoder_keep_scores(decoder, 2, right, NULL));
+    GIVES(BAD_ARGUMENT, quest22_decoder_keep_scores(NULL, 2, right, scores));
+    GIVES(OK, begin(decoder, WINDOWS, SEQUENCES));
+    GIVES(BAD_ARGUMENT, quest22_decoder_keep_scores(decoder, 2, right, scores));
+}
+
 static void wrong_functions(void)
 {
     float numbers[4] = {1, 2, 3, 4}, logprobs[2];
     int32_t tokens[2];
+    int64_t first[4];
+    GIVES(OK, quest22_first_frames(numbers, 4, 1, first));
+    GIVES(BAD_ARGUMENT, quest22_first_frames(NULL, 4, 1, first));
+    GIVES(BAD_ARGUMENT, quest22_first_frames(numbers, 4, 1, NULL));
+    GIVES(BAD_ARGUMENT, quest22_first_frames(numbers, 0, 1, first));
+    GIVES(BAD_ARGUMENT, quest22_first_frames(numbers, 1, -1, first));
+    GIVES(UNSUPPORTED, quest22_first_frames(numbers, INT64_MAX, 1, first));
+    GIVES(UNSUPPORTED, quest22_first_frames(numbers, 1, INT64_MAX, first));
+    numbers[0] = NAN;
+    GIVES(OK, quest22_first_frames(numbers, 2, 2, first));
+    GIVES(OK, quest22_first_frames(numbers, 4, 1, first));
+    numbers[0] = 1;
     GIVES(OK, quest22_argmax(numbers, 2, 2, 2, tokens, logprobs));
     GIVES(OK, quest22_argmax(numbers, 0, 0, 2, tokens, logprobs));
     GIVES(BAD_ARGUMENT, quest22_argmax(NULL, 1, 2, 2, tokens, logprobs));
@@ -323,6 +354,7 @@ int main(void)
     wrong_shapes();
     wrong_weights(decoder);
     wrong_steps(decoder);
+    wrong_scores(decoder);
     wrong_batches(decoder);
     wrong_functions();
     random_steps(decoder);

@@ -5,16 +5,19 @@ frame, or both. Ties are broken as in openai/whisper (``dtw_cpu`` in ``timing.py
 previous token is taken only if it is strictly the cheapest, and so is a diagonal step. Sums are
 float64 as there, so that near ties come out the same.
 
-The cells of an anti-diagonal do not depend on one another, so each is one operation of NumPy, for
-all grids of a batch at once.
+In the native library it goes cell by cell. Without, the cells of an anti-diagonal, which do not
+depend on one another, are one operation of NumPy, for all grids of a batch at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from ctypes import CDLL
 
 import numpy as np
 from numpy.typing import NDArray
+
+from quest22.native.library import open_library
 
 Grid = NDArray[np.float32]
 _Steps = NDArray[np.int8]
@@ -27,6 +30,19 @@ def first_frames(costs: Sequence[Grid]) -> list[NDArray[np.int64]]:
     ``costs`` are float32 ``[tokens, frames]`` of any sizes, both at least 1. The results are
     ``[tokens]``, start at 0 and never decrease.
     """
+    library = open_library()
+    if library is not None:
+        return [_native_first_frames(library, cost) for cost in costs]
+    return _first_frames(costs)
+
+
+def _native_first_frames(library: CDLL, cost: Grid) -> NDArray[np.int64]:
+    whole, first = np.ascontiguousarray(cost, np.float32), np.empty(len(cost), np.int64)
+    library.quest22_first_frames(whole.ctypes.data, *whole.shape, first.ctypes.data)
+    return first
+
+
+def _first_frames(costs: Sequence[Grid]) -> list[NDArray[np.int64]]:
     if not costs:
         return []
     steps = _steps(_skewed(costs))

@@ -46,6 +46,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "quest22_decoder_keep_scores": (_STATUS, [_ADDRESS, _NUMBER, _ADDRESS, _ADDRESS]),
     "quest22_quantize_kv": (_STATUS, [_ADDRESS, _NUMBER, _ADDRESS, _ADDRESS]),
     "quest22_log_mel": (_STATUS, [*[_ADDRESS, _NUMBER] * 2, _NUMBER, _ADDRESS, _NUMBER]),
+    "quest22_first_frames": (_STATUS, [_ADDRESS, _NUMBER, _NUMBER, _ADDRESS]),
     "quest22_argmax": (_STATUS, [_ADDRESS, *[_NUMBER] * 3, _ADDRESS, _ADDRESS]),
 }
 """The result and arguments of each function, as its ``EXPORT`` declares them; arrays by address.

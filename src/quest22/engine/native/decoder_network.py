@@ -78,7 +78,7 @@ class NativeDecoderNetwork:
         self._cross_kv: CrossKVCache
         self._rows = np.empty(0, np.int32)
         self._frames = np.empty(0, np.int32)
-        self._kept_heads, self._kept = np.empty((0, 2), np.int32), np.empty((0, 0, 0), np.float32)
+        self._kept_heads, self._kept = np.empty((0, 2), np.int32), np.empty(0, np.float32)
         self._logits = np.empty(0, np.float32)
         self._max_frames = dims.max_source_positions
         self._layout = CrossKVLayout(dims.decoder_heads, dims.d_model // dims.decoder_heads)
@@ -163,13 +163,13 @@ class NativeDecoderNetwork:
 
         The array is written to until the next batch begins.
         """
-        frames = int(self._frames[self._rows[0]])
+        rows, frames = len(heads) * len(self._positions), int(self._frames[self._rows[0]])
         self._kept_heads = np.array(heads, np.int32)
-        self._kept = np.empty((len(heads), len(self._positions), frames), np.float32)
+        self._kept = np.empty(rows * self._max_frames, np.float32)
         self._library.quest22_decoder_keep_scores(
             self._handle, len(heads), self._kept_heads.ctypes.data, self._kept.ctypes.data
         )
-        return self._kept
+        return self._kept[: rows * frames].reshape(len(heads), -1, frames)
 
     def select_windows(self, windows: Sequence[int]) -> None:
         self._rows = self._rows[list(windows)]

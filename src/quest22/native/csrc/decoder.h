@@ -28,7 +28,7 @@ typedef struct StepArguments {
 typedef struct KeptScores {
     int count;            /* heads; 0: none are kept */
     const int32_t *heads; /* [count, 2]: layer and head */
-    float *scores;        /* [count, positions, frames], of a single sequence */
+    float *scores;        /* [count, positions, frames of the window], of a single sequence */
 } KeptScores;
 
 typedef struct Decoder {

@@ -246,7 +246,8 @@ static Status check_kept(const Decoder *decoder, int64_t count, const int32_t *h
 
 /* Keeps the scores of some heads, [count, 2] of layer and head, until the next batch begins: those
    of each position that is fed, products of queries and keys over all frames of the window. scores
-   is [count, positions, frames]. For batches of one sequence. Both must live until the last step. */
+   has room for [count, positions, the decoder's frames] and holds [count, positions, the window's].
+   For batches of one sequence. Both must live until the last step. */
 EXPORT int quest22_decoder_keep_scores(Decoder *decoder, int64_t count, const int32_t *heads,
                                        float *scores)
 {

@@ -2,6 +2,7 @@
 
 #include "argmax.h"
 #include "decoder_step.h"
+#include "dtw.h"
 #include "encode.h"
 #include "log_mel.h"
 
