@@ -12,7 +12,7 @@ from quest22.metrics import Metrics
 from quest22.records import Samples
 from quest22.runtime.audio_input import AudioQueue
 from quest22.runtime.clip_state import LISTEN_S, ClipState, Priority, PulledAudio
-from quest22.runtime.scheduler import LIVE_IN_A_ROW, Scheduler
+from quest22.runtime.scheduler import LIVE_IN_A_ROW, BatchLimits, Scheduler
 from tests.runtime.fake_live import STEP_S, FakeLive, silence, speech
 from tests.runtime.fakes import BlockLongForm, block, clip
 from tests.runtime.live_simulation import Simulation, Speaker
@@ -74,7 +74,7 @@ def test_after_a_stall_latency_is_what_it_was() -> None:
 
 
 def test_finals_go_first_and_alone() -> None:
-    scheduler = Scheduler(16)
+    scheduler = Scheduler(16, BatchLimits(live_windows=2))
     states = [opened(number) for number in range(3)]
     for state, queue in states:
         queue.feed(speech(2.0 + state.number))

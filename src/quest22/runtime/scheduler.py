@@ -29,9 +29,9 @@ from quest22.runtime.turns import SpeechTimes
 URGENT_BLOCKS = 1
 """While other clips are urgent, a file takes at most this many blocks of audio per batch."""
 
-LIVE_WINDOWS = 2
-"""The most live windows in a batch. More of them cost less each, but all wait for the last one: in
-simulations of up to 12 speakers, words were shown latest with 8, and finals too."""
+LIVE_WINDOWS = 1
+"""The most live windows in a batch. They are decoded one by one, as each has a draft or keeps what
+it attends to, so a batch of several would cost as much and be delivered later."""
 
 LIVE_IN_A_ROW = 8
 """After this many batches of live windows, one window of another clip has its turn."""
