@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -122,6 +125,53 @@ def test_closing_the_model_ends_its_sessions() -> None:
         session.result(ENDS_S)
     with pytest.raises(UsageError, match="closed"):
         whisper.live()
+
+
+def test_a_model_that_nobody_holds_leaves_no_thread_behind(talk: Samples) -> None:
+    def caption() -> str:
+        with quest22.Transcriber("nano").live(language="en") as session:
+            feed_all(session, talk)
+        return session.result().text
+
+    before = engine_threads()
+    assert caption()
+    gc.collect()
+    for thread in engine_threads() - before:
+        thread.join(ENDS_S)
+    assert engine_threads() <= before
+
+
+def engine_threads() -> set[threading.Thread]:
+    return {each for each in threading.enumerate() if each.name == "quest22-engine"}
+
+
+def test_a_program_may_end_while_a_session_is_open(tmp_path: Path) -> None:
+    script = tmp_path / "ends.py"
+    script.write_text(ENDS_EARLY)
+    for after_s in ("0.5", "0.8"):
+        done = subprocess.run(
+            [sys.executable, str(script), after_s],
+            capture_output=True,
+            text=True,
+            timeout=ENDS_S,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (7, "")
+
+
+ENDS_EARLY = """
+import sys, threading, time, numpy as np, quest22
+session = quest22.Transcriber("nano").live(language="en")
+sound = np.random.default_rng(0).normal(0, 0.1, 160_000).astype(np.float32)
+
+def feed():
+    while session.feed(sound):
+        session.flush()
+
+threading.Thread(target=feed, daemon=True).start()
+time.sleep(float(sys.argv[1]))
+sys.exit(7)
+"""
 
 
 REFUSED = [

@@ -8,12 +8,15 @@ others.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -36,6 +39,7 @@ from quest22.runtime.scheduler import (
 )
 from quest22.runtime.turns import EngineTurns
 from quest22.settings.clip_options import ClipOptions
+from quest22.system.forks import HomeProcess
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -67,6 +71,13 @@ class _Entry:
     handle: ClipHandle | LiveSession
     sound: AudioQueue
     clip: Clip
+
+
+def _close_at_home(loop: weakref.ref[TranscriptionLoop], home: HomeProcess) -> None:
+    """At the end of the program: libraries abort if a thread is still inside them."""
+    open_loop = loop()
+    if open_loop is not None and home.is_here:
+        open_loop.close(cancel=True)
 
 
 class TranscriptionLoop:
@@ -111,6 +122,8 @@ class TranscriptionLoop:
         self._added = 0
         self._closing = False
         self._thread = threading.Thread(target=self._serve, name="quest22-engine", daemon=True)
+        self._at_exit = partial(_close_at_home, weakref.ref(self), HomeProcess())
+        atexit.register(self._at_exit)
         self._thread.start()
 
     # Called from any thread.
@@ -183,6 +196,7 @@ class TranscriptionLoop:
                     entry.handle.flush()
             self._wake()
         self._thread.join()
+        atexit.unregister(self._at_exit)
 
     def stop(self) -> None:
         """Cancel all clips, and end the loop soon; does not wait."""
