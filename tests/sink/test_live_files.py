@@ -9,7 +9,7 @@ import pytest
 from quest22.errors import SinkError, UsageError
 from quest22.settings import CaptionSettings
 from quest22.sink import files
-from quest22.sink.live_files import LiveFiles, LiveOutput, numbered, parse_live_outputs
+from quest22.sink.live_files import LiveFiles, LiveOutput, numbered, parse_live_outputs, suffixed
 from tests.support.live_events import final
 
 PLAIN = CaptionSettings()
@@ -108,3 +108,5 @@ def test_files_of_several_sessions(tmp_path: Path) -> None:
     assert names(numbered(outputs, 1, taken=True)) == ["talk.srt", "talk.txt"]
     assert names(numbered(outputs, 2, taken=True)) == ["talk-3.srt", "talk-3.txt"]
     assert names(numbered(outputs, 2, taken=False)) == ["talk-2.srt", "talk-2.txt"]
+    assert names(suffixed(outputs, "[LEFT]")) == ["talk-left.srt", "talk-left.txt"]
+    assert names(suffixed(outputs, "[CHANNEL 2]")) == ["talk-channel-2.srt", "talk-channel-2.txt"]

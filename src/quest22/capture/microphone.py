@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from quest22.capture.blocks import live_blocks
+from quest22.capture.each_channel import channel_sounds
 from quest22.capture.notices import Notify
 from quest22.capture.raw_pcm import Piece
 from quest22.capture.settings import CaptureSettings
@@ -53,7 +54,10 @@ class MicrophoneSource:
         self.title = f"microphone {self._device.number}, {self._device.name}"
 
     def sounds(self) -> Iterator[LiveSound]:
-        yield LiveSound(self.title, live_blocks(self._pieces(), self._settings.channel))
+        if self._settings.each_channel:
+            yield from channel_sounds(self._pieces(), lambda blocks: blocks)
+        else:
+            yield LiveSound(self.title, live_blocks(self._pieces(), self._settings.channel))
 
     def close(self) -> None:
         """Does nothing: the device is closed when its blocks end."""

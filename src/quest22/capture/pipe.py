@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from quest22.capture.blocks import live_blocks
 from quest22.capture.byte_streams import PipeBytes
 from quest22.capture.decoding import decoded
+from quest22.capture.each_channel import channel_sounds
 from quest22.capture.notices import Notify
 from quest22.capture.pacing import paced
 from quest22.capture.settings import STDIN, CaptureSettings
 from quest22.capture.sound_source import LiveSound
 from quest22.capture.stop import Stop
 from quest22.errors import SourceError
+from quest22.records import Samples
 from quest22.system import WINDOWS
 
 
@@ -45,10 +47,14 @@ class PipeSource:
         stream = PipeBytes(self._descriptor, self._stop)
         track = settings.audio.audio_track
         pieces = decoded(stream, settings.raw, self.title, self._notify, track)
-        blocks = live_blocks(pieces, settings.channel)
-        if settings.pace == "real":
-            blocks = paced(blocks, self._stop.wait)
-        yield LiveSound(self.title, blocks)
+        if settings.each_channel:
+            yield from channel_sounds(pieces, self._paced)
+        else:
+            blocks = live_blocks(pieces, settings.channel)
+            yield LiveSound(self.title, self._paced(blocks))
+
+    def _paced(self, blocks: Iterator[Samples]) -> Iterator[Samples]:
+        return paced(blocks, self._stop.wait) if self._settings.pace == "real" else blocks
 
     def close(self) -> None:
         if self._owned:

@@ -54,11 +54,16 @@ class CaptureSettings:
         ]
         if len(named) > 1:
             raise UsageError(f"{' and '.join(named)} are named: sound can come from one of them")
-        if self.audio.channel == "each":
+        if self.each_channel and self.listen is not None:
             raise UsageError(
-                "channel is 'each', which live sound cannot be: expected a channel's number; "
-                "quest22 transcribe --channel each transcribes a recording so"
+                "--channel each is not for clients, which are several already: let each channel be "
+                "a client of its own"
             )
+
+    @property
+    def each_channel(self) -> bool:
+        """Whether each channel is a sound of its own."""
+        return self.audio.channel == "each"
 
     @property
     def channel(self) -> int | None:

@@ -14,11 +14,12 @@ class LiveSound:
     """Sound of one place as it is spoken: mono, 16 kHz, blocks of at most 100 ms.
 
     Taking a block waits for it. Raises :class:`quest22.errors.ClipError` where the sound breaks off
-    or cannot be read.
+    or cannot be read. ``channel`` is its number if each channel is a sound of its own.
     """
 
     name: str
     blocks: Iterator[Samples]
+    channel: int | None = None
 
 
 class SoundSource(Protocol):

@@ -108,10 +108,18 @@ def numbered(outputs: Sequence[LiveOutput], number: int, *, taken: bool) -> list
 
 
 def _with_number(output: LiveOutput, number: int) -> LiveOutput:
+    return output if number == 1 else _with_suffix(output, str(number))
+
+
+def suffixed(outputs: Iterable[LiveOutput], name: str) -> list[LiveOutput]:
+    """The files of a channel by its name: ``talk-left.srt`` for ``talk.srt`` and ``[LEFT]``."""
+    suffix = name.strip("[]").lower().replace(" ", "-")
+    return [_with_suffix(output, suffix) for output in outputs]
+
+
+def _with_suffix(output: LiveOutput, suffix: str) -> LiveOutput:
     path = output.path
-    if number == 1:
-        return output
-    return LiveOutput(path.with_name(f"{path.stem}-{number}{path.suffix}"), output.format)
+    return LiveOutput(path.with_name(f"{path.stem}-{suffix}{path.suffix}"), output.format)
 
 
 class _LiveFile:

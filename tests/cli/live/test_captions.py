@@ -141,6 +141,15 @@ def test_clients_are_told_apart() -> None:
         assert terminal.lines == [" 2    0:00  Good morning.", " 1    0:00  hello"]
 
 
+def test_channels_are_told_apart() -> None:
+    terminal = Terminal()
+    sides = [Speaker(1, "[LEFT]", 0), Speaker(2, "[RIGHT]", 1), Speaker(3, "[CHANNEL 2]", 2)]
+    with Captions(console(terminal), named=True, foot=False) as captions:
+        for each in sides:
+            captions.show(each, final(0, "Hello."))
+    assert [line[:2] for line in terminal.lines] == [" L", " R", " 2", ""]
+
+
 def test_the_foot_says_how_it_stands() -> None:
     terminal = Terminal(columns=40)
     now = 100.0
@@ -162,7 +171,7 @@ def test_the_foot_says_how_it_stands() -> None:
         assert terminal.lines[-1] == "   0:00  ● ▁▃█  no sound for 3 s"
         assert terminal.styles_of("●") == {"33"}
         captions.tick([speaker, Speaker(2, "b")], "")
-        assert terminal.lines[-1] == "2 clients  ● en  0.6 s behind"
+        assert terminal.lines[-1] == "2 speak  ● en  0.6 s behind"
         captions.tick([speaker], "finishing …")
         assert terminal.lines[-1] == "         finishing …"
     assert terminal.lines == ["   0:00  well", ""]

@@ -265,6 +265,20 @@ def test_once_ends_with_the_first_client(programs: Any, sentences: list[Samples]
     assert program.ended()[:2] == (Exit.DONE, f"{SENTENCES[0]}\n")
 
 
+def test_each_side_of_a_call(run: Any, sentences: list[Samples], tmp_path: Path) -> None:
+    left, right = (np.zeros(max(map(len, sentences[:2])), np.float32) for _ in range(2))
+    left[: len(sentences[0])], right[: len(sentences[1])] = sentences[:2]
+    soundfile.write(tmp_path / "call.wav", np.stack([left, right], axis=1), SAMPLE_RATE_HZ)
+    flags = ("--pace", "fast", "--channel", "each", "-o", tmp_path / "call.txt", *NANO)
+    ended = run("live", tmp_path / "call.wav", *flags)
+    assert sorted(ended.out.splitlines()) == [
+        f"[LEFT]: {SENTENCES[0]}",
+        f"[RIGHT]: {SENTENCES[1]}",
+    ]
+    assert (tmp_path / "call-left.txt").read_text() == f"{SENTENCES[0]}\n"
+    assert (tmp_path / "call-right.txt").read_text() == f"{SENTENCES[1]}\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
@@ -275,7 +289,7 @@ def test_once_ends_with_the_first_client(programs: Any, sentences: list[Samples]
         (["--listen", "nowhere"], 2, "expected tcp://HOST:PORT"),
         (["-", "-o", "talk"], 2, "has no suffix that names its format"),
         (["-", "-f", "json"], 2, "unknown live format 'json'"),
-        (["--listen", ":0", "-f", "srt"], 2, "srt cannot hold what several clients say"),
+        (["--listen", ":0", "-f", "srt"], 2, "srt cannot hold what several say"),
         (["-", "--endpoint-ms", "1"], 2, "expected 100 or more"),
         (["-", "--policy", "later"], 2, "policy is 'later'"),
     ],

@@ -26,7 +26,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_run, "TICK_S", 0.001)
 
 
-def no_files(_: int) -> LiveFiles:
+def no_files(*_: object) -> LiveFiles:
     return LiveFiles((), CaptionSettings())
 
 
@@ -49,7 +49,7 @@ def test_clients_side_by_side_have_files_of_their_own(tmp_path: Path) -> None:
     both = threading.Barrier(2)
     outputs = [LiveOutput(tmp_path / "talk.txt", "txt")]
 
-    def open_files(number: int) -> LiveFiles:
+    def open_files(_: Speaker, number: int) -> LiveFiles:
         return LiveFiles(numbered(outputs, number, taken=True), CaptionSettings())
 
     source = Sounds(a=[both.wait, BLOCK], b=[both.wait, BLOCK, BLOCK])
@@ -100,7 +100,7 @@ def test_a_session_that_fails_ends_the_program() -> None:
     with pytest.raises(ClipError, match="out of memory"):
         ran(Sounds(talk=[BLOCK]), open_session=failing)
 
-    def refused(_: int) -> LiveFiles:
+    def refused(*_: object) -> LiveFiles:
         raise UsageError("talk.srt exists")
 
     with pytest.raises(UsageError, match=r"talk\.srt exists"):
@@ -173,7 +173,7 @@ def test_a_reader_that_goes_ends_all_quietly(
         Sounds(talk=[BLOCK]),
         Shown(gone),
         stop=stop,
-        open_files=lambda _: LiveFiles([output], CaptionSettings()),
+        open_files=lambda *_: LiveFiles([output], CaptionSettings()),
     )
     assert code is Exit.READER_GONE
     assert stop.is_set

@@ -67,6 +67,13 @@ def test_what_is_final_is_written_at_once(name: str, text: list[str]) -> None:
     assert written == text
 
 
+def test_events_of_channels_say_which_it_is() -> None:
+    written = Written()
+    view = EventLines(written, named=True)
+    view.show(Speaker(2, "[RIGHT]", 1), TALK[0])
+    assert json.loads(written[0]) == {**event_fields(TALK[0]), "channel": 1}
+
+
 def test_lines_of_clients_say_whose_they_are() -> None:
     written = Written()
     shown(FinalLines(written, live_document("txt", CaptionSettings()), named=True), "a", "b")

@@ -114,7 +114,7 @@ class Captions:
         return len(self._head(speaker, clock_time(0)))
 
     def _head(self, speaker: Speaker, start: str) -> str:
-        name = f"{speaker.number:>2} " if self._named else ""
+        name = f"{speaker.mark:>2} " if self._named else ""
         return f"{name}{start:>7}  "
 
     def _lines(self, segment: _OpenSegment, event: LiveEvent) -> list[Text]:
@@ -134,7 +134,7 @@ class Captions:
             (one,) = speakers
             parts = [clock_time(one.heard_s), self._bars(one)]
         else:
-            parts = [f"{len(speakers)} clients"]
+            parts = [f"{len(speakers)} speak"]
         waited_s = min(each.waited_s for each in speakers)
         if waited_s >= STALLED_S:
             parts.append(f"no sound for {waited_s:.0f} s")

@@ -18,6 +18,7 @@ from quest22.cli.flag_groups import grouped
 from quest22.cli.live.captions import Captions
 from quest22.cli.live.flags import LiveOutputFlags, LiveReportFlags, LiveSpeechFlags, SourceFlags
 from quest22.cli.live.run import LiveRun
+from quest22.cli.live.speaker import Speaker
 from quest22.cli.live.unseen_keys import unseen_keys
 from quest22.cli.live.views import EventLines, FinalLines, View
 from quest22.cli.model_flags import FileModelFlags
@@ -27,7 +28,7 @@ from quest22.errors import UsageError
 from quest22.settings import EngineSettings
 from quest22.sink.files import StandardOutput
 from quest22.sink.formats.live_documents import live_document
-from quest22.sink.live_files import LiveFiles, check_live_outputs, numbered
+from quest22.sink.live_files import LiveFiles, check_live_outputs, numbered, suffixed
 
 EPILOG = """\
 [bold]Examples[/]
@@ -74,9 +75,12 @@ def live(
         if not report.quiet:
             say(line)
 
-    def open_files(number: int) -> LiveFiles:
-        taken = not output.overwrite
-        return LiveFiles(numbered(files, number, taken=taken), captions, overwrite=not taken)
+    def open_files(speaker: Speaker, number: int) -> LiveFiles:
+        overwrite = output.overwrite
+        own = numbered(files, number, taken=not overwrite)
+        if speaker.channel is not None:
+            own = suffixed(files, speaker.name)
+        return LiveFiles(own, captions, overwrite=overwrite)
 
     check_live_outputs(files, overwrite=output.overwrite)
     stop = Stop()
@@ -99,7 +103,8 @@ def live(
 def _view(output: LiveOutputFlags, report: LiveReportFlags, capture: CaptureSettings) -> View:
     """Captions on a terminal; lines in a pipe, or where a format is named."""
     name = output.format_name()
-    named = capture.listen is not None and capture.max_clients > 1 and not capture.once
+    several = capture.listen is not None and capture.max_clients > 1 and not capture.once
+    named = several or capture.each_channel
     console = Console(highlight=False)
     if name is None and console.is_terminal and not console.is_dumb_terminal:
         return Captions(console, named=named, foot=not report.quiet)
@@ -107,8 +112,8 @@ def _view(output: LiveOutputFlags, report: LiveReportFlags, capture: CaptureSett
         return EventLines(StandardOutput(), named=capture.listen is not None)
     if named and name not in (None, "txt"):
         raise UsageError(
-            f"{name} cannot hold what several clients say: choose -f txt or jsonl, allow one with "
-            "--max-clients 1, or write files with --output"
+            f"{name} cannot hold what several say: choose -f txt or jsonl, or write files with "
+            "--output; --max-clients 1 allows one client alone"
         )
     document = live_document(name or "txt", output.captions())
     return FinalLines(StandardOutput(), document, named=named)

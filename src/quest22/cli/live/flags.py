@@ -20,6 +20,7 @@ from quest22.settings import (
     VadSettings,
 )
 from quest22.settings.decoding import SPEECH
+from quest22.settings.forms import read_channel
 from quest22.settings.live import RECORDINGS_ONLY
 from quest22.settings.output import PANEL as OUTPUT
 from quest22.sink.formats.live_documents import LIVE_FORMATS, live_format
@@ -102,10 +103,11 @@ class SourceFlags:
     ] = 16_000
     channels: Annotated[int, Option(help="Of raw samples.", rich_help_panel=SOUND)] = 1
     channel: Annotated[
-        int | None,
+        str | None,
         Option(
-            help="Hear one channel, counting from 0, instead of the mix of all.",
-            metavar="N",
+            help="Hear one channel, counting from 0, instead of the mix of all; or [cyan]each[/] "
+            "for itself, as of calls.",
+            metavar="N|each",
             rich_help_panel=SOUND,
         ),
     ] = None
@@ -136,7 +138,9 @@ class SourceFlags:
             raw=raw,
             max_clients=self.max_clients,
             once=self.once,
-            audio=AudioSettings(channel=self.channel, audio_track=self.audio_track),
+            audio=AudioSettings(
+                channel=read_channel("channel", self.channel), audio_track=self.audio_track
+            ),
             token=token,
         )
 

@@ -34,7 +34,7 @@ class Session(Protocol):
 
 
 OpenSession = Callable[[], AbstractContextManager[Session]]
-OpenFiles = Callable[[], LiveFiles]
+OpenFiles = Callable[[Speaker], LiveFiles]
 Show = Callable[[Speaker, LiveEvent], None]
 
 
@@ -59,7 +59,7 @@ class Hearing:
         if not self._began.get():
             return
         try:
-            files = open_files()
+            files = open_files(self.speaker)
             try:
                 with open_session() as session:
                     self._session = session

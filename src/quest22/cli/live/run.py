@@ -28,7 +28,7 @@ LEAVE_AFTER_S = 1.0
 WARN_AFTER_S = 5.0
 """A source that gives nothing for so long is told once, and again when it goes on."""
 
-OpenNumberedFiles = Callable[[int], LiveFiles]
+OpenNumberedFiles = Callable[[Speaker, int], LiveFiles]
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ class LiveRun:
         view: View,
         stop: Stop,
     ) -> None:
-        """``open_files`` opens the files of a session by its number, from 1."""
+        """``open_files`` opens the files of a speaker, and is told how many have been heard."""
         self._source = source
         self._open_session = open_session
         self._open_numbered = open_files
@@ -75,7 +75,7 @@ class LiveRun:
         accepting = threading.Thread(target=self._accept, name="quest22-live", daemon=True)
         with self._view, _polite_signals(self._interrupt):
             accepting.start()
-            while self._accepting or self._open:
+            while self._open or (self._accepting and not self._stop.is_set):
                 self._changed.wait(TICK_S)
                 self._changed.clear()
                 self._tick(listening)
@@ -133,7 +133,7 @@ class LiveRun:
     def _accept(self) -> None:
         try:
             for number, sound in enumerate(self._source.sounds(), start=1):
-                self._begin(Speaker(number, sound.name), sound)
+                self._begin(Speaker(number, sound.name, sound.channel), sound)
         except BaseException as error:
             self._counts.errors.append(error)
         finally:
@@ -166,10 +166,10 @@ class LiveRun:
                 self._counts.segments += hearing.segments
             self._changed.set()
 
-    def _open_files(self) -> LiveFiles:
+    def _open_files(self, speaker: Speaker) -> LiveFiles:
         with self._lock:
             self._counts.files += 1
-            return self._open_numbered(self._counts.files)
+            return self._open_numbered(speaker, self._counts.files)
 
     def _show(self, speaker: Speaker, event: LiveEvent) -> None:
         if self._reader_gone:

@@ -18,16 +18,26 @@ LEVELS_KEPT = 10
 class Speaker:
     """A session; ``number`` counts from 1. Written by one thread, read by another.
 
+    ``channel`` is its channel's, if each channel of the sound is a session.
+
     ``heard_s`` is the sound that has come. ``waiting_since`` is when the source was last asked for
     more, by ``clock``; None while it is not. ``levels_db`` are the last blocks' levels.
     """
 
     number: int
     name: str
+    channel: int | None = None
     clock: Callable[[], float] = time.monotonic
     heard_s: float = 0.0
     waiting_since: float | None = None
     levels_db: deque[float] = field(default_factory=lambda: deque(maxlen=LEVELS_KEPT))
+
+    @property
+    def mark(self) -> str:
+        """A letter or a number that stands for it in front of its captions."""
+        return {"[LEFT]": "L", "[RIGHT]": "R"}.get(
+            self.name, str(self.number if self.channel is None else self.channel)
+        )
 
     def waits(self) -> None:
         """The source is asked for the next block."""

@@ -51,7 +51,11 @@ class EventLines:
         """Nothing was begun."""
 
     def show(self, speaker: Speaker, event: LiveEvent) -> None:
-        source = {"source": speaker.name} if self._named else {}
+        source: dict[str, object] = {}
+        if speaker.channel is not None:
+            source = {"channel": speaker.channel}
+        elif self._named:
+            source = {"source": speaker.name}
         with self._lock:
             self._output.write(json_line({**event_fields(event), **source}))
 
