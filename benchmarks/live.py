@@ -97,6 +97,8 @@ def table(measured: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for each in measured:
         if each["failure"]:
             yield f"\n{each['program']}: {each['failure']}"
+        if each["unended"]:
+            yield f"\n{each['program']} had text to come long after the sound, which is missing"
 
 
 def _cells(each: Mapping[str, Any]) -> list[str]:

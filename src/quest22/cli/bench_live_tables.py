@@ -80,6 +80,11 @@ def _notes(measured: Sequence[Measured]) -> list[str]:
         f"{each.program} took the sound up to {each.late_s:.1f} s late, {each.sessions} sessions"
         for each in measured
         if each.late_s > 0.5
+    } | {
+        f"{each.program}: {each.unended} of {each.sessions} sessions had text to come long after "
+        "the sound, which is missing"
+        for each in measured
+        if each.unended
     }
     legend = "seconds after a word's end, median / 95 %; errors: all / of committed / offline"
     return [legend, *sorted(notes), *sorted(ends), *sorted(behind), *sorted(failures)]
