@@ -171,7 +171,7 @@ def test_the_foot_says_how_it_stands() -> None:
         assert terminal.lines[-1] == "   0:00  ● ▁▃█  no sound for 3 s"
         assert terminal.styles_of("●") == {"33"}
         captions.tick([speaker, Speaker(2, "b")], "")
-        assert terminal.lines[-1] == "2 speak  ● en  0.6 s behind"
+        assert terminal.lines[-1] == "   0:00  ● 2 speakers  en  0.6 s behind"
         captions.tick([speaker], "finishing …")
         assert terminal.lines[-1] == "         finishing …"
     assert terminal.lines == ["   0:00  well", ""]

@@ -118,6 +118,7 @@ def test_a_line_for_each_sentence(run: Any, talk: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_quiet_says_nothing_else(run: Any, talk: Path) -> None:
     assert run("live", talk, "--pace", "fast", "-q", *NANO).err == ""
 
@@ -137,6 +138,7 @@ def test_events_hold_what_they_promise(run: Any, talk: Path) -> None:
     assert " ".join(" ".join(each["text"] for each in finals).split()) == " ".join(SENTENCES)
 
 
+@pytest.mark.slow
 def test_captions_in_files_look_as_those_of_a_recording(
     run: Any, talk: Path, tmp_path: Path
 ) -> None:
@@ -171,6 +173,7 @@ def test_text_comes_while_the_pipe_is_open(programs: Any, sentences: list[Sample
     assert program.ended()[0] == Exit.DONE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_finish_what_was_said(
     programs: Any, sentences: list[Samples], tmp_path: Path, number: int
@@ -214,6 +217,7 @@ def test_files_are_whole_after_a_kill(
     assert [json.loads(line)["segment"] for line in lines.splitlines()] == list(range(finals))
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_ends_all_quietly(programs: Any, sentences: list[Samples]) -> None:
     program = programs("-", *RAW, "-q")
     program.feed(sentences[0])
@@ -226,6 +230,7 @@ def test_a_reader_that_goes_ends_all_quietly(programs: Any, sentences: list[Samp
     assert err == ""
 
 
+@pytest.mark.slow
 def test_clients_of_a_port(programs: Any, sentences: list[Samples], tmp_path: Path) -> None:
     """Two at once, one of them with a container, and one with garbage."""
     program = programs("--listen", "tcp://127.0.0.1:0", "-f", "jsonl", "-o", tmp_path / "talk.txt")
@@ -257,6 +262,7 @@ def test_clients_of_a_port(programs: Any, sentences: list[Samples], tmp_path: Pa
     assert len(list(tmp_path.iterdir())) == 2
 
 
+@pytest.mark.slow
 def test_once_ends_with_the_first_client(programs: Any, sentences: list[Samples]) -> None:
     program = programs("--listen", "tcp://127.0.0.1:0", "--once", *RAW)
     port = int(program.said().rsplit(":", 2)[1].split()[0])
@@ -265,6 +271,7 @@ def test_once_ends_with_the_first_client(programs: Any, sentences: list[Samples]
     assert program.ended()[:2] == (Exit.DONE, f"{SENTENCES[0]}\n")
 
 
+@pytest.mark.slow
 def test_each_side_of_a_call(run: Any, sentences: list[Samples], tmp_path: Path) -> None:
     left, right = (np.zeros(max(map(len, sentences[:2])), np.float32) for _ in range(2))
     left[: len(sentences[0])], right[: len(sentences[1])] = sentences[:2]
@@ -328,6 +335,7 @@ def test_help_teaches(run: Any) -> None:
         assert each in out
 
 
+@pytest.mark.slow
 def test_captions_on_a_terminal_until_ctrl_c(talk: Path) -> None:
     import pty
     import termios

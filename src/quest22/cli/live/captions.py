@@ -128,24 +128,22 @@ class Captions:
         ]
 
     def _state_line(self, speakers: Sequence[Speaker], state: str) -> Text:
+        indent = "   " if self._named else ""
         if state or not speakers:
-            return self._fitted(Text(f"{'':>7}  {state}", FOOT_STYLE))
-        if len(speakers) == 1:
-            (one,) = speakers
-            parts = [clock_time(one.heard_s), self._bars(one)]
-        else:
-            parts = [f"{len(speakers)} speak"]
+            return self._fitted(Text(f"{indent}{'':>7}  {state}", FOOT_STYLE))
+        heard_s = max(each.heard_s for each in speakers)
+        several = f"{len(speakers)} speakers"
+        parts = [self._bars(speakers[0]) if len(speakers) == 1 else several]
         waited_s = min(each.waited_s for each in speakers)
         if waited_s >= STALLED_S:
             parts.append(f"no sound for {waited_s:.0f} s")
         else:
             parts += [self._language or "", self._behind()]
-        head, *others = parts
         mark = "*" if self._plain else "●"
         line = Text.assemble(
-            (f"{head:>7}  ", FOOT_STYLE),
+            (f"{indent}{clock_time(heard_s):>7}  ", FOOT_STYLE),
             (f"{mark} ", "yellow" if waited_s >= STALLED_S else "red"),
-            ("  ".join(filter(None, others)), FOOT_STYLE),
+            ("  ".join(filter(None, parts)), FOOT_STYLE),
         )
         return self._fitted(line)
 
