@@ -96,7 +96,7 @@ def table(measured: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"| {' | '.join(_cells(each))} |"
     for each in measured:
         if each["failure"]:
-            yield f"\n{each['program']}: {each['failure']}"
+            yield f"\n{each['program']}: {each['failure'].partition('; its log')[0]}"
         if each["unended"]:
             yield f"\n{each['program']} had text to come long after the sound, which is missing"
 

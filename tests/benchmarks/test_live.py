@@ -25,7 +25,16 @@ def measured() -> list[Measured]:
             **{**asdict(spoken), "summary": spoken.summary, "offline": OfflineFigures(0.04, 0)}
         ),
         Measured("quest22", "0.1", "music", "", 1, 60.0, silent, peak_bytes=5_000_000),
-        Measured("other", "", "speech", "", 1, 60.0, None, failure="no such model"),
+        Measured(
+            "other",
+            "",
+            "speech",
+            "",
+            1,
+            60.0,
+            None,
+            failure="no such model; its log is /home/me/log",
+        ),
     ]
 
 
@@ -39,7 +48,7 @@ def test_what_was_measured_is_shown_and_the_rest_is_marked(
     text = section(tmp_path, every)
     assert "| quest22 | speech | 2 | – | – | – | 5.0 % | – | 4.0 % | 1 of 4 | – |" in text
     assert "| quest22 | music | 1 | – | – | – | 2 words | – | – | – | – | 5 MB | – |" in text
-    assert "other: no such model" in text
+    assert "other: no such model\n" in text
     assert text.count(NOT_MEASURED) == len(every) - 1
     assert text.endswith("Model base; P, 2 cores; Python 3.")
 
