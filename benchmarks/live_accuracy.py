@@ -185,12 +185,25 @@ def _key(text: str) -> str:
     return "".join(letter for letter in text.lower() if letter.isalnum())
 
 
-def latencies(told: Sequence[Told], transcript: Transcript) -> Iterator[tuple[float, float]]:
-    """For words that both texts have: seconds from a word's end until it is seen, and committed."""
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Seconds from a word's end until it is seen, committed, and final.
+
+    The last only for the last word of a segment.
+    """
+
+    shown_s: float
+    committed_s: float
+    final_s: float | None
+
+
+def latencies(told: Sequence[Told], transcript: Transcript) -> Iterator[Seen]:
+    """For the words that both texts have, in order."""
     heard = [(segment, word) for segment, word in final_words(told) if _key(word.text)]
     known = [
         word for segment in transcript.segments for word in segment.words or () if _key(word.text)
     ]
+    finals = {each.event.segment: each.fed_s for each in told if each.event.type == "final"}
     ours, theirs = [_key(word.text) for _, word in heard], [_key(word.text) for word in known]
     at = place = 0
     for span in align_words(theirs, ours):
@@ -198,9 +211,13 @@ def latencies(told: Sequence[Told], transcript: Transcript) -> Iterator[tuple[fl
             for step in range(len(span.reference)):
                 segment, word = heard[place + step]
                 end_s, name = known[at + step].end_s, ours[place + step]
-                shown_s = when(told, segment, word, name, stable=False)
-                committed_s = when(told, segment, word, name, stable=True)
-                yield shown_s - end_s, committed_s - end_s
+                following = heard[place + step + 1 : place + step + 2]
+                is_last = not following or following[0][0] != segment
+                yield Seen(
+                    when(told, segment, word, name, stable=False) - end_s,
+                    when(told, segment, word, name, stable=True) - end_s,
+                    finals[segment] - end_s if is_last else None,
+                )
         at += len(span.reference)
         place += len(span.hypothesis)
 
@@ -231,8 +248,9 @@ def measured(
     return Figures(
         final=score(piece.text, text, piece.language),
         offline=score(piece.text, known.text, piece.language),
-        shown_s=[shown_s for shown_s, _ in seen],
-        committed_s=[committed_s for _, committed_s in seen],
+        shown_s=[each.shown_s for each in seen],
+        committed_s=[each.committed_s for each in seen],
+        ended_s=[each.final_s for each in seen if each.final_s is not None],
         steps=windows,
         sound_s=len(piece.samples) / SAMPLE_RATE_HZ,
     )
@@ -276,7 +294,7 @@ def row(name: str, figures: Figures) -> str:
     final, known = figures.final.errors, figures.offline.errors
     rates = [_rate(each) for each in (known, final)]
     cells = [name, *(f"{100 * rate:.1f}" for rate in rates), f"{100 * (rates[1] - rates[0]):+.1f}"]
-    for values in (figures.shown_s, figures.committed_s):
+    for values in (figures.shown_s, figures.committed_s, figures.ended_s):
         quantiles = np.quantile(values, QUANTILES) if values else (np.nan, np.nan)
         cells.append(" / ".join(f"{value:.2f}" for value in quantiles))
     cells.append(f"{figures.final.lost} / {figures.final.twice} / {figures.final.added}")
@@ -285,8 +303,8 @@ def row(name: str, figures: Figures) -> str:
 
 
 HEADER = (
-    "| recordings | offline | final | difference | shown (s) | committed (s) "
-    "| lost / twice / added | windows a second |\n|---|---|---|---|---|---|---|---|"
+    "| recordings | offline | live | difference | shown (s) | committed (s) | final (s) "
+    "| lost / twice / added | windows a second |\n|---|---|---|---|---|---|---|---|---|"
 )
 
 

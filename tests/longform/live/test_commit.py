@@ -43,3 +43,10 @@ def test_after_a_stall_what_agrees_stays() -> None:
     heard = words("one two three")
     assert policy.count(heard, heard, 1.5, STALLED_STEPS) == 0
     assert policy.count(heard, heard, 1.5, STALLED_STEPS + 1) == 2
+
+
+def test_improbable_words_are_checked_before_they_stay() -> None:
+    policy = CommitPolicy("alignatt", 0.5, sure=0.5, unsure_s=0.5)
+    unsure = words("one two", probability=0.4)
+    assert [policy.must_check(unsure, heard_s) for heard_s in (1.4, 1.5)] == [False, True]
+    assert not policy.must_check(words("one two"), 9.0)

@@ -28,7 +28,7 @@ def segment(number: int = 1, language: str | None = "en", *, settled: bool = Tru
 
 
 def test_a_preview_is_greedy_and_goes_on_from_known_words() -> None:
-    decoding = options(language="en").first(segment(), WORDS[:2], "en", 2.0, interim=True)
+    decoding = options(language="en").first(segment(), WORDS[:2], "en", 2.0, thorough=False)
     assert (decoding.prefix, decoding.draft) == ((0, 1), (2, 3))
     assert (decoding.search.beam_size, decoding.audio_context) == (1, "auto")
     assert decoding.language == "en"
@@ -37,14 +37,14 @@ def test_a_preview_is_greedy_and_goes_on_from_known_words() -> None:
 
 
 def test_a_last_window_is_decoded_in_full_and_with_beams_if_unsure() -> None:
-    decoding = options(language="en").first(segment(), WORDS[:2], "en", 2.0, interim=False)
+    decoding = options(language="en").first(segment(), WORDS[:2], "en", 2.0, thorough=True)
     assert (decoding.search.beam_size, decoding.audio_context) == (5, "full")
     assert decoding.search.greedy_logprob is not None
 
 
 def test_further_tries_have_beams_then_a_temperature_and_no_draft() -> None:
     maker = options(language="en")
-    first = maker.first(segment(), (), "en", 2.0, interim=False)
+    first = maker.first(segment(), (), "en", 2.0, thorough=True)
     beams, sampled = maker.again(first, 1, 0), maker.again(first, 2, 0)
     assert (beams.search.beam_size, beams.search.greedy_logprob, beams.temperature) == (5, None, 0)
     assert sampled.temperature > 0
@@ -55,27 +55,27 @@ def test_further_tries_have_beams_then_a_temperature_and_no_draft() -> None:
 def test_the_language_before_goes_on_until_another_is_certain() -> None:
     maker = options(knows_language=False)
     new = segment(language=None, settled=False)
-    decoding = maker.first(new, (), "de", 1.0, interim=True)
+    decoding = maker.first(new, (), "de", 1.0, thorough=False)
     assert decoding.language is None
     assert (decoding.detection.threshold, decoding.detection.fallback) == (CERTAIN_LANGUAGE, "de")
-    late = maker.first(new, (), "de", CERTAIN_AFTER_S, interim=True)
+    late = maker.first(new, (), "de", CERTAIN_AFTER_S, thorough=False)
     assert late.detection.fallback is None
-    assert maker.first(segment(language="fr"), (), "de", 1.0, interim=True).language == "fr"
+    assert maker.first(segment(language="fr"), (), "de", 1.0, thorough=False).language == "fr"
 
 
 def test_what_the_user_says_before_goes_first() -> None:
     maker = options(initial_prompt="7 8", hotwords="9", prefix="5")
     first = replace_context(segment(0), Context())
     first.committed = []
-    decoding = maker.first(first, (), None, 1.0, interim=True)
+    decoding = maker.first(first, (), None, 1.0, thorough=False)
     assert (decoding.previous, decoding.prefix) == ((9, 7, 8), (5,))
     later = maker.first(
-        replace_context(segment(1), Context(previous=(3,))), (), None, 1.0, interim=True
+        replace_context(segment(1), Context(previous=(3,))), (), None, 1.0, thorough=False
     )
     assert (later.previous, later.prefix) == ((9, 3), ())
     carrying = options(initial_prompt="7 8", carry_initial_prompt=True)
     later = carrying.first(
-        replace_context(segment(1), Context(previous=(3,))), (), None, 1.0, interim=True
+        replace_context(segment(1), Context(previous=(3,))), (), None, 1.0, thorough=False
     )
     assert later.previous == (7, 8, 3)
 

@@ -453,9 +453,10 @@ class LiveClip:
         )
         start = _samples(span.start_s)
         interim = job is Job.PREVIEW
+        checked = not interim or self._rules.commit.must_check(segment.tail, end / SAMPLE_RATE_HZ)
         sound_s = (end - segment.start) / SAMPLE_RATE_HZ
         decoding = self._options.first(
-            segment, span.known, self._past.language, sound_s, interim=interim
+            segment, span.known, self._past.language, sound_s, thorough=checked
         )
         if job is Job.RETRY and last is not None:
             decoding = self._options.again(decoding, last.tries, start)

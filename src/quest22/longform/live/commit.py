@@ -55,6 +55,11 @@ class CommitPolicy:
         attended = min(self._attended(words, heard_s), behind)
         return attended if self.name == "alignatt" else min(agreed, attended)
 
+    def must_check(self, words: Sequence[HeardWord], heard_s: float) -> bool:
+        """Whether a window until ``heard_s`` will commit improbable words, if they still stand."""
+        until_s = heard_s - self.hold_back_s - self.unsure_s
+        return any(word.probability < self.sure and word.end_s <= until_s for word in words)
+
     def _attended(self, words: Sequence[HeardWord], heard_s: float) -> int:
         until_s = heard_s - self.hold_back_s
         for count, word in enumerate(words):

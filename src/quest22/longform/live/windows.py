@@ -24,8 +24,9 @@ MOST_TRIES = 3
 class WindowOptions:
     """Options for the windows of one session.
 
-    Previews are decoded greedily, with the audio context ``preview_context``; last windows as
-    ``quality`` says, but without timestamps, and in full: their text stays.
+    Most previews are decoded greedily, with the audio context ``preview_context``; last windows,
+    and previews whose improbable words will stay, as ``quality`` says, but without timestamps, and
+    in full.
     ``knows_language``: it is given, or the model has only one.
     """
 
@@ -42,11 +43,12 @@ class WindowOptions:
         past_language: str | None,
         sound_s: float,
         *,
-        interim: bool,
+        thorough: bool,
     ) -> DecodingOptions:
         """The options of a segment's next window, which begins with ``known`` words.
 
         The segment has ``sound_s`` of sound; the one before it was in ``past_language``.
+        ``thorough``: words of this window will stay that are not certain.
         """
         decoding, context = self.policy.decoding, segment.context
         language = decoding.language if self.knows_language else segment.language
@@ -58,11 +60,11 @@ class WindowOptions:
             prefix=self._prefix(segment) + tokens_of(known),
             draft=tokens_of(segment.tail),
             detection=self._detection(past_language, sound_s),
-            search=self._greedy if interim else self._final,
+            search=self._thorough if thorough else self._greedy,
             words=True,
             ends_complete=True,
             quick_words=True,
-            audio_context=self.preview_context if interim else decoding.audio_context,
+            audio_context=decoding.audio_context if thorough else self.preview_context,
         )
 
     @property
@@ -72,7 +74,7 @@ class WindowOptions:
         )
 
     @property
-    def _final(self) -> SearchOptions:
+    def _thorough(self) -> SearchOptions:
         return replace(
             self._greedy,
             beam_size=self.quality.beam_size,
