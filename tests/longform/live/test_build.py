@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from quest22.longform.live.build import build_strategy
-from quest22.longform.live.clip import LiveRules
+from quest22.longform.live.rules import LiveRules
 from quest22.settings import DecodingSettings, VadSettings
 from quest22.settings.clip_options import ClipSettings
 from quest22.settings.live import LiveSettings

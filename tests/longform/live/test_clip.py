@@ -284,3 +284,23 @@ def test_words_are_kept_in_the_transcript_if_asked_for() -> None:
     assert segment.words is not None
     assert [word.text for word in segment.words] == [f" {each.token}" for each in said]
     assert (segment.start_s, segment.end_s) == (segment.words[0].start_s, 2.49)
+
+
+@pytest.mark.parametrize(("preview_s", "thorough"), [(0.5, True), (2.0, False)])
+def test_improbable_words_are_checked_while_there_is_time(preview_s: float, thorough: bool) -> None:
+    said = talk(0.3, words=20)
+
+    def unsure(window: Window) -> Hypothesis:
+        hypothesis = Listener(said)(window)
+        alignment = hypothesis.alignment
+        if alignment is None:
+            raise AssertionError(window)
+        shares = (0.3,) * len(hypothesis.tokens)
+        return replace(hypothesis, alignment=replace(alignment, probabilities=shares))
+
+    session = Session(opened(loudness(said, 9.0)), unsure)
+    samples, block = sound(8.0), round(preview_s * 16_000)
+    for start in range(0, len(samples), block):
+        session.feed(samples[start : start + block])
+    previews = [window.decoding.search.beam_size > 1 for window in session.windows]
+    assert any(previews) is thorough

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from quest22.longform.live.endpointing import Endpointer, EndpointRules, Signal, frames_of
+from quest22.longform.live.endpointing import (
+    FRAME_S,
+    Endpointer,
+    EndpointRules,
+    Signal,
+    SpeechMemory,
+    frames_of,
+)
 
 LEVELS = {"#": 0.9, ".": 0.1, "-": 0.4}
 LETTERS = {
@@ -62,3 +69,13 @@ def test_a_segment_that_is_closed_is_followed_by_another() -> None:
 @pytest.mark.parametrize(("milliseconds", "frames"), [(0, 1), (32, 1), (100, 3), (300, 9)])
 def test_milliseconds_as_frames(milliseconds: int, frames: int) -> None:
     assert frames_of(milliseconds) == frames
+
+
+def test_how_much_speech_lies_between_two_times() -> None:
+    memory = SpeechMemory(0.5, remembered_s=10 * FRAME_S)
+    for frame in range(20):
+        memory.add(0.9 if frame % 2 else 0.1, frame)
+    assert memory.end_s == 19 * FRAME_S
+    assert memory.between(12 * FRAME_S, 16 * FRAME_S) == 2 * FRAME_S
+    assert memory.between(0.0, 20 * FRAME_S) == 5 * FRAME_S  # the others are forgotten
+    assert memory.between(30 * FRAME_S, 40 * FRAME_S) == 0

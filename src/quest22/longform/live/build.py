@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from quest22.longform.live.clip import LiveRules, LiveStrategy
+from quest22.longform.live.clip import LiveStrategy
 from quest22.longform.live.commit import CommitPolicy
 from quest22.longform.live.context import ContextRules
 from quest22.longform.live.endpointing import ONSET_FRAMES, EndpointRules, frames_of
 from quest22.longform.live.guards import Guards
+from quest22.longform.live.rules import LiveRules
 from quest22.longform.pauses.quality import Quality
 from quest22.longform.pauses.trust import Trust
 from quest22.longform.policy import DecodingPolicy

@@ -19,16 +19,16 @@ into blocks.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import Enum
 
 from quest22.longform.hallucination import LOOP
-from quest22.longform.live.commit import CommitPolicy
-from quest22.longform.live.context import Context, ContextRules, Past
-from quest22.longform.live.endpointing import Endpointer, EndpointRules, Signal
-from quest22.longform.live.guards import Guards, Heard
+from quest22.longform.live.context import Context, Past
+from quest22.longform.live.endpointing import Endpointer, Signal, SpeechMemory
+from quest22.longform.live.guards import Heard
+from quest22.longform.live.hearing import Job, Result, Running, understood
 from quest22.longform.live.history import History
+from quest22.longform.live.rules import LiveRules
 from quest22.longform.live.segment import OpenSegment
 from quest22.longform.live.sound import SoundBuffer
 from quest22.longform.live.windows import (
@@ -37,30 +37,18 @@ from quest22.longform.live.windows import (
     MOST_TRIES,
     WindowOptions,
 )
-from quest22.longform.live.words import (
-    Bounds,
-    HeardWord,
-    heard_words,
-    text_of,
-    without_first_mark,
-)
-from quest22.longform.pauses.quality import Quality
-from quest22.longform.policy import DecodingPolicy
 from quest22.longform.soundless import silence
 from quest22.longform.transcript import build_transcript, prevailing_language
 from quest22.protocols import SpeechProbabilities
 from quest22.records import (
     SAMPLE_RATE_HZ,
     VAD_FRAME_SAMPLES,
-    WINDOW_S,
-    AudioContext,
     Clip,
     DroppedSegment,
     Hypothesis,
     LiveEvent,
     Partial,
     Samples,
-    Segment,
     Transcript,
     Window,
 )
@@ -71,33 +59,14 @@ PRE_ROLL_S = 0.3
 WAITING_S = 10.0
 """Sound that waits while a window runs; more waits outside."""
 
-MARGIN_S = 0.5
-"""Windows are this much shorter than Whisper's, so that silence follows their last word."""
-
 MOST_DOUBTS = 2
 """After so many windows in a row that are not believed, what was said before is forgotten."""
 
-REMEMBERED_FRAMES = round(1.5 * WINDOW_S * SAMPLE_RATE_HZ / VAD_FRAME_SAMPLES)
+LATE_STEPS = 3
+"""Previews that come so many steps late mean that the machine is busy: it gets no extra work."""
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LiveRules:
-    """What all sessions with the same settings share; lengths are in seconds.
-
-    ``language`` None: each segment's is detected.
-    """
-
-    policy: DecodingPolicy
-    guards: Guards
-    language: str | None
-    commit: CommitPolicy
-    endpoints: EndpointRules
-    context: ContextRules
-    step_s: float
-    max_segment_s: float
-    history_s: float
-    preview_context: AudioContext
-    quality: Quality
+REMEMBERED_S = 45.0
+"""How far back the frames of speech are remembered: longer than a segment."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,35 +78,6 @@ class LiveStrategy:
 
     def open(self, clip: Clip) -> LiveClip:
         return LiveClip(clip, self.rules, self.probabilities())
-
-
-class Job(Enum):
-    """What a window is for."""
-
-    PREVIEW = "preview"
-    PAUSE = "pause"
-    CUT = "cut"
-    RETRY = "retry"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Running:
-    """A window in the engine, and the sample at which its sound ends."""
-
-    job: Job
-    window: Window
-    end: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Last:
-    """The best hypothesis so far for a segment that may end here."""
-
-    running: _Running
-    hypothesis: Hypothesis
-    heard: Heard
-    refusal: str | None
-    tries: int = 1
 
 
 class LiveClip:
@@ -160,15 +100,15 @@ class LiveClip:
         self._sound = SoundBuffer()
         self._coming: deque[float] = deque()  # the probabilities of frames that are not taken yet
         self._endpointer = Endpointer(rules.endpoints)
-        self._speech: deque[bool] = deque(maxlen=REMEMBERED_FRAMES)
+        self._speech = SpeechMemory(rules.endpoints.threshold, REMEMBERED_S)
         self._past = Past(rules.context)
         self._history = History(rules.history_s)
         self._segment: OpenSegment | None = None
         self._segments = 0
         self._free_from = 0  # earlier samples belong to segments that have ended
-        self._running: _Running | None = None
+        self._running: Running | None = None
         self._due: Job | None = None
-        self._last: _Last | None = None
+        self._last: Result | None = None
         self._commits: deque[int] = deque()  # where a segment is to end, in samples
         self._events: list[LiveEvent] = []
         self._windows = 0
@@ -217,19 +157,20 @@ class LiveClip:
         if running.job is Job.RETRY and self._last is not None:
             self._last = replace(self._last, tries=MOST_TRIES)
         elif running.job is not Job.PREVIEW:
-            heard = self._heard(segment, running, ())
-            self._last = _Last(running, silence(window), heard, reason, MOST_TRIES)
+            sound_s = running.end_s - segment.start_s
+            heard = Heard(sound_s, speech_s=0.0, rest_s=0.0, is_first=not segment.committed)
+            self._last = Result(running, silence(window), (), heard, reason, MOST_TRIES)
         self._conclude(segment, running)
         return self._go_on()
 
-    def _answered(self, window: Window) -> tuple[OpenSegment, _Running]:
+    def _answered(self, window: Window) -> tuple[OpenSegment, Running]:
         running, segment = self._running, self._segment
         if running is None or segment is None or running.window.index != window.index:
             raise RuntimeError(f"window {window.index} is not running: expected the one that is")
         self._running = None
         return segment, running
 
-    def _conclude(self, segment: OpenSegment, running: _Running) -> None:
+    def _conclude(self, segment: OpenSegment, running: Running) -> None:
         """Cut or end the segment whose last window was heard."""
         if running.job is Job.CUT:
             self._cut(segment, running.end)
@@ -269,7 +210,7 @@ class LiveClip:
         return build_transcript(
             self._clip,
             duration_s=self._sound.end / SAMPLE_RATE_HZ,
-            text=text_of_segments(segments),
+            text="".join(each.text for each in segments).strip(),
             segments=segments,
             language=prevailing_language(languages) if languages else unheard,
             dropped=self._history.dropped,
@@ -310,8 +251,8 @@ class LiveClip:
         return kept if segment is None else min(kept, segment.start - _samples(kept_s))
 
     def _take(self, probability: float) -> None:
-        self._speech.append(probability >= self._rules.endpoints.threshold)
         signal = self._endpointer.feed(probability)
+        self._speech.add(probability, self._endpointer.speech_end)
         if signal is Signal.OPENED:
             start = self._endpointer.speech_start * VAD_FRAME_SAMPLES - _samples(PRE_ROLL_S)
             self._segment = self._opened(max(self._free_from, start))
@@ -351,7 +292,7 @@ class LiveClip:
 
     def _use_past(self, segment: OpenSegment) -> None:
         if segment.language == self._past.language:
-            segment.context = self._past.before(segment.start / SAMPLE_RATE_HZ)
+            segment.context = self._past.before(segment.start_s)
 
     def _finish(self) -> None:
         """End the open segment once a window has heard all of it: nothing of it may be lost."""
@@ -400,41 +341,27 @@ class LiveClip:
         self._segment.tail = list(rest) if segment.committed else []
         self._segment.heard = end
 
-    def _drop_tail(self, segment: OpenSegment, last: _Last) -> None:
+    def _drop_tail(self, segment: OpenSegment, last: Result) -> None:
         """Refuse the uncertain words; of a loop, those heard before it began are kept."""
         if last.refusal == LOOP:
             return
-        start_s = segment.last_s or segment.start / SAMPLE_RATE_HZ
+        start_s = segment.last_s or segment.start_s
         text = self._rules.policy.text(last.hypothesis.tokens).strip()
-        end_s = last.running.end / SAMPLE_RATE_HZ
+        end_s = last.running.end_s
         self._history.drop(DroppedSegment(start_s, end_s, last.refusal or "", text))
         segment.tail = []
 
-    def _close(self, segment: OpenSegment, last: _Last) -> None:
-        event = segment.end(last.running.end / SAMPLE_RATE_HZ)
+    def _close(self, segment: OpenSegment, last: Result) -> None:
+        event = segment.end(last.running.end_s)
         self._segment, self._last = None, None
         if event is None:
             return
         self._events.append(event)
         self._segments += 1
         if segment.committed:
-            start_s = segment.start / SAMPLE_RATE_HZ
-            self._past.add(segment.committed, segment.language, start_s)
-            self._history.add(self._record(segment, last.hypothesis))
-
-    def _record(self, segment: OpenSegment, hypothesis: Hypothesis) -> Segment:
-        words = tuple(each.timed() for each in segment.committed)
-        return Segment(
-            start_s=words[0].start_s,
-            end_s=words[-1].end_s,
-            text=text_of(segment.committed),
-            avg_logprob=hypothesis.avg_logprob,
-            no_speech_prob=hypothesis.no_speech_prob,
-            temperature=hypothesis.temperature,
-            words=words if self._rules.policy.decoding.words else None,
-            language=segment.language,
-            language_probability=segment.language_probability,
-        )
+            self._past.add(segment.committed, segment.language, segment.start_s)
+            words = self._rules.policy.decoding.words
+            self._history.add(segment.record(last.hypothesis, words=words))
 
     # Windows and hypotheses.
 
@@ -447,16 +374,16 @@ class LiveClip:
                 segment.context = Context()
         span = segment.context.span(
             segment.committed,
-            segment.start / SAMPLE_RATE_HZ,
+            segment.start_s,
             end / SAMPLE_RATE_HZ,
             self._rules.context.window_s,
         )
         start = _samples(span.start_s)
         interim = job is Job.PREVIEW
-        checked = not interim or self._rules.commit.must_check(segment.tail, end / SAMPLE_RATE_HZ)
+        thorough = not interim or self._is_to_check(segment)
         sound_s = (end - segment.start) / SAMPLE_RATE_HZ
         decoding = self._options.first(
-            segment, span.known, self._past.language, sound_s, thorough=checked
+            segment, span.known, self._past.language, sound_s, thorough=thorough
         )
         if job is Job.RETRY and last is not None:
             decoding = self._options.again(decoding, last.tries, start)
@@ -468,74 +395,44 @@ class LiveClip:
             interim=interim,
         )
         self._windows += 1
-        self._running = _Running(job, window, end)
+        self._running = Running(job, window, end)
         return window
 
-    def _hear(self, segment: OpenSegment, running: _Running, hypothesis: Hypothesis) -> None:
+    def _is_to_check(self, segment: OpenSegment) -> bool:
+        """Whether a preview is worth more work, and there is time for it."""
+        late = self._unheard(segment) >= LATE_STEPS * _samples(self._rules.step_s)
+        return not late and self._rules.commit.must_check(segment.tail, self._now / SAMPLE_RATE_HZ)
+
+    def _hear(self, segment: OpenSegment, running: Running, hypothesis: Hypothesis) -> None:
         """Take the words of a window that begins behind the committed ones."""
-        words = self._words(segment, running, hypothesis)
-        heard = self._heard(segment, running, words)
-        refusal = self._rules.guards.refusal(hypothesis, heard)
+        result = understood(self._rules, segment, running, hypothesis, self._speech)
         if running.job is not Job.PREVIEW:
-            self._last = _Last(running, hypothesis, heard, refusal)
+            self._last = result
         segment.heard = running.end
-        if refusal is not None:
+        if result.refusal is not None:
             self._doubt(segment)
             return
         segment.doubts = 0
-        certain = self._settle_language(segment, hypothesis, heard)
-        heard_s = running.end / SAMPLE_RATE_HZ
-        stable = 0
-        if certain:
-            stable = self._rules.commit.count(words, segment.tail, heard_s, segment.idle_steps)
-        self._tell(segment.update(words, stable, heard_s))
+        stable, words = 0, result.words
+        if self._settle_language(segment, result):
+            earlier, idle_steps = segment.tail, segment.idle_steps
+            stable = self._rules.commit.count(words, earlier, running.end_s, idle_steps)
+        self._tell(segment.update(words, stable, running.end_s))
 
-    def _compare(self, segment: OpenSegment, running: _Running, hypothesis: Hypothesis) -> None:
+    def _compare(self, segment: OpenSegment, running: Running, hypothesis: Hypothesis) -> None:
         """Take the hypothesis of a further try if it is better."""
         last = self._last
         if last is None:
             return
-        words = self._words(segment, running, hypothesis)
-        heard = self._heard(segment, running, words)
-        refusal = self._rules.guards.refusal(hypothesis, heard)
-        self._last = replace(last, tries=last.tries + 1)
-        rank = self._rules.guards.rank
-        if rank(hypothesis, heard) > rank(last.hypothesis, last.heard):
-            tries = last.tries + 1
-            self._last = _Last(running, hypothesis, heard, refusal, tries)
-            if refusal is None:
-                self._settle_language(segment, hypothesis, heard)
-                self._tell(segment.update(words, 0, running.end / SAMPLE_RATE_HZ))
-
-    def _words(
-        self, segment: OpenSegment, running: _Running, hypothesis: Hypothesis
-    ) -> list[HeardWord]:
-        end = running.end
-        if running.job is not Job.CUT and running.job is not Job.PREVIEW:
-            end = min(end, self._endpointer.speech_end * VAD_FRAME_SAMPLES)
-        bounds = Bounds(max(segment.last_s, segment.start / SAMPLE_RATE_HZ), end / SAMPLE_RATE_HZ)
-        tokens, start_s = self._rules.policy.tokens, running.window.start_s
-        words = heard_words(hypothesis, tokens, start_s, bounds)
-        return words if segment.committed else without_first_mark(words)
-
-    def _heard(self, segment: OpenSegment, running: _Running, words: Sequence[HeardWord]) -> Heard:
-        from_s = max(segment.last_s, segment.start / SAMPLE_RATE_HZ)
-        end_s = running.end / SAMPLE_RATE_HZ
-        rest_from_s = words[-1].end_s if words else from_s
-        return Heard(
-            sound_s=end_s - from_s,
-            speech_s=self._speech_s(from_s, end_s),
-            rest_s=self._speech_s(rest_from_s, end_s),
-            is_first=not segment.committed,
-        )
-
-    def _speech_s(self, start_s: float, end_s: float) -> float:
-        """Seconds of speech between two times, by the frames that are remembered."""
-        first = self._endpointer.frames - len(self._speech)
-        frame_s = VAD_FRAME_SAMPLES / SAMPLE_RATE_HZ
-        within = range(max(0, round(start_s / frame_s) - first), round(end_s / frame_s) - first)
-        speech = self._speech
-        return frame_s * sum(speech[at] for at in within if at < len(speech))
+        result = understood(self._rules, segment, running, hypothesis, self._speech)
+        rank, tries = self._rules.guards.rank, last.tries + 1
+        if rank(hypothesis, result.heard) <= rank(last.hypothesis, last.heard):
+            self._last = replace(last, tries=tries)
+            return
+        self._last = replace(result, tries=tries)
+        if result.refusal is None:
+            self._settle_language(segment, result)
+            self._tell(segment.update(result.words, 0, running.end_s))
 
     def _doubt(self, segment: OpenSegment) -> None:
         segment.doubts += 1
@@ -543,14 +440,14 @@ class LiveClip:
             segment.context = Context()
             self._past.forget()
 
-    def _settle_language(self, segment: OpenSegment, hypothesis: Hypothesis, heard: Heard) -> bool:
+    def _settle_language(self, segment: OpenSegment, result: Result) -> bool:
         """Whether the segment's language is certain; until then no word may stay."""
         if segment.settled:
             return True
-        segment.language = hypothesis.language
-        segment.language_probability = hypothesis.language_probability
-        probable = hypothesis.language_probability >= CERTAIN_LANGUAGE
-        segment.settled = probable or heard.sound_s >= CERTAIN_AFTER_S
+        segment.language = result.hypothesis.language
+        segment.language_probability = result.hypothesis.language_probability
+        probable = segment.language_probability >= CERTAIN_LANGUAGE
+        segment.settled = probable or result.heard.sound_s >= CERTAIN_AFTER_S
         if segment.settled:
             self._use_past(segment)
         return segment.settled
@@ -558,11 +455,6 @@ class LiveClip:
     def _tell(self, event: LiveEvent | None) -> None:
         if event is not None:
             self._events.append(event)
-
-
-def text_of_segments(segments: Sequence[Segment]) -> str:
-    """Their texts as they are, without white space around."""
-    return "".join(each.text for each in segments).strip()
 
 
 def _samples(seconds: float) -> int:

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import islice
 
 from quest22.records import SAMPLE_RATE_HZ, VAD_FRAME_SAMPLES
 
+FRAME_S = VAD_FRAME_SAMPLES / SAMPLE_RATE_HZ
 ONSET_FRAMES, ONSET_SPAN = 3, 8
 """Speech begins with so many frames above the threshold within so many."""
 
@@ -110,6 +112,28 @@ class Endpointer:
             self._loud.clear()
             return Signal.PAUSED
         return Signal.NONE
+
+
+class SpeechMemory:
+    """Which of the last frames were speech, in seconds of the session."""
+
+    def __init__(self, threshold: float, remembered_s: float) -> None:
+        self._threshold = threshold
+        self._flags: deque[bool] = deque(maxlen=round(remembered_s / FRAME_S))
+        self._frames = 0
+        self.end_s = 0.0
+
+    def add(self, probability: float, speech_end: int) -> None:
+        """Remember the next frame; speech has ended before frame ``speech_end`` so far."""
+        self._flags.append(probability >= self._threshold)
+        self._frames += 1
+        self.end_s = speech_end * FRAME_S
+
+    def between(self, start_s: float, end_s: float) -> float:
+        """Seconds of speech between two times."""
+        first = self._frames - len(self._flags)
+        start, stop = round(start_s / FRAME_S) - first, round(end_s / FRAME_S) - first
+        return FRAME_S * sum(islice(self._flags, max(start, 0), max(stop, 0)))
 
 
 def frames_of(milliseconds: float) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from quest22.longform.live.context import Context
 from quest22.longform.live.words import HeardWord, text_of
-from quest22.records import LiveEvent, LiveEventType
+from quest22.records import SAMPLE_RATE_HZ, Hypothesis, LiveEvent, LiveEventType, Segment
 
 
 @dataclass(slots=True, eq=False)
@@ -45,6 +45,11 @@ class OpenSegment:
         """Where the last committed word ends, in seconds; 0: there is none."""
         return self.committed[-1].end_s if self.committed else 0.0
 
+    @property
+    def start_s(self) -> float:
+        """Where its sound begins, in seconds."""
+        return self.start / SAMPLE_RATE_HZ
+
     def update(self, words: Sequence[HeardWord], stable: int, heard_s: float) -> LiveEvent | None:
         """Put words in place of the tail, the first ``stable`` of them for good; tell what changed.
 
@@ -68,6 +73,21 @@ class OpenSegment:
         if not self.committed and not self.revision:
             return None
         return self._event("final", heard_s)
+
+    def record(self, hypothesis: Hypothesis, *, words: bool) -> Segment:
+        """The segment of the transcript, once it has ended with words."""
+        timed = tuple(each.timed() for each in self.committed)
+        return Segment(
+            start_s=timed[0].start_s,
+            end_s=timed[-1].end_s,
+            text=text_of(self.committed),
+            avg_logprob=hypothesis.avg_logprob,
+            no_speech_prob=hypothesis.no_speech_prob,
+            temperature=hypothesis.temperature,
+            words=timed if words else None,
+            language=self.language,
+            language_probability=self.language_probability,
+        )
 
     def _event(self, kind: LiveEventType, heard_s: float) -> LiveEvent:
         self._shown = (self.text, len(self.committed))

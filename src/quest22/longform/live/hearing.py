@@ -1,0 +1,80 @@
+"""What a window of a segment says: its words in the session, and whether they are believed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from quest22.longform.live.endpointing import SpeechMemory
+from quest22.longform.live.guards import Heard
+from quest22.longform.live.rules import LiveRules
+from quest22.longform.live.segment import OpenSegment
+from quest22.longform.live.words import Bounds, HeardWord, heard_words, without_first_mark
+from quest22.records import SAMPLE_RATE_HZ, Hypothesis, Window
+
+
+class Job(Enum):
+    """What a window is for."""
+
+    PREVIEW = "preview"
+    PAUSE = "pause"
+    CUT = "cut"
+    RETRY = "retry"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Running:
+    """A window in the engine, and the sample at which its sound ends."""
+
+    job: Job
+    window: Window
+    end: int
+
+    @property
+    def end_s(self) -> float:
+        return self.end / SAMPLE_RATE_HZ
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """The words of a window behind those that were known; ``refusal``: why they are not believed.
+
+    ``tries`` is how often the sound was decoded.
+    """
+
+    running: Running
+    hypothesis: Hypothesis
+    words: Sequence[HeardWord]
+    heard: Heard
+    refusal: str | None
+    tries: int = 1
+
+
+def understood(
+    rules: LiveRules,
+    segment: OpenSegment,
+    running: Running,
+    hypothesis: Hypothesis,
+    speech: SpeechMemory,
+) -> Result:
+    """What a hypothesis says about the segment that is open.
+
+    Raises :class:`quest22.errors.EngineError` if the engine gave no alignment.
+    """
+    from_s = max(segment.last_s, segment.start_s)
+    ends_s = running.end_s
+    if running.job in (Job.PAUSE, Job.RETRY):
+        ends_s = min(ends_s, speech.end_s)
+    bounds, offset_s = Bounds(from_s, ends_s), running.window.start_s
+    words = heard_words(hypothesis, rules.policy.tokens, offset_s, bounds)
+    if not segment.committed:
+        words = without_first_mark(words)
+    heard = Heard(
+        sound_s=running.end_s - from_s,
+        speech_s=speech.between(from_s, running.end_s),
+        rest_s=speech.between(words[-1].end_s if words else from_s, running.end_s),
+        is_first=not segment.committed,
+    )
+    refusal = rules.guards.refusal(hypothesis, heard)
+    return Result(running, hypothesis, words, heard, refusal)

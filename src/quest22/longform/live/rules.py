@@ -1,0 +1,34 @@
+"""What all sessions with the same settings share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from quest22.longform.live.commit import CommitPolicy
+from quest22.longform.live.context import ContextRules
+from quest22.longform.live.endpointing import EndpointRules
+from quest22.longform.live.guards import Guards
+from quest22.longform.pauses.quality import Quality
+from quest22.longform.policy import DecodingPolicy
+from quest22.records import AudioContext
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LiveRules:
+    """The rules of a session; lengths are in seconds.
+
+    ``language`` None: each segment's is detected. ``preview_context`` is the audio context of
+    windows whose text will be heard again.
+    """
+
+    policy: DecodingPolicy
+    guards: Guards
+    language: str | None
+    commit: CommitPolicy
+    endpoints: EndpointRules
+    context: ContextRules
+    step_s: float
+    max_segment_s: float
+    history_s: float
+    preview_context: AudioContext
+    quality: Quality
