@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from quest22.errors import ClipError, UsageError
+from quest22.metrics import Metrics
 from quest22.records import Hypothesis, LiveEvent, Transcript, Window
 from quest22.runtime.clip_state import MOST_FAILURES
 from quest22.runtime.live_session import LiveSession
@@ -245,3 +246,26 @@ def test_a_live_clip_is_counted_as_others_are() -> None:
         assert isinstance(session.result(ENDS_S), Transcript)
         loop.close()
         assert loop._metrics.counts()["clips"] == 1
+
+
+def test_a_session_that_its_caller_drops_is_cancelled() -> None:
+    metrics = Metrics()
+    with TranscriptionLoop(LiveEngine(4), FakeLiveStrategy(), metrics) as loop:
+        session = loop.live(clip("dropped"), LIVE)
+        session.feed(speech(1.0))
+        del session
+        other = loop.live(clip("other"), LIVE)
+        other.feed(said(2.0))
+        other.end()
+        assert other.result(ENDS_S).text == "20"
+        assert metrics.counts()["failures"] == 1
+
+
+def test_the_events_of_a_dropped_session_that_is_iterated_go_on() -> None:
+    with loop_of(LiveEngine(4)) as loop:
+        session = loop.live(clip("live"), LIVE)
+        session.feed(said(1.0))
+        session.end()
+        events = iter(session)
+        del session
+        assert [event.text for event in events if event.type == "final"] == ["10"]

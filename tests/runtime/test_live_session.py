@@ -139,6 +139,21 @@ def test_sound_goes_into_the_queue_at_16_khz() -> None:
     assert total == 16_000
 
 
+def test_a_long_block_waits_too_and_goes_in_pieces() -> None:
+    opened = Opened(limit_s=2.0)
+    feeding = threading.Thread(target=opened.session.feed, args=(speech(60.0),), daemon=True)
+    feeding.start()
+    taken: list[int] = []
+    while sum(taken) < 60 * 16_000:
+        assert opened.sound.waiting_s <= 3.0
+        if opened.sound.available:
+            block = opened.sound.next_block()
+            assert isinstance(block, np.ndarray)
+            taken.append(len(block))
+    feeding.join()
+    assert max(taken) == 16_000
+
+
 def test_a_flush_marks_what_was_said_and_the_session_goes_on() -> None:
     opened = Opened()
     opened.session.feed(speech(0.1))

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+MOST_SAMPLES = SAMPLE_RATE_HZ
+"""A longer block is passed on in pieces, between which the loop serves other sessions."""
+
 KEPT_EVENTS = 2_000
 """Segments whose events wait to be read; more than two hours of talk."""
 
@@ -47,7 +50,8 @@ class LiveSession:
     and loses nothing. If the events of 2,000 segments wait, the oldest are dropped, with a warning;
     :meth:`result` has their text.
 
-    A ``with`` block ends the sound and waits for the last text; an error in it cancels.
+    A ``with`` block ends the sound and waits for the last text; an error in it cancels, and so does
+    the loss of the last reference to the session.
     """
 
     def __init__(
@@ -67,8 +71,7 @@ class LiveSession:
         self._feeding = threading.RLock()
         self._samples = LiveSamples()
         self._arrivals = Arrivals()
-        self._events: EventStream[LiveEvent] = EventStream(self._add)
-        self._dropped = 0
+        self._events: EventStream[LiveEvent] = EventStream(_Unread(key).add)
         self._result: Transcript | Failure | None = None
         self._on_close: Callable[[], None] | None = None
 
@@ -92,7 +95,10 @@ class LiveSession:
             self._raise_failure()
             block = self._samples.feed(samples, rate_hz)
             self._arrivals.note(self._samples.fed_s, self._clock())
-            return self._sound.put(block) if len(block) else not self._sound.ended
+            for start in range(0, len(block), MOST_SAMPLES):
+                if not self._sound.put(block[start : start + MOST_SAMPLES]):
+                    return False
+            return not self._sound.ended
 
     @property
     def has_room(self) -> bool:
@@ -164,27 +170,6 @@ class LiveSession:
     def _latency_s(self, event: LiveEvent, now: float) -> float | None:
         return self._arrivals.latency_s(event.words[-1].end_s, now) if event.words else None
 
-    def _add(self, events: deque[LiveEvent], event: LiveEvent) -> None:
-        for index in range(len(events) - 1, -1, -1):
-            waiting = events[index]
-            if waiting.segment == event.segment:
-                keeps = waiting.type == "committed" and event.type == "interim"
-                events[index] = replace(event, type="committed") if keeps else event
-                return
-            if waiting.segment < event.segment:
-                break
-        events.append(event)
-        if len(events) > KEPT_EVENTS:
-            events.popleft()
-            self._dropped += 1
-            if self._dropped == 1:
-                _log.warning(
-                    "%s: the events of %d segments wait to be read, and the oldest are dropped; "
-                    "the result will have their text",
-                    self.key,
-                    KEPT_EVENTS,
-                )
-
     def _check_here(self) -> None:
         self._home.check("this live session")
 
@@ -239,3 +224,35 @@ class LiveSession:
         self, kind: type[BaseException] | None, error: object, trace: TracebackType | None
     ) -> None:
         await asyncio.to_thread(self.__exit__, kind, error, trace)
+
+
+class _Unread:
+    """What becomes of events that nobody has read yet.
+
+    Not part of the session: a cycle would keep one that its caller has dropped.
+    """
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self._dropped = 0
+
+    def add(self, events: deque[LiveEvent], event: LiveEvent) -> None:
+        for index in range(len(events) - 1, -1, -1):
+            waiting = events[index]
+            if waiting.segment == event.segment:
+                keeps = waiting.type == "committed" and event.type == "interim"
+                events[index] = replace(event, type="committed") if keeps else event
+                return
+            if waiting.segment < event.segment:
+                break
+        events.append(event)
+        if len(events) > KEPT_EVENTS:
+            events.popleft()
+            self._dropped += 1
+            if self._dropped == 1:
+                _log.warning(
+                    "%s: the events of %d segments wait to be read, and the oldest are dropped; "
+                    "the result will have their text",
+                    self._key,
+                    KEPT_EVENTS,
+                )

@@ -66,11 +66,15 @@ class LoopSettings:
 
 @dataclass(slots=True, eq=False)
 class _Entry:
-    """A clip that has not ended, as its caller and its feeding thread see it."""
+    """A clip that has not ended, as its caller and its feeding thread see it.
 
-    handle: ClipHandle | LiveSession
+    ``handle`` gives what its caller has; None: a live session that its caller has dropped.
+    """
+
+    handle: Callable[[], ClipHandle | LiveSession | None]
     sound: AudioQueue
     clip: Clip
+    cancel: Callable[[], None]
 
 
 def _close_at_home(loop: weakref.ref[TranscriptionLoop], home: HomeProcess) -> None:
@@ -148,8 +152,9 @@ class TranscriptionLoop:
         state = self._state(audio.clip, sound, options)
         state.damage = audio.damage
         self._schedule(state, priority, within_s, partials=partials)
-        handle = ClipHandle(state.key, self._canceller(state, sound))
-        self._enter(state, _Entry(handle, sound, audio.clip))
+        cancel = self._canceller(state, sound)
+        handle = ClipHandle(state.key, cancel)
+        self._enter(state, _Entry(lambda: handle, sound, audio.clip, cancel))
         deadline_s = inf if state.deadline_s is None else state.deadline_s
         self._pump.add(audio.blocks, sound, (priority, deadline_s, state.number))
         return handle
@@ -167,21 +172,24 @@ class TranscriptionLoop:
         sound = AudioQueue(self._settings.session_s, self._wake)
         state = self._state(clip, sound, options)
         self._schedule(state, priority, within_s, partials=partials)
-        session = Session(state.key, self._canceller(state, sound), sound)
-        self._enter(state, _Entry(session, sound, clip))
+        cancel = self._canceller(state, sound)
+        session = Session(state.key, cancel, sound)
+        self._enter(state, _Entry(lambda: session, sound, clip, cancel))
         return session
 
     def live(self, clip: Clip, options: ClipOptions, owner: object = None) -> LiveSession:
         """Transcribe audio while it is spoken, by options whose ``live`` is set.
 
-        The clip's media is not used. ``owner`` is kept as long as the session is. Raises as
-        :meth:`add` does.
+        The clip's media is not used. ``owner`` is kept as long as the session is. A session that
+        nobody holds any more is cancelled. Raises as :meth:`add` does.
         """
         sound = AudioQueue(self._settings.live_s, self._wake)
         state = self._state(clip, sound, options)
         state.priority = Priority.LIVE_FINAL
-        session = LiveSession(state.key, sound, self._canceller(state, sound), self._clock, owner)
-        self._enter(state, _Entry(session, sound, clip))
+        cancel = self._canceller(state, sound)
+        session = LiveSession(state.key, sound, cancel, self._clock, owner)
+        self._enter(state, _Entry(weakref.ref(session), sound, clip, cancel))
+        weakref.finalize(session, cancel).atexit = False
         return session
 
     def close(self, *, cancel: bool = False) -> None:
@@ -190,10 +198,11 @@ class TranscriptionLoop:
             self.stop()
         else:
             for entry in self._close_entrance():
-                if isinstance(entry.handle, LiveSession):
-                    entry.handle.end()
-                elif isinstance(entry.handle, Session):
-                    entry.handle.flush()
+                handle = entry.handle()
+                if isinstance(handle, LiveSession):
+                    handle.end()
+                elif isinstance(handle, Session):
+                    handle.flush()
             self._wake()
         self._thread.join()
         atexit.unregister(self._at_exit)
@@ -201,7 +210,7 @@ class TranscriptionLoop:
     def stop(self) -> None:
         """Cancel all clips, and end the loop soon; does not wait."""
         for entry in self._close_entrance():
-            entry.handle.cancel()
+            entry.cancel()
         self._wake()
 
     @property
@@ -304,8 +313,8 @@ class TranscriptionLoop:
     def _run_commands(self) -> None:
         """Execute the callers' requests to add and cancel clips."""
         with self._changed:
-            commands, self._commands = self._commands, []
             self._work_came = False
+            commands, self._commands = self._commands, []
         for command in commands:
             command()
 
@@ -326,7 +335,12 @@ class TranscriptionLoop:
             if isinstance(event, ClipDone):
                 entry.sound.stop()
                 count_result(event.result, self._metrics)
-            entry.handle.put(event)
+            self._tell(entry, event)
+
+    def _tell(self, entry: _Entry, event: Event) -> None:
+        handle = entry.handle()
+        if handle is not None:
+            handle.put(event)
 
     def _fail_all(self, reason: str) -> None:
         with self._changed:
@@ -336,4 +350,4 @@ class TranscriptionLoop:
             clip = entry.clip
             entry.sound.stop()
             failure = Failure(clip.key, clip.name, "engine", reason, clip.origin)
-            entry.handle.put(ClipDone(number, failure))
+            self._tell(entry, ClipDone(number, failure))
