@@ -33,7 +33,7 @@ LIVE_WINDOWS = 1
 """The most live windows in a batch. They are decoded one by one, as each has a draft or keeps what
 it attends to, so a batch of several would cost as much and be delivered later."""
 
-LIVE_IN_A_ROW = 8
+LIVE_IN_A_ROW = 16
 """After this many batches of live windows, one window of another clip has its turn."""
 
 

@@ -26,7 +26,7 @@ QUIET_SHARE = 4
 """While sound without speech is fed, other windows come in quarters of a batch: that costs them
 little, and the next word will not wait for long."""
 
-URGENT_IN_A_ROW = 8
+URGENT_IN_A_ROW = 16
 """After so many urgent batches, a piece of a file has its turn."""
 
 
