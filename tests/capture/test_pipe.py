@@ -13,7 +13,7 @@ from quest22.capture.pipe import PipeSource
 from quest22.capture.raw_pcm import RawFormat
 from quest22.capture.settings import CaptureSettings
 from quest22.capture.stop import Stop
-from quest22.errors import SourceError
+from quest22.errors import ClipError, SourceError
 from quest22.system import WINDOWS
 from tests.capture.streams import nobody
 
@@ -39,6 +39,14 @@ def test_what_is_there_comes_at_once_however_little(pipe: tuple[int, int]) -> No
         np.testing.assert_array_equal(block, np.full(count, 0.5, np.float32))
     os.close(writing)
     assert next(sound.blocks, None) is None
+
+
+def test_a_pipe_without_any_sound_is_told(pipe: tuple[int, int]) -> None:
+    reading, writing = pipe
+    os.close(writing)
+    (sound,) = PipeSource(SETTINGS, Stop(), nobody(), reading).sounds()
+    with pytest.raises(ClipError, match="nothing came"):
+        next(sound.blocks)
 
 
 def test_nothing_is_read_ahead(pipe: tuple[int, int]) -> None:

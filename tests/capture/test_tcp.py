@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import socket
 import struct
 import threading
@@ -12,7 +13,7 @@ from quest22.capture.raw_pcm import RawFormat
 from quest22.capture.settings import CaptureSettings
 from quest22.capture.sound_source import LiveSound
 from quest22.capture.stop import Stop
-from quest22.capture.tcp import TcpSource, parse_address
+from quest22.capture.tcp import RETRY_S, TcpSource, parse_address
 from quest22.errors import ClipError, SourceError, UsageError
 from tests.capture.streams import Told
 
@@ -92,6 +93,36 @@ def test_a_stop_ends_clients_and_the_port(port: Port) -> None:
     assert list(sound.blocks) == []
     assert list(port.sounds) == []
     client.close()
+
+
+class FullTable:
+    """A server of a process that may not open any more files."""
+
+    def __init__(self, server: socket.socket) -> None:
+        self.fileno = server.fileno
+
+    def accept(self) -> tuple[socket.socket, object]:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+
+def test_what_cannot_be_accepted_is_told_and_waited_for(
+    port: Port, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        waits.append(seconds)
+        port.stop.set()
+        return True
+
+    server = port.source._server
+    monkeypatch.setattr(port.source, "_server", FullTable(server))
+    monkeypatch.setattr(port.stop, "wait", wait)
+    with port.client():
+        assert list(port.sounds) == []
+    assert waits == [RETRY_S]
+    assert port.told[0].endswith("a client cannot be heard: Too many open files")
+    server.close()
 
 
 def test_once_hears_the_first_alone() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import MISSING, dataclass, field
+from math import nan
 from typing import Literal, TypedDict
 
 import pytest
@@ -92,7 +93,9 @@ def test_what_may_be_passes(check, arguments):
     ("check", "arguments", "message"),
     [
         (check_at_least, (0, 1), "it is 0: expected 1 or more"),
+        (check_at_least, (nan, 1), "it is nan: expected 1 or more"),
         (check_positive, (0.0,), "it is 0.0: expected a number above 0"),
+        (check_positive, (nan,), "it is nan: expected a number above 0"),
         (check_fraction, (-0.1,), "it is -0.1: expected a number from 0 to 1"),
         (check_fraction, (1.1,), "it is 1.1: expected a number from 0 to 1"),
         (check_choice, ("up", ("a", "b", "c")), "it is 'up': expected a, b or c"),

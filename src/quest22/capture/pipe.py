@@ -11,10 +11,11 @@ from quest22.capture.decoding import decoded
 from quest22.capture.each_channel import channel_sounds
 from quest22.capture.notices import Notify
 from quest22.capture.pacing import paced
+from quest22.capture.raw_pcm import Piece
 from quest22.capture.settings import STDIN, CaptureSettings
 from quest22.capture.sound_source import LiveSound
 from quest22.capture.stop import Stop
-from quest22.errors import SourceError
+from quest22.errors import ClipError, SourceError
 from quest22.records import Samples
 from quest22.system import WINDOWS
 
@@ -43,15 +44,22 @@ class PipeSource:
         return cls(settings, stop, notify, descriptor)
 
     def sounds(self) -> Iterator[LiveSound]:
-        settings = self._settings
+        if self._settings.each_channel:
+            yield from channel_sounds(self._pieces(), self._paced)
+        else:
+            blocks = live_blocks(self._pieces(), self._settings.channel)
+            yield LiveSound(self.title, self._paced(blocks))
+
+    def _pieces(self) -> Iterator[Piece]:
+        """The sound. Without any, the program that should have sent it has failed."""
+        settings, came = self._settings, False
         stream = PipeBytes(self._descriptor, self._stop)
         track = settings.audio.audio_track
-        pieces = decoded(stream, settings.raw, self.title, self._notify, track)
-        if settings.each_channel:
-            yield from channel_sounds(pieces, self._paced)
-        else:
-            blocks = live_blocks(pieces, settings.channel)
-            yield LiveSound(self.title, self._paced(blocks))
+        for piece in decoded(stream, settings.raw, self.title, self._notify, track):
+            came = True
+            yield piece
+        if not came and not self._stop.is_set:
+            raise ClipError("audio", "nothing came")
 
     def _paced(self, blocks: Iterator[Samples]) -> Iterator[Samples]:
         return paced(blocks, self._stop.wait) if self._settings.pace == "real" else blocks

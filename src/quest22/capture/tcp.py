@@ -28,6 +28,8 @@ LOOPBACK = "127.0.0.1"
 IDLE_S = 300.0
 """A client that has sent nothing for so long gives its place to others."""
 KEEPALIVE_S = 30
+RETRY_S = 0.2
+"""A client that cannot be accepted still waits, so that asking at once would be asking always."""
 
 
 class TcpSource:
@@ -56,7 +58,9 @@ class TcpSource:
         while self._stop.wait_for(self._server):
             try:
                 connection, peer = self._server.accept()
-            except OSError:  # it has gone again
+            except OSError as exc:  # it has gone again, or there are too many open files
+                self._notify(f"{self.address}: a client cannot be heard: {exc.strerror or exc}")
+                self._stop.wait(RETRY_S)
                 continue
             name = f"{_bracketed(peer[0])}:{peer[1]}"
             with self._lock:

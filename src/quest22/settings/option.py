@@ -172,14 +172,14 @@ def refuse_unknown(options: dict[str, Any], known: type[Any]) -> None:
 
 
 def check_at_least(name: str, value: float | None, least: float) -> None:
-    """Refuse numbers below ``least``; None passes."""
-    if value is not None and value < least:
+    """Refuse numbers below ``least`` and NaN; None passes."""
+    if value is not None and not value >= least:
         raise UsageError(f"{name} is {value}: expected {least} or more")
 
 
 def check_positive(name: str, value: float | None) -> None:
-    """Refuse 0 and negative numbers; None passes."""
-    if value is not None and value <= 0:
+    """Refuse 0, negative numbers and NaN; None passes."""
+    if value is not None and not value > 0:
         raise UsageError(f"{name} is {value}: expected a number above 0")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,17 @@ def test_a_session_from_its_first_sound_to_its_last_text() -> None:
     assert shown.finals == [("talk", "15 blocks.")]
     assert shown.states[-1] == "closed"
     assert run.summary() == "0:02 of sound, 1 segment"
+
+
+def test_after_the_last_sound_nobody_is_waited_for() -> None:
+    shown = Shown()
+
+    def is_shown() -> None:
+        while "" not in shown.states:
+            time.sleep(0.001)
+
+    ran(Sounds(talk=[BLOCK, is_shown]), shown)
+    assert "waiting" not in shown.states[shown.states.index("") :]
 
 
 def test_clients_side_by_side_have_files_of_their_own(tmp_path: Path) -> None:

@@ -104,7 +104,8 @@ class LiveRun:
             self.warn(each.speaker)
             if self._stop.is_set and each.speaker.waited_s > LEAVE_AFTER_S:
                 each.leave()
-        state = "finishing …" if self._stop.is_set else "" if speakers else listening
+        ends = self._stop.is_set or not (speakers or self._accepting)
+        state = "finishing …" if ends else "" if speakers else listening
         with suppress(BrokenPipeError):  # whoever writes next finds that out
             self._view.tick(speakers, state)
 
