@@ -6,8 +6,8 @@ Recordings are cut at every half second, within words too, and each beginning is
 greedily, with the whole context of 30 s and with shorter ones. What is right is the reference up
 to the cut: an alignment of the reference with the whole recording says which words were spoken
 until then, and the word at the cut may be there or not. Text that is doubtful in a short context is
-heard again in full, as always; the table says how often. Times are processor time of one core; the
-text of the whole context, which is decoded without a draft, is the draft in the shorter ones. Prints
+heard again in full, as always; the table says how often. Times are processor time of one core.
+The whole context is decoded without a draft, and its text is the draft in the shorter ones. Prints
 a table of docs/live.md.
 """
 

@@ -29,6 +29,7 @@ class Oracle:
     sounds: list[int] = field(default_factory=list)
     seen: list[list[int]] = field(init=False)
     calls: int = 0
+    rows: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.seen = [[] for _ in self.sounds]
@@ -38,6 +39,7 @@ class Oracle:
     ) -> NDArray[np.float32]:
         assert tokens.shape[0] == len(self.seen)
         self.calls += 1
+        self.rows.append(len(tokens))
         rows = []
         for sound, seen, fresh in zip(self.sounds, self.seen, tokens.tolist(), strict=True):
             rows.append([oracle_logits(sound, seen + fresh[: at + 1]) for at in logit_positions])
@@ -45,7 +47,7 @@ class Oracle:
         return np.array(rows, np.float32)
 
     def restart(self, windows: Sequence[int], num_beams: int) -> None:
-        self.sounds = [window for window in windows for _ in range(num_beams)]
+        self.sounds = list(windows)
         self.seen = [[] for _ in self.sounds]
 
     def rewind(self, position: int) -> None:
@@ -93,8 +95,7 @@ def run(
     requests = [
         DecodeRequest(prompt, RULES, search or SearchOptions(), temperature) for prompt in batch
     ]
-    sounds = [place for place, request in enumerate(requests) for _ in range(request.num_beams)]
-    return BatchSearch(SILENCE).run(Oracle(sounds), requests)
+    return BatchSearch(SILENCE).run(Oracle(list(range(len(requests)))), requests)
 
 
 @given(st.lists(prompts, min_size=1, max_size=7))
@@ -121,8 +122,8 @@ def test_a_batch_is_decoded_as_greedily_and_with_beams_and_chosen(
     requests = [DecodeRequest(prompt, RULES, *search) for prompt, *search in batch]
     found = BatchSearch(SILENCE).decode(Oracle(), requests)
     for window, (request, result) in enumerate(zip(requests, found, strict=True)):
-        search, sounds = request.search, [window] * request.num_beams
-        (expected,) = BatchSearch(SILENCE).run(Oracle(sounds), [request])
+        search = request.search
+        (expected,) = BatchSearch(SILENCE).run(Oracle([window]), [request])
         if search.greedy_logprob is not None and request.temperature == 0:
             greedily = replace(request, search=replace(search, beam_size=1))
             (greedy,) = BatchSearch(SILENCE).run(Oracle([window]), [greedily])
@@ -196,6 +197,13 @@ def test_a_long_draft_is_checked_part_by_part(monkeypatch: pytest.MonkeyPatch) -
     (found,) = BatchSearch(SILENCE).run(oracle, [replace(request, draft=said.tokens)])
     assert found == said
     assert oracle.calls == 3
+
+
+def test_a_prompt_is_fed_in_one_row_for_all_beams() -> None:
+    request = DecodeRequest(Prompt((1, 2, 4, 5), 0, 5), RULES, SearchOptions(beam_size=3))
+    oracle = Oracle([5, 6])
+    BatchSearch(SILENCE).run(oracle, [request, request])
+    assert oracle.rows[:2] == [2, 6]
 
 
 @given(st.lists(st.booleans(), max_size=12))

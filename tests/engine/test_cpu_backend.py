@@ -62,7 +62,7 @@ class Network:
     def begin(self, cross_kv: CrossKVCache, windows: Sequence[int], num_beams: int) -> None:
         self.notes.append(("windows", list(windows), num_beams))
         held = _numbers(cross_kv, windows)
-        self.numbers = [int(number) for number in held for _ in range(num_beams)]
+        self.numbers = [int(number) for number in held]
         self.length = 0
 
     def keep_scores(self, heads: Heads) -> Scores | None:

@@ -37,7 +37,8 @@ MAX_GUESSES = 64
 class StepwiseDecoder(Protocol):
     """A decoder with its key-value cache, for windows that are encoded.
 
-    All windows have the same number of rows, which are adjacent.
+    All windows have the same number of rows, which are adjacent: one each until
+    :meth:`reorder_cache` makes more of it.
     """
 
     def step(self, tokens: NDArray[np.int32], logit_positions: Sequence[int]) -> Logits:
@@ -63,7 +64,7 @@ class BatchDecoder(StepwiseDecoder, Protocol):
     """A decoder for any windows of an encoded batch, each of them as often as it is named."""
 
     def restart(self, windows: Sequence[int], num_beams: int) -> None:
-        """Start ``num_beams`` rows for each of these windows of the batch, with an empty cache."""
+        """Start these windows of the batch, with up to ``num_beams`` rows each and no cache."""
         ...
 
 
@@ -92,10 +93,14 @@ class _Window:
         return guesses[len(chosen) :]
 
     def tokens(self, start: int, end: int) -> list[list[int]]:
-        """The tokens of each row at the positions from ``start`` to before ``end``."""
+        """The tokens of each row at the positions from ``start`` to before ``end``.
+
+        At the start all rows are the same, and are one.
+        """
         prompt = self.request.prompt.tokens
         first, last = (max(position - len(prompt), 0) for position in (start, end))
-        return [[*prompt[start:end], *sampled[first:last]] for sampled in self.decoder.sampled]
+        rows = self.decoder.sampled if start else self.decoder.sampled[:1]
+        return [[*prompt[start:end], *sampled[first:last]] for sampled in rows]
 
     def result(self) -> DecodeResult:
         best = rank(self.decoder.candidates(), self.request.search.length_penalty)
@@ -146,11 +151,11 @@ class BatchSearch:
         live = [window for window in windows if not window.decoder.completed]
         while live:
             end = min(window.length for window in live)
-            sources = self._advance(decoder, live, position, end)
+            sources, fed = self._advance(decoder, live, position, end)
             position = end
             order = survivors([window.decoder.completed for window in live])
             rows = [source for index in order for source in sources[index]]
-            if rows != list(range(sum(map(len, sources)))):
+            if rows != list(range(fed)):
                 decoder.reorder_cache(rows)
             live = [live[index] for index in order]
         return [window.result() for window in windows]
@@ -175,14 +180,18 @@ class BatchSearch:
 
     def _advance(
         self, decoder: StepwiseDecoder, live: Sequence[_Window], position: int, end: int
-    ) -> list[list[int]]:
+    ) -> tuple[list[list[int]], int]:
         """Feed the tokens that every row already has; choose for windows that have no more.
 
-        Returns the rows that each window's rows continue.
+        Returns the rows that each window's rows continue, and how many rows were fed.
         """
         tokens = np.array([row for each in live for row in each.tokens(position, end)], np.int32)
-        logits = self._feed(decoder, live, tokens, position, [end - 1])
-        return self._choose(logits[:, -1], live, end)
+        logits = self._feed(decoder, live, tokens, position, [end - 1])[:, -1]
+        copies = live[0].request.num_beams * len(live) // len(tokens)
+        if copies == 1:
+            return self._choose(logits, live, end), len(tokens)
+        sources = self._choose(np.repeat(logits, copies, axis=0), live, end)
+        return [[row // copies for row in rows] for rows in sources], len(tokens)
 
     def _feed(
         self,
@@ -200,10 +209,10 @@ class BatchSearch:
         starts = {each.request.prompt.sot_index for each in live}
         places = sorted({*wanted} | {start for start in starts if position <= start < end})
         logits = decoder.step(tokens, [place - position for place in places])
-        num_beams = live[0].request.num_beams
+        rows = len(tokens) // len(live)
         for index, window in enumerate(live):
             if (start := window.request.prompt.sot_index) in places:
-                at_start = logits[index * num_beams, places.index(start)]
+                at_start = logits[index * rows, places.index(start)]
                 window.no_speech_prob = token_probability(at_start, self.no_speech)
         return logits
 

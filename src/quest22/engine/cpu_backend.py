@@ -73,7 +73,10 @@ class DecoderNetwork(Protocol):
         ...
 
     def begin(self, cross_kv: CrossKVCache, windows: Sequence[int], num_beams: int) -> None:
-        """Empty the cache and start ``num_beams`` sequences for each of these windows."""
+        """Empty the cache and start these windows, with up to ``num_beams`` sequences each.
+
+        The first step may have one for each window, which the next one's continue.
+        """
         ...
 
     def keep_scores(self, heads: Heads) -> Scores | None:
@@ -138,12 +141,15 @@ class DecoderSession:
         self._heads = heads
         self._position = 0
         self._num_beams = 1
+        self._windows = 0
+        self._fed = 1  # rows of each window in the last step
         self._beams = np.arange(0, dtype=np.int32)
 
     def restart(self, windows: Sequence[int], num_beams: int = 1) -> None:
         self._network.begin(self._cross_kv, windows, num_beams)
         self._position = 0
-        self._num_beams = num_beams
+        self._num_beams = self._fed = num_beams
+        self._windows = len(windows)
         self._beams = np.arange(num_beams * len(windows), dtype=np.int32)
         if len(self._beams) == 1 and windows[0] in self._keep:
             scores = self._network.keep_scores(self._heads)
@@ -152,15 +158,18 @@ class DecoderSession:
 
     def reorder_cache(self, rows: Sequence[int]) -> None:
         if rows:
-            windows = [row // self._num_beams for row in rows[:: self._num_beams]]
+            windows = [row // self._fed for row in rows[:: self._num_beams]]
             self._network.select_windows(windows)
+            self._windows = len(windows)
             self._beams = np.array(rows, np.int32)
 
     def rewind(self, position: int) -> None:
         self._position = position
 
     def step(self, tokens: NDArray[np.int32], logit_positions: Sequence[int]) -> Logits:
-        logits = self._network.step(tokens, self._position, self._beams, list(logit_positions))
+        beams = self._beams if self._position else np.arange(len(tokens), dtype=np.int32)
+        logits = self._network.step(tokens, self._position, beams, list(logit_positions))
+        self._fed = len(tokens) // self._windows
         self._position += tokens.shape[1]
         self._beams = np.arange(len(tokens), dtype=np.int32)
         return logits
