@@ -14,6 +14,7 @@ from quest22.capture.recording import RecordingSource
 from quest22.capture.settings import CaptureSettings
 from quest22.capture.stop import Stop
 from quest22.capture.web_stream import open_endless
+from quest22.errors import ClipError
 from tests.capture.streams import Encoding, Told, nobody, tone
 
 SONG = Encoding("mp3", "libmp3lame", 44_100).encode(tone(3.0, 44_100))
@@ -22,10 +23,18 @@ SONG = Encoding("mp3", "libmp3lame", 44_100).encode(tone(3.0, 44_100))
 class Station(BaseHTTPRequestHandler):
     """Sends a song without its length, then waits until the test is over, or ends."""
 
+    protocol_version = "HTTP/1.1"
+
     def do_GET(self) -> None:
+        self.close_connection = True
         self.send_response(200 if "none" not in self.path else 404)
         if "file" in self.path:
             self.send_header("Content-Length", str(len(SONG)))
+        if "breaks" in self.path:  # a piece that another one has to follow
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(SONG), SONG))
+            return
         self.end_headers()
         self.wfile.write(SONG)
         if "endless" in self.path:
@@ -67,6 +76,16 @@ def test_a_station_that_ends(station: str) -> None:
     assert sum(map(len, sound.blocks)) / 16_000 == pytest.approx(3.0, abs=0.1)
     source.close()
     assert told == []
+
+
+def test_a_station_that_breaks_off(station: str) -> None:
+    source = open_source(CaptureSettings(f"{station}/breaks"), Stop(), nobody())
+    (sound,) = source.sounds()
+    heard: list[int] = []
+    with pytest.raises(ClipError, match="the connection broke: "):
+        heard.extend(map(len, sound.blocks))
+    assert sum(heard) / 16_000 == pytest.approx(3.0, abs=0.1)
+    source.close()
 
 
 @pytest.mark.parametrize("path", ["file", "none"])

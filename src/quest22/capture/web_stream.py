@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Iterator
 from http.client import HTTPException
 from typing import Any
 from urllib.error import URLError
@@ -12,8 +13,10 @@ from urllib.request import Request, urlopen
 
 from quest22.capture.notices import Notify
 from quest22.capture.pipe import PipeSource
+from quest22.capture.raw_pcm import Piece
 from quest22.capture.settings import CaptureSettings
 from quest22.capture.stop import Stop
+from quest22.errors import ClipError
 from quest22.source.io.address import redact
 from quest22.version import __version__
 
@@ -51,14 +54,24 @@ class WebStreamSource(PipeSource):
         super().__init__(settings, stop, notify, reading)
         self.title = redact(str(settings.source))
         self._answer = answer
+        self._broken: Exception | None = None
         threading.Thread(target=self._pump, name="quest22-web", daemon=True).start()
 
-    def _pump(self) -> None:
+    def _pieces(self) -> Iterator[Piece]:
         try:
-            with self._answer, os.fdopen(self._writing, "wb", 0) as pipe:
+            yield from super()._pieces()
+        except ClipError:  # a break explains it
+            if self._broken is None:
+                raise
+        if self._broken is not None and not self._stop.is_set:
+            raise ClipError("source", f"the connection broke: {self._broken}") from self._broken
+
+    def _pump(self) -> None:
+        with os.fdopen(self._writing, "wb", 0) as pipe, self._answer:
+            try:
                 while data := self._answer.read1(READ_BYTES):
                     pipe.write(data)
-        except BrokenPipeError:  # nobody listens any more
-            return
-        except (OSError, HTTPException, ValueError) as exc:
-            self._notify(f"{self.title}: the connection broke: {exc}")
+            except BrokenPipeError:  # nobody listens any more
+                return
+            except (OSError, HTTPException, ValueError) as exc:
+                self._broken = exc  # known before the pipe ends

@@ -12,6 +12,9 @@ from quest22.settings.option import check_at_least, check_choice, check_positive
 PolicyName: TypeAlias = Literal["alignatt", "local-agreement", "both"]
 PANEL = "Live"
 
+SHORTEST_SEGMENT_S = 1.0
+"""In less sound than this, no word is whole."""
+
 RECORDINGS_ONLY = {
     **dict.fromkeys(
         (
@@ -107,7 +110,7 @@ class LiveSettings:
         check_at_least("hold_back_s", self.hold_back_s, 0)
         check_at_least("eager_ms", self.eager_ms, 0)
         check_at_least("endpoint_ms", self.endpoint_ms, self.eager_ms)
-        check_positive("max_segment_s", self.max_segment_s)
+        check_at_least("max_segment_s", self.max_segment_s, SHORTEST_SEGMENT_S)
         check_positive("history_h", self.history_h)
         if self.max_segment_s > WINDOW_S - 2:
             raise UsageError(

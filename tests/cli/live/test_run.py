@@ -135,6 +135,20 @@ def test_ctrl_c_finishes_what_was_said(number: int) -> None:
     assert signal.getsignal(number) is handler
 
 
+def test_after_ctrl_c_sound_that_has_not_come_is_no_failure(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stop = Stop()
+
+    def interrupt() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.wait(30)
+
+    code, _, _ = ran(Sounds(talk=[interrupt, ClipError("audio", "nothing came")]), stop=stop)
+    assert code is Exit.INTERRUPTED
+    assert capsys.readouterr().err == ""
+
+
 def test_a_second_ctrl_c_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     stop, released = Stop(), threading.Event()
 

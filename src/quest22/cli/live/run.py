@@ -143,6 +143,8 @@ class LiveRun:
 
     def _begin(self, speaker: Speaker, sound: LiveSound) -> None:
         def fail(reason: str) -> None:
+            if self._interrupted and not speaker.heard_s:
+                return  # nothing came, as it was not waited for
             with self._lock:
                 self._counts.failed += 1
             kept = "; what was said until then is kept" if speaker.heard_s else ""
