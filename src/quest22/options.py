@@ -363,7 +363,7 @@ class LiveOptions(TypedDict, total=False):
 
     history_h: float
     """The transcript at the end of a session has its last hours only, so that memory does not
-    grow for ever; events and outputs have all. Default: ``12.0``.
+    grow for ever; events and outputs have all. Default: ``8.0``.
     """
 
 

@@ -95,7 +95,7 @@ class LiveSettings:
         panel=PANEL,
     )
     history_h: float = option(
-        12.0,
+        8.0,
         flags="--history-h",
         help="The transcript at the end of a session has its last hours only, so that memory does "
         "not grow for ever; events and outputs have all.",

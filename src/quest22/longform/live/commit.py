@@ -18,7 +18,7 @@ from quest22.settings.live import PolicyName
 STALLED_STEPS = 3
 """After more steps without a committed word, what two steps agree on is committed."""
 
-SURE, UNSURE_S = 0.5, 0.5
+SURE, UNSURE_S = 0.7, 0.5
 
 _MARKS = re.compile(r"[^\w']", re.UNICODE)
 
