@@ -64,7 +64,9 @@ class WebStreamSource(PipeSource):
             if self._broken is None:
                 raise
         if self._broken is not None and not self._stop.is_set:
-            raise ClipError("source", f"the connection broke: {self._broken}") from self._broken
+            is_cut = isinstance(self._broken, HTTPException)
+            reason = "the server ended it halfway" if is_cut else self._broken
+            raise ClipError("source", f"the connection broke: {reason}") from self._broken
 
     def _pump(self) -> None:
         with os.fdopen(self._writing, "wb", 0) as pipe, self._answer:
