@@ -28,21 +28,21 @@ def words(text: str, probability: float = 0.9) -> list[HeardWord]:
     ],
 )
 def test_how_many_words_stay(policy: PolicyName, earlier: str, expected: int) -> None:
-    count = CommitPolicy(policy, 0.5).count(words("one two three"), words(earlier), 1.6, 0)
+    count = CommitPolicy(policy, 0.5).count(words("one two three"), words(earlier), 1.6, 9.0, 0)
     assert count == expected
 
 
 def test_unlikely_words_wait_longer() -> None:
     policy = CommitPolicy("alignatt", 0.5, sure=0.5, unsure_s=0.5)
     unsure = words("one two three", probability=0.4)
-    assert [policy.count(unsure, [], heard_s, 0) for heard_s in (1.0, 1.5, 2.0)] == [0, 1, 2]
+    assert [policy.count(unsure, [], heard_s, 9.0, 0) for heard_s in (1.0, 1.5, 2.0)] == [0, 1, 2]
 
 
 def test_after_a_stall_what_agrees_stays() -> None:
     policy = CommitPolicy("alignatt", 9.0)
     heard = words("one two three")
-    assert policy.count(heard, heard, 1.5, STALLED_STEPS) == 0
-    assert policy.count(heard, heard, 1.5, STALLED_STEPS + 1) == 2
+    assert policy.count(heard, heard, 1.5, 9.0, STALLED_STEPS) == 0
+    assert policy.count(heard, heard, 1.5, 9.0, STALLED_STEPS + 1) == 2
 
 
 def test_improbable_words_are_checked_before_they_stay() -> None:
@@ -50,3 +50,9 @@ def test_improbable_words_are_checked_before_they_stay() -> None:
     unsure = words("one two", probability=0.4)
     assert [policy.must_check(unsure, heard_s) for heard_s in (1.4, 1.5)] == [False, True]
     assert not policy.must_check(words("one two"), 9.0)
+
+
+def test_with_little_sound_all_words_wait_longer() -> None:
+    policy = CommitPolicy("alignatt", 0.5, unsure_s=0.5)
+    counts = [policy.count(words("one two"), [], 1.0, sound_s, 0) for sound_s in (2.9, 3.0)]
+    assert counts == [0, 1]

@@ -416,7 +416,8 @@ class LiveClip:
         stable, words = 0, result.words
         if self._settle_language(segment, result):
             earlier, idle_steps = segment.tail, segment.idle_steps
-            stable = self._rules.commit.count(words, earlier, running.end_s, idle_steps)
+            heard_s, sound_s = running.end_s, running.window.duration_s
+            stable = self._rules.commit.count(words, earlier, heard_s, sound_s, idle_steps)
         self._tell(segment.update(words, stable, running.end_s))
 
     def _compare(self, segment: OpenSegment, running: Running, hypothesis: Hypothesis) -> None:

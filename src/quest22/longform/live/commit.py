@@ -20,6 +20,9 @@ STALLED_STEPS = 3
 
 SURE, UNSURE_S = 0.7, 0.5
 
+LITTLE_S = 3.0
+"""A window with less sound gives the model little to go by: there all words are unsure."""
+
 _MARKS = re.compile(r"[^\w']", re.UNICODE)
 
 
@@ -41,10 +44,12 @@ class CommitPolicy:
         words: Sequence[HeardWord],
         earlier: Sequence[HeardWord],
         heard_s: float,
+        sound_s: float,
         idle_steps: int,
     ) -> int:
         """How many of the first ``words``, heard until ``heard_s``, are committed now; never all.
 
+        ``sound_s`` is how much sound the window has, with that of earlier words.
         ``earlier`` are those of the step before, from the same place on; ``idle_steps`` is how many
         steps have gone by without a committed word.
         """
@@ -52,7 +57,7 @@ class CommitPolicy:
         agreed = min(_agreed(words, earlier), behind)
         if self.name == "local-agreement" or idle_steps > STALLED_STEPS:
             return agreed
-        attended = min(self._attended(words, heard_s), behind)
+        attended = min(self._attended(words, heard_s, sound_s), behind)
         return attended if self.name == "alignatt" else min(agreed, attended)
 
     def must_check(self, words: Sequence[HeardWord], heard_s: float) -> bool:
@@ -60,10 +65,11 @@ class CommitPolicy:
         until_s = heard_s - self.hold_back_s - self.unsure_s
         return any(word.probability < self.sure and word.end_s <= until_s for word in words)
 
-    def _attended(self, words: Sequence[HeardWord], heard_s: float) -> int:
+    def _attended(self, words: Sequence[HeardWord], heard_s: float, sound_s: float) -> int:
         until_s = heard_s - self.hold_back_s
         for count, word in enumerate(words):
-            if word.end_s > until_s - (0.0 if word.probability >= self.sure else self.unsure_s):
+            is_sure = word.probability >= self.sure and sound_s >= LITTLE_S
+            if word.end_s > (until_s if is_sure else until_s - self.unsure_s):
                 return count
         return len(words)
 
