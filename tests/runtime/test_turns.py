@@ -148,6 +148,22 @@ def test_who_is_urgent_comes_between_the_pieces_of_a_file() -> None:
     assert engine.batches == [[1], [9], [2], [3]]
 
 
+def test_the_time_that_speech_waits_for_the_engine_does_not_count() -> None:
+    engine = EchoEngine(4)
+    engine.gate.clear()
+    turns = Turns(engine)
+    turns.speech = SpeechTimes(fed_s=99.0, spoke_s=99.0)
+    live = Caller(turns, 9, urgent=True)
+    engine.entered.acquire()
+    file = Caller(turns, 1, 2, urgent=False)
+    wait_until_waiting(turns, files=1)
+    turns.now += 10 * SPEAKING_S
+    engine.gate.set()
+    live.ends_with(9)
+    file.ends_with(1, 2)
+    assert engine.batches == [[9], [1], [2]]
+
+
 def test_a_file_has_its_turn_among_many_urgent_batches() -> None:
     engine = EchoEngine(4)
     engine.gate.clear()

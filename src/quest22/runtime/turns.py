@@ -49,6 +49,11 @@ class SpeechTimes:
             return max(1, batch_size // QUIET_SHARE)
         return batch_size
 
+    def skip(self, seconds: float) -> None:
+        """Forget a time in which nothing could be heard, as the loop waited for the engine."""
+        self.fed_s += seconds
+        self.spoke_s += seconds
+
 
 class EngineTurns:
     """Shares one engine among loops and runs, in any threads.
@@ -76,6 +81,7 @@ class EngineTurns:
     @contextmanager
     def turn(self, *, urgent: bool) -> Iterator[None]:
         """Wait for the engine, and keep others from it."""
+        began = self._clock()
         with self._changed:
             self._count_waiting(1, urgent=urgent)
             try:
@@ -88,11 +94,15 @@ class EngineTurns:
             yield
         finally:
             with self._changed:
+                if urgent:
+                    self.speech.skip(self._clock() - began)
                 self._busy = False
                 self._changed.notify_all()
 
     def piece(self) -> int:
         """How many of a file's windows may run together now."""
+        if self._urgent_waiting:
+            return 1
         return self.speech.windows_beside(self._clock(), self.engine.batch_size)
 
     def _may_begin(self, *, urgent: bool) -> bool:
