@@ -52,7 +52,9 @@ def test_improbable_words_are_checked_before_they_stay() -> None:
     assert not policy.must_check(words("one two"), 9.0)
 
 
-def test_with_little_sound_all_words_wait_longer() -> None:
-    policy = CommitPolicy("alignatt", 0.5, unsure_s=0.5)
-    counts = [policy.count(words("one two"), [], 1.0, sound_s, 0) for sound_s in (2.9, 3.0)]
+def test_with_little_sound_unlikely_words_wait_twice_as_long() -> None:
+    policy = CommitPolicy("alignatt", 0.5, sure=0.5, unsure_s=0.5)
+    unsure = words("one two", probability=0.4)
+    counts = [policy.count(unsure, [], 1.5, sound_s, 0) for sound_s in (2.9, 3.0)]
     assert counts == [0, 1]
+    assert policy.count(words("one two"), [], 1.0, 2.9, 0) == 1

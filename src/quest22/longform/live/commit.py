@@ -21,7 +21,8 @@ STALLED_STEPS = 3
 SURE, UNSURE_S = 0.7, 0.5
 
 LITTLE_S = 3.0
-"""A window with less sound gives the model little to go by: there all words are unsure."""
+"""A window with less sound gives the model little to go by: there unsure words wait twice as
+long."""
 
 _MARKS = re.compile(r"[^\w']", re.UNICODE)
 
@@ -67,9 +68,9 @@ class CommitPolicy:
 
     def _attended(self, words: Sequence[HeardWord], heard_s: float, sound_s: float) -> int:
         until_s = heard_s - self.hold_back_s
+        wait_s = self.unsure_s if sound_s >= LITTLE_S else 2 * self.unsure_s
         for count, word in enumerate(words):
-            is_sure = word.probability >= self.sure and sound_s >= LITTLE_S
-            if word.end_s > (until_s if is_sure else until_s - self.unsure_s):
+            if word.end_s > (until_s if word.probability >= self.sure else until_s - wait_s):
                 return count
         return len(words)
 
