@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quest22.audio.decode import full_scale
+from quest22.audio.pieces import full_scale
 from quest22.capture.raw_pcm import SAMPLE_FORMATS, RawFormat, raw_pieces
 from quest22.errors import UsageError
 from tests.capture.streams import Trickle

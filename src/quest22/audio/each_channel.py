@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quest22.audio.decode import collected, full_scale, silent_pieces
 from quest22.audio.frames import Frame
 from quest22.audio.levels import Levels
 from quest22.audio.mixing import mean
+from quest22.audio.pieces import collected, full_scale, silent_pieces
 from quest22.audio.timeline import Silence
 from quest22.errors import ClipError
 from quest22.records import Samples

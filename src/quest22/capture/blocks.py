@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quest22.audio.decode import mix
 from quest22.audio.levels import Levels
 from quest22.audio.live_samples import LOUDEST
+from quest22.audio.pieces import mix
 from quest22.audio.resample import to_16_khz
 from quest22.capture.raw_pcm import Piece
 from quest22.records import SAMPLE_RATE_HZ, Samples

@@ -12,11 +12,11 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, cast
 
 from quest22.audio.container import NO_PROTOCOLS, Recording
-from quest22.audio.decode import by_channel
 from quest22.audio.file_signature import describe_bytes
 from quest22.audio.frames import frames
 from quest22.audio.media_reader import MediaReader
 from quest22.audio.packets import Lost
+from quest22.audio.pieces import by_channel
 from quest22.audio.pyav_guards import limit_allocations, tag_options, use_plain_layout
 from quest22.audio.tracks import choose_track
 from quest22.capture.byte_streams import ByteStream, PeekedBytes
