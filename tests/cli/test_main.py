@@ -10,6 +10,7 @@ import pytest
 
 import quest22
 from quest22.cli.exits import Exit
+from quest22.system import WINDOWS
 
 SHORT = ("--max-new-tokens", 3)
 
@@ -241,6 +242,28 @@ def test_a_terminal_without_our_letters():
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (Exit.DONE if "\\u2717" not in out else 1, "")
     assert "\\u2713 version" in out
+
+
+CLOSED = {
+    "stdin": ("<&-", "transcribe - -m {model} -q", Exit.NOTHING_DONE, "the file is empty"),
+    "stdout": (">&-", "transcribe a.wav", Exit.USAGE, "standard output is closed"),
+    "live's stdout": (">&-", "live a.wav", Exit.USAGE, "standard output is closed"),
+    "doctor's stdout": (">&-", "doctor", Exit.USAGE, "standard output is closed"),
+    "stderr": ("2>&-", "transcribe a.wav --threads 0", Exit.USAGE, ""),
+}
+
+
+@pytest.mark.skipif(WINDOWS, reason="a shell there closes no descriptor")
+@pytest.mark.parametrize(("closing", "arguments", "code", "said"), CLOSED.values(), ids=CLOSED)
+def test_a_standard_stream_that_is_closed(model, closing, arguments, code, said):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "HF_HUB_OFFLINE": "1"}
+    script = f'exec "$0" -m quest22 {arguments.format(model=model)} {closing}'
+    ended = subprocess.run(
+        ["sh", "-c", script, sys.executable], env=environment, capture_output=True, text=True
+    )
+    assert (ended.returncode, ended.stdout) == (code, "")
+    assert said in ended.stderr
+    assert len(ended.stderr.splitlines()) == bool(said)
 
 
 @pytest.mark.slow
