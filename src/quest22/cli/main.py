@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
+from pathlib import Path
 
 from quest22.cli.exits import run_guarded
 from quest22.errors import UsageError
@@ -42,9 +43,9 @@ def _open_closed() -> None:
     Python has None in their place, and the next file to be opened would get their descriptor.
     """
     if sys.stdin is None:
-        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115
+        sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115
     if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
 
 
 def _escape_unencodable() -> None:

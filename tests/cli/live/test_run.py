@@ -103,15 +103,29 @@ def test_a_session_that_needs_no_more_sound_is_fed_none() -> None:
     assert shown.finals == [("talk", "2 blocks.")]
 
 
-def test_a_session_that_fails_ends_the_program() -> None:
-    def failing() -> Session:
-        session = Session()
-        session.fail(ClipError("engine", "out of memory"))
-        return session
+def test_a_session_that_fails_ends_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    opened: list[Session] = []
+    failed, released, left = threading.Event(), threading.Event(), threading.Event()
 
-    with pytest.raises(ClipError, match="out of memory"):
-        ran(Sounds(talk=[BLOCK]), open_session=failing)
+    def first_fails() -> Session:
+        opened.append(Session())
+        if len(opened) == 1:
+            opened[0].fail(ClipError("engine", "out of memory"))
+            failed.set()
+        return opened[-1]
 
+    bad = [BLOCK, released.wait, left.set, ValueError("not told")]
+    source = Sounds(bad=bad, good=[failed.wait, BLOCK, BLOCK])
+    code, shown, _ = ran(source, open_session=first_fails)
+    assert code is Exit.SOME_FAILED
+    assert shown.finals == [("good", "2 blocks.")]
+    released.set()
+    assert left.wait(30)
+    said = capsys.readouterr().err
+    assert said == "quest22: bad: out of memory; what was said until then is kept\n"
+
+
+def test_files_that_cannot_be_written_end_the_program() -> None:
     def refused(*_: object) -> LiveFiles:
         raise UsageError("talk.srt exists")
 

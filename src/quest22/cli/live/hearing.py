@@ -71,6 +71,9 @@ class Hearing:
                         show(self.speaker, event)
             finally:
                 files.close()
+        except ClipError:
+            self._left = True  # what else its source may do is no concern of anybody
+            raise
         finally:
             self._opened.set()
         if not self._left:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from types import FrameType
 
 from quest22.capture.sound_source import LiveSound, SoundSource
@@ -19,6 +20,7 @@ from quest22.cli.exits import Exit, drop_standard_output, say
 from quest22.cli.live.hearing import Hearing, OpenSession
 from quest22.cli.live.speaker import Speaker
 from quest22.cli.live.views import View
+from quest22.errors import ClipError
 from quest22.records import LiveEvent
 from quest22.sink.live_files import LiveFiles
 
@@ -70,7 +72,8 @@ class LiveRun:
     def run(self, listening: str) -> Exit:
         """Until the sound ends, or Ctrl-C; ``listening`` is shown while nobody speaks.
 
-        Raises whatever a session did not survive, :class:`KeyboardInterrupt` at a second Ctrl-C.
+        A session that fails ends alone. Raises what the others cannot survive either, such as files
+        that cannot be written, and :class:`KeyboardInterrupt` at a second Ctrl-C.
         """
         accepting = threading.Thread(target=self._accept, name="quest22-live", daemon=True)
         with self._view, _polite_signals(self._interrupt):
@@ -142,23 +145,25 @@ class LiveRun:
             self._changed.set()
 
     def _begin(self, speaker: Speaker, sound: LiveSound) -> None:
-        def fail(reason: str) -> None:
-            if self._interrupted and not speaker.heard_s:
-                return  # nothing came, as it was not waited for
-            with self._lock:
-                self._counts.failed += 1
-            kept = "; what was said until then is kept" if speaker.heard_s else ""
-            say(f"{speaker.name}: {reason}{kept}")
-
-        hearing = Hearing(speaker, sound, fail)
+        hearing = Hearing(speaker, sound, partial(self._fail, speaker))
         with self._lock:
             self._open.append(hearing)
         name = f"quest22-live-{speaker.number}"
         threading.Thread(target=self._hear, args=(hearing,), name=name, daemon=True).start()
 
+    def _fail(self, speaker: Speaker, reason: str) -> None:
+        if self._interrupted and not speaker.heard_s:
+            return  # nothing came, as it was not waited for
+        with self._lock:
+            self._counts.failed += 1
+        kept = "; what was said until then is kept" if speaker.heard_s else ""
+        say(f"{speaker.name}: {reason}{kept}")
+
     def _hear(self, hearing: Hearing) -> None:
         try:
             hearing.run(self._open_session, self._open_files, self._show)
+        except ClipError as error:
+            self._fail(hearing.speaker, error.reason)
         except BaseException as error:
             self._counts.errors.append(error)
             self._stop.set()
