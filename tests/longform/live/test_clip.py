@@ -82,6 +82,17 @@ def test_speech_without_a_pause_is_cut_and_nothing_is_said_twice() -> None:
     assert all(window.duration_s <= 29.5 for window in session.windows)
 
 
+@pytest.mark.parametrize("word_s", [0.5, 10.0, 13.0, 15.0, 27.5])
+def test_a_single_word_in_long_noise_is_not_lost(word_s: float) -> None:
+    noise = loudness([Said(0, 0.2, 44.0)], 46.0)
+    session = Session(opened(noise), Listener([Said(7, word_s, word_s + 0.4)]))
+    samples = sound(46.0)
+    for start in range(0, len(samples), 1600):
+        session.feed(samples[start : start + 1600])
+    assert session.end().text == "7"
+    assert [each.text for each in session.finals if each.text] == ["7"]
+
+
 def test_committed_words_are_the_prefix_and_the_tail_is_the_draft() -> None:
     said = talk(0.3, words=12)
     listener = Listener(said)

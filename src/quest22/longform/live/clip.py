@@ -62,6 +62,9 @@ WAITING_S = 10.0
 MOST_DOUBTS = 2
 """After so many windows in a row that are not believed, what was said before is forgotten."""
 
+WORD_S = 2.0
+"""A word that is heard again lasts no longer: its beginning is a guess."""
+
 LATE_STEPS = 3
 """Previews that come so many steps late mean that the machine is busy: it gets no extra work."""
 
@@ -328,17 +331,23 @@ class LiveClip:
         if last.refusal is not None:
             segment.tail = []
         rest = segment.tail
-        if segment.last_s < (segment.start + end) / (2 * SAMPLE_RATE_HZ):
-            segment.commit(len(rest) - 1)
+        middle_s = (segment.start + end) / (2 * SAMPLE_RATE_HZ)
+        if segment.last_s < middle_s:
+            is_alone = len(rest) == 1 and not segment.committed and rest[0].end_s < middle_s
+            segment.commit(1 if is_alone else len(rest) - 1)
             rest = segment.tail
         segment.tail = []
-        cut = _samples(segment.last_s) if segment.committed else end
+        cut = end
+        if segment.committed:
+            cut = _samples(segment.last_s)
+        elif rest:  # a single word, not long ago: it is heard again
+            cut = _samples(max(rest[0].start_s, rest[0].end_s - WORD_S))
         self._free_from = cut
         language = segment.language
         self._close(segment, last)
         self._endpointer.cut()
         self._segment = self._opened(cut, language)
-        self._segment.tail = list(rest) if segment.committed else []
+        self._segment.tail = list(rest)
         self._segment.heard = end
 
     def _drop_tail(self, segment: OpenSegment, last: Result) -> None:
