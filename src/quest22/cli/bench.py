@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from typer import Argument, Option
 
@@ -36,6 +36,25 @@ quest22 bench --shape tiny,base --against faster-whisper,transformers --json ben
 quest22 bench --measures latency,start --compute-type int8
 """
 WORK, MODEL, REPORT = "Work", "Model", "Reporting"
+
+ModelOption: TypeAlias = Annotated[
+    str | None,
+    Option(
+        "--model",
+        "-m",
+        metavar="NAME|ID|FOLDER",
+        rich_help_panel=MODEL,
+        help="The model.",
+        show_default="the best one in the caches",
+    ),
+]
+ComputeTypeOption: TypeAlias = Annotated[
+    str,
+    Option("--compute-type", "--dtype", help="Precision.", rich_help_panel=MODEL, metavar="TYPE"),
+]
+ThreadsOption: TypeAlias = Annotated[
+    int | None, Option(help="CPU threads of the engine.", rich_help_panel=MODEL, metavar="N")
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +109,7 @@ class WorkFlags:
 class SubjectFlags:
     """Which model to run, and how."""
 
-    model: Annotated[
-        str | None,
-        Option(
-            "--model",
-            "-m",
-            metavar="NAME|ID|FOLDER",
-            rich_help_panel=MODEL,
-            help="The model.",
-            show_default="the best one in the caches",
-        ),
-    ] = None
+    model: ModelOption = None
     shape: Annotated[
         str,
         Option(
@@ -125,12 +134,7 @@ class SubjectFlags:
             "--language", "-l", help="Language of the audio.", rich_help_panel=MODEL, metavar="CODE"
         ),
     ] = "en"
-    compute_type: Annotated[
-        str,
-        Option(
-            "--compute-type", "--dtype", help="Precision.", rich_help_panel=MODEL, metavar="TYPE"
-        ),
-    ] = "auto"
+    compute_type: ComputeTypeOption = "auto"
     also: Annotated[
         str,
         Option(
@@ -143,9 +147,7 @@ class SubjectFlags:
     batch_size: Annotated[
         str, Option(help="Windows per batch.", rich_help_panel=MODEL, metavar="N")
     ] = "auto"
-    threads: Annotated[
-        int | None, Option(help="CPU threads of the engine.", rich_help_panel=MODEL, metavar="N")
-    ] = None
+    threads: ThreadsOption = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,16 @@ from typer import Argument, Option
 
 from quest22.bench.live.peers import OURS, LivePeer, peers_named
 from quest22.checkpoint.caches import best_model
-from quest22.cli.bench import MODEL, WORK, BenchReportFlags, bench_folder, silent
+from quest22.cli.bench import (
+    MODEL,
+    WORK,
+    BenchReportFlags,
+    ComputeTypeOption,
+    ModelOption,
+    ThreadsOption,
+    bench_folder,
+    silent,
+)
 from quest22.cli.bench_live_tables import live_table
 from quest22.cli.bench_tables import machine_line
 from quest22.cli.exits import Exit, say
@@ -108,32 +117,15 @@ class LiveWorkFlags:
 class LiveModelFlags:
     """Which model to run, and how."""
 
-    model: Annotated[
-        str | None,
-        Option(
-            "--model",
-            "-m",
-            metavar="NAME|ID|FOLDER",
-            rich_help_panel=MODEL,
-            help="The model.",
-            show_default="the best one in the caches",
-        ),
-    ] = None
+    model: ModelOption = None
     language: Annotated[
         str,
         Option(
             "--language", "-l", help="Language of the sound.", rich_help_panel=MODEL, metavar="CODE"
         ),
     ] = "en"
-    compute_type: Annotated[
-        str,
-        Option(
-            "--compute-type", "--dtype", help="Precision.", rich_help_panel=MODEL, metavar="TYPE"
-        ),
-    ] = "auto"
-    threads: Annotated[
-        int | None, Option(help="CPU threads of the engine.", rich_help_panel=MODEL, metavar="N")
-    ] = None
+    compute_type: ComputeTypeOption = "auto"
+    threads: ThreadsOption = None
 
 
 @flag_group(LiveSettings)
