@@ -14,7 +14,6 @@ a table of docs/live.md.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.accuracy.recordings import Recording, decoded, read_set
+from benchmarks.speech_folder import speech_folder
 from quest22.audio.log_mel import LogMel
 from quest22.checkpoint.load import Checkpoint, load
 from quest22.checkpoint.word_splitting import split_to_words
@@ -158,15 +158,14 @@ def main() -> int:
     """Print the table, and again after every tenth recording."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.audio_context")
     parser.add_argument("model")
-    beside = Path(__file__).parents[2] / "shared" / "speech"
-    parser.add_argument("--speech", default=os.environ.get("QUEST22_SPEECH", str(beside)))
+    parser.add_argument("--speech", type=Path, default=speech_folder())
     parser.add_argument("--clips", type=int, default=60, help="recordings of each set, at most")
     given = parser.parse_args()
     study, done = Study(given.model), 0
     for name in SETS:
         recordings = [
             each
-            for each in read_set(Path(given.speech) / name).recordings
+            for each in read_set(given.speech / name).recordings
             if each.duration_s <= LONGEST_S and (each.language == "en" or ".en" not in given.model)
         ]
         for recording in recordings[:: max(1, -(-len(recordings) // given.clips))]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.document import filled
+from benchmarks.speech_folder import speech_folder
 
 PAGE = Path(__file__).parents[1] / "docs" / "live.md"
 SECTION = "live"
@@ -144,9 +144,7 @@ def _machine(machine: Mapping[str, Any]) -> str:
 def options() -> argparse.ArgumentParser:
     """The command's options."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.live")
-    beside = Path(__file__).parents[2] / "shared" / "speech"
-    default = os.environ.get("QUEST22_SPEECH", str(beside))
-    parser.add_argument("--speech", type=Path, default=default, help="folder of sets")
+    parser.add_argument("--speech", type=Path, default=speech_folder(), help="folder of sets")
     parser.add_argument("--model", default="base")
     parser.add_argument("--against", default="", help="as in quest22 bench live")
     parser.add_argument("--only", default="", help="run only these steps: speech, against, long, …")

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -24,6 +23,7 @@ from benchmarks.accuracy.joined import LEVEL, levelled, trimmed
 from benchmarks.accuracy.measure import model_path
 from benchmarks.accuracy.recordings import Recording, decoded, read_sets
 from benchmarks.accuracy.score import Score, score
+from benchmarks.speech_folder import speech_folder
 from quest22.audio.log_mel import LogMel
 from quest22.bench.live import nonspeech
 from quest22.checkpoint.load import load
@@ -316,9 +316,7 @@ def _rate(errors: Any) -> float:
 def options() -> argparse.ArgumentParser:
     """The command's options."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.live_accuracy")
-    beside = Path(__file__).parents[2] / "shared" / "speech"
-    default = os.environ.get("QUEST22_SPEECH", str(beside))
-    parser.add_argument("--speech", type=Path, default=default, help="folder of sets")
+    parser.add_argument("--speech", type=Path, default=speech_folder(), help="folder of sets")
     parser.add_argument("--sets", default="en_commonvoice100,fleurs5x10,longform,telephone_noisy")
     parser.add_argument("--model", default="base", help="a name or a folder")
     parser.add_argument("--seconds", type=float, default=3600.0, help="of each set and language")

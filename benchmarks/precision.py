@@ -11,7 +11,6 @@ rate on the sample dataset that ships with the product. Prints the table of docs
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
@@ -20,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.speech_folder import speech_folder
 from quest22.audio.log_mel import LogMel
 from quest22.bench.clips import read_clips
 from quest22.checkpoint.load import Checkpoint, load
@@ -103,11 +103,10 @@ def equal_tokens(exact: Sequence[tuple[int, ...]], found: Sequence[tuple[int, ..
 def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.precision")
-    beside = Path(__file__).parents[2] / "shared" / "speech"
-    parser.add_argument("--speech", default=os.environ.get("QUEST22_SPEECH", str(beside)))
+    parser.add_argument("--speech", type=Path, default=speech_folder())
     parser.add_argument("--clips", type=int, default=60, help="recordings, at most")
     given = parser.parse_args()
-    folders = [str(Path(given.speech) / name) for name in SETS]
+    folders = [str(given.speech / name) for name in SETS]
     present = [name for name in folders if Path(name).is_dir()]
     inputs = present or [str(sample_files()[0].parent)]
     checkpoint = load("nano")

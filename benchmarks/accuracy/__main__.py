@@ -8,7 +8,6 @@ What is measured is kept in ``build/accuracy``; a further run measures only what
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from benchmarks.accuracy.measure import in_process, measure
 from benchmarks.accuracy.outcomes import OutcomeFolder, Unit, units
 from benchmarks.accuracy.recordings import HALVES, RecordingSet, read_set, read_sets
 from benchmarks.accuracy.systems import System, chosen
+from benchmarks.speech_folder import speech_folder
 from quest22.bench.live.nonspeech import RECIPES
 from quest22.errors import Quest22Error, UsageError
 
@@ -27,9 +27,7 @@ MODELS = "base,tiny.en"
 def options() -> argparse.ArgumentParser:
     """The command's options."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy")
-    beside = Path(__file__).parents[3] / "shared" / "speech"
-    default = os.environ.get("QUEST22_SPEECH", str(beside))
-    parser.add_argument("--speech", type=Path, default=default, help="folder of sets")
+    parser.add_argument("--speech", type=Path, default=speech_folder(), help="folder of sets")
     parser.add_argument("--systems", default="", help="only these, as patterns: balanced*,fast")
     parser.add_argument("--sets", default="", help="only these, of speech and of other sound")
     parser.add_argument("--models", default=MODELS, help="names or folders; the first has pictures")
