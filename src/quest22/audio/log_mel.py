@@ -23,6 +23,7 @@ from quest22.errors import EngineError
 from quest22.native.library import address, open_library
 from quest22.records import HOP_SAMPLES, SAMPLE_RATE_HZ, WINDOW_SAMPLES, Samples
 from quest22.system.forks import kept_in_children
+from quest22.system.openvino_core import openvino_core
 
 FFT_SAMPLES = 400
 FLOOR = -10.0
@@ -243,8 +244,6 @@ class GraphMel:
 
     def __init__(self, tables: MelTables, threads: int | None) -> None:
         silence_telemetry()
-        import openvino as ov
-
         # On machines with bfloat16, float32 is not the default.
         properties: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": "f32",
@@ -252,7 +251,7 @@ class GraphMel:
         }
         if threads is not None:
             properties["INFERENCE_NUM_THREADS"] = threads
-        compiled = ov.Core().compile_model(_chunk_graph(tables), "CPU", properties)
+        compiled = openvino_core().compile_model(_chunk_graph(tables), "CPU", properties)
         self._request = kept_in_children(compiled.create_infer_request())
         self._lock = threading.Lock()
 

@@ -11,6 +11,7 @@ from quest22.engine.backend import explain
 from quest22.engine.precision import Element, Precision, choose_precision
 from quest22.errors import EngineError, UsageError
 from quest22.system.forks import kept_in_children
+from quest22.system.openvino_core import openvino_core
 
 DEVICE = "CPU"
 QUANTIZATION_GROUP = 128
@@ -44,7 +45,7 @@ class Compiler:
         """
         if device.lower() not in ("auto", "cpu"):
             raise UsageError(f"device {device!r} is not supported: expected 'cpu' or 'auto'")
-        core = kept_in_children(ov.Core())
+        core = openvino_core()
         capabilities = core.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES")
         fastest = _ELEMENTS.get(core.get_property(DEVICE, "INFERENCE_PRECISION_HINT"), "f32")
         precision = choose_precision(compute_type, capabilities, fastest, native_formats)

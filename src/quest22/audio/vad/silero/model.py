@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from quest22.errors import EngineError
 from quest22.records import VAD_FRAME_SAMPLES, Samples
 from quest22.system.forks import kept_in_children
+from quest22.system.openvino_core import openvino_core
 from quest22.system.shortage import shortage
 
 if TYPE_CHECKING:
@@ -37,13 +38,11 @@ class SileroModel:
     """
 
     def __init__(self) -> None:
-        import openvino as ov
-
         self._lock = threading.Lock()
         weights = resources.files("quest22.audio.vad.silero").joinpath("silero_vad_v6.onnx")
         properties = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
         try:
-            core = ov.Core()
+            core = openvino_core()
             model = core.read_model(weights.read_bytes(), b"")
             compiled = core.compile_model(model, "CPU", properties)
             self._request: ov.InferRequest = kept_in_children(compiled.create_infer_request())
