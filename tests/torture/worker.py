@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -39,6 +40,7 @@ from quest22.runs.settings import RunSettings
 from quest22.runs.store import LocalRunStore
 from quest22.runs.summary import RunStats, RunSummary
 from quest22.runtime.build import Connect, Pipeline, client_within
+from quest22.runtime.turns import EngineTurns
 from quest22.settings import (
     DatasetSettings,
     DecodingSettings,
@@ -160,7 +162,9 @@ class DigestPipeline(Pipeline):
         self.batch_size = DigestEngine.batch_size
         self.home = HomeProcess()
         self._engine = self.engine()
+        self._turns = EngineTurns(self._engine)
         self._strategy = DigestStrategy()
+        self._opening = threading.Lock()
 
 
 class MixingPipeline(DigestPipeline):
