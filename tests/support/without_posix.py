@@ -110,6 +110,7 @@ def import_all() -> list[str]:
         found.name
         for found in pkgutil.walk_packages(quest22.__path__, "quest22.")
         if not found.name.startswith(("quest22.bench.peers", "quest22.native.quest22-"))
+        and not found.name.endswith("_worker")
         and found.name != "quest22.__main__"
     ]
     for name in names:

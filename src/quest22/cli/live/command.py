@@ -19,7 +19,6 @@ from quest22.cli.live.captions import Captions
 from quest22.cli.live.flags import LiveOutputFlags, LiveReportFlags, LiveSpeechFlags, SourceFlags
 from quest22.cli.live.run import LiveRun
 from quest22.cli.live.speaker import Speaker
-from quest22.cli.live.unseen_keys import unseen_keys
 from quest22.cli.live.views import EventLines, FinalLines, View
 from quest22.cli.model_flags import FileModelFlags
 from quest22.cli.terminal import configure_logging
@@ -29,6 +28,7 @@ from quest22.settings import EngineSettings
 from quest22.sink.files import StandardOutput
 from quest22.sink.formats.live_documents import live_document
 from quest22.sink.live_files import LiveFiles, check_live_outputs, numbered, suffixed
+from quest22.system.unseen_keys import unseen_keys
 
 EPILOG = """\
 [bold]Examples[/]

@@ -125,7 +125,7 @@ def _openai_file(job: Job) -> str:
     source = Path(job["files"]["openai"])
     target = source.with_suffix(".pt")
     if not target.exists():
-        dimensions = json.loads(source.with_suffix(".json").read_text())
+        dimensions = json.loads(source.with_suffix(".json").read_text(encoding="utf-8"))
         torch.save({"dims": dimensions, "model_state_dict": load_file(source)}, target)
     return str(target)
 

@@ -50,11 +50,10 @@ class _Session:
         self._blocks: queue.Queue[bytes | None] = queue.Queue()
         self._pipe = Path(tempfile.mkdtemp()) / "microphone"
         os.mkfifo(self._pipe)
-        microphone = {"SDL_AUDIODRIVER": "disk", "SDL_DISKAUDIOFILEIN": str(self._pipe)}
+        driver = ("SDL_AUDIODRIVER=disk", "SDL_DISKAUDIODELAY=0")
+        microphone = ("env", *driver, f"SDL_DISKAUDIOFILEIN={self._pipe}")
         self._process = subprocess.Popen(  # noqa: S603 -- the program that the user named
-            command,
-            stdout=subprocess.PIPE,
-            env={**os.environ, **microphone, "SDL_DISKAUDIODELAY": "0"},
+            [*microphone, *command], stdout=subprocess.PIPE
         )
         threading.Thread(target=self._write, daemon=True).start()
         threading.Thread(target=self._read, daemon=True).start()
