@@ -20,7 +20,8 @@ MAX_CHUNKS = 64
 
 _SIZE_IS_IN_DS64 = 0xFFFFFFFF
 _PCM, _FLOAT, _ALAW, _MULAW, _EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
-_FAMILIES = {b"RIFF": "<", b"RF64": "<", b"BW64": "<", b"RIFX": ">"}
+FAMILIES = {b"RIFF": "<", b"RF64": "<", b"BW64": "<", b"RIFX": ">"}
+"""The first bytes of a WAV file, and the byte order that they mean."""
 
 
 class SeekableFile(Protocol):
@@ -94,6 +95,11 @@ def _raw_format(tag: int, bits: int, byte_order: str) -> str | None:
     return names.get((tag, bits))
 
 
+def is_wav(head: bytes) -> bool:
+    """Whether what begins with these bytes, at least 12, is a WAV file."""
+    return head[:4] in FAMILIES and head[8:12] == b"WAVE"
+
+
 def read_wav_header(file: SeekableFile) -> WavHeader | None:
     """The header of a WAV file, from its start; None for other files and damaged headers.
 
@@ -101,7 +107,7 @@ def read_wav_header(file: SeekableFile) -> WavHeader | None:
     """
     file.seek(0)
     head = file.read(12)
-    byte_order = _FAMILIES.get(head[:4])
+    byte_order = FAMILIES.get(head[:4])
     if byte_order is None or head[8:12] != b"WAVE":
         return None
     fmt, size_64 = b"", 0
@@ -131,7 +137,7 @@ def following_wav(file: SeekableFile, wav: WavHeader) -> int | None:
     for at in (end + end % 2, end):  # not all writers fill up to an even number
         file.seek(at)
         head = file.read(12)
-        if head[:4] in _FAMILIES and head[8:12] == b"WAVE":
+        if is_wav(head):
             return at
     return None
 
@@ -146,7 +152,7 @@ def _header(
 ) -> WavHeader | None:
     if len(fmt) < 16:
         return None
-    byte_order = _FAMILIES[family]
+    byte_order = FAMILIES[family]
     tag, channels, rate, bytes_a_second, block, bits = struct.unpack_from(
         f"{byte_order}HHIIHH", fmt
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from quest22.audio.wav_header import is_wav
 from quest22.capture.byte_streams import ByteStream, PeekedBytes
 from quest22.capture.container_stream import container_pieces
 from quest22.capture.notices import Notify
 from quest22.capture.raw_pcm import Piece, RawFormat, raw_pieces
-from quest22.capture.wav_stream import is_wav, read_header, wav_pieces
+from quest22.capture.wav_stream import read_header, wav_pieces
 from quest22.errors import ClipError
 
 WAV_HEAD_BYTES = 12

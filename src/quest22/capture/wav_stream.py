@@ -10,20 +10,14 @@ import io
 import struct
 from collections.abc import Iterator
 
-from quest22.audio.wav_header import WavHeader, read_wav_header
+from quest22.audio.wav_header import FAMILIES, WavHeader, is_wav, read_wav_header
 from quest22.capture.byte_streams import PeekedBytes
 from quest22.capture.raw_pcm import SAMPLE_FORMATS, Piece, RawFormat, raw_pieces
 from quest22.errors import UsageError
 
-FAMILIES = (b"RIFF", b"RF64", b"BW64", b"RIFX")
 MAX_HEADER_BYTES = 1 << 20
 """Chunks before the sound, such as names and pictures."""
 MAX_CHUNK_BYTES = 1 << 24
-
-
-def is_wav(head: bytes) -> bool:
-    """Whether a stream that begins so is a WAV file."""
-    return head[:4] in FAMILIES and head[8:12] == b"WAVE"
 
 
 def read_header(stream: PeekedBytes) -> tuple[WavHeader, RawFormat] | None:
@@ -66,7 +60,7 @@ def _raw_format(wav: WavHeader) -> RawFormat | None:
 def _up_to_sound(stream: PeekedBytes) -> bytes:
     """Read up to the first sample; less if the stream ends or no sound begins."""
     head = stream.read_exactly(12)
-    byte_order = ">" if head[:4] == b"RIFX" else "<"
+    byte_order = FAMILIES.get(head[:4], "<")
     while len(head) < MAX_HEADER_BYTES:
         chunk = stream.read_exactly(8)
         head += chunk

@@ -114,7 +114,7 @@ class ClipState:
     result: Transcript | Failure | None = None
     last_extent: tuple[int, str] = (0, "")
     damage: Sequence[Damage] = ()
-    live: LiveLongForm | None = None
+    live: LiveLongForm | None = field(default=None, init=False)
     ready_s: float = 0.0
     last_turn: int = -1
     failures: int = 0
