@@ -121,7 +121,7 @@ class Transcriber:
     def live(self, **options: Unpack[LiveOptions]) -> LiveSession:
         """Live captions of sound that is still spoken: feed the session, and iterate its events.
 
-        Any number of sessions may be open; their windows share batches, and go before those of
+        Any number of sessions may be open; their windows take turns, and go before those of
         recordings that are transcribed meanwhile. ``options`` are for this session; those not named
         are the Transcriber's. Raises :class:`quest22.errors.UsageError` for what the model does not
         support. Use it in a ``with`` or ``async with`` block; closing the Transcriber cancels it.
@@ -221,9 +221,7 @@ def live(model: str | None = None, **options: Unpack[LiveModelOptions]) -> LiveS
     """
     named: dict[str, Any] = dict(options)
     refuse_recordings_only(named)
-    of_session: Any = {
-        name: named.pop(name) for name in LiveOptions.__annotations__ if name in named
-    }
+    of_session = _taken(named, LiveOptions)
     whisper = Transcriber(model, **named)
     try:
         session = whisper.live(**of_session)
@@ -248,11 +246,16 @@ def stream(
     ``model_revision``.
     """
     named: dict[str, Any] = dict(options)
-    rows = {name: named.pop(name) for name in DatasetOptions.__annotations__ if name in named}
+    rows = _taken(named, DatasetOptions)
     settings = _pipeline_settings(model, named)
     dataset_settings = _dataset_settings(dataset, config, rows, settings)
     pipeline = Pipeline(settings)
     return _closing(pipeline, _transcripts(pipeline.stream(dataset_settings), None))
+
+
+def _taken(options: dict[str, Any], kind: type[Any]) -> Any:
+    """The options that ``kind`` has, taken out of others."""
+    return {name: options.pop(name) for name in kind.__annotations__ if name in options}
 
 
 def _closing(pipeline: Pipeline, transcripts: Iterator[Transcript]) -> Iterator[Transcript]:

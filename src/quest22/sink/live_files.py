@@ -46,8 +46,7 @@ def parse_live_outputs(named: Iterable[str]) -> tuple[LiveOutput, ...]:
 
 def _output(part: str, before: Path | None) -> LiveOutput:
     path = Path(part)
-    is_suffix = before is not None and path.name == part and "." not in part.lstrip(".")
-    if is_suffix and before is not None:
+    if before is not None and path.name == part and "." not in part.lstrip("."):
         name = live_format(part.lstrip("."))
         return LiveOutput(before.with_suffix(f".{name}"), name)
     suffix = path.suffix.removeprefix(".")
