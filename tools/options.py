@@ -39,6 +39,7 @@ from quest22.settings import (
 from quest22.settings.live import RECORDINGS_ONLY
 from quest22.settings.option import Option, options_of
 from quest22.settings.python_names import in_python
+from quest22.settings.server import ServerSettings
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -73,6 +74,7 @@ TABLES = (
     Table("Output", (OutputSettings, FailureSettings)),
     Table("Captions", (CaptionSettings,)),
     Table("Publishing", (HubSettings,)),
+    Table("Server", (ServerSettings,)),
 )
 COMMAND_ONLY: tuple[type[Any], ...] = (DatasetFlags, SpeechFlags, VadFlags, ReportFlags)
 LIVE_ONLY: tuple[type[Any], ...] = (SourceFlags, LiveSpeechFlags, LiveOutputFlags)

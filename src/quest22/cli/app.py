@@ -17,6 +17,7 @@ from quest22.cli import (
     export,
     models,
     retry,
+    serve,
     status,
     stream,
     transcribe,
@@ -56,6 +57,7 @@ app.command("transcribe", cls=TolerantCommand, epilog=transcribe.EPILOG, no_args
     transcribe.transcribe
 )
 app.command("live", cls=TolerantCommand, epilog=live.EPILOG)(live.live)
+app.command("serve", cls=TolerantCommand, epilog=serve.EPILOG)(serve.serve)
 app.command("stream", cls=TolerantCommand, epilog=stream.EPILOG, no_args_is_help=True)(
     stream.stream
 )

@@ -190,7 +190,7 @@ class Pipeline:
             self.check_open()
             loop = self._live_loop
             if loop is None or loop.closed:
-                self._warm_up()
+                self.warm_up()
                 loop = TranscriptionLoop(self._turns, self._strategy, self.metrics)
                 self._live_loop = loop
                 weakref.finalize(self, loop.stop).atexit = False
@@ -198,7 +198,7 @@ class Pipeline:
             name = f"live {self._live_sessions}"
         return loop.live(Clip(name, name, b"", Origin("live")), options, owner=self)
 
-    def _warm_up(self) -> None:
+    def warm_up(self) -> None:
         """Compile what the first windows would wait for, while nobody speaks yet.
 
         Live windows have words, also without quick ones, and contexts of any length.

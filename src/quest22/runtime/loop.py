@@ -24,7 +24,7 @@ from quest22.errors import UsageError
 from quest22.metrics import Metrics
 from quest22.protocols import AudioDecoder, Engine, Strategy
 from quest22.records import Audio, Clip, Damage, Failure, Samples
-from quest22.runtime.audio_input import AudioQueue, LiveDecodePool
+from quest22.runtime.audio_input import WORKERS, AudioQueue, LiveDecodePool
 from quest22.runtime.clip_handle import ClipHandle, Session
 from quest22.runtime.clip_state import ClipState, Priority, count_result
 from quest22.runtime.engine_runner import BatchRunner, RunningBatch
@@ -54,7 +54,9 @@ class LoopSettings:
     A session buffers ``session_s`` seconds of audio before ``feed`` waits, one that is still spoken
     ``live_s``; all decoded clips together buffer ``decoded_s``. ``file_windows`` is how many
     windows of files share a batch while an urgent clip is open; None: a quarter of a batch.
-    ``live_windows`` is how many windows of clips that are still spoken share a batch.
+    ``live_windows`` is how many windows of clips that are still spoken share a batch. ``decoders``
+    is how many threads decode audio: one that waits for a slow source holds up nobody, as long as
+    others are free.
     """
 
     session_s: float = 30.0
@@ -62,6 +64,7 @@ class LoopSettings:
     decoded_s: float = 600.0
     file_windows: int | None = None
     live_windows: int = LIVE_WINDOWS
+    decoders: int = WORKERS
 
 
 @dataclass(slots=True, eq=False)
@@ -118,7 +121,7 @@ class TranscriptionLoop:
         limits = BatchLimits(file_windows, file_batches=1, live_windows=self._settings.live_windows)
         self._scheduler = Scheduler(batch_size, limits, turns.speech)
         self._in_flight: deque[tuple[Batch, BatchRunner, RunningBatch]] = deque()
-        self._pump = LiveDecodePool(self._settings.decoded_s)
+        self._pump = LiveDecodePool(self._settings.decoded_s, self._settings.decoders)
         self._changed = threading.Condition()
         self._work_came = False
         self._commands: list[Callable[[], None]] = []

@@ -1,0 +1,86 @@
+"""``quest22 serve``: a server for the clients people already have."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from quest22.cli.exits import say
+from quest22.cli.flag_groups import FlagGroup, flag_group, grouped
+from quest22.cli.live.flags import LiveReportFlags
+from quest22.cli.terminal import configure_logging
+from quest22.env import hub_token
+from quest22.errors import MissingExtraError, UsageError
+from quest22.settings import EngineSettings, PipelineSettings
+from quest22.settings.server import ServerSettings
+
+EPILOG = """\
+[bold]Examples[/]
+
+quest22 serve -m base                            [dim]http://127.0.0.1:8000, this machine only[/]
+
+quest22 serve -m small -m large-v3-turbo         [dim]two; the first is the default[/]
+
+OPENAI_BASE_URL=http://127.0.0.1:8000/v1 OPENAI_API_KEY=none your-program
+
+curl http://127.0.0.1:8000/v1/audio/transcriptions -F file=@talk.mp3 -F model=whisper-1
+"""
+
+
+@flag_group(ServerSettings, EngineSettings)
+class ServerFlags(FlagGroup):
+    """Where to listen, and what to serve."""
+
+    model: Annotated[
+        list[str] | None,
+        Option(
+            "--model",
+            "-m",
+            help="A model to serve, by the name that clients ask for; may be repeated. "
+            "[cyan]NAME=FOLDER[/] gives a folder or a repository a name.",
+            metavar="NAME",
+            rich_help_panel="Model",
+            show_default="the best one in the caches",
+        ),
+    ] = None
+
+    def server(self) -> ServerSettings:
+        """Raises :class:`UsageError` for invalid values."""
+        return self.make(ServerSettings)
+
+    def served(self) -> dict[str, str]:
+        """What is loaded, by the name that clients ask for; raises :class:`UsageError`."""
+        from quest22.checkpoint.caches import best_model
+
+        found: dict[str, str] = {}
+        for each in self.model or [best_model()]:
+            name, _, place = each.partition("=")
+            if name in found:
+                raise UsageError(
+                    f"two models are called {name}: give one another name, NAME=FOLDER"
+                )
+            found[Path(name).name if not place else name] = place or name
+        return found
+
+
+@grouped
+def serve(server: ServerFlags, report: LiveReportFlags) -> int:
+    """Serve transcription to the clients people already have.
+
+    OpenAI's REST and Realtime, Deepgram's, Wyoming, and a page to speak into.
+    """
+    configure_logging(report)
+    try:
+        from quest22.server.serve import build_service
+        from quest22.server.serve import serve as run
+    except ModuleNotFoundError as exc:
+        raise MissingExtraError("quest22 serve", "server") from exc
+    settings = server.server()
+    engine = server.make(EngineSettings, model=None, token=server.token or hub_token())
+    pipeline = replace(PipelineSettings(), engine=engine)
+    service = build_service(settings, server.served(), pipeline)
+    run(service, lambda address: say(f"serving at {address}: Ctrl-C ends"))
+    return 0

@@ -1,0 +1,1 @@
+"""Deepgram's protocol: ``/v1/listen`` over websocket and REST."""

@@ -1,0 +1,141 @@
+"""Sound that comes from a socket into a live session: raw samples, or any container.
+
+``feed`` waits while the session has no room, and so does whoever reads the socket, and so does the
+client: nothing is dropped, and nothing piles up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from typing import Protocol
+
+from quest22.capture.blocks import live_blocks
+from quest22.capture.decoding import decoded
+from quest22.capture.raw_pcm import RawFormat
+from quest22.errors import ClipError
+from quest22.runtime.live_session import LiveSession
+
+MOST_BYTES = 1 << 18
+"""Encoded bytes that wait to be decoded."""
+
+PIECE_BYTES = 1 << 14
+
+
+class LiveFeed(Protocol):
+    """Takes the bytes of a client's sound."""
+
+    async def feed(self, data: bytes) -> bool:
+        """Take the next bytes, once there is room; False if no more are needed."""
+        ...
+
+    async def end(self) -> None:
+        """No more will come: what was said becomes final."""
+        ...
+
+
+class RawFeed:
+    """Raw samples: a frame may be cut anywhere between two pieces."""
+
+    def __init__(self, session: LiveSession, raw: RawFormat) -> None:
+        self._session = session
+        self._raw = raw
+        self._rest = b""
+
+    async def feed(self, data: bytes) -> bool:
+        data = self._rest + data
+        whole = len(data) - len(data) % self._raw.frame_bytes
+        self._rest = data[whole:]
+        step = PIECE_BYTES - PIECE_BYTES % self._raw.frame_bytes
+        for start in range(0, whole, step):
+            if not await self._feed_piece(data[start : min(start + step, whole)]):
+                return False
+        return True
+
+    async def end(self) -> None:
+        await asyncio.to_thread(self._session.end)
+
+    async def _feed_piece(self, data: bytes) -> bool:
+        samples = self._raw.values(data).T
+        if self._session.has_room:
+            return self._session.feed(samples, self._raw.rate_hz)
+        return await asyncio.to_thread(self._session.feed, samples, self._raw.rate_hz)
+
+
+class EncodedFeed:
+    """A container, recognised by its first bytes, decoded in a thread of its own as it comes.
+
+    ``error`` is what was wrong with it, once the sound has ended.
+    """
+
+    def __init__(self, session: LiveSession, name: str) -> None:
+        self._session = session
+        self._pipe = _BytePipe(MOST_BYTES)
+        self.error: ClipError | None = None
+        self._thread = threading.Thread(target=self._decode, args=(name,), daemon=True)
+        self._thread.start()
+
+    async def feed(self, data: bytes) -> bool:
+        if self._pipe.has_room:
+            return self._pipe.put(data)
+        return await asyncio.to_thread(self._pipe.put, data)
+
+    async def end(self) -> None:
+        self._pipe.close()
+        await asyncio.to_thread(self._thread.join)
+
+    def _decode(self, name: str) -> None:
+        try:
+            pieces = decoded(self._pipe, None, name, notify=lambda _: None)
+            for block in live_blocks(pieces):
+                if not self._session.feed(block):
+                    break
+        except ClipError as exc:
+            self.error = exc
+        finally:
+            self._pipe.close()
+            self._session.end()
+
+
+class _BytePipe:
+    """Bytes from one thread to another, bounded; a ``ByteStream`` of :mod:`quest22.capture`."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._changed = threading.Condition()
+        self._parts: deque[bytes] = deque()
+        self._held = 0
+        self._closed = False
+
+    @property
+    def has_room(self) -> bool:
+        return self._held < self._most or self._closed
+
+    def put(self, data: bytes) -> bool:
+        with self._changed:
+            self._changed.wait_for(lambda: self.has_room)
+            if self._closed:
+                return False
+            self._parts.append(data)
+            self._held += len(data)
+            self._changed.notify_all()
+        return True
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def read(self, size: int) -> bytes:
+        with self._changed:
+            self._changed.wait_for(lambda: self._parts or self._closed)
+            if not self._parts:
+                return b""
+            data = self._parts.popleft()
+            if len(data) > size:
+                self._parts.appendleft(data[size:])
+                data = data[:size]
+            self._held -= len(data)
+            self._changed.notify_all()
+        return data

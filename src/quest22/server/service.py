@@ -1,0 +1,113 @@
+"""What every protocol asks for: a recording's transcript, or a live session. Speaks no protocol."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from quest22.errors import UsageError
+from quest22.options import LiveOptions, TranscribeOptions
+from quest22.records import Clip, Failure, Media, Origin, Partial, Transcript
+from quest22.runtime.clip_state import Priority
+from quest22.runtime.live_session import LiveSession
+from quest22.runtime.scheduler import ClipDone, ClipProgressed
+from quest22.server.access.gate import Gate, Visit
+from quest22.server.models import ModelPool, ServedModel
+from quest22.server.refusal import Reason, Refusal
+from quest22.settings.clip_options import ClipOptions
+from quest22.settings.option import refuse_unknown
+from quest22.settings.server import ServerSettings
+
+FAULTS: dict[str, Reason] = {
+    "source": "unreadable_audio",
+    "audio": "unreadable_audio",
+    "cancelled": "draining",
+}
+"""Stage of a failure → why; others are the server's own."""
+
+
+@dataclass(slots=True)
+class Service:
+    """One server's engine, behind its gate."""
+
+    settings: ServerSettings
+    models: ModelPool
+    gate: Gate
+    on_close: list[Callable[[], None]] = field(default_factory=list)
+    _requests: int = 0
+
+    async def transcribe(
+        self, visit: Visit, model: ServedModel, media: Media, name: str, options: Mapping[str, Any]
+    ) -> AsyncIterator[Partial | Transcript]:
+        """Transcribe a recording: what is known of it as it grows, in the end its transcript.
+
+        ``options`` are named as :meth:`quest22.Transcriber.transcribe`'s; ``media`` may still be
+        arriving (a function that opens a file whose reads wait). Leaving the iteration early
+        cancels. Raises :class:`Refusal` for options that cannot be, and for what is no sound.
+        """
+        clip_options = _clip_options(model, options)
+        self._requests += 1
+        clip = Clip(f"request {self._requests}", name, media, Origin("request"))
+        with _refusing_usage():
+            handle = model.loop.add(clip, clip_options, priority=Priority.INTERACTIVE)
+        try:
+            async for event in handle:
+                if isinstance(event, ClipProgressed):
+                    yield event.partial
+                elif isinstance(event, ClipDone):
+                    yield _transcript(event.result, visit)
+        finally:
+            handle.cancel()
+
+    @asynccontextmanager
+    async def live(
+        self, model: ServedModel, options: Mapping[str, Any]
+    ) -> AsyncIterator[LiveSession]:
+        """Open a live session; ``options`` are named as :meth:`quest22.Transcriber.live`'s.
+
+        Leaving the block before the session's end cancels it. Raises :class:`Refusal` for options
+        that cannot be. For feeding it from a socket see :mod:`quest22.server.live_feed`.
+        """
+        named = dict(options)
+        with _refusing_usage():
+            settings = ClipOptions.take_live(named, model.pipeline.settings.for_clips())
+            refuse_unknown(named, LiveOptions)
+            self._requests += 1
+            name = f"live {self._requests}"
+            session = model.loop.live(Clip(name, name, b"", Origin("live")), settings)
+        try:
+            yield session
+        finally:
+            session.cancel()
+
+    async def close(self) -> None:
+        """Cancel what is left, and free the models."""
+        for action in self.on_close:
+            action()
+        await self.models.close()
+
+
+def _clip_options(model: ServedModel, options: Mapping[str, Any]) -> ClipOptions | None:
+    named = dict(options)
+    with _refusing_usage():
+        found = ClipOptions.take(named, model.pipeline.settings.for_clips())
+        refuse_unknown(named, TranscribeOptions)
+    return found
+
+
+@contextmanager
+def _refusing_usage() -> Iterator[None]:
+    """Tell whoever asked what was wrong with the options."""
+    try:
+        yield
+    except UsageError as exc:
+        raise Refusal("bad_request", str(exc)) from exc
+
+
+def _transcript(result: Transcript | Failure, visit: Visit) -> Transcript:
+    if isinstance(result, Failure):
+        raise Refusal(FAULTS.get(result.stage, "failed"), result.reason, parameter="file")
+    visit.count_audio(result.duration_s)
+    return result

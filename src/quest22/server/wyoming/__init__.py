@@ -1,0 +1,1 @@
+"""Wyoming, which Home Assistant speaks, over TCP."""
