@@ -1,13 +1,16 @@
 """Every error of the product, as one tree.
 
-    Quest22Error ├── UsageError the settings are unknown or contradictory: fix the command │ └──
-    MissingExtraError a feature needs packages that are not installed ├── SourceError a dataset,
-    file or column is missing or unreadable │ └── NetworkError a server failed for longer than it is
-    retried (source.io.retry) ├── CheckpointError a model folder, name or file is not a usable
-    Whisper checkpoint ├── EngineError the inference library failed ├── SinkError a result could not
-    be written ├── TooManyFailuresError the failure limit was exceeded ├── WorkerError a benchmarked
-    program failed (bench.worker_process) └── ClipError one clip cannot be transcribed; the run goes
-    on
+    Quest22Error
+    ├── UsageError             the settings are unknown or contradictory: fix the command
+    │   └── MissingExtraError  a feature needs packages that are not installed
+    ├── SourceError            a dataset, file or column is missing or unreadable
+    │   └── NetworkError       a server failed for longer than it is retried (source.io.retry)
+    ├── CheckpointError        a model folder, name or file is not a usable Whisper checkpoint
+    ├── EngineError            the inference library failed
+    ├── SinkError              a result could not be written
+    ├── TooManyFailuresError   the failure limit was exceeded
+    ├── WorkerError            a benchmarked program failed (bench.worker_process)
+    └── ClipError              one clip cannot be transcribed; the run goes on
 
 Errors of libraries are translated at the border of each package (``raise … from exc``). A message
 is one line that says what was expected, what came, and what to do.
