@@ -457,7 +457,9 @@ def check_samples(samples: object) -> None:
         )
 
 
-LiveEventType: TypeAlias = Literal["interim", "committed", "final"]
+LiveTextType: TypeAlias = Literal["interim", "committed", "final"]
+VoiceEventType: TypeAlias = Literal["speech_started", "speech_stopped", "flushed"]
+LiveEventType: TypeAlias = LiveTextType | VoiceEventType
 
 
 @dataclass(frozen=True, slots=True)
@@ -483,7 +485,13 @@ class LiveEvent:
     those that may change. ``interim``: only the latter have changed; ``committed``: words have
     become stable; ``final``: all are, and the segment has ended (its text may be empty, if nothing
     was committed). ``segment`` counts from 0, and segments end in this order; ``revision`` counts a
-    segment's events from 0.
+    segment's events with text from 0.
+
+    Only with the option ``voice_events``, and without text: ``speech_started`` and
+    ``speech_stopped`` tell where in the audio, in ``audio_end_s``, speech began and ended. Each
+    ``speech_stopped`` comes before the ``final`` of its segment, which then always comes; speech
+    that is too long for a segment goes on in the next one without them. ``flushed``: all that was
+    fed before a ``flush`` is final, also if nothing was said.
 
     ``audio_end_s`` is how much of the session's audio was heard. ``latency_s`` is the time from the
     arrival of the end of the newest word to the event, in seconds; None: the audio was not fed as

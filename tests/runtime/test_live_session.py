@@ -14,7 +14,7 @@ from quest22.errors import ClipError, UsageError
 from quest22.records import Failure, LiveEvent, LiveEventType, LiveWord, Origin, Transcript
 from quest22.runtime.audio_input import AudioQueue
 from quest22.runtime.clip_state import Mark
-from quest22.runtime.live_session import KEPT_EVENTS, LiveSession
+from quest22.runtime.live_session import KEPT_EVENTS, MOST_EVENTS, LiveSession
 from quest22.runtime.scheduler import ClipDone, ClipHeard
 from tests.runtime.fake_live import speech
 
@@ -71,6 +71,31 @@ UNREAD = [
         [("final", "A"), ("final", "B")],
         id="two at once",
     ),
+    pytest.param(
+        [
+            ("speech_started", 0, ""),
+            ("committed", 0, "a"),
+            ("interim", 0, "a b"),
+            ("speech_stopped", 0, ""),
+            ("interim", 0, "a c"),
+            ("final", 0, "a c"),
+            ("flushed", 1, ""),
+            ("speech_started", 1, ""),
+            ("speech_stopped", 1, ""),
+            ("final", 1, ""),
+        ],
+        [
+            ("speech_started", ""),
+            ("committed", "a b"),
+            ("speech_stopped", ""),
+            ("final", "a c"),
+            ("flushed", ""),
+            ("speech_started", ""),
+            ("speech_stopped", ""),
+            ("final", ""),
+        ],
+        id="the voice keeps its place",
+    ),
 ]
 
 
@@ -97,6 +122,14 @@ def test_what_nobody_reads_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
     assert texts == [str(segment) for segment in range(50, KEPT_EVENTS + 50)]
     assert len(caplog.messages) == 1
     assert "the result will have their text" in caplog.messages[0]
+
+
+def test_a_session_that_is_flushed_over_and_over_keeps_little() -> None:
+    opened = Opened()
+    for _ in range(MOST_EVENTS + 50):
+        opened.hears(event("flushed", 0, ""))
+    opened.ends()
+    assert len(opened.texts()) == MOST_EVENTS
 
 
 def test_latency_counts_from_the_arrival_of_the_last_word() -> None:

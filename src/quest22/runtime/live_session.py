@@ -8,11 +8,18 @@ import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from quest22.audio.live_samples import LiveSamples
 from quest22.errors import ClipError, UsageError
-from quest22.records import SAMPLE_RATE_HZ, Failure, LiveEvent, Transcript
+from quest22.records import (
+    SAMPLE_RATE_HZ,
+    Failure,
+    LiveEvent,
+    LiveEventType,
+    LiveTextType,
+    Transcript,
+)
 from quest22.runtime.arrivals import Arrivals
 from quest22.runtime.audio_input import AudioQueue
 from quest22.runtime.event_stream import EventStream
@@ -29,6 +36,11 @@ MOST_SAMPLES = SAMPLE_RATE_HZ
 
 KEPT_EVENTS = 2_000
 """Segments whose events wait to be read; more than two hours of talk."""
+
+MOST_EVENTS = 6 * KEPT_EVENTS
+"""Each segment has six at most, unless it is flushed over and over."""
+
+TEXTS: frozenset[LiveEventType] = frozenset(get_args(LiveTextType))
 
 _log = logging.getLogger("quest22")
 
@@ -47,8 +59,9 @@ class LiveSession:
 
     Of a segment's events that nobody has read yet, only the newest waits, and it is ``committed``
     if one of them was: it holds all their text. So a consumer that is slow sees fewer interim texts
-    and loses nothing. If the events of 2,000 segments wait, the oldest are dropped, with a warning;
-    :meth:`result` has their text.
+    and loses nothing. Events of the voice (``voice_events``) all wait, and keep their place. If the
+    events of 2,000 segments wait, the oldest are dropped, with a warning; :meth:`result` has their
+    text.
 
     A ``with`` block ends the sound and waits for the last text; an error in it cancels, and so does
     the loss of the last reference to the session.
@@ -239,6 +252,8 @@ class _Unread:
     def add(self, events: deque[LiveEvent], event: LiveEvent) -> None:
         for index in range(len(events) - 1, -1, -1):
             waiting = events[index]
+            if waiting.type not in TEXTS or event.type not in TEXTS:
+                break
             if waiting.segment == event.segment:
                 keeps = waiting.type == "committed" and event.type == "interim"
                 events[index] = replace(event, type="committed") if keeps else event
@@ -246,7 +261,7 @@ class _Unread:
             if waiting.segment < event.segment:
                 break
         events.append(event)
-        if len(events) > KEPT_EVENTS:
+        while events[0].segment <= event.segment - KEPT_EVENTS or len(events) > MOST_EVENTS:
             events.popleft()
             self._dropped += 1
             if self._dropped == 1:

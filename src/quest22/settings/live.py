@@ -103,6 +103,11 @@ class LiveSettings:
         unit="h",
         panel=PANEL,
     )
+    voice_events: bool = option(
+        False,
+        help="Also tell when speech starts and stops, and when a flush is done.",
+        panel=PANEL,
+    )
 
     def __post_init__(self) -> None:
         check_choice("policy", self.policy, get_args(PolicyName))

@@ -48,6 +48,7 @@ def build_strategy(
         history_s=3600 * live.history_h,
         preview_context=decoding.audio_context or "auto",
         quality=Quality.of(settings.longform.quality, decoding, hallucination.max_repeats),
+        voice_events=live.voice_events,
     )
     return LiveStrategy(rules, probabilities)
 

@@ -50,6 +50,7 @@ from quest22.records import (
     Partial,
     Samples,
     Transcript,
+    VoiceEventType,
     Window,
 )
 
@@ -113,6 +114,7 @@ class LiveClip:
         self._due: Job | None = None
         self._last: Result | None = None
         self._commits: deque[int] = deque()  # where a segment is to end, in samples
+        self._committing: int | None = None  # the one whose segment has not ended yet
         self._events: list[LiveEvent] = []
         self._windows = 0
         self._flushed = False
@@ -230,9 +232,7 @@ class LiveClip:
         """Take frames until a window is due; return it once it can run."""
         while self._due is None and (self._running is None or self._running.job is Job.PREVIEW):
             if self._commits and self._endpointer.frames >= self._commits[0] // VAD_FRAME_SAMPLES:
-                self._commits.popleft()
-                self._endpointer.close()
-                self._finish()
+                self._commit_at(self._commits.popleft())
             elif self._coming:
                 self._take(self._coming.popleft())
             elif self._flushed and self._segment is not None and self._running is None:
@@ -245,6 +245,22 @@ class LiveClip:
             return []
         self._due = None
         return [self._run(segment, job)]
+
+    def _commit_at(self, sample: int) -> None:
+        """End the open segment, if there is one, as it was asked for when sound ended there."""
+        self._committing = sample
+        self._endpointer.close()
+        if self._segment is None:
+            self._committed()
+        else:
+            self._finish()
+
+    def _committed(self) -> None:
+        """All that was said before a commit is final."""
+        sample, self._committing = self._committing, None
+        if sample is not None and self._rules.voice_events:
+            at_s = sample / SAMPLE_RATE_HZ
+            self._events.append(LiveEvent("flushed", self._segments, 0, "", (), at_s))
 
     @property
     def _needed_from(self) -> int:
@@ -259,6 +275,7 @@ class LiveClip:
         if signal is Signal.OPENED:
             start = self._endpointer.speech_start * VAD_FRAME_SAMPLES - _samples(PRE_ROLL_S)
             self._segment = self._opened(max(self._free_from, start))
+            self._tell_voice(self._segment, "speech_started", self._segment.start)
         segment = self._segment
         if segment is None:
             return
@@ -302,7 +319,11 @@ class LiveClip:
         segment = self._segment
         if segment is None:
             return
-        segment.ending = True
+        if not segment.ending:
+            segment.ending = True
+            stopped = self._endpointer.speech_end * VAD_FRAME_SAMPLES
+            stopped = max(segment.start, min(stopped, self._sound.end))
+            self._tell_voice(segment, "speech_stopped", stopped)
         if self._last is None:
             self._due = Job.PAUSE
         else:
@@ -363,14 +384,15 @@ class LiveClip:
     def _close(self, segment: OpenSegment, last: Result) -> None:
         event = segment.end(last.running.end_s)
         self._segment, self._last = None, None
-        if event is None:
-            return
-        self._events.append(event)
-        self._segments += 1
+        if event is not None:
+            self._events.append(event)
+            self._segments += 1
         if segment.committed:
             self._past.add(segment.committed, segment.language, segment.start_s)
             words = self._rules.policy.decoding.words
             self._history.add(segment.record(last.hypothesis, words=words))
+        if segment.ending:
+            self._committed()
 
     # Windows and hypotheses.
 
@@ -461,6 +483,11 @@ class LiveClip:
         if segment.settled:
             self._use_past(segment)
         return segment.settled
+
+    def _tell_voice(self, segment: OpenSegment, kind: VoiceEventType, sample: int) -> None:
+        if self._rules.voice_events:
+            segment.told = kind == "speech_stopped"
+            self._events.append(segment.voice(kind, sample / SAMPLE_RATE_HZ))
 
     def _tell(self, event: LiveEvent | None) -> None:
         if event is not None:

@@ -18,7 +18,7 @@ class LiveRules:
     """The rules of a session; lengths are in seconds.
 
     ``language`` None: each segment's is detected. ``preview_context`` is the audio context of
-    windows whose text will be heard again.
+    windows whose text will be heard again. ``voice_events``: tell where speech starts and stops.
     """
 
     policy: DecodingPolicy
@@ -32,3 +32,4 @@ class LiveRules:
     history_s: float
     preview_context: AudioContext
     quality: Quality
+    voice_events: bool

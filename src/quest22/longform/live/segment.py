@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 
 from quest22.longform.live.context import Context
 from quest22.longform.live.words import HeardWord, text_of
-from quest22.records import SAMPLE_RATE_HZ, Hypothesis, LiveEvent, LiveEventType, Segment
+from quest22.records import (
+    SAMPLE_RATE_HZ,
+    Hypothesis,
+    LiveEvent,
+    LiveTextType,
+    Segment,
+    VoiceEventType,
+)
 
 
 @dataclass(slots=True, eq=False)
@@ -17,7 +24,7 @@ class OpenSegment:
     Its ``language`` is a guess until it is ``settled``. ``committed`` words stay; those of the
     ``tail`` may change. ``heard`` is the sample up to which a window has covered it. ``idle_steps``
     is how many have gone by without a committed word, ``doubts`` how many in a row were not
-    believed. ``ending``: no sound is to come.
+    believed. ``ending``: no sound is to come. ``told``: it ends with an event, even without text.
     """
 
     number: int
@@ -32,6 +39,7 @@ class OpenSegment:
     idle_steps: int = 0
     doubts: int = 0
     ending: bool = False
+    told: bool = False
     revision: int = 0
     _shown: tuple[str, int] = ("", 0)
 
@@ -70,7 +78,7 @@ class OpenSegment:
     def end(self, heard_s: float) -> LiveEvent | None:
         """Make all words stable and end the segment; None: nothing was ever shown of it."""
         self.commit(len(self.tail))
-        if not self.committed and not self.revision:
+        if not (self.committed or self.revision or self.told):
             return None
         return self._event("final", heard_s)
 
@@ -89,7 +97,11 @@ class OpenSegment:
             language_probability=self.language_probability,
         )
 
-    def _event(self, kind: LiveEventType, heard_s: float) -> LiveEvent:
+    def voice(self, kind: VoiceEventType, at_s: float) -> LiveEvent:
+        """Tell of the voice, not of the text."""
+        return LiveEvent(kind, self.number, self.revision, "", (), at_s, self.language)
+
+    def _event(self, kind: LiveTextType, heard_s: float) -> LiveEvent:
         self._shown = (self.text, len(self.committed))
         revision, self.revision = self.revision, self.revision + 1
         words = [word.shown(stable=True) for word in self.committed]
