@@ -366,6 +366,14 @@ class LiveOptions(TypedDict, total=False):
     grow for ever; events and outputs have all. Default: ``8.0``.
     """
 
+    pre_roll_ms: int
+    """How much sound before the voice is heard with it: soft beginnings are detected late.
+    Default: ``300``.
+    """
+
+    voice_events: bool
+    """Also tell when speech starts and stops, and when a flush is done. Default: ``False``."""
+
 
 class EngineOptions(TypedDict, total=False):
     """A model, and how it runs."""

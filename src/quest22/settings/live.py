@@ -15,6 +15,9 @@ PANEL = "Live"
 SHORTEST_SEGMENT_S = 1.0
 """In less sound than this, no word is whole."""
 
+LONGEST_PRE_ROLL_MS = 5_000
+"""A session keeps so much sound at least."""
+
 RECORDINGS_ONLY = {
     **dict.fromkeys(
         (
@@ -103,6 +106,12 @@ class LiveSettings:
         unit="h",
         panel=PANEL,
     )
+    pre_roll_ms: int = option(
+        300,
+        help="How much sound before the voice is heard with it: soft beginnings are detected late.",
+        unit="ms",
+        panel=PANEL,
+    )
     voice_events: bool = option(
         False,
         help="Also tell when speech starts and stops, and when a flush is done.",
@@ -114,9 +123,14 @@ class LiveSettings:
         check_positive("step_s", self.step_s)
         check_at_least("hold_back_s", self.hold_back_s, 0)
         check_at_least("eager_ms", self.eager_ms, 0)
+        check_at_least("pre_roll_ms", self.pre_roll_ms, 0)
         check_at_least("endpoint_ms", self.endpoint_ms, self.eager_ms)
         check_at_least("max_segment_s", self.max_segment_s, SHORTEST_SEGMENT_S)
         check_positive("history_h", self.history_h)
+        if self.pre_roll_ms > LONGEST_PRE_ROLL_MS:
+            raise UsageError(
+                f"pre_roll_ms is {self.pre_roll_ms}, expected at most {LONGEST_PRE_ROLL_MS}"
+            )
         if self.max_segment_s > WINDOW_S - 2:
             raise UsageError(
                 f"max_segment_s is {self.max_segment_s:g}, expected at most {WINDOW_S - 2:g}"

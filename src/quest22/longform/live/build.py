@@ -49,6 +49,7 @@ def build_strategy(
         preview_context=decoding.audio_context or "auto",
         quality=Quality.of(settings.longform.quality, decoding, hallucination.max_repeats),
         voice_events=live.voice_events,
+        pre_roll_s=live.pre_roll_ms / 1000,
     )
     return LiveStrategy(rules, probabilities)
 

@@ -54,9 +54,6 @@ from quest22.records import (
     Window,
 )
 
-PRE_ROLL_S = 0.3
-"""Sound before the first frame of speech: the detector misses soft beginnings."""
-
 WAITING_S = 10.0
 """Sound that waits while a window runs; more waits outside."""
 
@@ -264,7 +261,7 @@ class LiveClip:
 
     @property
     def _needed_from(self) -> int:
-        kept_s = max(self._rules.context.audio_s, PRE_ROLL_S) + 1
+        kept_s = max(self._rules.context.audio_s, self._rules.pre_roll_s) + 1
         kept = self._now - _samples(kept_s)
         segment = self._segment
         return kept if segment is None else min(kept, segment.start - _samples(kept_s))
@@ -273,7 +270,9 @@ class LiveClip:
         signal = self._endpointer.feed(probability)
         self._speech.add(probability, self._endpointer.speech_end)
         if signal is Signal.OPENED:
-            start = self._endpointer.speech_start * VAD_FRAME_SAMPLES - _samples(PRE_ROLL_S)
+            start = self._endpointer.speech_start * VAD_FRAME_SAMPLES - _samples(
+                self._rules.pre_roll_s
+            )
             self._segment = self._opened(max(self._free_from, start))
             self._tell_voice(self._segment, "speech_started", self._segment.start)
         segment = self._segment

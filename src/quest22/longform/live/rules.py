@@ -18,7 +18,8 @@ class LiveRules:
     """The rules of a session; lengths are in seconds.
 
     ``language`` None: each segment's is detected. ``preview_context`` is the audio context of
-    windows whose text will be heard again. ``voice_events``: tell where speech starts and stops.
+    windows whose text will be heard again. ``pre_roll_s``: sound before the first frame of speech,
+    as the detector misses soft beginnings. ``voice_events``: tell where speech starts and stops.
     """
 
     policy: DecodingPolicy
@@ -33,3 +34,4 @@ class LiveRules:
     preview_context: AudioContext
     quality: Quality
     voice_events: bool
+    pre_roll_s: float

@@ -1,0 +1,176 @@
+"""What was said, as the client is told of it: turns that begin, grow and are complete.
+
+Items are complete in the order of their sound. An item ends with a pause, if the server finds
+turns, or where the client commits.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from quest22.records import LiveEvent
+from quest22.server.openai.realtime.item import Item, logprobs
+from quest22.server.openai.realtime.outgoing import Outgoing
+from quest22.server.openai.realtime.settings import SessionSettings
+
+TRANSCRIPTION = "conversation.item.input_audio_transcription"
+
+
+class Conversation:
+    """Tells events of live sessions as events of items; times are seconds of all sound so far."""
+
+    def __init__(self, outgoing: Outgoing, *, is_beta: bool) -> None:
+        self._outgoing = outgoing
+        self._is_beta = is_beta
+        self._items: deque[Item] = deque()
+        self._previous: str | None = None
+
+    # What the client does.
+
+    async def commit(self, start_s: float, end_s: float, *, rides: bool) -> None:
+        """The client ends the item that is open, or one of what was fed between two places."""
+        item = self._items[-1] if self._items else None
+        if item is None or item.committed:
+            item = Item(start_s)
+            self._items.append(item)
+        item.by_client, item.rides, item.end_s = True, rides, end_s
+        await self._commit(item)
+        await self._complete_riding()
+
+    async def drop(self, end_s: float) -> None:
+        """Forget the item that is open."""
+        if self._items and not self._items[-1].committed:
+            item = self._items.pop()
+            if item.announced and not item.stopped:
+                await self._tell_stopped(item, end_s)
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether a turn that the server has ended waits for its text."""
+        return bool(self._items) and self._items[0].committed and not self._items[0].by_client
+
+    # What the live session tells.
+
+    async def started(self, at_s: float) -> None:
+        """A turn begins, as the voice does."""
+        item = self._item(at_s)
+        item.stopped = False
+        if not item.committed and not item.announced:
+            item.announced, item.start_s = True, at_s
+            await self._outgoing.emit(
+                "input_audio_buffer.speech_started", audio_start_ms=_ms(at_s), item_id=item.id
+            )
+
+    async def stopped(self, at_s: float) -> None:
+        """A turn ends, as the voice does."""
+        item = self._item(at_s)
+        item.stopped = True
+        if not item.committed:
+            item.end_s = at_s
+            item.committed = True
+            await self._tell_stopped(item, at_s)
+            await self._commit(item)
+
+    async def hear(self, event: LiveEvent, settings: SessionSettings, offset_s: float) -> None:
+        """Tell the words of a segment that are new and stay."""
+        item = self._item(offset_s + event.audio_end_s)
+        text, words = item.take(event)
+        more = {"logprobs": logprobs(words)} if settings.has_logprobs else {}
+        if text:
+            await self._tell(item, "delta", delta=text, **more)
+        if event.type != "final":
+            return
+        if event.words and not self._is_beta:
+            await self._tell_segment(item, event, offset_s)
+        if item.stopped and not item.by_client:
+            await self._complete(item, settings)
+
+    async def flushed(self, settings: SessionSettings) -> None:
+        """All that was fed before the client's commit has been told."""
+        if self._items and self._items[0].by_client:
+            await self._complete(self._items[0], settings)
+
+    async def fail(self, reason: str) -> None:
+        """What was said cannot be told."""
+        items, self._items = self._items, deque()
+        for item in items:
+            if item.announced and not item.stopped and not item.committed:
+                await self._tell_stopped(item, item.start_s)
+            if not item.committed:
+                await self._commit(item)
+            error = {"type": "server_error", "code": "transcription_failed", "message": reason}
+            await self._tell(item, "failed", error={**error, "param": None})
+
+    async def finish(self, end_s: float, settings: SessionSettings) -> None:
+        """No sound will come any more, and all that was said has been told."""
+        while self._items:
+            item = self._items[0]
+            if not item.committed:
+                item.end_s = end_s
+                await self._commit(item)
+            await self._complete(item, settings)
+
+    # Events.
+
+    def _item(self, at_s: float) -> Item:
+        if not self._items:
+            self._items.append(Item(at_s))
+        return self._items[0]
+
+    async def _commit(self, item: Item) -> None:
+        item.committed = True
+        previous, self._previous = self._previous, item.id
+        await self._outgoing.emit(
+            "input_audio_buffer.committed", previous_item_id=previous, item_id=item.id
+        )
+        for kind in ("created",) if self._is_beta else ("added", "done"):
+            await self._outgoing.emit(
+                f"conversation.item.{kind}", previous_item_id=previous, item=item.fields()
+            )
+
+    async def _complete(self, item: Item, settings: SessionSettings) -> None:
+        self._items.remove(item)
+        seconds = max(0.0, item.end_s - item.start_s)
+        more = {"logprobs": logprobs(item.words)} if settings.has_logprobs else {}
+        await self._tell(
+            item,
+            "completed",
+            transcript=item.transcript,
+            usage={"type": "duration", "seconds": round(seconds, 3)},
+            languages=item.languages,
+            **more,
+        )
+        await self._complete_riding(settings)
+
+    async def _complete_riding(self, settings: SessionSettings | None = None) -> None:
+        """Nothing was fed between some commits: those items are complete with the one before."""
+        if self._items and self._items[0].by_client and self._items[0].rides:
+            await self._complete(self._items[0], settings or SessionSettings())
+
+    async def _tell_stopped(self, item: Item, at_s: float) -> None:
+        item.stopped = True
+        await self._outgoing.emit(
+            "input_audio_buffer.speech_stopped", audio_end_ms=_ms(at_s), item_id=item.id
+        )
+
+    async def _tell_segment(self, item: Item, event: LiveEvent, offset_s: float) -> None:
+        number, item.segments = item.segments, item.segments + 1
+        await self._tell(
+            item,
+            "segment",
+            id=f"{item.id}_{number}",
+            text=event.text.strip(),
+            speaker="A",
+            start=round(offset_s + event.words[0].start_s, 3),
+            end=round(offset_s + event.words[-1].end_s, 3),
+        )
+
+    async def _tell(self, item: Item, kind: str, **fields: Any) -> None:
+        await self._outgoing.emit(
+            f"{TRANSCRIPTION}.{kind}", item_id=item.id, content_index=0, **fields
+        )
+
+
+def _ms(seconds: float) -> int:
+    return round(1000 * seconds)

@@ -1,0 +1,83 @@
+"""A turn of speech: an item of the conversation, and its text so far."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import log
+from typing import Any
+
+from quest22.records import LiveEvent, LiveWord
+from quest22.server.openai.realtime.outgoing import new_id
+
+LEAST_PROBABILITY = 1e-6
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """What was said between two places in the sound, in seconds.
+
+    ``announced``: the client knows of it, since speech started. ``committed``: the client knows
+    that it has ended; ``by_client``, as it said so itself. Then the item is complete when a flush
+    is done, or, if it ``rides``, together with the item before it. ``stopped``: the voice has.
+    """
+
+    start_s: float
+    end_s: float = 0.0
+    id: str = field(default_factory=lambda: new_id("item"))
+    announced: bool = False
+    stopped: bool = False
+    committed: bool = False
+    by_client: bool = False
+    rides: bool = False
+    transcript: str = ""
+    words: list[LiveWord] = field(default_factory=list)
+    segments: int = 0
+    _told: int = 0
+    _languages: Counter[str] = field(default_factory=Counter)
+
+    def take(self, event: LiveEvent) -> tuple[str, Sequence[LiveWord]]:
+        """The words that a segment's event adds for good, and their text.
+
+        All texts, put together, are the transcript.
+        """
+        stable = [word for word in event.words if word.stable]
+        new = stable[self._told :]
+        self._told = 0 if event.type == "final" else len(stable)
+        text = "".join(word.text for word in new)
+        if not self.transcript:
+            text = text.lstrip()
+        self.transcript += text
+        self.words += new
+        if event.language is not None:
+            self._languages[event.language] += len(new)
+        return text, new
+
+    @property
+    def languages(self) -> list[dict[str, str]]:
+        """The languages that were heard, the one of most words first."""
+        return [{"code": code} for code, words in self._languages.most_common() if words]
+
+    def fields(self) -> dict[str, Any]:
+        """The item as the conversation has it."""
+        return {
+            "id": self.id,
+            "object": "realtime.item",
+            "type": "message",
+            "status": "completed",
+            "role": "user",
+            "content": [{"type": "input_audio", "transcript": None}],
+        }
+
+
+def logprobs(words: Sequence[LiveWord]) -> list[dict[str, Any]]:
+    """Words with the logarithms of their probabilities."""
+    return [
+        {
+            "token": word.text,
+            "logprob": round(log(max(word.probability, LEAST_PROBABILITY)), 5),
+            "bytes": list(word.text.encode()),
+        }
+        for word in words
+    ]

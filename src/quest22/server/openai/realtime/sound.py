@@ -1,0 +1,54 @@
+"""The bytes of sound in client events."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+import numpy as np
+
+from quest22.capture.raw_pcm import RawFormat
+from quest22.records import Samples
+from quest22.server.openai.realtime.fields import EventError
+
+MOST_BYTES = 15 << 20
+"""Of one event, as OpenAI has it."""
+
+MOST_EVENT_BYTES = MOST_BYTES * 4 // 3 + 4
+"""The same in base64."""
+
+TOGETHER_S = 0.02
+"""Shorter sound waits for more, so that a flood of tiny events costs little."""
+
+
+class SoundBytes:
+    """Sound of one format; a sample may be cut anywhere between two events."""
+
+    def __init__(self, raw: RawFormat) -> None:
+        self._raw = raw
+        self._least = round(TOGETHER_S * raw.rate_hz) * raw.frame_bytes
+        self._waiting = bytearray()
+
+    def take(self, text: str) -> Samples:
+        """Samples, ``[samples]``, once there are enough; raises :class:`EventError`."""
+        try:
+            data = base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError) as exc:
+            raise EventError("audio is no base64", parameter="audio") from exc
+        if len(data) > MOST_BYTES:
+            raise EventError(
+                f"audio has {len(data)} bytes: expected {MOST_BYTES} at most", parameter="audio"
+            )
+        self._waiting += data
+        return self.rest() if len(self._waiting) >= self._least else _NOTHING
+
+    def rest(self) -> Samples:
+        """What waits, but for a part of a sample."""
+        whole = len(self._waiting) - len(self._waiting) % self._raw.frame_bytes
+        data = bytes(self._waiting[:whole])
+        del self._waiting[:whole]
+        samples: Samples = self._raw.values(data)[0]
+        return samples
+
+
+_NOTHING: Samples = np.zeros(0, np.float32)

@@ -1,0 +1,93 @@
+"""A live session for the sound between two changes of what a client has set."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+
+from quest22.records import Samples
+from quest22.runtime.live_session import LiveSession
+from quest22.server.openai.realtime.settings import SessionSettings
+from quest22.server.service import Service
+
+ROOM_S = 0.05
+"""How often a session without room is looked at again."""
+
+OPENAI = "gpt-"
+PIECE_S = 0.5
+LEAST_S = 0.01
+"""Less sound than this is not worth a flush."""
+
+
+class Stretch:
+    """``offset_s`` is how much sound came before it; ``flushes`` how many are not done yet."""
+
+    def __init__(
+        self, live: LiveSession, settings: SessionSettings, offset_s: float, stack: AsyncExitStack
+    ) -> None:
+        self.live = live
+        self.settings = settings
+        self.offset_s = offset_s
+        self.flushes = 0
+        self.is_discarded = False
+        self._stack = stack
+        self._unflushed_s = LEAST_S
+
+    async def feed(self, samples: Samples, rate_hz: int) -> bool:
+        """Feed ``[samples]``, or ``[samples, channels]``, as room comes; False: none is needed.
+
+        Raises :class:`quest22.errors.ClipError` if the session has failed, and
+        :class:`quest22.errors.UsageError` for what is no sound.
+        """
+        for piece in _pieces(samples, max(1, round(PIECE_S * rate_hz))):
+            await self._room()
+            if not self.live.feed(piece, rate_hz):
+                return False
+            self._unflushed_s += len(piece) / rate_hz
+        return True
+
+    @property
+    def has_news(self) -> bool:
+        """Whether something was fed since the last flush, or there was none."""
+        return self._unflushed_s >= LEAST_S
+
+    async def flush(self) -> None:
+        """Make final what was said so far; a ``flushed`` event tells when it is."""
+        self.flushes += 1
+        self._unflushed_s = 0.0
+        await self._room()
+        self.live.flush()
+
+    async def end(self) -> None:
+        """No more sound comes."""
+        await self._room()
+        self.live.end()
+
+    async def close(self) -> None:
+        """Free it; what is not final is lost."""
+        await self._stack.aclose()
+
+    async def _room(self) -> None:
+        while not self.live.has_room:
+            await asyncio.sleep(ROOM_S)
+
+
+def _pieces(samples: Samples, size: int) -> Iterator[Samples]:
+    for start in range(0, len(samples), size):
+        yield samples[start : start + size]
+
+
+async def open_stretch(
+    service: Service, model: str | None, settings: SessionSettings, offset_s: float
+) -> Stretch:
+    """A session of a served model; raises :class:`quest22.server.refusal.Refusal`.
+
+    A model of OpenAI's that is not served, also one that talks, stands for the default.
+    """
+    if model is not None and model not in service.models.names and model.startswith(OPENAI):
+        model = None
+    async with AsyncExitStack() as opening:
+        borrowed = await opening.enter_async_context(service.models.borrow(model))
+        live = await opening.enter_async_context(service.live(borrowed, settings.live_options()))
+        return Stretch(live, settings, offset_s, opening.pop_all())
