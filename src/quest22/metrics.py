@@ -4,13 +4,45 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter, defaultdict
+from bisect import bisect_left
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 Label: TypeAlias = tuple[str, ...]
+
+BOUNDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
+"""Upper bounds of the ranges in which observed values are counted; more are counted after them."""
+
+KEPT_VALUES = 256
+
+
+@dataclass(slots=True)
+class Distribution:
+    """Observed values: how many are in each range, and the newest ones with their times.
+
+    ``ranges[i]`` counts those up to ``BOUNDS[i]``, the last one those above all. Times are of
+    :func:`time.monotonic`.
+    """
+
+    total: float = 0.0
+    ranges: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
+    newest: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=KEPT_VALUES))
+
+    def add(self, value: float) -> None:
+        """One more value."""
+        self.total += value
+        self.ranges[bisect_left(BOUNDS, value)] += 1
+        self.newest.append((time.monotonic(), value))
+
+    def since(self, when: float) -> list[float]:
+        """The values that were observed after a time; of these, the newest 256 at most."""
+        return [value for at, value in self.newest if at >= when]
+
+    def copy(self) -> Distribution:
+        return Distribution(self.total, list(self.ranges), deque(self.newest, KEPT_VALUES))
 
 
 @dataclass(slots=True)
@@ -41,6 +73,10 @@ class Metrics:
     track nobody chose), ``cancelled_mixes`` and ``integer_scale`` (whose levels were mended).
     Labelled counts:
     ``retries``, by host and kind of error.
+
+    Distributions, of loops alone: ``queue_wait`` (seconds that a clip waited for a place in a
+    batch), by priority; ``first_wait`` (the same for the first one of recordings);
+    ``batch_windows``; ``live_latency``, by type of event. And the seconds ``engine``: batches ran.
     """
 
     def __init__(self) -> None:
@@ -48,6 +84,7 @@ class Metrics:
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._counts: defaultdict[str, float] = defaultdict(float)
         self._labelled: defaultdict[str, Counter[Label]] = defaultdict(Counter)
+        self._observed: defaultdict[tuple[str, ...], Distribution] = defaultdict(Distribution)
         self._running: dict[object, tuple[str, float]] = {}
         self._network: defaultdict[int, _Stopwatch] = defaultdict(_Stopwatch)
         self._run_begun = False
@@ -84,6 +121,7 @@ class Metrics:
         self._seconds.clear()
         self._counts.clear()
         self._labelled.clear()
+        self._observed.clear()
         self._run_begun = False
         self._started = time.perf_counter()
 
@@ -112,6 +150,17 @@ class Metrics:
         """Count one event of ``name`` under a label."""
         with self._lock:
             self._labelled[name][label] += 1
+
+    def observe(self, name: str, value: float, *label: str) -> None:
+        """Note one value of the distribution ``name``, perhaps under a label."""
+        with self._lock:
+            self._observed[(name, *label)].add(value)
+
+    def distribution(self, name: str, *label: str) -> Distribution:
+        """A copy of a distribution so far."""
+        with self._lock:
+            found = self._observed.get((name, *label))
+            return Distribution() if found is None else found.copy()
 
     @contextmanager
     def network_wait(self) -> Iterator[None]:

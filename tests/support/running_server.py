@@ -9,10 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import uvicorn
-
-from quest22.server.app import build_app
-from quest22.server.serve import bind, build_service, configured
+from quest22.server.listening import bind
+from quest22.server.serve import PoliteServer, build_service
 from quest22.server.service import Service
 from quest22.settings import PipelineSettings
 from quest22.settings.server import ServerSettings
@@ -47,12 +45,12 @@ def running_server(
 ) -> Iterator[RunningServer]:
     """Serve models (name → what is loaded; nano by default) until the block ends."""
     service = build_service(
-        ServerSettings(port=0, **settings),
+        ServerSettings(port=0, **{"preload": False, **settings}),
         served or {"nano": "nano"},
         pipeline or PipelineSettings(),
     )
-    bound = bind(service.settings.host, service.settings.port)
-    server = uvicorn.Server(configured(build_app(service), service))
+    bound = bind(service.settings)
+    server = PoliteServer(service)
     started = threading.Event()
 
     async def run() -> None:

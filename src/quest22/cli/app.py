@@ -15,6 +15,7 @@ from quest22.cli import (
     doctor,
     evaluate,
     export,
+    keys,
     models,
     retry,
     serve,
@@ -58,6 +59,7 @@ app.command("transcribe", cls=TolerantCommand, epilog=transcribe.EPILOG, no_args
 )
 app.command("live", cls=TolerantCommand, epilog=live.EPILOG)(live.live)
 app.command("serve", cls=TolerantCommand, epilog=serve.EPILOG)(serve.serve)
+app.add_typer(keys.app, name="keys")
 app.command("stream", cls=TolerantCommand, epilog=stream.EPILOG, no_args_is_help=True)(
     stream.stream
 )

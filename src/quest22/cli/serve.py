@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -17,12 +18,16 @@ from quest22.errors import MissingExtraError, UsageError
 from quest22.settings import EngineSettings, PipelineSettings
 from quest22.settings.server import ServerSettings
 
+LEAST_PYTHON = (3, 11)
+
 EPILOG = """\
 [bold]Examples[/]
 
 quest22 serve -m base                            [dim]http://127.0.0.1:8000, this machine only[/]
 
 quest22 serve -m small -m large-v3-turbo         [dim]two; the first is the default[/]
+
+quest22 serve --host 0.0.0.0 --keys keys.json    [dim]for others, with keys: quest22 keys add[/]
 
 OPENAI_BASE_URL=http://127.0.0.1:8000/v1 OPENAI_API_KEY=none your-program
 
@@ -73,14 +78,33 @@ def serve(server: ServerFlags, report: LiveReportFlags) -> int:
     OpenAI's REST and Realtime, Deepgram's, Wyoming, and a page to speak into.
     """
     configure_logging(report)
+    check_python(sys.version_info[:3])
     try:
+        from quest22.server.access.same_site import is_loopback
+        from quest22.server.operations.request_log import log_requests
         from quest22.server.serve import build_service
         from quest22.server.serve import serve as run
     except ModuleNotFoundError as exc:
         raise MissingExtraError("quest22 serve", "server") from exc
     settings = server.server()
+    log_requests("off" if report.quiet else settings.log)
+    if settings.keys is None and settings.uds is None and not is_loopback(settings.host):
+        say(
+            f"warning: everyone who reaches {settings.host} may use this server: --keys FILE lets "
+            "in only who has a key"
+        )
     engine = server.make(EngineSettings, model=None, token=server.token or hub_token())
     pipeline = replace(PipelineSettings(), engine=engine)
     service = build_service(settings, server.served(), pipeline)
-    run(service, lambda address: say(f"serving at {address}: Ctrl-C ends"))
+    run(service, say)
     return 0
+
+
+def check_python(version: tuple[int, ...]) -> None:
+    """Raise :class:`UsageError` for a Python that the server's packages do not support."""
+    if version < LEAST_PYTHON:
+        needed, found = (".".join(map(str, each)) for each in (LEAST_PYTHON, version))
+        raise UsageError(
+            f"quest22 serve needs Python {needed} or newer, and this is {found}; everything else "
+            "works here"
+        )

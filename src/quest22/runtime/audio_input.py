@@ -9,6 +9,7 @@ block at a time, so that a clip whose file is slow occupies only one thread. It 
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -37,7 +38,10 @@ class AudioQueue:
         limit_s: float,
         on_fed: Callable[[], None] = ignore,
         on_taken: Callable[[], None] = ignore,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock = clock
+        self._available_since: float | None = None
         self._limit = limit_s * SAMPLE_RATE_HZ
         self._on_fed = on_fed
         self._on_taken = on_taken
@@ -66,6 +70,7 @@ class AudioQueue:
                 return False
             if self._flushed:
                 raise UsageError("audio was fed after flush: expected no more")
+            self._note_available()
             self._blocks.append(samples.copy())
             self._waiting += samples.size
         self._on_fed()
@@ -83,6 +88,7 @@ class AudioQueue:
         """The audio has ended, or breaks off with an error, which ``next_block`` then raises."""
         with self._changed:
             if not self._flushed:
+                self._note_available()
                 self._flushed, self._error = True, error
             self._changed.notify_all()
         self._on_fed()
@@ -107,7 +113,16 @@ class AudioQueue:
         """Whether nothing more may be fed."""
         return self._flushed or self._stopped
 
+    def _note_available(self) -> None:
+        if self._available_since is None:
+            self._available_since = self._clock()
+
     # Called by the taking thread.
+
+    @property
+    def available_since(self) -> float | None:
+        """Since when something is available, on the clock; None if nothing is."""
+        return self._available_since
 
     @property
     def available(self) -> bool:
@@ -123,6 +138,8 @@ class AudioQueue:
             if block is None and self._error is not None:
                 raise self._error
             self._waiting -= 0 if block is None or isinstance(block, Mark) else block.size
+            if not self._blocks and not self._flushed:
+                self._available_since = None
             self._changed.notify_all()
         self._on_taken()
         return block

@@ -68,6 +68,11 @@ class AudioInput(Protocol):
         """Whether to call ``next_block``: a block or the end is available, or worth a wait."""
         ...
 
+    @property
+    def available_since(self) -> float | None:
+        """Since when, on the driver's clock; None if that is not known, or nothing is."""
+        ...
+
     def next_block(self) -> Samples | Mark | None:
         """The next block or mark, None at the end. May raise ClipError."""
         ...
@@ -80,6 +85,7 @@ class PulledAudio:
     blocks: Iterator[Samples]
 
     available = True
+    available_since = None
 
     def next_block(self) -> Samples | None:
         return next(self.blocks, None)
@@ -95,7 +101,8 @@ class ClipState:
     have covered; ``damage`` are the places where audio is missing, known at its end.
 
     A ``live`` clip is one that is still spoken. On the driver's clock, its final windows have
-    waited since ``ready_s``. ``last_turn`` numbers its last window among those of all live clips;
+    waited since ``ready_s``. ``served_s`` is when the last results came, None before the first.
+    ``last_turn`` numbers its last window among those of all live clips;
     ``failures`` counts windows that failed in a row.
     """
 
@@ -116,6 +123,7 @@ class ClipState:
     damage: Sequence[Damage] = ()
     live: LiveLongForm | None = field(default=None, init=False)
     ready_s: float = 0.0
+    served_s: float | None = None
     last_turn: int = -1
     failures: int = 0
 
@@ -147,6 +155,16 @@ class ClipState:
             self.ready_s = now
         self._finish_if_done()
         return taken > 0
+
+    @property
+    def waits_since(self) -> float | None:
+        """Since when this clip could have a window in a batch; None if it has none to give."""
+        if self.live is not None:
+            return self.ready_s if self.ready else None
+        if self.ready:
+            return self.served_s
+        since = self.sound.available_since if self.can_take_audio else None
+        return since if since is None or self.served_s is None else max(since, self.served_s)
 
     @property
     def unheard_s(self) -> float:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, get_args
 
 from quest22.audio.live_samples import LiveSamples
 from quest22.errors import ClipError, UsageError
+from quest22.metrics import Metrics
 from quest22.records import (
     SAMPLE_RATE_HZ,
     Failure,
@@ -74,8 +75,10 @@ class LiveSession:
         cancel: Callable[[], None],
         clock: Callable[[], float],
         owner: object = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self.key = key
+        self._metrics = metrics
         self._owner = owner  # a model that nobody else holds must not end with its loop
         self._sound = sound
         self._cancel = cancel
@@ -112,6 +115,11 @@ class LiveSession:
                 if not self._sound.put(block[start : start + MOST_SAMPLES]):
                     return False
             return not self._sound.ended
+
+    @property
+    def fed_s(self) -> float:
+        """How much sound was fed so far."""
+        return self._samples.fed_s
 
     @property
     def has_room(self) -> bool:
@@ -175,7 +183,10 @@ class LiveSession:
         if isinstance(event, ClipHeard):
             now = self._clock()
             for each in event.events:
-                self._events.put(replace(each, latency_s=self._latency_s(each, now)))
+                latency_s = self._latency_s(each, now)
+                if latency_s is not None and self._metrics is not None:
+                    self._metrics.observe("live_latency", latency_s, each.type)
+                self._events.put(replace(each, latency_s=latency_s))
         elif isinstance(event, ClipDone):
             self._result = event.result
             self._events.close()

@@ -120,6 +120,7 @@ class TranscriptionLoop:
         file_windows = self._settings.file_windows or max(1, batch_size // 4)
         limits = BatchLimits(file_windows, file_batches=1, live_windows=self._settings.live_windows)
         self._scheduler = Scheduler(batch_size, limits, turns.speech)
+        self._newcomers_wait_since: float | None = None
         self._in_flight: deque[tuple[Batch, BatchRunner, RunningBatch]] = deque()
         self._pump = LiveDecodePool(self._settings.decoded_s, self._settings.decoders)
         self._changed = threading.Condition()
@@ -150,7 +151,7 @@ class TranscriptionLoop:
         deadlines run first. ``partials``: its handle reports progress too. Raises
         :class:`UsageError` for unsupported options, and if the loop is closed.
         """
-        sound = AudioQueue(self._settings.session_s, self._wake, self._pump.wake)
+        sound = AudioQueue(self._settings.session_s, self._wake, self._pump.wake, clock=self._clock)
         audio = clip if isinstance(clip, Audio) else self._decoded(clip)
         state = self._state(audio.clip, sound, options)
         state.damage = audio.damage
@@ -172,7 +173,7 @@ class TranscriptionLoop:
         partials: bool = True,
     ) -> Session:
         """Transcribe audio that will be fed, else as :meth:`add`. The clip's media is not used."""
-        sound = AudioQueue(self._settings.session_s, self._wake)
+        sound = AudioQueue(self._settings.session_s, self._wake, clock=self._clock)
         state = self._state(clip, sound, options)
         self._schedule(state, priority, within_s, partials=partials)
         cancel = self._canceller(state, sound)
@@ -186,11 +187,11 @@ class TranscriptionLoop:
         The clip's media is not used. ``owner`` is kept as long as the session is. A session that
         nobody holds any more is cancelled. Raises as :meth:`add` does.
         """
-        sound = AudioQueue(self._settings.live_s, self._wake)
+        sound = AudioQueue(self._settings.live_s, self._wake, clock=self._clock)
         state = self._state(clip, sound, options)
         state.priority = Priority.LIVE_FINAL
         cancel = self._canceller(state, sound)
-        session = LiveSession(state.key, sound, cancel, self._clock, owner)
+        session = LiveSession(state.key, sound, cancel, self._clock, owner, self._metrics)
         self._enter(state, _Entry(weakref.ref(session), sound, clip, cancel))
         weakref.finalize(session, cancel).atexit = False
         return session
@@ -215,6 +216,12 @@ class TranscriptionLoop:
         for entry in self._close_entrance():
             entry.cancel()
         self._wake()
+
+    @property
+    def newcomers_wait_s(self) -> float:
+        """How long the first of the clips waits that had no window yet; 0 if none does."""
+        since = self._newcomers_wait_since
+        return 0.0 if since is None else max(0.0, self._clock() - since)
 
     @property
     def closed(self) -> bool:
@@ -300,18 +307,28 @@ class TranscriptionLoop:
         while len(self._in_flight) < self._batches_in_flight:
             self._run_commands()
             batch = self._scheduler.next_batch(self._clock())
+            self._newcomers_wait_since = self._scheduler.newcomers_wait_since
             self._deliver(self._scheduler.take_events())
             if batch is None:
                 break
+            self._count_batch(batch)
             runner = self._runners[batch.urgent]
             self._in_flight.append((batch, runner, runner.begin(batch.windows)))
         if not self._in_flight:
             return self._scheduler.has_sound or self._wait()
         batch, runner, running = self._in_flight.popleft()
-        results = runner.finish(running)
+        with self._metrics.time("engine"):
+            results = runner.finish(running)
         self._run_commands()
-        self._deliver(self._scheduler.complete(batch, results))
+        self._deliver(self._scheduler.complete(batch, results, self._clock()))
         return True
+
+    def _count_batch(self, batch: Batch) -> None:
+        self._metrics.observe("batch_windows", len(batch.members))
+        for wait in batch.waits:
+            self._metrics.observe("queue_wait", wait.seconds, wait.priority.name.lower())
+            if wait.first and wait.priority > Priority.LIVE_INTERIM:
+                self._metrics.observe("first_wait", wait.seconds)
 
     def _run_commands(self) -> None:
         """Execute the callers' requests to add and cancel clips."""

@@ -78,12 +78,22 @@ class BatchLimits:
     live_windows: int = LIVE_WINDOWS
 
 
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """How long a clip waited for a place in a batch; ``first``: for its first one."""
+
+    priority: Priority
+    seconds: float
+    first: bool
+
+
 @dataclass(slots=True, eq=False)
 class Batch:
-    """Windows with their clips; those of one clip are adjacent."""
+    """Windows with their clips; those of one clip are adjacent. ``waits``: one for each clip."""
 
     size: int
     members: list[tuple[ClipState, Window]] = field(default_factory=list)
+    waits: list[Wait] = field(default_factory=list)
 
     @property
     def room(self) -> int:
@@ -102,6 +112,12 @@ class Batch:
     def files(self) -> int:
         """The number of windows of files."""
         return sum(clip.priority is Priority.FILE for clip, _ in self.members)
+
+    def note_wait(self, clip: ClipState, since: float | None, now: float) -> None:
+        """A clip has got a place, for which it had waited."""
+        if since is not None:
+            self.waits.append(Wait(clip.priority, max(0.0, now - since), clip.served_s is None))
+        clip.served_s = now
 
 
 def no_more_clips() -> None:
@@ -157,10 +173,10 @@ class Scheduler:
         it may add a clip and return it, or return None.
         """
         self._listen(now)
-        batch = self._live_batch() if self._live_in_a_row < LIVE_IN_A_ROW else None
+        batch = self._live_batch(now) if self._live_in_a_row < LIVE_IN_A_ROW else None
         self._live_in_a_row = 0 if batch is None else self._live_in_a_row + 1
         if batch is None:
-            batch = self._batch_of_others(now, more_clips) or self._live_batch()
+            batch = self._batch_of_others(now, more_clips) or self._live_batch(now)
         if batch is not None:
             self._in_flight.append(batch)
         return batch
@@ -169,10 +185,23 @@ class Scheduler:
         """Register a batch of an earlier process as in flight."""
         self._in_flight.append(batch)
 
-    def complete(self, batch: Batch, results: Sequence[WindowResult]) -> list[Event]:
+    @property
+    def newcomers_wait_since(self) -> float | None:
+        """Since when the first of the clips waits that have sound and had no window yet.
+
+        None if there are none. Clips that are still spoken do not count.
+        """
+        clips = (each for each in self._clips.values() if each.live is None)
+        waiting = (each.waits_since for each in clips if each.served_s is None)
+        return min((since for since in waiting if since is not None), default=None)
+
+    def complete(
+        self, batch: Batch, results: Sequence[WindowResult], now: float = 0.0
+    ) -> list[Event]:
         """Pass the results of a batch to their clips; returns the events, clip by clip."""
         self._in_flight.remove(batch)
         for (clip, window), result in zip(batch.members, results, strict=True):
+            clip.served_s = now
             clip.count_processed(window)
             clip.add_result(window, result)
         clips = {clip.number: clip for clip, _ in batch.members}
@@ -204,11 +233,13 @@ class Scheduler:
                 if clip.unheard_s > 0:
                     self.speech.spoke_s = now
 
-    def _live_batch(self) -> Batch | None:
+    def _live_batch(self, now: float) -> Batch | None:
         """Final windows, if there are any, else previews; None if nothing is due."""
         batch = Batch(min(self.batch_size, self._limits.live_windows))
         clips = self._live_clips()
         for clip in sorted(clips, key=lambda clip: (clip.priority, clip.ready_s, *_order(clip))):
+            if batch.room:
+                batch.note_wait(clip, clip.waits_since, now)
             while batch.room and clip.ready:
                 batch.members.append((clip, clip.ready.popleft()))
         if not batch.members:
@@ -245,10 +276,13 @@ class Scheduler:
         if _rank(clip, now) is Priority.FILE:
             most = min(most, self._room_for_files(batch, urgent=urgent))
             blocks = URGENT_BLOCKS if urgent else None
+        since, taken = clip.waits_since, len(batch.members)
         while most and (window := clip.next_window(blocks)) is not None:
             batch.members.append((clip, window))
             most -= 1
             blocks = blocks and 0
+        if len(batch.members) > taken:
+            batch.note_wait(clip, since, now)
 
     def _room_for_files(self, batch: Batch, *, urgent: bool) -> int:
         batches, windows = self._limits.file_batches, self._limits.file_windows

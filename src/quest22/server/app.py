@@ -8,32 +8,38 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
+from starlette.types import ASGIApp
 
+from quest22.server.access.same_site import SameSite, Sites
+from quest22.server.access.slow_clients import SteadyBodies
 from quest22.server.openai import models as openai_models
 from quest22.server.operations import health
+from quest22.server.operations.request_log import RequestLog
+from quest22.server.operations.request_note import note_of_request
 from quest22.server.refusal import Refusal
 from quest22.server.service import Service
 
 
-def build_app(service: Service) -> Starlette:
-    """The application; closing it closes the service."""
+def build_app(service: Service) -> ASGIApp:
+    """The application; what the service does by itself runs with it, and ends with it."""
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        try:
+        async with service.running():
             yield
-        finally:
-            await service.close()
 
-    return Starlette(
+    protocols = Starlette(
         routes=[*health.routes(service), *openai_models.routes(service)],
         exception_handlers={Refusal: _refused},
         lifespan=lifespan,
     )
+    guarded = SameSite(SteadyBodies(protocols), Sites.of(service.settings))
+    return RequestLog(guarded, service.gate.metrics)
 
 
 def _refused(_: Request, refusal: Exception) -> JSONResponse:
     """A refusal that no protocol has put into its own shape."""
     if not isinstance(refusal, Refusal):
         raise refusal
+    note_of_request().reason = refusal.reason
     return JSONResponse({"error": refusal.message}, refusal.status, refusal.headers)

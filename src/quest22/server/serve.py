@@ -2,63 +2,168 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import signal
 import socket
+import ssl
+import threading
 from collections.abc import Callable
+from types import FrameType
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
-from quest22.errors import SourceError
+from quest22.errors import Quest22Error, UsageError
+from quest22.metrics import Metrics
 from quest22.runtime.build import Pipeline
 from quest22.runtime.loop import LoopSettings
 from quest22.server.access.gate import Gate
+from quest22.server.access.keys import KeyRing
+from quest22.server.access.load import Load
+from quest22.server.access.slow_clients import PatientHttp, PatientWebSocket
 from quest22.server.app import build_app
+from quest22.server.listening import address, bind, load_certificate, tls_context
 from quest22.server.models import ModelPool
 from quest22.server.service import Service
 from quest22.settings import PipelineSettings
 from quest22.settings.server import ServerSettings
 
-SHUTDOWN_S = 30
+_log = logging.getLogger("quest22.server")
+
+LAST_ANSWERS_S = 5
+"""For answers that are still being sent when all else is done."""
+
+TICK_S = 0.05
+KEPT_CONNECTION_S = 10
+MOST_HEADER_BYTES = 32 << 10
+MOST_CONNECTIONS = 4096
+MOST_MESSAGE_BYTES = 24 << 20
+"""OpenAI's clients may append 15 MiB of sound in one message, which is a third more in base64."""
+
+PING_S = 20.0
 
 
 def build_service(
     settings: ServerSettings, served: dict[str, str], pipeline: PipelineSettings
 ) -> Service:
-    """A service of these checkpoints, name → what is loaded; nothing is loaded yet."""
+    """A service of these checkpoints, name → what is loaded; nothing is loaded yet.
+
+    Raises :class:`quest22.errors.SourceError` for a file of keys that cannot be used.
+    """
+    keys = None if settings.keys is None else KeyRing(settings.keys)
     loop = LoopSettings(decoded_s=pipeline.memory.decoded_s, decoders=settings.max_requests)
-    models = ModelPool(served, pipeline, loop, settings.max_models, Pipeline)
-    return Service(settings, models, Gate(settings))
+    engines = Metrics()
+    models = ModelPool(served, pipeline, loop, settings.max_models, Pipeline, metrics=engines)
+    load = Load(engines, lambda: [model.loop for model in models.loaded])
+    gate = Gate(settings, keys, load)
+    gate.metrics.watch(
+        engines,
+        ("quest22_live_sessions", "Live sessions that are open.", lambda: gate.count("live")),
+        ("quest22_recordings", "Recordings in work.", lambda: gate.count("file")),
+        ("quest22_models_loaded", "Models in memory.", lambda: len(models.loaded)),
+        (
+            "quest22_newcomer_wait_seconds",
+            "How long a new recording would wait for its first window, as it is estimated.",
+            lambda: load.wait_s(gate.clock()),
+        ),
+    )
+    return Service(settings, models, gate)
 
 
 def serve(service: Service, on_ready: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or Ctrl-C; ``on_ready`` is told the address."""
-    bound = bind(service.settings.host, service.settings.port)
-    server = uvicorn.Server(configured(build_app(service), service))
-    host, port = bound.getsockname()[:2]
-    on_ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
-    server.run(sockets=[bound])
+    """Serve until SIGTERM or Ctrl-C; ``on_ready`` is told the address, then that it is ready.
+
+    SIGHUP reads keys and certificate again. Raises the error of a first model that cannot be
+    loaded at once.
+    """
+    settings = service.settings
+    bound = bind(settings)
+    server = PoliteServer(service)
+    failures: list[Quest22Error] = []
+
+    def preloaded(error: Quest22Error | None) -> None:
+        if error is None:
+            on_ready(f"{service.models.names[0]} is loaded")
+        else:
+            failures.append(error)
+            server.should_exit = True
+
+    service.on_preloaded = preloaded
+    on_ready(f"serving at {address(bound, settings)}: Ctrl-C ends")
+    try:
+        server.run(sockets=[bound])
+    finally:
+        if settings.uds is not None:
+            settings.uds.unlink(missing_ok=True)
+    if failures:
+        raise failures[0]
 
 
-def configured(app: Starlette, service: Service) -> uvicorn.Config:
+class PoliteServer(uvicorn.Server):
+    """Serves whoever was let in to the end, for ``--drain`` at most; a second signal ends it now.
+
+    While it waits it still listens: ``/ready`` tells that it is ending, and so does a refusal.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._tls = tls_context(service.settings)
+        super().__init__(configured(build_app(service), service.settings, self._tls))
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first signal ends politely, and the exit code is 0; the second one ends now."""
+        del sig, frame
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        if hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread():
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.read_again)
+        await super().startup(sockets)
+
+    def read_again(self) -> None:
+        """Take the keys and the certificate as they are now, for new connections."""
+        if self._service.gate.keys is not None:
+            self._service.gate.keys.refresh()
+        if self._tls is not None:
+            try:
+                load_certificate(self._tls, self._service.settings)
+            except UsageError as exc:
+                _log.error("the certificate stays as it was: %s", exc)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._service.begin_drain()
+        clock = asyncio.get_running_loop().time
+        until = clock() + self._service.settings.drain_s
+        while self._service.gate.inside and clock() < until and not self.force_exit:
+            await asyncio.sleep(TICK_S)
+        await self._service.close()
+        await super().shutdown(sockets)
+
+
+def configured(
+    app: ASGIApp, settings: ServerSettings, tls: ssl.SSLContext | None = None
+) -> uvicorn.Config:
     """How uvicorn runs the application."""
-    del service
     return uvicorn.Config(
         app,
+        loop="asyncio",
+        http=PatientHttp,
+        ws=PatientWebSocket,
+        ws_max_size=MOST_MESSAGE_BYTES,
+        ws_ping_interval=PING_S,
+        ws_ping_timeout=PING_S,
+        ws_per_message_deflate=False,  # sound hardly shrinks, and a bomb does not grow
+        h11_max_incomplete_event_size=MOST_HEADER_BYTES,
+        timeout_keep_alive=KEPT_CONNECTION_S,
+        limit_concurrency=MOST_CONNECTIONS,
+        proxy_headers=bool(settings.forwarded_allow_ips),
+        forwarded_allow_ips=list(settings.forwarded_allow_ips),
+        server_header=False,
         log_config=None,
         access_log=False,
-        ws="websockets-sansio",
-        timeout_graceful_shutdown=SHUTDOWN_S,
+        timeout_graceful_shutdown=LAST_ANSWERS_S,
         lifespan="on",
+        ssl_context_factory=None if tls is None else lambda *_: tls,
     )
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket; raises :class:`SourceError` if the address is not free."""
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as exc:
-        raise SourceError(
-            f"cannot listen at {host}:{port}: {exc.strerror or exc}; choose another --port, or an "
-            "address of this machine"
-        ) from exc

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from quest22.errors import UsageError
+from quest22.errors import Quest22Error, UsageError
 from quest22.options import LiveOptions, TranscribeOptions
 from quest22.records import Clip, Failure, Media, Origin, Partial, Transcript
 from quest22.runtime.clip_state import Priority
@@ -15,6 +16,15 @@ from quest22.runtime.live_session import LiveSession
 from quest22.runtime.scheduler import ClipDone, ClipProgressed
 from quest22.server.access.gate import Gate, Visit
 from quest22.server.models import ModelPool, ServedModel
+from quest22.server.operations.drain import Closer, Drain
+from quest22.server.operations.housekeeping import (
+    KEYS_S,
+    METERS_S,
+    LiveMeters,
+    background,
+    every,
+    preload,
+)
 from quest22.server.refusal import Reason, Refusal
 from quest22.settings.clip_options import ClipOptions
 from quest22.settings.option import refuse_unknown
@@ -36,7 +46,50 @@ class Service:
     models: ModelPool
     gate: Gate
     on_close: list[Callable[[], None]] = field(default_factory=list)
+    drain: Drain = field(default_factory=Drain)
+    on_preloaded: Callable[[Quest22Error | None], None] = lambda _: None
+    _meters: LiveMeters = field(default_factory=LiveMeters)
     _requests: int = 0
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Do what the server does by itself until the block ends; then close."""
+        work: list[Awaitable[None]] = [every(METERS_S, self._meters.read)]
+        if self.gate.keys is not None:
+            work.append(every(KEYS_S, self.gate.keys.refresh))
+        idle_s = self.settings.idle_s
+        if idle_s is not None:
+            work.append(every(min(idle_s / 4, 10.0), lambda: self.models.release_idle(idle_s)))
+        if self.settings.preload:
+            work.append(preload(self.models, self.on_preloaded))
+        try:
+            async with background(*work):
+                yield
+        finally:
+            await self.close()
+
+    @property
+    def draining(self) -> asyncio.Event:
+        """Set once the server is ending: a live connection then closes with 1012."""
+        return self.drain.begun
+
+    @asynccontextmanager
+    async def session_registered(self, closer: Closer) -> AsyncIterator[None]:
+        """Hold a live connection inside this block, so that it ends politely with the server.
+
+        When the server begins to end, ``closer`` is called once, in a task of its own. It takes no
+        more sound, and ends the session (``await feed.end()``), whose finals are then sent as at
+        any end. Afterwards the protocol closes the connection with 1012 (``draining`` is set)
+        rather than with what it would have, and leaves the block. What has not within ``--drain``
+        is cut off.
+        """
+        async with self.drain.registered(closer):
+            yield
+
+    def begin_drain(self) -> None:
+        """Let nobody else in, and tell live connections to end."""
+        self.gate.draining = True
+        self.drain.begin()
 
     async def transcribe(
         self, visit: Visit, model: ServedModel, media: Media, name: str, options: Mapping[str, Any]
@@ -63,9 +116,11 @@ class Service:
 
     @asynccontextmanager
     async def live(
-        self, model: ServedModel, options: Mapping[str, Any]
+        self, model: ServedModel, options: Mapping[str, Any], visit: Visit | None = None
     ) -> AsyncIterator[LiveSession]:
         """Open a live session; ``options`` are named as :meth:`quest22.Transcriber.live`'s.
+
+        Its sound is counted on ``visit`` as it comes.
 
         Leaving the block before the session's end cancels it. Raises :class:`Refusal` for options
         that cannot be. For feeding it from a socket see :mod:`quest22.server.live_feed`.
@@ -77,14 +132,18 @@ class Service:
             self._requests += 1
             name = f"live {self._requests}"
             session = model.loop.live(Clip(name, name, b"", Origin("live")), settings)
+        if visit is not None:
+            self._meters.add(session, visit)
         try:
             yield session
         finally:
+            self._meters.remove(session)
             session.cancel()
 
     async def close(self) -> None:
-        """Cancel what is left, and free the models."""
-        for action in self.on_close:
+        """Cancel what is left, and free the models; may be repeated."""
+        actions, self.on_close = self.on_close, []
+        for action in actions:
             action()
         await self.models.close()
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias, get_args
 
 from quest22.errors import UsageError
-from quest22.settings.forms import DURATION, OPTIONAL_DURATION
-from quest22.settings.option import check_at_least, check_positive, option
+from quest22.settings.forms import DURATION, NAMES, OPTIONAL_DURATION
+from quest22.settings.option import check_at_least, check_choice, check_positive, option
 
 NETWORK = "Network"
+ACCESS = "Access"
 LIMITS = "Limits"
+OPERATION = "Operation"
+
+LogForm: TypeAlias = Literal["text", "json", "off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,144 @@ class ServerSettings:
         panel=LIMITS,
     )
 
+    max_wait_s: float = option(
+        300.0,
+        flags="--max-wait",
+        form=DURATION,
+        help="Refuse recordings while the first words of a new one would come later than this, as "
+        "measured on those that wait.",
+        metavar="TIME",
+        unit="s",
+        panel=LIMITS,
+    )
+    max_latency_s: float = option(
+        10.0,
+        flags="--max-latency",
+        form=DURATION,
+        help="Refuse live sessions while the words of others are committed later than this.",
+        metavar="TIME",
+        unit="s",
+        panel=LIMITS,
+    )
+    max_live_each: int | None = option(
+        None,
+        flags="--max-live-each",
+        help="Live sessions of one key at once, or of one address where no keys are needed.",
+        metavar="N",
+        unset="as many as there are",
+        panel=LIMITS,
+    )
+    audio_s_per_minute: float | None = option(
+        None,
+        flags="--audio-per-minute",
+        form=OPTIONAL_DURATION,
+        help="Sound that one key (or address) may send in a minute, on average: [cyan]10m[/] … Who "
+        "has sent more waits until that is made up.",
+        metavar="TIME",
+        unit="s",
+        unset="no limit",
+        panel=LIMITS,
+    )
+    uds: Path | None = option(
+        None,
+        flags="--uds",
+        help="Listen at a Unix socket instead of an address.",
+        metavar="PATH",
+        unset="none",
+        panel=NETWORK,
+    )
+    tls_cert: Path | None = option(
+        None,
+        flags="--tls-cert",
+        help="A certificate (PEM, with its chain): serve https and wss.",
+        metavar="FILE",
+        unset="http and ws",
+        panel=NETWORK,
+    )
+    tls_key: Path | None = option(
+        None,
+        flags="--tls-key",
+        help="The certificate's private key (PEM).",
+        metavar="FILE",
+        unset="in the certificate's file",
+        panel=NETWORK,
+    )
+    forwarded_allow_ips: tuple[str, ...] = option(
+        (),
+        flags="--forwarded-allow-ips",
+        form=NAMES,
+        help="Proxies whose [cyan]X-Forwarded-For[/] and [cyan]-Proto[/] are believed: addresses, "
+        "networks, or [cyan]unix[/].",
+        metavar="ADDRESS",
+        unset="none",
+        panel=NETWORK,
+    )
+    keys: Path | None = option(
+        None,
+        flags="--keys",
+        help="Let in only who has a key of this file, which [cyan]quest22 keys add[/] makes; read "
+        "again when it changes.",
+        metavar="FILE",
+        unset="everyone who reaches the port",
+        panel=ACCESS,
+    )
+    allow_origin: tuple[str, ...] = option(
+        (),
+        flags="--allow-origin",
+        form=NAMES,
+        help="Pages of other sites that may use this server: [cyan]https://example.org[/], or "
+        "[cyan]*[/].",
+        metavar="ORIGIN",
+        unset="none",
+        panel=ACCESS,
+    )
+    allow_host: tuple[str, ...] = option(
+        (),
+        flags="--allow-host",
+        form=NAMES,
+        help="Names by which this server may be addressed, or [cyan]*[/]; checked while it listens "
+        "on this machine only.",
+        metavar="NAME",
+        unset="localhost and its addresses",
+        panel=ACCESS,
+    )
+    fetch_urls: bool = option(
+        False,
+        flags="--fetch-urls/--no-fetch-urls",
+        help="Fetch recordings that clients name by an address on the public internet.",
+        panel=ACCESS,
+    )
+    metrics_open: bool = option(
+        False,
+        flags="--metrics-open/--no-metrics-open",
+        help="Show [cyan]/metrics[/] to everyone, not only to this machine and to keys.",
+        panel=ACCESS,
+    )
+    drain_s: float = option(
+        30.0,
+        flags="--drain",
+        form=DURATION,
+        help="When the server is asked to end, wait for recordings in work and for the last words "
+        "of live sessions, for so long.",
+        metavar="TIME",
+        unit="s",
+        panel=OPERATION,
+    )
+    preload: bool = option(
+        True,
+        flags="--preload/--no-preload",
+        help="Load the first model at once, not when it is first used.",
+        panel=OPERATION,
+    )
+    log: LogForm = option(
+        "text",
+        flags="--log",
+        help="One line on standard error for each request, as [cyan]text[/] or [cyan]json[/]; or "
+        "[cyan]off[/]. Never what was said, never a key.",
+        metavar="FORM",
+        panel=OPERATION,
+    )
+
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65_535:
             raise UsageError(f"port is {self.port}: expected 0 to 65535")
@@ -90,6 +234,14 @@ class ServerSettings:
         check_at_least("max_live", self.max_live, 0)
         check_at_least("max_models", self.max_models, 1)
         check_positive("unload_after", self.idle_s)
+        check_positive("max_wait", self.max_wait_s)
+        check_positive("max_latency", self.max_latency_s)
+        check_at_least("max_live_each", self.max_live_each, 0)
+        check_positive("audio_per_minute", self.audio_s_per_minute)
+        check_at_least("drain", self.drain_s, 0)
+        check_choice("log", self.log, get_args(LogForm))
+        if self.tls_key is not None and self.tls_cert is None:
+            raise UsageError("--tls-key is the key of a certificate: give --tls-cert too")
 
     @property
     def max_upload_bytes(self) -> int:

@@ -5,12 +5,19 @@ It is passed at the handshake and never shut afterwards: whoever was let in is s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, NoReturn, TypeAlias
 
-from quest22.server.refusal import Refusal
+from quest22.server.access.keys import Key, KeyRing
+from quest22.server.access.limits import AudioBudget, CallerLimits
+from quest22.server.access.load import Load
+from quest22.server.operations.request_note import RequestNote, note_of_request
+from quest22.server.operations.server_metrics import ServerMetrics
+from quest22.server.refusal import Reason, Refusal
 from quest22.settings.server import ServerSettings
 
 Kind: TypeAlias = Literal["file", "live"]
@@ -18,25 +25,41 @@ Kind: TypeAlias = Literal["file", "live"]
 RETRY_S = 5.0
 """When to try again where no better guess is known."""
 
+MOST_RETRY_S = 120.0
+
+KEPT_BUDGETS = 10_000
+"""Callers whose sound is remembered; then those that have spent nothing lately are forgotten."""
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: the name of a key, or the address of whoever needs none."""
+    """Who asks: the name of a key, or the address of whoever needs none; with its limits."""
 
     name: str
+    limits: CallerLimits = field(default_factory=lambda: CallerLimits.of(ServerSettings()))
 
 
 @dataclass(slots=True, eq=False)
 class Visit:
-    """A request that was let in; protocols pass it to the service, which counts on it."""
+    """A request that was let in; protocols pass it to the service, which counts on it.
+
+    ``on_audio`` is told of every second that is counted.
+    """
 
     caller: Caller
     kind: Kind
     audio_s: float = 0.0
+    on_audio: Callable[[float], None] = lambda _: None
+
+    @property
+    def limits(self) -> CallerLimits:
+        """How large its recording may be, and how long."""
+        return self.caller.limits
 
     def count_audio(self, seconds: float) -> None:
         """So much more sound was taken."""
         self.audio_s += seconds
+        self.on_audio(seconds)
 
 
 @dataclass(slots=True)
@@ -44,25 +67,133 @@ class Gate:
     """Lets requests in, or raises :class:`Refusal`; for use in one event loop."""
 
     settings: ServerSettings
+    keys: KeyRing | None = None
+    load: Load = field(default_factory=Load)
+    metrics: ServerMetrics = field(default_factory=ServerMetrics)
+    clock: Callable[[], float] = time.monotonic
     draining: bool = False
-    _inside: dict[Kind, int] = field(default_factory=lambda: {"file": 0, "live": 0})
+    _inside: Counter[Kind] = field(default_factory=Counter)
+    _live: Counter[str] = field(default_factory=Counter)
+    _budgets: dict[str, AudioBudget] = field(default_factory=dict)
+
+    @property
+    def inside(self) -> int:
+        """How many requests are served now."""
+        return self._inside.total()
+
+    def count(self, kind: Kind) -> int:
+        """How many of one kind are served now."""
+        return self._inside[kind]
 
     def identify(self, key: str | None, peer: str) -> Caller:
         """Who asks, by the key that came with the request; raises :class:`Refusal`."""
-        del key  # nobody needs one yet
-        return Caller(peer)
+        caller = self._caller(key, peer)
+        note_of_request().caller = caller.name
+        return caller
 
     @contextmanager
     def admit(self, caller: Caller, kind: Kind) -> Iterator[Visit]:
         """Let a request in for the time of the block; raises :class:`Refusal` at its beginning."""
+        self._check_room(kind)
+        self._check_caller(caller, kind)
+        note = note_of_request()
+        visit = Visit(caller, kind, on_audio=lambda seconds: self._count(caller, note, seconds))
+        self._inside[kind] += 1
+        self._live[caller.name] += kind == "live"
+        try:
+            yield visit
+        finally:
+            self._inside[kind] -= 1
+            self._live[caller.name] -= kind == "live"
+            if not self._live[caller.name]:
+                del self._live[caller.name]
+
+    def _caller(self, key: str | None, peer: str) -> Caller:
+        limits = CallerLimits.of(self.settings)
+        if self.keys is None:
+            return Caller(peer, limits)
+        if not key:
+            self._refuse("unauthorized", "this server needs an API key: none came")
+        found = self.keys.find(key)
+        if found is None:
+            self._refuse("unauthorized", "the API key is not known here")
+        name, own = found
+        return Caller(name, _narrowed(limits, own))
+
+    def _check_room(self, kind: Kind) -> None:
         if self.draining:
-            raise Refusal("draining", "the server is shutting down", retry_after_s=RETRY_S)
+            self._refuse("draining", "the server is shutting down", RETRY_S)
         most = self.settings.max_live if kind == "live" else self.settings.max_requests
         if self._inside[kind] >= most:
             what = "live sessions are open" if kind == "live" else "recordings are in work"
-            raise Refusal("overloaded", f"{most} {what} already", retry_after_s=RETRY_S)
-        self._inside[kind] += 1
-        try:
-            yield Visit(caller, kind)
-        finally:
-            self._inside[kind] -= 1
+            self._refuse("overloaded", f"{most} {what} already", RETRY_S)
+        if kind == "file":
+            bound, wait_s = self.settings.max_wait_s, self.load.wait_s(self.clock())
+            if wait_s > bound:
+                message = f"recordings wait for {wait_s:.0f} s already: expected {bound:g} at most"
+                self._refuse("overloaded", message, max(RETRY_S, wait_s - bound))
+        else:
+            bound, latency_s = self.settings.max_latency_s, self.load.latency_s(self.clock())
+            if latency_s > bound:
+                message = f"words come after {latency_s:.0f} s already: expected {bound:g} at most"
+                self._refuse("overloaded", message, RETRY_S)
+
+    def _check_caller(self, caller: Caller, kind: Kind) -> None:
+        most = caller.limits.max_live
+        if kind == "live" and most is not None and self._live[caller.name] >= most:
+            message = f"{caller.name} has {most} live sessions open already"
+            self._refuse("rate_limited", message, RETRY_S)
+        budget = self._budget(caller)
+        if budget is not None and budget.wait_s > 0:
+            message = (
+                f"{caller.name} has sent more than {budget.per_minute:g} seconds of sound a "
+                f"minute: expected a pause of {budget.wait_s:.0f} s"
+            )
+            self._refuse("rate_limited", message, budget.wait_s, MOST_RETRY_S)
+
+    def _budget(self, caller: Caller) -> AudioBudget | None:
+        per_minute = caller.limits.audio_s_per_minute
+        if per_minute is None:
+            return None
+        budget = self._budgets.get(caller.name)
+        if budget is None or budget.per_minute != per_minute:
+            if len(self._budgets) >= KEPT_BUDGETS:
+                self._forget_budgets()
+            budget = self._budgets[caller.name] = AudioBudget(per_minute, self.clock)
+        return budget
+
+    def _forget_budgets(self) -> None:
+        self._budgets = {
+            name: budget for name, budget in self._budgets.items() if not budget.is_full
+        }
+
+    def _count(self, caller: Caller, note: RequestNote, seconds: float) -> None:
+        note.audio_s += seconds
+        name = caller.name if self.keys is not None else ""
+        self.metrics.count_audio(name, note.api, seconds)
+        budget = self._budget(caller)
+        if budget is not None:
+            budget.spend(seconds)
+
+    def _refuse(
+        self,
+        reason: Reason,
+        message: str,
+        retry_after_s: float | None = None,
+        most_s: float = 60.0,
+    ) -> NoReturn:
+        note_of_request().reason = reason
+        self.metrics.count_rejected(reason)
+        if retry_after_s is not None:
+            retry_after_s = min(retry_after_s, most_s)
+        raise Refusal(reason, message, retry_after_s=retry_after_s)
+
+
+def _narrowed(limits: CallerLimits, key: Key) -> CallerLimits:
+    """A key's own limits, where it has some."""
+    return CallerLimits(
+        limits.max_upload_bytes if key.max_upload_mb is None else round(key.max_upload_mb * 1e6),
+        limits.max_audio_s if key.max_audio_s is None else key.max_audio_s,
+        limits.max_live if key.max_live is None else key.max_live,
+        limits.audio_s_per_minute if key.audio_s_per_minute is None else key.audio_s_per_minute,
+    )

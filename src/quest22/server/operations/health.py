@@ -1,18 +1,50 @@
-"""``/health``: the process answers. ``/ready``: a window is transcribed in time."""
+"""``/health``: the process answers. ``/ready``: a window is transcribed. ``/metrics``: counts."""
 
 from __future__ import annotations
 
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from quest22.server.access.same_site import is_loopback
+from quest22.server.operations.readiness import Readiness
 from quest22.server.service import Service
+
+BEARER = "bearer "
 
 
 def routes(service: Service) -> list[BaseRoute]:
-    """The two addresses; neither needs a key."""
+    """The addresses that watchers ask; the first two need no key."""
+    readiness = Readiness(service.models)
 
     async def health(_: Request) -> JSONResponse:
         return JSONResponse({"status": "ok"})
 
-    return [Route("/health", health)]
+    async def ready(_: Request) -> JSONResponse:
+        if service.draining.is_set():
+            return JSONResponse({"status": "the server is shutting down"}, 503)
+        verdict = await readiness.verdict()
+        return JSONResponse({"status": verdict.status}, 200 if verdict.ready else 503)
+
+    async def metrics(request: Request) -> Response:
+        if not _may_see(service, request):
+            service.gate.identify(_key(request), _peer(request))
+        return Response(service.gate.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+    return [Route("/health", health), Route("/ready", ready), Route("/metrics", metrics)]
+
+
+def _may_see(service: Service, request: Request) -> bool:
+    """Whether metrics are shown without a key."""
+    forwarded = "x-forwarded-for" in request.headers  # a proxy on this machine speaks for others
+    return service.settings.metrics_open or (is_loopback(_peer(request)) and not forwarded)
+
+
+def _key(request: Request) -> str | None:
+    value = request.headers.get("authorization", "")
+    return value[len(BEARER) :].strip() if value.lower().startswith(BEARER) else None
+
+
+def _peer(request: Request) -> str:
+    return "" if request.client is None else request.client.host

@@ -1,0 +1,44 @@
+"""How long a newcomer would wait, as measured on those who wait and those who have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from statistics import median
+
+from quest22.metrics import Metrics
+from quest22.runtime.loop import TranscriptionLoop
+
+WAITS_S = 60.0
+"""Older waits say nothing about now."""
+
+LATENCIES_S = 15.0
+FEWEST_LATENCIES = 5
+
+
+def _no_loops() -> Iterable[TranscriptionLoop]:
+    return ()
+
+
+@dataclass(slots=True)
+class Load:
+    """What the engines have measured; ``now`` is of :func:`time.monotonic`."""
+
+    metrics: Metrics = field(default_factory=Metrics)
+    loops: Callable[[], Iterable[TranscriptionLoop]] = _no_loops
+
+    def wait_s(self, now: float) -> float:
+        """How long a new recording would wait for its first window.
+
+        0 while none waits. Else those behind others wait longest, and a newcomer would be the last:
+        the longest wait that lately ended, or still goes on.
+        """
+        going_on = max((loop.newcomers_wait_s for loop in self.loops()), default=0.0)
+        if not going_on:
+            return 0.0
+        return max(going_on, *self.metrics.distribution("first_wait").since(now - WAITS_S), 0.0)
+
+    def latency_s(self, now: float) -> float:
+        """How late words were committed lately, in the middle; 0 if few were."""
+        values = self.metrics.distribution("live_latency", "committed").since(now - LATENCIES_S)
+        return median(values) if len(values) >= FEWEST_LATENCIES else 0.0

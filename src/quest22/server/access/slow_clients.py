@@ -1,0 +1,151 @@
+"""Clients that keep a connection and send nothing, or next to nothing, or never read.
+
+=========================================  =============================================
+headers that never end                     :class:`PatientHttp`
+a connection that is kept and not used     uvicorn's ``timeout_keep_alive``
+a body that stops, or trickles             :class:`SteadyBodies`
+a peer that has vanished, or never reads   the kernel: :func:`watch_peers`
+a websocket whose peer has vanished        uvicorn's pings, and :class:`PatientWebSocket`
+=========================================  =============================================
+
+Whoever sends more than is taken waits, as nothing is read from a connection whose data nobody has
+taken yet. That is not the client's fault, and never counts against it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import suppress
+
+import h11
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from quest22.server.refusal import Refusal
+
+HEADERS_S = 20.0
+"""From a connection's first moment, or a request's first byte, to the end of its headers."""
+
+BODY_WINDOW_S = 60.0
+LEAST_BODY_BYTES = 4096
+"""A body must bring this in each window: one eighth of the leanest Opus that is spoken."""
+
+UNREAD_S = 120
+"""A peer that acknowledges nothing, or has no room for what is sent, is given up after this."""
+
+KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
+
+
+class PatientHttp(H11Protocol):
+    """uvicorn's HTTP, with an end to the patience for headers."""
+
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._expect_headers()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.their_state is h11.IDLE and not self.transport.is_closing():
+            if self.transport.get_protocol() is self:
+                self._expect_headers()
+        else:
+            self._have_headers()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._have_headers()
+        super().connection_lost(exc)
+
+    def _expect_headers(self) -> None:
+        if self._late is None:
+            self._late = self.loop.call_later(HEADERS_S, self.transport.close)
+
+    def _have_headers(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+
+class PatientWebSocket(WebSocketsSansIOProtocol):
+    """uvicorn's websockets: who is made to wait may answer pings late, who never reads is cut."""
+
+    def keepalive_timeout(self) -> None:
+        if self.read_paused and self.ping_timeout is not None:  # the answer may lie there, unread
+            self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
+            return
+        super().keepalive_timeout()
+        if not self.writable.is_set():  # closing would wait until all is sent
+            self.transport.abort()
+
+
+class SteadyBodies:
+    """An ASGI application around another one, whose requests' bodies must keep coming.
+
+    For one that does not, ``receive`` raises a :class:`Refusal`, which the protocol puts into its
+    own shape. Only the time is counted in which more was waited for.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        window_s: float = BODY_WINDOW_S,
+        least_bytes: int = LEAST_BODY_BYTES,
+    ) -> None:
+        self._app = app
+        self._window_s = window_s
+        self._least_bytes = least_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            receive = _SteadyBody(receive, self._window_s, self._least_bytes).receive
+        await self._app(scope, receive, send)
+
+
+class _SteadyBody:
+    def __init__(self, receive: Receive, window_s: float, least_bytes: int) -> None:
+        self._receive = receive
+        self._window_s = window_s
+        self._least_bytes = least_bytes
+        self._waited_s = 0.0
+        self._bytes = 0
+        self._ended = False
+
+    async def receive(self) -> Message:
+        if self._ended:  # whoever asks now wants to know when the client goes
+            return await self._receive()
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        try:
+            async with asyncio.timeout(self._window_s - self._waited_s):
+                message = await self._receive()
+        except TimeoutError:
+            self._ended = True
+            raise Refusal(
+                "stalled",
+                f"{self._bytes} bytes of the request came in {self._window_s:g} s: expected "
+                f"{self._least_bytes} or more",
+            ) from None
+        self._waited_s += clock() - began
+        self._bytes += len(message.get("body", b""))
+        if self._bytes >= self._least_bytes:
+            self._waited_s, self._bytes = 0.0, 0
+        self._ended = not message.get("more_body", False)
+        return message
+
+
+def watch_peers(listening: socket.socket) -> None:
+    """Have the kernel give up peers that have vanished or never read, where it can.
+
+    Connections inherit it from the socket that listens.
+    """
+    if listening.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in {**KEEPALIVE, "TCP_USER_TIMEOUT": UNREAD_S * 1000}.items():
+        number = getattr(socket, name, None)
+        if number is not None:
+            with suppress(OSError):
+                listening.setsockopt(socket.IPPROTO_TCP, number, value)

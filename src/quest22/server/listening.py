@@ -1,0 +1,77 @@
+"""Where the server listens: an address or a Unix socket, in the clear or with a certificate."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+from pathlib import Path
+
+from quest22.errors import SourceError, UsageError
+from quest22.server.access.slow_clients import watch_peers
+from quest22.settings.server import ServerSettings
+
+BACKLOG = 2048
+
+
+def tls_context(settings: ServerSettings) -> ssl.SSLContext | None:
+    """For https, if a certificate is named; raises :class:`UsageError` if it cannot be used."""
+    if settings.tls_cert is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.set_alpn_protocols(["http/1.1"])
+    load_certificate(context, settings)
+    return context
+
+
+def load_certificate(context: ssl.SSLContext, settings: ServerSettings) -> None:
+    """Use the certificate as its files are now; raises :class:`UsageError`."""
+    try:
+        context.load_cert_chain(str(settings.tls_cert), settings.tls_key, password="")
+    except (OSError, ssl.SSLError) as exc:  # an SSLError is an OSError, but says so otherwise
+        reason = exc.reason if isinstance(exc, ssl.SSLError) else exc.strerror
+        raise UsageError(
+            f"the certificate {settings.tls_cert} cannot be used: {reason or exc}; expected PEM "
+            "files for --tls-cert and --tls-key, the key without a password"
+        ) from exc
+
+
+def bind(settings: ServerSettings) -> socket.socket:
+    """A listening socket; raises :class:`SourceError` if the address is not free."""
+    host, port = settings.host, settings.port
+    try:
+        if settings.uds is not None:
+            return _bind_unix(settings.uds)
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        bound = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as exc:
+        where = settings.uds or f"{host}:{port}"
+        raise SourceError(
+            f"cannot listen at {where}: {exc.strerror or exc}; choose another --port, or an "
+            "address of this machine"
+        ) from exc
+    watch_peers(bound)
+    return bound
+
+
+def _bind_unix(path: Path) -> socket.socket:
+    """Replaces the socket of a server that has ended; raises OSError if one is running."""
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    if path.is_socket():
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as other:
+            if other.connect_ex(str(path)) == 0:
+                raise OSError(errno.EADDRINUSE, "another server listens there")
+        path.unlink()
+    bound.bind(str(path))
+    path.chmod(0o660)
+    bound.listen(BACKLOG)
+    return bound
+
+
+def address(bound: socket.socket, settings: ServerSettings) -> str:
+    """What people write to reach it."""
+    if settings.uds is not None:
+        return str(settings.uds)
+    host, port = bound.getsockname()[:2]
+    scheme = "http" if settings.tls_cert is None else "https"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"

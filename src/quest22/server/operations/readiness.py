@@ -1,0 +1,124 @@
+"""Whether a window is transcribed in time: asked of the engine, and remembered for some seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from quest22.errors import EngineError
+from quest22.records import SAMPLE_RATE_HZ, Audio, Clip, Failure, Origin
+from quest22.runtime.clip_state import Priority
+from quest22.server.models import ModelPool, ServedModel
+from quest22.settings.clip_options import ClipOptions
+from quest22.settings.decoding import DecodingSettings
+from quest22.settings.longform import LongFormSettings
+
+_log = logging.getLogger("quest22.server")
+
+FRESH_S = 10.0
+"""An answer of the engine is believed for so long."""
+
+STUCK_S = 30.0
+"""An engine that has not answered after this is stuck."""
+
+PATIENCE_S = 0.8
+"""Who asks while the engine works waits so long: probes give up after a second."""
+
+HUM_S, HUM = 1.0, 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether the server can do its work, and what stands against it."""
+
+    ready: bool
+    status: str
+
+
+@dataclass(slots=True)
+class Readiness:
+    """Asks the default model's engine, unless it has answered lately; for use in one event loop.
+
+    However many ask, one window at a time is on its way, so that probes cost nothing. A model that
+    nobody has used yet is not loaded for them.
+    """
+
+    models: ModelPool
+    clock: Callable[[], float] = time.monotonic
+    probe: Callable[[ServedModel], Awaitable[None]] | None = None
+    _answered_s: float | None = None
+    _asked_s: float = 0.0
+    _asking: asyncio.Task[None] | None = None
+    _failure: str = field(default="")
+
+    async def verdict(self) -> Verdict:
+        """What is known now; after at most a second."""
+        name = self.models.names[0]
+        state = self.models.state(name)
+        if state == "loading":
+            return Verdict(False, "the model is being loaded")
+        if state == "failed":
+            return Verdict(False, "the model cannot be loaded")
+        if state == "idle":
+            return Verdict(True, "ready; the model is loaded when it is needed")
+        model = next(each for each in self.models.loaded if each.name == name)
+        if model.loop.closed:
+            return Verdict(False, "the engine has stopped")
+        return await self._of_engine(model)
+
+    async def _of_engine(self, model: ServedModel) -> Verdict:
+        now = self.clock()
+        if self._asking is None and not self._is_younger(FRESH_S):
+            self._asked_s = now
+            self._asking = asyncio.ensure_future(self._ask(model))
+        if self._asking is not None:
+            await asyncio.wait((self._asking,), timeout=PATIENCE_S)
+        if self._asking is not None and self.clock() - self._asked_s > STUCK_S:
+            return Verdict(False, f"the engine has not answered for {STUCK_S:g} s")
+        if self._failure:
+            return Verdict(False, "the engine fails")
+        if self._is_younger(FRESH_S + STUCK_S):
+            return Verdict(True, "ready")
+        return Verdict(False, "the engine has not answered yet")
+
+    def _is_younger(self, age_s: float) -> bool:
+        return self._answered_s is not None and self.clock() - self._answered_s <= age_s
+
+    async def _ask(self, model: ServedModel) -> None:
+        try:
+            await (self.probe or transcribe_a_hum)(model)
+            self._failure = ""
+            self._answered_s = self.clock()
+        except Exception as exc:
+            self._failure = str(exc)
+            _log.error("the engine fails at a window that asks whether it is ready: %s", exc)
+        finally:
+            self._asking = None
+
+
+async def transcribe_a_hum(model: ServedModel) -> None:
+    """Send a window through the loop and the engine, before the windows of recordings."""
+    clip = Clip("ready", "ready", b"", Origin("ready"))
+    hum = np.full(round(HUM_S * SAMPLE_RATE_HZ), HUM, np.float32)
+    options = ClipOptions(
+        decoding=DecodingSettings(
+            language="en", max_new_tokens=1, temperature=(0.0,), audio_context="auto"
+        ),
+        longform=LongFormSettings(long_form="chunked"),
+    )
+    handle = model.loop.add(
+        Audio(clip, iter([hum])), options, priority=Priority.INTERACTIVE, within_s=0.0
+    )
+    try:
+        async for _ in handle:
+            pass
+    finally:
+        handle.cancel()
+    result = handle.result(0)
+    if isinstance(result, Failure):
+        raise EngineError(result.reason)
