@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from quest22.server.access.same_site import SameSite, Sites
 from quest22.server.access.slow_clients import SteadyBodies
 from quest22.server.openai import models as openai_models
+from quest22.server.openai.realtime import websocket as openai_realtime
 from quest22.server.operations import health
 from quest22.server.operations.request_log import RequestLog
 from quest22.server.operations.request_note import note_of_request
@@ -29,7 +30,11 @@ def build_app(service: Service) -> ASGIApp:
             yield
 
     protocols = Starlette(
-        routes=[*health.routes(service), *openai_models.routes(service)],
+        routes=[
+            *health.routes(service),
+            *openai_models.routes(service),
+            *openai_realtime.routes(service),
+        ],
         exception_handlers={Refusal: _refused},
         lifespan=lifespan,
     )

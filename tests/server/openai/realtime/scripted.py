@@ -99,7 +99,9 @@ class ScriptedService:
     lives: list[ScriptedLive] = field(default_factory=list)
 
     @asynccontextmanager
-    async def live(self, model: str, options: Mapping[str, Any]) -> AsyncIterator[ScriptedLive]:
+    async def live(
+        self, model: str, options: Mapping[str, Any], visit: Visit
+    ) -> AsyncIterator[ScriptedLive]:
         if options.get("language") == "xx":
             raise Refusal("bad_request", "language is 'xx'")
         live = ScriptedLive(options)

@@ -127,9 +127,7 @@ class RealtimeSession:
         if not await self._fed(samples, rate_hz):
             self._stretch = await self._renewed(self.settings)
             await self._fed(samples, rate_hz)
-        seconds = len(samples) / rate_hz
-        self._fed_s += seconds
-        self._visit.count_audio(seconds)
+        self._fed_s += len(samples) / rate_hz
 
     async def drain(self) -> None:
         """Take no more sound, and send the last text of what was said."""
@@ -249,8 +247,7 @@ class RealtimeSession:
         """A live session behind those that are open; waits until those before are told."""
         while len(self._stretches) >= MOST_STRETCHES:
             await asyncio.sleep(0.02)
-        name = settings.transcription.model
-        stretch = await open_stretch(self._service, name, settings, self._fed_s)
+        stretch = await open_stretch(self._service, self._visit, settings, self._fed_s)
         self._stretches.append(stretch)
         self._coming.put_nowait(stretch)
         return stretch

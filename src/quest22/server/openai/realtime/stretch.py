@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 
 from quest22.records import Samples
 from quest22.runtime.live_session import LiveSession
+from quest22.server.access.gate import Visit
 from quest22.server.openai.realtime.settings import SessionSettings
 from quest22.server.service import Service
 
@@ -79,15 +80,17 @@ def _pieces(samples: Samples, size: int) -> Iterator[Samples]:
 
 
 async def open_stretch(
-    service: Service, model: str | None, settings: SessionSettings, offset_s: float
+    service: Service, visit: Visit, settings: SessionSettings, offset_s: float
 ) -> Stretch:
     """A session of a served model; raises :class:`quest22.server.refusal.Refusal`.
 
     A model of OpenAI's that is not served, also one that talks, stands for the default.
     """
+    model = settings.transcription.model
     if model is not None and model not in service.models.names and model.startswith(OPENAI):
         model = None
+    options = settings.live_options()
     async with AsyncExitStack() as opening:
         borrowed = await opening.enter_async_context(service.models.borrow(model))
-        live = await opening.enter_async_context(service.live(borrowed, settings.live_options()))
+        live = await opening.enter_async_context(service.live(borrowed, options, visit))
         return Stretch(live, settings, offset_s, opening.pop_all())

@@ -1,0 +1,167 @@
+"""``/v1/realtime``: events over a websocket.
+
+Who is not let in is told so at the handshake, by an HTTP status. The socket is read only as sound
+is taken, so a client that sends too fast waits; what is said waits for a client that reads slowly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from quest22.server.access.gate import Caller, Visit
+from quest22.server.openai.credentials import bearer_key, peer
+from quest22.server.openai.errors import error_body
+from quest22.server.openai.realtime.session import RealtimeSession
+from quest22.server.openai.realtime.settings import SessionSettings
+from quest22.server.operations.request_note import note_of_request
+from quest22.server.refusal import Refusal
+from quest22.server.service import Service
+
+_log = logging.getLogger("quest22.server")
+
+SUBPROTOCOL = "realtime"
+KEY_SUBPROTOCOL = "openai-insecure-api-key."
+BETA_SUBPROTOCOL, BETA_HEADER = "openai-beta.realtime-v1", "realtime=v1"
+
+FAILED, RESTARTING = 1011, 1012
+"""Why the server closes a connection, as clients understand it."""
+
+HANDSHAKE_S = 4.0
+"""A client waits for the handshake for 10 s or less; a model may take longer to load."""
+
+BREATH = 16
+"""After so many messages in a row, others have their turn."""
+
+
+Identify: TypeAlias = Callable[["str | None", str], tuple[Caller, "Mapping[str, Any] | None"]]
+"""A key, and an address → who asks, and how their session begins, if the key says so."""
+
+
+def routes(service: Service, identify: Identify | None = None) -> list[BaseRoute]:
+    """The one address."""
+
+    async def realtime(websocket: WebSocket) -> None:
+        key, address = key_of(websocket), peer(websocket.scope)
+        try:
+            if identify is None:
+                caller, given = service.gate.identify(key, address), None
+            else:
+                caller, given = identify(key, address)
+            with service.gate.admit(caller, "live") as visit:
+                settings = SessionSettings().updated(given or {})
+                await _Connection(service, visit, websocket, settings).serve()
+        except Refusal as exc:
+            note_of_request().reason = exc.reason
+            answer = JSONResponse(error_body(exc), exc.status, exc.headers)
+            await websocket.send_denial_response(answer)
+
+    return [WebSocketRoute("/v1/realtime", realtime)]
+
+
+def key_of(websocket: WebSocket) -> str | None:
+    """The key in the header, or, as browsers give it, among the subprotocols."""
+    for offered in _offered(websocket):
+        if offered.startswith(KEY_SUBPROTOCOL):
+            return offered.removeprefix(KEY_SUBPROTOCOL)
+    return bearer_key(websocket.scope)
+
+
+def is_beta(websocket: WebSocket) -> bool:
+    """Whether the client speaks the beta."""
+    named = websocket.headers.get("openai-beta", "").replace(" ", "").split(",")
+    return BETA_HEADER in named or BETA_SUBPROTOCOL in _offered(websocket)
+
+
+def _offered(websocket: WebSocket) -> list[str]:
+    offered: list[str] = websocket.scope.get("subprotocols", [])
+    return offered
+
+
+class _Connection:
+    """One client that was let in."""
+
+    def __init__(
+        self, service: Service, visit: Visit, websocket: WebSocket, settings: SessionSettings
+    ) -> None:
+        self._service = service
+        self._websocket = websocket
+        self._session = RealtimeSession(
+            service,
+            visit,
+            websocket.query_params.get("model"),
+            self._send,
+            settings=settings,
+            is_beta=is_beta(websocket),
+        )
+
+    async def serve(self) -> None:
+        """Serve to the end. Raises :class:`Refusal` before the handshake is done, never after."""
+        offers_ours = SUBPROTOCOL in _offered(self._websocket)
+        preparing = asyncio.create_task(self._session.prepare())
+        try:
+            done, _ = await asyncio.wait([preparing], timeout=HANDSHAKE_S)
+            for each in done:
+                each.result()
+            await self._websocket.accept(SUBPROTOCOL if offers_ours else None)
+            await self._converse(preparing)
+        except (ConnectionError, WebSocketDisconnect):
+            return  # the client has gone
+        finally:
+            await _cancelled(preparing)
+            await self._session.close()
+
+    async def _converse(self, preparing: asyncio.Task[None]) -> None:
+        await self._session.begin()
+        try:
+            await preparing
+        except Refusal as exc:
+            _log.error("a realtime session cannot begin: %s", exc.message)
+            await self._websocket.close(FAILED)
+            return
+        async with self._service.session_registered(self._session.drain):
+            reading = asyncio.create_task(self._read())
+            ended = asyncio.create_task(self._session.has_ended.wait())
+            await asyncio.wait([reading, ended], return_when=asyncio.FIRST_COMPLETED)
+            if not reading.done() or not reading.result():
+                code = RESTARTING if self._service.draining.is_set() else FAILED
+                await self._websocket.close(code)
+            await _cancelled(reading)
+            await _cancelled(ended)
+
+    async def _read(self) -> bool:
+        """Take what comes; True: the client has gone; False: its session cannot go on."""
+        messages = 0
+        while True:
+            message = await self._websocket.receive()
+            if message["type"] == "websocket.disconnect":
+                return True
+            text = message.get("text")
+            try:
+                await self._session.receive_text(message["bytes"] if text is None else text)
+            except ConnectionError:
+                return True
+            except Refusal:
+                return False
+            messages += 1
+            if messages % BREATH == 0:
+                await asyncio.sleep(0)
+
+    async def _send(self, event: dict[str, Any]) -> None:
+        try:
+            await self._websocket.send_text(json.dumps(event))
+        except (WebSocketDisconnect, RuntimeError) as exc:
+            raise ConnectionError("the client has gone") from exc
+
+
+async def _cancelled(task: asyncio.Task[Any]) -> None:
+    """End a task whose result is known, or not needed any more."""
+    task.cancel()
+    await asyncio.wait([task])
