@@ -12,11 +12,13 @@ from starlette.types import ASGIApp
 
 from quest22.server.access.same_site import SameSite, Sites
 from quest22.server.access.slow_clients import SteadyBodies
+from quest22.server.live import socket as live_socket
 from quest22.server.openai import models as openai_models
 from quest22.server.openai.realtime import websocket as openai_realtime
 from quest22.server.operations import health
 from quest22.server.operations.request_log import RequestLog
 from quest22.server.operations.request_note import note_of_request
+from quest22.server.page import site
 from quest22.server.refusal import Refusal
 from quest22.server.service import Service
 
@@ -34,6 +36,8 @@ def build_app(service: Service) -> ASGIApp:
             *health.routes(service),
             *openai_models.routes(service),
             *openai_realtime.routes(service),
+            *live_socket.routes(service),
+            *site.routes(service),
         ],
         exception_handlers={Refusal: _refused},
         lifespan=lifespan,

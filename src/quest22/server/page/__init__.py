@@ -1,1 +1,1 @@
-"""The page at ``/``: drop a recording, or speak."""
+"""The page at ``/``: recordings and speech become text in a browser."""

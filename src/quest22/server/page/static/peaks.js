@@ -1,0 +1,74 @@
+// Peaks for a waveform. A WAV file is read piece by piece, whatever its length; other files are
+// decoded as a whole by the browser, so only short ones are. No peaks: the words are drawn instead.
+
+export const BINS = 1600;
+const LONGEST_S = 15 * 60;
+const LARGEST = 80e6;
+const PIECE = 1 << 20;
+
+/** `BINS` values in 0…1, or null. */
+export async function peaksOf(file, durationS) {
+  try {
+    const wav = await wavOf(file);
+    if (wav) return await wavPeaks(file, wav);
+    if (file.size > LARGEST || !(durationS <= LONGEST_S)) return null;
+    const context = new OfflineAudioContext(1, 1, 8000);
+    const sound = await context.decodeAudioData(await file.arrayBuffer());
+    return binned(sound.getChannelData(0));
+  } catch {
+    return null; // a codec that this browser lacks: the server may still know it
+  }
+}
+
+function binned(samples) {
+  const peaks = new Float32Array(BINS);
+  for (let index = 0; index < samples.length; index += 1) {
+    const bin = Math.floor((index * BINS) / samples.length);
+    const value = Math.abs(samples[index]);
+    if (value > peaks[bin]) peaks[bin] = value;
+  }
+  return scaled(peaks);
+}
+
+/** Where the 16-bit samples of a WAV file are; null for any other file. */
+async function wavOf(file) {
+  const view = new DataView(await file.slice(0, 4096).arrayBuffer());
+  const tag = (at) => (at + 4 > view.byteLength ? "" : String.fromCharCode(
+    view.getUint8(at), view.getUint8(at + 1), view.getUint8(at + 2), view.getUint8(at + 3)));
+  if (tag(0) !== "RIFF" || tag(8) !== "WAVE") return null;
+  let channels = 0;
+  for (let at = 12; at + 8 <= view.byteLength; at += 8 + view.getUint32(at + 4, true)) {
+    if (tag(at) === "fmt ") {
+      if (view.getUint16(at + 8, true) !== 1 || view.getUint16(at + 22, true) !== 16) return null;
+      channels = view.getUint16(at + 10, true);
+    } else if (tag(at) === "data" && channels) {
+      return { channels, from: at + 8, to: Math.min(file.size, at + 8 + view.getUint32(at + 4, true)) };
+    }
+  }
+  return null;
+}
+
+async function wavPeaks(file, { channels, from, to }) {
+  const peaks = new Float32Array(BINS);
+  const frames = Math.floor((to - from) / 2 / channels);
+  // Of a long file a share of each bin is enough, spread over it.
+  const stride = Math.max(1, Math.floor((to - from) / (256 * PIECE)));
+  for (let start = from, turn = 0; start + 1 < to; start += PIECE, turn += 1) {
+    if (turn % stride) continue;
+    const bytes = await file.slice(start, Math.min(start + PIECE, to)).arrayBuffer();
+    const samples = new Int16Array(bytes, 0, bytes.byteLength >> 1);
+    const first = (start - from) / 2 / channels;
+    for (let index = 0; index < samples.length; index += channels) {
+      const bin = Math.min(BINS - 1, Math.floor(((first + index / channels) * BINS) / frames));
+      const value = Math.abs(samples[index]) / 0x8000;
+      if (value > peaks[bin]) peaks[bin] = value;
+    }
+  }
+  return scaled(peaks);
+}
+
+/** Quiet recordings are drawn as high as loud ones, and one loud knock does not flatten the rest. */
+function scaled(peaks) {
+  const top = peaks.slice().sort()[Math.floor(0.97 * peaks.length)];
+  return top > 0.001 ? peaks.map((each) => Math.min(1, each / top)) : peaks;
+}
