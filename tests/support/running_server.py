@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -20,11 +20,12 @@ START_S = 60
 
 @dataclass(frozen=True, slots=True)
 class RunningServer:
-    """Where it listens, and the service behind it."""
+    """Where it listens, and the service behind it; ``stop`` asks it to end, as a signal does."""
 
     service: Service
     host: str
     port: int
+    stop: Callable[[], None]
 
     @property
     def url(self) -> str:
@@ -53,6 +54,9 @@ def running_server(
     server = PoliteServer(service)
     started = threading.Event()
 
+    def stop() -> None:
+        server.should_exit = True
+
     async def run() -> None:
         serving = asyncio.ensure_future(server.serve(sockets=[bound]))
         while not server.started and not serving.done():
@@ -65,9 +69,9 @@ def running_server(
     assert started.wait(START_S)
     host, port = bound.getsockname()[:2]
     try:
-        yield RunningServer(service, host, port)
+        yield RunningServer(service, host, port, stop)
     finally:
-        server.should_exit = True
+        stop()
         thread.join(START_S)
         bound.close()
         assert not thread.is_alive()

@@ -56,15 +56,19 @@ def bind(settings: ServerSettings) -> socket.socket:
 
 def _bind_unix(path: Path) -> socket.socket:
     """Replaces the socket of a server that has ended; raises OSError if one is running."""
-    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     if path.is_socket():
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as other:
             if other.connect_ex(str(path)) == 0:
                 raise OSError(errno.EADDRINUSE, "another server listens there")
         path.unlink()
-    bound.bind(str(path))
-    path.chmod(0o660)
-    bound.listen(BACKLOG)
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        bound.bind(str(path))
+        path.chmod(0o660)
+        bound.listen(BACKLOG)
+    except OSError:
+        bound.close()
+        raise
     return bound
 
 

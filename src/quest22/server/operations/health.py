@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Route
 
 from quest22.server.access.same_site import is_loopback
 from quest22.server.operations.readiness import Readiness
+from quest22.server.refusal import Refusal
 from quest22.server.service import Service
 
 BEARER = "bearer "
@@ -30,6 +31,8 @@ def routes(service: Service) -> list[BaseRoute]:
     async def metrics(request: Request) -> Response:
         if not _may_see(service, request):
             service.gate.identify(_key(request), _peer(request))
+            if service.gate.keys is None:
+                raise Refusal("forbidden", "metrics are shown to this machine: see --metrics-open")
         return Response(service.gate.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
     return [Route("/health", health), Route("/ready", ready), Route("/metrics", metrics)]

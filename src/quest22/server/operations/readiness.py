@@ -17,6 +17,7 @@ from quest22.server.models import ModelPool, ServedModel
 from quest22.settings.clip_options import ClipOptions
 from quest22.settings.decoding import DecodingSettings
 from quest22.settings.longform import LongFormSettings
+from quest22.settings.vad import VadSettings
 
 _log = logging.getLogger("quest22.server")
 
@@ -29,7 +30,7 @@ STUCK_S = 30.0
 PATIENCE_S = 0.8
 """Who asks while the engine works waits so long: probes give up after a second."""
 
-HUM_S, HUM = 1.0, 0.01
+HUM_HZ, LOUDNESS = 220.0, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +105,14 @@ class Readiness:
 async def transcribe_a_hum(model: ServedModel) -> None:
     """Send a window through the loop and the engine, before the windows of recordings."""
     clip = Clip("ready", "ready", b"", Origin("ready"))
-    hum = np.full(round(HUM_S * SAMPLE_RATE_HZ), HUM, np.float32)
+    times_s = np.arange(SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
+    hum = (LOUDNESS * np.sin(2 * np.pi * HUM_HZ * times_s)).astype(np.float32)
     options = ClipOptions(
         decoding=DecodingSettings(
             language="en", max_new_tokens=1, temperature=(0.0,), audio_context="auto"
         ),
         longform=LongFormSettings(long_form="chunked"),
+        vad=VadSettings(vad="off"),  # else nothing is heard in it, and the engine not asked
     )
     handle = model.loop.add(
         Audio(clip, iter([hum])), options, priority=Priority.INTERACTIVE, within_s=0.0
