@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from quest22.server.access.same_site import SameSite, Sites
 from quest22.server.access.slow_clients import SteadyBodies
+from quest22.server.deepgram import listen as deepgram
 from quest22.server.live import socket as live_socket
 from quest22.server.openai import models as openai_models
 from quest22.server.openai.realtime import websocket as openai_realtime
@@ -38,6 +39,7 @@ def build_app(service: Service) -> ASGIApp:
             *openai_realtime.routes(service),
             *live_socket.routes(service),
             *site.routes(service),
+            *deepgram.routes(service),
         ],
         exception_handlers={Refusal: _refused},
         lifespan=lifespan,
