@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from quest22.errors import UsageError
-from quest22.settings.forms import DURATION, NAMES, OPTIONAL_DURATION
+from quest22.settings.forms import DURATION, NAMES, OPTIONAL_DURATION, PATHS
 from quest22.settings.option import check_at_least, check_choice, check_positive, option
 
 NETWORK = "Network"
@@ -43,15 +43,6 @@ class ServerSettings:
         help="Refuse larger recordings.",
         metavar="MB",
         unit="MB",
-        panel=LIMITS,
-    )
-    upload_stall_s: float = option(
-        60.0,
-        flags="--upload-timeout",
-        form=DURATION,
-        help="End an upload of which nothing more comes for so long.",
-        metavar="TIME",
-        unit="s",
         panel=LIMITS,
     )
     max_audio_s: float = option(
@@ -234,11 +225,22 @@ class ServerSettings:
         panel=OPERATION,
     )
 
+    ice_servers: tuple[str, ...] = option(
+        (),
+        flags="--ice-server",
+        form=PATHS,
+        help="For calls over WebRTC: a server that tells under which address this one is reached, "
+        "[cyan]stun:HOST:PORT[/], or that passes on what is sent, "
+        "[cyan]turn:USER:PASSWORD@HOST:PORT[/].",
+        metavar="SERVER",
+        unset="none is asked",
+        panel=NETWORK,
+    )
+
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65_535:
             raise UsageError(f"port is {self.port}: expected 0 to 65535")
         check_positive("max_upload_mb", self.max_upload_mb)
-        check_positive("upload_timeout", self.upload_stall_s)
         check_positive("max_audio", self.max_audio_s)
         check_at_least("max_requests", self.max_requests, 1)
         check_at_least("max_live", self.max_live, 0)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx2
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
@@ -249,3 +250,16 @@ def test_floods_of_tiny_messages_do_not_keep_others_from_being_served(
             stop.set()
             sender.join()
         assert share_right(completed["transcript"], said) > 0.5
+
+
+def test_a_client_secret_opens_a_session(server: RunningServer) -> None:
+    session = {"type": "transcription", "audio": {"input": {"turn_detection": None, **EN}}}
+    made = httpx2.post(f"{server.url}/v1/realtime/client_secrets", json={"session": session})
+    protocols = [Subprotocol(f"openai-insecure-api-key.{made.json()['value']}")]
+    address = f"{server.websocket_url}/v1/realtime"
+    with connect(address, subprotocols=[Subprotocol("realtime"), *protocols]) as websocket:
+        created = json.loads(websocket.recv(timeout=60))
+    assert created["session"]["audio"]["input"]["turn_detection"] is None
+    assert created["session"]["audio"]["input"]["transcription"]["language"] == "en"
+    with pytest.raises(InvalidStatus, match="401"):
+        connect(address, subprotocols=[Subprotocol("openai-insecure-api-key.ek_unknown")])

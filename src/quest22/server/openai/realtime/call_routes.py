@@ -1,0 +1,105 @@
+"""``/v1/realtime/calls``: a WebRTC offer is posted, and its answer comes back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from quest22.server.access.gate import Caller, Visit
+from quest22.server.openai.credentials import bearer_key, peer
+from quest22.server.openai.realtime.calls import Calls
+from quest22.server.openai.realtime.client_secrets import ClientSecrets
+from quest22.server.openai.realtime.outgoing import Send
+from quest22.server.openai.realtime.session import RealtimeSession
+from quest22.server.openai.realtime.settings import SessionSettings
+from quest22.server.openai.realtime.small_requests import (
+    answering,
+    json_object,
+    small_body,
+)
+from quest22.server.openai.realtime.webrtc.offer import MOST_BYTES
+from quest22.server.refusal import Refusal
+from quest22.server.service import Service
+
+MOST_SESSION_BYTES = 64 * 1024
+ENVELOPE_BYTES = 8 * 1024
+"""What the headers and boundaries of a multipart body may take."""
+
+
+def routes(service: Service, secrets: ClientSecrets) -> list[BaseRoute]:
+    """The addresses of calls. ``POST /v1/realtime`` is the beta's."""
+    calls = Calls(service)
+
+    def identify(request: Request) -> tuple[Caller, Mapping[str, Any] | None]:
+        return secrets.identify(service.gate, bearer_key(request.scope), peer(request.scope))
+
+    @answering
+    async def create(request: Request) -> Response:
+        caller, session = identify(request)
+        offer, given = await _offer(request)
+        settings = SessionSettings().updated(given or session or {})
+        model = request.query_params.get("model")
+        is_beta = request.headers.get("openai-beta") == "realtime=v1"
+
+        def open_session(visit: Visit, send: Send) -> RealtimeSession:
+            return RealtimeSession(service, visit, model, send, settings=settings, is_beta=is_beta)
+
+        name, answer = await calls.answer(caller, offer, open_session)
+        headers = {"Location": f"/v1/realtime/calls/{name}"}
+        return Response(answer, 201, headers, media_type="application/sdp")
+
+    @answering
+    async def hang_up(request: Request) -> Response:
+        caller, _ = identify(request)
+        await calls.hang_up(caller, request.path_params["name"])
+        return Response(status_code=200)
+
+    return [
+        Route("/v1/realtime/calls", create, methods=["POST"]),
+        Route("/v1/realtime", create, methods=["POST"]),
+        Route("/v1/realtime/calls/{name}", hang_up, methods=["DELETE"]),
+        Route("/v1/realtime/calls/{name}/hangup", hang_up, methods=["POST"]),
+    ]
+
+
+async def _offer(request: Request) -> tuple[bytes, Mapping[str, Any] | None]:
+    """The offer, and the session's settings if they came with it."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/sdp":
+        return await small_body(request, MOST_BYTES), None
+    if kind != "multipart/form-data":
+        raise Refusal(
+            "bad_request",
+            f"the body is {kind or 'of no type'}: expected application/sdp, or multipart/form-data "
+            "with the parts sdp and session",
+        )
+    parts = await _parts(request)
+    if "sdp" not in parts:
+        raise Refusal("bad_request", "the part sdp is missing", parameter="sdp")
+    session = parts.get("session")
+    return parts["sdp"], None if session is None else json_object(session, "session")
+
+
+async def _parts(request: Request) -> dict[str, bytes]:
+    body = await small_body(request, MOST_BYTES + MOST_SESSION_BYTES + ENVELOPE_BYTES)
+
+    async def stream() -> AsyncIterator[bytes]:
+        yield body
+        yield b""
+
+    parser = MultiPartParser(request.headers, stream(), max_files=4, max_fields=4)  # type: ignore[arg-type]
+    try:
+        form = await parser.parse()
+    except (MultiPartException, KeyError, ValueError) as exc:
+        raise Refusal("bad_request", f"the multipart body cannot be read: {exc}") from exc
+    found: dict[str, bytes] = {}
+    for name, value in form.multi_items():
+        found[name] = await value.read() if isinstance(value, UploadFile) else value.encode()
+    await form.close()
+    return found

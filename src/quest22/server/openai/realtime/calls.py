@@ -1,0 +1,97 @@
+"""Calls over WebRTC: an offer is answered over HTTP, and the call lives on by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Protocol
+
+from quest22.server.access.gate import Caller, Visit
+from quest22.server.openai.realtime.outgoing import Send
+from quest22.server.openai.realtime.webrtc.call import Call, CalledSession
+from quest22.server.openai.realtime.webrtc.offer import checked_offer
+from quest22.server.openai.realtime.webrtc.peer import Peer
+from quest22.server.refusal import Refusal
+from quest22.server.service import Service
+
+_log = logging.getLogger("quest22.server")
+
+
+class PreparedSession(CalledSession, Protocol):
+    """A session that is still to be prepared."""
+
+    async def prepare(self) -> None:
+        """Take what it needs; raises :class:`Refusal`."""
+        ...
+
+
+OpenSession = Callable[[Visit, Send], PreparedSession]
+"""Makes the session of a call that was let in."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _OpenCall:
+    caller: Caller
+    task: asyncio.Task[None]
+
+
+class Calls:
+    """The calls of one server; for use in one event loop."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._open: dict[str, _OpenCall] = {}
+        service.on_close.append(self._cut_off)
+
+    async def answer(
+        self, caller: Caller, offer: bytes, open_session: OpenSession
+    ) -> tuple[str, str]:
+        """Let a call in and answer its offer: its name, and the answer (SDP).
+
+        It goes on until either side ends it. Raises :class:`Refusal`.
+        """
+        settings = self._service.settings
+        checked = checked_offer(offer, keep_addresses=bool(settings.ice_servers))
+        async with AsyncExitStack() as stack:
+            visit = stack.enter_context(self._service.gate.admit(caller, "live"))
+            peer = Peer(settings.host, settings.ice_servers)
+            stack.push_async_callback(peer.close)
+            answer, track = await peer.answer(checked)
+            call = Call(peer, self._service.gate.metrics.count_dropped)
+            session = open_session(visit, call.send)
+            stack.push_async_callback(session.close)
+            await session.prepare()
+            held = stack.pop_all()
+        name = f"rtc_{secrets.token_hex(16)}"
+
+        async def run() -> None:
+            async with held, self._service.session_registered(call.finish):
+                await call.run(track, session)
+
+        task = asyncio.create_task(run(), name=name)
+        self._open[name] = _OpenCall(caller, task)
+        task.add_done_callback(lambda _: self._ended(name, call))
+        return name, answer
+
+    async def hang_up(self, caller: Caller, name: str) -> None:
+        """End a call of this caller's; raises :class:`Refusal` if there is none of that name."""
+        call = self._open.get(name)
+        if call is None or call.caller.name != caller.name:
+            raise Refusal("not_found", "no such call is open: it has ended, or never was")
+        call.task.cancel()
+        await asyncio.wait([call.task])
+
+    def _ended(self, name: str, call: Call) -> None:
+        task = self._open.pop(name).task
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("a WebRTC call has failed", exc_info=task.exception())
+        if call.lost_s:
+            _log.warning("a WebRTC call lost %.1f s of sound", call.lost_s)
+
+    def _cut_off(self) -> None:
+        for call in self._open.values():
+            call.task.cancel()

@@ -1,0 +1,94 @@
+"""Client secrets: short-lived keys for browsers, which must not know the key they come from.
+
+They are in one server's memory, hashed; another server, or this one started anew, knows none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from quest22.server.access.gate import Caller, Gate
+from quest22.server.refusal import Refusal
+
+PREFIX = "ek_"
+
+SHORTEST_S = 10
+LONGEST_S = 7200
+USUAL_S = 600
+
+MOST = 16_384
+MOST_OF_A_CALLER = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """Whose limits count for whoever has it, how their session begins, and until when."""
+
+    caller: Caller
+    session: Mapping[str, Any]
+    expires_at: int
+
+
+class ClientSecrets:
+    """The secrets of one server; for use in one event loop. ``clock`` gives seconds since 1970."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._known: dict[bytes, Secret] = {}
+
+    def issue(
+        self, caller: Caller, session: Mapping[str, Any], lifetime_s: int = USUAL_S
+    ) -> tuple[str, int]:
+        """A new secret, and when it expires; raises :class:`Refusal` for a caller of too many."""
+        if not SHORTEST_S <= lifetime_s <= LONGEST_S:
+            raise Refusal(
+                "bad_request",
+                f"expires_after.seconds is {lifetime_s}: expected {SHORTEST_S} to {LONGEST_S}",
+                parameter="expires_after.seconds",
+            )
+        self._forget_expired()
+        of_caller = sum(each.caller.name == caller.name for each in self._known.values())
+        if of_caller >= MOST_OF_A_CALLER or len(self._known) >= MOST:
+            raise Refusal(
+                "rate_limited",
+                "too many client secrets are valid already; one may be used for many sessions",
+                retry_after_s=min(each.expires_at for each in self._known.values()) - self._clock(),
+            )
+        value = PREFIX + secrets.token_urlsafe(32)
+        expires_at = int(self._clock()) + lifetime_s
+        self._known[_digest(value)] = Secret(caller, dict(session), expires_at)
+        return value, expires_at
+
+    def identify(
+        self, gate: Gate, key: str | None, peer: str
+    ) -> tuple[Caller, Mapping[str, Any] | None]:
+        """Who asks, and how their session begins, if the key is a secret that says so.
+
+        Raises :class:`Refusal` for a key or a secret that is not known.
+        """
+        if key is None or not key.startswith(PREFIX):
+            return gate.identify(key, peer), None
+        secret = self._known.get(_digest(key))
+        if secret is None or secret.expires_at <= self._clock():
+            raise Refusal(
+                "unauthorized",
+                "this client secret is unknown or has expired: get another one from "
+                "/v1/realtime/client_secrets",
+            )
+        return secret.caller, secret.session
+
+    def _forget_expired(self) -> None:
+        now_s = self._clock()
+        self._known = {
+            digest: each for digest, each in self._known.items() if each.expires_at > now_s
+        }
+
+
+def _digest(value: str) -> bytes:
+    # Secrets are random and long: a plain hash cannot be searched.
+    return hashlib.sha256(value.encode("utf-8", "surrogatepass")).digest()

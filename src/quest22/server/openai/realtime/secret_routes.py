@@ -1,0 +1,108 @@
+"""Client secrets over HTTP: ``/v1/realtime/client_secrets``, and the addresses of the beta."""
+
+from __future__ import annotations
+
+import secrets as randomness
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from quest22.server.openai.credentials import bearer_key, peer
+from quest22.server.openai.realtime.client_secrets import PREFIX, USUAL_S, ClientSecrets
+from quest22.server.openai.realtime.settings import SessionSettings
+from quest22.server.openai.realtime.small_requests import (
+    answering,
+    json_object,
+    small_body,
+)
+from quest22.server.refusal import Refusal
+from quest22.server.service import Service
+
+MOST_BYTES = 64 * 1024
+BETA_LIFETIME_S = 60
+
+
+def routes(service: Service, secrets: ClientSecrets) -> list[BaseRoute]:
+    """The addresses at which a secret is had for a key."""
+
+    @answering
+    async def create(request: Request) -> Response:
+        caller = _caller(request)
+        body = json_object(await small_body(request, MOST_BYTES), "body")
+        session = _object(body, "session")
+        settings = _checked(session)
+        value, expires_at = secrets.issue(caller, session, _lifetime_s(body))
+        told = {
+            "id": _session_name(),
+            "object": "realtime.transcription_session",
+            "type": "transcription",
+            "expires_at": 0,
+            **settings.fields(),
+        }
+        return JSONResponse({"value": value, "expires_at": expires_at, "session": told})
+
+    @answering
+    async def create_beta(request: Request) -> Response:
+        caller = _caller(request)
+        session = json_object(await small_body(request, MOST_BYTES), "body")
+        settings = _checked(session)
+        value, expires_at = secrets.issue(caller, session, BETA_LIFETIME_S)
+        told = {
+            "id": _session_name(),
+            "object": "realtime.transcription_session",
+            "expires_at": 0,
+            **settings.beta_fields(),
+            "client_secret": {"value": value, "expires_at": expires_at},
+        }
+        return JSONResponse(told)
+
+    def _caller(request: Request) -> Any:
+        key = bearer_key(request.scope)
+        if key is not None and key.startswith(PREFIX):
+            raise Refusal("unauthorized", "a client secret cannot make another one: use a key")
+        return service.gate.identify(key, peer(request.scope))
+
+    def _checked(session: Mapping[str, Any]) -> SessionSettings:
+        settings = SessionSettings().updated(session)
+        service.models.resolve(settings.transcription.model)
+        return settings
+
+    return [
+        Route("/v1/realtime/client_secrets", create, methods=["POST"]),
+        Route("/v1/realtime/transcription_sessions", create_beta, methods=["POST"]),
+        Route("/v1/realtime/sessions", create_beta, methods=["POST"]),
+    ]
+
+
+def _lifetime_s(body: Mapping[str, Any]) -> int:
+    given = _object(body, "expires_after")
+    anchor, seconds = given.get("anchor", "created_at"), given.get("seconds", USUAL_S)
+    if anchor != "created_at":
+        raise Refusal(
+            "bad_request",
+            "expires_after.anchor can only be created_at",
+            parameter="expires_after.anchor",
+        )
+    if not isinstance(seconds, int) or isinstance(seconds, bool):
+        raise Refusal(
+            "bad_request",
+            "expires_after.seconds is no whole number",
+            parameter="expires_after.seconds",
+        )
+    return seconds
+
+
+def _object(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = body.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise Refusal("bad_request", f"{name} is no object", parameter=name)
+    return value
+
+
+def _session_name() -> str:
+    return f"sess_{randomness.token_hex(12)}"

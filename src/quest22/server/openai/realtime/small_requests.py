@@ -1,0 +1,68 @@
+"""Requests that set up a realtime session: small bodies, keys, and refusals in OpenAI's shape."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from quest22.server.openai.errors import error_body
+from quest22.server.openai.realtime.fields import EventError
+from quest22.server.refusal import Refusal
+
+BODY_S = 15.0
+"""A body that takes longer is not waited for."""
+
+Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
+
+
+def answering(handler: Handler) -> Handler:
+    """The handler, with what it refuses told as OpenAI does."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except Refusal as refusal:
+            return refused(refusal)
+        except EventError as error:
+            return refused(Refusal("bad_request", error.message, parameter=error.parameter or None))
+
+    return answer
+
+
+def refused(refusal: Refusal) -> Response:
+    """A refusal in OpenAI's shape."""
+    return JSONResponse(error_body(refusal), refusal.status, refusal.headers)
+
+
+async def small_body(request: Request, most_bytes: int) -> bytes:
+    """The whole body; raises :class:`Refusal` for a larger or a slow one."""
+    data = bytearray()
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for part in request.stream():
+                data += part
+                if len(data) > most_bytes:
+                    raise Refusal("bad_request", f"the body has more than {most_bytes} bytes")
+    except TimeoutError as exc:
+        raise Refusal("bad_request", f"the body took longer than {BODY_S:.0f} s") from exc
+    except ClientDisconnect as exc:
+        raise Refusal("bad_request", "the connection ended within the body") from exc
+    return bytes(data)
+
+
+def json_object(data: bytes | str, name: str) -> dict[str, Any]:
+    """An object in JSON; nothing at all is an empty one. Raises :class:`Refusal`."""
+    if not data.strip():
+        return {}
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError) as exc:
+        raise Refusal("bad_request", f"{name} is no JSON: {exc}", parameter=name) from exc
+    if not isinstance(value, dict):
+        raise Refusal("bad_request", f"{name} is no JSON object", parameter=name)
+    return value

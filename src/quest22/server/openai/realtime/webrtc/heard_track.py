@@ -1,0 +1,67 @@
+"""A track's frames, as they come, into the ring: always taken, so that they pile up nowhere."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+
+from quest22.server.openai.realtime.webrtc.sound_ring import Frame, SoundRing
+from quest22.server.openai.realtime.webrtc.track_clock import TICKS_HZ, TrackClock
+
+LOOK_S = 0.25
+"""How often a track that sends nothing is looked after."""
+
+
+class HeardTrack:
+    """Puts a track's sound into a ring, in its place in time."""
+
+    def __init__(self, ring: SoundRing, clock: Callable[[], float] = time.monotonic) -> None:
+        self._ring = ring
+        self._clock = clock
+        self._timeline = TrackClock()
+        self._rate_hz = TICKS_HZ
+        self.refused_s = 0.0
+
+    async def run(self, track: MediaStreamTrack) -> None:
+        """Take frames until the track ends."""
+        silence = asyncio.ensure_future(self._fill_silence())
+        try:
+            while True:
+                self.put(await track.recv())
+        except MediaStreamError:
+            return
+        finally:
+            silence.cancel()
+
+    def put(self, frame: Any) -> None:
+        """Take an audio frame of PyAV's."""
+        rate_hz = int(frame.sample_rate)
+        samples = mono(frame.to_ndarray(), len(frame.layout.channels))
+        ticks = len(samples) * TICKS_HZ // rate_hz
+        start = round(frame.pts * frame.time_base * TICKS_HZ)
+        missing = self._timeline.place(start, ticks, self._clock())
+        if missing is None:
+            self.refused_s += ticks / TICKS_HZ
+            return
+        self._rate_hz = rate_hz
+        self._ring.put_silence(missing, rate_hz)
+        self._ring.put(samples, rate_hz)
+
+    async def _fill_silence(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            self._ring.put_silence(self._timeline.idle(self._clock()), self._rate_hz)
+
+
+def mono(interleaved: np.ndarray[Any, np.dtype[np.int16]], channels: int) -> Frame:
+    """Channels mixed: ``[1, samples × channels]`` → ``[samples]``."""
+    flat = interleaved.reshape(-1, channels)
+    if channels == 1:
+        return flat[:, 0]
+    mixed: Frame = (flat.astype(np.int32).sum(axis=1) // channels).astype(np.int16)
+    return mixed

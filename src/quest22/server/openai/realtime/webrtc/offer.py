@@ -1,0 +1,79 @@
+"""The offer of a peer (SDP): whether it can be a call, and what of it is used."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from quest22.server.refusal import Refusal
+
+MOST_BYTES = 64 * 1024
+MOST_LINES = 1000
+MOST_SECTIONS = 8
+
+_SENDING = {"sendrecv", "sendonly"}
+_DIRECTIONS = {*_SENDING, "recvonly", "inactive"}
+_ADDRESSES = re.compile(r"a=(candidate:|end-of-candidates)")
+
+
+def checked_offer(body: bytes, *, keep_addresses: bool = False) -> str:
+    """The offer as it is used; raises :class:`Refusal` for one that cannot be a call.
+
+    The peer's addresses are left out, unless ``keep_addresses``: it sends the first packet, so its
+    address is known by that, and nobody can make this server send packets anywhere else. They are
+    of use only where a relay must let them in.
+    """
+    lines = _lines(body)
+    sections = _sections(lines)
+    if not any(_has_sound(each, sections[0]) for each in sections[1:]):
+        raise _bad(
+            "no sound: an offer needs a section m=audio whose direction is sendrecv or sendonly"
+        )
+    if not any(each[0].startswith("m=application") for each in sections[1:]):
+        raise _bad("no data channel: create one with the label oai-events before the offer")
+    mids = [line[6:] for line in lines if line.startswith("a=mid:")]
+    bundles = [line.split()[1:] for line in sections[0] if line.startswith("a=group:BUNDLE")]
+    if len(set(mids)) < len(sections) - 1 or not all(set(each) <= set(mids) for each in bundles):
+        raise _bad("each media section needs its own a=mid, and a=group:BUNDLE only those")
+    for needed in ("a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:", "a=setup:"):
+        if not any(line.startswith(needed) for line in lines):
+            raise _bad(f"no line {needed}…")
+    if not keep_addresses:
+        lines = [line for line in lines if not _ADDRESSES.match(line)]
+    return "\r\n".join(lines) + "\r\n"
+
+
+def _lines(body: bytes) -> list[str]:
+    if len(body) > MOST_BYTES:
+        raise _bad(f"{len(body)} bytes; at most {MOST_BYTES} are taken")
+    try:
+        lines = [line for line in body.decode("utf-8").splitlines() if line]
+    except UnicodeDecodeError as exc:
+        raise _bad("no UTF-8 text") from exc
+    if not lines or lines[0] != "v=0":
+        raise _bad("an SDP offer begins with v=0")
+    if len(lines) > MOST_LINES:
+        raise _bad(f"{len(lines)} lines; at most {MOST_LINES} are taken")
+    return lines
+
+
+def _sections(lines: Sequence[str]) -> list[list[str]]:
+    """The lines before the first ``m=``, then those of each."""
+    sections: list[list[str]] = [[]]
+    for line in lines:
+        if line.startswith("m="):
+            sections.append([])
+        sections[-1].append(line)
+    if len(sections) - 1 > MOST_SECTIONS:
+        raise _bad(f"{len(sections) - 1} media sections; at most {MOST_SECTIONS} are taken")
+    return sections
+
+
+def _has_sound(section: Sequence[str], session: Sequence[str]) -> bool:
+    kind, port = (*section[0][2:].split(" "), "")[:2]
+    directions = [line[2:] for line in (*section, *session) if line[2:] in _DIRECTIONS]
+    return kind == "audio" and port != "0" and (not directions or directions[0] in _SENDING)
+
+
+def _bad(what: str) -> Refusal:
+    return Refusal("bad_request", f"this SDP offer cannot be answered: {what}", parameter="sdp")

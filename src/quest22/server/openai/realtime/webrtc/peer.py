@@ -1,0 +1,113 @@
+"""The other end of a call: its offer is answered, its track heard, its data channel taken."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from aiortc import (
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCDataChannel,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
+
+from quest22.server.openai.realtime.webrtc.event_channel import EventChannel
+from quest22.server.openai.realtime.webrtc.ice import ice_server, prepare
+from quest22.server.refusal import Refusal
+
+CHANNEL = "oai-events"
+"""The label of the data channel."""
+
+MOST_CHANNELS = 8
+
+MOST_UNFINISHED_BYTES = 2 << 20
+"""Parts of messages that wait for the rest; a peer is told that there is room for 1 MiB."""
+
+_log = logging.getLogger("quest22.server")
+
+
+class Peer:
+    """One connection; for use in one event loop.
+
+    ``listens_at`` is the server's address. ``ice_servers`` are asked for addresses at which this
+    machine can be reached, and nobody else is. Raises :class:`Refusal` if the offer cannot be
+    answered. ``gone`` is set once the connection has ended, whoever ended it.
+    """
+
+    def __init__(self, listens_at: str, ice_servers: Sequence[str]) -> None:
+        # Without a list, aiortc would ask a server of Google's.
+        servers = [ice_server(each) for each in ice_servers]
+        self._listens_at = listens_at
+        self._connection = RTCPeerConnection(RTCConfiguration(servers))
+        self._channels = 0
+        self.channel: asyncio.Future[EventChannel] = asyncio.get_running_loop().create_future()
+        self.connected = asyncio.Event()
+        self.gone = asyncio.Event()
+        self._connection.on("connectionstatechange", self._changed)
+        self._connection.on("datachannel", self._opened)
+
+    async def answer(self, offer: str) -> tuple[str, MediaStreamTrack]:
+        """The answer to an offer, and the track that will bring the sound."""
+        connection = self._connection
+        try:
+            await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+            track = self._only_track()
+            prepare(connection, self._listens_at)
+            await connection.setLocalDescription(await connection.createAnswer())
+            return connection.localDescription.sdp, track
+        except Exception as exc:
+            # Its parser raises whatever it stumbles over.
+            _log.debug("an SDP offer could not be answered", exc_info=True)
+            raise Refusal(
+                "bad_request",
+                "this SDP offer cannot be answered: it is damaged, or needs what is not supported; "
+                "an audio track (Opus, PCMU or PCMA) and a data channel are",
+                parameter="sdp",
+            ) from exc
+
+    async def close(self) -> None:
+        """End the connection; what is begun here is done, even if the caller is cancelled."""
+        try:
+            await asyncio.shield(self._connection.close())
+        except Exception:
+            _log.exception("a WebRTC connection could not be closed")
+        self.channel.cancel()
+        self.gone.set()
+
+    @property
+    def unfinished_bytes(self) -> int:
+        """Parts of messages that wait for the rest."""
+        sctp = self._connection.sctp
+        return 0 if sctp is None else (1 << 20) - int(sctp._advertised_rwnd)
+
+    def _only_track(self) -> MediaStreamTrack:
+        """The first track with sound; video and others are turned off in the answer."""
+        chosen = None
+        for each in self._connection.getTransceivers():
+            if chosen is None and each.kind == "audio" and each.receiver.track is not None:
+                chosen = each.receiver.track
+            else:
+                each.direction = "inactive"
+        if chosen is None:
+            raise ValueError("no track with sound")
+        return chosen
+
+    def _changed(self) -> None:
+        state = self._connection.connectionState
+        if state == "connected":
+            self.connected.set()
+        elif state in {"failed", "closed"}:
+            self.gone.set()
+
+    def _opened(self, channel: RTCDataChannel) -> None:
+        self._channels += 1
+        if self._channels > MOST_CHANNELS:
+            _log.warning("a WebRTC peer opened more than %d data channels", MOST_CHANNELS)
+            self.gone.set()
+        elif channel.label != CHANNEL or self.channel.done():
+            channel.close()
+        else:
+            self.channel.set_result(EventChannel(channel, self.gone.set))

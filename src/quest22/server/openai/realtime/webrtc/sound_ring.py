@@ -1,0 +1,142 @@
+"""A call's sound and events on their way to its session, in the order in which they came.
+
+A track cannot be slowed down, and a session may be behind. So some seconds of sound are held; when
+more come, the oldest are dropped, and silence of the same length stands for them, so that times
+stay right. Events are all kept: whoever puts them in bounds them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from quest22.records import Samples
+from quest22.server.openai.realtime.webrtc.track_clock import TICKS_HZ
+
+MOST_S = 20.0
+
+BLOCK_S = 0.1
+"""Sound leaves in blocks of about so much."""
+
+Frame: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int16]]"
+
+
+@dataclass(slots=True)
+class _Piece:
+    """Samples; or silence, if there are none. ``ticks`` is how long it lasts."""
+
+    ticks: int
+    rate_hz: int
+    samples: Frame | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The next sound: ``[samples]``, mono."""
+
+    samples: Samples
+    rate_hz: int
+
+
+class SoundRing:
+    """Takes frames and events at any time, gives them when they are wanted; of one event loop."""
+
+    def __init__(self, most_s: float = MOST_S) -> None:
+        self._most = round(most_s * TICKS_HZ)
+        self._pieces: deque[_Piece | str] = deque()
+        self._held = 0  # ticks of sound; silence is only a number
+        self._dropped = 0
+        self._closed = False
+        self._changed = asyncio.Event()
+
+    @property
+    def dropped_s(self) -> float:
+        """Sound that was dropped so far."""
+        return self._dropped / TICKS_HZ
+
+    def put(self, samples: Frame, rate_hz: int) -> None:
+        """Add a frame, mono."""
+        ticks = len(samples) * TICKS_HZ // rate_hz
+        self._add(_Piece(ticks, rate_hz, samples))
+        self._held += ticks
+        if self._held > self._most:
+            self._drop_oldest()
+
+    def put_silence(self, ticks: int, rate_hz: int) -> None:
+        """Add silence of that length; less than a sample is nothing."""
+        if ticks * rate_hz >= TICKS_HZ:
+            self._add(_Piece(ticks, rate_hz))
+
+    def put_event(self, text: str) -> None:
+        """Add an event."""
+        self._add(text)
+
+    def close(self) -> None:
+        """No more will come."""
+        self._closed = True
+        self._changed.set()
+
+    async def take(self) -> Block | str | None:
+        """The next sound, or an event; waits for it. None at the end."""
+        while not self._pieces:
+            if self._closed:
+                return None
+            self._changed.clear()
+            await self._changed.wait()
+        first = self._pieces[0]
+        if isinstance(first, str):
+            self._pieces.popleft()
+            return first
+        return self._take_block(first.rate_hz)
+
+    def _add(self, piece: _Piece | str) -> None:
+        if not self._closed:
+            self._pieces.append(piece)
+            self._changed.set()
+
+    def _take_block(self, rate_hz: int) -> Block:
+        most = round(BLOCK_S * rate_hz)
+        parts: list[Frame] = []
+        count = 0
+        while self._pieces and count < most:
+            piece = self._pieces[0]
+            if isinstance(piece, str) or piece.rate_hz != rate_hz:
+                break
+            parts.append(self._take_some(piece, most - count))
+            count += len(parts[-1])
+        samples: Samples = np.concatenate(parts).astype(np.float32) / np.float32(32768)
+        return Block(samples, rate_hz)
+
+    def _take_some(self, piece: _Piece, most: int) -> Frame:
+        """The first piece; of silence, up to ``most`` samples."""
+        if piece.samples is not None:
+            self._pieces.popleft()
+            self._held -= piece.ticks
+            return piece.samples
+        samples = min(most, piece.ticks * piece.rate_hz // TICKS_HZ)
+        piece.ticks -= samples * TICKS_HZ // piece.rate_hz
+        if piece.ticks * piece.rate_hz < TICKS_HZ:
+            self._pieces.popleft()
+        return np.zeros(samples, np.int16)
+
+    def _drop_oldest(self) -> None:
+        """Make room; what is dropped becomes silence at the front, with the events in between."""
+        kept: list[_Piece | str] = []
+        while self._held > self._most:
+            piece = self._pieces.popleft()
+            if isinstance(piece, str):
+                kept.append(piece)
+                continue
+            if piece.samples is not None:
+                self._held -= piece.ticks
+                self._dropped += piece.ticks
+            last = kept[-1] if kept else None
+            if isinstance(last, _Piece):
+                last.ticks += piece.ticks
+            else:
+                kept.append(_Piece(piece.ticks, piece.rate_hz))
+        self._pieces.extendleft(reversed(kept))

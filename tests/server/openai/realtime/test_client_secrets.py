@@ -1,0 +1,78 @@
+"""Short-lived keys."""
+
+from __future__ import annotations
+
+import pytest
+
+from quest22.server.access.gate import Caller, Gate
+from quest22.server.openai.realtime.client_secrets import MOST_OF_A_CALLER, ClientSecrets
+from quest22.server.refusal import Refusal
+from quest22.settings.server import ServerSettings
+
+GATE = Gate(ServerSettings())
+DESK = Caller("desk")
+SESSION = {"audio": {"input": {"transcription": {"language": "ru"}}}}
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def test_a_secret_stands_for_whoever_made_it() -> None:
+    secrets = ClientSecrets()
+    value, _ = secrets.issue(DESK, SESSION)
+    assert value.startswith("ek_")
+    assert len(value) > 40
+    assert secrets.identify(GATE, value, "192.0.2.7") == (DESK, SESSION)
+    assert secrets.identify(GATE, value, "192.0.2.8") == (DESK, SESSION), "may be used again"
+    assert value not in repr(vars(secrets))
+
+
+def test_no_secret_no_session() -> None:
+    caller, session = ClientSecrets().identify(GATE, None, "192.0.2.7")
+    assert (caller.name, session) == ("192.0.2.7", None)
+
+
+def test_it_expires() -> None:
+    clock = Clock()
+    secrets = ClientSecrets(clock)
+    value, expires_at = secrets.issue(DESK, {}, 10)
+    assert expires_at == clock.now_s + 10
+    clock.now_s += 9.9
+    secrets.identify(GATE, value, "192.0.2.7")
+    clock.now_s += 0.2
+    with pytest.raises(Refusal, match="expired") as caught:
+        secrets.identify(GATE, value, "192.0.2.7")
+    assert caught.value.status == 401
+
+
+@pytest.mark.parametrize("key", ["ek_", "ek_" + "x" * 43, "ek_\ud800"])
+def test_another_one_is_refused(key: str) -> None:
+    secrets = ClientSecrets()
+    secrets.issue(DESK, {})
+    with pytest.raises(Refusal):
+        secrets.identify(GATE, key, "192.0.2.7")
+
+
+@pytest.mark.parametrize("seconds", [9, 7201, -1, 0])
+def test_how_long(seconds: int) -> None:
+    with pytest.raises(Refusal, match="expected 10 to 7200"):
+        ClientSecrets().issue(DESK, {}, seconds)
+
+
+def test_there_are_not_too_many() -> None:
+    clock = Clock()
+    secrets = ClientSecrets(clock)
+    for _ in range(MOST_OF_A_CALLER):
+        secrets.issue(DESK, {}, 10)
+    with pytest.raises(Refusal) as caught:
+        secrets.issue(DESK, {})
+    assert caught.value.status == 429
+    assert caught.value.headers == {"Retry-After": "10"}
+    secrets.issue(Caller("kiosk"), {})
+    clock.now_s += 10
+    secrets.issue(DESK, {})
