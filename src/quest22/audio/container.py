@@ -13,6 +13,7 @@ from pathlib import Path, PurePath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from quest22.audio.arriving import reads_forward, wait_until_whole
 from quest22.audio.file_signature import describe_bytes
 from quest22.audio.media_reader import MediaReader, open_reader, source_errors
 from quest22.audio.ogg_links import CAPTURE, LinkFile
@@ -145,6 +146,8 @@ def open_recording(reader: MediaReader, clip: Clip, choose: ChooseTrack) -> Iter
         head = reader.read(HEAD_BYTES)
         if not head:
             raise ClipError("audio", "the file is empty (0 bytes)")
+        if not reader.seekable() and not reads_forward(head, reader):
+            wait_until_whole(reader)
         wav = read_wav_header(reader)
         reader.seek(0)
         link = LinkFile(reader) if head.startswith(CAPTURE) else None

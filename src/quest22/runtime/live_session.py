@@ -126,6 +126,11 @@ class LiveSession:
         """Whether ``feed`` would not wait."""
         return self._sound.has_room
 
+    @property
+    def taken_s(self) -> float:
+        """How much of it was taken in for transcription; events about it may still come."""
+        return max(0.0, self._samples.fed_s - self._sound.waiting_s)
+
     def flush(self) -> None:
         """What was said so far is complete: its text becomes final now, and the session goes on."""
         with self._feeding:

@@ -12,7 +12,9 @@ from starlette.types import ASGIApp
 
 from quest22.server.access.same_site import SameSite, Sites
 from quest22.server.access.slow_clients import SteadyBodies
+from quest22.server.deepgram import listen as deepgram
 from quest22.server.live import socket as live_socket
+from quest22.server.openai import audio as openai_audio
 from quest22.server.openai import models as openai_models
 from quest22.server.openai.realtime import routes as openai_realtime
 from quest22.server.operations import health
@@ -34,15 +36,19 @@ def build_app(service: Service) -> ASGIApp:
     protocols = Starlette(
         routes=[
             *health.routes(service),
+            *openai_audio.routes(service),
             *openai_models.routes(service),
             *openai_realtime.routes(service),
             *live_socket.routes(service),
             *site.routes(service),
+            *deepgram.routes(service),
+            *openai_models.fallback_routes(service),  # last: it takes all below /v1
         ],
         exception_handlers={Refusal: _refused},
         lifespan=lifespan,
     )
-    guarded = SameSite(SteadyBodies(protocols), Sites.of(service.settings))
+    steady = SteadyBodies(protocols, service.settings.upload_stall_s)
+    guarded = SameSite(steady, Sites.of(service.settings))
     return RequestLog(guarded, service.gate.metrics)
 
 

@@ -20,6 +20,9 @@ from quest22.runtime.live_session import LiveSession
 MOST_BYTES = 1 << 18
 """Encoded bytes that wait to be decoded."""
 
+MERGED_BYTES = 1 << 12
+"""Pieces that wait become one up to this length: a flood of tiny ones takes no more room."""
+
 PIECE_BYTES = 1 << 14
 
 
@@ -30,21 +33,41 @@ class LiveFeed(Protocol):
         """Take the next bytes, once there is room; False if no more are needed."""
         ...
 
+    async def flush(self) -> bool:
+        """Pass on what waits for more; False if no more is needed."""
+        ...
+
     async def end(self) -> None:
         """No more will come: what was said becomes final."""
         ...
 
 
 class RawFeed:
-    """Raw samples: a frame may be cut anywhere between two pieces."""
+    """Raw samples: a frame may be cut anywhere between two pieces.
 
-    def __init__(self, session: LiveSession, raw: RawFormat) -> None:
+    Channels are mixed, unless ``channel`` is one of them. Pieces shorter than 10 ms wait for the
+    next, so that a flood of tiny ones costs little.
+    """
+
+    def __init__(self, session: LiveSession, raw: RawFormat, channel: int | None = None) -> None:
         self._session = session
         self._raw = raw
+        self._channels = slice(None) if channel is None else slice(channel, channel + 1)
+        self._least = raw.rate_hz // 100 * raw.frame_bytes
         self._rest = b""
 
     async def feed(self, data: bytes) -> bool:
         data = self._rest + data
+        if len(data) < self._least:
+            self._rest = data
+            return True
+        return await self._feed_frames(data)
+
+    async def flush(self) -> bool:
+        """Pass on what waits for more."""
+        return await self._feed_frames(self._rest)
+
+    async def _feed_frames(self, data: bytes) -> bool:
         whole = len(data) - len(data) % self._raw.frame_bytes
         self._rest = data[whole:]
         step = PIECE_BYTES - PIECE_BYTES % self._raw.frame_bytes
@@ -54,10 +77,11 @@ class RawFeed:
         return True
 
     async def end(self) -> None:
+        await self.flush()
         await asyncio.to_thread(self._session.end)
 
     async def _feed_piece(self, data: bytes) -> bool:
-        samples = self._raw.values(data).T
+        samples = self._raw.values(data)[self._channels].T
         if self._session.has_room:
             return self._session.feed(samples, self._raw.rate_hz)
         return await asyncio.to_thread(self._session.feed, samples, self._raw.rate_hz)
@@ -66,29 +90,45 @@ class RawFeed:
 class EncodedFeed:
     """A container, recognised by its first bytes, decoded in a thread of its own as it comes.
 
-    ``error`` is what was wrong with it, once the sound has ended.
+    Channels are mixed, unless ``channel`` is one of them. ``error`` is what was wrong with it, once
+    the sound has ended.
     """
 
-    def __init__(self, session: LiveSession, name: str) -> None:
+    def __init__(self, session: LiveSession, name: str, channel: int | None = None) -> None:
         self._session = session
+        self._channel = channel
         self._pipe = _BytePipe(MOST_BYTES)
         self.error: ClipError | None = None
         self._thread = threading.Thread(target=self._decode, args=(name,), daemon=True)
         self._thread.start()
 
     async def feed(self, data: bytes) -> bool:
+        for start in range(0, len(data), PIECE_BYTES):
+            if not await self._put(data[start : start + PIECE_BYTES]):
+                return False
+        return True
+
+    async def _put(self, data: bytes) -> bool:
         if self._pipe.has_room:
             return self._pipe.put(data)
         return await asyncio.to_thread(self._pipe.put, data)
 
+    async def flush(self) -> bool:
+        """Nothing waits here, except for the rest of its packet."""
+        return not self._pipe.closed
+
     async def end(self) -> None:
-        self._pipe.close()
+        self.close()
         await asyncio.to_thread(self._thread.join)
+
+    def close(self) -> None:
+        """No more will come: the thread ends behind what is there."""
+        self._pipe.close()
 
     def _decode(self, name: str) -> None:
         try:
             pieces = decoded(self._pipe, None, name, notify=lambda _: None)
-            for block in live_blocks(pieces):
+            for block in live_blocks(pieces, self._channel):
                 if not self._session.feed(block):
                     break
         except ClipError as exc:
@@ -104,7 +144,7 @@ class _BytePipe:
     def __init__(self, most: int) -> None:
         self._most = most
         self._changed = threading.Condition()
-        self._parts: deque[bytes] = deque()
+        self._parts: deque[bytearray] = deque()
         self._held = 0
         self._closed = False
 
@@ -112,12 +152,19 @@ class _BytePipe:
     def has_room(self) -> bool:
         return self._held < self._most or self._closed
 
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
     def put(self, data: bytes) -> bool:
         with self._changed:
             self._changed.wait_for(lambda: self.has_room)
             if self._closed:
                 return False
-            self._parts.append(data)
+            if self._parts and len(self._parts[-1]) < MERGED_BYTES:
+                self._parts[-1] += data
+            else:
+                self._parts.append(bytearray(data))
             self._held += len(data)
             self._changed.notify_all()
         return True
@@ -138,4 +185,4 @@ class _BytePipe:
                 data = data[:size]
             self._held -= len(data)
             self._changed.notify_all()
-        return data
+        return bytes(data)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -93,7 +93,7 @@ class Service:
 
     async def transcribe(
         self, visit: Visit, model: ServedModel, media: Media, name: str, options: Mapping[str, Any]
-    ) -> AsyncIterator[Partial | Transcript]:
+    ) -> AsyncGenerator[Partial | Transcript, None]:
         """Transcribe a recording: what is known of it as it grows, in the end its transcript.
 
         ``options`` are named as :meth:`quest22.Transcriber.transcribe`'s; ``media`` may still be

@@ -45,6 +45,15 @@ class ServerSettings:
         unit="MB",
         panel=LIMITS,
     )
+    upload_stall_s: float = option(
+        60.0,
+        flags="--upload-timeout",
+        form=DURATION,
+        help="End an upload of which nothing more comes for so long.",
+        metavar="TIME",
+        unit="s",
+        panel=LIMITS,
+    )
     max_audio_s: float = option(
         4 * 3600.0,
         flags="--max-audio",
@@ -241,6 +250,7 @@ class ServerSettings:
         if not 0 <= self.port <= 65_535:
             raise UsageError(f"port is {self.port}: expected 0 to 65535")
         check_positive("max_upload_mb", self.max_upload_mb)
+        check_positive("upload_timeout", self.upload_stall_s)
         check_positive("max_audio", self.max_audio_s)
         check_at_least("max_requests", self.max_requests, 1)
         check_at_least("max_live", self.max_live, 0)

@@ -2,29 +2,80 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Match, Route
 
 from quest22.server.models import ALIASES
+from quest22.server.openai.credentials import bearer_key, peer
+from quest22.server.openai.errors import error_body
+from quest22.server.operations.request_note import note_of_request
+from quest22.server.refusal import Refusal
 from quest22.server.service import Service
+
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"]
 
 
 def routes(service: Service) -> list[BaseRoute]:
     """The list, and each model by name."""
 
-    async def every(_: Request) -> JSONResponse:
+    def every(_: Request) -> dict[str, Any]:
         names = dict.fromkeys((*service.models.names, *ALIASES))
-        return JSONResponse({"object": "list", "data": [_fields(name) for name in names]})
+        return {"object": "list", "data": [_fields(name) for name in names]}
 
-    async def one(request: Request) -> JSONResponse:
+    def one(request: Request) -> dict[str, Any]:
         name = request.path_params["name"]
         service.models.resolve(name)
-        return JSONResponse(_fields(name))
+        return _fields(name)
 
-    return [Route("/v1/models", every), Route("/v1/models/{name:path}", one)]
+    return [
+        Route("/v1/models", _answering(service, every)),
+        Route("/v1/models/{name:path}", _answering(service, one)),
+    ]
+
+
+def fallback_routes(service: Service) -> list[BaseRoute]:
+    """All other addresses below ``/v1``, so that their errors have OpenAI's shape: listed last."""
+    del service
+
+    async def unknown(request: Request) -> JSONResponse:
+        refusal = Refusal("not_found", f"there is no {request.method} {request.url.path} here")
+        allowed = sorted(
+            method
+            for route in request.app.routes
+            if isinstance(route, Route) and route.matches(request.scope)[0] is Match.PARTIAL
+            for method in route.methods or ()
+        )
+        if not allowed:
+            return _refused(refusal)
+        refusal.message += f": expected {' or '.join(allowed)}"
+        answer = _refused(refusal)
+        answer.status_code = 405
+        answer.headers["allow"] = ", ".join(allowed)
+        return answer
+
+    return [Route("/v1/{path:path}", unknown, methods=METHODS)]
+
+
+def _answering(service: Service, body: Callable[[Request], dict[str, Any]]) -> Any:
+    """An address that answers with JSON, and with refusals in OpenAI's shape."""
+
+    async def answer(request: Request) -> JSONResponse:
+        try:
+            service.gate.identify(bearer_key(request.scope), peer(request.scope))
+            return JSONResponse(body(request))
+        except Refusal as refusal:
+            return _refused(refusal)
+
+    return answer
+
+
+def _refused(refusal: Refusal) -> JSONResponse:
+    note_of_request().reason = refusal.reason
+    return JSONResponse(error_body(refusal), refusal.status, refusal.headers)
 
 
 def _fields(name: str) -> dict[str, Any]:

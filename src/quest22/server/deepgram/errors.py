@@ -1,0 +1,45 @@
+"""Errors as Deepgram's clients read them: a body of three fields, and the ``dg-error`` header."""
+
+from __future__ import annotations
+
+from starlette.responses import JSONResponse
+
+from quest22.server.refusal import Reason, Refusal
+
+CODES: dict[Reason, str] = {
+    "bad_request": "Bad Request",
+    "unauthorized": "INVALID_AUTH",
+    "forbidden": "INSUFFICIENT_PERMISSIONS",
+    "not_found": "NOT_FOUND",
+    "unknown_model": "Bad Request",
+    "too_large": "PAYLOAD_TOO_LARGE",
+    "too_long": "PAYLOAD_TOO_LARGE",
+    "unreadable_audio": "Bad Request",
+    "rate_limited": "TOO_MANY_REQUESTS",
+    "overloaded": "SERVICE_UNAVAILABLE",
+    "draining": "SERVICE_UNAVAILABLE",
+    "failed": "INTERNAL_SERVER_ERROR",
+}
+"""Reason → ``err_code``."""
+
+BAD_MODEL_STATUS = 400
+"""Deepgram's own for a model that it does not have."""
+
+
+def answer(refusal: Refusal, request_id: str) -> JSONResponse:
+    """A refusal as Deepgram says it."""
+    message = refusal.message
+    status = BAD_MODEL_STATUS if refusal.reason == "unknown_model" else refusal.status
+    body = {"err_code": CODES[refusal.reason], "err_msg": message, "request_id": request_id}
+    headers = {**refusal.headers, **names(request_id), "dg-error": _in_header(message)}
+    return JSONResponse(body, status, headers)
+
+
+def names(request_id: str) -> dict[str, str]:
+    """The header that names a request."""
+    return {"dg-request-id": request_id}
+
+
+def _in_header(message: str) -> str:
+    """One line of ASCII."""
+    return message.encode("ascii", "replace").decode().replace("\n", " ").replace("\r", " ")

@@ -1,0 +1,20 @@
+"""Deepgram's addresses."""
+
+from __future__ import annotations
+
+from starlette.routing import BaseRoute, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from quest22.server.deepgram.live import listen
+from quest22.server.service import Service
+
+PATH = "/v1/listen"
+
+
+def routes(service: Service) -> list[BaseRoute]:
+    """``/v1/listen``."""
+
+    async def live(websocket: WebSocket) -> None:
+        await listen(service, websocket)
+
+    return [WebSocketRoute(PATH, live)]

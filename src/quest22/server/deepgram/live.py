@@ -1,0 +1,109 @@
+"""``/v1/listen`` over a websocket: the handshake, at which everything is refused that will be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from quest22.server.access.gate import Visit
+from quest22.server.deepgram.conversation import CLOSED, Channel, Conversation
+from quest22.server.deepgram.credentials import key_of_header, key_of_subprotocols
+from quest22.server.deepgram.errors import answer, names
+from quest22.server.deepgram.naming import RequestName, request_metadata, result_metadata
+from quest22.server.deepgram.parameters import LiveParameters, Parameters
+from quest22.server.deepgram.query import Query
+from quest22.server.deepgram.results import ChannelResults
+from quest22.server.deepgram.sound import SniffedFeed
+from quest22.server.models import ServedModel
+from quest22.server.refusal import Refusal
+from quest22.server.service import Service
+
+CONTAINER_CHANNELS = 2
+"""Of a container whose channels are to be heard apart, if nothing is said of their number."""
+
+
+async def listen(service: Service, websocket: WebSocket) -> None:
+    """Serve one live session, or answer with an HTTP status why not."""
+    request = RequestName()
+    try:
+        async with AsyncExitStack() as stack:
+            await _listen(service, websocket, request, stack)
+    except Refusal as refusal:
+        await websocket.send_denial_response(answer(refusal, request.identifier))
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What was asked for, and what serves it."""
+
+    request: RequestName
+    parameters: Parameters
+    wanted: LiveParameters
+    model: ServedModel
+
+    @staticmethod
+    def channels(parameters: Parameters) -> int:
+        """How many channels are heard, each for itself."""
+        raw = parameters.sound.raw
+        if not parameters.multichannel:
+            return 1
+        return raw.channels if raw else parameters.sound.channels or CONTAINER_CHANNELS
+
+
+async def _listen(
+    service: Service, websocket: WebSocket, request: RequestName, stack: AsyncExitStack
+) -> None:
+    key, subprotocol = key_of_subprotocols(websocket.scope.get("subprotocols", []))
+    key = key_of_header(websocket.headers.get("authorization")) or key
+    caller = service.gate.identify(key, websocket.client.host if websocket.client else "")
+    query = Query(websocket.query_params.multi_items())
+    parameters, wanted = Parameters.of(query, service.models.names), LiveParameters.of(query)
+    count = _Call.channels(parameters)
+    visits = [stack.enter_context(service.gate.admit(caller, "live")) for _ in range(count)]
+    model = await stack.enter_async_context(service.models.borrow(parameters.model))
+    call = _Call(request, parameters, wanted, model)
+    channels = await _channels(service, call, visits, stack)
+    answered = [
+        (name.encode(), value.encode()) for name, value in names(request.identifier).items()
+    ]
+    await websocket.accept(subprotocol, answered)
+    conversation = Conversation(websocket, channels, request.identifier)
+    await stack.enter_async_context(service.session_registered(conversation.drain))
+    await _converse(websocket, conversation, call, count)
+
+
+async def _channels(
+    service: Service, call: _Call, visits: Sequence[Visit], stack: AsyncExitStack
+) -> list[Channel]:
+    """A session for each channel that is heard for itself, or one for all."""
+    options = {**call.parameters.options(), **call.wanted.options()}
+    metadata = result_metadata(call.request, call.model, call.parameters)
+    formatting = call.parameters.formatting()
+    channels, count = [], len(visits)
+    for number, visit in enumerate(visits):
+        session = await stack.enter_async_context(service.live(call.model, options, visit))
+        feed = SniffedFeed(session, call.parameters.sound, number if count > 1 else None)
+        results = ChannelResults(number, count, call.wanted, formatting, metadata)
+        channels.append(Channel(session, feed, results))
+    return channels
+
+
+async def _converse(
+    websocket: WebSocket, conversation: Conversation, call: _Call, count: int
+) -> None:
+    ending = await conversation.run()
+    if ending.code is None:
+        return
+    try:
+        if ending is CLOSED:
+            sha256, duration_s = conversation.sha256.hexdigest(), conversation.duration_s
+            metadata = request_metadata(
+                call.request, call.model, call.parameters, sha256, duration_s, count
+            )
+            await conversation.send({"type": "Metadata", **metadata})
+        await websocket.close(ending.code, ending.reason)
+    except (WebSocketDisconnect, TimeoutError):
+        return  # it did not wait

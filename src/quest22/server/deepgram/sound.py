@@ -1,0 +1,142 @@
+"""Sound as Deepgram's clients send it over a websocket, into a live session."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quest22.audio.wav_header import is_wav
+from quest22.errors import ClipError
+from quest22.runtime.live_session import LiveSession
+from quest22.server.deepgram.parameters import SoundFormat
+from quest22.server.live_feed import EncodedFeed, LiveFeed, RawFeed
+
+if TYPE_CHECKING:
+    from av.audio.codeccontext import AudioCodecContext
+
+WAV_HEAD_BYTES = 12
+OGG = b"OggS"
+OPUS_HZ = 48_000
+MOST_PACKET_BYTES = 61_295
+"""An Opus packet has 48 frames of 1,275 bytes at most (RFC 6716, section 3.2)."""
+
+AMR_HEADS = {"amr-nb": b"#!AMR\n", "amr-wb": b"#!AMR-WB\n"}
+"""What a file of these frames begins with (RFC 4867, section 5); without it they are not known."""
+
+
+class SniffedFeed:
+    """Chooses how to read the sound when its first bytes are there.
+
+    What is called raw and begins as WAV is WAV, as many clients send their files so. ``error`` is
+    what was wrong with it.
+    """
+
+    def __init__(self, session: LiveSession, sound: SoundFormat, channel: int | None) -> None:
+        self._session = session
+        self._sound = sound
+        self._channel = channel
+        self._head = b""
+        self._feed: LiveFeed | None = None
+
+    @property
+    def error(self) -> ClipError | None:
+        """What was wrong with the sound, if it has broken off."""
+        return getattr(self._feed, "error", None)
+
+    async def feed(self, data: bytes) -> bool:
+        if self._feed is not None:
+            return await self._feed.feed(data)
+        self._head += data
+        if self._sound.raw is not None and len(self._head) < WAV_HEAD_BYTES:
+            return True
+        return await self._chosen().feed(self._head)
+
+    async def flush(self) -> bool:
+        return True if self._feed is None else await self._feed.flush()
+
+    async def end(self) -> None:
+        await self._chosen().end()
+
+    def close(self) -> None:
+        """Nobody listens any more."""
+        if isinstance(self._feed, EncodedFeed):
+            self._feed.close()
+
+    def _chosen(self) -> LiveFeed:
+        if self._feed is None:
+            self._feed = self._choose()
+        return self._feed
+
+    def _choose(self) -> LiveFeed:
+        raw, encoding = self._sound.raw, self._sound.encoding
+        if not self._head:  # nothing came: there is nothing to find out
+            return _Nothing(self._session)
+        if raw is not None and not is_wav(self._head):
+            return RawFeed(self._session, raw, self._channel)
+        if encoding == "opus" and not self._head.startswith(OGG):
+            return PacketFeed(self._session)
+        magic = AMR_HEADS.get(encoding or "", b"")
+        if not self._head.startswith(magic[:5]):
+            self._head = magic + self._head
+        return EncodedFeed(self._session, self._session.key, self._channel)
+
+
+class PacketFeed:
+    """Opus without a container: each message is one packet."""
+
+    def __init__(self, session: LiveSession) -> None:
+        self._session = session
+        self._decoder: AudioCodecContext | None = None
+        self.error: ClipError | None = None
+
+    async def feed(self, data: bytes) -> bool:
+        try:
+            samples = self._decoded(data)
+        except ClipError as exc:
+            self.error = exc
+            return False
+        if not len(samples) or self._session.has_room:
+            return self._session.feed(samples, OPUS_HZ)
+        return await asyncio.to_thread(self._session.feed, samples, OPUS_HZ)
+
+    async def flush(self) -> bool:
+        return True
+
+    async def end(self) -> None:
+        await asyncio.to_thread(self._session.end)
+
+    def _decoded(self, data: bytes) -> NDArray[Any]:
+        """The packet's samples, ``[samples, channels]`` at 48 kHz."""
+        import av
+
+        if len(data) > MOST_PACKET_BYTES:
+            raise ClipError("audio", f"{len(data):,} bytes are no Opus packet: send one a message")
+        if self._decoder is None:
+            self._decoder = av.CodecContext.create("opus", "r")
+            self._decoder.layout = "mono"
+            self._decoder.sample_rate = OPUS_HZ
+        try:
+            frames = self._decoder.decode(av.Packet(data))
+        except (av.error.FFmpegError, ValueError) as exc:
+            raise ClipError("audio", "a message is no Opus packet: send one a message") from exc
+        values = [frame.to_ndarray().reshape(-1, 1) for frame in frames]
+        return np.concatenate(values) if values else np.zeros((0, 1), np.float32)
+
+
+class _Nothing:
+    """No sound at all."""
+
+    def __init__(self, session: LiveSession) -> None:
+        self._session = session
+
+    async def feed(self, _: bytes) -> bool:
+        return True
+
+    async def flush(self) -> bool:
+        return True
+
+    async def end(self) -> None:
+        await asyncio.to_thread(self._session.end)

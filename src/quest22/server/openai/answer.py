@@ -1,0 +1,85 @@
+"""An answer on its way: whole, or as server-sent events; errors in OpenAI's shape in either."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.datastructures import Headers
+from starlette.types import Scope, Send
+
+from quest22.server.openai.errors import error_body
+from quest22.server.operations.request_note import note_of_request
+from quest22.server.refusal import Refusal
+from quest22.server.upload.body import Body
+
+JSON, EVENTS = "application/json", "text/event-stream; charset=utf-8"
+KEEP_ALIVE_S = 15.0
+"""So often a stream without news says that it lives: proxies close silent connections."""
+
+
+class Answer:
+    """The answer to one request."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self.streams = False
+        self._send = send
+        self._waits_to_send = "expect" in Headers(scope=scope)
+
+    async def whole(self, content: str, media_type: str) -> None:
+        """All at once."""
+        await self._start(200, media_type, {"content-length": str(len(content.encode()))})
+        await self._body(content)
+
+    async def event(self, event: Mapping[str, Any]) -> None:
+        """One event of a stream, at once."""
+        await self._begin_stream()
+        await self._body(f"data: {json.dumps(event, ensure_ascii=False)}\n\n", more=True)
+
+    async def end(self) -> None:
+        """The stream ends."""
+        await self._begin_stream()
+        await self._body("")
+
+    async def keep_alive(self) -> None:
+        """Say again and again that the stream lives, in lines that clients pass over."""
+        while True:
+            await asyncio.sleep(KEEP_ALIVE_S)
+            await self._begin_stream()
+            await self._body(": waiting\n\n", more=True)
+
+    async def refuse(self, refusal: Refusal, body: Body | None) -> None:
+        """Say why there is no answer, or no more of it.
+
+        The rest of the request is then taken in for a while: a client that is cut off while it
+        sends sees a broken connection, and no reason.
+        """
+        note_of_request().reason = refusal.reason
+        if self.streams:
+            await self.event(error_body(refusal))
+            await self._body("")
+            return
+        content = json.dumps(error_body(refusal), ensure_ascii=False)
+        headers = {"content-length": str(len(content.encode())), **refusal.headers}
+        await self._start(refusal.status, JSON, headers)
+        if body is not None and not body.ended and not self._waits_to_send:
+            await self._body(content, more=True)
+            await body.linger()
+            content = ""
+        await self._body(content)
+
+    async def _begin_stream(self) -> None:
+        if not self.streams:
+            self.streams = True
+            await self._start(200, EVENTS, {"cache-control": "no-cache", "x-accel-buffering": "no"})
+
+    async def _start(self, status: int, media_type: str, headers: Mapping[str, str]) -> None:
+        every = {"content-type": media_type, **headers}
+        raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in every.items()]
+        await self._send({"type": "http.response.start", "status": status, "headers": raw})
+
+    async def _body(self, content: str, *, more: bool = False) -> None:
+        message = {"type": "http.response.body", "body": content.encode(), "more_body": more}
+        await self._send(message)

@@ -1,0 +1,63 @@
+"""A transcript as events, while it grows: only what no longer changes is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from quest22.records import Partial, Segment, Transcript
+from quest22.server.openai.formats import diarized_segment, done_fields, logprobs
+from quest22.server.openai.parameters import AudioRequest
+
+DELTA, DONE = "transcript.text.delta", "transcript.text.done"
+
+
+class TranscriptEvents:
+    """``transcript.text.delta`` and ``.done``; with speakers, ``.segment`` too.
+
+    The deltas, joined, are the text of the last event.
+    """
+
+    def __init__(self, request: AudioRequest) -> None:
+        self._request = request
+        self._told = 0
+        self._text = ""
+
+    @property
+    def begun(self) -> bool:
+        """Whether something was told."""
+        return self._told > 0
+
+    def progressed(self, partial: Partial) -> Iterator[dict[str, Any]]:
+        """What has been committed since the last call."""
+        yield from self._tell(partial.committed)
+
+    def ended(self, transcript: Transcript) -> Iterator[dict[str, Any]]:
+        """The rest, and the end."""
+        yield from self._tell(transcript.segments)
+        if rest := transcript.text[len(self._text) :]:  # of a model without segments
+            yield {"type": DELTA, "delta": rest}
+        yield {"type": DONE, **done_fields(transcript, self._request)}
+
+    def _tell(self, segments: Sequence[Segment]) -> Iterator[dict[str, Any]]:
+        for index in range(self._told, len(segments)):
+            self._told = index + 1
+            segment = segments[index]
+            if delta := self._delta(segments[: index + 1]):
+                yield self._delta_event(index, segment, delta)
+            if self._request.format == "diarized_json" and segment.text.strip():
+                yield diarized_segment(index, segment)
+
+    def _delta(self, segments: Sequence[Segment]) -> str:
+        """What the text is longer by; white space at its end waits for more."""
+        text = "".join(each.text for each in segments).strip()
+        delta, self._text = text[len(self._text) :], text
+        return delta
+
+    def _delta_event(self, index: int, segment: Segment, delta: str) -> dict[str, Any]:
+        event: dict[str, Any] = {"type": DELTA, "delta": delta}
+        if self._request.format == "diarized_json":
+            event["segment_id"] = f"seg_{index}"
+        if self._request.logprobs:
+            event["logprobs"] = logprobs([segment])
+        return event
