@@ -155,6 +155,22 @@ def test_files_have_one_batch_in_flight() -> None:
     assert values(scheduler.next_batch(0.0)) == [2]  # one block, as the request is open
 
 
+def test_requests_share_a_batch() -> None:
+    """A long one holds up no short one, and takes what they leave."""
+    scheduler = holding(state(0, range(9), INTERACTIVE), state(1, [50], INTERACTIVE))
+    assert values(scheduler.next_batch(0.0)) == [0, 1, 2, 50]
+
+
+def test_requests_take_turns() -> None:
+    scheduler = holding(
+        state(0, range(3), INTERACTIVE), state(1, range(50, 53), INTERACTIVE), size=1
+    )
+    batches = [values(scheduler.next_batch(0.0)) for _ in range(3)]
+    scheduler.add(state(2, [90], INTERACTIVE))
+    batches += [values(scheduler.next_batch(0.0)) for _ in range(4)]
+    assert batches == [[0], [50], [1], [51], [2], [90], [52]]
+
+
 def test_a_file_takes_little_sound_while_others_are_open() -> None:
     """Its sound is prepared in the same thread, and urgent windows wait meanwhile."""
     file = state(0, range(5))

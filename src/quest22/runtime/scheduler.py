@@ -5,7 +5,8 @@ A driver adds clips, takes batches, runs them and completes them (:mod:`quest22.
 passed in.
 
 Windows of the most urgent clips come first: by priority, then by deadline, then in the order of
-addition. A file whose deadline has passed is as urgent as an interactive request.
+addition. A file whose deadline has passed is as urgent as an interactive request. Interactive
+requests with the same deadline take turns, and share batches: a long one holds up no short one.
 
 Clips that are still spoken (:class:`quest22.protocols.LiveLongForm`) take all audio that has come
 before a batch is formed. Then there are batches of their final windows, else batches of previews,
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, groupby
 from math import inf
 from typing import TypeAlias
 
@@ -156,6 +157,8 @@ class Scheduler:
 
     def add(self, clip: ClipState) -> None:
         """Add a clip; its ``number`` must be new."""
+        if clip.priority is Priority.INTERACTIVE:
+            clip.last_turn = next(self._turns)
         self._clips[clip.number] = clip
 
     def cancel(self, number: int) -> None:
@@ -262,17 +265,40 @@ class Scheduler:
         urgent = batch.size < self.batch_size or any(
             _rank(clip, now) < Priority.FILE for clip in clips
         )
-        for clip in sorted(clips, key=lambda clip: (_rank(clip, now), *_order(clip))):
-            if not batch.room:
-                break
-            self._take(batch, clip, now, urgent=urgent)
+        ordered = sorted(clips, key=lambda clip: (_rank(clip, now), *_order(clip)))
+        for (rank, _), alike in groupby(ordered, lambda clip: (_rank(clip, now), _order(clip)[0])):
+            if rank is Priority.INTERACTIVE:
+                self._share(batch, sorted(alike, key=lambda clip: clip.last_turn), now)
+                continue
+            for clip in alike:
+                if batch.room:
+                    self._take(batch, clip, now, urgent=urgent)
         while batch.room and (added := more_clips()) is not None:
             self._take(batch, added, now, urgent=urgent)
         return batch if batch.members else None
 
-    def _take(self, batch: Batch, clip: ClipState, now: float, *, urgent: bool) -> None:
-        """Fill a batch with a clip's windows; ``urgent``: a clip other than a file is open."""
-        most, blocks = batch.room, None
+    def _share(self, batch: Batch, requests: Sequence[ClipState], now: float) -> None:
+        """Give each request its share of a batch, and what is left to whoever has more windows.
+
+        That goes first whose last turn is longest ago. Requests have no limits of blocks.
+        """
+        taken = len(batch.members)
+        for share in (max(1, batch.room // len(requests)), batch.size):
+            for clip in requests:
+                before = batch.room
+                self._take(batch, clip, now, most=share, urgent=True)
+                if batch.room < before:
+                    clip.last_turn = next(self._turns)
+        batch.members[taken:] = sorted(batch.members[taken:], key=lambda member: member[0].number)
+
+    def _take(
+        self, batch: Batch, clip: ClipState, now: float, *, urgent: bool, most: int | None = None
+    ) -> None:
+        """Fill a batch with a clip's windows, or with so many of them.
+
+        ``urgent``: a clip other than a file is open.
+        """
+        most, blocks = batch.room if most is None else min(most, batch.room), None
         if _rank(clip, now) is Priority.FILE:
             most = min(most, self._room_for_files(batch, urgent=urgent))
             blocks = URGENT_BLOCKS if urgent else None
