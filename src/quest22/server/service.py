@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from quest22.errors import Quest22Error, UsageError
 from quest22.options import LiveOptions, TranscribeOptions
-from quest22.records import Clip, Failure, Media, Origin, Partial, Transcript
+from quest22.records import Clip, Failure, Media, Origin, Partial, Segment, Transcript
 from quest22.runtime.clip_state import Priority
 from quest22.runtime.live_session import LiveSession
 from quest22.runtime.scheduler import ClipDone, ClipProgressed
@@ -28,6 +36,7 @@ from quest22.server.operations.housekeeping import (
 from quest22.server.refusal import Reason, Refusal
 from quest22.settings.clip_options import ClipOptions
 from quest22.settings.option import refuse_unknown
+from quest22.settings.quantities import hours
 from quest22.settings.server import ServerSettings
 
 FAULTS: dict[str, Reason] = {
@@ -108,6 +117,7 @@ class Service:
         try:
             async for event in handle:
                 if isinstance(event, ClipProgressed):
+                    _check_length(event.partial.committed[-1:], visit)
                     yield event.partial
                 elif isinstance(event, ClipDone):
                     yield _transcript(event.result, visit)
@@ -169,4 +179,14 @@ def _transcript(result: Transcript | Failure, visit: Visit) -> Transcript:
     if isinstance(result, Failure):
         raise Refusal(FAULTS.get(result.stage, "failed"), result.reason, parameter="file")
     visit.count_audio(result.duration_s)
+    _check_length([result], visit)
     return result
+
+
+def _check_length(heard: Sequence[Segment | Transcript], visit: Visit) -> None:
+    """Refuse a recording that is longer than its caller may send, as soon as it is."""
+    most_s = visit.limits.max_audio_s
+    for each in heard:
+        if (each.end_s if isinstance(each, Segment) else each.duration_s) > most_s:
+            message = f"the recording is longer than {hours(most_s)}: send it in parts"
+            raise Refusal("too_long", message, parameter="file")

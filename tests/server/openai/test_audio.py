@@ -267,6 +267,13 @@ def test_too_large(talk: bytes) -> None:
         assert answer.json()["error"]["code"] == "file_too_large"
 
 
+def test_too_long(talk: bytes) -> None:
+    with running_server(max_audio_s=1.0) as server:
+        answer = post(server, talk)
+        assert answer.status_code == 400
+        assert "more than the 1.0 s" in answer.json()["error"]["message"]
+
+
 def test_addresses_that_are_not_there(server: RunningServer) -> None:
     answer = httpx2.post(f"{server.url}/v1/chat/completions", json={})
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, None)
