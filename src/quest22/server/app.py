@@ -23,14 +23,19 @@ from quest22.server.operations.request_note import note_of_request
 from quest22.server.page import site
 from quest22.server.refusal import Refusal
 from quest22.server.service import Service
+from quest22.server.wyoming.listener import listener
 
 
 def build_app(service: Service) -> ASGIApp:
-    """The application; what the service does by itself runs with it, and ends with it."""
+    """The application; what the service does by itself runs with it, and ends with it.
+
+    Raises :class:`quest22.errors.SourceError` if Wyoming's port cannot be taken.
+    """
+    wyoming = listener(service)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with service.running():
+        async with service.running(), wyoming:
             yield
 
     protocols = Starlette(

@@ -38,20 +38,30 @@ def load_certificate(context: ssl.SSLContext, settings: ServerSettings) -> None:
 
 def bind(settings: ServerSettings) -> socket.socket:
     """A listening socket; raises :class:`SourceError` if the address is not free."""
-    host, port = settings.host, settings.port
+    if settings.uds is None:
+        return bind_address(settings.host, settings.port, "--port")
     try:
-        if settings.uds is not None:
-            return _bind_unix(settings.uds)
+        return _bind_unix(settings.uds)
+    except OSError as exc:
+        raise _taken(str(settings.uds), exc, "--uds") from exc
+
+
+def bind_address(host: str, port: int, flag: str) -> socket.socket:
+    """The same for an address; ``flag`` is the one that names the port."""
+    try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         bound = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as exc:
-        where = settings.uds or f"{host}:{port}"
-        raise SourceError(
-            f"cannot listen at {where}: {exc.strerror or exc}; choose another --port, or an "
-            "address of this machine"
-        ) from exc
+        raise _taken(f"{host}:{port}", exc, flag) from exc
     watch_peers(bound)
     return bound
+
+
+def _taken(where: str, error: OSError, flag: str) -> SourceError:
+    return SourceError(
+        f"cannot listen at {where}: {error.strerror or error}; choose another {flag}, or an "
+        "address of this machine"
+    )
 
 
 def _bind_unix(path: Path) -> socket.socket:

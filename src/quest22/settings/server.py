@@ -168,6 +168,22 @@ class ServerSettings:
         unset="none",
         panel=NETWORK,
     )
+    wyoming_port: int | None = option(
+        None,
+        flags="--wyoming-port",
+        help="Listen there for Wyoming too, which Home Assistant speaks: [cyan]10300[/] is usual. "
+        "Wyoming has neither keys nor encryption.",
+        metavar="N",
+        unset="no Wyoming",
+        panel=NETWORK,
+    )
+    wyoming_host: str = option(
+        "127.0.0.1",
+        flags="--wyoming-host",
+        help="The address for Wyoming. Everyone who reaches it may use the server.",
+        metavar="ADDRESS",
+        panel=NETWORK,
+    )
     keys: Path | None = option(
         None,
         flags="--keys",
@@ -249,6 +265,8 @@ class ServerSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65_535:
             raise UsageError(f"port is {self.port}: expected 0 to 65535")
+        if self.wyoming_port is not None and not 0 <= self.wyoming_port <= 65_535:
+            raise UsageError(f"wyoming_port is {self.wyoming_port}: expected 0 to 65535")
         check_positive("max_upload_mb", self.max_upload_mb)
         check_positive("upload_timeout", self.upload_stall_s)
         check_positive("max_audio", self.max_audio_s)

@@ -1,0 +1,71 @@
+"""Wyoming's events on a socket, none of them larger than expected.
+
+An event is a line of JSON, then perhaps more JSON, then perhaps bytes, as long as the line says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from wyoming.event import Event, Eventable, async_write_event
+
+MOST_LINE_BYTES = 1 << 16
+MOST_DATA_BYTES = 1 << 18
+MOST_PAYLOAD_BYTES = 1 << 22
+"""Two minutes of sound at 16 kHz."""
+
+WRITE_S = 30.0
+"""A client that takes nothing for so long has gone."""
+
+
+class NoEventError(Exception):
+    """What came is no event of Wyoming's; the message says why."""
+
+
+async def read_event(reader: asyncio.StreamReader) -> Event | None:
+    """The next event; None at the end. Raises :class:`NoEventError`."""
+    try:
+        line = await reader.readline()
+        if not line:
+            return None
+        head = _fields(line)
+        data = head.get("data") or {}
+        if not isinstance(data, dict):
+            raise NoEventError("data: expected an object")
+        more = await _bytes(reader, head, "data_length", MOST_DATA_BYTES)
+        if more:
+            data = {**data, **_fields(more)}
+        payload = await _bytes(reader, head, "payload_length", MOST_PAYLOAD_BYTES)
+    except asyncio.IncompleteReadError:
+        return None
+    except ValueError as exc:  # readline's word for a line that is too long
+        raise NoEventError(f"expected a line of at most {MOST_LINE_BYTES:,} bytes") from exc
+    kind = head.get("type")
+    if not isinstance(kind, str):
+        raise NoEventError("expected an event with a type")
+    return Event(kind, data, payload or None)
+
+
+async def write(writer: asyncio.StreamWriter, event: Eventable) -> None:
+    """Send an event; raises :class:`TimeoutError` if the client does not take it."""
+    async with asyncio.timeout(WRITE_S):
+        await async_write_event(event.event(), writer)
+
+
+def _fields(data: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError) as exc:
+        raise NoEventError("expected JSON") from exc
+    if not isinstance(found, dict):
+        raise NoEventError("expected a JSON object")
+    return found
+
+
+async def _bytes(reader: asyncio.StreamReader, head: dict[str, Any], name: str, most: int) -> bytes:
+    size = head.get(name) or 0
+    if not isinstance(size, int) or not 0 <= size <= most:
+        raise NoEventError(f"{name}: expected 0 to {most:,}")
+    return await reader.readexactly(size) if size else b""
