@@ -46,7 +46,7 @@ def running_server(
 ) -> Iterator[RunningServer]:
     """Serve models (name → what is loaded; nano by default) until the block ends."""
     service = build_service(
-        ServerSettings(port=0, **{"preload": False, **settings}),
+        ServerSettings(**{"port": 0, "preload": False, **settings}),
         served or {"nano": "nano"},
         pipeline or PipelineSettings(),
     )
