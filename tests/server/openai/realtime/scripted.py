@@ -31,6 +31,7 @@ class ScriptedLive:
     told: list[str] = field(default_factory=list)
     fed_s: float = 0.0
     has_room: bool = True
+    takes: bool = True
     error: ClipError | None = None
     segment: int = 0
     _events: asyncio.Queue[LiveEvent | None] = field(default_factory=asyncio.Queue)
@@ -38,8 +39,9 @@ class ScriptedLive:
     def feed(self, samples: Samples, rate_hz: float) -> bool:
         if self.error is not None:
             raise self.error
-        self.fed_s += len(samples) / rate_hz
-        return True
+        if self.takes:
+            self.fed_s += len(samples) / rate_hz
+        return self.takes
 
     def flush(self) -> None:
         self.told.append(f"flush at {self.fed_s:.1f}")

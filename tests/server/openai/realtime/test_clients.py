@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.certificates import make_certificate
 from tests.support.client_environments import node_with, python_with
 from tests.support.recordings import NANO_IS_HERE
 from tests.support.running_server import RunningServer, running_server
@@ -48,11 +50,12 @@ class Speaker:
 
 
 @contextmanager
-def speaker(*command: str | Path, cwd: Path | None = None) -> Iterator[Speaker]:
+def speaker(*command: str | Path, cwd: Path | None = None, **environment: str) -> Iterator[Speaker]:
     """Run a client's program; it ends when its input does."""
     with subprocess.Popen(
         [str(each) for each in command],
         cwd=cwd,
+        env={**os.environ, **environment},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -116,12 +119,16 @@ def test_openai_for_python_in_the_beta(server: RunningServer, file: Path, said: 
     assert "conversation.item.created" in found["types"]
 
 
-def test_openai_for_node(server: RunningServer, file: Path, said: Talk) -> None:
+def test_openai_for_node(file: Path, said: Talk, tmp_path: Path) -> None:
     node, folder = node_with(*OPENAI_NODE)
+    certificate = make_certificate(tmp_path, "localhost")  # it speaks through TLS alone
     script = folder / "speak_openai.mjs"
     script.write_text((HERE / "speak_openai.mjs").read_text(encoding="utf-8"), encoding="utf-8")
-    with speaker(node, script, server.url, cwd=folder) as client:
-        check(client.speak(file), said)
+    with running_server(tls_cert=certificate, preload=True) as server:
+        url = f"https://localhost:{server.port}"
+        trusted = {"NODE_EXTRA_CA_CERTS": str(certificate)}
+        with speaker(node, script, url, cwd=folder, **trusted) as client:
+            check(client.speak(file), said)
 
 
 @pytest.mark.parametrize("model", ["gpt-4o-transcribe", "whisper-1"])

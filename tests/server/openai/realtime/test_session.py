@@ -149,6 +149,21 @@ def test_manual_turns_are_committed_at_once_and_complete_when_flushed() -> None:
     run(manual, settings=MANUAL)
 
 
+def test_usage_counts_what_came_between_commits() -> None:
+    async def commits(client: Client) -> None:
+        for seconds in (1.0, 2.5):
+            await client.feed(seconds)
+            client.live.says("committed", "one", stable=1)
+            await client.settle()
+            await client.commit()
+            client.live.says("final", "one")
+            client.live.says("flushed")
+            await client.settle()
+
+    completed = [each for each in run(commits, settings=MANUAL).events if "usage" in each]
+    assert [each["usage"]["seconds"] for each in completed] == [1.0, 2.5]
+
+
 def test_each_commit_is_answered() -> None:
     async def commits(client: Client) -> None:
         await client.commit()
@@ -349,6 +364,20 @@ def test_a_live_session_that_fails_costs_its_items_and_the_next_one_goes_on() ->
         assert await client.told() == ["speech_started"]
 
     run(fail)
+
+
+def test_a_live_session_that_was_cancelled_is_followed_by_another() -> None:
+    async def cancelled(client: Client) -> None:
+        client.live.says("speech_started")
+        await client.settle()
+        client.live.takes = False
+        client.live.ends()
+        assert (await client.told())[-1] == "failed"
+        await client.feed(1.0)
+        assert len(client.service.lives) == 2
+        assert client.live.fed_s == 1.0
+
+    run(cancelled)
 
 
 def test_draining_sends_what_was_said() -> None:

@@ -25,21 +25,23 @@ class Conversation:
         self._is_beta = is_beta
         self._items: deque[Item] = deque()
         self._previous: str | None = None
+        self._end_s = 0.0
 
     # What the client does.
 
-    async def commit(self, start_s: float, end_s: float, *, rides: bool) -> None:
-        """The client ends the item that is open, or one of what was fed between two places."""
+    async def commit(self, end_s: float, *, rides: bool) -> None:
+        """The client ends the item that is open, or one of what came since the last."""
         item = self._items[-1] if self._items else None
         if item is None or item.committed:
-            item = Item(start_s)
+            item = Item(self._end_s)
             self._items.append(item)
         item.by_client, item.rides, item.end_s = True, rides, end_s
         await self._commit(item)
         await self._complete_riding()
 
     async def drop(self, end_s: float) -> None:
-        """Forget the item that is open."""
+        """Forget the item that is open, and what came before a place."""
+        self._end_s = end_s
         if self._items and not self._items[-1].committed:
             item = self._items.pop()
             if item.announced and not item.stopped:
@@ -54,7 +56,7 @@ class Conversation:
 
     async def started(self, at_s: float) -> None:
         """A turn begins, as the voice does."""
-        item = self._item(at_s)
+        item = self._item()
         item.stopped = False
         if not item.committed and not item.announced:
             item.announced, item.start_s = True, at_s
@@ -64,7 +66,7 @@ class Conversation:
 
     async def stopped(self, at_s: float) -> None:
         """A turn ends, as the voice does."""
-        item = self._item(at_s)
+        item = self._item()
         item.stopped = True
         if not item.committed:
             item.end_s = at_s
@@ -74,7 +76,7 @@ class Conversation:
 
     async def hear(self, event: LiveEvent, settings: SessionSettings, offset_s: float) -> None:
         """Tell the words of a segment that are new and stay."""
-        item = self._item(offset_s + event.audio_end_s)
+        item = self._item()
         text, words = item.take(event)
         more = {"logprobs": logprobs(words)} if settings.has_logprobs else {}
         if text:
@@ -98,6 +100,7 @@ class Conversation:
             if item.announced and not item.stopped and not item.committed:
                 await self._tell_stopped(item, item.start_s)
             if not item.committed:
+                item.end_s = item.start_s
                 await self._commit(item)
             error = {"type": "server_error", "code": "transcription_failed", "message": reason}
             await self._tell(item, "failed", error={**error, "param": None})
@@ -113,13 +116,14 @@ class Conversation:
 
     # Events.
 
-    def _item(self, at_s: float) -> Item:
+    def _item(self) -> Item:
         if not self._items:
-            self._items.append(Item(at_s))
+            self._items.append(Item(self._end_s))
         return self._items[0]
 
     async def _commit(self, item: Item) -> None:
         item.committed = True
+        self._end_s = max(self._end_s, item.end_s)
         previous, self._previous = self._previous, item.id
         await self._outgoing.emit(
             "input_audio_buffer.committed", previous_item_id=previous, item_id=item.id

@@ -81,7 +81,6 @@ class RealtimeSession:
         self._telling = asyncio.Lock()
         self._teller: asyncio.Task[None] | None = None
         self._fed_s = 0.0
-        self._committed_s = 0.0
         self._is_draining = False
 
     async def prepare(self) -> None:
@@ -104,7 +103,10 @@ class RealtimeSession:
         await self.receive(event)
 
     async def receive(self, event: object) -> None:
-        """Take a client's event; what is wrong with it is told in an ``error`` event."""
+        """Take a client's event; what is wrong with it is told in an ``error`` event.
+
+        Raises as :meth:`feed` does.
+        """
         async with self._taking:
             if self._is_draining:
                 return
@@ -207,22 +209,20 @@ class RealtimeSession:
 
     async def _commit(self, _: Fields) -> None:
         await self._feed_bytes(self._bytes.rest())
-        start_s, self._committed_s = self._committed_s, self._fed_s
         stretch = self._stretch
         rides = stretch is None or not stretch.has_news
         async with self._telling:
-            await self._conversation.commit(start_s, self._fed_s, rides=rides)
+            await self._conversation.commit(self._fed_s, rides=rides)
         if stretch is not None and not rides:
             await stretch.flush()
 
     async def _clear(self, _: Fields) -> None:
         self._bytes.rest()
         before, self._stretch = self._stretch, await self._opened(self.settings)
-        self._committed_s = self._fed_s
         async with self._telling:
             await self._conversation.drop(self._fed_s)
             if before is not None:
-                before.is_discarded = True
+                before.is_discarded = before.is_over = True
                 self._cut(before)
         await self._outgoing.emit("input_audio_buffer.cleared")
 
@@ -235,13 +235,11 @@ class RealtimeSession:
     async def _fed(self, samples: Samples, rate_hz: int) -> bool:
         """Whether the sound was taken; False: the live session has failed."""
         try:
-            if self._stretch is not None:
-                await self._stretch.feed(samples, rate_hz)
+            return self._stretch is None or await self._stretch.feed(samples, rate_hz)
         except UsageError as exc:
             raise EventError(str(exc), parameter="audio") from exc
         except ClipError:
             return False
-        return True
 
     async def _opened(self, settings: SessionSettings) -> Stretch:
         """A live session behind those that are open; waits until those before are told."""
@@ -281,8 +279,11 @@ class RealtimeSession:
                         await self._tell_event(stretch, event)
                     if self._cut(stretch):
                         break
+            has_failed = not stretch.is_over
         except ClipError as exc:
             _log.warning("%s: transcription has failed: %s", self.id, exc)
+            has_failed = True
+        if has_failed:
             async with self._telling:
                 await self._conversation.fail("the sound could not be transcribed")
         await self._close(stretch)

@@ -22,7 +22,10 @@ LEAST_S = 0.01
 
 
 class Stretch:
-    """``offset_s`` is how much sound came before it; ``flushes`` how many are not done yet."""
+    """``offset_s`` is how much sound came before it; ``flushes`` how many are not done yet.
+
+    ``is_over``: it gets no more sound; ``is_discarded``: what it has not told yet is not wanted.
+    """
 
     def __init__(
         self, live: LiveSession, settings: SessionSettings, offset_s: float, stack: AsyncExitStack
@@ -31,6 +34,7 @@ class Stretch:
         self.settings = settings
         self.offset_s = offset_s
         self.flushes = 0
+        self.is_over = False
         self.is_discarded = False
         self._stack = stack
         self._unflushed_s = LEAST_S
@@ -62,6 +66,7 @@ class Stretch:
 
     async def end(self) -> None:
         """No more sound comes."""
+        self.is_over = True
         await self._room()
         self.live.end()
 

@@ -45,16 +45,12 @@ Identify: TypeAlias = Callable[["str | None", str], tuple[Caller, "Mapping[str, 
 """A key, and an address → who asks, and how their session begins, if the key says so."""
 
 
-def routes(service: Service, identify: Identify | None = None) -> list[BaseRoute]:
+def routes(service: Service, identify: Identify) -> list[BaseRoute]:
     """The one address."""
 
     async def realtime(websocket: WebSocket) -> None:
-        key, address = key_of(websocket), peer(websocket.scope)
         try:
-            if identify is None:
-                caller, given = service.gate.identify(key, address), None
-            else:
-                caller, given = identify(key, address)
+            caller, given = identify(key_of(websocket), peer(websocket.scope))
             with service.gate.admit(caller, "live") as visit:
                 settings = SessionSettings().updated(given or {})
                 await _Connection(service, visit, websocket, settings).serve()
