@@ -112,3 +112,17 @@ def test_the_kernel_watches_peers() -> None:
             if hasattr(socket, "TCP_USER_TIMEOUT"):
                 timeout = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
                 assert timeout == slow_clients.UNREAD_S * 1000
+
+
+@pytest.mark.parametrize("header", [b"Content-Length: 5\r\n", b"X: 1\r\n" * 200])
+def test_a_websocket_handshake_that_is_none_is_answered(
+    impatient: RunningServer, header: bytes
+) -> None:
+    with socket.create_connection((impatient.host, impatient.port), timeout=20) as client:
+        upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        client.sendall(GET + upgrade + header + b"\r\n")
+        received = b""
+        with suppress(ConnectionError):
+            while data := client.recv(65_536):
+                received += data
+    assert not received or received.startswith(b"HTTP/1.1 4")

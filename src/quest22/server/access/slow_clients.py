@@ -70,7 +70,16 @@ class PatientHttp(H11Protocol):
 
 
 class PatientWebSocket(WebSocketsSansIOProtocol):
-    """uvicorn's websockets: who is made to wait may answer pings late, who never reads is cut."""
+    """uvicorn's websockets: who is made to wait may answer pings late, who never reads is cut.
+
+    Handshakes that are none are answered; uvicorn leaves them waiting.
+    """
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.transport.is_closing():
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
 
     def keepalive_timeout(self) -> None:
         if self.read_paused and self.ping_timeout is not None:  # the answer may lie there, unread

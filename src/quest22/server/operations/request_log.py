@@ -95,7 +95,7 @@ def _note(scope: Scope) -> RequestNote:
         request_id=given if _ID.fullmatch(given) else f"req_{secrets.token_hex(12)}",
         api=api_of(path),
         method=scope.get("method", "WS"),
-        path=_SHAPE.sub("?", path[:MOST_PATH]),
+        path=_SHAPE.sub("?", path[:MOST_PATH]) if path.startswith("/") else "-",
     )
 
 

@@ -1,0 +1,1 @@
+"""How many recordings a second a server transcribes, and what becomes of live sessions beside."""

@@ -1,0 +1,32 @@
+"""``python -m tests.support.abuse.stopped URL STAGE``: a client that begins and is stopped."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+from urllib.parse import urlsplit
+
+from tests.support.abuse import wire
+from tests.support.abuse.honest import LIVE, spoken
+
+
+def main(url: str, stage: str) -> None:
+    place = urlsplit(url)
+    client = socket.create_connection((place.hostname or "", place.port or 0))
+    request = wire.upload(spoken()[0].wav)
+    if stage == "headers":
+        client.sendall(request[:40])
+    elif stage == "body":
+        client.sendall(request[: len(request) // 2])
+    else:
+        more = "&interim_results=true" if stage == "unread" else ""
+        client.sendall(wire.handshake(LIVE + more))
+        client.recv(1)
+        client.sendall(wire.frame(spoken()[0].pcm[:64_000]))
+    print("begun", flush=True)
+    time.sleep(600)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,34 @@
+"""``quest22 serve`` as it is, which tells of its tasks and threads when it is sent SIGUSR1.
+
+    python -m tests.support.counted_server serve -m nano --port 0
+
+It writes one line of JSON to standard output for each signal; SIGUSR2 shows every thread's stack.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import json
+import signal
+import sys
+import threading
+from collections import Counter
+
+from quest22.cli.main import main
+
+
+def tell(*_: object) -> None:
+    """Runs in the main thread, which runs the server's event loop."""
+    try:
+        tasks = Counter(each.get_coro().__qualname__ for each in asyncio.all_tasks())  # type: ignore[union-attr]
+    except RuntimeError:  # the loop does not run yet, or not any more
+        tasks = Counter()
+    threads = Counter(each.name.rstrip("0123456789-_") for each in threading.enumerate())
+    print(json.dumps({"tasks": tasks, "threads": threads}), flush=True)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGUSR1, tell)
+    faulthandler.register(signal.SIGUSR2)
+    sys.exit(main())
