@@ -118,11 +118,14 @@ class WebRtcClient:
 
 @asynccontextmanager
 async def webrtc_client(
-    exchange: Exchange, track: MediaStreamTrack | None = None
+    exchange: Exchange,
+    track: MediaStreamTrack | None = None,
+    prepare: Callable[[WebRtcClient], None] = lambda _: None,
 ) -> AsyncIterator[WebRtcClient]:
-    """A connected client."""
+    """A connected client; ``prepare`` may change it before its offer."""
     client = WebRtcClient(track)
     try:
+        prepare(client)
         await client.connect(exchange)
         yield client
     finally:

@@ -11,7 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from aioice import ice
+from aiortc import RTCRtpSender
 
+from quest22.errors import UsageError
 from quest22.records import SAMPLE_RATE_HZ, Samples
 from quest22.server.access.gate import Caller, Visit
 from quest22.server.openai.realtime.calls import Calls
@@ -124,13 +127,15 @@ def on_a_call(
     test: Callable[[Switchboard, WebRtcClient, NotedSession], Awaitable[None]],
     *,
     track: Any = None,
+    prepare: Callable[[WebRtcClient], None] = lambda _: None,
     **settings: Any,
 ) -> Switchboard:
     """Run a test on a call that speaks the sound."""
 
     async def run() -> Switchboard:
         board = Switchboard(**settings)
-        async with webrtc_client(board.exchange, track or SpokenTrack(sound)) as client:
+        spoken = track or SpokenTrack(sound)
+        async with webrtc_client(board.exchange, spoken, prepare) as client:
             await test(board, client, board.sessions[0])
         await board.until_free()
         return board
@@ -190,6 +195,40 @@ def test_which_addresses_are_offered(host: str, only: str | None) -> None:
     assert (found == [only]) == (only == host)
     if only != host:
         assert found == ["127.0.0.1", "192.0.2.2", "fd00::2"]
+
+
+def test_a_telephone_is_heard() -> None:
+    async def talk(board: Switchboard, client: WebRtcClient, session: NotedSession) -> None:
+        await session.heard(lambda: np.abs(session.sound).max() > 0.3)
+
+    def only_pcmu(client: WebRtcClient) -> None:
+        codecs = RTCRtpSender.getCapabilities("audio").codecs
+        [transceiver] = client.connection.getTransceivers()
+        transceiver.setCodecPreferences([each for each in codecs if each.name == "PCMU"])
+
+    board = on_a_call(tone(0.5), talk, prepare=only_pcmu)
+    assert board.sessions[0].rates == {8_000}
+
+
+def test_a_peer_that_vanishes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ice, "CONSENT_INTERVAL", 0.1)
+
+    async def vanish(board: Switchboard, client: WebRtcClient, session: NotedSession) -> None:
+        await client.wait_for("session.created")
+        agent = client.connection.getSenders()[0].transport.transport._connection
+        for protocol in agent._protocols:
+            protocol.transport.abort()
+        await board.until_free()
+        assert session.ends == ["closed"]
+
+    on_a_call(tone(0.1), vanish)
+
+
+@pytest.mark.parametrize("name", ["stun.example.org", "http://example.org", "turn:x y@z:a"])
+def test_ice_servers_are_named(name: str) -> None:
+    with pytest.raises(UsageError, match="stun:HOST:PORT"):
+        Switchboard(ice_servers=(name,))
+    Switchboard(ice_servers=("stun:example.org:3478", "turn:user:secret@example.org:3478"))
 
 
 @pytest.mark.parametrize("end", ["hang up", "close the channel", "close the connection"])

@@ -13,6 +13,7 @@ from typing import Protocol
 from quest22.server.access.gate import Caller, Visit
 from quest22.server.openai.realtime.outgoing import Send
 from quest22.server.openai.realtime.webrtc.call import Call, CalledSession
+from quest22.server.openai.realtime.webrtc.ice import ice_server
 from quest22.server.openai.realtime.webrtc.offer import checked_offer
 from quest22.server.openai.realtime.webrtc.peer import Peer
 from quest22.server.refusal import Refusal
@@ -40,12 +41,18 @@ class _OpenCall:
 
 
 class Calls:
-    """The calls of one server; for use in one event loop."""
+    """The calls of one server; for use in one event loop.
+
+    Raises :class:`UsageError` if an ICE server is named wrongly.
+    """
 
     def __init__(self, service: Service) -> None:
         self._service = service
         self._open: dict[str, _OpenCall] = {}
         service.on_close.append(self._cut_off)
+        self._ice_servers = [ice_server(each) for each in service.settings.ice_servers]
+        # What a peer sends must not fill the log.
+        logging.getLogger("aiortc").setLevel(logging.ERROR)
 
     async def answer(
         self, caller: Caller, offer: bytes, open_session: OpenSession
@@ -55,10 +62,10 @@ class Calls:
         It goes on until either side ends it. Raises :class:`Refusal`.
         """
         settings = self._service.settings
-        checked = checked_offer(offer, keep_addresses=bool(settings.ice_servers))
+        checked = checked_offer(offer, keep_addresses=bool(self._ice_servers))
         async with AsyncExitStack() as stack:
             visit = stack.enter_context(self._service.gate.admit(caller, "live"))
-            peer = Peer(settings.host, settings.ice_servers)
+            peer = Peer(settings.host, self._ice_servers)
             stack.push_async_callback(peer.close)
             answer, track = await peer.answer(checked)
             call = Call(peer, self._service.gate.metrics.count_dropped)

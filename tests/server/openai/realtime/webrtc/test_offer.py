@@ -61,4 +61,11 @@ def test_the_addresses_of_the_peer_are_left_out() -> None:
     offer = (HEAD + AUDIO + ADDRESSES + CHANNEL).encode()
     assert "192.0.2.7" not in checked_offer(offer)
     assert "end-of-candidates" not in checked_offer(offer)
-    assert checked_offer(offer, keep_addresses=True).count("candidate") == 2
+    assert checked_offer(offer, keep_addresses=True).count("192.0.2.7") == 1
+
+
+def test_names_are_never_looked_up() -> None:
+    named = ADDRESSES.replace("192.0.2.7", "0a1b2c3d.local")
+    offer = (HEAD + AUDIO + named + ADDRESSES * 50 + CHANNEL).encode()
+    checked = checked_offer(offer, keep_addresses=True)
+    assert ".local" not in checked

@@ -10,10 +10,12 @@ from quest22.server.refusal import Refusal
 MOST_BYTES = 64 * 1024
 MOST_LINES = 1000
 MOST_SECTIONS = 8
+MOST_ADDRESSES = 32
 
 _SENDING = {"sendrecv", "sendonly"}
 _DIRECTIONS = {*_SENDING, "recvonly", "inactive"}
-_ADDRESSES = re.compile(r"a=(candidate:|end-of-candidates)")
+_ADDRESS = re.compile("a=candidate:")
+_ADDRESSES = re.compile("a=(candidate:|end-of-candidates)")
 
 
 def checked_offer(body: bytes, *, keep_addresses: bool = False) -> str:
@@ -21,7 +23,7 @@ def checked_offer(body: bytes, *, keep_addresses: bool = False) -> str:
 
     The peer's addresses are left out, unless ``keep_addresses``: it sends the first packet, so its
     address is known by that, and nobody can make this server send packets anywhere else. They are
-    of use only where a relay must let them in.
+    of use only where a relay must let them in. Names (mDNS) are never looked up.
     """
     lines = _lines(body)
     sections = _sections(lines)
@@ -38,8 +40,10 @@ def checked_offer(body: bytes, *, keep_addresses: bool = False) -> str:
     for needed in ("a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:", "a=setup:"):
         if not any(line.startswith(needed) for line in lines):
             raise _bad(f"no line {needed}…")
-    if not keep_addresses:
-        lines = [line for line in lines if not _ADDRESSES.match(line)]
+    most = MOST_ADDRESSES if keep_addresses else 0
+    used = [line for line in lines if _ADDRESS.match(line) and ".local " not in line][:most]
+    left_out = {line for line in lines if _ADDRESSES.match(line)} - set(used)
+    lines = [line for line in lines if line not in left_out]
     return "\r\n".join(lines) + "\r\n"
 
 

@@ -10,12 +10,13 @@ from aiortc import (
     MediaStreamTrack,
     RTCConfiguration,
     RTCDataChannel,
+    RTCIceServer,
     RTCPeerConnection,
     RTCSessionDescription,
 )
 
 from quest22.server.openai.realtime.webrtc.event_channel import EventChannel
-from quest22.server.openai.realtime.webrtc.ice import ice_server, prepare
+from quest22.server.openai.realtime.webrtc.ice import prepare
 from quest22.server.refusal import Refusal
 
 CHANNEL = "oai-events"
@@ -37,11 +38,10 @@ class Peer:
     answered. ``gone`` is set once the connection has ended, whoever ended it.
     """
 
-    def __init__(self, listens_at: str, ice_servers: Sequence[str]) -> None:
+    def __init__(self, listens_at: str, ice_servers: Sequence[RTCIceServer]) -> None:
         # Without a list, aiortc would ask a server of Google's.
-        servers = [ice_server(each) for each in ice_servers]
         self._listens_at = listens_at
-        self._connection = RTCPeerConnection(RTCConfiguration(servers))
+        self._connection = RTCPeerConnection(RTCConfiguration(list(ice_servers)))
         self._channels = 0
         self.channel: asyncio.Future[EventChannel] = asyncio.get_running_loop().create_future()
         self.connected = asyncio.Event()
