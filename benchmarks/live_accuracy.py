@@ -6,12 +6,17 @@ Recordings of a set are joined with pauses and fed in blocks of 100 ms; each win
 once, so the same command gives the same figures on every machine of one kind. The offline result is
 the same model's, with the default long form, for the same sound. A word's latency counts from its
 end by the offline alignment to the sound that was fed when the word was first seen, or committed.
+
+With ``--engine-share 0.6`` each window takes time: so much of the processor time that it takes
+here, on one thread; sound comes meanwhile, in blocks of 40 ms. So the delays are those of a machine
+that is idle, also on one that is not.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -47,7 +52,7 @@ from quest22.settings import DecodingSettings, EngineSettings
 from quest22.settings.clip_options import ClipOptions, ClipSettings
 from quest22.settings.live import LiveSettings
 
-BLOCK = SAMPLE_RATE_HZ // 10
+BLOCK, SHORT_BLOCK = SAMPLE_RATE_HZ // 10, SAMPLE_RATE_HZ // 25
 PAUSES_S = (0.4, 2.0)
 """The shortest and the longest pause between joined recordings."""
 
@@ -135,32 +140,50 @@ def offline(model: Model, piece: Piece, language: str | None) -> Transcript:
 
 
 def live(
-    model: Model, piece: Piece, settings: LiveSettings, language: str | None
+    model: Model,
+    piece: Piece,
+    settings: LiveSettings,
+    language: str | None,
+    engine_share: float = 0.0,
 ) -> tuple[list[Told], int]:
-    """All events of a piece that is fed as it would be spoken, and the number of windows."""
+    """All events of a piece that is fed as it would be spoken, and the number of windows.
+
+    A window takes ``engine_share`` of its processor time.
+    """
     clip = Clip(piece.name, piece.name, b"", Origin("live"))
     session = model.strategy(language).open(clip, ClipOptions(live=settings))
     if not isinstance(session, LiveClip):
         raise TypeError("the strategy opened no live session")
     told: list[Told] = []
-    windows = fed = 0
+    waiting: list[Window] = []
+    blocks = _blocks(piece.samples, SHORT_BLOCK if engine_share else BLOCK)
+    coming, now_s, windows, flushed = next(blocks, None), 0.0, 0, False
 
-    def answer(waiting: list[Window]) -> None:
-        nonlocal windows
-        while waiting:
+    while True:
+        while coming is not None and coming[0] <= now_s:
+            waiting += session.feed(coming[1])
+            coming = next(blocks, None)
+        if coming is None and not flushed:
+            waiting, flushed = waiting + session.flush(), True
+        told.extend(Told(now_s, each) for each in session.take_events())
+        window = waiting.pop(0) if waiting else session.preview()
+        if window is not None:
             windows += 1
-            (hypothesis,) = model.engine.run(waiting)
-            waiting = session.add_result(waiting[0], hypothesis)
-        told.extend(Told(fed / SAMPLE_RATE_HZ, each) for each in session.take_events())
+            begun_s = time.process_time()
+            (hypothesis,) = model.engine.run([window])
+            now_s += engine_share * (time.process_time() - begun_s)
+            waiting += session.add_result(window, hypothesis)
+        elif coming is not None:
+            now_s = coming[0]
+        else:
+            return told, windows
 
-    for start in range(0, len(piece.samples), BLOCK):
-        block = piece.samples[start : start + BLOCK]
-        fed += len(block)
-        answer(session.feed(block))
-        preview = session.preview()
-        answer([] if preview is None else [preview])
-    answer(session.flush())
-    return told, windows
+
+def _blocks(samples: Samples, size: int) -> Iterator[tuple[float, Samples]]:
+    """Blocks, and the seconds after which each has been spoken."""
+    for start in range(0, len(samples), size):
+        block = samples[start : start + size]
+        yield (start + len(block)) / SAMPLE_RATE_HZ, block
 
 
 def final_words(told: Iterable[Told]) -> list[tuple[int, LiveWord]]:
@@ -238,10 +261,15 @@ def check_events(told: Sequence[Told]) -> None:
 
 
 def measured(
-    model: Model, piece: Piece, settings: LiveSettings, language: str | None, known: Transcript
+    model: Model,
+    piece: Piece,
+    settings: LiveSettings,
+    language: str | None,
+    known: Transcript,
+    engine_share: float = 0.0,
 ) -> Figures:
     """The figures of one piece, whose offline transcript is known."""
-    told, windows = live(model, piece, settings, language)
+    told, windows = live(model, piece, settings, language, engine_share)
     check_events(told)
     text = " ".join(each.event.text for each in told if each.event.type == "final")
     seen = list(latencies(told, known))
@@ -323,6 +351,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--noise", type=int, default=60, help="seconds of each sound, 0: none")
     parser.add_argument("--detect", action="store_true", help="detect languages")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--engine-share", type=float, default=0.0, help="0: windows take no time")
     for each in fields(LiveSettings):
         kind = type(each.default)
         parser.add_argument(f"--{each.name.replace('_', '-')}", type=kind, default=each.default)
@@ -345,7 +374,7 @@ def main() -> None:
                 continue
             language = None if given.detect else piece.language
             known = offline(model, piece, language)
-            figures = measured(model, piece, settings, language, known)
+            figures = measured(model, piece, settings, language, known, given.engine_share)
             print(row(piece.name, figures), flush=True)
             total += figures
     print(row("all", total))

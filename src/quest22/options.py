@@ -349,11 +349,13 @@ class LiveOptions(TypedDict, total=False):
     """Words that end in the last seconds of the audio are not committed. Default: ``0.5``."""
 
     endpoint_ms: int
-    """Silence of this length ends a segment. Default: ``300``."""
+    """Silence of this length ends a segment; two thirds of it where its text is certain.
+    Default: ``300``.
+    """
 
     eager_ms: int
     """Silence of this length starts work on the final text, so that it is ready at the end of
-    the segment. Default: ``100``.
+    the segment. Default: ``64``.
     """
 
     max_segment_s: float

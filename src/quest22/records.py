@@ -155,7 +155,8 @@ class SearchOptions:
 
     At temperature 0 with a ``greedy_logprob``, a window is first decoded greedily, with a shortened
     audio context if the options have one, and that hypothesis stands if its mean log-probability is
-    at least this; the others are then decoded with the beams and in full. None: beams at once.
+    at least this; the others are then decoded with the beams, and ``beams_in_full`` audio context,
+    or with what is encoded already. None: beams at once.
 
     A hypothesis ends where the same tokens have come more than ``max_repeats`` times in a row.
     None: loops run to the limit of tokens.
@@ -170,6 +171,7 @@ class SearchOptions:
     seed: tuple[int, ...] = (0,)
     greedy_logprob: float | None = None
     max_repeats: int | None = None
+    beams_in_full: bool = field(default=True, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from quest22.native.library import open_library
 from quest22.records import (
     AudioContext,
     DecodingOptions,
+    Hypothesis,
     SearchOptions,
     SuppressionOptions,
     Window,
@@ -166,6 +167,23 @@ def test_text_that_is_too_long_for_its_sound_is_that_of_the_full_context(
     right = whisper.run([Window(sound, 0.0, full) for sound in sounds])
     assert all(len(each.tokens) > 28 for each in right)
     assert whisper.run([Window(sound, 0.0, short) for sound in sounds]) == right
+
+
+@pytest.mark.parametrize(("in_full", "context"), [(False, "auto"), (True, "full")])
+def test_beams_have_the_full_context_or_what_is_encoded_already(
+    engine: OpenEngine, in_full: bool, context: AudioContext
+) -> None:
+    whisper, sounds = engine("small-test"), [sweep(number, 2.0) for number in range(3)]
+    beams = SearchOptions(beam_size=3)
+    unsure = replace(beams, greedy_logprob=0.0, beams_in_full=in_full)
+
+    def heard(search: SearchOptions, audio_context: AudioContext) -> list[Hypothesis]:
+        options = DecodingOptions(
+            "en", max_new_tokens=SHORT, search=search, audio_context=audio_context, words=True
+        )
+        return whisper.run([Window(sound, 0.0, options) for sound in sounds])
+
+    assert heard(unsure, "auto") == heard(beams, context)
 
 
 def test_a_decoder_as_a_graph_hears_the_full_context(engine: OpenEngine) -> None:

@@ -16,7 +16,7 @@ from quest22.settings.live import LiveSettings
         ({"max_segment_s": nan}, "max_segment_s is nan: expected 1.0 or more"),
         ({"step_s": nan}, "step_s is nan: expected a number above 0"),
         ({"hold_back_s": -1.0}, "hold_back_s is -1.0: expected 0 or more"),
-        ({"endpoint_ms": 50}, "endpoint_ms is 50: expected 100 or more"),
+        ({"endpoint_ms": 50}, "endpoint_ms is 50: expected 64 or more"),
         ({"policy": "each"}, "policy is 'each': expected alignatt, local-agreement or both"),
     ],
 )

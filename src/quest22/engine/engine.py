@@ -160,8 +160,9 @@ class WhisperEngine:
         return hypotheses
 
     def _is_doubtful(self, window: Window, hypothesis: Hypothesis) -> bool:
-        greedy_logprob = window.decoding.search.greedy_logprob
-        if greedy_logprob is not None and hypothesis.avg_logprob < greedy_logprob:
+        search = window.decoding.search
+        threshold = search.greedy_logprob if search.beams_in_full else None
+        if threshold is not None and hypothesis.avg_logprob < threshold:
             return True
         text = [token for token in hypothesis.tokens if token < self._tokens.eot]
         return is_doubtful(window, self._tokens.decode(text), len(hypothesis.tokens))
@@ -245,7 +246,7 @@ class WhisperEngine:
             return options
         most = token_limit(window) + 1
         search = options.search
-        if search.greedy_logprob is not None:  # the beams are for the full window
+        if search.greedy_logprob is not None and search.beams_in_full:  # beams come later
             search = replace(search, beam_size=1)
         limit = min(options.max_new_tokens or most, most)
         return replace(options, max_new_tokens=limit, search=search)

@@ -75,13 +75,13 @@ class LiveSettings:
     endpoint_ms: int = option(
         300,
         flags="--endpoint-ms",
-        help="Silence of this length ends a segment.",
+        help="Silence of this length ends a segment; two thirds of it where its text is certain.",
         metavar="MS",
         unit="ms",
         panel=PANEL,
     )
     eager_ms: int = option(
-        100,
+        64,
         flags="--eager-ms",
         help="Silence of this length starts work on the final text, so that it is ready at the "
         "end of the segment.",

@@ -297,7 +297,7 @@ def test_each_side_of_a_call(run: Any, sentences: list[Samples], tmp_path: Path)
         (["-", "-o", "talk"], 2, "has no suffix that names its format"),
         (["-", "-f", "json"], 2, "unknown live format 'json'"),
         (["--listen", ":0", "-f", "srt"], 2, "srt cannot hold what several say"),
-        (["-", "--endpoint-ms", "1"], 2, "expected 100 or more"),
+        (["-", "--endpoint-ms", "1"], 2, "expected 64 or more"),
         (["-", "--policy", "later"], 2, "policy is 'later'"),
     ],
 )

@@ -69,11 +69,13 @@ def sound(duration_s: float) -> Samples:
 class Listener:
     """Hears the words of a window; the last one wrongly if the window's sound ends within it.
 
-    ``mishears`` is the chance that any other word is heard wrongly, too.
+    ``mishears`` is the chance that any other word is heard wrongly, too; ``sure`` is how probable
+    it says that words are.
     """
 
     said: Sequence[Said]
     mishears: float = 0.0
+    sure: float = 0.9
     language: str = "en"
     seed: int = 0
     windows: list[Window] = field(default_factory=list)
@@ -97,7 +99,7 @@ class Listener:
             1.0,
             avg_logprob=-0.2,
             no_speech_prob=0.1,
-            alignment=Alignment(tuple(bounds[skip:]), (0.9,) * (len(tokens) - skip)),
+            alignment=Alignment(tuple(bounds[skip:]), (self.sure,) * (len(tokens) - skip)),
         )
 
 

@@ -26,9 +26,9 @@ def rules(
 
 def test_lengths_in_milliseconds_become_frames() -> None:
     endpoints = rules(endpoint_ms=500, eager_ms=160).endpoints
-    assert (endpoints.eager, endpoints.silence) == (5, 16)
+    assert (endpoints.eager, endpoints.soon, endpoints.silence) == (5, 11, 16)
     same = rules(endpoint_ms=100, eager_ms=100).endpoints
-    assert same.silence == same.eager + 1
+    assert same.soon == same.silence == same.eager + 1
 
 
 def test_a_translation_needs_agreement() -> None:

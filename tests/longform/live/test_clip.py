@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from quest22.records import Hypothesis, Window
+from quest22.records import SAMPLE_RATE_HZ, Hypothesis, Window
 from quest22.settings import DecodingSettings
 from quest22.settings.clip_options import ClipSettings
 from tests.longform.live.spoken import (
@@ -60,11 +60,26 @@ def test_the_final_window_runs_before_the_segment_ends() -> None:
     assert session.finals[0].text == spoken_text(said)
 
 
-def test_speech_that_goes_on_after_a_short_pause_stays_in_its_segment() -> None:
-    said = talk(0.5, 0.2)
-    session, transcript = run(said, previews=False)
-    assert (len(session.windows), len(session.finals)) == (2, 1)
+@pytest.mark.parametrize(
+    ("pause_s", "sure", "segments"), [(0.15, 0.9, 1), (0.25, 0.9, 2), (0.25, 0.5, 1), (0.4, 0.5, 2)]
+)
+def test_speech_that_goes_on_soon_stays_in_its_segment_unless_its_text_is_certain(
+    pause_s: float, sure: float, segments: int
+) -> None:
+    said = talk(0.5, pause_s)
+    session, transcript = run(said, previews=False, model=Listener(said, sure=sure))
+    assert (len(session.windows), len(session.finals)) == (2, segments)
     assert transcript.text == spoken_text(said)
+
+
+def test_no_preview_is_made_where_speech_may_be_over() -> None:
+    said = talk(0.5, words=4)
+    session = Session(opened(loudness(said, 3.5)), Listener(said))
+    ends_at, samples = round(said[-1].end_s * SAMPLE_RATE_HZ), sound(3.5)
+    session.feed(samples[: ends_at - 512], previews=False)
+    assert session.clip.unheard_s > 1
+    session.feed(samples[ends_at - 512 : ends_at + 1024])
+    assert session.windows == []
 
 
 def test_the_end_of_the_sound_ends_the_segment() -> None:

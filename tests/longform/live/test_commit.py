@@ -48,13 +48,15 @@ def test_after_a_stall_what_agrees_stays() -> None:
 def test_improbable_words_are_checked_before_they_stay() -> None:
     policy = CommitPolicy("alignatt", 0.5, sure=0.5, unsure_s=0.5)
     unsure = words("one two", probability=0.4)
-    assert [policy.must_check(unsure, heard_s) for heard_s in (1.4, 1.5)] == [False, True]
-    assert not policy.must_check(words("one two"), 9.0)
+    checks = [policy.must_check(unsure, heard_s, 9.0) for heard_s in (1.4, 1.5)]
+    assert checks == [False, True]
+    assert not policy.must_check(unsure, 1.5, 1.9)
+    assert not policy.must_check(words("one two"), 9.0, 9.0)
 
 
 def test_with_little_sound_unlikely_words_wait_twice_as_long() -> None:
     policy = CommitPolicy("alignatt", 0.5, sure=0.5, unsure_s=0.5)
     unsure = words("one two", probability=0.4)
-    counts = [policy.count(unsure, [], 1.5, sound_s, 0) for sound_s in (2.9, 3.0)]
+    counts = [policy.count(unsure, [], 1.5, sound_s, 0) for sound_s in (1.9, 2.0)]
     assert counts == [0, 1]
-    assert policy.count(words("one two"), [], 1.0, 2.9, 0) == 1
+    assert policy.count(words("one two"), [], 1.0, 1.9, 0) == 1

@@ -26,6 +26,12 @@ def test_earlier_words_are_known_words_of_the_window() -> None:
     assert start_s == 0.8
 
 
+def test_a_segment_is_not_told_that_the_one_before_ended_a_sentence() -> None:
+    past = Past(ContextRules())
+    past.add([HeardWord(" well.", (7, 8), 1.0, 1.5, 0.9, marks=1)] * 2, "en", 0.8)
+    assert [each.tokens for each in past.before(2.0).words] == [(7, 8), (7,)]
+
+
 def test_windows_roll_over_the_last_seconds() -> None:
     start_s, known = Context().span(line(0.0, 40), 0.0, 20.0, window_s=6.0)
     assert known[0].start_s == 14.0

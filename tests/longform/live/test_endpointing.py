@@ -19,12 +19,13 @@ LETTERS = {
     Signal.OPENED: "o",
     Signal.PAUSED: "p",
     Signal.RESUMED: "r",
+    Signal.MAY_END: "m",
     Signal.ENDED: "e",
 }
 
 
-def signals(frames: str) -> str:
-    endpointer = Endpointer(EndpointRules(eager=2, silence=4))
+def signals(frames: str, soon: int = 4) -> str:
+    endpointer = Endpointer(EndpointRules(eager=2, soon=soon, silence=4))
     return "".join(LETTERS[endpointer.feed(LEVELS[each])] for each in frames)
 
 
@@ -45,6 +46,17 @@ def signals(frames: str) -> str:
 )
 def test_what_frames_mean(frames: str, expected: str) -> None:
     assert signals(frames) == expected
+
+
+@pytest.mark.parametrize(
+    ("frames", "expected"),
+    [
+        ("###....", "  o pme"),
+        ("###..#.......", "  o p e      "),  # a knock in the pause
+    ],
+)
+def test_when_a_segment_may_end_before_the_silence_is_long(frames: str, expected: str) -> None:
+    assert signals(frames, soon=3) == expected
 
 
 def test_where_speech_begins_and_ends() -> None:

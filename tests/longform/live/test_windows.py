@@ -36,10 +36,17 @@ def test_a_preview_is_greedy_and_goes_on_from_known_words() -> None:
     assert not decoding.timestamps
 
 
-def test_a_last_window_is_decoded_in_full_and_with_beams_if_unsure() -> None:
+def test_a_last_window_is_decoded_in_full_and_with_beams_only_if_unsure() -> None:
     decoding = options(language="en").first(segment(), WORDS[:2], "en", 2.0, thorough=True)
-    assert (decoding.search.beam_size, decoding.audio_context) == (5, "full")
+    assert (decoding.search.beam_size, decoding.audio_context) == (5, "auto")
     assert decoding.search.greedy_logprob is not None
+
+
+def test_a_user_s_beams_hear_last_windows_in_full() -> None:
+    maker = options(language="en", beam_size=3)
+    decoding = maker.first(segment(), WORDS[:2], "en", 2.0, thorough=True)
+    assert (decoding.search.beam_size, decoding.audio_context) == (3, "full")
+    assert decoding.search.greedy_logprob is None
 
 
 def test_further_tries_have_beams_then_a_temperature_and_no_draft() -> None:

@@ -10,6 +10,7 @@ from quest22.longform.live.words import (
     text_of,
     tokens_of,
     without_first_mark,
+    without_last_mark,
 )
 from quest22.records import Alignment, Hypothesis
 from tests.longform.pauses.scripted import CHARACTERS
@@ -61,7 +62,23 @@ def test_a_mark_that_closes_the_text_before_is_not_shown() -> None:
     assert (first.text, second.text) == (" and", " so")
     assert tokens_of([first, second]) == tuple(CHARACTERS.encode(", and so"))
     assert without_first_mark(words(" and so")) == words(" and so")
-    assert without_first_mark(words(".")) == words(".")
+    assert without_first_mark(words(".")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "expected"),
+    [
+        (" so it is.", "en", " so it is"),
+        (' he said "yes!"', "en", ' he said "yes'),
+        (" and so", "en", " and so"),
+        ("是的。", "zh", "是的"),
+        ("", "en", ""),
+    ],
+)
+def test_a_sentence_may_go_on_behind_its_last_mark(text: str, language: str, expected: str) -> None:
+    going_on = without_last_mark(words(text, language))
+    assert tokens_of(going_on) == tuple(CHARACTERS.encode(expected))
+    assert without_last_mark(going_on) == going_on
 
 
 def test_without_an_alignment_there_are_no_words() -> None:

@@ -22,6 +22,9 @@ from quest22.settings.vad import VadSettings
 HYSTERESIS = 0.15
 """Speech lasts while frames are no more than this below its threshold."""
 
+SOON_SHARE = 2 / 3
+"""Of the silence that ends a segment, so much does where its text is certain."""
+
 ENGLISH = "en"
 
 
@@ -46,7 +49,7 @@ def build_strategy(
         step_s=live.step_s,
         max_segment_s=live.max_segment_s,
         history_s=3600 * live.history_h,
-        preview_context=decoding.audio_context or "auto",
+        audio_context=decoding.audio_context or "auto",
         quality=Quality.of(settings.longform.quality, decoding, hallucination.max_repeats),
         voice_events=live.voice_events,
         pre_roll_s=live.pre_roll_ms / 1000,
@@ -63,12 +66,14 @@ def _policy(settings: ClipSettings, live: LiveSettings) -> PolicyName:
 def _endpoints(vad: VadSettings, live: LiveSettings) -> EndpointRules:
     threshold, low = vad.vad_threshold, vad.vad_neg_threshold
     eager = frames_of(live.eager_ms)
+    silence = max(frames_of(live.endpoint_ms), eager + 1)
     return EndpointRules(
         threshold=threshold,
         neg_threshold=max(threshold - HYSTERESIS, 0.01) if low is None else low,
         onset=frames_of(vad.vad_min_speech_duration_ms or ONSET_FRAMES * 32),
         eager=eager,
-        silence=max(frames_of(live.endpoint_ms), eager + 1),
+        soon=max(round(SOON_SHARE * silence), eager + 1),
+        silence=silence,
     )
 
 

@@ -93,7 +93,7 @@ class LiveClip:
         self._options = WindowOptions(
             rules.policy,
             clip,
-            rules.preview_context,
+            rules.audio_context,
             rules.quality,
             knows_language=rules.language is not None,
         )
@@ -134,9 +134,14 @@ class LiveClip:
         return self._go_on()
 
     def preview(self) -> Window | None:
-        """A window of the open segment so far; None: too early, or another one is running."""
+        """A window of the open segment so far.
+
+        None: too early, or another one is running, or speech has paused, perhaps.
+        """
         segment = self._segment
         if segment is None or self._running is not None or self._due is not None:
+            return None
+        if self._endpointer.has_gone_quiet:  # a last window may be due at once
             return None
         if self._unheard(segment) < self._rules.step_s * SAMPLE_RATE_HZ:
             return None
@@ -284,11 +289,19 @@ class LiveClip:
             self._last = None
         elif signal is Signal.ENDED:
             self._finish()
+        elif signal is Signal.MAY_END and self._is_certain():
+            self._endpointer.close()
+            self._finish()
         elif self._is_too_long(segment):
             self._due = Job.CUT
 
     def _is_too_long(self, segment: OpenSegment) -> bool:
         return self._now - segment.start >= _samples(self._rules.max_segment_s)
+
+    def _is_certain(self) -> bool:
+        """Whether what the last window heard, with the mark at its end, is sure."""
+        last = self._last
+        return last is not None and last.refusal is None and last.is_sure(self._rules.commit.sure)
 
     def _unheard(self, segment: OpenSegment) -> int:
         """How many samples no window has covered; none in a pause, which a last window covers."""
@@ -431,7 +444,9 @@ class LiveClip:
     def _is_to_check(self, segment: OpenSegment) -> bool:
         """Whether a preview is worth more work, and there is time for it."""
         late = self._unheard(segment) >= LATE_STEPS * _samples(self._rules.step_s)
-        return not late and self._rules.commit.must_check(segment.tail, self._now / SAMPLE_RATE_HZ)
+        now_s = self._now / SAMPLE_RATE_HZ
+        sound_s = now_s - segment.start_s
+        return not late and self._rules.commit.must_check(segment.tail, now_s, sound_s)
 
     def _hear(self, segment: OpenSegment, running: Running, hypothesis: Hypothesis) -> None:
         """Take the words of a window that begins behind the committed ones."""
@@ -446,7 +461,7 @@ class LiveClip:
         stable, words = 0, result.words
         if self._settle_language(segment, result):
             earlier, idle_steps = segment.tail, segment.idle_steps
-            heard_s, sound_s = running.end_s, running.window.duration_s
+            heard_s, sound_s = running.end_s, running.end_s - segment.start_s
             stable = self._rules.commit.count(words, earlier, heard_s, sound_s, idle_steps)
         self._tell(segment.update(words, stable, running.end_s))
 

@@ -20,8 +20,8 @@ STALLED_STEPS = 3
 
 SURE, UNSURE_S = 0.7, 0.5
 
-LITTLE_S = 3.0
-"""A window with less sound gives the model little to go by: there unsure words wait twice as
+LITTLE_S = 2.0
+"""In so much sound after a pause the model has little to go by: there unsure words wait twice as
 long."""
 
 _MARKS = re.compile(r"[^\w']", re.UNICODE)
@@ -50,7 +50,7 @@ class CommitPolicy:
     ) -> int:
         """How many of the first ``words``, heard until ``heard_s``, are committed now; never all.
 
-        ``sound_s`` is how much sound the window has, with that of earlier words.
+        ``sound_s`` is how much sound the segment has so far.
         ``earlier`` are those of the step before, from the same place on; ``idle_steps`` is how many
         steps have gone by without a committed word.
         """
@@ -61,18 +61,22 @@ class CommitPolicy:
         attended = min(self._attended(words, heard_s, sound_s), behind)
         return attended if self.name == "alignatt" else min(agreed, attended)
 
-    def must_check(self, words: Sequence[HeardWord], heard_s: float) -> bool:
+    def must_check(self, words: Sequence[HeardWord], heard_s: float, sound_s: float) -> bool:
         """Whether a window until ``heard_s`` will commit improbable words, if they still stand."""
-        until_s = heard_s - self.hold_back_s - self.unsure_s
+        until_s = heard_s - self.hold_back_s - self._unsure_s(sound_s)
         return any(word.probability < self.sure and word.end_s <= until_s for word in words)
 
     def _attended(self, words: Sequence[HeardWord], heard_s: float, sound_s: float) -> int:
         until_s = heard_s - self.hold_back_s
-        wait_s = self.unsure_s if sound_s >= LITTLE_S else 2 * self.unsure_s
+        wait_s = self._unsure_s(sound_s)
         for count, word in enumerate(words):
             if word.end_s > (until_s if word.probability >= self.sure else until_s - wait_s):
                 return count
         return len(words)
+
+    def _unsure_s(self, sound_s: float) -> float:
+        """How much longer unsure words wait."""
+        return self.unsure_s if sound_s >= LITTLE_S else 2 * self.unsure_s
 
 
 def _agreed(words: Sequence[HeardWord], earlier: Sequence[HeardWord]) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from quest22.longform.live.words import HeardWord, text_of, tokens_of
+from quest22.longform.live.words import HeardWord, text_of, tokens_of, without_last_mark
 
 BEFORE_WORD_S = 0.2
 """Sound that a window has before its first word, unless another word is there."""
@@ -86,13 +86,17 @@ class Past:
     sound_from_s: float = 0.0
 
     def add(self, words: Sequence[HeardWord], language: str | None, start_s: float) -> None:
-        """Add the words of a segment that has ended, whose sound begins at ``start_s``."""
+        """Add the words of a segment that has ended, whose sound begins at ``start_s``.
+
+        The mark behind the last of them was a guess, as nothing followed: what follows is heard
+        without it. (After "Cela peut être fait." base hears "en attendant" for "en allant".)
+        """
         if language != self.language:
             self.words = []
         if not self.words or start_s - self.words[-1].end_s > self.rules.pause_s:
             self.sound_from_s = start_s
         self.language = language
-        self.words = self._recent([*self.words, *words])
+        self.words = self._recent([*self.words, *without_last_mark(words)])
 
     def forget(self) -> None:
         """Forget everything: it is not to be trusted."""

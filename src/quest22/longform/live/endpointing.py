@@ -25,6 +25,7 @@ class Signal(Enum):
     OPENED = "opened"
     PAUSED = "paused"
     RESUMED = "resumed"
+    MAY_END = "may end"
     ENDED = "ended"
 
 
@@ -32,14 +33,15 @@ class Signal(Enum):
 class EndpointRules:
     """Thresholds are probabilities, lengths are in frames of 32 ms.
 
-    After ``eager`` frames of silence a segment may end, after ``silence`` frames, which are more,
-    it does.
+    After ``eager`` frames of silence its text is heard, after ``soon`` frames a segment may end,
+    after ``silence`` frames, which are the most, it does.
     """
 
     threshold: float = 0.5
     neg_threshold: float = 0.35
     onset: int = ONSET_FRAMES
     eager: int = 3
+    soon: int = 9
     silence: int = 9
 
 
@@ -58,6 +60,11 @@ class Endpointer:
     speech_end: int = 0
     _loud: deque[int] = field(default_factory=deque)
     _paused: bool = False
+
+    @property
+    def has_gone_quiet(self) -> bool:
+        """Whether the last frame was no speech."""
+        return not self.is_open or self.speech_end < self.frames
 
     @property
     def is_silent(self) -> bool:
@@ -111,6 +118,8 @@ class Endpointer:
             self._paused = True
             self._loud.clear()
             return Signal.PAUSED
+        if frames >= self.rules.soon and not self._loud:
+            return Signal.MAY_END
         return Signal.NONE
 
 

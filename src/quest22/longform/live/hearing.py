@@ -50,6 +50,16 @@ class Result:
     refusal: str | None
     tries: int = 1
 
+    def is_sure(self, sure: float) -> bool:
+        """Whether there are words, all of them so probable, and what ends the text is, too.
+
+        A full stop that is not is often a pause within a sentence.
+        """
+        alignment = self.hypothesis.alignment
+        if alignment is None or not self.words or alignment.probabilities[-1] < sure:
+            return False
+        return all(word.probability >= sure for word in self.words)
+
 
 def understood(
     rules: LiveRules,

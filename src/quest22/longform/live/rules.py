@@ -17,9 +17,9 @@ from quest22.records import AudioContext
 class LiveRules:
     """The rules of a session; lengths are in seconds.
 
-    ``language`` None: each segment's is detected. ``preview_context`` is the audio context of
-    windows whose text will be heard again. ``pre_roll_s``: sound before the first frame of speech,
-    as the detector misses soft beginnings. ``voice_events``: tell where speech starts and stops.
+    ``language`` None: each segment's is detected. ``audio_context`` is how much of a window is
+    encoded. ``pre_roll_s``: sound before the first frame of speech, as the detector misses soft
+    beginnings. ``voice_events``: tell where speech starts and stops.
     """
 
     policy: DecodingPolicy
@@ -31,7 +31,7 @@ class LiveRules:
     step_s: float
     max_segment_s: float
     history_s: float
-    preview_context: AudioContext
+    audio_context: AudioContext
     quality: Quality
     voice_events: bool
     pre_roll_s: float

@@ -24,15 +24,14 @@ MOST_TRIES = 3
 class WindowOptions:
     """Options for the windows of one session.
 
-    Most previews are decoded greedily, with the audio context ``preview_context``; last windows,
-    and previews whose improbable words will stay, as ``quality`` says, but without timestamps, and
-    in full.
+    All are decoded greedily, with ``audio_context``; last windows, and previews whose improbable
+    words will stay, also as ``quality`` says, if greedy decoding was unsure.
     ``knows_language``: it is given, or the model has only one.
     """
 
     policy: DecodingPolicy
     clip: Clip
-    preview_context: AudioContext
+    audio_context: AudioContext
     quality: Quality
     knows_language: bool
 
@@ -52,6 +51,7 @@ class WindowOptions:
         """
         decoding, context = self.policy.decoding, segment.context
         language = decoding.language if self.knows_language else segment.language
+        shortened = not thorough or self.quality.greedy_first
         return replace(
             decoding,
             language=language if segment.settled else None,
@@ -64,7 +64,7 @@ class WindowOptions:
             words=True,
             ends_complete=True,
             quick_words=True,
-            audio_context=decoding.audio_context if thorough else self.preview_context,
+            audio_context=self.audio_context if shortened else decoding.audio_context,
         )
 
     @property
@@ -79,6 +79,7 @@ class WindowOptions:
             self._greedy,
             beam_size=self.quality.beam_size,
             greedy_logprob=UNSURE[False] if self.quality.greedy_first else None,
+            beams_in_full=False,
         )
 
     def again(self, decoding: DecodingOptions, tries: int, start: int) -> DecodingOptions:

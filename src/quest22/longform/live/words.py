@@ -16,13 +16,17 @@ from quest22.settings.decoding import APPEND_PUNCTUATIONS, PREPEND_PUNCTUATIONS
 
 @dataclass(frozen=True, slots=True)
 class HeardWord:
-    """A word with the marks that belong to it; times are seconds in the session."""
+    """A word with the marks that belong to it; times are seconds in the session.
+
+    The last ``marks`` of its tokens are those of marks behind it.
+    """
 
     text: str
     tokens: tuple[int, ...]
     start_s: float
     end_s: float
     probability: float
+    marks: int = 0
 
     def shown(self, *, stable: bool) -> LiveWord:
         """The word as events tell it."""
@@ -77,10 +81,20 @@ def without_first_mark(words: Sequence[HeardWord]) -> list[HeardWord]:
 
     Their tokens go before those of the first word, so that the model sees what it said.
     """
-    if len(words) < 2 or words[0].text not in APPEND_PUNCTUATIONS:
+    if not words or words[0].text not in APPEND_PUNCTUATIONS:
         return list(words)
-    mark, first, *others = words
-    return [replace(first, tokens=mark.tokens + first.tokens), *others]
+    mark, *others = words
+    return (
+        [replace(others[0], tokens=mark.tokens + others[0].tokens), *others[1:]] if others else []
+    )
+
+
+def without_last_mark(words: Sequence[HeardWord]) -> list[HeardWord]:
+    """Words whose sentence may go on: the mark behind the last one has no tokens."""
+    if not words or not words[-1].marks:
+        return list(words)
+    *others, last = words
+    return [*others, replace(last, tokens=last.tokens[: -last.marks], marks=0)]
 
 
 def text_of(words: Iterable[HeardWord]) -> str:
@@ -115,11 +129,17 @@ def _with_marks(words: Iterable[HeardWord]) -> list[HeardWord]:
         if word.text.startswith(" ") and word.text.strip() in PREPEND_PUNCTUATIONS:
             opening = whole
         elif joined and word.text in APPEND_PUNCTUATIONS:
-            joined[-1] = _joined(joined[-1], whole, joined[-1])
+            joined[-1] = _joined(joined[-1], whole, joined[-1], marks=len(whole.tokens))
         else:
             joined.append(whole)
     return joined if opening is None else [*joined, opening]
 
 
-def _joined(first: HeardWord, second: HeardWord, timed: HeardWord) -> HeardWord:
-    return replace(timed, text=first.text + second.text, tokens=first.tokens + second.tokens)
+def _joined(first: HeardWord, second: HeardWord, timed: HeardWord, marks: int = 0) -> HeardWord:
+    """Two pieces as one word, with the times of ``timed``; ``marks`` more tokens are marks."""
+    return replace(
+        timed,
+        text=first.text + second.text,
+        tokens=first.tokens + second.tokens,
+        marks=timed.marks + marks,
+    )
