@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import threading
+import time
 
-from quest22.metrics import Metrics
+from quest22.metrics import BOUNDS, Metrics
 
 
 def test_a_block_counts_while_it_runs_and_once():
@@ -68,3 +69,16 @@ def test_runs_that_overlap_are_measured_together():
         assert metrics.counts() == {"clips": 2}
     metrics.reset()
     assert metrics.counts() == {}
+
+
+def test_observed_values_are_counted_in_ranges_and_the_newest_are_kept():
+    metrics = Metrics()
+    before = time.monotonic()
+    for value in (0.01, 1.0, 3.0, 1000.0):
+        metrics.observe("wait", value, "file")
+    found = metrics.distribution("wait", "file")
+    assert (found.total, sum(found.ranges), found.ranges[0], found.ranges[-1]) == (1004.01, 4, 1, 1)
+    assert found.ranges[BOUNDS.index(1.0)] == 1
+    assert found.since(before) == [0.01, 1.0, 3.0, 1000.0]
+    assert found.since(time.monotonic() + 1) == []
+    assert sum(metrics.distribution("wait").ranges) == 0

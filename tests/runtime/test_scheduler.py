@@ -235,3 +235,27 @@ def test_every_clip_ends_once_with_all_its_windows(
     results = {event.number: text(event.result) for event in events if isinstance(event, ClipDone)}
     assert len(events) == len(clips)
     assert results == {n: " ".join(map(str, each[0])) for n, each in enumerate(clips)}
+
+
+def test_how_long_clips_wait_for_a_place() -> None:
+    now = 0.0
+    scheduler = Scheduler(1)
+    for number in (1, 2):
+        sound = AudioQueue(9.0, clock=lambda: now)
+        sound.feed(block(number))
+        sound.flush()
+        long_form = BlockLongForm(clip(number))
+        scheduler.add(ClipState(number, clip(number), sound, long_form, Metrics(), INTERACTIVE))
+    now = 3.0
+    first = scheduler.next_batch(now)
+    assert first is not None
+    assert [(wait.priority, wait.seconds, wait.first) for wait in first.waits] == [
+        (INTERACTIVE, 3.0, True)
+    ]
+    assert scheduler.newcomers_wait_since == 0.0
+    now = 5.0
+    scheduler.complete(first, echo(first), now)
+    second = scheduler.next_batch(now)
+    assert second is not None
+    assert [wait.seconds for wait in second.waits] == [5.0]
+    assert scheduler.newcomers_wait_since is None

@@ -8,6 +8,7 @@ import re
 import secrets
 import sys
 from datetime import datetime, timezone
+from http import HTTPStatus
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -57,6 +58,8 @@ class RequestLog:
         finally:
             if scope["type"] == "websocket" and note.status in (0, 101):
                 note.status = LOST
+            if not note.reason and 400 <= note.status < 600:
+                note.reason = _phrase(note.status)
             self._metrics.count_request(note.api, note.status)
             if note.path not in QUIET_PATHS or note.status >= 400:
                 requests_log.info("%s", note.path, extra={"note": note})
@@ -99,6 +102,14 @@ def _note(scope: Scope) -> RequestNote:
     )
 
 
+def _phrase(status: int) -> str:
+    """What HTTP calls an error whose reason nobody told."""
+    try:
+        return HTTPStatus(status).phrase.lower().replace(" ", "_")
+    except ValueError:
+        return "failed"
+
+
 def api_of(path: str) -> str:
     """Which protocol an address belongs to, of a small set: it labels metrics."""
     if path.startswith("/v1/listen"):
@@ -107,6 +118,8 @@ def api_of(path: str) -> str:
         return "realtime"
     if path.startswith("/v1/"):
         return "openai"
+    if path == "/live":
+        return "live"
     return "operations" if path in QUIET_PATHS else "page"
 
 
