@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -35,7 +37,8 @@ def command(*flags: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     )
     assert process.stderr is not None
     try:
-        yield process, next(line for line in process.stderr if "serving at" in line).split()[3][:-1]
+        line = next(line for line in process.stderr if "serving at" in line)
+        yield process, re.search(r"http://[0-9.:]+\d", line)[0]
     finally:
         process.kill()
         process.wait()
@@ -60,7 +63,7 @@ def test_a_signal_ends_it_and_that_is_no_failure(number: signal.Signals) -> None
 def test_it_says_when_the_model_is_loaded_and_asks_the_engine() -> None:
     with command("-m", "nano", "--log", "json") as (process, address):
         assert process.stderr is not None
-        assert next(process.stderr) == "quest22: nano is loaded\n"
+        assert json.loads(next(process.stderr))["message"] == "nano is loaded"
         assert httpx2.get(f"{address}/ready", timeout=60).json() == {"status": "ready"}
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
@@ -102,10 +105,13 @@ def test_pythons_that_are_too_old() -> None:
 @posix
 def test_a_unix_socket(tmp_path: Path) -> None:
     path = tmp_path / "quest22.socket"
-    with running_server(uds=path):
+    with running_server(uds=path, forwarded_allow_ips=("unix",)):
         transport = httpx2.HTTPTransport(uds=str(path))
         with httpx2.Client(transport=transport, base_url="http://any.name") as client:
             assert client.get("/health").json() == {"status": "ok"}
+            assert client.get("/metrics").status_code == 200
+            forwarded = {"x-forwarded-for": "203.0.113.7"}
+            assert client.get("/metrics", headers=forwarded).status_code == 403
         with pytest.raises(SourceError, match="another server listens there"):
             bind(ServerSettings(uds=path))
     bind(ServerSettings(uds=path)).close()  # what a killed server leaves is replaced

@@ -81,22 +81,23 @@ def serve(server: ServerFlags, report: LiveReportFlags) -> int:
     check_python(sys.version_info[:3])
     try:
         from quest22.server.access.same_site import is_loopback
-        from quest22.server.operations.request_log import log_requests
+        from quest22.server.operations.request_log import log_requests, say_as_json
         from quest22.server.serve import build_service
         from quest22.server.serve import serve as run
     except ModuleNotFoundError as exc:
         raise MissingExtraError("quest22 serve", "server") from exc
     settings = server.server()
     log_requests("off" if report.quiet else settings.log)
+    tell = say_as_json if settings.log == "json" else say
     if settings.keys is None and settings.uds is None and not is_loopback(settings.host):
-        say(
+        tell(
             f"warning: everyone who reaches {settings.host} may use this server: --keys FILE lets "
             "in only who has a key"
         )
     engine = server.make(EngineSettings, model=None, token=server.token or hub_token())
     pipeline = replace(PipelineSettings(), engine=engine)
     service = build_service(settings, server.served(), pipeline)
-    run(service, say)
+    run(service, tell)
     return 0
 
 

@@ -26,6 +26,7 @@ from quest22.server.access.slow_clients import PatientHttp, PatientWebSocket
 from quest22.server.app import build_app
 from quest22.server.listening import address, bind, load_certificate, tls_context
 from quest22.server.models import ModelPool
+from quest22.server.operations.request_log import UNIX
 from quest22.server.service import Service
 from quest22.settings import PipelineSettings
 from quest22.settings.server import ServerSettings
@@ -145,6 +146,12 @@ class PoliteServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+def _believed(settings: ServerSettings) -> list[str] | str:
+    """The proxies that may say for whom they speak; at a Unix socket nobody has an address."""
+    at_socket = settings.uds is not None and UNIX in settings.forwarded_allow_ips
+    return "*" if at_socket else list(settings.forwarded_allow_ips)
+
+
 def configured(
     app: ASGIApp, settings: ServerSettings, tls: ssl.SSLContext | None = None
 ) -> uvicorn.Config:
@@ -162,7 +169,7 @@ def configured(
         timeout_keep_alive=KEPT_CONNECTION_S,
         limit_concurrency=MOST_CONNECTIONS,
         proxy_headers=bool(settings.forwarded_allow_ips),
-        forwarded_allow_ips=list(settings.forwarded_allow_ips),
+        forwarded_allow_ips=_believed(settings),
         server_header=False,
         log_config=None,
         access_log=False,

@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Route
 
 from quest22.server.access.same_site import is_loopback
 from quest22.server.operations.readiness import Readiness
+from quest22.server.operations.request_log import UNIX
 from quest22.server.refusal import Refusal
 from quest22.server.service import Service
 
@@ -41,7 +42,8 @@ def routes(service: Service) -> list[BaseRoute]:
 def _may_see(service: Service, request: Request) -> bool:
     """Whether metrics are shown without a key."""
     forwarded = "x-forwarded-for" in request.headers  # a proxy on this machine speaks for others
-    return service.settings.metrics_open or (is_loopback(_peer(request)) and not forwarded)
+    is_near = _peer(request) == UNIX or is_loopback(_peer(request))
+    return service.settings.metrics_open or (is_near and not forwarded)
 
 
 def _key(request: Request) -> str | None:

@@ -19,6 +19,9 @@ from quest22.server.operations.server_metrics import ServerMetrics
 from quest22.source.io.address import redact_text
 
 REQUEST_ID = "x-request-id"
+UNIX = "unix"
+"""The address of whoever comes by a Unix socket."""
+
 MOST_PATH = 200
 QUIET_PATHS = frozenset({"/health", "/ready", "/metrics"})
 """Asked every few seconds by those who watch: told only if the answer is an error."""
@@ -44,7 +47,7 @@ class RequestLog:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        scope["client"] = scope.get("client") or ("unix", 0)
+        scope["client"] = scope.get("client") or (UNIX, 0)
         note = _note(scope)
         scope.setdefault("state", {})["request_id"] = note.request_id
         begin_note(note)
@@ -176,6 +179,13 @@ def request_fields(note: RequestNote) -> dict[str, Any]:
         "ms": note.elapsed_ms,
     }
     return fields | ({"reason": note.reason} if note.reason else {})
+
+
+def say_as_json(text: str) -> None:
+    """A line for people where all lines are JSON."""
+    record = logging.LogRecord("quest22.server", logging.INFO, "", 0, text, None, None)
+    sys.stderr.write(JsonLines().format(record) + "\n")
+    sys.stderr.flush()
 
 
 def log_requests(form: str) -> None:
