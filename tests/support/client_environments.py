@@ -48,7 +48,7 @@ def node_with(*packages: str) -> tuple[Path, Path]:
     return own if own.exists() else Path(shutil.which("node") or "node"), folder
 
 
-def run_client(*command: str | Path, cwd: Path | None = None, timeout_s: float = 300) -> str:
+def run_client(*command: str | Path, cwd: Path | None = None, timeout_s: float = 1200) -> str:
     """What a program of a client prints; fails with what it says on its way out."""
     done = subprocess.run(
         [str(each) for each in command],

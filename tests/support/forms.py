@@ -68,7 +68,7 @@ class SlowClient:
 @contextmanager
 def slow_client(server: RunningServer, path: str, size: int) -> Iterator[SlowClient]:
     """Post a form of so many bytes to a path."""
-    client = SlowClient(socket.create_connection((server.host, server.port), timeout=60))
+    client = SlowClient(socket.create_connection((server.host, server.port), timeout=300))
     client.send(
         f"POST {path} HTTP/1.1\r\nHost: {server.host}\r\nContent-Type: {CONTENT_TYPE}\r\n"
         f"Content-Length: {size}\r\n\r\n".encode()

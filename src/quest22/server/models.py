@@ -21,8 +21,10 @@ _log = logging.getLogger("quest22.server")
 
 ALIASES = (
     "whisper-1",
+    "gpt-transcribe",
     "gpt-4o-transcribe",
     "gpt-4o-mini-transcribe",
+    "gpt-4o-mini-transcribe-2025-12-15",
     "gpt-4o-transcribe-diarize",
     "gpt-realtime-whisper",
     "gpt-live-transcribe",

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx2
+import numpy as np
 import pytest
 
+from quest22.records import SAMPLE_RATE_HZ
 from tests.support.forms import (
     CONTENT_TYPE,
     encoded_form,
@@ -23,6 +25,8 @@ from tests.support.running_server import RunningServer, running_server
 pytestmark = pytest.mark.skipif(not NANO_IS_HERE, reason="nano is not built")
 
 PATH = "/v1/audio/transcriptions"
+LONG_SAMPLES = 600 * SAMPLE_RATE_HZ
+"""Text is committed once eight windows were heard, about four minutes."""
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +36,7 @@ def talk() -> bytes:
 
 @pytest.fixture(scope="module")
 def long_talk() -> bytes:
-    return sound_file(spoken("en", 40), "FLAC")
+    return sound_file(np.tile(spoken("en", 40), 2)[:LONG_SAMPLES], "FLAC")
 
 
 def post(server: RunningServer, data: bytes, *fields: tuple[str, str], **more: Any) -> Any:
@@ -156,9 +160,9 @@ def test_stream(server: RunningServer, talk: bytes, shape: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", ["WAV", "MP3", "OGG", "FLAC"])
+@pytest.mark.parametrize("form", ["WAV", "MP3", "OGG"])
 def test_text_comes_while_the_second_half_is_held_back(server: RunningServer, form: str) -> None:
-    data = sound_file(spoken("en", 40), form)
+    data = sound_file(np.tile(spoken("en", 40), 2)[:LONG_SAMPLES], form)
     fields = [("model", "nano"), ("stream", "true"), ("language", "en")]
     body = encoded_form(fields, data)
     with slow_client(server, PATH, len(body)) as client:

@@ -25,6 +25,7 @@ class Answer:
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self.streams = False
+        self._begun = False
         self._send = send
         self._waits_to_send = "expect" in Headers(scope=scope)
 
@@ -60,6 +61,7 @@ class Answer:
         if self.streams:
             await self.event(error_body(refusal))
             await self._body("")
+        if self._begun:
             return
         content = json.dumps(error_body(refusal), ensure_ascii=False)
         headers = {"content-length": str(len(content.encode())), **refusal.headers}
@@ -76,6 +78,7 @@ class Answer:
             await self._start(200, EVENTS, {"cache-control": "no-cache", "x-accel-buffering": "no"})
 
     async def _start(self, status: int, media_type: str, headers: Mapping[str, str]) -> None:
+        self._begun = True
         every = {"content-type": media_type, **headers}
         raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in every.items()]
         await self._send({"type": "http.response.start", "status": status, "headers": raw})
