@@ -147,7 +147,7 @@ def test_translation(server: RunningServer, talk: bytes) -> None:
     assert (body["task"], body["language"]) == ("translate", "english")
 
 
-@pytest.mark.parametrize("shape", ["json", "text", "diarized_json"])
+@pytest.mark.parametrize("shape", ["json", "text", "verbose_json", "diarized_json"])
 def test_stream(server: RunningServer, talk: bytes, shape: str) -> None:
     answer = post(server, talk, ("stream", "true"), ("response_format", shape))
     assert answer.headers["content-type"].startswith("text/event-stream")
@@ -156,7 +156,18 @@ def test_stream(server: RunningServer, talk: bytes, shape: str) -> None:
     plain = post(server, talk, ("response_format", shape.replace("text", "json"))).json()
     assert events[-1]["text"] == plain["text"]
     spoken_events = [each for each in events if each["type"] == "transcript.text.segment"]
-    assert bool(spoken_events) == (shape == "diarized_json")
+    assert bool(spoken_events) == (shape in ("verbose_json", "diarized_json"))
+
+
+def test_a_stream_with_the_times_of_words(server: RunningServer, talk: bytes) -> None:
+    fields = [("response_format", "verbose_json"), ("timestamp_granularities[]", "word")]
+    answer = post(server, talk, ("stream", "true"), *fields)
+    events = list(events_of(iter(answer.text.splitlines())))
+    plain = post(server, talk, *fields).json()
+    words = [word for each in events[:-1] for word in each.get("words", ())]
+    assert words == plain["words"]
+    assert events[-1]["language"] == plain["language"]
+    assert events[-1]["duration"] == plain["duration"]
 
 
 @pytest.mark.slow

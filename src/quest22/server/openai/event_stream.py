@@ -6,14 +6,19 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from quest22.records import Partial, Segment, Transcript
-from quest22.server.openai.formats import diarized_segment, done_fields, logprobs
+from quest22.server.openai.formats import (
+    diarized_segment,
+    done_fields,
+    logprobs,
+    verbose_segment,
+)
 from quest22.server.openai.parameters import AudioRequest
 
 DELTA, DONE = "transcript.text.delta", "transcript.text.done"
 
 
 class TranscriptEvents:
-    """``transcript.text.delta`` and ``.done``; with speakers, ``.segment`` too.
+    """``transcript.text.delta`` and ``.done``; with speakers or times, ``.segment`` too.
 
     The deltas, joined, are the text of the last event.
     """
@@ -47,6 +52,8 @@ class TranscriptEvents:
                 yield self._delta_event(index, segment, delta)
             if self._request.format == "diarized_json" and segment.text.strip():
                 yield diarized_segment(index, segment)
+            if self._request.format == "verbose_json":
+                yield verbose_segment(index, segment, self._request)
 
     def _delta(self, segments: Sequence[Segment]) -> str:
         """What the text is longer by; white space at its end waits for more."""

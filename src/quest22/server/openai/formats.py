@@ -42,6 +42,8 @@ def done_fields(transcript: Transcript, request: AudioRequest) -> dict[str, Any]
     }
     if request.logprobs:
         fields["logprobs"] = logprobs(transcript.segments)
+    if request.format == "verbose_json":
+        fields |= _heard(transcript, request)
     return fields
 
 
@@ -91,28 +93,43 @@ def _diarized(transcript: Transcript, request: AudioRequest) -> dict[str, Any]:
 
 
 def _verbose(transcript: Transcript, request: AudioRequest) -> dict[str, Any]:
-    language = "en" if request.task == "translate" else transcript.language
     segments = whole_segments(transcript)
     body: dict[str, Any] = {
-        "task": request.task,
-        "language": language_name(language or ""),
-        "duration": round(transcript.duration_s, 3),
+        **_heard(transcript, request),
         "text": transcript.text,
         "usage": usage(transcript),
     }
     if request.segments:
         body["segments"] = [_segment(index, each) for index, each in enumerate(segments)]
     if request.words:
-        body["words"] = [
-            {
-                "word": word.text.strip(),
-                "start": round(word.start_s, 3),
-                "end": round(word.end_s, 3),
-            }
-            for segment in segments
-            for word in segment.words or ()
-        ]
+        body["words"] = [each for segment in segments for each in _words(segment)]
     return body
+
+
+def _heard(transcript: Transcript, request: AudioRequest) -> dict[str, Any]:
+    language = "en" if request.task == "translate" else transcript.language
+    return {
+        "task": request.task,
+        "language": language_name(language or ""),
+        "duration": round(transcript.duration_s, 3),
+    }
+
+
+def verbose_segment(index: int, segment: Segment, request: AudioRequest) -> dict[str, Any]:
+    """A segment with all that is known of it, as an event of a stream."""
+    event = {"type": "transcript.text.segment", **_segment(index, segment)}
+    return {**event, "words": _words(segment)} if request.words else event
+
+
+def _words(segment: Segment) -> list[dict[str, Any]]:
+    return [
+        {
+            "word": word.text.strip(),
+            "start": round(word.start_s, 3),
+            "end": round(word.end_s, 3),
+        }
+        for word in segment.words or ()
+    ]
 
 
 def _segment(index: int, segment: Segment) -> dict[str, Any]:

@@ -18,8 +18,9 @@ from quest22.settings.languages import language_code
 
 Format: TypeAlias = Literal["json", "text", "srt", "vtt", "verbose_json", "diarized_json"]
 TIMED: frozenset[Format] = frozenset({"srt", "vtt", "verbose_json", "diarized_json"})
-STREAMED: tuple[Format, ...] = ("json", "text", "diarized_json")
-"""What an event stream can hold: its events are the same for the first two."""
+STREAMED: tuple[Format, ...] = ("json", "text", "verbose_json", "diarized_json")
+"""What an event stream can hold: its events are the same for the first two. OpenAI's own cannot
+hold the third."""
 SPEAKERS = ("known_speaker_names", "known_speaker_references")
 HIGHEST_TEMPERATURE = 1.0
 _NAME = re.compile(r"([^\[\]]+)(?:\[([^\[\]]*)\])?")

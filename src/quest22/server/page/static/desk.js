@@ -72,19 +72,6 @@ export class Desk {
     this.#label();
   }
 
-  /** Replace all text, when the server has said it with times. */
-  replace(words, segmentEnds) {
-    const transcript = new Transcript();
-    transcript.language = this.transcript.language;
-    words.forEach((each, index) => {
-      transcript.append([each]);
-      if (segmentEnds.has(index)) transcript.endSegment();
-    });
-    this.transcript = transcript;
-    this.view.show(transcript);
-    this.search.refresh();
-  }
-
   /** What stands where there is no text yet. */
   setEmpty(key) {
     this.emptyKey = key;

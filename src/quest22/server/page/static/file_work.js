@@ -26,6 +26,7 @@ export class FileWork {
     }
     desk.begin(() => file.name, file.name.replace(/\.[^.]{1,5}$/, ""));
     desk.progress(0);
+    this.pending = "";
     desk.play(file, { recorded: file.recorded === true });
     const running = transcribe(file, this.choices(), {
       sent: (share) => { if (this.running === running) desk.progress(share); },
@@ -39,12 +40,18 @@ export class FileWork {
     }
   }
 
+  /** A segment comes as text first, which is shown as interim, then with the times of its words. */
   #take(event) {
+    const { desk } = this;
+    desk.progress("waiting");
     if (event.type === "transcript.text.delta") {
-      this.desk.progress("waiting");
-      const pieces = event.delta.match(/\s*\S+/g) ?? [];
-      this.desk.append(pieces.map((text) => ({ text, start: null, end: null })));
+      this.pending += event.delta;
+    } else if (event.type === "transcript.text.segment" && event.words) {
+      this.pending = "";
+      desk.append(timed(event.words, event.text));
+      desk.transcript.endSegment();
     }
+    desk.view.showInterim(this.pending);
   }
 
   #conclude(answer, running) {
@@ -52,13 +59,24 @@ export class FileWork {
     this.running = null;
     const { desk } = this;
     desk.progress(null);
-    desk.setLanguage(codeOf(answer.language));
-    const words = timed(answer);
-    if (words) desk.replace(words.list, words.segmentEnds);
-    else if (desk.transcript.empty && answer.text) desk.append(untimed(answer.text));
-    desk.transcript.duration = Math.max(desk.transcript.duration, answer.duration ?? 0);
-    if (answer.duration) desk.player.setKnown(answer.duration);
+    desk.setLanguage(codeOf(answer.language ?? answer.languages?.[0]?.code));
+    if (desk.transcript.empty) this.#appendAll(answer);
+    const duration = answer.duration ?? answer.usage?.seconds ?? 0;
+    desk.transcript.duration = Math.max(desk.transcript.duration, duration);
+    if (duration) desk.player.setKnown(duration);
     desk.finish();
+  }
+
+  /** An answer that was no stream. */
+  #appendAll({ words, segments, text }) {
+    const ends = (segments ?? []).map((each) => each.end);
+    for (const word of words?.length ? timed(words, text) : untimed(text)) {
+      if (ends.length && word.start !== null && ends[0] <= word.start + 0.01) {
+        this.desk.transcript.endSegment();
+        while (ends.length && ends[0] <= word.start + 0.01) ends.shift();
+      }
+      this.desk.append([word]);
+    }
   }
 
   #fail(error, running) {
@@ -71,44 +89,20 @@ export class FileWork {
   }
 }
 
-/** The words with their times and the space before them; null if the answer has none. */
-function timed({ words, segments, text }) {
-  if (!words?.length) return null;
-  const ends = (segments ?? []).map((each) => each.end);
-  const segmentEnds = new Set();
-  let [at, segment] = [0, 0];
-  const list = words.map(({ word, start, end }, index) => {
-    const bare = word.trim();
-    const found = text.indexOf(bare, at);
-    const from = found < 0 || found > at + 40 ? at : found;
-    const before = text.slice(at, from);
-    const spaced = index > 0 && (found < 0 || /\s/.test(before));
-    at = found < 0 ? at : from + bare.length;
-    while (segment < ends.length && ends[segment] <= start + 0.01) {
-      segment += 1;
-      if (index) segmentEnds.add(index - 1);
-    }
-    return { text: `${spaced ? " " : ""}${before.trim()}${bare}`, start, end };
-  });
-  return { list: withPunctuation(list, text), segmentEnds };
-}
-
-/** Some servers give words without their marks: the text has them, behind each word. */
-function withPunctuation(list, text) {
+/** Words with the space and the marks before them, as the text has them. */
+function timed(words, text) {
   let at = 0;
-  return list.map((word) => {
-    const bare = word.text.trim();
-    const found = text.indexOf(bare, at);
-    if (found < 0) return word;
-    at = found + bare.length;
-    const marks = /^[^\s\p{L}\p{N}]+(?=\s|$)/u.exec(text.slice(at, at + 8))?.[0] ?? "";
-    at += marks.length;
-    return { ...word, text: word.text + marks };
+  return words.map(({ word, start, end }, index) => {
+    const found = text.indexOf(word, at);
+    if (found < 0 || found > at + 40) return { text: index ? ` ${word}` : word, start, end };
+    const before = text.slice(at, found);
+    at = found + word.length;
+    return { text: before + word, start, end };
   });
 }
 
 function untimed(text) {
-  return (text.match(/\s*\S+/g) ?? []).map((each) => ({ text: each, start: null, end: null }));
+  return ((text ?? "").match(/\s*\S+/g) ?? []).map((each) => ({ text: each, start: null, end: null }));
 }
 
 const ENGLISH = new Map(CODES.map((code) => [englishName(code), code]));

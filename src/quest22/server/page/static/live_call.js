@@ -4,8 +4,9 @@ import { address, authorization, refusal, Refused } from "./server.js";
 import { say } from "./words.js";
 
 const OPENS_S = 15;
-const LAST_WORDS_S = 8;
+const LAST_WORDS_S = 30;
 const SETTLED_S = 1.5;
+const UNDERWAY_MS = 400;
 const ITEM = "conversation.item.input_audio_transcription";
 
 export class LiveCall {
@@ -39,6 +40,7 @@ export class LiveCall {
     this.call = call;
     for (const track of this.stream.getTracks()) call.addTrack(track, this.stream);
     const channel = call.createDataChannel("oai-events");
+    this.channel = channel;
     channel.addEventListener("message", ({ data }) => this.#take(JSON.parse(data)));
     channel.addEventListener("open", () => {
       clearTimeout(this.timer);
@@ -86,6 +88,11 @@ export class LiveCall {
       this.#complete(id, event.transcript);
     } else if (event.type === `${ITEM}.failed`) {
       this.#complete(id, "");
+    } else if (event.type === "input_audio_buffer.committed" && this.ending) {
+      this.#item(id);
+      this.committedAll = true;
+    } else if (event.type === "error" && this.ending) {
+      this.committedAll = true; // nothing was left to commit
     }
     this.#settle();
   }
@@ -120,17 +127,27 @@ export class LiveCall {
     this.on.state("ending");
     for (const track of this.stream.getTracks()) track.enabled = false;
     setTimeout(() => this.#finish(true), 1000 * LAST_WORDS_S);
-    this.#settle();
+    setTimeout(() => this.#commit(), UNDERWAY_MS);
   }
 
   abandon() {
     this.#finish(false);
   }
 
+  /** What was said until now becomes final. */
+  #commit() {
+    if (this.channel?.readyState === "open") {
+      this.channel.send(JSON.stringify({ type: "input_audio_buffer.commit" }));
+    } else {
+      this.committedAll = true;
+      this.#settle();
+    }
+  }
+
   /** When nothing is open any more, for a while, the last words have come. */
   #settle() {
     clearTimeout(this.settling);
-    if (!this.ending || this.items.size) return;
+    if (!this.ending || !this.committedAll || this.items.size) return;
     this.settling = setTimeout(() => this.#finish(true), 1000 * SETTLED_S);
   }
 

@@ -39,7 +39,6 @@ export class LiveWork {
       this.microphone = await Microphone.open((each) => this.#hear(each), () => this.#unplugged());
       this.recording = new Recording(this.microphone.rate);
       this.#connect();
-      desk.setEmpty("live-empty");
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       await this.#close();
@@ -125,7 +124,9 @@ export class LiveWork {
 
   #changed(name) {
     this.state = name;
+    if (name === "opening") this.desk.setEmpty("link-empty");
     if (name === "open") this.desk.notice.clear("passing");
+    if (name === "open" && this.desk.transcript.empty) this.desk.setEmpty("live-empty");
     this.#showGauges();
     this.onChange();
   }

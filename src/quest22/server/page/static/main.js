@@ -26,7 +26,7 @@ function choices() {
 }
 
 function showState() {
-  const state = live.active ? "live" : desk.transcript ? "work" : "idle";
+  const state = live.active ? "live" : node("work").hidden ? "idle" : "work";
   document.body.dataset.state = state;
   for (const each of node("choices").querySelectorAll("select, input")) each.disabled = live.active;
   // OpenAI's Realtime cannot translate.

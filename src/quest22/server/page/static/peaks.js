@@ -69,6 +69,6 @@ async function wavPeaks(file, { channels, from, to }) {
 
 /** Quiet recordings are drawn as high as loud ones, and one loud knock does not flatten the rest. */
 function scaled(peaks) {
-  const top = peaks.slice().sort()[Math.floor(0.97 * peaks.length)];
+  const top = peaks.slice().sort()[Math.floor(0.995 * peaks.length)];
   return top > 0.001 ? peaks.map((each) => Math.min(1, each / top)) : peaks;
 }

@@ -28,6 +28,7 @@ export default {
   "transcript-keys": "Transcript. Arrow keys go from word to word, Enter plays from there",
   "said": "What was said",
   "search": "Search in the text",
+  "search-short": "Search",
   "previous": "Previous match",
   "next": "Next match",
   "matches": "{now} of {all}",
@@ -64,6 +65,7 @@ export default {
   "done": "The transcript is complete.",
   "live-title": "Speech, {time}",
   "live-empty": "Listening. Speak, and your words appear here.",
+  "link-empty": "Connecting; the model may still be loading. Speak already: your words are kept.",
   "opening-empty": "Opening the microphone …",
   "nobody": "No speech was found.",
 
