@@ -15,7 +15,7 @@ REFERENCES ?= yes
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo weights test test-fast torture bench bench-page accuracy-page check check-native fix verify-hub samples nano-data nano-train nano-eval nano-pack clean
+.PHONY: help install demo weights browser test test-fast torture bench bench-page accuracy-page check check-native fix verify-hub samples nano-data nano-train nano-eval nano-pack clean
 
 # nano, from data to weights (see recipes/nano/README.md): nano-data, nano-train, nano-pack, nano-eval
 
@@ -47,6 +47,10 @@ demo: $(VENV)/.core ## stream the sample dataset through nano, offline
 
 weights: $(VENV)/.test ## fetch Whisper's real weights (tiny.en, base: 210 MB) into the user's cache, for tests
 	@$(BIN)/python -m tools.weights
+
+browser: ## install Debian's Chromium, for the tests of the server's page (as root)
+	@command -v chromium >/dev/null || \
+		(apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium)
 
 test: $(VENV)/.test ## all tests, fast ones first
 	@$(BIN)/python -m tools.weights || echo "no real weights here: tests that need them are skipped"
