@@ -174,8 +174,14 @@ def test_sound_and_events_come_through() -> None:
     assert board.names[0].startswith("rtc_")
 
 
-def test_nobody_else_is_asked() -> None:
+def test_nobody_else_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is offered are addresses of this machine, and nothing was asked for them."""
+
+    async def asked(*_: Any) -> None:
+        raise AssertionError("a server was asked")
+
+    for name in ("server_reflexive_candidate", "relayed_candidate", "get_or_create_mdns_protocol"):
+        monkeypatch.setattr(ice, name, asked)
 
     async def look(board: Switchboard, client: WebRtcClient, _: NotedSession) -> None:
         assert " typ host" in board.answers[0]

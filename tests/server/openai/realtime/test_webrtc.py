@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import httpx2
+import numpy as np
 import pytest
 
+from quest22.server.access.keys import new_key
 from tests.support.recordings import NANO_IS_HERE, recordings
-from tests.support.running_server import RunningServer
+from tests.support.running_server import RunningServer, running_server
 from tests.support.webrtc_client import (
     Exchange,
     SpokenTrack,
@@ -34,6 +37,8 @@ LIST_FOR_SESSION = (
     b'--x\r\nContent-Disposition: form-data; name="sdp"\r\n\r\nv=0\r\n--x\r\n'
     b'Content-Disposition: form-data; name="session"\r\n\r\n[]\r\n--x--\r\n'
 )
+
+SILENCE = np.zeros(1000, np.float32)
 
 needs_nano = pytest.mark.skipif(not NANO_IS_HERE, reason="nano's samples are not here")
 
@@ -104,7 +109,6 @@ def test_speech_becomes_text(server: RunningServer, form: str) -> None:
     kinds = [event["type"] for event in events]
     assert kinds[0] == "session.created"
     assert DELTA in kinds
-    print(texts(events))
     assert len(texts(events).split()) >= 3
     input_ = events[0]["session"]["audio"]["input"]
     expected = 400 if form != "beta" else 500
@@ -197,6 +201,40 @@ def test_what_cannot_be_a_call(server: RunningServer, kind: str, body: bytes, to
     answer = httpx2.post(f"{server.url}/v1/realtime/calls", content=body, headers=headers)
     assert answer.status_code == 400, answer.text
     assert told in answer.json()["error"]["message"]
+
+
+def test_a_client_secret_counts_for_its_key(tmp_path: Path) -> None:
+    desk, kiosk = (new_key(tmp_path / "keys.json", name) for name in ("desk", "kiosk"))
+
+    def with_key(key: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer {key}"}
+
+    async def run(url: str) -> None:
+        async with httpx2.AsyncClient(base_url=f"{url}/v1/realtime", timeout=60) as http:
+            assert (await http.post("/client_secrets")).status_code == 401
+            made = await http.post("/client_secrets", headers=with_key(desk))
+            value = made.json()["value"]
+            assert (await http.post("/client_secrets", headers=with_key(value))).status_code == 401
+
+            async def call(key: str, offer: str) -> httpx2.Response:
+                kind = {"Content-Type": "application/sdp"}
+                return await http.post("/calls", content=offer, headers=with_key(key) | kind)
+
+            async def exchange(offer: str) -> str:
+                answer = await call(value, offer)
+                again = await call(desk, offer)
+                assert again.status_code == 429, "one call at once, whichever way"
+                other = await call(kiosk, offer)
+                place = "/calls/" + other.headers["location"].rpartition("/")[2]
+                assert (await http.delete(place, headers=with_key(value))).status_code == 404
+                assert (await http.delete(place, headers=with_key(kiosk))).status_code == 200
+                return answer.text
+
+            async with webrtc_client(exchange, SpokenTrack(SILENCE)) as client:
+                await client.wait_for("session.created")
+
+    with running_server(keys=tmp_path / "keys.json", max_live_each=1) as server:
+        asyncio.run(run(server.url))
 
 
 def test_an_old_secret(server: RunningServer) -> None:

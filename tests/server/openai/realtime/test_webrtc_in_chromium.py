@@ -160,5 +160,4 @@ def test_a_page_hears_what_was_said(tmp_path: Path) -> None:
         assert answered["status"] == 201
         assert answered["location"].startswith("/v1/realtime/calls/rtc_")
         said = [each["transcript"] for each in events if each["type"] == COMPLETED]
-        print(said)
         assert len(said[0].split()) >= 3
