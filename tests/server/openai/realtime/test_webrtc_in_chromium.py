@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import queue
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -19,10 +18,9 @@ import pytest
 import soundfile
 
 from quest22.records import SAMPLE_RATE_HZ
+from tests.support.browser import CHROMIUM
 from tests.support.recordings import NANO_IS_HERE, recordings
 from tests.support.running_server import RunningServer, running_server
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 pytestmark = [
     pytest.mark.slow,
