@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.balancer import balancer
 from tests.support.certificates import make_certificate
 from tests.support.client_environments import node_with, python_with
 from tests.support.recordings import NANO_IS_HERE
@@ -155,15 +156,17 @@ RESTARTED = [
 
 
 @pytest.mark.parametrize(("requirement", "script", "mode"), RESTARTED)
-def test_clients_come_back_after_the_server_was_started_anew(
+def test_clients_go_on_with_another_server_when_theirs_ends(
     requirement: str, script: str, mode: str, file: Path, said: Talk
 ) -> None:
-    running = running_server()
+    python, running = python_with(requirement), running_server(preload=True)
     first = running.__enter__()
-    with speaker(python_with(requirement), HERE / script, first.url, mode) as client:
-        check(client.speak(file), said)
-        running.__exit__(None, None, None)
-        with running_server(port=first.port) as second:
+    with running_server(preload=True) as second, balancer(first.port) as between:
+        url = f"http://127.0.0.1:{between.port}"
+        with speaker(python, HERE / script, url, mode) as client:
+            check(client.speak(file), said)
+            between.target = second.port
+            running.__exit__(None, None, None)
             deadline = time.monotonic() + COME_BACK_S
             while not second.service.gate.count("live"):
                 assert time.monotonic() < deadline
