@@ -20,6 +20,7 @@ from contextlib import suppress
 
 import h11
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
@@ -88,6 +89,11 @@ class PatientWebSocket(WebSocketsSansIOProtocol):
         super().keepalive_timeout()
         if not self.writable.is_set():  # closing would wait until all is sent
             self.transport.abort()
+
+    async def send(self, message: ASGISendEvent) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and self.close_sent:
+            self.handshake_complete = True  # refused, which is no error of the application
 
 
 class SteadyBodies:

@@ -166,13 +166,14 @@ REFUSED = [("model=large", 404, "model_not_found")]
 
 @pytest.mark.parametrize(("query", "status", "code"), REFUSED)
 def test_refusals_come_with_a_status_and_openais_error(
-    server: RunningServer, query: str, status: int, code: str
+    server: RunningServer, query: str, status: int, code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(InvalidStatus) as raised:
         connect(f"{server.websocket_url}/v1/realtime?{query}")
     response = raised.value.response
     assert response.status_code == status
     assert json.loads(response.body)["error"]["code"] == code
+    assert not [each for each in caplog.records if each.name == "uvicorn.error"]
 
 
 def test_more_sessions_than_there_may_be_are_refused_at_the_handshake() -> None:
