@@ -76,8 +76,8 @@ def serving(model: str) -> Iterator[int]:
 def client_seconds(port: int, files: Sequence[Path], language: str, clients: int) -> float:
     """How long so many clients take for all recordings."""
     left: queue.SimpleQueue[Path] = queue.SimpleQueue()
-    for each in files:
-        left.put(each)
+    for file in files:
+        left.put(file)
 
     def work() -> None:
         while True:
@@ -89,10 +89,10 @@ def client_seconds(port: int, files: Sequence[Path], language: str, clients: int
 
     threads = [threading.Thread(target=work) for _ in range(clients)]
     began_s = time.perf_counter()
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     return time.perf_counter() - began_s
 
 
