@@ -280,6 +280,7 @@ def test_what_is_refused(server: RunningServer, query: str, status: int, code: s
     assert body["err_code"] == code
     assert response.headers["dg-error"] == body["err_msg"]
     assert response.headers["dg-request-id"] == body["request_id"]
+    assert response.headers["x-request-id"] == body["request_id"]
 
 
 def test_too_many() -> None:

@@ -12,7 +12,12 @@ from quest22.server.access.gate import Visit
 from quest22.server.deepgram.conversation import CLOSED, Channel, Conversation
 from quest22.server.deepgram.credentials import key_of_header, key_of_subprotocols
 from quest22.server.deepgram.errors import answer, names
-from quest22.server.deepgram.naming import RequestName, request_metadata, result_metadata
+from quest22.server.deepgram.naming import (
+    RequestName,
+    begun,
+    request_metadata,
+    result_metadata,
+)
 from quest22.server.deepgram.parameters import LiveParameters, Parameters
 from quest22.server.deepgram.query import Query
 from quest22.server.deepgram.results import ChannelResults
@@ -27,7 +32,7 @@ CONTAINER_CHANNELS = 2
 
 async def listen(service: Service, websocket: WebSocket) -> None:
     """Serve one live session, or answer with an HTTP status why not."""
-    request = RequestName()
+    request = begun()
     try:
         async with AsyncExitStack() as stack:
             await _listen(service, websocket, request, stack)

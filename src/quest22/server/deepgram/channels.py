@@ -1,0 +1,58 @@
+"""A recording's channels, each as a recording of its own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from quest22.audio.decode import MediaDecoder
+from quest22.capture.raw_pcm import RawFormat
+from quest22.errors import ClipError
+from quest22.records import SAMPLE_RATE_HZ, Clip, Origin
+from quest22.server.deepgram.parameters import MOST_CHANNELS
+from quest22.server.deepgram.raw_head import wav_head
+from quest22.server.refusal import Refusal
+from quest22.server.upload.growing_file import GrowingFile
+from quest22.settings import AudioSettings
+
+MONO = RawFormat("f32le", SAMPLE_RATE_HZ, 1)
+
+
+def split(file: GrowingFile, settings: AudioSettings, most_s: float) -> list[GrowingFile]:
+    """Decode a recording, each channel into a file; waits until all of it has come.
+
+    Close the files. Raises :class:`Refusal` for what is no sound, or too much of it.
+    """
+    limit_s = min(settings.max_duration_s, most_s)
+    decoder = MediaDecoder(replace(settings, channel="each", max_duration_s=limit_s))
+    found: list[GrowingFile] = []
+    try:
+        for block in decoder.decode(
+            Clip("channels", "channels", file.open, Origin("request"))
+        ).blocks:
+            columns = [block] if block.ndim == 1 else list(block.T)
+            if not found:
+                found = _begun(len(columns))
+            for each, samples in zip(found, columns, strict=True):
+                each.write(samples.astype("<f4").tobytes())
+    except BaseException as exc:
+        for each in found:
+            each.close()
+        if isinstance(exc, ClipError):
+            raise Refusal("unreadable_audio", exc.reason, parameter="file") from exc
+        raise
+    for each in found:
+        each.finish()
+    return found
+
+
+def _begun(count: int) -> list[GrowingFile]:
+    if count > MOST_CHANNELS:
+        raise Refusal(
+            "bad_request",
+            f"multichannel: the recording has {count} channels, expected at most {MOST_CHANNELS}",
+            parameter="multichannel",
+        )
+    found = [GrowingFile() for _ in range(count)]
+    for each in found:
+        each.write(wav_head(MONO))
+    return found

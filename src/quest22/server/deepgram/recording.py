@@ -1,0 +1,194 @@
+"""``POST /v1/listen``: a recording, or the address of one, and its transcript in one answer."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
+
+from quest22.records import Media, Transcript
+from quest22.server.access.gate import Visit
+from quest22.server.deepgram.channels import split
+from quest22.server.deepgram.credentials import key_of_header
+from quest22.server.deepgram.errors import answer, names
+from quest22.server.deepgram.naming import RequestName, begun, request_metadata
+from quest22.server.deepgram.parameters import Parameters
+from quest22.server.deepgram.query import Query
+from quest22.server.deepgram.raw_head import head_of
+from quest22.server.deepgram.response import Layout, results
+from quest22.server.fetch import fetched
+from quest22.server.models import ServedModel
+from quest22.server.operations.request_note import note_of_request
+from quest22.server.refusal import Refusal
+from quest22.server.service import Service
+from quest22.server.upload.body import Body, ClientGoneError
+from quest22.server.upload.growing_file import GrowingFile
+from quest22.server.upload.receiving import beside
+
+JSON = "application/json"
+MOST_JSON_BYTES = 1 << 16
+
+_log = logging.getLogger("quest22.server")
+
+
+@dataclass(slots=True)
+class _Asked:
+    """One request; ``sha256`` is of all the sound that has come."""
+
+    name: RequestName
+    parameters: Parameters
+    layout: Layout
+    visit: Visit
+    sha256: Any = field(default_factory=hashlib.sha256)
+
+    def options(self) -> dict[str, Any]:
+        """As :class:`quest22.Transcriber` calls them."""
+        return {**self.parameters.options(), "word_timestamps": True}
+
+
+class RecordingEndpoint:
+    """An ASGI application: the recording is decoded while it still comes."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        name, body = begun(), None
+        try:
+            headers = Headers(scope=scope)
+            client = scope.get("client")
+            caller = self._service.gate.identify(
+                key_of_header(headers.get("authorization")), client[0] if client else ""
+            )
+            query = Query(parse_qsl(scope["query_string"].decode("latin-1"), True))
+            parameters = Parameters.of(query, self._service.models.names)
+            layout = Layout.of(query)
+            body = Body.of(scope, receive, caller.limits.max_upload_bytes)
+            with self._service.gate.admit(caller, "file") as visit:
+                asked = _Asked(name, parameters, layout, visit)
+                found = await self._transcribed(asked, body, headers.get("content-type", ""))
+            response = JSONResponse(found, headers=names(name.identifier))
+        except ClientGoneError:
+            return
+        except Refusal as refusal:
+            await self._refuse(refusal, name, body, scope, send)
+            return
+        except Exception:
+            _log.exception("%s: the request has failed", name.identifier)
+            failed = Refusal("failed", f"the server failed; its log says why, at {name.identifier}")
+            await self._refuse(failed, name, body, scope, send)
+            return
+        await response(scope, receive, send)
+
+    async def _refuse(
+        self, refusal: Refusal, name: RequestName, body: Body | None, scope: Scope, send: Send
+    ) -> None:
+        """Say why; what is still being sent is then taken in for a while, so that it is read."""
+        note_of_request().reason = refusal.reason
+        response = answer(refusal, name.identifier)
+        waits = body is not None and not body.ended and "expect" not in Headers(scope=scope)
+        start = {"type": "http.response.start", "status": response.status_code}
+        await send({**start, "headers": response.raw_headers})
+        await send({"type": "http.response.body", "body": response.body, "more_body": waits})
+        if waits and body is not None:
+            await body.linger()
+            await send({"type": "http.response.body", "body": b""})
+
+    async def _transcribed(self, asked: _Asked, body: Body, content_type: str) -> dict[str, Any]:
+        most_bytes = asked.visit.limits.max_upload_bytes
+        pieces: AsyncIterator[bytes] = aiter(body)
+        stated = body.stated_bytes
+        if content_type.partition(";")[0].strip().lower() == JSON:
+            url = await _url(body)
+            pieces, stated = fetched(url, self._service.settings, most_bytes), None
+        async with (
+            self._service.models.borrow(asked.parameters.model) as model,
+            _arriving(asked, pieces, body, stated) as file,
+        ):
+            heard = await self._heard(asked, model, file)
+        parameters = asked.parameters
+        metadata = request_metadata(
+            asked.name,
+            model,
+            parameters,
+            asked.sha256.hexdigest(),
+            max(each.duration_s for each in heard),
+            len(heard),
+        )
+        return {
+            "metadata": metadata,
+            "results": results(heard, asked.layout, parameters.formatting()),
+        }
+
+    async def _heard(
+        self, asked: _Asked, model: ServedModel, file: GrowingFile
+    ) -> list[Transcript]:
+        """The transcript of all channels together, or of each."""
+        if not asked.parameters.multichannel:
+            return [await self._of_one(asked, model, file.open)]
+        audio, most_s = model.pipeline.settings.audio, asked.visit.limits.max_audio_s
+        with ExitStack() as stack:
+            channels = await asyncio.to_thread(split, file, audio, most_s)
+            for channel in channels:
+                stack.callback(channel.close)
+            return [await self._of_one(asked, model, channel.open) for channel in channels]
+
+    async def _of_one(self, asked: _Asked, model: ServedModel, media: Media) -> Transcript:
+        events = self._service.transcribe(asked.visit, model, media, "recording", asked.options())
+        async with aclosing(events):
+            async for event in events:
+                if isinstance(event, Transcript):
+                    return event
+        raise Refusal("draining", "the server is shutting down", retry_after_s=5.0)
+
+
+@asynccontextmanager
+async def _arriving(
+    asked: _Asked, pieces: AsyncIterator[bytes], body: Body, stated: int | None
+) -> AsyncIterator[GrowingFile]:
+    """The recording, as it comes while the block runs; its errors end the block."""
+    sound = asked.parameters.sound
+    file = GrowingFile(None if stated is None else stated + len(head_of(sound, b"")))
+
+    async def receive() -> None:
+        async for data in pieces:
+            if not file.size:
+                file.write(head_of(sound, data, stated))
+            asked.sha256.update(data)
+            await file.add(data)
+        if not file.size:
+            raise Refusal("bad_request", "the body is empty: expected sound, or JSON with a url")
+        file.finish()
+        await body.gone()
+
+    try:
+        async with beside(receive()):
+            yield file
+    finally:
+        file.close()
+
+
+async def _url(body: Body) -> str:
+    """The address in a small JSON body."""
+    text = bytearray()
+    async for data in body:
+        text += data
+        if len(text) > MOST_JSON_BYTES:
+            raise Refusal("too_large", f"the JSON is larger than {MOST_JSON_BYTES >> 10} KiB")
+    try:
+        url = json.loads(text)["url"]
+    except (ValueError, RecursionError, KeyError, TypeError) as exc:
+        raise Refusal("bad_request", 'expected JSON such as {"url": "https://…"}') from exc
+    if not isinstance(url, str):
+        raise Refusal("bad_request", "url: expected an address")
+    return url
