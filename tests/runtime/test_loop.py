@@ -283,3 +283,24 @@ class _Client(threading.Thread):
         assert all(isinstance(event, ClipProgressed) for event in progress)
         assert isinstance(done, ClipDone)
         return done.result
+
+
+def test_how_long_the_first_newcomer_waits() -> None:
+    """Also one that comes while a batch runs."""
+    now = 0.0
+    engine = EchoEngine(1)
+    engine.gate.clear()
+    with TranscriptionLoop(engine, BlockStrategy(), clock=lambda: now) as loop:
+        first = loop.open(clip("first"), priority=Priority.INTERACTIVE)
+        assert loop.newcomers_wait_s == 0.0  # it has no sound yet
+        first.feed(block(1))
+        assert engine.entered.acquire(timeout=ENDS_S)
+        second = loop.open(clip("second"), priority=Priority.INTERACTIVE)
+        second.feed(block(2))
+        now = 7.0
+        assert loop.newcomers_wait_s == 7.0
+        engine.gate.set()
+        for session in (first, second):
+            session.flush()
+            result(session)
+        assert loop.newcomers_wait_s == 0.0

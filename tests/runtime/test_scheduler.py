@@ -252,10 +252,8 @@ def test_how_long_clips_wait_for_a_place() -> None:
     assert [(wait.priority, wait.seconds, wait.first) for wait in first.waits] == [
         (INTERACTIVE, 3.0, True)
     ]
-    assert scheduler.newcomers_wait_since == 0.0
     now = 5.0
     scheduler.complete(first, echo(first), now)
     second = scheduler.next_batch(now)
     assert second is not None
     assert [wait.seconds for wait in second.waits] == [5.0]
-    assert scheduler.newcomers_wait_since is None

@@ -120,7 +120,7 @@ class TranscriptionLoop:
         file_windows = self._settings.file_windows or max(1, batch_size // 4)
         limits = BatchLimits(file_windows, file_batches=1, live_windows=self._settings.live_windows)
         self._scheduler = Scheduler(batch_size, limits, turns.speech)
-        self._newcomers_wait_since: float | None = None
+        self._newcomers: dict[int, AudioQueue] = {}
         self._in_flight: deque[tuple[Batch, BatchRunner, RunningBatch]] = deque()
         self._pump = LiveDecodePool(self._settings.decoded_s, self._settings.decoders)
         self._changed = threading.Condition()
@@ -220,8 +220,10 @@ class TranscriptionLoop:
     @property
     def newcomers_wait_s(self) -> float:
         """How long the first of the clips waits that had no window yet; 0 if none does."""
-        since = self._newcomers_wait_since
-        return 0.0 if since is None else max(0.0, self._clock() - since)
+        with self._changed:
+            waiting = [sound.available_since for sound in self._newcomers.values()]
+        now = self._clock()
+        return max((now - since for since in waiting if since is not None), default=0.0)
 
     @property
     def closed(self) -> bool:
@@ -258,6 +260,8 @@ class TranscriptionLoop:
             if self._closing:
                 raise UsageError("the loop is closed: add clips before closing it")
             self._entries[state.number] = entry
+            if state.live is None:
+                self._newcomers[state.number] = entry.sound
             self._commands.append(lambda: self._scheduler.add(state))
         self._wake()
 
@@ -307,7 +311,6 @@ class TranscriptionLoop:
         while len(self._in_flight) < self._batches_in_flight:
             self._run_commands()
             batch = self._scheduler.next_batch(self._clock())
-            self._newcomers_wait_since = self._scheduler.newcomers_wait_since
             self._deliver(self._scheduler.take_events())
             if batch is None:
                 break
@@ -324,6 +327,9 @@ class TranscriptionLoop:
         return True
 
     def _count_batch(self, batch: Batch) -> None:
+        with self._changed:
+            for clip, _ in batch.members:
+                self._newcomers.pop(clip.number, None)
         self._metrics.observe("batch_windows", len(batch.members))
         for wait in batch.waits:
             self._metrics.observe("queue_wait", wait.seconds, wait.priority.name.lower())
@@ -352,6 +358,7 @@ class TranscriptionLoop:
                 entry = self._entries[event.number]
                 if isinstance(event, ClipDone):
                     del self._entries[event.number]
+                    self._newcomers.pop(event.number, None)
             if isinstance(event, ClipDone):
                 entry.sound.stop()
                 count_result(event.result, self._metrics)

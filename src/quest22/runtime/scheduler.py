@@ -188,16 +188,6 @@ class Scheduler:
         """Register a batch of an earlier process as in flight."""
         self._in_flight.append(batch)
 
-    @property
-    def newcomers_wait_since(self) -> float | None:
-        """Since when the first of the clips waits that have sound and had no window yet.
-
-        None if there are none. Clips that are still spoken do not count.
-        """
-        clips = (each for each in self._clips.values() if each.live is None)
-        waiting = (each.waits_since for each in clips if each.served_s is None)
-        return min((since for since in waiting if since is not None), default=None)
-
     def complete(
         self, batch: Batch, results: Sequence[WindowResult], now: float = 0.0
     ) -> list[Event]:
