@@ -72,7 +72,6 @@ export class LiveCall {
     }
     const body = await response.text();
     if (!response.ok) throw refusal(response.status, body, response.headers);
-    this.place = response.headers.get("location");
     return body;
   }
 
@@ -169,16 +168,7 @@ export class LiveCall {
     clearTimeout(this.timer);
     clearTimeout(this.settling);
     this.call?.close();
-    if (this.place) this.#hangUp();
     this.on.end(whole);
-  }
-
-  #hangUp() {
-    const id = this.place.split("/").pop();
-    const url = address(`v1/realtime/calls/${encodeURIComponent(id)}/hangup`);
-    fetch(url, { method: "POST", headers: authorization(), keepalive: true }).catch(() => {
-      // The server notices without it, a little later.
-    });
   }
 }
 
