@@ -29,7 +29,9 @@ def spoken(language: str = "en", count: int = 1, pause_s: float = 0.6) -> Sample
 def sound_file(samples: Samples, form: str = "WAV") -> bytes:
     """As ``WAV``, ``FLAC``, ``MP3`` or ``OGG``."""
     file = io.BytesIO()
-    soundfile.write(file, samples, SAMPLE_RATE_HZ, format=form)
+    with soundfile.SoundFile(file, "w", SAMPLE_RATE_HZ, 1, format=form) as writer:
+        for start in range(0, len(samples), SAMPLE_RATE_HZ):  # libsndfile dies of long Ogg at once
+            writer.write(samples[start : start + SAMPLE_RATE_HZ])
     return file.getvalue()
 
 
