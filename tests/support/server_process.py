@@ -103,7 +103,11 @@ class ServerProcess:
         if receive_bytes is not None:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         made.settimeout(timeout_s)
-        made.connect((self.host, self.port))
+        try:
+            made.connect((self.host, self.port))
+        except OSError:
+            made.close()
+            raise
         return made
 
     def held(self) -> Held:
