@@ -21,9 +21,10 @@ from quest22.cli.main import main
 def tell(*_: object) -> None:
     """Runs in the main thread, which runs the server's event loop."""
     try:
-        tasks = Counter(each.get_coro().__qualname__ for each in asyncio.all_tasks())  # type: ignore[union-attr]
+        running = [each.get_coro() for each in asyncio.all_tasks()]
     except RuntimeError:  # the loop does not run yet, or not any more
-        tasks = Counter()
+        running = []
+    tasks = Counter(getattr(each, "__qualname__", type(each).__name__) for each in running)
     threads = Counter(each.name.rstrip("0123456789-_") for each in threading.enumerate())
     print(json.dumps({"tasks": tasks, "threads": threads}), flush=True)
 

@@ -11,6 +11,7 @@ import argparse
 import random
 import sys
 import time
+import traceback
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -50,7 +51,8 @@ def tortured(server: ServerProcess, rounds: int, seed: int, names: list[str]) ->
                 one_round(server, honest, [ABUSES[name] for name in chosen], chance)
         except AssertionError as error:
             wrong += 1
-            verdict += f"\n      WRONG: {error}"
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            verdict += f"\n      WRONG: {place.name}: {place.line}: {error}"
         if server.process.poll() is not None:
             print(f"{verdict}\n      the server has ended:\n{server.log}")
             return False

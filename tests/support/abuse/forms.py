@@ -128,7 +128,7 @@ def file_names(server: ServerProcess, chance: random.Random) -> None:
 
 
 ADDRESSES = (
-    *(f"/v1/models/{quote(each, safe='')}" for each in NAMES if each),
+    *(f"/v1/models/{quote(each.replace('escaped', 'model'), safe='')}" for each in NAMES if each),
     "/v1/models/../../etc/passwd",
     "/v1/models/%2e%2e%2f%2e%2e%2fetc%2fpasswd",
     "/v1/models/nano%2f..%2f..",

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from tests.support.abuse import wire
 from tests.support.abuse.honest import LIVE, spoken
+from tests.support.abuse.sockets import REALTIME
 
 
 def main(url: str, stage: str) -> None:
@@ -20,8 +21,7 @@ def main(url: str, stage: str) -> None:
     elif stage == "body":
         client.sendall(request[: len(request) // 2])
     else:
-        more = "&interim_results=true" if stage == "unread" else ""
-        client.sendall(wire.handshake(LIVE + more))
+        client.sendall(wire.handshake(REALTIME if stage == "realtime" else LIVE))
         client.recv(1)
         client.sendall(wire.frame(spoken()[0].pcm[:64_000]))
     print("begun", flush=True)
