@@ -93,7 +93,8 @@ export class LiveWork {
       end: (whole) => this.#ended(whole),
     };
     const choices = { model, language: spoken, task: translate ? "translate" : "" };
-    this.link = connection === "webrtc"
+    this.calls = connection === "webrtc";
+    this.link = this.calls
       ? new LiveCall({ choices, stream: this.microphone.stream, on })
       : new LiveSocket({ choices, rate: this.microphone.rate, on });
   }
@@ -124,7 +125,8 @@ export class LiveWork {
 
   #changed(name) {
     this.state = name;
-    if (name === "opening") this.desk.setEmpty("link-empty");
+    // A call hears nothing until it is open; the socket's sound is kept.
+    if (name === "opening") this.desk.setEmpty(this.calls ? "link-opening" : "link-empty");
     if (name === "open") this.desk.notice.clear("passing");
     if (name === "open" && this.desk.transcript.empty) this.desk.setEmpty("live-empty");
     this.#showGauges();
