@@ -34,7 +34,7 @@ def sender(*parts: bytes, then: str = "wait", at_end: bool = True) -> Receive:
 
 async def received(receive: Receive, most: int = 100) -> bytes:
     body = Body(receive, None, most)  # type: ignore[arg-type]
-    async with receiving(body) as file:
+    async with receiving(body, aiter(body)) as file:
         return await asyncio.to_thread(file.open().read)
 
 
@@ -49,7 +49,8 @@ def test_a_client_that_goes_on_the_way() -> None:
 
 def test_a_client_that_goes_while_its_recording_is_in_work() -> None:
     async def work() -> None:
-        async with receiving(Body(sender(b"ab", then="goes"), None, 100)):  # type: ignore[arg-type]
+        body = Body(sender(b"ab", then="goes"), None, 100)  # type: ignore[arg-type]
+        async with receiving(body, aiter(body)):
             await asyncio.Event().wait()
 
     with pytest.raises(ClientGoneError):
@@ -64,7 +65,8 @@ def test_too_many_bytes() -> None:
 
 def test_an_error_of_the_work_is_its_own() -> None:
     async def work() -> None:
-        async with receiving(Body(sender(), None, 100)):  # type: ignore[arg-type]
+        body = Body(sender(), None, 100)  # type: ignore[arg-type]
+        async with receiving(body, aiter(body)):
             raise Refusal("unreadable_audio", "no sound")
 
     with pytest.raises(Refusal, match="no sound"):

@@ -14,6 +14,7 @@ CODES: dict[Reason, str] = {
     "unknown_model": "Bad Request",
     "too_large": "PAYLOAD_TOO_LARGE",
     "too_long": "PAYLOAD_TOO_LARGE",
+    "stalled": "REQUEST_TIMEOUT",
     "unreadable_audio": "Bad Request",
     "rate_limited": "TOO_MANY_REQUESTS",
     "overloaded": "SERVICE_UNAVAILABLE",

@@ -7,7 +7,7 @@ import hashlib
 import json
 import logging
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, aclosing, asynccontextmanager
+from contextlib import ExitStack, aclosing
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -33,7 +33,8 @@ from quest22.server.refusal import Refusal
 from quest22.server.service import Service
 from quest22.server.upload.body import Body, ClientGoneError
 from quest22.server.upload.growing_file import GrowingFile
-from quest22.server.upload.receiving import beside
+from quest22.server.upload.receiving import receiving
+from quest22.server.upload.refusing import send_refusal
 
 JSON = "application/json"
 MOST_JSON_BYTES = 1 << 16
@@ -93,16 +94,8 @@ class RecordingEndpoint:
     async def _refuse(
         self, refusal: Refusal, name: RequestName, body: Body | None, scope: Scope, send: Send
     ) -> None:
-        """Say why; what is still being sent is then taken in for a while, so that it is read."""
         note_of_request().reason = refusal.reason
-        response = answer(refusal, name.identifier)
-        waits = body is not None and not body.ended and "expect" not in Headers(scope=scope)
-        start = {"type": "http.response.start", "status": response.status_code}
-        await send({**start, "headers": response.raw_headers})
-        await send({"type": "http.response.body", "body": response.body, "more_body": waits})
-        if waits and body is not None:
-            await body.linger()
-            await send({"type": "http.response.body", "body": b""})
+        await send_refusal(answer(refusal, name.identifier), body, scope, send)
 
     async def _transcribed(self, asked: _Asked, body: Body, content_type: str) -> dict[str, Any]:
         most_bytes = asked.visit.limits.max_upload_bytes
@@ -111,9 +104,10 @@ class RecordingEndpoint:
         if content_type.partition(";")[0].strip().lower() == JSON:
             url = await _url(body)
             pieces, stated = fetched(url, self._service.settings, most_bytes), None
+        most = None if stated is None else stated + len(head_of(asked.parameters.sound, b""))
         async with (
             self._service.models.borrow(asked.parameters.model) as model,
-            _arriving(asked, pieces, body, stated) as file,
+            receiving(body, _headed(asked, pieces, stated), most) as file,
         ):
             heard = await self._heard(asked, model, file)
         parameters = asked.parameters
@@ -152,30 +146,19 @@ class RecordingEndpoint:
         raise Refusal("draining", "the server is shutting down", retry_after_s=5.0)
 
 
-@asynccontextmanager
-async def _arriving(
-    asked: _Asked, pieces: AsyncIterator[bytes], body: Body, stated: int | None
-) -> AsyncIterator[GrowingFile]:
-    """The recording, as it comes while the block runs; its errors end the block."""
-    sound = asked.parameters.sound
-    file = GrowingFile(None if stated is None else stated + len(head_of(sound, b"")))
-
-    async def receive() -> None:
-        async for data in pieces:
-            if not file.size:
-                file.write(head_of(sound, data, stated))
-            asked.sha256.update(data)
-            await file.add(data)
-        if not file.size:
-            raise Refusal("bad_request", "the body is empty: expected sound, or JSON with a url")
-        file.finish()
-        await body.gone()
-
-    try:
-        async with beside(receive()):
-            yield file
-    finally:
-        file.close()
+async def _headed(
+    asked: _Asked, pieces: AsyncIterator[bytes], stated: int | None
+) -> AsyncIterator[bytes]:
+    """The recording as it comes, behind the header that it lacks."""
+    empty = True
+    async for data in pieces:
+        if empty:
+            yield head_of(asked.parameters.sound, data, stated)
+        empty = False
+        asked.sha256.update(data)
+        yield data
+    if empty:
+        raise Refusal("bad_request", "the body is empty: expected sound, or JSON with a url")
 
 
 async def _url(body: Body) -> str:

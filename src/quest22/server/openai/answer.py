@@ -7,15 +7,16 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
 from starlette.types import Scope, Send
 
 from quest22.server.openai.errors import error_body
 from quest22.server.operations.request_note import note_of_request
 from quest22.server.refusal import Refusal
 from quest22.server.upload.body import Body
+from quest22.server.upload.refusing import send_refusal
 
-JSON, EVENTS = "application/json", "text/event-stream; charset=utf-8"
+EVENTS = "text/event-stream; charset=utf-8"
 KEEP_ALIVE_S = 15.0
 """So often a stream without news says that it lives: proxies close silent connections."""
 
@@ -27,7 +28,7 @@ class Answer:
         self.streams = False
         self._begun = False
         self._send = send
-        self._waits_to_send = "expect" in Headers(scope=scope)
+        self._scope = scope
 
     async def whole(self, content: str, media_type: str) -> None:
         """All at once."""
@@ -52,25 +53,16 @@ class Answer:
             await self._body(": waiting\n\n", more=True)
 
     async def refuse(self, refusal: Refusal, body: Body | None) -> None:
-        """Say why there is no answer, or no more of it.
-
-        The rest of the request is then taken in for a while: a client that is cut off while it
-        sends sees a broken connection, and no reason.
-        """
+        """Say why there is no answer, or no more of it."""
         note_of_request().reason = refusal.reason
         if self.streams:
             await self.event(error_body(refusal))
             await self._body("")
         if self._begun:
             return
-        content = json.dumps(error_body(refusal), ensure_ascii=False)
-        headers = {"content-length": str(len(content.encode())), **refusal.headers}
-        await self._start(refusal.status, JSON, headers)
-        if body is not None and not body.ended and not self._waits_to_send:
-            await self._body(content, more=True)
-            await body.linger()
-            content = ""
-        await self._body(content)
+        self._begun = True
+        response = JSONResponse(error_body(refusal), refusal.status, refusal.headers)
+        await send_refusal(response, body, self._scope, self._send)
 
     async def _begin_stream(self) -> None:
         if not self.streams:

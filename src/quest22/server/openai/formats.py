@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from math import log
 from typing import Any
 
-from quest22.records import FRAMES_PER_S, Segment, Transcript
+from quest22.records import Segment, Transcript
 from quest22.server.openai.parameters import AudioRequest
 from quest22.settings.languages import language_name
 from quest22.sink.formats.caption_layout import whole_segments
-from quest22.sink.formats.captions import srt, vtt
+from quest22.sink.formats.captions import segment_fields, srt, vtt
 
 PLAIN, SUBRIP, WEBVTT = "text/plain", "application/x-subrip", "text/vtt"
 SPEAKER = "A"
@@ -100,7 +100,7 @@ def _verbose(transcript: Transcript, request: AudioRequest) -> dict[str, Any]:
         "usage": usage(transcript),
     }
     if request.segments:
-        body["segments"] = [_segment(index, each) for index, each in enumerate(segments)]
+        body["segments"] = [segment_fields(index, each) for index, each in enumerate(segments)]
     if request.words:
         body["words"] = [each for segment in segments for each in _words(segment)]
     return body
@@ -117,7 +117,7 @@ def _heard(transcript: Transcript, request: AudioRequest) -> dict[str, Any]:
 
 def verbose_segment(index: int, segment: Segment, request: AudioRequest) -> dict[str, Any]:
     """A segment with all that is known of it, as an event of a stream."""
-    event = {"type": "transcript.text.segment", **_segment(index, segment)}
+    event = {"type": "transcript.text.segment", **segment_fields(index, segment)}
     return {**event, "words": _words(segment)} if request.words else event
 
 
@@ -130,18 +130,3 @@ def _words(segment: Segment) -> list[dict[str, Any]]:
         }
         for word in segment.words or ()
     ]
-
-
-def _segment(index: int, segment: Segment) -> dict[str, Any]:
-    return {
-        "id": index,
-        "seek": round(segment.start_s * FRAMES_PER_S),
-        "start": round(segment.start_s, 3),
-        "end": round(segment.end_s, 3),
-        "text": segment.text,
-        "tokens": list(segment.tokens),
-        "temperature": segment.temperature,
-        "avg_logprob": segment.avg_logprob,
-        "compression_ratio": segment.compression_ratio,
-        "no_speech_prob": segment.no_speech_prob,
-    }

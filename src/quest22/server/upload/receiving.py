@@ -11,17 +11,21 @@ from quest22.server.upload.growing_file import GrowingFile
 
 
 @asynccontextmanager
-async def receiving(body: Body) -> AsyncIterator[GrowingFile]:
-    """The body is a recording, which arrives while the block runs.
+async def receiving(
+    body: Body, pieces: AsyncIterator[bytes], expected_bytes: int | None = None
+) -> AsyncIterator[GrowingFile]:
+    """A recording, which arrives while the block runs.
 
+    ``pieces`` are its bytes, from the body or by what the body says; ``expected_bytes`` how many
+    there will be at most.
     If it cannot be received, the block is cancelled, and the error raised in its stead:
     :class:`quest22.server.refusal.Refusal`, or :class:`quest22.server.upload.body.ClientGoneError`,
     also when the client goes later. At the end its bytes are freed.
     """
-    file = GrowingFile(body.stated_bytes)
+    file = GrowingFile(expected_bytes)
 
     async def receive() -> None:
-        async for data in body:
+        async for data in pieces:
             await file.add(data)
         file.finish()
         await body.gone()

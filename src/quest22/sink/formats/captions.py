@@ -134,11 +134,8 @@ def _confidence_fields(transcript: Transcript) -> dict[str, Any]:
     return {"language_probability": probability, **confidence} if confidence else {}
 
 
-def _json_segment(index: int, segment: Segment) -> dict[str, Any]:
-    channel = channel_row(segment.channel)
-    words = {}
-    if segment.words is not None:
-        words = {"words": [{**_json_word(word), **channel} for word in segment.words]}
+def segment_fields(index: int, segment: Segment) -> dict[str, Any]:
+    """A segment as openai/whisper writes it; ``seek`` is in frames of 10 ms."""
     return {
         "id": index,
         "seek": round(segment.start_s * FRAMES_PER_S),
@@ -150,6 +147,16 @@ def _json_segment(index: int, segment: Segment) -> dict[str, Any]:
         "avg_logprob": segment.avg_logprob,
         "compression_ratio": segment.compression_ratio,
         "no_speech_prob": segment.no_speech_prob,
+    }
+
+
+def _json_segment(index: int, segment: Segment) -> dict[str, Any]:
+    channel = channel_row(segment.channel)
+    words = {}
+    if segment.words is not None:
+        words = {"words": [{**_json_word(word), **channel} for word in segment.words]}
+    return {
+        **segment_fields(index, segment),
         **channel,
         **segment_language_row(segment),
         **words,

@@ -1,4 +1,5 @@
 // The microphone's level, as the bars of its last seconds.
+import { bar, fitted } from "./bars.js";
 
 const BAR = 3;
 const GAP = 2;
@@ -26,22 +27,14 @@ export class Level {
   }
 
   draw() {
-    const { canvas } = this;
-    const ratio = devicePixelRatio || 1;
-    const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-    if (!width) return;
-    canvas.width = Math.round(width * ratio);
-    canvas.height = Math.round(height * ratio);
-    const style = getComputedStyle(canvas);
-    const pen = canvas.getContext("2d");
-    pen.scale(ratio, ratio);
+    const canvas = fitted(this.canvas);
+    if (!canvas) return;
+    const { pen, width, height, style } = canvas;
     for (let x = width - BAR, index = this.values.length - 1; x >= 0; x -= BAR + GAP, index -= 1) {
       const value = this.values[index] ?? 0;
       const high = Math.max(3, value * (height - 2));
-      pen.fillStyle = style.getPropertyValue(index < 0 || value < 0.1 ? "--wave" : "--record");
-      pen.beginPath();
-      pen.roundRect(x, (height - high) / 2, BAR, high, 1.5);
-      pen.fill();
+      const colour = style.getPropertyValue(index < 0 || value < 0.1 ? "--wave" : "--record");
+      bar(pen, { x, width: BAR, high, height, colour, radius: 1.5 });
     }
   }
 }

@@ -1,4 +1,5 @@
 // The recording as a picture: its waveform, or where words were said; a slider for its time.
+import { bar, fitted } from "./bars.js";
 import { clock, say } from "./words.js";
 
 const BAR = 2;
@@ -65,23 +66,15 @@ export class Waveform {
   }
 
   draw() {
-    const { canvas } = this;
-    const ratio = devicePixelRatio || 1;
-    const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-    if (!width) return;
-    canvas.width = Math.round(width * ratio);
-    canvas.height = Math.round(height * ratio);
-    const style = getComputedStyle(canvas);
-    const pen = canvas.getContext("2d");
-    pen.scale(ratio, ratio);
+    const canvas = fitted(this.canvas);
+    if (!canvas) return;
+    const { pen, width, height, style } = canvas;
     const played = this.duration ? (this.time / this.duration) * width : 0;
     const [done, rest] = [style.getPropertyValue("--tint"), style.getPropertyValue("--wave")];
     for (let x = 0; x < width; x += BAR + GAP) {
       const high = Math.max(2, this.#peak(x / width, (x + BAR + GAP) / width) * (height - 4));
-      pen.fillStyle = x < played ? done : rest;
-      pen.beginPath();
-      pen.roundRect(x, (height - high) / 2, BAR, high, 1);
-      pen.fill();
+      const colour = x < played ? done : rest;
+      bar(pen, { x, width: BAR, high, height, colour, radius: 1 });
     }
     pen.fillStyle = done;
     if (this.duration) pen.fillRect(Math.min(width - 2, Math.max(0, played - 1)), 0, 2, height);
