@@ -49,10 +49,10 @@ def tortured(server: ServerProcess, rounds: int, seed: int, names: list[str]) ->
         try:
             with unharmed(server, honest, most_mb=MOST_MB, settle_s=120):
                 one_round(server, honest, [ABUSES[name] for name in chosen], chance)
-        except AssertionError as error:
+        except Exception as error:  # a client of ours that fails is a fault as well
             wrong += 1
             place = traceback.extract_tb(error.__traceback__)[-1]
-            verdict += f"\n      WRONG: {place.name}: {place.line}: {error}"
+            verdict += f"\n      WRONG: {place.name}: {place.line}: {error!r}"
         if server.process.poll() is not None:
             print(f"{verdict}\n      the server has ended:\n{server.log}")
             return False
