@@ -79,7 +79,7 @@ PEERS = {
         LivePeer(
             "whisperlivekit-alignatt",
             "whisperlivekit_worker.py",
-            ("whisperlivekit", "faster_whisper"),
+            ("whisperlivekit", "faster_whisper", "safetensors"),
             "simulstreaming",
             ("ctranslate2", "transformers"),
         ),

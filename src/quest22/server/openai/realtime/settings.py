@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from quest22.capture.raw_pcm import RawFormat
 from quest22.server.openai.realtime.fields import EventError, Fields
+from quest22.settings.live import LiveSettings
 
 FormatName: TypeAlias = Literal["audio/pcm", "audio/pcmu", "audio/pcma"]
 Delay: TypeAlias = Literal["minimal", "low", "medium", "high", "xhigh"]
@@ -43,7 +44,6 @@ MANUAL_MODELS = ("gpt-realtime-whisper", "gpt-live-transcribe")
 LOGPROBS = "item.input_audio_transcription.logprobs"
 MOST_LETTERS, MOST_NAMES, MOST_WORDS = 8_192, 20, 100
 LONGEST_PAUSE_MS, LONGEST_PADDING_MS = 30_000, 5_000
-EAGER_MS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +186,7 @@ class SessionSettings:
         turns = self.turn_detection
         if turns is not None:
             options["endpoint_ms"] = turns.pause_ms
-            options["eager_ms"] = min(EAGER_MS, turns.pause_ms)
+            options["eager_ms"] = min(LiveSettings().eager_ms, turns.pause_ms)
             options["vad_threshold"] = turns.threshold
             options["pre_roll_ms"] = turns.prefix_padding_ms
         return options
