@@ -215,6 +215,7 @@ class LiveDecodePool:
                 if ended and source in self._sources:
                     self._sources.remove(source)
                 self._changed.notify_all()
+            del source  # a thread that waits keeps nobody's sound
 
     def _next_source(self) -> _Source | None:
         """Wait for the most urgent source that may proceed; None on shutdown."""
