@@ -31,7 +31,7 @@ from quest22.audio.timeline import CUT_OFF, DamageReport, Silence, Timeline
 from quest22.audio.tracks import choose_track
 from quest22.errors import ClipError, unexpected
 from quest22.metrics import Metrics
-from quest22.records import SAMPLE_RATE_HZ, Audio, Clip, Damage, Samples
+from quest22.records import SAMPLE_RATE_HZ, Audio, Clip, Damage, Failure, Samples
 from quest22.settings import AudioSettings
 from quest22.settings.quantities import hours
 
@@ -45,6 +45,7 @@ OnDuration: TypeAlias = Callable[[Clip, float], None]
 
 BLOCK_S = 20
 TOLERANCE_S = 0.1
+MAY_HAVE = "that a recording may have"
 
 
 class MediaDecoder:
@@ -177,8 +178,12 @@ def _refuse_long(held_s: float | None, max_duration_s: float) -> None:
 
 
 def _limit_message(max_duration_s: float) -> str:
-    limit = hours(max_duration_s)
-    return f"the {limit} that a recording may have: split it, or raise the max duration"
+    return f"the {hours(max_duration_s)} {MAY_HAVE}: split it, or raise the max duration"
+
+
+def is_too_long(failure: Failure) -> bool:
+    """Whether a clip was not transcribed because of the duration that is allowed."""
+    return failure.stage == "audio" and MAY_HAVE in failure.reason
 
 
 def _validated(samples: Samples) -> Samples:

@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from quest22.audio.decode import is_too_long
 from quest22.errors import Quest22Error, UsageError
 from quest22.options import LiveOptions, TranscribeOptions
 from quest22.records import Clip, Failure, Media, Origin, Partial, Segment, Transcript
@@ -177,6 +178,8 @@ def _refusing_usage() -> Iterator[None]:
 
 def _transcript(result: Transcript | Failure, visit: Visit) -> Transcript:
     if isinstance(result, Failure):
+        if is_too_long(result):
+            raise _too_long(visit)
         raise Refusal(FAULTS.get(result.stage, "failed"), result.reason, parameter="file")
     visit.count_audio(result.duration_s)
     _check_length([result], visit)
@@ -188,5 +191,9 @@ def _check_length(heard: Sequence[Segment | Transcript], visit: Visit) -> None:
     most_s = visit.limits.max_audio_s
     for each in heard:
         if (each.end_s if isinstance(each, Segment) else each.duration_s) > most_s:
-            message = f"the recording is longer than {hours(most_s)}: send it in parts"
-            raise Refusal("too_long", message, parameter="file")
+            raise _too_long(visit)
+
+
+def _too_long(visit: Visit) -> Refusal:
+    message = f"the recording is longer than {hours(visit.limits.max_audio_s)}: send it in parts"
+    return Refusal("too_long", message, parameter="file")

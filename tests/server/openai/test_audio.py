@@ -285,8 +285,8 @@ def test_too_large(talk: bytes) -> None:
 def test_too_long(talk: bytes) -> None:
     with running_server(max_audio_s=1.0) as server:
         answer = post(server, talk)
-        assert answer.status_code == 400
-        assert "more than the 1.0 s" in answer.json()["error"]["message"]
+        assert (answer.status_code, answer.json()["error"]["code"]) == (413, "audio_too_long")
+        assert "longer than 1.0 s" in answer.json()["error"]["message"]
 
 
 def test_addresses_that_are_not_there(server: RunningServer) -> None:
