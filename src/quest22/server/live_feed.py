@@ -6,7 +6,6 @@ client: nothing is dropped, and nothing piles up.
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections import deque
 from typing import Protocol
@@ -16,6 +15,7 @@ from quest22.capture.decoding import decoded
 from quest22.capture.raw_pcm import RawFormat
 from quest22.errors import ClipError
 from quest22.runtime.live_session import LiveSession
+from quest22.server.waiting import room_in, until
 
 MOST_BYTES = 1 << 18
 """Encoded bytes that wait to be decoded."""
@@ -78,13 +78,13 @@ class RawFeed:
 
     async def end(self) -> None:
         await self.flush()
-        await asyncio.to_thread(self._session.end)
+        await room_in(self._session)
+        self._session.end()
 
     async def _feed_piece(self, data: bytes) -> bool:
         samples = self._raw.values(data)[self._channels].T
-        if self._session.has_room:
-            return self._session.feed(samples, self._raw.rate_hz)
-        return await asyncio.to_thread(self._session.feed, samples, self._raw.rate_hz)
+        await room_in(self._session)
+        return self._session.feed(samples, self._raw.rate_hz)
 
 
 class EncodedFeed:
@@ -109,9 +109,8 @@ class EncodedFeed:
         return True
 
     async def _put(self, data: bytes) -> bool:
-        if self._pipe.has_room:
-            return self._pipe.put(data)
-        return await asyncio.to_thread(self._pipe.put, data)
+        await room_in(self._pipe)
+        return self._pipe.put(data)
 
     async def flush(self) -> bool:
         """Nothing waits here, except for the rest of its packet."""
@@ -119,7 +118,7 @@ class EncodedFeed:
 
     async def end(self) -> None:
         self.close()
-        await asyncio.to_thread(self._thread.join)
+        await until(lambda: not self._thread.is_alive())
 
     def close(self) -> None:
         """No more will come: the thread ends behind what is there."""

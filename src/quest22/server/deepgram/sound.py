@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from quest22.errors import ClipError
 from quest22.runtime.live_session import LiveSession
 from quest22.server.deepgram.parameters import SoundFormat
 from quest22.server.live_feed import EncodedFeed, LiveFeed, RawFeed
+from quest22.server.waiting import room_in
 
 if TYPE_CHECKING:
     from av.audio.codeccontext import AudioCodecContext
@@ -98,15 +98,15 @@ class PacketFeed:
         except ClipError as exc:
             self.error = exc
             return False
-        if not len(samples) or self._session.has_room:
-            return self._session.feed(samples, OPUS_HZ)
-        return await asyncio.to_thread(self._session.feed, samples, OPUS_HZ)
+        await room_in(self._session)
+        return self._session.feed(samples, OPUS_HZ)
 
     async def flush(self) -> bool:
         return True
 
     async def end(self) -> None:
-        await asyncio.to_thread(self._session.end)
+        await room_in(self._session)
+        self._session.end()
 
     def _decoded(self, data: bytes) -> NDArray[Any]:
         """The packet's samples, ``[samples, channels]`` at 48 kHz."""
@@ -139,4 +139,5 @@ class _Nothing:
         return True
 
     async def end(self) -> None:
-        await asyncio.to_thread(self._session.end)
+        await room_in(self._session)
+        self._session.end()

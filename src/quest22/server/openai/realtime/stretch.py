@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 
@@ -11,9 +10,7 @@ from quest22.runtime.live_session import LiveSession
 from quest22.server.access.gate import Visit
 from quest22.server.openai.realtime.settings import SessionSettings
 from quest22.server.service import Service
-
-ROOM_S = 0.05
-"""How often a session without room is looked at again."""
+from quest22.server.waiting import room_in
 
 OPENAI = "gpt-"
 PIECE_S = 0.5
@@ -46,7 +43,7 @@ class Stretch:
         :class:`quest22.errors.UsageError` for what is no sound.
         """
         for piece in _pieces(samples, max(1, round(PIECE_S * rate_hz))):
-            await self._room()
+            await room_in(self.live)
             if not self.live.feed(piece, rate_hz):
                 return False
             self._unflushed_s += len(piece) / rate_hz
@@ -61,22 +58,18 @@ class Stretch:
         """Make final what was said so far; a ``flushed`` event tells when it is."""
         self.flushes += 1
         self._unflushed_s = 0.0
-        await self._room()
+        await room_in(self.live)
         self.live.flush()
 
     async def end(self) -> None:
         """No more sound comes."""
         self.is_over = True
-        await self._room()
+        await room_in(self.live)
         self.live.end()
 
     async def close(self) -> None:
         """Free it; what is not final is lost."""
         await self._stack.aclose()
-
-    async def _room(self) -> None:
-        while not self.live.has_room:
-            await asyncio.sleep(ROOM_S)
 
 
 def _pieces(samples: Samples, size: int) -> Iterator[Samples]:
