@@ -349,8 +349,11 @@ class LiveOptions(TypedDict, total=False):
     """Words that end in the last seconds of the audio are not committed. Default: ``0.5``."""
 
     endpoint_ms: int
-    """Silence of this length ends a segment; two thirds of it where its text is certain.
-    Default: ``300``.
+    """Silence of this length ends a segment. Default: ``300``."""
+
+    sure_endpoint_ms: int | None
+    """Silence of this length ends a segment where its text is certain. Default: two thirds of
+    endpoint_ms.
     """
 
     eager_ms: int

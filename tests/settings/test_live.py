@@ -17,6 +17,11 @@ from quest22.settings.live import LiveSettings
         ({"step_s": nan}, "step_s is nan: expected a number above 0"),
         ({"hold_back_s": -1.0}, "hold_back_s is -1.0: expected 0 or more"),
         ({"endpoint_ms": 50}, "endpoint_ms is 50: expected 64 or more"),
+        ({"sure_endpoint_ms": 10}, "sure_endpoint_ms is 10: expected 64 or more"),
+        (
+            {"sure_endpoint_ms": 310},
+            "sure_endpoint_ms is 310, expected at most endpoint_ms, which is 300",
+        ),
         ({"policy": "each"}, "policy is 'each': expected alignatt, local-agreement or both"),
     ],
 )

@@ -75,9 +75,18 @@ class LiveSettings:
     endpoint_ms: int = option(
         300,
         flags="--endpoint-ms",
-        help="Silence of this length ends a segment; two thirds of it where its text is certain.",
+        help="Silence of this length ends a segment.",
         metavar="MS",
         unit="ms",
+        panel=PANEL,
+    )
+    sure_endpoint_ms: int | None = option(
+        None,
+        flags="--sure-endpoint-ms",
+        help="Silence of this length ends a segment where its text is certain.",
+        metavar="MS",
+        unit="ms",
+        unset="two thirds of endpoint_ms",
         panel=PANEL,
     )
     eager_ms: int = option(
@@ -125,11 +134,17 @@ class LiveSettings:
         check_at_least("eager_ms", self.eager_ms, 0)
         check_at_least("pre_roll_ms", self.pre_roll_ms, 0)
         check_at_least("endpoint_ms", self.endpoint_ms, self.eager_ms)
+        check_at_least("sure_endpoint_ms", self.sure_endpoint_ms, self.eager_ms)
         check_at_least("max_segment_s", self.max_segment_s, SHORTEST_SEGMENT_S)
         check_positive("history_h", self.history_h)
         if self.pre_roll_ms > LONGEST_PRE_ROLL_MS:
             raise UsageError(
                 f"pre_roll_ms is {self.pre_roll_ms}, expected at most {LONGEST_PRE_ROLL_MS}"
+            )
+        if self.sure_endpoint_ms is not None and self.sure_endpoint_ms > self.endpoint_ms:
+            raise UsageError(
+                f"sure_endpoint_ms is {self.sure_endpoint_ms}, expected at most endpoint_ms, which "
+                f"is {self.endpoint_ms}"
             )
         if self.max_segment_s > WINDOW_S - 2:
             raise UsageError(

@@ -10,6 +10,7 @@ from quest22.capture.raw_pcm import RawFormat
 from quest22.server.deepgram.parameters import LiveParameters, Parameters, SoundFormat
 from quest22.server.deepgram.query import Query
 from quest22.server.refusal import Refusal
+from quest22.settings.clip_options import ClipOptions, ClipSettings
 
 SERVED = ("base", "tiny.en")
 
@@ -103,7 +104,11 @@ def test_words_to_expect(asked: str, expected: tuple[str, ...]) -> None:
 def test_endpointing(asked: str, expected: int | None) -> None:
     found = LiveParameters.of(query(asked))
     assert found.endpointing_ms == expected
-    assert found.options() == {"endpoint_ms": expected or 300, "voice_events": True}
+    options = found.options()
+    assert options["endpoint_ms"] == (expected or 300)
+    assert options.get("sure_endpoint_ms") == (expected if expected not in (300, None) else None)
+    ClipOptions.take_live(options, ClipSettings())
+    assert not options
 
 
 def test_utterance_end() -> None:

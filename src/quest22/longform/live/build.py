@@ -22,7 +22,7 @@ from quest22.settings.vad import VadSettings
 HYSTERESIS = 0.15
 """Speech lasts while frames are no more than this below its threshold."""
 
-SOON_SHARE = 2 / 3
+SURE_SHARE = 2 / 3
 """Of the silence that ends a segment, so much does where its text is certain."""
 
 ENGLISH = "en"
@@ -67,12 +67,14 @@ def _endpoints(vad: VadSettings, live: LiveSettings) -> EndpointRules:
     threshold, low = vad.vad_threshold, vad.vad_neg_threshold
     eager = frames_of(live.eager_ms)
     silence = max(frames_of(live.endpoint_ms), eager + 1)
+    sure_ms = live.sure_endpoint_ms
+    soon = round(SURE_SHARE * silence) if sure_ms is None else frames_of(sure_ms)
     return EndpointRules(
         threshold=threshold,
         neg_threshold=max(threshold - HYSTERESIS, 0.01) if low is None else low,
         onset=frames_of(vad.vad_min_speech_duration_ms or ONSET_FRAMES * 32),
         eager=eager,
-        soon=max(round(SOON_SHARE * silence), eager + 1),
+        soon=max(soon, eager + 1),
         silence=silence,
     )
 

@@ -171,7 +171,9 @@ class LiveParameters:
 
     def options(self) -> dict[str, Any]:
         """As :class:`quest22.Transcriber` calls them."""
-        return {"endpoint_ms": self.endpointing_ms or DEFAULT_ENDPOINT_MS, "voice_events": True}
+        pause_ms = self.endpointing_ms or DEFAULT_ENDPOINT_MS
+        exact = {} if pause_ms == DEFAULT_ENDPOINT_MS else {"sure_endpoint_ms": pause_ms}
+        return {"endpoint_ms": pause_ms, **exact, "voice_events": True}
 
 
 def keyterms(query: Query) -> tuple[str, ...]:
