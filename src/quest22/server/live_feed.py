@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from contextlib import suppress
 from typing import Protocol
 
 from quest22.capture.blocks import live_blocks
 from quest22.capture.decoding import decoded
 from quest22.capture.raw_pcm import RawFormat
-from quest22.errors import ClipError
+from quest22.errors import ClipError, UsageError
 from quest22.runtime.live_session import LiveSession
 from quest22.server.waiting import room_in, until
 
@@ -77,7 +78,8 @@ class RawFeed:
         return True
 
     async def end(self) -> None:
-        await self.flush()
+        with suppress(UsageError, ClipError):  # the session ends, whatever the rest is
+            await self.flush()
         await room_in(self._session)
         self._session.end()
 
@@ -132,6 +134,8 @@ class EncodedFeed:
                     break
         except ClipError as exc:
             self.error = exc
+        except UsageError as exc:
+            self.error = ClipError("audio", str(exc))
         finally:
             self._pipe.close()
             self._session.end()

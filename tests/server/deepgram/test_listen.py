@@ -261,6 +261,16 @@ def test_what_is_no_sound(server: RunningServer) -> None:
         assert "DATA-0000" in str(socket.close_reason)
 
 
+@pytest.mark.parametrize("samples", [16_000, 100])
+def test_numbers_that_are_no_sound(server: RunningServer, samples: int) -> None:
+    with listening(server, encoding="linear32", sample_rate="16000") as socket:
+        send(socket, [np.full(samples, np.nan, "<f4").tobytes()])
+        control(socket, "Finalize")
+        list(messages(socket))
+        assert socket.close_code == 1008
+        assert "DATA-0000" in str(socket.close_reason)
+
+
 @pytest.mark.parametrize(
     ("query", "status", "code"),
     [

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+import threading
+import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
+from unittest.mock import MagicMock
 
 import httpx2
 import numpy as np
 import pytest
 import soundfile
+from starlette.websockets import WebSocketDisconnect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from quest22.records import Samples
+from quest22.server.live import socket as socket_module
+from quest22.server.live.request import LiveRequest
 from tests.support.recordings import recordings
 from tests.support.running_server import RunningServer, running_server
 
@@ -111,7 +118,7 @@ def test_flush_makes_final_what_was_said(server: RunningServer) -> None:
     assert said(found)
 
 
-@pytest.mark.parametrize("message", ["x", "[]", '{"type": "?"}', '{"type": 3}'])
+@pytest.mark.parametrize("message", ["x", "[]", '{"type": "?"}', '{"type": 3}', "[" * 200_000])
 def test_an_unknown_message_harms_nothing(server: RunningServer, message: str) -> None:
     with opened(server) as socket:
         socket.recv(timeout=60)
@@ -176,6 +183,50 @@ def test_a_client_that_leaves_makes_room() -> None:
                 socket.send(b"OggS")
             while httpx2.get(f"{server.url}/live").status_code != 426:
                 pass
+
+
+@pytest.mark.parametrize("samples", [16_000, 100])  # less than 10 ms waits for more, or the end
+def test_numbers_that_are_no_sound_are_said_and_left_out(
+    server: RunningServer, samples: int
+) -> None:
+    with opened(server, "?format=f32le") as socket:
+        socket.send(np.full(samples, np.nan, "<f4").tobytes())
+        socket.send('{"type": "end"}')
+        found = list(events(socket))
+        assert socket.close_code == 1000
+    assert [each["type"] for each in found] == ["ready", *["error"] * (samples > 160), "end"]
+
+
+def test_who_sends_what_nobody_expects_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: str) -> str:
+        raise LookupError("not foreseen")
+
+    monkeypatch.setattr(socket_module, "_order", fails)
+    with running_server(max_live=1) as server, opened(server) as socket:
+        socket.send("x")
+        list(events(socket))
+        deadline = time.monotonic() + 10
+        while server.service.gate.count("live") and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not server.service.gate.count("live")
+
+
+def test_who_goes_before_it_begins_leaves_no_thread() -> None:
+    class Gone:
+        async def send_text(self, _: str) -> None:
+            raise WebSocketDisconnect(1006)
+
+    async def talk() -> None:
+        asked = LiveRequest(None, {}, None)
+        session = MagicMock(key="live")
+        opened_ = MagicMock(asked=asked, session=session)
+        opened_.model.name = "nano"
+        with pytest.raises(WebSocketDisconnect):
+            await socket_module._Talk(cast("Any", Gone()), opened_, MagicMock()).run()
+
+    before = threading.active_count()
+    asyncio.run(talk())
+    assert threading.active_count() == before
 
 
 def test_the_subprotocol_is_echoed_and_the_key_is_not(server: RunningServer) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from quest22.errors import ClipError
+from quest22.errors import ClipError, UsageError
 from quest22.records import LiveEvent
 from quest22.runtime.live_session import LiveSession
 from quest22.server.deepgram import control
@@ -150,6 +150,8 @@ class Conversation:
                     self._idle.reschedule(clock() + IDLE_S)
         except TimeoutError:
             return DRAINED if self._draining else IDLE
+        except UsageError:  # numbers that are no sound
+            return UNREADABLE
         finally:
             self._idle = None
         return DRAINED

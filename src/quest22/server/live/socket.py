@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -29,9 +30,12 @@ from quest22.server.live.request import (
 )
 from quest22.server.live_feed import EncodedFeed, RawFeed
 from quest22.server.models import ServedModel
+from quest22.server.operations.request_note import note_of_request
 from quest22.server.refusal import Refusal
 from quest22.server.service import Service
 from quest22.sink.formats.live_events import event_fields
+
+_log = logging.getLogger("quest22.server")
 
 SILENT_S = 60.0
 """A client that sends nothing for so long, not even silence, has ended its sound."""
@@ -113,9 +117,10 @@ class _Talk:
         self._ended = False
 
     async def run(self) -> None:
-        await self._send({"type": "ready", "model": self._opened.model.name})
-        reading = asyncio.create_task(self._read())
+        reading: asyncio.Task[None] | None = None
         try:
+            await self._send({"type": "ready", "model": self._opened.model.name})
+            reading = asyncio.create_task(self._read())
             async with self._service.session_registered(self._end):
                 async for event in self._session:
                     await self._send(event_fields(event))
@@ -123,9 +128,10 @@ class _Talk:
         except ClipError as exc:
             await self._fail(exc)
         finally:
-            reading.cancel()
-            with suppress(asyncio.CancelledError):
-                await reading
+            if reading is not None:
+                reading.cancel()
+                with suppress(asyncio.CancelledError):
+                    await reading
             self._session.cancel()
             await (
                 self._feed.end()
@@ -142,6 +148,9 @@ class _Talk:
             self._session.cancel()
         except ClipError:
             return  # the events end with it, too
+        except Exception:  # nobody would notice that the client goes, and its place stay taken
+            _log.exception("%s: messages cannot be read", note_of_request().request_id)
+            self._session.cancel()
 
     async def _next_message(self) -> Any:
         receive = self._websocket.receive()
@@ -164,9 +173,9 @@ class _Talk:
     async def _hear(self, data: bytes) -> None:
         try:
             await self._feed.feed(data)
-        except UsageError:
-            if not self._ended:  # the server has ended the session in the meantime
-                raise
+        except UsageError as exc:
+            if not self._ended:  # else the server has ended the session in the meantime
+                await self._send({"type": "error", "message": str(exc)})
 
     async def _obey(self, text: str) -> None:
         order = _order(text)
@@ -210,7 +219,7 @@ def _order(text: str) -> str:
     """The type of a client's message; empty if it has none."""
     try:
         fields = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     order = fields.get("type") if isinstance(fields, dict) else None
     return order if isinstance(order, str) else ""
