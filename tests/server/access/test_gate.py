@@ -9,7 +9,7 @@ import pytest
 
 from quest22.metrics import Metrics
 from quest22.server.access.gate import Caller, Gate, Kind
-from quest22.server.access.keys import KeyRing, new_key
+from quest22.server.access.keys import KeyRing, new_key, remove_key
 from quest22.server.access.load import Load
 from quest22.server.refusal import Refusal
 from quest22.settings.server import ServerSettings
@@ -65,6 +65,26 @@ def test_with_keys_only_those_who_have_one_may(tmp_path: Path) -> None:
         assert caught.value.status == 401
         assert "q22_wrong" not in caught.value.message
     assert rejected(guarded, "unauthorized") == 3
+
+
+def test_who_was_identified_before_is_who_the_key_says_now(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    keys = [new_key(file, "desk", max_live=1), new_key(file, "kiosk")]
+    ring = KeyRing(file)
+    guarded = gate(ring)
+    desk, kiosk = (guarded.identify(key, "10.0.0.1") for key in keys)
+    assert guarded.renewed(desk) == desk
+    remove_key(file, "desk")
+    ring.refresh()
+    with pytest.raises(Refusal) as caught:
+        guarded.renewed(desk)
+    assert caught.value.status == 401
+    assert guarded.renewed(kiosk) == kiosk
+    new_key(file, "desk")
+    ring.refresh()
+    with pytest.raises(Refusal):
+        guarded.renewed(desk)  # another key of the same name
+    assert gate().renewed(Caller("10.0.0.1")).name == "10.0.0.1"
 
 
 @pytest.mark.parametrize(("kind", "limit"), [("live", "max_live"), ("file", "max_requests")])

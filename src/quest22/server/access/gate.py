@@ -33,10 +33,14 @@ KEPT_BUDGETS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: the name of a key, or the address of whoever needs none; with its limits."""
+    """Who asks: the name of a key, or the address of whoever needs none; with its limits.
+
+    ``key_hash`` tells this key from a later one of the same name.
+    """
 
     name: str
     limits: CallerLimits = field(default_factory=lambda: CallerLimits.of(ServerSettings()))
+    key_hash: str = field(default="", repr=False)
 
 
 @dataclass(slots=True, eq=False)
@@ -91,6 +95,16 @@ class Gate:
         note_of_request().caller = caller.name
         return caller
 
+    def renewed(self, caller: Caller) -> Caller:
+        """Who was identified before, by what is known now; raises :class:`Refusal`."""
+        if self.keys is not None:
+            key = self.keys.named(caller.name)
+            if key is None or key.sha256 != caller.key_hash:
+                self._refuse("unauthorized", "the API key behind it is not known here any more")
+            caller = self._holder(caller.name, key)
+        note_of_request().caller = caller.name
+        return caller
+
     @contextmanager
     def admit(self, caller: Caller, kind: Kind) -> Iterator[Visit]:
         """Let a request in for the time of the block; raises :class:`Refusal` at its beginning."""
@@ -109,16 +123,17 @@ class Gate:
                 del self._live[caller.name]
 
     def _caller(self, key: str | None, peer: str) -> Caller:
-        limits = CallerLimits.of(self.settings)
         if self.keys is None:
-            return Caller(peer, limits)
+            return Caller(peer, CallerLimits.of(self.settings))
         if not key:
             self._refuse("unauthorized", "this server needs an API key: none came")
         found = self.keys.find(key)
         if found is None:
             self._refuse("unauthorized", "the API key is not known here")
-        name, own = found
-        return Caller(name, _narrowed(limits, own))
+        return self._holder(*found)
+
+    def _holder(self, name: str, key: Key) -> Caller:
+        return Caller(name, _narrowed(CallerLimits.of(self.settings), key), key.sha256)
 
     def _check_room(self, kind: Kind) -> None:
         if self.draining:

@@ -158,6 +158,10 @@ class KeyRing:
                 found = name, each
         return found
 
+    def named(self, name: str) -> Key | None:
+        """The key of that name; None if there is none now."""
+        return self._keys.get(name)
+
     def refresh(self) -> None:
         """Read the file again if it has changed; one that cannot be used changes nothing."""
         stamp = _stamp(self._path)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from quest22.server.access.gate import Caller, Gate
-from quest22.server.openai.realtime.client_secrets import MOST_OF_A_CALLER, ClientSecrets
+from quest22.server.access.keys import KeyRing, new_key, remove_key
+from quest22.server.openai.realtime.client_secrets import (
+    MOST_HELD_BYTES,
+    MOST_OF_A_CALLER,
+    ClientSecrets,
+)
 from quest22.server.refusal import Refusal
 from quest22.settings.server import ServerSettings
 
@@ -76,3 +83,26 @@ def test_there_are_not_too_many() -> None:
     secrets.issue(Caller("kiosk"), {})
     clock.now_s += 10
     secrets.issue(DESK, {})
+
+
+def test_it_is_worth_no_more_than_the_key_it_comes_from(tmp_path: Path) -> None:
+    file, secrets = tmp_path / "keys", ClientSecrets()
+    key = new_key(file, "desk")
+    ring = KeyRing(file)
+    gate = Gate(ServerSettings(), ring)
+    value, _ = secrets.issue(gate.identify(key, "192.0.2.7"), SESSION)
+    assert secrets.identify(gate, value, "192.0.2.8")[0].name == "desk"
+    remove_key(file, "desk")
+    ring.refresh()
+    with pytest.raises(Refusal) as caught:
+        secrets.identify(gate, value, "192.0.2.8")
+    assert caught.value.status == 401
+
+
+def test_their_sessions_take_no_more_room_than_that() -> None:
+    secrets = ClientSecrets()
+    session = {"audio": {"input": {"transcription": {"prompt": "x" * 60_000}}}}
+    for _ in range(MOST_HELD_BYTES // 61_000):
+        secrets.issue(DESK, session)
+    with pytest.raises(Refusal, match="too many"):
+        list(map(secrets.issue, [DESK] * 10, [session] * 10))

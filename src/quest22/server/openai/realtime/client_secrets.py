@@ -1,11 +1,13 @@
 """Client secrets: short-lived keys for browsers, which must not know the key they come from.
 
-They are in one server's memory, hashed; another server, or this one started anew, knows none.
+They are in one server's memory, hashed; another server, or this one started anew, knows none. One
+is worth no more than the key that it comes from: once that is removed, neither lets anybody in.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -23,14 +25,16 @@ USUAL_S = 600
 
 MOST = 16_384
 MOST_OF_A_CALLER = 1024
+MOST_HELD_BYTES = 32 << 20
+"""Of all sessions' beginnings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """Whose limits count for whoever has it, how their session begins, and until when."""
+    """Whose limits count for whoever has it, how their session begins (JSON), and until when."""
 
     caller: Caller
-    session: Mapping[str, Any]
+    session: bytes
     expires_at: int
 
 
@@ -53,7 +57,9 @@ class ClientSecrets:
             )
         self._forget_expired()
         of_caller = sum(each.caller.name == caller.name for each in self._known.values())
-        if of_caller >= MOST_OF_A_CALLER or len(self._known) >= MOST:
+        begins = json.dumps(session).encode()
+        held = len(begins) + sum(len(each.session) for each in self._known.values())
+        if of_caller >= MOST_OF_A_CALLER or len(self._known) >= MOST or held > MOST_HELD_BYTES:
             raise Refusal(
                 "rate_limited",
                 "too many client secrets are valid already; one may be used for many sessions",
@@ -61,7 +67,7 @@ class ClientSecrets:
             )
         value = PREFIX + secrets.token_urlsafe(32)
         expires_at = int(self._clock()) + lifetime_s
-        self._known[_digest(value)] = Secret(caller, dict(session), expires_at)
+        self._known[_digest(value)] = Secret(caller, begins, expires_at)
         return value, expires_at
 
     def identify(
@@ -80,7 +86,7 @@ class ClientSecrets:
                 "this client secret is unknown or has expired: get another one from "
                 "/v1/realtime/client_secrets",
             )
-        return secret.caller, secret.session
+        return gate.renewed(secret.caller), json.loads(secret.session)
 
     def _forget_expired(self) -> None:
         now_s = self._clock()
