@@ -115,13 +115,17 @@ class Service:
         clip = Clip(f"request {self._requests}", name, media, Origin("request"))
         with _refusing_usage():
             handle = model.loop.add(clip, clip_options, priority=Priority.INTERACTIVE)
+        counted_s = 0.0
         try:
             async for event in handle:
                 if isinstance(event, ClipProgressed):
+                    for last in event.partial.committed[-1:]:  # who leaves early owes it, too
+                        visit.count_audio(max(0.0, last.end_s - counted_s))
+                        counted_s = max(counted_s, last.end_s)
                     _check_length(event.partial.committed[-1:], visit)
                     yield event.partial
                 elif isinstance(event, ClipDone):
-                    yield _transcript(event.result, visit)
+                    yield _transcript(event.result, visit, counted_s)
         finally:
             handle.cancel()
 
@@ -176,12 +180,12 @@ def _refusing_usage() -> Iterator[None]:
         raise Refusal("bad_request", str(exc)) from exc
 
 
-def _transcript(result: Transcript | Failure, visit: Visit) -> Transcript:
+def _transcript(result: Transcript | Failure, visit: Visit, counted_s: float) -> Transcript:
     if isinstance(result, Failure):
         if is_too_long(result):
             raise _too_long(visit)
         raise Refusal(FAULTS.get(result.stage, "failed"), result.reason, parameter="file")
-    visit.count_audio(result.duration_s)
+    visit.count_audio(max(0.0, result.duration_s - counted_s))
     _check_length([result], visit)
     return result
 
