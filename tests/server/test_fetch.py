@@ -168,8 +168,9 @@ def test_redirects_are_followed_a_few_times() -> None:
     assert len(asked) == 6
 
 
-def test_a_redirect_to_another_scheme() -> None:
-    onward = answer("302 Found", b"", "Location: file:///etc/passwd")
+@pytest.mark.parametrize("location", ["file:///etc/passwd", "http://[", "http://[x]/"])
+def test_a_redirect_to_what_is_none(location: str) -> None:
+    onward = answer("302 Found", b"", f"Location: {location}")
     with serving(onward) as (port, _):
         assert refused(here(), f"http://a.example:{port}/").reason == "bad_request"
 

@@ -64,7 +64,10 @@ class Fetching:
                     async for data in answer.body():
                         yield data
                     return
-                url = urljoin(url, answer.moved_to)
+                try:
+                    url = urljoin(url, answer.moved_to)
+                except ValueError as exc:
+                    raise _bad(str(exc)) from exc
         raise _unfetched(f"it was redirected more than {MOST_REDIRECTS} times")
 
     @asynccontextmanager

@@ -55,6 +55,8 @@ def test_another_name_that_is_allowed() -> None:
         ("null", "", False),
         ("", "localhost:8000", False),
         ("file://", "localhost:8000", False),
+        ("http://[", "localhost:8000", False),
+        ("http://localhost:8000/", "localhost:8000", False),
         ("https://app.example", "localhost:8000", True),
         ("https://app.example.evil", "localhost:8000", False),
     ],
