@@ -184,6 +184,18 @@ def test_each_commit_is_answered() -> None:
     run(commits, settings=MANUAL)
 
 
+def test_a_flood_of_commits_is_answered() -> None:
+    async def flood(client: Client) -> None:
+        await client.feed(1.0)
+        for _ in range(2_000):
+            await client.commit()
+        await client.told()
+        client.live.says("flushed")
+        assert await client.told() == ["completed "] * 2_000
+
+    run(flood, settings=MANUAL)
+
+
 def test_a_commit_while_the_server_finds_turns_ends_the_one_that_is_open() -> None:
     async def commit(client: Client) -> None:
         live = client.live

@@ -134,6 +134,10 @@ class Conversation:
             )
 
     async def _complete(self, item: Item, settings: SessionSettings) -> None:
+        await self._complete_one(item, settings)
+        await self._complete_riding(settings)
+
+    async def _complete_one(self, item: Item, settings: SessionSettings) -> None:
         self._items.remove(item)
         seconds = max(0.0, item.end_s - item.start_s)
         more = {"logprobs": logprobs(item.words)} if settings.has_logprobs else {}
@@ -145,12 +149,11 @@ class Conversation:
             languages=item.languages,
             **more,
         )
-        await self._complete_riding(settings)
 
     async def _complete_riding(self, settings: SessionSettings | None = None) -> None:
         """Nothing was fed between some commits: those items are complete with the one before."""
-        if self._items and self._items[0].by_client and self._items[0].rides:
-            await self._complete(self._items[0], settings or SessionSettings())
+        while self._items and self._items[0].by_client and self._items[0].rides:
+            await self._complete_one(self._items[0], settings or SessionSettings())
 
     async def _tell_stopped(self, item: Item, at_s: float) -> None:
         item.stopped = True
