@@ -156,6 +156,7 @@ def configured(
     app: ASGIApp, settings: ServerSettings, tls: ssl.SSLContext | None = None
 ) -> uvicorn.Config:
     """How uvicorn runs the application."""
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # it tells URLs with queries
     return uvicorn.Config(
         app,
         loop="asyncio",
