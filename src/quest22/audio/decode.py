@@ -181,7 +181,7 @@ def _limit_message(max_duration_s: float) -> str:
     return f"the {hours(max_duration_s)} {MAY_HAVE}: split it, or raise the max duration"
 
 
-def is_too_long(failure: Failure) -> bool:
+def is_too_long(failure: Failure | ClipError) -> bool:
     """Whether a clip was not transcribed because of the duration that is allowed."""
     return failure.stage == "audio" and MAY_HAVE in failure.reason
 

@@ -183,7 +183,7 @@ def _refusing_usage() -> Iterator[None]:
 def _transcript(result: Transcript | Failure, visit: Visit, counted_s: float) -> Transcript:
     if isinstance(result, Failure):
         if is_too_long(result):
-            raise _too_long(visit)
+            raise too_long(visit.limits.max_audio_s)
         raise Refusal(FAULTS.get(result.stage, "failed"), result.reason, parameter="file")
     visit.count_audio(max(0.0, result.duration_s - counted_s))
     _check_length([result], visit)
@@ -195,9 +195,10 @@ def _check_length(heard: Sequence[Segment | Transcript], visit: Visit) -> None:
     most_s = visit.limits.max_audio_s
     for each in heard:
         if (each.end_s if isinstance(each, Segment) else each.duration_s) > most_s:
-            raise _too_long(visit)
+            raise too_long(most_s)
 
 
-def _too_long(visit: Visit) -> Refusal:
-    message = f"the recording is longer than {hours(visit.limits.max_audio_s)}: send it in parts"
+def too_long(most_s: float) -> Refusal:
+    """What is said to a recording that is longer than its caller may send."""
+    message = f"the recording is longer than {hours(most_s)}: send it in parts"
     return Refusal("too_long", message, parameter="file")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import time
 import wave
+from contextlib import ExitStack
 from hashlib import sha256
 from typing import Any
 
@@ -12,12 +15,14 @@ import httpx2
 import numpy as np
 import pytest
 import soundfile
+from websockets.sync.client import connect
 
 from quest22.capture.raw_pcm import RawFormat
 from quest22.records import SAMPLE_RATE_HZ, Samples
 from quest22.server.deepgram.parameters import SoundFormat
 from quest22.server.deepgram.raw_head import UNKNOWN, head_of, wav_head
 from tests.server.deepgram.listening import pcm, speech
+from tests.support.forms import slow_client
 from tests.support.recordings import NANO_IS_HERE
 from tests.support.running_server import RunningServer, running_server
 
@@ -122,6 +127,32 @@ def test_what_is_refused(
     assert said in body["err_msg"]
     assert set(body) == {"err_code", "err_msg", "request_id"}
     assert answer.headers["dg-error"]
+
+
+@needs_nano
+@pytest.mark.parametrize("query", ["", "multichannel=true"])
+def test_too_long(sound: Samples, query: str) -> None:
+    with running_server(max_audio_s=1.0) as server:
+        answer = post(server, query, flac(np.stack([sound, sound], axis=1)))
+        assert (answer.status_code, answer.json()["err_code"]) == (413, "PAYLOAD_TOO_LARGE")
+        assert "longer than 1.0 s" in answer.json()["err_msg"]
+
+
+@needs_nano
+def test_slow_uploads_take_no_threads_that_others_need(sound: Samples) -> None:
+    with running_server() as server, ExitStack() as stack:
+        assert post(server, "", flac(sound)).status_code == 200
+        uploads = min(32, (os.cpu_count() or 1) + 4)  # threads of asyncio.to_thread
+        for _ in range(uploads):
+            path = "/v1/listen?multichannel=true"
+            stack.enter_context(slow_client(server, path, 10_000)).send(b"fLaC")
+        while server.service.gate.count("file") < uploads:
+            time.sleep(0.01)
+        time.sleep(0.2)
+        with connect(f"{server.websocket_url}/live", open_timeout=10) as socket:
+            socket.send('{"type": "flush"}')
+            socket.send('{"type": "end"}')
+            assert [json.loads(each)["type"] for each in socket][-1] == "end"
 
 
 def test_too_large() -> None:

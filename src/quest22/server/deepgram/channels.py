@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from quest22.audio.decode import MediaDecoder
+from quest22.audio.decode import MediaDecoder, is_too_long
 from quest22.capture.raw_pcm import RawFormat
 from quest22.errors import ClipError
 from quest22.records import SAMPLE_RATE_HZ, Clip, Origin
 from quest22.server.deepgram.parameters import MOST_CHANNELS
 from quest22.server.deepgram.raw_head import wav_head
 from quest22.server.refusal import Refusal
+from quest22.server.service import too_long
 from quest22.server.upload.growing_file import GrowingFile
 from quest22.settings import AudioSettings
 
@@ -37,6 +38,8 @@ def split(file: GrowingFile, settings: AudioSettings, most_s: float) -> list[Gro
     except BaseException as exc:
         for each in found:
             each.close()
+        if isinstance(exc, ClipError) and is_too_long(exc):
+            raise too_long(limit_s) from exc
         if isinstance(exc, ClipError):
             raise Refusal("unreadable_audio", exc.reason, parameter="file") from exc
         raise

@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -62,6 +63,8 @@ class RecordingEndpoint:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        # They wait for uploads: threads that others need must not.
+        self._splitting = ThreadPoolExecutor(service.settings.max_requests, "channels")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         name, body = begun(), None
@@ -132,7 +135,8 @@ class RecordingEndpoint:
             return [await self._of_one(asked, model, file.open)]
         audio, most_s = model.pipeline.settings.audio, asked.visit.limits.max_audio_s
         with ExitStack() as stack:
-            channels = await asyncio.to_thread(split, file, audio, most_s)
+            splitting = asyncio.get_running_loop().run_in_executor
+            channels = await splitting(self._splitting, split, file, audio, most_s)
             for channel in channels:
                 stack.callback(channel.close)
             return [await self._of_one(asked, model, channel.open) for channel in channels]
