@@ -80,7 +80,7 @@ class Clip:
     ``key`` is unique within a run; ``name`` is what outputs are named after (a file name, or the
     key); ``columns`` are the source columns to copy to the output. The clip is the stretch of its
     media from ``offset_s`` on, ``duration_s`` long (None: to the end), in seconds; times in its
-    transcript count from there.
+    transcript count from there. ``most_s``: a longer one fails, also where the settings allow more.
     """
 
     key: str
@@ -91,6 +91,7 @@ class Clip:
     columns: Mapping[str, Any] = field(default_factory=dict)
     offset_s: float = 0.0
     duration_s: float | None = None
+    most_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

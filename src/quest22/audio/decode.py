@@ -85,7 +85,7 @@ class MediaDecoder:
             raise ClipError("audio", f"the sound cannot be decoded: {unexpected(exc)}") from exc
 
     def _limited(self, clip: Clip, report: DamageReport) -> Iterator[Samples]:
-        total, max_duration_s = 0, self._settings.max_duration_s
+        total, max_duration_s = 0, self._most_s(clip)
         for block in in_blocks(self._samples(clip, report), BLOCK_S * SAMPLE_RATE_HZ):
             total += len(block)
             if total > max_duration_s * SAMPLE_RATE_HZ:
@@ -97,6 +97,10 @@ class MediaDecoder:
             reason = f" ({report.places[0].reason})" if report.places else ""
             raise ClipError("audio", f"the file holds no sound that can be decoded{reason}")
         self._judge(clip, report, total / SAMPLE_RATE_HZ)
+
+    def _most_s(self, clip: Clip) -> float:
+        most_s = self._settings.max_duration_s
+        return most_s if clip.most_s is None else min(clip.most_s, most_s)
 
     def _samples(self, clip: Clip, report: DamageReport) -> Iterator[Samples]:
         if isinstance(clip.media, np.ndarray):
@@ -130,7 +134,7 @@ class MediaDecoder:
 
         with open_recording(reader, clip, choose) as recording:
             held_s = stretch_duration_s(clip, recording.held_duration_s)
-            _refuse_long(held_s, self._settings.max_duration_s)
+            _refuse_long(held_s, self._most_s(clip))
             self._tell_duration(clip, stretch_duration_s(clip, stated_duration_s(recording)))
             found = frames_from(recording, clip.offset_s, timeline, self._metrics)
             yield from timeline.place(found, recording)

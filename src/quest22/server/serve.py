@@ -9,7 +9,6 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from types import FrameType
 
 import uvicorn
@@ -56,8 +55,6 @@ def build_service(
     keys = None if settings.keys is None else KeyRing(settings.keys)
     loop = LoopSettings(decoded_s=pipeline.memory.decoded_s, decoders=settings.max_requests)
     engines = Metrics()
-    longest_s = min(pipeline.audio.max_duration_s, settings.max_audio_s)
-    pipeline = replace(pipeline, audio=replace(pipeline.audio, max_duration_s=longest_s))
     models = ModelPool(served, pipeline, loop, settings.max_models, Pipeline, metrics=engines)
     load = Load(engines, lambda: [model.loop for model in models.loaded])
     gate = Gate(settings, keys, load)

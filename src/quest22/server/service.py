@@ -112,7 +112,8 @@ class Service:
         """
         clip_options = _clip_options(model, options)
         self._requests += 1
-        clip = Clip(f"request {self._requests}", name, media, Origin("request"))
+        key, most_s = f"request {self._requests}", visit.limits.max_audio_s
+        clip = Clip(key, name, media, Origin("request"), most_s=most_s)
         with _refusing_usage():
             handle = model.loop.add(clip, clip_options, priority=Priority.INTERACTIVE)
         counted_s = 0.0

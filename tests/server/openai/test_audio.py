@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from quest22.records import SAMPLE_RATE_HZ
+from quest22.server.access.keys import new_key
 from tests.support.forms import (
     CONTENT_TYPE,
     encoded_form,
@@ -287,6 +289,17 @@ def test_too_long(talk: bytes) -> None:
         answer = post(server, talk)
         assert (answer.status_code, answer.json()["error"]["code"]) == (413, "audio_too_long")
         assert "longer than 1.0 s" in answer.json()["error"]["message"]
+
+
+def test_a_key_may_send_more_or_less_than_the_server_says(talk: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    keys = {most_s: new_key(file, f"up-to-{most_s}", max_audio_s=most_s) for most_s in (1.0, 900.0)}
+    with running_server(max_audio_s=2.0, keys=file) as server:
+        for most_s, key in keys.items():
+            url, body = f"{server.url}{PATH}", encoded_form([("model", "nano")], talk)
+            headers = {"content-type": CONTENT_TYPE, "authorization": f"Bearer {key}"}
+            answer = httpx2.post(url, content=body, headers=headers, timeout=120)
+            assert answer.status_code == (413 if most_s == 1.0 else 200), answer.text
 
 
 def test_addresses_that_are_not_there(server: RunningServer) -> None:
