@@ -19,9 +19,8 @@ from quest22.server.openai import models as openai_models
 from quest22.server.openai.realtime import routes as openai_realtime
 from quest22.server.operations import health
 from quest22.server.operations.request_log import RequestLog
-from quest22.server.operations.request_note import note_of_request
 from quest22.server.page import site
-from quest22.server.refusal import Refusal
+from quest22.server.refusal import Refusal, refused
 from quest22.server.service import Service
 from quest22.server.wyoming.listener import listener
 
@@ -61,5 +60,4 @@ def _refused(_: Request, refusal: Exception) -> JSONResponse:
     """A refusal that no protocol has put into its own shape."""
     if not isinstance(refusal, Refusal):
         raise refusal
-    note_of_request().reason = refusal.reason
-    return JSONResponse({"error": refusal.message}, refusal.status, refusal.headers)
+    return refused(refusal, {"error": refusal.message})

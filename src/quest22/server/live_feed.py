@@ -6,6 +6,7 @@ client: nothing is dropped, and nothing piles up.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections import deque
 from contextlib import suppress
@@ -41,6 +42,22 @@ class LiveFeed(Protocol):
     async def end(self) -> None:
         """No more will come: what was said becomes final."""
         ...
+
+
+async def flush_session(session: LiveSession) -> None:
+    """Make final what was said so far, once there is room.
+
+    In a thread, as one that decodes may hold the session for a moment; not before there is room, as
+    threads are few and a full session would keep one.
+    """
+    await room_in(session)
+    await asyncio.to_thread(session.flush)
+
+
+async def end_session(session: LiveSession) -> None:
+    """End a session that only this task feeds, once there is room."""
+    await room_in(session)
+    session.end()
 
 
 class RawFeed:
@@ -80,8 +97,7 @@ class RawFeed:
     async def end(self) -> None:
         with suppress(UsageError, ClipError):  # the session ends, whatever the rest is
             await self.flush()
-        await room_in(self._session)
-        self._session.end()
+        await end_session(self._session)
 
     async def _feed_piece(self, data: bytes) -> bool:
         samples = self._raw.values(data)[self._channels].T

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
+
+from starlette.responses import JSONResponse
+
+from quest22.server.operations.request_note import note_of_request
 
 Reason: TypeAlias = Literal[
     "bad_request",
@@ -37,6 +42,9 @@ STATUS: dict[Reason, int] = {
 }
 """Reason → HTTP status."""
 
+RETRY_S = 5.0
+"""When to try again where no better guess is known."""
+
 
 class Refusal(Exception):  # noqa: N818 -- no error of ours: the answer to a request
     """A request is not served.
@@ -70,3 +78,29 @@ class Refusal(Exception):  # noqa: N818 -- no error of ours: the answer to a req
         if self.retry_after_s is None:
             return {}
         return {"Retry-After": str(max(1, round(self.retry_after_s)))}
+
+
+def refused(
+    refusal: Refusal,
+    body: Mapping[str, Any],
+    *,
+    status: int | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """The answer to a request that is refused, in the shape of a protocol; the log has the reason.
+
+    ``status`` is for a protocol whose status for this reason is another one.
+    """
+    note_of_request().reason = refusal.reason
+    every = {**refusal.headers, **(headers or {})}
+    return JSONResponse(body, refusal.status if status is None else status, every)
+
+
+def shutting_down() -> Refusal:
+    """Why a server that ends takes nothing on, and does not finish what it has cancelled."""
+    return Refusal("draining", "the server is shutting down", retry_after_s=RETRY_S)
+
+
+def server_failed(request_id: str) -> Refusal:
+    """What a client is told of an error that nobody foresaw."""
+    return Refusal("failed", f"the server failed; its log says why, at {request_id}")

@@ -17,13 +17,11 @@ from quest22.server.access.limits import AudioBudget, CallerLimits
 from quest22.server.access.load import Load
 from quest22.server.operations.request_note import RequestNote, note_of_request
 from quest22.server.operations.server_metrics import ServerMetrics
-from quest22.server.refusal import Reason, Refusal
+from quest22.server.refusal import RETRY_S, Reason, Refusal
 from quest22.settings.server import ServerSettings
 
 Kind: TypeAlias = Literal["file", "live"]
 
-RETRY_S = 5.0
-"""When to try again where no better guess is known."""
 
 MOST_RETRY_S = 120.0
 

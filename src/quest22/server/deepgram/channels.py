@@ -19,7 +19,7 @@ MONO = RawFormat("f32le", SAMPLE_RATE_HZ, 1)
 
 
 def split(file: GrowingFile, settings: AudioSettings, most_s: float) -> list[GrowingFile]:
-    """Decode a recording, each channel into a file; waits until all of it has come.
+    """Decode a recording that has come whole, each channel into a file.
 
     Close the files. Raises :class:`Refusal` for what is no sound, or too much of it.
     """

@@ -22,6 +22,7 @@ from quest22.runtime.live_session import LiveSession
 from quest22.server.deepgram import control
 from quest22.server.deepgram.results import ChannelResults, Message
 from quest22.server.deepgram.sound import SniffedFeed
+from quest22.server.live_feed import flush_session
 
 IDLE_S = 10.0
 """A client that sends nothing for so long has gone, or forgot its KeepAlive."""
@@ -67,7 +68,7 @@ class Channel:
         """Make final what was said so far."""
         await self.feed.flush()
         self.finalizes.append(self.session.fed_s)
-        await asyncio.to_thread(self.session.flush)
+        await flush_session(self.session)
 
     def finalized(self, at_s: float) -> None:
         """All that was said until then is final."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import JSONResponse
 
-from quest22.server.refusal import Reason, Refusal
+from quest22.server.refusal import Reason, Refusal, refused
 
 CODES: dict[Reason, str] = {
     "bad_request": "Bad Request",
@@ -32,8 +32,8 @@ def answer(refusal: Refusal, request_id: str) -> JSONResponse:
     message = refusal.message
     status = BAD_MODEL_STATUS if refusal.reason == "unknown_model" else refusal.status
     body = {"err_code": CODES[refusal.reason], "err_msg": message, "request_id": request_id}
-    headers = {**refusal.headers, **names(request_id), "dg-error": _in_header(message)}
-    return JSONResponse(body, status, headers)
+    headers = {**names(request_id), "dg-error": _in_header(message)}
+    return refused(refusal, body, status=status, headers=headers)
 
 
 def names(request_id: str) -> dict[str, str]:

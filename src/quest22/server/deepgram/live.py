@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from itertools import pairwise
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from quest22.server.access.credentials import (
+    TOKEN_OR_BEARER,
+    header_key,
+    peer_address,
+    subprotocols,
+)
 from quest22.server.access.gate import Visit
 from quest22.server.deepgram.conversation import CLOSED, Channel, Conversation
-from quest22.server.deepgram.credentials import key_of_header, key_of_subprotocols
 from quest22.server.deepgram.errors import answer, names
 from quest22.server.deepgram.naming import (
     RequestName,
@@ -49,24 +55,17 @@ class _Call:
     wanted: LiveParameters
     model: ServedModel
 
-    @staticmethod
-    def channels(parameters: Parameters) -> int:
-        """How many channels are heard, each for itself."""
-        raw = parameters.sound.raw
-        if not parameters.multichannel:
-            return 1
-        return raw.channels if raw else parameters.sound.channels or CONTAINER_CHANNELS
-
 
 async def _listen(
     service: Service, websocket: WebSocket, request: RequestName, stack: AsyncExitStack
 ) -> None:
-    key, subprotocol = key_of_subprotocols(websocket.scope.get("subprotocols", []))
-    key = key_of_header(websocket.headers.get("authorization")) or key
-    caller = service.gate.identify(key, websocket.client.host if websocket.client else "")
+    scope = websocket.scope
+    offered_key, subprotocol = key_of_subprotocols(subprotocols(scope))
+    key = header_key(scope, TOKEN_OR_BEARER) or offered_key
+    caller = service.gate.identify(key, peer_address(scope))
     query = Query(websocket.query_params.multi_items())
     parameters, wanted = Parameters.of(query, service.models.names), LiveParameters.of(query)
-    count = _Call.channels(parameters)
+    count = _session_count(parameters)
     visits = [stack.enter_context(service.gate.admit(caller, "live")) for _ in range(count)]
     model = await stack.enter_async_context(service.models.borrow(parameters.model))
     call = _Call(request, parameters, wanted, model)
@@ -78,6 +77,22 @@ async def _listen(
     conversation = Conversation(websocket, channels, request.identifier)
     await stack.enter_async_context(service.session_registered(conversation.drain))
     await _converse(websocket, conversation, call, count)
+
+
+def _session_count(parameters: Parameters) -> int:
+    """One, or one for each channel that is heard for itself."""
+    if not parameters.multichannel:
+        return 1
+    raw = parameters.sound.raw
+    return raw.channels if raw else parameters.sound.channels or CONTAINER_CHANNELS
+
+
+def key_of_subprotocols(offered: Sequence[str]) -> tuple[str | None, str | None]:
+    """The key, and the subprotocol to answer with (never the key): of ``token, KEY``."""
+    for scheme, key in pairwise(offered):
+        if scheme.lower() in TOKEN_OR_BEARER:
+            return key, scheme
+    return None, None
 
 
 async def _channels(

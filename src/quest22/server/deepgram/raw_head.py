@@ -7,10 +7,12 @@ import struct
 from quest22.audio.wav_header import is_wav
 from quest22.capture.raw_pcm import RawFormat
 from quest22.server.deepgram.parameters import SoundFormat
-from quest22.server.deepgram.sound import AMR_HEADS
 
 UNKNOWN = 0xFFFF_FFFF
 """The length of sound that is still coming, as recorders write it that do not know it."""
+
+AMR_HEADS = {"amr-nb": b"#!AMR\n", "amr-wb": b"#!AMR-WB\n"}
+"""What a file of these frames begins with (RFC 4867, section 5); without it they are not known."""
 
 FORMATS = {"s16le": (1, 16), "f32le": (3, 32), "alaw": (6, 8), "mulaw": (7, 8)}
 """FFmpeg's name → WAV's format tag, and bits a sample."""

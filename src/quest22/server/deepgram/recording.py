@@ -18,9 +18,9 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from quest22.records import Media, Transcript
+from quest22.server.access.credentials import TOKEN_OR_BEARER, header_key, peer_address
 from quest22.server.access.gate import Visit
 from quest22.server.deepgram.channels import split
-from quest22.server.deepgram.credentials import key_of_header
 from quest22.server.deepgram.errors import answer, names
 from quest22.server.deepgram.naming import RequestName, begun, request_metadata
 from quest22.server.deepgram.parameters import Parameters
@@ -29,8 +29,7 @@ from quest22.server.deepgram.raw_head import head_of
 from quest22.server.deepgram.response import Layout, results
 from quest22.server.fetch import fetched
 from quest22.server.models import ServedModel
-from quest22.server.operations.request_note import note_of_request
-from quest22.server.refusal import Refusal
+from quest22.server.refusal import Refusal, server_failed, shutting_down
 from quest22.server.service import Service
 from quest22.server.upload.body import Body, ClientGoneError
 from quest22.server.upload.growing_file import GrowingFile
@@ -70,10 +69,8 @@ class RecordingEndpoint:
         name, body = begun(), None
         try:
             headers = Headers(scope=scope)
-            client = scope.get("client")
-            caller = self._service.gate.identify(
-                key_of_header(headers.get("authorization")), client[0] if client else ""
-            )
+            key = header_key(scope, TOKEN_OR_BEARER)
+            caller = self._service.gate.identify(key, peer_address(scope))
             query = Query(parse_qsl(scope["query_string"].decode("latin-1"), True))
             parameters = Parameters.of(query, self._service.models.names)
             layout = Layout.of(query)
@@ -85,20 +82,14 @@ class RecordingEndpoint:
         except ClientGoneError:
             return
         except Refusal as refusal:
-            await self._refuse(refusal, name, body, scope, send)
+            await send_refusal(answer(refusal, name.identifier), body, scope, send)
             return
         except Exception:
             _log.exception("%s: the request has failed", name.identifier)
-            failed = Refusal("failed", f"the server failed; its log says why, at {name.identifier}")
-            await self._refuse(failed, name, body, scope, send)
+            response = answer(server_failed(name.identifier), name.identifier)
+            await send_refusal(response, body, scope, send)
             return
         await response(scope, receive, send)
-
-    async def _refuse(
-        self, refusal: Refusal, name: RequestName, body: Body | None, scope: Scope, send: Send
-    ) -> None:
-        note_of_request().reason = refusal.reason
-        await send_refusal(answer(refusal, name.identifier), body, scope, send)
 
     async def _transcribed(self, asked: _Asked, body: Body, content_type: str) -> dict[str, Any]:
         most_bytes = asked.visit.limits.max_upload_bytes
@@ -147,7 +138,7 @@ class RecordingEndpoint:
             async for event in events:
                 if isinstance(event, Transcript):
                     return event
-        raise Refusal("draining", "the server is shutting down", retry_after_s=5.0)
+        raise shutting_down()
 
 
 async def _headed(

@@ -11,7 +11,8 @@ from quest22.audio.wav_header import is_wav
 from quest22.errors import ClipError
 from quest22.runtime.live_session import LiveSession
 from quest22.server.deepgram.parameters import SoundFormat
-from quest22.server.live_feed import EncodedFeed, LiveFeed, RawFeed
+from quest22.server.deepgram.raw_head import head_of
+from quest22.server.live_feed import EncodedFeed, LiveFeed, RawFeed, end_session
 from quest22.server.waiting import room_in
 
 if TYPE_CHECKING:
@@ -22,9 +23,6 @@ OGG = b"OggS"
 OPUS_HZ = 48_000
 MOST_PACKET_BYTES = 61_295
 """An Opus packet has 48 frames of 1,275 bytes at most (RFC 6716, section 3.2)."""
-
-AMR_HEADS = {"amr-nb": b"#!AMR\n", "amr-wb": b"#!AMR-WB\n"}
-"""What a file of these frames begins with (RFC 4867, section 5); without it they are not known."""
 
 
 class SniffedFeed:
@@ -78,9 +76,7 @@ class SniffedFeed:
             return RawFeed(self._session, raw, self._channel)
         if encoding == "opus" and not self._head.startswith(OGG):
             return PacketFeed(self._session)
-        magic = AMR_HEADS.get(encoding or "", b"")
-        if not self._head.startswith(magic[:5]):
-            self._head = magic + self._head
+        self._head = head_of(self._sound, self._head) + self._head
         return EncodedFeed(self._session, self._session.key, self._channel)
 
 
@@ -105,8 +101,7 @@ class PacketFeed:
         return True
 
     async def end(self) -> None:
-        await room_in(self._session)
-        self._session.end()
+        await end_session(self._session)
 
     def _decoded(self, data: bytes) -> NDArray[Any]:
         """The packet's samples, ``[samples, channels]`` at 48 kHz."""
@@ -139,5 +134,4 @@ class _Nothing:
         return True
 
     async def end(self) -> None:
-        await room_in(self._session)
-        self._session.end()
+        await end_session(self._session)

@@ -10,11 +10,12 @@ from starlette.requests import HTTPConnection
 
 from quest22.capture.raw_pcm import SAMPLE_FORMATS, RawFormat
 from quest22.errors import UsageError
+from quest22.server.access.credentials import TOKEN_OR_BEARER, header_key, subprotocol_key
 from quest22.server.refusal import Refusal
 
 SUBPROTOCOL = "quest22"
 KEY_SUBPROTOCOL = "quest22.key."
-"""Browsers cannot set headers: they offer the key as a second subprotocol."""
+"""What precedes the key in the second subprotocol."""
 
 ENCODED = "encoded"
 LONGEST_VALUE = 4_000
@@ -61,19 +62,8 @@ class LiveRequest:
 
 def key_of(connection: HTTPConnection) -> str | None:
     """The key in ``Authorization``, or among the subprotocols."""
-    scheme, _, key = connection.headers.get("authorization", "").partition(" ")
-    if scheme.lower() in ("bearer", "token") and key:
-        return key.strip()
-    for offered in offered_subprotocols(connection):
-        if offered.startswith(KEY_SUBPROTOCOL):
-            return offered.removeprefix(KEY_SUBPROTOCOL)
-    return None
-
-
-def offered_subprotocols(connection: HTTPConnection) -> list[str]:
-    """The names in ``Sec-WebSocket-Protocol``."""
-    listed = connection.headers.get("sec-websocket-protocol", "")
-    return [each.strip() for each in listed.split(",") if each.strip()]
+    scope = connection.scope
+    return header_key(scope, TOKEN_OR_BEARER) or subprotocol_key(scope, KEY_SUBPROTOCOL)
 
 
 def _raw(given: Mapping[str, str]) -> RawFormat | None:

@@ -22,16 +22,16 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from quest22.errors import ClipError, UsageError
 from quest22.records import Transcript
 from quest22.runtime.live_session import LiveSession
+from quest22.server.access.credentials import peer_address, subprotocols
 from quest22.server.live.request import (
     SUBPROTOCOL,
     LiveRequest,
     key_of,
-    offered_subprotocols,
 )
-from quest22.server.live_feed import EncodedFeed, RawFeed
+from quest22.server.live_feed import EncodedFeed, RawFeed, flush_session
 from quest22.server.models import ServedModel
 from quest22.server.operations.request_note import note_of_request
-from quest22.server.refusal import Refusal
+from quest22.server.refusal import Refusal, refused
 from quest22.server.service import Service
 from quest22.sink.formats.live_events import event_fields
 
@@ -59,7 +59,7 @@ def routes(service: Service) -> list[BaseRoute]:
     async def live(websocket: WebSocket) -> None:
         try:
             async with _opened(service, websocket) as opened:
-                spoken = SUBPROTOCOL in offered_subprotocols(websocket)
+                spoken = SUBPROTOCOL in subprotocols(websocket.scope)
                 await websocket.accept(SUBPROTOCOL if spoken else None)
                 with suppress(WebSocketDisconnect):
                     await _Talk(websocket, opened, service).run()
@@ -84,9 +84,8 @@ def routes(service: Service) -> list[BaseRoute]:
 @asynccontextmanager
 async def _opened(service: Service, connection: HTTPConnection) -> AsyncIterator[_Opened]:
     """All that may refuse a client comes before its first sound."""
+    caller = service.gate.identify(key_of(connection), peer_address(connection.scope))
     asked = LiveRequest.read(connection)
-    peer = connection.client.host if connection.client else "unknown"
-    caller = service.gate.identify(key_of(connection), peer)
     service.models.resolve(asked.model)
     with service.gate.admit(caller, "live") as visit:
         async with (
@@ -98,7 +97,7 @@ async def _opened(service: Service, connection: HTTPConnection) -> AsyncIterator
 
 def _refused(refusal: Refusal) -> JSONResponse:
     fields = {"error": refusal.message, "reason": refusal.reason, "parameter": refusal.parameter}
-    return JSONResponse(fields, refusal.status, refusal.headers)
+    return refused(refusal, fields)
 
 
 class _Talk:
@@ -133,9 +132,8 @@ class _Talk:
                 with suppress(asyncio.CancelledError):
                     await reading
             self._session.cancel()
-            await (
-                self._feed.end()
-            )  # a thread may still wait for the sound of a client that has gone
+            # A thread may still wait for the sound of a client that has gone.
+            await self._feed.end()
 
     # What the client sends.
 
@@ -180,7 +178,7 @@ class _Talk:
     async def _obey(self, text: str) -> None:
         order = _order(text)
         if order == "flush":
-            await asyncio.to_thread(self._session.flush)
+            await flush_session(self._session)
         elif order == "end":
             await self._end()
         elif order != "keep_alive":

@@ -7,11 +7,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from starlette.responses import JSONResponse
 from starlette.types import Scope, Send
 
-from quest22.server.openai.errors import error_body
-from quest22.server.operations.request_note import note_of_request
+from quest22.server.openai.errors import error_body, openai_refused
 from quest22.server.refusal import Refusal
 from quest22.server.upload.body import Body
 from quest22.server.upload.refusing import send_refusal
@@ -54,14 +52,13 @@ class Answer:
 
     async def refuse(self, refusal: Refusal, body: Body | None) -> None:
         """Say why there is no answer, or no more of it."""
-        note_of_request().reason = refusal.reason
+        response = openai_refused(refusal)
         if self.streams:
             await self.event(error_body(refusal))
             await self._body("")
         if self._begun:
             return
         self._begun = True
-        response = JSONResponse(error_body(refusal), refusal.status, refusal.headers)
         await send_refusal(response, body, self._scope, self._send)
 
     async def _begin_stream(self) -> None:

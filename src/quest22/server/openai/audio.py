@@ -10,21 +10,21 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from quest22.records import Partial, Task, Transcript
+from quest22.server.access.credentials import header_key, peer_address
 from quest22.server.access.gate import Visit
 from quest22.server.openai.answer import Answer
-from quest22.server.openai.credentials import bearer_key, peer
 from quest22.server.openai.event_stream import TranscriptEvents
 from quest22.server.openai.formats import formatted
 from quest22.server.openai.parameters import AudioRequest, check_field, read_request
 from quest22.server.operations.request_note import note_of_request
-from quest22.server.refusal import Refusal
+from quest22.server.refusal import Refusal, server_failed, shutting_down
 from quest22.server.service import Service
 from quest22.server.upload.body import Body, ClientGoneError
 from quest22.server.upload.form import MOST_FORM_BYTES, Form, receiving_form
 from quest22.server.upload.growing_file import GrowingFile
 from quest22.server.upload.receiving import beside
 
-_log = logging.getLogger("quest22")
+_log = logging.getLogger("quest22.server")
 
 FILE, MODEL = "file", "model"
 
@@ -47,7 +47,7 @@ class AudioEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer, body = Answer(scope, send), None
         try:
-            caller = self._service.gate.identify(bearer_key(scope), peer(scope))
+            caller = self._service.gate.identify(header_key(scope), peer_address(scope))
             most_bytes = caller.limits.max_upload_bytes + MOST_FORM_BYTES
             body = Body.of(scope, receive, most_bytes)
             with self._service.gate.admit(caller, "file") as visit:
@@ -66,9 +66,7 @@ class AudioEndpoint:
             await answer.refuse(refusal, body)
         except Exception:
             _log.exception("%s: the request has failed", note_of_request().request_id)
-            request_id = note_of_request().request_id
-            message = f"the server failed; its log says why, at {request_id}"
-            await answer.refuse(Refusal("failed", message), body)
+            await answer.refuse(server_failed(note_of_request().request_id), body)
 
     async def _answered(self, form: Form, visit: Visit, answer: Answer) -> bool:
         """Answer by the fields that have come; False if others have come since."""
@@ -111,7 +109,7 @@ class _Attempt:
 
     async def end(self) -> None:
         if self._transcript is None:
-            raise Refusal("draining", "the server is shutting down", retry_after_s=5.0)
+            raise shutting_down()
         if self._request.stream:
             for each in self._events.ended(self._transcript):
                 await self._answer.event(each)

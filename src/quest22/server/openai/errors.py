@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from quest22.server.refusal import Reason, Refusal
+from starlette.responses import JSONResponse
+
+from quest22.server.refusal import Reason, Refusal, refused
 
 CLIENT, SERVER, LIMIT = "invalid_request_error", "server_error", "rate_limit_error"
 KINDS: dict[Reason, tuple[str, str | None]] = {
@@ -23,6 +25,11 @@ KINDS: dict[Reason, tuple[str, str | None]] = {
     "failed": (SERVER, None),
 }
 """Reason → ``type`` and ``code``."""
+
+
+def openai_refused(refusal: Refusal) -> JSONResponse:
+    """A refusal as a client of OpenAI understands it."""
+    return refused(refusal, error_body(refusal))
 
 
 def error_body(refusal: Refusal) -> dict[str, Any]:

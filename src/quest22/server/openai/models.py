@@ -9,10 +9,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Match, Route
 
+from quest22.server.access.credentials import header_key, peer_address
 from quest22.server.models import ALIASES
-from quest22.server.openai.credentials import bearer_key, peer
-from quest22.server.openai.errors import error_body
-from quest22.server.operations.request_note import note_of_request
+from quest22.server.openai.errors import openai_refused
 from quest22.server.refusal import Refusal
 from quest22.server.service import Service
 
@@ -50,9 +49,9 @@ def fallback_routes(service: Service) -> list[BaseRoute]:
             for method in route.methods or ()
         )
         if not allowed:
-            return _refused(refusal)
+            return openai_refused(refusal)
         refusal.message += f": expected {' or '.join(allowed)}"
-        answer = _refused(refusal)
+        answer = openai_refused(refusal)
         answer.status_code = 405
         answer.headers["allow"] = ", ".join(allowed)
         return answer
@@ -65,17 +64,12 @@ def _answering(service: Service, body: Callable[[Request], dict[str, Any]]) -> A
 
     async def answer(request: Request) -> JSONResponse:
         try:
-            service.gate.identify(bearer_key(request.scope), peer(request.scope))
+            service.gate.identify(header_key(request.scope), peer_address(request.scope))
             return JSONResponse(body(request))
         except Refusal as refusal:
-            return _refused(refusal)
+            return openai_refused(refusal)
 
     return answer
-
-
-def _refused(refusal: Refusal) -> JSONResponse:
-    note_of_request().reason = refusal.reason
-    return JSONResponse(error_body(refusal), refusal.status, refusal.headers)
 
 
 def _fields(name: str) -> dict[str, Any]:

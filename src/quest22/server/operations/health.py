@@ -7,13 +7,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from quest22.server.access.credentials import header_key, peer_address
 from quest22.server.access.same_site import is_loopback
 from quest22.server.operations.readiness import Readiness
 from quest22.server.operations.request_log import UNIX
 from quest22.server.refusal import Refusal
 from quest22.server.service import Service
-
-BEARER = "bearer "
 
 
 def routes(service: Service) -> list[BaseRoute]:
@@ -31,7 +30,7 @@ def routes(service: Service) -> list[BaseRoute]:
 
     async def metrics(request: Request) -> Response:
         if not _may_see(service, request):
-            service.gate.identify(_key(request), _peer(request))
+            service.gate.identify(header_key(request.scope), peer_address(request.scope))
             if service.gate.keys is None:
                 raise Refusal("forbidden", "metrics are shown to this machine: see --metrics-open")
         return Response(service.gate.metrics.text(), media_type=CONTENT_TYPE_LATEST)
@@ -42,14 +41,6 @@ def routes(service: Service) -> list[BaseRoute]:
 def _may_see(service: Service, request: Request) -> bool:
     """Whether metrics are shown without a key."""
     forwarded = "x-forwarded-for" in request.headers  # a proxy on this machine speaks for others
-    is_near = _peer(request) == UNIX or is_loopback(_peer(request))
+    peer = peer_address(request.scope)
+    is_near = peer == UNIX or is_loopback(peer)
     return service.settings.metrics_open or (is_near and not forwarded)
-
-
-def _key(request: Request) -> str | None:
-    value = request.headers.get("authorization", "")
-    return value[len(BEARER) :].strip() if value.lower().startswith(BEARER) else None
-
-
-def _peer(request: Request) -> str:
-    return "" if request.client is None else request.client.host

@@ -13,6 +13,7 @@ from quest22.server.openai.realtime.client_secrets import (
     MOST_OF_A_CALLER,
     ClientSecrets,
 )
+from quest22.server.operations.request_note import RequestNote, begin_note, note_of_request
 from quest22.server.refusal import Refusal
 from quest22.settings.server import ServerSettings
 
@@ -37,6 +38,31 @@ def test_a_secret_stands_for_whoever_made_it() -> None:
     assert secrets.identify(GATE, value, "192.0.2.7") == (DESK, SESSION)
     assert secrets.identify(GATE, value, "192.0.2.8") == (DESK, SESSION), "may be used again"
     assert value not in repr(vars(secrets))
+
+
+def test_it_ends_with_the_key_it_was_made_with(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    key = new_key(path, "desk", max_live=3)
+    gate = Gate(ServerSettings(), KeyRing(path))
+    assert gate.keys is not None
+    secrets = ClientSecrets()
+    value, _ = secrets.issue(gate.identify(key, "192.0.2.7"), SESSION)
+    caller, _ = secrets.identify(gate, value, "192.0.2.8")
+    assert (caller.name, caller.limits.max_live) == ("desk", 3)
+    remove_key(path, "desk")
+    new_key(path, "desk")
+    gate.keys.refresh()
+    with pytest.raises(Refusal, match="gone") as caught:
+        secrets.identify(gate, value, "192.0.2.8")
+    assert caught.value.status == 401
+
+
+def test_the_log_names_the_holder_of_a_secret() -> None:
+    begin_note(RequestNote())
+    secrets = ClientSecrets()
+    value, _ = secrets.issue(DESK, SESSION)
+    secrets.identify(GATE, value, "192.0.2.7")
+    assert note_of_request().caller == "desk"
 
 
 def test_no_secret_no_session() -> None:

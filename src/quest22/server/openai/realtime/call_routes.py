@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from quest22.server.access.credentials import header_key, peer_address
 from quest22.server.access.gate import Caller, Visit
-from quest22.server.openai.credentials import bearer_key, peer
 from quest22.server.openai.realtime.calls import Calls
 from quest22.server.openai.realtime.client_secrets import ClientSecrets
 from quest22.server.openai.realtime.outgoing import Send
@@ -24,6 +24,7 @@ from quest22.server.openai.realtime.small_requests import (
     small_body,
 )
 from quest22.server.openai.realtime.webrtc.offer import MOST_BYTES
+from quest22.server.openai.realtime.websocket import is_beta
 from quest22.server.refusal import Refusal
 from quest22.server.service import Service
 
@@ -37,7 +38,8 @@ def routes(service: Service, secrets: ClientSecrets) -> list[BaseRoute]:
     calls = Calls(service)
 
     def identify(request: Request) -> tuple[Caller, Mapping[str, Any] | None]:
-        return secrets.identify(service.gate, bearer_key(request.scope), peer(request.scope))
+        key = header_key(request.scope)
+        return secrets.identify(service.gate, key, peer_address(request.scope))
 
     @answering
     async def create(request: Request) -> Response:
@@ -45,10 +47,10 @@ def routes(service: Service, secrets: ClientSecrets) -> list[BaseRoute]:
         offer, given = await _offer(request)
         settings = SessionSettings().updated(given or session or {})
         model = request.query_params.get("model")
-        is_beta = request.headers.get("openai-beta") == "realtime=v1"
+        beta = is_beta(request)
 
         def open_session(visit: Visit, send: Send) -> RealtimeSession:
-            return RealtimeSession(service, visit, model, send, settings=settings, is_beta=is_beta)
+            return RealtimeSession(service, visit, model, send, settings=settings, is_beta=beta)
 
         name, answer = await calls.answer(caller, offer, open_session)
         headers = {"Location": f"/v1/realtime/calls/{name}"}

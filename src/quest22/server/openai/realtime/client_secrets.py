@@ -75,7 +75,8 @@ class ClientSecrets:
     ) -> tuple[Caller, Mapping[str, Any] | None]:
         """Who asks, and how their session begins, if the key is a secret that says so.
 
-        Raises :class:`Refusal` for a key or a secret that is not known.
+        Raises :class:`Refusal` for a key or a secret that is not known, and for a secret whose key
+        has been removed.
         """
         if key is None or not key.startswith(PREFIX):
             return gate.identify(key, peer), None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets as randomness
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from quest22.server.openai.credentials import bearer_key, peer
+from quest22.server.access.credentials import header_key, peer_address
 from quest22.server.openai.realtime.client_secrets import PREFIX, USUAL_S, ClientSecrets
+from quest22.server.openai.realtime.outgoing import new_id
 from quest22.server.openai.realtime.settings import SessionSettings
 from quest22.server.openai.realtime.small_requests import (
     answering,
@@ -36,7 +36,7 @@ def routes(service: Service, secrets: ClientSecrets) -> list[BaseRoute]:
         settings = _checked(session)
         value, expires_at = secrets.issue(caller, session, _lifetime_s(body))
         told = {
-            "id": _session_name(),
+            "id": new_id("sess"),
             "object": "realtime.transcription_session",
             "type": "transcription",
             "expires_at": 0,
@@ -51,7 +51,7 @@ def routes(service: Service, secrets: ClientSecrets) -> list[BaseRoute]:
         settings = _checked(session)
         value, expires_at = secrets.issue(caller, session, BETA_LIFETIME_S)
         told = {
-            "id": _session_name(),
+            "id": new_id("sess"),
             "object": "realtime.transcription_session",
             "expires_at": 0,
             **settings.beta_fields(),
@@ -60,10 +60,10 @@ def routes(service: Service, secrets: ClientSecrets) -> list[BaseRoute]:
         return JSONResponse(told)
 
     def _caller(request: Request) -> Any:
-        key = bearer_key(request.scope)
+        key = header_key(request.scope)
         if key is not None and key.startswith(PREFIX):
             raise Refusal("unauthorized", "a client secret cannot make another one: use a key")
-        return service.gate.identify(key, peer(request.scope))
+        return service.gate.identify(key, peer_address(request.scope))
 
     def _checked(session: Mapping[str, Any]) -> SessionSettings:
         settings = SessionSettings().updated(session)
@@ -102,7 +102,3 @@ def _object(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise Refusal("bad_request", f"{name} is no object", parameter=name)
     return value
-
-
-def _session_name() -> str:
-    return f"sess_{randomness.token_hex(12)}"

@@ -24,6 +24,7 @@ from quest22.server.openai.realtime.sound import MOST_EVENT_BYTES, SoundBytes
 from quest22.server.openai.realtime.stretch import Stretch, open_stretch
 from quest22.server.refusal import Refusal
 from quest22.server.service import Service
+from quest22.server.waiting import until
 
 _log = logging.getLogger("quest22.server")
 
@@ -243,8 +244,7 @@ class RealtimeSession:
 
     async def _opened(self, settings: SessionSettings) -> Stretch:
         """A live session behind those that are open; waits until those before are told."""
-        while len(self._stretches) >= MOST_STRETCHES:
-            await asyncio.sleep(0.02)
+        await until(lambda: len(self._stretches) < MOST_STRETCHES)
         stretch = await open_stretch(self._service, self._visit, settings, self._fed_s)
         self._stretches.append(stretch)
         self._coming.put_nowait(stretch)

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from quest22.server.openai.errors import error_body
+from quest22.server.openai.errors import openai_refused
 from quest22.server.openai.realtime.fields import EventError
 from quest22.server.refusal import Refusal
 
@@ -27,16 +27,12 @@ def answering(handler: Handler) -> Handler:
         try:
             return await handler(request)
         except Refusal as refusal:
-            return refused(refusal)
+            return openai_refused(refusal)
         except EventError as error:
-            return refused(Refusal("bad_request", error.message, parameter=error.parameter or None))
+            parameter = error.parameter or None
+            return openai_refused(Refusal("bad_request", error.message, parameter=parameter))
 
     return answer
-
-
-def refused(refusal: Refusal) -> Response:
-    """A refusal in OpenAI's shape."""
-    return JSONResponse(error_body(refusal), refusal.status, refusal.headers)
 
 
 async def small_body(request: Request, most_bytes: int) -> bytes:

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from quest22.records import Samples
 from quest22.runtime.live_session import LiveSession
 from quest22.server.access.gate import Visit
+from quest22.server.live_feed import end_session
 from quest22.server.openai.realtime.settings import SessionSettings
 from quest22.server.service import Service
 from quest22.server.waiting import room_in
@@ -64,8 +65,7 @@ class Stretch:
     async def end(self) -> None:
         """No more sound comes."""
         self.is_over = True
-        await room_in(self.live)
-        self.live.end()
+        await end_session(self.live)
 
     async def close(self) -> None:
         """Free it; what is not final is lost."""

@@ -12,16 +12,20 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from starlette.responses import JSONResponse
+from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from quest22.server.access.credentials import (
+    header_key,
+    peer_address,
+    subprotocol_key,
+    subprotocols,
+)
 from quest22.server.access.gate import Caller, Visit
-from quest22.server.openai.credentials import bearer_key, peer
-from quest22.server.openai.errors import error_body
+from quest22.server.openai.errors import openai_refused
 from quest22.server.openai.realtime.session import RealtimeSession
 from quest22.server.openai.realtime.settings import SessionSettings
-from quest22.server.operations.request_note import note_of_request
 from quest22.server.refusal import Refusal
 from quest22.server.service import Service
 
@@ -50,35 +54,26 @@ def routes(service: Service, identify: Identify) -> list[BaseRoute]:
 
     async def realtime(websocket: WebSocket) -> None:
         try:
-            caller, given = identify(key_of(websocket), peer(websocket.scope))
+            caller, given = identify(key_of(websocket), peer_address(websocket.scope))
             with service.gate.admit(caller, "live") as visit:
                 settings = SessionSettings().updated(given or {})
                 await _Connection(service, visit, websocket, settings).serve()
-        except Refusal as exc:
-            note_of_request().reason = exc.reason
-            answer = JSONResponse(error_body(exc), exc.status, exc.headers)
-            await websocket.send_denial_response(answer)
+        except Refusal as refusal:
+            await websocket.send_denial_response(openai_refused(refusal))
 
     return [WebSocketRoute("/v1/realtime", realtime)]
 
 
 def key_of(websocket: WebSocket) -> str | None:
     """The key in the header, or, as browsers give it, among the subprotocols."""
-    for offered in _offered(websocket):
-        if offered.startswith(KEY_SUBPROTOCOL):
-            return offered.removeprefix(KEY_SUBPROTOCOL)
-    return bearer_key(websocket.scope)
+    scope = websocket.scope
+    return subprotocol_key(scope, KEY_SUBPROTOCOL) or header_key(scope)
 
 
-def is_beta(websocket: WebSocket) -> bool:
+def is_beta(connection: HTTPConnection) -> bool:
     """Whether the client speaks the beta."""
-    named = websocket.headers.get("openai-beta", "").replace(" ", "").split(",")
-    return BETA_HEADER in named or BETA_SUBPROTOCOL in _offered(websocket)
-
-
-def _offered(websocket: WebSocket) -> list[str]:
-    offered: list[str] = websocket.scope.get("subprotocols", [])
-    return offered
+    named = connection.headers.get("openai-beta", "").replace(" ", "").split(",")
+    return BETA_HEADER in named or BETA_SUBPROTOCOL in subprotocols(connection.scope)
 
 
 class _Connection:
@@ -100,7 +95,7 @@ class _Connection:
 
     async def serve(self) -> None:
         """Serve to the end. Raises :class:`Refusal` before the handshake is done, never after."""
-        offers_ours = SUBPROTOCOL in _offered(self._websocket)
+        offers_ours = SUBPROTOCOL in subprotocols(self._websocket.scope)
         preparing = asyncio.create_task(self._session.prepare())
         try:
             done, _ = await asyncio.wait([preparing], timeout=HANDSHAKE_S)

@@ -1,26 +1,10 @@
-"""Where keys are named."""
+"""Keys among subprotocols."""
 
 from __future__ import annotations
 
 import pytest
 
-from quest22.server.deepgram.credentials import key_of_header, key_of_subprotocols
-
-
-@pytest.mark.parametrize(
-    ("header", "key"),
-    [
-        ("Token abc", "abc"),
-        ("token  abc ", "abc"),
-        ("Bearer abc", "abc"),
-        ("Basic abc", None),
-        ("abc", None),
-        ("Token", None),
-        (None, None),
-    ],
-)
-def test_headers(header: str | None, key: str | None) -> None:
-    assert key_of_header(header) == key
+from quest22.server.deepgram.live import key_of_subprotocols
 
 
 @pytest.mark.parametrize(
