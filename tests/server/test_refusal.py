@@ -17,7 +17,7 @@ def test_every_reason_has_a_status_and_is_said_by_each_protocol(reason: Reason) 
     assert 400 <= STATUS[reason] < 600
     refusal = Refusal(reason, "why")
     assert openai.error_body(refusal)["error"]["message"] == "why"
-    assert deepgram.answer(refusal, "an id").status_code >= 400
+    assert deepgram.deepgram_refused(refusal, "an id").status_code >= 400
 
 
 def test_the_log_has_the_reason_and_the_client_the_headers_of_both() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -132,6 +133,10 @@ def test_lines_for_people_hold_no_control_characters(
     requests_log.addHandler(handler)
     try:
         httpx2.get(f"{server.url}/nothing%0a%1b[31m/" + "x" * 500)
+        for _ in range(200):  # the line is written once the answer has been sent
+            if lines_text.getvalue().endswith("\n"):
+                break
+            time.sleep(0.02)
     finally:
         requests_log.removeHandler(handler)
     (line,) = lines_text.getvalue().splitlines()

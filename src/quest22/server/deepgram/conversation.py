@@ -51,7 +51,7 @@ GONE = Ending(None)
 IDLE = Ending(1011, "NET-0001: neither sound nor a KeepAlive came for 10 s")
 FAILED = Ending(1011, "NET-0000: the server failed")
 UNREADABLE = Ending(1008, "DATA-0000: the sound cannot be decoded")
-NO_SENSE = Ending(1008, "DATA-0001: too many messages that are none")
+TOO_MANY_ERRORS = Ending(1008, "DATA-0001: too many messages that are not valid")
 DRAINED = Ending(1012, "the server is shutting down")
 
 
@@ -180,7 +180,7 @@ class Conversation:
         if wanted is None:
             self._errors += 1
             await self.send(control.schema_error(text))
-            return NO_SENSE if self._errors >= MOST_SCHEMA_ERRORS else None
+            return TOO_MANY_ERRORS if self._errors >= MOST_SCHEMA_ERRORS else None
         if wanted.kind == "CloseStream":
             return CLOSED
         if wanted.kind == "Finalize":

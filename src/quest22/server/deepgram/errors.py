@@ -27,16 +27,16 @@ BAD_MODEL_STATUS = 400
 """Deepgram's own for a model that it does not have."""
 
 
-def answer(refusal: Refusal, request_id: str) -> JSONResponse:
+def deepgram_refused(refusal: Refusal, request_id: str) -> JSONResponse:
     """A refusal as Deepgram says it."""
     message = refusal.message
     status = BAD_MODEL_STATUS if refusal.reason == "unknown_model" else refusal.status
     body = {"err_code": CODES[refusal.reason], "err_msg": message, "request_id": request_id}
-    headers = {**names(request_id), "dg-error": _in_header(message)}
+    headers = {**request_id_header(request_id), "dg-error": _in_header(message)}
     return refused(refusal, body, status=status, headers=headers)
 
 
-def names(request_id: str) -> dict[str, str]:
+def request_id_header(request_id: str) -> dict[str, str]:
     """The header that names a request."""
     return {"dg-request-id": request_id}
 

@@ -17,10 +17,10 @@ from quest22.server.access.credentials import (
 )
 from quest22.server.access.gate import Visit
 from quest22.server.deepgram.conversation import CLOSED, Channel, Conversation
-from quest22.server.deepgram.errors import answer, names
+from quest22.server.deepgram.errors import deepgram_refused, request_id_header
 from quest22.server.deepgram.naming import (
     RequestName,
-    begun,
+    begin_request,
     request_metadata,
     result_metadata,
 )
@@ -38,12 +38,12 @@ CONTAINER_CHANNELS = 2
 
 async def listen(service: Service, websocket: WebSocket) -> None:
     """Serve one live session, or answer with an HTTP status why not."""
-    request = begun()
+    request = begin_request()
     try:
         async with AsyncExitStack() as stack:
             await _listen(service, websocket, request, stack)
     except Refusal as refusal:
-        await websocket.send_denial_response(answer(refusal, request.identifier))
+        await websocket.send_denial_response(deepgram_refused(refusal, request.identifier))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,8 @@ async def _listen(
     call = _Call(request, parameters, wanted, model)
     channels = await _channels(service, call, visits, stack)
     answered = [
-        (name.encode(), value.encode()) for name, value in names(request.identifier).items()
+        (name.encode(), value.encode())
+        for name, value in request_id_header(request.identifier).items()
     ]
     await websocket.accept(subprotocol, answered)
     conversation = Conversation(websocket, channels, request.identifier)

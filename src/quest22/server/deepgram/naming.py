@@ -26,7 +26,7 @@ class RequestName:
     )
 
 
-def begun() -> RequestName:
+def begin_request() -> RequestName:
     """The name of the request that this task serves, by which the server's log calls it too."""
     name = RequestName()
     note_of_request().request_id = name.identifier

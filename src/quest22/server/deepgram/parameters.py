@@ -11,7 +11,7 @@ from quest22.errors import UsageError
 from quest22.server.deepgram.query import Query
 from quest22.server.refusal import Refusal
 
-NOT_HERE = {
+UNSUPPORTED = {
     "callback": "the text is in the answer",
     "redact": "nothing is taken out of the text here",
     "diarize": "speakers are not told apart here; multichannel=true hears each channel for itself",
@@ -118,7 +118,7 @@ class Parameters:
     @classmethod
     def of(cls, query: Query, served: Collection[str]) -> Parameters:
         """Raises :class:`Refusal` for what cannot be, or is not here."""
-        for name, instead in NOT_HERE.items():
+        for name, instead in UNSUPPORTED.items():
             if query.asks_for(name):
                 raise _refused(name, f"{name} is not available: {instead}; leave it out")
         return cls(

@@ -21,8 +21,8 @@ from quest22.records import Media, Transcript
 from quest22.server.access.credentials import TOKEN_OR_BEARER, header_key, peer_address
 from quest22.server.access.gate import Visit
 from quest22.server.deepgram.channels import split
-from quest22.server.deepgram.errors import answer, names
-from quest22.server.deepgram.naming import RequestName, begun, request_metadata
+from quest22.server.deepgram.errors import deepgram_refused, request_id_header
+from quest22.server.deepgram.naming import RequestName, begin_request, request_metadata
 from quest22.server.deepgram.parameters import Parameters
 from quest22.server.deepgram.query import Query
 from quest22.server.deepgram.raw_head import head_of
@@ -43,7 +43,7 @@ _log = logging.getLogger("quest22.server")
 
 
 @dataclass(slots=True)
-class _Asked:
+class _Request:
     """One request; ``sha256`` is of all the sound that has come."""
 
     name: RequestName
@@ -66,7 +66,7 @@ class RecordingEndpoint:
         self._splitting = ThreadPoolExecutor(service.settings.max_requests, "channels")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        name, body = begun(), None
+        name, body = begin_request(), None
         try:
             headers = Headers(scope=scope)
             key = header_key(scope, TOKEN_OR_BEARER)
@@ -76,64 +76,68 @@ class RecordingEndpoint:
             layout = Layout.of(query)
             body = Body.of(scope, receive, caller.limits.max_upload_bytes)
             with self._service.gate.admit(caller, "file") as visit:
-                asked = _Asked(name, parameters, layout, visit)
-                found = await self._transcribed(asked, body, headers.get("content-type", ""))
-            response = JSONResponse(found, headers=names(name.identifier))
+                request = _Request(name, parameters, layout, visit)
+                found = await self._transcribed(request, body, headers.get("content-type", ""))
+            response = JSONResponse(found, headers=request_id_header(name.identifier))
         except ClientGoneError:
             return
         except Refusal as refusal:
-            await send_refusal(answer(refusal, name.identifier), body, scope, send)
+            await send_refusal(deepgram_refused(refusal, name.identifier), body, scope, send)
             return
         except Exception:
             _log.exception("%s: the request has failed", name.identifier)
-            response = answer(server_failed(name.identifier), name.identifier)
+            response = deepgram_refused(server_failed(name.identifier), name.identifier)
             await send_refusal(response, body, scope, send)
             return
         await response(scope, receive, send)
 
-    async def _transcribed(self, asked: _Asked, body: Body, content_type: str) -> dict[str, Any]:
-        most_bytes = asked.visit.limits.max_upload_bytes
+    async def _transcribed(
+        self, request: _Request, body: Body, content_type: str
+    ) -> dict[str, Any]:
+        most_bytes = request.visit.limits.max_upload_bytes
         pieces: AsyncIterator[bytes] = aiter(body)
         stated = body.stated_bytes
         if content_type.partition(";")[0].strip().lower() == JSON:
             url = await _url(body)
             pieces, stated = fetched(url, self._service.settings, most_bytes), None
-        most = None if stated is None else stated + len(head_of(asked.parameters.sound, b""))
+        most = None if stated is None else stated + len(head_of(request.parameters.sound, b""))
         async with (
-            self._service.models.borrow(asked.parameters.model) as model,
-            receiving(body, _headed(asked, pieces, stated), most) as file,
+            self._service.models.borrow(request.parameters.model) as model,
+            receiving(body, _headed(request, pieces, stated), most) as file,
         ):
-            heard = await self._heard(asked, model, file)
-        parameters = asked.parameters
+            heard = await self._heard(request, model, file)
+        parameters = request.parameters
         metadata = request_metadata(
-            asked.name,
+            request.name,
             model,
             parameters,
-            asked.sha256.hexdigest(),
+            request.sha256.hexdigest(),
             max(each.duration_s for each in heard),
             len(heard),
         )
         return {
             "metadata": metadata,
-            "results": results(heard, asked.layout, parameters.formatting()),
+            "results": results(heard, request.layout, parameters.formatting()),
         }
 
     async def _heard(
-        self, asked: _Asked, model: ServedModel, file: GrowingFile
+        self, request: _Request, model: ServedModel, file: GrowingFile
     ) -> list[Transcript]:
         """The transcript of all channels together, or of each."""
-        if not asked.parameters.multichannel:
-            return [await self._of_one(asked, model, file.open)]
-        audio, most_s = model.pipeline.settings.audio, asked.visit.limits.max_audio_s
+        if not request.parameters.multichannel:
+            return [await self._of_one(request, model, file.open)]
+        audio, most_s = model.pipeline.settings.audio, request.visit.limits.max_audio_s
         with ExitStack() as stack:
             splitting = asyncio.get_running_loop().run_in_executor
             channels = await splitting(self._splitting, split, file, audio, most_s)
             for channel in channels:
                 stack.callback(channel.close)
-            return [await self._of_one(asked, model, channel.open) for channel in channels]
+            return [await self._of_one(request, model, channel.open) for channel in channels]
 
-    async def _of_one(self, asked: _Asked, model: ServedModel, media: Media) -> Transcript:
-        events = self._service.transcribe(asked.visit, model, media, "recording", asked.options())
+    async def _of_one(self, request: _Request, model: ServedModel, media: Media) -> Transcript:
+        events = self._service.transcribe(
+            request.visit, model, media, "recording", request.options()
+        )
         async with aclosing(events):
             async for event in events:
                 if isinstance(event, Transcript):
@@ -142,15 +146,15 @@ class RecordingEndpoint:
 
 
 async def _headed(
-    asked: _Asked, pieces: AsyncIterator[bytes], stated: int | None
+    request: _Request, pieces: AsyncIterator[bytes], stated: int | None
 ) -> AsyncIterator[bytes]:
     """The recording as it comes, behind the header that it lacks."""
     empty = True
     async for data in pieces:
         if empty:
-            yield head_of(asked.parameters.sound, data, stated)
+            yield head_of(request.parameters.sound, data, stated)
         empty = False
-        asked.sha256.update(data)
+        request.sha256.update(data)
         yield data
     if empty:
         raise Refusal("bad_request", "the body is empty: expected sound, or JSON with a url")

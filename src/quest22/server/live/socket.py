@@ -62,7 +62,7 @@ def routes(service: Service) -> list[BaseRoute]:
                 spoken = SUBPROTOCOL in subprotocols(websocket.scope)
                 await websocket.accept(SUBPROTOCOL if spoken else None)
                 with suppress(WebSocketDisconnect):
-                    await _Talk(websocket, opened, service).run()
+                    await _Connection(websocket, opened, service).run()
         except Refusal as refusal:
             await websocket.send_denial_response(_refused(refusal))
 
@@ -100,7 +100,7 @@ def _refused(refusal: Refusal) -> JSONResponse:
     return refused(refusal, fields)
 
 
-class _Talk:
+class _Connection:
     """One client's session: its messages are read while its events are written."""
 
     def __init__(self, websocket: WebSocket, opened: _Opened, service: Service) -> None:

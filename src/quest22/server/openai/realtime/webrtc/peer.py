@@ -44,7 +44,6 @@ class Peer:
         self._connection = RTCPeerConnection(RTCConfiguration(list(ice_servers)))
         self._channels = 0
         self.channel: asyncio.Future[EventChannel] = asyncio.get_running_loop().create_future()
-        self.connected = asyncio.Event()
         self.gone = asyncio.Event()
         self._connection.on("connectionstatechange", self._changed)
         self._connection.on("datachannel", self._opened)
@@ -96,10 +95,7 @@ class Peer:
         return chosen
 
     def _changed(self) -> None:
-        state = self._connection.connectionState
-        if state == "connected":
-            self.connected.set()
-        elif state in {"failed", "closed"}:
+        if self._connection.connectionState in {"failed", "closed"}:
             self.gone.set()
 
     def _opened(self, channel: RTCDataChannel) -> None:
