@@ -62,12 +62,13 @@ class ServerFlags(FlagGroup):
 
         found: dict[str, str] = {}
         for each in self.model or [best_model()]:
-            name, _, place = each.partition("=")
+            given, _, place = each.partition("=")
+            name = given if place else Path(given).name
             if name in found:
                 raise UsageError(
                     f"two models are called {name}: give one another name, NAME=FOLDER"
                 )
-            found[Path(name).name if not place else name] = place or name
+            found[name] = place or given
         return found
 
 
