@@ -222,7 +222,7 @@ def test_who_goes_before_it_begins_leaves_no_thread() -> None:
         opened_ = MagicMock(asked=asked, session=session)
         opened_.model.name = "nano"
         with pytest.raises(WebSocketDisconnect):
-            await socket_module._Talk(cast("Any", Gone()), opened_, MagicMock()).run()
+            await socket_module._Connection(cast("Any", Gone()), opened_, MagicMock()).run()
 
     before = threading.active_count()
     asyncio.run(talk())
