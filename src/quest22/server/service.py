@@ -10,7 +10,6 @@ from collections.abc import (
     Callable,
     Iterator,
     Mapping,
-    Sequence,
 )
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from typing import Any
 from quest22.audio.decode import is_too_long
 from quest22.errors import Quest22Error, UsageError
 from quest22.options import LiveOptions, TranscribeOptions
-from quest22.records import Clip, Failure, Media, Origin, Partial, Segment, Transcript
+from quest22.records import Clip, Failure, Media, Origin, Partial, Transcript
 from quest22.runtime.clip_state import Priority
 from quest22.runtime.live_session import LiveSession
 from quest22.runtime.scheduler import ClipDone, ClipProgressed
@@ -123,7 +122,6 @@ class Service:
                     for last in event.partial.committed[-1:]:  # who leaves early owes it, too
                         visit.count_audio(max(0.0, last.end_s - counted_s))
                         counted_s = max(counted_s, last.end_s)
-                    _check_length(event.partial.committed[-1:], visit)
                     yield event.partial
                 elif isinstance(event, ClipDone):
                     yield _transcript(event.result, visit, counted_s)
@@ -187,16 +185,7 @@ def _transcript(result: Transcript | Failure, visit: Visit, counted_s: float) ->
             raise too_long(visit.limits.max_audio_s)
         raise Refusal(FAULTS.get(result.stage, "failed"), result.reason, parameter="file")
     visit.count_audio(max(0.0, result.duration_s - counted_s))
-    _check_length([result], visit)
     return result
-
-
-def _check_length(heard: Sequence[Segment | Transcript], visit: Visit) -> None:
-    """Refuse a recording that is longer than its caller may send, as soon as it is."""
-    most_s = visit.limits.max_audio_s
-    for each in heard:
-        if (each.end_s if isinstance(each, Segment) else each.duration_s) > most_s:
-            raise too_long(most_s)
 
 
 def too_long(most_s: float) -> Refusal:

@@ -23,13 +23,11 @@ def split(file: GrowingFile, settings: AudioSettings, most_s: float) -> list[Gro
 
     Close the files. Raises :class:`Refusal` for what is no sound, or too much of it.
     """
-    limit_s = min(settings.max_duration_s, most_s)
-    decoder = MediaDecoder(replace(settings, channel="each", max_duration_s=limit_s))
+    decoder = MediaDecoder(replace(settings, channel="each"))
+    clip = Clip("channels", "channels", file.open, Origin("request"), most_s=most_s)
     found: list[GrowingFile] = []
     try:
-        for block in decoder.decode(
-            Clip("channels", "channels", file.open, Origin("request"))
-        ).blocks:
+        for block in decoder.decode(clip).blocks:
             columns = [block] if block.ndim == 1 else list(block.T)
             if not found:
                 found = _begun(len(columns))
@@ -39,7 +37,7 @@ def split(file: GrowingFile, settings: AudioSettings, most_s: float) -> list[Gro
         for each in found:
             each.close()
         if isinstance(exc, ClipError) and is_too_long(exc):
-            raise too_long(limit_s) from exc
+            raise too_long(most_s) from exc
         if isinstance(exc, ClipError):
             raise Refusal("unreadable_audio", exc.reason, parameter="file") from exc
         raise
