@@ -55,8 +55,6 @@ if TYPE_CHECKING:
     from quest22.source.io.retry import RetryingClient
     from quest22.source.row_positions import Selection
 
-ENGLISH = "en"
-
 Connect: TypeAlias = "Callable[[MemorySettings, Metrics], RetryingClient]"
 """Makes the network client that the sources of a run share, within the run's memory limit."""
 
@@ -105,7 +103,7 @@ class Pipeline:
         self.checkpoint_origin = checkpoint.origin
         self.checkpoint_revision = checkpoint.revision
         self.weights_fingerprint = checkpoint.weights.fingerprint()
-        self.languages = tuple(checkpoint.tokens.languages) or (ENGLISH,)
+        self.languages = tuple(checkpoint.tokens.languages) or ("en",)
         self.compute_type = engine.compute_type
         self.batch_size = engine.batch_size
         self._engine: Engine = engine

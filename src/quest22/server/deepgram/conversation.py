@@ -14,6 +14,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from starlette.status import (
+    WS_1000_NORMAL_CLOSURE,
+    WS_1008_POLICY_VIOLATION,
+    WS_1011_INTERNAL_ERROR,
+    WS_1012_SERVICE_RESTART,
+)
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from quest22.errors import ClipError, UsageError
@@ -46,13 +52,15 @@ class Ending:
     reason: str = ""
 
 
-CLOSED = Ending(1000)
+CLOSED = Ending(WS_1000_NORMAL_CLOSURE)
 GONE = Ending(None)
-IDLE = Ending(1011, "NET-0001: neither sound nor a KeepAlive came for 10 s")
-FAILED = Ending(1011, "NET-0000: the server failed")
-UNREADABLE = Ending(1008, "DATA-0000: the sound cannot be decoded")
-TOO_MANY_ERRORS = Ending(1008, "DATA-0001: too many messages that are not valid")
-DRAINED = Ending(1012, "the server is shutting down")
+IDLE = Ending(WS_1011_INTERNAL_ERROR, "NET-0001: neither sound nor a KeepAlive came for 10 s")
+FAILED = Ending(WS_1011_INTERNAL_ERROR, "NET-0000: the server failed")
+UNREADABLE = Ending(WS_1008_POLICY_VIOLATION, "DATA-0000: the sound cannot be decoded")
+TOO_MANY_ERRORS = Ending(
+    WS_1008_POLICY_VIOLATION, "DATA-0001: too many messages that are not valid"
+)
+DRAINED = Ending(WS_1012_SERVICE_RESTART, "the server is shutting down")
 
 
 @dataclass(slots=True, eq=False)

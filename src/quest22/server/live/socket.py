@@ -17,17 +17,18 @@ from typing import Any
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.status import (
+    WS_1000_NORMAL_CLOSURE,
+    WS_1011_INTERNAL_ERROR,
+    WS_1012_SERVICE_RESTART,
+)
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from quest22.errors import ClipError, UsageError
 from quest22.records import Transcript
 from quest22.runtime.live_session import LiveSession
 from quest22.server.access.credentials import peer_address, subprotocols
-from quest22.server.live.request import (
-    SUBPROTOCOL,
-    LiveRequest,
-    key_of,
-)
+from quest22.server.live.request import SUBPROTOCOL, LiveRequest, key_of
 from quest22.server.live_feed import EncodedFeed, RawFeed, flush_session
 from quest22.server.models import ServedModel
 from quest22.server.operations.request_note import note_of_request
@@ -39,9 +40,6 @@ _log = logging.getLogger("quest22.server")
 
 SILENT_S = 60.0
 """A client that sends nothing for so long, not even silence, has ended its sound."""
-
-NORMAL, FAILED, RESTARTING = 1000, 1011, 1012
-"""Codes that close a websocket (RFC 6455, section 7.4.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,11 +204,12 @@ class _Connection:
                 "language": transcript.language,
             }
         )
-        await self._websocket.close(RESTARTING if self._service.draining.is_set() else NORMAL)
+        draining = self._service.draining.is_set()
+        await self._websocket.close(WS_1012_SERVICE_RESTART if draining else WS_1000_NORMAL_CLOSURE)
 
     async def _fail(self, error: ClipError) -> None:
         await self._send({"type": "error", "message": error.reason})
-        await self._websocket.close(FAILED)
+        await self._websocket.close(WS_1011_INTERNAL_ERROR)
 
 
 def _order(text: str) -> str:

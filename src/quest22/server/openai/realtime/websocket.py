@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute, WebSocketRoute
+from starlette.status import WS_1011_INTERNAL_ERROR, WS_1012_SERVICE_RESTART
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from quest22.server.access.credentials import (
@@ -34,9 +35,6 @@ _log = logging.getLogger("quest22.server")
 SUBPROTOCOL = "realtime"
 KEY_SUBPROTOCOL = "openai-insecure-api-key."
 BETA_SUBPROTOCOL, BETA_HEADER = "openai-beta.realtime-v1", "realtime=v1"
-
-FAILED, RESTARTING = 1011, 1012
-"""Why the server closes a connection, as clients understand it."""
 
 HANDSHAKE_S = 4.0
 """A client waits for the handshake for 10 s or less; a model may take longer to load."""
@@ -115,14 +113,15 @@ class _Connection:
             await preparing
         except Refusal as exc:
             _log.error("a realtime session cannot begin: %s", exc.message)
-            await self._websocket.close(FAILED)
+            await self._websocket.close(WS_1011_INTERNAL_ERROR)
             return
         async with self._service.session_registered(self._session.drain):
             reading = asyncio.create_task(self._read())
             ended = asyncio.create_task(self._session.has_ended.wait())
             await asyncio.wait([reading, ended], return_when=asyncio.FIRST_COMPLETED)
             if not reading.done() or not reading.result():
-                code = RESTARTING if self._service.draining.is_set() else FAILED
+                draining = self._service.draining.is_set()
+                code = WS_1012_SERVICE_RESTART if draining else WS_1011_INTERNAL_ERROR
                 await self._websocket.close(code)
             await _cancelled(reading)
             await _cancelled(ended)
