@@ -60,10 +60,10 @@ def resolving(*addresses: str) -> fetch.Resolve:
     return resolve
 
 
-def here(most_bytes: int = 1_000_000, **changes: object) -> Fetching:
+def here(max_bytes: int = 1_000_000, **changes: object) -> Fetching:
     """Fetches from this machine as if it were public."""
     facts = {"resolve": resolving("127.0.0.1"), "permits": lambda _: True} | changes
-    return Fetching(most_bytes, **facts)
+    return Fetching(max_bytes, **facts)
 
 
 async def whole(fetching: Fetching, url: str) -> bytes:

@@ -21,7 +21,7 @@ from tests.support.abuse.peace import unharmed
 from tests.support.server_process import ServerProcess
 
 AT_ONCE = 3
-MOST_MB = 400.0
+MAX_MB = 400.0
 """Of one round, whose abuses add up."""
 
 
@@ -47,7 +47,7 @@ def tortured(server: ServerProcess, rounds: int, seed: int, names: list[str]) ->
         begun_s = time.monotonic()
         verdict = ", ".join(chosen)
         try:
-            with unharmed(server, honest, most_mb=MOST_MB, settle_s=120):
+            with unharmed(server, honest, max_mb=MAX_MB, settle_s=120):
                 one_round(server, honest, [ABUSES[name] for name in chosen], chance)
         except Exception as error:  # a client of ours that fails is a fault as well
             wrong += 1

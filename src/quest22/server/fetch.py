@@ -23,14 +23,14 @@ from quest22.server.refusal import Refusal
 from quest22.settings.server import ServerSettings
 from quest22.version import __version__
 
-MOST_REDIRECTS = 5
+MAX_REDIRECTS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-LEAST_PORT = 1024
+MIN_PORT = 1024
 """Of the ports below, only those of the web are used: others belong to mail, shells and so on."""
 
 CONNECT_S, ANSWER_S, PIECE_S, WHOLE_S = 10.0, 30.0, 30.0, 1800.0
 PIECE_BYTES = 1 << 16
-MOST_URL = 8192
+MAX_URL_CHARACTERS = 8192
 
 _PLAIN = re.compile(r"[!-~]+")
 _HOST = re.compile(r"[a-z0-9_.-]+|[0-9a-f:.]+", re.IGNORECASE)
@@ -49,17 +49,17 @@ async def resolve(host: str, port: int) -> Sequence[str]:
 class Fetching:
     """How recordings are fetched; ``permits`` is which addresses may be connected to."""
 
-    most_bytes: int
+    max_bytes: int
     resolve: Resolve = resolve
     permits: Callable[[str], bool] = is_public
-    least_port: int = LEAST_PORT
+    min_port: int = MIN_PORT
     tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
 
     async def fetched(self, url: str) -> AsyncIterator[bytes]:
         """The recording's bytes as they come; raises :class:`Refusal`, also on the way."""
         until = asyncio.get_running_loop().time() + WHOLE_S
-        for _ in range(MOST_REDIRECTS + 1):
-            async with self._answer(_checked(url, self.least_port), until) as answer:
+        for _ in range(MAX_REDIRECTS + 1):
+            async with self._answer(_checked(url, self.min_port), until) as answer:
                 if answer.moved_to is None:
                     async for data in answer.body():
                         yield data
@@ -68,7 +68,7 @@ class Fetching:
                     url = urljoin(url, answer.moved_to)
                 except ValueError as exc:
                     raise _bad(str(exc)) from exc
-        raise _unfetched(f"it was redirected more than {MOST_REDIRECTS} times")
+        raise _unfetched(f"it was redirected more than {MAX_REDIRECTS} times")
 
     @asynccontextmanager
     async def _answer(self, url: SplitResult, until: float) -> AsyncIterator[_Answer]:
@@ -88,7 +88,7 @@ class Fetching:
         except (OSError, ssl.SSLError) as exc:
             raise _unfetched("its server cannot be reached") from exc
         try:
-            answer = _Answer(reader, self.most_bytes, until)
+            answer = _Answer(reader, self.max_bytes, until)
             await answer.ask(writer, url)
             yield answer
         finally:
@@ -107,7 +107,7 @@ class Fetching:
         return addresses[0]
 
 
-async def fetched(url: str, settings: ServerSettings, most_bytes: int) -> AsyncIterator[bytes]:
+async def fetched(url: str, settings: ServerSettings, max_bytes: int) -> AsyncIterator[bytes]:
     """What a client's address gives, if this server fetches any; raises :class:`Refusal`."""
     if not settings.fetch_urls:
         raise Refusal(
@@ -115,13 +115,13 @@ async def fetched(url: str, settings: ServerSettings, most_bytes: int) -> AsyncI
             "this server fetches no addresses: send the recording itself (--fetch-urls allows it)",
             parameter="url",
         )
-    async for data in Fetching(most_bytes).fetched(url):
+    async for data in Fetching(max_bytes).fetched(url):
         yield data
 
 
-def _checked(url: str, least_port: int) -> SplitResult:
+def _checked(url: str, min_port: int) -> SplitResult:
     """The parts of an address that may be fetched; nothing reads it a second time."""
-    if len(url) > MOST_URL or not _PLAIN.fullmatch(url) or "\\" in url:
+    if len(url) > MAX_URL_CHARACTERS or not _PLAIN.fullmatch(url) or "\\" in url:
         raise _bad("expected plain characters, and others as %XX")
     try:
         parts = urlsplit(url)
@@ -134,7 +134,7 @@ def _checked(url: str, least_port: int) -> SplitResult:
         raise _bad("expected no user and password")
     if not parts.hostname or not _HOST.fullmatch(parts.hostname):
         raise _bad("expected the name of a host")
-    if port is not None and port not in (80, 443) and port < least_port:
+    if port is not None and port not in (80, 443) and port < min_port:
         raise _bad(f"port {port} is not one of the web")
     return parts
 
@@ -150,10 +150,10 @@ def _unfetched(why: str) -> Refusal:
 class _Answer:
     """What came back: the recording, or where it has moved to."""
 
-    def __init__(self, reader: asyncio.StreamReader, most_bytes: int, until: float) -> None:
+    def __init__(self, reader: asyncio.StreamReader, max_bytes: int, until: float) -> None:
         self._connection = h11.Connection(h11.CLIENT)
         self._reader = reader
-        self._most_bytes = most_bytes
+        self._most_bytes = max_bytes
         self._until = until
         self.moved_to: str | None = None
 

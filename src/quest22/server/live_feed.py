@@ -19,7 +19,7 @@ from quest22.errors import ClipError, UsageError
 from quest22.runtime.live_session import LiveSession
 from quest22.server.waiting import room_in, until
 
-MOST_BYTES = 1 << 18
+MAX_UNDECODED_BYTES = 1 << 18
 """Encoded bytes that wait to be decoded."""
 
 MERGED_BYTES = 1 << 12
@@ -115,7 +115,7 @@ class EncodedFeed:
     def __init__(self, session: LiveSession, name: str, channel: int | None = None) -> None:
         self._session = session
         self._channel = channel
-        self._pipe = _BytePipe(MOST_BYTES)
+        self._pipe = _BytePipe(MAX_UNDECODED_BYTES)
         self.error: ClipError | None = None
         self._thread = threading.Thread(target=self._decode, args=(name,), daemon=True)
         self._thread.start()

@@ -37,9 +37,9 @@ LAST_ANSWERS_S = 5
 
 TICK_S = 0.05
 KEPT_CONNECTION_S = 10
-MOST_HEADER_BYTES = 32 << 10
-MOST_CONNECTIONS = 4096
-MOST_MESSAGE_BYTES = 24 << 20
+MAX_HEADER_BYTES = 32 << 10
+MAX_CONNECTIONS = 4096
+MAX_MESSAGE_BYTES = 24 << 20
 """OpenAI's clients may append 15 MiB of sound in one message, which is a third more in base64."""
 
 PING_S = 20.0
@@ -159,13 +159,13 @@ def configured(
         loop="asyncio",
         http=PatientHttp,
         ws=PatientWebSocket,
-        ws_max_size=MOST_MESSAGE_BYTES,
+        ws_max_size=MAX_MESSAGE_BYTES,
         ws_ping_interval=PING_S,
         ws_ping_timeout=PING_S,
         ws_per_message_deflate=False,  # sound hardly shrinks, and a bomb does not grow
-        h11_max_incomplete_event_size=MOST_HEADER_BYTES,
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         timeout_keep_alive=KEPT_CONNECTION_S,
-        limit_concurrency=MOST_CONNECTIONS,
+        limit_concurrency=MAX_CONNECTIONS,
         proxy_headers=bool(settings.forwarded_allow_ips),
         forwarded_allow_ips=_believed(settings),
         server_header=False,

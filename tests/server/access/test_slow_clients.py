@@ -92,7 +92,7 @@ def taken(body: Body, window_s: float, pause_s: float = 0.0) -> int:
     async def send(_: Message) -> None:
         raise AssertionError
 
-    asyncio.run(SteadyBodies(app, window_s, least_bytes=100)({"type": "http"}, body, send))
+    asyncio.run(SteadyBodies(app, window_s, min_bytes=100)({"type": "http"}, body, send))
     return got
 
 

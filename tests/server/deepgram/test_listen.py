@@ -236,9 +236,9 @@ def test_configure(server: RunningServer) -> None:
 
 def test_messages_that_make_no_sense_end_it(server: RunningServer) -> None:
     with listening(server, **RAW) as socket:
-        for _ in range(conversation.MOST_SCHEMA_ERRORS):
+        for _ in range(conversation.MAX_SCHEMA_ERRORS):
             socket.send("?")
-        assert len(list(messages(socket))) == conversation.MOST_SCHEMA_ERRORS
+        assert len(list(messages(socket))) == conversation.MAX_SCHEMA_ERRORS
         assert socket.close_code == 1008
 
 

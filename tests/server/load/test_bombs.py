@@ -19,7 +19,7 @@ def test_25_megabytes_of_opus_that_last_for_weeks() -> None:
     assert hours > 300
     with ServerProcess() as server:
         honest = Honest(server)
-        with unharmed(server, honest, most_mb=300):
+        with unharmed(server, honest, max_mb=300):
             answer = wire.answer_to(server, wire.upload(bomb, "a.opus"), 600)
             assert answer.status in (400, 413), answer
             assert answer.json()["error"]["message"]
@@ -31,7 +31,7 @@ def test_hours_of_sound_that_are_allowed() -> None:
     assert 2 < hours < 2.5
     with ServerProcess() as server:
         honest = Honest(server)
-        with unharmed(server, honest, most_mb=300):
+        with unharmed(server, honest, max_mb=300):
             answer = wire.answer_to(server, wire.upload(silence, "a.opus"), 600)
             assert answer.status == 200, answer
             assert answer.json()["text"] == ""

@@ -13,15 +13,15 @@ pytestmark = [linux_only, pytest.mark.slow]
 
 
 def test_64_uploads_and_16_live_sessions(abused: ServerProcess, honest: Honest) -> None:
-    with unharmed(abused, honest, most_mb=500):
+    with unharmed(abused, honest, max_mb=500):
         uploads_and_sessions(abused, honest, uploads=64, sessions=16)
 
 
 def test_more_uploads_than_places(abused: ServerProcess, honest: Honest) -> None:
-    with unharmed(abused, honest, most_mb=500):
+    with unharmed(abused, honest, max_mb=500):
         uploads_and_sessions(abused, honest, uploads=100, sessions=0)
 
 
 def test_more_sessions_than_places(abused: ServerProcess, honest: Honest) -> None:
-    with unharmed(abused, honest, most_mb=500):
+    with unharmed(abused, honest, max_mb=500):
         refused_sessions(abused, asked=40, room=16)

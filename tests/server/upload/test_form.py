@@ -9,7 +9,7 @@ import pytest
 
 from quest22.server.refusal import Refusal
 from quest22.server.upload.body import Body
-from quest22.server.upload.form import MOST_FIELD_BYTES, receiving_form
+from quest22.server.upload.form import MAX_FIELD_BYTES, receiving_form
 from tests.server.upload.test_multipart import TYPE, part
 from tests.server.upload.test_receiving import sender
 
@@ -58,8 +58,8 @@ def test_work_begins_while_the_file_still_comes() -> None:
         ([MODEL, FILE, FILE, END], "two recordings"),
         ([MODEL, part("other", b"x", '; filename="b"'), FILE, END], "and no other"),
         ([part("prompt", b"\xff"), FILE, END], "UTF-8"),
-        ([part("prompt", b"x" * (MOST_FIELD_BYTES + 1)), FILE, END], "larger than 64 KiB"),
-        ([*[part("a", b"x" * MOST_FIELD_BYTES)] * 17, FILE, END], "larger than 1 MiB"),
+        ([part("prompt", b"x" * (MAX_FIELD_BYTES + 1)), FILE, END], "larger than 64 KiB"),
+        ([*[part("a", b"x" * MAX_FIELD_BYTES)] * 17, FILE, END], "larger than 1 MiB"),
     ],
 )
 def test_forms_that_are_refused(pieces: list[bytes], message: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from quest22.server.refusal import Refusal
-from quest22.server.upload.multipart import MOST_PARTS, MultipartReader, PartBegun
+from quest22.server.upload.multipart import MAX_PARTS, MultipartReader, PartBegun
 
 TYPE = "multipart/form-data; boundary=xx"
 
@@ -87,7 +87,7 @@ def test_what_is_no_form(content_type: str) -> None:
         b"--xx\r\nContent-Disposition: form-data\r\n\r\nx\r\n--xx--\r\n",
         b"--xx\r\nX: " + b"a" * 10_000,
         b"--xx\r\n" + b"A: b\r\n" * 100,
-        part("a", b"") * (MOST_PARTS + 1),
+        part("a", b"") * (MAX_PARTS + 1),
     ],
 )
 def test_forms_that_are_refused(body: bytes) -> None:

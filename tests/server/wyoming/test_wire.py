@@ -8,14 +8,14 @@ import json
 import pytest
 from wyoming.event import Event
 
-from quest22.server.wyoming.wire import MOST_LINE_BYTES, NoEventError, read_event
+from quest22.server.wyoming.wire import MAX_LINE_BYTES, NoEventError, read_event
 
 
 def read(data: bytes) -> list[Event]:
     """All events of a connection that then ends."""
 
     async def run() -> list[Event]:
-        reader = asyncio.StreamReader(limit=MOST_LINE_BYTES)
+        reader = asyncio.StreamReader(limit=MAX_LINE_BYTES)
         reader.feed_data(data)
         reader.feed_eof()
         found = []
@@ -59,7 +59,7 @@ def test_a_connection_that_ends(data: bytes) -> None:
         (line(type="x", payload_length=10**12), "payload_length"),
         (line(type="x", payload_length=-1), "payload_length"),
         (line(type="x", payload_length="9"), "payload_length"),
-        (b"x" * (MOST_LINE_BYTES + 1), "at most 65,536 bytes"),
+        (b"x" * (MAX_LINE_BYTES + 1), "at most 65,536 bytes"),
     ],
     ids=range(10),
 )

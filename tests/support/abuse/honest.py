@@ -20,11 +20,11 @@ from tests.support.abuse import wire
 from tests.support.recordings import recordings
 from tests.support.server_process import ServerProcess
 
-COUNT, LONGEST_S = 6, 20.0
+COUNT, MAX_RECORDING_S = 6, 20.0
 LIVE = "/v1/listen?" + urlencode(
     {"model": "nano", "language": "en", "encoding": "linear16", "sample_rate": SAMPLE_RATE_HZ}
 )
-MOST_ERRORS = 0.15
+MAX_ERROR_RATE = 0.15
 """Of a live session's words, against the transcript of the recording."""
 
 
@@ -44,7 +44,7 @@ class Spoken:
 def spoken() -> Sequence[Spoken]:
     """Some recordings that nano understands."""
     found = []
-    for samples in recordings("en", COUNT, LONGEST_S):
+    for samples in recordings("en", COUNT, MAX_RECORDING_S):
         file = io.BytesIO()
         soundfile.write(file, samples, SAMPLE_RATE_HZ, format="WAV", subtype="PCM_16")
         pcm = np.clip(np.round(samples * 32767), -32768, 32767).astype("<i2").tobytes()
@@ -71,7 +71,7 @@ class Honest:
 
     def compare_live(self, number: int, text: str) -> None:
         errors = word_errors(self.texts[number], text)
-        assert (errors.rate or 0.0) <= MOST_ERRORS, (self.texts[number], text)
+        assert (errors.rate or 0.0) <= MAX_ERROR_RATE, (self.texts[number], text)
 
 
 def transcript(server: ServerProcess, sound: bytes, timeout_s: float = 300) -> str:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from tests.support.abuse.honest import Honest
 from tests.support.server_process import Held, ServerProcess, until
 
-MOST_MB = 150.0
+MAX_MB = 150.0
 """By so much the memory may grow within an abuse at most; nano's own work takes about a third."""
 
 SETTLE_S = 60.0
@@ -18,7 +18,7 @@ POOLS = {"quest22-sound": 64, "asyncio": 40, "AnyIO worker thread": 40, "ThreadP
 
 @contextmanager
 def unharmed(
-    server: ServerProcess, honest: Honest, most_mb: float = MOST_MB, settle_s: float = SETTLE_S
+    server: ServerProcess, honest: Honest, max_mb: float = MAX_MB, settle_s: float = SETTLE_S
 ) -> Iterator[None]:
     """After the block the server answers rightly, holds what it held, and never held much more."""
     before = server.held()
@@ -28,7 +28,7 @@ def unharmed(
     assert server.process.poll() is None, f"the server has ended:\n{server.log}"
     honest.check(server)
     grown = server.peak_mb - memory_mb
-    assert grown <= most_mb, f"{grown:.0f} MB more were held"
+    assert grown <= max_mb, f"{grown:.0f} MB more were held"
     after = server.held()
 
     def settled() -> bool:

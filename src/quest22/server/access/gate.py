@@ -23,7 +23,7 @@ from quest22.settings.server import ServerSettings
 Kind: TypeAlias = Literal["file", "live"]
 
 
-MOST_RETRY_S = 120.0
+MAX_RETRY_S = 120.0
 
 KEPT_BUDGETS = 10_000
 """Callers whose sound is remembered; then those that have spent nothing lately are forgotten."""
@@ -162,7 +162,7 @@ class Gate:
                 f"{caller.name} has sent more than {budget.per_minute:g} seconds of sound a "
                 f"minute: expected a pause of {budget.wait_s:.0f} s"
             )
-            self._refuse("rate_limited", message, budget.wait_s, MOST_RETRY_S)
+            self._refuse("rate_limited", message, budget.wait_s, MAX_RETRY_S)
 
     def _budget(self, caller: Caller) -> AudioBudget | None:
         per_minute = caller.limits.audio_s_per_minute

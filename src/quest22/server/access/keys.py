@@ -27,8 +27,8 @@ _log = logging.getLogger("quest22.server")
 PREFIX = "q22_"
 """What our keys begin with, so that scanners for leaked secrets find them."""
 
-MOST_FILE_BYTES = 4_000_000
-MOST_KEY_CHARACTERS = 512
+MAX_FILE_BYTES = 4_000_000
+MAX_KEY_CHARACTERS = 512
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -72,15 +72,15 @@ def read_keys(path: Path) -> dict[str, Key]:
     """The keys of a file by name; raises :class:`SourceError` for one that cannot be used."""
     try:
         with path.open("rb") as file:
-            content = file.read(MOST_FILE_BYTES + 1)
+            content = file.read(MAX_FILE_BYTES + 1)
     except OSError as exc:
         raise SourceError(
             f"the keys in {path} cannot be read: {exc.strerror or exc}; quest22 keys add NAME "
             f"--keys {path} makes the file"
         ) from exc
     try:
-        if len(content) > MOST_FILE_BYTES:
-            raise UsageError(f"it is larger than {MOST_FILE_BYTES} bytes")
+        if len(content) > MAX_FILE_BYTES:
+            raise UsageError(f"it is larger than {MAX_FILE_BYTES} bytes")
         found = json.loads(content.decode("utf-8"))
         if not isinstance(found, dict):
             raise UsageError("it holds no object of names")
@@ -149,7 +149,7 @@ class KeyRing:
 
     def find(self, key: str) -> tuple[str, Key] | None:
         """Whose key it is; takes as long for any key."""
-        if len(key) > MOST_KEY_CHARACTERS:
+        if len(key) > MAX_KEY_CHARACTERS:
             return None
         hashed = hash_of(key)
         found = None

@@ -13,7 +13,7 @@ WAITS_S = 60.0
 """Older waits say nothing about now."""
 
 LATENCIES_S = 15.0
-FEWEST_LATENCIES = 5
+MIN_LATENCIES = 5
 
 
 def _no_loops() -> Iterable[TranscriptionLoop]:
@@ -41,4 +41,4 @@ class Load:
     def latency_s(self, now: float) -> float:
         """How late words were committed lately, in the middle; 0 if few were."""
         values = self.metrics.distribution("live_latency", "committed").since(now - LATENCIES_S)
-        return median(values) if len(values) >= FEWEST_LATENCIES else 0.0
+        return median(values) if len(values) >= MIN_LATENCIES else 0.0

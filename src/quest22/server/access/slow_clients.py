@@ -30,7 +30,7 @@ HEADERS_S = 20.0
 """From a connection's first moment, or a request's first byte, to the end of its headers."""
 
 BODY_WINDOW_S = 60.0
-LEAST_BODY_BYTES = 4096
+MIN_BODY_BYTES = 4096
 """A body must bring this in each window: one eighth of the leanest Opus that is spoken."""
 
 UNREAD_S = 120
@@ -107,11 +107,11 @@ class SteadyBodies:
         self,
         app: ASGIApp,
         window_s: float = BODY_WINDOW_S,
-        least_bytes: int = LEAST_BODY_BYTES,
+        min_bytes: int = MIN_BODY_BYTES,
     ) -> None:
         self._app = app
         self._window_s = window_s
-        self._least_bytes = least_bytes
+        self._least_bytes = min_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -120,10 +120,10 @@ class SteadyBodies:
 
 
 class _SteadyBody:
-    def __init__(self, receive: Receive, window_s: float, least_bytes: int) -> None:
+    def __init__(self, receive: Receive, window_s: float, min_bytes: int) -> None:
         self._receive = receive
         self._window_s = window_s
-        self._least_bytes = least_bytes
+        self._least_bytes = min_bytes
         self._waited_s = 0.0
         self._bytes = 0
         self._ended = False

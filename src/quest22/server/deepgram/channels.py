@@ -8,7 +8,7 @@ from quest22.audio.decode import MediaDecoder, is_too_long
 from quest22.capture.raw_pcm import RawFormat
 from quest22.errors import ClipError
 from quest22.records import SAMPLE_RATE_HZ, Clip, Origin
-from quest22.server.deepgram.parameters import MOST_CHANNELS
+from quest22.server.deepgram.parameters import MAX_CHANNELS
 from quest22.server.deepgram.raw_head import wav_head
 from quest22.server.refusal import Refusal
 from quest22.server.service import too_long
@@ -47,10 +47,10 @@ def split(file: GrowingFile, settings: AudioSettings, most_s: float) -> list[Gro
 
 
 def _begun(count: int) -> list[GrowingFile]:
-    if count > MOST_CHANNELS:
+    if count > MAX_CHANNELS:
         raise Refusal(
             "bad_request",
-            f"multichannel: the recording has {count} channels, expected at most {MOST_CHANNELS}",
+            f"multichannel: the recording has {count} channels, expected at most {MAX_CHANNELS}",
             parameter="multichannel",
         )
     found = [GrowingFile() for _ in range(count)]

@@ -9,10 +9,10 @@ from typing import Any, Literal, TypeAlias
 
 from quest22.server.deepgram.parameters import Formatting
 
-MOST_TEXT = 65_536
+MAX_MESSAGE_CHARACTERS = 65_536
 """Letters of a message; a longer one is no control message."""
 
-QUOTED = 200
+MAX_QUOTED_CHARACTERS = 200
 """Letters of a message that an error repeats."""
 
 Kind: TypeAlias = Literal["KeepAlive", "Finalize", "CloseStream", "Configure"]
@@ -32,7 +32,7 @@ class Control:
 
 def read(text: str) -> Control | None:
     """A client's message; None for what is none."""
-    if len(text) > MOST_TEXT:
+    if len(text) > MAX_MESSAGE_CHARACTERS:
         return None
     try:
         found = json.loads(text)
@@ -50,7 +50,7 @@ def schema_error(text: str) -> dict[str, Any]:
         "type": "Error",
         "variant": "SchemaError",
         "description": f"expected a JSON object whose type is {', '.join(KINDS)}",
-        "message": text[:QUOTED],
+        "message": text[:MAX_QUOTED_CHARACTERS],
     }
 
 

@@ -41,7 +41,7 @@ HOLD_S = 0.1
 
 TICK_S = 0.1
 
-MOST_SCHEMA_ERRORS = 10
+MAX_SCHEMA_ERRORS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,7 @@ class Conversation:
         if wanted is None:
             self._errors += 1
             await self.send(control.schema_error(text))
-            return TOO_MANY_ERRORS if self._errors >= MOST_SCHEMA_ERRORS else None
+            return TOO_MANY_ERRORS if self._errors >= MAX_SCHEMA_ERRORS else None
         if wanted.kind == "CloseStream":
             return CLOSED
         if wanted.kind == "Finalize":

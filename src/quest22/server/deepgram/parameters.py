@@ -55,11 +55,11 @@ RAW = {"linear16": "s16le", "linear32": "f32le", "alaw": "alaw", "mulaw": "mulaw
 TELEPHONE = ("alaw", "mulaw")
 TELEPHONE_HZ = 8_000
 FRAMED = ("flac", "amr-nb", "amr-wb", "opus", "ogg-opus", "speex")
-MOST_CHANNELS = 8
+MAX_CHANNELS = 8
 
 DEFAULT_ENDPOINT_MS = 300
-LEAST_ENDPOINT_MS, MOST_ENDPOINT_MS = 200, 10_000
-LEAST_UTTERANCE_END_MS, MOST_UTTERANCE_END_MS = 1_000, 60_000
+MIN_ENDPOINT_MS, MAX_ENDPOINT_MS = 200, 10_000
+MIN_UTTERANCE_END_MS, MAX_UTTERANCE_END_MS = 1_000, 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class SoundFormat:
     def of(cls, query: Query) -> SoundFormat:
         """Raises :class:`Refusal`."""
         encoding = query.text("encoding")
-        channels = query.whole("channels", 1, MOST_CHANNELS)
+        channels = query.whole("channels", 1, MAX_CHANNELS)
         rate = query.whole("sample_rate", 1_000, 768_000)
         if encoding is None or encoding in FRAMED:
             return cls(encoding, None, channels)
@@ -159,7 +159,7 @@ class LiveParameters:
         interim = query.flag("interim_results")
         gap_ms = None
         if query.asks_for("utterance_end_ms"):
-            gap_ms = query.whole("utterance_end_ms", LEAST_UTTERANCE_END_MS, MOST_UTTERANCE_END_MS)
+            gap_ms = query.whole("utterance_end_ms", MIN_UTTERANCE_END_MS, MAX_UTTERANCE_END_MS)
         if gap_ms is not None and not interim:
             raise _refused("utterance_end_ms", "utterance_end_ms requires interim_results=true")
         return cls(
@@ -217,7 +217,7 @@ def _endpointing(query: Query) -> int | None:
     if not query.asks_for("endpointing"):
         return None
     wanted = query.whole("endpointing", 0, 600_000) or 0
-    return min(max(wanted, LEAST_ENDPOINT_MS), MOST_ENDPOINT_MS)
+    return min(max(wanted, MIN_ENDPOINT_MS), MAX_ENDPOINT_MS)
 
 
 def _refused(name: str, message: str) -> Refusal:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from quest22.server.refusal import Refusal
 
-MOST_VALUES = 100
+MAX_VALUES = 100
 """How often a parameter may be repeated."""
 
-MOST_LETTERS = 2_000
+MAX_CHARACTERS = 2_000
 """Of all values of a parameter together."""
 
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
@@ -36,8 +36,10 @@ class Query:
     def every(self, name: str) -> tuple[str, ...]:
         """All values of a parameter that may be repeated; empty ones are left out."""
         found = tuple(value for value in self._values.get(name, ()) if value)
-        if len(found) > MOST_VALUES or sum(map(len, found)) > MOST_LETTERS:
-            raise _refused(name, f"at most {MOST_VALUES} values of {MOST_LETTERS:,} letters in all")
+        if len(found) > MAX_VALUES or sum(map(len, found)) > MAX_CHARACTERS:
+            raise _refused(
+                name, f"at most {MAX_VALUES} values of {MAX_CHARACTERS:,} letters in all"
+            )
         return found
 
     def text(self, name: str) -> str | None:

@@ -37,7 +37,7 @@ from quest22.server.upload.receiving import receiving
 from quest22.server.upload.refusing import send_refusal
 
 JSON = "application/json"
-MOST_JSON_BYTES = 1 << 16
+MAX_JSON_BYTES = 1 << 16
 
 _log = logging.getLogger("quest22.server")
 
@@ -94,12 +94,12 @@ class RecordingEndpoint:
     async def _transcribed(
         self, request: _Request, body: Body, content_type: str
     ) -> dict[str, Any]:
-        most_bytes = request.visit.limits.max_upload_bytes
+        max_bytes = request.visit.limits.max_upload_bytes
         pieces: AsyncIterator[bytes] = aiter(body)
         stated = body.stated_bytes
         if content_type.partition(";")[0].strip().lower() == JSON:
             url = await _url(body)
-            pieces, stated = fetched(url, self._service.settings, most_bytes), None
+            pieces, stated = fetched(url, self._service.settings, max_bytes), None
         most = None if stated is None else stated + len(head_of(request.parameters.sound, b""))
         async with (
             self._service.models.borrow(request.parameters.model) as model,
@@ -165,8 +165,8 @@ async def _url(body: Body) -> str:
     text = bytearray()
     async for data in body:
         text += data
-        if len(text) > MOST_JSON_BYTES:
-            raise Refusal("too_large", f"the JSON is larger than {MOST_JSON_BYTES >> 10} KiB")
+        if len(text) > MAX_JSON_BYTES:
+            raise Refusal("too_large", f"the JSON is larger than {MAX_JSON_BYTES >> 10} KiB")
     try:
         url = json.loads(text)["url"]
     except (ValueError, RecursionError, KeyError, TypeError) as exc:

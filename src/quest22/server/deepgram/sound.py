@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 WAV_HEAD_BYTES = 12
 OGG = b"OggS"
 OPUS_HZ = 48_000
-MOST_PACKET_BYTES = 61_295
+MAX_PACKET_BYTES = 61_295
 """An Opus packet has 48 frames of 1,275 bytes at most (RFC 6716, section 3.2)."""
 
 
@@ -107,7 +107,7 @@ class PacketFeed:
         """The packet's samples, ``[samples, channels]`` at 48 kHz."""
         import av
 
-        if len(data) > MOST_PACKET_BYTES:
+        if len(data) > MAX_PACKET_BYTES:
             raise ClipError("audio", f"{len(data):,} bytes are no Opus packet: send one a message")
         if self._decoder is None:
             self._decoder = av.CodecContext.create("opus", "r")

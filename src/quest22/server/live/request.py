@@ -18,7 +18,7 @@ KEY_SUBPROTOCOL = "quest22.key."
 """What precedes the key in the second subprotocol."""
 
 ENCODED = "encoded"
-LONGEST_VALUE = 4_000
+MAX_VALUE_CHARACTERS = 4_000
 
 OPTIONS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "language": ("language", str),
@@ -50,8 +50,8 @@ class LiveRequest:
         for name, value in given.items():
             if name not in NAMES:
                 raise _bad(name, f"{name!r} is no parameter of /live: expected {', '.join(NAMES)}")
-            if len(value) > LONGEST_VALUE:
-                raise _bad(name, f"{name} is longer than {LONGEST_VALUE} characters")
+            if len(value) > MAX_VALUE_CHARACTERS:
+                raise _bad(name, f"{name} is longer than {MAX_VALUE_CHARACTERS} characters")
         options = {
             option: _number(name, given[name], read)
             for name, (option, read) in OPTIONS.items()

@@ -20,7 +20,7 @@ from quest22.server.operations.request_note import note_of_request
 from quest22.server.refusal import Refusal, server_failed, shutting_down
 from quest22.server.service import Service
 from quest22.server.upload.body import Body, ClientGoneError
-from quest22.server.upload.form import MOST_FORM_BYTES, Form, receiving_form
+from quest22.server.upload.form import MAX_FORM_BYTES, Form, receiving_form
 from quest22.server.upload.growing_file import GrowingFile
 from quest22.server.upload.receiving import beside
 
@@ -48,8 +48,8 @@ class AudioEndpoint:
         answer, body = Answer(scope, send), None
         try:
             caller = self._service.gate.identify(header_key(scope), peer_address(scope))
-            most_bytes = caller.limits.max_upload_bytes + MOST_FORM_BYTES
-            body = Body.of(scope, receive, most_bytes)
+            max_bytes = caller.limits.max_upload_bytes + MAX_FORM_BYTES
+            body = Body.of(scope, receive, max_bytes)
             with self._service.gate.admit(caller, "file") as visit:
                 content_type = Headers(scope=scope).get("content-type", "")
                 async with receiving_form(body, content_type, FILE, check_field) as form:

@@ -16,7 +16,7 @@ from quest22.sink.formats.captions import segment_fields, srt, vtt
 PLAIN, SUBRIP, WEBVTT = "text/plain", "application/x-subrip", "text/vtt"
 SPEAKER = "A"
 """Of all that is said: speakers are not told apart."""
-LEAST_PROBABILITY = 1e-9
+MIN_PROBABILITY = 1e-9
 
 
 def formatted(transcript: Transcript, request: AudioRequest) -> tuple[str, str]:
@@ -58,7 +58,7 @@ def logprobs(segments: Iterable[Segment]) -> list[dict[str, Any]]:
         {
             "token": word.text,
             "bytes": list(word.text.encode()),
-            "logprob": round(log(max(word.probability, LEAST_PROBABILITY)), 4),
+            "logprob": round(log(max(word.probability, MIN_PROBABILITY)), 4),
         }
         for segment in segments
         for word in segment.words or ()

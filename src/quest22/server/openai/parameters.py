@@ -22,7 +22,7 @@ STREAMED: tuple[Format, ...] = ("json", "text", "verbose_json", "diarized_json")
 """What an event stream can hold: its events are the same for the first two. OpenAI's own cannot
 hold the third."""
 SPEAKERS = ("known_speaker_names", "known_speaker_references")
-HIGHEST_TEMPERATURE = 1.0
+MAX_TEMPERATURE = 1.0
 _NAME = re.compile(r"([^\[\]]+)(?:\[([^\[\]]*)\])?")
 
 Fields: TypeAlias = Sequence[tuple[str, str]]
@@ -110,7 +110,7 @@ def _speech(given: _Given) -> dict[str, Any]:
 
 def _decoding(given: _Given) -> dict[str, Any]:
     options: dict[str, Any] = {}
-    temperature = given.number("temperature", HIGHEST_TEMPERATURE)
+    temperature = given.number("temperature", MAX_TEMPERATURE)
     if temperature:  # 0 means: as the model decides, at OpenAI too
         options["temperature"] = [temperature]
     threshold = _vad_threshold(given)

@@ -22,7 +22,7 @@ REQUEST_ID = "x-request-id"
 UNIX = "unix"
 """The address of whoever comes by a Unix socket."""
 
-MOST_PATH = 200
+MAX_PATH_CHARACTERS = 200
 QUIET_PATHS = frozenset({"/health", "/ready", "/metrics"})
 """Asked every few seconds by those who watch: told only if the answer is an error."""
 
@@ -101,7 +101,7 @@ def _note(scope: Scope) -> RequestNote:
         request_id=given if _ID.fullmatch(given) else f"req_{secrets.token_hex(12)}",
         api=api_of(path),
         method=scope.get("method", "WS"),
-        path=_SHAPE.sub("?", path[:MOST_PATH]) if path.startswith("/") else "-",
+        path=_SHAPE.sub("?", path[:MAX_PATH_CHARACTERS]) if path.startswith("/") else "-",
     )
 
 

@@ -28,24 +28,24 @@ class Body:
 
     receive: Receive
     stated_bytes: int | None
-    most_bytes: int
+    max_bytes: int
     ended: bool = False
 
     @classmethod
-    def of(cls, scope: Scope, receive: Receive, most_bytes: int) -> Body:
+    def of(cls, scope: Scope, receive: Receive, max_bytes: int) -> Body:
         """A request's. Raises :class:`Refusal` if it states that it is larger than allowed."""
         stated = Headers(scope=scope).get("content-length", "")
-        body = cls(receive, int(stated) if stated.isdecimal() else None, most_bytes)
+        body = cls(receive, int(stated) if stated.isdecimal() else None, max_bytes)
         if body.stated_bytes is not None:
             body.check(body.stated_bytes)
         return body
 
     def check(self, size: int) -> None:
         """Raise :class:`Refusal` for more bytes than allowed."""
-        if size > self.most_bytes:
+        if size > self.max_bytes:
             raise Refusal(
                 "too_large",
-                f"the upload is larger than the {self.most_bytes / 1e6:.4g} MB that are taken "
+                f"the upload is larger than the {self.max_bytes / 1e6:.4g} MB that are taken "
                 "here: send it in parts, or encode it as Opus, MP3 or FLAC",
                 parameter="file",
             )

@@ -15,8 +15,8 @@ from quest22.server.upload.growing_file import GrowingFile
 from quest22.server.upload.multipart import MultipartReader, PartBegun
 from quest22.server.upload.receiving import beside
 
-MOST_FIELD_BYTES = 64 << 10
-MOST_FORM_BYTES = 1 << 20
+MAX_FIELD_BYTES = 64 << 10
+MAX_FORM_BYTES = 1 << 20
 """What may come beside the recording: fields, and headers of parts."""
 GRACE_S = 0.2
 """How long the rest of a form is waited for: most are whole by then, and no field comes later."""
@@ -111,9 +111,9 @@ class _Filling:
                 await self._form.file.add(event)
             else:
                 self._add(event)
-        if self._beside_bytes > MOST_FORM_BYTES:
+        if self._beside_bytes > MAX_FORM_BYTES:
             raise Refusal(
-                "too_large", f"the fields of the form are larger than {MOST_FORM_BYTES >> 20} MiB"
+                "too_large", f"the fields of the form are larger than {MAX_FORM_BYTES >> 20} MiB"
             )
 
     def end(self) -> None:
@@ -144,11 +144,11 @@ class _Filling:
 
     def _add(self, data: bytes) -> None:
         self._value += data
-        if len(self._value) > MOST_FIELD_BYTES:
+        if len(self._value) > MAX_FIELD_BYTES:
             name = self._part.name if self._part else ""
             raise Refusal(
                 "too_large",
-                f"the field {name!r} is larger than {MOST_FIELD_BYTES >> 10} KiB",
+                f"the field {name!r} is larger than {MAX_FIELD_BYTES >> 10} KiB",
                 parameter=name,
             )
 

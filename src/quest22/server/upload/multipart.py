@@ -16,10 +16,10 @@ from python_multipart.multipart import parse_options_header
 
 from quest22.server.refusal import Refusal
 
-MOST_PARTS = 256
-MOST_HEADERS = 8
-MOST_HEADER_BYTES = 4096
-LONGEST_SUFFIX = 8
+MAX_PARTS = 256
+MAX_HEADERS = 8
+MAX_HEADER_BYTES = 4096
+MAX_SUFFIX_CHARACTERS = 8
 FORM = "multipart/form-data"
 
 
@@ -74,8 +74,8 @@ class MultipartReader:
                     "on_part_end": self._on_part_end,
                     "on_end": self._on_end,
                 },
-                max_header_count=MOST_HEADERS,
-                max_header_size=MOST_HEADER_BYTES,
+                max_header_count=MAX_HEADERS,
+                max_header_size=MAX_HEADER_BYTES,
             )
 
     def feed(self, data: bytes) -> Iterator[PartEvent]:
@@ -89,8 +89,8 @@ class MultipartReader:
 
     def _on_part_begin(self) -> None:
         self._parts += 1
-        if self._parts > MOST_PARTS:
-            raise Refusal("bad_request", f"the form has more than {MOST_PARTS} parts")
+        if self._parts > MAX_PARTS:
+            raise Refusal("bad_request", f"the form has more than {MAX_PARTS} parts")
         self._disposition = b""
 
     def _on_header_field(self, data: bytes, start: int, end: int) -> None:
@@ -147,7 +147,7 @@ class _refusing:  # noqa: N801 -- a context manager
 def _suffix(file_name: bytes) -> str:
     """Lower case, with its dot; empty for one that no recording has."""
     suffix = PureWindowsPath(file_name.decode("utf-8", "replace")).suffix.lower()
-    plain = suffix.isascii() and suffix[1:].isalnum() and len(suffix) <= LONGEST_SUFFIX
+    plain = suffix.isascii() and suffix[1:].isalnum() and len(suffix) <= MAX_SUFFIX_CHARACTERS
     return suffix if plain else ""
 
 

@@ -38,7 +38,7 @@ SPEAKING_IDLE_S = 30.0
 SAMPLES = {1: "u8", 2: "s16le", 3: "s24le", 4: "s32le"}
 """Bytes of a sample → FFmpeg's name of the format."""
 
-MOST_TERMS = 100
+MAX_TERMS = 100
 
 
 @dataclass(slots=True, eq=False)
@@ -198,7 +198,7 @@ def _options(wanted: Transcribe) -> dict[str, Any]:
     """As :class:`quest22.Transcriber` calls them. A language that is none of ours is detected."""
     code = track_language(_text(wanted.language))
     options: dict[str, Any] = {"language": code if code in LANGUAGES else None}
-    terms = [*(wanted.transcript_names or []), *(wanted.transcript_terms or [])][:MOST_TERMS]
+    terms = [*(wanted.transcript_names or []), *(wanted.transcript_terms or [])][:MAX_TERMS]
     if terms:
         options["hotwords"] = ", ".join(map(str, terms))[:2_000]
     return options

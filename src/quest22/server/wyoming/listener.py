@@ -16,12 +16,12 @@ from quest22.server.listening import bind_address
 from quest22.server.operations.request_note import RequestNote, begin_note
 from quest22.server.service import Service
 from quest22.server.wyoming.client import WyomingClient
-from quest22.server.wyoming.wire import MOST_LINE_BYTES
+from quest22.server.wyoming.wire import MAX_LINE_BYTES
 
 API = "wyoming"
 """Its name in metrics."""
 
-MOST_CLIENTS = 64
+MAX_CLIENTS = 64
 """Connections at once; more are closed. Most of them ask what there is, and go."""
 
 _log = logging.getLogger("quest22.server")
@@ -50,7 +50,7 @@ class WyomingListener:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Listen until the block ends; then clients are closed."""
-        server = await asyncio.start_server(self._connected, sock=self.bound, limit=MOST_LINE_BYTES)
+        server = await asyncio.start_server(self._connected, sock=self.bound, limit=MAX_LINE_BYTES)
         try:
             yield
         finally:
@@ -61,7 +61,7 @@ class WyomingListener:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
-        if task is None or len(self._clients) >= MOST_CLIENTS:
+        if task is None or len(self._clients) >= MAX_CLIENTS:
             writer.close()
             return
         self._clients.add(task)

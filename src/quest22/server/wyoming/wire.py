@@ -11,9 +11,9 @@ from typing import Any
 
 from wyoming.event import Event, Eventable, async_write_event
 
-MOST_LINE_BYTES = 1 << 16
-MOST_DATA_BYTES = 1 << 18
-MOST_PAYLOAD_BYTES = 1 << 22
+MAX_LINE_BYTES = 1 << 16
+MAX_DATA_BYTES = 1 << 18
+MAX_PAYLOAD_BYTES = 1 << 22
 """Two minutes of sound at 16 kHz."""
 
 WRITE_S = 30.0
@@ -34,14 +34,14 @@ async def read_event(reader: asyncio.StreamReader) -> Event | None:
         data = head.get("data") or {}
         if not isinstance(data, dict):
             raise NoEventError("data: expected an object")
-        more = await _bytes(reader, head, "data_length", MOST_DATA_BYTES)
+        more = await _bytes(reader, head, "data_length", MAX_DATA_BYTES)
         if more:
             data = {**data, **_fields(more)}
-        payload = await _bytes(reader, head, "payload_length", MOST_PAYLOAD_BYTES)
+        payload = await _bytes(reader, head, "payload_length", MAX_PAYLOAD_BYTES)
     except asyncio.IncompleteReadError:
         return None
     except ValueError as exc:  # readline's word for a line that is too long
-        raise NoEventError(f"expected a line of at most {MOST_LINE_BYTES:,} bytes") from exc
+        raise NoEventError(f"expected a line of at most {MAX_LINE_BYTES:,} bytes") from exc
     kind = head.get("type")
     if not isinstance(kind, str):
         raise NoEventError("expected an event with a type")

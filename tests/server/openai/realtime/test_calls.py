@@ -358,7 +358,7 @@ def test_no_more_calls_than_are_allowed() -> None:
 
 
 def test_a_flood_of_events_ends_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_channel, "MOST_INCOMING_BYTES", 20 * event_channel.EVENT_COST_BYTES)
+    monkeypatch.setattr(event_channel, "MAX_INCOMING_BYTES", 20 * event_channel.EVENT_COST_BYTES)
 
     async def flood(board: Switchboard, client: WebRtcClient, session: NotedSession) -> None:
         await client.wait_for("session.created")

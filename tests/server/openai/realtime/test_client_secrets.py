@@ -9,8 +9,8 @@ import pytest
 from quest22.server.access.gate import Caller, Gate
 from quest22.server.access.keys import KeyRing, new_key, remove_key
 from quest22.server.openai.realtime.client_secrets import (
-    MOST_HELD_BYTES,
-    MOST_OF_A_CALLER,
+    MAX_SECRETS_PER_CALLER,
+    MAX_SESSIONS_BYTES,
     ClientSecrets,
 )
 from quest22.server.operations.request_note import RequestNote, begin_note, note_of_request
@@ -100,7 +100,7 @@ def test_how_long(seconds: int) -> None:
 def test_there_are_not_too_many() -> None:
     clock = Clock()
     secrets = ClientSecrets(clock)
-    for _ in range(MOST_OF_A_CALLER):
+    for _ in range(MAX_SECRETS_PER_CALLER):
         secrets.issue(DESK, {}, 10)
     with pytest.raises(Refusal) as caught:
         secrets.issue(DESK, {})
@@ -128,7 +128,7 @@ def test_it_is_worth_no_more_than_the_key_it_comes_from(tmp_path: Path) -> None:
 def test_their_sessions_take_no_more_room_than_that() -> None:
     secrets = ClientSecrets()
     session = {"audio": {"input": {"transcription": {"prompt": "x" * 60_000}}}}
-    for _ in range(MOST_HELD_BYTES // 61_000):
+    for _ in range(MAX_SESSIONS_BYTES // 61_000):
         secrets.issue(DESK, session)
     with pytest.raises(Refusal, match="too many"):
         list(map(secrets.issue, [DESK] * 10, [session] * 10))

@@ -23,12 +23,12 @@ from quest22.server.openai.realtime.small_requests import (
     json_object,
     small_body,
 )
-from quest22.server.openai.realtime.webrtc.offer import MOST_BYTES
+from quest22.server.openai.realtime.webrtc.offer import MAX_OFFER_BYTES
 from quest22.server.openai.realtime.websocket import is_beta
 from quest22.server.refusal import Refusal
 from quest22.server.service import Service
 
-MOST_SESSION_BYTES = 64 * 1024
+MAX_SESSION_BYTES = 64 * 1024
 ENVELOPE_BYTES = 8 * 1024
 """What the headers and boundaries of a multipart body may take."""
 
@@ -74,7 +74,7 @@ async def _offer(request: Request) -> tuple[bytes, Mapping[str, Any] | None]:
     """The offer, and the session's settings if they came with it."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/sdp":
-        return await small_body(request, MOST_BYTES), None
+        return await small_body(request, MAX_OFFER_BYTES), None
     if kind != "multipart/form-data":
         raise Refusal(
             "bad_request",
@@ -89,7 +89,7 @@ async def _offer(request: Request) -> tuple[bytes, Mapping[str, Any] | None]:
 
 
 async def _parts(request: Request) -> dict[str, bytes]:
-    body = await small_body(request, MOST_BYTES + MOST_SESSION_BYTES + ENVELOPE_BYTES)
+    body = await small_body(request, MAX_OFFER_BYTES + MAX_SESSION_BYTES + ENVELOPE_BYTES)
 
     async def stream() -> AsyncIterator[bytes]:
         yield body

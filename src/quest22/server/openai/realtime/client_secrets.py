@@ -19,13 +19,13 @@ from quest22.server.refusal import Refusal
 
 PREFIX = "ek_"
 
-SHORTEST_S = 10
-LONGEST_S = 7200
-USUAL_S = 600
+MIN_LIFETIME_S = 10
+MAX_LIFETIME_S = 7200
+DEFAULT_LIFETIME_S = 600
 
-MOST = 16_384
-MOST_OF_A_CALLER = 1024
-MOST_HELD_BYTES = 32 << 20
+MAX_SECRETS = 16_384
+MAX_SECRETS_PER_CALLER = 1024
+MAX_SESSIONS_BYTES = 32 << 20
 """Of all sessions' beginnings."""
 
 
@@ -46,20 +46,25 @@ class ClientSecrets:
         self._known: dict[bytes, Secret] = {}
 
     def issue(
-        self, caller: Caller, session: Mapping[str, Any], lifetime_s: int = USUAL_S
+        self, caller: Caller, session: Mapping[str, Any], lifetime_s: int = DEFAULT_LIFETIME_S
     ) -> tuple[str, int]:
         """A new secret, and when it expires; raises :class:`Refusal` for a caller of too many."""
-        if not SHORTEST_S <= lifetime_s <= LONGEST_S:
+        if not MIN_LIFETIME_S <= lifetime_s <= MAX_LIFETIME_S:
             raise Refusal(
                 "bad_request",
-                f"expires_after.seconds is {lifetime_s}: expected {SHORTEST_S} to {LONGEST_S}",
+                f"expires_after.seconds is {lifetime_s}: "
+                f"expected {MIN_LIFETIME_S} to {MAX_LIFETIME_S}",
                 parameter="expires_after.seconds",
             )
         self._forget_expired()
         of_caller = sum(each.caller.name == caller.name for each in self._known.values())
         begins = json.dumps(session).encode()
         held = len(begins) + sum(len(each.session) for each in self._known.values())
-        if of_caller >= MOST_OF_A_CALLER or len(self._known) >= MOST or held > MOST_HELD_BYTES:
+        if (
+            of_caller >= MAX_SECRETS_PER_CALLER
+            or len(self._known) >= MAX_SECRETS
+            or held > MAX_SESSIONS_BYTES
+        ):
             raise Refusal(
                 "rate_limited",
                 "too many client secrets are valid already; one may be used for many sessions",

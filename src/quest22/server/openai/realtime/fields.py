@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-LONGEST_TOLD = 60
+MAX_QUOTED_CHARACTERS = 60
 """Longer values are not repeated in messages."""
 
 Choice = TypeVar("Choice", bound=str)
@@ -100,7 +100,7 @@ class Fields:
         """The error of a field whose value is not what was expected."""
         value = self.values.get(name)
         told = repr(value) if isinstance(value, (int, float, str)) else ""
-        if not 0 < len(told) <= LONGEST_TOLD:
+        if not 0 < len(told) <= MAX_QUOTED_CHARACTERS:
             told = _kind(value)
         place = self.place(name)
         return EventError(f"{place} is {told}: expected {expected}", parameter=place)

@@ -11,7 +11,7 @@ from typing import Any
 from quest22.records import LiveEvent, LiveWord
 from quest22.server.openai.realtime.outgoing import new_id
 
-LEAST_PROBABILITY = 1e-6
+MIN_PROBABILITY = 1e-6
 
 
 @dataclass(slots=True, eq=False)
@@ -76,7 +76,7 @@ def logprobs(words: Sequence[LiveWord]) -> list[dict[str, Any]]:
     return [
         {
             "token": word.text,
-            "logprob": round(log(max(word.probability, LEAST_PROBABILITY)), 5),
+            "logprob": round(log(max(word.probability, MIN_PROBABILITY)), 5),
             "bytes": list(word.text.encode()),
         }
         for word in words

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from quest22.server.access.credentials import header_key, peer_address
-from quest22.server.openai.realtime.client_secrets import PREFIX, USUAL_S, ClientSecrets
+from quest22.server.openai.realtime.client_secrets import DEFAULT_LIFETIME_S, PREFIX, ClientSecrets
 from quest22.server.openai.realtime.outgoing import new_id
 from quest22.server.openai.realtime.settings import SessionSettings
 from quest22.server.openai.realtime.small_requests import (
@@ -21,7 +21,7 @@ from quest22.server.openai.realtime.small_requests import (
 from quest22.server.refusal import Refusal
 from quest22.server.service import Service
 
-MOST_BYTES = 64 * 1024
+MAX_BODY_BYTES = 64 * 1024
 BETA_LIFETIME_S = 60
 
 
@@ -31,7 +31,7 @@ def routes(service: Service, secrets: ClientSecrets) -> list[BaseRoute]:
     @answering
     async def create(request: Request) -> Response:
         caller = _caller(request)
-        body = json_object(await small_body(request, MOST_BYTES), "body")
+        body = json_object(await small_body(request, MAX_BODY_BYTES), "body")
         session = _object(body, "session")
         settings = _checked(session)
         value, expires_at = secrets.issue(caller, session, _lifetime_s(body))
@@ -47,7 +47,7 @@ def routes(service: Service, secrets: ClientSecrets) -> list[BaseRoute]:
     @answering
     async def create_beta(request: Request) -> Response:
         caller = _caller(request)
-        session = json_object(await small_body(request, MOST_BYTES), "body")
+        session = json_object(await small_body(request, MAX_BODY_BYTES), "body")
         settings = _checked(session)
         value, expires_at = secrets.issue(caller, session, BETA_LIFETIME_S)
         told = {
@@ -79,7 +79,7 @@ def routes(service: Service, secrets: ClientSecrets) -> list[BaseRoute]:
 
 def _lifetime_s(body: Mapping[str, Any]) -> int:
     given = _object(body, "expires_after")
-    anchor, seconds = given.get("anchor", "created_at"), given.get("seconds", USUAL_S)
+    anchor, seconds = given.get("anchor", "created_at"), given.get("seconds", DEFAULT_LIFETIME_S)
     if anchor != "created_at":
         raise Refusal(
             "bad_request",

@@ -20,7 +20,7 @@ from quest22.server.openai.realtime.conversation import Conversation
 from quest22.server.openai.realtime.fields import EventError, Fields
 from quest22.server.openai.realtime.outgoing import Outgoing, Send, new_id
 from quest22.server.openai.realtime.settings import SessionSettings
-from quest22.server.openai.realtime.sound import MOST_EVENT_BYTES, SoundBytes
+from quest22.server.openai.realtime.sound import MAX_BASE64_BYTES, SoundBytes
 from quest22.server.openai.realtime.stretch import Stretch, open_stretch
 from quest22.server.refusal import Refusal
 from quest22.server.service import Service
@@ -28,7 +28,7 @@ from quest22.server.waiting import until
 
 _log = logging.getLogger("quest22.server")
 
-MOST_STRETCHES = 2
+MAX_STRETCHES = 2
 """Live sessions of one client: one that is fed, and one whose last text is on its way."""
 
 HARMLESS = frozenset(
@@ -204,7 +204,7 @@ class RealtimeSession:
         await self._outgoing.emit(f"{kind}d", session=self.fields())
 
     async def _append(self, fields: Fields) -> None:
-        text = fields.text("audio", None, MOST_EVENT_BYTES)
+        text = fields.text("audio", None, MAX_BASE64_BYTES)
         if text is not None:
             await self._feed_bytes(self._bytes.take(text))
 
@@ -244,7 +244,7 @@ class RealtimeSession:
 
     async def _opened(self, settings: SessionSettings) -> Stretch:
         """A live session behind those that are open; waits until those before are told."""
-        await until(lambda: len(self._stretches) < MOST_STRETCHES)
+        await until(lambda: len(self._stretches) < MAX_STRETCHES)
         stretch = await open_stretch(self._service, self._visit, settings, self._fed_s)
         self._stretches.append(stretch)
         self._coming.put_nowait(stretch)

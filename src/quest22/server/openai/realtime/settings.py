@@ -42,8 +42,8 @@ MANUAL_MODELS = ("gpt-realtime-whisper", "gpt-live-transcribe")
 """With these, clients end turns themselves unless they ask for turn detection."""
 
 LOGPROBS = "item.input_audio_transcription.logprobs"
-MOST_LETTERS, MOST_NAMES, MOST_WORDS = 8_192, 20, 100
-LONGEST_PAUSE_MS, LONGEST_PADDING_MS = 30_000, 5_000
+MAX_PROMPT_CHARACTERS, MAX_LIST_ITEMS, MAX_KEYWORDS = 8_192, 20, 100
+MAX_PAUSE_MS, MAX_PADDING_MS = 30_000, 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Transcription:
 
     def updated(self, fields: Fields) -> Transcription:
         language = fields.text("language", self.language, 40)
-        languages = fields.texts("languages", self.languages, MOST_NAMES)
+        languages = fields.texts("languages", self.languages, MAX_LIST_ITEMS)
         if "languages" in fields and "language" not in fields:
             language = None
         elif "language" in fields and "languages" not in fields:
@@ -68,8 +68,8 @@ class Transcription:
             model=fields.text("model", self.model, 300),
             language=language,
             languages=languages,
-            prompt=fields.text("prompt", self.prompt, MOST_LETTERS),
-            keywords=fields.texts("keywords", self.keywords, MOST_WORDS),
+            prompt=fields.text("prompt", self.prompt, MAX_PROMPT_CHARACTERS),
+            keywords=fields.texts("keywords", self.keywords, MAX_KEYWORDS),
             delay=None
             if fields.is_null("delay")
             else fields.choice("delay", self.delay, get_args(Delay)),
@@ -98,8 +98,8 @@ class TurnDetection:
     eagerness: Eagerness = "auto"
 
     def updated(self, fields: Fields) -> TurnDetection:
-        padding = fields.number("prefix_padding_ms", self.prefix_padding_ms, 0, LONGEST_PADDING_MS)
-        pause = fields.number("silence_duration_ms", self.silence_duration_ms, 0, LONGEST_PAUSE_MS)
+        padding = fields.number("prefix_padding_ms", self.prefix_padding_ms, 0, MAX_PADDING_MS)
+        pause = fields.number("silence_duration_ms", self.silence_duration_ms, 0, MAX_PAUSE_MS)
         return TurnDetection(
             fields.choice("type", self.type, get_args(TurnType)) or self.type,
             fields.number("threshold", self.threshold, 0, 1),
@@ -140,7 +140,7 @@ class SessionSettings:
         """The settings after an update, in GA's words or the beta's; raises EventError."""
         fields = Fields(session, "session")
         audio = fields.inner("audio")
-        found = replace(self, include=fields.texts("include", self.include, MOST_NAMES))
+        found = replace(self, include=fields.texts("include", self.include, MAX_LIST_ITEMS))
         if audio is not None and (given := audio.inner("input")) is not None:
             found = found._with_input(given, "transcription", "noise_reduction")
             found = found._with_format(given)

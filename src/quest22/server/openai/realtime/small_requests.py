@@ -35,15 +35,15 @@ def answering(handler: Handler) -> Handler:
     return answer
 
 
-async def small_body(request: Request, most_bytes: int) -> bytes:
+async def small_body(request: Request, max_bytes: int) -> bytes:
     """The whole body; raises :class:`Refusal` for a larger or a slow one."""
     data = bytearray()
     try:
         async with asyncio.timeout(BODY_S):
             async for part in request.stream():
                 data += part
-                if len(data) > most_bytes:
-                    raise Refusal("bad_request", f"the body has more than {most_bytes} bytes")
+                if len(data) > max_bytes:
+                    raise Refusal("bad_request", f"the body has more than {max_bytes} bytes")
     except TimeoutError as exc:
         raise Refusal("bad_request", f"the body took longer than {BODY_S:.0f} s") from exc
     except ClientDisconnect as exc:

@@ -11,10 +11,10 @@ from quest22.capture.raw_pcm import RawFormat
 from quest22.records import Samples
 from quest22.server.openai.realtime.fields import EventError
 
-MOST_BYTES = 15 << 20
+MAX_AUDIO_BYTES = 15 << 20
 """Of one event, as OpenAI has it."""
 
-MOST_EVENT_BYTES = MOST_BYTES * 4 // 3 + 4
+MAX_BASE64_BYTES = MAX_AUDIO_BYTES * 4 // 3 + 4
 """The same in base64."""
 
 TOGETHER_S = 0.02
@@ -35,9 +35,10 @@ class SoundBytes:
             data = base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError) as exc:
             raise EventError("audio is no base64", parameter="audio") from exc
-        if len(data) > MOST_BYTES:
+        if len(data) > MAX_AUDIO_BYTES:
             raise EventError(
-                f"audio has {len(data)} bytes: expected {MOST_BYTES} at most", parameter="audio"
+                f"audio has {len(data)} bytes: expected {MAX_AUDIO_BYTES} at most",
+                parameter="audio",
             )
         self._waiting += data
         return self.rest() if len(self._waiting) >= self._least else _NOTHING

@@ -15,7 +15,7 @@ from quest22.server.waiting import room_in
 
 OPENAI = "gpt-"
 PIECE_S = 0.5
-LEAST_S = 0.01
+MIN_FLUSH_S = 0.01
 """Less sound than this is not worth a flush."""
 
 
@@ -35,7 +35,7 @@ class Stretch:
         self.is_over = False
         self.is_discarded = False
         self._stack = stack
-        self._unflushed_s = LEAST_S
+        self._unflushed_s = MIN_FLUSH_S
 
     async def feed(self, samples: Samples, rate_hz: int) -> bool:
         """Feed ``[samples]``, or ``[samples, channels]``, as room comes; False: none is needed.
@@ -53,7 +53,7 @@ class Stretch:
     @property
     def has_news(self) -> bool:
         """Whether something was fed since the last flush, or there was none."""
-        return self._unflushed_s >= LEAST_S
+        return self._unflushed_s >= MIN_FLUSH_S
 
     async def flush(self) -> None:
         """Make final what was said so far; a ``flushed`` event tells when it is."""

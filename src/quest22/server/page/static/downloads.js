@@ -1,7 +1,7 @@
 // The transcript as a file: txt, srt, vtt, json.
 
-const LONGEST_CHARACTERS = 84;
-const LONGEST_S = 7;
+const MAX_CAPTION_CHARACTERS = 84;
+const MAX_CAPTION_S = 7;
 const PAUSE_S = 1;
 const LINE = 42;
 const SENTENCE_END = /[.!?…。？！]["'»”)\]]*$/;
@@ -65,11 +65,11 @@ export function cues(transcript) {
 }
 
 function isFull(cue, word) {
-  const longer = cue.text.length + word.text.length > LONGEST_CHARACTERS;
+  const longer = cue.text.length + word.text.length > MAX_CAPTION_CHARACTERS;
   if (word.start === null) return longer;
   const paused = word.start - cue.end > PAUSE_S;
   const ended = SENTENCE_END.test(cue.text) && cue.text.length > LINE / 2;
-  return longer || paused || ended || word.end - cue.start > LONGEST_S;
+  return longer || paused || ended || word.end - cue.start > MAX_CAPTION_S;
 }
 
 function inLines(text) {

@@ -2,8 +2,8 @@
 // decoded as a whole by the browser, so only short ones are. No peaks: the words are drawn instead.
 
 export const BINS = 1600;
-const LONGEST_S = 15 * 60;
-const LARGEST = 80e6;
+const MAX_DURATION_S = 15 * 60;
+const MAX_BYTES = 80e6;
 const PIECE = 1 << 20;
 
 /** `BINS` values in 0…1, or null. */
@@ -11,7 +11,7 @@ export async function peaksOf(file, durationS) {
   try {
     const wav = await wavOf(file);
     if (wav) return await wavPeaks(file, wav);
-    if (file.size > LARGEST || !(durationS <= LONGEST_S)) return null;
+    if (file.size > MAX_BYTES || !(durationS <= MAX_DURATION_S)) return null;
     const context = new OfflineAudioContext(1, 1, 8000);
     const sound = await context.decodeAudioData(await file.arrayBuffer());
     return binned(sound.getChannelData(0));

@@ -1,7 +1,7 @@
 // Search in the text: all matches are marked, and one after the other is shown.
 import { say } from "./words.js";
 
-const MOST = 2000;
+const MAX_MATCHES = 2000;
 const AFTER_MS = 120;
 
 /** The text as it is compared; every character stays in its place. */
@@ -57,7 +57,7 @@ export class Search {
     paragraphs.forEach((each, index) => {
       const text = folded(each.text);
       let at = text.indexOf(wanted);
-      while (at >= 0 && this.matches.length < MOST) {
+      while (at >= 0 && this.matches.length < MAX_MATCHES) {
         this.matches.push(this.view.rangeOf(index, at, at + wanted.length));
         at = text.indexOf(wanted, at + wanted.length);
       }
@@ -81,7 +81,7 @@ export class Search {
     }
     this.back.disabled = this.on.disabled = !this.matches.length;
     const none = this.input.value.trim() ? say("no-match") : "";
-    const all = this.matches.length === MOST ? `${MOST}+` : this.matches.length;
+    const all = this.matches.length === MAX_MATCHES ? `${MAX_MATCHES}+` : this.matches.length;
     this.count.textContent = current ? say("matches", { now: this.index + 1, all }) : none;
   }
 }

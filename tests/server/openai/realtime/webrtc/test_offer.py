@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from quest22.server.openai.realtime.webrtc.offer import MOST_BYTES, checked_offer
+from quest22.server.openai.realtime.webrtc.offer import MAX_OFFER_BYTES, checked_offer
 from quest22.server.refusal import Refusal
 
 HEAD = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
@@ -48,7 +48,7 @@ def test_these_can(offer: str) -> None:
         ((HEAD + AUDIO + AUDIO + CHANNEL).encode(), "own a=mid"),
         ((HEAD + AUDIO * 8 + CHANNEL).encode(), "9 media sections"),
         ((HEAD + AUDIO + CHANNEL + "a=ssrc:1 cname:x\r\n" * 1000).encode(), "lines"),
-        (HEAD.encode() + b"a" * MOST_BYTES, "bytes"),
+        (HEAD.encode() + b"a" * MAX_OFFER_BYTES, "bytes"),
     ],
 )
 def test_these_cannot(offer: bytes, told: str) -> None:

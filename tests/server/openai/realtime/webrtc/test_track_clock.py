@@ -6,7 +6,7 @@ import pytest
 
 from quest22.server.openai.realtime.webrtc.track_clock import (
     IDLE_LAG_S,
-    MOST_AHEAD_S,
+    MAX_AHEAD_S,
     TICKS_HZ,
     TrackClock,
 )
@@ -49,7 +49,7 @@ def test_a_sender_may_count_back() -> None:
 def test_sound_that_is_faster_than_speech_is_left_out() -> None:
     clock = TrackClock()
     taken = [placed(clock, n, 0.0) is not None for n in range(1000)]
-    assert sum(taken) == MOST_AHEAD_S * 50
+    assert sum(taken) == MAX_AHEAD_S * 50
     assert placed(clock, 1001, 1.0) is not None, "a second later there is room again"
 
 

@@ -13,7 +13,7 @@ from aiortc.mediastreams import MediaStreamTrack
 from quest22.records import Samples
 from quest22.server.openai.realtime.webrtc.event_channel import EventChannel
 from quest22.server.openai.realtime.webrtc.heard_track import HeardTrack
-from quest22.server.openai.realtime.webrtc.peer import MOST_UNFINISHED_BYTES, Peer
+from quest22.server.openai.realtime.webrtc.peer import MAX_UNFINISHED_BYTES, Peer
 from quest22.server.openai.realtime.webrtc.sound_ring import SoundRing
 
 CONNECT_S = 30.0
@@ -132,7 +132,7 @@ class Call:
     async def _watch(self, session: CalledSession) -> None:
         """End the call of a session that failed, and of a peer that never ends its messages."""
         while self._finishing or not session.has_ended.is_set():
-            if self._peer.unfinished_bytes > MOST_UNFINISHED_BYTES:
+            if self._peer.unfinished_bytes > MAX_UNFINISHED_BYTES:
                 _log.warning("a WebRTC peer sent a message that is too long")
                 break
             self._tell_lost()

@@ -13,10 +13,10 @@ from collections.abc import Callable
 
 from aiortc import RTCDataChannel
 
-MOST_OUTGOING_BYTES = 256 * 1024
+MAX_OUTGOING_BYTES = 256 * 1024
 """Events that wait to be sent; then the sender waits."""
 
-MOST_INCOMING_BYTES = 4 << 20
+MAX_INCOMING_BYTES = 4 << 20
 """Events that wait to be worked off, each of at most 64 KiB."""
 
 EVENT_COST_BYTES = 4096
@@ -39,14 +39,14 @@ class EventChannel:
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
         self._closed = False
-        channel.bufferedAmountLowThreshold = MOST_OUTGOING_BYTES // 2
+        channel.bufferedAmountLowThreshold = MAX_OUTGOING_BYTES // 2
         channel.on("message", self._received)
         channel.on("bufferedamountlow", self._room.set)
         channel.on("close", self._end)
 
     async def send(self, text: str) -> None:
         """Send an event, once there is room; raises :class:`ConnectionError` if nobody is there."""
-        while not self._closed and self._channel.bufferedAmount > MOST_OUTGOING_BYTES:
+        while not self._closed and self._channel.bufferedAmount > MAX_OUTGOING_BYTES:
             self._room.clear()
             try:
                 async with asyncio.timeout(READ_S):
@@ -95,7 +95,7 @@ class EventChannel:
         if self._closed:
             return
         self._held_bytes += _cost_bytes(text)
-        if self._held_bytes > MOST_INCOMING_BYTES:
+        if self._held_bytes > MAX_INCOMING_BYTES:
             _log.warning("a WebRTC peer sent events faster than they could be worked off")
             self._end()
             return

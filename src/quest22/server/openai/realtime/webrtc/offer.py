@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from quest22.server.refusal import Refusal
 
-MOST_BYTES = 64 * 1024
-MOST_LINES = 1000
-MOST_SECTIONS = 8
-MOST_ADDRESSES = 32
+MAX_OFFER_BYTES = 64 * 1024
+MAX_LINES = 1000
+MAX_SECTIONS = 8
+MAX_ADDRESSES = 32
 
 _SENDING = {"sendrecv", "sendonly"}
 _DIRECTIONS = {*_SENDING, "recvonly", "inactive"}
@@ -40,7 +40,7 @@ def checked_offer(body: bytes, *, keep_addresses: bool = False) -> str:
     for needed in ("a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:", "a=setup:"):
         if not any(line.startswith(needed) for line in lines):
             raise _bad(f"no line {needed}…")
-    most = MOST_ADDRESSES if keep_addresses else 0
+    most = MAX_ADDRESSES if keep_addresses else 0
     used = [line for line in lines if _ADDRESS.match(line) and ".local " not in line][:most]
     left_out = {line for line in lines if _ADDRESSES.match(line)} - set(used)
     lines = [line for line in lines if line not in left_out]
@@ -48,16 +48,16 @@ def checked_offer(body: bytes, *, keep_addresses: bool = False) -> str:
 
 
 def _lines(body: bytes) -> list[str]:
-    if len(body) > MOST_BYTES:
-        raise _bad(f"{len(body)} bytes; at most {MOST_BYTES} are taken")
+    if len(body) > MAX_OFFER_BYTES:
+        raise _bad(f"{len(body)} bytes; at most {MAX_OFFER_BYTES} are taken")
     try:
         lines = [line for line in body.decode("utf-8").splitlines() if line]
     except UnicodeDecodeError as exc:
         raise _bad("no UTF-8 text") from exc
     if not lines or lines[0] != "v=0":
         raise _bad("an SDP offer begins with v=0")
-    if len(lines) > MOST_LINES:
-        raise _bad(f"{len(lines)} lines; at most {MOST_LINES} are taken")
+    if len(lines) > MAX_LINES:
+        raise _bad(f"{len(lines)} lines; at most {MAX_LINES} are taken")
     return lines
 
 
@@ -68,8 +68,8 @@ def _sections(lines: Sequence[str]) -> list[list[str]]:
         if line.startswith("m="):
             sections.append([])
         sections[-1].append(line)
-    if len(sections) - 1 > MOST_SECTIONS:
-        raise _bad(f"{len(sections) - 1} media sections; at most {MOST_SECTIONS} are taken")
+    if len(sections) - 1 > MAX_SECTIONS:
+        raise _bad(f"{len(sections) - 1} media sections; at most {MAX_SECTIONS} are taken")
     return sections
 
 

@@ -22,9 +22,9 @@ from quest22.server.refusal import Refusal
 CHANNEL = "oai-events"
 """The label of the data channel."""
 
-MOST_CHANNELS = 8
+MAX_CHANNELS = 8
 
-MOST_UNFINISHED_BYTES = 2 << 20
+MAX_UNFINISHED_BYTES = 2 << 20
 """Parts of messages that wait for the rest; a peer is told that there is room for 1 MiB."""
 
 _log = logging.getLogger("quest22.server")
@@ -100,8 +100,8 @@ class Peer:
 
     def _opened(self, channel: RTCDataChannel) -> None:
         self._channels += 1
-        if self._channels > MOST_CHANNELS:
-            _log.warning("a WebRTC peer opened more than %d data channels", MOST_CHANNELS)
+        if self._channels > MAX_CHANNELS:
+            _log.warning("a WebRTC peer opened more than %d data channels", MAX_CHANNELS)
             self.gone.set()
         elif channel.label != CHANNEL or self.channel.done():
             channel.close()

@@ -17,7 +17,7 @@ import numpy as np
 from quest22.records import Samples
 from quest22.server.openai.realtime.webrtc.track_clock import TICKS_HZ
 
-MOST_S = 20.0
+MAX_AUDIO_S = 20.0
 
 BLOCK_S = 0.1
 """Sound leaves in blocks of about so much."""
@@ -45,7 +45,7 @@ class Block:
 class SoundRing:
     """Takes frames and events at any time, gives them when they are wanted; of one event loop."""
 
-    def __init__(self, most_s: float = MOST_S) -> None:
+    def __init__(self, most_s: float = MAX_AUDIO_S) -> None:
         self._most = round(most_s * TICKS_HZ)
         self._pieces: deque[_Piece | str] = deque()
         self._held = 0  # ticks of sound; silence is only a number

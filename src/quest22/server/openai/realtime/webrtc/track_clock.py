@@ -13,7 +13,7 @@ IDLE_S = 1.0
 IDLE_LAG_S = 0.5
 """How far silence that nobody sent stays behind the clock, for sound that is on its way."""
 
-MOST_AHEAD_S = 5.0
+MAX_AHEAD_S = 5.0
 """How far a track's sound may be ahead of the clock: more comes faster than it is spoken."""
 
 
@@ -40,7 +40,7 @@ class TrackClock:
             self._began_s, self._origin = now_s, start
         self._heard_s = now_s
         missing = start - self._origin - self._position
-        room = self._ticks_since_beginning(now_s) + round(MOST_AHEAD_S * TICKS_HZ) - self._position
+        room = self._ticks_since_beginning(now_s) + round(MAX_AHEAD_S * TICKS_HZ) - self._position
         if missing < 0 or missing + count > room:
             # Late, as silence has taken its place, or out of all bounds.
             self._origin = start - self._position
