@@ -8,7 +8,7 @@ import pytest
 
 from quest22.server.deepgram import errors as deepgram
 from quest22.server.openai import errors as openai
-from quest22.server.operations.request_note import RequestNote, begin_note, note_of_request
+from quest22.server.operations.request_context import RequestContext, current_request, set_request
 from quest22.server.refusal import STATUS, Reason, Refusal, refused
 
 
@@ -21,10 +21,10 @@ def test_every_reason_has_a_status_and_is_said_by_each_protocol(reason: Reason) 
 
 
 def test_the_log_has_the_reason_and_the_client_the_headers_of_both() -> None:
-    begin_note(RequestNote())
+    set_request(RequestContext())
     refusal = Refusal("overloaded", "why", retry_after_s=7.0)
     answer = refused(refusal, {"error": "why"}, headers={"x-own": "1"})
-    assert note_of_request().reason == "overloaded"
+    assert current_request().reason == "overloaded"
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "7")
     assert answer.headers["x-own"] == "1"
     assert refused(refusal, {}, status=400).status_code == 400

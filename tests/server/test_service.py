@@ -11,7 +11,7 @@ import pytest
 
 from quest22.records import Origin, Partial, Segment, Transcript
 from quest22.runtime.scheduler import ClipDone, ClipProgressed
-from quest22.server.access.gate import Caller, Gate, Visit
+from quest22.server.access.gate import Admission, Caller, Gate
 from quest22.server.models import ModelPool, ServedModel
 from quest22.server.service import Service
 from quest22.settings import PipelineSettings
@@ -48,15 +48,15 @@ def test_who_leaves_early_owes_what_was_heard(events_read: int, counted_s: float
     settings = ServerSettings()
     loop = SimpleNamespace(add=lambda *_, **__: handle)
     model = SimpleNamespace(loop=loop, pipeline=SimpleNamespace(settings=PipelineSettings()))
-    visit = Visit(Caller("desk"), "file")
+    admission = Admission(Caller("desk"), "file")
 
     async def leave_early() -> None:
         service = Service(settings, cast("ModelPool", None), Gate(settings))
-        events = service.transcribe(visit, cast("ServedModel", model), b"", "recording", {})
+        events = service.transcribe(admission, cast("ServedModel", model), b"", "recording", {})
         for _ in range(events_read):
             await anext(events)
         await events.aclose()
 
     asyncio.run(leave_early())
-    assert visit.audio_s == pytest.approx(counted_s)
+    assert admission.audio_s == pytest.approx(counted_s)
     assert handle.cancelled

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quest22.server.listening import bind
-from quest22.server.serve import PoliteServer, build_service
+from quest22.server.serve import GracefulServer, build_service
 from quest22.server.service import Service
 from quest22.settings import PipelineSettings
 from quest22.settings.server import ServerSettings
@@ -51,7 +51,7 @@ def running_server(
         pipeline or PipelineSettings(),
     )
     bound = bind(service.settings)
-    server = PoliteServer(service)
+    server = GracefulServer(service)
     started = threading.Event()
 
     def stop() -> None:

@@ -81,8 +81,8 @@ def serve(server: ServerFlags, report: LiveReportFlags) -> int:
     configure_logging(report)
     check_python(sys.version_info[:3])
     try:
-        from quest22.server.access.same_site import is_loopback
-        from quest22.server.operations.request_log import log_requests, say_as_json
+        from quest22.server.access.origin_check import is_loopback
+        from quest22.server.operations.log_output import log_requests, say_as_json
         from quest22.server.serve import build_service
         from quest22.server.serve import serve as run
     except ModuleNotFoundError as exc:

@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp
 
-from quest22.server.access.same_site import SameSite, Sites
-from quest22.server.access.slow_clients import SteadyBodies
+from quest22.server.access.origin_check import AllowedOrigins, OriginCheck
+from quest22.server.access.slow_clients import MinBodyRate
 from quest22.server.deepgram import listen as deepgram
 from quest22.server.live import socket as live_socket
 from quest22.server.openai import audio as openai_audio
@@ -51,8 +51,8 @@ def build_app(service: Service) -> ASGIApp:
         exception_handlers={Refusal: _refused},
         lifespan=lifespan,
     )
-    steady = SteadyBodies(protocols, service.settings.upload_stall_s)
-    guarded = SameSite(steady, Sites.of(service.settings))
+    steady = MinBodyRate(protocols, service.settings.upload_stall_s)
+    guarded = OriginCheck(steady, AllowedOrigins.of(service.settings))
     return RequestLog(guarded, service.gate.metrics)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 from starlette.responses import JSONResponse
 
-from quest22.server.operations.request_note import note_of_request
+from quest22.server.operations.request_context import current_request
 
 Reason: TypeAlias = Literal[
     "bad_request",
@@ -91,7 +91,7 @@ def refused(
 
     ``status`` is for a protocol whose status for this reason is another one.
     """
-    note_of_request().reason = refusal.reason
+    current_request().reason = refusal.reason
     every = {**refusal.headers, **(headers or {})}
     return JSONResponse(body, refusal.status if status is None else status, every)
 

@@ -21,7 +21,7 @@ from quest22.runtime.loop import LoopSettings
 from quest22.server.access.gate import Gate
 from quest22.server.access.keys import KeyRing
 from quest22.server.access.load import Load
-from quest22.server.access.slow_clients import PatientHttp, PatientWebSocket
+from quest22.server.access.slow_clients import BackpressureWebSocket, HeaderTimeoutHttp
 from quest22.server.app import build_app
 from quest22.server.listening import address, bind, load_certificate, tls_context
 from quest22.server.models import ModelPool
@@ -32,7 +32,7 @@ from quest22.settings.server import ServerSettings
 
 _log = logging.getLogger("quest22.server")
 
-LAST_ANSWERS_S = 5
+SHUTDOWN_S = 5
 """For answers that are still being sent when all else is done."""
 
 TICK_S = 0.05
@@ -80,7 +80,7 @@ def serve(service: Service, on_ready: Callable[[str], None]) -> None:
     """
     settings = service.settings
     bound = bind(settings)
-    server = PoliteServer(service)
+    server = GracefulServer(service)
     failures: list[Quest22Error] = []
 
     def preloaded(error: Quest22Error | None) -> None:
@@ -101,7 +101,7 @@ def serve(service: Service, on_ready: Callable[[str], None]) -> None:
         raise failures[0]
 
 
-class PoliteServer(uvicorn.Server):
+class GracefulServer(uvicorn.Server):
     """Serves whoever was let in to the end, for ``--drain`` at most; a second signal ends it now.
 
     While it waits it still listens: ``/ready`` tells that it is ending, and so does a refusal.
@@ -110,7 +110,7 @@ class PoliteServer(uvicorn.Server):
     def __init__(self, service: Service) -> None:
         self._service = service
         self._tls = tls_context(service.settings)
-        super().__init__(configured(build_app(service), service.settings, self._tls))
+        super().__init__(uvicorn_config(build_app(service), service.settings, self._tls))
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first signal ends politely, and the exit code is 0; the second one ends now."""
@@ -120,10 +120,10 @@ class PoliteServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         if hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread():
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.read_again)
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload)
         await super().startup(sockets)
 
-    def read_again(self) -> None:
+    def reload(self) -> None:
         """Take the keys and the certificate as they are now, for new connections."""
         if self._service.gate.keys is not None:
             self._service.gate.keys.refresh()
@@ -143,13 +143,13 @@ class PoliteServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _believed(settings: ServerSettings) -> list[str] | str:
+def _trusted_proxies(settings: ServerSettings) -> list[str] | str:
     """The proxies that may say for whom they speak; at a Unix socket nobody has an address."""
     at_socket = settings.uds is not None and UNIX in settings.forwarded_allow_ips
     return "*" if at_socket else list(settings.forwarded_allow_ips)
 
 
-def configured(
+def uvicorn_config(
     app: ASGIApp, settings: ServerSettings, tls: ssl.SSLContext | None = None
 ) -> uvicorn.Config:
     """How uvicorn runs the application."""
@@ -157,8 +157,8 @@ def configured(
     return uvicorn.Config(
         app,
         loop="asyncio",
-        http=PatientHttp,
-        ws=PatientWebSocket,
+        http=HeaderTimeoutHttp,
+        ws=BackpressureWebSocket,
         ws_max_size=MAX_MESSAGE_BYTES,
         ws_ping_interval=PING_S,
         ws_ping_timeout=PING_S,
@@ -167,11 +167,11 @@ def configured(
         timeout_keep_alive=KEPT_CONNECTION_S,
         limit_concurrency=MAX_CONNECTIONS,
         proxy_headers=bool(settings.forwarded_allow_ips),
-        forwarded_allow_ips=_believed(settings),
+        forwarded_allow_ips=_trusted_proxies(settings),
         server_header=False,
         log_config=None,
         access_log=False,
-        timeout_graceful_shutdown=LAST_ANSWERS_S,
+        timeout_graceful_shutdown=SHUTDOWN_S,
         lifespan="on",
         ssl_context_factory=None if tls is None else lambda *_: tls,
     )

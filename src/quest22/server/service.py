@@ -22,17 +22,11 @@ from quest22.records import Clip, Failure, Media, Origin, Partial, Transcript
 from quest22.runtime.clip_state import Priority
 from quest22.runtime.live_session import LiveSession
 from quest22.runtime.scheduler import ClipDone, ClipProgressed
-from quest22.server.access.gate import Gate, Visit
+from quest22.server.access.gate import Admission, Gate
 from quest22.server.models import ModelPool, ServedModel
+from quest22.server.operations.background import background, every, preload
 from quest22.server.operations.drain import Closer, Drain
-from quest22.server.operations.housekeeping import (
-    KEYS_S,
-    METERS_S,
-    LiveMeters,
-    background,
-    every,
-    preload,
-)
+from quest22.server.operations.live_usage import LiveUsage
 from quest22.server.refusal import Reason, Refusal
 from quest22.settings.clip_options import ClipOptions
 from quest22.settings.option import refuse_unknown
@@ -46,6 +40,9 @@ FAULTS: dict[str, Reason] = {
 }
 """Stage of a failure → why; others are the server's own."""
 
+COUNT_USAGE_S = 1.0
+REFRESH_KEYS_S = 2.0
+
 
 @dataclass(slots=True)
 class Service:
@@ -57,15 +54,15 @@ class Service:
     on_close: list[Callable[[], None]] = field(default_factory=list)
     drain: Drain = field(default_factory=Drain)
     on_preloaded: Callable[[Quest22Error | None], None] = lambda _: None
-    _meters: LiveMeters = field(default_factory=LiveMeters)
+    _usage: LiveUsage = field(default_factory=LiveUsage)
     _requests: int = 0
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Do what the server does by itself until the block ends; then close."""
-        work: list[Awaitable[None]] = [every(METERS_S, self._meters.read)]
+        work: list[Awaitable[None]] = [every(COUNT_USAGE_S, self._usage.count)]
         if self.gate.keys is not None:
-            work.append(every(KEYS_S, self.gate.keys.refresh))
+            work.append(every(REFRESH_KEYS_S, self.gate.keys.refresh))
         idle_s = self.settings.idle_s
         if idle_s is not None:
             work.append(every(min(idle_s / 4, 10.0), lambda: self.models.release_idle(idle_s)))
@@ -101,7 +98,12 @@ class Service:
         self.drain.begin()
 
     async def transcribe(
-        self, visit: Visit, model: ServedModel, media: Media, name: str, options: Mapping[str, Any]
+        self,
+        admission: Admission,
+        model: ServedModel,
+        media: Media,
+        name: str,
+        options: Mapping[str, Any],
     ) -> AsyncGenerator[Partial | Transcript, None]:
         """Transcribe a recording: what is known of it as it grows, in the end its transcript.
 
@@ -111,7 +113,7 @@ class Service:
         """
         clip_options = _clip_options(model, options)
         self._requests += 1
-        key, most_s = f"request {self._requests}", visit.limits.max_audio_s
+        key, most_s = f"request {self._requests}", admission.limits.max_audio_s
         clip = Clip(key, name, media, Origin("request"), most_s=most_s)
         with _refusing_usage():
             handle = model.loop.add(clip, clip_options, priority=Priority.INTERACTIVE)
@@ -120,21 +122,21 @@ class Service:
             async for event in handle:
                 if isinstance(event, ClipProgressed):
                     for last in event.partial.committed[-1:]:  # who leaves early owes it, too
-                        visit.count_audio(max(0.0, last.end_s - counted_s))
+                        admission.count_audio(max(0.0, last.end_s - counted_s))
                         counted_s = max(counted_s, last.end_s)
                     yield event.partial
                 elif isinstance(event, ClipDone):
-                    yield _transcript(event.result, visit, counted_s)
+                    yield _transcript(event.result, admission, counted_s)
         finally:
             handle.cancel()
 
     @asynccontextmanager
     async def live(
-        self, model: ServedModel, options: Mapping[str, Any], visit: Visit | None = None
+        self, model: ServedModel, options: Mapping[str, Any], admission: Admission | None = None
     ) -> AsyncIterator[LiveSession]:
         """Open a live session; ``options`` are named as :meth:`quest22.Transcriber.live`'s.
 
-        Its sound is counted on ``visit`` as it comes.
+        Its sound is counted on ``admission`` as it comes.
 
         Leaving the block before the session's end cancels it. Raises :class:`Refusal` for options
         that cannot be. For feeding it from a socket see :mod:`quest22.server.live_feed`.
@@ -146,12 +148,12 @@ class Service:
             self._requests += 1
             name = f"live {self._requests}"
             session = model.loop.live(Clip(name, name, b"", Origin("live")), settings)
-        if visit is not None:
-            self._meters.add(session, visit)
+        if admission is not None:
+            self._usage.add(session, admission)
         try:
             yield session
         finally:
-            self._meters.remove(session)
+            self._usage.remove(session)
             session.cancel()
 
     async def close(self) -> None:
@@ -179,12 +181,12 @@ def _refusing_usage() -> Iterator[None]:
         raise Refusal("bad_request", str(exc)) from exc
 
 
-def _transcript(result: Transcript | Failure, visit: Visit, counted_s: float) -> Transcript:
+def _transcript(result: Transcript | Failure, admission: Admission, counted_s: float) -> Transcript:
     if isinstance(result, Failure):
         if is_too_long(result):
-            raise too_long(visit.limits.max_audio_s)
+            raise too_long(admission.limits.max_audio_s)
         raise Refusal(FAULTS.get(result.stage, "failed"), result.reason, parameter="file")
-    visit.count_audio(max(0.0, result.duration_s - counted_s))
+    admission.count_audio(max(0.0, result.duration_s - counted_s))
     return result
 
 

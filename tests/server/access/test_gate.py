@@ -73,18 +73,18 @@ def test_who_was_identified_before_is_who_the_key_says_now(tmp_path: Path) -> No
     ring = KeyRing(file)
     guarded = gate(ring)
     desk, kiosk = (guarded.identify(key, "10.0.0.1") for key in keys)
-    assert guarded.renewed(desk) == desk
+    assert guarded.identify_again(desk) == desk
     remove_key(file, "desk")
     ring.refresh()
     with pytest.raises(Refusal) as caught:
-        guarded.renewed(desk)
+        guarded.identify_again(desk)
     assert caught.value.status == 401
-    assert guarded.renewed(kiosk) == kiosk
+    assert guarded.identify_again(kiosk) == kiosk
     new_key(file, "desk")
     ring.refresh()
     with pytest.raises(Refusal):
-        guarded.renewed(desk)  # another key of the same name
-    assert gate().renewed(Caller("10.0.0.1")).name == "10.0.0.1"
+        guarded.identify_again(desk)  # another key of the same name
+    assert gate().identify_again(Caller("10.0.0.1")).name == "10.0.0.1"
 
 
 @pytest.mark.parametrize(("kind", "limit"), [("live", "max_live"), ("file", "max_requests")])
@@ -134,10 +134,10 @@ def test_live_sessions_are_refused_while_others_are_late() -> None:
 def test_who_has_sent_too_much_waits_until_it_is_made_up() -> None:
     limited = gate(audio_s_per_minute=60.0)
     one = limited.identify(None, "one")
-    with limited.admit(one, "file") as visit:
-        visit.count_audio(50.0)
-    with limited.admit(one, "file") as visit:  # in no debt yet
-        visit.count_audio(100.0)
+    with limited.admit(one, "file") as admission:
+        admission.count_audio(50.0)
+    with limited.admit(one, "file") as admission:  # in no debt yet
+        admission.count_audio(100.0)
     refusal = refused(limited, one, "file")
     assert (refusal.status, refusal.headers) == (429, {"Retry-After": "90"})
     with limited.admit(limited.identify(None, "two"), "file"):
@@ -165,10 +165,10 @@ def test_sound_is_counted_by_key_and_not_by_address(tmp_path: Path) -> None:
     key = new_key(tmp_path / "keys", "desk")
     named, nameless = gate(KeyRing(tmp_path / "keys")), gate()
     for each, name in ((named, "desk"), (nameless, "")):
-        with each.admit(each.identify(key, "10.0.0.1"), "file") as visit:
-            visit.count_audio(2.0)
-            visit.count_audio(1.5)
-        assert visit.audio_s == 3.5
+        with each.admit(each.identify(key, "10.0.0.1"), "file") as admission:
+            admission.count_audio(2.0)
+            admission.count_audio(1.5)
+        assert admission.audio_s == 3.5
         labels = {"key": name, "api": ""}
         counted = each.metrics.registry.get_sample_value("quest22_audio_seconds_total", labels)
         assert counted == 3.5

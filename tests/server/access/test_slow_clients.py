@@ -11,7 +11,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from quest22.server.access import slow_clients
-from quest22.server.access.slow_clients import SteadyBodies, watch_peers
+from quest22.server.access.slow_clients import MinBodyRate, watch_peers
 from quest22.server.refusal import Refusal
 from tests.support.running_server import RunningServer, running_server
 
@@ -92,7 +92,7 @@ def taken(body: Body, window_s: float, pause_s: float = 0.0) -> int:
     async def send(_: Message) -> None:
         raise AssertionError
 
-    asyncio.run(SteadyBodies(app, window_s, min_bytes=100)({"type": "http"}, body, send))
+    asyncio.run(MinBodyRate(app, window_s, min_bytes=100)({"type": "http"}, body, send))
     return got
 
 

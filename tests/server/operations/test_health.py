@@ -14,7 +14,8 @@ import pytest
 
 from quest22.server.access.gate import Caller
 from quest22.server.access.keys import new_key
-from quest22.server.operations.request_log import JsonLines, TextLines, requests_log
+from quest22.server.operations.log_output import JsonLines, TextLines
+from quest22.server.operations.request_log import requests_log
 from tests.support.running_server import RunningServer, running_server
 
 

@@ -15,7 +15,7 @@ from typing import Literal, NoReturn, TypeAlias
 from quest22.server.access.keys import Key, KeyRing
 from quest22.server.access.limits import AudioBudget, CallerLimits
 from quest22.server.access.load import Load
-from quest22.server.operations.request_note import RequestNote, note_of_request
+from quest22.server.operations.request_context import RequestContext, current_request
 from quest22.server.operations.server_metrics import ServerMetrics
 from quest22.server.refusal import RETRY_S, Reason, Refusal
 from quest22.settings.server import ServerSettings
@@ -25,7 +25,7 @@ Kind: TypeAlias = Literal["file", "live"]
 
 MAX_RETRY_S = 120.0
 
-KEPT_BUDGETS = 10_000
+MAX_BUDGETS = 10_000
 """Callers whose sound is remembered; then those that have spent nothing lately are forgotten."""
 
 
@@ -42,7 +42,7 @@ class Caller:
 
 
 @dataclass(slots=True, eq=False)
-class Visit:
+class Admission:
     """A request that was let in; protocols pass it to the service, which counts on it.
 
     ``on_audio`` is told of every second that is counted.
@@ -90,30 +90,32 @@ class Gate:
     def identify(self, key: str | None, peer: str) -> Caller:
         """Who asks, by the key that came with the request; raises :class:`Refusal`."""
         caller = self._caller(key, peer)
-        note_of_request().caller = caller.name
+        current_request().caller = caller.name
         return caller
 
-    def renewed(self, caller: Caller) -> Caller:
+    def identify_again(self, caller: Caller) -> Caller:
         """Who was identified before, by what is known now; raises :class:`Refusal`."""
         if self.keys is not None:
             key = self.keys.named(caller.name)
             if key is None or key.sha256 != caller.key_hash:
                 self._refuse("unauthorized", "the API key behind it is not known here any more")
             caller = self._holder(caller.name, key)
-        note_of_request().caller = caller.name
+        current_request().caller = caller.name
         return caller
 
     @contextmanager
-    def admit(self, caller: Caller, kind: Kind) -> Iterator[Visit]:
+    def admit(self, caller: Caller, kind: Kind) -> Iterator[Admission]:
         """Let a request in for the time of the block; raises :class:`Refusal` at its beginning."""
         self._check_room(kind)
         self._check_caller(caller, kind)
-        note = note_of_request()
-        visit = Visit(caller, kind, on_audio=lambda seconds: self._count(caller, note, seconds))
+        context = current_request()
+        admission = Admission(
+            caller, kind, on_audio=lambda seconds: self._count(caller, context, seconds)
+        )
         self._inside[kind] += 1
         self._live[caller.name] += kind == "live"
         try:
-            yield visit
+            yield admission
         finally:
             self._inside[kind] -= 1
             self._live[caller.name] -= kind == "live"
@@ -131,7 +133,7 @@ class Gate:
         return self._holder(*found)
 
     def _holder(self, name: str, key: Key) -> Caller:
-        return Caller(name, _narrowed(CallerLimits.of(self.settings), key), key.sha256)
+        return Caller(name, _with_key_limits(CallerLimits.of(self.settings), key), key.sha256)
 
     def _check_room(self, kind: Kind) -> None:
         if self.draining:
@@ -170,7 +172,7 @@ class Gate:
             return None
         budget = self._budgets.get(caller.name)
         if budget is None or budget.per_minute != per_minute:
-            if len(self._budgets) >= KEPT_BUDGETS:
+            if len(self._budgets) >= MAX_BUDGETS:
                 self._forget_budgets()
             budget = self._budgets[caller.name] = AudioBudget(per_minute, self.clock)
         return budget
@@ -180,10 +182,10 @@ class Gate:
             name: budget for name, budget in self._budgets.items() if not budget.is_full
         }
 
-    def _count(self, caller: Caller, note: RequestNote, seconds: float) -> None:
-        note.audio_s += seconds
+    def _count(self, caller: Caller, context: RequestContext, seconds: float) -> None:
+        context.audio_s += seconds
         name = caller.name if self.keys is not None else ""
-        self.metrics.count_audio(name, note.api, seconds)
+        self.metrics.count_audio(name, context.api, seconds)
         budget = self._budget(caller)
         if budget is not None:
             budget.spend(seconds)
@@ -195,14 +197,14 @@ class Gate:
         retry_after_s: float | None = None,
         most_s: float = 60.0,
     ) -> NoReturn:
-        note_of_request().reason = reason
+        current_request().reason = reason
         self.metrics.count_rejected(reason)
         if retry_after_s is not None:
             retry_after_s = min(retry_after_s, most_s)
         raise Refusal(reason, message, retry_after_s=retry_after_s)
 
 
-def _narrowed(limits: CallerLimits, key: Key) -> CallerLimits:
+def _with_key_limits(limits: CallerLimits, key: Key) -> CallerLimits:
     """A key's own limits, where it has some."""
     return CallerLimits(
         limits.max_upload_bytes if key.max_upload_mb is None else round(key.max_upload_mb * 1e6),

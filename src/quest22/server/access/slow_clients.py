@@ -1,11 +1,11 @@
 """Clients that keep a connection and send nothing, or next to nothing, or never read.
 
 =========================================  =============================================
-headers that never end                     :class:`PatientHttp`
+headers that never end                     :class:`HeaderTimeoutHttp`
 a connection that is kept and not used     uvicorn's ``timeout_keep_alive``
-a body that stops, or trickles             :class:`SteadyBodies`
+a body that stops, or trickles             :class:`MinBodyRate`
 a peer that has vanished, or never reads   the kernel: :func:`watch_peers`
-a websocket whose peer has vanished        uvicorn's pings, and :class:`PatientWebSocket`
+a websocket whose peer has vanished        uvicorn's pings, and :class:`BackpressureWebSocket`
 =========================================  =============================================
 
 Whoever sends more than is taken waits, as nothing is read from a connection whose data nobody has
@@ -39,7 +39,7 @@ UNREAD_S = 120
 KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 
 
-class PatientHttp(H11Protocol):
+class HeaderTimeoutHttp(H11Protocol):
     """uvicorn's HTTP, with an end to the patience for headers."""
 
     _late: asyncio.TimerHandle | None = None
@@ -70,7 +70,7 @@ class PatientHttp(H11Protocol):
             self._late = None
 
 
-class PatientWebSocket(WebSocketsSansIOProtocol):
+class BackpressureWebSocket(WebSocketsSansIOProtocol):
     """uvicorn's websockets: who is made to wait may answer pings late, who never reads is cut.
 
     Handshakes that are none are answered; uvicorn leaves them waiting.
@@ -96,7 +96,7 @@ class PatientWebSocket(WebSocketsSansIOProtocol):
             self.handshake_complete = True  # refused, which is no error of the application
 
 
-class SteadyBodies:
+class MinBodyRate:
     """An ASGI application around another one, whose requests' bodies must keep coming.
 
     For one that does not, ``receive`` raises a :class:`Refusal`, which the protocol puts into its
@@ -115,11 +115,11 @@ class SteadyBodies:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            receive = _SteadyBody(receive, self._window_s, self._least_bytes).receive
+            receive = _RatedBody(receive, self._window_s, self._least_bytes).receive
         await self._app(scope, receive, send)
 
 
-class _SteadyBody:
+class _RatedBody:
     def __init__(self, receive: Receive, window_s: float, min_bytes: int) -> None:
         self._receive = receive
         self._window_s = window_s

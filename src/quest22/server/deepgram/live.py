@@ -15,7 +15,7 @@ from quest22.server.access.credentials import (
     peer_address,
     subprotocols,
 )
-from quest22.server.access.gate import Visit
+from quest22.server.access.gate import Admission
 from quest22.server.deepgram.conversation import CLOSED, Channel, Conversation
 from quest22.server.deepgram.errors import deepgram_refused, request_id_header
 from quest22.server.deepgram.naming import (
@@ -66,10 +66,10 @@ async def _listen(
     query = Query(websocket.query_params.multi_items())
     parameters, wanted = Parameters.of(query, service.models.names), LiveParameters.of(query)
     count = _session_count(parameters)
-    visits = [stack.enter_context(service.gate.admit(caller, "live")) for _ in range(count)]
+    admissions = [stack.enter_context(service.gate.admit(caller, "live")) for _ in range(count)]
     model = await stack.enter_async_context(service.models.borrow(parameters.model))
     call = _Call(request, parameters, wanted, model)
-    channels = await _channels(service, call, visits, stack)
+    channels = await _channels(service, call, admissions, stack)
     answered = [
         (name.encode(), value.encode())
         for name, value in request_id_header(request.identifier).items()
@@ -97,15 +97,15 @@ def key_of_subprotocols(offered: Sequence[str]) -> tuple[str | None, str | None]
 
 
 async def _channels(
-    service: Service, call: _Call, visits: Sequence[Visit], stack: AsyncExitStack
+    service: Service, call: _Call, admissions: Sequence[Admission], stack: AsyncExitStack
 ) -> list[Channel]:
     """A session for each channel that is heard for itself, or one for all."""
     options = {**call.parameters.options(), **call.wanted.options()}
     metadata = result_metadata(call.request, call.model, call.parameters)
     formatting = call.parameters.formatting()
-    channels, count = [], len(visits)
-    for number, visit in enumerate(visits):
-        session = await stack.enter_async_context(service.live(call.model, options, visit))
+    channels, count = [], len(admissions)
+    for number, admission in enumerate(admissions):
+        session = await stack.enter_async_context(service.live(call.model, options, admission))
         feed = SniffedFeed(session, call.parameters.sound, number if count > 1 else None)
         results = ChannelResults(number, count, call.wanted, formatting, metadata)
         channels.append(Channel(session, feed, results))

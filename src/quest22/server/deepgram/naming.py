@@ -9,7 +9,7 @@ from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from quest22.server.deepgram.parameters import Parameters
 from quest22.server.models import ServedModel
-from quest22.server.operations.request_note import note_of_request
+from quest22.server.operations.request_context import current_request
 from quest22.version import __version__
 
 TRANSACTION_KEY = "deprecated"
@@ -29,7 +29,7 @@ class RequestName:
 def begin_request() -> RequestName:
     """The name of the request that this task serves, by which the server's log calls it too."""
     name = RequestName()
-    note_of_request().request_id = name.identifier
+    current_request().request_id = name.identifier
     return name
 
 

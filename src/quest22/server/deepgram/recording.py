@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from quest22.records import Media, Transcript
 from quest22.server.access.credentials import TOKEN_OR_BEARER, header_key, peer_address
-from quest22.server.access.gate import Visit
+from quest22.server.access.gate import Admission
 from quest22.server.deepgram.channels import split
 from quest22.server.deepgram.errors import deepgram_refused, request_id_header
 from quest22.server.deepgram.naming import RequestName, begin_request, request_metadata
@@ -49,7 +49,7 @@ class _Request:
     name: RequestName
     parameters: Parameters
     layout: Layout
-    visit: Visit
+    admission: Admission
     sha256: Any = field(default_factory=hashlib.sha256)
 
     def options(self) -> dict[str, Any]:
@@ -75,8 +75,8 @@ class RecordingEndpoint:
             parameters = Parameters.of(query, self._service.models.names)
             layout = Layout.of(query)
             body = Body.of(scope, receive, caller.limits.max_upload_bytes)
-            with self._service.gate.admit(caller, "file") as visit:
-                request = _Request(name, parameters, layout, visit)
+            with self._service.gate.admit(caller, "file") as admission:
+                request = _Request(name, parameters, layout, admission)
                 found = await self._transcribed(request, body, headers.get("content-type", ""))
             response = JSONResponse(found, headers=request_id_header(name.identifier))
         except ClientGoneError:
@@ -94,7 +94,7 @@ class RecordingEndpoint:
     async def _transcribed(
         self, request: _Request, body: Body, content_type: str
     ) -> dict[str, Any]:
-        max_bytes = request.visit.limits.max_upload_bytes
+        max_bytes = request.admission.limits.max_upload_bytes
         pieces: AsyncIterator[bytes] = aiter(body)
         stated = body.stated_bytes
         if content_type.partition(";")[0].strip().lower() == JSON:
@@ -126,7 +126,7 @@ class RecordingEndpoint:
         """The transcript of all channels together, or of each."""
         if not request.parameters.multichannel:
             return [await self._of_one(request, model, file.open)]
-        audio, most_s = model.pipeline.settings.audio, request.visit.limits.max_audio_s
+        audio, most_s = model.pipeline.settings.audio, request.admission.limits.max_audio_s
         with ExitStack() as stack:
             splitting = asyncio.get_running_loop().run_in_executor
             channels = await splitting(self._splitting, split, file, audio, most_s)
@@ -136,7 +136,7 @@ class RecordingEndpoint:
 
     async def _of_one(self, request: _Request, model: ServedModel, media: Media) -> Transcript:
         events = self._service.transcribe(
-            request.visit, model, media, "recording", request.options()
+            request.admission, model, media, "recording", request.options()
         )
         async with aclosing(events):
             async for event in events:

@@ -18,7 +18,7 @@ OTHER_CODES = {"jw": "jv"}
 """Whisper's code of a language → its tag."""
 
 
-class Spoken(Protocol):
+class TimedWord(Protocol):
     """A word of a recording or of a live session; times in seconds."""
 
     @property
@@ -61,7 +61,7 @@ class WrittenWord:
         return found
 
 
-def written(words: Iterable[Spoken], earliest_s: float = 0.0) -> list[WrittenWord]:
+def written(words: Iterable[TimedWord], earliest_s: float = 0.0) -> list[WrittenWord]:
     """Words as they are read: marks alone and ``-four`` behind ``twenty`` go with the last word.
 
     No word begins before ``earliest_s``.
@@ -81,7 +81,7 @@ def written(words: Iterable[Spoken], earliest_s: float = 0.0) -> list[WrittenWor
     return found
 
 
-def continues(word: Spoken) -> bool:
+def continues(word: TimedWord) -> bool:
     """Whether it is the rest of a word with hyphens."""
     return word.text.startswith("-")
 

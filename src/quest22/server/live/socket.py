@@ -31,7 +31,7 @@ from quest22.server.access.credentials import peer_address, subprotocols
 from quest22.server.live.request import SUBPROTOCOL, LiveRequest, key_of
 from quest22.server.live_feed import EncodedFeed, RawFeed, flush_session
 from quest22.server.models import ServedModel
-from quest22.server.operations.request_note import note_of_request
+from quest22.server.operations.request_context import current_request
 from quest22.server.refusal import Refusal, refused
 from quest22.server.service import Service
 from quest22.sink.formats.live_events import event_fields
@@ -85,10 +85,10 @@ async def _opened(service: Service, connection: HTTPConnection) -> AsyncIterator
     caller = service.gate.identify(key_of(connection), peer_address(connection.scope))
     asked = LiveRequest.read(connection)
     service.models.resolve(asked.model)
-    with service.gate.admit(caller, "live") as visit:
+    with service.gate.admit(caller, "live") as admission:
         async with (
             service.models.borrow(asked.model) as model,
-            service.live(model, asked.options, visit) as session,
+            service.live(model, asked.options, admission) as session,
         ):
             yield _Opened(asked, model, session)
 
@@ -145,7 +145,7 @@ class _Connection:
         except ClipError:
             return  # the events end with it, too
         except Exception:  # nobody would notice that the client goes, and its place stay taken
-            _log.exception("%s: messages cannot be read", note_of_request().request_id)
+            _log.exception("%s: messages cannot be read", current_request().request_id)
             self._session.cancel()
 
     async def _next_message(self) -> Any:

@@ -11,12 +11,12 @@ from starlette.types import Receive, Scope, Send
 
 from quest22.records import Partial, Task, Transcript
 from quest22.server.access.credentials import header_key, peer_address
-from quest22.server.access.gate import Visit
+from quest22.server.access.gate import Admission
 from quest22.server.openai.answer import Answer
 from quest22.server.openai.event_stream import TranscriptEvents
 from quest22.server.openai.formats import formatted
 from quest22.server.openai.parameters import AudioRequest, check_field, read_request
-from quest22.server.operations.request_note import note_of_request
+from quest22.server.operations.request_context import current_request
 from quest22.server.refusal import Refusal, server_failed, shutting_down
 from quest22.server.service import Service
 from quest22.server.upload.body import Body, ClientGoneError
@@ -50,25 +50,25 @@ class AudioEndpoint:
             caller = self._service.gate.identify(header_key(scope), peer_address(scope))
             max_bytes = caller.limits.max_upload_bytes + MAX_FORM_BYTES
             body = Body.of(scope, receive, max_bytes)
-            with self._service.gate.admit(caller, "file") as visit:
+            with self._service.gate.admit(caller, "file") as admission:
                 content_type = Headers(scope=scope).get("content-type", "")
                 async with receiving_form(body, content_type, FILE, check_field) as form:
                     await form.begun(MODEL)
-                    while not await self._answered(form, visit, answer):
+                    while not await self._answered(form, admission, answer):
                         _log.debug(
-                            "%s: fields came late: it begins again", note_of_request().request_id
+                            "%s: fields came late: it begins again", current_request().request_id
                         )
         except ClientGoneError:
             _log.info(
-                "%s: the client has gone before it was answered", note_of_request().request_id
+                "%s: the client has gone before it was answered", current_request().request_id
             )
         except Refusal as refusal:
             await answer.refuse(refusal, body)
         except Exception:
-            _log.exception("%s: the request has failed", note_of_request().request_id)
-            await answer.refuse(server_failed(note_of_request().request_id), body)
+            _log.exception("%s: the request has failed", current_request().request_id)
+            await answer.refuse(server_failed(current_request().request_id), body)
 
-    async def _answered(self, form: Form, visit: Visit, answer: Answer) -> bool:
+    async def _answered(self, form: Form, admission: Admission, answer: Answer) -> bool:
         """Answer by the fields that have come; False if others have come since."""
         request = read_request(form.fields, self._task)
         file = _recording(form)
@@ -78,7 +78,7 @@ class AudioEndpoint:
                 await stack.enter_async_context(beside(answer.keep_alive()))
             model = await stack.enter_async_context(self._service.models.borrow(request.model))
             name = f"recording{form.suffix}"
-            events = self._service.transcribe(visit, model, file.open, name, request.options)
+            events = self._service.transcribe(admission, model, file.open, name, request.options)
             await stack.enter_async_context(aclosing(events))
             async for event in events:
                 if isinstance(event, Transcript):

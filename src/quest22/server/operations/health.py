@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from quest22.server.access.credentials import header_key, peer_address
-from quest22.server.access.same_site import is_loopback
+from quest22.server.access.origin_check import is_loopback
 from quest22.server.operations.readiness import Readiness
 from quest22.server.operations.request_log import UNIX
 from quest22.server.refusal import Refusal

@@ -30,7 +30,7 @@ STUCK_S = 30.0
 PATIENCE_S = 0.8
 """Who asks while the engine works waits so long: probes give up after a second."""
 
-HUM_HZ, LOUDNESS = 220.0, 0.1
+TONE_HZ, LOUDNESS = 220.0, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Readiness:
 
     async def _ask(self, model: ServedModel) -> None:
         try:
-            await (self.probe or transcribe_a_hum)(model)
+            await (self.probe or transcribe_tone)(model)
             self._failure = ""
             self._answered_s = self.clock()
         except Exception as exc:
@@ -102,11 +102,11 @@ class Readiness:
             self._asking = None
 
 
-async def transcribe_a_hum(model: ServedModel) -> None:
+async def transcribe_tone(model: ServedModel) -> None:
     """Send a window through the loop and the engine, before the windows of recordings."""
     clip = Clip("ready", "ready", b"", Origin("ready"))
     times_s = np.arange(SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
-    hum = (LOUDNESS * np.sin(2 * np.pi * HUM_HZ * times_s)).astype(np.float32)
+    hum = (LOUDNESS * np.sin(2 * np.pi * TONE_HZ * times_s)).astype(np.float32)
     options = ClipOptions(
         decoding=DecodingSettings(
             language="en", max_new_tokens=1, temperature=(0.0,), audio_context="auto"

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import secrets
-import sys
-from datetime import datetime, timezone
 from http import HTTPStatus
-from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from quest22.server.operations.request_note import RequestNote, begin_note
+from quest22.server.operations.request_context import RequestContext, set_request
 from quest22.server.operations.server_metrics import ServerMetrics
-from quest22.source.io.address import redact_text
 
 REQUEST_ID = "x-request-id"
 UNIX = "unix"
@@ -33,7 +28,7 @@ _ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
 _SHAPE = re.compile(r"[^/a-z0-9_.-]", re.IGNORECASE)
 
 requests_log = logging.getLogger("quest22.server.requests")
-"""One record for each request, with the note as ``record.note``."""
+"""One record for each request, with the context as ``record.context``."""
 
 
 class RequestLog:
@@ -48,56 +43,56 @@ class RequestLog:
             await self._app(scope, receive, send)
             return
         scope["client"] = scope.get("client") or (UNIX, 0)
-        note = _note(scope)
-        scope.setdefault("state", {})["request_id"] = note.request_id
-        begin_note(note)
-        ending = _Ending(note, receive, send)
+        context = _context(scope)
+        scope.setdefault("state", {})["request_id"] = context.request_id
+        set_request(context)
+        ending = _Outcome(context, receive, send)
         try:
             await self._app(scope, ending.receive, ending.send)
         except Exception:
-            note.status = note.status or 500
-            note.reason = note.reason or "failed"
+            context.status = context.status or 500
+            context.reason = context.reason or "failed"
             raise
         finally:
-            if scope["type"] == "websocket" and note.status in (0, 101):
-                note.status = LOST
-            if not note.reason and 400 <= note.status < 600:
-                note.reason = _phrase(note.status)
-            self._metrics.count_request(note.api, note.status)
-            if note.path not in QUIET_PATHS or note.status >= 400:
-                requests_log.info("%s", note.path, extra={"note": note})
+            if scope["type"] == "websocket" and context.status in (0, 101):
+                context.status = LOST
+            if not context.reason and 400 <= context.status < 600:
+                context.reason = _phrase(context.status)
+            self._metrics.count_request(context.api, context.status)
+            if context.path not in QUIET_PATHS or context.status >= 400:
+                requests_log.info("%s", context.path, extra={"context": context})
 
 
-class _Ending:
+class _Outcome:
     """Watches how a request ends, and puts its id into the answer's headers."""
 
-    def __init__(self, note: RequestNote, receive: Receive, send: Send) -> None:
-        self._note = note
+    def __init__(self, context: RequestContext, receive: Receive, send: Send) -> None:
+        self._context = context
         self._receive = receive
         self._send = send
 
     async def receive(self) -> Message:
         message = await self._receive()
-        if message["type"] == "websocket.disconnect" and self._note.status in (0, 101):
-            self._note.status = message.get("code") or LOST
+        if message["type"] == "websocket.disconnect" and self._context.status in (0, 101):
+            self._context.status = message.get("code") or LOST
         return message
 
     async def send(self, message: Message) -> None:
         kind = message["type"]
         if kind in ("http.response.start", "websocket.http.response.start", "websocket.accept"):
             headers = MutableHeaders(scope={"headers": list(message.get("headers", []))})
-            headers.setdefault(REQUEST_ID, self._note.request_id)
+            headers.setdefault(REQUEST_ID, self._context.request_id)
             message = {**message, "headers": headers.raw}
-            self._note.status = message.get("status", 101)
+            self._context.status = message.get("status", 101)
         elif kind == "websocket.close":
-            self._note.status = message.get("code", 1000) if self._note.status else 403
+            self._context.status = message.get("code", 1000) if self._context.status else 403
         await self._send(message)
 
 
-def _note(scope: Scope) -> RequestNote:
+def _context(scope: Scope) -> RequestContext:
     given = Headers(scope=scope).get(REQUEST_ID, "")
     path = scope["path"]
-    return RequestNote(
+    return RequestContext(
         request_id=given if _ID.fullmatch(given) else f"req_{secrets.token_hex(12)}",
         api=api_of(path),
         method=scope.get("method", "WS"),
@@ -124,94 +119,3 @@ def api_of(path: str) -> str:
     if path == "/live":
         return "live"
     return "operations" if path in QUIET_PATHS else "page"
-
-
-class TextLines(logging.Formatter):
-    """``quest22: 200 POST /v1/audio/transcriptions desk 12.4 s of sound in 840 ms req_…``."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        note = getattr(record, "note", None)
-        if not isinstance(note, RequestNote):
-            return super().format(record)
-        parts = [str(note.status), note.method, note.path, note.caller or "-"]
-        if note.audio_s:
-            parts.append(f"{note.audio_s:.1f} s of sound")
-        parts.append(f"in {note.elapsed_ms} ms")
-        if note.reason:
-            parts.append(note.reason)
-        return " ".join(["quest22:", *parts, note.request_id])
-
-
-class JsonLines(logging.Formatter):
-    """One JSON object a line, for whatever is logged."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        when = datetime.fromtimestamp(record.created, timezone.utc)
-        line: dict[str, Any] = {
-            "time": when.isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-        }
-        note = getattr(record, "note", None)
-        if isinstance(note, RequestNote):
-            line |= request_fields(note)
-        else:
-            line |= {
-                "event": "message",
-                "logger": record.name,
-                "message": redact_text(record.getMessage()),
-            }
-            if record.exc_info:
-                line["exception"] = redact_text(self.formatException(record.exc_info))
-        return json.dumps(line, ensure_ascii=True)
-
-
-def request_fields(note: RequestNote) -> dict[str, Any]:
-    """What a request's line holds."""
-    fields = {
-        "event": "request",
-        "request_id": note.request_id,
-        "caller": note.caller,
-        "api": note.api,
-        "method": note.method,
-        "path": note.path,
-        "status": note.status,
-        "audio_s": round(note.audio_s, 3),
-        "ms": note.elapsed_ms,
-    }
-    return fields | ({"reason": note.reason} if note.reason else {})
-
-
-def say_as_json(text: str) -> None:
-    """A line for people where all lines are JSON."""
-    record = logging.LogRecord("quest22.server", logging.INFO, "", 0, text, None, None)
-    sys.stderr.write(JsonLines().format(record) + "\n")
-    sys.stderr.flush()
-
-
-def log_requests(form: str) -> None:
-    """Write a line for each request on standard error; ``json``: whatever else is logged, too."""
-    requests_log.propagate = False
-    for handler in list(requests_log.handlers):
-        requests_log.removeHandler(handler)
-    if form == "off":
-        requests_log.setLevel(logging.CRITICAL)
-        return
-    shown = logging.StreamHandler(sys.stderr)
-    shown.setFormatter(JsonLines() if form == "json" else TextLines())
-    requests_log.addHandler(shown)
-    requests_log.setLevel(logging.INFO)
-    if form == "json":
-        _write_all_as_json()
-
-
-def _write_all_as_json() -> None:
-    """What else the process logs, too, as far as it was told before."""
-    root = logging.getLogger()
-    for handler in list(root.handlers):
-        lines = logging.StreamHandler(sys.stderr)
-        lines.setFormatter(JsonLines())
-        lines.setLevel(handler.level)
-        for each in handler.filters:
-            lines.addFilter(each)
-        root.removeHandler(handler)
-        root.addHandler(lines)

@@ -133,11 +133,11 @@ class WyomingClient:
     async def _start(self, sound: RawFormat) -> _Utterance:
         """Begin to transcribe; raises :class:`Refusal`."""
         async with AsyncExitStack() as stack:
-            visit = stack.enter_context(self._service.gate.admit(self._caller, "live"))
+            admission = stack.enter_context(self._service.gate.admit(self._caller, "live"))
             model = await stack.enter_async_context(
                 self._service.models.borrow(_text(self._wanted.name))
             )
-            live = self._service.live(model, _options(self._wanted), visit)
+            live = self._service.live(model, _options(self._wanted), admission)
             session = await stack.enter_async_context(live)
             text = asyncio.ensure_future(self._tell(session))
             kept = stack.pop_all()

@@ -13,7 +13,7 @@ from quest22.errors import Quest22Error
 from quest22.server.access.gate import Caller
 from quest22.server.access.limits import CallerLimits
 from quest22.server.listening import bind_address
-from quest22.server.operations.request_note import RequestNote, begin_note
+from quest22.server.operations.request_context import RequestContext, set_request
 from quest22.server.service import Service
 from quest22.server.wyoming.client import WyomingClient
 from quest22.server.wyoming.wire import MAX_LINE_BYTES
@@ -72,7 +72,7 @@ class WyomingListener:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = writer.get_extra_info("peername")
-        begin_note(RequestNote(api=API))
+        set_request(RequestContext(api=API))
         caller = Caller(str(peer[0]) if peer else API, CallerLimits.of(self.service.settings))
         client = WyomingClient(self.service, caller, reader, writer)
         try:

@@ -12,7 +12,7 @@ import numpy as np
 
 from quest22.errors import ClipError
 from quest22.records import LiveEvent, Samples
-from quest22.server.access.gate import Caller, Visit
+from quest22.server.access.gate import Admission, Caller
 from quest22.server.openai.realtime.session import RealtimeSession
 from quest22.server.openai.realtime.settings import SessionSettings
 from quest22.server.refusal import Refusal
@@ -102,7 +102,7 @@ class ScriptedService:
 
     @asynccontextmanager
     async def live(
-        self, model: str, options: Mapping[str, Any], visit: Visit
+        self, model: str, options: Mapping[str, Any], admission: Admission
     ) -> AsyncIterator[ScriptedLive]:
         if options.get("language") == "xx":
             raise Refusal("bad_request", "language is 'xx'")
@@ -121,12 +121,17 @@ class Client:
         self, model: str | None = None, settings: SessionSettings | None = None, **more: Any
     ) -> None:
         self.service = ScriptedService()
-        self.visit = Visit(Caller("test"), "live")
+        self.admission = Admission(Caller("test"), "live")
         self.events: list[dict[str, Any]] = []
         self.reads = asyncio.Event()
         self.reads.set()
         self.session = RealtimeSession(
-            cast("Service", self.service), self.visit, model, self._send, settings=settings, **more
+            cast("Service", self.service),
+            self.admission,
+            model,
+            self._send,
+            settings=settings,
+            **more,
         )
 
     async def __aenter__(self) -> Client:

@@ -16,7 +16,7 @@ from aiortc import RTCRtpSender
 
 from quest22.errors import UsageError
 from quest22.records import SAMPLE_RATE_HZ, Samples
-from quest22.server.access.gate import Caller, Visit
+from quest22.server.access.gate import Admission, Caller
 from quest22.server.openai.realtime.calls import Calls
 from quest22.server.openai.realtime.outgoing import Send
 from quest22.server.openai.realtime.webrtc import call as call_module
@@ -35,7 +35,7 @@ CALLER = Caller("192.0.2.7")
 class NotedSession:
     """Stands in for a realtime session."""
 
-    def __init__(self, visit: Visit, send: Send) -> None:
+    def __init__(self, admission: Admission, send: Send) -> None:
         self.send = send
         self.texts: list[str] = []
         self.blocks: list[Samples] = []
@@ -100,8 +100,8 @@ class Switchboard:
         self.answers.append(answer)
         return answer
 
-    def _opened(self, visit: Visit, send: Send) -> NotedSession:
-        self.sessions.append(NotedSession(visit, send))
+    def _opened(self, admission: Admission, send: Send) -> NotedSession:
+        self.sessions.append(NotedSession(admission, send))
         return self.sessions[-1]
 
     async def until_free(self) -> None:

@@ -13,7 +13,7 @@ from quest22.server.openai.realtime.client_secrets import (
     MAX_SESSIONS_BYTES,
     ClientSecrets,
 )
-from quest22.server.operations.request_note import RequestNote, begin_note, note_of_request
+from quest22.server.operations.request_context import RequestContext, current_request, set_request
 from quest22.server.refusal import Refusal
 from quest22.settings.server import ServerSettings
 
@@ -58,11 +58,11 @@ def test_it_ends_with_the_key_it_was_made_with(tmp_path: Path) -> None:
 
 
 def test_the_log_names_the_holder_of_a_secret() -> None:
-    begin_note(RequestNote())
+    set_request(RequestContext())
     secrets = ClientSecrets()
     value, _ = secrets.issue(DESK, SESSION)
     secrets.identify(GATE, value, "192.0.2.7")
-    assert note_of_request().caller == "desk"
+    assert current_request().caller == "desk"
 
 
 def test_no_secret_no_session() -> None:

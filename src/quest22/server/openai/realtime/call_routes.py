@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from quest22.server.access.credentials import header_key, peer_address
-from quest22.server.access.gate import Caller, Visit
+from quest22.server.access.gate import Admission, Caller
 from quest22.server.openai.realtime.calls import Calls
 from quest22.server.openai.realtime.client_secrets import ClientSecrets
 from quest22.server.openai.realtime.outgoing import Send
@@ -49,8 +49,8 @@ def routes(service: Service, secrets: ClientSecrets) -> list[BaseRoute]:
         model = request.query_params.get("model")
         beta = is_beta(request)
 
-        def open_session(visit: Visit, send: Send) -> RealtimeSession:
-            return RealtimeSession(service, visit, model, send, settings=settings, is_beta=beta)
+        def open_session(admission: Admission, send: Send) -> RealtimeSession:
+            return RealtimeSession(service, admission, model, send, settings=settings, is_beta=beta)
 
         name, answer = await calls.answer(caller, offer, open_session)
         headers = {"Location": f"/v1/realtime/calls/{name}"}

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Protocol
 
-from quest22.server.access.gate import Caller, Visit
+from quest22.server.access.gate import Admission, Caller
 from quest22.server.openai.realtime.outgoing import Send
 from quest22.server.openai.realtime.webrtc.call import Call, CalledSession
 from quest22.server.openai.realtime.webrtc.ice import ice_server
@@ -30,7 +30,7 @@ class PreparedSession(CalledSession, Protocol):
         ...
 
 
-OpenSession = Callable[[Visit, Send], PreparedSession]
+OpenSession = Callable[[Admission, Send], PreparedSession]
 """Makes the session of a call that was let in."""
 
 
@@ -64,12 +64,12 @@ class Calls:
         settings = self._service.settings
         checked = checked_offer(offer, keep_addresses=bool(self._ice_servers))
         async with AsyncExitStack() as stack:
-            visit = stack.enter_context(self._service.gate.admit(caller, "live"))
+            admission = stack.enter_context(self._service.gate.admit(caller, "live"))
             peer = Peer(settings.host, self._ice_servers)
             stack.push_async_callback(peer.close)
             answer, track = await peer.answer(checked)
             call = Call(peer, self._service.gate.metrics.count_dropped)
-            session = open_session(visit, call.send)
+            session = open_session(admission, call.send)
             stack.push_async_callback(session.close)
             await session.prepare()
             held = stack.pop_all()

@@ -92,7 +92,7 @@ class ClientSecrets:
                 "this client secret is unknown or has expired: get another one from "
                 "/v1/realtime/client_secrets",
             )
-        return gate.renewed(secret.caller), json.loads(secret.session)
+        return gate.identify_again(secret.caller), json.loads(secret.session)
 
     def _forget_expired(self) -> None:
         now_s = self._clock()

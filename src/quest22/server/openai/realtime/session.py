@@ -15,7 +15,7 @@ from typing import Any
 
 from quest22.errors import ClipError, UsageError
 from quest22.records import LiveEvent, Samples
-from quest22.server.access.gate import Visit
+from quest22.server.access.gate import Admission
 from quest22.server.openai.realtime.conversation import Conversation
 from quest22.server.openai.realtime.fields import EventError, Fields
 from quest22.server.openai.realtime.outgoing import Outgoing, Send, new_id
@@ -55,7 +55,7 @@ class RealtimeSession:
     def __init__(
         self,
         service: Service,
-        visit: Visit,
+        admission: Admission,
         model: str | None,
         send: Send,
         *,
@@ -70,7 +70,7 @@ class RealtimeSession:
         self.settings = given
         self.is_beta = is_beta
         self._service = service
-        self._visit = visit
+        self._visit = admission
         self._outgoing = Outgoing(send)
         self._conversation = Conversation(self._outgoing, is_beta=is_beta)
         self._bytes = SoundBytes(given.raw_format)

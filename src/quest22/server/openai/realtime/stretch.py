@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 
 from quest22.records import Samples
 from quest22.runtime.live_session import LiveSession
-from quest22.server.access.gate import Visit
+from quest22.server.access.gate import Admission
 from quest22.server.live_feed import end_session
 from quest22.server.openai.realtime.settings import SessionSettings
 from quest22.server.service import Service
@@ -78,7 +78,7 @@ def _pieces(samples: Samples, size: int) -> Iterator[Samples]:
 
 
 async def open_stretch(
-    service: Service, visit: Visit, settings: SessionSettings, offset_s: float
+    service: Service, admission: Admission, settings: SessionSettings, offset_s: float
 ) -> Stretch:
     """A session of a served model; raises :class:`quest22.server.refusal.Refusal`.
 
@@ -90,5 +90,5 @@ async def open_stretch(
     options = settings.live_options()
     async with AsyncExitStack() as opening:
         borrowed = await opening.enter_async_context(service.models.borrow(model))
-        live = await opening.enter_async_context(service.live(borrowed, options, visit))
+        live = await opening.enter_async_context(service.live(borrowed, options, admission))
         return Stretch(live, settings, offset_s, opening.pop_all())

@@ -23,7 +23,7 @@ from quest22.server.access.credentials import (
     subprotocol_key,
     subprotocols,
 )
-from quest22.server.access.gate import Caller, Visit
+from quest22.server.access.gate import Admission, Caller
 from quest22.server.openai.errors import openai_refused
 from quest22.server.openai.realtime.session import RealtimeSession
 from quest22.server.openai.realtime.settings import SessionSettings
@@ -53,9 +53,9 @@ def routes(service: Service, identify: Identify) -> list[BaseRoute]:
     async def realtime(websocket: WebSocket) -> None:
         try:
             caller, given = identify(key_of(websocket), peer_address(websocket.scope))
-            with service.gate.admit(caller, "live") as visit:
+            with service.gate.admit(caller, "live") as admission:
                 settings = SessionSettings().updated(given or {})
-                await _Connection(service, visit, websocket, settings).serve()
+                await _Connection(service, admission, websocket, settings).serve()
         except Refusal as refusal:
             await websocket.send_denial_response(openai_refused(refusal))
 
@@ -78,13 +78,17 @@ class _Connection:
     """One client that was let in."""
 
     def __init__(
-        self, service: Service, visit: Visit, websocket: WebSocket, settings: SessionSettings
+        self,
+        service: Service,
+        admission: Admission,
+        websocket: WebSocket,
+        settings: SessionSettings,
     ) -> None:
         self._service = service
         self._websocket = websocket
         self._session = RealtimeSession(
             service,
-            visit,
+            admission,
             websocket.query_params.get("model"),
             self._send,
             settings=settings,

@@ -17,7 +17,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from quest22.server.operations.request_note import note_of_request
+from quest22.server.operations.request_context import current_request
 from quest22.settings.server import ServerSettings
 
 ANY = "*"
@@ -29,14 +29,14 @@ SHOWN_HEADERS = "x-request-id, retry-after, location, dg-request-id"
 
 
 @dataclass(frozen=True, slots=True)
-class Sites:
+class AllowedOrigins:
     """Hosts by which the server may be addressed (None: any), and other sites that may use it."""
 
     hosts: frozenset[str] | None
     origins: frozenset[str]
 
     @classmethod
-    def of(cls, settings: ServerSettings) -> Sites:
+    def of(cls, settings: ServerSettings) -> AllowedOrigins:
         """As the settings say; behind a Unix socket is a proxy, which checks the host."""
         allowed = {name.lower() for name in settings.allow_host}
         checks = settings.uds is None and is_loopback(settings.host) and ANY not in allowed
@@ -45,7 +45,7 @@ class Sites:
 
     def host_allowed(self, host: str) -> bool:
         """Whether a ``Host`` header names this server; the port does not matter."""
-        return self.hosts is None or name_of_host(host) in self.hosts
+        return self.hosts is None or host_name(host) in self.hosts
 
     def origin_allowed(self, origin: str, host: str) -> bool:
         """Whether a page of this origin may use a server that it addresses by ``host``."""
@@ -64,7 +64,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def name_of_host(host: str) -> str:
+def host_name(host: str) -> str:
     """``LOCALHOST:8000`` → ``localhost``; ``[::1]:8000`` → ``::1``."""
     host = host.strip().lower()
     if host.startswith("["):
@@ -72,10 +72,10 @@ def name_of_host(host: str) -> str:
     return host.partition(":")[0].rstrip(".")
 
 
-class SameSite:
+class OriginCheck:
     """An ASGI application around another one."""
 
-    def __init__(self, app: ASGIApp, sites: Sites) -> None:
+    def __init__(self, app: ASGIApp, sites: AllowedOrigins) -> None:
         self._app = app
         self._sites = sites
 
@@ -99,7 +99,7 @@ class SameSite:
 
 def _wrong_host(host: str) -> str:
     return (
-        f"this server is not called {name_of_host(host)!r}: address it as localhost, or start it "
+        f"this server is not called {host_name(host)!r}: address it as localhost, or start it "
         "with --allow-host"
     )
 
@@ -109,7 +109,7 @@ def _wrong_origin(origin: str) -> str:
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, message: str) -> None:
-    note_of_request().reason = "forbidden"
+    current_request().reason = "forbidden"
     response = PlainTextResponse(message + "\n", HTTPStatus.FORBIDDEN)
     await response(scope, receive, send)  # for a websocket, too: it answers the handshake
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from quest22.server.access.same_site import SameSite, Sites
+from quest22.server.access.origin_check import AllowedOrigins, OriginCheck
 from quest22.settings.server import ServerSettings
 
 
-def sites(**settings: Any) -> Sites:
-    return Sites.of(ServerSettings(**settings))
+def sites(**settings: Any) -> AllowedOrigins:
+    return AllowedOrigins.of(ServerSettings(**settings))
 
 
 HOSTS = [
@@ -88,7 +88,7 @@ def ask(kind: str = "http", method: str = "POST", **headers: str) -> tuple[int, 
     async def send(message: Message) -> None:
         sent.append(message)
 
-    guarded = SameSite(app, sites(allow_origin=("https://app.example",)))
+    guarded = OriginCheck(app, sites(allow_origin=("https://app.example",)))
     asyncio.run(guarded(scope, receive, send))
     found = {name.decode(): value.decode() for name, value in sent[0].get("headers", [])}
     return sent[0]["status"], found

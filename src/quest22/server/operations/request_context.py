@@ -6,11 +6,11 @@ import time
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-_current: ContextVar[RequestNote] = ContextVar("request")
+_current: ContextVar[RequestContext] = ContextVar("request")
 
 
 @dataclass(slots=True, eq=False)
-class RequestNote:
+class RequestContext:
     """One request. ``caller`` is a key's name or an address, ``reason`` why it was refused.
 
     ``status`` is that of HTTP, or of a websocket's close. Never what was said, never a key.
@@ -32,11 +32,11 @@ class RequestNote:
         return round((time.monotonic() - self.began_s) * 1000)
 
 
-def begin_note(note: RequestNote) -> None:
+def set_request(context: RequestContext) -> None:
     """From now on, in this task and those it starts, the request is this one."""
-    _current.set(note)
+    _current.set(context)
 
 
-def note_of_request() -> RequestNote:
+def current_request() -> RequestContext:
     """That of the request that this task serves; outside of one, a new one that nobody reads."""
-    return _current.get(None) or RequestNote()
+    return _current.get(None) or RequestContext()

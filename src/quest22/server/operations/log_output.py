@@ -1,0 +1,104 @@
+"""Writes the log on standard error: lines for people, or one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import datetime, timezone
+from typing import Any
+
+from quest22.server.operations.request_context import RequestContext
+from quest22.server.operations.request_log import requests_log
+from quest22.source.io.address import redact_text
+
+
+class TextLines(logging.Formatter):
+    """``quest22: 200 POST /v1/audio/transcriptions desk 12.4 s of sound in 840 ms req_…``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        context = getattr(record, "context", None)
+        if not isinstance(context, RequestContext):
+            return super().format(record)
+        parts = [str(context.status), context.method, context.path, context.caller or "-"]
+        if context.audio_s:
+            parts.append(f"{context.audio_s:.1f} s of sound")
+        parts.append(f"in {context.elapsed_ms} ms")
+        if context.reason:
+            parts.append(context.reason)
+        return " ".join(["quest22:", *parts, context.request_id])
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line, for whatever is logged."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        when = datetime.fromtimestamp(record.created, timezone.utc)
+        line: dict[str, Any] = {
+            "time": when.isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+        }
+        context = getattr(record, "context", None)
+        if isinstance(context, RequestContext):
+            line |= request_fields(context)
+        else:
+            line |= {
+                "event": "message",
+                "logger": record.name,
+                "message": redact_text(record.getMessage()),
+            }
+            if record.exc_info:
+                line["exception"] = redact_text(self.formatException(record.exc_info))
+        return json.dumps(line, ensure_ascii=True)
+
+
+def request_fields(context: RequestContext) -> dict[str, Any]:
+    """What a request's line holds."""
+    fields = {
+        "event": "request",
+        "request_id": context.request_id,
+        "caller": context.caller,
+        "api": context.api,
+        "method": context.method,
+        "path": context.path,
+        "status": context.status,
+        "audio_s": round(context.audio_s, 3),
+        "ms": context.elapsed_ms,
+    }
+    return fields | ({"reason": context.reason} if context.reason else {})
+
+
+def say_as_json(text: str) -> None:
+    """A line for people where all lines are JSON."""
+    record = logging.LogRecord("quest22.server", logging.INFO, "", 0, text, None, None)
+    sys.stderr.write(JsonLines().format(record) + "\n")
+    sys.stderr.flush()
+
+
+def log_requests(form: str) -> None:
+    """Write a line for each request on standard error; ``json``: whatever else is logged, too."""
+    requests_log.propagate = False
+    for handler in list(requests_log.handlers):
+        requests_log.removeHandler(handler)
+    if form == "off":
+        requests_log.setLevel(logging.CRITICAL)
+        return
+    shown = logging.StreamHandler(sys.stderr)
+    shown.setFormatter(JsonLines() if form == "json" else TextLines())
+    requests_log.addHandler(shown)
+    requests_log.setLevel(logging.INFO)
+    if form == "json":
+        _write_all_as_json()
+
+
+def _write_all_as_json() -> None:
+    """What else the process logs, too, as far as it was told before."""
+    root = logging.getLogger()
+    for handler in list(root.handlers):
+        lines = logging.StreamHandler(sys.stderr)
+        lines.setFormatter(JsonLines())
+        lines.setLevel(handler.level)
+        for each in handler.filters:
+            lines.addFilter(each)
+        root.removeHandler(handler)
+        root.addHandler(lines)
