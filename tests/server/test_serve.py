@@ -109,9 +109,7 @@ def test_a_unix_socket(tmp_path: Path) -> None:
         transport = httpx2.HTTPTransport(uds=str(path))
         with httpx2.Client(transport=transport, base_url="http://any.name") as client:
             assert client.get("/health").json() == {"status": "ok"}
-            assert client.get("/metrics").status_code == 200
-            forwarded = {"x-forwarded-for": "203.0.113.7"}
-            assert client.get("/metrics", headers=forwarded).status_code == 403
+            assert client.get("/metrics").status_code == 403  # a proxy may ask for anybody
         with pytest.raises(SourceError, match="another server listens there"):
             bind(ServerSettings(uds=path))
     bind(ServerSettings(uds=path)).close()  # what a killed server leaves is replaced

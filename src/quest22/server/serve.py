@@ -12,6 +12,7 @@ from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
+from prometheus_client import disable_created_metrics
 from starlette.types import ASGIApp
 
 from quest22.errors import Quest22Error, UsageError
@@ -52,6 +53,7 @@ def build_service(
 
     Raises :class:`quest22.errors.SourceError` for a file of keys that cannot be used.
     """
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     keys = None if settings.keys is None else KeyRing(settings.keys)
     loop = LoopSettings(decoded_s=pipeline.memory.decoded_s, decoders=settings.max_requests)
     engines = Metrics()

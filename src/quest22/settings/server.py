@@ -222,7 +222,8 @@ class ServerSettings:
     metrics_open: bool = option(
         False,
         flags="--metrics-open/--no-metrics-open",
-        help="Show [cyan]/metrics[/] to everyone, not only to this machine and to keys.",
+        help="Show [cyan]/metrics[/] to everyone. Without it: to keys; or, where none are needed "
+        "and no proxy is before the server, to this machine.",
         panel=ACCESS,
     )
     drain_s: float = option(

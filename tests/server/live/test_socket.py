@@ -22,6 +22,7 @@ from websockets.sync.client import ClientConnection, connect
 from quest22.records import Samples
 from quest22.server.live import socket as socket_module
 from quest22.server.live.request import LiveRequest
+from tests.support.logged_requests import logged_requests
 from tests.support.recordings import recordings
 from tests.support.running_server import RunningServer, running_server
 
@@ -94,13 +95,15 @@ def test_a_container_is_recognised(server: RunningServer, sound: Samples) -> Non
 
 
 def test_what_is_no_sound_is_said(server: RunningServer) -> None:
-    with opened(server, "?format=encoded") as socket:
+    with logged_requests() as logged, opened(server, "?format=encoded") as socket:
         socket.send(b"no sound at all " * 500)
         socket.send('{"type": "end"}')
         found = list(events(socket))
         assert socket.close_code == 1011
+        (context,) = logged.wait(1)
     assert found[-1]["type"] == "error"
     assert found[-1]["message"]
+    assert (context.status, context.reason) == (1011, "unreadable_audio")
 
 
 def test_flush_makes_final_what_was_said(server: RunningServer) -> None:

@@ -115,13 +115,39 @@ def test_names_that_are_not_the_servers(server: RunningServer) -> None:
         assert "start it with --allow-" in answer.text
 
 
-def test_metrics_are_for_this_machine_and_for_keys() -> None:
-    forwarded = {"x-forwarded-for": "203.0.113.7"}
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x-forwarded-for": "203.0.113.7"},
+        {"x-forwarded-proto": "https"},
+        {"forwarded": "for=203.0.113.7"},
+        {"x-real-ip": "203.0.113.7"},
+        {"via": "1.1 proxy"},
+    ],
+)
+def test_metrics_are_for_this_machine_and_not_for_proxies_on_it(
+    server: RunningServer, headers: dict[str, str]
+) -> None:
+    url = f"{server.url}/metrics"
+    assert httpx2.get(url).status_code == 200
+    refused = httpx2.get(url, headers=headers)
+    assert refused.status_code == 403
+    assert "--metrics-open" in refused.json()["error"]
+
+
+def test_a_server_with_keys_or_a_proxy_shows_metrics_to_keys_or_on_request(tmp_path: Path) -> None:
+    key = new_key(tmp_path / "keys.json", "prometheus")
+    with running_server(keys=tmp_path / "keys.json") as guarded:
+        url = f"{guarded.url}/metrics"
+        assert httpx2.get(url).status_code == 401
+        authorised = httpx2.get(url, headers={"authorization": f"Bearer {key}"})
+        assert authorised.status_code == 200
     with running_server(forwarded_allow_ips=("127.0.0.1",)) as proxied:
-        url = f"{proxied.url}/metrics"
-        assert httpx2.get(url).status_code == 200
-        assert httpx2.get(url, headers=forwarded).status_code == 403
-    with running_server(metrics_open=True) as opened:
+        assert httpx2.get(f"{proxied.url}/metrics").status_code == 403
+    forwarded = {"x-forwarded-for": "203.0.113.7"}
+    with running_server(
+        metrics_open=True, keys=tmp_path / "keys.json", forwarded_allow_ips=("127.0.0.1",)
+    ) as opened:
         assert httpx2.get(f"{opened.url}/metrics", headers=forwarded).status_code == 200
 
 

@@ -59,9 +59,11 @@ def test_a_connection_that_ends(data: bytes) -> None:
         (line(type="x", payload_length=10**12), "payload_length"),
         (line(type="x", payload_length=-1), "payload_length"),
         (line(type="x", payload_length="9"), "payload_length"),
+        (line(type="x", payload_length=True), "payload_length"),
+        (line(type="x", data=0), "data"),
         (b"x" * (MAX_LINE_BYTES + 1), "at most 65,536 bytes"),
     ],
-    ids=range(10),
+    ids=range(12),
 )
 def test_what_is_no_event(data: bytes, said: str) -> None:
     with pytest.raises(NoEventError, match=said):

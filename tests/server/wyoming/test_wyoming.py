@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterator
@@ -11,6 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from wyoming.asr import Transcribe, Transcript, TranscriptChunk
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.client import AsyncTcpClient
@@ -22,10 +25,13 @@ from wyoming.ping import Ping
 from quest22.errors import SourceError, UsageError
 from quest22.records import SAMPLE_RATE_HZ, Samples
 from quest22.server.serve import build_service
+from quest22.server.wyoming import listener as listener_module
 from quest22.server.wyoming.listener import listener
 from quest22.settings import PipelineSettings
 from quest22.settings.server import ServerSettings
 from tests.server.deepgram.listening import blocks, pcm, speech
+from tests.server.wyoming.test_fields import DATA, VALUES
+from tests.support.logged_requests import logged_requests
 from tests.support.recordings import NANO_IS_HERE
 from tests.support.running_server import RunningServer, running_server
 
@@ -157,6 +163,7 @@ def test_ping_and_what_is_unknown(speaking: RunningServer) -> None:
         (Transcribe(name="mine"), "the model 'mine' is not served"),
         (AudioStart(rate=16_000, width=7, channels=1), "width"),
         (AudioStart(rate=5, width=2, channels=1), "rate"),
+        (Transcribe(transcript_names=5), "transcript_names is 5: expected a list of texts"),
     ],
 )
 def test_what_is_refused(speaking: RunningServer, event: Any, said: str) -> None:
@@ -170,6 +177,78 @@ def test_what_is_refused(speaking: RunningServer, event: Any, said: str) -> None
     error = Error.from_event(found)
     assert said in error.text
     assert error.code in ("unknown_model", "bad_request")
+
+
+TYPES = st.sampled_from(["transcribe", "audio-start", "audio-chunk", "ping", "describe", "x"])
+EVENTS = st.lists(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "type": TYPES | VALUES,
+            "data": DATA | VALUES,
+            "data_length": VALUES,
+            "payload_length": st.integers(-1, 2) | VALUES,
+        },
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(EVENTS)
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_whatever_is_sent_is_answered_or_refused(
+    speaking: RunningServer, caplog: pytest.LogCaptureFixture, sent: list[dict[str, Any]]
+) -> None:
+    port = speaking.service.settings.wyoming_port
+    with socket.create_connection(("127.0.0.1", port or 0), timeout=60) as client:
+        client.sendall(b"".join(json.dumps(each).encode() + b"\n" for each in sent))
+        client.shutdown(socket.SHUT_WR)
+        answered = client.makefile("rb").read()
+    assert not answered or json.loads(answered.splitlines()[0])["type"] in ("pong", "info", "error")
+    assert not [each for each in caplog.records if each.levelname == "ERROR"], caplog.text
+
+
+def test_a_connection_has_a_line_in_the_log(speaking: RunningServer, sound: Samples) -> None:
+    async def talk(client: AsyncTcpClient) -> None:
+        await say(client, sound[: 3 * SAMPLE_RATE_HZ], language="en")
+        await events(client, "transcript-stop")
+
+    async def wrong(client: AsyncTcpClient) -> None:
+        await client.write_event(Transcribe(name="mine").event())
+        await client.write_event(AudioStart(**FORMAT).event())
+        await events(client, "never")
+
+    async def nothing(_: AsyncTcpClient) -> None:
+        """Only look whether somebody listens."""
+
+    with logged_requests() as logged:
+        run(speaking, nothing)
+        run(speaking, talk)
+        logged.wait(1)
+        run(speaking, wrong)
+        heard, refused = logged.wait(2)
+    assert (heard.status, heard.api, heard.caller) == (200, "wyoming", "127.0.0.1")
+    assert heard.audio_s == pytest.approx(3, abs=0.1)
+    assert (refused.status, refused.reason) == (404, "unknown_model")
+    metrics = speaking.service.gate.metrics.text().decode()
+    assert 'quest22_requests_total{api="wyoming",status="404"}' in metrics
+
+
+def test_connections_are_limited(speaking: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener_module, "MAX_CLIENTS", 1)
+
+    async def talk() -> Event | None:
+        async with client_of(speaking) as first, client_of(speaking) as second:
+            await first.write_event(Ping().event())
+            assert await first.read_event() is not None
+            return await second.read_event()
+
+    event = asyncio.run(talk())
+    assert event is not None
+    assert Error.from_event(event).code == "overloaded"
 
 
 def test_too_many(speaking: RunningServer) -> None:

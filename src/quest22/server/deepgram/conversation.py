@@ -29,6 +29,7 @@ from quest22.server.deepgram import control
 from quest22.server.deepgram.results import ChannelResults, Message
 from quest22.server.deepgram.sound import SniffedFeed
 from quest22.server.live_feed import flush_session
+from quest22.server.refusal import Reason
 
 IDLE_S = 10.0
 """A client that sends nothing for so long has gone, or forgot its KeepAlive."""
@@ -46,21 +47,29 @@ MAX_SCHEMA_ERRORS = 10
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """Why no more is taken, and how the socket is closed; None: it is closed already."""
+    """Why no more is taken, and how the socket is closed; None: it is closed already.
+
+    ``reason`` is told to the client, ``fault`` to the log.
+    """
 
     code: int | None
     reason: str = ""
+    fault: Reason | None = None
 
 
 CLOSED = Ending(WS_1000_NORMAL_CLOSURE)
 GONE = Ending(None)
-IDLE = Ending(WS_1011_INTERNAL_ERROR, "NET-0001: neither sound nor a KeepAlive came for 10 s")
-FAILED = Ending(WS_1011_INTERNAL_ERROR, "NET-0000: the server failed")
-UNREADABLE = Ending(WS_1008_POLICY_VIOLATION, "DATA-0000: the sound cannot be decoded")
-TOO_MANY_ERRORS = Ending(
-    WS_1008_POLICY_VIOLATION, "DATA-0001: too many messages that are not valid"
+IDLE = Ending(
+    WS_1011_INTERNAL_ERROR, "NET-0001: neither sound nor a KeepAlive came for 10 s", "stalled"
 )
-DRAINED = Ending(WS_1012_SERVICE_RESTART, "the server is shutting down")
+FAILED = Ending(WS_1011_INTERNAL_ERROR, "NET-0000: the server failed", "failed")
+UNREADABLE = Ending(
+    WS_1008_POLICY_VIOLATION, "DATA-0000: the sound cannot be decoded", "unreadable_audio"
+)
+TOO_MANY_ERRORS = Ending(
+    WS_1008_POLICY_VIOLATION, "DATA-0001: too many messages that are not valid", "bad_request"
+)
+DRAINED = Ending(WS_1012_SERVICE_RESTART, "the server is shutting down", "draining")
 
 
 @dataclass(slots=True, eq=False)

@@ -29,6 +29,7 @@ from quest22.server.deepgram.query import Query
 from quest22.server.deepgram.results import ChannelResults
 from quest22.server.deepgram.sound import SniffedFeed
 from quest22.server.models import ServedModel
+from quest22.server.operations.request_context import current_request
 from quest22.server.refusal import Refusal
 from quest22.server.service import Service
 
@@ -118,6 +119,8 @@ async def _converse(
     ending = await conversation.run()
     if ending.code is None:
         return
+    if ending.fault is not None:
+        current_request().reason = ending.fault
     try:
         if ending is CLOSED:
             sha256, duration_s = conversation.sha256.hexdigest(), conversation.duration_s

@@ -33,7 +33,7 @@ from quest22.server.live_feed import EncodedFeed, RawFeed, flush_session
 from quest22.server.models import ServedModel
 from quest22.server.operations.request_context import current_request
 from quest22.server.refusal import Refusal, refused
-from quest22.server.service import Service
+from quest22.server.service import FAULTS, Service
 from quest22.sink.formats.live_events import event_fields
 
 _log = logging.getLogger("quest22.server")
@@ -208,6 +208,7 @@ class _Connection:
         await self._websocket.close(WS_1012_SERVICE_RESTART if draining else WS_1000_NORMAL_CLOSURE)
 
     async def _fail(self, error: ClipError) -> None:
+        current_request().reason = FAULTS.get(error.stage, "failed")
         await self._send({"type": "error", "message": error.reason})
         await self._websocket.close(WS_1011_INTERNAL_ERROR)
 

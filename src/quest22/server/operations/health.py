@@ -10,9 +10,12 @@ from starlette.routing import BaseRoute, Route
 from quest22.server.access.credentials import header_key, peer_address
 from quest22.server.access.origin_check import is_loopback
 from quest22.server.operations.readiness import Readiness
-from quest22.server.operations.request_log import UNIX
 from quest22.server.refusal import Refusal
 from quest22.server.service import Service
+from quest22.settings.server import ServerSettings
+
+PROXY_HEADERS = frozenset({"forwarded", "via", "x-real-ip"})
+"""What proxies add, besides ``X-Forwarded-For`` and its like."""
 
 
 def routes(service: Service) -> list[BaseRoute]:
@@ -29,18 +32,31 @@ def routes(service: Service) -> list[BaseRoute]:
         return JSONResponse({"status": verdict.status}, 200 if verdict.ready else 503)
 
     async def metrics(request: Request) -> Response:
-        if not _may_see(service, request):
-            service.gate.identify(header_key(request.scope), peer_address(request.scope))
-            if service.gate.keys is None:
-                raise Refusal("forbidden", "metrics are shown to this machine: see --metrics-open")
+        _check_may_see(service, request)
         return Response(service.gate.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
     return [Route("/health", health), Route("/ready", ready), Route("/metrics", metrics)]
 
 
-def _may_see(service: Service, request: Request) -> bool:
-    """Whether metrics are shown without a key."""
-    forwarded = "x-forwarded-for" in request.headers  # a proxy on this machine speaks for others
-    peer = peer_address(request.scope)
-    is_near = peer == UNIX or is_loopback(peer)
-    return service.settings.metrics_open or (is_near and not forwarded)
+def _check_may_see(service: Service, request: Request) -> None:
+    """Raise :class:`Refusal` for whoever may not see metrics."""
+    settings, gate = service.settings, service.gate
+    if settings.metrics_open:
+        return
+    if gate.keys is not None:
+        gate.identify(header_key(request.scope), peer_address(request.scope))
+    elif not _is_this_machine(settings, request):
+        raise Refusal(
+            "forbidden",
+            "metrics are shown to this machine alone, and to nobody behind a proxy: expected "
+            "--metrics-open, or --keys and a key",
+        )
+
+
+def _is_this_machine(settings: ServerSettings, request: Request) -> bool:
+    """Whether a program on this machine asks, and no proxy on it for somebody else."""
+    proxied = settings.uds is not None or bool(settings.forwarded_allow_ips)
+    tells_of_proxy = any(
+        name in PROXY_HEADERS or name.startswith("x-forwarded-") for name in request.headers
+    )
+    return not proxied and not tells_of_proxy and is_loopback(peer_address(request.scope))

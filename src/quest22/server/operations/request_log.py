@@ -8,6 +8,12 @@ import secrets
 from http import HTTPStatus
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.status import (
+    WS_1008_POLICY_VIOLATION,
+    WS_1009_MESSAGE_TOO_BIG,
+    WS_1011_INTERNAL_ERROR,
+    WS_1012_SERVICE_RESTART,
+)
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quest22.server.operations.request_context import RequestContext, set_request
@@ -23,6 +29,14 @@ QUIET_PATHS = frozenset({"/health", "/ready", "/metrics"})
 
 LOST = 1006
 """A websocket that ended without a close."""
+
+CLOSE_REASONS = {
+    WS_1008_POLICY_VIOLATION: "bad_request",
+    WS_1009_MESSAGE_TOO_BIG: "too_large",
+    WS_1011_INTERNAL_ERROR: "failed",
+    WS_1012_SERVICE_RESTART: "draining",
+}
+"""Why this server closed a websocket, where the protocol told no better reason."""
 
 _ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
 _SHAPE = re.compile(r"[^/a-z0-9_.-]", re.IGNORECASE)
@@ -56,11 +70,7 @@ class RequestLog:
         finally:
             if scope["type"] == "websocket" and context.status in (0, 101):
                 context.status = LOST
-            if not context.reason and 400 <= context.status < 600:
-                context.reason = _phrase(context.status)
-            self._metrics.count_request(context.api, context.status)
-            if context.path not in QUIET_PATHS or context.status >= 400:
-                requests_log.info("%s", context.path, extra={"context": context})
+            log_request(context, self._metrics)
 
 
 class _Outcome:
@@ -85,15 +95,36 @@ class _Outcome:
             message = {**message, "headers": headers.raw}
             self._context.status = message.get("status", 101)
         elif kind == "websocket.close":
-            self._context.status = message.get("code", 1000) if self._context.status else 403
+            self._close(message.get("code", 1000))
         await self._send(message)
+
+    def _close(self, code: int) -> None:
+        if not self._context.status:  # before the handshake was answered
+            self._context.status = 403
+            return
+        self._context.status = code
+        self._context.reason = self._context.reason or CLOSE_REASONS.get(code, "")
+
+
+def log_request(context: RequestContext, metrics: ServerMetrics) -> None:
+    """Count a request that has ended, and write its line."""
+    if not context.reason and 400 <= context.status < 600:
+        context.reason = _phrase(context.status)
+    metrics.count_request(context.api, context.status)
+    if context.path not in QUIET_PATHS or context.status >= 400:
+        requests_log.info("%s", context.path, extra={"context": context})
+
+
+def new_request_id() -> str:
+    """One that nobody has yet."""
+    return f"req_{secrets.token_hex(12)}"
 
 
 def _context(scope: Scope) -> RequestContext:
     given = Headers(scope=scope).get(REQUEST_ID, "")
     path = scope["path"]
     return RequestContext(
-        request_id=given if _ID.fullmatch(given) else f"req_{secrets.token_hex(12)}",
+        request_id=given if _ID.fullmatch(given) else new_request_id(),
         api=api_of(path),
         method=scope.get("method", "WS"),
         path=_SHAPE.sub("?", path[:MAX_PATH_CHARACTERS]) if path.startswith("/") else "-",

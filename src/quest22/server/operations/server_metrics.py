@@ -22,6 +22,11 @@ BUSY_S = 60.0
 
 WAIT_CLASSES = ("live_final", "interactive", "file")
 
+CLOSES = frozenset(range(1000, 1016))
+"""The codes that RFC 6455 and its registry give to closed websockets."""
+
+OTHER = "other"
+
 
 class ServerMetrics:
     """Counts of one server, in a registry of its own; safe to use from several threads."""
@@ -62,7 +67,7 @@ class ServerMetrics:
 
     def count_request(self, api: str, status: int) -> None:
         """A request has ended."""
-        self._requests.labels(api, str(status)).inc()
+        self._requests.labels(api, _status_label(status)).inc()
 
     def count_dropped(self, seconds: float) -> None:
         """Live sound was left out."""
@@ -134,6 +139,11 @@ def _add(family: HistogramMetricFamily, labels: tuple[str, ...], found: Distribu
         count += number
         buckets.append((bound, count))
     family.add_metric(labels, buckets, found.total)
+
+
+def _status_label(status: int) -> str:
+    """One of a small set: clients may close a websocket with any code from 3000 to 4999."""
+    return str(status) if status in CLOSES or status < min(CLOSES) else OTHER
 
 
 class BusyRatio:

@@ -6,28 +6,30 @@ Text that stays is sent while the sound still comes, all of it in the end.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from contextlib import AsyncExitStack
+import logging
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from wyoming.asr import Transcribe, Transcript, TranscriptChunk, TranscriptStart, TranscriptStop
-from wyoming.audio import AudioChunk, AudioFormat, AudioStart, AudioStop
+from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.error import Error
 from wyoming.event import Event
 from wyoming.info import Describe
 from wyoming.ping import Ping, Pong
 
 from quest22.capture.raw_pcm import RawFormat
-from quest22.errors import ClipError, UsageError
+from quest22.errors import ClipError
 from quest22.runtime.live_session import LiveSession
 from quest22.server.access.gate import Caller
 from quest22.server.live_feed import RawFeed
-from quest22.server.refusal import Refusal
-from quest22.server.service import Service
+from quest22.server.operations.request_context import current_request
+from quest22.server.operations.request_log import LOST
+from quest22.server.refusal import Reason, Refusal, server_failed
+from quest22.server.service import FAULTS, Service
+from quest22.server.wyoming.fields import Wanted, ping_text, sound_format
 from quest22.server.wyoming.program import info
 from quest22.server.wyoming.wire import NoEventError, read_event, write
-from quest22.settings.languages import LANGUAGES, track_language
 
 IDLE_S = 300.0
 """A client that sends nothing for so long has gone."""
@@ -35,10 +37,11 @@ IDLE_S = 300.0
 SPEAKING_IDLE_S = 30.0
 """The same within sound, which comes as it is spoken."""
 
-SAMPLES = {1: "u8", 2: "s16le", 3: "s24le", 4: "s32le"}
-"""Bytes of a sample → FFmpeg's name of the format."""
+LINGER_S, LINGER_BYTES = 5.0, 1 << 16
+"""So long what a refused client still sends is dropped: one whose connection breaks while it sends
+does not read why."""
 
-MAX_TERMS = 100
+_log = logging.getLogger("quest22.server")
 
 
 @dataclass(slots=True, eq=False)
@@ -64,28 +67,37 @@ class WyomingClient:
         self._caller = caller
         self._reader = reader
         self._writer = writer
-        self._wanted = Transcribe()
+        self._wanted = Wanted()
         self._utterance: _Utterance | None = None
         self._reading: asyncio.Future[Any] | None = None
         self._draining = False
+        self.has_asked = False
+        """Whether any event has come."""
 
     async def run(self) -> None:
         """Serve the client until it goes, or the server ends."""
         try:
             while not self._draining:
                 event = await self._next()
-                if event is None or not await self._answer(event):
+                if event is None:
+                    break
+                self.has_asked = True
+                if not await self._answer(event):
                     break
             if self._draining:
                 await self._finish()
         except Refusal as refusal:
-            await self._refuse(refusal.message, refusal.reason)
+            await self.refuse(refusal)
         except NoEventError as exc:
-            await self._refuse(str(exc), "bad_request")
+            await self.refuse(Refusal("bad_request", str(exc)))
         except ClipError as exc:
-            await self._refuse(exc.reason, "failed")
+            await self.refuse(Refusal(FAULTS.get(exc.stage, "failed"), exc.reason))
         except (OSError, TimeoutError):
-            return  # nobody is there
+            current_request().status = LOST  # nobody is there
+        except Exception:
+            request_id = current_request().request_id
+            _log.exception("%s: a client of Wyoming's could not be served", request_id)
+            await self.refuse(server_failed(request_id))
         finally:
             await self._drop()
             self._writer.close()
@@ -96,13 +108,31 @@ class WyomingClient:
         if self._reading is not None:
             self._reading.cancel()
 
+    async def refuse(self, refusal: Refusal) -> None:
+        """Say why, and close: whoever waits for a transcript would wait for ever."""
+        context = current_request()
+        context.status, context.reason = refusal.status, refusal.reason
+        with suppress(OSError, TimeoutError):  # nobody is there
+            await write(self._writer, Error(refusal.message, refusal.reason))
+            self._writer.write_eof()
+            async with asyncio.timeout(LINGER_S):
+                while await self._reader.read(LINGER_BYTES):
+                    continue
+        self._writer.close()
+
     async def _next(self) -> Event | None:
         """The next event; None: no more is wanted."""
         idle_s = IDLE_S if self._utterance is None else SPEAKING_IDLE_S
         self._reading = asyncio.ensure_future(read_event(self._reader))
         try:
             done, _ = await asyncio.wait({self._reading}, timeout=idle_s)
-            return None if not done or self._reading.cancelled() else self._reading.result()
+            if not done:
+                self._record_end(408, "stalled")
+                return None
+            event = None if self._reading.cancelled() else self._reading.result()
+            if event is None and not self._draining:
+                self._record_end(LOST, None)
+            return event
         finally:
             self._reading.cancel()
             self._reading = None
@@ -110,18 +140,18 @@ class WyomingClient:
     async def _answer(self, event: Event) -> bool:
         """Do what an event wants; those that are unknown want nothing. False: it was the last."""
         if AudioChunk.is_type(event.type):
-            return await self._hear(_format(event), event.payload or b"")
+            return await self._hear(sound_format(event), event.payload or b"")
         if AudioStart.is_type(event.type):
             await self._drop()
-            await self._start(_format(event))
+            await self._start(sound_format(event))
         elif AudioStop.is_type(event.type):
             await self._finish()
         elif Transcribe.is_type(event.type):
-            self._wanted = Transcribe.from_event(event)
+            self._wanted = Wanted.of(event)
         elif Describe.is_type(event.type):
             await self._describe()
         elif Ping.is_type(event.type):
-            await write(self._writer, Pong(Ping.from_event(event).text))
+            await write(self._writer, Pong(ping_text(event)))
         return True
 
     async def _describe(self) -> None:
@@ -134,10 +164,9 @@ class WyomingClient:
         """Begin to transcribe; raises :class:`Refusal`."""
         async with AsyncExitStack() as stack:
             admission = stack.enter_context(self._service.gate.admit(self._caller, "live"))
-            model = await stack.enter_async_context(
-                self._service.models.borrow(_text(self._wanted.name))
-            )
-            live = self._service.live(model, _options(self._wanted), admission)
+            borrowed = self._service.models.borrow(self._wanted.model)
+            model = await stack.enter_async_context(borrowed)
+            live = self._service.live(model, self._wanted.options(), admission)
             session = await stack.enter_async_context(live)
             text = asyncio.ensure_future(self._tell(session))
             kept = stack.pop_all()
@@ -189,43 +218,8 @@ class WyomingClient:
             await write(self._writer, TranscriptStart(language=language))
         return Transcript(whole.strip(), language=language)
 
-    async def _refuse(self, message: str, code: str) -> None:
-        """Say why, and close: whoever waits for a transcript would wait for ever."""
-        await _unless_gone(write(self._writer, Error(message, code)))
-
-
-def _options(wanted: Transcribe) -> dict[str, Any]:
-    """As :class:`quest22.Transcriber` calls them. A language that is none of ours is detected."""
-    code = track_language(_text(wanted.language))
-    options: dict[str, Any] = {"language": code if code in LANGUAGES else None}
-    terms = [*(wanted.transcript_names or []), *(wanted.transcript_terms or [])][:MAX_TERMS]
-    if terms:
-        options["hotwords"] = ", ".join(map(str, terms))[:2_000]
-    return options
-
-
-def _format(event: Event) -> RawFormat:
-    """Of an event about sound; raises :class:`Refusal`."""
-    found = event.data
-    fields = AudioFormat(*(_whole(found.get(name)) for name in ("rate", "width", "channels")))
-    if fields.width not in SAMPLES:
-        raise Refusal("bad_request", f"width is {fields.width}: expected 1 to 4 bytes a sample")
-    try:
-        return RawFormat(SAMPLES[fields.width], fields.rate, fields.channels)
-    except UsageError as exc:
-        raise Refusal("bad_request", str(exc)) from exc
-
-
-def _whole(value: object) -> int:
-    return value if isinstance(value, int) else 0
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-async def _unless_gone(sending: Coroutine[Any, Any, None]) -> None:
-    try:
-        await sending
-    except (OSError, TimeoutError):
-        return  # nobody is there
+    def _record_end(self, status: int, reason: Reason | None) -> None:
+        """No more comes: so a connection ends, but no utterance."""
+        if self._utterance is not None:
+            context = current_request()
+            context.status, context.reason = status, reason or ""

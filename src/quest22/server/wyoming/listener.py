@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 
-from quest22.errors import Quest22Error
 from quest22.server.access.gate import Caller
 from quest22.server.access.limits import CallerLimits
 from quest22.server.listening import bind_address
 from quest22.server.operations.request_context import RequestContext, set_request
+from quest22.server.operations.request_log import log_request, new_request_id
+from quest22.server.refusal import Refusal
 from quest22.server.service import Service
 from quest22.server.wyoming.client import WyomingClient
 from quest22.server.wyoming.wire import MAX_LINE_BYTES
 
 API = "wyoming"
-"""Its name in metrics."""
+"""Its name in metrics and in the log."""
 
 MAX_CLIENTS = 64
-"""Connections at once; more are closed. Most of them ask what there is, and go."""
-
-_log = logging.getLogger("quest22.server")
+"""Connections at once; more are refused. Most of them ask what there is, and go."""
 
 
 def listener(service: Service) -> AbstractAsyncContextManager[object]:
@@ -60,23 +58,29 @@ class WyomingListener:
             await asyncio.gather(*self._clients, return_exceptions=True)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peer = writer.get_extra_info("peername")
+        address = str(peer[0]) if peer else API
+        context = RequestContext(new_request_id(), API, "TCP", API, address, status=200)
+        set_request(context)
+        caller = Caller(address, CallerLimits.of(self.service.settings))
+        client = WyomingClient(self.service, caller, reader, writer)
+        try:
+            await self._serve(client)
+        finally:
+            if client.has_asked or context.status != 200:  # else it only looked whether we listen
+                log_request(context, self.service.gate.metrics)
+
+    async def _serve(self, client: WyomingClient) -> None:
         task = asyncio.current_task()
         if task is None or len(self._clients) >= MAX_CLIENTS:
-            writer.close()
+            self.service.gate.metrics.count_rejected("overloaded")
+            await client.refuse(
+                Refusal("overloaded", f"{MAX_CLIENTS} clients are connected already")
+            )
             return
         self._clients.add(task)
         try:
-            await self._serve(reader, writer)
-        finally:
-            self._clients.discard(task)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        peer = writer.get_extra_info("peername")
-        set_request(RequestContext(api=API))
-        caller = Caller(str(peer[0]) if peer else API, CallerLimits.of(self.service.settings))
-        client = WyomingClient(self.service, caller, reader, writer)
-        try:
             async with self.service.session_registered(client.drain):
                 await client.run()
-        except Quest22Error:
-            _log.exception("a client of Wyoming's could not be served")
+        finally:
+            self._clients.discard(task)

@@ -31,12 +31,12 @@ async def read_event(reader: asyncio.StreamReader) -> Event | None:
         if not line:
             return None
         head = _fields(line)
-        data = head.get("data") or {}
-        if not isinstance(data, dict):
+        data = head.get("data")
+        if not isinstance(data, dict | None):
             raise NoEventError("data: expected an object")
         more = await _bytes(reader, head, "data_length", MAX_DATA_BYTES)
         if more:
-            data = {**data, **_fields(more)}
+            data = {**(data or {}), **_fields(more)}
         payload = await _bytes(reader, head, "payload_length", MAX_PAYLOAD_BYTES)
     except asyncio.IncompleteReadError:
         return None
@@ -45,7 +45,7 @@ async def read_event(reader: asyncio.StreamReader) -> Event | None:
     kind = head.get("type")
     if not isinstance(kind, str):
         raise NoEventError("expected an event with a type")
-    return Event(kind, data, payload or None)
+    return Event(kind, data or {}, payload or None)
 
 
 async def write(writer: asyncio.StreamWriter, event: Eventable) -> None:
@@ -66,6 +66,6 @@ def _fields(data: bytes) -> dict[str, Any]:
 
 async def _bytes(reader: asyncio.StreamReader, head: dict[str, Any], name: str, most: int) -> bytes:
     size = head.get(name) or 0
-    if not isinstance(size, int) or not 0 <= size <= most:
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= most:
         raise NoEventError(f"{name}: expected 0 to {most:,}")
     return await reader.readexactly(size) if size else b""

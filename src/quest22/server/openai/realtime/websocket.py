@@ -27,6 +27,7 @@ from quest22.server.access.gate import Admission, Caller
 from quest22.server.openai.errors import openai_refused
 from quest22.server.openai.realtime.session import RealtimeSession
 from quest22.server.openai.realtime.settings import SessionSettings
+from quest22.server.operations.request_context import current_request
 from quest22.server.refusal import Refusal
 from quest22.server.service import Service
 
@@ -117,6 +118,7 @@ class _Connection:
             await preparing
         except Refusal as exc:
             _log.error("a realtime session cannot begin: %s", exc.message)
+            current_request().reason = exc.reason
             await self._websocket.close(WS_1011_INTERNAL_ERROR)
             return
         async with self._service.session_registered(self._session.drain):
