@@ -18,10 +18,10 @@ from quest22.errors import UsageError
 from quest22.records import SAMPLE_RATE_HZ, Samples
 from quest22.server.access.gate import Admission, Caller
 from quest22.server.openai.realtime.calls import Calls
-from quest22.server.openai.realtime.outgoing import Send
+from quest22.server.openai.realtime.event_sender import Send
 from quest22.server.openai.realtime.webrtc import call as call_module
 from quest22.server.openai.realtime.webrtc import event_channel
-from quest22.server.openai.realtime.webrtc.sound_ring import SoundRing
+from quest22.server.openai.realtime.webrtc.audio_queue import AudioQueue
 from quest22.server.refusal import Refusal
 from quest22.server.serve import build_service
 from quest22.server.service import Service
@@ -317,7 +317,7 @@ def test_a_microphone_that_is_away_is_silent() -> None:
 
 
 def test_a_session_that_is_behind_loses_the_oldest_sound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(call_module, "SoundRing", lambda: SoundRing(most_s=0.5))
+    monkeypatch.setattr(call_module, "AudioQueue", lambda: AudioQueue(most_s=0.5))
 
     async def lag(board: Switchboard, client: WebRtcClient, session: NotedSession) -> None:
         await client.wait_for("session.created")

@@ -559,10 +559,10 @@ def test_what_is_no_json_is_an_error(text: str | bytes) -> None:
     run(wrong)
 
 
-HARMLESS = ["response.cancel", "output_audio_buffer.clear", "conversation.item.delete"]
+IGNORED_EVENTS = ["response.cancel", "output_audio_buffer.clear", "conversation.item.delete"]
 
 
-@pytest.mark.parametrize("kind", HARMLESS)
+@pytest.mark.parametrize("kind", IGNORED_EVENTS)
 def test_events_of_conversations_that_change_nothing_are_passed_over(kind: str) -> None:
     async def harmless(client: Client) -> None:
         await client.session.receive({"type": kind, "item_id": "x"})

@@ -15,13 +15,13 @@ from quest22.server.access.credentials import header_key, peer_address
 from quest22.server.access.gate import Admission, Caller
 from quest22.server.openai.realtime.calls import Calls
 from quest22.server.openai.realtime.client_secrets import ClientSecrets
-from quest22.server.openai.realtime.outgoing import Send
+from quest22.server.openai.realtime.event_sender import Send
 from quest22.server.openai.realtime.session import RealtimeSession
 from quest22.server.openai.realtime.settings import SessionSettings
-from quest22.server.openai.realtime.small_requests import (
-    answering,
+from quest22.server.openai.realtime.setup_requests import (
     json_object,
-    small_body,
+    read_body,
+    with_openai_errors,
 )
 from quest22.server.openai.realtime.webrtc.offer import MAX_OFFER_BYTES
 from quest22.server.openai.realtime.websocket import is_beta
@@ -41,7 +41,7 @@ def routes(service: Service, secrets: ClientSecrets) -> list[BaseRoute]:
         key = header_key(request.scope)
         return secrets.identify(service.gate, key, peer_address(request.scope))
 
-    @answering
+    @with_openai_errors
     async def create(request: Request) -> Response:
         caller, session = identify(request)
         offer, given = await _offer(request)
@@ -56,7 +56,7 @@ def routes(service: Service, secrets: ClientSecrets) -> list[BaseRoute]:
         headers = {"Location": f"/v1/realtime/calls/{name}"}
         return Response(answer, 201, headers, media_type="application/sdp")
 
-    @answering
+    @with_openai_errors
     async def hang_up(request: Request) -> Response:
         caller, _ = identify(request)
         await calls.hang_up(caller, request.path_params["name"])
@@ -74,7 +74,7 @@ async def _offer(request: Request) -> tuple[bytes, Mapping[str, Any] | None]:
     """The offer, and the session's settings if they came with it."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/sdp":
-        return await small_body(request, MAX_OFFER_BYTES), None
+        return await read_body(request, MAX_OFFER_BYTES), None
     if kind != "multipart/form-data":
         raise Refusal(
             "bad_request",
@@ -89,7 +89,7 @@ async def _offer(request: Request) -> tuple[bytes, Mapping[str, Any] | None]:
 
 
 async def _parts(request: Request) -> dict[str, bytes]:
-    body = await small_body(request, MAX_OFFER_BYTES + MAX_SESSION_BYTES + ENVELOPE_BYTES)
+    body = await read_body(request, MAX_OFFER_BYTES + MAX_SESSION_BYTES + ENVELOPE_BYTES)
 
     async def stream() -> AsyncIterator[bytes]:
         yield body

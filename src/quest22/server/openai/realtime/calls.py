@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from quest22.server.access.gate import Admission, Caller
-from quest22.server.openai.realtime.outgoing import Send
-from quest22.server.openai.realtime.webrtc.call import Call, CalledSession
+from quest22.server.openai.realtime.event_sender import Send
+from quest22.server.openai.realtime.webrtc.call import Call, CallSession
 from quest22.server.openai.realtime.webrtc.ice import ice_server
 from quest22.server.openai.realtime.webrtc.offer import checked_offer
 from quest22.server.openai.realtime.webrtc.peer import Peer
@@ -22,7 +22,7 @@ from quest22.server.service import Service
 _log = logging.getLogger("quest22.server")
 
 
-class PreparedSession(CalledSession, Protocol):
+class PreparedSession(CallSession, Protocol):
     """A session that is still to be prepared."""
 
     async def prepare(self) -> None:
@@ -49,7 +49,7 @@ class Calls:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._open: dict[str, _OpenCall] = {}
-        service.on_close.append(self._cut_off)
+        service.on_close.append(self._cancel_all)
         self._ice_servers = [ice_server(each) for each in service.settings.ice_servers]
         # What a peer sends must not fill the log.
         logging.getLogger("aiortc").setLevel(logging.ERROR)
@@ -96,9 +96,9 @@ class Calls:
         task = self._open.pop(name).task
         if not task.cancelled() and task.exception() is not None:
             _log.error("a WebRTC call has failed", exc_info=task.exception())
-        if call.lost_s:
-            _log.warning("a WebRTC call lost %.1f s of sound", call.lost_s)
+        if call.dropped_s:
+            _log.warning("a WebRTC call lost %.1f s of sound", call.dropped_s)
 
-    def _cut_off(self) -> None:
+    def _cancel_all(self) -> None:
         for call in self._open.values():
             call.task.cancel()

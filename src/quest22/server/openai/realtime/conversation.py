@@ -10,8 +10,8 @@ from collections import deque
 from typing import Any
 
 from quest22.records import LiveEvent
+from quest22.server.openai.realtime.event_sender import EventSender
 from quest22.server.openai.realtime.item import Item, logprobs
-from quest22.server.openai.realtime.outgoing import Outgoing
 from quest22.server.openai.realtime.settings import SessionSettings
 
 TRANSCRIPTION = "conversation.item.input_audio_transcription"
@@ -20,8 +20,8 @@ TRANSCRIPTION = "conversation.item.input_audio_transcription"
 class Conversation:
     """Tells events of live sessions as events of items; times are seconds of all sound so far."""
 
-    def __init__(self, outgoing: Outgoing, *, is_beta: bool) -> None:
-        self._outgoing = outgoing
+    def __init__(self, event_sender: EventSender, *, is_beta: bool) -> None:
+        self._events = event_sender
         self._is_beta = is_beta
         self._items: deque[Item] = deque()
         self._previous: str | None = None
@@ -29,23 +29,23 @@ class Conversation:
 
     # What the client does.
 
-    async def commit(self, end_s: float, *, rides: bool) -> None:
+    async def commit(self, end_s: float, *, is_empty: bool) -> None:
         """The client ends the item that is open, or one of what came since the last."""
         item = self._items[-1] if self._items else None
         if item is None or item.committed:
             item = Item(self._end_s)
             self._items.append(item)
-        item.by_client, item.rides, item.end_s = True, rides, end_s
+        item.by_client, item.is_empty, item.end_s = True, is_empty, end_s
         await self._commit(item)
-        await self._complete_riding()
+        await self._complete_empty_items()
 
-    async def drop(self, end_s: float) -> None:
+    async def discard(self, end_s: float) -> None:
         """Forget the item that is open, and what came before a place."""
         self._end_s = end_s
         if self._items and not self._items[-1].committed:
             item = self._items.pop()
             if item.announced and not item.stopped:
-                await self._tell_stopped(item, end_s)
+                await self._emit_speech_stopped(item, end_s)
 
     @property
     def is_ending(self) -> bool:
@@ -54,37 +54,37 @@ class Conversation:
 
     # What the live session tells.
 
-    async def started(self, at_s: float) -> None:
+    async def speech_started(self, at_s: float) -> None:
         """A turn begins, as the voice does."""
         item = self._item()
         item.stopped = False
         if not item.committed and not item.announced:
             item.announced, item.start_s = True, at_s
-            await self._outgoing.emit(
+            await self._events.emit(
                 "input_audio_buffer.speech_started", audio_start_ms=_ms(at_s), item_id=item.id
             )
 
-    async def stopped(self, at_s: float) -> None:
+    async def speech_stopped(self, at_s: float) -> None:
         """A turn ends, as the voice does."""
         item = self._item()
         item.stopped = True
         if not item.committed:
             item.end_s = at_s
             item.committed = True
-            await self._tell_stopped(item, at_s)
+            await self._emit_speech_stopped(item, at_s)
             await self._commit(item)
 
-    async def hear(self, event: LiveEvent, settings: SessionSettings, offset_s: float) -> None:
+    async def add_text(self, event: LiveEvent, settings: SessionSettings, offset_s: float) -> None:
         """Tell the words of a segment that are new and stay."""
         item = self._item()
         text, words = item.take(event)
         more = {"logprobs": logprobs(words)} if settings.has_logprobs else {}
         if text:
-            await self._tell(item, "delta", delta=text, **more)
+            await self._emit_transcription(item, "delta", delta=text, **more)
         if event.type != "final":
             return
         if event.words and not self._is_beta:
-            await self._tell_segment(item, event, offset_s)
+            await self._emit_segment(item, event, offset_s)
         if item.stopped and not item.by_client:
             await self._complete(item, settings)
 
@@ -98,12 +98,12 @@ class Conversation:
         items, self._items = self._items, deque()
         for item in items:
             if item.announced and not item.stopped and not item.committed:
-                await self._tell_stopped(item, item.start_s)
+                await self._emit_speech_stopped(item, item.start_s)
             if not item.committed:
                 item.end_s = item.start_s
                 await self._commit(item)
             error = {"type": "server_error", "code": "transcription_failed", "message": reason}
-            await self._tell(item, "failed", error={**error, "param": None})
+            await self._emit_transcription(item, "failed", error={**error, "param": None})
 
     async def finish(self, end_s: float, settings: SessionSettings) -> None:
         """No sound will come any more, and all that was said has been told."""
@@ -125,23 +125,23 @@ class Conversation:
         item.committed = True
         self._end_s = max(self._end_s, item.end_s)
         previous, self._previous = self._previous, item.id
-        await self._outgoing.emit(
+        await self._events.emit(
             "input_audio_buffer.committed", previous_item_id=previous, item_id=item.id
         )
         for kind in ("created",) if self._is_beta else ("added", "done"):
-            await self._outgoing.emit(
+            await self._events.emit(
                 f"conversation.item.{kind}", previous_item_id=previous, item=item.fields()
             )
 
     async def _complete(self, item: Item, settings: SessionSettings) -> None:
-        await self._complete_one(item, settings)
-        await self._complete_riding(settings)
+        await self._send_completed(item, settings)
+        await self._complete_empty_items(settings)
 
-    async def _complete_one(self, item: Item, settings: SessionSettings) -> None:
+    async def _send_completed(self, item: Item, settings: SessionSettings) -> None:
         self._items.remove(item)
         seconds = max(0.0, item.end_s - item.start_s)
         more = {"logprobs": logprobs(item.words)} if settings.has_logprobs else {}
-        await self._tell(
+        await self._emit_transcription(
             item,
             "completed",
             transcript=item.transcript,
@@ -150,20 +150,20 @@ class Conversation:
             **more,
         )
 
-    async def _complete_riding(self, settings: SessionSettings | None = None) -> None:
+    async def _complete_empty_items(self, settings: SessionSettings | None = None) -> None:
         """Nothing was fed between some commits: those items are complete with the one before."""
-        while self._items and self._items[0].by_client and self._items[0].rides:
-            await self._complete_one(self._items[0], settings or SessionSettings())
+        while self._items and self._items[0].by_client and self._items[0].is_empty:
+            await self._send_completed(self._items[0], settings or SessionSettings())
 
-    async def _tell_stopped(self, item: Item, at_s: float) -> None:
+    async def _emit_speech_stopped(self, item: Item, at_s: float) -> None:
         item.stopped = True
-        await self._outgoing.emit(
+        await self._events.emit(
             "input_audio_buffer.speech_stopped", audio_end_ms=_ms(at_s), item_id=item.id
         )
 
-    async def _tell_segment(self, item: Item, event: LiveEvent, offset_s: float) -> None:
+    async def _emit_segment(self, item: Item, event: LiveEvent, offset_s: float) -> None:
         number, item.segments = item.segments, item.segments + 1
-        await self._tell(
+        await self._emit_transcription(
             item,
             "segment",
             id=f"{item.id}_{number}",
@@ -173,8 +173,8 @@ class Conversation:
             end=round(offset_s + event.words[-1].end_s, 3),
         )
 
-    async def _tell(self, item: Item, kind: str, **fields: Any) -> None:
-        await self._outgoing.emit(
+    async def _emit_transcription(self, item: Item, kind: str, **fields: Any) -> None:
+        await self._events.emit(
             f"{TRANSCRIPTION}.{kind}", item_id=item.id, content_index=0, **fields
         )
 

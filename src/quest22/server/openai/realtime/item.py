@@ -9,7 +9,7 @@ from math import log
 from typing import Any
 
 from quest22.records import LiveEvent, LiveWord
-from quest22.server.openai.realtime.outgoing import new_id
+from quest22.server.openai.realtime.event_sender import new_id
 
 MIN_PROBABILITY = 1e-6
 
@@ -20,7 +20,7 @@ class Item:
 
     ``announced``: the client knows of it, since speech started. ``committed``: the client knows
     that it has ended; ``by_client``, as it said so itself. Then the item is complete when a flush
-    is done, or, if it ``rides``, together with the item before it. ``stopped``: the voice has.
+    is done, or, if it ``is_empty``, together with the item before it. ``stopped``: the voice has.
     """
 
     start_s: float
@@ -30,11 +30,11 @@ class Item:
     stopped: bool = False
     committed: bool = False
     by_client: bool = False
-    rides: bool = False
+    is_empty: bool = False
     transcript: str = ""
     words: list[LiveWord] = field(default_factory=list)
     segments: int = 0
-    _told: int = 0
+    _stable_words: int = 0
     _languages: Counter[str] = field(default_factory=Counter)
 
     def take(self, event: LiveEvent) -> tuple[str, Sequence[LiveWord]]:
@@ -43,8 +43,8 @@ class Item:
         All texts, put together, are the transcript.
         """
         stable = [word for word in event.words if word.stable]
-        new = stable[self._told :]
-        self._told = 0 if event.type == "final" else len(stable)
+        new = stable[self._stable_words :]
+        self._stable_words = 0 if event.type == "final" else len(stable)
         text = "".join(word.text for word in new)
         if not self.transcript:
             text = text.lstrip()

@@ -11,12 +11,12 @@ from starlette.routing import BaseRoute, Route
 
 from quest22.server.access.credentials import header_key, peer_address
 from quest22.server.openai.realtime.client_secrets import DEFAULT_LIFETIME_S, PREFIX, ClientSecrets
-from quest22.server.openai.realtime.outgoing import new_id
+from quest22.server.openai.realtime.event_sender import new_id
 from quest22.server.openai.realtime.settings import SessionSettings
-from quest22.server.openai.realtime.small_requests import (
-    answering,
+from quest22.server.openai.realtime.setup_requests import (
     json_object,
-    small_body,
+    read_body,
+    with_openai_errors,
 )
 from quest22.server.refusal import Refusal
 from quest22.server.service import Service
@@ -28,10 +28,10 @@ BETA_LIFETIME_S = 60
 def routes(service: Service, secrets: ClientSecrets) -> list[BaseRoute]:
     """The addresses at which a secret is had for a key."""
 
-    @answering
+    @with_openai_errors
     async def create(request: Request) -> Response:
         caller = _caller(request)
-        body = json_object(await small_body(request, MAX_BODY_BYTES), "body")
+        body = json_object(await read_body(request, MAX_BODY_BYTES), "body")
         session = _object(body, "session")
         settings = _checked(session)
         value, expires_at = secrets.issue(caller, session, _lifetime_s(body))
@@ -44,10 +44,10 @@ def routes(service: Service, secrets: ClientSecrets) -> list[BaseRoute]:
         }
         return JSONResponse({"value": value, "expires_at": expires_at, "session": told})
 
-    @answering
+    @with_openai_errors
     async def create_beta(request: Request) -> Response:
         caller = _caller(request)
-        session = json_object(await small_body(request, MAX_BODY_BYTES), "body")
+        session = json_object(await read_body(request, MAX_BODY_BYTES), "body")
         settings = _checked(session)
         value, expires_at = secrets.issue(caller, session, BETA_LIFETIME_S)
         told = {

@@ -16,22 +16,25 @@ from typing import Any
 from quest22.errors import ClipError, UsageError
 from quest22.records import LiveEvent, Samples
 from quest22.server.access.gate import Admission
+from quest22.server.openai.realtime.configured_session import (
+    ConfiguredSession,
+    open_configured_session,
+)
 from quest22.server.openai.realtime.conversation import Conversation
+from quest22.server.openai.realtime.event_sender import EventSender, Send, new_id
 from quest22.server.openai.realtime.fields import EventError, Fields
-from quest22.server.openai.realtime.outgoing import Outgoing, Send, new_id
+from quest22.server.openai.realtime.input_audio_buffer import MAX_BASE64_BYTES, InputAudioBuffer
 from quest22.server.openai.realtime.settings import SessionSettings
-from quest22.server.openai.realtime.sound import MAX_BASE64_BYTES, SoundBytes
-from quest22.server.openai.realtime.stretch import Stretch, open_stretch
 from quest22.server.refusal import Refusal
 from quest22.server.service import Service
 from quest22.server.waiting import until
 
 _log = logging.getLogger("quest22.server")
 
-MAX_STRETCHES = 2
+MAX_LIVE_SESSIONS = 2
 """Live sessions of one client: one that is fed, and one whose last text is on its way."""
 
-HARMLESS = frozenset(
+IGNORED_EVENTS = frozenset(
     {
         "response.cancel",
         "output_audio_buffer.clear",
@@ -70,28 +73,28 @@ class RealtimeSession:
         self.settings = given
         self.is_beta = is_beta
         self._service = service
-        self._visit = admission
-        self._outgoing = Outgoing(send)
-        self._conversation = Conversation(self._outgoing, is_beta=is_beta)
-        self._bytes = SoundBytes(given.raw_format)
-        self._stretch: Stretch | None = None
-        self._stretches: list[Stretch] = []
-        self._coming: asyncio.Queue[Stretch | None] = asyncio.Queue()
+        self._admission = admission
+        self._events = EventSender(send)
+        self._conversation = Conversation(self._events, is_beta=is_beta)
+        self._input_buffer = InputAudioBuffer(given.raw_format)
+        self._current: ConfiguredSession | None = None
+        self._open_sessions: list[ConfiguredSession] = []
+        self._queue: asyncio.Queue[ConfiguredSession | None] = asyncio.Queue()
         self._ended = asyncio.Event()
-        self._taking = asyncio.Lock()
-        self._telling = asyncio.Lock()
-        self._teller: asyncio.Task[None] | None = None
+        self._receiving = asyncio.Lock()
+        self._sending = asyncio.Lock()
+        self._sender: asyncio.Task[None] | None = None
         self._fed_s = 0.0
         self._is_draining = False
 
     async def prepare(self) -> None:
         """Load the model and open a live session. Raises :class:`Refusal`."""
-        self._stretch = await self._opened(self.settings)
+        self._current = await self._open(self.settings)
 
     async def begin(self) -> None:
         """Tell the client that the session is there; from now on it gets events."""
-        await self._outgoing.emit(f"{self._dialect}.created", session=self.fields())
-        self._teller = asyncio.create_task(self._tell())
+        await self._events.emit(f"{self._dialect}.created", session=self.fields())
+        self._sender = asyncio.create_task(self._send_events())
 
     async def receive_text(self, text: str | bytes) -> None:
         """Take a client's event as it was sent, as JSON."""
@@ -99,7 +102,7 @@ class RealtimeSession:
             event = json.loads(text)
         except (ValueError, RecursionError):
             error = EventError("the message is no JSON: expected an event", "invalid_json")
-            await self._outgoing.error(error)
+            await self._events.error(error)
             return
         await self.receive(event)
 
@@ -108,49 +111,49 @@ class RealtimeSession:
 
         Raises as :meth:`feed` does.
         """
-        async with self._taking:
+        async with self._receiving:
             if self._is_draining:
                 return
             try:
-                await self._take(Fields(event, ""))
+                await self._handle(Fields(event, ""))
             except EventError as exc:
                 event_id = event.get("event_id") if isinstance(event, dict) else None
-                await self._outgoing.error(exc, event_id)
+                await self._events.error(exc, event_id)
 
     async def feed(self, samples: Samples, rate_hz: int) -> None:
         """Take sound, ``[samples]`` or ``[samples, channels]``; waits while there is no room.
 
         Raises :class:`Refusal` if the model is no more.
         """
-        async with self._taking:
+        async with self._receiving:
             if not self._is_draining:
                 await self._feed(samples, rate_hz)
 
     async def _feed(self, samples: Samples, rate_hz: int) -> None:
-        if not await self._fed(samples, rate_hz):
-            self._stretch = await self._renewed(self.settings)
-            await self._fed(samples, rate_hz)
+        if not await self._try_feed(samples, rate_hz):
+            self._current = await self._reopen(self.settings)
+            await self._try_feed(samples, rate_hz)
         self._fed_s += len(samples) / rate_hz
 
     async def drain(self) -> None:
         """Take no more sound, and send the last text of what was said."""
-        async with self._taking:
-            if not self._is_draining and self._stretch is not None:
-                await self._feed_bytes(self._bytes.rest())
-                await self._stretch.end()
+        async with self._receiving:
+            if not self._is_draining and self._current is not None:
+                await self._feed_bytes(self._input_buffer.rest())
+                await self._current.end()
             self._is_draining = True
-        self._coming.put_nowait(None)
-        if self._teller is not None:
-            await asyncio.wait([self._teller])
+        self._queue.put_nowait(None)
+        if self._sender is not None:
+            await asyncio.wait([self._sender])
 
     async def close(self) -> None:
         """Free everything at once; what is not final yet is lost."""
         self._is_draining = True
-        if self._teller is not None:
-            self._teller.cancel()
-            await asyncio.wait([self._teller])
-        for stretch in list(self._stretches):
-            await self._close(stretch)
+        if self._sender is not None:
+            self._sender.cancel()
+            await asyncio.wait([self._sender])
+        for configured in list(self._open_sessions):
+            await self._close(configured)
 
     @property
     def has_ended(self) -> asyncio.Event:
@@ -166,7 +169,7 @@ class RealtimeSession:
 
     # Events of the client.
 
-    async def _take(self, fields: Fields) -> None:
+    async def _handle(self, fields: Fields) -> None:
         kind = fields.text("type", None, 200)
         actions: dict[str, Callable[[Fields], Awaitable[None]]] = {
             "session.update": self._update,
@@ -177,7 +180,7 @@ class RealtimeSession:
         }
         if kind in actions:
             await actions[kind](fields)
-        elif kind not in HARMLESS:
+        elif kind not in IGNORED_EVENTS:
             raise EventError(
                 f"type is {kind!r}: expected {', '.join(actions)}; this server transcribes, and "
                 "does not answer",
@@ -189,43 +192,43 @@ class RealtimeSession:
         if given is None:
             raise EventError("session is not there: expected an object", parameter="session")
         settings = self.settings.updated(given.values)
-        await self._feed_bytes(self._bytes.rest())
+        await self._feed_bytes(self._input_buffer.rest())
         if settings.raw_format != self.settings.raw_format:
-            self._bytes = SoundBytes(settings.raw_format)
-        before, after = _heard_with(self.settings), _heard_with(settings)
+            self._input_buffer = InputAudioBuffer(settings.raw_format)
+        before, after = _session_key(self.settings), _session_key(settings)
         if before != after:
             try:
-                self._stretch = await self._renewed(settings)
+                self._current = await self._reopen(settings)
             except Refusal as exc:
                 code = "model_not_found" if exc.reason == "unknown_model" else "invalid_value"
                 raise EventError(exc.message, code, exc.parameter or "session") from exc
         self.settings = settings
         kind = fields.text("type", None, 200) or ""
-        await self._outgoing.emit(f"{kind}d", session=self.fields())
+        await self._events.emit(f"{kind}d", session=self.fields())
 
     async def _append(self, fields: Fields) -> None:
         text = fields.text("audio", None, MAX_BASE64_BYTES)
         if text is not None:
-            await self._feed_bytes(self._bytes.take(text))
+            await self._feed_bytes(self._input_buffer.take(text))
 
     async def _commit(self, _: Fields) -> None:
-        await self._feed_bytes(self._bytes.rest())
-        stretch = self._stretch
-        rides = stretch is None or not stretch.has_news
-        async with self._telling:
-            await self._conversation.commit(self._fed_s, rides=rides)
-        if stretch is not None and not rides:
-            await stretch.flush()
+        await self._feed_bytes(self._input_buffer.rest())
+        configured = self._current
+        is_empty = configured is None or not configured.has_news
+        async with self._sending:
+            await self._conversation.commit(self._fed_s, is_empty=is_empty)
+        if configured is not None and not is_empty:
+            await configured.flush()
 
     async def _clear(self, _: Fields) -> None:
-        self._bytes.rest()
-        before, self._stretch = self._stretch, await self._opened(self.settings)
-        async with self._telling:
-            await self._conversation.drop(self._fed_s)
+        self._input_buffer.rest()
+        before, self._current = self._current, await self._open(self.settings)
+        async with self._sending:
+            await self._conversation.discard(self._fed_s)
             if before is not None:
                 before.is_discarded = before.is_over = True
-                self._cut(before)
-        await self._outgoing.emit("input_audio_buffer.cleared")
+                self._cancel_if_discarded(before)
+        await self._events.emit("input_audio_buffer.cleared")
 
     # Sound.
 
@@ -233,36 +236,38 @@ class RealtimeSession:
         if len(samples):
             await self._feed(samples, self.settings.raw_format.rate_hz)
 
-    async def _fed(self, samples: Samples, rate_hz: int) -> bool:
+    async def _try_feed(self, samples: Samples, rate_hz: int) -> bool:
         """Whether the sound was taken; False: the live session has failed."""
         try:
-            return self._stretch is None or await self._stretch.feed(samples, rate_hz)
+            return self._current is None or await self._current.feed(samples, rate_hz)
         except UsageError as exc:
             raise EventError(str(exc), parameter="audio") from exc
         except ClipError:
             return False
 
-    async def _opened(self, settings: SessionSettings) -> Stretch:
+    async def _open(self, settings: SessionSettings) -> ConfiguredSession:
         """A live session behind those that are open; waits until those before are told."""
-        await until(lambda: len(self._stretches) < MAX_STRETCHES)
-        stretch = await open_stretch(self._service, self._visit, settings, self._fed_s)
-        self._stretches.append(stretch)
-        self._coming.put_nowait(stretch)
-        return stretch
+        await until(lambda: len(self._open_sessions) < MAX_LIVE_SESSIONS)
+        configured = await open_configured_session(
+            self._service, self._admission, settings, self._fed_s
+        )
+        self._open_sessions.append(configured)
+        self._queue.put_nowait(configured)
+        return configured
 
-    async def _renewed(self, settings: SessionSettings) -> Stretch:
+    async def _reopen(self, settings: SessionSettings) -> ConfiguredSession:
         """Another live session for the sound to come; the one before says its last."""
-        before, after = self._stretch, await self._opened(settings)
+        before, after = self._current, await self._open(settings)
         if before is not None:
             await before.end()
         return after
 
     # What is told, in a task of its own.
 
-    async def _tell(self) -> None:
+    async def _send_events(self) -> None:
         try:
-            while (stretch := await self._coming.get()) is not None:
-                await self._tell_stretch(stretch)
+            while (configured := await self._queue.get()) is not None:
+                await self._send_session_events(configured)
             await self._conversation.finish(self._fed_s, self.settings)
         except ConnectionError:
             _log.debug("%s: the client has gone", self.id)
@@ -271,55 +276,55 @@ class RealtimeSession:
         finally:
             self._ended.set()
 
-    async def _tell_stretch(self, stretch: Stretch) -> None:
+    async def _send_session_events(self, configured: ConfiguredSession) -> None:
         try:
-            async for event in stretch.live:
-                async with self._telling:
-                    if not self._cut(stretch):
-                        await self._tell_event(stretch, event)
-                    if self._cut(stretch):
+            async for event in configured.live:
+                async with self._sending:
+                    if not self._cancel_if_discarded(configured):
+                        await self._send_event(configured, event)
+                    if self._cancel_if_discarded(configured):
                         break
-            has_failed = not stretch.is_over
+            has_failed = not configured.is_over
         except ClipError as exc:
             _log.warning("%s: transcription has failed: %s", self.id, exc)
             has_failed = True
         if has_failed:
-            async with self._telling:
+            async with self._sending:
                 await self._conversation.fail("the sound could not be transcribed")
-        await self._close(stretch)
+        await self._close(configured)
 
-    async def _tell_event(self, stretch: Stretch, event: LiveEvent) -> None:
-        settings, at_s = stretch.settings, stretch.offset_s + event.audio_end_s
+    async def _send_event(self, configured: ConfiguredSession, event: LiveEvent) -> None:
+        settings, at_s = configured.settings, configured.offset_s + event.audio_end_s
         finds_turns = settings.turn_detection is not None
         if event.type == "flushed":
-            stretch.flushes -= 1
+            configured.flushes -= 1
             await self._conversation.flushed(settings)
         elif event.type == "speech_started":
             if finds_turns:
-                await self._conversation.started(at_s)
+                await self._conversation.speech_started(at_s)
         elif event.type == "speech_stopped":
             if finds_turns:
-                await self._conversation.stopped(at_s)
+                await self._conversation.speech_stopped(at_s)
         else:
-            await self._conversation.hear(event, settings, stretch.offset_s)
+            await self._conversation.add_text(event, settings, configured.offset_s)
 
-    def _cut(self, stretch: Stretch) -> bool:
+    def _cancel_if_discarded(self, configured: ConfiguredSession) -> bool:
         """End a live session that was cleared, once all before that is told."""
-        if not stretch.is_discarded or stretch.flushes or self._conversation.is_ending:
+        if not configured.is_discarded or configured.flushes or self._conversation.is_ending:
             return False
-        stretch.live.cancel()
+        configured.live.cancel()
         return True
 
-    async def _close(self, stretch: Stretch) -> None:
-        self._stretches.remove(stretch)
-        await stretch.close()
+    async def _close(self, configured: ConfiguredSession) -> None:
+        self._open_sessions.remove(configured)
+        await configured.close()
 
     @property
     def _dialect(self) -> str:
         return "transcription_session" if self.is_beta else "session"
 
 
-def _heard_with(settings: SessionSettings) -> tuple[Any, ...]:
+def _session_key(settings: SessionSettings) -> tuple[Any, ...]:
     """What a live session depends on."""
     turns = settings.turn_detection
     return settings.transcription.model, settings.live_options(), turns is None

@@ -37,10 +37,10 @@ SUBPROTOCOL = "realtime"
 KEY_SUBPROTOCOL = "openai-insecure-api-key."
 BETA_SUBPROTOCOL, BETA_HEADER = "openai-beta.realtime-v1", "realtime=v1"
 
-HANDSHAKE_S = 4.0
+HANDSHAKE_TIMEOUT_S = 4.0
 """A client waits for the handshake for 10 s or less; a model may take longer to load."""
 
-BREATH = 16
+YIELD_AFTER_MESSAGES = 16
 """After so many messages in a row, others have their turn."""
 
 
@@ -101,7 +101,7 @@ class _Connection:
         offers_ours = SUBPROTOCOL in subprotocols(self._websocket.scope)
         preparing = asyncio.create_task(self._session.prepare())
         try:
-            done, _ = await asyncio.wait([preparing], timeout=HANDSHAKE_S)
+            done, _ = await asyncio.wait([preparing], timeout=HANDSHAKE_TIMEOUT_S)
             for each in done:
                 each.result()
             await self._websocket.accept(SUBPROTOCOL if offers_ours else None)
@@ -147,7 +147,7 @@ class _Connection:
             except Refusal:
                 return False
             messages += 1
-            if messages % BREATH == 0:
+            if messages % YIELD_AFTER_MESSAGES == 0:
                 await asyncio.sleep(0)
 
     async def _send(self, event: dict[str, Any]) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from quest22.server.openai.realtime.webrtc.datagram_limits import Allowance, DatagramQueue
+from quest22.server.openai.realtime.webrtc.datagram_limits import DatagramQueue, TokenBucket
 
 SOUND, EVENT = b"\x80" + bytes(20), b"\x17" + bytes(20)
 
 
 def test_an_allowance_is_gained_again() -> None:
-    allowance = Allowance(a_second=10, burst=5)
+    allowance = TokenBucket(a_second=10, burst=5)
     assert sum(allowance.take(0.0) for _ in range(100)) == 5
     assert sum(allowance.take(0.3) for _ in range(100)) == 3
     assert sum(allowance.take(100.0) for _ in range(100)) == 5

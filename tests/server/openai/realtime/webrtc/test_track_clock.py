@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from quest22.server.openai.realtime.webrtc.track_clock import (
-    IDLE_LAG_S,
     MAX_AHEAD_S,
+    SILENCE_LAG_S,
     TICKS_HZ,
     TrackClock,
 )
@@ -58,7 +58,7 @@ def test_a_track_that_sends_nothing_is_silent() -> None:
     assert clock.idle(100.0) == 0, "it has not begun"
     placed(clock, 0, 0.0)
     assert clock.idle(0.9) == 0
-    assert clock.idle(3.0) == round((3.0 - IDLE_LAG_S) * TICKS_HZ) - FRAME
+    assert clock.idle(3.0) == round((3.0 - SILENCE_LAG_S) * TICKS_HZ) - FRAME
     assert clock.idle(3.5) == TICKS_HZ // 2
     assert placed(clock, 200, 4.0) == TICKS_HZ, "what its own clock has gained meanwhile"
 

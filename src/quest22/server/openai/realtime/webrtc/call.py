@@ -11,27 +11,27 @@ from typing import Any, Protocol
 from aiortc.mediastreams import MediaStreamTrack
 
 from quest22.records import Samples
+from quest22.server.openai.realtime.webrtc.audio_queue import AudioQueue
 from quest22.server.openai.realtime.webrtc.event_channel import EventChannel
-from quest22.server.openai.realtime.webrtc.heard_track import HeardTrack
 from quest22.server.openai.realtime.webrtc.peer import MAX_UNFINISHED_BYTES, Peer
-from quest22.server.openai.realtime.webrtc.sound_ring import SoundRing
+from quest22.server.openai.realtime.webrtc.track_reader import TrackReader
 
-CONNECT_S = 30.0
+CONNECT_TIMEOUT_S = 30.0
 """A peer that has not connected by then does not come."""
 
-SOUND_LAG_S = 0.15
+AUDIO_DELAY_S = 0.15
 """How much later sound comes than an event that was sent with it: it is recorded, encoded and put
 in order first."""
 
-LAST_EVENTS_S = 2.0
+FINAL_EVENTS_TIMEOUT_S = 2.0
 """For the last events to arrive, before the connection is closed."""
 
-WATCH_S = 1.0
+CHECK_INTERVAL_S = 1.0
 
 _log = logging.getLogger("quest22.server")
 
 
-class CalledSession(Protocol):
+class CallSession(Protocol):
     """What a call needs of a realtime session; see that."""
 
     async def begin(self) -> None: ...
@@ -46,21 +46,21 @@ class CalledSession(Protocol):
 class Call:
     """A call that was answered; :meth:`run` it. The session is prepared, and has :meth:`send`.
 
-    ``on_lost`` is told of sound that came and was not taken, in seconds.
+    ``on_dropped`` is told of sound that came and was not taken, in seconds.
     """
 
-    def __init__(self, peer: Peer, on_lost: Callable[[float], None] = lambda _: None) -> None:
+    def __init__(self, peer: Peer, on_dropped: Callable[[float], None] = lambda _: None) -> None:
         self._peer = peer
-        self._on_lost = on_lost
-        self._told_lost_s = 0.0
-        self._ring = SoundRing()
-        self._heard = HeardTrack(self._ring)
+        self._on_lost = on_dropped
+        self._reported_s = 0.0
+        self._queue = AudioQueue()
+        self._reader = TrackReader(self._queue)
         self._finishing = False
 
     @property
-    def lost_s(self) -> float:
+    def dropped_s(self) -> float:
         """Sound that came and was not taken: the session was behind, or it came too fast."""
-        return self._ring.dropped_s + self._heard.refused_s
+        return self._queue.dropped_s + self._reader.refused_s
 
     async def send(self, event: Mapping[str, Any]) -> None:
         """Send an event to the peer, once it can be."""
@@ -70,16 +70,16 @@ class Call:
     async def finish(self) -> None:
         """Take no more sound: what was said becomes final, then the call ends."""
         self._finishing = True
-        self._ring.close()
+        self._queue.close()
 
-    async def run(self, track: MediaStreamTrack, session: CalledSession) -> None:
+    async def run(self, track: MediaStreamTrack, session: CallSession) -> None:
         """Serve the peer until it goes or the call is finished. Raises what the session does."""
         serving, *others = tasks = [
             asyncio.ensure_future(each)
             for each in (
                 self._serve(session),
                 self._peer.gone.wait(),
-                self._heard.run(track),
+                self._reader.run(track),
                 self._watch(session),
             )
         ]
@@ -89,57 +89,57 @@ class Call:
             for each in tasks:
                 each.cancel()
             await asyncio.wait(tasks)
-            self._tell_lost()
+            self._report_dropped()
         if not serving.cancelled():
             try:
                 serving.result()
             except ConnectionError:
                 _log.debug("a WebRTC peer has gone")
 
-    async def _serve(self, session: CalledSession) -> None:
+    async def _serve(self, session: CallSession) -> None:
         try:
-            async with asyncio.timeout(CONNECT_S):
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 channel = await asyncio.shield(self._peer.channel)
         except TimeoutError:
-            _log.info("a WebRTC peer did not connect within %.0f s", CONNECT_S)
+            _log.info("a WebRTC peer did not connect within %.0f s", CONNECT_TIMEOUT_S)
             return
         await session.begin()
-        listening = asyncio.ensure_future(self._listen(channel))
+        listening = asyncio.ensure_future(self._receive_events(channel))
         try:
-            await self._pass_on(channel, session)
+            await self._feed_session(channel, session)
         finally:
             listening.cancel()
         await session.drain()
-        await channel.drain(LAST_EVENTS_S)
+        await channel.drain(FINAL_EVENTS_TIMEOUT_S)
 
-    async def _pass_on(self, channel: EventChannel, session: CalledSession) -> None:
+    async def _feed_session(self, channel: EventChannel, session: CallSession) -> None:
         """Sound and events, one after the other, until no more come."""
-        while (item := await self._ring.take()) is not None:
+        while (item := await self._queue.take()) is not None:
             if isinstance(item, str):
                 await session.receive_text(item)
                 channel.release(item)
             else:
                 await session.feed(item.samples, item.rate_hz)
 
-    async def _listen(self, channel: EventChannel) -> None:
+    async def _receive_events(self, channel: EventChannel) -> None:
         """Events wait for the sound before them; else a commit would not have the last word."""
         clock = asyncio.get_running_loop().time
         while (received := await channel.receive()) is not None:
             text, came_s = received
-            await asyncio.sleep(max(0.0, came_s + SOUND_LAG_S - clock()))
-            self._ring.put_event(text)
+            await asyncio.sleep(max(0.0, came_s + AUDIO_DELAY_S - clock()))
+            self._queue.put_event(text)
 
-    async def _watch(self, session: CalledSession) -> None:
+    async def _watch(self, session: CallSession) -> None:
         """End the call of a session that failed, and of a peer that never ends its messages."""
         while self._finishing or not session.has_ended.is_set():
             if self._peer.unfinished_bytes > MAX_UNFINISHED_BYTES:
                 _log.warning("a WebRTC peer sent a message that is too long")
                 break
-            self._tell_lost()
-            await asyncio.sleep(WATCH_S)
+            self._report_dropped()
+            await asyncio.sleep(CHECK_INTERVAL_S)
         self._peer.gone.set()
 
-    def _tell_lost(self) -> None:
-        lost_s = self.lost_s
-        self._on_lost(lost_s - self._told_lost_s)
-        self._told_lost_s = lost_s
+    def _report_dropped(self) -> None:
+        dropped_s = self.dropped_s
+        self._on_lost(dropped_s - self._reported_s)
+        self._reported_s = dropped_s

@@ -14,7 +14,7 @@ from typing import Any
 
 
 @dataclass(slots=True)
-class Allowance:
+class TokenBucket:
     """So many a second, and as many at once as ``burst``."""
 
     a_second: float
@@ -45,8 +45,8 @@ class DatagramQueue(asyncio.Queue[Any]):
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._clock = clock
-        self._sound = Allowance(150, 1000)
-        self._other = Allowance(1000, 2000)
+        self._sound = TokenBucket(150, 1000)
+        self._other = TokenBucket(1000, 2000)
         self.refused = 0
 
     def put_nowait(self, item: Any) -> None:

@@ -22,7 +22,7 @@ MAX_INCOMING_BYTES = 4 << 20
 EVENT_COST_BYTES = 4096
 """What an event counts beside its text, so that empty ones are bounded too."""
 
-READ_S = 30.0
+SEND_TIMEOUT_S = 30.0
 """A peer that takes nothing for so long is gone."""
 
 _log = logging.getLogger("quest22.server")
@@ -49,10 +49,10 @@ class EventChannel:
         while not self._closed and self._channel.bufferedAmount > MAX_OUTGOING_BYTES:
             self._room.clear()
             try:
-                async with asyncio.timeout(READ_S):
+                async with asyncio.timeout(SEND_TIMEOUT_S):
                     await self._room.wait()
             except TimeoutError:
-                _log.warning("a WebRTC peer took no events for %.0f s", READ_S)
+                _log.warning("a WebRTC peer took no events for %.0f s", SEND_TIMEOUT_S)
                 self._end()
         if self._closed or self._channel.readyState != "open":
             raise ConnectionError("the peer has gone")

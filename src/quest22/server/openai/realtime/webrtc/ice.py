@@ -13,7 +13,7 @@ from aiortc.rtp import RtcpByePacket
 
 from quest22.errors import UsageError
 from quest22.server.openai.realtime.webrtc.datagram_limits import DatagramQueue
-from quest22.server.openai.realtime.webrtc.packet_order import PacketOrder
+from quest22.server.openai.realtime.webrtc.jitter_buffer import JitterBuffer
 
 LOOPBACK = "127.0.0.1"
 
@@ -34,8 +34,8 @@ def ice_server(address: str) -> RTCIceServer:
     return RTCIceServer(uri, user, password) if at else RTCIceServer(uri)
 
 
-def prepare(connection: RTCPeerConnection, listens_at: str) -> None:
-    """Set up an answering connection's transports, once the offer is known."""
+def configure_transports(connection: RTCPeerConnection, listens_at: str) -> None:
+    """Set up an with_openai_errors connection's transports, once the offer is known."""
     transports = [each.receiver.transport for each in connection.getTransceivers()]
     for each in connection.getTransceivers():
         _outlive_goodbyes(each.receiver)
@@ -52,7 +52,7 @@ def _prepare(agent: Any, listens_at: str) -> None:
     gather = agent.get_component_candidates
 
     async def at_our_addresses(component: int, addresses: list[str], timeout: int = 5) -> Any:
-        return await gather(component, offered(listens_at, addresses), timeout)
+        return await gather(component, offered_addresses(listens_at, addresses), timeout)
 
     agent.get_component_candidates = at_our_addresses
 
@@ -74,12 +74,12 @@ def _outlive_goodbyes(receiver: Any) -> None:
 
 def _keep_order(receiver: Any) -> None:
     """Give its packets in order, without its buffer's losses."""
-    receiver._RTCRtpReceiver__jitter_buffer = PacketOrder(
+    receiver._RTCRtpReceiver__jitter_buffer = JitterBuffer(
         lambda packet: JitterFrame(packet._data, packet.timestamp)
     )
 
 
-def offered(listens_at: str, found: Sequence[str]) -> list[str]:
+def offered_addresses(listens_at: str, found: Sequence[str]) -> list[str]:
     """The addresses at which a call can come in, of those that were found on this machine.
 
     A server that listens on one address takes calls there. One that listens on all takes them on

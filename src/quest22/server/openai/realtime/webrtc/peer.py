@@ -16,7 +16,7 @@ from aiortc import (
 )
 
 from quest22.server.openai.realtime.webrtc.event_channel import EventChannel
-from quest22.server.openai.realtime.webrtc.ice import prepare
+from quest22.server.openai.realtime.webrtc.ice import configure_transports
 from quest22.server.refusal import Refusal
 
 CHANNEL = "oai-events"
@@ -54,7 +54,7 @@ class Peer:
         try:
             await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
             track = self._only_track()
-            prepare(connection, self._listens_at)
+            configure_transports(connection, self._listens_at)
             await connection.setLocalDescription(await connection.createAnswer())
             return connection.localDescription.sdp, track
         except Exception as exc:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 TICKS_HZ = 48_000
 """All codecs' clocks divide it."""
 
-IDLE_S = 1.0
+SILENCE_AFTER_S = 1.0
 """A track that sends nothing for so long is silent: a muted microphone, a network that is away."""
 
-IDLE_LAG_S = 0.5
+SILENCE_LAG_S = 0.5
 """How far silence that nobody sent stays behind the clock, for sound that is on its way."""
 
 MAX_AHEAD_S = 5.0
@@ -52,9 +52,9 @@ class TrackClock:
 
     def idle(self, now_s: float) -> int:
         """How many ticks of silence to add, as nothing has come for a while."""
-        if self._began_s is None or now_s - self._heard_s < IDLE_S:
+        if self._began_s is None or now_s - self._heard_s < SILENCE_AFTER_S:
             return 0
-        behind = round((now_s - self._began_s - IDLE_LAG_S) * TICKS_HZ) - self._position
+        behind = round((now_s - self._began_s - SILENCE_LAG_S) * TICKS_HZ) - self._position
         added = max(0, behind)
         self._position += added
         return added

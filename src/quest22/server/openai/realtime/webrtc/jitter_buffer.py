@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
-HELD = 2
+MAX_REORDERED = 2
 """Packets that wait for one which is late: as many may overtake it."""
 
-FAR = 1000
+MAX_SEQUENCE_JUMP = 1000
 """A packet whose number is that far away belongs to a sender that has begun anew."""
 
 Frame = TypeVar("Frame")
@@ -28,7 +28,7 @@ class Packet(Protocol):
 Sent = TypeVar("Sent", bound=Packet)
 
 
-class PacketOrder(Generic[Sent, Frame]):
+class JitterBuffer(Generic[Sent, Frame]):
     """A buffer as aiortc's receiver expects it; ``frame`` makes of a packet what is decoded."""
 
     def __init__(self, frame: Callable[[Sent], Frame]) -> None:
@@ -44,7 +44,7 @@ class PacketOrder(Generic[Sent, Frame]):
             return False, None  # too late, or twice
         self._waiting.append((number, packet))
         self._waiting.sort(key=lambda each: each[0])
-        if len(self._waiting) <= HELD:
+        if len(self._waiting) <= MAX_REORDERED:
             return False, None
         self._given, first = self._waiting.pop(0)
         return False, self._frame(first)
@@ -53,9 +53,9 @@ class PacketOrder(Generic[Sent, Frame]):
         """The packet's number, counted on where its 16 bits end."""
         ahead = (packet.sequence_number - self._newest + 0x8000) % 0x10000 - 0x8000
         number = self._newest + ahead
-        if abs(ahead) > FAR or self._given is None:
+        if abs(ahead) > MAX_SEQUENCE_JUMP or self._given is None:
             self._waiting.clear()
             number += 0x10000
-            self._given = number - FAR
+            self._given = number - MAX_SEQUENCE_JUMP
         self._newest = max(self._newest, number)
         return number

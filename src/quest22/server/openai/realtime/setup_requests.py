@@ -14,13 +14,13 @@ from quest22.server.openai.errors import openai_refused
 from quest22.server.openai.realtime.fields import EventError
 from quest22.server.refusal import Refusal
 
-BODY_S = 15.0
+BODY_TIMEOUT_S = 15.0
 """A body that takes longer is not waited for."""
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
-def answering(handler: Handler) -> Handler:
+def with_openai_errors(handler: Handler) -> Handler:
     """The handler, with what it refuses told as OpenAI does."""
 
     async def answer(request: Request) -> Response:
@@ -35,17 +35,17 @@ def answering(handler: Handler) -> Handler:
     return answer
 
 
-async def small_body(request: Request, max_bytes: int) -> bytes:
+async def read_body(request: Request, max_bytes: int) -> bytes:
     """The whole body; raises :class:`Refusal` for a larger or a slow one."""
     data = bytearray()
     try:
-        async with asyncio.timeout(BODY_S):
+        async with asyncio.timeout(BODY_TIMEOUT_S):
             async for part in request.stream():
                 data += part
                 if len(data) > max_bytes:
                     raise Refusal("bad_request", f"the body has more than {max_bytes} bytes")
     except TimeoutError as exc:
-        raise Refusal("bad_request", f"the body took longer than {BODY_S:.0f} s") from exc
+        raise Refusal("bad_request", f"the body took longer than {BODY_TIMEOUT_S:.0f} s") from exc
     except ClientDisconnect as exc:
         raise Refusal("bad_request", "the connection ended within the body") from exc
     return bytes(data)

@@ -19,7 +19,7 @@ MIN_FLUSH_S = 0.01
 """Less sound than this is not worth a flush."""
 
 
-class Stretch:
+class ConfiguredSession:
     """``offset_s`` is how much sound came before it; ``flushes`` how many are not done yet.
 
     ``is_over``: it gets no more sound; ``is_discarded``: what it has not told yet is not wanted.
@@ -77,9 +77,9 @@ def _pieces(samples: Samples, size: int) -> Iterator[Samples]:
         yield samples[start : start + size]
 
 
-async def open_stretch(
+async def open_configured_session(
     service: Service, admission: Admission, settings: SessionSettings, offset_s: float
-) -> Stretch:
+) -> ConfiguredSession:
     """A session of a served model; raises :class:`quest22.server.refusal.Refusal`.
 
     A model of OpenAI's that is not served, also one that talks, stands for the default.
@@ -91,4 +91,4 @@ async def open_stretch(
     async with AsyncExitStack() as opening:
         borrowed = await opening.enter_async_context(service.models.borrow(model))
         live = await opening.enter_async_context(service.live(borrowed, options, admission))
-        return Stretch(live, settings, offset_s, opening.pop_all())
+        return ConfiguredSession(live, settings, offset_s, opening.pop_all())

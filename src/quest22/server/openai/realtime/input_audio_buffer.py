@@ -17,16 +17,16 @@ MAX_AUDIO_BYTES = 15 << 20
 MAX_BASE64_BYTES = MAX_AUDIO_BYTES * 4 // 3 + 4
 """The same in base64."""
 
-TOGETHER_S = 0.02
+MIN_PIECE_S = 0.02
 """Shorter sound waits for more, so that a flood of tiny events costs little."""
 
 
-class SoundBytes:
+class InputAudioBuffer:
     """Sound of one format; a sample may be cut anywhere between two events."""
 
     def __init__(self, raw: RawFormat) -> None:
         self._raw = raw
-        self._least = round(TOGETHER_S * raw.rate_hz) * raw.frame_bytes
+        self._least = round(MIN_PIECE_S * raw.rate_hz) * raw.frame_bytes
         self._waiting = bytearray()
 
     def take(self, text: str) -> Samples:

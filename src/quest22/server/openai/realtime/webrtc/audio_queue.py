@@ -35,14 +35,14 @@ class _Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class AudioBlock:
     """The next sound: ``[samples]``, mono."""
 
     samples: Samples
     rate_hz: int
 
 
-class SoundRing:
+class AudioQueue:
     """Takes frames and events at any time, gives them when they are wanted; of one event loop."""
 
     def __init__(self, most_s: float = MAX_AUDIO_S) -> None:
@@ -80,7 +80,7 @@ class SoundRing:
         self._closed = True
         self._changed.set()
 
-    async def take(self) -> Block | str | None:
+    async def take(self) -> AudioBlock | str | None:
         """The next sound, or an event; waits for it. None at the end."""
         while not self._pieces:
             if self._closed:
@@ -98,7 +98,7 @@ class SoundRing:
             self._pieces.append(piece)
             self._changed.set()
 
-    def _take_block(self, rate_hz: int) -> Block:
+    def _take_block(self, rate_hz: int) -> AudioBlock:
         most = round(BLOCK_S * rate_hz)
         parts: list[Frame] = []
         count = 0
@@ -109,7 +109,7 @@ class SoundRing:
             parts.append(self._take_some(piece, most - count))
             count += len(parts[-1])
         samples: Samples = np.concatenate(parts).astype(np.float32) / np.float32(32768)
-        return Block(samples, rate_hz)
+        return AudioBlock(samples, rate_hz)
 
     def _take_some(self, piece: _Piece, most: int) -> Frame:
         """The first piece; of silence, up to ``most`` samples."""

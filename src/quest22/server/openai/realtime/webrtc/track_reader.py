@@ -1,4 +1,4 @@
-"""A track's frames, as they come, into the ring: always taken, so that they pile up nowhere."""
+"""A track's frames, as they come, into the queue: always taken, so that they pile up nowhere."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
-from quest22.server.openai.realtime.webrtc.sound_ring import Frame, SoundRing
+from quest22.server.openai.realtime.webrtc.audio_queue import AudioQueue, Frame
 from quest22.server.openai.realtime.webrtc.track_clock import TICKS_HZ, TrackClock
 
-LOOK_S = 0.25
+IDLE_CHECK_INTERVAL_S = 0.25
 """How often a track that sends nothing is looked after."""
 
 
-class HeardTrack:
-    """Puts a track's sound into a ring, in its place in time."""
+class TrackReader:
+    """Puts a track's sound into a queue, in its place in time."""
 
-    def __init__(self, ring: SoundRing, clock: Callable[[], float] = time.monotonic) -> None:
-        self._ring = ring
+    def __init__(self, queue: AudioQueue, clock: Callable[[], float] = time.monotonic) -> None:
+        self._queue = queue
         self._clock = clock
         self._timeline = TrackClock()
         self._rate_hz = TICKS_HZ
@@ -49,13 +49,13 @@ class HeardTrack:
             self.refused_s += ticks / TICKS_HZ
             return
         self._rate_hz = rate_hz
-        self._ring.put_silence(missing, rate_hz)
-        self._ring.put(samples, rate_hz)
+        self._queue.put_silence(missing, rate_hz)
+        self._queue.put(samples, rate_hz)
 
     async def _fill_silence(self) -> None:
         while True:
-            await asyncio.sleep(LOOK_S)
-            self._ring.put_silence(self._timeline.idle(self._clock()), self._rate_hz)
+            await asyncio.sleep(IDLE_CHECK_INTERVAL_S)
+            self._queue.put_silence(self._timeline.idle(self._clock()), self._rate_hz)
 
 
 def mono(interleaved: np.ndarray[Any, np.dtype[np.int16]], channels: int) -> Frame:

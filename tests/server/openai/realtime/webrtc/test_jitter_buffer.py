@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from quest22.server.openai.realtime.webrtc.packet_order import HELD, PacketOrder
+from quest22.server.openai.realtime.webrtc.jitter_buffer import MAX_REORDERED, JitterBuffer
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Numbered:
 
 def given(numbers: list[int]) -> list[int]:
     """What comes out of packets with these numbers, and two more at the end."""
-    order = PacketOrder(lambda packet: packet.sequence_number)
+    order = JitterBuffer(lambda packet: packet.sequence_number)
     found = [order.add(Numbered(number % 0x10000))[1] for number in numbers]
     return [each for each in found if each is not None]
 
@@ -40,9 +40,13 @@ def test_order(first: int, came: list[int], goes: list[int]) -> None:
 def test_a_sender_may_begin_anew() -> None:
     numbers = [*range(100), *range(30_000, 30_100), *range(5)]
     found = given(numbers)
-    assert found == [*range(100 - HELD), *range(30_000, 30_100 - HELD), *range(5 - HELD)]
+    assert found == [
+        *range(100 - MAX_REORDERED),
+        *range(30_000, 30_100 - MAX_REORDERED),
+        *range(5 - MAX_REORDERED),
+    ]
 
 
 def test_numbers_may_wrap_often() -> None:
     numbers = list(range(200_000))
-    assert given(numbers) == [each % 0x10000 for each in numbers[:-HELD]]
+    assert given(numbers) == [each % 0x10000 for each in numbers[:-MAX_REORDERED]]

@@ -18,7 +18,7 @@ def new_id(kind: str) -> str:
     return f"{kind}_{secrets.token_hex(12)}"
 
 
-class Outgoing:
+class EventSender:
     """Sends events one after the other, in the order in which they are given."""
 
     def __init__(self, send: Send) -> None:

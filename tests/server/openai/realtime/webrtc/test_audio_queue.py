@@ -7,7 +7,7 @@ import asyncio
 import numpy as np
 import pytest
 
-from quest22.server.openai.realtime.webrtc.sound_ring import Block, SoundRing
+from quest22.server.openai.realtime.webrtc.audio_queue import AudioBlock, AudioQueue
 from quest22.server.openai.realtime.webrtc.track_clock import TICKS_HZ
 
 
@@ -15,7 +15,7 @@ def tone(value: int, seconds: float = 0.02, rate_hz: int = 48_000) -> np.ndarray
     return np.full(round(seconds * rate_hz), value, np.int16)
 
 
-async def taken(ring: SoundRing) -> list[Block | str]:
+async def taken(ring: AudioQueue) -> list[AudioBlock | str]:
     ring.close()
     found = []
     while (item := await ring.take()) is not None:
@@ -23,13 +23,13 @@ async def taken(ring: SoundRing) -> list[Block | str]:
     return found
 
 
-def run(ring: SoundRing) -> tuple[np.ndarray, set[int]]:
-    blocks = [each for each in asyncio.run(taken(ring)) if isinstance(each, Block)]
+def run(ring: AudioQueue) -> tuple[np.ndarray, set[int]]:
+    blocks = [each for each in asyncio.run(taken(ring)) if isinstance(each, AudioBlock)]
     return np.concatenate([each.samples for each in blocks]), {each.rate_hz for each in blocks}
 
 
 def test_what_comes_in_goes_out() -> None:
-    ring = SoundRing()
+    ring = AudioQueue()
     for value in range(100):
         ring.put(tone(value), 48_000)
     samples, rates = run(ring)
@@ -40,7 +40,7 @@ def test_what_comes_in_goes_out() -> None:
 
 @pytest.mark.parametrize("rate_hz", [8_000, 48_000])
 def test_silence_has_its_length(rate_hz: int) -> None:
-    ring = SoundRing()
+    ring = AudioQueue()
     ring.put(tone(7, rate_hz=rate_hz), rate_hz)
     ring.put_silence(TICKS_HZ * 3, rate_hz)
     ring.put_silence(TICKS_HZ // 2, rate_hz)
@@ -51,7 +51,7 @@ def test_silence_has_its_length(rate_hz: int) -> None:
 
 
 def test_the_oldest_sound_makes_room_and_times_stay() -> None:
-    ring = SoundRing(most_s=1.0)
+    ring = AudioQueue(most_s=1.0)
     for value in range(1, 501):
         ring.put(tone(value), 48_000)
     assert ring.dropped_s == pytest.approx(9.0)
@@ -62,7 +62,7 @@ def test_the_oldest_sound_makes_room_and_times_stay() -> None:
 
 
 def test_silence_needs_no_room() -> None:
-    ring = SoundRing(most_s=1.0)
+    ring = AudioQueue(most_s=1.0)
     ring.put(tone(1), 48_000)
     ring.put_silence(TICKS_HZ * 3600, 48_000)
     ring.put(tone(1), 48_000)
@@ -70,7 +70,7 @@ def test_silence_needs_no_room() -> None:
 
 
 def test_events_keep_their_place_and_are_never_dropped() -> None:
-    ring = SoundRing(most_s=1.0)
+    ring = AudioQueue(most_s=1.0)
     for value in range(1, 201):
         ring.put(tone(value), 48_000)
         if value % 50 == 0:
@@ -86,7 +86,7 @@ def test_events_keep_their_place_and_are_never_dropped() -> None:
 
 
 def test_rates_may_change() -> None:
-    ring = SoundRing()
+    ring = AudioQueue()
     ring.put(tone(1), 48_000)
     ring.put(tone(2, rate_hz=8_000), 8_000)
     assert [each.rate_hz for each in asyncio.run(taken(ring))] == [48_000, 8_000]
@@ -94,10 +94,10 @@ def test_rates_may_change() -> None:
 
 def test_it_waits_for_sound() -> None:
     async def later() -> int:
-        ring = SoundRing()
+        ring = AudioQueue()
         asyncio.get_running_loop().call_later(0.01, ring.put, tone(1), 48_000)
         block = await ring.take()
-        assert isinstance(block, Block)
+        assert isinstance(block, AudioBlock)
         return len(block.samples)
 
     assert asyncio.run(later()) == 960
