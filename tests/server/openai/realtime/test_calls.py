@@ -195,9 +195,9 @@ def test_nobody_else_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     ("host", "only"), [("127.0.0.2", "127.0.0.1"), ("192.0.2.200", "192.0.2.200"), ("::", None)]
 )
 def test_which_addresses_are_offered(host: str, only: str | None) -> None:
-    from quest22.server.openai.realtime.webrtc.ice import offered
+    from quest22.server.openai.realtime.webrtc.ice import offered_addresses
 
-    found = offered(host, ["192.0.2.2", "fd00::2"])
+    found = offered_addresses(host, ["192.0.2.2", "fd00::2"])
     assert (found == [only]) == (only == host)
     if only != host:
         assert found == ["127.0.0.1", "192.0.2.2", "fd00::2"]
@@ -335,7 +335,7 @@ def test_a_session_that_is_behind_loses_the_oldest_sound(monkeypatch: pytest.Mon
 
 
 def test_a_peer_that_never_comes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(call_module, "CONNECT_S", 0.1)
+    monkeypatch.setattr(call_module, "CONNECT_TIMEOUT_S", 0.1)
 
     async def run() -> None:
         board = Switchboard()

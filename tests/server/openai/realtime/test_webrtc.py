@@ -183,7 +183,7 @@ def test_what_cannot_be_a_client_secret(
     ("kind", "body", "told"),
     [
         ("application/sdp", b"garbage", "begins with v=0"),
-        ("application/sdp", b"v=0\r\n", "no sound"),
+        ("application/sdp", b"v=0\r\n", "no audio"),
         ("application/sdp", b"v=0\r\n" + b"a" * 70_000, "bytes"),
         ("application/json", b"{}", "expected application/sdp"),
         ("multipart/form-data; boundary=x", b"--x--\r\n", "sdp is missing"),
@@ -192,7 +192,7 @@ def test_what_cannot_be_a_client_secret(
         (
             "multipart/form-data; boundary=x",
             LIST_FOR_SESSION,
-            "no JSON object",
+            "expected a JSON object",
         ),
     ],
 )

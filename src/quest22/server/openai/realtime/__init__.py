@@ -1,8 +1,9 @@
-"""Realtime transcription as OpenAI's clients speak it.
+"""OpenAI's Realtime transcription API.
 
-settings      settings.py, fields.py      what a client sets, in GA's words and the beta's
-events        event_sender.py                 events on their way to the client
-items         conversation.py, item.py    what was said, turn by turn
-session       session.py, configured.py      the session itself; knows no transport
-transports    websocket.py, webrtc/       carry events and sound
+settings      settings.py, fields.py               what a client can set, in GA and in the beta
+events        event_sender.py                      events sent to the client
+items         conversation.py, item.py             one item per turn
+session       session.py, configured_session.py    independent of the transport
+transports    websocket.py, webrtc/                carry events and audio
+HTTP          call_routes.py, secret_routes.py     start calls, create client secrets
 """

@@ -1,4 +1,4 @@
-"""``/v1/realtime/calls``: a WebRTC offer is posted, and its answer comes back."""
+"""``/v1/realtime/calls``: a client posts a WebRTC offer and gets the answer."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from quest22.server.service import Service
 
 MAX_SESSION_BYTES = 64 * 1024
 ENVELOPE_BYTES = 8 * 1024
-"""What the headers and boundaries of a multipart body may take."""
+"""Allowance for the headers and boundaries of a multipart body."""
 
 
 def routes(service: Service, secrets: ClientSecrets) -> list[BaseRoute]:
-    """The addresses of calls. ``POST /v1/realtime`` is the beta's."""
+    """The routes that start and end calls; the beta uses ``POST /v1/realtime``."""
     calls = Calls(service)
 
     def identify(request: Request) -> tuple[Caller, Mapping[str, Any] | None]:
@@ -71,7 +71,7 @@ def routes(service: Service, secrets: ClientSecrets) -> list[BaseRoute]:
 
 
 async def _offer(request: Request) -> tuple[bytes, Mapping[str, Any] | None]:
-    """The offer, and the session's settings if they came with it."""
+    """The offer, and the session's settings if the body has them."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/sdp":
         return await read_body(request, MAX_OFFER_BYTES), None

@@ -1,4 +1,4 @@
-"""Calls over WebRTC: an offer is answered over HTTP, and the call lives on by itself."""
+"""WebRTC calls: started by an HTTP request, then independent of it."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _log = logging.getLogger("quest22.server")
 
 
 class PreparedSession(CallSession, Protocol):
-    """A session that is still to be prepared."""
+    """The session of a call, before :meth:`prepare`."""
 
     async def prepare(self) -> None:
-        """Take what it needs; raises :class:`Refusal`."""
+        """Load what the session needs; raises :class:`Refusal`."""
         ...
 
 
 OpenSession = Callable[[Admission, Send], PreparedSession]
-"""Makes the session of a call that was let in."""
+"""Creates the session of an admitted call."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,9 +41,9 @@ class _OpenCall:
 
 
 class Calls:
-    """The calls of one server; for use in one event loop.
+    """The open calls of one server; for use in one event loop.
 
-    Raises :class:`UsageError` if an ICE server is named wrongly.
+    Raises :class:`UsageError` if the address of an ICE server is invalid.
     """
 
     def __init__(self, service: Service) -> None:
@@ -51,15 +51,15 @@ class Calls:
         self._open: dict[str, _OpenCall] = {}
         service.on_close.append(self._cancel_all)
         self._ice_servers = [ice_server(each) for each in service.settings.ice_servers]
-        # What a peer sends must not fill the log.
+        # aiortc logs every malformed packet; a peer must not fill the log.
         logging.getLogger("aiortc").setLevel(logging.ERROR)
 
     async def answer(
         self, caller: Caller, offer: bytes, open_session: OpenSession
     ) -> tuple[str, str]:
-        """Let a call in and answer its offer: its name, and the answer (SDP).
+        """Admit a call and answer its offer; returns the call's name and the SDP answer.
 
-        It goes on until either side ends it. Raises :class:`Refusal`.
+        The call continues until either side ends it. Raises :class:`Refusal`.
         """
         settings = self._service.settings
         checked = checked_offer(offer, keep_addresses=bool(self._ice_servers))
@@ -85,19 +85,19 @@ class Calls:
         return name, answer
 
     async def hang_up(self, caller: Caller, name: str) -> None:
-        """End a call of this caller's; raises :class:`Refusal` if there is none of that name."""
+        """End a call of this caller; raises :class:`Refusal` if the caller has no such call."""
         call = self._open.get(name)
         if call is None or call.caller.name != caller.name:
-            raise Refusal("not_found", "no such call is open: it has ended, or never was")
+            raise Refusal("not_found", "no such call is open: it has ended or never existed")
         call.task.cancel()
         await asyncio.wait([call.task])
 
     def _ended(self, name: str, call: Call) -> None:
         task = self._open.pop(name).task
         if not task.cancelled() and task.exception() is not None:
-            _log.error("a WebRTC call has failed", exc_info=task.exception())
+            _log.error("a WebRTC call failed", exc_info=task.exception())
         if call.dropped_s:
-            _log.warning("a WebRTC call lost %.1f s of sound", call.dropped_s)
+            _log.warning("a WebRTC call dropped %.1f s of audio", call.dropped_s)
 
     def _cancel_all(self) -> None:
         for call in self._open.values():

@@ -1,7 +1,7 @@
-"""Client secrets: short-lived keys for browsers, which must not know the key they come from.
+"""Client secrets: short-lived keys for browsers, which must not see the API key itself.
 
-They are in one server's memory, hashed; another server, or this one started anew, knows none. One
-is worth no more than the key that it comes from: once that is removed, neither lets anybody in.
+Only their hashes are kept, and only in memory: after a restart, or on another server, they are
+unknown. Removing an API key also invalidates the secrets created with it.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ DEFAULT_LIFETIME_S = 600
 MAX_SECRETS = 16_384
 MAX_SECRETS_PER_CALLER = 1024
 MAX_SESSIONS_BYTES = 32 << 20
-"""Of all sessions' beginnings."""
+"""Total size of the session settings of all secrets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """Whose limits count for whoever has it, how their session begins (JSON), and until when."""
+    """A secret counts against the limits of ``caller``; ``session`` holds settings as JSON."""
 
     caller: Caller
     session: bytes
@@ -39,7 +39,7 @@ class Secret:
 
 
 class ClientSecrets:
-    """The secrets of one server; for use in one event loop. ``clock`` gives seconds since 1970."""
+    """The secrets of one server; for use in one event loop. ``clock`` returns Unix time."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
@@ -48,7 +48,7 @@ class ClientSecrets:
     def issue(
         self, caller: Caller, session: Mapping[str, Any], lifetime_s: int = DEFAULT_LIFETIME_S
     ) -> tuple[str, int]:
-        """A new secret, and when it expires; raises :class:`Refusal` for a caller of too many."""
+        """A new secret and its expiry time; raises :class:`Refusal` if there are too many."""
         if not MIN_LIFETIME_S <= lifetime_s <= MAX_LIFETIME_S:
             raise Refusal(
                 "bad_request",
@@ -58,8 +58,8 @@ class ClientSecrets:
             )
         self._forget_expired()
         of_caller = sum(each.caller.name == caller.name for each in self._known.values())
-        begins = json.dumps(session).encode()
-        held = len(begins) + sum(len(each.session) for each in self._known.values())
+        settings = json.dumps(session).encode()
+        held = len(settings) + sum(len(each.session) for each in self._known.values())
         if (
             of_caller >= MAX_SECRETS_PER_CALLER
             or len(self._known) >= MAX_SECRETS
@@ -67,21 +67,21 @@ class ClientSecrets:
         ):
             raise Refusal(
                 "rate_limited",
-                "too many client secrets are valid already; one may be used for many sessions",
+                "too many valid client secrets: use one for several sessions, or wait",
                 retry_after_s=min(each.expires_at for each in self._known.values()) - self._clock(),
             )
         value = PREFIX + secrets.token_urlsafe(32)
         expires_at = int(self._clock()) + lifetime_s
-        self._known[_digest(value)] = Secret(caller, begins, expires_at)
+        self._known[_digest(value)] = Secret(caller, settings, expires_at)
         return value, expires_at
 
     def identify(
         self, gate: Gate, key: str | None, peer: str
     ) -> tuple[Caller, Mapping[str, Any] | None]:
-        """Who asks, and how their session begins, if the key is a secret that says so.
+        """The caller, and the session's settings if the key is a client secret.
 
-        Raises :class:`Refusal` for a key or a secret that is not known, and for a secret whose key
-        has been removed.
+        Raises :class:`Refusal` for an unknown key or secret, and for a secret whose key has been
+        removed.
         """
         if key is None or not key.startswith(PREFIX):
             return gate.identify(key, peer), None
@@ -89,7 +89,7 @@ class ClientSecrets:
         if secret is None or secret.expires_at <= self._clock():
             raise Refusal(
                 "unauthorized",
-                "this client secret is unknown or has expired: get another one from "
+                "the client secret is unknown or has expired: get another one from "
                 "/v1/realtime/client_secrets",
             )
         return gate.identify_again(secret.caller), json.loads(secret.session)
@@ -102,5 +102,5 @@ class ClientSecrets:
 
 
 def _digest(value: str) -> bytes:
-    # Secrets are random and long: a plain hash cannot be searched.
+    # Secrets are long and random, so a fast hash is safe.
     return hashlib.sha256(value.encode("utf-8", "surrogatepass")).digest()

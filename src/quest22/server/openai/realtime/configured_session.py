@@ -1,4 +1,4 @@
-"""A live session for the sound between two changes of what a client has set."""
+"""A live session for the audio between two changes of the client's settings."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from quest22.server.waiting import room_in
 OPENAI = "gpt-"
 PIECE_S = 0.5
 MIN_FLUSH_S = 0.01
-"""Less sound than this is not worth a flush."""
+"""Less audio than this needs no flush."""
 
 
 class ConfiguredSession:
-    """``offset_s`` is how much sound came before it; ``flushes`` how many are not done yet.
+    """A live session with its settings.
 
-    ``is_over``: it gets no more sound; ``is_discarded``: what it has not told yet is not wanted.
+    ``offset_s`` is how much audio came before it. ``flushes`` counts flushes that are not done.
+    ``is_over``: it gets no more audio. ``is_discarded``: its remaining events are not sent.
     """
 
     def __init__(
@@ -38,10 +39,10 @@ class ConfiguredSession:
         self._unflushed_s = MIN_FLUSH_S
 
     async def feed(self, samples: Samples, rate_hz: int) -> bool:
-        """Feed ``[samples]``, or ``[samples, channels]``, as room comes; False: none is needed.
+        """Feed ``[samples]`` or ``[samples, channels]``, waiting for room; False: it has ended.
 
         Raises :class:`quest22.errors.ClipError` if the session has failed, and
-        :class:`quest22.errors.UsageError` for what is no sound.
+        :class:`quest22.errors.UsageError` for invalid samples.
         """
         for piece in _pieces(samples, max(1, round(PIECE_S * rate_hz))):
             await room_in(self.live)
@@ -51,24 +52,24 @@ class ConfiguredSession:
         return True
 
     @property
-    def has_news(self) -> bool:
-        """Whether something was fed since the last flush, or there was none."""
+    def has_unflushed_audio(self) -> bool:
+        """Whether there is audio since the last flush, or there was no flush."""
         return self._unflushed_s >= MIN_FLUSH_S
 
     async def flush(self) -> None:
-        """Make final what was said so far; a ``flushed`` event tells when it is."""
+        """Finalize what was said so far; a ``flushed`` event follows."""
         self.flushes += 1
         self._unflushed_s = 0.0
         await room_in(self.live)
         self.live.flush()
 
     async def end(self) -> None:
-        """No more sound comes."""
+        """End the audio."""
         self.is_over = True
         await end_session(self.live)
 
     async def close(self) -> None:
-        """Free it; what is not final is lost."""
+        """Release everything; text that is not final is lost."""
         await self._stack.aclose()
 
 
@@ -80,9 +81,9 @@ def _pieces(samples: Samples, size: int) -> Iterator[Samples]:
 async def open_configured_session(
     service: Service, admission: Admission, settings: SessionSettings, offset_s: float
 ) -> ConfiguredSession:
-    """A session of a served model; raises :class:`quest22.server.refusal.Refusal`.
+    """Open a session; raises :class:`quest22.server.refusal.Refusal`.
 
-    A model of OpenAI's that is not served, also one that talks, stands for the default.
+    OpenAI's models that are not served, even those that answer, stand for the default model.
     """
     model = settings.transcription.model
     if model is not None and model not in service.models.names and model.startswith(OPENAI):

@@ -1,7 +1,7 @@
-"""What was said, as the client is told of it: turns that begin, grow and are complete.
+"""Turns the events of live sessions into the events of conversation items.
 
-Items are complete in the order of their sound. An item ends with a pause, if the server finds
-turns, or where the client commits.
+Items are completed in the order of their audio. An item ends at a pause (with turn detection) or
+where the client commits.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ TRANSCRIPTION = "conversation.item.input_audio_transcription"
 
 
 class Conversation:
-    """Tells events of live sessions as events of items; times are seconds of all sound so far."""
+    """The items of one session; times are in seconds since the session's first audio."""
 
     def __init__(self, event_sender: EventSender, *, is_beta: bool) -> None:
         self._events = event_sender
@@ -27,10 +27,13 @@ class Conversation:
         self._previous: str | None = None
         self._end_s = 0.0
 
-    # What the client does.
+    # Called for the client's events.
 
     async def commit(self, end_s: float, *, is_empty: bool) -> None:
-        """The client ends the item that is open, or one of what came since the last."""
+        """End the open item, or create one for the audio since the last item.
+
+        ``is_empty``: no audio has been fed since the previous commit.
+        """
         item = self._items[-1] if self._items else None
         if item is None or item.committed:
             item = Item(self._end_s)
@@ -40,7 +43,7 @@ class Conversation:
         await self._complete_empty_items()
 
     async def discard(self, end_s: float) -> None:
-        """Forget the item that is open, and what came before a place."""
+        """Discard the open item; the next one starts at ``end_s`` or later."""
         self._end_s = end_s
         if self._items and not self._items[-1].committed:
             item = self._items.pop()
@@ -49,13 +52,13 @@ class Conversation:
 
     @property
     def is_ending(self) -> bool:
-        """Whether a turn that the server has ended waits for its text."""
+        """Whether a turn that the server ended is still waiting for its text."""
         return bool(self._items) and self._items[0].committed and not self._items[0].by_client
 
-    # What the live session tells.
+    # Called for the live session's events.
 
     async def speech_started(self, at_s: float) -> None:
-        """A turn begins, as the voice does."""
+        """Speech starts, and with it a turn."""
         item = self._item()
         item.stopped = False
         if not item.committed and not item.announced:
@@ -65,7 +68,7 @@ class Conversation:
             )
 
     async def speech_stopped(self, at_s: float) -> None:
-        """A turn ends, as the voice does."""
+        """Speech stops, and with it the turn."""
         item = self._item()
         item.stopped = True
         if not item.committed:
@@ -75,7 +78,7 @@ class Conversation:
             await self._commit(item)
 
     async def add_text(self, event: LiveEvent, settings: SessionSettings, offset_s: float) -> None:
-        """Tell the words of a segment that are new and stay."""
+        """Send the words of a segment that are new and will not change."""
         item = self._item()
         text, words = item.take(event)
         more = {"logprobs": logprobs(words)} if settings.has_logprobs else {}
@@ -89,12 +92,12 @@ class Conversation:
             await self._complete(item, settings)
 
     async def flushed(self, settings: SessionSettings) -> None:
-        """All that was fed before the client's commit has been told."""
+        """The text of all audio before the client's commit has been sent."""
         if self._items and self._items[0].by_client:
             await self._complete(self._items[0], settings)
 
     async def fail(self, reason: str) -> None:
-        """What was said cannot be told."""
+        """Report all open items as failed."""
         items, self._items = self._items, deque()
         for item in items:
             if item.announced and not item.stopped and not item.committed:
@@ -106,7 +109,7 @@ class Conversation:
             await self._emit_transcription(item, "failed", error={**error, "param": None})
 
     async def finish(self, end_s: float, settings: SessionSettings) -> None:
-        """No sound will come any more, and all that was said has been told."""
+        """The audio has ended and all text has been sent: complete the remaining items."""
         while self._items:
             item = self._items[0]
             if not item.committed:
@@ -151,7 +154,7 @@ class Conversation:
         )
 
     async def _complete_empty_items(self, settings: SessionSettings | None = None) -> None:
-        """Nothing was fed between some commits: those items are complete with the one before."""
+        """Items without audio of their own are completed right after the item before them."""
         while self._items and self._items[0].by_client and self._items[0].is_empty:
             await self._send_completed(self._items[0], settings or SessionSettings())
 

@@ -1,4 +1,4 @@
-"""Events on their way to the client."""
+"""Sends events to the client."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any, TypeAlias
 from quest22.server.openai.realtime.fields import EventError
 
 Send: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
-"""Passes an event to the client; waits while the client takes none, and then so do all behind."""
+"""Sends an event over the transport; waits while the client is not reading."""
 
 
 def new_id(kind: str) -> str:
-    """An id as OpenAI's look."""
+    """An id in the style of OpenAI's."""
     return f"{kind}_{secrets.token_hex(12)}"
 
 
 class EventSender:
-    """Sends events one after the other, in the order in which they are given."""
+    """Sends events one at a time, in the order of the calls."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -31,7 +31,7 @@ class EventSender:
             await self._send({"type": kind, "event_id": new_id("event"), **fields})
 
     async def error(self, error: EventError, event_id: object = None) -> None:
-        """Tell a client what was wrong with its event."""
+        """Report an invalid client event."""
         await self.emit(
             "error",
             error={

@@ -1,4 +1,4 @@
-"""Reads the fields of client events, and says what is wrong with them."""
+"""Reads and checks the fields of client events."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 MAX_QUOTED_CHARACTERS = 60
-"""Longer values are not repeated in messages."""
+"""Longer values are not quoted in messages."""
 
 Choice = TypeVar("Choice", bound=str)
 
 
 class EventError(Exception):
-    """A client's event cannot be served: told in an ``error`` event, and the session goes on.
+    """A client's event is invalid; the session reports it in an ``error`` event and continues.
 
-    ``code`` and ``parameter`` are as OpenAI's ``code`` and ``param``.
+    ``code`` and ``parameter`` are OpenAI's ``code`` and ``param``.
     """
 
     def __init__(self, message: str, code: str = "invalid_value", parameter: str = "") -> None:
@@ -25,10 +25,10 @@ class EventError(Exception):
 
 
 class Fields:
-    """The fields of an object; ``path`` is its place in the event.
+    """The fields of a JSON object; ``path`` is its position in the event.
 
-    A field that is not there has the default, and so have null and "" where they mean nothing.
-    Each method raises :class:`EventError` for a value that cannot be.
+    A missing field has the default value, and so have null and "" unless they mean something.
+    Each method raises :class:`EventError` for an invalid value.
     """
 
     def __init__(self, values: object, path: str) -> None:
@@ -42,16 +42,16 @@ class Fields:
         return name in self.values
 
     def is_null(self, name: str) -> bool:
-        """Whether the field is there, and null."""
+        """Whether the field is present and null."""
         return name in self.values and self.values[name] is None
 
     def inner(self, name: str) -> Fields | None:
-        """An object in a field; None if it is not there, or null."""
+        """A nested object; None if it is missing or null."""
         value = self.values.get(name)
         return None if value is None else Fields(value, self.place(name))
 
     def text(self, name: str, default: str | None, most: int) -> str | None:
-        """A text; null and "" take it away."""
+        """A string of at most ``most`` characters; null and "" clear it."""
         if name not in self.values:
             return default
         value = self.values[name]
@@ -67,7 +67,7 @@ class Fields:
         return value
 
     def texts(self, name: str, default: Sequence[str], most: int) -> tuple[str, ...]:
-        """A list of texts; null takes them away."""
+        """A list of at most ``most`` strings; null clears it."""
         value = self.values.get(name, default)
         if value is None:
             return ()
@@ -77,7 +77,7 @@ class Fields:
         return tuple(each for each in value if each)
 
     def number(self, name: str, default: float, least: float, most: float) -> float:
-        """A number between two others."""
+        """A number from ``least`` to ``most``."""
         value = self.values.get(name)
         if value is None:
             return default
@@ -87,7 +87,7 @@ class Fields:
         return float(value)
 
     def choice(self, name: str, default: Choice | None, choices: Sequence[Choice]) -> Choice | None:
-        """One of some texts."""
+        """One of the given strings."""
         value = self.values.get(name)
         if value is None:
             return default
@@ -97,21 +97,21 @@ class Fields:
         raise self.error(name, " or ".join(choices))
 
     def error(self, name: str, expected: str) -> EventError:
-        """The error of a field whose value is not what was expected."""
+        """The error for a field with an unexpected value."""
         value = self.values.get(name)
-        told = repr(value) if isinstance(value, (int, float, str)) else ""
-        if not 0 < len(told) <= MAX_QUOTED_CHARACTERS:
-            told = _kind(value)
+        quoted = repr(value) if isinstance(value, (int, float, str)) else ""
+        if not 0 < len(quoted) <= MAX_QUOTED_CHARACTERS:
+            quoted = _kind(value)
         place = self.place(name)
-        return EventError(f"{place} is {told}: expected {expected}", parameter=place)
+        return EventError(f"{place} is {quoted}: expected {expected}", parameter=place)
 
     def place(self, name: str) -> str:
-        """Where a field is in the event."""
+        """The position of a field in the event, such as ``session.audio``."""
         return f"{self._path}.{name}" if self._path else name
 
 
 def _is_unicode(value: object) -> bool:
-    """Whether it is text that can be written."""
+    """Whether it is a string that can be encoded: no lone surrogates."""
     if not isinstance(value, str):
         return False
     try:

@@ -1,4 +1,4 @@
-"""The bytes of sound in client events."""
+"""Decodes the audio of ``input_audio_buffer.append`` events."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from quest22.records import Samples
 from quest22.server.openai.realtime.fields import EventError
 
 MAX_AUDIO_BYTES = 15 << 20
-"""Of one event, as OpenAI has it."""
+"""Of one event, as at OpenAI."""
 
 MAX_BASE64_BYTES = MAX_AUDIO_BYTES * 4 // 3 + 4
-"""The same in base64."""
+"""The same, base64-encoded."""
 
 MIN_PIECE_S = 0.02
-"""Shorter sound waits for more, so that a flood of tiny events costs little."""
+"""Shorter audio waits for more, so that a flood of tiny events costs little."""
 
 
 class InputAudioBuffer:
-    """Sound of one format; a sample may be cut anywhere between two events."""
+    """Audio in one format; a sample may be split between two events."""
 
     def __init__(self, raw: RawFormat) -> None:
         self._raw = raw
@@ -30,11 +30,11 @@ class InputAudioBuffer:
         self._waiting = bytearray()
 
     def take(self, text: str) -> Samples:
-        """Samples, ``[samples]``, once there are enough; raises :class:`EventError`."""
+        """Decode base64 to ``[samples]``, empty until there are enough; raises EventError."""
         try:
             data = base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError) as exc:
-            raise EventError("audio is no base64", parameter="audio") from exc
+            raise EventError("audio is not base64", parameter="audio") from exc
         if len(data) > MAX_AUDIO_BYTES:
             raise EventError(
                 f"audio has {len(data)} bytes: expected {MAX_AUDIO_BYTES} at most",
@@ -44,7 +44,7 @@ class InputAudioBuffer:
         return self.rest() if len(self._waiting) >= self._least else _NOTHING
 
     def rest(self) -> Samples:
-        """What waits, but for a part of a sample."""
+        """The waiting audio, except for an incomplete sample."""
         whole = len(self._waiting) - len(self._waiting) % self._raw.frame_bytes
         data = bytes(self._waiting[:whole])
         del self._waiting[:whole]

@@ -1,4 +1,4 @@
-"""A turn of speech: an item of the conversation, and its text so far."""
+"""A conversation item: one turn of speech and its text so far."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ MIN_PROBABILITY = 1e-6
 
 @dataclass(slots=True, eq=False)
 class Item:
-    """What was said between two places in the sound, in seconds.
+    """What was said between two points in the audio, in seconds.
 
-    ``announced``: the client knows of it, since speech started. ``committed``: the client knows
-    that it has ended; ``by_client``, as it said so itself. Then the item is complete when a flush
-    is done, or, if it ``is_empty``, together with the item before it. ``stopped``: the voice has.
+    ``announced``: the client has been told that speech started. ``stopped``: speech has stopped.
+    ``committed``: the client knows that the item has ended. ``by_client``: the client ended it; the
+    item is then complete after a flush or, if it ``is_empty``, right after the item before it.
     """
 
     start_s: float
@@ -38,9 +38,9 @@ class Item:
     _languages: Counter[str] = field(default_factory=Counter)
 
     def take(self, event: LiveEvent) -> tuple[str, Sequence[LiveWord]]:
-        """The words that a segment's event adds for good, and their text.
+        """The new words of an event that will not change, and their text.
 
-        All texts, put together, are the transcript.
+        The returned texts, joined, are the transcript.
         """
         stable = [word for word in event.words if word.stable]
         new = stable[self._stable_words :]
@@ -56,11 +56,11 @@ class Item:
 
     @property
     def languages(self) -> list[dict[str, str]]:
-        """The languages that were heard, the one of most words first."""
+        """The detected languages, the one with the most words first."""
         return [{"code": code} for code, words in self._languages.most_common() if words]
 
     def fields(self) -> dict[str, Any]:
-        """The item as the conversation has it."""
+        """The item as in OpenAI's events."""
         return {
             "id": self.id,
             "object": "realtime.item",
@@ -72,7 +72,7 @@ class Item:
 
 
 def logprobs(words: Sequence[LiveWord]) -> list[dict[str, Any]]:
-    """Words with the logarithms of their probabilities."""
+    """Words with their log probabilities."""
     return [
         {
             "token": word.text,

@@ -1,4 +1,4 @@
-"""All addresses of realtime transcription."""
+"""All routes of the Realtime API."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from quest22.server.service import Service
 
 
 def routes(service: Service) -> list[BaseRoute]:
-    """Those of all transports, which share the client secrets."""
+    """The routes of all transports, which share the client secrets."""
     secrets = ClientSecrets()
     return [
         *websocket.routes(service, partial(secrets.identify, service.gate)),

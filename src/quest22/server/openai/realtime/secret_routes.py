@@ -1,4 +1,4 @@
-"""Client secrets over HTTP: ``/v1/realtime/client_secrets``, and the addresses of the beta."""
+"""``/v1/realtime/client_secrets``, and its counterparts in the beta."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BETA_LIFETIME_S = 60
 
 
 def routes(service: Service, secrets: ClientSecrets) -> list[BaseRoute]:
-    """The addresses at which a secret is had for a key."""
+    """The routes that create a client secret for an API key."""
 
     @with_openai_errors
     async def create(request: Request) -> Response:
@@ -35,14 +35,14 @@ def routes(service: Service, secrets: ClientSecrets) -> list[BaseRoute]:
         session = _object(body, "session")
         settings = _checked(session)
         value, expires_at = secrets.issue(caller, session, _lifetime_s(body))
-        told = {
+        described = {
             "id": new_id("sess"),
             "object": "realtime.transcription_session",
             "type": "transcription",
             "expires_at": 0,
             **settings.fields(),
         }
-        return JSONResponse({"value": value, "expires_at": expires_at, "session": told})
+        return JSONResponse({"value": value, "expires_at": expires_at, "session": described})
 
     @with_openai_errors
     async def create_beta(request: Request) -> Response:
@@ -50,19 +50,19 @@ def routes(service: Service, secrets: ClientSecrets) -> list[BaseRoute]:
         session = json_object(await read_body(request, MAX_BODY_BYTES), "body")
         settings = _checked(session)
         value, expires_at = secrets.issue(caller, session, BETA_LIFETIME_S)
-        told = {
+        described = {
             "id": new_id("sess"),
             "object": "realtime.transcription_session",
             "expires_at": 0,
             **settings.beta_fields(),
             "client_secret": {"value": value, "expires_at": expires_at},
         }
-        return JSONResponse(told)
+        return JSONResponse(described)
 
     def _caller(request: Request) -> Any:
         key = header_key(request.scope)
         if key is not None and key.startswith(PREFIX):
-            raise Refusal("unauthorized", "a client secret cannot make another one: use a key")
+            raise Refusal("unauthorized", "a client secret cannot create another one: use a key")
         return service.gate.identify(key, peer_address(request.scope))
 
     def _checked(session: Mapping[str, Any]) -> SessionSettings:
@@ -83,13 +83,13 @@ def _lifetime_s(body: Mapping[str, Any]) -> int:
     if anchor != "created_at":
         raise Refusal(
             "bad_request",
-            "expires_after.anchor can only be created_at",
+            "expires_after.anchor: expected created_at",
             parameter="expires_after.anchor",
         )
     if not isinstance(seconds, int) or isinstance(seconds, bool):
         raise Refusal(
             "bad_request",
-            "expires_after.seconds is no whole number",
+            "expires_after.seconds: expected an integer",
             parameter="expires_after.seconds",
         )
     return seconds
@@ -100,5 +100,5 @@ def _object(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise Refusal("bad_request", f"{name} is no object", parameter=name)
+        raise Refusal("bad_request", f"{name}: expected an object", parameter=name)
     return value

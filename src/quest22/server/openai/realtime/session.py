@@ -1,7 +1,8 @@
-"""A realtime transcription session: events and sound in, events out. Knows no transport.
+"""A Realtime session, independent of the transport: events and audio in, events out.
 
-Sound goes into a live session, and its events become events of items. What a client changes on the
-way opens another live session for the sound that follows: what was fed before is told first.
+Audio goes into a live session, whose events become the events of conversation items. When the
+client changes its settings, another live session is opened for the audio that follows; the events
+of the earlier one are sent first.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from quest22.server.waiting import until
 _log = logging.getLogger("quest22.server")
 
 MAX_LIVE_SESSIONS = 2
-"""Live sessions of one client: one that is fed, and one whose last text is on its way."""
+"""Live sessions of one client: the one being fed, and one that is finishing its text."""
 
 IGNORED_EVENTS = frozenset(
     {
@@ -42,17 +43,18 @@ IGNORED_EVENTS = frozenset(
         "conversation.item.truncate",
     }
 )
-"""Events for a conversation with a model that talks: there is nothing to do for them."""
+"""Events for models that answer; there is nothing to do for them."""
 
 
 class RealtimeSession:
     """One client's session; for use in one event loop.
 
-    ``send`` passes an event to the client, and waits while the client takes none: then what was
-    said waits too, and nothing is lost. ``model`` is what was asked for, ``settings`` what the
-    session begins with, ``is_beta`` whether the client speaks the beta. In this order: ``prepare``,
-    ``begin``; then ``receive``, ``feed`` and their like by one task; at last ``drain``, if there is
-    time for what was said, and ``close`` in any case.
+    ``send`` sends an event to the client and waits while the client is not reading; no text is lost
+    meanwhile. ``model`` is the requested model, ``settings`` are the initial settings, ``is_beta``
+    selects the beta's protocol.
+
+    Call ``prepare``, then ``begin``; then ``receive``, ``receive_text`` and ``feed`` from one task;
+    then ``drain`` to send the remaining text, and always ``close``.
     """
 
     def __init__(
@@ -92,22 +94,22 @@ class RealtimeSession:
         self._current = await self._open(self.settings)
 
     async def begin(self) -> None:
-        """Tell the client that the session is there; from now on it gets events."""
+        """Send the first event and start sending others."""
         await self._events.emit(f"{self._dialect}.created", session=self.fields())
         self._sender = asyncio.create_task(self._send_events())
 
     async def receive_text(self, text: str | bytes) -> None:
-        """Take a client's event as it was sent, as JSON."""
+        """Handle a client event given as JSON text."""
         try:
             event = json.loads(text)
         except (ValueError, RecursionError):
-            error = EventError("the message is no JSON: expected an event", "invalid_json")
+            error = EventError("the message is not JSON: expected an event", "invalid_json")
             await self._events.error(error)
             return
         await self.receive(event)
 
     async def receive(self, event: object) -> None:
-        """Take a client's event; what is wrong with it is told in an ``error`` event.
+        """Handle a client event; an invalid one is reported in an ``error`` event.
 
         Raises as :meth:`feed` does.
         """
@@ -121,9 +123,9 @@ class RealtimeSession:
                 await self._events.error(exc, event_id)
 
     async def feed(self, samples: Samples, rate_hz: int) -> None:
-        """Take sound, ``[samples]`` or ``[samples, channels]``; waits while there is no room.
+        """Feed audio, ``[samples]`` or ``[samples, channels]``; waits while there is no room.
 
-        Raises :class:`Refusal` if the model is no more.
+        Raises :class:`Refusal` if the model cannot be used any more.
         """
         async with self._receiving:
             if not self._is_draining:
@@ -136,7 +138,7 @@ class RealtimeSession:
         self._fed_s += len(samples) / rate_hz
 
     async def drain(self) -> None:
-        """Take no more sound, and send the last text of what was said."""
+        """Accept no more audio and send the remaining text."""
         async with self._receiving:
             if not self._is_draining and self._current is not None:
                 await self._feed_bytes(self._input_buffer.rest())
@@ -147,7 +149,7 @@ class RealtimeSession:
             await asyncio.wait([self._sender])
 
     async def close(self) -> None:
-        """Free everything at once; what is not final yet is lost."""
+        """Release everything at once; text that is not final is lost."""
         self._is_draining = True
         if self._sender is not None:
             self._sender.cancel()
@@ -157,17 +159,17 @@ class RealtimeSession:
 
     @property
     def has_ended(self) -> asyncio.Event:
-        """Set once no events will come any more."""
+        """Set once no more events will be sent."""
         return self._ended
 
     def fields(self) -> dict[str, Any]:
-        """The session as its events have it."""
-        said = {"id": self.id, "object": "realtime.transcription_session"}
+        """The session object as in OpenAI's events."""
+        identity = {"id": self.id, "object": "realtime.transcription_session"}
         if self.is_beta:
-            return {**said, **self.settings.beta_fields()}
-        return {"type": "transcription", **said, **self.settings.fields()}
+            return {**identity, **self.settings.beta_fields()}
+        return {"type": "transcription", **identity, **self.settings.fields()}
 
-    # Events of the client.
+    # Client events.
 
     async def _handle(self, fields: Fields) -> None:
         kind = fields.text("type", None, 200)
@@ -182,15 +184,14 @@ class RealtimeSession:
             await actions[kind](fields)
         elif kind not in IGNORED_EVENTS:
             raise EventError(
-                f"type is {kind!r}: expected {', '.join(actions)}; this server transcribes, and "
-                "does not answer",
+                f"type is {kind!r}: expected {', '.join(actions)}; this server only transcribes",
                 parameter="type",
             )
 
     async def _update(self, fields: Fields) -> None:
         given = fields.inner("session")
         if given is None:
-            raise EventError("session is not there: expected an object", parameter="session")
+            raise EventError("session is missing: expected an object", parameter="session")
         settings = self.settings.updated(given.values)
         await self._feed_bytes(self._input_buffer.rest())
         if settings.raw_format != self.settings.raw_format:
@@ -214,7 +215,7 @@ class RealtimeSession:
     async def _commit(self, _: Fields) -> None:
         await self._feed_bytes(self._input_buffer.rest())
         configured = self._current
-        is_empty = configured is None or not configured.has_news
+        is_empty = configured is None or not configured.has_unflushed_audio
         async with self._sending:
             await self._conversation.commit(self._fed_s, is_empty=is_empty)
         if configured is not None and not is_empty:
@@ -230,14 +231,14 @@ class RealtimeSession:
                 self._cancel_if_discarded(before)
         await self._events.emit("input_audio_buffer.cleared")
 
-    # Sound.
+    # Audio.
 
     async def _feed_bytes(self, samples: Samples) -> None:
         if len(samples):
             await self._feed(samples, self.settings.raw_format.rate_hz)
 
     async def _try_feed(self, samples: Samples, rate_hz: int) -> bool:
-        """Whether the sound was taken; False: the live session has failed."""
+        """Feed the current live session; False if it has failed."""
         try:
             return self._current is None or await self._current.feed(samples, rate_hz)
         except UsageError as exc:
@@ -246,7 +247,7 @@ class RealtimeSession:
             return False
 
     async def _open(self, settings: SessionSettings) -> ConfiguredSession:
-        """A live session behind those that are open; waits until those before are told."""
+        """Open a live session after the open ones; waits if there are too many."""
         await until(lambda: len(self._open_sessions) < MAX_LIVE_SESSIONS)
         configured = await open_configured_session(
             self._service, self._admission, settings, self._fed_s
@@ -256,13 +257,13 @@ class RealtimeSession:
         return configured
 
     async def _reopen(self, settings: SessionSettings) -> ConfiguredSession:
-        """Another live session for the sound to come; the one before says its last."""
+        """Open a live session for the audio that follows, and end the current one."""
         before, after = self._current, await self._open(settings)
         if before is not None:
             await before.end()
         return after
 
-    # What is told, in a task of its own.
+    # Sending events, in a task of its own.
 
     async def _send_events(self) -> None:
         try:
@@ -270,9 +271,9 @@ class RealtimeSession:
                 await self._send_session_events(configured)
             await self._conversation.finish(self._fed_s, self.settings)
         except ConnectionError:
-            _log.debug("%s: the client has gone", self.id)
+            _log.debug("%s: the client has disconnected", self.id)
         except Exception:
-            _log.exception("%s: events cannot be told", self.id)
+            _log.exception("%s: events cannot be sent", self.id)
         finally:
             self._ended.set()
 
@@ -286,30 +287,30 @@ class RealtimeSession:
                         break
             has_failed = not configured.is_over
         except ClipError as exc:
-            _log.warning("%s: transcription has failed: %s", self.id, exc)
+            _log.warning("%s: transcription failed: %s", self.id, exc)
             has_failed = True
         if has_failed:
             async with self._sending:
-                await self._conversation.fail("the sound could not be transcribed")
+                await self._conversation.fail("the audio could not be transcribed")
         await self._close(configured)
 
     async def _send_event(self, configured: ConfiguredSession, event: LiveEvent) -> None:
         settings, at_s = configured.settings, configured.offset_s + event.audio_end_s
-        finds_turns = settings.turn_detection is not None
+        detects_turns = settings.turn_detection is not None
         if event.type == "flushed":
             configured.flushes -= 1
             await self._conversation.flushed(settings)
         elif event.type == "speech_started":
-            if finds_turns:
+            if detects_turns:
                 await self._conversation.speech_started(at_s)
         elif event.type == "speech_stopped":
-            if finds_turns:
+            if detects_turns:
                 await self._conversation.speech_stopped(at_s)
         else:
             await self._conversation.add_text(event, settings, configured.offset_s)
 
     def _cancel_if_discarded(self, configured: ConfiguredSession) -> bool:
-        """End a live session that was cleared, once all before that is told."""
+        """Cancel a session that was cleared, once all events before the clear have been sent."""
         if not configured.is_discarded or configured.flushes or self._conversation.is_ending:
             return False
         configured.live.cancel()
@@ -325,6 +326,6 @@ class RealtimeSession:
 
 
 def _session_key(settings: SessionSettings) -> tuple[Any, ...]:
-    """What a live session depends on."""
+    """The settings that need a new live session when they change."""
     turns = settings.turn_detection
     return settings.transcription.model, settings.live_options(), turns is None

@@ -1,6 +1,6 @@
-"""What a client has set for its session: the same in GA's words and in the beta's.
+"""The settings of a session, read from and written to GA's and the beta's formats.
 
-What an update does not name keeps its value.
+Fields that an update leaves out keep their values.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ HOLD_BACK_S: dict[Delay, float] = {
     "high": 2.0,
     "xhigh": 3.0,
 }
-"""How long words wait before they are told, by ``delay``."""
+"""``delay`` → how much audio must follow a word before it is sent."""
 
 PAUSE_MS: dict[Eagerness, int] = {"low": 1500, "medium": 800, "auto": 800, "high": 500}
-"""The pause that ends a turn with ``semantic_vad``, by ``eagerness``."""
+"""``eagerness`` → the pause that ends a turn with ``semantic_vad``."""
 
 MANUAL_MODELS = ("gpt-realtime-whisper", "gpt-live-transcribe")
-"""With these, clients end turns themselves unless they ask for turn detection."""
+"""With these models, turn detection is off by default."""
 
 LOGPROBS = "item.input_audio_transcription.logprobs"
 MAX_PROMPT_CHARACTERS, MAX_LIST_ITEMS, MAX_KEYWORDS = 8_192, 20, 100
@@ -48,7 +48,7 @@ MAX_PAUSE_MS, MAX_PADDING_MS = 30_000, 5_000
 
 @dataclass(frozen=True, slots=True)
 class Transcription:
-    """How sound is transcribed; None: the default, or detected."""
+    """How audio is transcribed. None: the default; for the language: detected."""
 
     model: str | None = None
     language: str | None = None
@@ -89,7 +89,7 @@ class Transcription:
 
 @dataclass(frozen=True, slots=True)
 class TurnDetection:
-    """How the server finds where turns begin and end."""
+    """How the server detects turns."""
 
     type: TurnType = "server_vad"
     threshold: float = 0.5
@@ -127,7 +127,7 @@ class TurnDetection:
 
 @dataclass(frozen=True, slots=True)
 class SessionSettings:
-    """All that a client can set. ``turns`` None: by the model; False: the client ends turns."""
+    """All settings. ``turns`` None: depends on the model; False: no turn detection."""
 
     format: FormatName = "audio/pcm"
     rate_hz: int = PCM_RATE_HZ
@@ -137,7 +137,7 @@ class SessionSettings:
     include: tuple[str, ...] = ()
 
     def updated(self, session: object) -> SessionSettings:
-        """The settings after an update, in GA's words or the beta's; raises EventError."""
+        """The settings after an update in GA's or the beta's format; raises EventError."""
         fields = Fields(session, "session")
         audio = fields.inner("audio")
         found = replace(self, include=fields.texts("include", self.include, MAX_LIST_ITEMS))
@@ -151,7 +151,7 @@ class SessionSettings:
 
     @property
     def turn_detection(self) -> TurnDetection | None:
-        """How turns are found; None: the client ends them."""
+        """How turns are detected; None: the client commits."""
         if self.turns is None:
             is_manual = (self.transcription.model or "").startswith(MANUAL_MODELS)
             return None if is_manual else TurnDetection()
@@ -159,17 +159,17 @@ class SessionSettings:
 
     @property
     def raw_format(self) -> RawFormat:
-        """How the bytes of sound are written."""
+        """The format of the audio bytes."""
         names = {"audio/pcm": "s16le", "audio/pcmu": "mulaw", "audio/pcma": "alaw"}
         return RawFormat(names[self.format], self.rate_hz, 1)
 
     @property
     def has_logprobs(self) -> bool:
-        """Whether words come with their probabilities."""
+        """Whether events include log probabilities."""
         return LOGPROBS in self.include
 
     def live_options(self) -> dict[str, Any]:
-        """The options of the live session, as Python callers name them."""
+        """The live session's options, named as in :meth:`quest22.Transcriber.live`."""
         given = self.transcription
         options: dict[str, Any] = {"voice_events": True, "initial_prompt": given.prompt}
         languages = [each.partition("-")[0] for each in given.languages]
@@ -192,7 +192,7 @@ class SessionSettings:
         return options
 
     def fields(self) -> dict[str, Any]:
-        """The settings in GA's words."""
+        """The settings in GA's format."""
         turns = self.turn_detection
         sound: dict[str, Any] = {"type": self.format}
         if self.format == "audio/pcm":
@@ -210,7 +210,7 @@ class SessionSettings:
         }
 
     def beta_fields(self) -> dict[str, Any]:
-        """The settings in the beta's words."""
+        """The settings in the beta's format."""
         turns = self.turn_detection
         name = next(name for name, each in BETA_FORMATS.items() if each == self.format)
         return {
@@ -223,7 +223,7 @@ class SessionSettings:
         }
 
     def _with_input(self, fields: Fields, transcription: str, noise: str) -> SessionSettings:
-        """What both dialects have, under names that differ."""
+        """Update the fields that GA and the beta share under different names."""
         found = self
         if fields.is_null(transcription):
             model = self.transcription.model

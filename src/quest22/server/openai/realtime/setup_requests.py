@@ -1,4 +1,4 @@
-"""Requests that set up a realtime session: small bodies, keys, and refusals in OpenAI's shape."""
+"""Helps the HTTP routes that set up sessions: read small bodies, answer errors as OpenAI does."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from quest22.server.openai.realtime.fields import EventError
 from quest22.server.refusal import Refusal
 
 BODY_TIMEOUT_S = 15.0
-"""A body that takes longer is not waited for."""
+"""A body must arrive within this time."""
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
 def with_openai_errors(handler: Handler) -> Handler:
-    """The handler, with what it refuses told as OpenAI does."""
+    """Wrap a handler: its errors become OpenAI's error responses."""
 
     async def answer(request: Request) -> Response:
         try:
@@ -36,7 +36,7 @@ def with_openai_errors(handler: Handler) -> Handler:
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
-    """The whole body; raises :class:`Refusal` for a larger or a slow one."""
+    """The whole body; raises :class:`Refusal` if it is too large or too slow."""
     data = bytearray()
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
@@ -47,18 +47,18 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
     except TimeoutError as exc:
         raise Refusal("bad_request", f"the body took longer than {BODY_TIMEOUT_S:.0f} s") from exc
     except ClientDisconnect as exc:
-        raise Refusal("bad_request", "the connection ended within the body") from exc
+        raise Refusal("bad_request", "the client disconnected before the end of the body") from exc
     return bytes(data)
 
 
 def json_object(data: bytes | str, name: str) -> dict[str, Any]:
-    """An object in JSON; nothing at all is an empty one. Raises :class:`Refusal`."""
+    """A JSON object; empty data is an empty object. Raises :class:`Refusal`."""
     if not data.strip():
         return {}
     try:
         value = json.loads(data)
     except (ValueError, RecursionError) as exc:
-        raise Refusal("bad_request", f"{name} is no JSON: {exc}", parameter=name) from exc
+        raise Refusal("bad_request", f"{name} is not JSON: {exc}", parameter=name) from exc
     if not isinstance(value, dict):
-        raise Refusal("bad_request", f"{name} is no JSON object", parameter=name)
+        raise Refusal("bad_request", f"{name}: expected a JSON object", parameter=name)
     return value

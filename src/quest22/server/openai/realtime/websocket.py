@@ -1,7 +1,7 @@
 """``/v1/realtime``: events over a websocket.
 
-Who is not let in is told so at the handshake, by an HTTP status. The socket is read only as sound
-is taken, so a client that sends too fast waits; what is said waits for a client that reads slowly.
+Clients that are refused get an HTTP status at the handshake. The socket is read only as fast as the
+audio is transcribed, so a client that sends too fast has to wait; events wait for a slow reader.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ KEY_SUBPROTOCOL = "openai-insecure-api-key."
 BETA_SUBPROTOCOL, BETA_HEADER = "openai-beta.realtime-v1", "realtime=v1"
 
 HANDSHAKE_TIMEOUT_S = 4.0
-"""A client waits for the handshake for 10 s or less; a model may take longer to load."""
+"""Clients wait at most 10 s for the handshake; a model may take longer to load."""
 
 YIELD_AFTER_MESSAGES = 16
-"""After so many messages in a row, others have their turn."""
+"""Other connections get a turn after this many messages in a row."""
 
 
 Identify: TypeAlias = Callable[["str | None", str], tuple[Caller, "Mapping[str, Any] | None"]]
-"""A key, and an address → who asks, and how their session begins, if the key says so."""
+"""Key and address → the caller, and the session's settings if the key is a client secret."""
 
 
 def routes(service: Service, identify: Identify) -> list[BaseRoute]:
-    """The one address."""
+    """The websocket route."""
 
     async def realtime(websocket: WebSocket) -> None:
         try:
@@ -64,19 +64,19 @@ def routes(service: Service, identify: Identify) -> list[BaseRoute]:
 
 
 def key_of(websocket: WebSocket) -> str | None:
-    """The key in the header, or, as browsers give it, among the subprotocols."""
+    """The key in the header or, from a browser, among the subprotocols."""
     scope = websocket.scope
     return subprotocol_key(scope, KEY_SUBPROTOCOL) or header_key(scope)
 
 
 def is_beta(connection: HTTPConnection) -> bool:
-    """Whether the client speaks the beta."""
+    """Whether the client uses the beta."""
     named = connection.headers.get("openai-beta", "").replace(" ", "").split(",")
     return BETA_HEADER in named or BETA_SUBPROTOCOL in subprotocols(connection.scope)
 
 
 class _Connection:
-    """One client that was let in."""
+    """The connection of one admitted client."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class _Connection:
         )
 
     async def serve(self) -> None:
-        """Serve to the end. Raises :class:`Refusal` before the handshake is done, never after."""
+        """Serve the client to the end. Raises :class:`Refusal` only before the handshake."""
         offers_ours = SUBPROTOCOL in subprotocols(self._websocket.scope)
         preparing = asyncio.create_task(self._session.prepare())
         try:
@@ -107,7 +107,7 @@ class _Connection:
             await self._websocket.accept(SUBPROTOCOL if offers_ours else None)
             await self._converse(preparing)
         except (ConnectionError, WebSocketDisconnect):
-            return  # the client has gone
+            return  # the client has disconnected
         finally:
             await _cancelled(preparing)
             await self._session.close()
@@ -117,7 +117,7 @@ class _Connection:
         try:
             await preparing
         except Refusal as exc:
-            _log.error("a realtime session cannot begin: %s", exc.message)
+            _log.error("a Realtime session cannot begin: %s", exc.message)
             current_request().reason = exc.reason
             await self._websocket.close(WS_1011_INTERNAL_ERROR)
             return
@@ -133,7 +133,7 @@ class _Connection:
             await _cancelled(ended)
 
     async def _read(self) -> bool:
-        """Take what comes; True: the client has gone; False: its session cannot go on."""
+        """Handle messages. True: the client has disconnected; False: the session cannot go on."""
         messages = 0
         while True:
             message = await self._websocket.receive()
@@ -154,10 +154,10 @@ class _Connection:
         try:
             await self._websocket.send_text(json.dumps(event))
         except (WebSocketDisconnect, RuntimeError) as exc:
-            raise ConnectionError("the client has gone") from exc
+            raise ConnectionError("the client has disconnected") from exc
 
 
 async def _cancelled(task: asyncio.Task[Any]) -> None:
-    """End a task whose result is known, or not needed any more."""
+    """Cancel a task whose result is not needed."""
     task.cancel()
     await asyncio.wait([task])

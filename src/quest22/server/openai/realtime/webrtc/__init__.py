@@ -1,1 +1,1 @@
-"""A realtime session over WebRTC: sound as a track, events on a data channel."""
+"""Realtime sessions over WebRTC: audio as a media track, events on a data channel."""

@@ -1,8 +1,8 @@
-"""A call's sound and events on their way to its session, in the order in which they came.
+"""Queues a call's audio and events for its session, in the order of arrival.
 
-A track cannot be slowed down, and a session may be behind. So some seconds of sound are held; when
-more come, the oldest are dropped, and silence of the same length stands for them, so that times
-stay right. Events are all kept: whoever puts them in bounds them.
+A track cannot be slowed down, and a session may be behind. The queue holds some seconds of audio;
+when more arrives, it replaces the oldest with silence of the same length, so that times stay
+correct. It never drops events: :mod:`.event_channel` limits them.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from quest22.server.openai.realtime.webrtc.track_clock import TICKS_HZ
 MAX_AUDIO_S = 20.0
 
 BLOCK_S = 0.1
-"""Sound leaves in blocks of about so much."""
+"""Approximate length of the blocks that are taken out."""
 
 Frame: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int16]]"
 
 
 @dataclass(slots=True)
 class _Piece:
-    """Samples; or silence, if there are none. ``ticks`` is how long it lasts."""
+    """Samples, or silence if ``samples`` is None. ``ticks`` is the duration."""
 
     ticks: int
     rate_hz: int
@@ -36,30 +36,30 @@ class _Piece:
 
 @dataclass(frozen=True, slots=True)
 class AudioBlock:
-    """The next sound: ``[samples]``, mono."""
+    """A block of mono audio, ``[samples]``."""
 
     samples: Samples
     rate_hz: int
 
 
 class AudioQueue:
-    """Takes frames and events at any time, gives them when they are wanted; of one event loop."""
+    """A bounded queue; for use in one event loop."""
 
     def __init__(self, most_s: float = MAX_AUDIO_S) -> None:
         self._most = round(most_s * TICKS_HZ)
         self._pieces: deque[_Piece | str] = deque()
-        self._held = 0  # ticks of sound; silence is only a number
+        self._held = 0  # ticks of audio; silence takes no memory
         self._dropped = 0
         self._closed = False
         self._changed = asyncio.Event()
 
     @property
     def dropped_s(self) -> float:
-        """Sound that was dropped so far."""
+        """How much audio has been dropped."""
         return self._dropped / TICKS_HZ
 
     def put(self, samples: Frame, rate_hz: int) -> None:
-        """Add a frame, mono."""
+        """Add a mono frame."""
         ticks = len(samples) * TICKS_HZ // rate_hz
         self._add(_Piece(ticks, rate_hz, samples))
         self._held += ticks
@@ -67,7 +67,7 @@ class AudioQueue:
             self._drop_oldest()
 
     def put_silence(self, ticks: int, rate_hz: int) -> None:
-        """Add silence of that length; less than a sample is nothing."""
+        """Add silence, unless it is shorter than a sample."""
         if ticks * rate_hz >= TICKS_HZ:
             self._add(_Piece(ticks, rate_hz))
 
@@ -76,12 +76,12 @@ class AudioQueue:
         self._add(text)
 
     def close(self) -> None:
-        """No more will come."""
+        """Accept no more; :meth:`take` returns None once the queue is empty."""
         self._closed = True
         self._changed.set()
 
     async def take(self) -> AudioBlock | str | None:
-        """The next sound, or an event; waits for it. None at the end."""
+        """Wait for the next audio or event; None at the end."""
         while not self._pieces:
             if self._closed:
                 return None
@@ -112,7 +112,7 @@ class AudioQueue:
         return AudioBlock(samples, rate_hz)
 
     def _take_some(self, piece: _Piece, most: int) -> Frame:
-        """The first piece; of silence, up to ``most`` samples."""
+        """Take the first piece; if it is silence, up to ``most`` samples of it."""
         if piece.samples is not None:
             self._pieces.popleft()
             self._held -= piece.ticks
@@ -124,7 +124,7 @@ class AudioQueue:
         return np.zeros(samples, np.int16)
 
     def _drop_oldest(self) -> None:
-        """Make room; what is dropped becomes silence at the front, with the events in between."""
+        """Make room: replace the oldest audio with silence, keeping the events in between."""
         kept: list[_Piece | str] = []
         while self._held > self._most:
             piece = self._pieces.popleft()

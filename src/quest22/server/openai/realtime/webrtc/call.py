@@ -1,4 +1,4 @@
-"""One call: a peer's sound goes into a session, and events go both ways, until either side ends."""
+"""One call: feeds a peer's audio to a session and exchanges events until either side ends."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from quest22.server.openai.realtime.webrtc.peer import MAX_UNFINISHED_BYTES, Pee
 from quest22.server.openai.realtime.webrtc.track_reader import TrackReader
 
 CONNECT_TIMEOUT_S = 30.0
-"""A peer that has not connected by then does not come."""
+"""How long a peer may take to connect."""
 
 AUDIO_DELAY_S = 0.15
-"""How much later sound comes than an event that was sent with it: it is recorded, encoded and put
-in order first."""
+"""How much later audio arrives than an event sent at the same time: it is recorded, encoded and
+reordered first."""
 
 FINAL_EVENTS_TIMEOUT_S = 2.0
-"""For the last events to arrive, before the connection is closed."""
+"""How long to wait for the last events to be delivered before closing the connection."""
 
 CHECK_INTERVAL_S = 1.0
 
@@ -32,7 +32,7 @@ _log = logging.getLogger("quest22.server")
 
 
 class CallSession(Protocol):
-    """What a call needs of a realtime session; see that."""
+    """What a call needs from a :class:`RealtimeSession`."""
 
     async def begin(self) -> None: ...
     async def receive_text(self, text: str) -> None: ...
@@ -44,9 +44,9 @@ class CallSession(Protocol):
 
 
 class Call:
-    """A call that was answered; :meth:`run` it. The session is prepared, and has :meth:`send`.
+    """A call whose offer was answered; its session sends events with :meth:`send`.
 
-    ``on_dropped`` is told of sound that came and was not taken, in seconds.
+    ``on_dropped`` is called with the seconds of audio that were dropped.
     """
 
     def __init__(self, peer: Peer, on_dropped: Callable[[float], None] = lambda _: None) -> None:
@@ -59,21 +59,24 @@ class Call:
 
     @property
     def dropped_s(self) -> float:
-        """Sound that came and was not taken: the session was behind, or it came too fast."""
+        """Audio that was dropped because the session was behind or the audio came too fast."""
         return self._queue.dropped_s + self._reader.refused_s
 
     async def send(self, event: Mapping[str, Any]) -> None:
-        """Send an event to the peer, once it can be."""
+        """Send an event to the peer, once the data channel is open."""
         channel = await asyncio.shield(self._peer.channel)
         await channel.send(json.dumps(event, ensure_ascii=False))
 
     async def finish(self) -> None:
-        """Take no more sound: what was said becomes final, then the call ends."""
+        """Accept no more audio, finalize what was said, then end the call."""
         self._finishing = True
         self._queue.close()
 
     async def run(self, track: MediaStreamTrack, session: CallSession) -> None:
-        """Serve the peer until it goes or the call is finished. Raises what the session does."""
+        """Serve a prepared session until the peer or the server ends the call.
+
+        Raises what the session raises.
+        """
         serving, *others = tasks = [
             asyncio.ensure_future(each)
             for each in (
@@ -94,7 +97,7 @@ class Call:
             try:
                 serving.result()
             except ConnectionError:
-                _log.debug("a WebRTC peer has gone")
+                _log.debug("a WebRTC peer has disconnected")
 
     async def _serve(self, session: CallSession) -> None:
         try:
@@ -113,7 +116,7 @@ class Call:
         await channel.drain(FINAL_EVENTS_TIMEOUT_S)
 
     async def _feed_session(self, channel: EventChannel, session: CallSession) -> None:
-        """Sound and events, one after the other, until no more come."""
+        """Pass on audio and events in order until the queue is closed."""
         while (item := await self._queue.take()) is not None:
             if isinstance(item, str):
                 await session.receive_text(item)
@@ -122,7 +125,7 @@ class Call:
                 await session.feed(item.samples, item.rate_hz)
 
     async def _receive_events(self, channel: EventChannel) -> None:
-        """Events wait for the sound before them; else a commit would not have the last word."""
+        """Delay events until the audio before them arrives: a commit must include the last word."""
         clock = asyncio.get_running_loop().time
         while (received := await channel.receive()) is not None:
             text, came_s = received
@@ -130,10 +133,10 @@ class Call:
             self._queue.put_event(text)
 
     async def _watch(self, session: CallSession) -> None:
-        """End the call of a session that failed, and of a peer that never ends its messages."""
+        """End the call if the session has failed or the peer sends an oversized message."""
         while self._finishing or not session.has_ended.is_set():
             if self._peer.unfinished_bytes > MAX_UNFINISHED_BYTES:
-                _log.warning("a WebRTC peer sent a message that is too long")
+                _log.warning("a WebRTC peer sent an oversized message")
                 break
             self._report_dropped()
             await asyncio.sleep(CHECK_INTERVAL_S)

@@ -1,7 +1,7 @@
-"""What of a peer's datagrams is taken: about as many as speech and events need.
+"""Limits the rate of a peer's datagrams to about what speech and events need.
 
-The connection below holds what has come without a bound. A sender who is faster than that loses the
-rest, as in any network that is full; events are sent again by their protocol.
+aioice queues incoming datagrams without a limit. Datagrams above the rate are dropped, as in a
+congested network; SCTP retransmits events.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 @dataclass(slots=True)
 class TokenBucket:
-    """So many a second, and as many at once as ``burst``."""
+    """A rate limit: ``a_second`` on average, ``burst`` at once."""
 
     a_second: float
     burst: float
@@ -23,7 +23,7 @@ class TokenBucket:
     _at_s: float | None = None
 
     def take(self, now_s: float) -> bool:
-        """Whether one more is allowed."""
+        """Take a token; False if there is none."""
         if self._at_s is None:
             self._left = self.burst
         else:
@@ -37,26 +37,26 @@ class TokenBucket:
 
 
 class DatagramQueue(asyncio.Queue[Any]):
-    """Datagrams that have come, each with its component; None marks the end.
+    """Received datagrams, each with its component; None marks the end.
 
-    Packets of 10 ms are 100 a second; the burst is what a network held back for some seconds.
+    Packets of 10 ms are 100 a second; a burst is what a network held back for a few seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._clock = clock
-        self._sound = TokenBucket(150, 1000)
+        self._audio = TokenBucket(150, 1000)
         self._other = TokenBucket(1000, 2000)
         self.refused = 0
 
     def put_nowait(self, item: Any) -> None:
-        """Add a datagram, if it is allowed."""
+        """Add a datagram, or drop it if it exceeds the rate."""
         if item is not None and not self._allowed(item[0]):
             self.refused += 1
             return
         super().put_nowait(item)
 
     def _allowed(self, data: bytes) -> bool:
-        # The first byte tells RTP from DTLS (RFC 7983).
-        is_sound = bool(data) and 128 <= data[0] <= 191
-        return bool(data) and (self._sound if is_sound else self._other).take(self._clock())
+        # The first byte distinguishes RTP from DTLS (RFC 7983).
+        is_audio = bool(data) and 128 <= data[0] <= 191
+        return bool(data) and (self._audio if is_audio else self._other).take(self._clock())

@@ -1,7 +1,7 @@
-"""Events on a data channel, bounded both ways.
+"""Events on a data channel, bounded in both directions.
 
-A peer that reads slowly makes the sender of events wait, as a socket does. One that sends events
-faster than they are worked off cannot be made to wait, so it loses its connection.
+A peer that reads slowly makes the sender wait, as on a socket. A peer that sends events faster than
+they are handled cannot be slowed down, so its connection is closed.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from collections.abc import Callable
 from aiortc import RTCDataChannel
 
 MAX_OUTGOING_BYTES = 256 * 1024
-"""Events that wait to be sent; then the sender waits."""
+"""When more is waiting to be sent, the sender waits."""
 
 MAX_INCOMING_BYTES = 4 << 20
-"""Events that wait to be worked off, each of at most 64 KiB."""
+"""Limit of events waiting to be handled; each is at most 64 KiB."""
 
 EVENT_COST_BYTES = 4096
-"""What an event counts beside its text, so that empty ones are bounded too."""
+"""Added to the size of each event, so that the number of empty ones is bounded too."""
 
 SEND_TIMEOUT_S = 30.0
-"""A peer that takes nothing for so long is gone."""
+"""A peer that reads nothing for this long is disconnected."""
 
 _log = logging.getLogger("quest22.server")
 
 
 class EventChannel:
-    """One data channel; ``on_end`` is called once it can be used no more."""
+    """One data channel; ``on_end`` is called when it has closed."""
 
     def __init__(self, channel: RTCDataChannel, on_end: Callable[[], None]) -> None:
         self._channel = channel
@@ -45,27 +45,27 @@ class EventChannel:
         channel.on("close", self._end)
 
     async def send(self, text: str) -> None:
-        """Send an event, once there is room; raises :class:`ConnectionError` if nobody is there."""
+        """Send an event, waiting for room; raises :class:`ConnectionError` if the peer is gone."""
         while not self._closed and self._channel.bufferedAmount > MAX_OUTGOING_BYTES:
             self._room.clear()
             try:
                 async with asyncio.timeout(SEND_TIMEOUT_S):
                     await self._room.wait()
             except TimeoutError:
-                _log.warning("a WebRTC peer took no events for %.0f s", SEND_TIMEOUT_S)
+                _log.warning("a WebRTC peer read no events for %.0f s", SEND_TIMEOUT_S)
                 self._end()
         if self._closed or self._channel.readyState != "open":
-            raise ConnectionError("the peer has gone")
+            raise ConnectionError("the peer has disconnected")
         try:
             self._channel.send(text)
         except ValueError as exc:
             self._end()
-            raise ConnectionError(f"the peer does not take so large an event: {exc}") from exc
+            raise ConnectionError(f"the event is too large for the peer: {exc}") from exc
 
     async def receive(self) -> tuple[str, float] | None:
-        """The peer's next event, and when it came; None once the channel has ended.
+        """The peer's next event and its arrival time; None once the channel has closed.
 
-        It is counted as held until it is released.
+        The event counts against the limit until :meth:`release`.
         """
         while not self._incoming:
             if self._closed:
@@ -75,11 +75,11 @@ class EventChannel:
         return self._incoming.popleft()
 
     def release(self, text: str) -> None:
-        """An event was worked off."""
+        """An event has been handled."""
         self._held_bytes -= _cost_bytes(text)
 
     async def drain(self, within_s: float) -> None:
-        """Wait until the peer has all that was sent, but not longer than that."""
+        """Wait until everything sent has been delivered, at most ``within_s``."""
         give_up_s = asyncio.get_running_loop().time() + within_s
         while self._on_its_way and asyncio.get_running_loop().time() < give_up_s:
             await asyncio.sleep(0.02)
@@ -96,7 +96,7 @@ class EventChannel:
             return
         self._held_bytes += _cost_bytes(text)
         if self._held_bytes > MAX_INCOMING_BYTES:
-            _log.warning("a WebRTC peer sent events faster than they could be worked off")
+            _log.warning("a WebRTC peer sent events faster than they could be handled")
             self._end()
             return
         self._incoming.append((text, asyncio.get_running_loop().time()))

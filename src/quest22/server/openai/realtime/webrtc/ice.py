@@ -1,4 +1,4 @@
-"""What aiortc has no settings for: addresses, floods, lost packets, and microphones that rest."""
+"""Configures what aiortc has no settings for: addresses, rate limits, packet order, RTCP BYE."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def ice_server(address: str) -> RTCIceServer:
         parse_stun_turn_uri(uri)
     except ValueError as exc:
         raise UsageError(
-            "an ICE server is named as stun:HOST:PORT or turn:USER:PASSWORD@HOST:PORT, "
-            f"not {scheme}:… as given"
+            f"invalid ICE server {scheme}:…: expected stun:HOST:PORT or "
+            "turn:USER:PASSWORD@HOST:PORT"
         ) from exc
     return RTCIceServer(uri, user, password) if at else RTCIceServer(uri)
 
 
 def configure_transports(connection: RTCPeerConnection, listens_at: str) -> None:
-    """Set up an with_openai_errors connection's transports, once the offer is known."""
+    """Configure the transports of an answering connection, after its offer was set."""
     transports = [each.receiver.transport for each in connection.getTransceivers()]
     for each in connection.getTransceivers():
         _outlive_goodbyes(each.receiver)
@@ -47,7 +47,7 @@ def configure_transports(connection: RTCPeerConnection, listens_at: str) -> None
 
 
 def _prepare(agent: Any, listens_at: str) -> None:
-    """``agent`` is aioice's connection, which has no settings for either."""
+    """``agent`` is aioice's connection."""
     agent._queue = DatagramQueue()
     gather = agent.get_component_candidates
 
@@ -58,10 +58,10 @@ def _prepare(agent: Any, listens_at: str) -> None:
 
 
 def _outlive_goodbyes(receiver: Any) -> None:
-    """Let a track go on after its sender's BYE.
+    """Keep a track alive after its sender's BYE.
 
-    Browsers send one when a microphone is taken off the connection, and put it on again; aiortc
-    would hear nothing more.
+    Browsers send one when the microphone is removed from the connection, and may add it again;
+    aiortc would ignore all further audio.
     """
     handle = receiver._handle_rtcp_packet
 
@@ -73,18 +73,18 @@ def _outlive_goodbyes(receiver: Any) -> None:
 
 
 def _keep_order(receiver: Any) -> None:
-    """Give its packets in order, without its buffer's losses."""
+    """Replace aiortc's jitter buffer, which loses more packets than the network."""
     receiver._RTCRtpReceiver__jitter_buffer = JitterBuffer(
         lambda packet: JitterFrame(packet._data, packet.timestamp)
     )
 
 
 def offered_addresses(listens_at: str, found: Sequence[str]) -> list[str]:
-    """The addresses at which a call can come in, of those that were found on this machine.
+    """The addresses to offer, of those found on this machine.
 
-    A server that listens on one address takes calls there. One that listens on all takes them on
-    all, and so does one that listens on the loopback interface, as browsers do not call there:
-    who may call is settled before, over HTTP.
+    A server that listens on one address offers only that. A server that listens on all addresses
+    offers all, and so does one on the loopback interface, because not every browser connects to
+    it: access was already checked over HTTP.
     """
     try:
         only = ipaddress.ip_address(listens_at)

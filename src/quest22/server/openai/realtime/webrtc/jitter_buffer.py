@@ -1,7 +1,7 @@
-"""Packets of sound in the order in which they were sent; one that is lost holds up no others.
+"""Puts RTP packets in order; a lost packet does not hold up the others.
 
-aiortc's own buffer gives a packet only if the four behind it have come too: every packet that a
-network loses costs up to five.
+aiortc's own jitter buffer releases a packet only after the next four have arrived, so each packet
+that the network loses costs up to five.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 MAX_REORDERED = 2
-"""Packets that wait for one which is late: as many may overtake it."""
+"""How many packets may overtake a late one."""
 
 MAX_SEQUENCE_JUMP = 1000
-"""A packet whose number is that far away belongs to a sender that has begun anew."""
+"""A larger jump in sequence numbers means that the sender has restarted."""
 
 Frame = TypeVar("Frame")
 
 
 class Packet(Protocol):
-    """What it needs of an RTP packet."""
+    """The part of an RTP packet that matters here."""
 
     @property
     def sequence_number(self) -> int: ...
@@ -29,7 +29,7 @@ Sent = TypeVar("Sent", bound=Packet)
 
 
 class JitterBuffer(Generic[Sent, Frame]):
-    """A buffer as aiortc's receiver expects it; ``frame`` makes of a packet what is decoded."""
+    """Has the interface of aiortc's jitter buffer; ``frame`` converts packets for the decoder."""
 
     def __init__(self, frame: Callable[[Sent], Frame]) -> None:
         self._frame = frame
@@ -38,10 +38,10 @@ class JitterBuffer(Generic[Sent, Frame]):
         self._given: int | None = None
 
     def add(self, packet: Sent) -> tuple[bool, Frame | None]:
-        """Take a packet; False, and the next one in order, if it can be given."""
+        """Add a packet; returns False (no packet loss to report) and the next frame, if any."""
         number = self._number(packet)
         if number <= (self._given or 0) or any(number == each for each, _ in self._waiting):
-            return False, None  # too late, or twice
+            return False, None  # too late, or a duplicate
         self._waiting.append((number, packet))
         self._waiting.sort(key=lambda each: each[0])
         if len(self._waiting) <= MAX_REORDERED:
@@ -50,7 +50,7 @@ class JitterBuffer(Generic[Sent, Frame]):
         return False, self._frame(first)
 
     def _number(self, packet: Sent) -> int:
-        """The packet's number, counted on where its 16 bits end."""
+        """The packet's sequence number, extended beyond 16 bits."""
         ahead = (packet.sequence_number - self._newest + 0x8000) % 0x10000 - 0x8000
         number = self._newest + ahead
         if abs(ahead) > MAX_SEQUENCE_JUMP or self._given is None:

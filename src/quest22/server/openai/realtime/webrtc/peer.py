@@ -1,4 +1,4 @@
-"""The other end of a call: its offer is answered, its track heard, its data channel taken."""
+"""The connection to a call's peer: answers its offer, provides its track and data channel."""
 
 from __future__ import annotations
 
@@ -25,21 +25,20 @@ CHANNEL = "oai-events"
 MAX_CHANNELS = 8
 
 MAX_UNFINISHED_BYTES = 2 << 20
-"""Parts of messages that wait for the rest; a peer is told that there is room for 1 MiB."""
+"""Limit of incomplete messages; a peer is told that there is room for 1 MiB."""
 
 _log = logging.getLogger("quest22.server")
 
 
 class Peer:
-    """One connection; for use in one event loop.
+    """One WebRTC connection; for use in one event loop.
 
-    ``listens_at`` is the server's address. ``ice_servers`` are asked for addresses at which this
-    machine can be reached, and nobody else is. Raises :class:`Refusal` if the offer cannot be
-    answered. ``gone`` is set once the connection has ended, whoever ended it.
+    ``listens_at`` is the server's address. Only ``ice_servers`` are asked for addresses at which
+    this machine can be reached. ``gone`` is set once the connection has ended for any reason.
     """
 
     def __init__(self, listens_at: str, ice_servers: Sequence[RTCIceServer]) -> None:
-        # Without a list, aiortc would ask a server of Google's.
+        # Without a list, aiortc would use one of Google's servers.
         self._listens_at = listens_at
         self._connection = RTCPeerConnection(RTCConfiguration(list(ice_servers)))
         self._channels = 0
@@ -49,7 +48,7 @@ class Peer:
         self._connection.on("datachannel", self._opened)
 
     async def answer(self, offer: str) -> tuple[str, MediaStreamTrack]:
-        """The answer to an offer, and the track that will bring the sound."""
+        """The answer to an offer, and the audio track. Raises :class:`Refusal`."""
         connection = self._connection
         try:
             await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
@@ -58,17 +57,17 @@ class Peer:
             await connection.setLocalDescription(await connection.createAnswer())
             return connection.localDescription.sdp, track
         except Exception as exc:
-            # Its parser raises whatever it stumbles over.
+            # aiortc's SDP parser raises many kinds of errors.
             _log.debug("an SDP offer could not be answered", exc_info=True)
             raise Refusal(
                 "bad_request",
-                "this SDP offer cannot be answered: it is damaged, or needs what is not supported; "
-                "an audio track (Opus, PCMU or PCMA) and a data channel are",
+                "this SDP offer cannot be answered: it is malformed or needs unsupported features; "
+                "expected an audio track (Opus, G.722, PCMU or PCMA) and a data channel",
                 parameter="sdp",
             ) from exc
 
     async def close(self) -> None:
-        """End the connection; what is begun here is done, even if the caller is cancelled."""
+        """Close the connection, even if the caller is cancelled meanwhile."""
         try:
             await asyncio.shield(self._connection.close())
         except Exception:
@@ -78,12 +77,12 @@ class Peer:
 
     @property
     def unfinished_bytes(self) -> int:
-        """Parts of messages that wait for the rest."""
+        """Size of the incomplete messages."""
         sctp = self._connection.sctp
         return 0 if sctp is None else (1 << 20) - int(sctp._advertised_rwnd)
 
     def _only_track(self) -> MediaStreamTrack:
-        """The first track with sound; video and others are turned off in the answer."""
+        """The first audio track; the answer disables video and other tracks."""
         chosen = None
         for each in self._connection.getTransceivers():
             if chosen is None and each.kind == "audio" and each.receiver.track is not None:
@@ -91,7 +90,7 @@ class Peer:
             else:
                 each.direction = "inactive"
         if chosen is None:
-            raise ValueError("no track with sound")
+            raise ValueError("no audio track")
         return chosen
 
     def _changed(self) -> None:

@@ -1,28 +1,28 @@
-"""Where the frames of a track belong in time: what is lost or not sent becomes silence."""
+"""Places the frames of a track in time; lost or unsent audio becomes silence."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 TICKS_HZ = 48_000
-"""All codecs' clocks divide it."""
+"""A multiple of all codecs' clock rates."""
 
 SILENCE_AFTER_S = 1.0
-"""A track that sends nothing for so long is silent: a muted microphone, a network that is away."""
+"""A track that sends nothing for this long counts as silent: it is muted or has no network."""
 
 SILENCE_LAG_S = 0.5
-"""How far silence that nobody sent stays behind the clock, for sound that is on its way."""
+"""How far added silence stays behind the clock, to leave room for audio in transit."""
 
 MAX_AHEAD_S = 5.0
-"""How far a track's sound may be ahead of the clock: more comes faster than it is spoken."""
+"""How far a track's audio may be ahead of the clock; beyond that, it arrives too fast."""
 
 
 @dataclass(slots=True)
 class TrackClock:
-    """Counts a track's sound in ticks, holes included, and never runs ahead of the real clock.
+    """Counts a track's audio in ticks, including gaps, and never runs ahead of the real clock.
 
-    A frame's time is what its sender says, as long as that can be: a sender who says that hours
-    have passed within a second has begun to count anew.
+    A frame's time is its timestamp, as long as that is plausible. A sender whose timestamp jumps by
+    hours within a second has restarted its clock.
     """
 
     _began_s: float | None = None
@@ -31,10 +31,10 @@ class TrackClock:
     _position: int = 0
 
     def place(self, start: int, count: int, now_s: float) -> int | None:
-        """Take a frame of ``count`` ticks; returns how many are missing before it.
+        """Place a frame of ``count`` ticks; returns how many ticks are missing before it.
 
-        ``start`` is the sender's time, in ticks, and ``now_s`` the real one. Returns None for a
-        frame that must be left out, as sound comes faster than it is spoken.
+        ``start`` is the frame's timestamp in ticks, ``now_s`` the current time. Returns None for a
+        frame that must be dropped because the audio arrives faster than real time.
         """
         if self._began_s is None:
             self._began_s, self._origin = now_s, start
@@ -42,7 +42,7 @@ class TrackClock:
         missing = start - self._origin - self._position
         room = self._ticks_since_beginning(now_s) + round(MAX_AHEAD_S * TICKS_HZ) - self._position
         if missing < 0 or missing + count > room:
-            # Late, as silence has taken its place, or out of all bounds.
+            # Late, with silence already in its place, or implausible.
             self._origin = start - self._position
             missing = 0
         if count > room:
@@ -51,7 +51,7 @@ class TrackClock:
         return missing
 
     def idle(self, now_s: float) -> int:
-        """How many ticks of silence to add, as nothing has come for a while."""
+        """How many ticks of silence to add because nothing has arrived for a while."""
         if self._began_s is None or now_s - self._heard_s < SILENCE_AFTER_S:
             return 0
         behind = round((now_s - self._began_s - SILENCE_LAG_S) * TICKS_HZ) - self._position

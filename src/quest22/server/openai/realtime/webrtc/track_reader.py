@@ -1,4 +1,4 @@
-"""A track's frames, as they come, into the queue: always taken, so that they pile up nowhere."""
+"""Reads the frames of a track into a queue without delay: aiortc would queue them unbounded."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from quest22.server.openai.realtime.webrtc.audio_queue import AudioQueue, Frame
 from quest22.server.openai.realtime.webrtc.track_clock import TICKS_HZ, TrackClock
 
 IDLE_CHECK_INTERVAL_S = 0.25
-"""How often a track that sends nothing is looked after."""
+"""How often to check whether a track has stopped sending."""
 
 
 class TrackReader:
-    """Puts a track's sound into a queue, in its place in time."""
+    """Puts a track's audio into a queue, with silence where audio is missing."""
 
     def __init__(self, queue: AudioQueue, clock: Callable[[], float] = time.monotonic) -> None:
         self._queue = queue
@@ -28,7 +28,7 @@ class TrackReader:
         self.refused_s = 0.0
 
     async def run(self, track: MediaStreamTrack) -> None:
-        """Take frames until the track ends."""
+        """Read frames until the track ends."""
         silence = asyncio.ensure_future(self._fill_silence())
         try:
             while True:
@@ -39,7 +39,7 @@ class TrackReader:
             silence.cancel()
 
     def put(self, frame: Any) -> None:
-        """Take an audio frame of PyAV's."""
+        """Add one of PyAV's audio frames."""
         rate_hz = int(frame.sample_rate)
         samples = mono(frame.to_ndarray(), len(frame.layout.channels))
         ticks = len(samples) * TICKS_HZ // rate_hz
@@ -59,7 +59,7 @@ class TrackReader:
 
 
 def mono(interleaved: np.ndarray[Any, np.dtype[np.int16]], channels: int) -> Frame:
-    """Channels mixed: ``[1, samples × channels]`` → ``[samples]``."""
+    """Mix the channels: ``[1, samples × channels]`` → ``[samples]``."""
     flat = interleaved.reshape(-1, channels)
     if channels == 1:
         return flat[:, 0]
