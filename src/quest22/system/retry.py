@@ -30,11 +30,11 @@ class Backoff:
     max_s: float
     jitter: tuple[float, float]
 
-    def delays(self) -> Iterator[float]:
-        """Seconds to wait before each retry, without end."""
+    def delays(self, rng: random.Random | None = None) -> Iterator[float]:
+        """Seconds to wait before each retry, without end; ``rng`` makes them repeatable."""
         delay_s = self.first_s
         while True:
-            yield delay_s * self.jitter_factor()
+            yield delay_s * self.jitter_factor(rng)
             delay_s = min(2 * delay_s, self.max_s)
 
     def next_s(self, error: BaseException, delays: Iterator[float], max_s: float) -> float:
@@ -47,9 +47,10 @@ class Backoff:
             return delay_s
         return min(requested_s, max_s) + self.jitter_factor() * self.first_s
 
-    def jitter_factor(self) -> float:
+    def jitter_factor(self, rng: random.Random | None = None) -> float:
         """A random factor within ``jitter``."""
-        return random.uniform(*self.jitter)  # noqa: S311 -- spreads load, keeps no secret
+        spread = random.uniform if rng is None else rng.uniform
+        return spread(*self.jitter)
 
 
 def retry(

@@ -1,0 +1,399 @@
+"""A cluster simulated: thousands of workers, every fault, and a clock that takes no time.
+
+python -m benchmarks.cluster_simulation                            10,000 workers, 1,000,000 units
+python -m benchmarks.cluster_simulation --seeds 1000 --units 400 --workers 40
+
+Workers run :mod:`quest22.cluster.procedure`, the code of production; only what they ask for is
+performed here, on a :class:`MemoryLedger` behind a network that loses requests and answers, and
+delays some by minutes. Workers crash, stop for longer than a lease and go on, are cut off, and
+their clocks go wrong. Exits with 0 if every unit was published once, or failed as it had to.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import heapq
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, fields
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+from quest22.cluster.ledger import Attempt, Counts, Lease, Ledger, LedgerUnavailableError
+from quest22.cluster.memory_ledger import MemoryLedger
+from quest22.cluster.procedure import (
+    Abandoned,
+    AttemptError,
+    Commit,
+    Policy,
+    Procedure,
+    Transcribe,
+    Wait,
+    Worker,
+    heartbeat,
+    perform,
+)
+
+TIMEOUT_S = 20.0
+UNANSWERED = LedgerUnavailableError("503")
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """How often what goes wrong: shares of requests, units and workers, or events a worker-hour.
+
+    ``refused``: 503, and nothing was done. ``unanswered``: it was done, but the answer is lost.
+    ``late``: it is done minutes later, when its sender has long asked again. ``flawed``: an attempt
+    at a unit fails. ``hopeless``: every attempt does. ``deadly``: every attempt ends its worker.
+    ``slow``: workers at a fifth of the speed. ``skewed``: clocks that are wrong by up to a day, and
+    go wrong by up to a second in a minute.
+    """
+
+    refused: float = 0.005
+    unanswered: float = 0.002
+    late: float = 0.001
+    crashes: float = 0.02
+    stalls: float = 0.02
+    partitions: float = 0.02
+    flawed: float = 0.001
+    hopeless: float = 0.00001
+    deadly: float = 0.00001
+    slow: float = 0.01
+    skewed: float = 0.5
+
+    def times(self, factor: float) -> Faults:
+        """Everything that goes wrong that much more often; at most one in five."""
+        return Faults(*(min(factor * getattr(self, each.name), 0.2) for each in fields(self)))
+
+
+class Size(NamedTuple):
+    """How much there is to do; units take ``unit_s`` on average."""
+
+    workers: int
+    units: int
+    unit_s: float = 60.0
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of it.
+
+    ``accepted`` says whose attempt at each unit was published, ``twice`` names the units of which
+    several were; ``stuck`` workers did not end.
+    """
+
+    units: int
+    accepted: dict[int, Path] = field(default_factory=dict)
+    twice: set[int] = field(default_factory=set)
+    failed: frozenset[int] = frozenset()
+    condemned: frozenset[int] = frozenset()
+    requests: Counter[str] = field(default_factory=Counter)
+    events: Counter[str] = field(default_factory=Counter)
+    stuck: int = 0
+    utilisation: float = 0.0
+    lasted_s: float = 0.0
+
+    @property
+    def lost(self) -> list[int]:
+        """Units that were neither published nor had to fail."""
+        missing = set(range(self.units)).difference(self.accepted)
+        return sorted(missing - (self.failed & self.condemned))
+
+    @property
+    def doubled(self) -> list[int]:
+        """Units that were published more than once, or published and failed."""
+        return sorted(self.twice | (self.failed & self.accepted.keys()))
+
+
+@dataclass(slots=True, eq=False)
+class Machine:
+    """A machine that runs one worker at a time; ``life`` counts them."""
+
+    number: int
+    speed: float
+    clock_rate: float
+    clock_offset_s: float
+    life: int = 0
+    main: Procedure[None] | None = None
+    output: Path = Path()
+    stopped_until: float = 0.0
+    cut_off_until: float = 0.0
+    working_on: _Work | None = None
+    ended: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class _Work:
+    """A unit that is transcribed, and what renews its lease."""
+
+    lease: Lease
+    beating: Procedure[None]
+
+
+Step: TypeAlias = Callable[..., None]
+
+
+class Simulation:
+    """One run of a cluster, repeatable by its ``seed``."""
+
+    def __init__(
+        self,
+        size: Size,
+        faults: Faults,
+        seed: int,
+        ledger: Ledger | None = None,
+        policy: Policy = Policy(),  # noqa: B008 -- a value
+    ) -> None:
+        self.now = 0.0
+        self._size, self._faults, self._policy = size, faults, policy
+        self._rng = random.Random(seed)  # noqa: S311 -- chooses faults
+        self._ledger = ledger or MemoryLedger(size.units)
+        self.outcome = Outcome(size.units)
+        self._heap: list[tuple[float, int, Machine | None, int, Step, tuple[Any, ...]]] = []
+        self._order = count()
+        choose = self._rng.random
+        self._hopeless = {unit for unit in range(size.units) if choose() < faults.hopeless}
+        self._deadly = {unit for unit in range(size.units) if choose() < faults.deadly}
+        self.outcome.condemned = frozenset(self._hopeless | self._deadly)
+        self._alive = self._busy = 0
+        self._alive_s = self._busy_s = self._counted_at = 0.0
+        self._counting_until = 0.99 * size.units
+
+    def run(self) -> Outcome:
+        """Let the cluster work until every worker has ended."""
+        for number in range(self._size.workers):
+            machine = self._machine(number)
+            self._at(self._rng.uniform(0, 30), None, self._start, machine)
+        heap, pop = self._heap, heapq.heappop
+        while heap:
+            event = pop(heap)
+            at, _, happens_to, life, step, arguments = event
+            if happens_to is not None:
+                if happens_to.life != life or happens_to.ended:
+                    continue
+                if happens_to.stopped_until > at:
+                    heapq.heappush(heap, (happens_to.stopped_until, next(self._order), *event[2:]))
+                    continue
+            self.now = at
+            step(*arguments)
+        self.outcome.stuck = self._alive
+        self.outcome.utilisation = self._busy_s / max(self._alive_s, 1e-9)
+        return self.outcome
+
+    def _machine(self, number: int) -> Machine:
+        rng, faults = self._rng, self._faults
+        speed = 0.2 if rng.random() < faults.slow else rng.uniform(0.8, 1.2)
+        skewed = rng.random() < faults.skewed
+        rate = rng.uniform(59 / 60, 61 / 60) if skewed else 1.0
+        return Machine(number, speed, rate, rng.uniform(-86_400, 86_400) if skewed else 0.0)
+
+    def _at(self, at: float, machine: Machine | None, step: Step, *arguments: Any) -> None:
+        """Let something happen later; to a machine, if its worker has not ended until then."""
+        life = 0 if machine is None else machine.life
+        heapq.heappush(self._heap, (at, next(self._order), machine, life, step, arguments))
+
+    def _count(self, *, alive: int = 0, busy: int = 0) -> None:
+        """Add up how many workers there are and how many transcribe, before the last units."""
+        if len(self.outcome.accepted) < self._counting_until:
+            passed = self.now - self._counted_at
+            self._alive_s += passed * self._alive
+            self._busy_s += passed * self._busy
+        self._counted_at = self.now
+        self._alive += alive
+        self._busy += busy
+
+    # Machines
+
+    def _start(self, machine: Machine) -> None:
+        machine.life += 1
+        machine.working_on = None
+        machine.stopped_until = machine.cut_off_until = 0.0
+        name = f"worker-{machine.number}-{machine.life}"
+        machine.output = Path(name)
+
+        def clock() -> float:
+            return machine.clock_offset_s + machine.clock_rate * self.now
+
+        rng = random.Random(self._rng.getrandbits(64))  # noqa: S311
+        machine.main = Worker(name, self._size.units, self._policy, clock, rng).run()
+        self._count(alive=1)
+        for happen, rate in (
+            (self._crash, self._faults.crashes),
+            (self._stall, self._faults.stalls),
+            (self._cut_off, self._faults.partitions),
+        ):
+            if rate:
+                self._later(machine, rate, happen)
+        self._go_on(machine, machine.main, None)
+
+    def _later(self, machine: Machine, rate: float, happen: Callable[[Machine], None]) -> None:
+        at = self.now + self._rng.expovariate(rate / 3600)
+        self._at(at, machine, happen, machine)
+
+    def _crash(self, machine: Machine) -> None:
+        self.outcome.events["crash"] += 1
+        self._count(alive=-1, busy=-(machine.working_on is not None))
+        machine.working_on = None
+        machine.life += 1
+        self._at(self.now + self._rng.uniform(5, 300), None, self._start, machine)
+
+    def _stall(self, machine: Machine) -> None:
+        self.outcome.events["stall"] += 1
+        machine.stopped_until = self.now + self._rng.uniform(0.2, 4) * self._policy.lease_s
+        self._later(machine, self._faults.stalls, self._stall)
+
+    def _cut_off(self, machine: Machine) -> None:
+        self.outcome.events["partition"] += 1
+        machine.cut_off_until = self.now + self._rng.uniform(0.2, 4) * self._policy.lease_s
+        self._later(machine, self._faults.partitions, self._cut_off)
+
+    # What workers ask for
+
+    def _go_on(self, machine: Machine, procedure: Procedure[Any], answer: Any) -> None:
+        """Send an answer to a procedure, and see to what it asks for next."""
+        try:
+            if answer is UNANSWERED:
+                request = procedure.throw(UNANSWERED)
+            else:
+                request = procedure.send(answer)
+        except StopIteration:
+            self._procedure_ended(machine, procedure)
+            return
+        if type(request) is Wait:
+            at = self.now + request.seconds / machine.clock_rate
+            self._at(at, machine, self._go_on, machine, procedure, None)
+        elif type(request) is Transcribe:
+            self._transcribe(machine, request.lease)
+        else:
+            self._ask(machine, procedure, request)
+
+    def _procedure_ended(self, machine: Machine, procedure: Procedure[Any]) -> None:
+        if procedure is machine.main:
+            machine.ended = True
+            self._count(alive=-1)
+            return
+        work = machine.working_on
+        if work is not None and procedure is work.beating:  # another worker was faster
+            self._stop_work(machine, work, Abandoned(published=True))
+
+    def _transcribe(self, machine: Machine, lease: Lease) -> None:
+        rng = self._rng
+        work = _Work(lease, heartbeat(lease, self._policy, rng))
+        machine.working_on = work
+        self._count(busy=1)
+        takes_s = self._size.unit_s * rng.lognormvariate(-0.08, 0.4) / machine.speed
+        self._go_on(machine, work.beating, None)
+        if lease.unit in self._deadly:
+            self._at(self.now + takes_s / 2, machine, self._die_of, machine, work)
+            return
+        broken = lease.unit in self._hopeless or rng.random() < self._faults.flawed
+        result = AttemptError("flawed") if broken else Attempt(machine.output, Counts(1, 0, 60.0))
+        self._at(self.now + takes_s, machine, self._stop_work, machine, work, result)
+
+    def _die_of(self, machine: Machine, work: _Work) -> None:
+        if machine.working_on is work:
+            self._crash(machine)
+
+    def _stop_work(self, machine: Machine, work: _Work, result: Any) -> None:
+        if machine.working_on is work and machine.main is not None:
+            self._count(busy=-1)
+            machine.working_on = None
+            self._go_on(machine, machine.main, result)
+
+    def _ask(self, machine: Machine, procedure: Procedure[Any], request: Any) -> None:
+        """Perform a request on the ledger, over a network that may fail in every way."""
+        rng, faults = self._rng, self._faults
+        work = machine.working_on
+        if procedure is not machine.main and (work is None or procedure is not work.beating):
+            return  # a heartbeat whose unit is done
+        self.outcome.requests[type(request).__name__] += 1
+        luck = rng.random()
+        if machine.cut_off_until > self.now or luck < faults.refused:
+            takes_s = 0.1 if luck < faults.refused else TIMEOUT_S
+            answer: Any = UNANSWERED
+        elif (luck := luck - faults.refused) < faults.late:
+            after_s = rng.expovariate(1 / 300)
+            self._at(self.now + after_s, None, self._perform_late, request)
+            takes_s, answer = TIMEOUT_S, UNANSWERED
+        else:
+            answer = self._perform(request)
+            takes_s = rng.uniform(0.02, 0.08)
+            if luck - faults.late < faults.unanswered:
+                takes_s, answer = TIMEOUT_S, UNANSWERED
+        self._at(self.now + takes_s, machine, self._go_on, machine, procedure, answer)
+
+    def _perform(self, request: Any) -> Any:
+        try:
+            answer = perform(request, self._ledger)
+        except LedgerUnavailableError:
+            return UNANSWERED
+        if type(request) is Commit and answer:
+            self._count()
+            unit, output = request.lease.unit, request.attempt.path
+            if self.outcome.accepted.setdefault(unit, output) != output:
+                self.outcome.twice.add(unit)
+            self.outcome.lasted_s = self.now
+        return answer
+
+    def _perform_late(self, request: Any) -> None:
+        self.outcome.events["late request"] += 1
+        self._perform(request)
+
+
+def simulate(
+    size: Size,
+    faults: Faults,
+    seed: int,
+    policy: Policy = Policy(),  # noqa: B008 -- a value
+) -> Outcome:
+    """Run a cluster in memory."""
+    ledger = MemoryLedger(size.units)
+    outcome = Simulation(size, faults, seed, ledger, policy).run()
+    outcome.failed = frozenset(ledger.failed)
+    return outcome
+
+
+def _told(outcomes: Iterable[Outcome]) -> bool:
+    lost = doubled = units = stuck = 0
+    lowest = 1.0
+    for each in outcomes:
+        lost, doubled = lost + len(each.lost), doubled + len(each.doubled)
+        units, stuck = units + each.units, stuck + each.stuck
+        lowest = min(lowest, each.utilisation)
+        last = each
+    asked = ", ".join(f"{name} {times:,}" for name, times in last.requests.most_common())
+    faced = ", ".join(f"{times:,} × {name}" for name, times in last.events.most_common())
+    print(f"units       {units:,}: {lost} lost, {doubled} doubled; {stuck} workers never ended")
+    print(f"utilisation {100 * lowest:.2f} % before the last 1 % of the units (the lowest)")
+    print(f"last run    {last.lasted_s / 3600:.2f} h simulated; {asked}")
+    print(f"faults      {faced}; {len(last.failed)} failed as they had to")
+    return not (lost or doubled or stuck)
+
+
+def main() -> int:
+    """Simulate what the command line says; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.cluster_simulation")
+    parser.add_argument("--workers", type=int, default=10_000)
+    parser.add_argument("--units", type=int, default=1_000_000)
+    parser.add_argument("--unit-seconds", type=float, default=60.0)
+    parser.add_argument("--faults", type=float, default=1.0, help="times the usual number")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, default=1, help="so many runs")
+    given = parser.parse_args()
+    size = Size(given.workers, given.units, given.unit_seconds)
+    faults = Faults().times(given.faults)
+    gc.disable()
+    began = time.perf_counter()
+    seeds = range(given.seed, given.seed + given.seeds)
+    fine = _told(simulate(size, faults, seed) for seed in seeds)
+    print(f"took        {time.perf_counter() - began:.1f} s")
+    return 0 if fine else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

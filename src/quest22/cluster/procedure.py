@@ -1,0 +1,365 @@
+"""What one worker does, decided without doing it: which unit it claims, and when it gives up.
+
+A worker is a generator: it yields what is to be done and is sent the answer, or thrown
+:class:`LedgerUnavailableError`. :mod:`quest22.cluster.worker` performs the requests with threads
+and a store; the tests' simulation performs the same ones with thousands of workers, a clock of its
+own and every fault that it can think of. Knows no threads, stores, files or clocks.
+
+**Where to look.** Reading a million units to find a free one would cost more than the work. Units
+are in shards. A worker starts in any shard and stays there while it has free units: one look gives
+it several candidates, and it looks again when it loses a claim to another worker. Whoever finds a
+shard without free units says so in the index, a single listing, which tells workers that move on
+where there is work left. So near the end, too, a unit is found in two or three requests.
+
+**Dead workers.** A lease that does not change for ``lease_s`` is superseded. Each worker measures
+that with its own clock from when it first saw the lease, so clocks need not agree.
+
+**Stragglers.** A worker with nothing else to do watches a shard that has not ended, and repeats a
+unit that takes longer than its own units do. Whoever is first publishes it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Generator, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias, TypeVar
+
+from quest22.cluster import ledger
+from quest22.cluster.ledger import (
+    Attempt,
+    Holding,
+    Lease,
+    LedgerUnavailableError,
+    ShardView,
+    num_shards,
+)
+from quest22.system.retry import Backoff
+
+CANDIDATES = 16
+"""Units that are remembered of one look at a shard."""
+
+WATCHED = 64
+"""Leases of others in a shard whose age a worker knows."""
+
+MOVE_ON = 0.25
+"""How often a worker without work leaves the shard that it watches for another."""
+
+STRAGGLER = 1.5
+"""A unit is repeated that takes longer than the mean of a worker's own units, by this factor."""
+
+T = TypeVar("T")
+
+
+class Policy(NamedTuple):
+    """How patient workers are with each other.
+
+    ``lease_s``: after so long without a sign of life a unit is given to another worker.
+    ``max_attempts``: after so many failed attempts a unit has failed.
+    """
+
+    lease_s: float = 120.0
+    max_attempts: int = 3
+
+    @property
+    def renew_s(self) -> float:
+        """How often a lease is renewed: two renewals may be lost."""
+        return self.lease_s / 3
+
+    @property
+    def poll_s(self) -> float:
+        """How often a worker without work looks for some."""
+        return self.lease_s / 8
+
+
+class ReadIndex(NamedTuple):
+    """Answered by an :class:`quest22.cluster.ledger.Index`."""
+
+
+class MarkTaken(NamedTuple):
+    """Record that a shard has no free units."""
+
+    shard: int
+
+
+class MarkClosed(NamedTuple):
+    """Record that a shard has ended."""
+
+    shard: int
+
+
+class View(NamedTuple):
+    """Answered by a :class:`ShardView`."""
+
+    shard: int
+
+
+class ClaimUnit(NamedTuple):
+    """Answered by a :class:`quest22.cluster.ledger.Claim`."""
+
+    lease: Lease
+
+
+class Renew(NamedTuple):
+    """Answered by whether the unit is still to be published."""
+
+    lease: Lease
+
+
+class Release(NamedTuple):
+    """Give a lease back."""
+
+    lease: Lease
+
+
+class Commit(NamedTuple):
+    """Answered by whether this attempt was published."""
+
+    lease: Lease
+    attempt: Attempt
+
+
+class Settle(NamedTuple):
+    """Record the end of a published unit."""
+
+    unit: int
+
+
+class Fail(NamedTuple):
+    """Record a failed attempt."""
+
+    lease: Lease
+    reason: str
+    final: bool
+
+
+class Wait(NamedTuple):
+    """Let time pass; may be answered early, if the worker is stopped."""
+
+    seconds: float
+
+
+class Transcribe(NamedTuple):
+    """Transcribe a unit while :func:`heartbeat` renews its lease.
+
+    Answered by an :class:`Attempt`, an :class:`AttemptError`, or an :class:`Ending`.
+    """
+
+    lease: Lease
+
+
+class AttemptError(NamedTuple):
+    """Why a unit could not be transcribed."""
+
+    reason: str
+
+
+class Abandoned(NamedTuple):
+    """The transcription ended early: the unit was published by another (``published``), or the
+    worker is stopped."""  # noqa: D205, D209
+
+    published: bool
+
+
+LedgerRequest: TypeAlias = (
+    ReadIndex | MarkTaken | MarkClosed | View | ClaimUnit | Renew | Release | Commit | Settle | Fail
+)
+Request: TypeAlias = LedgerRequest | Wait | Transcribe
+Procedure: TypeAlias = Generator[Request, Any, T]
+
+
+def perform(request: LedgerRequest, book: ledger.Ledger) -> Any:
+    """The ledger's answer to a request."""
+    return getattr(book, _CALLS[type(request)])(*request)
+
+
+_CALLS: dict[type[Any], str] = {
+    ReadIndex: "index",
+    MarkTaken: "mark_taken",
+    MarkClosed: "mark_closed",
+    View: "view",
+    ClaimUnit: "claim",
+    Renew: "renew",
+    Release: "release",
+    Commit: "commit",
+    Settle: "settle",
+    Fail: "fail",
+}
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A lease of another worker: which one, when it was first seen, and when it last changed."""
+
+    epoch: int
+    version: Hashable
+    seen_at: float
+    changed_at: float
+
+
+class Worker:
+    """One worker: ``run`` is its procedure; set ``stopping`` to end it early.
+
+    ``clock`` gives seconds that pass evenly, from any zero. ``rng`` spreads the workers: give each
+    its own.
+    """
+
+    def __init__(
+        self, name: str, units: int, policy: Policy, clock: Callable[[], float], rng: random.Random
+    ) -> None:
+        self.stopping = False
+        self._name = name
+        self._policy = policy
+        self._clock = clock
+        self._rng = rng
+        self._shards = num_shards(units)
+        self._shard: int | None = None
+        self._watches = False
+        self._candidates: list[Lease] = []
+        self._watched: dict[int, _Watched] = {}
+        self._transcribed = 0
+        self._transcribed_s = 0.0
+
+    def run(self) -> Procedure[None]:
+        """Transcribe units until all have ended, or the worker is stopped."""
+        while (lease := (yield from self._obtain())) is not None:
+            yield from self._transcribe(lease)
+
+    def _transcribe(self, lease: Lease) -> Procedure[None]:
+        began = self._clock()
+        result = yield Transcribe(lease)
+        match result:
+            case Attempt():
+                self._transcribed += 1
+                self._transcribed_s += self._clock() - began
+                if not (yield from self._insist(Commit(lease, result))):
+                    yield from self._insist(Settle(lease.unit))
+            case AttemptError(reason):
+                final = lease.attempt >= self._policy.max_attempts
+                yield from self._insist(Fail(lease, reason, final))
+            case Abandoned(published) if not published:
+                yield from self._insist(Release(lease))
+
+    def _obtain(self) -> Procedure[Lease | None]:
+        """The lease of the next unit; None if there is none, or the worker is stopped."""
+        while not self.stopping:
+            while self._candidates:
+                lease = self._candidates.pop()
+                claimed = yield from self._insist(ClaimUnit(lease))
+                if claimed is ledger.Claim.WON:
+                    return lease
+                if claimed is ledger.Claim.PUBLISHED:
+                    yield from self._insist(Settle(lease.unit))
+                else:
+                    self._candidates.clear()  # what was seen is out of date
+            if self._shard is None and not (yield from self._choose_shard()):
+                return None
+            yield from self._look()
+        return None
+
+    def _choose_shard(self) -> Procedure[bool]:
+        """Go to any shard with free units; without any, to one to watch; False if all ended."""
+        index: ledger.Index = yield from self._insist(ReadIndex())
+        self._watches = len(index.taken) >= self._shards
+        left_out = index.closed if self._watches else index.taken
+        left = [shard for shard in range(self._shards) if shard not in left_out]
+        self._shard = self._rng.choice(left) if left else None
+        self._watched.clear()
+        return self._shard is not None
+
+    def _look(self) -> Procedure[None]:
+        """Read the shard, and remember what may be claimed there; leave it if that is nothing."""
+        shard = self._shard
+        if shard is None:
+            return
+        view: ShardView = yield from self._insist(View(shard))
+        if view.ended:
+            yield from self._insist(MarkClosed(shard))
+            self._shard = None
+            return
+        self._candidates = self._fresh(view.free)
+        yield from self._look_at_others(view)
+        if self._candidates:
+            return
+        if not self._watches:
+            yield from self._insist(MarkTaken(shard))
+            self._shard = None
+            return
+        yield Wait(self._policy.poll_s * self._rng.uniform(0.5, 1.5))
+        if self._rng.random() < MOVE_ON:
+            self._shard = None
+
+    def _fresh(self, free: Sequence[int]) -> list[Lease]:
+        chosen = self._rng.sample(free, min(CANDIDATES, len(free)))
+        return [Lease(unit, 1, 1, self._name) for unit in chosen]
+
+    def _look_at_others(self, view: ShardView) -> Procedure[None]:
+        """Find leases to supersede: given up, without a sign of life, or a straggler's."""
+        held = list(view.held.items())
+        if len(held) > WATCHED:
+            held = held[:WATCHED]  # the same ones each time, so that their age is known
+        self._rng.shuffle(held)
+        now = self._clock()
+        for unit, holding in held:
+            expired = self._watch(unit, holding, now)
+            if expired and holding.attempts >= self._policy.max_attempts:
+                reason = f"{holding.attempts} workers ended while they transcribed it"
+                last = Lease(unit, holding.epoch, holding.attempts, self._name)
+                yield from self._insist(Fail(last, reason, True))
+            elif holding.given_up or expired or self._is_straggler(unit, holding, now):
+                epoch, attempt = holding.epoch + 1, holding.attempts + 1
+                self._candidates.append(Lease(unit, epoch, attempt, self._name))
+
+    def _watch(self, unit: int, holding: Holding, now: float) -> bool:
+        """Whether a lease has expired, as far as this worker has watched it."""
+        watched = self._watched.get(unit)
+        if watched is None or watched.epoch != holding.epoch:
+            self._watched[unit] = _Watched(holding.epoch, holding.version, now, now)
+            return False
+        if watched.version != holding.version:
+            watched.version, watched.changed_at = holding.version, now
+        return not holding.given_up and now - watched.changed_at > self._policy.lease_s
+
+    def _is_straggler(self, unit: int, holding: Holding, now: float) -> bool:
+        if (
+            not self._watches
+            or not self._transcribed
+            or holding.attempts >= self._policy.max_attempts
+        ):
+            return False
+        usual_s = self._transcribed_s / self._transcribed
+        return now - self._watched[unit].seen_at > STRAGGLER * usual_s
+
+    def _insist(self, request: LedgerRequest) -> Procedure[Any]:
+        """The ledger's answer, however long it takes."""
+        try:
+            return (yield request)
+        except LedgerUnavailableError:
+            return (yield from _insist_again(request, self._rng))
+
+
+def _insist_again(request: LedgerRequest, rng: random.Random) -> Procedure[Any]:
+    delays = _BACKOFF.delays(rng)
+    while True:
+        yield Wait(next(delays))
+        try:
+            return (yield request)
+        except LedgerUnavailableError:
+            pass
+
+
+_BACKOFF = Backoff(first_s=0.5, max_s=30.0, jitter=(0.5, 1.5))
+
+
+def heartbeat(lease: Lease, policy: Policy, rng: random.Random) -> Procedure[None]:
+    """Renews a lease while its unit is transcribed; ends once the unit is published by another.
+
+    An answer that does not come is not waited for: the next renewal is as good.
+    """
+    while True:
+        yield Wait(policy.renew_s * rng.uniform(0.9, 1.0))
+        try:
+            if not (yield Renew(lease)):
+                return
+        except LedgerUnavailableError:
+            continue
