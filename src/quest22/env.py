@@ -74,6 +74,11 @@ def disable_torch() -> None:
     os.environ.setdefault("USE_TORCH", "0")
 
 
+def request_completion_script(shell: str) -> None:
+    """Make the command's parser print the script that completes it in ``shell``, when it starts."""
+    os.environ["_QUEST22_COMPLETE"] = f"source_{shell}"
+
+
 def silence_progress_bars() -> None:
     """Disable the Hub library's download bars, which nobody would see."""
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"

@@ -28,8 +28,8 @@ def test_version(run):
             ["--microphone", "--listen", "--policy", "--output", "talk.srt,jsonl", "arecord"],
         ),
         ([], ["transcribe", "stream", "demo", "models", "doctor", "Exit codes"]),
-        (["transcribe"], ["--model", "--language", "--output-format", "--threads", "talk.mp3"]),
-        (["stream"], ["--split", "--num-shards", "--keep-columns", "--take", "--batch-size"]),
+        (["transcribe"], ["--model", "--language", "--output-format", "--help-all", "talk.mp3"]),
+        (["stream"], ["--split", "--num-shards", "--keep-columns", "--take", "--help-all"]),
         (["demo"], ["--model", "--quiet"]),
         (["doctor"], ["Exit code"]),
     ],
@@ -39,6 +39,20 @@ def test_help_teaches(run, monkeypatch, arguments, flags):
     ended = run(*arguments, "--help")
     assert (ended.code, ended.err) == (0, "")
     assert [flag for flag in flags if flag not in ended.out] == []
+
+
+def test_a_recording_needs_no_command(run, sounds, model):
+    flags = ("-q", "-m", model, *SHORT)
+    said = run("transcribe", *flags, "-f", "jsonl", sounds)
+    assert (said.code, len(said.out.splitlines())) == (Exit.DONE, 3)
+    assert run(*flags, "-f", "jsonl", sounds) == said
+    assert run(sounds, *flags, "-f", "jsonl") == said
+
+
+@pytest.mark.parametrize("name", ["missing.mp3", "a/b", "*.none"])
+def test_what_looks_like_a_recording_is_looked_for(run, model, name):
+    ended = run(name, "-m", model)
+    assert (ended.code, name in ended.err) == (Exit.NOTHING_DONE, True)
 
 
 @pytest.mark.parametrize("arguments", [[], ["transcribe"], ["stream"]])

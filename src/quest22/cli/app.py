@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ import quest22
 from quest22.cli import (
     bench,
     bench_live,
+    completion,
     demo,
     doctor,
     evaluate,
@@ -29,9 +31,30 @@ from quest22.cli.live import command as live
 
 LIVE_BENCH = "bench live"
 
+FILES, DATASETS, SERVER, MACHINE = (
+    "Files and live audio",
+    "Datasets and runs",
+    "Server",
+    "This machine",
+)
+"""The tasks by which ``--help`` groups the commands."""
+
 
 class Commands(TyperGroup):
-    """Commands of one word, and one of two."""
+    """Commands of one word, and one of two; without a command, files are transcribed."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """``quest22 talk.mp3`` and ``quest22 -m base talk.mp3`` are ``quest22 transcribe …``."""
+        if args and not ctx.resilient_parsing and self._is_input(ctx, args[0]):
+            args = ["transcribe", *args]
+        return super().parse_args(ctx, args)
+
+    def _is_input(self, ctx: Any, first: str) -> bool:
+        own = {name for each in self.get_params(ctx) for name in each.opts}
+        if first in own or self.get_command(ctx, first) is not None:
+            return False
+        is_place = any(sign in first for sign in "./\\*?[")  # no name of a command has one
+        return first.startswith("-") or is_place or Path(first).exists()
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """``bench live`` is a command of its own; ``bench ./live`` measures a file."""
@@ -44,7 +67,7 @@ app = typer.Typer(
     name="quest22",
     cls=Commands,
     help="Transcribe audio files and stream audio datasets of any size with any Whisper "
-    "checkpoint.",
+    "checkpoint.\n\n[cyan]quest22 talk.mp3[/] is short for [cyan]quest22 transcribe talk.mp3[/].",
     epilog=EXIT_CODES,
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -54,26 +77,49 @@ app = typer.Typer(
         "token_normalize_func": lambda token: token.replace("_", "-"),
     },
 )
-app.command("transcribe", cls=TolerantCommand, epilog=transcribe.EPILOG, no_args_is_help=True)(
-    transcribe.transcribe
+app.command(
+    "transcribe",
+    rich_help_panel=FILES,
+    cls=TolerantCommand,
+    epilog=transcribe.EPILOG,
+    no_args_is_help=True,
+)(transcribe.transcribe)
+app.command("live", rich_help_panel=FILES, cls=TolerantCommand, epilog=live.EPILOG)(live.live)
+app.command("serve", rich_help_panel=SERVER, cls=TolerantCommand, epilog=serve.EPILOG)(serve.serve)
+app.add_typer(keys.app, name="keys", rich_help_panel=SERVER)
+app.command(
+    "stream",
+    rich_help_panel=DATASETS,
+    cls=TolerantCommand,
+    epilog=stream.EPILOG,
+    no_args_is_help=True,
+)(stream.stream)
+app.command(
+    "eval",
+    rich_help_panel=DATASETS,
+    cls=TolerantCommand,
+    epilog=evaluate.EPILOG,
+    no_args_is_help=True,
+)(evaluate.evaluate)
+app.command("status", rich_help_panel=DATASETS, cls=TolerantCommand, no_args_is_help=True)(
+    status.status
 )
-app.command("live", cls=TolerantCommand, epilog=live.EPILOG)(live.live)
-app.command("serve", cls=TolerantCommand, epilog=serve.EPILOG)(serve.serve)
-app.add_typer(keys.app, name="keys")
-app.command("stream", cls=TolerantCommand, epilog=stream.EPILOG, no_args_is_help=True)(
-    stream.stream
+app.command("retry", rich_help_panel=DATASETS, cls=TolerantCommand, no_args_is_help=True)(
+    retry.retry
 )
-app.command("eval", cls=TolerantCommand, epilog=evaluate.EPILOG, no_args_is_help=True)(
-    evaluate.evaluate
+app.command("export", rich_help_panel=DATASETS, epilog=export.EPILOG, no_args_is_help=True)(
+    export.export
 )
-app.command("status", cls=TolerantCommand, no_args_is_help=True)(status.status)
-app.command("retry", cls=TolerantCommand, no_args_is_help=True)(retry.retry)
-app.command("export", epilog=export.EPILOG, no_args_is_help=True)(export.export)
-app.command("bench", cls=TolerantCommand, epilog=bench.EPILOG)(bench.bench)
-app.command(LIVE_BENCH, cls=TolerantCommand, epilog=bench_live.EPILOG)(bench_live.bench_live)
-app.command("demo", cls=TolerantCommand)(demo.demo)
-app.add_typer(models.app, name="models")
-app.command("doctor", cls=TolerantCommand)(doctor.doctor)
+app.command("bench", rich_help_panel=MACHINE, cls=TolerantCommand, epilog=bench.EPILOG)(bench.bench)
+app.command(LIVE_BENCH, rich_help_panel=MACHINE, cls=TolerantCommand, epilog=bench_live.EPILOG)(
+    bench_live.bench_live
+)
+app.command("demo", rich_help_panel=MACHINE, cls=TolerantCommand)(demo.demo)
+app.add_typer(models.app, name="models", rich_help_panel=MACHINE)
+app.command("doctor", rich_help_panel=MACHINE, cls=TolerantCommand)(doctor.doctor)
+app.command("completion", rich_help_panel=MACHINE, epilog=completion.EPILOG, no_args_is_help=True)(
+    completion.completion
+)
 
 
 def _print_version(requested: bool) -> None:

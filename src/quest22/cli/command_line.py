@@ -10,9 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from rich.console import Console
 from typer.core import TyperCommand
 
 from quest22.cli.foreign_flags import ForeignFlag, replaced
+from quest22.cli.help_page import HELP_ALL, HelpPage
 from quest22.errors import UsageError
 
 _WORDS = {"true": True, "false": False}
@@ -130,7 +132,16 @@ def _foreign_value(
 
 
 class TolerantCommand(TyperCommand):
-    """A command whose arguments are read by :func:`rewrite` first."""
+    """A command whose arguments :func:`rewrite` reads first; its help is a :class:`HelpPage`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, rewrite(args, KnownFlags.of(self.params)))
+        given = rewrite(args, KnownFlags.of(self.params))
+        options = given[: given.index("--")] if "--" in given else given
+        if HELP_ALL in options:
+            ctx.meta[HELP_ALL] = True
+            given = ["--help"]
+        return super().parse_args(ctx, given)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        page = HelpPage(self, ctx, everything=HELP_ALL in ctx.meta)
+        Console(highlight=False).print(page, soft_wrap=False)

@@ -11,6 +11,7 @@ from typing import Annotated
 
 from typer import Option
 
+from quest22.cli.choose_model import chosen_model
 from quest22.cli.flag_groups import FlagGroup, flag, flag_group
 from quest22.env import hub_token
 from quest22.errors import UsageError
@@ -36,7 +37,8 @@ class ModelFlags(FlagGroup):
 
     def settings(self) -> EngineSettings:
         """Raises :class:`UsageError` for invalid values."""
-        return self.make(EngineSettings, token=self.token or hub_token())
+        model = chosen_model(self.model)
+        return self.make(EngineSettings, model=model, token=self.token or hub_token())
 
 
 @flag_group()

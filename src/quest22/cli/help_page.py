@@ -1,0 +1,139 @@
+"""The page of ``--help``: what most people need, by task; ``--help-all`` shows every flag.
+
+Names are never cut: a name that leaves no room for its text beside it stands above it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+HELP_ALL = "--help-all"
+
+USUAL: dict[str, tuple[str, ...]] = {
+    "Speech": ("language", "task", "translate", "initial_prompt", "quality", "vad"),
+    "Dataset": ("split", "audio_column", "text_column", "take", "num_shards"),
+    "Output": (
+        *("output", "output_dir", "output_format", "word_timestamps"),
+        *("keep_columns", "overwrite", "push_to_hub"),
+    ),
+    "Live": ("microphone", "listen", "pace", "raw_format", "rate", "policy"),
+    "Server": ("host", "port", "keys", "max_live", "max_requests", "tls_cert"),
+    "Evaluation": ("hypotheses", "references", "normalizer", "by", "worst", "as_json"),
+    "Messages": ("quiet", "verbose"),
+}
+"""What ``--help`` shows, by task: parameters of every command, which shows those that it has."""
+
+_FIRST = ("model", "language", "output", "output_dir", "output_format")
+_FIRST_TITLE = "Most used"
+_ARGUMENTS, _OPTIONS = "Arguments", "Options"
+_NAME_WIDTH = 30
+_FEW = 24
+"""A command with no more flags than this shows all of them."""
+_SENTENCE_END = re.compile(r"(?<=\.)\s")
+
+
+class HelpPage:
+    """What a command's ``--help`` prints, or with ``everything`` its ``--help-all``.
+
+    ``command`` and ``context`` are Typer's. Rich draws it at the width of the terminal.
+    """
+
+    def __init__(self, command: Any, context: Any, *, everything: bool) -> None:
+        self._context = context
+        self._command = command
+        parameters = [each for each in command.get_params(context) if not each.hidden]
+        self._arguments = [each for each in parameters if each.param_type_name == "argument"]
+        self._options = [each for each in parameters if each.param_type_name == "option"]
+        self._everything = everything or len(self._options) <= _FEW
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield Text.from_markup(f"[bold]Usage[/]  {_escape(self._usage())}")
+        yield ""
+        yield Padding(_paragraphs(self._command.help or ""), (0, 0, 0, 2))
+        for title, members in self._panels():
+            yield ""
+            yield Text(title, style="bold")
+            for each in members:
+                yield from self._entry(each, options.max_width)
+        if not self._everything:
+            yield ""
+            hidden = len(self._options) - sum(1 for _ in _usual(self._options))
+            yield Text.from_markup(
+                f"[bold]{self._context.command_path} {HELP_ALL}[/] shows {hidden} more flags."
+            )
+        if self._command.epilog:
+            yield ""
+            yield _paragraphs(self._command.epilog)
+
+    def _usage(self) -> str:
+        usage = str(self._command.get_usage(self._context)).partition(":")[2]
+        return re.sub(r"\{(\w+)\}", r"\1", " ".join(usage.split()))
+
+    def _panels(self) -> Iterator[tuple[str, Sequence[Any]]]:
+        """Titles and parameters in the order of the page."""
+        if self._arguments:
+            yield _ARGUMENTS, self._arguments
+        by_name = {each.name: each for each in self._options}
+        first = [by_name[name] for name in _FIRST if name in by_name]
+        if len(self._options) > _FEW and first:
+            yield _FIRST_TITLE, first
+        else:
+            first = []
+        left = [each for each in self._options if each not in first]
+        if not self._everything:
+            for title, names in USUAL.items():
+                if chosen := [each for each in left if each.name in names]:
+                    yield title, sorted(chosen, key=lambda each: names.index(each.name))
+            return
+        titles = dict.fromkeys(each.rich_help_panel or _OPTIONS for each in left)
+        if _OPTIONS in titles:
+            titles = {title: None for title in titles if title != _OPTIONS} | {_OPTIONS: None}
+        for title in titles:
+            yield title, [each for each in left if (each.rich_help_panel or _OPTIONS) == title]
+
+    def _entry(self, parameter: Any, width: int) -> Iterator[RenderableType]:
+        """A flag's names and its text, side by side where there is room."""
+        name, text = self._record(parameter)
+        beside = width > 2 * _NAME_WIDTH
+        indent = _NAME_WIDTH if beside else 6
+        row = Table.grid()
+        row.add_column(width=indent, style="cyan", no_wrap=True)
+        row.add_column(ratio=1)
+        fits = beside and len(name) + 4 <= indent
+        if not fits:
+            yield Text(f"  {name}", style="cyan", overflow="fold")
+        row.add_row(Text(f"  {name}" if fits else ""), text)
+        yield row
+
+    def _record(self, parameter: Any) -> tuple[str, Text]:
+        """A flag's names and its text: whole, with the default, or its first sentence."""
+        record, described = parameter.get_help_record(self._context)
+        told = parameter.help or ""
+        if not self._everything:
+            told = _SENTENCE_END.split(told, maxsplit=1)[0].rstrip(".")
+        text = Text.from_markup(told)
+        if self._everything:
+            text.append(described.removeprefix(told).replace("\\[", "["), style="dim")
+        return record.partition(" <")[0], text
+
+
+def _usual(options: Iterable[Any]) -> Iterator[Any]:
+    names = {*_FIRST, *(name for group in USUAL.values() for name in group)}
+    return (each for each in options if each.name in names)
+
+
+def _paragraphs(text: str) -> Text:
+    """Text with Rich markup; lines within a paragraph are joined."""
+    paragraphs = (" ".join(each.split()) for each in re.split(r"\n\s*\n", text))
+    return Text.from_markup("\n".join(each for each in paragraphs if each))
+
+
+def _escape(text: str) -> str:
+    return text.replace("[", r"\[")

@@ -1,0 +1,61 @@
+"""``--help`` is a screen of what most need; ``--help-all`` has every flag; names are whole."""
+
+import pytest
+from typer.main import get_command
+
+from quest22.cli.app import app
+from quest22.cli.command_line import TolerantCommand
+from quest22.cli.help_page import USUAL
+
+COMMANDS = {
+    name: command
+    for name, command in get_command(app).commands.items()
+    if isinstance(command, TolerantCommand)
+}
+
+
+def _flags(command):
+    return [flag for each in command.params for flag in (*each.opts, *each.secondary_opts)]
+
+
+@pytest.mark.parametrize("width", ["40", "80", "120"])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_all_flags_are_told_with_whole_names(run, monkeypatch, name, width):
+    monkeypatch.setenv("COLUMNS", width)
+    ended = run(*name.split(), "--help-all")
+    told = ended.out.replace("\n", " ")
+    flags = [flag for flag in _flags(COMMANDS[name]) if flag.startswith("-")]
+    assert (ended.code, [flag for flag in flags if flag not in told], "…," in told) == (
+        0,
+        [],
+        False,
+    )
+    assert max(map(len, ended.out.splitlines())) <= int(width)
+
+
+@pytest.mark.parametrize("name", ["transcribe", "stream", "live", "serve", "eval"])
+def test_help_is_one_screen(run, monkeypatch, name):
+    monkeypatch.setenv("COLUMNS", "100")
+    ended = run(name, "--help")
+    assert len(ended.out.splitlines()) <= 62
+    assert f"quest22 {name} --help-all shows" in ended.out
+
+
+def test_the_flags_that_are_used_most_come_first(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    out = run("transcribe", "--help").out
+    places = [out.index(flag) for flag in ("-m,", "-l,", "-o,", "-f,", "--task", "--word-times")]
+    assert places == sorted(places)
+
+
+def test_all_defaults_are_told(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    out = run("transcribe", "--help-all").out
+    assert "[default: 2.4]" in out
+    assert "[default: \"'“¿([{-]" in out
+    assert "[required]" in out
+
+
+def test_the_page_names_parameters_that_exist():
+    known = {each.name for command in COMMANDS.values() for each in command.params}
+    assert [name for names in USUAL.values() for name in names if name not in known] == []
