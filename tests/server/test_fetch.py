@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from quest22.server import fetch
-from quest22.server.fetch import Fetching
+from quest22.server.fetch import Fetcher
 from quest22.server.refusal import Refusal
 from quest22.settings.server import ServerSettings
 from tests.support.certificates import make_certificate
@@ -60,17 +60,17 @@ def resolving(*addresses: str) -> fetch.Resolve:
     return resolve
 
 
-def here(max_bytes: int = 1_000_000, **changes: object) -> Fetching:
+def here(max_bytes: int = 1_000_000, **changes: object) -> Fetcher:
     """Fetches from this machine as if it were public."""
-    facts = {"resolve": resolving("127.0.0.1"), "permits": lambda _: True} | changes
-    return Fetching(max_bytes, **facts)
+    facts = {"resolve": resolving("127.0.0.1"), "is_allowed": lambda _: True} | changes
+    return Fetcher(max_bytes, **facts)
 
 
-async def whole(fetching: Fetching, url: str) -> bytes:
+async def whole(fetching: Fetcher, url: str) -> bytes:
     return b"".join([data async for data in fetching.fetched(url)])
 
 
-def refused(fetching: Fetching, url: str) -> Refusal:
+def refused(fetching: Fetcher, url: str) -> Refusal:
     with pytest.raises(Refusal) as caught:
         asyncio.run(whole(fetching, url))
     assert caught.value.parameter == "url"
@@ -115,7 +115,7 @@ def test_the_environment_names_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None
     ],
 )
 def test_addresses_that_are_none(url: str) -> None:
-    refusal = refused(Fetching(10, resolve=resolving("8.8.8.8"), permits=lambda _: False), url)
+    refusal = refused(Fetcher(10, resolve=resolving("8.8.8.8"), is_allowed=lambda _: False), url)
     assert refusal.reason == "bad_request"
     assert "secret" not in refusal.message
 
@@ -130,7 +130,7 @@ def test_a_host_that_is_not_public_is_never_connected_to(
         raise AssertionError("a packet")
 
     monkeypatch.setattr(asyncio, "open_connection", connect)
-    refusal = refused(Fetching(10, resolve=resolving(*addresses)), "http://example.org/")
+    refusal = refused(Fetcher(10, resolve=resolving(*addresses)), "http://example.org/")
     assert (refusal.status, refusal.message) == (
         403,
         "url: example.org is not on the public internet",
@@ -141,7 +141,7 @@ def test_a_host_that_is_not_public_is_never_connected_to(
     "host", ["127.0.0.1", "127.1", "2130706433", "0x7f.1", "[::1]", "localhost"]
 )
 def test_names_of_this_machine(host: str) -> None:
-    assert refused(Fetching(10), f"http://{host}/").reason == "forbidden"
+    assert refused(Fetcher(10), f"http://{host}/").reason == "forbidden"
 
 
 def test_redirects_are_looked_at_again() -> None:
@@ -152,7 +152,7 @@ def test_redirects_are_looked_at_again() -> None:
         asked_for.append(host)
         return [host if host == "10.0.0.1" else "127.0.0.1"]
 
-    fetching = here(resolve=resolve, permits=lambda address: address == "127.0.0.1")
+    fetching = here(resolve=resolve, is_allowed=lambda address: address == "127.0.0.1")
     with serving(inside) as (port, _):
         assert refused(fetching, f"http://a.example:{port}/").reason == "forbidden"
     assert asked_for == ["a.example", "10.0.0.1"]
@@ -199,7 +199,7 @@ def test_answers_that_are_no_recording(given: bytes, reason: str, words: str) ->
 def test_a_server_that_is_not_there_or_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     free = socket.create_server(("127.0.0.1", 0))
     port = free.getsockname()[1]
-    monkeypatch.setattr(fetch, "ANSWER_S", 0.05)
+    monkeypatch.setattr(fetch, "RESPONSE_TIMEOUT_S", 0.05)
     assert "too slow" in refused(here(), f"http://a.example:{port}/").message
     free.close()
     assert "cannot be reached" in refused(here(), f"http://a.example:{port}/").message

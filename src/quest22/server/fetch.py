@@ -1,8 +1,8 @@
-"""Recordings that clients name by an address: fetched from the public internet, and nowhere else.
+"""Downloads recordings from URLs that clients send, from the public internet only.
 
-The name is resolved once, all of its addresses must be public, and the connection goes to one of
-these: a name that means something else a moment later changes nothing. Redirects go the same way.
-The proxies of the environment are not used, as they would resolve the name again.
+The host name is resolved once, all of its addresses must be public, and the connection goes to one
+of them, so DNS rebinding has no effect. Redirects are checked the same way. Proxies from the
+environment are not used, because they would resolve the name again.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from quest22.version import __version__
 MAX_REDIRECTS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MIN_PORT = 1024
-"""Of the ports below, only those of the web are used: others belong to mail, shells and so on."""
+"""Below this, only ports 80 and 443 are allowed: others belong to mail, shells and so on."""
 
-CONNECT_S, ANSWER_S, PIECE_S, WHOLE_S = 10.0, 30.0, 30.0, 1800.0
+CONNECT_TIMEOUT_S, RESPONSE_TIMEOUT_S, READ_TIMEOUT_S, TOTAL_TIMEOUT_S = 10.0, 30.0, 30.0, 1800.0
 PIECE_BYTES = 1 << 16
 MAX_URL_CHARACTERS = 8192
 
@@ -39,25 +39,25 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:
-    """The addresses of a host; raises :class:`OSError`."""
+    """Resolve a host name; raises :class:`OSError`."""
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 @dataclass(frozen=True, slots=True)
-class Fetching:
-    """How recordings are fetched; ``permits`` is which addresses may be connected to."""
+class Fetcher:
+    """Downloads recordings; ``is_allowed`` decides to which addresses it may connect."""
 
     max_bytes: int
     resolve: Resolve = resolve
-    permits: Callable[[str], bool] = is_public
+    is_allowed: Callable[[str], bool] = is_public
     min_port: int = MIN_PORT
     tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
 
     async def fetched(self, url: str) -> AsyncIterator[bytes]:
-        """The recording's bytes as they come; raises :class:`Refusal`, also on the way."""
-        until = asyncio.get_running_loop().time() + WHOLE_S
+        """The recording's bytes as they arrive; raises :class:`Refusal` at any point."""
+        until = asyncio.get_running_loop().time() + TOTAL_TIMEOUT_S
         for _ in range(MAX_REDIRECTS + 1):
             async with self._answer(_checked(url, self.min_port), until) as answer:
                 if answer.moved_to is None:
@@ -67,16 +67,16 @@ class Fetching:
                 try:
                     url = urljoin(url, answer.moved_to)
                 except ValueError as exc:
-                    raise _bad(str(exc)) from exc
-        raise _unfetched(f"it was redirected more than {MAX_REDIRECTS} times")
+                    raise _invalid_url(str(exc)) from exc
+        raise _fetch_failed(f"it was redirected more than {MAX_REDIRECTS} times")
 
     @asynccontextmanager
-    async def _answer(self, url: SplitResult, until: float) -> AsyncIterator[_Answer]:
+    async def _answer(self, url: SplitResult, until: float) -> AsyncIterator[_Response]:
         host, secure = url.hostname or "", url.scheme == "https"
         port = url.port or (443 if secure else 80)
         address = await self._address(host, port)
         try:
-            async with asyncio.timeout(CONNECT_S):
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 reader, writer = await asyncio.open_connection(
                     address,
                     port,
@@ -84,11 +84,11 @@ class Fetching:
                     server_hostname=host if secure else None,
                 )
         except ssl.SSLCertVerificationError as exc:
-            raise _unfetched("the certificate of its server is not valid") from exc
+            raise _fetch_failed("the certificate of its server is not valid") from exc
         except (OSError, ssl.SSLError) as exc:
-            raise _unfetched("its server cannot be reached") from exc
+            raise _fetch_failed("its server cannot be reached") from exc
         try:
-            answer = _Answer(reader, self.max_bytes, until)
+            answer = _Response(reader, self.max_bytes, until)
             await answer.ask(writer, url)
             yield answer
         finally:
@@ -96,11 +96,11 @@ class Fetching:
 
     async def _address(self, host: str, port: int) -> str:
         try:
-            async with asyncio.timeout(CONNECT_S):
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 addresses = await self.resolve(host, port)
         except (OSError, UnicodeError) as exc:
-            raise _unfetched("the name of its server is not known") from exc
-        if not addresses or not all(map(self.permits, addresses)):
+            raise _fetch_failed("the name of its server is not known") from exc
+        if not addresses or not all(map(self.is_allowed, addresses)):
             raise Refusal(
                 "forbidden", f"url: {host} is not on the public internet", parameter="url"
             )
@@ -108,47 +108,47 @@ class Fetching:
 
 
 async def fetched(url: str, settings: ServerSettings, max_bytes: int) -> AsyncIterator[bytes]:
-    """What a client's address gives, if this server fetches any; raises :class:`Refusal`."""
+    """The recording at a client's URL; raises :class:`Refusal`, also if this is disabled."""
     if not settings.fetch_urls:
         raise Refusal(
             "forbidden",
-            "this server fetches no addresses: send the recording itself (--fetch-urls allows it)",
+            "this server fetches no URLs: send the recording itself (--fetch-urls enables it)",
             parameter="url",
         )
-    async for data in Fetching(max_bytes).fetched(url):
+    async for data in Fetcher(max_bytes).fetched(url):
         yield data
 
 
 def _checked(url: str, min_port: int) -> SplitResult:
-    """The parts of an address that may be fetched; nothing reads it a second time."""
+    """Parse and check a URL; it is not parsed again later."""
     if len(url) > MAX_URL_CHARACTERS or not _PLAIN.fullmatch(url) or "\\" in url:
-        raise _bad("expected plain characters, and others as %XX")
+        raise _invalid_url("expected ASCII characters, others percent-encoded")
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as exc:
-        raise _bad(str(exc)) from exc
+        raise _invalid_url(str(exc)) from exc
     if parts.scheme not in ("http", "https"):
-        raise _bad("expected http or https")
+        raise _invalid_url("expected http or https")
     if parts.username is not None or parts.password is not None:
-        raise _bad("expected no user and password")
+        raise _invalid_url("expected no user and password")
     if not parts.hostname or not _HOST.fullmatch(parts.hostname):
-        raise _bad("expected the name of a host")
+        raise _invalid_url("expected a host name")
     if port is not None and port not in (80, 443) and port < min_port:
-        raise _bad(f"port {port} is not one of the web")
+        raise _invalid_url(f"port {port} is not allowed")
     return parts
 
 
-def _bad(expected: str) -> Refusal:
+def _invalid_url(expected: str) -> Refusal:
     return Refusal("bad_request", f"url cannot be fetched: {expected}", parameter="url")
 
 
-def _unfetched(why: str) -> Refusal:
+def _fetch_failed(why: str) -> Refusal:
     return Refusal("unreadable_audio", f"url could not be fetched: {why}", parameter="url")
 
 
-class _Answer:
-    """What came back: the recording, or where it has moved to."""
+class _Response:
+    """An HTTP response: the recording, or a redirect."""
 
     def __init__(self, reader: asyncio.StreamReader, max_bytes: int, until: float) -> None:
         self._connection = h11.Connection(h11.CLIENT)
@@ -158,7 +158,7 @@ class _Answer:
         self.moved_to: str | None = None
 
     async def ask(self, writer: asyncio.StreamWriter, url: SplitResult) -> None:
-        """Send the request, and read the answer's head."""
+        """Send the request and read the response headers."""
         request = h11.Request(
             method="GET",
             target=(url.path or "/") + (f"?{url.query}" if url.query else ""),
@@ -172,25 +172,25 @@ class _Answer:
         )
         for event in (request, h11.EndOfMessage()):
             writer.write(self._connection.send(event) or b"")
-        head = await self._next(ANSWER_S)
+        head = await self._next(RESPONSE_TIMEOUT_S)
         while isinstance(head, h11.InformationalResponse):
-            head = await self._next(ANSWER_S)
+            head = await self._next(RESPONSE_TIMEOUT_S)
         if not isinstance(head, h11.Response):
-            raise _unfetched("its server broke off")
+            raise _fetch_failed("its server broke off")
         headers = {name.decode(): value.decode("latin-1") for name, value in head.headers}
         if head.status_code in REDIRECTS and "location" in headers:
             self.moved_to = headers["location"]
             return
         if head.status_code != 200:
-            raise _unfetched(f"its server answered {head.status_code}")
+            raise _fetch_failed(f"its server answered {head.status_code}")
         if headers.get("content-encoding", "identity") != "identity":
-            raise _unfetched("its server compressed it, though it was asked not to")
+            raise _fetch_failed("its server compressed it although asked not to")
         self._check_size(int(headers.get("content-length", 0)))
 
     async def body(self) -> AsyncIterator[bytes]:
-        """The bytes as they come."""
+        """The body as it arrives."""
         taken = 0
-        while isinstance(event := await self._next(PIECE_S), h11.Data):
+        while isinstance(event := await self._next(READ_TIMEOUT_S), h11.Data):
             taken += len(event.data)
             self._check_size(taken)
             yield bytes(event.data)
@@ -210,7 +210,7 @@ class _Answer:
                 while (event := self._connection.next_event()) is h11.NEED_DATA:
                     self._connection.receive_data(await self._reader.read(PIECE_BYTES))
         except TimeoutError as exc:
-            raise _unfetched("its server is too slow") from exc
+            raise _fetch_failed("its server is too slow") from exc
         except (OSError, h11.RemoteProtocolError) as exc:
-            raise _unfetched("its server broke off") from exc
+            raise _fetch_failed("its server broke off") from exc
         return event

@@ -1,7 +1,7 @@
-"""Sound that comes from a socket into a live session: raw samples, or any container.
+"""Feeds a live session with audio from a socket: raw samples, or any container.
 
-``feed`` waits while the session has no room, and so does whoever reads the socket, and so does the
-client: nothing is dropped, and nothing piles up.
+``feed`` waits while the session has no room. The socket is then not read, so the client has to wait
+too: nothing is dropped, and nothing accumulates.
 """
 
 from __future__ import annotations
@@ -17,54 +17,54 @@ from quest22.capture.decoding import decoded
 from quest22.capture.raw_pcm import RawFormat
 from quest22.errors import ClipError, UsageError
 from quest22.runtime.live_session import LiveSession
-from quest22.server.waiting import room_in, until
+from quest22.server.waiting import wait_for_room, wait_until
 
 MAX_UNDECODED_BYTES = 1 << 18
-"""Encoded bytes that wait to be decoded."""
+"""Limit of encoded bytes waiting to be decoded."""
 
 MERGED_BYTES = 1 << 12
-"""Pieces that wait become one up to this length: a flood of tiny ones takes no more room."""
+"""Waiting pieces are merged up to this size, so that a flood of tiny ones takes no more memory."""
 
 PIECE_BYTES = 1 << 14
 
 
 class LiveFeed(Protocol):
-    """Takes the bytes of a client's sound."""
+    """Accepts the bytes of a client's audio."""
 
     async def feed(self, data: bytes) -> bool:
-        """Take the next bytes, once there is room; False if no more are needed."""
+        """Feed the next bytes, waiting for room; False if no more are needed."""
         ...
 
     async def flush(self) -> bool:
-        """Pass on what waits for more; False if no more is needed."""
+        """Pass on buffered bytes; False if no more are needed."""
         ...
 
     async def end(self) -> None:
-        """No more will come: what was said becomes final."""
+        """End the audio and finalize what was said."""
         ...
 
 
 async def flush_session(session: LiveSession) -> None:
-    """Make final what was said so far, once there is room.
+    """Finalize what was said so far.
 
-    In a thread, as one that decodes may hold the session for a moment; not before there is room, as
-    threads are few and a full session would keep one.
+    Runs in a thread, because a decoder thread may hold the session's lock for a moment, but waits
+    for room first, because a full session would occupy one of the few threads.
     """
-    await room_in(session)
+    await wait_for_room(session)
     await asyncio.to_thread(session.flush)
 
 
 async def end_session(session: LiveSession) -> None:
-    """End a session that only this task feeds, once there is room."""
-    await room_in(session)
+    """End a session that only this task feeds."""
+    await wait_for_room(session)
     session.end()
 
 
 class RawFeed:
-    """Raw samples: a frame may be cut anywhere between two pieces.
+    """Feeds raw samples, split anywhere.
 
-    Channels are mixed, unless ``channel`` is one of them. Pieces shorter than 10 ms wait for the
-    next, so that a flood of tiny ones costs little.
+    Channels are mixed unless ``channel`` selects one. Less than 10 ms waits for more, so that a
+    flood of tiny pieces costs little.
     """
 
     def __init__(self, session: LiveSession, raw: RawFormat, channel: int | None = None) -> None:
@@ -82,7 +82,7 @@ class RawFeed:
         return await self._feed_frames(data)
 
     async def flush(self) -> bool:
-        """Pass on what waits for more."""
+        """Pass on buffered bytes."""
         return await self._feed_frames(self._rest)
 
     async def _feed_frames(self, data: bytes) -> bool:
@@ -95,21 +95,21 @@ class RawFeed:
         return True
 
     async def end(self) -> None:
-        with suppress(UsageError, ClipError):  # the session ends, whatever the rest is
+        with suppress(UsageError, ClipError):  # the session ends even if the rest is invalid
             await self.flush()
         await end_session(self._session)
 
     async def _feed_piece(self, data: bytes) -> bool:
         samples = self._raw.values(data)[self._channels].T
-        await room_in(self._session)
+        await wait_for_room(self._session)
         return self._session.feed(samples, self._raw.rate_hz)
 
 
 class EncodedFeed:
-    """A container, recognised by its first bytes, decoded in a thread of its own as it comes.
+    """Decodes a container, detected from its first bytes, in a thread of its own.
 
-    Channels are mixed, unless ``channel`` is one of them. ``error`` is what was wrong with it, once
-    the sound has ended.
+    Channels are mixed unless ``channel`` selects one. ``error`` is set at the end if the audio
+    could not be decoded.
     """
 
     def __init__(self, session: LiveSession, name: str, channel: int | None = None) -> None:
@@ -127,19 +127,19 @@ class EncodedFeed:
         return True
 
     async def _put(self, data: bytes) -> bool:
-        await room_in(self._pipe)
+        await wait_for_room(self._pipe)
         return self._pipe.put(data)
 
     async def flush(self) -> bool:
-        """Nothing waits here, except for the rest of its packet."""
+        """Nothing to do: only incomplete packets wait."""
         return not self._pipe.closed
 
     async def end(self) -> None:
         self.close()
-        await until(lambda: not self._thread.is_alive())
+        await wait_until(lambda: not self._thread.is_alive())
 
     def close(self) -> None:
-        """No more will come: the thread ends behind what is there."""
+        """End the input; the thread stops after decoding the rest."""
         self._pipe.close()
 
     def _decode(self, name: str) -> None:
@@ -158,7 +158,7 @@ class EncodedFeed:
 
 
 class _BytePipe:
-    """Bytes from one thread to another, bounded; a ``ByteStream`` of :mod:`quest22.capture`."""
+    """A bounded byte pipe between threads; a ``ByteStream`` of :mod:`quest22.capture`."""
 
     def __init__(self, most: int) -> None:
         self._most = most

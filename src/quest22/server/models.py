@@ -1,4 +1,4 @@
-"""Checkpoints by name: loaded when they are first used, released when nobody has for a while."""
+"""The served models: loaded on first use, released when idle."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ ALIASES = (
     "gpt-realtime-whisper",
     "gpt-live-transcribe",
 )
-"""What clients of OpenAI call a model when they mean any: the first one that is served."""
+"""OpenAI's model names, which stand for the first served model."""
 
 RETRY_LOAD_S = 10.0
-"""A model that could not be loaded is not tried again before."""
+"""How long to wait before loading a model again that failed to load."""
 
 Load = Callable[[PipelineSettings, Metrics], Pipeline]
 
 
 @dataclass(slots=True, eq=False)
 class ServedModel:
-    """A loaded checkpoint, with the loop that all requests share."""
+    """A loaded model, with the loop that all its requests share."""
 
     name: str
     pipeline: Pipeline
@@ -48,14 +48,14 @@ class ServedModel:
     used_s: float = 0.0
 
     def close(self) -> None:
-        """Cancel what is left, and free the memory."""
+        """Cancel what is left and free the memory."""
         self.loop.close(cancel=True)
         self.pipeline.close()
 
 
 @dataclass(frozen=True, slots=True)
 class _LoadFailure:
-    """Why a model could not be loaded, and when it may be tried again."""
+    """Why a model could not be loaded, and when to try again."""
 
     error: Quest22Error
     retry_s: float
@@ -63,17 +63,17 @@ class _LoadFailure:
 
 @dataclass(slots=True)
 class ModelPool:
-    """The checkpoints of a server; for use in one event loop.
+    """The models of a server; for use in one event loop.
 
-    ``served`` gives for each name what is loaded (a short name, a repository, a folder). The first
-    is the default. At most ``most`` are in memory, unless more are in use at once. Those who ask
-    for a model that is being loaded wait for it together, and nobody else waits.
+    ``served`` maps each name to a checkpoint (a short name, a repository or a folder); the first is
+    the default. At most ``max_loaded`` are in memory, unless more are in use at once. Requests for
+    a model that is being loaded wait for it; other requests do not.
     """
 
     served: Mapping[str, str]
     settings: PipelineSettings
     loop_settings: LoopSettings
-    most: int = 1
+    max_loaded: int = 1
     load: Load = Pipeline
     clock: Callable[[], float] = time.monotonic
     metrics: Metrics = field(default_factory=Metrics)
@@ -84,16 +84,16 @@ class ModelPool:
 
     @property
     def names(self) -> Sequence[str]:
-        """The names that may be asked for, the default first; without aliases."""
+        """The names of the served models, the default first; without aliases."""
         return tuple(self.served)
 
     @property
     def loaded(self) -> Sequence[ServedModel]:
-        """Those in memory."""
+        """The models in memory."""
         return tuple(self._loaded.values())
 
     def state(self, name: str) -> Literal["loaded", "loading", "failed", "idle"]:
-        """What is known of a served model."""
+        """The state of a served model."""
         if name in self._loaded:
             return "loaded"
         if name in self._loading:
@@ -101,7 +101,7 @@ class ModelPool:
         return "failed" if name in self._failed else "idle"
 
     def resolve(self, name: str | None) -> str:
-        """The served name that is meant; raises :class:`Refusal` for one that is not served."""
+        """The name of a served model; raises :class:`Refusal` if it is not served."""
         if not name or (name in ALIASES and name not in self.served):
             return self.names[0]
         if name not in self.served:
@@ -114,9 +114,9 @@ class ModelPool:
 
     @asynccontextmanager
     async def borrow(self, name: str | None) -> AsyncIterator[ServedModel]:
-        """The model, loaded if need be; kept in memory until the block ends.
+        """Load the model if necessary and keep it in memory until the block ends.
 
-        Raises :class:`Refusal` for one that is not served, or cannot be loaded.
+        Raises :class:`Refusal` if it is not served or cannot be loaded.
         """
         resolved = self.resolve(name)
         try:
@@ -135,10 +135,10 @@ class ModelPool:
             model.used_s = self.clock()
 
     async def get(self, name: str) -> ServedModel:
-        """A served model, loaded if need be.
+        """Load a served model if necessary.
 
-        It may be released as soon as the caller waits for anything, unless it is borrowed. Raises
-        :class:`quest22.errors.Quest22Error` if it cannot be loaded; for some seconds at once.
+        Unless it is borrowed, it may be released as soon as the caller awaits anything. Raises
+        :class:`quest22.errors.Quest22Error` if it cannot be loaded; immediately if it just failed.
         """
         while (model := self._loaded.get(name)) is None or model.loop.closed:
             if model is not None:  # its engine has died
@@ -153,14 +153,14 @@ class ModelPool:
         return model
 
     async def release_idle(self, idle_s: float) -> None:
-        """Free the memory of models that nobody has used for so long."""
+        """Free the memory of models that have not been used for ``idle_s``."""
         for model in self.loaded:
             if not model.users and self.clock() - model.used_s >= idle_s:
                 self._release(model)
         await self._released()
 
     async def close(self) -> None:
-        """Free all."""
+        """Free all models."""
         while self._loading:
             await asyncio.wait(list(self._loading.values()))
         for model in self.loaded:
@@ -171,7 +171,7 @@ class ModelPool:
         try:
             self._make_room()
             await self._released()
-            model = await asyncio.to_thread(self._loaded_anew, name)
+            model = await asyncio.to_thread(self._load_blocking, name)
             model.used_s = self.clock()
             self._loaded[name] = model
             self._failed.pop(name, None)
@@ -188,22 +188,22 @@ class ModelPool:
         finally:
             del self._loading[name]
 
-    def _loaded_anew(self, name: str) -> ServedModel:
-        """In a thread: loading takes seconds."""
+    def _load_blocking(self, name: str) -> ServedModel:
+        """Load a model; called in a thread because it takes seconds."""
         engine = replace(self.settings.engine, model=self.served[name])
         pipeline = self.load(replace(self.settings, engine=engine), self.metrics)
         pipeline.warm_up()
         return ServedModel(name, pipeline, pipeline.loop(self.loop_settings))
 
     def _make_room(self) -> None:
-        """Called by one that is being loaded, which is counted."""
+        """Release idle models to make room for one that is counted as loading."""
         idle = sorted((each for each in self.loaded if not each.users), key=lambda one: one.used_s)
-        surplus = len(self._loaded) + len(self._loading) - self.most
+        surplus = len(self._loaded) + len(self._loading) - self.max_loaded
         for model in idle[: max(0, surplus)]:
             self._release(model)
 
     def _release(self, model: ServedModel) -> None:
-        """Nobody gets it any more; its memory is freed in a thread."""
+        """Stop serving a model and free its memory in a thread."""
         del self._loaded[model.name]
         task = asyncio.ensure_future(_closed(model))
         self._closing.add(task)
@@ -222,6 +222,6 @@ async def _closed(model: ServedModel) -> None:
 
 
 def _take_error(task: asyncio.Task[ServedModel]) -> None:
-    """It is told, also if those who waited for it have gone."""
+    """Mark the error as retrieved, even if nobody is waiting for it any more."""
     if not task.cancelled():
         task.exception()

@@ -1,4 +1,4 @@
-"""Waits for room without a thread: there are few of them, and many who may have to wait."""
+"""Waits by polling in the event loop: worker threads are few, waiting clients may be many."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-AGAIN_S = 0.02
-"""How often it is looked: a fraction of the sound that fits into the room."""
+POLL_INTERVAL_S = 0.02
+"""Short compared to the buffers that are waited for."""
 
 
 class HasRoom(Protocol):
-    """What is fed, and may be full."""
+    """A buffer that may be full."""
 
     @property
     def has_room(self) -> bool:
-        """Whether feeding would not wait."""
+        """Whether feeding would not block."""
         ...
 
 
-async def room_in(fed: HasRoom) -> None:
-    """Wait until feeding does not wait."""
-    await until(lambda: fed.has_room)
+async def wait_for_room(fed: HasRoom) -> None:
+    """Wait until feeding does not block."""
+    await wait_until(lambda: fed.has_room)
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for what another thread brings about."""
+async def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition that another thread changes."""
     while not condition():
-        await asyncio.sleep(AGAIN_S)
+        await asyncio.sleep(POLL_INTERVAL_S)

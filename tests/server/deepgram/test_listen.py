@@ -243,7 +243,7 @@ def test_messages_that_make_no_sense_end_it(server: RunningServer) -> None:
 
 
 def test_who_sends_nothing(server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversation, "IDLE_S", 0.3)
+    monkeypatch.setattr(conversation, "IDLE_TIMEOUT_S", 0.3)
     with listening(server, **RAW) as socket:
         send(socket, [pcm(np.zeros(1_600, np.float32))])
         (last,) = messages(socket)

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from quest22.capture.raw_pcm import RawFormat
-from quest22.server.deepgram.parameters import LiveParameters, Parameters, SoundFormat
+from quest22.server.deepgram.parameters import AudioFormat, LiveParameters, Parameters
 from quest22.server.deepgram.query import Query
 from quest22.server.refusal import Refusal
 from quest22.settings.clip_options import ClipOptions, ClipSettings
@@ -59,22 +59,22 @@ def test_languages(asked: str, expected: str | None) -> None:
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [
-        ("", SoundFormat()),
+        ("", AudioFormat()),
         (
             "encoding=linear16&sample_rate=16000",
-            SoundFormat("linear16", RawFormat("s16le", 16_000, 1)),
+            AudioFormat("linear16", RawFormat("s16le", 16_000, 1)),
         ),
         (
             "encoding=linear32&sample_rate=48000&channels=2",
-            SoundFormat("linear32", RawFormat("f32le", 48_000, 2), 2),
+            AudioFormat("linear32", RawFormat("f32le", 48_000, 2), 2),
         ),
-        ("encoding=mulaw", SoundFormat("mulaw", RawFormat("mulaw", 8_000, 1))),
-        ("encoding=opus&sample_rate=48000", SoundFormat("opus")),
-        ("encoding=flac", SoundFormat("flac")),
+        ("encoding=mulaw", AudioFormat("mulaw", RawFormat("mulaw", 8_000, 1))),
+        ("encoding=opus&sample_rate=48000", AudioFormat("opus")),
+        ("encoding=flac", AudioFormat("flac")),
     ],
 )
-def test_sounds(asked: str, expected: SoundFormat) -> None:
-    assert parameters(asked).sound == expected
+def test_sounds(asked: str, expected: AudioFormat) -> None:
+    assert parameters(asked).audio == expected
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_what_clients_send_without_a_meaning_here() -> None:
     [
         ("redact=pci", "redact"),
         ("diarize=true", "multichannel"),
-        ("diarize_model=latest", "speakers"),
+        ("diarize_model=latest", "diarization"),
         ("callback=https://example.org", "callback"),
         ("profanity_filter=True", "profanity_filter"),
         ("replace=a:b", "replace"),
@@ -146,7 +146,7 @@ def test_what_clients_send_without_a_meaning_here() -> None:
         ("sample_rate=8e3", "whole number"),
         ("sample_rate=" + 5000 * "9", "sample_rate"),
         ("&".join(["keyterm=x"] * 101), "at most 100 values"),
-        ("keyterm=" + "x" * 2_001, "2,000 letters"),
+        ("keyterm=" + "x" * 2_001, "2,000 characters"),
     ],
 )
 def test_what_is_refused(asked: str, said: str) -> None:

@@ -19,8 +19,8 @@ from websockets.sync.client import connect
 
 from quest22.capture.raw_pcm import RawFormat
 from quest22.records import SAMPLE_RATE_HZ, Samples
-from quest22.server.deepgram.parameters import SoundFormat
-from quest22.server.deepgram.raw_head import UNKNOWN, head_of, wav_head
+from quest22.server.deepgram.file_headers import UNKNOWN, missing_header, wav_header
+from quest22.server.deepgram.parameters import AudioFormat
 from tests.server.deepgram.listening import pcm, speech
 from tests.support.forms import slow_client
 from tests.support.recordings import NANO_IS_HERE
@@ -165,18 +165,18 @@ def test_too_large() -> None:
 @pytest.mark.parametrize(
     ("sound", "first", "expected"),
     [
-        (SoundFormat(), b"fLaC", b""),
-        (SoundFormat("amr-nb"), b"\x3c\x91", b"#!AMR\n"),
-        (SoundFormat("amr-wb"), b"#!AMR-WB\n", b""),
-        (SoundFormat("linear16", RawFormat("s16le", 8_000, 1)), b"RIFF\0\0\0\0WAVEfmt ", b""),
+        (AudioFormat(), b"fLaC", b""),
+        (AudioFormat("amr-nb"), b"\x3c\x91", b"#!AMR\n"),
+        (AudioFormat("amr-wb"), b"#!AMR-WB\n", b""),
+        (AudioFormat("linear16", RawFormat("s16le", 8_000, 1)), b"RIFF\0\0\0\0WAVEfmt ", b""),
     ],
 )
-def test_what_is_put_before_sound(sound: SoundFormat, first: bytes, expected: bytes) -> None:
-    assert head_of(sound, first) == expected
+def test_what_is_put_before_sound(sound: AudioFormat, first: bytes, expected: bytes) -> None:
+    assert missing_header(sound, first) == expected
 
 
 def test_the_header_of_samples() -> None:
-    head = wav_head(RawFormat("s16le", 8_000, 2), 400)
+    head = wav_header(RawFormat("s16le", 8_000, 2), 400)
     with wave.open(io.BytesIO(head + bytes(400))) as file:
         assert file.getparams()[:4] == (2, 2, 8_000, 100)
-    assert wav_head(RawFormat("mulaw", 8_000, 1))[-4:] == UNKNOWN.to_bytes(4, "little")
+    assert wav_header(RawFormat("mulaw", 8_000, 1))[-4:] == UNKNOWN.to_bytes(4, "little")

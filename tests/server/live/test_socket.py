@@ -204,7 +204,7 @@ def test_who_sends_what_nobody_expects_makes_room(monkeypatch: pytest.MonkeyPatc
     def fails(_: str) -> str:
         raise LookupError("not foreseen")
 
-    monkeypatch.setattr(socket_module, "_order", fails)
+    monkeypatch.setattr(socket_module, "_message_type", fails)
     with running_server(max_live=1) as server, opened(server) as socket:
         socket.send("x")
         list(events(socket))

@@ -54,7 +54,7 @@ def test_work_begins_while_the_file_still_comes() -> None:
 @pytest.mark.parametrize(
     ("pieces", "message"),
     [
-        ([MODEL, FILE], "breaks off"),
+        ([MODEL, FILE], "incomplete"),
         ([MODEL, FILE, FILE, END], "two recordings"),
         ([MODEL, part("other", b"x", '; filename="b"'), FILE, END], "and no other"),
         ([part("prompt", b"\xff"), FILE, END], "UTF-8"),

@@ -39,7 +39,7 @@ def test_readers_have_places_of_their_own() -> None:
 def test_a_place_before_the_beginning() -> None:
     file = GrowingFile()
     file.finish()
-    with pytest.raises(ValueError, match="before"):
+    with pytest.raises(ValueError, match="negative position"):
         file.open().seek(-1, io.SEEK_END)
     file.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from quest22.server.refusal import Refusal
-from quest22.server.upload.multipart import MAX_PARTS, MultipartReader, PartBegun
+from quest22.server.upload.multipart import MAX_PARTS, MultipartReader, PartStart
 
 TYPE = "multipart/form-data; boundary=xx"
 
@@ -20,12 +20,12 @@ def part(name: str, value: bytes, more: str = "") -> bytes:
 
 def parts(body: bytes, step: int) -> list[tuple[str, bool, str, bytes]]:
     reader = MultipartReader(TYPE)
-    found: list[tuple[PartBegun, bytes]] = []
+    found: list[tuple[PartStart, bytes]] = []
     content = b""
     begun = None
     for start in range(0, len(body), step):
         for event in reader.feed(body[start : start + step]):
-            if isinstance(event, PartBegun):
+            if isinstance(event, PartStart):
                 begun, content = event, b""
             elif event is None:
                 assert begun is not None

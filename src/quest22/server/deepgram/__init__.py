@@ -1,1 +1,1 @@
-"""Deepgram's protocol: ``/v1/listen`` over websocket and REST."""
+"""Deepgram's API: ``/v1/listen`` over websockets and HTTP."""

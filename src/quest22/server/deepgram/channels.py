@@ -1,4 +1,4 @@
-"""A recording's channels, each as a recording of its own."""
+"""Splits a recording into its channels, each a recording of its own."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from quest22.audio.decode import MediaDecoder, is_too_long
 from quest22.capture.raw_pcm import RawFormat
 from quest22.errors import ClipError
 from quest22.records import SAMPLE_RATE_HZ, Clip, Origin
+from quest22.server.deepgram.file_headers import wav_header
 from quest22.server.deepgram.parameters import MAX_CHANNELS
-from quest22.server.deepgram.raw_head import wav_head
 from quest22.server.refusal import Refusal
 from quest22.server.service import too_long
 from quest22.server.upload.growing_file import GrowingFile
@@ -18,10 +18,10 @@ from quest22.settings import AudioSettings
 MONO = RawFormat("f32le", SAMPLE_RATE_HZ, 1)
 
 
-def split(file: GrowingFile, settings: AudioSettings, most_s: float) -> list[GrowingFile]:
-    """Decode a recording that has come whole, each channel into a file.
+def split_channels(file: GrowingFile, settings: AudioSettings, most_s: float) -> list[GrowingFile]:
+    """Decode a complete recording, each channel into a WAV file that the caller closes.
 
-    Close the files. Raises :class:`Refusal` for what is no sound, or too much of it.
+    Raises :class:`Refusal` for unreadable or too long audio.
     """
     decoder = MediaDecoder(replace(settings, channel="each"))
     clip = Clip("channels", "channels", file.open, Origin("request"), most_s=most_s)
@@ -55,5 +55,5 @@ def _begun(count: int) -> list[GrowingFile]:
         )
     found = [GrowingFile() for _ in range(count)]
     for each in found:
-        each.write(wav_head(MONO))
+        each.write(wav_header(MONO))
     return found

@@ -1,4 +1,4 @@
-"""The text messages of a client: what it wants, or why that cannot be."""
+"""A client's control messages, and the answers to ``Configure`` and to invalid ones."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any, Literal, TypeAlias
 from quest22.server.deepgram.parameters import Formatting
 
 MAX_MESSAGE_CHARACTERS = 65_536
-"""Letters of a message; a longer one is no control message."""
+"""A longer message is not a control message."""
 
 MAX_QUOTED_CHARACTERS = 200
-"""Letters of a message that an error repeats."""
+"""How much of a message an error quotes."""
 
 Kind: TypeAlias = Literal["KeepAlive", "Finalize", "CloseStream", "Configure"]
 KINDS: tuple[Kind, ...] = ("KeepAlive", "Finalize", "CloseStream", "Configure")
@@ -23,7 +23,7 @@ NUMERALS = "numerals"
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A message. ``channel`` None: of all of them."""
+    """A control message. ``channel`` None: for all channels."""
 
     kind: Kind
     channel: int | None
@@ -31,7 +31,7 @@ class Control:
 
 
 def read(text: str) -> Control | None:
-    """A client's message; None for what is none."""
+    """Parse a client's message; None if it is not a control message."""
     if len(text) > MAX_MESSAGE_CHARACTERS:
         return None
     try:
@@ -45,7 +45,7 @@ def read(text: str) -> Control | None:
 
 
 def schema_error(text: str) -> dict[str, Any]:
-    """What is said to a message that is none."""
+    """The answer to an invalid message."""
     return {
         "type": "Error",
         "variant": "SchemaError",
@@ -55,14 +55,14 @@ def schema_error(text: str) -> dict[str, Any]:
 
 
 def configure(control: Control, formatting: Formatting, request_id: str) -> dict[str, Any]:
-    """Change how words are written; returns the answer.
+    """Change how words are formatted; returns the answer.
 
-    The words to expect belong to a session from its beginning, so they cannot be changed.
+    Keyterms are fixed when a session is opened, so they cannot be changed.
     """
     keyterms, features = control.fields.get("keyterms"), control.fields.get("features") or {}
     if keyterms is not None:
         code = "CONFIGURE_KEYTERMS_NOT_SUPPORTED"
-        return _failure(request_id, code, "keyterms are for a whole stream: open another one")
+        return _failure(request_id, code, "keyterms cannot change during a stream: open another")
     known = (*FORMATS, NUMERALS)
     if not isinstance(features, dict) or not set(features) <= set(known):
         message = f"features: expected true or false for {', '.join(known)}"

@@ -1,4 +1,4 @@
-"""Errors as Deepgram's clients read them: a body of three fields, and the ``dg-error`` header."""
+"""Deepgram's error responses: a body of three fields, and the ``dg-error`` header."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ CODES: dict[Reason, str] = {
 """Reason → ``err_code``."""
 
 BAD_MODEL_STATUS = 400
-"""Deepgram's own for a model that it does not have."""
+"""Deepgram's status for an unknown model."""
 
 
 def deepgram_refused(refusal: Refusal, request_id: str) -> JSONResponse:
-    """A refusal as Deepgram says it."""
+    """A refusal as Deepgram's error response."""
     message = refusal.message
     status = BAD_MODEL_STATUS if refusal.reason == "unknown_model" else refusal.status
     body = {"err_code": CODES[refusal.reason], "err_msg": message, "request_id": request_id}
@@ -42,5 +42,5 @@ def request_id_header(request_id: str) -> dict[str, str]:
 
 
 def _in_header(message: str) -> str:
-    """One line of ASCII."""
+    """Reduce to one line of ASCII."""
     return message.encode("ascii", "replace").decode().replace("\n", " ").replace("\r", " ")

@@ -1,4 +1,4 @@
-"""Deepgram's addresses."""
+"""Deepgram's routes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PATH = "/v1/listen"
 
 
 def routes(service: Service) -> list[BaseRoute]:
-    """``/v1/listen``, for live sound and for recordings."""
+    """``/v1/listen``, for live audio and for recordings."""
 
     async def live(websocket: WebSocket) -> None:
         await listen(service, websocket)

@@ -1,4 +1,4 @@
-"""What a client of Deepgram asks for, in our own terms."""
+"""Translates Deepgram's parameters into this server's options."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from quest22.server.deepgram.query import Query
 from quest22.server.refusal import Refusal
 
 UNSUPPORTED = {
-    "callback": "the text is in the answer",
-    "redact": "nothing is taken out of the text here",
-    "diarize": "speakers are not told apart here; multichannel=true hears each channel for itself",
-    "diarize_model": "speakers are not told apart here",
-    "profanity_filter": "no word is left out here",
-    "detect_entities": "entities are not found here",
-    "dictation": "spoken punctuation stays as it is said",
-    "measurements": "measures stay as the model writes them",
-    "replace": "words stay as they are heard",
-    "search": "look for it in the text",
-    "summarize": "nothing is summed up here",
-    "topics": "topics are not found here",
-    "intents": "intents are not found here",
-    "sentiment": "sentiments are not found here",
+    "callback": "the transcript is in the response",
+    "redact": "the transcript is not redacted",
+    "diarize": "there is no diarization; multichannel=true transcribes each channel separately",
+    "diarize_model": "there is no diarization",
+    "profanity_filter": "no words are removed",
+    "detect_entities": "entities are not detected",
+    "dictation": "spoken punctuation is transcribed as words",
+    "measurements": "measurements are written as the model writes them",
+    "replace": "words are not replaced",
+    "search": "search the transcript instead",
+    "summarize": "there are no summaries",
+    "topics": "topics are not detected",
+    "intents": "intents are not detected",
+    "sentiment": "sentiment is not analysed",
 }
-"""What changes the text or adds to it and does not exist here: refused rather than left out."""
+"""Parameter → what happens instead. Refused: a transcript that silently lacks them is worse."""
 
 MODELS = (
     "nova",
@@ -44,17 +44,17 @@ MODELS = (
     "medical",
     "custom",
 )
-"""What Deepgram's own models are called, up to a hyphen."""
+"""The names of Deepgram's own models, up to the first hyphen."""
 
-DETECTED = ("multi", "auto")
+DETECT_LANGUAGE = ("multi", "auto")
 DEFAULT_LANGUAGE = "en"
 
 RAW = {"linear16": "s16le", "linear32": "f32le", "alaw": "alaw", "mulaw": "mulaw"}
-"""Encoding → FFmpeg's name of these samples."""
+"""Encoding → FFmpeg's name of the sample format."""
 
-TELEPHONE = ("alaw", "mulaw")
-TELEPHONE_HZ = 8_000
-FRAMED = ("flac", "amr-nb", "amr-wb", "opus", "ogg-opus", "speex")
+G711 = ("alaw", "mulaw")
+G711_HZ = 8_000
+FILE_ENCODINGS = ("flac", "amr-nb", "amr-wb", "opus", "ogg-opus", "speex")
 MAX_CHANNELS = 8
 
 DEFAULT_ENDPOINT_MS = 300
@@ -63,10 +63,10 @@ MIN_UTTERANCE_END_MS, MAX_UTTERANCE_END_MS = 1_000, 60_000
 
 
 @dataclass(frozen=True, slots=True)
-class SoundFormat:
-    """How the sound is written.
+class AudioFormat:
+    """The format of the audio.
 
-    ``encoding`` None: a container, recognised by its first bytes; ``raw`` are samples without one.
+    ``encoding`` None: a container, detected from its first bytes. ``raw``: samples without one.
     """
 
     encoding: str | None = None
@@ -74,18 +74,18 @@ class SoundFormat:
     channels: int | None = None
 
     @classmethod
-    def of(cls, query: Query) -> SoundFormat:
+    def of(cls, query: Query) -> AudioFormat:
         """Raises :class:`Refusal`."""
         encoding = query.text("encoding")
-        channels = query.whole("channels", 1, MAX_CHANNELS)
-        rate = query.whole("sample_rate", 1_000, 768_000)
-        if encoding is None or encoding in FRAMED:
+        channels = query.integer("channels", 1, MAX_CHANNELS)
+        rate = query.integer("sample_rate", 1_000, 768_000)
+        if encoding is None or encoding in FILE_ENCODINGS:
             return cls(encoding, None, channels)
         if encoding not in RAW:
-            known = ", ".join((*RAW, *FRAMED))
-            raise _refused("encoding", f"{encoding[:40]!r} is not known here: expected {known}")
-        if rate is None and encoding in TELEPHONE:
-            rate = TELEPHONE_HZ
+            known = ", ".join((*RAW, *FILE_ENCODINGS))
+            raise _refused("encoding", f"{encoding[:40]!r} is not supported: expected {known}")
+        if rate is None and encoding in G711:
+            rate = G711_HZ
         if rate is None:
             raise _refused("sample_rate", f"encoding={encoding} has no header: give sample_rate")
         try:
@@ -96,7 +96,7 @@ class SoundFormat:
 
 @dataclass(slots=True)
 class Formatting:
-    """How words are written; without ``punctuated``, in small letters and without marks."""
+    """How words are formatted; unless ``punctuated``, in lower case without punctuation."""
 
     punctuated: bool = False
     tells_language: bool = False
@@ -104,11 +104,11 @@ class Formatting:
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """Of a live session and of a recording. ``language`` None: it is detected."""
+    """The parameters of live sessions and recordings. ``language`` None: detected."""
 
     model: str | None
     language: str | None
-    sound: SoundFormat
+    audio: AudioFormat
     keyterms: tuple[str, ...]
     punctuated: bool
     multichannel: bool
@@ -117,27 +117,27 @@ class Parameters:
 
     @classmethod
     def of(cls, query: Query, served: Collection[str]) -> Parameters:
-        """Raises :class:`Refusal` for what cannot be, or is not here."""
+        """Raises :class:`Refusal` for invalid and unsupported parameters."""
         for name, instead in UNSUPPORTED.items():
-            if query.asks_for(name):
-                raise _refused(name, f"{name} is not available: {instead}; leave it out")
+            if query.is_set(name):
+                raise _refused(name, f"{name} is not supported: {instead}; leave it out")
         return cls(
             model=_model(query.text("model"), served),
             language=_language(query),
-            sound=SoundFormat.of(query),
+            audio=AudioFormat.of(query),
             keyterms=keyterms(query),
             punctuated=query.flag("punctuate") or query.flag("smart_format"),
             multichannel=query.flag("multichannel"),
-            tags=query.every("tag"),
-            extra=dict(_split(each) for each in query.every("extra")),
+            tags=query.values("tag"),
+            extra=dict(_split(each) for each in query.values("extra")),
         )
 
     def formatting(self) -> Formatting:
-        """As a stream begins; it may be changed on the way."""
+        """The initial formatting; ``Configure`` can change it."""
         return Formatting(self.punctuated, tells_language=self.language is None)
 
     def options(self) -> dict[str, Any]:
-        """As :class:`quest22.Transcriber` calls them."""
+        """Options named as in :class:`quest22.Transcriber`."""
         options: dict[str, Any] = {"language": self.language}
         if self.keyterms:
             options["hotwords"] = ", ".join(self.keyterms)
@@ -146,7 +146,7 @@ class Parameters:
 
 @dataclass(frozen=True, slots=True)
 class LiveParameters:
-    """Of a live session alone. None: no such thing happens."""
+    """The parameters of live sessions only. None: disabled."""
 
     interim_results: bool
     endpointing_ms: int | None
@@ -155,11 +155,11 @@ class LiveParameters:
 
     @classmethod
     def of(cls, query: Query) -> LiveParameters:
-        """Raises :class:`Refusal` for what cannot be."""
+        """Raises :class:`Refusal` for invalid parameters."""
         interim = query.flag("interim_results")
         gap_ms = None
-        if query.asks_for("utterance_end_ms"):
-            gap_ms = query.whole("utterance_end_ms", MIN_UTTERANCE_END_MS, MAX_UTTERANCE_END_MS)
+        if query.is_set("utterance_end_ms"):
+            gap_ms = query.integer("utterance_end_ms", MIN_UTTERANCE_END_MS, MAX_UTTERANCE_END_MS)
         if gap_ms is not None and not interim:
             raise _refused("utterance_end_ms", "utterance_end_ms requires interim_results=true")
         return cls(
@@ -170,16 +170,16 @@ class LiveParameters:
         )
 
     def options(self) -> dict[str, Any]:
-        """As :class:`quest22.Transcriber` calls them."""
+        """Options named as in :class:`quest22.Transcriber`."""
         pause_ms = self.endpointing_ms or DEFAULT_ENDPOINT_MS
         exact = {} if pause_ms == DEFAULT_ENDPOINT_MS else {"sure_endpoint_ms": pause_ms}
         return {"endpoint_ms": pause_ms, **exact, "voice_events": True}
 
 
 def keyterms(query: Query) -> tuple[str, ...]:
-    """The words to expect; of older ``keywords``, those that are not to be suppressed."""
-    found = list(query.every("keyterm"))
-    for each in query.every("keywords"):
+    """The words to expect: ``keyterm``, and older ``keywords`` without a negative weight."""
+    found = list(query.values("keyterm"))
+    for each in query.values("keywords"):
         word, weight = _split(each)
         if not weight.startswith("-"):
             found.append(word)
@@ -192,7 +192,7 @@ def _split(pair: str) -> tuple[str, str]:
 
 
 def _model(name: str | None, served: Collection[str]) -> str | None:
-    """The name to resolve: Deepgram's own stand for any, unless one is served by that name."""
+    """The model to resolve; None if it is one of Deepgram's that is not served."""
     if name is None or name in served:
         return name
     size = name.removeprefix("whisper-")
@@ -202,10 +202,10 @@ def _model(name: str | None, served: Collection[str]) -> str | None:
 
 
 def _language(query: Query) -> str | None:
-    if query.asks_for("detect_language"):
+    if query.is_set("detect_language"):
         return None
     tag = query.text("language") or DEFAULT_LANGUAGE
-    if tag.lower() in DETECTED:
+    if tag.lower() in DETECT_LANGUAGE:
         return None
     return tag.replace("_", "-").split("-")[0]
 
@@ -214,9 +214,9 @@ def _endpointing(query: Query) -> int | None:
     value = query.text("endpointing")
     if value is None or value.lower() == "true":
         return DEFAULT_ENDPOINT_MS
-    if not query.asks_for("endpointing"):
+    if not query.is_set("endpointing"):
         return None
-    wanted = query.whole("endpointing", 0, 600_000) or 0
+    wanted = query.integer("endpointing", 0, 600_000) or 0
     return min(max(wanted, MIN_ENDPOINT_MS), MAX_ENDPOINT_MS)
 
 

@@ -1,4 +1,4 @@
-"""``POST /v1/listen``: a recording, or the address of one, and its transcript in one answer."""
+"""``POST /v1/listen``: transcribes a recording from the body or from a URL."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from starlette.types import Receive, Scope, Send
 from quest22.records import Media, Transcript
 from quest22.server.access.credentials import TOKEN_OR_BEARER, header_key, peer_address
 from quest22.server.access.gate import Admission
-from quest22.server.deepgram.channels import split
+from quest22.server.deepgram.channels import split_channels
 from quest22.server.deepgram.errors import deepgram_refused, request_id_header
-from quest22.server.deepgram.naming import RequestName, begin_request, request_metadata
+from quest22.server.deepgram.file_headers import missing_header
+from quest22.server.deepgram.metadata import RequestId, new_request_id, request_metadata
 from quest22.server.deepgram.parameters import Parameters
 from quest22.server.deepgram.query import Query
-from quest22.server.deepgram.raw_head import head_of
 from quest22.server.deepgram.response import Layout, results
 from quest22.server.fetch import fetched
 from quest22.server.models import ServedModel
@@ -34,7 +34,7 @@ from quest22.server.service import Service
 from quest22.server.upload.body import Body, ClientGoneError
 from quest22.server.upload.growing_file import GrowingFile
 from quest22.server.upload.receiving import receiving
-from quest22.server.upload.refusing import send_refusal
+from quest22.server.upload.send_refusal import send_refusal
 
 JSON = "application/json"
 MAX_JSON_BYTES = 1 << 16
@@ -44,29 +44,29 @@ _log = logging.getLogger("quest22.server")
 
 @dataclass(slots=True)
 class _Request:
-    """One request; ``sha256`` is of all the sound that has come."""
+    """One request; ``sha256`` covers all audio received so far."""
 
-    name: RequestName
+    id: RequestId
     parameters: Parameters
     layout: Layout
     admission: Admission
     sha256: Any = field(default_factory=hashlib.sha256)
 
     def options(self) -> dict[str, Any]:
-        """As :class:`quest22.Transcriber` calls them."""
+        """Options named as in :class:`quest22.Transcriber`."""
         return {**self.parameters.options(), "word_timestamps": True}
 
 
 class RecordingEndpoint:
-    """An ASGI application: the recording is decoded while it still comes."""
+    """An ASGI application that decodes a recording while it arrives."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        # They wait for uploads: threads that others need must not.
+        # Splitting waits for uploads, so it must not occupy the shared worker threads.
         self._splitting = ThreadPoolExecutor(service.settings.max_requests, "channels")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        name, body = begin_request(), None
+        request_id, body = new_request_id(), None
         try:
             headers = Headers(scope=scope)
             key = header_key(scope, TOKEN_OR_BEARER)
@@ -76,17 +76,17 @@ class RecordingEndpoint:
             layout = Layout.of(query)
             body = Body.of(scope, receive, caller.limits.max_upload_bytes)
             with self._service.gate.admit(caller, "file") as admission:
-                request = _Request(name, parameters, layout, admission)
+                request = _Request(request_id, parameters, layout, admission)
                 found = await self._transcribed(request, body, headers.get("content-type", ""))
-            response = JSONResponse(found, headers=request_id_header(name.identifier))
+            response = JSONResponse(found, headers=request_id_header(request_id.value))
         except ClientGoneError:
             return
         except Refusal as refusal:
-            await send_refusal(deepgram_refused(refusal, name.identifier), body, scope, send)
+            await send_refusal(deepgram_refused(refusal, request_id.value), body, scope, send)
             return
         except Exception:
-            _log.exception("%s: the request has failed", name.identifier)
-            response = deepgram_refused(server_failed(name.identifier), name.identifier)
+            _log.exception("%s: the request failed", request_id.value)
+            response = deepgram_refused(server_failed(request_id.value), request_id.value)
             await send_refusal(response, body, scope, send)
             return
         await response(scope, receive, send)
@@ -100,15 +100,17 @@ class RecordingEndpoint:
         if content_type.partition(";")[0].strip().lower() == JSON:
             url = await _url(body)
             pieces, stated = fetched(url, self._service.settings, max_bytes), None
-        most = None if stated is None else stated + len(head_of(request.parameters.sound, b""))
+        expected = (
+            None if stated is None else stated + len(missing_header(request.parameters.audio, b""))
+        )
         async with (
             self._service.models.borrow(request.parameters.model) as model,
-            receiving(body, _headed(request, pieces, stated), most) as file,
+            receiving(body, _with_header(request, pieces, stated), expected) as file,
         ):
             heard = await self._heard(request, model, file)
         parameters = request.parameters
         metadata = request_metadata(
-            request.name,
+            request.id,
             model,
             parameters,
             request.sha256.hexdigest(),
@@ -123,13 +125,13 @@ class RecordingEndpoint:
     async def _heard(
         self, request: _Request, model: ServedModel, file: GrowingFile
     ) -> list[Transcript]:
-        """The transcript of all channels together, or of each."""
+        """One transcript, or with ``multichannel`` one per channel."""
         if not request.parameters.multichannel:
             return [await self._of_one(request, model, file.open)]
         audio, most_s = model.pipeline.settings.audio, request.admission.limits.max_audio_s
         with ExitStack() as stack:
             splitting = asyncio.get_running_loop().run_in_executor
-            channels = await splitting(self._splitting, split, file, audio, most_s)
+            channels = await splitting(self._splitting, split_channels, file, audio, most_s)
             for channel in channels:
                 stack.callback(channel.close)
             return [await self._of_one(request, model, channel.open) for channel in channels]
@@ -145,23 +147,23 @@ class RecordingEndpoint:
         raise shutting_down()
 
 
-async def _headed(
+async def _with_header(
     request: _Request, pieces: AsyncIterator[bytes], stated: int | None
 ) -> AsyncIterator[bytes]:
-    """The recording as it comes, behind the header that it lacks."""
+    """The recording as it arrives, preceded by a missing header."""
     empty = True
     async for data in pieces:
         if empty:
-            yield head_of(request.parameters.sound, data, stated)
+            yield missing_header(request.parameters.audio, data, stated)
         empty = False
         request.sha256.update(data)
         yield data
     if empty:
-        raise Refusal("bad_request", "the body is empty: expected sound, or JSON with a url")
+        raise Refusal("bad_request", "the body is empty: expected audio, or JSON with a url")
 
 
 async def _url(body: Body) -> str:
-    """The address in a small JSON body."""
+    """The URL in a small JSON body."""
     text = bytearray()
     async for data in body:
         text += data
@@ -172,5 +174,5 @@ async def _url(body: Body) -> str:
     except (ValueError, RecursionError, KeyError, TypeError) as exc:
         raise Refusal("bad_request", 'expected JSON such as {"url": "https://…"}') from exc
     if not isinstance(url, str):
-        raise Refusal("bad_request", "url: expected an address")
+        raise Refusal("bad_request", "url: expected a string")
     return url

@@ -1,4 +1,4 @@
-"""A recording's transcript as Deepgram's answer: channels, and if wanted utterances, paragraphs."""
+"""Formats transcripts as Deepgram's response: channels, utterances and paragraphs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DEFAULT_SPLIT_S = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What an answer has beside the text. ``utt_split_s`` is the pause between utterances."""
+    """What a response contains besides text. ``utt_split_s`` is the pause between utterances."""
 
     utterances: bool
     utt_split_s: float
@@ -39,7 +39,7 @@ class Layout:
 
     @classmethod
     def of(cls, query: Query) -> Layout:
-        """Raises :class:`quest22.server.refusal.Refusal` for what cannot be."""
+        """Raises :class:`quest22.server.refusal.Refusal` for invalid parameters."""
         return cls(
             utterances=query.flag("utterances"),
             utt_split_s=query.number("utt_split", 0.1, 60) or DEFAULT_SPLIT_S,
@@ -51,7 +51,7 @@ class Layout:
 def results(
     channels: Sequence[Transcript], layout: Layout, formatting: Formatting
 ) -> dict[str, Any]:
-    """The ``results`` of an answer; a transcript a channel."""
+    """The ``results`` of a response; one transcript per channel."""
     said = [written(_words(each)) for each in channels]
     found: dict[str, Any] = {
         "channels": [
@@ -70,7 +70,7 @@ def results(
 
 
 def _words(heard: Transcript) -> Iterator[Word]:
-    """A segment that could not be aligned counts as one word."""
+    """The words of a transcript; a segment that could not be aligned counts as one word."""
     for segment in heard.segments:
         if segment.words is not None:
             yield from segment.words
@@ -115,7 +115,7 @@ def _utterance(
 
 
 def _paragraphs(words: Sequence[WrittenWord]) -> dict[str, Any]:
-    """Of whole sentences: a new one after a pause, or after five."""
+    """Group sentences: a new paragraph begins after a pause, or after five sentences."""
     sentences = list(_cut(words, lambda last, _: _ends_sentence(last.text)))
     paragraphs: list[list[list[WrittenWord]]] = []
     for sentence in sentences:
@@ -155,7 +155,7 @@ def _ends_sentence(text: str) -> bool:
 def _cut(
     words: Iterable[WrittenWord], between: Callable[[WrittenWord, WrittenWord], bool]
 ) -> Iterator[list[WrittenWord]]:
-    """Runs of words, cut wherever ``between`` says so of two neighbours."""
+    """Split words wherever ``between`` is true for two neighbours."""
     run: list[WrittenWord] = []
     for word in words:
         if run and between(run[-1], word):

@@ -1,8 +1,8 @@
-"""A live session's events as Deepgram's messages. Knows neither sockets nor clocks.
+"""Converts a live session's events to Deepgram's messages. Uses neither sockets nor clocks.
 
-Results that are final follow one another without gaps: each starts where the last one ended.
-Those between them, if they are wanted, show what may still change. Words that stay are sent as
-final before their segment ends, so that long speech does not wait.
+Final results follow one another without gaps: each starts where the last one ended. Interim results
+show what may still change. In long speech, words that will not change are sent as final before
+their segment ends.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from quest22.server.deepgram.words import DECIMALS, alternative, continues, writ
 Message: TypeAlias = dict[str, Any]
 
 PIECE_S = 3.0
-"""So much speech that stays is sent as final, though its segment goes on."""
+"""This much unchanging speech is sent as final before its segment ends."""
 
 GAP_MARGIN_S = 0.1
-"""So much later than a gap it is certain that no word was heard in it."""
+"""This long after a gap it is certain that there was no word in it."""
 
 
 @dataclass(slots=True)
 class ChannelResults:
-    """Messages about one of several channels; ``metadata`` goes with each result."""
+    """The messages for one channel; ``metadata`` is part of each result."""
 
     channel: int
     channels: int
@@ -34,14 +34,14 @@ class ChannelResults:
     formatting: Formatting
     metadata: Message
     _end_s: float = 0.0  # of the last final result
-    _sent: int = 0  # words of the open segment that were final
-    _shows: bool = False  # something that is not final
-    _stopped: bool = False  # the voice, and with it the open segment
-    _last_word_s: float | None = None  # the end of the last one, until its gap was told
+    _sent: int = 0  # words of the open segment that were sent as final
+    _shows: bool = False  # the client is showing interim words
+    _stopped: bool = False  # speech has stopped, and with it the open segment
+    _last_word_s: float | None = None  # the end of the last word, until UtteranceEnd is sent
     _speaking: bool = False
 
     def take(self, event: LiveEvent, *, by_finalize: bool = False) -> list[Message]:
-        """The messages of the next event; ``by_finalize``: it answers a Finalize."""
+        """The messages for an event; ``by_finalize``: it answers a Finalize."""
         if event.type == "speech_started":
             gone_by = self.heard(event.audio_end_s)
             self._speaking = True
@@ -57,12 +57,12 @@ class ChannelResults:
 
     @property
     def awaits_gap(self) -> bool:
-        """Whether the end of an utterance is to be told once its gap is long enough."""
+        """Whether an UtteranceEnd is due once the gap is long enough."""
         waits = self.wanted.utterance_end_s is not None and self._last_word_s is not None
         return waits and not self._speaking
 
     def heard(self, seconds: float) -> list[Message]:
-        """The session has taken so much sound: a gap may have become long enough."""
+        """The session has processed ``seconds`` of audio: an UtteranceEnd may be due."""
         gap_s, last_s = self.wanted.utterance_end_s, self._last_word_s
         if gap_s is None or last_s is None or not self.awaits_gap:
             return []
@@ -78,7 +78,7 @@ class ChannelResults:
         ]
 
     def end(self, duration_s: float) -> list[Message]:
-        """The sound has ended: final is what no result was about yet, though nothing was said."""
+        """The audio has ended: a last final result covers the rest, even if it is silent."""
         found = self.heard(duration_s)
         if duration_s - self._end_s >= 10**-DECIMALS:
             event = LiveEvent("final", 0, 0, "", (), duration_s)
@@ -93,7 +93,7 @@ class ChannelResults:
         return [{"type": "SpeechStarted", "channel": channel, "timestamp": place}]
 
     def _pieces(self, event: LiveEvent) -> list[Message]:
-        """Words that stay, if they are much."""
+        """The unchanging words as a final result, if there are enough."""
         words = event.words[self._sent :]
         stable = [word for word in words if word.stable]
         while stable and len(stable) < len(words) and continues(words[len(stable)]):
@@ -125,7 +125,7 @@ class ChannelResults:
                     rest, event, is_final=True, speech_final=is_endpoint, from_finalize=by_finalize
                 )
             ]
-        # Speech that was too long for a segment: what was not certain goes on in the next.
+        # Speech too long for one segment: uncertain words continue in the next one.
         self._shows = self._shows and not rest
         end_s = max(self._end_s, rest[-1].end_s) if rest else self._end_s
         return [self._result(rest, event, end_s=end_s, is_final=True)] if rest else []

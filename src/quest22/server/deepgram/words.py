@@ -1,4 +1,4 @@
-"""Words as Deepgram writes them: in small letters without marks, and as they are punctuated."""
+"""Formats words as Deepgram does: in lower case without punctuation, and as punctuated."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any, Protocol
 from quest22.server.deepgram.parameters import Formatting
 
 KEPT_MARKS = "%&#@"
-"""Marks that are read aloud."""
+"""Symbols that are read aloud, so they are part of a word."""
 
 DECIMALS = 3
 OTHER_CODES = {"jw": "jv"}
-"""Whisper's code of a language → its tag."""
+"""Whisper's language code → BCP 47 tag, where they differ."""
 
 
 class TimedWord(Protocol):
@@ -23,7 +23,7 @@ class TimedWord(Protocol):
 
     @property
     def text(self) -> str:
-        """With the space before it, where one belongs, and with the marks around it."""
+        """With its leading space, if any, and the punctuation around it."""
         ...
 
     @property
@@ -38,7 +38,7 @@ class TimedWord(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WrittenWord:
-    """``bare`` has neither capitals nor marks; ``text`` is as the model wrote it, marks behind."""
+    """``bare`` is in lower case without punctuation; ``text`` is as the model wrote it."""
 
     bare: str
     text: str
@@ -47,7 +47,7 @@ class WrittenWord:
     probability: float
 
     def fields(self, formatting: Formatting, language: str | None) -> dict[str, Any]:
-        """As JSON has it."""
+        """The word in Deepgram's JSON."""
         found: dict[str, Any] = {
             "word": self.bare,
             "start": round(self.start_s, DECIMALS),
@@ -62,7 +62,7 @@ class WrittenWord:
 
 
 def written(words: Iterable[TimedWord], earliest_s: float = 0.0) -> list[WrittenWord]:
-    """Words as they are read: marks alone and ``-four`` behind ``twenty`` go with the last word.
+    """Merge punctuation and continuations (``-four`` after ``twenty``) into the word before them.
 
     No word begins before ``earliest_s``.
     """
@@ -82,12 +82,12 @@ def written(words: Iterable[TimedWord], earliest_s: float = 0.0) -> list[Written
 
 
 def continues(word: TimedWord) -> bool:
-    """Whether it is the rest of a word with hyphens."""
+    """Whether it is the rest of a hyphenated word."""
     return word.text.startswith("-")
 
 
 def transcript(words: Sequence[WrittenWord], formatting: Formatting) -> str:
-    """All words in a line."""
+    """The words as one line of text."""
     if formatting.punctuated:
         return "".join(word.text for word in words).strip()
     spaced = ((" " if word.text[:1].isspace() else "") + word.bare for word in words)
@@ -97,7 +97,7 @@ def transcript(words: Sequence[WrittenWord], formatting: Formatting) -> str:
 def alternative(
     words: Sequence[WrittenWord], formatting: Formatting, language: str | None
 ) -> dict[str, Any]:
-    """What was said, as one of the ``alternatives`` of which there is one."""
+    """The only element of ``alternatives``."""
     tag = language_tag(language)
     found: dict[str, Any] = {
         "transcript": transcript(words, formatting),
@@ -110,17 +110,17 @@ def alternative(
 
 
 def confidence(words: Sequence[WrittenWord]) -> float:
-    """The mean of the words'; 0 without any."""
+    """The mean probability of the words; 0 if there are none."""
     return round(fmean(word.probability for word in words), 4) if words else 0.0
 
 
 def language_tag(code: str | None) -> str | None:
-    """Of Whisper's code."""
+    """The tag for one of Whisper's language codes."""
     return code and OTHER_CODES.get(code, code)
 
 
 def _bare(text: str) -> str:
-    """Without capitals, and without the marks around it."""
+    """In lower case, without surrounding punctuation."""
     first, last = 0, len(text)
     while first < last and _is_mark(text[first]):
         first += 1

@@ -1,1 +1,1 @@
-"""Our own protocol for live sound: a plain websocket, for the page and for programs."""
+"""``/live``: a plain websocket for live audio, for the page and for programs."""

@@ -1,4 +1,4 @@
-"""What a client of ``/live`` asks for, in the address and the headers of its handshake."""
+"""Reads the parameters and the key of a ``/live`` handshake."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from quest22.server.refusal import Refusal
 
 SUBPROTOCOL = "quest22"
 KEY_SUBPROTOCOL = "quest22.key."
-"""What precedes the key in the second subprotocol."""
+"""Precedes the key in the second subprotocol."""
 
 ENCODED = "encoded"
 MAX_VALUE_CHARACTERS = 4_000
@@ -30,14 +30,14 @@ OPTIONS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "endpoint_ms": ("endpoint_ms", int),
     "step": ("step_s", float),
 }
-"""Name in the address → name of the option, and how its text is read."""
+"""Query parameter → option, and how to parse it."""
 
 NAMES = ("model", "format", "rate", "channels", *OPTIONS)
 
 
 @dataclass(frozen=True, slots=True)
 class LiveRequest:
-    """A model, options of a session, and the form of the sound; ``raw`` is None for a container."""
+    """The model, the session's options and the audio format; ``raw`` is None for a container."""
 
     model: str | None
     options: Mapping[str, Any]
@@ -45,11 +45,11 @@ class LiveRequest:
 
     @classmethod
     def read(cls, connection: HTTPConnection) -> LiveRequest:
-        """Raises :class:`Refusal` for what cannot be."""
+        """Raises :class:`Refusal` for invalid parameters."""
         given = dict(connection.query_params)
         for name, value in given.items():
             if name not in NAMES:
-                raise _bad(name, f"{name!r} is no parameter of /live: expected {', '.join(NAMES)}")
+                raise _bad(name, f"unknown parameter {name!r}: expected {', '.join(NAMES)}")
             if len(value) > MAX_VALUE_CHARACTERS:
                 raise _bad(name, f"{name} is longer than {MAX_VALUE_CHARACTERS} characters")
         options = {

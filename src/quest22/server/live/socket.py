@@ -1,7 +1,7 @@
-"""``/live``: sound comes in over a websocket, live events go back as JSON; see docs/server-page.md.
+"""``/live``: audio in over a websocket, live events out as JSON; see docs/server-page.md.
 
-A client is refused at the handshake, with an HTTP status. Browsers do not tell it to a page, so the
-same address answers a plain GET with what the handshake would have said.
+Clients that are refused get an HTTP status at the handshake. Browsers hide it from pages, so a
+plain GET of the same address returns the same response.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ from quest22.sink.formats.live_events import event_fields
 
 _log = logging.getLogger("quest22.server")
 
-SILENT_S = 60.0
-"""A client that sends nothing for so long, not even silence, has ended its sound."""
+IDLE_TIMEOUT_S = 60.0
+"""The audio counts as ended if the client sends nothing, not even silence, for this long."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """A session whose client was let in."""
+    """The session of an admitted client."""
 
     asked: LiveRequest
     model: ServedModel
@@ -52,7 +52,7 @@ class _Opened:
 
 
 def routes(service: Service) -> list[BaseRoute]:
-    """The websocket, and what it would say, for a plain GET."""
+    """The websocket, and the GET that explains refusals."""
 
     async def live(websocket: WebSocket) -> None:
         try:
@@ -64,24 +64,24 @@ def routes(service: Service) -> list[BaseRoute]:
         except Refusal as refusal:
             await websocket.send_denial_response(_refused(refusal))
 
-    async def why(request: Request) -> JSONResponse:
+    async def explain(request: Request) -> JSONResponse:
         try:
             async with _opened(service, request):
                 pass
         except Refusal as refusal:
             return _refused(refusal)
         return JSONResponse(
-            {"error": "there is room: open a websocket at this address", "reason": "websocket"},
+            {"error": "not refused: open a websocket at this address", "reason": "websocket"},
             status_code=426,
             headers={"Upgrade": "websocket", "Connection": "Upgrade"},
         )
 
-    return [WebSocketRoute("/live", live), Route("/live", why)]
+    return [WebSocketRoute("/live", live), Route("/live", explain)]
 
 
 @asynccontextmanager
 async def _opened(service: Service, connection: HTTPConnection) -> AsyncIterator[_Opened]:
-    """All that may refuse a client comes before its first sound."""
+    """Open a session. Raises :class:`Refusal`: nothing can refuse a client later."""
     caller = service.gate.identify(key_of(connection), peer_address(connection.scope))
     asked = LiveRequest.read(connection)
     service.models.resolve(asked.model)
@@ -99,7 +99,7 @@ def _refused(refusal: Refusal) -> JSONResponse:
 
 
 class _Connection:
-    """One client's session: its messages are read while its events are written."""
+    """One client's connection: reads its messages while sending its events."""
 
     def __init__(self, websocket: WebSocket, opened: _Opened, service: Service) -> None:
         self._websocket = websocket
@@ -121,7 +121,7 @@ class _Connection:
             async with self._service.session_registered(self._end):
                 async for event in self._session:
                     await self._send(event_fields(event))
-                await self._conclude(self._session.result(0))
+                await self._send_end(self._session.result(0))
         except ClipError as exc:
             await self._fail(exc)
         finally:
@@ -130,21 +130,21 @@ class _Connection:
                 with suppress(asyncio.CancelledError):
                     await reading
             self._session.cancel()
-            # A thread may still wait for the sound of a client that has gone.
+            # A decoder thread may still be waiting for audio.
             await self._feed.end()
 
-    # What the client sends.
+    # Receiving.
 
     async def _read(self) -> None:
-        """Take messages until the client has gone; what it said is dropped then."""
+        """Handle messages until the client disconnects, which cancels the session."""
         try:
             while True:
                 await self._take(await self._next_message())
         except WebSocketDisconnect:
             self._session.cancel()
         except ClipError:
-            return  # the events end with it, too
-        except Exception:  # nobody would notice that the client goes, and its place stay taken
+            return  # sending events fails with it, too
+        except Exception:  # or the place stays taken: nobody reads that the client disconnects
             _log.exception("%s: messages cannot be read", current_request().request_id)
             self._session.cancel()
 
@@ -153,7 +153,7 @@ class _Connection:
         if self._ended:
             return await receive
         try:
-            return await asyncio.wait_for(receive, SILENT_S)
+            return await asyncio.wait_for(receive, IDLE_TIMEOUT_S)
         except TimeoutError:
             return {"type": "websocket.receive", "text": '{"type": "end"}'}
 
@@ -162,25 +162,27 @@ class _Connection:
             raise WebSocketDisconnect(message.get("code", 1006))
         data = message.get("bytes")
         if data is None:
-            await self._obey(message.get("text") or "")
+            await self._handle_text(message.get("text") or "")
         elif not self._ended:
-            await self._hear(data)
+            await self._feed_audio(data)
 
-    async def _hear(self, data: bytes) -> None:
+    async def _feed_audio(self, data: bytes) -> None:
         try:
             await self._feed.feed(data)
         except UsageError as exc:
             if not self._ended:  # else the server has ended the session in the meantime
                 await self._send({"type": "error", "message": str(exc)})
 
-    async def _obey(self, text: str) -> None:
-        order = _order(text)
-        if order == "flush":
+    async def _handle_text(self, text: str) -> None:
+        kind = _message_type(text)
+        if kind == "flush":
             await flush_session(self._session)
-        elif order == "end":
+        elif kind == "end":
             await self._end()
-        elif order != "keep_alive":
-            message = f"a message {text[:80]!r}: expected sound in binary messages, or one of "
+        elif kind != "keep_alive":
+            message = (
+                f"invalid message {text[:80]!r}: expected audio in binary messages, or one of "
+            )
             message += '{"type": "flush"}, {"type": "end"}, {"type": "keep_alive"}'
             await self._send({"type": "error", "message": message})
 
@@ -189,12 +191,12 @@ class _Connection:
             self._ended = True
             await self._feed.end()
 
-    # What the client gets.
+    # Sending.
 
     async def _send(self, fields: dict[str, Any]) -> None:
         await self._websocket.send_text(json.dumps(fields, ensure_ascii=False))
 
-    async def _conclude(self, transcript: Transcript) -> None:
+    async def _send_end(self, transcript: Transcript) -> None:
         if isinstance(self._feed, EncodedFeed) and self._feed.error is not None:
             raise self._feed.error
         await self._send(
@@ -213,11 +215,11 @@ class _Connection:
         await self._websocket.close(WS_1011_INTERNAL_ERROR)
 
 
-def _order(text: str) -> str:
-    """The type of a client's message; empty if it has none."""
+def _message_type(text: str) -> str:
+    """The type of a text message; empty if it is invalid."""
     try:
         fields = json.loads(text)
     except (ValueError, RecursionError):
         return ""
-    order = fields.get("type") if isinstance(fields, dict) else None
-    return order if isinstance(order, str) else ""
+    kind = fields.get("type") if isinstance(fields, dict) else None
+    return kind if isinstance(kind, str) else ""

@@ -12,7 +12,7 @@ from starlette.types import Scope, Send
 from quest22.server.openai.errors import error_body, openai_refused
 from quest22.server.refusal import Refusal
 from quest22.server.upload.body import Body
-from quest22.server.upload.refusing import send_refusal
+from quest22.server.upload.send_refusal import send_refusal
 
 EVENTS = "text/event-stream; charset=utf-8"
 KEEP_ALIVE_S = 15.0

@@ -22,7 +22,7 @@ from quest22.server.service import Service
 from quest22.server.upload.body import Body, ClientGoneError
 from quest22.server.upload.form import MAX_FORM_BYTES, Form, receiving_form
 from quest22.server.upload.growing_file import GrowingFile
-from quest22.server.upload.receiving import beside
+from quest22.server.upload.receiving import concurrently
 
 _log = logging.getLogger("quest22.server")
 
@@ -75,7 +75,7 @@ class AudioEndpoint:
         attempt = _Attempt(request, answer)
         async with AsyncExitStack() as stack:
             if request.stream:
-                await stack.enter_async_context(beside(answer.keep_alive()))
+                await stack.enter_async_context(concurrently(answer.keep_alive()))
             model = await stack.enter_async_context(self._service.models.borrow(request.model))
             name = f"recording{form.suffix}"
             events = self._service.transcribe(admission, model, file.open, name, request.options)

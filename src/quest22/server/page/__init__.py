@@ -1,1 +1,1 @@
-"""The page at ``/``: recordings and speech become text in a browser."""
+"""The web page at ``/``: transcribes recordings and live speech in a browser."""

@@ -1,8 +1,7 @@
-"""The page's files, read once: nothing of a request ever becomes a path.
+"""The page's files, read once at start: no part of a request is ever used as a path.
 
-They lie in the package as they are served: no build step, nothing from elsewhere. Modules import
-each other by relative addresses, so one hash over all of them in the address is enough to let
-browsers keep them for ever.
+The package contains the files as they are served, without a build step. Modules import each other
+by relative URLs, so one hash over all files in the URL lets browsers cache them forever.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ TYPES = {
 }
 INDEX = "index.html"
 PLACE = "page/here/"
-"""Where the page looks for its files; the hash takes the place of ``here``."""
+"""The URL prefix in the page's source; the hash replaces ``here``."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageFile:
-    """A file as it is served; ``tag`` is its ETag."""
+    """A file to serve; ``tag`` is its ETag."""
 
     data: bytes
     media_type: str
@@ -36,7 +35,7 @@ class PageFile:
 
 @dataclass(frozen=True, slots=True)
 class PageFiles:
-    """All files by their names, such as ``words/en.js``, and one hash of them all."""
+    """All files by name, such as ``words/en.js``, and a hash over all of them."""
 
     index: PageFile
     files: dict[str, PageFile]
@@ -44,7 +43,7 @@ class PageFiles:
 
     @classmethod
     def read(cls) -> PageFiles:
-        """Read what the package has."""
+        """Read the files in the package."""
         found = dict(sorted(_walk(resources.files("quest22.server.page") / "static")))
         version = _hash(*(part for name in found for part in (name.encode(), found[name])))[:16]
         page = found.pop(INDEX).replace(PLACE.encode(), f"page/{version}/".encode())

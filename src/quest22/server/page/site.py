@@ -1,4 +1,4 @@
-"""``/`` and the files of the page, under a strict policy for what a browser may do with them."""
+"""Serves ``/`` and the page's files under a strict content security policy."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ POLICY = "; ".join(
         "trusted-types 'none'",
     )
 )
-"""Only files of this server run, none of it inline; it is framed by nobody."""
+"""Only this server's files, nothing inline, no frames."""
 
-SECURITY = {
+SECURITY_HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -38,30 +38,30 @@ SECURITY = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
-ASK_AGAIN = "no-cache"
-FOR_EVER = "public, max-age=31536000, immutable"
+REVALIDATE = "no-cache"
+CACHE_FOREVER = "public, max-age=31536000, immutable"
 
 
 def routes(service: Service) -> list[BaseRoute]:
-    """The page needs no key: it asks for one if the server does."""
+    """The page itself needs no key: it asks the user for one if the server needs it."""
     del service
     page = PageFiles.read()
 
     async def index(request: Request) -> Response:
-        return _served(request, page.index, ASK_AGAIN)
+        return _served(request, page.index, REVALIDATE)
 
     async def file(request: Request) -> Response:
         found = page.files.get(request.path_params["name"])
         if found is None:
-            return PlainTextResponse("not found", 404, SECURITY)
+            return PlainTextResponse("not found", 404, SECURITY_HEADERS)
         known = request.path_params["version"] == page.version
-        return _served(request, found, FOR_EVER if known else ASK_AGAIN)
+        return _served(request, found, CACHE_FOREVER if known else REVALIDATE)
 
     return [Route("/", index), Route("/page/{version}/{name:path}", file)]
 
 
 def _served(request: Request, file: PageFile, caching: str) -> Response:
-    headers = {**SECURITY, "ETag": file.tag, "Cache-Control": caching}
+    headers = {**SECURITY_HEADERS, "ETag": file.tag, "Cache-Control": caching}
     known = (each.strip() for each in request.headers.get("if-none-match", "").split(","))
     if file.tag in (each.removeprefix("W/") for each in known):
         return Response(status_code=304, headers=headers)

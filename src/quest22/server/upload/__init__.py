@@ -1,1 +1,1 @@
-"""Takes recordings from sockets to the decoder while they arrive; speaks no protocol."""
+"""Passes uploads to the decoder while they arrive; shared by all protocols."""

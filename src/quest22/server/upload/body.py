@@ -1,4 +1,4 @@
-"""The bytes of a request as they come, bounded."""
+"""The body of a request as a stream of limited size."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from quest22.server.refusal import Refusal
 
 LINGER_S = 10.0
 LINGER_BYTES = 64 << 20
-"""So much longer a refused client may go on sending, so that it reads the answer and not a broken
+"""How much more a refused client may send, so that it reads the response and does not see a broken
 connection."""
 
 
 class ClientGoneError(Exception):
-    """Whoever asked has closed the connection: there is nobody to answer."""
+    """The client has closed the connection; there is nobody to answer."""
 
 
 @dataclass(slots=True, eq=False)
 class Body:
-    """The body of one request; iterate it once."""
+    """The body of one request; iterate over it once."""
 
     receive: Receive
     stated_bytes: int | None
@@ -33,7 +33,7 @@ class Body:
 
     @classmethod
     def of(cls, scope: Scope, receive: Receive, max_bytes: int) -> Body:
-        """A request's. Raises :class:`Refusal` if it states that it is larger than allowed."""
+        """A request's body. Raises :class:`Refusal` if its ``Content-Length`` is too large."""
         stated = Headers(scope=scope).get("content-length", "")
         body = cls(receive, int(stated) if stated.isdecimal() else None, max_bytes)
         if body.stated_bytes is not None:
@@ -41,19 +41,19 @@ class Body:
         return body
 
     def check(self, size: int) -> None:
-        """Raise :class:`Refusal` for more bytes than allowed."""
+        """Raise :class:`Refusal` if ``size`` is too large."""
         if size > self.max_bytes:
             raise Refusal(
                 "too_large",
-                f"the upload is larger than the {self.max_bytes / 1e6:.4g} MB that are taken "
-                "here: send it in parts, or encode it as Opus, MP3 or FLAC",
+                f"the upload is larger than {self.max_bytes / 1e6:.4g} MB: split it, or encode it "
+                "as Opus, MP3 or FLAC",
                 parameter="file",
             )
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Its parts, never empty.
+        """The chunks of the body, never empty.
 
-        Raises :class:`Refusal` if there are too many bytes, or they stop coming
+        Raises :class:`Refusal` if the body is too large or stalls
         (:mod:`quest22.server.access.slow_clients`), and :class:`ClientGoneError`.
         """
         size = 0
@@ -65,12 +65,12 @@ class Body:
                 yield data
 
     async def gone(self) -> None:
-        """Wait behind the end until the client goes; then raise :class:`ClientGoneError`."""
+        """After the end, wait for the client to disconnect; raises :class:`ClientGoneError`."""
         while True:
             await self._next()
 
     async def linger(self) -> None:
-        """Let the client send on for a while; what comes is dropped."""
+        """Receive and discard data for a while."""
         deadline, left = time.monotonic() + LINGER_S, LINGER_BYTES
         try:
             while not self.ended and left > 0:

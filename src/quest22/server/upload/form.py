@@ -1,6 +1,6 @@
-"""A form with one recording in it, which is worked on while it arrives.
+"""A form with one recording, which can be used while it arrives.
 
-Fields may come before it or behind it.
+The other fields may come before or after it.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from contextlib import asynccontextmanager, suppress
 from quest22.server.refusal import Refusal
 from quest22.server.upload.body import Body
 from quest22.server.upload.growing_file import GrowingFile
-from quest22.server.upload.multipart import MultipartReader, PartBegun
-from quest22.server.upload.receiving import beside
+from quest22.server.upload.multipart import MultipartReader, PartStart
+from quest22.server.upload.receiving import concurrently
 
 MAX_FIELD_BYTES = 64 << 10
 MAX_FORM_BYTES = 1 << 20
-"""What may come beside the recording: fields, and headers of parts."""
+"""Limit of everything but the recording: fields, headers and boundaries."""
 GRACE_S = 0.2
-"""How long the rest of a form is waited for: most are whole by then, and no field comes later."""
+"""How long to wait for the rest of a form: most are then complete, and no field comes later."""
 
 
 class Form:
-    """What has come so far: ``fields`` as names and values, and the recording."""
+    """What has arrived so far: ``fields`` as names and values, and the recording."""
 
     def __init__(self) -> None:
         self.fields: list[tuple[str, str]] = []
@@ -33,7 +33,10 @@ class Form:
         self._file_began = asyncio.Event()
 
     async def begun(self, needed: str) -> None:
-        """Wait until the recording can be worked on: behind the needed field, or at the end."""
+        """Wait until transcription can begin.
+
+        That is when the recording has begun and the field ``needed`` has arrived, or at the end.
+        """
         await self._file_began.wait()
         if not any(name == needed for name, _ in self.fields):
             await self.complete.wait()
@@ -41,12 +44,12 @@ class Form:
             await asyncio.wait_for(self.complete.wait(), GRACE_S)
 
     def begin_file(self, file: GrowingFile, suffix: str) -> None:
-        """The recording comes."""
+        """The recording begins."""
         self.file, self.suffix = file, suffix
         self._file_began.set()
 
     def end(self) -> None:
-        """All has come."""
+        """Everything has arrived."""
         self.complete.set()
         self._file_began.set()
 
@@ -55,31 +58,31 @@ class Form:
 async def receiving_form(
     body: Body, content_type: str, file_name: str, check: Callable[[str], None]
 ) -> AsyncIterator[Form]:
-    """A form whose part ``file_name`` is a recording; it arrives while the block runs.
+    """Receive a form whose part ``file_name`` is a recording, while the block runs.
 
-    ``check`` is told the name of each field as it begins, and may raise :class:`Refusal`.
+    ``check`` is called with the name of each field as it begins, and may raise :class:`Refusal`.
     Errors end the block as in :func:`quest22.server.upload.receiving.receiving`.
     """
     form = Form()
     reader = MultipartReader(content_type)
-    filling = _Filling(form, reader, body.stated_bytes, file_name, check)
+    receiver = _FormReceiver(form, reader, body.stated_bytes, file_name, check)
 
     async def receive() -> None:
         async for data in body:
-            await filling.feed(data)
-        filling.end()
+            await receiver.feed(data)
+        receiver.end()
         await body.gone()
 
     try:
-        async with beside(receive()):
+        async with concurrently(receive()):
             yield form
     finally:
         if form.file is not None:
             form.file.close()
 
 
-class _Filling:
-    """Puts the parts of a body where they belong."""
+class _FormReceiver:
+    """Fills a form from the parts of a body."""
 
     def __init__(
         self,
@@ -94,34 +97,34 @@ class _Filling:
         self._stated_bytes = stated_bytes
         self._file_name = file_name
         self._check = check
-        self._part: PartBegun | None = None
+        self._part: PartStart | None = None
         self._value = bytearray()
         self._in_file = False
-        self._beside_bytes = 0
+        self._overhead_bytes = 0
 
     async def feed(self, data: bytes) -> None:
-        self._beside_bytes += len(data)
+        self._overhead_bytes += len(data)
         for event in self._reader.feed(data):
-            if isinstance(event, PartBegun):
+            if isinstance(event, PartStart):
                 self._begin(event)
             elif event is None:
                 self._end_part()
             elif self._in_file and self._form.file is not None:
-                self._beside_bytes -= len(event)
+                self._overhead_bytes -= len(event)
                 await self._form.file.add(event)
             else:
                 self._add(event)
-        if self._beside_bytes > MAX_FORM_BYTES:
+        if self._overhead_bytes > MAX_FORM_BYTES:
             raise Refusal(
                 "too_large", f"the fields of the form are larger than {MAX_FORM_BYTES >> 20} MiB"
             )
 
     def end(self) -> None:
         if not self._reader.whole:
-            raise Refusal("bad_request", "the form breaks off: its last boundary is missing")
+            raise Refusal("bad_request", "the form is incomplete: its last boundary is missing")
         self._form.end()
 
-    def _begin(self, part: PartBegun) -> None:
+    def _begin(self, part: PartStart) -> None:
         self._part = part
         self._in_file = part.name == self._file_name
         if not self._in_file:
@@ -161,7 +164,7 @@ class _Filling:
             except UnicodeDecodeError as exc:
                 raise Refusal(
                     "bad_request",
-                    f"the field {self._part.name!r} is no UTF-8 text",
+                    f"the field {self._part.name!r} is not UTF-8 text",
                     parameter=self._part.name,
                 ) from exc
         self._value.clear()

@@ -1,4 +1,4 @@
-"""A recording that still arrives, as a file: whoever reads what has not come yet waits for it."""
+"""A file that is still being uploaded; reading beyond the received bytes waits for them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import BinaryIO, cast
 from starlette.concurrency import run_in_threadpool
 
 MEMORY_BYTES = 1 << 20
-"""Recordings up to this size never touch the disk."""
+"""Recordings up to this size stay in memory."""
 
 
 class GrowingFile:
-    """Bytes that are added at the end, and read from any place, by any thread.
+    """Bytes that are appended, and read from any position, by any thread.
 
-    They lie in memory, larger ones in a temporary file without a name. ``expected_bytes`` is how
-    many there will be at most, if the sender says so. ``open`` is a :data:`quest22.records.Media`.
+    They are kept in memory, or if there are many, in an unnamed temporary file. ``expected_bytes``
+    is an upper limit of the size, if known. ``open`` is a :data:`quest22.records.Media`.
     """
 
     def __init__(self, expected_bytes: int | None = None) -> None:
@@ -32,23 +32,23 @@ class GrowingFile:
 
     @property
     def size(self) -> int:
-        """How many bytes have come."""
+        """How many bytes have arrived."""
         return self._size
 
     @property
     def complete(self) -> bool:
-        """Whether all have come."""
+        """Whether all bytes have arrived."""
         return self._complete
 
     async def add(self, data: bytes) -> None:
-        """The next bytes. The disk is waited for in another thread."""
+        """Append bytes; disk writes happen in another thread."""
         if self._size + len(data) <= MEMORY_BYTES:
             self.write(data)
         else:
             await run_in_threadpool(self.write, data)
 
     def write(self, data: bytes) -> None:
-        """The same, at once."""
+        """Append bytes in this thread."""
         with self._changed:
             self._bytes.seek(self._size)
             self._bytes.write(data)
@@ -56,13 +56,13 @@ class GrowingFile:
             self._changed.notify_all()
 
     def finish(self) -> None:
-        """That was all."""
+        """Mark the end."""
         with self._changed:
             self._complete = True
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Free the bytes; whoever reads gets an error."""
+        """Free the bytes; readers get an error."""
         with self._changed:
             if self._error is None:
                 self._error = OSError("the upload has ended")
@@ -70,18 +70,18 @@ class GrowingFile:
             self._changed.notify_all()
 
     def open(self) -> BinaryIO:
-        """All of it from its beginning, as a file of its own."""
+        """A binary file, positioned at the start; each caller gets its own."""
         return cast("BinaryIO", _View(self))
 
     def read_at(self, place: int, size: int) -> bytes:
-        """Wait for so many bytes from a place on, or for the end; a negative size means that."""
+        """Read ``size`` bytes at ``place``, waiting for them; negative: wait for the end."""
         with self._changed:
             self._wait(None if size < 0 else place + size)
             self._bytes.seek(place)
             return self._bytes.read(max(self._size - place, 0) if size < 0 else size)
 
     def end(self) -> int:
-        """How long the whole is: as expected, if it has not all come; else that is waited for."""
+        """The size of the whole file: the expected size, if known; otherwise waits for the end."""
         with self._changed:
             if self.expected_bytes is None or self._complete:
                 self._wait(None)
@@ -89,7 +89,7 @@ class GrowingFile:
             return max(self.expected_bytes, self._size)
 
     def _wait(self, size: int | None) -> None:
-        """Until so many bytes have come, or all."""
+        """Wait until ``size`` bytes have arrived, or all."""
         self._changed.wait_for(
             lambda: self._error or self._complete or (size is not None and self._size >= size)
         )
@@ -100,8 +100,8 @@ class GrowingFile:
 class _View(io.RawIOBase):
     """A position in a growing file.
 
-    ``seekable`` is false while bytes are missing: formats whose readers look at the end of a file
-    first are read forward instead. ``seek`` works all the same, and reading waits.
+    ``seekable`` is False while bytes are missing, so that readers that would look at the end of the
+    file first read it forward instead. ``seek`` works all the same, and reading waits.
     """
 
     def __init__(self, file: GrowingFile) -> None:
@@ -116,7 +116,7 @@ class _View(io.RawIOBase):
     def seek(self, offset: int, whence: int = 0) -> int:
         begin = self._file.end() if whence == io.SEEK_END else (0, self._place)[whence]
         if begin + offset < 0:
-            raise ValueError("a place before the beginning")
+            raise ValueError("negative position")
         self._place = begin + offset
         return self._place
 

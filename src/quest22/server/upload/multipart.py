@@ -1,6 +1,6 @@
-"""The parts of a ``multipart/form-data`` body, as they come (RFC 7578).
+"""Parses a ``multipart/form-data`` body incrementally (RFC 7578).
 
-No file name is ever a path: only its suffix is looked at.
+File names are never used as paths: only their suffix matters.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ FORM = "multipart/form-data"
 
 
 @dataclass(frozen=True, slots=True)
-class PartBegun:
-    """A part: its field's name, whether it is a file, and the suffix of that (``.mp3``).
+class PartStart:
+    """The beginning of a part: its field's name, whether it is a file, and the suffix (``.mp3``).
 
     ``offset`` is where its content begins in the body.
     """
@@ -36,12 +36,12 @@ class PartBegun:
     offset: int
 
 
-PartEvent: TypeAlias = PartBegun | bytes | None
-"""A part begins, some of its content, or its end."""
+PartEvent: TypeAlias = PartStart | bytes | None
+"""The beginning of a part, some of its content, or (None) its end."""
 
 
 class MultipartReader:
-    """Is fed the body, and gives its parts; raises :class:`Refusal` for what is no form."""
+    """Parses a body that is fed in pieces; raises :class:`Refusal` if it is not a form."""
 
     def __init__(self, content_type: str) -> None:
         kind, options = parse_options_header(content_type)
@@ -49,13 +49,13 @@ class MultipartReader:
         if kind.decode("latin-1").lower() != FORM or not boundary:
             raise Refusal(
                 "bad_request",
-                f"the body is {kind.decode('latin-1') or 'of no stated type'}: "
+                f"the body is {kind.decode('latin-1') or 'of unknown type'}: "
                 f"expected {FORM} with a boundary",
             )
         self.whole = False
         """Whether the form has ended."""
         self.closing_bytes = len(boundary) + 6
-        """The least that follows the content of the last part."""
+        """The minimum size of what follows the last part's content."""
         self._events: list[PartEvent] = []
         self._fed = self._parts = 0
         self._begins = False
@@ -79,7 +79,7 @@ class MultipartReader:
             )
 
     def feed(self, data: bytes) -> Iterator[PartEvent]:
-        """The next bytes of the body; what they tell."""
+        """Parse the next bytes of the body."""
         self._data = data
         with _refusing():
             self._parser.write(data)
@@ -109,7 +109,7 @@ class MultipartReader:
         self._begins = True
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
-        # What looked like a boundary, and was none, is given when its bytes have passed.
+        # Bytes that looked like a boundary are reported later, from a buffer of the parser's own.
         self._begin(self._fed + start if data is self._data else self._fed - end)
         self._events.append(data[start:end])
 
@@ -129,23 +129,23 @@ class MultipartReader:
         if name is None:
             raise Refusal("bad_request", "a part of the form has no name")
         suffix = "" if file_name is None else _suffix(file_name)
-        begun = PartBegun(_text(name), file_name is not None, suffix, offset)
+        begun = PartStart(_text(name), file_name is not None, suffix, offset)
         self._events.append(begun)
 
 
 class _refusing:  # noqa: N801 -- a context manager
-    """What the parser cannot understand is refused."""
+    """Turns the parser's errors into refusals."""
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, FormParserError):
-            raise Refusal("bad_request", f"the form cannot be understood: {error}") from error
+            raise Refusal("bad_request", f"the form cannot be parsed: {error}") from error
 
 
 def _suffix(file_name: bytes) -> str:
-    """Lower case, with its dot; empty for one that no recording has."""
+    """In lower case, with its dot; empty if it is not a plain suffix."""
     suffix = PureWindowsPath(file_name.decode("utf-8", "replace")).suffix.lower()
     plain = suffix.isascii() and suffix[1:].isalnum() and len(suffix) <= MAX_SUFFIX_CHARACTERS
     return suffix if plain else ""

@@ -1,4 +1,4 @@
-"""Receives a request's body beside the work on it."""
+"""Receives a request's body while it is being processed."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from quest22.server.upload.growing_file import GrowingFile
 async def receiving(
     body: Body, pieces: AsyncIterator[bytes], expected_bytes: int | None = None
 ) -> AsyncIterator[GrowingFile]:
-    """A recording, which arrives while the block runs.
+    """A recording that arrives while the block runs; freed at the end.
 
-    ``pieces`` are its bytes, from the body or by what the body says; ``expected_bytes`` how many
-    there will be at most.
-    If it cannot be received, the block is cancelled, and the error raised in its stead:
-    :class:`quest22.server.refusal.Refusal`, or :class:`quest22.server.upload.body.ClientGoneError`,
-    also when the client goes later. At the end its bytes are freed.
+    ``pieces`` are its bytes, from the body or from elsewhere; ``expected_bytes`` is an upper limit
+    of the size. If receiving fails, the block is cancelled and the error raised instead:
+    :class:`quest22.server.refusal.Refusal` or :class:`quest22.server.upload.body.ClientGoneError`.
+    The latter is also raised if the client disconnects after the end of the body.
     """
     file = GrowingFile(expected_bytes)
 
@@ -31,15 +30,15 @@ async def receiving(
         await body.gone()
 
     try:
-        async with beside(receive()):
+        async with concurrently(receive()):
             yield file
     finally:
         file.close()
 
 
 @asynccontextmanager
-async def beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Do some work while the block runs, and no longer; its error ends the block too."""
+async def concurrently(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Run a coroutine while the block runs, then cancel it; its error cancels the block."""
     try:
         async with asyncio.TaskGroup() as group:
             task = group.create_task(work)

@@ -11,7 +11,7 @@ from quest22.server.access.gate import Admission
 from quest22.server.live_feed import end_session
 from quest22.server.openai.realtime.settings import SessionSettings
 from quest22.server.service import Service
-from quest22.server.waiting import room_in
+from quest22.server.waiting import wait_for_room
 
 OPENAI = "gpt-"
 PIECE_S = 0.5
@@ -45,7 +45,7 @@ class ConfiguredSession:
         :class:`quest22.errors.UsageError` for invalid samples.
         """
         for piece in _pieces(samples, max(1, round(PIECE_S * rate_hz))):
-            await room_in(self.live)
+            await wait_for_room(self.live)
             if not self.live.feed(piece, rate_hz):
                 return False
             self._unflushed_s += len(piece) / rate_hz
@@ -60,7 +60,7 @@ class ConfiguredSession:
         """Finalize what was said so far; a ``flushed`` event follows."""
         self.flushes += 1
         self._unflushed_s = 0.0
-        await room_in(self.live)
+        await wait_for_room(self.live)
         self.live.flush()
 
     async def end(self) -> None:

@@ -28,7 +28,7 @@ from quest22.server.openai.realtime.input_audio_buffer import MAX_BASE64_BYTES, 
 from quest22.server.openai.realtime.settings import SessionSettings
 from quest22.server.refusal import Refusal
 from quest22.server.service import Service
-from quest22.server.waiting import until
+from quest22.server.waiting import wait_until
 
 _log = logging.getLogger("quest22.server")
 
@@ -248,7 +248,7 @@ class RealtimeSession:
 
     async def _open(self, settings: SessionSettings) -> ConfiguredSession:
         """Open a live session after the open ones; waits if there are too many."""
-        await until(lambda: len(self._open_sessions) < MAX_LIVE_SESSIONS)
+        await wait_until(lambda: len(self._open_sessions) < MAX_LIVE_SESSIONS)
         configured = await open_configured_session(
             self._service, self._admission, settings, self._fed_s
         )

@@ -1,4 +1,4 @@
-"""How a request and the model that serves it are named in answers."""
+"""The metadata of responses: the request, and the model that serves it."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from quest22.server.operations.request_context import current_request
 from quest22.version import __version__
 
 TRANSACTION_KEY = "deprecated"
-"""What Deepgram itself sends: the field has no meaning any more."""
+"""Deepgram sends this too: the field has no meaning any more."""
 
 
 @dataclass(frozen=True, slots=True)
-class RequestName:
-    """Of one request: a random identifier, and when it came."""
+class RequestId:
+    """The random id of a request, and when it arrived."""
 
-    identifier: str = field(default_factory=lambda: str(uuid4()))
+    value: str = field(default_factory=lambda: str(uuid4()))
     created: str = field(
         default_factory=lambda: datetime.now(timezone.utc).isoformat(timespec="milliseconds")
     )
 
 
-def begin_request() -> RequestName:
-    """The name of the request that this task serves, by which the server's log calls it too."""
-    name = RequestName()
-    current_request().request_id = name.identifier
+def new_request_id() -> RequestId:
+    """A new id for the request that this task serves, also used in the server's log."""
+    name = RequestId()
+    current_request().request_id = name.value
     return name
 
 
@@ -39,16 +39,16 @@ def model_info(model: ServedModel) -> dict[str, str]:
 
 
 def model_uuid(model: ServedModel) -> str:
-    """The same for each model of a name."""
+    """An id derived from the model's name."""
     return str(uuid5(NAMESPACE_URL, f"quest22:{model.name}"))
 
 
 def result_metadata(
-    request: RequestName, model: ServedModel, parameters: Parameters
+    request: RequestId, model: ServedModel, parameters: Parameters
 ) -> dict[str, Any]:
-    """What goes with each result of a live session."""
+    """The metadata of each live result."""
     found: dict[str, Any] = {
-        "request_id": request.identifier,
+        "request_id": request.value,
         "model_info": model_info(model),
         "model_uuid": model_uuid(model),
     }
@@ -58,18 +58,18 @@ def result_metadata(
 
 
 def request_metadata(
-    request: RequestName,
+    request: RequestId,
     model: ServedModel,
     parameters: Parameters,
     sha256: str,
     duration_s: float,
     channels: int,
 ) -> dict[str, Any]:
-    """What is told of a whole request."""
+    """The metadata of a whole request."""
     uuid = model_uuid(model)
     found: dict[str, Any] = {
         "transaction_key": TRANSACTION_KEY,
-        "request_id": request.identifier,
+        "request_id": request.value,
         "sha256": sha256,
         "created": request.created,
         "duration": round(duration_s, 3),

@@ -1,7 +1,7 @@
-"""A live session's websocket once it is open: sound and control messages in, results out.
+"""An open websocket: audio and control messages in, results out.
 
-The socket is read only as fast as the sound is taken. Whoever reads slowly sees fewer results that
-are not final, and all that are.
+The socket is read only as fast as the audio is transcribed. A slow reader gets fewer interim
+results, but every final one.
 """
 
 from __future__ import annotations
@@ -26,30 +26,30 @@ from quest22.errors import ClipError, UsageError
 from quest22.records import LiveEvent
 from quest22.runtime.live_session import LiveSession
 from quest22.server.deepgram import control
+from quest22.server.deepgram.audio_feed import SniffedFeed
 from quest22.server.deepgram.results import ChannelResults, Message
-from quest22.server.deepgram.sound import SniffedFeed
 from quest22.server.live_feed import flush_session
 from quest22.server.refusal import Reason
 
-IDLE_S = 10.0
-"""A client that sends nothing for so long has gone, or forgot its KeepAlive."""
+IDLE_TIMEOUT_S = 10.0
+"""The connection closes if the client sends nothing, not even a KeepAlive, for this long."""
 
-SEND_S = 60.0
-"""A client that takes nothing for so long has gone."""
+SEND_TIMEOUT_S = 60.0
+"""A client that reads nothing for this long is disconnected."""
 
-HOLD_S = 0.1
-"""While a Finalize is not answered, a final result waits so long: it may be the answer."""
+FLUSH_GRACE_S = 0.1
+"""While a Finalize is unanswered, a final result waits this long to see whether it answers it."""
 
-TICK_S = 0.1
+GAP_CHECK_S = 0.1
 
 MAX_SCHEMA_ERRORS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """Why no more is taken, and how the socket is closed; None: it is closed already.
+class CloseReason:
+    """Why the connection ends and with which code; None: it is closed already.
 
-    ``reason`` is told to the client, ``fault`` to the log.
+    ``reason`` is for the client, ``fault`` for the log.
     """
 
     code: int | None
@@ -57,24 +57,22 @@ class Ending:
     fault: Reason | None = None
 
 
-CLOSED = Ending(WS_1000_NORMAL_CLOSURE)
-GONE = Ending(None)
-IDLE = Ending(
-    WS_1011_INTERNAL_ERROR, "NET-0001: neither sound nor a KeepAlive came for 10 s", "stalled"
+CLOSED = CloseReason(WS_1000_NORMAL_CLOSURE)
+GONE = CloseReason(None)
+IDLE = CloseReason(WS_1011_INTERNAL_ERROR, "NET-0001: no audio or KeepAlive for 10 s", "stalled")
+FAILED = CloseReason(WS_1011_INTERNAL_ERROR, "NET-0000: the server failed", "failed")
+UNREADABLE = CloseReason(
+    WS_1008_POLICY_VIOLATION, "DATA-0000: the audio cannot be decoded", "unreadable_audio"
 )
-FAILED = Ending(WS_1011_INTERNAL_ERROR, "NET-0000: the server failed", "failed")
-UNREADABLE = Ending(
-    WS_1008_POLICY_VIOLATION, "DATA-0000: the sound cannot be decoded", "unreadable_audio"
+TOO_MANY_ERRORS = CloseReason(
+    WS_1008_POLICY_VIOLATION, "DATA-0001: too many invalid messages", "bad_request"
 )
-TOO_MANY_ERRORS = Ending(
-    WS_1008_POLICY_VIOLATION, "DATA-0001: too many messages that are not valid", "bad_request"
-)
-DRAINED = Ending(WS_1012_SERVICE_RESTART, "the server is shutting down", "draining")
+DRAINED = CloseReason(WS_1012_SERVICE_RESTART, "the server is shutting down", "draining")
 
 
 @dataclass(slots=True, eq=False)
 class Channel:
-    """One channel of the sound. ``finalizes`` are those without an answer, by where they came."""
+    """One audio channel. ``finalizes`` are the positions of unanswered Finalize messages."""
 
     session: LiveSession
     feed: SniffedFeed
@@ -82,19 +80,19 @@ class Channel:
     finalizes: deque[float] = field(default_factory=deque)
 
     async def finalize(self) -> None:
-        """Make final what was said so far."""
+        """Finalize what was said so far."""
         await self.feed.flush()
         self.finalizes.append(self.session.fed_s)
         await flush_session(self.session)
 
     def finalized(self, at_s: float) -> None:
-        """All that was said until then is final."""
-        while self.finalizes and self.finalizes[0] <= at_s + HOLD_S:
+        """Everything before this position is final."""
+        while self.finalizes and self.finalizes[0] <= at_s + FLUSH_GRACE_S:
             self.finalizes.popleft()
 
 
-class Conversation:
-    """Runs until the client ends it, or the server does; ``metadata`` makes the last message."""
+class LiveConnection:
+    """Runs until the client or the server ends it."""
 
     def __init__(self, websocket: WebSocket, channels: Sequence[Channel], request_id: str) -> None:
         self.sha256 = hashlib.sha256()
@@ -107,20 +105,20 @@ class Conversation:
 
     @property
     def duration_s(self) -> float:
-        """How much sound has come."""
+        """How much audio has arrived."""
         return max(channel.session.fed_s for channel in self._channels)
 
-    async def run(self) -> Ending:
-        """Returns how to close the socket, when all results were sent."""
-        telling: asyncio.Future[Any] = asyncio.gather(*map(self._tell, self._channels))
-        listening = asyncio.ensure_future(self._listen())
-        both: set[asyncio.Future[Any]] = {telling, listening}
+    async def run(self) -> CloseReason:
+        """Send all results; returns how to close the socket."""
+        sending: asyncio.Future[Any] = asyncio.gather(*map(self._send_results, self._channels))
+        receiving = asyncio.ensure_future(self._receive())
+        both: set[asyncio.Future[Any]] = {sending, receiving}
         try:
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-            if not listening.done():
-                await telling  # it raises, or the server has cancelled the session
+            if not receiving.done():
+                await sending  # raises, unless the server has cancelled the session
                 return DRAINED if self._draining else FAILED
-            return await self._end(listening.result(), telling)
+            return await self._end(receiving.result(), sending)
         except (WebSocketDisconnect, TimeoutError):
             return GONE
         except ClipError:
@@ -132,59 +130,59 @@ class Conversation:
                 channel.feed.close()
             await asyncio.gather(*both, return_exceptions=True)
 
-    async def _end(self, ending: Ending, telling: asyncio.Future[Any]) -> Ending:
+    async def _end(self, ending: CloseReason, sending: asyncio.Future[Any]) -> CloseReason:
         """Wait for the last results."""
         if ending is GONE:
             return ending
         for channel in self._channels:
             await channel.feed.end()
-        await telling
+        await sending
         is_unreadable = any(channel.feed.error for channel in self._channels)
         return UNREADABLE if is_unreadable else ending
 
     async def drain(self) -> None:
-        """Take no more: the server is ending."""
+        """Accept no more audio: the server is shutting down."""
         self._draining = True
         if self._idle is not None:
             self._idle.reschedule(asyncio.get_running_loop().time())
 
     async def send(self, message: Message) -> None:
-        """Send a message; raises :class:`TimeoutError` if the client does not take it."""
-        async with asyncio.timeout(SEND_S):
+        """Send a message; raises :class:`TimeoutError` if the client does not read it."""
+        async with asyncio.timeout(SEND_TIMEOUT_S):
             await self._websocket.send_text(json.dumps(message, ensure_ascii=False))
 
-    # Sound and control messages in.
+    # Receiving audio and control messages.
 
-    async def _listen(self) -> Ending:
+    async def _receive(self) -> CloseReason:
         clock = asyncio.get_running_loop().time
         try:
-            async with asyncio.timeout(IDLE_S) as self._idle:
+            async with asyncio.timeout(IDLE_TIMEOUT_S) as self._idle:
                 while not self._draining:
                     message = await self._websocket.receive()
                     self._idle.reschedule(None)
-                    ending = await self._take(message)
+                    ending = await self._handle(message)
                     if ending is not None:
                         return ending
-                    self._idle.reschedule(clock() + IDLE_S)
+                    self._idle.reschedule(clock() + IDLE_TIMEOUT_S)
         except TimeoutError:
             return DRAINED if self._draining else IDLE
-        except UsageError:  # numbers that are no sound
+        except UsageError:  # samples that are not finite
             return UNREADABLE
         finally:
             self._idle = None
         return DRAINED
 
-    async def _take(self, message: Mapping[str, Any]) -> Ending | None:
+    async def _handle(self, message: Mapping[str, Any]) -> CloseReason | None:
         if message["type"] == "websocket.disconnect":
             return GONE
         data, text = message.get("bytes"), message.get("text")
         if text is not None:
-            return await self._obey(text)
+            return await self._handle_text(text)
         if not data:
-            return CLOSED  # as older clients end a stream
-        return await self._hear(data)
+            return CLOSED  # older clients end a stream with an empty message
+        return await self._feed(data)
 
-    async def _hear(self, data: bytes) -> Ending | None:
+    async def _feed(self, data: bytes) -> CloseReason | None:
         self.sha256.update(data)
         for channel in self._channels:
             more = await channel.feed.feed(data)
@@ -192,7 +190,7 @@ class Conversation:
                 return UNREADABLE
         return None
 
-    async def _obey(self, text: str) -> Ending | None:
+    async def _handle_text(self, text: str) -> CloseReason | None:
         wanted = control.read(text)
         if wanted is None:
             self._errors += 1
@@ -209,9 +207,9 @@ class Conversation:
             await self.send(control.configure(wanted, formatting, self._request_id))
         return None
 
-    # Results out.
+    # Sending results.
 
-    async def _tell(self, channel: Channel) -> None:
+    async def _send_results(self, channel: Channel) -> None:
         async for event, by_finalize in _events(channel):
             if event is None:
                 await self._send_all(channel.results.heard(channel.session.taken_s))
@@ -227,17 +225,17 @@ class Conversation:
 
 
 async def _events(channel: Channel) -> AsyncIterator[tuple[LiveEvent | None, bool]]:
-    """The session's events, and whether one answers a Finalize.
+    """The session's events, each with whether it answers a Finalize.
 
-    A final event that does is followed by ``flushed`` at once, which is then left out. While the
-    end of an utterance is awaited, None tells from time to time that there was no event.
+    A final event that answers a Finalize is followed at once by ``flushed``, which is then omitted.
+    While an UtteranceEnd may be due, None is yielded now and then instead of an event.
     """
     events = aiter(channel.session)
     coming = asyncio.ensure_future(anext(events, None))
     try:
         while True:
             if channel.results.awaits_gap:
-                await asyncio.wait({coming}, timeout=TICK_S)
+                await asyncio.wait({coming}, timeout=GAP_CHECK_S)
                 if not coming.done():
                     yield None, False
                     continue
@@ -246,7 +244,7 @@ async def _events(channel: Channel) -> AsyncIterator[tuple[LiveEvent | None, boo
                 return
             coming = asyncio.ensure_future(anext(events, None))
             if event.type == "final" and channel.finalizes:
-                done, _ = await asyncio.wait({coming}, timeout=HOLD_S)
+                done, _ = await asyncio.wait({coming}, timeout=FLUSH_GRACE_S)
                 after = coming.result() if done else None
                 if after is not None and after.type == "flushed":
                     coming = asyncio.ensure_future(anext(events, None))

@@ -1,4 +1,4 @@
-"""Sends the reason why an upload is refused, so that whoever still sends it reads it."""
+"""Refuses an upload in such a way that a client that is still sending reads the response."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from quest22.server.upload.body import Body
 
 
 async def send_refusal(response: Response, body: Body | None, scope: Scope, send: Send) -> None:
-    """Answer; then take in what is still being sent, for a while.
+    """Send the response, then keep receiving for a while.
 
-    A client that is cut off while it sends sees a broken connection, and no reason. One that waits
-    to be asked for the body (``Expect``) sends none.
+    A client that is cut off while sending sees a broken connection instead of the response. A
+    client that waits for permission to send the body (``Expect``) sends nothing more.
     """
     start = {"type": "http.response.start", "status": response.status_code}
     await send({**start, "headers": response.raw_headers})
