@@ -103,6 +103,26 @@ def test_a_model_is_loaded_once_for_all_and_others_are_not_held_up() -> None:
     run(work)
 
 
+def test_a_pool_that_is_closed_does_not_wait_for_what_it_loads() -> None:
+    loader = Loader()
+
+    async def work() -> None:
+        models = pool(loader)
+        waiting = [asyncio.ensure_future(used(models, "slow")) for _ in range(2)]
+        await asyncio.sleep(0.01)
+        await asyncio.wait_for(models.close(), 5)
+        for each in waiting:
+            with pytest.raises(Refusal, match="shutting down"):
+                await each
+        assert models.is_loading
+        loader.may.set()
+        while models.is_loading:
+            await asyncio.sleep(0.01)
+        assert not models.loaded
+
+    run(work)
+
+
 def test_aliases_and_unknown_names() -> None:
     models = pool(Loader())
     assert [models.resolve(name) for name in (None, "", "whisper-1", "two")] == [

@@ -13,9 +13,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
+from websockets.sync.client import connect
 
 from quest22.cli.serve import check_python
 from quest22.errors import SourceError, UsageError
@@ -57,6 +59,49 @@ def test_a_signal_ends_it_and_that_is_no_failure(number: signal.Signals) -> None
                 continue
         process.send_signal(number)
         assert process.wait(60) == 0
+
+
+@pytest.fixture
+def silent_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[socket.socket]:
+    """A Hub that takes requests and never answers; nothing is in the caches."""
+    with socket.create_server(("127.0.0.1", 0)) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{hub.getsockname()[1]}")
+        for name in ("HF_HOME", "QUEST22_CACHE", "XDG_CACHE_HOME", "HOME"):
+            monkeypatch.setenv(name, str(tmp_path))
+        yield hub
+
+
+@posix
+@pytest.mark.parametrize("times", [1, 2])
+def test_it_ends_while_a_model_is_loaded(silent_hub: socket.socket, times: int) -> None:
+    with command("-m", "base=someone/whisper") as (process, address):
+        client, _ = silent_hub.accept()
+        with client:
+            assert httpx2.get(f"{address}/health").status_code == 200
+            assert httpx2.get(f"{address}/ready").json() == {"status": "the model is being loaded"}
+            for _ in range(times):
+                process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 0
+
+
+@posix
+def test_a_second_signal_waits_for_nobody() -> None:
+    head = "POST /v1/listen HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
+    with (
+        command("-m", "nano", "--no-preload", "--drain", "10m") as (process, address),
+        connect(f"{address}/live".replace("http", "ws"), open_timeout=60) as speaking,
+        socket.create_connection(urlsplit(address).netloc.split(":")) as upload,
+    ):
+        assert speaking.recv(timeout=60)
+        upload.sendall(head.encode() + b"RIFF")
+        upload.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            upload.recv(1)
+        process.send_signal(signal.SIGINT)
+        while httpx2.get(f"{address}/ready").status_code == 200:
+            continue
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
 
 
 @posix

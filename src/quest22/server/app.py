@@ -34,7 +34,7 @@ def build_app(service: Service) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with service.running(), wyoming:
+        async with wyoming, service.running():  # Wyoming's clients are served until it has drained
             yield
 
     protocols = Starlette(

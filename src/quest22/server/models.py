@@ -14,7 +14,8 @@ from quest22.errors import EngineError, Quest22Error, unexpected
 from quest22.metrics import Metrics
 from quest22.runtime.build import Pipeline
 from quest22.runtime.loop import LoopSettings, TranscriptionLoop
-from quest22.server.refusal import Refusal
+from quest22.server.abandonable import AbandonableThreads
+from quest22.server.refusal import Refusal, shutting_down
 from quest22.settings import PipelineSettings
 
 _log = logging.getLogger("quest22.server")
@@ -81,6 +82,7 @@ class ModelPool:
     _loading: dict[str, asyncio.Task[ServedModel]] = field(default_factory=dict)
     _closing: set[asyncio.Task[None]] = field(default_factory=set)
     _failed: dict[str, _LoadFailure] = field(default_factory=dict)
+    _threads: AbandonableThreads = field(default_factory=AbandonableThreads)
 
     @property
     def names(self) -> Sequence[str]:
@@ -91,6 +93,11 @@ class ModelPool:
     def loaded(self) -> Sequence[ServedModel]:
         """The models in memory."""
         return tuple(self._loaded.values())
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether a thread is still loading a model, even if nobody waits for it."""
+        return self._threads.are_running
 
     def state(self, name: str) -> Literal["loaded", "loading", "failed", "idle"]:
         """The state of a served model."""
@@ -139,6 +146,7 @@ class ModelPool:
 
         Unless it is borrowed, it may be released as soon as the caller awaits anything. Raises
         :class:`quest22.errors.Quest22Error` if it cannot be loaded; immediately if it just failed.
+        Raises :class:`Refusal` if the pool is closed meanwhile.
         """
         while (model := self._loaded.get(name)) is None or model.loop.closed:
             if model is not None:  # its engine has died
@@ -149,7 +157,13 @@ class ModelPool:
             if name not in self._loading:
                 task = self._loading[name] = asyncio.ensure_future(self._load(name))
                 task.add_done_callback(_take_error)
-            await asyncio.shield(self._loading[name])
+            loading = self._loading[name]
+            try:
+                await asyncio.shield(loading)
+            except asyncio.CancelledError:
+                if loading.cancelled():  # and not the caller
+                    raise shutting_down() from None
+                raise
         return model
 
     async def release_idle(self, idle_s: float) -> None:
@@ -160,9 +174,11 @@ class ModelPool:
         await self._released()
 
     async def close(self) -> None:
-        """Free all models."""
-        while self._loading:
-            await asyncio.wait(list(self._loading.values()))
+        """Free all models. One that is still loading is not waited for, and freed once loaded."""
+        loading = list(self._loading.values())
+        for task in loading:
+            task.cancel()
+        await asyncio.gather(*loading, return_exceptions=True)
         for model in self.loaded:
             self._release(model)
         await self._released()
@@ -171,7 +187,7 @@ class ModelPool:
         try:
             self._make_room()
             await self._released()
-            model = await asyncio.to_thread(self._load_blocking, name)
+            model = await self._threads.run(lambda: self._load_blocking(name), f"load {name}")
             model.used_s = self.clock()
             self._loaded[name] = model
             self._failed.pop(name, None)

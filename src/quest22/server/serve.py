@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
@@ -36,7 +38,6 @@ _log = logging.getLogger("quest22.server")
 SHUTDOWN_S = 5
 """For answers that are still being sent when all else is done."""
 
-TICK_S = 0.05
 KEPT_CONNECTION_S = 10
 MAX_HEADER_BYTES = 32 << 10
 MAX_CONNECTIONS = 4096
@@ -77,6 +78,9 @@ def build_service(
 def serve(service: Service, on_ready: Callable[[str], None]) -> None:
     """Serve until SIGTERM or Ctrl-C; ``on_ready`` is told the address, then that it is ready.
 
+    Ends the process, with 0, if threads are left that nobody can interrupt: one loads a model, or
+    a second signal came while the engine works.
+
     SIGHUP reads keys and certificate again. Raises the error of a first model that cannot be
     loaded at once.
     """
@@ -94,11 +98,19 @@ def serve(service: Service, on_ready: Callable[[str], None]) -> None:
 
     service.on_preloaded = preloaded
     on_ready(f"serving at {address(bound, settings)}: Ctrl-C ends")
-    try:
-        server.run(sockets=[bound])
-    finally:
-        if settings.uds is not None:
-            settings.uds.unlink(missing_ok=True)
+
+    async def run() -> None:
+        try:
+            await server.serve([bound])
+        finally:
+            if settings.uds is not None:
+                settings.uds.unlink(missing_ok=True)
+        if not failures and (server.force_exit or service.models.is_loading):
+            logging.shutdown()
+            sys.stderr.flush()
+            os._exit(0)  # the end of the event loop, and of the interpreter, waits for threads
+
+    asyncio.run(run())
     if failures:
         raise failures[0]
 
@@ -136,12 +148,7 @@ class GracefulServer(uvicorn.Server):
                 _log.error("the certificate stays as it was: %s", exc)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._service.begin_drain()
-        clock = asyncio.get_running_loop().time
-        until = clock() + self._service.settings.drain_s
-        while self._service.gate.inside and clock() < until and not self.force_exit:
-            await asyncio.sleep(TICK_S)
-        await self._service.close()
+        await self._service.shut_down(stop=lambda: self.force_exit)
         await super().shutdown(sockets)
 
 

@@ -42,6 +42,7 @@ FAULTS: dict[str, Reason] = {
 
 COUNT_USAGE_S = 1.0
 REFRESH_KEYS_S = 2.0
+DRAIN_TICK_S = 0.05
 
 
 @dataclass(slots=True)
@@ -56,10 +57,11 @@ class Service:
     on_preloaded: Callable[[Quest22Error | None], None] = lambda _: None
     _usage: LiveUsage = field(default_factory=LiveUsage)
     _requests: int = 0
+    _drained_by_s: float = 0.0
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Do what the server does by itself until the block ends; then close."""
+        """Do what the server does by itself until the block ends; then shut down."""
         work: list[Awaitable[None]] = [every(COUNT_USAGE_S, self._usage.count)]
         if self.gate.keys is not None:
             work.append(every(REFRESH_KEYS_S, self.gate.keys.refresh))
@@ -72,7 +74,7 @@ class Service:
             async with background(*work):
                 yield
         finally:
-            await self.close()
+            await self.shut_down()
 
     @property
     def draining(self) -> asyncio.Event:
@@ -94,8 +96,30 @@ class Service:
 
     def begin_drain(self) -> None:
         """Let nobody else in, and tell live connections to end."""
-        self.gate.draining = True
-        self.drain.begin()
+        if not self.gate.draining:
+            self.gate.draining = True
+            self._drained_by_s = asyncio.get_running_loop().time() + self.settings.drain_s
+            self.drain.begin()
+
+    async def drained(self, stop: Callable[[], bool] = lambda: False) -> None:
+        """Let nobody else in, and wait until all have been served: for ``--drain`` at most.
+
+        Ends early if ``stop`` says so. Hosts of the application should wait for this, or for
+        :meth:`shut_down`, before they close connections. May be repeated.
+        """
+        self.begin_drain()
+        clock = asyncio.get_running_loop().time
+        while self.gate.inside and clock() < self._drained_by_s and not stop():
+            await asyncio.sleep(DRAIN_TICK_S)
+
+    async def shut_down(self, stop: Callable[[], bool] = lambda: False) -> None:
+        """Drain, then cancel what is left and free the models; ``stop``: without waiting for it."""
+        await self.drained(stop)
+        closing = asyncio.ensure_future(self.close())
+        while not closing.done() and not stop():
+            await asyncio.wait({closing}, timeout=DRAIN_TICK_S)
+        if closing.done():
+            closing.result()
 
     async def transcribe(
         self,

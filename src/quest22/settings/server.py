@@ -134,6 +134,15 @@ class ServerSettings:
         unset="no limit",
         panel=LIMITS,
     )
+    session_idle_s: float = option(
+        900.0,
+        flags="--session-idle",
+        form=DURATION,
+        help="End a Realtime session, or a WebRTC call, whose client sends nothing for so long.",
+        metavar="TIME",
+        unit="s",
+        panel=LIMITS,
+    )
     uds: Path | None = option(
         None,
         flags="--uds",
@@ -279,6 +288,7 @@ class ServerSettings:
         check_positive("max_latency", self.max_latency_s)
         check_at_least("max_live_each", self.max_live_each, 0)
         check_positive("audio_per_minute", self.audio_s_per_minute)
+        check_positive("session_idle", self.session_idle_s)
         check_at_least("drain", self.drain_s, 0)
         check_choice("log", self.log, get_args(LogForm))
         if self.tls_key is not None and self.tls_cert is None:

@@ -64,6 +64,10 @@ class NotedSession:
         self.ends.append("drained")
         await self.send({"type": "last"})
 
+    async def expire(self, idle_s: float) -> None:
+        self.ends.append("expired")
+        await self.send({"type": "error", "after_s": idle_s})
+
     async def close(self) -> None:
         self.ends.append("closed")
 
@@ -268,6 +272,19 @@ def test_a_server_that_ends_sends_the_last_words() -> None:
         assert session.ends == ["drained", "closed"]
 
     on_a_call(tone(0.1), drain)
+
+
+def test_a_peer_that_sends_nothing_is_told_that_its_session_has_ended() -> None:
+    async def mute(board: Switchboard, client: WebRtcClient, session: NotedSession) -> None:
+        await client.wait_for("session.created")
+        await session.heard(lambda: True)
+        lose_packets(client, lambda: True)
+        (error,) = await client.wait_for("error")
+        assert error["after_s"] == 1.5
+        await asyncio.wait_for(client.closed.wait(), 10)
+        assert session.ends == ["expired", "closed"]
+
+    on_a_call(tone(0.1), mute, session_idle_s=1.5)
 
 
 def test_an_event_comes_after_the_sound_before_it() -> None:

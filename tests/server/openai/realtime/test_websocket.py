@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from tests.support.logged_requests import logged_requests
 from tests.support.recordings import NANO_IS_HERE
 from tests.support.running_server import RunningServer, running_server
 from tests.support.talks import companded, share_right, talk
@@ -210,6 +211,27 @@ def test_a_server_that_ends_sends_the_last_text_first() -> None:
     assert raised.value.rcvd is not None
     assert raised.value.rcvd.code == 1012
     assert share_right(completed["transcript"], said) > 0.5
+
+
+def test_a_client_that_sends_nothing_is_told_that_its_session_has_ended() -> None:
+    said = talk(1)
+    with (
+        running_server(session_idle_s=3.0) as server,
+        logged_requests() as logged,
+        opened(server) as client,
+    ):
+        client.update(**EN)
+        client.speak(said.pcm()[: -24_000 * 2])
+        client.until(COMPLETED)
+        error = json.loads(client.websocket.recv(timeout=60))["error"]
+        assert error["code"] == "session_expired"
+        assert "nothing came for 3.0 s" in error["message"]
+        with pytest.raises(ConnectionClosed) as raised:
+            client.until("nothing")
+        (context,) = logged.wait(1)
+    assert raised.value.rcvd is not None
+    assert raised.value.rcvd.code == 1001
+    assert (context.status, context.reason) == (1001, "stalled")
 
 
 def test_a_message_that_is_too_long_ends_its_connection_alone(server: RunningServer) -> None:

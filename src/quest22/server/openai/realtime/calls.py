@@ -68,7 +68,7 @@ class Calls:
             peer = Peer(settings.host, self._ice_servers)
             stack.push_async_callback(peer.close)
             answer, track = await peer.answer(checked)
-            call = Call(peer, self._service.gate.metrics.count_dropped)
+            call = Call(peer, self._service.gate.metrics.count_dropped, settings.session_idle_s)
             session = open_session(admission, call.send)
             stack.push_async_callback(session.close)
             await session.prepare()

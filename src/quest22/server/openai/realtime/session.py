@@ -29,11 +29,15 @@ from quest22.server.openai.realtime.settings import SessionSettings
 from quest22.server.refusal import Refusal
 from quest22.server.service import Service
 from quest22.server.waiting import wait_until
+from quest22.settings.quantities import hours
 
 _log = logging.getLogger("quest22.server")
 
 MAX_LIVE_SESSIONS = 2
 """Live sessions of one client: the one being fed, and one that is finishing its text."""
+
+SESSION_EXPIRED = "session_expired"
+"""OpenAI's code of an error that ends a session."""
 
 IGNORED_EVENTS = frozenset(
     {
@@ -147,6 +151,12 @@ class RealtimeSession:
         self._queue.put_nowait(None)
         if self._sender is not None:
             await asyncio.wait([self._sender])
+
+    async def expire(self, idle_s: float) -> None:
+        """End the session of a client that has sent nothing for so long; it is told so at last."""
+        await self.drain()
+        message = f"the session has ended: nothing came for {hours(idle_s)}"
+        await self._events.error(EventError(message, SESSION_EXPIRED))
 
     async def close(self) -> None:
         """Release everything at once; text that is not final is lost."""

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute, WebSocketRoute
-from starlette.status import WS_1011_INTERNAL_ERROR, WS_1012_SERVICE_RESTART
+from starlette.status import WS_1001_GOING_AWAY, WS_1011_INTERNAL_ERROR, WS_1012_SERVICE_RESTART
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from quest22.server.access.credentials import (
@@ -125,27 +125,39 @@ class _Connection:
             reading = asyncio.create_task(self._read())
             ended = asyncio.create_task(self._session.has_ended.wait())
             await asyncio.wait([reading, ended], return_when=asyncio.FIRST_COMPLETED)
-            if not reading.done() or not reading.result():
+            code = reading.result() if reading.done() else WS_1011_INTERNAL_ERROR
+            if code == WS_1001_GOING_AWAY:
+                current_request().reason = "stalled"
+                await self._session.expire(self._service.settings.session_idle_s)
+            if code is not None:
                 draining = self._service.draining.is_set()
-                code = WS_1012_SERVICE_RESTART if draining else WS_1011_INTERNAL_ERROR
-                await self._websocket.close(code)
+                await self._websocket.close(WS_1012_SERVICE_RESTART if draining else code)
             await _cancelled(reading)
             await _cancelled(ended)
 
-    async def _read(self) -> bool:
-        """Handle messages. True: the client has disconnected; False: the session cannot go on."""
+    async def _read(self) -> int | None:
+        """Handle messages until no more come.
+
+        Returns the code to close with: 1001 if the client has sent nothing for too long, 1011 if
+        the session cannot go on; None if the client has disconnected.
+        """
         messages = 0
         while True:
-            message = await self._websocket.receive()
+            try:
+                async with asyncio.timeout(self._service.settings.session_idle_s):
+                    message = await self._websocket.receive()
+            except TimeoutError:
+                return WS_1001_GOING_AWAY
             if message["type"] == "websocket.disconnect":
-                return True
+                return None
             text = message.get("text")
             try:
                 await self._session.receive_text(message["bytes"] if text is None else text)
             except ConnectionError:
-                return True
-            except Refusal:
-                return False
+                return None
+            except Refusal as exc:
+                current_request().reason = exc.reason
+                return WS_1011_INTERNAL_ERROR
             messages += 1
             if messages % YIELD_AFTER_MESSAGES == 0:
                 await asyncio.sleep(0)

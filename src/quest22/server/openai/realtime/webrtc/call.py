@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Any, Protocol
 
 from aiortc.mediastreams import MediaStreamTrack
@@ -38,6 +40,7 @@ class CallSession(Protocol):
     async def receive_text(self, text: str) -> None: ...
     async def feed(self, samples: Samples, rate_hz: int) -> None: ...
     async def drain(self) -> None: ...
+    async def expire(self, idle_s: float) -> None: ...
     async def close(self) -> None: ...
     @property
     def has_ended(self) -> asyncio.Event: ...
@@ -46,15 +49,21 @@ class CallSession(Protocol):
 class Call:
     """A call whose offer was answered; its session sends events with :meth:`send`.
 
-    ``on_dropped`` is called with the seconds of audio that were dropped.
+    ``on_dropped`` is called with the seconds of audio that were dropped. If nothing comes from the
+    peer for ``idle_s``, its session ends.
     """
 
-    def __init__(self, peer: Peer, on_dropped: Callable[[float], None] = lambda _: None) -> None:
+    def __init__(
+        self, peer: Peer, on_dropped: Callable[[float], None] = lambda _: None, idle_s: float = inf
+    ) -> None:
         self._peer = peer
         self._on_lost = on_dropped
         self._reported_s = 0.0
         self._queue = AudioQueue()
         self._reader = TrackReader(self._queue)
+        self._idle_s = idle_s
+        self._last_event_s = time.monotonic()
+        self._expired = False
         self._finishing = False
 
     @property
@@ -112,7 +121,10 @@ class Call:
             await self._feed_session(channel, session)
         finally:
             listening.cancel()
-        await session.drain()
+        if self._expired:
+            await session.expire(self._idle_s)
+        else:
+            await session.drain()
         await channel.drain(FINAL_EVENTS_TIMEOUT_S)
 
     async def _feed_session(self, channel: EventChannel, session: CallSession) -> None:
@@ -128,6 +140,7 @@ class Call:
         """Delay events until the audio before them arrives: a commit must include the last word."""
         clock = asyncio.get_running_loop().time
         while (received := await channel.receive()) is not None:
+            self._last_event_s = time.monotonic()
             text, came_s = received
             await asyncio.sleep(max(0.0, came_s + AUDIO_DELAY_S - clock()))
             self._queue.put_event(text)
@@ -139,8 +152,15 @@ class Call:
                 _log.warning("a WebRTC peer sent an oversized message")
                 break
             self._report_dropped()
+            await self._check_idle()
             await asyncio.sleep(CHECK_INTERVAL_S)
         self._peer.gone.set()
+
+    async def _check_idle(self) -> None:
+        last_s = max(self._last_event_s, self._reader.last_packet_s)
+        if not self._finishing and time.monotonic() - last_s > self._idle_s:
+            self._expired = True
+            await self.finish()
 
     def _report_dropped(self) -> None:
         dropped_s = self.dropped_s

@@ -26,6 +26,8 @@ class TrackReader:
         self._timeline = TrackClock()
         self._rate_hz = TICKS_HZ
         self.refused_s = 0.0
+        self.last_packet_s = clock()
+        """When the last packet came; at first, when the reader was made."""
 
     async def run(self, track: MediaStreamTrack) -> None:
         """Read frames until the track ends."""
@@ -40,6 +42,7 @@ class TrackReader:
 
     def put(self, frame: Any) -> None:
         """Add one of PyAV's audio frames."""
+        self.last_packet_s = self._clock()
         rate_hz = int(frame.sample_rate)
         samples = mono(frame.to_ndarray(), len(frame.layout.channels))
         ticks = len(samples) * TICKS_HZ // rate_hz
