@@ -26,7 +26,7 @@ from quest22.records import (
 from quest22.settings.clip_options import ClipSettings
 from quest22.settings.live import LiveSettings
 from tests.longform.pauses.scripted import Told
-from tests.support.fake_whisper import CLIP, NUMBERS
+from tests.support.fake_whisper import CLIP, NUMBERS, Numbers
 
 FRAME_S = VAD_FRAME_SAMPLES / SAMPLE_RATE_HZ
 Model = Callable[[Window], Hypothesis]
@@ -142,6 +142,7 @@ def opened(
     live: LiveSettings | None = None,
     settings: ClipSettings | None = None,
     language: str | None = "en",
+    vocabulary: Numbers = NUMBERS,
 ) -> LiveClip:
     """A session whose voice detector tells these probabilities."""
     settings = settings or ClipSettings()
@@ -149,7 +150,7 @@ def opened(
     strategy = build_strategy(
         settings,
         live or LiveSettings(),
-        NUMBERS,
+        vocabulary,
         lambda: Told(probabilities),
         is_multilingual=True,
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
 
-from quest22.records import SAMPLE_RATE_HZ, Hypothesis, Window
+from quest22.records import SAMPLE_RATE_HZ, Alignment, Hypothesis, Window
 from quest22.settings import DecodingSettings
 from quest22.settings.clip_options import ClipSettings
 from tests.longform.live.spoken import (
@@ -20,6 +21,7 @@ from tests.longform.live.spoken import (
     sound,
     talk,
 )
+from tests.support.fake_whisper import NUMBERS, Numbers
 
 
 def spoken_text(said: list[Said]) -> str:
@@ -208,6 +210,57 @@ def test_a_window_that_fails_ends_its_segment_with_what_is_certain() -> None:
     assert finals[0].text == " ".join(str(word.token) for word in said[: len(finals[0].words)])
     assert 0 < len(finals[0].words) < 5
     assert finals[1].text == spoken_text(said[5:])
+
+
+class Sentences(Numbers):
+    """Numbers with a full stop."""
+
+    STOP = 899
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        return "".join("." if each == self.STOP else NUMBERS.decode([each]) for each in tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class EndsSentences:
+    """Hears words, and a full stop behind those of an utterance once the next one begins.
+
+    With little of the next one it stops there, unless the full stop is given to it.
+    """
+
+    said: Sequence[Said]
+
+    def __call__(self, window: Window) -> Hypothesis:
+        decoding, stop = window.decoding, Sentences.STOP
+        known = tuple(token for token in decoding.prefix if token != stop)
+        heard = Listener(self.said)(replace(window, decoding=replace(decoding, prefix=known)))
+        tokens = heard.tokens
+        if decoding.prefix[-1:] == (4,):
+            tokens = (stop, *tokens) if len(tokens) > 2 else (stop,)
+        if not window.interim:
+            tokens = (*tokens, stop)
+        bounds_s = heard.alignment.bounds_s if heard.alignment else ()
+        bounds_s = (bounds_s[:1] * 2 + bounds_s)[-len(tokens) - 1 :]
+        return replace(heard, tokens=tokens, alignment=Alignment(bounds_s, (0.9,) * len(tokens)))
+
+
+def test_the_first_words_after_a_pause_are_shown_soon() -> None:
+    said = talk(0.5, 0.6)
+    probabilities = loudness(said, 6.0)
+    session = Session(opened(probabilities, vocabulary=Sentences()), EndsSentences(said))
+    samples = sound(6.0)
+    for start in range(0, len(samples), 640):
+        session.feed(samples[start : start + 640])
+    assert session.end().text == "0 1 2 3 4. 5 6 7 8 9."
+    second = [each for each in session.events if each.segment == 1]
+    assert second[0].audio_end_s - said[5].start_s < 0.45
+    assert second[0].words
+    assert all(each.words for each in second)  # what was shown stays
+    early = [each for each in second if each.audio_end_s - said[5].start_s < 1.0]
+    assert len(early) == 2
+    assert not any(word.stable for each in early for word in each.words)
+    last = session.windows[-1].decoding
+    assert last.prefix[4:7] == (4, Sentences.STOP, 5)
 
 
 def session_answer(session: Session, window: Window) -> list[Window]:

@@ -32,6 +32,15 @@ def test_a_segment_is_not_told_that_the_one_before_ended_a_sentence() -> None:
     assert [each.tokens for each in past.before(2.0).words] == [(7, 8), (7,)]
 
 
+def test_the_mark_that_is_left_open_is_known() -> None:
+    past = Past(ContextRules())
+    past.add([HeardWord(" well.", (7, 8), 1.0, 1.5, 0.9, marks=1)], "en", 0.8)
+    assert past.before(2.0).mark == (8,)
+    assert past.before(9.0).mark == ()  # its sound is in no window
+    past.add([HeardWord(" well", (7,), 9.0, 9.5, 0.9)], "en", 8.8)
+    assert past.before(10.0).mark == ()
+
+
 def test_windows_roll_over_the_last_seconds() -> None:
     start_s, known = Context().span(line(0.0, 40), 0.0, 20.0, window_s=6.0)
     assert known[0].start_s == 14.0

@@ -156,7 +156,7 @@ def test_results_may_come_at_any_time(said: list[Said], seed: int) -> None:
 
 
 def test_a_long_session_keeps_little() -> None:
-    said = [Said(number % 500, 0.5 * number, 0.5 * number + 0.4) for number in range(1200)]
+    said = [Said(number % 400, 0.5 * number, 0.5 * number + 0.4) for number in range(1200)]
     session = Session(opened(loudness(said, 700.0)), Listener(said))
     samples, most = sound(700.0), 0
     for start in range(0, len(samples), 1600):

@@ -59,6 +59,15 @@ def test_further_tries_have_beams_then_a_temperature_and_no_draft() -> None:
     assert maker.again(first, 2, 99).search.seed != sampled.search.seed
 
 
+def test_behind_a_mark_the_draft_is_what_follows_it() -> None:
+    first = options(language="en").first(segment(), WORDS[:2], "en", 2.0, thorough=False)
+    given = WindowOptions.behind_mark(first, (7, 8))
+    assert (given.prefix, given.draft) == ((0, 1, 7, 8), (2, 3))
+    given = WindowOptions.behind_mark(first, (2,))
+    assert (given.prefix, given.draft) == ((0, 1, 2), (3,))
+    assert WindowOptions.behind_mark(first, ()) == first
+
+
 def test_the_language_before_goes_on_until_another_is_certain() -> None:
     maker = options(knows_language=False)
     new = segment(language=None, settled=False)

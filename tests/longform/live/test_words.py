@@ -7,8 +7,10 @@ from quest22.longform.live.words import (
     Bounds,
     HeardWord,
     heard_words,
+    last_mark,
     text_of,
     tokens_of,
+    with_first_mark,
     without_first_mark,
     without_last_mark,
 )
@@ -65,6 +67,14 @@ def test_a_mark_that_closes_the_text_before_is_not_shown() -> None:
     assert without_first_mark(words(".")) == []
 
 
+def test_a_mark_that_was_given_is_known_with_the_word_behind_it() -> None:
+    mark = tuple(CHARACTERS.encode("."))
+    given = with_first_mark(words(" and so"), mark)
+    assert text_of(given) == " and so"
+    assert tokens_of(given) == tokens_of(words(". and so"))
+    assert with_first_mark([], mark) == []
+
+
 @pytest.mark.parametrize(
     ("text", "language", "expected"),
     [
@@ -76,8 +86,10 @@ def test_a_mark_that_closes_the_text_before_is_not_shown() -> None:
     ],
 )
 def test_a_sentence_may_go_on_behind_its_last_mark(text: str, language: str, expected: str) -> None:
-    going_on = without_last_mark(words(text, language))
+    said = words(text, language)
+    going_on = without_last_mark(said)
     assert tokens_of(going_on) == tuple(CHARACTERS.encode(expected))
+    assert tokens_of(going_on) + last_mark(said) == tokens_of(said)
     assert without_last_mark(going_on) == going_on
 
 

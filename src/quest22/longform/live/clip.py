@@ -23,7 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from quest22.longform.hallucination import LOOP
-from quest22.longform.live.context import Context, Past
+from quest22.longform.live.context import Context, Past, Span
 from quest22.longform.live.endpointing import Endpointer, Signal, SpeechMemory
 from quest22.longform.live.guards import Heard
 from quest22.longform.live.hearing import Job, Result, Running, understood
@@ -44,6 +44,7 @@ from quest22.records import (
     SAMPLE_RATE_HZ,
     VAD_FRAME_SAMPLES,
     Clip,
+    DecodingOptions,
     DroppedSegment,
     Hypothesis,
     LiveEvent,
@@ -62,6 +63,13 @@ MOST_DOUBTS = 2
 
 WORD_S = 2.0
 """A word that is heard again lasts no longer: its beginning is a guess."""
+
+BEGINNING_S, BEGINNING_STEP = 1.0, 0.7
+"""In so much speech at first, steps are this share of those that follow."""
+
+TENTATIVE_WINDOW_S = 4.0
+"""Windows of so little speech are as short: nothing of their text may stay. The model often takes
+half a word behind a full stop for nothing, so it is given the mark that it heard before."""
 
 LATE_STEPS = 3
 """Previews that come so many steps late mean that the machine is busy: it gets no extra work."""
@@ -143,7 +151,10 @@ class LiveClip:
             return None
         if self._endpointer.has_gone_quiet:  # a last window may be due at once
             return None
-        if self._unheard(segment) < self._rules.step_s * SAMPLE_RATE_HZ:
+        step_s = self._rules.step_s
+        if self._has_just_begun(segment.heard):
+            step_s *= BEGINNING_STEP
+        if self._unheard(segment) < step_s * SAMPLE_RATE_HZ:
             return None
         return self._run(segment, Job.PREVIEW)
 
@@ -310,6 +321,11 @@ class LiveClip:
         speech = self._endpointer.speech_start * VAD_FRAME_SAMPLES
         return max(0, self._now - max(segment.heard, speech))
 
+    def _has_just_begun(self, sample: int) -> bool:
+        """Whether the segment's speech has only begun before a sample."""
+        speech = self._endpointer.speech_start * VAD_FRAME_SAMPLES
+        return sample - speech < _samples(BEGINNING_S)
+
     # Segments.
 
     def _opened(self, start: int, language: str | None = None) -> OpenSegment:
@@ -378,7 +394,7 @@ class LiveClip:
         self._free_from = cut
         language = segment.language
         self._close(segment, last)
-        self._endpointer.cut()
+        self._endpointer.cut(cut // VAD_FRAME_SAMPLES)
         self._segment = self._opened(cut, language)
         self._segment.tail = list(rest)
         self._segment.heard = end
@@ -415,31 +431,38 @@ class LiveClip:
             end = last.running.end
             if last.tries == 1:
                 segment.context = Context()
+        tentative = job is Job.PREVIEW and not segment.committed and self._has_just_begun(end)
+        most_s = self._rules.context.window_s
         span = segment.context.span(
             segment.committed,
             segment.start_s,
             end / SAMPLE_RATE_HZ,
-            self._rules.context.window_s,
+            min(most_s, TENTATIVE_WINDOW_S) if tentative else most_s,
         )
         start = _samples(span.start_s)
-        interim = job is Job.PREVIEW
-        thorough = not interim or self._is_to_check(segment)
-        sound_s = (end - segment.start) / SAMPLE_RATE_HZ
+        decoding = self._decoding(segment, job, span, end)
+        mark = segment.context.mark if tentative and span.known else ()
+        window = Window(
+            self._sound.between(start, end),
+            start / SAMPLE_RATE_HZ,
+            self._options.behind_mark(decoding, mark),
+            index=self._windows,
+            interim=job is Job.PREVIEW,
+        )
+        self._windows += 1
+        self._running = Running(job, window, end, mark, tentative)
+        return window
+
+    def _decoding(self, segment: OpenSegment, job: Job, span: Span, end: int) -> DecodingOptions:
+        """The options of a window until sample ``end``."""
+        last, sound_s = self._last, (end - segment.start) / SAMPLE_RATE_HZ
+        thorough = job is not Job.PREVIEW or self._is_to_check(segment)
         decoding = self._options.first(
             segment, span.known, self._past.language, sound_s, thorough=thorough
         )
         if job is Job.RETRY and last is not None:
-            decoding = self._options.again(decoding, last.tries, start)
-        window = Window(
-            self._sound.between(start, end),
-            start / SAMPLE_RATE_HZ,
-            decoding,
-            index=self._windows,
-            interim=interim,
-        )
-        self._windows += 1
-        self._running = Running(job, window, end)
-        return window
+            return self._options.again(decoding, last.tries, _samples(span.start_s))
+        return decoding
 
     def _is_to_check(self, segment: OpenSegment) -> bool:
         """Whether a preview is worth more work, and there is time for it."""
@@ -459,7 +482,10 @@ class LiveClip:
             return
         segment.doubts = 0
         stable, words = 0, result.words
-        if self._settle_language(segment, result):
+        is_settled = self._settle_language(segment, result)
+        if running.job is Job.PREVIEW and not words:
+            return  # at half a word the model often stops too early: what is shown stays
+        if is_settled and not running.tentative:
             earlier, idle_steps = segment.tail, segment.idle_steps
             heard_s, sound_s = running.end_s, running.end_s - segment.start_s
             stable = self._rules.commit.count(words, earlier, heard_s, sound_s, idle_steps)

@@ -11,7 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from quest22.longform.live.words import HeardWord, text_of, tokens_of, without_last_mark
+from quest22.longform.live.words import (
+    HeardWord,
+    last_mark,
+    text_of,
+    tokens_of,
+    without_last_mark,
+)
 
 BEFORE_WORD_S = 0.2
 """Sound that a window has before its first word, unless another word is there."""
@@ -47,12 +53,14 @@ class Span(NamedTuple):
 class Context:
     """The words before a segment whose sound its windows may have, from ``sound_from_s`` on.
 
-    ``previous`` are tokens of text before them.
+    ``previous`` are tokens of text before them. ``mark`` are the tokens of the mark that was heard
+    behind the last of them, which is left open.
     """
 
     words: tuple[HeardWord, ...] = ()
     sound_from_s: float = 0.0
     previous: tuple[int, ...] = ()
+    mark: tuple[int, ...] = ()
 
     def span(self, own: Sequence[HeardWord], start_s: float, end_s: float, window_s: float) -> Span:
         """A window that ends at ``end_s``, for a segment from ``start_s`` on with words of its own.
@@ -84,6 +92,7 @@ class Past:
     language: str | None = None
     words: list[HeardWord] = field(default_factory=list)
     sound_from_s: float = 0.0
+    mark: tuple[int, ...] = ()
 
     def add(self, words: Sequence[HeardWord], language: str | None, start_s: float) -> None:
         """Add the words of a segment that has ended, whose sound begins at ``start_s``.
@@ -96,6 +105,7 @@ class Past:
         if not self.words or start_s - self.words[-1].end_s > self.rules.pause_s:
             self.sound_from_s = start_s
         self.language = language
+        self.mark = last_mark(words)
         self.words = self._recent([*self.words, *without_last_mark(words)])
 
     def forget(self) -> None:
@@ -116,7 +126,8 @@ class Past:
         before = self.words[: len(self.words) - len(heard)]
         from_s = before[-1].end_s if before else self.sound_from_s
         previous = tokens_of(self._prompt(before))
-        return Context(tuple(heard), max(from_s, self.sound_from_s), previous)
+        mark = self.mark if heard else ()
+        return Context(tuple(heard), max(from_s, self.sound_from_s), previous, mark)
 
     def _prompt(self, words: Sequence[HeardWord]) -> Sequence[HeardWord]:
         kept = list(words)

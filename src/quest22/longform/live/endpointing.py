@@ -88,9 +88,9 @@ class Endpointer:
         returning = probability >= self.rules.threshold
         return self._silence(frame + 1 - self.speech_end, returning=returning)
 
-    def cut(self) -> None:
-        """End the segment here; the next one begins at once."""
-        self.speech_start = self.frames
+    def cut(self, frame: int) -> None:
+        """End the segment before a frame, where the next one begins."""
+        self.speech_start = frame
 
     def close(self) -> None:
         """End the segment here, without silence."""

@@ -10,7 +10,13 @@ from quest22.longform.live.endpointing import SpeechMemory
 from quest22.longform.live.guards import Heard
 from quest22.longform.live.rules import LiveRules
 from quest22.longform.live.segment import OpenSegment
-from quest22.longform.live.words import Bounds, HeardWord, heard_words, without_first_mark
+from quest22.longform.live.words import (
+    Bounds,
+    HeardWord,
+    heard_words,
+    with_first_mark,
+    without_first_mark,
+)
 from quest22.records import SAMPLE_RATE_HZ, Hypothesis, Window
 
 
@@ -25,11 +31,17 @@ class Job(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Running:
-    """A window in the engine, and the sample at which its sound ends."""
+    """A window in the engine, and the sample at which its sound ends.
+
+    ``mark``: the tokens of a mark that it was given before the words to come. ``tentative``: none
+    of them may stay.
+    """
 
     job: Job
     window: Window
     end: int
+    mark: tuple[int, ...] = ()
+    tentative: bool = False
 
     @property
     def end_s(self) -> float:
@@ -79,7 +91,7 @@ def understood(
     bounds, offset_s = Bounds(from_s, ends_s), running.window.start_s
     words = heard_words(hypothesis, rules.policy.tokens, offset_s, bounds)
     if not segment.committed:
-        words = without_first_mark(words)
+        words = with_first_mark(without_first_mark(words), running.mark)
     heard = Heard(
         sound_s=running.end_s - from_s,
         speech_s=speech.between(from_s, running.end_s),

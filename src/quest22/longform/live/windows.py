@@ -67,6 +67,14 @@ class WindowOptions:
             audio_context=self.audio_context if shortened else decoding.audio_context,
         )
 
+    @staticmethod
+    def behind_mark(decoding: DecodingOptions, mark: tuple[int, ...]) -> DecodingOptions:
+        """The options of a window that goes on behind a mark, whatever the model makes of it."""
+        draft = decoding.draft
+        if draft[: len(mark)] == mark:
+            draft = draft[len(mark) :]
+        return replace(decoding, prefix=decoding.prefix + mark, draft=draft)
+
     @property
     def _greedy(self) -> SearchOptions:
         return replace(

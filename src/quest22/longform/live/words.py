@@ -89,6 +89,17 @@ def without_first_mark(words: Sequence[HeardWord]) -> list[HeardWord]:
     )
 
 
+def last_mark(words: Sequence[HeardWord]) -> tuple[int, ...]:
+    """The tokens of the mark behind the last word."""
+    return words[-1].tokens[-words[-1].marks :] if words and words[-1].marks else ()
+
+
+def with_first_mark(words: Sequence[HeardWord], mark: tuple[int, ...]) -> list[HeardWord]:
+    """Words behind a mark that the model was given: its tokens go before those of the first one."""
+    first = [replace(each, tokens=mark + each.tokens) for each in words[:1]]
+    return [*first, *words[1:]]
+
+
 def without_last_mark(words: Sequence[HeardWord]) -> list[HeardWord]:
     """Words whose sentence may go on: the mark behind the last one has no tokens."""
     if not words or not words[-1].marks:
