@@ -256,7 +256,7 @@ def test_the_first_words_after_a_pause_are_shown_soon() -> None:
     assert second[0].audio_end_s - said[5].start_s < 0.45
     assert second[0].words
     assert all(each.words for each in second)  # what was shown stays
-    early = [each for each in second if each.audio_end_s - said[5].start_s < 1.0]
+    early = [each for each in second if each.audio_end_s - said[5].start_s < 0.9]
     assert len(early) == 2
     assert not any(word.stable for each in early for word in each.words)
     last = session.windows[-1].decoding

@@ -1,4 +1,4 @@
-"""Segments by frames of 32 ms: ``#`` is speech, ``.`` silence, ``-`` between the thresholds."""
+"""Segments by frames of 32 ms: ``#`` is speech, ``.`` silence, ``-`` between the thresholds, ``,`` soft."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from quest22.longform.live.endpointing import (
     frames_of,
 )
 
-LEVELS = {"#": 0.9, ".": 0.1, "-": 0.4}
+LEVELS = {"#": 0.9, ".": 0.1, "-": 0.4, ",": 0.25}
 LETTERS = {
     Signal.NONE: " ",
     Signal.OPENED: "o",
@@ -57,6 +57,22 @@ def test_what_frames_mean(frames: str, expected: str) -> None:
 )
 def test_when_a_segment_may_end_before_the_silence_is_long(frames: str, expected: str) -> None:
     assert signals(frames, soon=3) == expected
+
+
+@pytest.mark.parametrize(
+    ("frames", "expected"),
+    [
+        ("###....", "  o p m"),
+        ("###,,..", "  o  pm"),  # the end of a word may still come
+        ("###.,..", "  o  pm"),
+        ("###,.,.", "  o p m"),
+        ("###,,,,", "  o   p"),  # at the latest when it may end
+        ("###,,,,.", "  o   pm"),
+    ],
+)
+def test_a_last_window_waits_for_a_quiet_frame(frames: str, expected: str) -> None:
+    endpointer = Endpointer(EndpointRules(eager=2, soon=4, silence=9))
+    assert "".join(LETTERS[endpointer.feed(LEVELS[each])] for each in frames) == expected
 
 
 def test_where_speech_begins_and_ends() -> None:

@@ -41,9 +41,13 @@ def test_what_is_refused(
     [
         (" all is well", -0.3, HEARD, False),
         (" all is well", -1.3, HEARD, True),
-        (" all", -0.3, replace(HEARD, rest_s=1.2), True),  # the model stopped too early
+        (" all", -0.3, replace(HEARD, rest_s=0.45), False),
+        (" all", -0.3, replace(HEARD, rest_s=0.7), True),  # the model stopped too early
+        (".", -0.1, replace(HEARD, speech_s=0.4, rest_s=0.4), True),  # as for a half word
+        (".", -0.1, replace(HEARD, speech_s=0.1, rest_s=0.1), False),  # a knock
+        (".", -0.1, replace(HEARD, is_first=False, rest_s=0.4), False),
         ("", -1.3, replace(HEARD, is_first=False), False),  # nothing more was said
-        ("", -1.3, replace(HEARD, is_first=False, rest_s=1.2), True),
+        ("", -1.3, replace(HEARD, is_first=False, rest_s=0.7), True),
     ],
 )
 def test_what_is_tried_again(text: str, logprob: float, heard: Heard, expected: bool) -> None:

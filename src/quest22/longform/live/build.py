@@ -22,6 +22,9 @@ from quest22.settings.vad import VadSettings
 HYSTERESIS = 0.15
 """Speech lasts while frames are no more than this below its threshold."""
 
+QUIET = 0.15
+"""A frame below it has no soft end of a word."""
+
 SURE_SHARE = 2 / 3
 """Of the silence that ends a segment, so much does where its text is certain."""
 
@@ -69,9 +72,11 @@ def _endpoints(vad: VadSettings, live: LiveSettings) -> EndpointRules:
     silence = max(frames_of(live.endpoint_ms), eager + 1)
     sure_ms = live.sure_endpoint_ms
     soon = round(SURE_SHARE * silence) if sure_ms is None else frames_of(sure_ms)
+    neg_threshold = max(threshold - HYSTERESIS, 0.01) if low is None else low
     return EndpointRules(
         threshold=threshold,
-        neg_threshold=max(threshold - HYSTERESIS, 0.01) if low is None else low,
+        neg_threshold=neg_threshold,
+        quiet=min(QUIET, neg_threshold),
         onset=frames_of(vad.vad_min_speech_duration_ms or ONSET_FRAMES * 32),
         eager=eager,
         soon=max(soon, eager + 1),

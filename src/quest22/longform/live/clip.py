@@ -64,7 +64,7 @@ MOST_DOUBTS = 2
 WORD_S = 2.0
 """A word that is heard again lasts no longer: its beginning is a guess."""
 
-BEGINNING_S, BEGINNING_STEP = 1.0, 0.7
+BEGINNING_S, BEGINNING_STEP = 0.9, 0.64
 """In so much speech at first, steps are this share of those that follow."""
 
 TENTATIVE_WINDOW_S = 4.0
@@ -490,6 +490,8 @@ class LiveClip:
             heard_s, sound_s = running.end_s, running.end_s - segment.start_s
             stable = self._rules.commit.count(words, earlier, heard_s, sound_s, idle_steps)
         self._tell(segment.update(words, stable, running.end_s))
+        if running.tentative:
+            segment.idle_steps = 0  # nothing could be committed
 
     def _compare(self, segment: OpenSegment, running: Running, hypothesis: Hypothesis) -> None:
         """Take the hypothesis of a further try if it is better."""

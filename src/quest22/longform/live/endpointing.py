@@ -33,12 +33,14 @@ class Signal(Enum):
 class EndpointRules:
     """Thresholds are probabilities, lengths are in frames of 32 ms.
 
-    After ``eager`` frames of silence its text is heard, after ``soon`` frames a segment may end,
-    after ``silence`` frames, which are the most, it does.
+    After ``eager`` frames of silence its text is heard, once a frame is ``quiet``; after ``soon``
+    frames it is heard in any case, and a segment may end; after ``silence`` frames, which are the
+    most, it does. Soft last sounds, as in "south" and "asleep", are silence, but not quiet.
     """
 
     threshold: float = 0.5
     neg_threshold: float = 0.35
+    quiet: float = 0.15
     onset: int = ONSET_FRAMES
     eager: int = 3
     soon: int = 9
@@ -85,8 +87,7 @@ class Endpointer:
             self.speech_end = frame + 1
             resumed, self._paused = self._paused, False
             return Signal.RESUMED if resumed else Signal.NONE
-        returning = probability >= self.rules.threshold
-        return self._silence(frame + 1 - self.speech_end, returning=returning)
+        return self._silence(frame + 1 - self.speech_end, probability)
 
     def cut(self, frame: int) -> None:
         """End the segment before a frame, where the next one begins."""
@@ -110,11 +111,13 @@ class Endpointer:
         self.speech_start, self.speech_end = self._loud[0], self.frames
         return Signal.OPENED
 
-    def _silence(self, frames: int, *, returning: bool) -> Signal:
-        if frames >= self.rules.silence and not returning:
+    def _silence(self, frames: int, probability: float) -> Signal:
+        """What a frame means behind so many, itself included, that were no speech."""
+        if frames >= self.rules.silence and probability < self.rules.threshold:
             self.is_open = False
             return Signal.ENDED
-        if frames >= self.rules.eager and not self._paused:
+        due = self.rules.eager if probability < self.rules.quiet else self.rules.soon
+        if frames >= due and not self._paused:
             self._paused = True
             self._loud.clear()
             return Signal.PAUSED

@@ -12,8 +12,9 @@ INVENTED_LOGPROB = -0.7
 """Text below this mean log-probability needs speech in the sense of the voice detector."""
 
 SHORTEST_SPEECH_S = 0.25
-UNHEARD_SPEECH_S = 1.0
-"""So much speech behind the last word: the model has stopped too early."""
+UNHEARD_SPEECH_S = 0.6
+"""So much speech behind the last word: the model has stopped too early. Of 560 texts that were
+complete, none ended more than 0.45 s before the speech."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +49,23 @@ class Guards:
 
     def is_doubtful(self, hypothesis: Hypothesis, heard: Heard) -> bool:
         """Whether a final text is worth another try."""
+        if not self._is_whole(hypothesis, heard):
+            return True
         if not hypothesis.tokens and not heard.is_first:
-            return heard.rest_s >= UNHEARD_SPEECH_S
-        return (
-            not self.trust.is_trusted(hypothesis, heard.sound_s) or heard.rest_s >= UNHEARD_SPEECH_S
-        )
+            return False
+        return not self.trust.is_trusted(hypothesis, heard.sound_s)
 
     def rank(self, hypothesis: Hypothesis, heard: Heard) -> tuple[bool, bool, float]:
         """The better of two hypotheses for the same sound has the higher rank."""
         sane = self.trust.is_sane(hypothesis, heard.sound_s)
-        return sane, heard.rest_s < UNHEARD_SPEECH_S, hypothesis.avg_logprob
+        return sane, self._is_whole(hypothesis, heard), hypothesis.avg_logprob
+
+    def _is_whole(self, hypothesis: Hypothesis, heard: Heard) -> bool:
+        """Whether the text goes on to the end of the speech; the first of a segment has words."""
+        says_nothing = not any(map(str.isalnum, self.trust.text(hypothesis)))
+        if heard.is_first and says_nothing:
+            return heard.rest_s < SHORTEST_SPEECH_S
+        return heard.rest_s < UNHEARD_SPEECH_S
 
     def _is_invented(self, hypothesis: Hypothesis, heard: Heard) -> bool:
         threshold = self.trust.fallback.thresholds.no_speech_threshold
