@@ -225,10 +225,11 @@ class Sentences(Numbers):
 class EndsSentences:
     """Hears words, and a full stop behind those of an utterance once the next one begins.
 
-    With little of the next one it stops there, unless the full stop is given to it.
+    With ``few`` words of the next one it stops there, unless the full stop is given to it.
     """
 
     said: Sequence[Said]
+    few: int
 
     def __call__(self, window: Window) -> Hypothesis:
         decoding, stop = window.decoding, Sentences.STOP
@@ -236,7 +237,7 @@ class EndsSentences:
         heard = Listener(self.said)(replace(window, decoding=replace(decoding, prefix=known)))
         tokens = heard.tokens
         if decoding.prefix[-1:] == (4,):
-            tokens = (stop, *tokens) if len(tokens) > 2 else (stop,)
+            tokens = (stop, *tokens) if len(tokens) > self.few else (stop,)
         if not window.interim:
             tokens = (*tokens, stop)
         bounds_s = heard.alignment.bounds_s if heard.alignment else ()
@@ -244,10 +245,11 @@ class EndsSentences:
         return replace(heard, tokens=tokens, alignment=Alignment(bounds_s, (0.9,) * len(tokens)))
 
 
-def test_the_first_words_after_a_pause_are_shown_soon() -> None:
+@pytest.mark.parametrize("few", [2, 99])
+def test_the_first_words_after_a_pause_are_shown_soon(few: int) -> None:
     said = talk(0.5, 0.6)
     probabilities = loudness(said, 6.0)
-    session = Session(opened(probabilities, vocabulary=Sentences()), EndsSentences(said))
+    session = Session(opened(probabilities, vocabulary=Sentences()), EndsSentences(said, few))
     samples = sound(6.0)
     for start in range(0, len(samples), 640):
         session.feed(samples[start : start + 640])

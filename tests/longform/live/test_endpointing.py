@@ -1,4 +1,7 @@
-"""Segments by frames of 32 ms: ``#`` is speech, ``.`` silence, ``-`` between the thresholds, ``,`` soft."""
+"""Segments by frames of 32 ms.
+
+``#`` is speech, ``.`` silence, ``-`` between the thresholds, ``,`` soft.
+"""
 
 from __future__ import annotations
 

@@ -68,8 +68,8 @@ BEGINNING_S, BEGINNING_STEP = 0.9, 0.64
 """In so much speech at first, steps are this share of those that follow."""
 
 TENTATIVE_WINDOW_S = 4.0
-"""Windows of so little speech are as short: nothing of their text may stay. The model often takes
-half a word behind a full stop for nothing, so it is given the mark that it heard before."""
+"""Windows of so little speech are as short: nothing of their text may stay. The model often says
+no more than the full stop before it, so it is given the one that was heard there."""
 
 LATE_STEPS = 3
 """Previews that come so many steps late mean that the machine is busy: it gets no extra work."""
@@ -441,7 +441,9 @@ class LiveClip:
         )
         start = _samples(span.start_s)
         decoding = self._decoding(segment, job, span, end)
-        mark = segment.context.mark if tentative and span.known else ()
+        mark: tuple[int, ...] = ()
+        if span.known and not segment.committed:
+            mark = segment.mark or (segment.context.mark if tentative else ())
         window = Window(
             self._sound.between(start, end),
             start / SAMPLE_RATE_HZ,
@@ -484,14 +486,15 @@ class LiveClip:
         stable, words = 0, result.words
         is_settled = self._settle_language(segment, result)
         if running.job is Job.PREVIEW and not words:
-            return  # at half a word the model often stops too early: what is shown stays
+            segment.mark = result.mark  # the model has stopped too early: what is shown stays
+            return
         if is_settled and not running.tentative:
             earlier, idle_steps = segment.tail, segment.idle_steps
             heard_s, sound_s = running.end_s, running.end_s - segment.start_s
             stable = self._rules.commit.count(words, earlier, heard_s, sound_s, idle_steps)
         self._tell(segment.update(words, stable, running.end_s))
         if running.tentative:
-            segment.idle_steps = 0  # nothing could be committed
+            segment.idle_steps = min(segment.idle_steps, 1)  # nothing could be committed
 
     def _compare(self, segment: OpenSegment, running: Running, hypothesis: Hypothesis) -> None:
         """Take the hypothesis of a further try if it is better."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from quest22.longform.live.endpointing import SpeechMemory
-from quest22.longform.live.guards import Heard
+from quest22.longform.live.guards import SHORTEST_SPEECH_S, Heard
 from quest22.longform.live.rules import LiveRules
 from quest22.longform.live.segment import OpenSegment
 from quest22.longform.live.words import (
@@ -61,6 +61,13 @@ class Result:
     heard: Heard
     refusal: str | None
     tries: int = 1
+
+    @property
+    def mark(self) -> tuple[int, ...]:
+        """The tokens of a mark that is all the text, although there is speech; else none."""
+        spoken = self.heard.speech_s >= SHORTEST_SPEECH_S
+        stopped = spoken and not self.words
+        return (self.running.mark or self.hypothesis.tokens) if stopped else ()
 
     def is_sure(self, sure: float) -> bool:
         """Whether there are words, all of them so probable, and what ends the text is, too.

@@ -24,7 +24,9 @@ class OpenSegment:
     Its ``language`` is a guess until it is ``settled``. ``committed`` words stay; those of the
     ``tail`` may change. ``heard`` is the sample up to which a window has covered it. ``idle_steps``
     is how many have gone by without a committed word, ``doubts`` how many in a row were not
-    believed. ``ending``: no sound is to come. ``told``: it ends with an event, even without text.
+    believed. ``mark``: what the model said, and nothing else, with speech behind it; it is given to
+    the next windows, so that they go on. ``ending``: no sound is to come. ``told``: it ends with an
+    event, even without text.
     """
 
     number: int
@@ -38,6 +40,7 @@ class OpenSegment:
     heard: int = 0
     idle_steps: int = 0
     doubts: int = 0
+    mark: tuple[int, ...] = ()
     ending: bool = False
     told: bool = False
     revision: int = 0
