@@ -91,6 +91,28 @@ def test_the_end_of_the_sound_ends_the_segment() -> None:
     assert session.events[-1].type == "final"
 
 
+def test_what_the_model_repeats_of_the_segment_before_is_not_told() -> None:
+    said = talk(0.5, 0.8)
+    listener = Listener(said)
+
+    def echoing(window: Window) -> Hypothesis:
+        hypothesis = listener(window)
+        repeated = window.decoding.prefix[-2:]
+        if not repeated or hypothesis.alignment is None:
+            return hypothesis
+        at_s = hypothesis.alignment.bounds_s[0]  # they find no sound of their own
+        alignment = Alignment(
+            (at_s,) * len(repeated) + hypothesis.alignment.bounds_s,
+            (0.9,) * len(repeated) + hypothesis.alignment.probabilities,
+        )
+        tokens = repeated + hypothesis.tokens
+        return replace(hypothesis, tokens=tokens, alignment=alignment)
+
+    session, transcript = run(said, model=echoing)
+    assert transcript.text == spoken_text(said)
+    assert len(session.finals) == 2
+
+
 def test_speech_without_a_pause_is_cut_and_nothing_is_said_twice() -> None:
     said = talk(0.3, words=200)
     session, transcript = run(said)

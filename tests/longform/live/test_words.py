@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from quest22.errors import EngineError
@@ -20,13 +22,15 @@ from tests.longform.pauses.scripted import CHARACTERS
 EVERYWHERE = Bounds(0.0, 99.0)
 
 
-def words(text: str, language: str = "en", bounds: Bounds = EVERYWHERE) -> list[HeardWord]:
+def words(
+    text: str, language: str = "en", bounds: Bounds = EVERYWHERE, known: Sequence[HeardWord] = ()
+) -> list[HeardWord]:
     """Each letter takes 0.1 s, in a window that begins at 10 s."""
     tokens = tuple(CHARACTERS.encode(text))
     times = tuple(0.1 * at for at in range(len(tokens) + 1))
     alignment = Alignment(times, (0.5,) * len(tokens))
     hypothesis = Hypothesis(tokens, language, 1.0, -0.1, 0.0, alignment=alignment)
-    return heard_words(hypothesis, CHARACTERS, 10.0, bounds)
+    return heard_words(hypothesis, CHARACTERS, 10.0, bounds, known)
 
 
 @pytest.mark.parametrize(
@@ -96,3 +100,23 @@ def test_a_sentence_may_go_on_behind_its_last_mark(text: str, language: str, exp
 def test_without_an_alignment_there_are_no_words() -> None:
     with pytest.raises(EngineError, match="expected one for each token"):
         heard_words(Hypothesis((1,), "en", 1.0, -0.1, 0.0), CHARACTERS, 0.0, EVERYWHERE)
+
+
+@pytest.mark.parametrize(
+    ("text", "from_s", "expected"),
+    [
+        (" and listen. To me", 11.2, " To me"),  # all of it lies before
+        (". And listen. To me", 11.3, " To me"),
+        (" listen to me", 10.65, " to me"),  # hardly any of it does not
+        (" and listen to me", 10.0, " and listen to me"),  # said again
+        (" listen to me", 10.3, " listen to me"),
+        (" and to me", 99.0, " and to me"),  # not what came before
+        (" and listen", 11.2, ""),
+    ],
+)
+def test_words_that_repeat_those_before_them_have_sound_of_their_own(
+    text: str, from_s: float, expected: str
+) -> None:
+    known = words(" Listen, and listen")
+    found = words(text, bounds=Bounds(from_s, 99.0), known=known)
+    assert text_of(found) == expected

@@ -8,7 +8,6 @@ it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,8 +22,6 @@ SURE, UNSURE_S = 0.7, 0.5
 LITTLE_S = 2.0
 """In so much sound after a pause the model has little to go by: there unsure words wait twice as
 long."""
-
-_MARKS = re.compile(r"[^\w']", re.UNICODE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +80,7 @@ def _agreed(words: Sequence[HeardWord], earlier: Sequence[HeardWord]) -> int:
     """How many first words are the same in both, whatever their marks."""
     count = 0
     for word, before in zip(words, earlier, strict=False):
-        if _key(word) != _key(before):
+        if word.spelling != before.spelling:
             break
         count += 1
     return count
-
-
-def _key(word: HeardWord) -> str:
-    return _MARKS.sub("", word.text).lower()

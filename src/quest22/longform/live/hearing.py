@@ -96,7 +96,8 @@ def understood(
     if running.job in (Job.PAUSE, Job.RETRY):
         ends_s = min(ends_s, speech.end_s)
     bounds, offset_s = Bounds(from_s, ends_s), running.window.start_s
-    words = heard_words(hypothesis, rules.policy.tokens, offset_s, bounds)
+    known = [*segment.context.words, *segment.committed]
+    words = heard_words(hypothesis, rules.policy.tokens, offset_s, bounds, known)
     if not segment.committed:
         words = with_first_mark(without_first_mark(words), running.mark)
     heard = Heard(

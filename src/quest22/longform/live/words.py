@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, floor
@@ -12,6 +13,11 @@ from quest22.errors import EngineError
 from quest22.longform.window_passes import Vocabulary
 from quest22.records import Hypothesis, LiveWord, Word
 from quest22.settings.decoding import APPEND_PUNCTUATIONS, PREPEND_PUNCTUATIONS
+
+SHORTEST_WORD_S = 0.08
+"""Nobody says words in less time than this."""
+
+_MARKS = re.compile(r"[^\w']", re.UNICODE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,11 @@ class HeardWord:
     end_s: float
     probability: float
     marks: int = 0
+
+    @property
+    def spelling(self) -> str:
+        """Its letters, small, without marks: what is the same word has the same."""
+        return _MARKS.sub("", self.text).lower()
 
     def shown(self, *, stable: bool) -> LiveWord:
         """The word as events tell it."""
@@ -46,9 +57,15 @@ class Bounds:
 
 
 def heard_words(
-    hypothesis: Hypothesis, vocabulary: Vocabulary, offset_s: float, bounds: Bounds
+    hypothesis: Hypothesis,
+    vocabulary: Vocabulary,
+    offset_s: float,
+    bounds: Bounds,
+    known: Sequence[HeardWord] = (),
 ) -> list[HeardWord]:
     """The words of a window that begins at ``offset_s``, with times that never fall.
+
+    ``known`` are the words before them, which the window's sound may have, too.
 
     Raises :class:`EngineError` if the engine gave no alignment.
     """
@@ -58,8 +75,27 @@ def heard_words(
         raise EngineError("the engine returned no word timestamps: expected one for each token")
     times = TokenTimes.of(alignment, offset_s)
     pieces = split_to_words(tokens, vocabulary, hypothesis.language)
-    words = list(_timed(pieces, times))
-    return in_bounds(_with_marks(words), bounds)
+    words = _with_marks(_timed(pieces, times))
+    return in_bounds(without_repeated(words, known, bounds.start_s), bounds)
+
+
+def without_repeated(
+    words: Sequence[HeardWord], known: Sequence[HeardWord], from_s: float
+) -> list[HeardWord]:
+    """The words without those at their beginning that repeat the last ``known`` ones.
+
+    Only where the alignment leaves them hardly any sound from ``from_s`` on, where new words begin:
+    who says a word twice takes time for it.
+    """
+    first = next((at for at, word in enumerate(words) if word.spelling), len(words))
+    before = [word.spelling for word in known if word.spelling]
+    for size in range(min(len(before), len(words) - first), 0, -1):
+        run = words[first : first + size]
+        if [word.spelling for word in run] == before[-size:]:
+            own_s = run[-1].end_s - max(from_s, run[0].start_s)
+            if own_s < size * SHORTEST_WORD_S:
+                return list(words[first + size :])
+    return list(words)
 
 
 def in_bounds(words: Iterable[HeardWord], bounds: Bounds) -> list[HeardWord]:
