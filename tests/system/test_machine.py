@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import ctypes
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -103,14 +102,79 @@ def test_this_machine_has_memory() -> None:
     assert machine.memory_limit() > GIB // 4
 
 
-def test_a_container_may_use_less(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    limit = tmp_path / "memory.max"
-    monkeypatch.setattr(machine, "_CONTAINER_LIMITS", (tmp_path / "none", limit))
+GROUPS = "/sys/fs/cgroup"
+SECOND = "0::/user/run\n"
+FIRST = "5:memory:/docker/x\n4:cpu,cpuacct:/docker/x\n0::/\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "limit"),
+    [
+        ({f"{GROUPS}/memory.max": "1048576\n"}, 1 << 20),
+        ({f"{GROUPS}/memory.max": "max\n"}, None),
+        ({"/proc/self/cgroup": SECOND, f"{GROUPS}/user/run/memory.max": "2097152"}, 2 << 20),
+        ({"/proc/self/cgroup": SECOND, f"{GROUPS}/user/memory.max": "2097152"}, 2 << 20),
+        ({"/proc/self/cgroup": SECOND, f"{GROUPS}/other/memory.max": "2097152"}, None),
+        ({"/proc/self/cgroup": "0::/../..\n", f"{GROUPS}/memory.max": "1048576"}, 1 << 20),
+        (
+            {
+                "/proc/self/cgroup": FIRST,
+                f"{GROUPS}/memory/docker/x/memory.limit_in_bytes": "4194304",
+                f"{GROUPS}/memory/memory.limit_in_bytes": "9223372036854771712",
+            },
+            4 << 20,
+        ),
+    ],
+)
+def test_a_container_may_use_less_memory(system: Any, files: dict[str, str], limit: Any) -> None:
+    system({}, {})
     whole = machine.memory_limit()
-    limit.write_text("max\n")
-    assert machine.memory_limit() == whole
-    limit.write_text("1048576\n")
-    assert machine.memory_limit() == 1 << 20
+    system(files, {})
+    assert machine.memory_limit() == (limit or whole)
+
+
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        ({}, 8),
+        ({f"{GROUPS}/cpu.max": "max 100000\n"}, 8),
+        ({f"{GROUPS}/cpu.max": "300000 100000\n"}, 3),
+        ({f"{GROUPS}/cpu.max": "150000 100000\n"}, 2),
+        ({f"{GROUPS}/cpu.max": "5000 100000\n"}, 1),
+        ({f"{GROUPS}/cpu.max": "3200000 100000\n"}, 8),
+        ({f"{GROUPS}/cpu.max": "garbled\n"}, 8),
+        (
+            {
+                "/proc/self/cgroup": SECOND,
+                f"{GROUPS}/user/run/cpu.max": "600000 100000",
+                f"{GROUPS}/user/cpu.max": "200000 100000",
+            },
+            2,
+        ),
+        (
+            {
+                "/proc/self/cgroup": FIRST,
+                f"{GROUPS}/cpu/docker/x/cpu.cfs_quota_us": "400000",
+                f"{GROUPS}/cpu/docker/x/cpu.cfs_period_us": "100000",
+            },
+            4,
+        ),
+        (
+            {
+                "/proc/self/cgroup": FIRST,
+                f"{GROUPS}/cpu/docker/x/cpu.cfs_quota_us": "-1",
+                f"{GROUPS}/cpu/docker/x/cpu.cfs_period_us": "100000",
+            },
+            8,
+        ),
+    ],
+)
+def test_a_container_may_use_fewer_cores(
+    system: Any, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], cores: int
+) -> None:
+    system(files, {})
+    monkeypatch.setattr(machine.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    assert machine.usable_cores() == cores
 
 
 def test_commands_of_other_systems_are_not_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ One thread reads the source, several decode; they share a :class:`DecodeQueue`.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Generator, Iterable, Iterator
@@ -15,6 +14,7 @@ from quest22.metrics import Metrics
 from quest22.protocols import AudioDecoder
 from quest22.records import Audio, Clip, Failure, Samples
 from quest22.settings import AudioSettings, MemorySettings
+from quest22.system.machine import usable_cores
 
 # Enough that some can wait for a network; no more than can work at once despite the GIL.
 MIN_WORKERS = 4
@@ -91,7 +91,7 @@ def _start(
         while (queued := queue.next_to_decode()) is not None:
             _decode_block(queue, queued, decoder, metrics)
 
-    count = workers or min(MAX_WORKERS, max(MIN_WORKERS, os.cpu_count() or 1))
+    count = workers or min(MAX_WORKERS, max(MIN_WORKERS, usable_cores()))
     threads = [
         threading.Thread(target=target, name=f"quest22-audio-{number}", daemon=True)
         for number, target in enumerate([read] + [work] * count)

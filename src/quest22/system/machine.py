@@ -6,10 +6,12 @@ What a system does not report is empty or 0, never an error.
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import platform
 import re
 import subprocess
+from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -32,10 +34,7 @@ FAST_FLAGS = {
 ASSUMED_MEMORY_BYTES = 8 << 30
 """The memory of a machine that does not report it."""
 
-_CONTAINER_LIMITS = (
-    Path("/sys/fs/cgroup/memory.max"),
-    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-)
+_CGROUPS = "/sys/fs/cgroup"
 _SYSCTL_TIMEOUT_S = 5.0
 
 
@@ -79,10 +78,45 @@ def fast_features() -> list[str]:
 
 
 def usable_cores() -> int:
-    """The number of cores that this process may run on."""
+    """The number of cores that this process may run on: its affinity, and its container's quota.
+
+    A quota of one and a half cores counts as two: the half is used by whoever is ready.
+    """
+    cores = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        cores = len(os.sched_getaffinity(0))
+    return max(1, min(cores, math.ceil(min(_cpu_quotas(), default=cores))))
+
+
+def _cpu_quotas() -> Iterator[float]:
+    """The numbers of cores that control groups of this process allow, for those that limit it."""
+    limits = [text.split() for text in _control_files("cpu.max", "")]
+    limits += zip(
+        _control_files("cpu.cfs_quota_us", "cpu"),
+        _control_files("cpu.cfs_period_us", "cpu"),
+        strict=False,
+    )
+    for limit in limits:
+        if len(limit) == 2 and limit[0].isdigit() and limit[1].isdigit() and int(limit[1]):
+            yield int(limit[0]) / int(limit[1])
+
+
+def _control_files(name: str, controller: str) -> list[str]:
+    """A control file of this process's group and of those around it.
+
+    ``controller`` is that of the first version of control groups, where each has a tree of its own;
+    the second version has one tree, and no controller. In a container the outermost visible group
+    is its own.
+    """
+    path = ""
+    for line in _read("/proc/self/cgroup").splitlines():
+        _, controllers, own = line.split(":", 2)
+        if controller in controllers.split(","):
+            path = own.strip("/")
+    root = Path(_CGROUPS) / controller
+    groups = [root] if ".." in path else [root / path, *(root / path).parents]
+    visible = groups[: groups.index(root) + 1]
+    return [text for group in visible if (text := _read(str(group / name)).strip())]
 
 
 def memory_bytes() -> tuple[int, int]:
@@ -99,8 +133,10 @@ def memory_limit() -> int:
         limit = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
         limit = memory_bytes()[1] or ASSUMED_MEMORY_BYTES
-    for path in _CONTAINER_LIMITS:
-        text = _read(str(path)).strip()
+    for text in (
+        *_control_files("memory.max", ""),
+        *_control_files("memory.limit_in_bytes", "memory"),
+    ):
         if text.isdigit():
             limit = min(limit, int(text))
     return limit
