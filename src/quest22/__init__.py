@@ -10,6 +10,8 @@ for transcript in quest22.stream("org/name", "config", split="test", model="smal
 with quest22.live("small", language="en") as session:
     session.feed(samples)  # from one thread, while another iterates: for event in session
 
+table = quest22.to_pandas(quest22.stream("org/name", "config", split="test", model="small"))
+
 quest22.Transcriber("small").stream_to("out", "org/name", "config", split="test")
 
 The events of a run, for ``stream_to(…, on_event=…)``, are in :mod:`quest22.runs.events`.
@@ -17,7 +19,16 @@ The events of a run, for ``stream_to(…, on_event=…)``, are in :mod:`quest22.
 
 from __future__ import annotations
 
-from quest22.api import Transcriber, export, live, retry, status, stream, transcribe
+from quest22.api import (
+    Transcriber,
+    atranscribe,
+    export,
+    live,
+    retry,
+    status,
+    stream,
+    transcribe,
+)
 from quest22.errors import (
     CheckpointError,
     ClipError,
@@ -43,6 +54,7 @@ from quest22.runs.export import ExportSummary
 from quest22.runs.run_status import FolderStatus, RunStatus
 from quest22.runs.summary import RunSummary
 from quest22.runtime.live_session import LiveSession
+from quest22.tables import to_arrow, to_pandas
 from quest22.version import __version__ as __version__
 
 __all__ = [
@@ -69,10 +81,13 @@ __all__ = [
     "Transcript",
     "UsageError",
     "Word",
+    "atranscribe",
     "export",
     "live",
     "retry",
     "status",
     "stream",
+    "to_arrow",
+    "to_pandas",
     "transcribe",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
@@ -33,6 +34,7 @@ from quest22.runs.run_status import FolderStatus, RunStatus
 from quest22.runs.settings import RunSettings, formats_with_times
 from quest22.runs.summary import RunSummary
 from quest22.runtime.build import Pipeline, Run, network_client
+from quest22.runtime.scheduler import ClipDone
 from quest22.settings import (
     CaptionSettings,
     DatasetSettings,
@@ -93,9 +95,26 @@ class Transcriber:
         ``options`` are for this call; those not named are the Transcriber's.
         """
         (result,) = self._run([sound], dict(options))
-        if isinstance(result, Failure):
-            raise ClipError(result.stage, f"{result.name}: {result.reason}")
-        return result
+        return _succeeded(result)
+
+    async def atranscribe(self, sound: Sound, **options: Unpack[TranscribeOptions]) -> Transcript:
+        """:meth:`transcribe` for asynchronous code.
+
+        Recordings that are awaited at the same time, as with ``asyncio.gather``, share batches. A
+        task that is cancelled takes its recording with it.
+        """
+        with naming_options():
+            clip = self._clip(0, sound)
+            if isinstance(clip, Failure):
+                return _succeeded(clip)
+            handle = self._pipeline.begin(clip, self._clip_options(dict(options)))
+            try:
+                async for event in handle:
+                    if isinstance(event, ClipDone):
+                        return _succeeded(event.result)
+            finally:
+                handle.cancel()
+        raise AssertionError("a clip's last event is its end")
 
     @naming_options()
     def transcribe_many(
@@ -112,10 +131,14 @@ class Transcriber:
         return _transcripts(self._run(sounds, dict(options)), on_failure)
 
     def _run(self, sounds: Iterable[Sound], options: dict[str, Any]) -> Run:
-        clip_options = ClipOptions.take(options, self._pipeline.settings.for_clips())
-        refuse_unknown(options, TranscribeOptions)
+        clip_options = self._clip_options(options)
         clips = (self._clip(index, sound) for index, sound in enumerate(sounds))
         return self._pipeline.run(clips, options=clip_options)
+
+    def _clip_options(self, options: dict[str, Any]) -> ClipOptions | None:
+        clip_options = ClipOptions.take(options, self._pipeline.settings.for_clips())
+        refuse_unknown(options, TranscribeOptions)
+        return clip_options
 
     @naming_options()
     def live(self, **options: Unpack[LiveOptions]) -> LiveSession:
@@ -213,6 +236,20 @@ def transcribe(sound: Sound, model: str | None = None, **options: Unpack[Options
         return whisper.transcribe(sound)
 
 
+async def atranscribe(
+    sound: Sound, model: str | None = None, **options: Unpack[Options]
+) -> Transcript:
+    """:func:`transcribe` for asynchronous code: see :meth:`Transcriber.atranscribe`.
+
+    Loading the model, too, leaves the event loop free.
+    """
+    whisper = await asyncio.to_thread(Transcriber, model, **options)
+    try:
+        return await whisper.atranscribe(sound)
+    finally:
+        await asyncio.to_thread(whisper.close)
+
+
 @naming_options()
 def live(model: str | None = None, **options: Unpack[LiveModelOptions]) -> LiveSession:
     """Load a model for one session of live captions: see :meth:`Transcriber.live`.
@@ -261,6 +298,12 @@ def _taken(options: dict[str, Any], kind: type[Any]) -> Any:
 def _closing(pipeline: Pipeline, transcripts: Iterator[Transcript]) -> Iterator[Transcript]:
     with pipeline:
         yield from transcripts
+
+
+def _succeeded(result: Transcript | Failure) -> Transcript:
+    if isinstance(result, Failure):
+        raise ClipError(result.stage, f"{result.name}: {result.reason}")
+    return result
 
 
 def _transcripts(run: Run, on_failure: OnFailure | None) -> Iterator[Transcript]:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from quest22.audio.decoding_notes import DecodingNotes
+    from quest22.runtime.clip_handle import ClipHandle
     from quest22.runtime.live_session import LiveSession
     from quest22.runtime.loop import LoopSettings, TranscriptionLoop
     from quest22.settings.clip_options import ClipOptions
@@ -72,8 +73,9 @@ class Pipeline:
     """What a short name stood for: see :class:`quest22.checkpoint.resolve.ResolvedFolder`."""
 
     _closed = False
-    _live_loop: TranscriptionLoop | None = None
+    _shared_loop: TranscriptionLoop | None = None
     _live_sessions = 0
+    _warm = False
 
     def __init__(
         self, settings: PipelineSettings | None = None, metrics: Metrics | None = None
@@ -116,8 +118,8 @@ class Pipeline:
         self._closed = True
         if self.home.is_here:
             with self._opening:
-                if self._live_loop is not None:
-                    self._live_loop.close(cancel=True)
+                if self._shared_loop is not None:
+                    self._shared_loop.close(cancel=True)
             self._engine.close()
 
     def __enter__(self) -> Self:
@@ -185,19 +187,31 @@ class Pipeline:
         All sessions share a loop, which ends when this is closed, or no longer used. Raises
         :class:`quest22.errors.UsageError` for options that the model does not support.
         """
-        from quest22.runtime.loop import TranscriptionLoop
-
         with self._opening:
-            self.check_open()
-            loop = self._live_loop
-            if loop is None or loop.closed:
+            loop = self._loop_of_all()
+            if not self._warm:
                 self.warm_up()
-                loop = TranscriptionLoop(self._turns, self._strategy, self.metrics)
-                self._live_loop = loop
-                weakref.finalize(self, loop.stop).atexit = False
+                self._warm = True
             self._live_sessions += 1
             name = f"live {self._live_sessions}"
         return loop.live(Clip(name, name, b"", Origin("live")), options, owner=self)
+
+    def begin(self, clip: Clip, options: ClipOptions | None = None) -> ClipHandle:
+        """Transcribe a clip in the background, together with all others that are begun meanwhile.
+
+        Raises as :meth:`live` does.
+        """
+        with self._opening:
+            loop = self._loop_of_all()
+        return loop.add(clip, options, partials=False)
+
+    def _loop_of_all(self) -> TranscriptionLoop:
+        """The loop of live sessions and of clips in the background."""
+        self.check_open()
+        if self._shared_loop is None or self._shared_loop.closed:
+            self._shared_loop = loop = self.loop()
+            weakref.finalize(self, loop.stop).atexit = False
+        return self._shared_loop
 
     def warm_up(self) -> None:
         """Compile what the first windows would wait for, while nobody speaks yet.

@@ -90,12 +90,12 @@ def usable_cores() -> int:
 
 def _cpu_quotas() -> Iterator[float]:
     """The numbers of cores that control groups of this process allow, for those that limit it."""
-    limits = [text.split() for text in _control_files("cpu.max", "")]
-    limits += zip(
+    first = zip(
         _control_files("cpu.cfs_quota_us", "cpu"),
         _control_files("cpu.cfs_period_us", "cpu"),
         strict=False,
     )
+    limits = [*(text.split() for text in _control_files("cpu.max", "")), *map(list, first)]
     for limit in limits:
         if len(limit) == 2 and limit[0].isdigit() and limit[1].isdigit() and int(limit[1]):
             yield int(limit[0]) / int(limit[1])
