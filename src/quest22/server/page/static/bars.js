@@ -1,6 +1,6 @@
-// Bars on a canvas as sharp as the screen is.
+// Draws bars on a canvas at the screen's resolution.
 
-/** The canvas at the screen's resolution: its pen and size in CSS pixels; nothing if it is hidden. */
+/** The canvas context and its size in CSS pixels; nothing if it is hidden. */
 export function fitted(canvas) {
   const ratio = devicePixelRatio || 1;
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
@@ -12,7 +12,7 @@ export function fitted(canvas) {
   return { pen, width, height, style: getComputedStyle(canvas) };
 }
 
-/** One bar in the middle of the height. */
+/** Draw one vertically centred bar. */
 export function bar(pen, { x, width, high, height, colour, radius }) {
   pen.fillStyle = colour;
   pen.beginPath();

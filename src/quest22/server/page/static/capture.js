@@ -1,4 +1,4 @@
-// In the audio thread: the microphone's samples as 16-bit integers, a tenth of a second at once.
+// Runs in the audio thread: converts the microphone's samples to 16-bit integers, in blocks of 0.1 s.
 
 class Capture extends AudioWorkletProcessor {
   constructor() {

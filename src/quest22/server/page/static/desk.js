@@ -1,5 +1,4 @@
-// What a recording and speech have in common on the page: the transcript with its search, player
-// and downloads.
+// Shared by recordings and live speech: the transcript with its search, player and downloads.
 import { nameOf } from "./languages.js";
 import { Notice } from "./notice.js";
 import { BINS, peaksOf } from "./peaks.js";
@@ -41,7 +40,7 @@ export class Desk {
     onLanguage(() => this.#label());
   }
 
-  /** Begin another transcript; `title()` names it in the page's language. */
+  /** Start a new transcript; `title()` is its title in the page's language. */
   begin(title, stem) {
     this.title = title;
     this.stem = stem;
@@ -60,7 +59,7 @@ export class Desk {
     this.#label();
   }
 
-  /** Say why the server refused; a missing key is asked for. */
+  /** Show why the server refused; ask for a key if one is missing. */
   refuse(error) {
     this.notice.show(error.message);
     if (error.status === 401) this.askForKey();
@@ -72,7 +71,7 @@ export class Desk {
     this.#label();
   }
 
-  /** What stands where there is no text yet. */
+  /** The placeholder while there is no text. */
   setEmpty(key) {
     this.emptyKey = key;
     this.#label();
@@ -84,13 +83,13 @@ export class Desk {
     this.#label();
   }
 
-  /** 0…1, "waiting", or null for none. */
+  /** Progress: 0…1, "waiting", or null to hide it. */
   progress(share) {
     this.share = share;
     this.#label();
   }
 
-  /** Its sound can be played; the waveform is drawn when it is known. */
+  /** Enable playback; the waveform is drawn once its peaks are known. */
   async play(file, { known = 0, recorded = false } = {}) {
     this.file = file;
     this.recorded = recorded;

@@ -1,4 +1,4 @@
-// The transcript as a file: txt, srt, vtt, json.
+// Saves the transcript as txt, srt, vtt or json.
 
 const MAX_CAPTION_CHARACTERS = 84;
 const MAX_CAPTION_S = 7;
@@ -9,7 +9,7 @@ const SENTENCE_END = /[.!?…。？！]["'»”)\]]*$/;
 const WRITERS = { txt: asText, srt: asSrt, vtt: asVtt, json: asJson };
 const TYPES = { txt: "text/plain", srt: "application/x-subrip", vtt: "text/vtt", json: "application/json" };
 
-/** Hand a file to the browser's downloads. */
+/** Let the browser download a file. */
 export function save(blob, name) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
@@ -48,7 +48,7 @@ export function asJson(transcript) {
   return `${JSON.stringify({ text, language, duration, segments }, null, 1)}\n`;
 }
 
-/** Captions that are read at ease: of two lines at most, ended by sentences and pauses. */
+/** Readable captions: at most two lines, ending at sentences and pauses. */
 export function cues(transcript) {
   const found = [];
   for (const { start, words } of transcript.paragraphs) {

@@ -1,4 +1,4 @@
-// A recording, from the file to its transcript.
+// Transcribes a recording: from the file to its transcript.
 import { CODES } from "./languages.js";
 import { transcribe } from "./upload.js";
 import { Refused } from "./server.js";
@@ -40,7 +40,7 @@ export class FileWork {
     }
   }
 
-  /** A segment comes as text first, which is shown as interim, then with the times of its words. */
+  /** A segment arrives as text first, shown as interim, then again with word times. */
   #take(event) {
     const { desk } = this;
     desk.progress("waiting");
@@ -67,7 +67,7 @@ export class FileWork {
     desk.finish();
   }
 
-  /** An answer that was no stream. */
+  /** A response that was not streamed. */
   #appendAll({ words, segments, text }) {
     const ends = (segments ?? []).map((each) => each.end);
     for (const word of words?.length ? timed(words, text) : untimed(text)) {
@@ -89,7 +89,7 @@ export class FileWork {
   }
 }
 
-/** Words with the space and the marks before them, as the text has them. */
+/** Words with the spaces and punctuation of the text. */
 function timed(words, text) {
   let at = 0;
   return words.map(({ word, start, end }, index) => {
@@ -115,7 +115,7 @@ function englishName(code) {
   }
 }
 
-/** OpenAI writes languages as English names, others as codes. */
+/** OpenAI's API returns English names of languages instead of codes. */
 function codeOf(language) {
   if (!language) return null;
   const low = language.toLowerCase();

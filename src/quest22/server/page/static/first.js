@@ -1,8 +1,8 @@
-// Before the first paint: the chosen look, so that a dark page does not flash white.
+// Applies the theme before the first paint, so that a dark page does not flash white.
 "use strict";
 try {
   const theme = localStorage.getItem("theme");
   if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
 } catch {
-  // Storage is forbidden here: the system's look it is.
+  // Storage is blocked: use the system's theme.
 }

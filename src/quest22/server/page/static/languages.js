@@ -1,4 +1,4 @@
-// Codes of the languages that Whisper knows, and their names in the language of the page.
+// The codes of Whisper's languages, and their names in the page's language.
 import { language } from "./words.js";
 
 export const CODES = (
@@ -8,7 +8,7 @@ export const CODES = (
   "mt sa lb my bo tl mg as tt haw ln ha ba jw su yue "
 ).trim().split(" ");
 
-/** The name of a language, such as "German"; the code itself where the browser has no name. */
+/** The name of a language, such as "German"; the code if the browser has no name for it. */
 export function nameOf(code) {
   try {
     const name = new Intl.DisplayNames([language()], { type: "language" }).of(code);
@@ -18,7 +18,7 @@ export function nameOf(code) {
   }
 }
 
-/** Pairs of code and name, by name. */
+/** Pairs of code and name, sorted by name. */
 export function named() {
   return CODES.map((code) => [code, nameOf(code)])
     .sort(([, one], [, other]) => one.localeCompare(other, language()));

@@ -1,4 +1,4 @@
-// The microphone's level, as the bars of its last seconds.
+// Draws the microphone level of the last few seconds as bars.
 import { bar, fitted } from "./bars.js";
 
 const BAR = 3;

@@ -1,5 +1,5 @@
-// Speech over WebRTC, as OpenAI's Realtime has it: sound as a track, events over a data channel.
-// There is no interim text in that protocol: words come when they are committed.
+// Live speech over WebRTC with OpenAI's Realtime API: audio as a track, events over a data channel.
+// That protocol has no interim text: words arrive once they are committed.
 import { address, authorization, refusal, Refused } from "./server.js";
 import { say } from "./words.js";
 
@@ -27,11 +27,11 @@ export class LiveCall {
   }
 
   send() {
-    // The track carries the sound.
+    // The track carries the audio.
   }
 
   committed() {
-    // Nothing is kept: a call that is lost is not resumed.
+    // Nothing to keep: a lost call is not resumed.
   }
 
   async #open() {
@@ -91,7 +91,7 @@ export class LiveCall {
       this.#item(id);
       this.committedAll = true;
     } else if (event.type === "error" && this.ending) {
-      this.committedAll = true; // nothing was left to commit
+      this.committedAll = true; // there was nothing to commit
     }
     this.#settle();
   }
@@ -133,7 +133,7 @@ export class LiveCall {
     this.#finish(false);
   }
 
-  /** What was said until now becomes final. */
+  /** Finalize what was said so far. */
   #commit() {
     if (this.channel?.readyState === "open") {
       this.channel.send(JSON.stringify({ type: "input_audio_buffer.commit" }));
@@ -143,7 +143,7 @@ export class LiveCall {
     }
   }
 
-  /** When nothing is open any more, for a while, the last words have come. */
+  /** The last words have arrived once nothing has been open for a while. */
   #settle() {
     clearTimeout(this.settling);
     if (!this.ending || !this.committedAll || this.items.size) return;
@@ -172,7 +172,7 @@ export class LiveCall {
   }
 }
 
-/** All addresses are found, or enough of them. */
+/** Wait until all addresses are gathered, or enough of them. */
 function gathered(call) {
   if (call.iceGatheringState === "complete") return Promise.resolve();
   return new Promise((resolve) => {

@@ -1,5 +1,5 @@
-// Sound to /live, events back. A lost connection is opened again, and what was not committed yet is
-// sent once more: nothing that was said is lost, as long as the server comes back in ten minutes.
+// Sends audio to /live and receives events. After a lost connection it reconnects and resends the
+// audio that was not committed: nothing is lost if the server is back within ten minutes.
 import { address, authorization, refusal, Refused, socketAddress } from "./server.js";
 import { recallKey } from "./memory.js";
 
@@ -14,7 +14,7 @@ export class LiveSocket {
     this.choices = choices;
     this.rate = rate;
     this.on = on;
-    this.kept = []; // {at, samples}: sound from the last committed word on; `at` counts samples
+    this.kept = []; // {at, samples}: audio since the last committed word; `at` counts samples
     this.taken = 0;
     this.sent = 0;
     this.committedS = 0;
@@ -24,13 +24,13 @@ export class LiveSocket {
     this.#connect();
   }
 
-  /** Seconds of sound that wait in this browser. */
+  /** Seconds of audio waiting in this browser. */
   get waitingS() {
     const unsent = (this.taken - this.sent) / this.rate;
     return unsent + (this.socket?.bufferedAmount ?? 0) / 2 / this.rate;
   }
 
-  /** Take the next sound, Int16Array. */
+  /** Send the next audio, an Int16Array. */
   send(samples) {
     this.kept.push({ at: this.taken, samples });
     this.taken += samples.length;
@@ -38,12 +38,12 @@ export class LiveSocket {
     if (this.ready) this.#sendKept();
   }
 
-  /** All text before this time is committed: its sound need not be kept. */
+  /** All text before this time is committed: drop its audio. */
   committed(endS) {
     this.committedS = endS;
   }
 
-  /** The sound has ended: the last words come, then `on.end`. */
+  /** End the audio: the last words follow, then `on.end`. */
   end() {
     this.ending = true;
     this.tries = 0;
@@ -52,7 +52,7 @@ export class LiveSocket {
     else if (this.timer) this.#again(0);
   }
 
-  /** Give up what has not come yet. */
+  /** Disconnect without waiting for the last words. */
   abandon() {
     clearTimeout(this.timer);
     if (this.over) return;
@@ -152,7 +152,7 @@ export class LiveSocket {
     this.#again(wait);
   }
 
-  /** What was not committed must be heard again. */
+  /** Resend the audio that was not committed. */
   #rewind() {
     this.#forget();
     const first = this.kept[0];
@@ -166,7 +166,7 @@ export class LiveSocket {
     this.timer = setTimeout(() => this.#connect(), 1000 * seconds);
   }
 
-  /** Browsers do not tell why a handshake failed; a plain request to the same address does. */
+  /** Browsers hide why a handshake failed; a plain request to the same URL tells. */
   async #why() {
     const url = address("live");
     url.search = socketAddress("live", { ...this.choices, format: FORMAT, rate: this.rate }).search;

@@ -1,8 +1,8 @@
-// From live events to a transcript that only grows, and the interim text behind it.
+// Turns live events into a transcript that only grows, followed by interim text.
 //
-// An event holds all of its segment. Words are committed in the order of segments: while one is
-// open, later ones are interim. After a reconnection a new session counts from 0 again, `offset`
-// seconds later in the sound; what the lost one had not committed is heard again.
+// Each event contains its whole segment. Words are committed in the order of segments: while one is
+// open, later ones are interim. After a reconnect the new session's times start at 0 again, `offset`
+// seconds into the audio, and it transcribes what the lost one had not committed.
 
 const TEXTS = new Set(["interim", "committed", "final"]);
 
@@ -15,7 +15,7 @@ export class LiveText {
     this.begin(0);
   }
 
-  /** A session begins whose sound starts at so many seconds. */
+  /** A session begins whose audio starts at this time in seconds. */
   begin(offset) {
     this.offset = offset;
     this.next = 0;

@@ -1,4 +1,4 @@
-// Speech, from the microphone to its transcript: over the page's own socket, or over WebRTC.
+// Transcribes live speech: from the microphone to its transcript, over /live or WebRTC.
 import { nameOf } from "./languages.js";
 import { Level } from "./level.js";
 import { LiveCall } from "./live_call.js";
@@ -125,7 +125,7 @@ export class LiveWork {
 
   #changed(name) {
     this.state = name;
-    // A call hears nothing until it is open; the socket's sound is kept.
+    // A call transcribes nothing until it is open; audio for the socket is kept.
     if (name === "opening") this.desk.setEmpty(this.calls ? "link-opening" : "link-empty");
     if (name === "open") this.desk.notice.clear("passing");
     if (name === "open" && this.desk.transcript.empty) this.desk.setEmpty("live-empty");
@@ -150,7 +150,7 @@ export class LiveWork {
     this.stop();
   }
 
-  /** Stop listening; the last words still come. A second press does not wait for them. */
+  /** Stop the microphone and wait for the last words; a second press does not wait. */
   async stop() {
     if (!this.link) return;
     if (this.state === "ending" || this.stopping) {

@@ -1,4 +1,4 @@
-// Wires the page: choices, the two doors, keys.
+// Connects the parts of the page: settings, the two start buttons, keyboard.
 import { Desk } from "./desk.js";
 import { FileWork } from "./file_work.js";
 import { LiveWork } from "./live_work.js";
@@ -29,13 +29,13 @@ function showState() {
   const state = live.active ? "live" : node("work").hidden ? "idle" : "work";
   document.body.dataset.state = state;
   for (const each of node("choices").querySelectorAll("select, input")) each.disabled = live.active;
-  // OpenAI's Realtime cannot translate.
+  // OpenAI's Realtime API cannot translate.
   if (node("translate").checked) node("connection").disabled = true;
   node("speak").disabled = live.active;
   node("choose").disabled = live.active;
 }
 
-// Choices.
+// Settings.
 
 function fillLanguages() {
   const wanted = node("spoken").value || recall("spoken") || "";
@@ -78,7 +78,7 @@ function setUpChoices() {
   node("choices").addEventListener("submit", (event) => event.preventDefault());
 }
 
-// A recording.
+// Recordings.
 
 function openFile(file) {
   if (live.active) {
@@ -118,7 +118,7 @@ function setUpDropping() {
   });
 }
 
-// Speech.
+// Live speech.
 
 function setUpSpeech() {
   node("speak").addEventListener("click", async () => {
@@ -130,7 +130,7 @@ function setUpSpeech() {
   addEventListener("beforeunload", (event) => { if (live.active) event.preventDefault(); });
 }
 
-/** Whoever scrolls up reads in peace; the newest words are one press away. */
+/** Scrolling up stops following the text; a button jumps back to the latest words. */
 function setUpFollowing() {
   const atEnd = () => {
     const { bottom } = node("transcript").getBoundingClientRect();
@@ -154,7 +154,7 @@ function setUpFollowing() {
   });
 }
 
-// Keys: space plays, / searches, Escape stops what moves.
+// Keyboard: Space plays, / searches, Escape cancels.
 
 function setUpKeys() {
   addEventListener("keydown", (event) => {

@@ -1,10 +1,10 @@
-// What the browser remembers: choices for good, the key only as long as the tab is open.
+// What the browser stores: settings permanently, the key only while the tab is open.
 
 function taken(storage, name) {
   try {
     return window[storage].getItem(name);
   } catch {
-    return null; // storage is forbidden here: nothing is remembered
+    return null; // storage is blocked: nothing is stored
   }
 }
 
@@ -13,7 +13,7 @@ function kept(storage, name, value) {
     if (value) window[storage].setItem(name, value);
     else window[storage].removeItem(name);
   } catch {
-    // Storage is forbidden here: the choice holds until the page is left.
+    // Storage is blocked: the setting lasts until the page is closed.
   }
 }
 

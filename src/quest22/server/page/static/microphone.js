@@ -1,4 +1,4 @@
-// The microphone: asked for, heard in an audio thread, closed again.
+// Opens the microphone, captures it in an audio thread, and closes it.
 import { Refused } from "./server.js";
 import { say } from "./words.js";
 
@@ -12,7 +12,7 @@ const FAULTS = {
 };
 
 export class Microphone {
-  /** Open it; `onSound({samples, peak})` comes ten times a second, `onLost` if it is unplugged. */
+  /** Open it; `onSound({samples, peak})` is called ten times a second, `onLost` if it is unplugged. */
   static async open(onSound, onLost) {
     if (!navigator.mediaDevices || !window.isSecureContext) throw new Refused(say("mic-insecure"), 400);
     let stream;
@@ -51,7 +51,7 @@ export class Microphone {
     this.stream.getAudioTracks()[0].addEventListener("ended", onLost);
   }
 
-  /** Some browsers do not resample a microphone: then the server does. */
+  /** Some browsers cannot resample a microphone: then the server does. */
   #source() {
     this.context = new AudioContext({ sampleRate: RATE_HZ });
     try {
@@ -63,7 +63,7 @@ export class Microphone {
     }
   }
 
-  /** Pass on the last samples, then close. */
+  /** Deliver the last samples, then close. */
   async close() {
     if (this.node) {
       const flushed = new Promise((resolve) => { this.flushed = resolve; });

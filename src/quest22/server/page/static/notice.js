@@ -1,4 +1,4 @@
-// One clear line for people when something is wrong, and a quiet one for screen readers.
+// Shows a one-line notice when something is wrong, and status texts for screen readers.
 
 export class Notice {
   constructor({ box, text, close, status }) {
@@ -6,7 +6,7 @@ export class Notice {
     close.addEventListener("click", () => this.clear());
   }
 
-  /** `kind` is "error" or "passing", which goes away by itself when things are well again. */
+  /** `kind` is "error", or "passing" for a notice that disappears when the problem is gone. */
   show(message, kind = "error") {
     if (!message) return;
     this.box.dataset.kind = kind;
@@ -20,7 +20,7 @@ export class Notice {
     this.text.textContent = "";
   }
 
-  /** Said by screen readers, shown nowhere. */
+  /** For screen readers only. */
   tell(message) {
     this.status.textContent = message;
   }

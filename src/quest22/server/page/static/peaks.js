@@ -1,5 +1,5 @@
-// Peaks for a waveform. A WAV file is read piece by piece, whatever its length; other files are
-// decoded as a whole by the browser, so only short ones are. No peaks: the words are drawn instead.
+// Computes the peaks of a waveform. WAV files of any length are read piece by piece. Browsers decode
+// other files as a whole, so only short ones are. Without peaks, the words are drawn instead.
 
 export const BINS = 1600;
 const MAX_DURATION_S = 15 * 60;
@@ -16,7 +16,7 @@ export async function peaksOf(file, durationS) {
     const sound = await context.decodeAudioData(await file.arrayBuffer());
     return binned(sound.getChannelData(0));
   } catch {
-    return null; // a codec that this browser lacks: the server may still know it
+    return null; // the browser lacks this codec; the server may support it
   }
 }
 
@@ -30,7 +30,7 @@ function binned(samples) {
   return scaled(peaks);
 }
 
-/** Where the 16-bit samples of a WAV file are; null for any other file. */
+/** The position of the 16-bit samples of a WAV file; null for any other file. */
 async function wavOf(file) {
   const view = new DataView(await file.slice(0, 4096).arrayBuffer());
   const tag = (at) => (at + 4 > view.byteLength ? "" : String.fromCharCode(
@@ -51,7 +51,7 @@ async function wavOf(file) {
 async function wavPeaks(file, { channels, from, to }) {
   const peaks = new Float32Array(BINS);
   const frames = Math.floor((to - from) / 2 / channels);
-  // Of a long file a share of each bin is enough, spread over it.
+  // For a long file, some samples of each bin are enough.
   const stride = Math.max(1, Math.floor((to - from) / (256 * PIECE)));
   for (let start = from, turn = 0; start + 1 < to; start += PIECE, turn += 1) {
     if (turn % stride) continue;
@@ -67,7 +67,7 @@ async function wavPeaks(file, { channels, from, to }) {
   return scaled(peaks);
 }
 
-/** Quiet recordings are drawn as high as loud ones, and one loud knock does not flatten the rest. */
+/** Normalise the height, so that quiet recordings are visible and one loud knock does not flatten the rest. */
 function scaled(peaks) {
   const top = peaks.slice().sort()[Math.floor(0.995 * peaks.length)];
   return top > 0.001 ? peaks.map((each) => Math.min(1, each / top)) : peaks;

@@ -1,9 +1,9 @@
-// Plays the recording, and tells where it is, each frame.
+// Plays the recording and reports its position in every frame.
 import { onLanguage, clock, say } from "./words.js";
 import { recall, remember } from "./memory.js";
 
 export class Player {
-  /** `onTime(time)` comes with each frame while sound plays, and after each seek. */
+  /** `onTime(time)` is called in every frame during playback, and after each seek. */
   constructor({ dock, sound, button, clockNode, lengthNode, speed, waveform, onTime }) {
     Object.assign(this, { dock, sound, button, clockNode, lengthNode, waveform, onTime });
     this.known = 0;
@@ -52,7 +52,7 @@ export class Player {
     this.#label();
   }
 
-  /** A length that the server knows, for what the browser cannot play. */
+  /** The duration according to the server, for files that the browser cannot play. */
   setKnown(duration) {
     this.known = duration;
     this.#tell();

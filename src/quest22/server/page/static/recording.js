@@ -1,5 +1,5 @@
-// What was spoken, kept as a WAV file that can be played, downloaded and transcribed anew.
-// Blocks become blobs, which browsers may move to disk: hours of speech do not fill the memory.
+// Keeps live audio as a WAV file that can be played, downloaded and transcribed again. Blocks become
+// blobs, which browsers may move to disk, so hours of speech do not fill the memory.
 
 const BLOCK_S = 20;
 

@@ -1,10 +1,10 @@
-// Search in the text: all matches are marked, and one after the other is shown.
+// Searches the text: highlights all matches and steps through them.
 import { say } from "./words.js";
 
 const MAX_MATCHES = 2000;
 const AFTER_MS = 120;
 
-/** The text as it is compared; every character stays in its place. */
+/** The text as it is compared; every character keeps its position. */
 function folded(text) {
   const low = text.toLowerCase();
   return (low.length === text.length ? low : text).replaceAll("ё", "е");

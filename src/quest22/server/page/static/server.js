@@ -1,8 +1,8 @@
-// What the page asks the server: addresses, models, and why something was refused.
+// Requests to the server: URLs, models, and reading errors.
 import { say } from "./words.js";
 import { recallKey } from "./memory.js";
 
-/** An error whose message is one line for people. `status` is HTTP's; `retryS` when to try again. */
+/** An error with a one-line message for users. `status` is HTTP's; `retryS` is when to retry. */
 export class Refused extends Error {
   constructor(message, status = 0, retryS = null) {
     super(message);
@@ -32,7 +32,7 @@ export function authorization() {
   return key ? { Authorization: `Bearer ${key}` } : {};
 }
 
-/** The names that the server serves; aliases stand for them and are left out. */
+/** The names of the served models, without aliases. */
 export async function models() {
   let response;
   try {
@@ -45,7 +45,7 @@ export async function models() {
   return data.map((each) => each.id);
 }
 
-/** An answer that is no success, as one line for people. */
+/** An unsuccessful response as an error. */
 export function refusal(status, body, headers) {
   const after = Number(headers?.get?.("retry-after")) || null;
   if (status === 401) return new Refused(say(recallKey() ? "wrong-key" : "needs-key"), status);

@@ -1,4 +1,4 @@
-// The look: the system's, light or dark.
+// The theme: the system's, light or dark.
 import { onLanguage, say } from "./words.js";
 import { recall, remember } from "./memory.js";
 

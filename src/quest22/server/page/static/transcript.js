@@ -1,7 +1,7 @@
-// The text of a recording or of speech. It only grows: what was committed never changes.
+// The text of a recording or of live speech. It only grows: committed text never changes.
 //
-// A word is {text, start, end}: its text with the space before it, times in seconds of the sound,
-// or null where they are not known. A paragraph is {start, words, at, text}: at[i] is where word i
+// A word is {text, start, end}: its text with the space before it, and its times in seconds, or null
+// if they are not known. A paragraph is {start, words, at, text}: at[i] is where word i
 // begins in the text.
 
 const PAUSE_S = 1.5;
@@ -42,7 +42,7 @@ export class Transcript {
     return pieces;
   }
 
-  /** The next word begins another segment: a place where a paragraph may end. */
+  /** The next word begins a segment, so a paragraph may end here. */
   endSegment(end = null) {
     this.segmentEnded = true;
     const last = this.paragraphs.at(-1)?.words.at(-1);
@@ -60,7 +60,7 @@ export class Transcript {
     return this.segmentEnded && last.text.length > TOO_LONG;
   }
 
-  /** The word that is spoken at a time, as {paragraph, word}, or null. */
+  /** The word spoken at a time, as {paragraph, word}, or null. */
   at(time) {
     const index = lastBefore(this.paragraphs, (each) => each.start, time);
     if (index < 0) return null;

@@ -1,11 +1,11 @@
-// The transcript on the page. Committed text is appended and never touched again; marks are drawn
-// with the browser's highlights, which change no element and move no word.
+// Shows the transcript. Committed text is appended and never touched again; highlights use the
+// browser's highlight API, which changes no element and moves no word.
 import { clock, say } from "./words.js";
 
 const MARKS = typeof Highlight === "function" && CSS.highlights ? CSS.highlights : null;
 
 export class TranscriptView {
-  /** `onSeek(time)` is called when somebody chooses a word. */
+  /** `onSeek(time)` is called when a word is selected. */
   constructor({ sheet, log, interim, onSeek, onWord }) {
     this.sheet = sheet;
     this.log = log;
@@ -45,16 +45,16 @@ export class TranscriptView {
     this.keepEnd();
   }
 
-  /** Text that may still change, behind all that will not. */
+  /** Text that may still change, after all text that will not. */
   showInterim(text) {
-    // A break is possible before it, so that it cannot draw the last committed word along.
+    // Allow a line break before it, so that it cannot move the last committed word.
     const shown = text ? `\u200b${this.nodes.length ? text : text.trimStart()}` : "";
     if (this.interim.textContent === shown) return;
     this.interim.textContent = shown;
     this.keepEnd();
   }
 
-  /** Nothing follows: the last paragraph is one like the others. */
+  /** No more text will follow. */
   finish() {
     this.interim.textContent = "";
     this.nodes.at(-1)?.element.classList.remove("open");
@@ -103,9 +103,9 @@ export class TranscriptView {
     if (over > 0) scrollBy({ top: over, behavior: "instant" });
   }
 
-  // Places in the text.
+  // Positions in the text.
 
-  /** A range over characters of a paragraph. */
+  /** A range of characters of a paragraph. */
   rangeOf(index, from, to) {
     const { texts } = this.nodes[index];
     const range = document.createRange();
@@ -143,7 +143,7 @@ export class TranscriptView {
     return inside && words[word] ? found : null;
   }
 
-  // Hands.
+  // Mouse and keyboard.
 
   #clicked(event) {
     const time = event.target.closest?.(".time");
@@ -208,9 +208,9 @@ export class TranscriptView {
     this.#mark("cursor", this.cursor && document.activeElement === this.sheet ? [this.#wordRange(this.cursor)] : []);
   }
 
-  // Marks.
+  // Highlights.
 
-  /** Mark the word that is heard at this time; null: none. */
+  /** Highlight the word spoken at this time; null: none. */
   markNow(time) {
     const place = time === null || !this.transcript ? null : this.transcript.at(time);
     const key = place ? `${place.paragraph} ${place.word}` : "";
@@ -224,7 +224,7 @@ export class TranscriptView {
     if (range && this.follows) this.reveal(range);
   }
 
-  /** Mark matches, the current one apart. */
+  /** Highlight matches, the current one differently. */
   markFound(ranges, current) {
     this.#mark("found", ranges.filter((each) => each !== current));
     this.#mark("found-now", current ? [current] : []);
@@ -236,7 +236,7 @@ export class TranscriptView {
     else MARKS.delete(name);
   }
 
-  /** Scroll a range into view, if it is not. */
+  /** Scroll a range into view if necessary. */
   reveal(range) {
     const element = range.startContainer.parentElement;
     if (!range.getClientRects().length) element.scrollIntoView({ block: "center", behavior: "instant" });

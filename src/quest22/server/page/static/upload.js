@@ -1,4 +1,4 @@
-// A recording to the server's OpenAI REST: progress while it is sent, text while it is heard.
+// Uploads a recording to OpenAI's transcription API: reports progress, then text as it arrives.
 import { address, authorization, refusal, Refused } from "./server.js";
 import { say } from "./words.js";
 
@@ -57,7 +57,7 @@ function headersOf(request) {
   return { get: (name) => request.getResponseHeader(name) };
 }
 
-/** Server-sent events in a text that grows. */
+/** Parses server-sent events from a growing text. */
 class EventLines {
   constructor(onEvent) {
     this.onEvent = onEvent;

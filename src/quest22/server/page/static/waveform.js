@@ -1,4 +1,4 @@
-// The recording as a picture: its waveform, or where words were said; a slider for its time.
+// Draws the recording's waveform, or where words were said; also a slider for the playback position.
 import { bar, fitted } from "./bars.js";
 import { clock, say } from "./words.js";
 
@@ -7,7 +7,7 @@ const GAP = 1;
 const STEP_S = 5;
 
 export class Waveform {
-  /** `onSeek(time)` is called when somebody chooses a place. */
+  /** `onSeek(time)` is called when a position is selected. */
   constructor(canvas, onSeek) {
     this.canvas = canvas;
     this.onSeek = onSeek;
@@ -34,7 +34,7 @@ export class Waveform {
     this.draw();
   }
 
-  /** No sound can be drawn: draw where words were said. */
+  /** There is no waveform: draw where words were said. */
   setWords(words, duration, bins) {
     if (this.peaks || !duration) return;
     const peaks = new Float32Array(bins).fill(0.08);

@@ -1,4 +1,4 @@
-// The language of the page: the browser's, until somebody switches it.
+// The language of the page: the browser's, unless the user switches it.
 import en from "./words/en.js";
 import ru from "./words/ru.js";
 import { recall, remember } from "./memory.js";
@@ -17,14 +17,14 @@ export function language() {
   return now;
 }
 
-/** A text of the page, with its gaps filled. */
+/** A text of the page with its placeholders filled in. */
 export function say(key, values = {}) {
   const text = ALL[now][key];
   if (text === undefined) throw new Error(`no text is called ${key}`);
   return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
 }
 
-/** Call back whenever the language has changed. */
+/** Call back whenever the language changes. */
 export function onLanguage(listener) {
   listeners.push(listener);
 }
@@ -35,7 +35,7 @@ export function switchLanguage() {
   translatePage();
 }
 
-/** Put all fixed texts of the page into its language. */
+/** Set all fixed texts of the page. */
 export function translatePage() {
   document.documentElement.lang = now;
   for (const node of document.querySelectorAll("[data-word]")) {
@@ -61,7 +61,7 @@ export function clock(seconds) {
   return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
 }
 
-/** A number with so many digits behind the point, or comma. */
+/** A number with this many decimals, in the page's language. */
 export function number(value, digits) {
   return value.toLocaleString(now, { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
