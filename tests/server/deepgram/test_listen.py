@@ -17,7 +17,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from quest22.records import SAMPLE_RATE_HZ, Samples
-from quest22.server.deepgram import conversation
+from quest22.server.deepgram import live_connection
 from tests.server.deepgram.listening import (
     RAW,
     all_of,
@@ -236,14 +236,14 @@ def test_configure(server: RunningServer) -> None:
 
 def test_messages_that_make_no_sense_end_it(server: RunningServer) -> None:
     with listening(server, **RAW) as socket:
-        for _ in range(conversation.MAX_SCHEMA_ERRORS):
+        for _ in range(live_connection.MAX_SCHEMA_ERRORS):
             socket.send("?")
-        assert len(list(messages(socket))) == conversation.MAX_SCHEMA_ERRORS
+        assert len(list(messages(socket))) == live_connection.MAX_SCHEMA_ERRORS
         assert socket.close_code == 1008
 
 
 def test_who_sends_nothing(server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversation, "IDLE_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(live_connection, "IDLE_TIMEOUT_S", 0.3)
     with listening(server, **RAW) as socket:
         send(socket, [pcm(np.zeros(1_600, np.float32))])
         (last,) = messages(socket)
