@@ -4,13 +4,18 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# Modules are compiled when they are first imported: most never are.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 INPUTS := pyproject.toml constraints.txt
 # What the native library is made of, where there is a C compiler.
 NATIVE := hatch_build.py $(wildcard src/quest22/native/csrc/*.[ch])
 
 # PyTorch and Transformers, to compare with; `REFERENCES=` leaves them and those tests out.
 REFERENCES ?= yes
+
+# Processes that run the tests; 0: one alone. A test may wait, so one more than there are cores is best.
+WORKERS ?= 0
+PYTEST := $(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist worksteal
 
 comma := ,
 
@@ -54,11 +59,13 @@ browser: ## install Debian's Chromium, for the tests of the server's page (as ro
 
 test: $(VENV)/.test ## all tests, fast ones first
 	@$(BIN)/python -m tools.weights || echo "no real weights here: tests that need them are skipped"
-	@$(BIN)/python -m pytest -q -m "not slow"
-	@$(BIN)/python -m pytest -q -m slow
+# The slow tests need the clients: they are installed while the fast tests run.
+	@$(BIN)/python -m tests.support.client_environments & clients=$$!; \
+		$(PYTEST) -m "not slow"; code=$$?; wait $$clients; exit $$code
+	@$(PYTEST) -m slow
 
 test-fast: $(VENV)/.test ## the fast tests alone
-	@$(BIN)/python -m pytest -q -m "not slow"
+	@$(PYTEST) -m "not slow"
 
 torture: $(VENV)/.test ## kills and network faults by the hundred; the outputs must be those of a run in peace
 	@$(BIN)/python -m tests.torture --kills 300 --storms 200 --real 10

@@ -11,7 +11,7 @@ import soundfile
 
 from quest22.records import SAMPLE_RATE_HZ, Samples
 from tests.server.deepgram.listening import pcm, speech
-from tests.support.client_environments import node_with, python_with, run_client
+from tests.support.client_environments import node_with_clients, python_with, run_client
 from tests.support.recordings import NANO_IS_HERE
 from tests.support.running_server import RunningServer
 
@@ -21,10 +21,6 @@ pytestmark = [
 ]
 
 HERE = Path(__file__).parent
-SDK = "deepgram-sdk==7.17.0"
-LIVEKIT = "livekit-plugins-deepgram==1.8.9"
-PIPECAT = "pipecat-ai[deepgram]==1.14.0"
-NODE = "@deepgram/sdk@5.13.0"
 RIGHT = 0.8
 
 
@@ -69,7 +65,7 @@ def used(python: Path, script: str, server: RunningServer, files: list[Path]) ->
 def test_the_sdk_for_python(
     server: RunningServer, files: list[Path], sound: Samples, expected: set[str]
 ) -> None:
-    found = used(python_with(SDK), "use_sdk.py", server, files)
+    found = used(python_with("deepgram"), "use_sdk.py", server, files)
     seconds = pytest.approx(len(sound) / SAMPLE_RATE_HZ, abs=0.01)
     for name in ("live", "live_asynchronously"):
         live = found[name]
@@ -94,7 +90,7 @@ def test_the_sdk_for_python(
 
 
 def test_the_sdk_for_node(server: RunningServer, files: list[Path], expected: set[str]) -> None:
-    node, folder = node_with(NODE)
+    node, folder = node_with_clients()
     script = folder / "use_sdk.mjs"
     script.write_text((HERE / "use_sdk.mjs").read_text(encoding="utf-8"), encoding="utf-8")
     found = json.loads(run_client(node, script, server.url, *files, cwd=folder))
@@ -108,7 +104,7 @@ def test_the_sdk_for_node(server: RunningServer, files: list[Path], expected: se
 
 
 def test_livekit(server: RunningServer, files: list[Path], expected: set[str]) -> None:
-    found = used(python_with(LIVEKIT), "use_livekit.py", server, files)
+    found = used(python_with("livekit"), "use_livekit.py", server, files)
     check(found["live"]["text"], expected)
     check(found["recording"], expected)
     kinds = found["live"]["types"]
@@ -118,7 +114,7 @@ def test_livekit(server: RunningServer, files: list[Path], expected: set[str]) -
 
 
 def test_pipecat(server: RunningServer, files: list[Path], expected: set[str]) -> None:
-    found = used(python_with(PIPECAT), "use_pipecat.py", server, files)
+    found = used(python_with("pipecat"), "use_pipecat.py", server, files)
     check(found["text"], expected)
     assert found["interim"] > 0
     assert found["errors"] == 0

@@ -11,7 +11,7 @@ import pytest
 
 from quest22.server.access.gate import Gate
 from quest22.server.refusal import Reason, Refusal
-from tests.support.client_environments import node_with, python_with, run_client
+from tests.support.client_environments import node_with_clients, python_with, run_client
 from tests.support.forms import sound_file, spoken
 from tests.support.recordings import NANO_IS_HERE
 from tests.support.running_server import RunningServer, running_server
@@ -22,8 +22,6 @@ pytestmark = [
 ]
 
 HERE = Path(__file__).parent
-OPENAI_PYTHON = "openai==3.57.0"
-OPENAI_NODE = ("openai@7.57.0", "node@22")
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +43,7 @@ def check_formats(found: dict[str, Any], text: str) -> None:
 
 
 def test_openai_for_python(server: RunningServer, talk: Path) -> None:
-    python = python_with(OPENAI_PYTHON)
+    python = python_with("openai")
     found = json.loads(run_client(python, HERE / "openai_client.py", server.url, talk))
     text = found["path"]
     assert len(text.split()) > 5
@@ -72,7 +70,7 @@ def test_openai_for_python(server: RunningServer, talk: Path) -> None:
 
 
 def test_openai_for_node(server: RunningServer, talk: Path) -> None:
-    node, folder = node_with(*OPENAI_NODE)
+    node, folder = node_with_clients()
     script = folder / "openai_client.mjs"
     shutil.copyfile(HERE / script.name, script)
     found = json.loads(run_client(node, script, server.url, talk))
@@ -126,7 +124,7 @@ print(client.audio.transcriptions.create(file=Path(sys.argv[2]), model="whisper-
 def test_the_client_comes_again_when_the_server_is_full(
     talk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: Reason
 ) -> None:
-    python = python_with(OPENAI_PYTHON)
+    python = python_with("openai")
     script = tmp_path / "retrying.py"
     script.write_text(RETRYING, encoding="utf-8")
     refused: list[str] = []

@@ -15,7 +15,7 @@ import pytest
 import soundfile
 
 from tests.support.browser import Tab, chromium, open_tab
-from tests.support.client_environments import node_with
+from tests.support.client_environments import node_with_clients
 from tests.support.recordings import recordings
 from tests.support.running_server import RunningServer, running_server
 
@@ -285,7 +285,7 @@ def test_nothing_is_wider_than_a_small_screen(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_anybody_can_use_it(browser: Any, server: RunningServer, speech: Path, scheme: str) -> None:
-    _, folder = node_with("axe-core@4.14.1")
+    _, folder = node_with_clients()
     source = (folder / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
     with ready(browser, server, color_scheme=scheme) as tab:
         tab.page.evaluate(source)

@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.balancer import balancer
 from tests.support.certificates import make_certificate
-from tests.support.client_environments import node_with, python_with
+from tests.support.client_environments import node_with_clients, python_with
 from tests.support.recordings import NANO_IS_HERE
 from tests.support.running_server import RunningServer, running_server
 from tests.support.talks import Talk, share_right, talk
@@ -26,10 +26,6 @@ pytestmark = [
 ]
 
 HERE = Path(__file__).parent
-OPENAI_PYTHON = "openai[realtime]==3.57.0"
-OPENAI_NODE = ("openai@7.57.0", "ws@8.23.0", "node@22")
-LIVEKIT = "livekit-plugins-openai==1.8.9"
-PIPECAT = "pipecat-ai[openai]==1.14.0"
 TURNS = 3
 RIGHT = 0.8
 COME_BACK_S = 60
@@ -89,7 +85,7 @@ def check(found: dict[str, Any], said: Talk) -> None:
 
 
 def test_openai_for_python(server: RunningServer, file: Path, said: Talk) -> None:
-    with speaker(python_with(OPENAI_PYTHON), HERE / "speak_openai.py", server.url, "ga") as client:
+    with speaker(python_with("openai"), HERE / "speak_openai.py", server.url, "ga") as client:
         found = client.speak(file)
     check(found, said)
     assert {
@@ -106,14 +102,14 @@ def test_openai_for_python(server: RunningServer, file: Path, said: Talk) -> Non
 
 
 def test_openai_for_python_ends_turns_itself(server: RunningServer, file: Path, said: Talk) -> None:
-    python = python_with(OPENAI_PYTHON)
+    python = python_with("openai")
     with speaker(python, HERE / "speak_openai.py", server.url, "manual") as client:
         for _ in range(2):
             check(client.speak(file, 1), said)
 
 
 def test_openai_for_python_in_the_beta(server: RunningServer, file: Path, said: Talk) -> None:
-    python = python_with(OPENAI_PYTHON)
+    python = python_with("openai")
     with speaker(python, HERE / "speak_openai.py", server.url, "beta") as client:
         found = client.speak(file)
     check(found, said)
@@ -121,7 +117,7 @@ def test_openai_for_python_in_the_beta(server: RunningServer, file: Path, said: 
 
 
 def test_openai_for_node(file: Path, said: Talk, tmp_path: Path) -> None:
-    node, folder = node_with(*OPENAI_NODE)
+    node, folder = node_with_clients()
     certificate = make_certificate(tmp_path, "localhost")  # it speaks through TLS alone
     script = folder / "speak_openai.mjs"
     script.write_text((HERE / "speak_openai.mjs").read_text(encoding="utf-8"), encoding="utf-8")
@@ -134,7 +130,7 @@ def test_openai_for_node(file: Path, said: Talk, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("model", ["gpt-4o-transcribe", "whisper-1"])
 def test_livekit(server: RunningServer, file: Path, said: Talk, model: str) -> None:
-    with speaker(python_with(LIVEKIT), HERE / "speak_livekit.py", server.url, model) as client:
+    with speaker(python_with("livekit"), HERE / "speak_livekit.py", server.url, model) as client:
         found = client.speak(file)
     check(found, said)
     assert set(found["languages"]) == {"en"}
@@ -144,22 +140,22 @@ def test_livekit(server: RunningServer, file: Path, said: Talk, model: str) -> N
 
 @pytest.mark.parametrize("turns", ["server", "commit"])
 def test_pipecat(server: RunningServer, file: Path, said: Talk, turns: str) -> None:
-    with speaker(python_with(PIPECAT), HERE / "speak_pipecat.py", server.url, turns) as client:
+    with speaker(python_with("pipecat"), HERE / "speak_pipecat.py", server.url, turns) as client:
         check(client.speak(file, TURNS if turns == "server" else 1), said)
 
 
 RESTARTED = [
-    pytest.param(OPENAI_PYTHON, "speak_openai.py", "ga", id="openai"),
-    pytest.param(LIVEKIT, "speak_livekit.py", "gpt-4o-transcribe", id="livekit"),
-    pytest.param(PIPECAT, "speak_pipecat.py", "server", id="pipecat"),
+    ("openai", "speak_openai.py", "ga"),
+    ("livekit", "speak_livekit.py", "gpt-4o-transcribe"),
+    ("pipecat", "speak_pipecat.py", "server"),
 ]
 
 
-@pytest.mark.parametrize(("requirement", "script", "mode"), RESTARTED)
+@pytest.mark.parametrize(("package", "script", "mode"), RESTARTED)
 def test_clients_go_on_with_another_server_when_theirs_ends(
-    requirement: str, script: str, mode: str, file: Path, said: Talk
+    package: str, script: str, mode: str, file: Path, said: Talk
 ) -> None:
-    python, running = python_with(requirement), running_server(preload=True)
+    python, running = python_with(package), running_server(preload=True)
     first = running.__enter__()
     with running_server(preload=True) as second, balancer(first.port) as between:
         url = f"http://127.0.0.1:{between.port}"
