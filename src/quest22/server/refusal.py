@@ -21,6 +21,7 @@ Reason: TypeAlias = Literal[
     "unreadable_audio",
     "rate_limited",
     "overloaded",
+    "storage_full",
     "draining",
     "failed",
 ]
@@ -37,6 +38,7 @@ STATUS: dict[Reason, int] = {
     "unreadable_audio": 400,
     "rate_limited": 429,
     "overloaded": 503,
+    "storage_full": 503,
     "draining": 503,
     "failed": 500,
 }

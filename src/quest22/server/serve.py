@@ -30,6 +30,7 @@ from quest22.server.listening import address, bind, load_certificate, tls_contex
 from quest22.server.models import ModelPool
 from quest22.server.operations.request_log import UNIX
 from quest22.server.service import Service
+from quest22.server.upload.temporary_space import TemporarySpace
 from quest22.settings import PipelineSettings
 from quest22.settings.server import ServerSettings
 
@@ -61,10 +62,18 @@ def build_service(
     models = ModelPool(served, pipeline, loop, settings.max_models, Pipeline, metrics=engines)
     load = Load(engines, lambda: [model.loop for model in models.loaded])
     gate = Gate(settings, keys, load)
+    space = TemporarySpace(
+        settings.max_temporary_bytes, lambda: gate.metrics.count_rejected("storage_full")
+    )
     gate.metrics.watch(
         engines,
         ("quest22_live_sessions", "Live sessions that are open.", lambda: gate.count("live")),
         ("quest22_recordings", "Recordings in work.", lambda: gate.count("file")),
+        (
+            "quest22_temporary_bytes",
+            "Disk that recordings in work take.",
+            lambda: space.used_bytes,
+        ),
         ("quest22_models_loaded", "Models in memory.", lambda: len(models.loaded)),
         (
             "quest22_newcomer_wait_seconds",
@@ -72,7 +81,7 @@ def build_service(
             lambda: load.wait_s(gate.clock()),
         ),
     )
-    return Service(settings, models, gate)
+    return Service(settings, models, gate, space)
 
 
 def serve(service: Service, on_ready: Callable[[str], None]) -> None:

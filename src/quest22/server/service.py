@@ -12,13 +12,13 @@ from collections.abc import (
     Mapping,
 )
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from quest22.audio.decode import is_too_long
+from quest22.audio.decode import MediaDecoder, is_too_long
 from quest22.errors import Quest22Error, UsageError
 from quest22.options import LiveOptions, TranscribeOptions
-from quest22.records import Clip, Failure, Media, Origin, Partial, Transcript
+from quest22.records import Audio, Clip, Failure, Media, Origin, Partial, Transcript
 from quest22.runtime.clip_state import Priority
 from quest22.runtime.live_session import LiveSession
 from quest22.runtime.scheduler import ClipDone, ClipProgressed
@@ -28,6 +28,7 @@ from quest22.server.operations.background import background, every, preload
 from quest22.server.operations.drain import Closer, Drain
 from quest22.server.operations.live_usage import LiveUsage
 from quest22.server.refusal import Reason, Refusal
+from quest22.server.upload.temporary_space import TemporarySpace
 from quest22.settings.clip_options import ClipOptions
 from quest22.settings.option import refuse_unknown
 from quest22.settings.quantities import hours
@@ -52,6 +53,7 @@ class Service:
     settings: ServerSettings
     models: ModelPool
     gate: Gate
+    space: TemporarySpace = field(default_factory=TemporarySpace)
     on_close: list[Callable[[], None]] = field(default_factory=list)
     drain: Drain = field(default_factory=Drain)
     on_preloaded: Callable[[Quest22Error | None], None] = lambda _: None
@@ -128,19 +130,26 @@ class Service:
         media: Media,
         name: str,
         options: Mapping[str, Any],
+        *,
+        channel: int | None = None,
     ) -> AsyncGenerator[Partial | Transcript, None]:
         """Transcribe a recording: what is known of it as it grows, in the end its transcript.
 
         ``options`` are named as :meth:`quest22.Transcriber.transcribe`'s; ``media`` may still be
-        arriving (a function that opens a file whose reads wait). Leaving the iteration early
-        cancels. Raises :class:`Refusal` for options that cannot be, and for what is no sound.
+        arriving (a function that opens a file whose reads wait). ``channel`` is the one to
+        transcribe, counted from 0, instead of the mix of all. Leaving the iteration early cancels.
+        Raises :class:`Refusal` for options that cannot be, and for what is no sound.
         """
         clip_options = _clip_options(model, options)
         self._requests += 1
         key, most_s = f"request {self._requests}", admission.limits.max_audio_s
         clip = Clip(key, name, media, Origin("request"), most_s=most_s)
+        source: Clip | Audio = clip
+        if channel is not None:
+            audio = replace(model.pipeline.settings.audio, channel=channel)
+            source = MediaDecoder(audio, self.models.metrics).decode(clip)
         with _refusing_usage():
-            handle = model.loop.add(clip, clip_options, priority=Priority.INTERACTIVE)
+            handle = model.loop.add(source, clip_options, priority=Priority.INTERACTIVE)
         counted_s = 0.0
         try:
             async for event in handle:

@@ -15,6 +15,9 @@ ACCESS = "Access"
 LIMITS = "Limits"
 OPERATION = "Operation"
 
+RECORDINGS_ON_DISK = 8
+"""So many of the largest recordings fit into the temporary disk, unless that is set."""
+
 LogForm: TypeAlias = Literal["text", "json", "off"]
 
 
@@ -43,6 +46,15 @@ class ServerSettings:
         help="Refuse larger recordings.",
         metavar="MB",
         unit="MB",
+        panel=LIMITS,
+    )
+    max_temporary_mb: float | None = option(
+        None,
+        flags="--max-temporary-mb",
+        help="Temporary disk for all recordings in work together; those beyond it are refused.",
+        metavar="MB",
+        unit="MB",
+        unset="eight times --max-upload-mb",
         panel=LIMITS,
     )
     upload_stall_s: float = option(
@@ -278,6 +290,11 @@ class ServerSettings:
         if self.wyoming_port is not None and not 0 <= self.wyoming_port <= 65_535:
             raise UsageError(f"wyoming_port is {self.wyoming_port}: expected 0 to 65535")
         check_positive("max_upload_mb", self.max_upload_mb)
+        if self.max_temporary_mb is not None and self.max_temporary_mb < self.max_upload_mb:
+            raise UsageError(
+                f"max_temporary_mb is {self.max_temporary_mb:g}: expected room for one recording "
+                f"(max_upload_mb, {self.max_upload_mb:g}) or more"
+            )
         check_positive("upload_timeout", self.upload_stall_s)
         check_positive("max_audio", self.max_audio_s)
         check_at_least("max_requests", self.max_requests, 1)
@@ -298,3 +315,9 @@ class ServerSettings:
     def max_upload_bytes(self) -> int:
         """The largest recording that is taken."""
         return round(self.max_upload_mb * 1e6)
+
+    @property
+    def max_temporary_bytes(self) -> int:
+        """Disk that all recordings in work may take."""
+        largest = self.max_upload_mb * RECORDINGS_ON_DISK
+        return round((largest if self.max_temporary_mb is None else self.max_temporary_mb) * 1e6)

@@ -10,6 +10,7 @@ import pytest
 from quest22.audio.decode import MediaDecoder
 from quest22.records import SAMPLE_RATE_HZ, Samples
 from quest22.server.upload.growing_file import GrowingFile
+from quest22.server.upload.temporary_space import TemporarySpace
 from quest22.settings import AudioSettings
 from tests.support.sounds import Format, clip, encode, tone
 
@@ -51,7 +52,7 @@ def test_the_first_half_is_decoded_before_the_second_has_come(
     data = encode(form, [SOUND])
     if form.name in ("wav", "flac", "au") and not says_size:
         pytest.skip("its length is compared with the file's, which has to be known")
-    file = GrowingFile(len(data) if says_size else None)
+    file = GrowingFile(TemporarySpace(), len(data) if says_size else None)
     file.write(data[: 2 * len(data) // 3])
     blocks = MediaDecoder(AudioSettings()).decode(clip(file.open)).blocks
     first = next(iter(blocks))
@@ -67,7 +68,7 @@ def test_the_first_half_is_decoded_before_the_second_has_come(
 @pytest.mark.parametrize("says_size", [True, False])
 def test_what_trickles_in_is_the_same_sound(form: Format, says_size: bool) -> None:
     data = encode(form, [SOUND[: 16_000 * 5]])
-    file = GrowingFile(len(data) + 2 if says_size else None)
+    file = GrowingFile(TemporarySpace(), len(data) + 2 if says_size else None)
     results: list[Samples] = []
     reader = threading.Thread(target=lambda: results.append(decoded(file)))
     reader.start()

@@ -10,6 +10,7 @@ import pytest
 from quest22.server.refusal import Refusal
 from quest22.server.upload.body import Body
 from quest22.server.upload.form import MAX_FIELD_BYTES, receiving_form
+from quest22.server.upload.temporary_space import TemporarySpace
 from tests.server.upload.test_multipart import TYPE, part
 from tests.server.upload.test_receiving import sender
 
@@ -24,7 +25,7 @@ def nothing(_: str) -> None:
 
 async def received(pieces: Sequence[bytes]) -> tuple[list[tuple[str, str]], bytes]:
     body = Body(sender(*pieces), len(b"".join(pieces)), 10_000_000)  # type: ignore[arg-type]
-    async with receiving_form(body, TYPE, "file", nothing) as form:
+    async with receiving_form(body, TYPE, "file", nothing, TemporarySpace()) as form:
         await form.begun("model")
         await form.complete.wait()
         assert form.file is not None
@@ -42,7 +43,7 @@ def test_the_file_may_come_first_or_last(pieces: list[bytes]) -> None:
 def test_work_begins_while_the_file_still_comes() -> None:
     async def work() -> bytes:
         body = Body(sender(MODEL, FILE[:-4], at_end=False), None, 10_000)  # type: ignore[arg-type]
-        async with receiving_form(body, TYPE, "file", nothing) as form:
+        async with receiving_form(body, TYPE, "file", nothing, TemporarySpace()) as form:
             await form.begun("model")
             assert not form.complete.is_set()
             assert form.file is not None
@@ -73,7 +74,7 @@ def test_a_field_is_refused_as_it_begins() -> None:
 
     async def work() -> None:
         body = Body(sender(MODEL, at_end=False), None, 10_000)  # type: ignore[arg-type]
-        async with receiving_form(body, TYPE, "file", check) as form:
+        async with receiving_form(body, TYPE, "file", check, TemporarySpace()) as form:
             await form.begun("model")
 
     with pytest.raises(Refusal, match="no model"):

@@ -9,10 +9,11 @@ import threading
 import pytest
 
 from quest22.server.upload.growing_file import MEMORY_BYTES, GrowingFile
+from quest22.server.upload.temporary_space import TemporarySpace
 
 
 def test_what_has_come_is_read_from_any_place() -> None:
-    file = GrowingFile()
+    file = GrowingFile(TemporarySpace())
     file.write(b"one two")
     file.write(b" three")
     file.finish()
@@ -28,7 +29,7 @@ def test_what_has_come_is_read_from_any_place() -> None:
 
 
 def test_readers_have_places_of_their_own() -> None:
-    file = GrowingFile()
+    file = GrowingFile(TemporarySpace())
     file.write(b"abcd")
     file.finish()
     one, two = file.open(), file.open()
@@ -37,7 +38,7 @@ def test_readers_have_places_of_their_own() -> None:
 
 
 def test_a_place_before_the_beginning() -> None:
-    file = GrowingFile()
+    file = GrowingFile(TemporarySpace())
     file.finish()
     with pytest.raises(ValueError, match="negative position"):
         file.open().seek(-1, io.SEEK_END)
@@ -45,7 +46,7 @@ def test_a_place_before_the_beginning() -> None:
 
 
 def test_reading_waits_for_what_is_missing() -> None:
-    file = GrowingFile()
+    file = GrowingFile(TemporarySpace())
     file.write(b"ab")
     read: list[bytes] = []
     reader = threading.Thread(target=lambda: read.append(file.open().read(4)))
@@ -59,7 +60,7 @@ def test_reading_waits_for_what_is_missing() -> None:
 
 
 def test_the_end_is_believed_until_it_has_come() -> None:
-    file = GrowingFile(expected_bytes=10)
+    file = GrowingFile(TemporarySpace(), expected_bytes=10)
     view = file.open()
     assert view.seek(0, io.SEEK_END) == 10
     assert not view.seekable()
@@ -71,7 +72,7 @@ def test_the_end_is_believed_until_it_has_come() -> None:
 
 
 def test_without_a_word_the_end_is_waited_for() -> None:
-    file = GrowingFile()
+    file = GrowingFile(TemporarySpace())
     ends: list[int] = []
     reader = threading.Thread(target=lambda: ends.append(file.open().seek(0, io.SEEK_END)))
     reader.start()
@@ -83,7 +84,7 @@ def test_without_a_word_the_end_is_waited_for() -> None:
 
 
 def test_closing_wakes_who_waits() -> None:
-    file = GrowingFile()
+    file = GrowingFile(TemporarySpace())
     errors: list[OSError] = []
 
     def read() -> None:
@@ -101,7 +102,7 @@ def test_closing_wakes_who_waits() -> None:
 
 
 def test_large_recordings_lie_on_the_disk() -> None:
-    file = GrowingFile()
+    file = GrowingFile(TemporarySpace())
     data = bytes(range(256)) * (MEMORY_BYTES // 256)
 
     async def add() -> None:

@@ -11,6 +11,7 @@ import pytest
 from quest22.server.refusal import Refusal
 from quest22.server.upload.body import Body, ClientGoneError
 from quest22.server.upload.receiving import receiving
+from quest22.server.upload.temporary_space import TemporarySpace
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
@@ -34,7 +35,7 @@ def sender(*parts: bytes, then: str = "wait", at_end: bool = True) -> Receive:
 
 async def received(receive: Receive, most: int = 100) -> bytes:
     body = Body(receive, None, most)  # type: ignore[arg-type]
-    async with receiving(body, aiter(body)) as file:
+    async with receiving(body, aiter(body), TemporarySpace()) as file:
         return await asyncio.to_thread(file.open().read)
 
 
@@ -50,7 +51,7 @@ def test_a_client_that_goes_on_the_way() -> None:
 def test_a_client_that_goes_while_its_recording_is_in_work() -> None:
     async def work() -> None:
         body = Body(sender(b"ab", then="goes"), None, 100)  # type: ignore[arg-type]
-        async with receiving(body, aiter(body)):
+        async with receiving(body, aiter(body), TemporarySpace()):
             await asyncio.Event().wait()
 
     with pytest.raises(ClientGoneError):
@@ -66,7 +67,7 @@ def test_too_many_bytes() -> None:
 def test_an_error_of_the_work_is_its_own() -> None:
     async def work() -> None:
         body = Body(sender(), None, 100)  # type: ignore[arg-type]
-        async with receiving(body, aiter(body)):
+        async with receiving(body, aiter(body), TemporarySpace()):
             raise Refusal("unreadable_audio", "no sound")
 
     with pytest.raises(Refusal, match="no sound"):

@@ -18,6 +18,7 @@ CODES: dict[Reason, str] = {
     "unreadable_audio": "Bad Request",
     "rate_limited": "TOO_MANY_REQUESTS",
     "overloaded": "SERVICE_UNAVAILABLE",
+    "storage_full": "SERVICE_UNAVAILABLE",
     "draining": "SERVICE_UNAVAILABLE",
     "failed": "INTERNAL_SERVER_ERROR",
 }

@@ -8,7 +8,7 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, aclosing
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 from quest22.records import Media, Transcript
 from quest22.server.access.credentials import TOKEN_OR_BEARER, header_key, peer_address
 from quest22.server.access.gate import Admission
-from quest22.server.deepgram.channels import split_channels
+from quest22.server.deepgram.channels import count_channels
 from quest22.server.deepgram.errors import deepgram_refused, request_id_header
 from quest22.server.deepgram.file_headers import missing_header
 from quest22.server.deepgram.metadata import RequestId, new_request_id, request_metadata
@@ -62,8 +62,8 @@ class RecordingEndpoint:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        # Splitting waits for uploads, so it must not occupy the shared worker threads.
-        self._splitting = ThreadPoolExecutor(service.settings.max_requests, "channels")
+        # Counting channels waits for uploads, so it must not occupy the shared worker threads.
+        self._counting = ThreadPoolExecutor(service.settings.max_requests, "channels")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id, body = new_request_id(), None
@@ -105,7 +105,9 @@ class RecordingEndpoint:
         )
         async with (
             self._service.models.borrow(request.parameters.model) as model,
-            receiving(body, _with_header(request, pieces, stated), expected) as file,
+            receiving(
+                body, _with_header(request, pieces, stated), self._service.space, expected
+            ) as file,
         ):
             heard = await self._heard(request, model, file)
         parameters = request.parameters
@@ -129,16 +131,15 @@ class RecordingEndpoint:
         if not request.parameters.multichannel:
             return [await self._of_one(request, model, file.open)]
         audio, most_s = model.pipeline.settings.audio, request.admission.limits.max_audio_s
-        with ExitStack() as stack:
-            splitting = asyncio.get_running_loop().run_in_executor
-            channels = await splitting(self._splitting, split_channels, file, audio, most_s)
-            for channel in channels:
-                stack.callback(channel.close)
-            return [await self._of_one(request, model, channel.open) for channel in channels]
+        counting = asyncio.get_running_loop().run_in_executor
+        count = await counting(self._counting, count_channels, file, audio, most_s)
+        return [await self._of_one(request, model, file.open, each) for each in range(count)]
 
-    async def _of_one(self, request: _Request, model: ServedModel, media: Media) -> Transcript:
+    async def _of_one(
+        self, request: _Request, model: ServedModel, media: Media, channel: int | None = None
+    ) -> Transcript:
         events = self._service.transcribe(
-            request.admission, model, media, "recording", request.options()
+            request.admission, model, media, "recording", request.options(), channel=channel
         )
         async with aclosing(events):
             async for event in events:

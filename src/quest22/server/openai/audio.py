@@ -52,7 +52,9 @@ class AudioEndpoint:
             body = Body.of(scope, receive, max_bytes)
             with self._service.gate.admit(caller, "file") as admission:
                 content_type = Headers(scope=scope).get("content-type", "")
-                async with receiving_form(body, content_type, FILE, check_field) as form:
+                async with receiving_form(
+                    body, content_type, FILE, check_field, self._service.space
+                ) as form:
                     await form.begun(MODEL)
                     while not await self._answered(form, admission, answer):
                         _log.debug(

@@ -21,6 +21,7 @@ KINDS: dict[Reason, tuple[str, str | None]] = {
     "unreadable_audio": (CLIENT, "unreadable_audio"),
     "rate_limited": (LIMIT, "rate_limit_exceeded"),
     "overloaded": (SERVER, "overloaded"),
+    "storage_full": (SERVER, "storage_full"),
     "draining": (SERVER, "shutting_down"),
     "failed": (SERVER, None),
 }

@@ -14,6 +14,7 @@ from quest22.server.upload.body import Body
 from quest22.server.upload.growing_file import GrowingFile
 from quest22.server.upload.multipart import MultipartReader, PartStart
 from quest22.server.upload.receiving import concurrently
+from quest22.server.upload.temporary_space import TemporarySpace
 
 MAX_FIELD_BYTES = 64 << 10
 MAX_FORM_BYTES = 1 << 20
@@ -56,16 +57,21 @@ class Form:
 
 @asynccontextmanager
 async def receiving_form(
-    body: Body, content_type: str, file_name: str, check: Callable[[str], None]
+    body: Body,
+    content_type: str,
+    file_name: str,
+    check: Callable[[str], None],
+    space: TemporarySpace,
 ) -> AsyncIterator[Form]:
     """Receive a form whose part ``file_name`` is a recording, while the block runs.
 
     ``check`` is called with the name of each field as it begins, and may raise :class:`Refusal`.
-    Errors end the block as in :func:`quest22.server.upload.receiving.receiving`.
+    ``space`` is where large recordings are counted. Errors end the block as in
+    :func:`quest22.server.upload.receiving.receiving`.
     """
     form = Form()
     reader = MultipartReader(content_type)
-    receiver = _FormReceiver(form, reader, body.stated_bytes, file_name, check)
+    receiver = _FormReceiver(form, reader, body.stated_bytes, file_name, check, space)
 
     async def receive() -> None:
         async for data in body:
@@ -91,12 +97,14 @@ class _FormReceiver:
         stated_bytes: int | None,
         file_name: str,
         check: Callable[[str], None],
+        space: TemporarySpace,
     ) -> None:
         self._form = form
         self._reader = reader
         self._stated_bytes = stated_bytes
         self._file_name = file_name
         self._check = check
+        self._space = space
         self._part: PartStart | None = None
         self._value = bytearray()
         self._in_file = False
@@ -143,7 +151,7 @@ class _FormReceiver:
             )
         stated = self._stated_bytes
         expected = None if stated is None else stated - part.offset - self._reader.closing_bytes
-        self._form.begin_file(GrowingFile(expected), part.suffix)
+        self._form.begin_file(GrowingFile(self._space, expected), part.suffix)
 
     def _add(self, data: bytes) -> None:
         self._value += data

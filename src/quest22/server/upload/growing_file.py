@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import threading
+from contextlib import suppress
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
 
 from starlette.concurrency import run_in_threadpool
+
+from quest22.server.upload.temporary_space import TemporarySpace
 
 MEMORY_BYTES = 1 << 20
 """Recordings up to this size stay in memory."""
@@ -16,12 +19,17 @@ MEMORY_BYTES = 1 << 20
 class GrowingFile:
     """Bytes that are appended, and read from any position, by any thread.
 
-    They are kept in memory, or if there are many, in an unnamed temporary file. ``expected_bytes``
-    is an upper limit of the size, if known. ``open`` is a :data:`quest22.records.Media`.
+    They are kept in memory, or if there are many, in an unnamed temporary file, which is counted
+    in ``space``. ``expected_bytes`` is an upper limit of the size, if known. Raises
+    :class:`Refusal` if that does not fit. ``open`` is a :data:`quest22.records.Media`.
     """
 
-    def __init__(self, expected_bytes: int | None = None) -> None:
+    def __init__(self, space: TemporarySpace, expected_bytes: int | None = None) -> None:
+        if expected_bytes is not None and expected_bytes > MEMORY_BYTES:
+            space.check(expected_bytes)
         self.expected_bytes = expected_bytes
+        self._space = space
+        self._on_disk_bytes = 0
         self._changed = threading.Condition()
         self._bytes: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(  # noqa: SIM115 -- close()
             max_size=MEMORY_BYTES
@@ -41,18 +49,25 @@ class GrowingFile:
         return self._complete
 
     async def add(self, data: bytes) -> None:
-        """Append bytes; disk writes happen in another thread."""
+        """Append bytes; disk writes happen in another thread. Raises as :meth:`write` does."""
         if self._size + len(data) <= MEMORY_BYTES:
             self.write(data)
         else:
             await run_in_threadpool(self.write, data)
 
     def write(self, data: bytes) -> None:
-        """Append bytes in this thread."""
+        """Append bytes in this thread; raises :class:`Refusal` if the disk has no room."""
         with self._changed:
-            self._bytes.seek(self._size)
-            self._bytes.write(data)
-            self._size += len(data)
+            size = self._size + len(data)
+            if size > MEMORY_BYTES:
+                self._space.take(size - self._on_disk_bytes)
+                self._on_disk_bytes = size
+            try:
+                self._bytes.seek(self._size)
+                self._bytes.write(data)
+            except OSError as exc:
+                raise self._space.disk_failed(exc) from exc
+            self._size = size
             self._changed.notify_all()
 
     def finish(self) -> None:
@@ -66,7 +81,9 @@ class GrowingFile:
         with self._changed:
             if self._error is None:
                 self._error = OSError("the upload has ended")
-                self._bytes.close()
+                with suppress(OSError):  # what could not be written is not written now either
+                    self._bytes.close()
+                self._space.give_back(self._on_disk_bytes)
             self._changed.notify_all()
 
     def open(self) -> BinaryIO:

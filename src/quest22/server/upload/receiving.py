@@ -8,20 +8,25 @@ from contextlib import asynccontextmanager
 
 from quest22.server.upload.body import Body
 from quest22.server.upload.growing_file import GrowingFile
+from quest22.server.upload.temporary_space import TemporarySpace
 
 
 @asynccontextmanager
 async def receiving(
-    body: Body, pieces: AsyncIterator[bytes], expected_bytes: int | None = None
+    body: Body,
+    pieces: AsyncIterator[bytes],
+    space: TemporarySpace,
+    expected_bytes: int | None = None,
 ) -> AsyncIterator[GrowingFile]:
     """A recording that arrives while the block runs; freed at the end.
 
-    ``pieces`` are its bytes, from the body or from elsewhere; ``expected_bytes`` is an upper limit
-    of the size. If receiving fails, the block is cancelled and the error raised instead:
-    :class:`quest22.server.refusal.Refusal` or :class:`quest22.server.upload.body.ClientGoneError`.
-    The latter is also raised if the client disconnects after the end of the body.
+    ``pieces`` are its bytes, from the body or from elsewhere; ``space`` is where large ones are
+    counted; ``expected_bytes`` is an upper limit of the size. If receiving fails, the block is
+    cancelled and the error raised instead: :class:`quest22.server.refusal.Refusal` or
+    :class:`quest22.server.upload.body.ClientGoneError`. The latter is also raised if the client
+    disconnects after the end of the body.
     """
-    file = GrowingFile(expected_bytes)
+    file = GrowingFile(space, expected_bytes)
 
     async def receive() -> None:
         async for data in pieces:
