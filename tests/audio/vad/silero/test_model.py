@@ -67,6 +67,19 @@ def test_clips_do_not_hear_one_another(network):
     assert np.array_equal(second.feed(sound), apart)
 
 
+def test_live_sound_is_judged_frame_by_frame_as_a_clip_is(network):
+    sound, other = noise(20) * np.sin(np.arange(320_000) / 4000).astype(np.float32), noise(20, 0.5)
+    sessions = network.open_live(), network.open_live()
+    found = []
+    for block, noisy in zip(np.split(sound, 500), np.split(other, 500), strict=True):
+        found.append(sessions[0].feed(block))
+        sessions[1].feed(noisy)
+    expected = network.open().feed(sound)
+    alike = np.concatenate(found)[: len(expected)]
+    assert alike == pytest.approx(expected, abs=1e-6)
+    assert len(np.concatenate(found)) == len(sound) // VAD_FRAME_SAMPLES
+
+
 @pytest.mark.parametrize("sound", [np.zeros(160_000, np.float32), noise(10), noise(10, 0.001)])
 def test_silence_and_noise_are_no_speech(network, sound):
     stream = SpeechStream(network.open(), EndpointRules())
