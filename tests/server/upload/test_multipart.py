@@ -33,7 +33,7 @@ def parts(body: bytes, step: int) -> list[tuple[str, bool, str, bytes]]:
                 assert body[begun.offset :].startswith(content)
             else:
                 content += event
-    assert reader.whole
+    reader.end()
     return [(each.name, each.is_file, each.suffix, content) for each, content in found]
 
 

@@ -128,8 +128,7 @@ class _FormReceiver:
             )
 
     def end(self) -> None:
-        if not self._reader.whole:
-            raise Refusal("bad_request", "the form is incomplete: its last boundary is missing")
+        self._reader.end()
         self._form.end()
 
     def _begin(self, part: PartStart) -> None:

@@ -52,8 +52,7 @@ class MultipartReader:
                 f"the body is {kind.decode('latin-1') or 'of unknown type'}: "
                 f"expected {FORM} with a boundary",
             )
-        self.whole = False
-        """Whether the form has ended."""
+        self._is_complete = False
         self.closing_bytes = len(boundary) + 6
         """The minimum size of what follows the last part's content."""
         self._events: list[PartEvent] = []
@@ -87,6 +86,11 @@ class MultipartReader:
         events, self._events = self._events, []
         yield from events
 
+    def end(self) -> None:
+        """The body has ended; raises :class:`Refusal` if the form is incomplete."""
+        if not self._is_complete:
+            raise Refusal("bad_request", "the form is incomplete: its last boundary is missing")
+
     def _on_part_begin(self) -> None:
         self._parts += 1
         if self._parts > MAX_PARTS:
@@ -118,7 +122,7 @@ class MultipartReader:
         self._events.append(None)
 
     def _on_end(self) -> None:
-        self.whole = True
+        self._is_complete = True
 
     def _begin(self, offset: int) -> None:
         if not self._begins:

@@ -187,8 +187,9 @@ def test_what_cannot_be_a_client_secret(
         ("application/sdp", b"v=0\r\n" + b"a" * 70_000, "bytes"),
         ("application/json", b"{}", "expected application/sdp"),
         ("multipart/form-data; boundary=x", b"--x--\r\n", "sdp is missing"),
-        ("multipart/form-data; boundary=x", b"nonsense", "multipart"),
+        ("multipart/form-data; boundary=x", b"nonsense", "the form cannot be parsed"),
         ("multipart/form-data", b"--x--", "multipart"),
+        ("multipart/form-data; boundary=x", b"--x\r\n", "incomplete"),
         (
             "multipart/form-data; boundary=x",
             LIST_FOR_SESSION,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -27,6 +25,7 @@ from quest22.server.openai.realtime.webrtc.offer import MAX_OFFER_BYTES
 from quest22.server.openai.realtime.websocket import is_beta
 from quest22.server.refusal import Refusal
 from quest22.server.service import Service
+from quest22.server.upload.multipart import MultipartReader, PartStart
 
 MAX_SESSION_BYTES = 64 * 1024
 ENVELOPE_BYTES = 8 * 1024
@@ -89,19 +88,14 @@ async def _offer(request: Request) -> tuple[bytes, Mapping[str, Any] | None]:
 
 
 async def _parts(request: Request) -> dict[str, bytes]:
+    reader = MultipartReader(request.headers.get("content-type", ""))
     body = await read_body(request, MAX_OFFER_BYTES + MAX_SESSION_BYTES + ENVELOPE_BYTES)
-
-    async def stream() -> AsyncIterator[bytes]:
-        yield body
-        yield b""
-
-    parser = MultiPartParser(request.headers, stream(), max_files=4, max_fields=4)  # type: ignore[arg-type]
-    try:
-        form = await parser.parse()
-    except (MultiPartException, KeyError, ValueError) as exc:
-        raise Refusal("bad_request", f"the multipart body cannot be read: {exc}") from exc
     found: dict[str, bytes] = {}
-    for name, value in form.multi_items():
-        found[name] = await value.read() if isinstance(value, UploadFile) else value.encode()
-    await form.close()
+    name = ""
+    for event in reader.feed(body):
+        if isinstance(event, PartStart):
+            name, found[event.name] = event.name, b""
+        elif event is not None:
+            found[name] += event
+    reader.end()
     return found
