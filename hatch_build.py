@@ -34,7 +34,7 @@ AVX2 = ["-mavx2", "-mfma", "-mf16c", "-mbmi2"]
 AVX512 = [*AVX2, "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq"]
 AVX512_BF16 = [*AVX512, "-mavx512vnni", "-mavx512bf16"]
 INSTRUCTION_SETS: dict[str, dict[str, list[str]]] = {
-    "linux-x86_64": {"avx512": AVX512, "avx512_bf16": AVX512_BF16},
+    "linux-x86_64": {"avx2": AVX2, "avx512": AVX512, "avx512_bf16": AVX512_BF16},
 }
 """The compiler flags for each instruction set, by platform."""
 

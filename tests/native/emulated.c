@@ -61,6 +61,9 @@ int main(void)
         SAME(1, __m512, _mm512_getmant_ps, positive, _MM_MANT_NORM_p75_1p5, _MM_MANT_SIGN_zero);
         SAME(1, __m512, _mm512_cvtepi32_ps, x);
         SAME(0, __m512i, _mm512_cvtps_epi32, a);
+        SAME(1, __m512, _mm512_cvtph_ps, half);
+        SAME(0, __m256i, _mm512_cvtps_ph, a, 0);
+        SAME(0, __m256i, _mm512_cvtps_ph, _mm512_cvtph_ps(half), 0);
         SAME(0, __m512i, _mm512_cvtepi8_epi32, _mm512_castsi512_si128(x));
         SAME(0, __m512i, _mm512_cvtepi8_epi16, half);
         SAME(0, __m512i, _mm512_cvtepi32_epi64, half);

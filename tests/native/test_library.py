@@ -17,18 +17,19 @@ from quest22.system.machine import processor_flags
 AVX2 = "avx2 fma f16c bmi2"
 AVX512 = f"{AVX2} avx512f avx512bw avx512vl avx512dq"
 BF16 = f"{AVX512} avx512_vnni avx512_bf16"
-X86 = "avx512 avx512_bf16"
+X86 = "avx2 avx512 avx512_bf16"
 
 VISIBLE = '__attribute__((visibility("default")))'
 
 CHOICES = [
     # libraries that are there, the processor's flags, those that it can run
     (X86, "sse2", ""),
-    (X86, f"sse2 {AVX2}", ""),
-    (X86, f"{AVX2} avx512f avx512_vnni", ""),
-    (X86, AVX512, "avx512"),
-    (X86, f"{AVX512} avx512_vnni", "avx512"),
-    (X86, BF16, "avx512_bf16 avx512"),
+    (X86, f"sse2 {AVX2}", "avx2"),
+    (X86, "sse2 avx2 fma f16c", ""),
+    (X86, f"{AVX2} avx512f avx512_vnni", "avx2"),
+    (X86, AVX512, "avx512 avx2"),
+    (X86, f"{AVX512} avx512_vnni", "avx512 avx2"),
+    (X86, BF16, "avx512_bf16 avx512 avx2"),
     ("avx512", BF16, "avx512"),
     ("avx512_bf16", AVX512, ""),
     (X86, "", ""),

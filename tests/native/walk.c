@@ -223,9 +223,30 @@ static void make_mels(void)
     free(mels);
 }
 
+/* A layer is compact where float16 holds all of its weights, and stays as it is where it does not. */
+static void compact_layers(void)
+{
+    enum { OUTPUTS = 21, INPUTS = 6 };
+    float weights[OUTPUTS * INPUTS];
+    for (int rest = 0; rest < 2; rest++) {
+        Linear layer = {0};
+        for (int each = 0; each < OUTPUTS * INPUTS; each++)
+            weights[each] = (float)each / 64;
+        weights[OUTPUTS * INPUTS - 1] += rest * 0x1p-13f;
+        LinearWeights given = {0, OUTPUTS, INPUTS, weights, NULL, 0.5f};
+        linear_init(&layer, OUTPUTS, INPUTS, FLOAT32, FLOAT32);
+        expect(linear_set(&layer, &given), "set");
+        expect(linear_compact(&layer), "compact");
+        if (layer.weights != (rest ? FLOAT32 : FLOAT16))
+            printf("weights are of type %d\n", layer.weights);
+        linear_free(&layer);
+    }
+}
+
 int main(void)
 {
     make_mels();
+    compact_layers();
     for (int threads = 1; threads <= 3; threads++)
         for (int wide = 0; wide < 2; wide++) {
 #if defined(__AVX512BF16__)

@@ -42,7 +42,7 @@ static void wrong_shapes(void)
     GIVES(BAD_ARGUMENT, quest22_decoder_open(shape, 0, 0, 0, 0, &decoder));
     GIVES(BAD_ARGUMENT, quest22_decoder_open(shape, 0, 0, 0, -1, &decoder));
     GIVES(UNSUPPORTED, quest22_decoder_open(shape, 0, 0, 0, INT64_MAX, &decoder));
-    GIVES(BAD_ARGUMENT, quest22_decoder_open(shape, 4, 0, 0, 1, &decoder));
+    GIVES(BAD_ARGUMENT, quest22_decoder_open(shape, 5, 0, 0, 1, &decoder));
     GIVES(BAD_ARGUMENT, quest22_decoder_open(shape, 0, -1, 0, 1, &decoder));
     GIVES(BAD_ARGUMENT, quest22_decoder_open(shape, 0, 0, 1LL << 32, 1, &decoder));
     GIVES(UNSUPPORTED, quest22_decoder_open(shape, INT8, INT8, INT8, 1, &decoder));

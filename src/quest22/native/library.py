@@ -26,10 +26,11 @@ _AVX512 = _AVX2 | {"avx512f", "avx512bw", "avx512vl", "avx512dq"}
 NEEDED_FLAGS = {
     "avx512_bf16": _AVX512 | {"avx512_vnni", "avx512_bf16"},
     "avx512": _AVX512,
+    "avx2": _AVX2,
 }
 """The processor flags that each instruction set needs, best set first."""
 
-INTERFACE = 5
+INTERFACE = 6
 _ADDRESS, _NUMBER, _REAL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float
 _STATUS, _PLAIN = "status", ctypes.c_int
 _SET_LINEAR = [_ADDRESS, *[_NUMBER] * 4, _ADDRESS, _ADDRESS, _REAL]
@@ -41,6 +42,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "quest22_decoder_close": (_PLAIN, [_ADDRESS]),
     "quest22_decoder_set_linear": (_STATUS, _SET_LINEAR),
     "quest22_decoder_set_norm": (_STATUS, _SET_NORM),
+    "quest22_decoder_compact": (_STATUS, [_ADDRESS]),
     "quest22_decoder_begin": (_STATUS, [_ADDRESS, _NUMBER, _NUMBER, *[_ADDRESS] * 5]),
     "quest22_decoder_step": (_STATUS, [_ADDRESS] * 7),
     "quest22_decoder_keep_scores": (_STATUS, [_ADDRESS, _NUMBER, _ADDRESS, _ADDRESS]),

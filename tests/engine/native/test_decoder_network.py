@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quest22.bench.random_checkpoint import write_checkpoint
 from quest22.checkpoint.config import Dimensions
+from quest22.checkpoint.weights import Weights
 from quest22.decoding.logprobs import Logits
 from quest22.engine.cpu_backend import DecoderNetwork, DecoderSession
 from quest22.engine.cross_kv_cache import CrossKVCache
@@ -19,7 +22,7 @@ from quest22.engine.native.decoder_network import Formats, NativeDecoderNetwork
 from quest22.engine.openvino.alignment_graph import build_alignment
 from quest22.engine.openvino.compiler import Compiler
 from quest22.engine.openvino.decoder import GraphDecoderNetwork, build_decoder, tensors
-from tests.engine.native.conftest import SETS, Model, opened
+from tests.engine.native.conftest import SETS, SHAPES, Model, opened
 from tests.support.logit_errors import LOGIT_ERROR_LIMIT
 
 FORMATS = {
@@ -138,6 +141,22 @@ def test_nothing_depends_on_neighbours_or_threads(
     for row, asked in enumerate(tokens):
         alone = single.step(asked[None], 0, beams[:1], [1])
         assert np.array_equal(alone[0], together[row])
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_weights_that_float16_holds_are_kept_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Which no bit of the logits shows."""
+    folder = write_checkpoint(tmp_path, SHAPES["heads of 24"], dtype="F16")
+    monkeypatch.setattr(decoder, "open_library", lambda: opened(name))
+    model, found = (Weights.open(folder), Dimensions.read(folder)), []
+    for compact in (opened(name).quest22_decoder_compact, lambda _handle: 0):
+        monkeypatch.setattr(opened(name), "quest22_decoder_compact", compact)
+        network = NativeDecoderNetwork.open(*model, Formats("f32"), 2)
+        assert network is not None
+        found.append(list(walk(network, states(model[1], "f32"), WINDOWS, WIDTH)))
+    assert all(np.array_equal(*logits) for logits in zip(*found, strict=True))
 
 
 @pytest.mark.parametrize(("name", "compute_type"), CASES)

@@ -358,4 +358,48 @@ E_ __m512 EMULATED(_mm512_dpbf16_ps)(__m512 sums, __m512bh a, __m512bh b)
     return (__m512)total;
 }
 
+/* From float16. What is denormal there is not in float32. */
+E_ __m512 EMULATED(_mm512_cvtph_ps)(__m256i halves)
+{
+    uint16_t bits[16];
+    e_f32x16 result;
+    memcpy(bits, &halves, sizeof bits);
+    E_FOR(lane, 16) {
+        uint32_t magnitude = bits[lane] & 0x7FFF, sign = (uint32_t)(bits[lane] & 0x8000) << 16;
+        uint32_t wide = (magnitude << 13) + 0x38000000;
+        float tiny = (float)magnitude * 0x1p-24f;
+        if (magnitude >= 0x7C00) /* infinite, or NaN, which becomes a quiet one */
+            wide = magnitude << 13 | 0x7F800000 | (magnitude > 0x7C00) << 22;
+        if (magnitude < 0x0400)
+            memcpy(&wide, &tiny, sizeof wide);
+        wide |= sign;
+        memcpy((char *)&result + 4 * lane, &wide, sizeof wide);
+    }
+    return (__m512)result;
+}
+
+/* To float16, ties to even. */
+E_ __m256i EMULATED(_mm512_cvtps_ph)(__m512 a, int to_nearest)
+{
+    uint16_t halves[16];
+    __m256i result;
+    (void)to_nearest;
+    E_FOR(lane, 16) {
+        uint32_t bits = ((e_u32x16)a)[lane], sign = bits >> 16 & 0x8000;
+        float magnitude = fabsf(((e_f32x16)a)[lane]);
+        bits &= 0x7FFFFFFF;
+        if (bits > 0x7F800000)
+            bits = 0x7E00 | (bits >> 13 & 0x1FF);
+        else if (bits >= 0x477FF000)
+            bits = 0x7C00;
+        else if (bits < 0x38800000) /* denormal, in steps of 2^-24 */
+            bits = (uint32_t)nearbyintf(magnitude * 0x1p24f);
+        else
+            bits = (bits - 0x38000000 + 0xFFF + (bits >> 13 & 1)) >> 13;
+        halves[lane] = (uint16_t)(sign | bits);
+    }
+    memcpy(&result, halves, sizeof result);
+    return result;
+}
+
 #endif

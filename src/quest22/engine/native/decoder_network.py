@@ -83,6 +83,7 @@ class NativeDecoderNetwork:
         self._max_frames = dims.max_source_positions
         self._layout = CrossKVLayout(dims.decoder_heads, dims.d_model // dims.decoder_heads)
         put_weights(library, "decoder", handle, weights, _linear_layers(dims), _norms(dims))
+        library.quest22_decoder_compact(handle)
 
     @classmethod
     def open(

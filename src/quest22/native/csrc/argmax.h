@@ -8,13 +8,13 @@
 /* Index of the first of the highest numbers. */
 static int index_of_max(const float *numbers, int count)
 {
-    f32x16 max = splat(-INFINITY);
-    i32x16 indices = {0};
+    f32v max = splat(-INFINITY);
+    i32v indices = {0};
     int at = 0, first = count - 1;
     for (; at + LANES <= count; at += LANES) {
         prefetch(numbers + at);
-        f32x16 value = load(numbers + at);
-        indices = (i32x16)blend(value > max, (f32x16)(indices - indices + at), (f32x16)indices);
+        f32v value = load(numbers + at);
+        indices = (i32v)blend(value > max, (f32v)(indices - indices + at), (f32v)indices);
         max = maximum(value, max);
     }
     float highest = -INFINITY;
@@ -38,7 +38,7 @@ static float argmax_logprob(const float *logits, int count, int32_t *token)
     *token = index_of_max(logits, count);
     float max = logits[*token], total = 0;
     int at = 0;
-    f32x16 totals = {0};
+    f32v totals = {0};
     for (; at + LANES <= count; at += LANES)
         totals += exp_approx(load(logits + at) - max);
     for (; at < count; at++)

@@ -32,17 +32,17 @@ static void zero_padding(void *numbers, size_t count, DType dtype)
     memset((char *)numbers + count * bytes, 0, (padded(count) - count) * bytes);
 }
 
-INLINE f32x16 load_as_f32(const void *row, size_t at, DType dtype)
+INLINE f32v load_as_f32(const void *row, size_t at, DType dtype)
 {
     if (dtype == FLOAT32)
         return load((const float *)row + at);
-    uint16_t __attribute__((vector_size(32))) half;
+    uint16_t __attribute__((vector_size(2 * LANES))) half;
     memcpy(&half, (const bf16 *)row + at, sizeof half);
-    return (f32x16)(__builtin_convertvector(half, i32x16) << 16);
+    return (f32v)(__builtin_convertvector(half, i32v) << 16);
 }
 
 /* The same where only `left` numbers may be read; zeros for the others. */
-INLINE f32x16 load_partial_as_f32(const void *row, size_t at, int left, DType dtype)
+INLINE f32v load_partial_as_f32(const void *row, size_t at, int left, DType dtype)
 {
     float numbers[LANES] = {0};
     if (left >= LANES)
@@ -56,7 +56,7 @@ INLINE f32x16 load_partial_as_f32(const void *row, size_t at, int left, DType dt
 INLINE void dot_float32(int queries, const float *row, const float *vectors, size_t stride,
                         size_t size, float *dots)
 {
-    f32x16 totals[MAX_QUERIES] = {0};
+    f32v totals[MAX_QUERIES] = {0};
     size_t at = 0;
     for (; at + LANES <= size; at += LANES) {
         prefetch(row + at);
@@ -72,36 +72,27 @@ INLINE void dot_float32(int queries, const float *row, const float *vectors, siz
     }
 }
 
-/* Integer sums are exact: of up to MAX_INT8_DOT products of at most 127 by 32767 each lane adds up a
-   sixteenth, which stays below 2^31. */
-typedef __m512i Int32Sums;
-enum { MAX_INT8_DOT = 8192, MAX_INT32_DOT = 512 };
-
-INLINE Int32Sums add_int8_products(Int32Sums sums, const int8_t *row, const int16_t *vector)
-{
-    __m512i keys = _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)row));
-    __m512i query = _mm512_loadu_si512(vector);
-#if defined(__AVX512VNNI__)
-    return _mm512_dpwssd_epi32(sums, keys, query);
-#else
-    return _mm512_add_epi32(sums, _mm512_madd_epi16(keys, query));
-#endif
-}
+/* Integer sums are exact: of up to MAX_INT8_DOT products of at most 127 by 32767 each lane adds up
+   1 / LANES, which stays below 2^31. */
+enum { MAX_INT8_DOT = 512 * LANES, MAX_INT32_DOT = 512 };
 
 /* The sum of all lanes, which may need more than 32 bits where there were over MAX_INT32_DOT. */
-INLINE float reduce_int32(Int32Sums sums, size_t size)
+INLINE float reduce_int32(i32v sums, size_t size)
 {
-    if (size <= MAX_INT32_DOT)
-        return (float)_mm512_reduce_add_epi32(sums);
-    __m512i low = _mm512_cvtepi32_epi64(_mm512_castsi512_si256(sums));
-    __m512i high = _mm512_cvtepi32_epi64(_mm512_extracti64x4_epi64(sums, 1));
-    return (float)_mm512_reduce_add_epi64(_mm512_add_epi64(low, high));
+    return size <= MAX_INT32_DOT ? (float)reduce_add_i32(sums) : (float)reduce_add_i64(sums);
+}
+
+INLINE i32v add_int8_products(i32v sums, const int8_t *row, const int16_t *vector)
+{
+    i16v query;
+    memcpy(&query, vector, sizeof query);
+    return add_i16_products(sums, load_i8_as_i16(row), query);
 }
 
 INLINE void dot_int8(int queries, const int8_t *row, const int16_t *vectors, size_t stride,
                      size_t size, float *dots)
 {
-    Int32Sums totals[MAX_QUERIES] = {0};
+    i32v totals[MAX_QUERIES] = {0};
     size_t at = 0;
     for (; at + PAD <= size; at += PAD) {
         if (at % 64 == 0)
@@ -174,9 +165,9 @@ static float softmax_numerators(float *scores, int count)
 {
     float max = max_array(scores, count), total = 0;
     int each = 0;
-    f32x16 totals = {0};
+    f32v totals = {0};
     for (; each + LANES <= count; each += LANES) {
-        f32x16 value = exp_approx(load(scores + each) - max);
+        f32v value = exp_approx(load(scores + each) - max);
         store(scores + each, value);
         totals += value;
     }
@@ -194,7 +185,7 @@ INLINE void add_weighted_rows(float *sums, const float *factors, const void *row
 {
     size_t at = 0;
     for (; at + LANES <= size; at += LANES) {
-        f32x16 total = load(sums + at);
+        f32v total = load(sums + at);
         for (int row = 0; row < count; row++)
             total += factors[row] * load_as_f32(rows, row * size + at, dtype);
         store(sums + at, total);

@@ -50,10 +50,10 @@ static inline float int8_scale(float max, float nan_if_any)
     return max > 0 ? max / 127.0f + nan_if_any : 1.0f + nan_if_any;
 }
 
-INLINE void store_int8(int8_t *to, f32x16 value)
+INLINE void store_int8(int8_t *to, f32v value)
 {
-    i8x16 rounded = __builtin_convertvector(
-        __builtin_convertvector(round_nearest(value), i32x16), i8x16);
+    i8v rounded = __builtin_convertvector(
+        __builtin_convertvector(round_nearest(value), i32v), i8v);
     memcpy(to, &rounded, sizeof rounded);
 }
 
@@ -61,11 +61,11 @@ INLINE void store_int8(int8_t *to, f32x16 value)
 INLINE void quantize_columns(const char *rows, int8_t *to, float *scales, int count,
                              const int size, const DType dtype)
 {
-    f32x16 max[MAX_HEAD_SIZE / LANES] = {0}, zero[MAX_HEAD_SIZE / LANES] = {0};
+    f32v max[MAX_HEAD_SIZE / LANES] = {0}, zero[MAX_HEAD_SIZE / LANES] = {0};
     for (int row = 0; row < count; row++)
         for (int at = 0; at < size; at += LANES) {
-            f32x16 value = load_partial_as_f32(rows, (size_t)row * size + at, size - at, dtype);
-            max[at / LANES] = maximum(max[at / LANES], (f32x16)((i32x16)value & INT32_MAX));
+            f32v value = load_partial_as_f32(rows, (size_t)row * size + at, size - at, dtype);
+            max[at / LANES] = maximum(max[at / LANES], (f32v)((i32v)value & INT32_MAX));
             zero[at / LANES] += value * 0.0f;
         }
     for (int each = 0; each < size; each++)
@@ -77,7 +77,7 @@ INLINE void quantize_columns(const char *rows, int8_t *to, float *scales, int co
     for (int row = 0; row < count; row++)
         for (int at = 0; at < size; at += LANES) {
             int8_t rounded[LANES];
-            f32x16 value = load_partial_as_f32(rows, (size_t)row * size + at, size - at, dtype);
+            f32v value = load_partial_as_f32(rows, (size_t)row * size + at, size - at, dtype);
             store_int8(rounded, value * max[at / LANES]);
             memcpy(to + (size_t)row * size + at, rounded, size - at < LANES ? size - at : LANES);
         }
@@ -89,10 +89,10 @@ INLINE void quantize_rows(const char *rows, int8_t *to, float *scales, int count
 {
     for (int row = 0; row < count; row++) {
         size_t first = (size_t)row * size;
-        f32x16 max = {0}, zero = {0};
+        f32v max = {0}, zero = {0};
         for (int at = 0; at < size; at += LANES) {
-            f32x16 value = load_partial_as_f32(rows, first + at, size - at, dtype);
-            max = maximum(max, (f32x16)((i32x16)value & INT32_MAX));
+            f32v value = load_partial_as_f32(rows, first + at, size - at, dtype);
+            max = maximum(max, (f32v)((i32v)value & INT32_MAX));
             zero += value * 0.0f;
         }
         scales[row] = int8_scale(max_array((float *)&max, LANES), reduce_add(zero));

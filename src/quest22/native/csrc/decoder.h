@@ -138,7 +138,8 @@ static Status check_decoder_shape(const DecoderShape *shape)
         || padded(shape->width / shape->heads) > MAX_HEAD_SIZE ? UNSUPPORTED : OK;
 }
 
-/* dtype: of activations; weights and cross_kv are of the same or INT8. */
+/* dtype: of activations; weights and cross_kv are of the same or INT8. For FLOAT32, weights may be
+   FLOAT16 too. */
 static Status check_decoder_dtypes(const DecoderShape *shape, int64_t dtype, int64_t weights,
                                    int64_t cross_kv)
 {
@@ -148,7 +149,8 @@ static Status check_decoder_dtypes(const DecoderShape *shape, int64_t dtype, int
     if (dtype == BFLOAT16)
         return UNSUPPORTED;
 #endif
-    return (dtype != FLOAT32 && dtype != BFLOAT16) || (weights != dtype && weights != INT8)
+    return (dtype != FLOAT32 && dtype != BFLOAT16) || (weights != dtype && weights != INT8
+                                                          && (weights != FLOAT16 || dtype != FLOAT32))
         || (cross_kv != dtype && cross_kv != INT8)
         || (cross_kv == INT8 && padded(shape->frames) > MAX_INT8_DOT) ? UNSUPPORTED : OK;
 }
@@ -251,6 +253,20 @@ EXPORT int quest22_decoder_set_norm(Decoder *decoder, int64_t number, int64_t wi
         return BAD_ARGUMENT;
     return layer_norm_set(decoder_norm(decoder, number), decoder->shape.width, width, weight,
                           bias);
+}
+
+/* To be called once all weights are set: see linear_compact. */
+EXPORT int quest22_decoder_compact(Decoder *decoder)
+{
+    if (!is_decoder(decoder))
+        return BAD_ARGUMENT;
+    if (!thread_pool_acquire(&decoder->pool))
+        return BUSY;
+    Status status = OK;
+    for (int number = 0; number <= 6 * decoder->shape.layers && status == OK; number++)
+        status = linear_compact(decoder_linear(decoder, number));
+    thread_pool_release(&decoder->pool);
+    return status;
 }
 
 #endif

@@ -40,18 +40,18 @@ static void layer_norm_tile(const TileContext *ctx, const LayerNorm *norm)
     for (int panel = 0; panel < ctx->panels; panel++) {
         const float *x = tile_x(ctx) + (size_t)panel * width * LANES;
         Pair *to = ctx->space->normalized.pairs + (size_t)panel * width / 2 * LANES;
-        f32x16 mean = {0}, variance = {0};
+        f32v mean = {0}, variance = {0};
         for (int channel = 0; channel < width; channel++)
             mean += load(x + channel * LANES);
         mean /= (float)width;
         for (int channel = 0; channel < width; channel++) {
-            f32x16 centered = load(x + channel * LANES) - mean;
+            f32v centered = load(x + channel * LANES) - mean;
             variance += centered * centered;
         }
-        f32x16 factor = 1.0f / (f32x16)_mm512_sqrt_ps((__m512)(variance / (float)width + 1e-5f));
+        f32v factor = 1.0f / (f32v)_mm512_sqrt_ps((__m512)(variance / (float)width + 1e-5f));
         for (int channel = 0; channel < width; channel += 2, to += LANES) {
-            f32x16 first = (load(x + channel * LANES) - mean) * factor;
-            f32x16 second = (load(x + (channel + 1) * LANES) - mean) * factor;
+            f32v first = (load(x + channel * LANES) - mean) * factor;
+            f32v second = (load(x + (channel + 1) * LANES) - mean) * factor;
             store_pairs(to, first * norm->weight[channel] + norm->bias[channel],
                         second * norm->weight[channel + 1] + norm->bias[channel + 1]);
         }
@@ -59,8 +59,8 @@ static void layer_norm_tile(const TileContext *ctx, const LayerNorm *norm)
     quantize_if_int8(ctx, &ctx->space->normalized, width);
 }
 
-INLINE void add_to_residual(const void *context, int output, int panel, f32x16 first,
-                            f32x16 second)
+INLINE void add_to_residual(const void *context, int output, int panel, f32v first,
+                            f32v second)
 {
     const TileContext *ctx = context;
     float *x = tile_x(ctx) + ((size_t)panel * ctx->encoder->shape.width + output) * LANES;
@@ -68,21 +68,21 @@ INLINE void add_to_residual(const void *context, int output, int panel, f32x16 f
     store(x + LANES, load(x + LANES) + second);
 }
 
-INLINE void store_hidden(const void *context, int output, int panel, f32x16 first, f32x16 second)
+INLINE void store_hidden(const void *context, int output, int panel, f32v first, f32v second)
 {
     const TileContext *ctx = context;
     size_t at = ((size_t)panel * ctx->encoder->shape.ffn + output) / 2 * LANES;
     store_pairs(ctx->space->hidden.pairs + at, first, second);
 }
 
-static void store_bf16(bf16 *to, f32x16 values, int count)
+static void store_bf16(bf16 *to, f32v values, int count)
 {
     __mmask16 mask = count >= LANES ? 0xFFFF : (__mmask16)((1u << count) - 1);
     _mm256_mask_storeu_epi16(to, mask, (__m256i)_mm512_cvtneps_pbh((__m512)values));
 }
 
 /* Queries, keys and values for the next block; ctx->index is the buffer. */
-INLINE void store_qkv(const void *context, int output, int panel, f32x16 first, f32x16 second)
+INLINE void store_qkv(const void *context, int output, int panel, f32v first, f32v second)
 {
     const TileContext *ctx = context;
     const EncoderShape *shape = &ctx->encoder->shape;
@@ -104,8 +104,8 @@ INLINE void store_qkv(const void *context, int output, int panel, f32x16 first, 
 
 /* Keys and values of decoder layer ctx->index. Keys wait in attn_output, which nothing else needs
    any more, for write_cross_keys. */
-INLINE void store_cross_kv(const void *context, int output, int panel, f32x16 first,
-                           f32x16 second)
+INLINE void store_cross_kv(const void *context, int output, int panel, f32v first,
+                           f32v second)
 {
     const TileContext *ctx = context;
     const EncoderShape *shape = &ctx->encoder->shape;
@@ -155,7 +155,7 @@ static void copy_features(const TileContext *ctx, int from)
 
 /* Output of the first convolution, with zeros outside the window: the padding of the second.
    ctx->index is the first panel. */
-INLINE void store_conv1(const void *context, int output, int panel, f32x16 first, f32x16 second)
+INLINE void store_conv1(const void *context, int output, int panel, f32v first, f32v second)
 {
     const TileContext *ctx = context;
     int from = 2 * ctx->tile * TILE - 1, lane = (ctx->index + panel) * LANES;
@@ -167,7 +167,7 @@ INLINE void store_conv1(const void *context, int output, int panel, f32x16 first
     _mm512_storeu_si512(to, _mm512_maskz_mov_epi32(mask, interleave_bf16(first, second)));
 }
 
-INLINE void store_conv2(const void *context, int output, int panel, f32x16 first, f32x16 second)
+INLINE void store_conv2(const void *context, int output, int panel, f32v first, f32v second)
 {
     const TileContext *ctx = context;
     const EncoderShape *shape = &ctx->encoder->shape;

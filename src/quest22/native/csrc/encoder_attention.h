@@ -21,26 +21,26 @@ typedef struct AttentionHead {
 
 /* 2^x for x ≤ 0 and results in bfloat16, relative error 5e-5: x = n + r, and the Taylor
    polynomial of 2^r. 0 below 2^-127; NaN for NaN. */
-INLINE f32x16 exp2_approx(f32x16 x)
+INLINE f32v exp2_approx(f32v x)
 {
-    x = (f32x16)_mm512_max_ps(_mm512_set1_ps(-150.0f), (__m512)x);
-    f32x16 n = round_nearest(x), r = x - n;
-    f32x16 y = splat(0.0096181291f);
+    x = (f32v)_mm512_max_ps(_mm512_set1_ps(-150.0f), (__m512)x);
+    f32v n = round_nearest(x), r = x - n;
+    f32v y = splat(0.0096181291f);
     y = y * r + 0.0555041087f;
     y = y * r + 0.2402265070f;
     y = y * r + 0.6931471806f;
     y = y * r + 1.0f;
-    return (f32x16)_mm512_scalef_ps((__m512)y, (__m512)n);
+    return (f32v)_mm512_scalef_ps((__m512)y, (__m512)n);
 }
 
 /* Scores of count keys for the frames of all panels; raises `max` to the highest of each frame. */
 INLINE void score_keys(const int panels, const AttentionHead *head, int first, int count,
-                       float *scores, f32x16 *max)
+                       float *scores, f32v *max)
 {
     size_t panel_pairs = (size_t)head->size / 2 * LANES;
     for (int key = 0; key < count; key += MR) {
         const Pair *panel = head->keys + (first + key) / LANES * panel_pairs;
-        f32x16 sums[MR][NR_PANELS] = {0};
+        f32v sums[MR][NR_PANELS] = {0};
         kernel_bf16(panels, (BroadcastRows){panel + key % LANES, 1, LANES}, head->queries,
                     head->step, head->size / 2, sums);
         int left = count - key;
@@ -56,12 +56,12 @@ INLINE void score_keys(const int panels, const AttentionHead *head, int first, i
 
 /* The numerators of softmax, in pairs of keys (with a zero after the last where count is odd).
    Returns their sum. */
-INLINE f32x16 softmax_block(const float *scores, int count, f32x16 max, Pair *weights)
+INLINE f32v softmax_block(const float *scores, int count, f32v max, Pair *weights)
 {
-    f32x16 total = {0}, zero = {0};
+    f32v total = {0}, zero = {0};
     for (int key = 0; key < count; key += 2, scores += 2 * TILE, weights += LANES) {
-        f32x16 first = exp2_approx(load(scores) - max);
-        f32x16 second = key + 1 < count ? exp2_approx(load(scores + TILE) - max) : zero;
+        f32v first = exp2_approx(load(scores) - max);
+        f32v second = key + 1 < count ? exp2_approx(load(scores + TILE) - max) : zero;
         total += first + second;
         store_pairs(weights, first, second);
     }
@@ -70,12 +70,12 @@ INLINE f32x16 softmax_block(const float *scores, int count, f32x16 max, Pair *we
 
 /* sums = sums * factors + weights · values, for all channels of a head. */
 INLINE void accumulate_values(const int panels, const AttentionHead *head, int first, int count,
-                              const Pair *weights, const f32x16 *factors, float *sums)
+                              const Pair *weights, const f32v *factors, float *sums)
 {
     for (int channel = 0; channel < head->size; channel += MR) {
         const bf16 *values = head->values + channel * head->length + first;
         float *row_sums = sums + channel * TILE;
-        f32x16 mixed[MR][NR_PANELS];
+        f32v mixed[MR][NR_PANELS];
         for (int row = 0; row < MR; row++)
             for (int each = 0; each < panels; each++)
                 mixed[row][each] = load(row_sums + row * TILE + each * LANES) * factors[each];
@@ -91,13 +91,13 @@ INLINE void accumulate_values(const int panels, const AttentionHead *head, int f
 INLINE void attend_panels(const int panels, const AttentionHead *head, const Workspace *space,
                           Pair *output)
 {
-    f32x16 max[NR_PANELS], totals[NR_PANELS] = {0};
+    f32v max[NR_PANELS], totals[NR_PANELS] = {0};
     for (int each = 0; each < panels; each++)
         max[each] = splat(-INFINITY);
     memset(space->sums, 0, round_up_to_mr(head->size) * TILE * sizeof(float));
     for (int first = 0; first < head->frames; first += KEY_BLOCK) {
         int count = head->frames - first < KEY_BLOCK ? head->frames - first : KEY_BLOCK;
-        f32x16 before[NR_PANELS], factors[NR_PANELS];
+        f32v before[NR_PANELS], factors[NR_PANELS];
         memcpy(before, max, sizeof before);
         score_keys(panels, head, first, count, space->scores, max);
         for (int each = 0; each < panels; each++) {

@@ -31,14 +31,14 @@ typedef struct PackedTile {
 
 /* GELU for results in bfloat16: erf as x times a polynomial in x² (minimax fit), 1 beyond
    |x| = 4.6; relative error 1.2e-6. Takes a third of the time of gelu. */
-INLINE f32x16 gelu_bf16(f32x16 x)
+INLINE f32v gelu_bf16(f32v x)
 {
     static const float terms[] = {
         -0.0056886146f, 0.0071460763f, -0.0118842358f, 0.0243471116f, -0.0401984267f, 0.0584000610f,
         -0.0807344690f, 0.1083594710f, -0.1516460180f, 0.3073374629f};
     const __m512 limit = _mm512_set1_ps(4.5961943f);
-    f32x16 y = (f32x16)_mm512_min_ps(limit, _mm512_max_ps(-limit, (__m512)x));
-    f32x16 t = y * y * 0.0946745562f - 1.0f, poly = splat(0.0021324058f);
+    f32v y = (f32v)_mm512_min_ps(limit, _mm512_max_ps(-limit, (__m512)x));
+    f32v t = y * y * 0.0946745562f - 1.0f, poly = splat(0.0021324058f);
 #pragma GCC unroll 10
     for (int each = 0; each < 10; each++)
         poly = poly * t + terms[each];
@@ -52,7 +52,7 @@ typedef struct BroadcastRows {
 } BroadcastRows;
 
 /* Sixteen bfloat16 pairs from two vectors; the first vector is the lower half of each pair. */
-INLINE __m512i interleave_bf16(f32x16 first, f32x16 second)
+INLINE __m512i interleave_bf16(f32v first, f32v second)
 {
     const __m512i order = _mm512_set_epi16(
         31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8,
@@ -61,14 +61,14 @@ INLINE __m512i interleave_bf16(f32x16 first, f32x16 second)
     return _mm512_permutexvar_epi16(order, both);
 }
 
-INLINE void store_pairs(Pair *to, f32x16 first, f32x16 second)
+INLINE void store_pairs(Pair *to, f32v first, f32v second)
 {
     _mm512_storeu_si512(to, interleave_bf16(first, second));
 }
 
 /* sums[row][panel] += left[row] · right[panel] over count pairs; panels lie `step` pairs apart. */
 INLINE void kernel_bf16(const int panels, BroadcastRows left, const Pair *right, size_t step,
-                        int count, f32x16 sums[MR][NR_PANELS])
+                        int count, f32v sums[MR][NR_PANELS])
 {
     for (int k = 0; k < count; k++, right += LANES, left.pairs += left.pair_step) {
         __m512bh columns[NR_PANELS];
@@ -80,14 +80,14 @@ INLINE void kernel_bf16(const int panels, BroadcastRows left, const Pair *right,
             __m512bh pair = (__m512bh)_mm512_set1_epi32((int)left.pairs[row * left.row_step]);
 #pragma GCC unroll 3
             for (int panel = 0; panel < panels; panel++)
-                sums[row][panel] = (f32x16)_mm512_dpbf16_ps((__m512)sums[row][panel], pair,
+                sums[row][panel] = (f32v)_mm512_dpbf16_ps((__m512)sums[row][panel], pair,
                                                             columns[panel]);
         }
     }
 }
 
 /* Not inlined: its constants would take registers that the micro-kernel needs. */
-static __attribute__((noinline)) void apply_gelu(int panels, f32x16 sums[MR][NR_PANELS])
+static __attribute__((noinline)) void apply_gelu(int panels, f32v sums[MR][NR_PANELS])
 {
     for (int row = 0; row < MR; row++)
         for (int panel = 0; panel < panels; panel++)
@@ -95,10 +95,10 @@ static __attribute__((noinline)) void apply_gelu(int panels, f32x16 sums[MR][NR_
 }
 
 /* Stores the results of two outputs, the first of them even, for one panel of frames. */
-typedef void (*StoreFn)(const void *context, int output, int panel, f32x16 first, f32x16 second);
+typedef void (*StoreFn)(const void *context, int output, int panel, f32v first, f32v second);
 
 INLINE void store_outputs(const int panels, const Linear *layer, int output,
-                          f32x16 sums[MR][NR_PANELS], Epilogue epilogue, StoreFn store_fn,
+                          f32v sums[MR][NR_PANELS], Epilogue epilogue, StoreFn store_fn,
                           const void *context)
 {
     if (epilogue == GELU)
@@ -115,7 +115,7 @@ INLINE void gemm_bf16(const int panels, const Linear *layer, int output, const P
 {
     size_t step = (size_t)layer->inputs / 2 * LANES;
     const Pair *panel = (const Pair *)layer->panels + output / LANES * step;
-    f32x16 sums[MR][NR_PANELS];
+    f32v sums[MR][NR_PANELS];
     for (int row = 0; row < MR; row++)
         for (int each = 0; each < panels; each++)
             sums[row][each] = splat(layer->bias[output + row]);
@@ -161,7 +161,7 @@ INLINE void gemm_int8(const int panels, const Linear *layer, int output, const P
     size_t step = (size_t)layer->inputs / 4 * LANES;
     int groups = group_count(layer), outputs = panel_count(layer) * LANES;
     const Quad *left = (const Quad *)layer->panels + output / LANES * step + output % LANES;
-    f32x16 sums[MR][NR_PANELS] = {0};
+    f32v sums[MR][NR_PANELS] = {0};
     for (int group = 0; group < groups; group++) {
         int first = group * QUANT_GROUP / 4, count = layer->inputs / 4 - first;
         const int32_t *offsets = layer->offsets + (size_t)group * outputs + output;
@@ -172,9 +172,9 @@ INLINE void gemm_int8(const int panels, const Linear *layer, int output, const P
         kernel_int8(panels, left + first * LANES, right->quads + first * LANES, step,
                     count < QUANT_GROUP / 4 ? count : QUANT_GROUP / 4, group_sums);
         for (int each = 0; each < panels; each++) {
-            f32x16 scale = load(right->scales + ((size_t)each * groups + group) * LANES);
+            f32v scale = load(right->scales + ((size_t)each * groups + group) * LANES);
             for (int row = 0; row < MR; row++)
-                sums[row][each] += (f32x16)_mm512_cvtepi32_ps(group_sums[row][each]) * scale;
+                sums[row][each] += (f32v)_mm512_cvtepi32_ps(group_sums[row][each]) * scale;
         }
     }
     for (int row = 0; row < MR; row++)
@@ -207,33 +207,33 @@ INLINE void gemm(const Linear *layer, const PackedTile *right, int panels, Epilo
 }
 
 /* The even channels of sixteen pairs as float32. */
-INLINE f32x16 even_channels(const Pair *pairs)
+INLINE f32v even_channels(const Pair *pairs)
 {
-    return (f32x16)_mm512_slli_epi32(_mm512_loadu_si512(pairs), 16);
+    return (f32v)_mm512_slli_epi32(_mm512_loadu_si512(pairs), 16);
 }
 
-INLINE f32x16 odd_channels(const Pair *pairs)
+INLINE f32v odd_channels(const Pair *pairs)
 {
-    return (f32x16)_mm512_and_si512(_mm512_loadu_si512(pairs), _mm512_set1_epi32(0xFFFF0000));
+    return (f32v)_mm512_and_si512(_mm512_loadu_si512(pairs), _mm512_set1_epi32(0xFFFF0000));
 }
 
 /* Up to QUANT_GROUP channels of a panel to int8; the scale is NaN where one is not finite. */
 INLINE void quantize_group(const Pair *pairs, int channels, Quad *quads, float *scales)
 {
-    f32x16 max = {0}, zero = {0};
+    f32v max = {0}, zero = {0};
     for (int channel = 0; channel < channels; channel += 2) {
         const Pair *pair = pairs + channel / 2 * LANES;
-        f32x16 first = even_channels(pair), second = odd_channels(pair);
-        max = (f32x16)_mm512_max_ps(_mm512_abs_ps((__m512)first), (__m512)max);
-        max = (f32x16)_mm512_max_ps(_mm512_abs_ps((__m512)second), (__m512)max);
+        f32v first = even_channels(pair), second = odd_channels(pair);
+        max = (f32v)_mm512_max_ps(_mm512_abs_ps((__m512)first), (__m512)max);
+        max = (f32v)_mm512_max_ps(_mm512_abs_ps((__m512)second), (__m512)max);
         zero += (first + second) * 0.0f;
     }
     store(scales, max * (1.0f / 127.0f) + zero);
-    f32x16 factor = 127.0f / maximum(max, splat(1e-30f));
+    f32v factor = 127.0f / maximum(max, splat(1e-30f));
     for (int channel = 0; channel < channels; channel += 4, quads += LANES) {
         const Pair *pair = pairs + channel / 2 * LANES;
         __m512i quad = _mm512_set1_epi32((int)0x80808080);
-        f32x16 four[] = {even_channels(pair), odd_channels(pair), even_channels(pair + LANES),
+        f32v four[] = {even_channels(pair), odd_channels(pair), even_channels(pair + LANES),
                          odd_channels(pair + LANES)};
 #pragma GCC unroll 4
         for (int each = 0; each < 4; each++) {

@@ -1,6 +1,6 @@
-/* Linear layers with few rows: weights packed in panels of sixteen outputs.
+/* Linear layers with few rows: weights packed in panels of PANEL outputs.
 
-   A panel holds, for each input, its sixteen weights side by side. Where activations are bfloat16
+   A panel holds, for each input, its weights of all outputs side by side. Where activations are bfloat16
    it holds them for each pair of inputs, the layout of VDPBF16PS; where they are int8, for each
    four (VPDPBUSD). So weights are read once, in order, for up to ROW_BLOCK rows at once, and memory
    is the limit. gemm.h multiplies many rows, where arithmetic is. */
@@ -11,13 +11,16 @@
 #include "status.h"
 #include "thread_pool.h"
 
-enum { ROW_BLOCK = 16 };
+/* A panel's outputs are PANEL_VECTORS vectors. Sums of as many rows as fit into registers are
+   accumulated together: AVX-512 has twice as many registers, and each is twice as wide. */
+enum { ROW_BLOCK = 16, PANEL = 16, PANEL_VECTORS = PANEL / LANES };
+enum { ROWS_AT_ONCE = LANES == 16 ? 16 : 4 };
 
-typedef enum DType { FLOAT32 = 0, BFLOAT16 = 1, INT8 = 2, INT16 = 3 } DType;
+typedef enum DType { FLOAT32 = 0, BFLOAT16 = 1, INT8 = 2, INT16 = 3, FLOAT16 = 4 } DType;
 
-static const size_t DTYPE_BYTES[] = {4, 2, 1, 2};
+static const size_t DTYPE_BYTES[] = {4, 2, 1, 2, 2};
 
-static inline bool is_dtype(int64_t number) { return number >= FLOAT32 && number <= INT16; }
+static inline bool is_dtype(int64_t number) { return number >= FLOAT32 && number <= FLOAT16; }
 
 /* Int8 activations have one scale for so many inputs. */
 enum { QUANT_GROUP = 256 };
@@ -31,11 +34,11 @@ typedef struct Linear {
     int32_t *offsets; /* for int8 activations, by group and output: -128 times the sum of weights */
 } Linear;
 
-static inline int panel_count(const Linear *layer) { return (layer->outputs + LANES - 1) / LANES; }
+static inline int panel_count(const Linear *layer) { return (layer->outputs + PANEL - 1) / PANEL; }
 
 static inline size_t panel_bytes(const Linear *layer)
 {
-    return (size_t)layer->inputs * LANES * DTYPE_BYTES[layer->weights];
+    return (size_t)layer->inputs * PANEL * DTYPE_BYTES[layer->weights];
 }
 
 static void *alloc_aligned(size_t bytes) { return aligned_alloc(64, (bytes + 63) / 64 * 64); }
@@ -70,7 +73,7 @@ static bool linear_init(Linear *layer, int outputs, int inputs, DType weights, D
     layer->inputs = (inputs + multiple - 1) / multiple * multiple;
     layer->weights = weights;
     size_t bytes = panel_count(layer) * panel_bytes(layer);
-    size_t floats = (size_t)panel_count(layer) * LANES * sizeof(float);
+    size_t floats = (size_t)panel_count(layer) * PANEL * sizeof(float);
     layer->panels = alloc_aligned(bytes);
     layer->bias = alloc_aligned(floats);
     layer->scales = weights == INT8 ? alloc_aligned(floats) : NULL;
@@ -86,10 +89,10 @@ static bool linear_init(Linear *layer, int outputs, int inputs, DType weights, D
 }
 
 /* Index of a weight within its panel. */
-static inline size_t weight_index(const Linear *layer, int lane, int input)
+static inline size_t weight_index(const Linear *layer, int column, int input)
 {
     int per_lane = inputs_per_lane(layer->activations);
-    return (size_t)(input / per_lane * LANES + lane) * per_lane + input % per_lane;
+    return (size_t)(input / per_lane * PANEL + column) * per_lane + input % per_lane;
 }
 
 /* Symmetric int8 with one scale for each output; rounds as quantize_rows in Python does. */
@@ -104,9 +107,9 @@ static void quantize_weight_row(Linear *layer, int8_t *panel, int output, const 
     int32_t *offsets = layer->offsets ? layer->offsets + output : NULL;
     for (int k = 0; k < inputs; k++) {
         int8_t rounded = (int8_t)nearbyintf(row[k] / scale);
-        panel[weight_index(layer, output % LANES, k)] = rounded;
+        panel[weight_index(layer, output % PANEL, k)] = rounded;
         if (offsets)
-            offsets[k / QUANT_GROUP * panel_count(layer) * LANES] -= 128 * rounded;
+            offsets[k / QUANT_GROUP * panel_count(layer) * PANEL] -= 128 * rounded;
     }
 }
 
@@ -116,15 +119,17 @@ static void pack_weights(Linear *layer, int first, int count, const float *weigh
 {
     for (int output = first; output < first + count; output++) {
         const float *source = weights + (size_t)(output - first) * inputs;
-        char *panel = (char *)layer->panels + output / LANES * panel_bytes(layer);
+        char *panel = (char *)layer->panels + output / PANEL * panel_bytes(layer);
         for (int k = 0; k < inputs; k++)
             row[k] = source[k] * factor;
         if (layer->weights == INT8)
             quantize_weight_row(layer, (int8_t *)panel, output, row, inputs);
         for (int k = 0; k < inputs && layer->weights != INT8; k++) {
-            size_t at = weight_index(layer, output % LANES, k);
+            size_t at = weight_index(layer, output % PANEL, k);
             if (layer->weights == FLOAT32)
                 ((float *)panel)[at] = row[k];
+            else if (layer->weights == FLOAT16)
+                ((f16 *)panel)[at] = to_f16(row[k]);
             else
                 ((bf16 *)panel)[at] = to_bf16(row[k]);
         }
@@ -153,6 +158,34 @@ static Status linear_set(Linear *layer, const LinearWeights *given)
     for (int each = 0; given->bias && each < given->count; each++)
         layer->bias[given->first + each] = given->bias[each] * given->factor;
     free(row);
+    return OK;
+}
+
+/* Stores float32 weights as float16 if that holds all of them exactly, as it does those that were
+   trained or published in float16. Products are the same to the last bit and read half the bytes. */
+static Status linear_compact(Linear *layer)
+{
+    if (layer->weights != FLOAT32)
+        return OK;
+    size_t count = panel_count(layer) * panel_bytes(layer) / sizeof(float);
+    const float *weights = layer->panels;
+    f16 *compact = alloc_aligned(count * sizeof *compact);
+    bool exact = true;
+    if (!compact)
+        return NO_MEMORY;
+    for (size_t at = 0; at < count && exact; at += LANES) {
+        f32v value = load(weights + at);
+        store_as_f16(compact + at, value);
+        i32v differs = load_f16_as_f32(compact + at) != value;
+        exact = reduce_add_i32(differs) == 0;
+    }
+    if (exact) {
+        free(layer->panels);
+        layer->panels = compact;
+        layer->weights = FLOAT16;
+    } else {
+        free(compact);
+    }
     return OK;
 }
 
@@ -199,19 +232,31 @@ typedef struct MatMul {
     const PackedRows *gelu_output; /* for GELU */
 } MatMul;
 
-/* sums[row] += panel · rows[row] */
-INLINE void accumulate_float32(int count, const Linear *layer, const void *panel,
-                               const float *rows, size_t step, f32x16 *sums)
+/* LANES weights as float32. */
+INLINE f32v load_weights(const DType dtype, const void *panel, size_t at)
 {
-    for (int k = 0; k < layer->inputs; k++, rows += step) {
-        if (layer->weights != INT8 || k % 4 == 0)
-            prefetch((const char *)panel + k * LANES * DTYPE_BYTES[layer->weights]);
-        f32x16 weights = layer->weights == INT8
-            ? load_i8_as_f32((const int8_t *)panel + k * LANES)
-            : load((const float *)panel + k * LANES);
+    switch (dtype) {
+    case INT8: return load_i8_as_f32((const int8_t *)panel + at);
+    case FLOAT16: return load_f16_as_f32((const f16 *)panel + at);
+    default: return load((const float *)panel + at);
+    }
+}
+
+/* sums[row] += panel · rows[row] */
+INLINE void accumulate_float32(const int count, const int inputs, const DType weights,
+                               const void *panel, const float *rows, size_t step,
+                               f32v sums[ROWS_AT_ONCE][PANEL_VECTORS])
+{
+    for (int k = 0; k < inputs; k++, rows += step) {
+        f32v columns[PANEL_VECTORS];
+        if (k * PANEL * DTYPE_BYTES[weights] % 64 == 0)
+            prefetch((const char *)panel + k * PANEL * DTYPE_BYTES[weights]);
+        for (int each = 0; each < PANEL_VECTORS; each++)
+            columns[each] = load_weights(weights, panel, (size_t)k * PANEL + each * LANES);
 #pragma GCC unroll 16
         for (int row = 0; row < count; row++)
-            sums[row] += weights * rows[row];
+            for (int each = 0; each < PANEL_VECTORS; each++)
+                sums[row][each] += columns[each] * rows[row];
     }
 }
 
@@ -223,7 +268,8 @@ INLINE __m512bh int8_to_bf16_pairs(const int8_t *panel)
 }
 
 INLINE void accumulate_bfloat16(int count, const Linear *layer, const void *panel,
-                                const bf16 *rows, size_t step, f32x16 *sums)
+                                const bf16 *rows, size_t step,
+                                f32v sums[ROWS_AT_ONCE][PANEL_VECTORS])
 {
     for (int k = 0; k < layer->inputs; k += 2, rows += 2 * step) {
         if (layer->weights != INT8 || k % 4 == 0)
@@ -235,14 +281,14 @@ INLINE void accumulate_bfloat16(int count, const Linear *layer, const void *pane
         for (int row = 0; row < count; row++) {
             int32_t pair;
             memcpy(&pair, rows + 2 * row, sizeof pair);
-            sums[row] = (f32x16)_mm512_dpbf16_ps((__m512)sums[row], weights,
-                                                 (__m512bh)_mm512_set1_epi32(pair));
+            sums[row][0] = (f32v)_mm512_dpbf16_ps((__m512)sums[row][0], weights,
+                                                  (__m512bh)_mm512_set1_epi32(pair));
         }
     }
 }
 #endif
 
-INLINE void apply_epilogue(const MatMul *matmul, int row, int output, f32x16 value)
+INLINE void apply_epilogue(const MatMul *matmul, int row, int output, f32v value)
 {
     const Linear *layer = matmul->layer;
     int left = layer->outputs - output;
@@ -264,33 +310,43 @@ INLINE void apply_epilogue(const MatMul *matmul, int row, int output, f32x16 val
         to[lane] = matmul->epilogue == ADD ? to[lane] + value[lane] : value[lane];
 }
 
-INLINE void multiply_rows(const MatMul *matmul, int count, int row, int output,
+INLINE void multiply_rows(const MatMul *matmul, const int count, int row, int output,
                           const void *panel)
 {
     const PackedRows *rows = matmul->rows;
-    size_t first = packed_index(rows, row, 0);
-    f32x16 sums[ROW_BLOCK] = {0};
+    const Linear *layer = matmul->layer;
+    const void *first = (const char *)rows->values
+        + packed_index(rows, row, 0) * DTYPE_BYTES[rows->dtype];
+    size_t step = rows->block_rows;
+    f32v sums[ROWS_AT_ONCE][PANEL_VECTORS] = {0};
 #if defined(__AVX512BF16__)
     if (rows->dtype == BFLOAT16)
-        accumulate_bfloat16(count, matmul->layer, panel, (const bf16 *)rows->values + first,
-                            rows->block_rows, sums);
+        accumulate_bfloat16(count, layer, panel, first, step, sums);
     else
 #endif
-        accumulate_float32(count, matmul->layer, panel, (const float *)rows->values + first,
-                           rows->block_rows, sums);
+    if (layer->weights == INT8)
+        accumulate_float32(count, layer->inputs, INT8, panel, first, step, sums);
+    else if (layer->weights == FLOAT16)
+        accumulate_float32(count, layer->inputs, FLOAT16, panel, first, step, sums);
+    else
+        accumulate_float32(count, layer->inputs, FLOAT32, panel, first, step, sums);
 #pragma GCC unroll 16
     for (int each = 0; each < count; each++)
-        apply_epilogue(matmul, row + each, output, sums[each]);
+        for (int vector = 0; vector < PANEL_VECTORS; vector++)
+            if (output + vector * LANES < layer->outputs)
+                apply_epilogue(matmul, row + each, output + vector * LANES, sums[each][vector]);
 }
 
 /* One block of rows by one panel. The number of rows is a constant in each call, so that sums stay
    in registers. */
 static void multiply_block(const MatMul *matmul, int row, int end, int output, const void *panel)
 {
+#if LANES == 16
     for (; row + 16 <= end; row += 16)
         multiply_rows(matmul, 16, row, output, panel);
     for (; row + 8 <= end; row += 8)
         multiply_rows(matmul, 8, row, output, panel);
+#endif
     for (; row + 4 <= end; row += 4)
         multiply_rows(matmul, 4, row, output, panel);
     for (; row + 2 <= end; row += 2)
@@ -305,7 +361,7 @@ static void multiply_panel(const MatMul *matmul, int index)
     int count = matmul->rows->count, block = matmul->rows->block_rows;
     for (int row = 0; row < count; row += block)
         multiply_block(matmul, row, row + block < count ? row + block : count,
-                       index * LANES, panel);
+                       index * PANEL, panel);
 }
 
 /* One thread's part of a product: threads take panels, some at a time, until none is left. */

@@ -1,4 +1,4 @@
-/* Log-mel power of audio frames, sixteen frames at a time in the lanes of vectors.
+/* Log-mel power of audio frames, LANES frames at a time in the lanes of vectors.
 
    A real frame of 400 samples is transformed as 200 complex numbers, its even and odd samples
    (Stockham's FFT in passes of radix 8, 5 and 5; Van Loan 1992, "Computational Frameworks for the
@@ -15,7 +15,7 @@ enum { N_FFT = 400, HOP = 160, HALF = N_FFT / 2, BINS = HALF + 1, HOPS = LANES +
 enum { MAX_SAMPLES = INT32_MAX };
 
 typedef struct Complex {
-    f32x16 real, imaginary;
+    f32v real, imaginary;
 } Complex;
 
 /* The tables that Python makes. */
@@ -47,7 +47,7 @@ INLINE void fft_pass(const int radix, const Complex *from, Complex *to, int leng
             }
 }
 
-/* Samples of sixteen frames, times the window. Frame i begins at sample HOP * i of count. */
+/* Samples of LANES frames, times the window. Frame i begins at sample HOP * i of count. */
 static void window_frames(const float *samples, long count, const float *window, Complex *to)
 {
     float columns[HOP][2 * LANES] = {{0}};
@@ -62,27 +62,25 @@ static void window_frames(const float *samples, long count, const float *window,
 }
 
 /* The power spectrum of real frames from the transform of their even and odd samples. */
-static void power_spectrum(const Complex *transform, const float *roots, f32x16 *power)
+static void power_spectrum(const Complex *transform, const float *roots, f32v *power)
 {
     for (int bin = 0; bin < BINS; bin++) {
         Complex one = transform[bin % HALF], other = transform[(HALF - bin) % HALF];
-        f32x16 even_real = one.real + other.real, even_imaginary = one.imaginary - other.imaginary;
-        f32x16 odd_real = one.imaginary + other.imaginary, odd_imaginary = other.real - one.real;
+        f32v even_real = one.real + other.real, even_imaginary = one.imaginary - other.imaginary;
+        f32v odd_real = one.imaginary + other.imaginary, odd_imaginary = other.real - one.real;
         const float *root = roots + 2 * bin;
-        f32x16 real = even_real + odd_real * root[0] - odd_imaginary * root[1];
-        f32x16 imaginary = even_imaginary + odd_real * root[1] + odd_imaginary * root[0];
+        f32v real = even_real + odd_real * root[0] - odd_imaginary * root[1];
+        f32v imaginary = even_imaginary + odd_real * root[1] + odd_imaginary * root[0];
         power[bin] = 0.25f * (real * real + imaginary * imaginary);
     }
 }
 
 /* log10 of x > 0: x = m 2^e with m from 0.75 to 1.5, and the series of
    2 artanh((m - 1) / (m + 1)). */
-INLINE f32x16 log10_approx(f32x16 x)
+INLINE f32v log10_approx(f32v x)
 {
-    f32x16 m = (f32x16)_mm512_getmant_ps((__m512)x, _MM_MANT_NORM_p75_1p5, _MM_MANT_SIGN_zero);
-    f32x16 e = (f32x16)_mm512_getexp_ps((__m512)x);
-    e += blend(m < 1.0f, splat(1.0f), splat(0.0f));
-    f32x16 t = (m - 1.0f) / (m + 1.0f), square = t * t, sum = splat(1.0f / 9);
+    f32v e, m = split_exponent(x, &e);
+    f32v t = (m - 1.0f) / (m + 1.0f), square = t * t, sum = splat(1.0f / 9);
     sum = sum * square + 1.0f / 7;
     sum = sum * square + 1.0f / 5;
     sum = sum * square + 1.0f / 3;
@@ -105,14 +103,14 @@ static FilterRange nonzero_range(const float *filter)
     return range;
 }
 
-static void apply_filters(const f32x16 *power, const float *filters, const FilterRange *ranges,
+static void apply_filters(const f32v *power, const float *filters, const FilterRange *ranges,
                           int mels, int frames, float *to, size_t stride)
 {
     for (int mel = 0; mel < mels; mel++, filters += BINS, to += stride) {
-        f32x16 sum = {0};
+        f32v sum = {0};
         for (int bin = ranges[mel].first; bin < ranges[mel].end; bin++)
             sum += filters[bin] * power[bin];
-        f32x16 decimal = log10_approx(maximum(sum, splat(1e-10f)));
+        f32v decimal = log10_approx(maximum(sum, splat(1e-10f)));
         memcpy(to, &decimal, (frames < LANES ? frames : LANES) * sizeof(float));
     }
 }
@@ -131,7 +129,7 @@ static void log_mel(const MelTables *tables, int mels, const float *samples, lon
                     int frames, float *to, long stride)
 {
     Complex some[HALF], others[HALF];
-    f32x16 power[BINS];
+    f32v power[BINS];
     FilterRange ranges[mels];
     for (int mel = 0; mel < mels; mel++)
         ranges[mel] = nonzero_range(tables->filters + mel * BINS);
