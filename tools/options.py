@@ -36,6 +36,7 @@ from quest22.settings import (
     PipelineSettings,
     VadSettings,
 )
+from quest22.settings.cluster import ClusterPlanSettings, ClusterWorkSettings
 from quest22.settings.live import RECORDINGS_ONLY
 from quest22.settings.option import Option, options_of
 from quest22.settings.python_names import in_python
@@ -75,6 +76,7 @@ TABLES = (
     Table("Captions", (CaptionSettings,)),
     Table("Publishing", (HubSettings,)),
     Table("Server", (ServerSettings,)),
+    Table("Cluster", (ClusterPlanSettings, ClusterWorkSettings)),
 )
 COMMAND_ONLY: tuple[type[Any], ...] = (DatasetFlags, SpeechFlags, VadFlags, ReportFlags)
 LIVE_ONLY: tuple[type[Any], ...] = (SourceFlags, LiveSpeechFlags, LiveOutputFlags)

@@ -19,11 +19,13 @@ from quest22.cli import (
     export,
     keys,
     models,
+    plan,
     retry,
     serve,
     status,
     stream,
     transcribe,
+    work,
 )
 from quest22.cli.command_line import TolerantCommand
 from quest22.cli.exits import EXIT_CODES
@@ -107,6 +109,10 @@ app.command("status", rich_help_panel=DATASETS, cls=TolerantCommand, no_args_is_
 app.command("retry", rich_help_panel=DATASETS, cls=TolerantCommand, no_args_is_help=True)(
     retry.retry
 )
+app.command(
+    "plan", rich_help_panel=DATASETS, cls=TolerantCommand, epilog=plan.EPILOG, no_args_is_help=True
+)(plan.plan)
+app.command("work", rich_help_panel=DATASETS, cls=TolerantCommand, no_args_is_help=True)(work.work)
 app.command("export", rich_help_panel=DATASETS, epilog=export.EPILOG, no_args_is_help=True)(
     export.export
 )

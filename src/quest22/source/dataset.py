@@ -23,6 +23,7 @@ from quest22.source.io.retry import RetryingClient
 from quest22.source.local_files import shortened
 from quest22.source.locate import DatasetRequest, locate
 from quest22.source.order import ordered, ordered_after
+from quest22.source.row_blocks import RowBlock
 from quest22.source.row_positions import (
     IdentifiedRow,
     Selection,
@@ -110,11 +111,52 @@ class DatasetSource:
         """The commit that is read, for a dataset on the Hub."""
         return self._request.revision
 
+    @property
+    def files(self) -> list[str | None]:
+        """The data files as origins name them; one None if they are not known."""
+        return self._stream.files
+
+    def blocks(self, part: int) -> list[RowBlock] | None:
+        """Where data file number ``part`` may be divided; None if it cannot be.
+
+        Raises SourceError if it cannot be read.
+        """
+        name = self._stream.files[part]
+        with _source_errors(self._name):
+            return self._client.retry(
+                lambda: self._stream.blocks(part, self.columns), f"{name} of {self._name}"
+            )
+
+    def between(self, part: int, start: int, stop: int | None) -> Iterator[Clip | Failure]:
+        """The clips of some rows of a data file, up to its end if ``stop`` is None.
+
+        Keys are unique among them. What the settings say of the order of rows does not matter.
+        Damage in the file becomes an open end; any other error is raised, as another machine may be
+        able to read on.
+        """
+        return measured(self._between(part, start, stop), self._metrics)
+
+    def _between(self, part: int, start: int, stop: int | None) -> Iterator[Clip | Failure]:
+        reader = RowReader(self._context(), self.columns)
+        only = None if stop is None else {part: set(range(start, stop))}
+        with (
+            _source_errors(self._name),
+            closing(self._stream.rows({part: start}, only, OpenEnds(counted=True))) as rows,
+        ):
+            for row, key, origin in identify_rows(_before(rows, stop), reader):
+                yield reader.read(row, key, origin)
+
     def __iter__(self) -> Iterator[Clip | Failure]:
         return measured(self._results(), self._metrics)
 
     def _results(self) -> Iterator[Clip | Failure]:
-        context = DatasetContext(
+        reader = RowReader(self._context(), self.columns, self._used_keys())
+        with _source_errors(self._name):
+            for row, key, origin in self._rows(reader):
+                yield reader.read(row, key, origin)
+
+    def _context(self) -> DatasetContext:
+        return DatasetContext(
             dataset=self._settings.path,
             split=self._settings.split,
             parts=self._stream.parts,
@@ -123,10 +165,6 @@ class DatasetSource:
             revision=self.revision,
             client=self._client,
         )
-        reader = RowReader(context, self.columns, self._used_keys())
-        with _source_errors(self._name):
-            for row, key, origin in self._rows(reader):
-                yield reader.read(row, key, origin)
 
     def _used_keys(self) -> Iterable[str]:
         """The keys of rows that were read by earlier processes and are not read again."""
@@ -258,6 +296,14 @@ class DatasetSource:
                 return None
             offsets.append(offsets[-1] + num_rows)
         return offsets
+
+
+def _before(rows: Iterable[Row], stop: int | None) -> Iterator[Row]:
+    """The rows up to number ``stop``; an open end after it belongs to others."""
+    for row in rows:
+        if stop is not None and row.number is not None and row.number >= stop:
+            return
+        yield row
 
 
 @contextmanager

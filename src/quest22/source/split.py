@@ -40,6 +40,7 @@ from quest22.source.io.ranges import RangeReader
 from quest22.source.io.retry import NetworkError, RetryingClient
 from quest22.source.locate import DatasetRequest
 from quest22.source.patterns import refuse_gaps
+from quest22.source.row_blocks import RowBlock, row_blocks
 from quest22.source.rows import OpenEnd, Row, RowError, Values
 from quest22.source.split_names import USUAL_SPLIT, describe, files_of_split
 
@@ -140,6 +141,13 @@ class RowStream:
                 raise
             except Exception as exc:  # what was read of a file stays, also when it is gone
                 _log.debug("%s", reason_of(exc, redact(file)))
+
+    def blocks(self, part: int, columns: Columns) -> list[RowBlock] | None:
+        """Where a data file may be divided; None if it is read from its start only."""
+        if self._format is None or not self._format.starts_anywhere:
+            return None
+        with closing(self._format.open(self._files[part], Prefetcher(0, 0))) as file:
+            return list(row_blocks(file, columns))
 
     def num_rows(self, part: int) -> int | None:
         """The number of rows of a data file, if its metadata states it."""

@@ -5,7 +5,7 @@ Does not decide when a file begins or ends.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -143,6 +143,22 @@ def widened(schema: pa.Schema, rows: Sequence[Mapping[str, Any]]) -> pa.Schema:
             common = _common_type(known, column.type)
             columns[column.name] = common if common != known else pa.string()
     return pa.schema([*columns.items(), last])
+
+
+def schema_of_groups(
+    groups: Callable[[], Iterable[Sequence[Mapping[str, Any]]]], schema: pa.Schema | None = None
+) -> pa.Schema:
+    """A schema that holds every row, and everything that ``schema`` holds.
+
+    Widening one type can make earlier rows misfit, so it repeats until nothing changes.
+    """
+    schema = schema if schema is not None else schema_of([])
+    previous = None
+    while schema != previous:
+        previous = schema
+        for group in groups():
+            schema = widened(schema, group)
+    return schema
 
 
 def _common_type(known: pa.DataType, new: pa.DataType) -> pa.DataType:

@@ -17,7 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from quest22.protocols import SinkState
 from quest22.sink.files import make_folder, writing
-from quest22.sink.formats.arrow_table import TableFile, schema_of, table_of, widened
+from quest22.sink.formats.arrow_table import (
+    TableFile,
+    schema_of,
+    schema_of_groups,
+    table_of,
+)
 from quest22.sink.formats.parquet import row_groups
 from quest22.sink.hub.dataset_card import RunDescription, card
 from quest22.sink.hub.hub_repository import RECORD, Content, HubRepository
@@ -122,24 +127,11 @@ class HubCommitter:
         return tables, uploaded, schema if schema is not None else schema_of([])
 
     def _write(self, file: RowFile, schema: pa.Schema | None, path: Path) -> pa.Schema:
-        schema = self._widened_schema(file, schema)
+        schema = schema_of_groups(lambda: row_groups(self._rows.read(file)), schema)
         table = TableFile(path, schema)
         for group in row_groups(self._rows.read(file)):
             table.write(table_of(group, schema))
         table.close()
-        return schema
-
-    def _widened_schema(self, file: RowFile, schema: pa.Schema | None) -> pa.Schema:
-        """A schema that holds every row.
-
-        Widening one type can make earlier rows misfit, so it repeats until nothing changes.
-        """
-        schema = schema if schema is not None else schema_of([])
-        previous = None
-        while schema != previous:
-            previous = schema
-            for group in row_groups(self._rows.read(file)):
-                schema = widened(schema, group)
         return schema
 
     def _other_files(

@@ -70,7 +70,13 @@ class DataFile(Protocol):
 
 
 class Format(Protocol):
-    """A format of data files."""
+    """A format of data files.
+
+    ``starts_anywhere``: reading from a row on does not read the audio of those before it.
+    """
+
+    @property
+    def starts_anywhere(self) -> bool: ...
 
     def kinds(self) -> dict[str, Kind]:
         """The kind of each column; raises what reading the first file raises."""
@@ -85,6 +91,8 @@ class Format(Protocol):
 
 class ParquetFormat:
     """Parquet: columns are typed and files state their number of rows."""
+
+    starts_anywhere = True
 
     def __init__(
         self, builder: DatasetBuilder, files: Sequence[str], client: RetryingClient
@@ -139,8 +147,11 @@ class SequentialFormat:
         files: Sequence[str],
         client: RetryingClient,
         sampler: Reader | None = None,
+        *,
+        starts_anywhere: bool = True,
     ) -> None:
         """``sampler`` reads the first rows, of which the user need not be told twice."""
+        self.starts_anywhere = starts_anywhere
         self._reader = reader
         self._sampler = sampler or reader
         self._files = files
@@ -258,7 +269,9 @@ def format_of(  # noqa: PLR0911 -- one for each format
         return None
     if builder.name == "webdataset":
         read = partial(tar_rows, memory_bytes=client.settings.member_bytes)
-        return SequentialFormat(read, files, client, partial(read, quiet=True))
+        return SequentialFormat(
+            read, files, client, partial(read, quiet=True), starts_anywhere=False
+        )
     if builder.name == "csv" and _has_default_dialect(config):
         return CsvFormat(None if config.sep == "," else config.sep, files, client)
     if builder.name == "json" and config.field is None:

@@ -67,6 +67,8 @@ def folder_corpus(path: str, split: str) -> Folder | None:
 class FolderFormat:
     """The format of a :class:`Folder`."""
 
+    starts_anywhere = True
+
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
 

@@ -1,0 +1,73 @@
+"""``quest22 plan``: divides a dataset into units of work for any number of workers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from quest22.cli.dataset_flags import DatasetFlags
+from quest22.cli.exits import say
+from quest22.cli.flag_groups import FlagGroup, flag, flag_group, grouped
+from quest22.cli.model_flags import ModelFlags, SpeechFlags
+from quest22.cli.output_flags import ReportFlags
+from quest22.cli.terminal import configure_logging
+from quest22.runs.settings import RunSettings
+from quest22.settings import PipelineSettings
+from quest22.settings.cluster import ClusterPlanSettings
+
+EPILOG = """\
+[bold]Examples[/]
+
+quest22 plan org/speech -m large-v3-turbo --store s3://bucket/speech -f parquet
+
+quest22 plan 'parquet' --data-files '/data/*.parquet' -m small --store /shared/out --unit 1h
+
+quest22 work s3://bucket/speech      [dim]as often as there are machines[/]
+"""
+
+
+@flag_group(ClusterPlanSettings)
+class ClusterPlanFlags(FlagGroup):
+    """Where workers meet, and what they share out."""
+
+    output_format: Annotated[str, flag(ClusterPlanSettings, "format")] = "jsonl"
+
+
+@grouped
+def plan(
+    dataset: DatasetFlags,
+    model: ModelFlags,
+    speech: SpeechFlags,
+    cluster: ClusterPlanFlags,
+    report: ReportFlags,
+) -> int:
+    """Divide a dataset into units of work, for quest22 work on any number of machines.
+
+    Writes plan.json into the store, once: which rows each unit has, and how they are transcribed.
+    Commits, weights and the compute type are settled now, so that all workers use the same.
+    """
+    configure_logging(report)
+    from quest22.cluster.open_store import open_store
+    from quest22.cluster.plan import make_plan, write_plan
+
+    shared: ClusterPlanSettings = cluster.make(ClusterPlanSettings)
+    store = open_store(shared.store)
+    token = model.settings().token
+    pipeline = PipelineSettings(
+        model.settings(),
+        speech.decoding(timestamps=False),
+        speech.longform(),
+        speech.audio(),
+        hallucination=speech.hallucination(),
+        memory=speech.memory_settings(),
+        vad=speech.vad_flags.settings(),
+        retry_for_s=speech.retry_for_s(),
+    )
+    rows = dataset.settings(token, speech.memory_settings())
+    made = make_plan(RunSettings(rows, pipeline, (shared.format,)), shared)
+    is_new = write_plan(made, store)
+    if not report.quiet:
+        files = len(made.units.files)
+        told = "planned" if is_new else "planned before"
+        say(f"{told}: {len(made.units):,} units of work in {files:,} data files")
+        say(f"start workers with: quest22 work {store.shown}")
+    return 0

@@ -1,0 +1,142 @@
+"""``quest22 work``: one worker of a cluster, started by any launcher."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from typer import Argument
+
+from quest22.cli.exits import Exit, exit_for, say
+from quest22.cli.figures import clip_count
+from quest22.cli.flag_groups import FlagGroup, flag, flag_group, grouped
+from quest22.cli.output_flags import ReportFlags
+from quest22.cli.terminal import configure_logging
+from quest22.env import hub_token
+from quest22.runs.context import RunContext
+from quest22.runs.events import ModelLoaded, ModelLoading, RunEvent
+from quest22.settings import EngineSettings
+from quest22.settings.cluster import ClusterWorkSettings
+from quest22.settings.forms import read_count_or_auto
+from quest22.settings.quantities import hours
+
+if TYPE_CHECKING:
+    from quest22.cluster.driver import ClusterDriver
+    from quest22.cluster.work import WorkSummary
+
+RELEASE_AFTER_S = 15.0
+"""A worker that is stopped and still hangs in its unit gives it back after so long, and exits."""
+
+
+@flag_group(ClusterWorkSettings)
+class PatienceFlags(FlagGroup):
+    """How patient workers are with each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkFlags:
+    """Which store, and options that do not affect results."""
+
+    store: Annotated[
+        str, Argument(metavar="STORE", help="The store of the plan: a folder, or s3://….")
+    ]
+    batch_size: Annotated[str, flag(EngineSettings, "batch_size")] = "auto"
+    threads: Annotated[int | None, flag(EngineSettings, "threads")] = None
+    token: Annotated[str | None, flag(EngineSettings, "token")] = None
+
+    def engine(self) -> EngineSettings:
+        return EngineSettings(
+            batch_size=read_count_or_auto("batch_size", self.batch_size),
+            threads=self.threads,
+            token=self.token or hub_token(),
+        )
+
+
+@grouped
+def work(flags: WorkFlags, patience: PatienceFlags, report: ReportFlags) -> int:
+    """Transcribe units of a plan until all are done; start as many workers as there are machines.
+
+    Workers share nothing but the store. One that dies costs the unit that it was at, which another
+    takes. After SIGTERM, Ctrl-C or SIGUSR1 a worker gives its unit back within 25 seconds.
+    """
+    configure_logging(report)
+    from quest22.cluster.open_store import open_store
+    from quest22.cluster.work import open_worker
+
+    store = open_store(flags.store)
+    reporter = _Reporter(report)
+    settings = patience.make(ClusterWorkSettings)
+    worker = open_worker(store, flags.engine(), settings, RunContext(reporter), reporter.unit_done)
+    with worker, stopping(worker.driver):
+        summary = worker.run()
+    reporter.ended(summary)
+    if summary.stopped:
+        return Exit.INTERRUPTED
+    return exit_for(summary.transcripts, summary.failures)
+
+
+class stopping:  # noqa: N801 -- used as a function
+    """Lets signals stop a driver in an orderly way; a second one ends the process at once."""
+
+    def __init__(self, driver: ClusterDriver) -> None:
+        self._driver = driver
+        self._former: dict[int, Any] = {}
+
+    def __enter__(self) -> None:
+        for name in ("SIGTERM", "SIGINT", "SIGUSR1"):
+            number = getattr(signal, name, None)
+            if number is not None:
+                self._former[number] = signal.signal(number, self._stop)
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._former.items():
+            signal.signal(number, handler)
+
+    def _stop(self, number: int, frame: object) -> None:
+        if self._driver.stopped:
+            raise KeyboardInterrupt
+        self._driver.stop()
+        timer = threading.Timer(RELEASE_AFTER_S, self._leave)
+        timer.daemon = True
+        timer.start()
+
+    def _leave(self) -> None:
+        """The engine has not come to an end of its batch: the unit goes back without it."""
+        try:
+            self._driver.release()
+        finally:
+            sys.stderr.flush()
+            os._exit(Exit.INTERRUPTED)
+
+
+@dataclass(slots=True)
+class _Reporter:
+    report: ReportFlags
+
+    def __call__(self, event: RunEvent) -> None:
+        if isinstance(event, ModelLoading) and sys.stderr.isatty():
+            self._say(f"loading {event.model} …")
+        if isinstance(event, ModelLoaded):
+            self._say(f"working with {event.checkpoint_name} ({event.compute_type})")
+
+    def unit_done(self, lease: Any, counts: Any) -> None:
+        if self.report.verbose or sys.stderr.isatty():
+            self._say(f"unit {lease.unit}: {_rows(counts)}")
+
+    def ended(self, summary: WorkSummary) -> None:
+        ending = "stopped" if summary.stopped else "done"
+        units = "1 unit" if summary.units == 1 else f"{summary.units:,} units"
+        self._say(f"{ending}: {units}, {_rows(summary)} in {hours(summary.elapsed_s)}")
+
+    def _say(self, text: str) -> None:
+        if not self.report.quiet:
+            say(text)
+
+
+def _rows(counts: Any) -> str:
+    failed = f" and {counts.failures:,} failed" if counts.failures else ""
+    return f"{clip_count(counts.transcripts)}{failed}, {hours(counts.audio_s)} of audio"
