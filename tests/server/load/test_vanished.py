@@ -6,9 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
+from tests.support import counted_server
+from tests.support.abuse.every import FLAGS
 from tests.support.abuse.honest import Honest
 from tests.support.abuse.peace import unharmed
 from tests.support.server_process import ServerProcess, linux_only, until
@@ -17,12 +20,21 @@ pytestmark = [linux_only, pytest.mark.slow]
 
 STAGES = ("headers", "body", "deepgram", "realtime")
 
+PATIENCE_S = 5
 GIVEN_UP_S = 150.0
-"""Two unanswered pings, or the patience for headers and bodies."""
+"""At the latest; it takes two unanswered pings, or the patience for headers and bodies."""
 
 
-def test_stopped_clients_are_given_up(abused: ServerProcess, honest: Honest) -> None:
+@pytest.fixture
+def abused() -> Iterator[ServerProcess]:
+    env = {counted_server.PATIENCE: str(PATIENCE_S)}
+    with ServerProcess(*FLAGS, "--upload-timeout", f"{PATIENCE_S}s", env=env) as server:
+        yield server
+
+
+def test_stopped_clients_are_given_up(abused: ServerProcess) -> None:
     """Their kernel acknowledges what the server sends, but nobody answers pings or sends more."""
+    honest = Honest(abused)
     with unharmed(abused, honest, settle_s=GIVEN_UP_S):
         without_them = abused.held().sockets
         clients = [

@@ -13,9 +13,9 @@ from tests.support.abuse.sockets import REALTIME
 
 
 def main(url: str, stage: str) -> None:
-    place = urlsplit(url)
+    sound, place = spoken()[0], urlsplit(url)
+    request = wire.upload(sound.wav)
     client = socket.create_connection((place.hostname or "", place.port or 0))
-    request = wire.upload(spoken()[0].wav)
     if stage == "headers":
         client.sendall(request[:40])
     elif stage == "body":
@@ -23,7 +23,7 @@ def main(url: str, stage: str) -> None:
     else:
         client.sendall(wire.handshake(REALTIME if stage == "realtime" else LIVE))
         client.recv(1)
-        client.sendall(wire.frame(spoken()[0].pcm[:64_000]))
+        client.sendall(wire.frame(sound.pcm[:64_000]))
     print("begun", flush=True)
     time.sleep(600)
 
