@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -18,6 +18,7 @@ from quest22.server.openai import audio as openai_audio
 from quest22.server.openai import models as openai_models
 from quest22.server.openai.realtime import routes as openai_realtime
 from quest22.server.operations import health
+from quest22.server.operations.host_signals import held_back
 from quest22.server.operations.request_log import RequestLog
 from quest22.server.page import site
 from quest22.server.refusal import Refusal, refused
@@ -25,8 +26,11 @@ from quest22.server.service import Service
 from quest22.server.wyoming.listener import listener
 
 
-def build_app(service: Service) -> ASGIApp:
+def build_app(service: Service, *, holds_signals: bool = False) -> ASGIApp:
     """The application; what the service does by itself runs with it, and ends with it.
+
+    ``holds_signals``: it drains before its host hears of SIGTERM or Ctrl-C. For hosts that would
+    close connections first; see :mod:`quest22.server.operations.host_signals`.
 
     Raises :class:`quest22.errors.SourceError` if Wyoming's port cannot be taken.
     """
@@ -34,8 +38,10 @@ def build_app(service: Service) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with wyoming, service.running():  # Wyoming's clients are served until it has drained
-            yield
+        # Wyoming's clients are served until the service has drained.
+        async with wyoming, service.running():
+            with held_back(service.drained) if holds_signals else nullcontext():
+                yield
 
     protocols = Starlette(
         routes=[

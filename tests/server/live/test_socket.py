@@ -106,6 +106,17 @@ def test_what_is_no_sound_is_said(server: RunningServer) -> None:
     assert (context.status, context.reason) == (1011, "unreadable_audio")
 
 
+def test_who_sends_nothing_has_ended_its_sound(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(server, "?language=en") as socket:
+        assert json.loads(socket.recv(timeout=60))["type"] == "ready"
+        monkeypatch.setattr(socket_module, "IDLE_TIMEOUT_S", 0.3)
+        socket.send(b"")
+        assert list(events(socket))[-1]["type"] == "end"
+        assert socket.close_code == 1000
+
+
 def test_flush_makes_final_what_was_said(server: RunningServer) -> None:
     (part,) = recordings("en", 1)
     with opened(server) as socket:

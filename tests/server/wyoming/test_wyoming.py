@@ -25,6 +25,7 @@ from wyoming.ping import Ping
 from quest22.errors import SourceError, UsageError
 from quest22.records import SAMPLE_RATE_HZ, Samples
 from quest22.server.serve import build_service
+from quest22.server.wyoming import client as client_module
 from quest22.server.wyoming import listener as listener_module
 from quest22.server.wyoming.listener import listener
 from quest22.settings import PipelineSettings
@@ -235,6 +236,21 @@ def test_a_connection_has_a_line_in_the_log(speaking: RunningServer, sound: Samp
     assert (refused.status, refused.reason) == (404, "unknown_model")
     metrics = speaking.service.gate.metrics.text().decode()
     assert 'quest22_requests_total{api="wyoming",status="404"}' in metrics
+
+
+def test_who_stops_within_an_utterance_is_left(
+    speaking: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "SPEAKING_IDLE_S", 0.3)
+
+    async def talk(client: AsyncTcpClient) -> Event | None:
+        await client.write_event(AudioStart(**FORMAT).event())
+        return await client.read_event()
+
+    with logged_requests() as logged:
+        assert run(speaking, talk) is None
+        (context,) = logged.wait(1)
+    assert (context.status, context.reason) == (408, "stalled")
 
 
 def test_connections_are_limited(speaking: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
