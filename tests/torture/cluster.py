@@ -1,4 +1,4 @@
-"""``python -m tests.torture.cluster``: kills and stops cluster workers at named points.
+"""``python -m tests.torture.cluster [--moto]``: kills and stops cluster workers at named points.
 
 Two real processes work on one store. The first dies (SIGKILL) or freezes (SIGSTOP) at a point
 between two changes of the store; the second does the rest; a frozen one then wakes up and goes on.
@@ -9,10 +9,12 @@ unit was transcribed twice for each kill.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import random
 import re
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -194,13 +196,34 @@ def storm(address: str, folder: Path, kills: int) -> int:
     return killed
 
 
+def on_moto(arguments: list[str]) -> int:
+    """The same in a process of its own, with a server of this one."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    keys = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "test")
+    address = "http://{}:{}".format(*server.get_host_and_port())
+    os.environ.update(keys, AWS_DEFAULT_REGION="us-east-1", AWS_ENDPOINT_URL=address)
+    boto3.client("s3").create_bucket(Bucket="work")
+    command = [sys.executable, "-m", "tests.torture.cluster", "--store", "s3://work/x", *arguments]
+    code = subprocess.run(command, check=False).returncode
+    server.stop()
+    return code
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.torture.cluster")
     parser.add_argument("--store", help="where stores are made; a temporary folder if not given")
     parser.add_argument("--rows", type=int, default=60)
     parser.add_argument("--storm", type=int, default=10, help="kills at random moments")
     parser.add_argument("--format", default="jsonl", choices=("jsonl", "parquet"))
+    parser.add_argument("--moto", action="store_true", help="stores on a stand-in for S3")
     given = parser.parse_args()
+    if given.moto:
+        return on_moto([each for each in sys.argv[1:] if each != "--moto"])
     bring_up()
     fine = True
     with tempfile.TemporaryDirectory(prefix="quest22-cluster-") as name:

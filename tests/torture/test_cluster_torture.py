@@ -10,9 +10,9 @@ import pytest
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("unit_format", ["jsonl", "parquet"])
-def test_killed_and_frozen_workers_leave_what_an_undisturbed_one_leaves(unit_format: str) -> None:
-    arguments = ["--rows", "45", "--storm", "4", "--format", unit_format]
+@pytest.mark.parametrize("options", [["--format", "parquet"], ["--moto"]])
+def test_killed_and_frozen_workers_leave_what_an_undisturbed_one_leaves(options: list[str]) -> None:
+    arguments = ["--rows", "45", "--storm", "4", *options]
     done = subprocess.run(
         [sys.executable, "-m", "tests.torture.cluster", *arguments],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},

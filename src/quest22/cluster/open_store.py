@@ -7,6 +7,7 @@ from pathlib import Path
 
 from quest22.cluster.folder_store import FolderStore
 from quest22.cluster.object_store import ObjectStore
+from quest22.cluster.s3_store import S3Store
 from quest22.errors import UsageError
 from quest22.source.io.address import redact
 
@@ -22,7 +23,15 @@ def open_store(address: str) -> ObjectStore:
     scheme = _SCHEME.fullmatch(address)
     if scheme is None:
         return FolderStore(Path(address).expanduser())
+    if scheme[1].lower() in ("s3", "s3a"):
+        return _s3(address)
     raise UsageError(
         f"{redact(address)} is no store that workers can share: expected a folder, or "
         "s3://BUCKET/PREFIX"
     )
+
+
+def _s3(address: str) -> S3Store:
+    store = S3Store(address)
+    store.check_conditions()
+    return store
