@@ -61,6 +61,12 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str, list[str]]:
     return process.returncode, out, err.splitlines()
 
 
+@pytest.fixture(scope="module")
+def whole(talk: Path) -> str:
+    """The text of the recording, from a run that nobody interrupts."""
+    return ended(command(talk, "-q"))[1]
+
+
 def interrupt_once(process: subprocess.Popen[str], condition: Callable[[], bool]) -> None:
     while process.poll() is None and not condition():
         time.sleep(0.01)
@@ -77,8 +83,7 @@ def transcribed_s(stats: Path) -> float:
     return 3600 * json.loads(stats.read_text())["heard_hours"]
 
 
-def test_the_same_command_goes_on(talk: Path, tmp_path: Path) -> None:
-    _, whole, _ = ended(command(talk, "-q"))
+def test_the_same_command_goes_on(talk: Path, whole: str, tmp_path: Path) -> None:
     out, first, second = (tmp_path / name for name in ("out", "first.json", "second.json"))
 
     process = command(talk, "-o", out, "--stats-json", first)
@@ -111,8 +116,7 @@ def rest(terminal: int) -> bytes:
     return text
 
 
-def test_without_a_folder_the_text_so_far_is_written(talk: Path) -> None:
-    _, whole, _ = ended(command(talk, "-q"))
+def test_without_a_folder_the_text_so_far_is_written(talk: Path, whole: str) -> None:
     pty = pytest.importorskip("pty")
     terminal, stdout = pty.openpty()
     process = command(talk, stdout=stdout)
