@@ -67,8 +67,10 @@ test: $(VENV)/.test ## all tests, fast ones first
 test-fast: $(VENV)/.test ## the fast tests alone
 	@$(PYTEST) -m "not slow"
 
-torture: $(VENV)/.test ## kills and network faults by the hundred; the outputs must be those of a run in peace
+torture: $(VENV)/.test ## kills, network faults and damaged checkpoints, by the hundred
 	@$(BIN)/python -m tests.torture --kills 300 --storms 200 --real 10
+	@folder=$$(mktemp -d); $(BIN)/python -m tests.checkpoint.mutations $$folder 5000; \
+		code=$$?; rm -r $$folder; exit $$code
 
 check: $(VENV)/.lint check-native ## formatting, lint, types, import directions, generated files, warnings of C
 	@$(BIN)/ruff format --check .

@@ -183,7 +183,8 @@ def attempt(model: Path) -> str | None:
     return None
 
 
-def main(home: Path, count: int) -> None:
+def main(home: Path, count: int) -> int:
+    """The exit code: 0 if all damaged files are read or refused."""
     small = write_small(home / "small")
     nano = load("nano")
     converted = home / "ct2"
@@ -197,6 +198,7 @@ def main(home: Path, count: int) -> None:
         *[(small / "tokenizer.json", 6), (small / "model.safetensors", 10)],
         *[(home / "ggml.bin", 1), (converted / "model.bin", 1)],
     ]
+    bad = 0
     for number in range(count):
         dice = random.Random(number)
         (path,) = dice.choices([file for file, _ in files], [weight for _, weight in files])
@@ -213,10 +215,12 @@ def main(home: Path, count: int) -> None:
         target.unlink(missing_ok=True)
         target.write_bytes(damaged)
         if trace := attempt(target if path.name == "ggml.bin" else model):
+            bad += 1
             print(f"{path.name}, {number}: {trace}", flush=True)
         shutil.rmtree(model)
     print("all", count, flush=True)
+    return 1 if bad else 0
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2])))
