@@ -1,10 +1,10 @@
-"""Serves transcription to the clients people already have, on one engine.
+"""A transcription server with the APIs that existing clients use.
 
-    protocols    openai/ deepgram/ wyoming/ page/   what clients speak, and nothing else
-    service      service.py                         transcribe a recording, open a live session
-    models       models.py                          checkpoints by name, loaded when used
-    access       access/                            who may, how much, whether there is room
-    operations   operations/                        health, metrics, logs
+    protocols    openai/ deepgram/ wyoming/ live/ page/   one room per protocol
+    service      service.py                               transcribe recordings, open live sessions
+    models       models.py                                load and release checkpoints
+    access       access/                                  keys, limits, capacity, origins
+    operations   operations/                              health, metrics, logs, shutdown
 
-Nothing of it is loaded by ``import quest22``; it needs ``quest22[server]``.
+``import quest22`` does not load it; it needs ``quest22[server]``.
 """

@@ -1,4 +1,4 @@
-"""Work in a thread that may be left behind: nobody can interrupt one that loads a model."""
+"""Runs work in threads that can be abandoned: loading a model cannot be interrupted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 
 class Closable(Protocol):
-    """What the work returns."""
+    """The type of results."""
 
     def close(self) -> None: ...
 
@@ -22,7 +22,7 @@ Result = TypeVar("Result", bound=Closable)
 class AbandonableThreads:
     """Runs work in daemon threads; for use in one event loop.
 
-    A caller that is cancelled goes on at once, and what the thread returns later is closed by it.
+    A cancelled caller continues at once; the thread then closes the result itself.
     """
 
     def __init__(self) -> None:
@@ -30,12 +30,12 @@ class AbandonableThreads:
 
     @property
     def are_running(self) -> bool:
-        """Whether any works, wanted or not."""
+        """Whether any thread is running, abandoned or not."""
         self._threads = {thread for thread in self._threads if thread.is_alive()}
         return bool(self._threads)
 
     async def run(self, work: Callable[[], Result], name: str) -> Result:
-        """What the work returns, or raises."""
+        """Run ``work`` in a new thread; returns or raises what it does."""
         future: Future[Result] = Future()
         thread = threading.Thread(target=_work, args=(work, future), name=name, daemon=True)
         self._threads.add(thread)
@@ -52,5 +52,5 @@ def _work(work: Callable[[], Result], future: Future[Result]) -> None:
         return
     try:
         future.set_result(result)
-    except InvalidStateError:  # nobody waits any more
+    except InvalidStateError:  # the caller was cancelled
         result.close()

@@ -1,4 +1,4 @@
-"""All addresses of the server as one ASGI application."""
+"""Combines all routes of the server into one ASGI application."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from quest22.server.wyoming.listener import listener
 
 
 def build_app(service: Service, *, holds_signals: bool = False) -> ASGIApp:
-    """The application; what the service does by itself runs with it, and ends with it.
+    """Build the application, which runs the service's background tasks during its lifespan.
 
-    ``holds_signals``: it drains before its host hears of SIGTERM or Ctrl-C. For hosts that would
-    close connections first; see :mod:`quest22.server.operations.host_signals`.
+    ``holds_signals``: drain before the host handles SIGTERM or Ctrl-C, for hosts that would close
+    connections first; see :mod:`quest22.server.operations.host_signals`.
 
-    Raises :class:`quest22.errors.SourceError` if Wyoming's port cannot be taken.
+    Raises :class:`quest22.errors.SourceError` if Wyoming's port cannot be bound.
     """
     wyoming = listener(service)
 
@@ -52,7 +52,9 @@ def build_app(service: Service, *, holds_signals: bool = False) -> ASGIApp:
             *live_socket.routes(service),
             *site.routes(service),
             *deepgram.routes(service),
-            *openai_models.fallback_routes(service),  # last: it takes all below /v1
+            *openai_models.fallback_routes(
+                service
+            ),  # last, because it matches everything below /v1
         ],
         exception_handlers={Refusal: _refused},
         lifespan=lifespan,
@@ -63,7 +65,7 @@ def build_app(service: Service, *, holds_signals: bool = False) -> ASGIApp:
 
 
 def _refused(_: Request, refusal: Exception) -> JSONResponse:
-    """A refusal that no protocol has put into its own shape."""
+    """The response to a refusal that no protocol has handled."""
     if not isinstance(refusal, Refusal):
         raise refusal
     return refused(refusal, {"error": refusal.message})

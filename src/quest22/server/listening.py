@@ -1,4 +1,4 @@
-"""Where the server listens: an address or a Unix socket, in the clear or with a certificate."""
+"""Binds the server to an address or a Unix socket, with or without TLS."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BACKLOG = 2048
 
 
 def tls_context(settings: ServerSettings) -> ssl.SSLContext | None:
-    """For https, if a certificate is named; raises :class:`UsageError` if it cannot be used."""
+    """The TLS context, if a certificate is set; raises :class:`UsageError` if it is invalid."""
     if settings.tls_cert is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -25,10 +25,10 @@ def tls_context(settings: ServerSettings) -> ssl.SSLContext | None:
 
 
 def load_certificate(context: ssl.SSLContext, settings: ServerSettings) -> None:
-    """Use the certificate as its files are now; raises :class:`UsageError`."""
+    """Read the certificate and the key from their files; raises :class:`UsageError`."""
     try:
         context.load_cert_chain(str(settings.tls_cert), settings.tls_key, password="")
-    except (OSError, ssl.SSLError) as exc:  # an SSLError is an OSError, but says so otherwise
+    except (OSError, ssl.SSLError) as exc:  # an SSLError is an OSError without strerror
         reason = exc.reason if isinstance(exc, ssl.SSLError) else exc.strerror
         raise UsageError(
             f"the certificate {settings.tls_cert} cannot be used: {reason or exc}; expected PEM "
@@ -37,7 +37,7 @@ def load_certificate(context: ssl.SSLContext, settings: ServerSettings) -> None:
 
 
 def bind(settings: ServerSettings) -> socket.socket:
-    """A listening socket; raises :class:`SourceError` if the address is not free."""
+    """Open the listening socket; raises :class:`SourceError` if the address is in use."""
     if settings.uds is None:
         return bind_address(settings.host, settings.port, "--port")
     try:
@@ -47,7 +47,7 @@ def bind(settings: ServerSettings) -> socket.socket:
 
 
 def bind_address(host: str, port: int, flag: str) -> socket.socket:
-    """The same for an address; ``flag`` is the one that names the port."""
+    """Listen on an address; ``flag`` is the option that sets the port, for the error message."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         bound = socket.create_server((host, port), family=family, backlog=BACKLOG)
@@ -65,7 +65,7 @@ def _taken(where: str, error: OSError, flag: str) -> SourceError:
 
 
 def _bind_unix(path: Path) -> socket.socket:
-    """Replaces the socket of a server that has ended; raises OSError if one is running."""
+    """Replace the socket file of a server that has ended; raises OSError if one is running."""
     if path.is_socket():
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as other:
             if other.connect_ex(str(path)) == 0:
@@ -83,7 +83,7 @@ def _bind_unix(path: Path) -> socket.socket:
 
 
 def address(bound: socket.socket, settings: ServerSettings) -> str:
-    """What people write to reach it."""
+    """The URL at which users reach the server."""
     if settings.uds is not None:
         return str(settings.uds)
     host, port = bound.getsockname()[:2]

@@ -1,4 +1,4 @@
-"""Why a request is not served: every protocol says it in its own shape."""
+"""Why a request is refused; each protocol converts this to its own error format."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ STATUS: dict[Reason, int] = {
 """Reason → HTTP status."""
 
 RETRY_S = 5.0
-"""When to try again where no better guess is known."""
+"""The default for ``Retry-After``."""
 
 
-class Refusal(Exception):  # noqa: N818 -- no error of ours: the answer to a request
-    """A request is not served.
+class Refusal(Exception):  # noqa: N818 -- the response to a request, not an error of ours
+    """A request is refused.
 
-    ``message`` is one line for whoever sent it, ``parameter`` the field at fault, ``retry_after_s``
-    when to try again, if that may help.
+    ``message`` is one line for the client, ``parameter`` the field at fault, ``retry_after_s`` when
+    to try again, if that may help.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Refusal(Exception):  # noqa: N818 -- no error of ours: the answer to a req
 
     @property
     def headers(self) -> dict[str, str]:
-        """``Retry-After``, where that may help."""
+        """``Retry-After``, if known."""
         if self.retry_after_s is None:
             return {}
         return {"Retry-After": str(max(1, round(self.retry_after_s)))}
@@ -89,9 +89,9 @@ def refused(
     status: int | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """The answer to a request that is refused, in the shape of a protocol; the log has the reason.
+    """The response to a refused request, with a protocol's ``body``; notes the reason for the log.
 
-    ``status`` is for a protocol whose status for this reason is another one.
+    ``status`` is for protocols that use another status for this reason.
     """
     current_request().reason = refusal.reason
     every = {**refusal.headers, **(headers or {})}
@@ -99,10 +99,10 @@ def refused(
 
 
 def shutting_down() -> Refusal:
-    """Why a server that ends takes nothing on, and does not finish what it has cancelled."""
+    """The refusal of new and cancelled requests during shutdown."""
     return Refusal("draining", "the server is shutting down", retry_after_s=RETRY_S)
 
 
 def server_failed(request_id: str) -> Refusal:
-    """What a client is told of an error that nobody foresaw."""
+    """The response to an unexpected error."""
     return Refusal("failed", f"the server failed; its log says why, at {request_id}")

@@ -1,4 +1,4 @@
-"""Runs the server: binds, serves, and ends politely."""
+"""Runs the server: binds, serves, and shuts down gracefully."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ from quest22.settings.server import ServerSettings
 _log = logging.getLogger("quest22.server")
 
 SHUTDOWN_S = 5
-"""For answers that are still being sent when all else is done."""
+"""How long responses may still be sent after everything else is done."""
 
 KEPT_CONNECTION_S = 10
 MAX_HEADER_BYTES = 32 << 10
 MAX_CONNECTIONS = 4096
 MAX_MESSAGE_BYTES = 24 << 20
-"""OpenAI's clients may append 15 MiB of sound in one message, which is a third more in base64."""
+"""OpenAI's clients may append 15 MiB of audio in one message; base64 adds a third."""
 
 PING_S = 20.0
 
@@ -51,9 +51,9 @@ PING_S = 20.0
 def build_service(
     settings: ServerSettings, served: dict[str, str], pipeline: PipelineSettings
 ) -> Service:
-    """A service of these checkpoints, name → what is loaded; nothing is loaded yet.
+    """Create the service; ``served`` maps names to checkpoints. Nothing is loaded yet.
 
-    Raises :class:`quest22.errors.SourceError` for a file of keys that cannot be used.
+    Raises :class:`quest22.errors.SourceError` if the key file is invalid.
     """
     disable_created_metrics()  # type: ignore[no-untyped-call]
     keys = None if settings.keys is None else KeyRing(settings.keys)
@@ -85,12 +85,12 @@ def build_service(
 
 
 def serve(service: Service, on_ready: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or Ctrl-C; ``on_ready`` is told the address, then that it is ready.
+    """Serve until SIGTERM or Ctrl-C; ``on_ready`` is called with status lines for the user.
 
-    Ends the process, with 0, if threads are left that nobody can interrupt: one loads a model, or
-    a second signal came while the engine works.
+    Exits the process with 0 if threads remain that cannot be interrupted: one is loading a model,
+    or a second signal came while the engine was working.
 
-    SIGHUP reads keys and certificate again. Raises the error of a first model that cannot be
+    SIGHUP reloads keys and certificate. Raises the error of a first model that cannot be
     loaded at once.
     """
     settings = service.settings
@@ -117,7 +117,7 @@ def serve(service: Service, on_ready: Callable[[str], None]) -> None:
         if not failures and (server.force_exit or service.models.is_loading):
             logging.shutdown()
             sys.stderr.flush()
-            os._exit(0)  # the end of the event loop, and of the interpreter, waits for threads
+            os._exit(0)  # the event loop and the interpreter would wait for threads
 
     asyncio.run(run())
     if failures:
@@ -125,9 +125,9 @@ def serve(service: Service, on_ready: Callable[[str], None]) -> None:
 
 
 class GracefulServer(uvicorn.Server):
-    """Serves whoever was let in to the end, for ``--drain`` at most; a second signal ends it now.
+    """On a signal, finishes admitted requests for at most ``--drain``; a second one stops it now.
 
-    While it waits it still listens: ``/ready`` tells that it is ending, and so does a refusal.
+    Meanwhile it still listens: ``/ready`` reports the shutdown, and new requests are refused.
     """
 
     def __init__(self, service: Service) -> None:
@@ -136,7 +136,7 @@ class GracefulServer(uvicorn.Server):
         super().__init__(uvicorn_config(build_app(service), service.settings, self._tls))
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """The first signal ends politely, and the exit code is 0; the second one ends now."""
+        """The first signal shuts down gracefully with exit code 0, the second one at once."""
         del sig, frame
         self.force_exit = self.should_exit
         self.should_exit = True
@@ -147,7 +147,7 @@ class GracefulServer(uvicorn.Server):
         await super().startup(sockets)
 
     def reload(self) -> None:
-        """Take the keys and the certificate as they are now, for new connections."""
+        """Reload the keys and the certificate, for new connections."""
         if self._service.gate.keys is not None:
             self._service.gate.keys.refresh()
         if self._tls is not None:
@@ -162,7 +162,7 @@ class GracefulServer(uvicorn.Server):
 
 
 def _trusted_proxies(settings: ServerSettings) -> list[str] | str:
-    """The proxies that may say for whom they speak; at a Unix socket nobody has an address."""
+    """The proxies whose ``X-Forwarded-For`` is trusted; peers of a Unix socket have no address."""
     at_socket = settings.uds is not None and UNIX in settings.forwarded_allow_ips
     return "*" if at_socket else list(settings.forwarded_allow_ips)
 
@@ -170,8 +170,8 @@ def _trusted_proxies(settings: ServerSettings) -> list[str] | str:
 def uvicorn_config(
     app: ASGIApp, settings: ServerSettings, tls: ssl.SSLContext | None = None
 ) -> uvicorn.Config:
-    """How uvicorn runs the application."""
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # it tells URLs with queries
+    """The configuration of uvicorn."""
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # it logs URLs with queries
     return uvicorn.Config(
         app,
         loop="asyncio",
@@ -180,7 +180,7 @@ def uvicorn_config(
         ws_max_size=MAX_MESSAGE_BYTES,
         ws_ping_interval=PING_S,
         ws_ping_timeout=PING_S,
-        ws_per_message_deflate=False,  # sound hardly shrinks, and a bomb does not grow
+        ws_per_message_deflate=False,  # audio hardly compresses, and bombs would
         h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         timeout_keep_alive=KEPT_CONNECTION_S,
         limit_concurrency=MAX_CONNECTIONS,

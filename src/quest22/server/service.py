@@ -1,4 +1,4 @@
-"""What every protocol asks for: a recording's transcript, or a live session. Speaks no protocol."""
+"""What all protocols use: transcribe a recording, or open a live session."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FAULTS: dict[str, Reason] = {
     "audio": "unreadable_audio",
     "cancelled": "draining",
 }
-"""Stage of a failure → why; others are the server's own."""
+"""Stage of a failure → reason; failures in other stages are the server's own."""
 
 COUNT_USAGE_S = 1.0
 REFRESH_KEYS_S = 2.0
@@ -48,7 +48,7 @@ DRAIN_TICK_S = 0.05
 
 @dataclass(slots=True)
 class Service:
-    """One server's engine, behind its gate."""
+    """The models of one server, behind its gate."""
 
     settings: ServerSettings
     models: ModelPool
@@ -63,7 +63,7 @@ class Service:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Do what the server does by itself until the block ends; then shut down."""
+        """Run the background tasks until the block ends; then shut down."""
         work: list[Awaitable[None]] = [every(COUNT_USAGE_S, self._usage.count)]
         if self.gate.keys is not None:
             work.append(every(REFRESH_KEYS_S, self.gate.keys.refresh))
@@ -80,34 +80,33 @@ class Service:
 
     @property
     def draining(self) -> asyncio.Event:
-        """Set once the server is ending: a live connection then closes with 1012."""
+        """Set once the server is shutting down: live connections then close with 1012."""
         return self.drain.begun
 
     @asynccontextmanager
     async def session_registered(self, closer: Closer) -> AsyncIterator[None]:
-        """Hold a live connection inside this block, so that it ends politely with the server.
+        """Register a live connection, so that the server's shutdown ends it gracefully.
 
-        When the server begins to end, ``closer`` is called once, in a task of its own. It takes no
-        more sound, and ends the session (``await feed.end()``), whose finals are then sent as at
-        any end. Afterwards the protocol closes the connection with 1012 (``draining`` is set)
-        rather than with what it would have, and leaves the block. What has not within ``--drain``
-        is cut off.
+        When the shutdown begins, ``closer`` is called once, in a task of its own. It must stop
+        accepting audio and end the session (``await feed.end()``), whose final results are then
+        sent as usual. Afterwards the protocol closes the connection with 1012 (``draining`` is
+        set) and leaves the block. Connections that take longer than ``--drain`` are cut off.
         """
         async with self.drain.registered(closer):
             yield
 
     def begin_drain(self) -> None:
-        """Let nobody else in, and tell live connections to end."""
+        """Refuse new requests and tell live connections to end."""
         if not self.gate.draining:
             self.gate.draining = True
             self._drained_by_s = asyncio.get_running_loop().time() + self.settings.drain_s
             self.drain.begin()
 
     async def drained(self, stop: Callable[[], bool] = lambda: False) -> None:
-        """Let nobody else in, and wait until all have been served: for ``--drain`` at most.
+        """Refuse new requests and wait for the admitted ones, for at most ``--drain``.
 
-        Ends early if ``stop`` says so. Hosts of the application should wait for this, or for
-        :meth:`shut_down`, before they close connections. May be repeated.
+        Returns early if ``stop()`` is true. Hosts of the application should await this, or
+        :meth:`shut_down`, before they close connections. May be called again.
         """
         self.begin_drain()
         clock = asyncio.get_running_loop().time
@@ -115,7 +114,7 @@ class Service:
             await asyncio.sleep(DRAIN_TICK_S)
 
     async def shut_down(self, stop: Callable[[], bool] = lambda: False) -> None:
-        """Drain, then cancel what is left and free the models; ``stop``: without waiting for it."""
+        """Drain, then cancel what is left and free the models; if ``stop()``, without draining."""
         await self.drained(stop)
         closing = asyncio.ensure_future(self.close())
         while not closing.done() and not stop():
@@ -133,12 +132,12 @@ class Service:
         *,
         channel: int | None = None,
     ) -> AsyncGenerator[Partial | Transcript, None]:
-        """Transcribe a recording: what is known of it as it grows, in the end its transcript.
+        """Transcribe a recording; yields partial results, and at the end the transcript.
 
         ``options`` are named as :meth:`quest22.Transcriber.transcribe`'s; ``media`` may still be
         arriving (a function that opens a file whose reads wait). ``channel`` is the one to
         transcribe, counted from 0, instead of the mix of all. Leaving the iteration early cancels.
-        Raises :class:`Refusal` for options that cannot be, and for what is no sound.
+        Raises :class:`Refusal` for invalid options and unreadable audio.
         """
         clip_options = _clip_options(model, options)
         self._requests += 1
@@ -154,7 +153,9 @@ class Service:
         try:
             async for event in handle:
                 if isinstance(event, ClipProgressed):
-                    for last in event.partial.committed[-1:]:  # who leaves early owes it, too
+                    for last in event.partial.committed[
+                        -1:
+                    ]:  # also counted if the client leaves early
                         admission.count_audio(max(0.0, last.end_s - counted_s))
                         counted_s = max(counted_s, last.end_s)
                     yield event.partial
@@ -169,10 +170,10 @@ class Service:
     ) -> AsyncIterator[LiveSession]:
         """Open a live session; ``options`` are named as :meth:`quest22.Transcriber.live`'s.
 
-        Its sound is counted on ``admission`` as it comes.
+        Its audio is counted on ``admission`` as it arrives.
 
-        Leaving the block before the session's end cancels it. Raises :class:`Refusal` for options
-        that cannot be. For feeding it from a socket see :mod:`quest22.server.live_feed`.
+        Leaving the block before the session's end cancels it. Raises :class:`Refusal` for invalid
+        options. :mod:`quest22.server.live_feed` feeds it from a socket.
         """
         named = dict(options)
         with _refusing_usage():
@@ -190,7 +191,7 @@ class Service:
             session.cancel()
 
     async def close(self) -> None:
-        """Cancel what is left, and free the models; may be repeated."""
+        """Cancel what is left and free the models; may be called again."""
         actions, self.on_close = self.on_close, []
         for action in actions:
             action()
@@ -207,7 +208,7 @@ def _clip_options(model: ServedModel, options: Mapping[str, Any]) -> ClipOptions
 
 @contextmanager
 def _refusing_usage() -> Iterator[None]:
-    """Tell whoever asked what was wrong with the options."""
+    """Turn errors in options into refusals."""
     try:
         yield
     except UsageError as exc:
@@ -224,6 +225,6 @@ def _transcript(result: Transcript | Failure, admission: Admission, counted_s: f
 
 
 def too_long(most_s: float) -> Refusal:
-    """What is said to a recording that is longer than its caller may send."""
+    """The refusal of a recording that is too long."""
     message = f"the recording is longer than {hours(most_s)}: send it in parts"
     return Refusal("too_long", message, parameter="file")

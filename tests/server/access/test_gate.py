@@ -116,7 +116,7 @@ def test_recordings_wait_no_longer_than_is_said() -> None:
     busy.load.wait = 42.0
     refusal = refused(busy, Caller("one"), "file")
     assert (refusal.status, refusal.headers) == (503, {"Retry-After": "12"})
-    assert "wait for 42 s already: expected 30 at most" in refusal.message
+    assert "already wait 42 s: expected at most 30" in refusal.message
     with busy.admit(Caller("one"), "live"):
         pass
     busy.load.wait = 5000.0

@@ -50,7 +50,7 @@ def test_names_that_cannot_be(file: Path, name: str) -> None:
     ("content", "reason"),
     [
         ("", "Expecting value"),
-        ("[]", "no object of names"),
+        ("[]", "JSON object of names"),
         ("{" * 100_000, "Expecting property name"),
         ('{"a": {}}', "a: expected sha256"),
         ('{"a": 5}', "a: expected sha256"),

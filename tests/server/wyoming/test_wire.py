@@ -8,7 +8,7 @@ import json
 import pytest
 from wyoming.event import Event
 
-from quest22.server.wyoming.wire import MAX_LINE_BYTES, NoEventError, read_event
+from quest22.server.wyoming.wire import MAX_LINE_BYTES, InvalidEventError, read_event
 
 
 def read(data: bytes) -> list[Event]:
@@ -66,5 +66,5 @@ def test_a_connection_that_ends(data: bytes) -> None:
     ids=range(12),
 )
 def test_what_is_no_event(data: bytes, said: str) -> None:
-    with pytest.raises(NoEventError, match=said):
+    with pytest.raises(InvalidEventError, match=said):
         read(data)

@@ -1,1 +1,1 @@
-"""Who may use the server, how much, and whether there is room now."""
+"""Access control: keys, limits, capacity, origins, slow clients."""

@@ -1,6 +1,6 @@
-"""The key and the address that come with a request, and the subprotocols that may hold a key.
+"""Reads the key and the peer address of a request, and its subprotocols, which may hold the key.
 
-Each protocol says where its clients put the key; how it is read is the same for all.
+Each protocol decides where its clients put the key.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ TOKEN_OR_BEARER = frozenset({"token", "bearer"})
 
 
 def header_key(scope: Scope, schemes: Collection[str] = BEARER) -> str | None:
-    """The key of ``Authorization: SCHEME KEY``; None without one, or with another scheme."""
+    """The key in ``Authorization: SCHEME KEY``; None if it is missing or has another scheme."""
     value = Headers(scope=scope).get("authorization", "")
     scheme, _, key = value.strip().partition(" ")
     return key.strip() or None if scheme.lower() in schemes else None
@@ -30,7 +30,7 @@ def subprotocols(scope: Scope) -> list[str]:
 def subprotocol_key(scope: Scope, prefix: str) -> str | None:
     """The rest of the first subprotocol that begins with ``prefix``.
 
-    Browsers cannot set headers, so they offer their key as a subprotocol.
+    Browsers cannot set headers, so they send their key as a subprotocol.
     """
     for offered in subprotocols(scope):
         if offered.startswith(prefix):
@@ -39,6 +39,6 @@ def subprotocol_key(scope: Scope, prefix: str) -> str | None:
 
 
 def peer_address(scope: Scope) -> str:
-    """The address of the other side, as the proxy states it if that is believed."""
+    """The peer's address, or the one that a trusted proxy reports."""
     client = scope.get("client")
     return str(client[0]) if client else ""

@@ -1,6 +1,6 @@
-"""The gate that every request passes once, before any of its sound is taken.
+"""Admits or refuses each request once, before any of its audio is accepted.
 
-It is passed at the handshake and never shut afterwards: whoever was let in is served to the end.
+An admitted request is served to the end.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ Kind: TypeAlias = Literal["file", "live"]
 MAX_RETRY_S = 120.0
 
 MAX_BUDGETS = 10_000
-"""Callers whose sound is remembered; then those that have spent nothing lately are forgotten."""
+"""How many audio budgets to keep; above that, full ones are discarded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: the name of a key, or the address of whoever needs none; with its limits.
+    """Who sends a request: a key's name, or without keys the peer's address; with its limits.
 
-    ``key_hash`` tells this key from a later one of the same name.
+    ``key_hash`` distinguishes this key from a later one of the same name.
     """
 
     name: str
@@ -43,9 +43,9 @@ class Caller:
 
 @dataclass(slots=True, eq=False)
 class Admission:
-    """A request that was let in; protocols pass it to the service, which counts on it.
+    """An admitted request; the service counts its audio.
 
-    ``on_audio`` is told of every second that is counted.
+    ``on_audio`` is called with the seconds that are counted.
     """
 
     caller: Caller
@@ -55,18 +55,18 @@ class Admission:
 
     @property
     def limits(self) -> CallerLimits:
-        """How large its recording may be, and how long."""
+        """The caller's limits."""
         return self.caller.limits
 
     def count_audio(self, seconds: float) -> None:
-        """So much more sound was taken."""
+        """Count more accepted audio."""
         self.audio_s += seconds
         self.on_audio(seconds)
 
 
 @dataclass(slots=True)
 class Gate:
-    """Lets requests in, or raises :class:`Refusal`; for use in one event loop."""
+    """Admits requests or raises :class:`Refusal`; for use in one event loop."""
 
     settings: ServerSettings
     keys: KeyRing | None = None
@@ -80,32 +80,32 @@ class Gate:
 
     @property
     def inside(self) -> int:
-        """How many requests are served now."""
+        """How many requests are being served."""
         return self._inside.total()
 
     def count(self, kind: Kind) -> int:
-        """How many of one kind are served now."""
+        """How many requests of one kind are being served."""
         return self._inside[kind]
 
     def identify(self, key: str | None, peer: str) -> Caller:
-        """Who asks, by the key that came with the request; raises :class:`Refusal`."""
+        """The caller of a request, by its key; raises :class:`Refusal`."""
         caller = self._caller(key, peer)
         current_request().caller = caller.name
         return caller
 
     def identify_again(self, caller: Caller) -> Caller:
-        """Who was identified before, by what is known now; raises :class:`Refusal`."""
+        """A caller identified earlier, with its current limits; raises :class:`Refusal`."""
         if self.keys is not None:
             key = self.keys.named(caller.name)
             if key is None or key.sha256 != caller.key_hash:
-                self._refuse("unauthorized", "the API key behind it is not known here any more")
+                self._refuse("unauthorized", "the API key behind it has been removed")
             caller = self._holder(caller.name, key)
         current_request().caller = caller.name
         return caller
 
     @contextmanager
     def admit(self, caller: Caller, kind: Kind) -> Iterator[Admission]:
-        """Let a request in for the time of the block; raises :class:`Refusal` at its beginning."""
+        """Admit a request for the duration of the block; raises :class:`Refusal` on entry."""
         self._check_room(kind)
         self._check_caller(caller, kind)
         context = current_request()
@@ -126,10 +126,10 @@ class Gate:
         if self.keys is None:
             return Caller(peer, CallerLimits.of(self.settings))
         if not key:
-            self._refuse("unauthorized", "this server needs an API key: none came")
+            self._refuse("unauthorized", "this server needs an API key, and none was sent")
         found = self.keys.find(key)
         if found is None:
-            self._refuse("unauthorized", "the API key is not known here")
+            self._refuse("unauthorized", "the API key is invalid")
         return self._holder(*found)
 
     def _holder(self, name: str, key: Key) -> Caller:
@@ -140,17 +140,19 @@ class Gate:
             self._refuse("draining", "the server is shutting down", RETRY_S)
         most = self.settings.max_live if kind == "live" else self.settings.max_requests
         if self._inside[kind] >= most:
-            what = "live sessions are open" if kind == "live" else "recordings are in work"
+            what = (
+                "live sessions are open" if kind == "live" else "recordings are being transcribed"
+            )
             self._refuse("overloaded", f"{most} {what} already", RETRY_S)
         if kind == "file":
             bound, wait_s = self.settings.max_wait_s, self.load.wait_s(self.clock())
             if wait_s > bound:
-                message = f"recordings wait for {wait_s:.0f} s already: expected {bound:g} at most"
+                message = f"recordings already wait {wait_s:.0f} s: expected at most {bound:g}"
                 self._refuse("overloaded", message, max(RETRY_S, wait_s - bound))
         else:
             bound, latency_s = self.settings.max_latency_s, self.load.latency_s(self.clock())
             if latency_s > bound:
-                message = f"words come after {latency_s:.0f} s already: expected {bound:g} at most"
+                message = f"words already arrive {latency_s:.0f} s late: expected at most {bound:g}"
                 self._refuse("overloaded", message, RETRY_S)
 
     def _check_caller(self, caller: Caller, kind: Kind) -> None:
@@ -161,8 +163,8 @@ class Gate:
         budget = self._budget(caller)
         if budget is not None and budget.wait_s > 0:
             message = (
-                f"{caller.name} has sent more than {budget.per_minute:g} seconds of sound a "
-                f"minute: expected a pause of {budget.wait_s:.0f} s"
+                f"{caller.name} has sent more than {budget.per_minute:g} seconds of audio per "
+                f"minute: wait {budget.wait_s:.0f} s"
             )
             self._refuse("rate_limited", message, budget.wait_s, MAX_RETRY_S)
 
@@ -205,7 +207,7 @@ class Gate:
 
 
 def _with_key_limits(limits: CallerLimits, key: Key) -> CallerLimits:
-    """A key's own limits, where it has some."""
+    """The limits of a key: its own, or else the server's."""
     return CallerLimits(
         limits.max_upload_bytes if key.max_upload_mb is None else round(key.max_upload_mb * 1e6),
         limits.max_audio_s if key.max_audio_s is None else key.max_audio_s,

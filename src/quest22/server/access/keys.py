@@ -1,6 +1,6 @@
-"""API keys: a file of their hashes and limits, and whose key it is that came with a request.
+"""API keys: the file of their hashes and limits, and looking up a request's key.
 
-A key is 256 random bits, so its SHA-256 tells nobody anything, and no slow hash is needed. ::
+A key has 256 random bits, so a fast hash such as SHA-256 is safe. ::
 
     {"desk": {"sha256": "9f86d0…", "max_live": 4, "audio_s_per_minute": 600.0}}
 """
@@ -25,7 +25,7 @@ from quest22.system.private_files import write_private
 _log = logging.getLogger("quest22.server")
 
 PREFIX = "q22_"
-"""What our keys begin with, so that scanners for leaked secrets find them."""
+"""The prefix of our keys, so that scanners for leaked secrets find them."""
 
 MAX_FILE_BYTES = 4_000_000
 MAX_KEY_CHARACTERS = 512
@@ -36,7 +36,7 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key in the file; limits that are None are the server's."""
+    """One key in the file; a limit of None means the server's."""
 
     sha256: str
     max_live: int | None = None
@@ -64,12 +64,12 @@ LIMIT_TYPES = {
 
 
 def hash_of(key: str) -> str:
-    """What the file holds of a key."""
+    """The hash of a key, as in the file."""
     return sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def read_keys(path: Path) -> dict[str, Key]:
-    """The keys of a file by name; raises :class:`SourceError` for one that cannot be used."""
+    """Read the keys by name; raises :class:`SourceError` if the file is invalid."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
@@ -83,14 +83,14 @@ def read_keys(path: Path) -> dict[str, Key]:
             raise UsageError(f"it is larger than {MAX_FILE_BYTES} bytes")
         found = json.loads(content.decode("utf-8"))
         if not isinstance(found, dict):
-            raise UsageError("it holds no object of names")
+            raise UsageError("expected a JSON object of names")
         return {name: _key(name, facts) for name, facts in found.items()}
     except (UsageError, ValueError, RecursionError) as exc:
-        raise SourceError(f"{path} is no file of keys: {exc}; see docs/server.md") from exc
+        raise SourceError(f"{path} is not a key file: {exc}; see docs/server.md") from exc
 
 
 def write_keys(path: Path, keys: Mapping[str, Key]) -> None:
-    """Replace the file; only its owner may read it. Raises :class:`SourceError`."""
+    """Replace the file, readable only by its owner. Raises :class:`SourceError`."""
     facts = {
         name: {field: value for field, value in asdict(key).items() if value is not None}
         for name, key in sorted(keys.items())
@@ -102,9 +102,9 @@ def write_keys(path: Path, keys: Mapping[str, Key]) -> None:
 
 
 def new_key(path: Path, name: str, **limits: Any) -> str:
-    """Add a key to the file, which is made if need be; returns the key, which is kept nowhere.
+    """Add a key to the file, created if necessary; returns the key, which is stored nowhere.
 
-    Raises :class:`UsageError` for a name that is taken or cannot be one.
+    Raises :class:`UsageError` for a name that is taken or invalid.
     """
     keys = read_keys(path) if path.exists() else {}
     if name in keys:
@@ -137,7 +137,7 @@ def _key(name: str, facts: Any) -> Key:
 
 
 class KeyRing:
-    """The keys that are valid now: those of a file, read again when it has changed."""
+    """The currently valid keys: those of a file, reloaded when it changes."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -148,7 +148,7 @@ class KeyRing:
         return len(self._keys)
 
     def find(self, key: str) -> tuple[str, Key] | None:
-        """Whose key it is; takes as long for any key."""
+        """The name and the entry of a key; takes the same time for all keys."""
         if len(key) > MAX_KEY_CHARACTERS:
             return None
         hashed = hash_of(key)
@@ -159,11 +159,11 @@ class KeyRing:
         return found
 
     def named(self, name: str) -> Key | None:
-        """The key of that name; None if there is none now."""
+        """The key of that name; None if there is none."""
         return self._keys.get(name)
 
     def refresh(self) -> None:
-        """Read the file again if it has changed; one that cannot be used changes nothing."""
+        """Reload the file if it has changed; keeps the old keys if it is invalid."""
         stamp = _stamp(self._path)
         if stamp != self._stamp:
             self._stamp = stamp
@@ -175,7 +175,7 @@ class KeyRing:
 
 
 def _stamp(path: Path) -> tuple[int, ...] | None:
-    """Changes with the file."""
+    """A value that changes with the file."""
     try:
         stat = path.stat()
     except OSError:

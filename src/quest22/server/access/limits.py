@@ -1,4 +1,4 @@
-"""How much one caller may ask for: a key, or an address where no keys are needed."""
+"""The limits of a caller."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from quest22.settings.server import ServerSettings
 
 @dataclass(frozen=True, slots=True)
 class CallerLimits:
-    """The limits of one caller; None: no own limit."""
+    """The limits of one caller; None: unlimited."""
 
     max_upload_bytes: int
     max_audio_s: float
@@ -19,7 +19,7 @@ class CallerLimits:
 
     @classmethod
     def of(cls, settings: ServerSettings) -> CallerLimits:
-        """Those of whoever has no own ones."""
+        """The server's default limits."""
         return cls(
             settings.max_upload_bytes,
             settings.max_audio_s,
@@ -30,10 +30,10 @@ class CallerLimits:
 
 @dataclass(slots=True)
 class AudioBudget:
-    """Seconds of sound that a caller may still send: a token bucket that holds one minute's worth.
+    """Seconds of audio that a caller may still send: a token bucket of one minute's worth.
 
-    How long a recording is, is known when it has been read; so a caller may run into debt once,
-    and then waits until that is paid.
+    The length of a recording is known only once it has been read, so a caller may go into debt,
+    and then has to wait until the debt is paid off.
     """
 
     per_minute: float
@@ -45,19 +45,19 @@ class AudioBudget:
         self._left, self._counted = self.per_minute, self.clock()
 
     def spend(self, seconds: float) -> None:
-        """So much sound was taken."""
+        """Spend some seconds."""
         self._refill()
         self._left -= seconds
 
     @property
     def wait_s(self) -> float:
-        """How long until the caller is out of debt; 0 if it has none."""
+        """How long until the debt is paid off; 0 if there is none."""
         self._refill()
         return max(0.0, -self._left * 60 / self.per_minute)
 
     @property
     def is_full(self) -> bool:
-        """Whether nothing of it is spent, so that it may be forgotten."""
+        """Whether nothing is spent, so that the budget can be discarded."""
         self._refill()
         return self._left >= self.per_minute
 

@@ -1,4 +1,4 @@
-"""How long a newcomer would wait, as measured on those who wait and those who have."""
+"""Estimates how long a new request would wait, from recent and current waits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from quest22.metrics import Metrics
 from quest22.runtime.loop import TranscriptionLoop
 
 WAITS_S = 60.0
-"""Older waits say nothing about now."""
+"""Older waits do not count."""
 
 LATENCIES_S = 15.0
 MIN_LATENCIES = 5
@@ -22,7 +22,7 @@ def _no_loops() -> Iterable[TranscriptionLoop]:
 
 @dataclass(slots=True)
 class Load:
-    """What the engines have measured; ``now`` is of :func:`time.monotonic`."""
+    """Reads the engines' metrics; ``now`` is a time of :func:`time.monotonic`."""
 
     metrics: Metrics = field(default_factory=Metrics)
     loops: Callable[[], Iterable[TranscriptionLoop]] = _no_loops
@@ -30,8 +30,8 @@ class Load:
     def wait_s(self, now: float) -> float:
         """How long a new recording would wait for its first window.
 
-        0 while none waits. Else those behind others wait longest, and a newcomer would be the last:
-        the longest wait that lately ended, or still goes on.
+        0 if no recording is waiting. Otherwise the longest of the current and recent waits, because
+        a new recording would be the last in the queue.
         """
         going_on = max((loop.newcomers_wait_s for loop in self.loops()), default=0.0)
         if not going_on:
@@ -39,6 +39,6 @@ class Load:
         return max(going_on, *self.metrics.distribution("first_wait").since(now - WAITS_S), 0.0)
 
     def latency_s(self, now: float) -> float:
-        """How late words were committed lately, in the middle; 0 if few were."""
+        """The median latency of recently committed words; 0 if there are few."""
         values = self.metrics.distribution("live_latency", "committed").since(now - LATENCIES_S)
         return median(values) if len(values) >= MIN_LATENCIES else 0.0

@@ -1,9 +1,9 @@
-"""Which pages in a browser may use the server: its own, and those of sites that were named.
+"""Checks the ``Host`` and ``Origin`` of requests: which web pages may use the server.
 
-A page of any site can make its reader's browser send requests to this machine. So those that come
-from another site are refused, unless it is allowed; and while the server listens on this machine
-only, so are those for a host name that is not its own, to which a site may have pointed its name
-(DNS rebinding). Programs that are no browsers send no ``Origin`` and are not concerned.
+Any web page can make its reader's browser send requests to this machine. Requests from other sites
+are therefore refused unless the site is allowed. While the server listens on this machine only, so
+are requests for other host names, because a site may point its own name here (DNS rebinding).
+Programs other than browsers send no ``Origin`` and are not affected.
 """
 
 from __future__ import annotations
@@ -30,32 +30,32 @@ SHOWN_HEADERS = "x-request-id, retry-after, location, dg-request-id"
 
 @dataclass(frozen=True, slots=True)
 class AllowedOrigins:
-    """Hosts by which the server may be addressed (None: any), and other sites that may use it."""
+    """The host names of the server (None: any), and the other sites that may use it."""
 
     hosts: frozenset[str] | None
     origins: frozenset[str]
 
     @classmethod
     def of(cls, settings: ServerSettings) -> AllowedOrigins:
-        """As the settings say; behind a Unix socket is a proxy, which checks the host."""
+        """From the settings. On a Unix socket, the proxy in front checks the host."""
         allowed = {name.lower() for name in settings.allow_host}
         checks = settings.uds is None and is_loopback(settings.host) and ANY not in allowed
         hosts = frozenset(allowed | OWN_NAMES | {settings.host.lower()}) if checks else None
         return cls(hosts, frozenset(each.lower().rstrip("/") for each in settings.allow_origin))
 
     def host_allowed(self, host: str) -> bool:
-        """Whether a ``Host`` header names this server; the port does not matter."""
+        """Whether a ``Host`` header names this server; the port is ignored."""
         return self.hosts is None or host_name(host) in self.hosts
 
     def origin_allowed(self, origin: str, host: str) -> bool:
-        """Whether a page of this origin may use a server that it addresses by ``host``."""
+        """Whether a page of this origin may use a server that it calls ``host``."""
         origin = origin.lower()
         own = origin.partition("://")[2] == host.lower() and bool(host)
         return own or origin in self.origins or ANY in self.origins
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address to listen on can be reached from this machine only."""
+    """Whether an address is reachable from this machine only."""
     if host.lower() == "localhost":
         return True
     try:
@@ -73,7 +73,7 @@ def host_name(host: str) -> str:
 
 
 class OriginCheck:
-    """An ASGI application around another one."""
+    """ASGI middleware."""
 
     def __init__(self, app: ASGIApp, sites: AllowedOrigins) -> None:
         self._app = app
@@ -98,10 +98,7 @@ class OriginCheck:
 
 
 def _wrong_host(host: str) -> str:
-    return (
-        f"this server is not called {host_name(host)!r}: address it as localhost, or start it "
-        "with --allow-host"
-    )
+    return f"this server is not {host_name(host)!r}: use localhost, or start it with --allow-host"
 
 
 def _wrong_origin(origin: str) -> str:
@@ -111,7 +108,7 @@ def _wrong_origin(origin: str) -> str:
 async def _refuse(scope: Scope, receive: Receive, send: Send, message: str) -> None:
     current_request().reason = "forbidden"
     response = PlainTextResponse(message + "\n", HTTPStatus.FORBIDDEN)
-    await response(scope, receive, send)  # for a websocket, too: it answers the handshake
+    await response(scope, receive, send)  # also answers the handshake of a websocket
 
 
 def _is_preflight(scope: Scope, headers: Headers) -> bool:
@@ -138,7 +135,7 @@ def _cors(origin: str) -> Iterable[tuple[str, str]]:
 
 
 def _shown_to(origin: str, send: Send) -> Send:
-    """Let the page read the answer."""
+    """Add the headers that let the page read the response."""
 
     async def shown(message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -1,6 +1,6 @@
-"""Which addresses are on the public internet: the only ones that a server fetches for others.
+"""Tells public internet addresses from others; the server fetches only from public ones.
 
-What is not may be a machine behind the same wall: the server itself, a router, a database, the
+Others may belong to machines behind the same firewall: the server itself, a router, a database, the
 cloud's metadata. An IPv4 address within an IPv6 one counts as itself.
 """
 
@@ -13,13 +13,13 @@ _NOT_PUBLIC = tuple(
         ip_network,
         (
             "0.0.0.0/8",
-            "100.64.0.0/10",  # shared by a provider's customers
+            "100.64.0.0/10",  # carrier-grade NAT
             "169.254.0.0/16",
             "192.0.0.0/24",
-            "192.88.99.0/24",  # relays to IPv6
+            "192.88.99.0/24",  # 6to4 relays
             "198.18.0.0/15",
             "240.0.0.0/4",
-            "64:ff9b:1::/48",  # a network's own translation to IPv4
+            "64:ff9b:1::/48",  # local NAT64
             "100::/64",
             "2001::/23",
             "2001:db8::/32",
@@ -34,11 +34,11 @@ _TRANSLATED = IPv6Network("64:ff9b::/96")
 _COMPATIBLE = IPv6Network("::/96")
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 _INTERFACE_IPV4 = (0x0000_5EFE, 0x0200_5EFE)
-"""The upper half of an interface's part that holds an IPv4 address (ISATAP)."""
+"""The upper half of an ISATAP interface identifier, which embeds an IPv4 address."""
 
 
 def is_public(text: str) -> bool:
-    """Whether an address, as the resolver writes it, is one of the public internet."""
+    """Whether an address, as returned by the resolver, is public."""
     try:
         address = ip_address(text)
     except ValueError:
@@ -63,7 +63,7 @@ def _is_public(address: IPv4Address | IPv6Address) -> bool:
 
 
 def _ipv4_within(address: IPv6Address) -> IPv4Address | None:
-    """The IPv4 address that packets to this one end at."""
+    """The IPv4 address that packets to this address are sent to, if any."""
     if address.ipv4_mapped is not None:
         return address.ipv4_mapped
     if address.sixtofour is not None:

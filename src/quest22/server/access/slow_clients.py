@@ -1,15 +1,15 @@
-"""Clients that keep a connection and send nothing, or next to nothing, or never read.
+"""Defends against clients that hold a connection without sending or reading.
 
 =========================================  =============================================
 headers that never end                     :class:`HeaderTimeoutHttp`
-a connection that is kept and not used     uvicorn's ``timeout_keep_alive``
-a body that stops, or trickles             :class:`MinBodyRate`
-a peer that has vanished, or never reads   the kernel: :func:`watch_peers`
-a websocket whose peer has vanished        uvicorn's pings, and :class:`BackpressureWebSocket`
+an idle connection                         uvicorn's ``timeout_keep_alive``
+a body that stalls or trickles             :class:`MinBodyRate`
+a peer that vanished or never reads        the kernel: :func:`watch_peers`
+a websocket whose peer vanished            uvicorn's pings, and :class:`BackpressureWebSocket`
 =========================================  =============================================
 
-Whoever sends more than is taken waits, as nothing is read from a connection whose data nobody has
-taken yet. That is not the client's fault, and never counts against it.
+A client that sends faster than the server processes has to wait, because the socket is not read
+meanwhile. That time does not count against it.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from quest22.server.refusal import Refusal
 
 HEADERS_S = 20.0
-"""From a connection's first moment, or a request's first byte, to the end of its headers."""
+"""From the start of a connection, or of a request, to the end of its headers."""
 
 BODY_WINDOW_S = 60.0
 MIN_BODY_BYTES = 4096
-"""A body must bring this in each window: one eighth of the leanest Opus that is spoken."""
+"""A body must send this much per window: one eighth of the lowest bit rate of Opus speech."""
 
 UNREAD_S = 120
-"""A peer that acknowledges nothing, or has no room for what is sent, is given up after this."""
+"""A peer that acknowledges nothing, or keeps its receive window closed, is dropped after this."""
 
 KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 
 
 class HeaderTimeoutHttp(H11Protocol):
-    """uvicorn's HTTP, with an end to the patience for headers."""
+    """uvicorn's HTTP protocol with a timeout for headers."""
 
     _late: asyncio.TimerHandle | None = None
 
@@ -71,9 +71,9 @@ class HeaderTimeoutHttp(H11Protocol):
 
 
 class BackpressureWebSocket(WebSocketsSansIOProtocol):
-    """uvicorn's websockets: who is made to wait may answer pings late, who never reads is cut.
+    """uvicorn's websockets: clients held back may answer pings late; ones that never read are cut.
 
-    Handshakes that are none are answered; uvicorn leaves them waiting.
+    Invalid handshakes are answered; uvicorn leaves them waiting.
     """
 
     def data_received(self, data: bytes) -> None:
@@ -83,24 +83,24 @@ class BackpressureWebSocket(WebSocketsSansIOProtocol):
             self.transport.close()
 
     def keepalive_timeout(self) -> None:
-        if self.read_paused and self.ping_timeout is not None:  # the answer may lie there, unread
+        if self.read_paused and self.ping_timeout is not None:  # the pong may be in the unread data
             self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
             return
         super().keepalive_timeout()
-        if not self.writable.is_set():  # closing would wait until all is sent
+        if not self.writable.is_set():  # a normal close would wait until all is sent
             self.transport.abort()
 
     async def send(self, message: ASGISendEvent) -> None:
         await super().send(message)
         if message["type"] == "websocket.http.response.body" and self.close_sent:
-            self.handshake_complete = True  # refused, which is no error of the application
+            self.handshake_complete = True  # refused, which is not an error of the application
 
 
 class MinBodyRate:
-    """An ASGI application around another one, whose requests' bodies must keep coming.
+    """ASGI middleware that enforces a minimum rate for request bodies.
 
-    For one that does not, ``receive`` raises a :class:`Refusal`, which the protocol puts into its
-    own shape. Only the time is counted in which more was waited for.
+    If a body is too slow, ``receive`` raises :class:`Refusal`, which the protocol converts to its
+    own format. Only the time spent waiting for data counts.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class _RatedBody:
         self._ended = False
 
     async def receive(self) -> Message:
-        if self._ended:  # whoever asks now wants to know when the client goes
+        if self._ended:  # now the caller waits for the client to disconnect
             return await self._receive()
         clock = asyncio.get_running_loop().time
         began = clock()
@@ -152,9 +152,9 @@ class _RatedBody:
 
 
 def watch_peers(listening: socket.socket) -> None:
-    """Have the kernel give up peers that have vanished or never read, where it can.
+    """Make the kernel drop peers that have vanished or never read, if it can.
 
-    Connections inherit it from the socket that listens.
+    Connections inherit this from the listening socket.
     """
     if listening.family not in (socket.AF_INET, socket.AF_INET6):
         return

@@ -1,4 +1,4 @@
-"""An answer on its way: whole, or as server-sent events; errors in OpenAI's shape in either."""
+"""Sends responses, whole or as server-sent events, with errors in OpenAI's format in both."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from quest22.server.upload.send_refusal import send_refusal
 
 EVENTS = "text/event-stream; charset=utf-8"
 KEEP_ALIVE_S = 15.0
-"""So often a stream without news says that it lives: proxies close silent connections."""
+"""How often to send a comment in an idle stream: proxies close silent connections."""
 
 
 class Answer:
-    """The answer to one request."""
+    """The response to one request."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self.streams = False
@@ -29,29 +29,29 @@ class Answer:
         self._scope = scope
 
     async def whole(self, content: str, media_type: str) -> None:
-        """All at once."""
+        """Send a whole response."""
         await self._start(200, media_type, {"content-length": str(len(content.encode()))})
         await self._body(content)
 
     async def event(self, event: Mapping[str, Any]) -> None:
-        """One event of a stream, at once."""
+        """Send an event of a stream."""
         await self._begin_stream()
         await self._body(f"data: {json.dumps(event, ensure_ascii=False)}\n\n", more=True)
 
     async def end(self) -> None:
-        """The stream ends."""
+        """End the stream."""
         await self._begin_stream()
         await self._body("")
 
     async def keep_alive(self) -> None:
-        """Say again and again that the stream lives, in lines that clients pass over."""
+        """Keep sending comments, which clients ignore."""
         while True:
             await asyncio.sleep(KEEP_ALIVE_S)
             await self._begin_stream()
             await self._body(": waiting\n\n", more=True)
 
     async def refuse(self, refusal: Refusal, body: Body | None) -> None:
-        """Say why there is no answer, or no more of it."""
+        """Send an error, as a response or as an event of a stream that has begun."""
         response = openai_refused(refusal)
         if self.streams:
             await self.event(error_body(refusal))

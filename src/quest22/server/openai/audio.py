@@ -30,7 +30,7 @@ FILE, MODEL = "file", "model"
 
 
 def routes(service: Service) -> list[BaseRoute]:
-    """The two addresses."""
+    """The two routes."""
     return [
         Route("/v1/audio/transcriptions", AudioEndpoint(service, "transcribe"), methods=["POST"]),
         Route("/v1/audio/translations", AudioEndpoint(service, "translate"), methods=["POST"]),
@@ -38,7 +38,7 @@ def routes(service: Service) -> list[BaseRoute]:
 
 
 class AudioEndpoint:
-    """An ASGI application: it answers while the request still comes."""
+    """An ASGI application that may start to respond while the request is arriving."""
 
     def __init__(self, service: Service, task: Task) -> None:
         self._service = service
@@ -71,7 +71,7 @@ class AudioEndpoint:
             await answer.refuse(server_failed(current_request().request_id), body)
 
     async def _answered(self, form: Form, admission: Admission, answer: Answer) -> bool:
-        """Answer by the fields that have come; False if others have come since."""
+        """Respond with the fields received so far; False if more have arrived meanwhile."""
         request = read_request(form.fields, self._task)
         file = _recording(form)
         attempt = _Attempt(request, answer)
@@ -94,7 +94,7 @@ class AudioEndpoint:
 
 
 class _Attempt:
-    """To answer by some fields."""
+    """One attempt to respond, with the fields received so far."""
 
     def __init__(self, request: AudioRequest, answer: Answer) -> None:
         self._request = request
@@ -120,7 +120,7 @@ class _Attempt:
             await self._answer.whole(*formatted(self._transcript, self._request))
 
     def refuse_change(self) -> None:
-        """Raise :class:`Refusal` if something was told already."""
+        """Raise :class:`Refusal` if text has been sent already."""
         if self._events.begun:
             raise Refusal(
                 "bad_request",

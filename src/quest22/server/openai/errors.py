@@ -1,4 +1,4 @@
-"""Refusals in OpenAI's shape: ``{"error": {"message", "type", "param", "code"}}``."""
+"""OpenAI's error format: ``{"error": {"message", "type", "param", "code"}}``."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ KINDS: dict[Reason, tuple[str, str | None]] = {
 
 
 def openai_refused(refusal: Refusal) -> JSONResponse:
-    """A refusal as a client of OpenAI understands it."""
+    """A refusal as an OpenAI error response."""
     return refused(refusal, error_body(refusal))
 
 
 def error_body(refusal: Refusal) -> dict[str, Any]:
-    """What a client of OpenAI understands."""
+    """The body of an OpenAI error response."""
     kind, code = KINDS[refusal.reason]
     return {
         "error": {

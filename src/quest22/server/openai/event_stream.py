@@ -1,4 +1,4 @@
-"""A transcript as events, while it grows: only what no longer changes is told."""
+"""Converts a growing transcript to events; only text that will not change is sent."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ DELTA, DONE = "transcript.text.delta", "transcript.text.done"
 
 
 class TranscriptEvents:
-    """``transcript.text.delta`` and ``.done``; with speakers or times, ``.segment`` too.
+    """Creates ``transcript.text.delta``, ``.done`` and, in formats with segments, ``.segment``.
 
-    The deltas, joined, are the text of the last event.
+    The deltas, joined, are the text of the final event.
     """
 
     def __init__(self, request: AudioRequest) -> None:
@@ -30,7 +30,7 @@ class TranscriptEvents:
 
     @property
     def begun(self) -> bool:
-        """Whether something was told."""
+        """Whether any event has been sent."""
         return self._told > 0
 
     def progressed(self, partial: Partial) -> Iterator[dict[str, Any]]:
@@ -38,9 +38,9 @@ class TranscriptEvents:
         yield from self._tell(partial.committed)
 
     def ended(self, transcript: Transcript) -> Iterator[dict[str, Any]]:
-        """The rest, and the end."""
+        """The remaining text, and the final event."""
         yield from self._tell(transcript.segments)
-        if rest := transcript.text[len(self._text) :]:  # of a model without segments
+        if rest := transcript.text[len(self._text) :]:  # the model gave no segments
             yield {"type": DELTA, "delta": rest}
         yield {"type": DONE, **done_fields(transcript, self._request)}
 
@@ -56,7 +56,7 @@ class TranscriptEvents:
                 yield verbose_segment(index, segment, self._request)
 
     def _delta(self, segments: Sequence[Segment]) -> str:
-        """What the text is longer by; white space at its end waits for more."""
+        """The new text; trailing white space waits for more."""
         text = "".join(each.text for each in segments).strip()
         delta, self._text = text[len(self._text) :], text
         return delta

@@ -1,4 +1,4 @@
-"""A transcript in each ``response_format``."""
+"""Formats a transcript for each ``response_format``."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from quest22.sink.formats.captions import segment_fields, srt, vtt
 
 PLAIN, SUBRIP, WEBVTT = "text/plain", "application/x-subrip", "text/vtt"
 SPEAKER = "A"
-"""Of all that is said: speakers are not told apart."""
+"""The only speaker: there is no diarization."""
 MIN_PROBABILITY = 1e-9
 
 
 def formatted(transcript: Transcript, request: AudioRequest) -> tuple[str, str]:
-    """The body of an answer, and its media type."""
+    """The body of a response, and its media type."""
     if request.format == "text":
         return f"{transcript.text}\n", f"{PLAIN}; charset=utf-8"
     if request.format == "srt":
@@ -33,7 +33,7 @@ def formatted(transcript: Transcript, request: AudioRequest) -> tuple[str, str]:
 
 
 def done_fields(transcript: Transcript, request: AudioRequest) -> dict[str, Any]:
-    """Text, usage and what else the end of a stream and the plain format have."""
+    """The fields that the final event of a stream and the plain format share."""
     language = transcript.language if transcript.text else None
     fields: dict[str, Any] = {
         "text": transcript.text,
@@ -48,12 +48,12 @@ def done_fields(transcript: Transcript, request: AudioRequest) -> dict[str, Any]
 
 
 def usage(transcript: Transcript) -> dict[str, Any]:
-    """What OpenAI would bill."""
+    """OpenAI's ``usage``."""
     return {"type": "duration", "seconds": round(transcript.duration_s, 3)}
 
 
 def logprobs(segments: Iterable[Segment]) -> list[dict[str, Any]]:
-    """Of words, which stand for the tokens of other models."""
+    """One entry per word; words stand for tokens."""
     return [
         {
             "token": word.text,
@@ -66,7 +66,7 @@ def logprobs(segments: Iterable[Segment]) -> list[dict[str, Any]]:
 
 
 def diarized_segment(index: int, segment: Segment) -> dict[str, Any]:
-    """A segment with its speaker; an event of a stream too."""
+    """A segment with its speaker; also an event of a stream."""
     return {
         "type": "transcript.text.segment",
         "id": f"seg_{index}",
@@ -116,7 +116,7 @@ def _heard(transcript: Transcript, request: AudioRequest) -> dict[str, Any]:
 
 
 def verbose_segment(index: int, segment: Segment, request: AudioRequest) -> dict[str, Any]:
-    """A segment with all that is known of it, as an event of a stream."""
+    """A segment with all its details, as an event of a stream."""
     event = {"type": "transcript.text.segment", **segment_fields(index, segment)}
     return {**event, "words": _words(segment)} if request.words else event
 

@@ -1,4 +1,4 @@
-"""``/v1/models``: what is served, and the names that stand for it."""
+"""``/v1/models``: the served models and their aliases."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"]
 
 
 def routes(service: Service) -> list[BaseRoute]:
-    """The list, and each model by name."""
+    """The list of models, and each model by name."""
 
     def every(_: Request) -> dict[str, Any]:
         names = dict.fromkeys((*service.models.names, *ALIASES))
@@ -37,7 +37,7 @@ def routes(service: Service) -> list[BaseRoute]:
 
 
 def fallback_routes(service: Service) -> list[BaseRoute]:
-    """All other addresses below ``/v1``, so that their errors have OpenAI's shape: listed last."""
+    """All other paths below ``/v1``, so that their errors have OpenAI's format; must come last."""
     del service
 
     async def unknown(request: Request) -> JSONResponse:
@@ -60,7 +60,7 @@ def fallback_routes(service: Service) -> list[BaseRoute]:
 
 
 def _answering(service: Service, body: Callable[[Request], dict[str, Any]]) -> Any:
-    """An address that answers with JSON, and with refusals in OpenAI's shape."""
+    """A handler that responds with JSON, and with refusals in OpenAI's format."""
 
     async def answer(request: Request) -> JSONResponse:
         try:

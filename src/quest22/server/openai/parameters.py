@@ -1,6 +1,6 @@
-"""What a form of ``/v1/audio/transcriptions`` or ``/v1/audio/translations`` asks for.
+"""Reads the form fields of ``/v1/audio/transcriptions`` and ``/v1/audio/translations``.
 
-Unknown fields are ignored, so that newer clients work. What cannot be done is refused.
+Unknown fields are ignored, so that newer clients work. Unsupported requests are refused.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from quest22.settings.languages import language_code
 Format: TypeAlias = Literal["json", "text", "srt", "vtt", "verbose_json", "diarized_json"]
 TIMED: frozenset[Format] = frozenset({"srt", "vtt", "verbose_json", "diarized_json"})
 STREAMED: tuple[Format, ...] = ("json", "text", "verbose_json", "diarized_json")
-"""What an event stream can hold: its events are the same for the first two. OpenAI's own cannot
-hold the third."""
+"""The formats that can be streamed. The first two have the same events; OpenAI does not stream the
+third."""
 SPEAKERS = ("known_speaker_names", "known_speaker_references")
 MAX_TEMPERATURE = 1.0
 _NAME = re.compile(r"([^\[\]]+)(?:\[([^\[\]]*)\])?")
@@ -32,7 +32,7 @@ Fields: TypeAlias = Sequence[tuple[str, str]]
 class AudioRequest:
     """``options`` are named as :meth:`quest22.Transcriber.transcribe`'s.
 
-    ``segments``, ``words`` and ``logprobs`` are what the answer is to have.
+    ``segments``, ``words`` and ``logprobs`` select what the response contains.
     """
 
     model: str | None
@@ -46,7 +46,7 @@ class AudioRequest:
 
 
 def check_field(name: str) -> None:
-    """Raise :class:`Refusal` for a field whose wish cannot be fulfilled, whatever its value."""
+    """Raise :class:`Refusal` for a field that is not supported, whatever its value."""
     plain = _split(name)[0]
     if plain in SPEAKERS:
         raise Refusal(
@@ -57,7 +57,7 @@ def check_field(name: str) -> None:
 
 
 def read_request(fields: Fields, task: Task) -> AudioRequest:
-    """Read the fields that have come; raises :class:`Refusal` for values that cannot be."""
+    """Read the fields received so far; raises :class:`Refusal` for invalid values."""
     given = _Given(fields)
     shape = _format(given, task)
     granularities = given.several("timestamp_granularities", ("word", "segment"))
@@ -95,7 +95,7 @@ def _format(given: _Given, task: Task) -> Format:
 
 
 def _speech(given: _Given) -> dict[str, Any]:
-    """What is spoken."""
+    """Options about the speech: languages and words to expect."""
     options: dict[str, Any] = {}
     if language := given.text("language"):
         options["language"] = _language("language", language)
@@ -111,7 +111,7 @@ def _speech(given: _Given) -> dict[str, Any]:
 def _decoding(given: _Given) -> dict[str, Any]:
     options: dict[str, Any] = {}
     temperature = given.number("temperature", MAX_TEMPERATURE)
-    if temperature:  # 0 means: as the model decides, at OpenAI too
+    if temperature:  # 0 means automatic, as at OpenAI
         options["temperature"] = [temperature]
     threshold = _vad_threshold(given)
     if threshold is not None:
@@ -120,7 +120,7 @@ def _decoding(given: _Given) -> dict[str, Any]:
 
 
 def _vad_threshold(given: _Given) -> float | None:
-    """Of ``chunking_strategy``: the other numbers say where to cut, which is decided here."""
+    """The threshold in ``chunking_strategy``; its other numbers have no effect here."""
     name = "chunking_strategy"
     strategy = given.nested(name)
     if strategy is None:
@@ -166,7 +166,7 @@ def _number(name: str, value: Any) -> float:
 
 
 class _Given:
-    """Fields by name, in both spellings; empty values count as none."""
+    """Fields by name, as ``a`` or ``a[]``; empty values are ignored."""
 
     def __init__(self, fields: Fields) -> None:
         self._values: dict[str, list[str]] = {}
@@ -185,17 +185,17 @@ class _Given:
         return self._values[name][-1].strip() if name in self._values else None
 
     def several(self, name: str, choices: Sequence[str] = ()) -> list[str]:
-        """All values, which must be among the choices, if there are some."""
+        """All values; if there are choices, each must be one of them."""
         values = [each.strip() for each in self._values.get(name, ())]
         for each in values:
             if choices and each not in choices:
-                raise _refused(name, f"{each[:40]!r} is none: expected {' or '.join(choices)}")
+                raise _refused(name, f"{each[:40]!r} is not valid: expected {' or '.join(choices)}")
         return values
 
     def choice(self, name: str, choices: Sequence[str]) -> str | None:
         value = self.text(name)
         if value is not None and value not in choices:
-            raise _refused(name, f"{value[:40]!r} is none: expected {', '.join(choices)}")
+            raise _refused(name, f"{value[:40]!r} is not valid: expected {', '.join(choices)}")
         return value
 
     def boolean(self, name: str) -> bool:
@@ -215,7 +215,7 @@ class _Given:
         return number
 
     def nested(self, name: str) -> Mapping[str, Any] | None:
-        """``name[key]`` fields, an object as JSON, or a word as its ``type``."""
+        """``name[key]`` fields, a JSON object, or a plain word that is its ``type``."""
         text = self.text(name)
         if text is None:
             return self._nested.get(name)
@@ -226,5 +226,5 @@ class _Given:
         except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
-            raise _refused(name, "is no JSON object")
+            raise _refused(name, "expected a JSON object")
         return value

@@ -1,1 +1,1 @@
-"""What operators look at: health, metrics, logs."""
+"""For operators: health, metrics, logs, shutdown."""

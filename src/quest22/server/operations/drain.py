@@ -1,4 +1,4 @@
-"""The polite end of a server: nobody else is let in; whoever was is served to the end."""
+"""Graceful shutdown: tells open sessions to end."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import TypeAlias
 _log = logging.getLogger("quest22.server")
 
 Closer: TypeAlias = Callable[[], Awaitable[None]]
-"""Takes no more of a client's sound, so that what was said becomes final."""
+"""Stops accepting a client's audio and finalizes what was said."""
 
 
 class Drain:
-    """Tells long connections that the server ends; for use in one event loop.
+    """Tells open sessions that the server is shutting down; for use in one event loop.
 
-    ``begun`` is set once it has begun.
+    ``begun`` is set once the shutdown has begun.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Drain:
 
     @asynccontextmanager
     async def registered(self, closer: Closer) -> AsyncIterator[None]:
-        """Have ``closer`` called when it begins, or at once if it has."""
+        """Call ``closer`` when the shutdown begins, or at once if it has begun."""
         key = object()
         self._closers[key] = closer
         if self.begun.is_set():
@@ -51,7 +51,7 @@ class Drain:
 
 
 async def _closed(closer: Closer) -> None:
-    """One session that cannot be ended must not keep others from it."""
+    """A failing closer must not affect other sessions."""
     try:
         await closer()
     except Exception:

@@ -1,4 +1,4 @@
-"""``/health``: the process answers. ``/ready``: a window is transcribed. ``/metrics``: counts."""
+"""``/health``: is the process alive? ``/ready``: does the engine work? ``/metrics``: Prometheus."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PROXY_HEADERS = frozenset({"forwarded", "via", "x-real-ip"})
 
 
 def routes(service: Service) -> list[BaseRoute]:
-    """The addresses that watchers ask; the first two need no key."""
+    """The routes for monitoring; the first two need no key."""
     readiness = Readiness(service.models)
 
     async def health(_: Request) -> JSONResponse:
@@ -39,7 +39,7 @@ def routes(service: Service) -> list[BaseRoute]:
 
 
 def _check_may_see(service: Service, request: Request) -> None:
-    """Raise :class:`Refusal` for whoever may not see metrics."""
+    """Raise :class:`Refusal` if the client may not see the metrics."""
     settings, gate = service.settings, service.gate
     if settings.metrics_open:
         return
@@ -54,7 +54,7 @@ def _check_may_see(service: Service, request: Request) -> None:
 
 
 def _is_this_machine(settings: ServerSettings, request: Request) -> bool:
-    """Whether a program on this machine asks, and no proxy on it for somebody else."""
+    """Whether the request comes from this machine, not through a proxy on it."""
     proxied = settings.uds is not None or bool(settings.forwarded_allow_ips)
     tells_of_proxy = any(
         name in PROXY_HEADERS or name.startswith("x-forwarded-") for name in request.headers

@@ -1,4 +1,4 @@
-"""Writes the log on standard error: lines for people, or one JSON object a line."""
+"""Writes the log to standard error: readable lines, or one JSON object per line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from quest22.source.io.address import redact_text
 
 
 class TextLines(logging.Formatter):
-    """``quest22: 200 POST /v1/audio/transcriptions desk 12.4 s of sound in 840 ms req_…``."""
+    """``quest22: 200 POST /v1/audio/transcriptions desk 12.4 s of audio in 840 ms req_…``."""
 
     def format(self, record: logging.LogRecord) -> str:
         context = getattr(record, "context", None)
@@ -22,7 +22,7 @@ class TextLines(logging.Formatter):
             return super().format(record)
         parts = [str(context.status), context.method, context.path, context.caller or "-"]
         if context.audio_s:
-            parts.append(f"{context.audio_s:.1f} s of sound")
+            parts.append(f"{context.audio_s:.1f} s of audio")
         parts.append(f"in {context.elapsed_ms} ms")
         if context.reason:
             parts.append(context.reason)
@@ -30,7 +30,7 @@ class TextLines(logging.Formatter):
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line, for whatever is logged."""
+    """Formats every log record as one JSON object per line."""
 
     def format(self, record: logging.LogRecord) -> str:
         when = datetime.fromtimestamp(record.created, timezone.utc)
@@ -53,7 +53,7 @@ class JsonLines(logging.Formatter):
 
 
 def request_fields(context: RequestContext) -> dict[str, Any]:
-    """What a request's line holds."""
+    """The fields of a request's log line."""
     fields = {
         "event": "request",
         "request_id": context.request_id,
@@ -69,14 +69,14 @@ def request_fields(context: RequestContext) -> dict[str, Any]:
 
 
 def say_as_json(text: str) -> None:
-    """A line for people where all lines are JSON."""
+    """Write a status line as JSON."""
     record = logging.LogRecord("quest22.server", logging.INFO, "", 0, text, None, None)
     sys.stderr.write(JsonLines().format(record) + "\n")
     sys.stderr.flush()
 
 
 def log_requests(form: str) -> None:
-    """Write a line for each request on standard error; ``json``: whatever else is logged, too."""
+    """Log each request to standard error; with ``json``, format all other records as JSON too."""
     requests_log.propagate = False
     for handler in list(requests_log.handlers):
         requests_log.removeHandler(handler)
@@ -92,7 +92,7 @@ def log_requests(form: str) -> None:
 
 
 def _write_all_as_json() -> None:
-    """What else the process logs, too, as far as it was told before."""
+    """Replace the root logger's handlers by JSON ones with the same levels and filters."""
     root = logging.getLogger()
     for handler in list(root.handlers):
         lines = logging.StreamHandler(sys.stderr)

@@ -1,4 +1,4 @@
-"""Whether a window is transcribed in time: asked of the engine, and remembered for some seconds."""
+"""Checks whether the engine works by transcribing a window, and caches the answer briefly."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from quest22.settings.vad import VadSettings
 _log = logging.getLogger("quest22.server")
 
 FRESH_S = 10.0
-"""An answer of the engine is believed for so long."""
+"""How long an answer of the engine is valid."""
 
 STUCK_S = 30.0
-"""An engine that has not answered after this is stuck."""
+"""An engine that does not answer within this time is stuck."""
 
 PATIENCE_S = 0.8
-"""Who asks while the engine works waits so long: probes give up after a second."""
+"""How long a request waits for the engine: probes time out after a second."""
 
 TONE_HZ, LOUDNESS = 220.0, 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether the server can do its work, and what stands against it."""
+    """Whether the server is ready, and if not, why."""
 
     ready: bool
     status: str
@@ -43,10 +43,10 @@ class Verdict:
 
 @dataclass(slots=True)
 class Readiness:
-    """Asks the default model's engine, unless it has answered lately; for use in one event loop.
+    """Probes the default model's engine unless it has answered recently; for use in one event loop.
 
-    However many ask, one window at a time is on its way, so that probes cost nothing. A model that
-    nobody has used yet is not loaded for them.
+    At most one window is probed at a time, so that health checks cost little. A model that
+    has not been used yet is not loaded for them.
     """
 
     models: ModelPool
@@ -58,7 +58,7 @@ class Readiness:
     _failure: str = field(default="")
 
     async def verdict(self) -> Verdict:
-        """What is known now; after at most a second."""
+        """The current state; takes at most a second."""
         name = self.models.names[0]
         state = self.models.state(name)
         if state == "loading":
@@ -103,7 +103,7 @@ class Readiness:
 
 
 async def transcribe_tone(model: ServedModel) -> None:
-    """Send a window through the loop and the engine, before the windows of recordings."""
+    """Transcribe a tone, with priority over recordings."""
     clip = Clip("ready", "ready", b"", Origin("ready"))
     times_s = np.arange(SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
     hum = (LOUDNESS * np.sin(2 * np.pi * TONE_HZ * times_s)).astype(np.float32)
@@ -112,7 +112,7 @@ async def transcribe_tone(model: ServedModel) -> None:
             language="en", max_new_tokens=1, temperature=(0.0,), audio_context="auto"
         ),
         longform=LongFormSettings(long_form="chunked"),
-        vad=VadSettings(vad="off"),  # else nothing is heard in it, and the engine not asked
+        vad=VadSettings(vad="off"),  # otherwise the tone is skipped as silence
     )
     handle = model.loop.add(
         Audio(clip, iter([hum])), options, priority=Priority.INTERACTIVE, within_s=0.0

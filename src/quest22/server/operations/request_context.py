@@ -1,4 +1,4 @@
-"""What the log will say of a request: who, what, how much, and how it ended."""
+"""The context of the current request, for its log line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _current: ContextVar[RequestContext] = ContextVar("request")
 class RequestContext:
     """One request. ``caller`` is a key's name or an address, ``reason`` why it was refused.
 
-    ``status`` is that of HTTP, or of a websocket's close. Never what was said, never a key.
+    ``status`` is HTTP's, or a websocket's close code. Contains no text and no keys.
     """
 
     request_id: str = ""
@@ -28,15 +28,15 @@ class RequestContext:
 
     @property
     def elapsed_ms(self) -> int:
-        """Since it began."""
+        """Milliseconds since it began."""
         return round((time.monotonic() - self.began_s) * 1000)
 
 
 def set_request(context: RequestContext) -> None:
-    """From now on, in this task and those it starts, the request is this one."""
+    """Set the request that this task, and the tasks it starts, serve."""
     _current.set(context)
 
 
 def current_request() -> RequestContext:
-    """That of the request that this task serves; outside of one, a new one that nobody reads."""
+    """The request that this task serves; outside of requests, a new context that is never read."""
     return _current.get(None) or RequestContext()

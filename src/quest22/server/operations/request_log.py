@@ -1,4 +1,4 @@
-"""Gives each request an id, and writes a line about it when it ends."""
+"""Gives each request an id and logs it when it ends."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from quest22.server.operations.server_metrics import ServerMetrics
 
 REQUEST_ID = "x-request-id"
 UNIX = "unix"
-"""The address of whoever comes by a Unix socket."""
+"""Stands for the address of clients of a Unix socket."""
 
 MAX_PATH_CHARACTERS = 200
 QUIET_PATHS = frozenset({"/health", "/ready", "/metrics"})
-"""Asked every few seconds by those who watch: told only if the answer is an error."""
+"""Polled by monitoring; logged only if the response is an error."""
 
 LOST = 1006
-"""A websocket that ended without a close."""
+"""The websocket ended without a close frame."""
 
 CLOSE_REASONS = {
     WS_1008_POLICY_VIOLATION: "bad_request",
@@ -36,17 +36,17 @@ CLOSE_REASONS = {
     WS_1011_INTERNAL_ERROR: "failed",
     WS_1012_SERVICE_RESTART: "draining",
 }
-"""Why this server closed a websocket, where the protocol told no better reason."""
+"""Close code → reason, unless the protocol gave a more precise one."""
 
 _ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
 _SHAPE = re.compile(r"[^/a-z0-9_.-]", re.IGNORECASE)
 
 requests_log = logging.getLogger("quest22.server.requests")
-"""One record for each request, with the context as ``record.context``."""
+"""One record per request, with its context as ``record.context``."""
 
 
 class RequestLog:
-    """An ASGI application around another one."""
+    """ASGI middleware."""
 
     def __init__(self, app: ASGIApp, metrics: ServerMetrics) -> None:
         self._app = app
@@ -74,7 +74,7 @@ class RequestLog:
 
 
 class _Outcome:
-    """Watches how a request ends, and puts its id into the answer's headers."""
+    """Observes how a request ends, and adds its id to the response headers."""
 
     def __init__(self, context: RequestContext, receive: Receive, send: Send) -> None:
         self._context = context
@@ -99,7 +99,7 @@ class _Outcome:
         await self._send(message)
 
     def _close(self, code: int) -> None:
-        if not self._context.status:  # before the handshake was answered
+        if not self._context.status:  # before the handshake
             self._context.status = 403
             return
         self._context.status = code
@@ -107,7 +107,7 @@ class _Outcome:
 
 
 def log_request(context: RequestContext, metrics: ServerMetrics) -> None:
-    """Count a request that has ended, and write its line."""
+    """Count and log a request that has ended."""
     if not context.reason and 400 <= context.status < 600:
         context.reason = _phrase(context.status)
     metrics.count_request(context.api, context.status)
@@ -116,7 +116,7 @@ def log_request(context: RequestContext, metrics: ServerMetrics) -> None:
 
 
 def new_request_id() -> str:
-    """One that nobody has yet."""
+    """A new unique id."""
     return f"req_{secrets.token_hex(12)}"
 
 
@@ -132,7 +132,7 @@ def _context(scope: Scope) -> RequestContext:
 
 
 def _phrase(status: int) -> str:
-    """What HTTP calls an error whose reason nobody told."""
+    """The reason phrase of an HTTP status, for errors without a reason."""
     try:
         return HTTPStatus(status).phrase.lower().replace(" ", "_")
     except ValueError:
@@ -140,7 +140,7 @@ def _phrase(status: int) -> str:
 
 
 def api_of(path: str) -> str:
-    """Which protocol an address belongs to, of a small set: it labels metrics."""
+    """The protocol of a path; one of a small set, because it labels metrics."""
     if path.startswith("/v1/listen"):
         return "deepgram"
     if path.startswith("/v1/realtime"):

@@ -1,4 +1,4 @@
-"""What Prometheus is told: the server's own counts, and what the engines have measured."""
+"""Prometheus metrics: the server's own counters, and the engines' measurements."""
 
 from __future__ import annotations
 
@@ -15,75 +15,75 @@ from quest22.metrics import BOUNDS, Distribution, Metrics
 from quest22.version import __version__
 
 Gauge: TypeAlias = tuple[str, str, Callable[[], float]]
-"""Name, what it is, and its value now."""
+"""Name, description, and a function that returns the value."""
 
 BUSY_S = 60.0
-"""The engine's share of time is that of the last minute."""
+"""The busy ratio covers this period."""
 
 WAIT_CLASSES = ("live_final", "interactive", "file")
 
 CLOSES = frozenset(range(1000, 1016))
-"""The codes that RFC 6455 and its registry give to closed websockets."""
+"""The close codes of RFC 6455 and its registry."""
 
 OTHER = "other"
 
 
 class ServerMetrics:
-    """Counts of one server, in a registry of its own; safe to use from several threads."""
+    """The counters of one server, in a registry of its own; thread-safe."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._audio = Counter(
             "quest22_audio_seconds",
-            "Sound taken from clients.",
+            "Audio accepted from clients.",
             ("key", "api"),
             registry=self.registry,
         )
         self._rejected = Counter(
             "quest22_rejected",
-            "Requests that were not let in.",
+            "Requests that were refused.",
             ("reason",),
             registry=self.registry,
         )
         self._requests = Counter(
             "quest22_requests",
-            "Requests by answer: HTTP's status, or a websocket's close.",
+            "Requests by HTTP status or websocket close code.",
             ("api", "status"),
             registry=self.registry,
         )
         self._dropped = Counter(
             "quest22_dropped_audio_seconds",
-            "Live sound that came faster than it could be taken, and was left out.",
+            "Live audio that arrived too fast and was dropped.",
             registry=self.registry,
         )
 
     def count_audio(self, key: str, api: str, seconds: float) -> None:
-        """So much sound was taken from the holder of a key ("" where none is needed)."""
+        """Count audio accepted from the holder of a key ("" without keys)."""
         self._audio.labels(key, api).inc(max(0.0, seconds))
 
     def count_rejected(self, reason: str) -> None:
-        """A request was not let in."""
+        """Count a refused request."""
         self._rejected.labels(reason).inc()
 
     def count_request(self, api: str, status: int) -> None:
-        """A request has ended."""
+        """Count a request that has ended."""
         self._requests.labels(api, _status_label(status)).inc()
 
     def count_dropped(self, seconds: float) -> None:
-        """Live sound was left out."""
+        """Count dropped live audio."""
         self._dropped.inc(seconds)
 
     def watch(self, engines: Metrics, *gauges: Gauge) -> None:
-        """Tell what the engines have measured, and these gauges, whenever they are asked for."""
+        """Include the engines' measurements and these gauges in the output."""
         self.registry.register(_Watched(engines, gauges))
 
     def text(self) -> bytes:
-        """All of it in Prometheus' text format."""
+        """All metrics in Prometheus's text format."""
         return generate_latest(self.registry)
 
 
 class _Watched:
-    """A collector of what others count."""
+    """Collects the engines' measurements when Prometheus reads them."""
 
     def __init__(self, engines: Metrics, gauges: tuple[Gauge, ...]) -> None:
         self._engines = engines
@@ -142,12 +142,12 @@ def _add(family: HistogramMetricFamily, labels: tuple[str, ...], found: Distribu
 
 
 def _status_label(status: int) -> str:
-    """One of a small set: clients may close a websocket with any code from 3000 to 4999."""
+    """A label from a small set: clients may close a websocket with any code from 3000 to 4999."""
     return str(status) if status in CLOSES or status < min(CLOSES) else OTHER
 
 
 class BusyRatio:
-    """The share of the last minute in which seconds were gathered, from readings now and then."""
+    """The share of the last minute in which the engine ran, from occasional readings."""
 
     def __init__(
         self, seconds: Callable[[], float], clock: Callable[[], float] = time.monotonic
@@ -157,7 +157,7 @@ class BusyRatio:
         self._readings = deque([(clock(), seconds())])
 
     def read(self) -> float:
-        """Between the oldest reading within a minute, or the last before it, and now."""
+        """The ratio since the newest reading that is at least a minute old, or the first."""
         now, busy_s = self._clock(), self._seconds()
         while len(self._readings) > 1 and self._readings[1][0] <= now - BUSY_S:
             self._readings.popleft()

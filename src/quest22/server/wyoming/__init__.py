@@ -1,1 +1,1 @@
-"""Wyoming, which Home Assistant speaks, over TCP."""
+"""The Wyoming protocol, as used by Home Assistant, over TCP."""

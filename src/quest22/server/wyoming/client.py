@@ -1,6 +1,6 @@
-"""One client of Wyoming's: it asks what there is, or sends sound and gets its text.
+"""One Wyoming client: it asks for the server's abilities, or sends audio and gets text.
 
-Text that stays is sent while the sound still comes, all of it in the end.
+Text that will not change is sent during speech, the full text at the end.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ from quest22.server.refusal import Reason, Refusal, server_failed
 from quest22.server.service import FAULTS, Service
 from quest22.server.wyoming.fields import Wanted, ping_text, sound_format
 from quest22.server.wyoming.program import info
-from quest22.server.wyoming.wire import NoEventError, read_event, write
+from quest22.server.wyoming.wire import InvalidEventError, read_event, write
 
 IDLE_S = 300.0
-"""A client that sends nothing for so long has gone."""
+"""A client that sends nothing for this long is disconnected."""
 
 SPEAKING_IDLE_S = 30.0
-"""The same within sound, which comes as it is spoken."""
+"""The same within an utterance."""
 
 LINGER_S, LINGER_BYTES = 5.0, 1 << 16
-"""So long what a refused client still sends is dropped: one whose connection breaks while it sends
-does not read why."""
+"""How much longer a refused client may send; a client whose connection breaks while it sends does
+not read the error."""
 
 _log = logging.getLogger("quest22.server")
 
 
 @dataclass(slots=True, eq=False)
 class _Utterance:
-    """Sound that is being spoken; ``text`` tells it, and returns all of it in the end."""
+    """An utterance in progress; the task ``text`` sends its text and returns all of it."""
 
     stack: AsyncExitStack
     feed: RawFeed
@@ -54,7 +54,7 @@ class _Utterance:
 
 
 class WyomingClient:
-    """One connection. ``run`` ends with it."""
+    """The connection of one client."""
 
     def __init__(
         self,
@@ -72,10 +72,10 @@ class WyomingClient:
         self._reading: asyncio.Future[Any] | None = None
         self._draining = False
         self.has_asked = False
-        """Whether any event has come."""
+        """Whether any event has arrived."""
 
     async def run(self) -> None:
-        """Serve the client until it goes, or the server ends."""
+        """Serve the client until it disconnects or the server shuts down."""
         try:
             while not self._draining:
                 event = await self._next()
@@ -88,12 +88,12 @@ class WyomingClient:
                 await self._finish()
         except Refusal as refusal:
             await self.refuse(refusal)
-        except NoEventError as exc:
+        except InvalidEventError as exc:
             await self.refuse(Refusal("bad_request", str(exc)))
         except ClipError as exc:
             await self.refuse(Refusal(FAULTS.get(exc.stage, "failed"), exc.reason))
         except (OSError, TimeoutError):
-            current_request().status = LOST  # nobody is there
+            current_request().status = LOST  # the client has disconnected
         except Exception:
             request_id = current_request().request_id
             _log.exception("%s: a client of Wyoming's could not be served", request_id)
@@ -103,16 +103,16 @@ class WyomingClient:
             self._writer.close()
 
     async def drain(self) -> None:
-        """Take no more: the server is ending. What was said so far is answered."""
+        """Accept no more audio and send the transcript so far: the server is shutting down."""
         self._draining = True
         if self._reading is not None:
             self._reading.cancel()
 
     async def refuse(self, refusal: Refusal) -> None:
-        """Say why, and close: whoever waits for a transcript would wait for ever."""
+        """Send an error and close, so that the client does not wait for a transcript."""
         context = current_request()
         context.status, context.reason = refusal.status, refusal.reason
-        with suppress(OSError, TimeoutError):  # nobody is there
+        with suppress(OSError, TimeoutError):  # the client has disconnected
             await write(self._writer, Error(refusal.message, refusal.reason))
             self._writer.write_eof()
             async with asyncio.timeout(LINGER_S):
@@ -121,7 +121,7 @@ class WyomingClient:
         self._writer.close()
 
     async def _next(self) -> Event | None:
-        """The next event; None: no more is wanted."""
+        """The next event; None: stop."""
         idle_s = IDLE_S if self._utterance is None else SPEAKING_IDLE_S
         self._reading = asyncio.ensure_future(read_event(self._reader))
         try:
@@ -138,7 +138,7 @@ class WyomingClient:
             self._reading = None
 
     async def _answer(self, event: Event) -> bool:
-        """Do what an event wants; those that are unknown want nothing. False: it was the last."""
+        """Handle an event; unknown ones are ignored. False: stop."""
         if AudioChunk.is_type(event.type):
             return await self._hear(sound_format(event), event.payload or b"")
         if AudioStart.is_type(event.type):
@@ -155,13 +155,15 @@ class WyomingClient:
         return True
 
     async def _describe(self) -> None:
-        async with self._service.models.borrow(None):  # so its languages are known
+        async with self._service.models.borrow(
+            None
+        ):  # load the default model, so that its languages are known
             await write(self._writer, info(self._service.models))
 
-    # Sound in.
+    # Receiving audio.
 
     async def _start(self, sound: RawFormat) -> _Utterance:
-        """Begin to transcribe; raises :class:`Refusal`."""
+        """Start an utterance; raises :class:`Refusal`."""
         async with AsyncExitStack() as stack:
             admission = stack.enter_context(self._service.gate.admit(self._caller, "live"))
             borrowed = self._service.models.borrow(self._wanted.model)
@@ -177,11 +179,11 @@ class WyomingClient:
         utterance = self._utterance or await self._start(sound)
         feeding = await utterance.feed.feed(data)
         if not feeding:
-            await utterance.text  # it says why
+            await utterance.text  # raises the reason
         return feeding
 
     async def _finish(self) -> None:
-        """The sound has ended: send all of its text."""
+        """End the utterance and send its full text."""
         utterance = self._utterance
         if utterance is None:
             return
@@ -192,16 +194,16 @@ class WyomingClient:
         await self._drop()
 
     async def _drop(self) -> None:
-        """Forget what was said."""
+        """Discard the utterance."""
         utterance, self._utterance = self._utterance, None
         if utterance is not None:
             utterance.text.cancel()
             await utterance.stack.aclose()
 
-    # Text out.
+    # Sending text.
 
     async def _tell(self, session: LiveSession) -> Transcript:
-        """Send what stays as it comes."""
+        """Send text that will not change; returns the full text."""
         whole, language, sent, started = "", None, 0, False
         async for event in session:
             language = event.language or language

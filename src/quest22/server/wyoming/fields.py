@@ -1,7 +1,7 @@
-"""Reads the data of Wyoming's events, which may be any JSON.
+"""Reads the data of Wyoming events, which may be any JSON.
 
-Each function raises :class:`Refusal` for a value that is not of its kind. Fields without an effect
-here are not looked at.
+Each function raises :class:`Refusal` for a value of the wrong type. Fields that have no effect
+here are not checked.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from quest22.server.refusal import Refusal
 from quest22.settings.languages import LANGUAGES, track_language
 
 SAMPLES = {1: "u8", 2: "s16le", 3: "s24le", 4: "s32le"}
-"""Bytes of a sample → FFmpeg's name of the format."""
+"""Bytes per sample → FFmpeg's name of the format."""
 
 MAX_TERMS = 100
 MAX_HOTWORDS = 2_000
-"""Characters of all terms."""
+"""Total length of all terms in characters."""
 
-LONGEST_TOLD = 60
-"""Longer values are cut off in messages."""
+MAX_QUOTED_CHARACTERS = 60
+"""Longer values are truncated in messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What ``transcribe`` asks for: a model, and options as :class:`quest22.Transcriber` has them.
+    """The model and the options of a ``transcribe`` event.
 
-    A language that is none of ours is detected.
+    An unknown language is detected instead.
     """
 
     model: str | None = None
@@ -41,12 +41,12 @@ class Wanted:
 
     @classmethod
     def of(cls, event: Event) -> Wanted:
-        """What an event asks for."""
+        """Read an event."""
         names, terms = (_texts(event, name) for name in ("transcript_names", "transcript_terms"))
         return cls(_text(event, "name"), _text(event, "language"), (*names, *terms))
 
     def options(self) -> dict[str, Any]:
-        """Of a live session."""
+        """Options named as in :meth:`quest22.Transcriber.live`."""
         code = track_language(self.language)
         options: dict[str, Any] = {"language": code if code in LANGUAGES else None}
         if self.terms:
@@ -55,7 +55,7 @@ class Wanted:
 
 
 def sound_format(event: Event) -> RawFormat:
-    """The form of an event's sound."""
+    """The audio format of an event."""
     rate_hz, width, channels = (_number(event, name) for name in ("rate", "width", "channels"))
     if width not in SAMPLES:
         raise _bad("width", "1 to 4 bytes a sample", width)
@@ -66,7 +66,7 @@ def sound_format(event: Event) -> RawFormat:
 
 
 def ping_text(event: Event) -> str | None:
-    """What a ping wants to hear again."""
+    """The text that a pong must repeat."""
     return _text(event, "text")
 
 
@@ -98,12 +98,12 @@ def _data(event: Event) -> Mapping[str, Any]:
 
 
 def _is_text(value: object) -> bool:
-    """JSON may escape halves of characters, which no text has."""
+    """Whether it is a string without lone surrogates, which JSON can escape."""
     return isinstance(value, str) and not any("\ud800" <= each <= "\udfff" for each in value)
 
 
 def _bad(name: str, expected: str, value: object) -> Refusal:
     told = ascii(value)
-    if len(told) > LONGEST_TOLD:
-        told = f"{told[:LONGEST_TOLD]}…"
+    if len(told) > MAX_QUOTED_CHARACTERS:
+        told = f"{told[:MAX_QUOTED_CHARACTERS]}…"
     return Refusal("bad_request", f"{name} is {told}: expected {expected}", parameter=name)

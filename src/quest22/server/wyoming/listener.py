@@ -1,4 +1,4 @@
-"""Listens for Wyoming's clients, beside the web server and as long as it."""
+"""Listens for Wyoming clients while the web server runs."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ API = "wyoming"
 """Its name in metrics and in the log."""
 
 MAX_CLIENTS = 64
-"""Connections at once; more are refused. Most of them ask what there is, and go."""
+"""Limit of simultaneous connections; most only send ``describe``."""
 
 
 def listener(service: Service) -> AbstractAsyncContextManager[object]:
-    """Listens in its block, if the server is to speak Wyoming; the port is taken at once.
+    """Bind Wyoming's port at once, if it is set, and listen while the block runs.
 
-    Raises :class:`quest22.errors.SourceError` if it cannot be.
+    Raises :class:`quest22.errors.SourceError` if the port cannot be bound.
     """
     settings = service.settings
     if settings.wyoming_port is None:
@@ -39,7 +39,7 @@ def listener(service: Service) -> AbstractAsyncContextManager[object]:
 
 @dataclass(slots=True, eq=False)
 class WyomingListener:
-    """Serves whoever connects to a socket."""
+    """Serves the clients of a listening socket."""
 
     service: Service
     bound: socket.socket
@@ -47,7 +47,7 @@ class WyomingListener:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Listen until the block ends; then clients are closed."""
+        """Listen until the block ends, then close all connections."""
         server = await asyncio.start_server(self._connected, sock=self.bound, limit=MAX_LINE_BYTES)
         try:
             yield
@@ -67,7 +67,7 @@ class WyomingListener:
         try:
             await self._serve(client)
         finally:
-            if client.has_asked or context.status != 200:  # else it only looked whether we listen
+            if client.has_asked or context.status != 200:  # otherwise it was only a port check
                 log_request(context, self.service.gate.metrics)
 
     async def _serve(self, client: WyomingClient) -> None:

@@ -1,4 +1,4 @@
-"""What is told of the server to whoever asks what it can do."""
+"""Describes the server's models to Wyoming clients."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ ENGLISH_ONLY = ".en"
 
 
 def info(models: ModelPool) -> Info:
-    """The models by name, with their languages.
+    """The served models with their languages.
 
-    Those of a model that is not in memory are guessed by its name.
+    The languages of models that are not loaded are guessed from their names.
     """
     exact = {model.name: model.pipeline.languages for model in models.loaded}
     served = [
