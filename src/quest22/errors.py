@@ -11,6 +11,7 @@
     ├── TooManyFailuresError   the failure limit was exceeded
     ├── WorkerError            a benchmarked program failed (bench.worker_process)
     └── ClipError              one clip cannot be transcribed; the run goes on
+        └── TooLongError       its sound is longer than is allowed
 
 Errors of libraries are translated at the border of each package (``raise … from exc``). A message
 is one line that says what was expected, what came, and what to do.
@@ -66,6 +67,13 @@ class ClipError(Quest22Error):
         super().__init__(reason)
         self.stage = stage
         self.reason = reason
+
+
+class TooLongError(ClipError):
+    """A clip has more sound than the settings, or its caller's limit, allow."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("audio", reason)
 
 
 def unexpected(error: BaseException) -> str:

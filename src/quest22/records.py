@@ -435,7 +435,8 @@ class Failure:
     """The result of a clip that could not be transcribed: written, counted, and retriable.
 
     ``open_end``: it stands for all rows of its data file from its own on, whose number is unknown
-    because the file could not be read to its end. It is not counted as a clip.
+    because the file could not be read to its end. It is not counted as a clip. ``too_long``: its
+    sound is longer than is allowed.
     """
 
     key: str
@@ -444,6 +445,7 @@ class Failure:
     reason: str
     origin: Origin
     open_end: bool = False
+    too_long: bool = False
 
 
 def check_samples(samples: object) -> None:

@@ -15,7 +15,7 @@ import soundfile
 import soxr
 
 from quest22.audio.decode import BLOCK_S, MediaDecoder
-from quest22.errors import ClipError
+from quest22.errors import ClipError, TooLongError
 from quest22.metrics import Metrics
 from quest22.records import SAMPLE_RATE_HZ, Media, Samples
 from quest22.settings import AudioSettings
@@ -339,7 +339,7 @@ TRUNCATED = [
 def test_a_recording_may_be_so_long_and_no_longer(form: Format, told: str) -> None:
     media = encode(form, [tone(form.rate, 30.0)])
     short = MediaDecoder(AudioSettings(max_duration_s=25.0))
-    with pytest.raises(ClipError, match=f"{told}.*raise the max duration"):
+    with pytest.raises(TooLongError, match=f"{told}.*raise the max duration"):
         list(short.decode(clip(media)).blocks)
     assert list(MediaDecoder(AudioSettings(max_duration_s=31.0)).decode(clip(media)).blocks)
 

@@ -29,9 +29,9 @@ from quest22.audio.resample import in_blocks, to_16_khz
 from quest22.audio.stretch import cut, frames_from, is_stretch, stretch_duration_s
 from quest22.audio.timeline import CUT_OFF, DamageReport, Silence, Timeline
 from quest22.audio.tracks import choose_track
-from quest22.errors import ClipError, unexpected
+from quest22.errors import ClipError, TooLongError, unexpected
 from quest22.metrics import Metrics
-from quest22.records import SAMPLE_RATE_HZ, Audio, Clip, Damage, Failure, Samples
+from quest22.records import SAMPLE_RATE_HZ, Audio, Clip, Damage, Samples
 from quest22.settings import AudioSettings
 from quest22.settings.quantities import hours
 
@@ -45,7 +45,6 @@ OnDuration: TypeAlias = Callable[[Clip, float], None]
 
 BLOCK_S = 20
 TOLERANCE_S = 0.1
-MAY_HAVE = "that a recording may have"
 
 
 class MediaDecoder:
@@ -70,7 +69,7 @@ class MediaDecoder:
 
         Blocks are 20 s long, the last one shorter, and have several channels only if each is to be
         transcribed. Taking one raises ClipError: stage ``source``
-        if bytes cannot be read, ``audio`` if they cannot be decoded.
+        if bytes cannot be read, ``audio`` if they cannot be decoded; TooLongError beyond the limit.
         """
         damage: list[Damage] = []
         return Audio(clip, self._blocks(clip, damage), damage)
@@ -89,9 +88,7 @@ class MediaDecoder:
         for block in in_blocks(self._samples(clip, report), BLOCK_S * SAMPLE_RATE_HZ):
             total += len(block)
             if total > max_duration_s * SAMPLE_RATE_HZ:
-                raise ClipError(
-                    "audio", f"the sound is longer than {_limit_message(max_duration_s)}"
-                )
+                raise TooLongError(f"the sound is longer than {_limit_message(max_duration_s)}")
             yield block
         if not total:
             reason = f" ({report.places[0].reason})" if report.places else ""
@@ -175,19 +172,15 @@ class MediaDecoder:
 
 
 def _refuse_long(held_s: float | None, max_duration_s: float) -> None:
-    """Raise ClipError at once if the header states a duration above the limit."""
+    """Raise TooLongError at once if the header states a duration above the limit."""
     if held_s is not None and held_s > max_duration_s:
         stated = f"the file holds {hours(held_s)} of sound by its header"
-        raise ClipError("audio", f"{stated}, more than {_limit_message(max_duration_s)}")
+        raise TooLongError(f"{stated}, more than {_limit_message(max_duration_s)}")
 
 
 def _limit_message(max_duration_s: float) -> str:
-    return f"the {hours(max_duration_s)} {MAY_HAVE}: split it, or raise the max duration"
-
-
-def is_too_long(failure: Failure | ClipError) -> bool:
-    """Whether a clip was not transcribed because of the duration that is allowed."""
-    return failure.stage == "audio" and MAY_HAVE in failure.reason
+    allowed = f"the {hours(max_duration_s)} that a recording may have"
+    return f"{allowed}: split it, or raise the max duration"
 
 
 def _validated(samples: Samples) -> Samples:

@@ -38,7 +38,7 @@ from quest22.audio.decode_process import (
     Pipe,
 )
 from quest22.audio.media_reader import MediaReader
-from quest22.errors import ClipError
+from quest22.errors import ClipError, TooLongError
 from quest22.metrics import Metrics
 from quest22.records import Audio, Clip, Damage, Samples
 from quest22.settings import AudioSettings
@@ -111,10 +111,10 @@ class ProcessDecoder:
             name, level, message = values
             logging.getLogger(str(name)).log(int(str(level)), "%s", message)
         if kind == FAILED:
-            stage, reason, counts = values
+            stage, reason, too_long, counts = values
             reader.check()
             self._count(counts)
-            raise ClipError(str(stage), str(reason))
+            raise TooLongError(str(reason)) if too_long else ClipError(str(stage), str(reason))
 
     def _count(self, counts: object) -> None:
         for name, amount in dict(counts).items():  # type: ignore[call-overload]

@@ -16,7 +16,7 @@ from dataclasses import astuple, replace
 from typing import IO, Any
 
 from quest22.audio.decode import MediaDecoder
-from quest22.errors import ClipError
+from quest22.errors import ClipError, TooLongError
 from quest22.metrics import Metrics
 from quest22.records import Clip, Origin
 from quest22.settings import AudioSettings
@@ -131,9 +131,11 @@ def _decode(pipe: Pipe, clip: Clip, settings: AudioSettings) -> None:
                 SOUND, NUMBER.pack(0 if block.ndim == 1 else block.shape[1]) + block.tobytes()
             )
     except ClipError as exc:
-        pipe.send_values(FAILED, exc.stage, exc.reason, metrics.counts())
+        too_long = isinstance(exc, TooLongError)
+        pipe.send_values(FAILED, exc.stage, exc.reason, too_long, metrics.counts())
     except MemoryError:
         limit = f"{MAX_MEMORY_BYTES >> 30} GB of memory"
-        pipe.send_values(FAILED, "audio", f"decoding it takes more than {limit}", metrics.counts())
+        reason = f"decoding it takes more than {limit}"
+        pipe.send_values(FAILED, "audio", reason, False, metrics.counts())
     else:
         pipe.send_values(END, [astuple(each) for each in audio.damage], metrics.counts())

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, IntEnum
 from typing import Protocol, TypeVar
 
-from quest22.errors import ClipError, Quest22Error, unexpected
+from quest22.errors import ClipError, Quest22Error, TooLongError, unexpected
 from quest22.metrics import Metrics
 from quest22.protocols import LiveLongForm, LongForm
 from quest22.records import (
@@ -257,12 +257,12 @@ class ClipState:
             self.metrics.count(name, until_s - self.processed_s)
             self.processed_s = until_s
 
-    def fail(self, stage: str, reason: str) -> None:
+    def fail(self, stage: str, reason: str, *, too_long: bool = False) -> None:
         """End this clip as a Failure, if it has not ended; its waiting windows are dropped."""
         self.ready.clear()
         self.sounding = False
         self.result = self.result or Failure(
-            self.clip.key, self.clip.name, stage, reason, self.clip.origin
+            self.clip.key, self.clip.name, stage, reason, self.clip.origin, too_long=too_long
         )
 
     def _take_audio(self) -> int:
@@ -297,7 +297,7 @@ class ClipState:
         try:
             return step()
         except ClipError as error:
-            self.fail(error.stage, error.reason)
+            self.fail(error.stage, error.reason, too_long=isinstance(error, TooLongError))
         except (Quest22Error, MemoryError) as error:
             if not isinstance(error, self.contained):
                 raise

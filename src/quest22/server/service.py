@@ -15,14 +15,14 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from quest22.audio.decode import MediaDecoder, is_too_long
+from quest22.audio.decode import MediaDecoder
 from quest22.errors import Quest22Error, UsageError
 from quest22.options import LiveOptions, TranscribeOptions
 from quest22.records import Audio, Clip, Failure, Media, Origin, Partial, Transcript
 from quest22.runtime.clip_state import Priority
 from quest22.runtime.live_session import LiveSession
 from quest22.runtime.scheduler import ClipDone, ClipProgressed
-from quest22.server.access.gate import Admission, Gate
+from quest22.server.access.gate import Admission, Gate, RecordingUsage
 from quest22.server.models import ModelPool, ServedModel
 from quest22.server.operations.background import background, every, preload
 from quest22.server.operations.drain import Closer, Drain
@@ -124,7 +124,7 @@ class Service:
 
     async def transcribe(
         self,
-        admission: Admission,
+        usage: RecordingUsage,
         model: ServedModel,
         media: Media,
         name: str,
@@ -141,7 +141,7 @@ class Service:
         """
         clip_options = _clip_options(model, options)
         self._requests += 1
-        key, most_s = f"request {self._requests}", admission.limits.max_audio_s
+        key, most_s = f"request {self._requests}", usage.admission.limits.max_audio_s
         clip = Clip(key, name, media, Origin("request"), most_s=most_s)
         source: Clip | Audio = clip
         if channel is not None:
@@ -149,18 +149,14 @@ class Service:
             source = MediaDecoder(audio, self.models.metrics).decode(clip)
         with _refusing_usage():
             handle = model.loop.add(source, clip_options, priority=Priority.INTERACTIVE)
-        counted_s = 0.0
         try:
             async for event in handle:
                 if isinstance(event, ClipProgressed):
-                    for last in event.partial.committed[
-                        -1:
-                    ]:  # also counted if the client leaves early
-                        admission.count_audio(max(0.0, last.end_s - counted_s))
-                        counted_s = max(counted_s, last.end_s)
+                    for last in event.partial.committed[-1:]:
+                        usage.reach(last.end_s)  # also counted if the client leaves early
                     yield event.partial
                 elif isinstance(event, ClipDone):
-                    yield _transcript(event.result, admission, counted_s)
+                    yield _transcript(event.result, usage)
         finally:
             handle.cancel()
 
@@ -215,12 +211,12 @@ def _refusing_usage() -> Iterator[None]:
         raise Refusal("bad_request", str(exc)) from exc
 
 
-def _transcript(result: Transcript | Failure, admission: Admission, counted_s: float) -> Transcript:
+def _transcript(result: Transcript | Failure, usage: RecordingUsage) -> Transcript:
     if isinstance(result, Failure):
-        if is_too_long(result):
-            raise too_long(admission.limits.max_audio_s)
+        if result.too_long:
+            raise too_long(usage.admission.limits.max_audio_s)
         raise Refusal(FAULTS.get(result.stage, "failed"), result.reason, parameter="file")
-    admission.count_audio(max(0.0, result.duration_s - counted_s))
+    usage.reach(result.duration_s)
     return result
 
 

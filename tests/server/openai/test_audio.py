@@ -48,6 +48,13 @@ def post(server: RunningServer, data: bytes, *fields: tuple[str, str], **more: A
     return httpx2.post(url, content=body, headers={"content-type": CONTENT_TYPE}, timeout=120)
 
 
+def audio_s(server: RunningServer) -> float:
+    """Seconds of sound that the server has counted so far."""
+    found = server.service.gate.metrics.registry.collect()
+    samples = [each for metric in found for each in metric.samples]
+    return sum(each.value for each in samples if each.name == "quest22_audio_seconds_total")
+
+
 def events_of(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
     for line in lines:
         if line.startswith("data: "):
@@ -92,6 +99,24 @@ def test_fields_on_both_sides_of_the_file(server: RunningServer, talk: bytes) ->
             if "-->" in line:
                 break
     assert "content-type: application/x-subrip; charset=utf-8" in lines
+
+
+@pytest.mark.parametrize("late", [("language", "ru"), ("response_format", "srt")])
+def test_a_recording_counts_once_though_fields_come_late(
+    server: RunningServer, talk: bytes, late: tuple[str, str]
+) -> None:
+    before = [("model", "nano")]
+    body = encoded_form(before, talk, [late])
+    cut = len(encoded_form(before, talk)) - len("--")  # behind the boundary that ends the file
+    counted_s = audio_s(server)
+    with slow_client(server, PATH, len(body)) as client:
+        client.send(body[:cut])
+        while audio_s(server) == counted_s:
+            time.sleep(0.01)  # it is transcribed, and the form is not at its end
+        client.send(body[cut:])
+        assert next(client.lines()).startswith("HTTP/1.1 200")
+    seconds = post(server, talk).json()["usage"]["seconds"]
+    assert audio_s(server) - counted_s == pytest.approx(2 * seconds, abs=0.01)
 
 
 def test_captions(server: RunningServer, talk: bytes) -> None:

@@ -64,6 +64,20 @@ class Admission:
         self.on_audio(seconds)
 
 
+@dataclass(slots=True, eq=False)
+class RecordingUsage:
+    """Counts the sound of one recording of an admission: once, however often it is transcribed."""
+
+    admission: Admission
+    counted_s: float = 0.0
+
+    def reach(self, end_s: float) -> None:
+        """The recording was heard until then."""
+        if end_s > self.counted_s:
+            self.admission.count_audio(end_s - self.counted_s)
+            self.counted_s = end_s
+
+
 @dataclass(slots=True)
 class Gate:
     """Admits requests or raises :class:`Refusal`; for use in one event loop."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from quest22.audio.decode import MediaDecoder, is_too_long
-from quest22.errors import ClipError
+from quest22.audio.decode import MediaDecoder
+from quest22.errors import ClipError, TooLongError
 from quest22.records import Clip, Origin
 from quest22.server.deepgram.parameters import MAX_CHANNELS
 from quest22.server.refusal import Refusal
@@ -24,7 +24,7 @@ def count_channels(file: GrowingFile, settings: AudioSettings, most_s: float) ->
     try:
         first = next(iter(decoder.decode(clip).blocks))
     except ClipError as exc:
-        if is_too_long(exc):
+        if isinstance(exc, TooLongError):
             raise too_long(most_s) from exc
         raise Refusal("unreadable_audio", exc.reason, parameter="file") from exc
     count = 1 if first.ndim == 1 else first.shape[1]

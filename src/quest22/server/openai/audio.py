@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from quest22.records import Partial, Task, Transcript
 from quest22.server.access.credentials import header_key, peer_address
-from quest22.server.access.gate import Admission
+from quest22.server.access.gate import RecordingUsage
 from quest22.server.openai.answer import Answer
 from quest22.server.openai.event_stream import TranscriptEvents
 from quest22.server.openai.formats import formatted
@@ -56,10 +56,13 @@ class AudioEndpoint:
                     body, content_type, FILE, check_field, self._service.space
                 ) as form:
                     await form.begun(MODEL)
-                    while not await self._answered(form, admission, answer):
+                    usage = RecordingUsage(admission)
+                    if not await self._answered(form, usage, answer):
                         _log.debug(
                             "%s: fields came late: it begins again", current_request().request_id
                         )
+                        await form.complete.wait()  # so it never begins a third time
+                        await self._answered(form, usage, answer)
         except ClientGoneError:
             _log.info(
                 "%s: the client has gone before it was answered", current_request().request_id
@@ -70,7 +73,7 @@ class AudioEndpoint:
             _log.exception("%s: the request has failed", current_request().request_id)
             await answer.refuse(server_failed(current_request().request_id), body)
 
-    async def _answered(self, form: Form, admission: Admission, answer: Answer) -> bool:
+    async def _answered(self, form: Form, usage: RecordingUsage, answer: Answer) -> bool:
         """Respond with the fields received so far; False if more have arrived meanwhile."""
         request = read_request(form.fields, self._task)
         file = _recording(form)
@@ -80,7 +83,7 @@ class AudioEndpoint:
                 await stack.enter_async_context(concurrently(answer.keep_alive()))
             model = await stack.enter_async_context(self._service.models.borrow(request.model))
             name = f"recording{form.suffix}"
-            events = self._service.transcribe(admission, model, file.open, name, request.options)
+            events = self._service.transcribe(usage, model, file.open, name, request.options)
             await stack.enter_async_context(aclosing(events))
             async for event in events:
                 if isinstance(event, Transcript):
