@@ -151,8 +151,9 @@ class SearchOptions:
 
     At temperature 0, ``beam_size`` hypotheses are followed until ``patience`` times as many have
     ended; above it, ``best_of`` are sampled. ``length_penalty`` is the exponent of the length
-    normalisation that ranks them; None: by mean log-probability. ``seed`` alone determines a
-    window's samples.
+    normalisation that ranks them; None: by mean log-probability. ``seed`` alone determines
+    what is sampled at a temperature; the engine adds the window's audio to it, so that a recording
+    has the same text by any name.
 
     At temperature 0 with a ``greedy_logprob``, a window is first decoded greedily, with a shortened
     audio context if the options have one, and that hypothesis stands if its mean log-probability is
@@ -262,10 +263,19 @@ class Window:
 
         Only every sixteenth value is hashed: enough to distinguish windows, at no cost.
         """
-        sound = self.samples if self.features is None else self.features.reshape(-1)
+        sound = self._sound
         times = (self.index, self.start_s, self.skip_frames, self.frames)
         identity = (*times, len(sound), self.decoding)
         return zlib.crc32(repr(identity).encode(), zlib.crc32(sound[::16].tobytes()))
+
+    @property
+    def sound_hash(self) -> int:
+        """A 32-bit hash of the audio alone."""
+        return zlib.crc32(self._sound.tobytes())
+
+    @property
+    def _sound(self) -> NDArray[np.float32]:
+        return self.samples if self.features is None else self.features.reshape(-1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,19 @@ def test_a_window_is_heard_alike_alone_and_among_others(engine: OpenEngine) -> N
             assert getattr(alone, name) == pytest.approx(getattr(hypothesis, name), abs=1e-4)
 
 
+def test_samples_depend_on_the_sound_and_on_nothing_around_it(engine: OpenEngine) -> None:
+    whisper = engine("small-test")
+    search = SearchOptions(best_of=2)
+    options = DecodingOptions("en", max_new_tokens=SHORT, temperature=1.0, search=search)
+    one, other = windows(options, options)
+    later = replace(one, start_s=60.0, index=2)
+    drawn = [each.tokens for each in whisper.run([other, one, later])]
+    assert drawn[1] == drawn[2] == whisper.run([one])[0].tokens
+    reseeded = replace(options, search=replace(search, seed=(1,)))
+    assert drawn[1] != drawn[0]
+    assert drawn[1] != whisper.run([replace(one, decoding=reseeded)])[0].tokens
+
+
 @pytest.mark.parametrize(
     ("compute_type", "network"),
     [("float32", "native"), ("float32", "graph"), ("bfloat16", "native"), ("int8_kv", "native")],

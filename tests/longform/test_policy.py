@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import zlib
 from dataclasses import replace
 
 import pytest
@@ -8,7 +7,7 @@ import pytest
 from quest22.longform.policy import MAX_PREVIOUS_TOKENS, DecodingPolicy, PreviousText, PromptContext
 from quest22.records import DecodingOptions, Segment, Window
 from quest22.settings import DecodingSettings, HallucinationSettings
-from tests.support.fake_whisper import CLIP, NUMBERS, make_hypothesis, sound, timestamp_token
+from tests.support.fake_whisper import NUMBERS, make_hypothesis, sound, timestamp_token
 
 
 def policy(settings: DecodingSettings, *temperatures: float) -> DecodingPolicy:
@@ -22,16 +21,9 @@ def test_the_users_temperatures_count_before_the_strategys() -> None:
 
 def test_options_of_a_window() -> None:
     plain = policy(DecodingSettings("ru", prefix="5"))
-    first = plain.window_options(CLIP, 0, (7,), first=True)
+    first = plain.window_options((7,), first=True)
     assert first == DecodingOptions("ru", previous=(7,), prefix=(5,))
-    assert plain.window_options(CLIP, 9, (), first=False) == DecodingOptions("ru")
-
-
-def test_samples_are_drawn_by_clip_and_position() -> None:
-    sampled = policy(DecodingSettings(temperature=(0.0, 0.4), sampling_seed=3))
-    options = sampled.window_options(CLIP, 320, (), first=False)
-    assert options.search.seed == (3, zlib.crc32(CLIP.key.encode()), 320)
-    assert policy(DecodingSettings()).window_options(CLIP, 320, (), first=False).search.seed == (0,)
+    assert plain.window_options((), first=False) == DecodingOptions("ru")
 
 
 @pytest.mark.parametrize(("logprob", "expected"), [(-0.5, None), (-2.0, 0.4)])

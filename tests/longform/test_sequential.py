@@ -93,7 +93,7 @@ def test_a_window_that_is_not_believed_is_heard_again_hotter() -> None:
     unsure = replace(make_hypothesis(timestamp_token(0), 1, timestamp_token(2)), avg_logprob=-2.0)
     (again,) = open_clip.add_result(window, unsure)
     assert (again.decoding.temperature, again.start_s) == (0.4, window.start_s)
-    assert again.decoding.search.seed[0] == 3
+    assert again.decoding.search.seed == (3,)
     assert again.features is window.features
     assert open_clip.add_result(again, replace(unsure, temperature=0.4)) == []
     (segment,) = open_clip.close().segments

@@ -242,6 +242,9 @@ class WhisperEngine:
     def _options(self, window: Window) -> DecodingOptions:
         """A window's options; a text that becomes doubtful by its length ends there."""
         options = window.decoding
+        if options.temperature > 0:
+            seed = (*options.search.seed, window.sound_hash)
+            options = replace(options, search=replace(options.search, seed=seed))
         if not self._is_shortened(window):
             return options
         most = token_limit(window) + 1

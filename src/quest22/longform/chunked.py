@@ -163,7 +163,7 @@ class ChunkedClip:
 
     def _window(self, chunk: Chunk, index: int) -> Window:
         prompt = self._policy.prompt_context.alone()
-        decoding = self._policy.window_options(self._clip, chunk.start, prompt, first=index == 0)
+        decoding = self._policy.window_options(prompt, first=index == 0)
         return Window(chunk.samples, chunk.start / SAMPLE_RATE_HZ, decoding, index)
 
     def _release(self, windows: list[Window]) -> list[Window]:

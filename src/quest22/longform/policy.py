@@ -5,7 +5,6 @@ Prompts follow ``transcribe`` of openai/whisper; hotwords follow ``get_prompt`` 
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -13,7 +12,7 @@ from quest22.decoding.fallback import Fallback
 from quest22.decoding.words import WordTimer
 from quest22.longform.hallucination import HallucinationFilter
 from quest22.longform.window_passes import Vocabulary
-from quest22.records import FRAMES_PER_S, Clip, DecodingOptions, Hypothesis, Segment, Window
+from quest22.records import FRAMES_PER_S, DecodingOptions, Hypothesis, Segment, Window
 from quest22.settings import DecodingSettings, HallucinationSettings
 
 MAX_PREVIOUS_TOKENS = 223
@@ -77,19 +76,10 @@ class DecodingPolicy:
             timer=WordTimer(tokens, settings.prepend_punctuations, settings.append_punctuations),
         )
 
-    def window_options(
-        self, clip: Clip, position: int, previous: tuple[int, ...], *, first: bool
-    ) -> DecodingOptions:
-        """Options of the window at a position of a clip; both determine the random samples.
-
-        ``first``: it is the clip's first window, the only one with the prefix.
-        """
-        search = self.decoding.search
-        if self.fallback.temperatures[-1] > 0:
-            seed = (*search.seed, zlib.crc32(clip.key.encode()), position)
-            search = replace(search, seed=seed)
+    def window_options(self, previous: tuple[int, ...], *, first: bool) -> DecodingOptions:
+        """Options of a window; ``first``: its clip's first one, which alone has the prefix."""
         prefix = self.prompt_context.prefix if first else ()
-        return replace(self.decoding, previous=previous, prefix=prefix, search=search)
+        return replace(self.decoding, previous=previous, prefix=prefix)
 
     def next_temperature(self, hypothesis: Hypothesis) -> float | None:
         """The temperature to decode the window with again; None: the hypothesis is accepted."""

@@ -253,9 +253,7 @@ class SequentialClip:
 
     def _window(self, count: int) -> Window:
         self._detected = None if self._policy.multilingual else self._language.settled
-        decoding = self._policy.window_options(
-            self._clip, self._seek, self._previous.prompt(), first=not self._windows
-        )
+        decoding = self._policy.window_options(self._previous.prompt(), first=not self._windows)
         if self._detected is not None:
             decoding = replace(decoding, language=self._detected.language)
         self._windows += 1

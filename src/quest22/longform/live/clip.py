@@ -100,7 +100,6 @@ class LiveClip:
         self._rules = rules
         self._options = WindowOptions(
             rules.policy,
-            clip,
             rules.audio_context,
             rules.quality,
             knows_language=rules.language is not None,
@@ -463,7 +462,7 @@ class LiveClip:
             segment, span.known, self._past.language, sound_s, thorough=thorough
         )
         if job is Job.RETRY and last is not None:
-            return self._options.again(decoding, last.tries, _samples(span.start_s))
+            return self._options.again(decoding, last.tries)
         return decoding
 
     def _is_to_check(self, segment: OpenSegment) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -10,7 +9,7 @@ from quest22.longform.live.segment import OpenSegment
 from quest22.longform.live.words import HeardWord, tokens_of
 from quest22.longform.pauses.quality import UNSURE, Quality
 from quest22.longform.policy import DecodingPolicy
-from quest22.records import AudioContext, Clip, DecodingOptions, DetectionOptions, SearchOptions
+from quest22.records import AudioContext, DecodingOptions, DetectionOptions, SearchOptions
 
 CERTAIN_LANGUAGE, CERTAIN_AFTER_S = 0.7, 3.0
 """A segment's language is settled if it is so probable, or after so much sound; until then it is
@@ -30,7 +29,6 @@ class WindowOptions:
     """
 
     policy: DecodingPolicy
-    clip: Clip
     audio_context: AudioContext
     quality: Quality
     knows_language: bool
@@ -90,14 +88,13 @@ class WindowOptions:
             beams_in_full=False,
         )
 
-    def again(self, decoding: DecodingOptions, tries: int, start: int) -> DecodingOptions:
+    def again(self, decoding: DecodingOptions, tries: int) -> DecodingOptions:
         """Options for a further try, without a draft: with beams, then with a temperature."""
         beams = max(self.quality.retry_beam_size, decoding.search.beam_size)
         search = replace(decoding.search, beam_size=beams, greedy_logprob=None)
         if tries == 1:
             return replace(decoding, search=search, draft=(), audio_context="full")
-        seed = (*search.seed, zlib.crc32(self.clip.key.encode()), start)
-        search = replace(search, best_of=self.quality.best_of, seed=seed)
+        search = replace(search, best_of=self.quality.best_of)
         return replace(
             decoding,
             search=search,

@@ -162,9 +162,8 @@ class PausesClip:
 
     def _decoding(self, speech: SpeechWindow) -> DecodingOptions:
         policy = self._rules.policy
-        start, _ = speech.timeline.spans[0]
         prompt = policy.prompt_context.alone()
-        decoding = policy.window_options(self._clip, start, prompt, first=not self._opened)
+        decoding = policy.window_options(prompt, first=not self._opened)
         if decoding.timestamps and speech.has_long_pause(self._rules.speech_threshold):
             decoding = replace(decoding, words=True)  # to place segments
         return self._rules.quality.first_pass(decoding, whole=speech.whole)
