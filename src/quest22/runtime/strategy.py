@@ -113,7 +113,10 @@ class PerClipStrategy:
         """Windows cut at pauses."""
         from quest22.longform.pauses.build import build_strategy
 
-        return build_strategy(settings, self._checkpoint.tokens, self._silero.open)
+        tokens = self._checkpoint.tokens
+        return build_strategy(
+            settings, tokens, self._silero.open, is_multilingual=tokens.is_multilingual
+        )
 
     def _long_form(self, settings: ClipSettings, decoding: DecodingSettings) -> ConfiguredStrategy:
         from quest22.audio.log_mel import LogMelStream

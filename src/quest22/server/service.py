@@ -134,12 +134,14 @@ class Service:
     ) -> AsyncGenerator[Partial | Transcript, None]:
         """Transcribe a recording; yields partial results, and at the end the transcript.
 
-        ``options`` are named as :meth:`quest22.Transcriber.transcribe`'s; ``media`` may still be
-        arriving (a function that opens a file whose reads wait). ``channel`` is the one to
-        transcribe, counted from 0, instead of the mix of all. Leaving the iteration early cancels.
-        Raises :class:`Refusal` for invalid options and unreadable audio.
+        ``options`` are named as :meth:`quest22.Transcriber.transcribe`'s. Timestamps are on, as in
+        ``quest22 transcribe``: a window is decoded differently without them, and the text must not
+        depend on the format of a response. ``media`` may still be arriving (a function that opens a
+        file whose reads wait). ``channel`` is the one to transcribe, counted from 0, instead of the
+        mix of all. Leaving the iteration early cancels. Raises :class:`Refusal` for invalid options
+        and unreadable audio.
         """
-        clip_options = _clip_options(model, options)
+        clip_options = _clip_options(model, {"timestamps": True, **options})
         self._requests += 1
         key, most_s = f"request {self._requests}", usage.admission.limits.max_audio_s
         clip = Clip(key, name, media, Origin("request"), most_s=most_s)

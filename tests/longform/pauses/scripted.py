@@ -77,9 +77,18 @@ def speech(*spans: tuple[float, float], until_s: float) -> Probabilities:
 
 
 def opened(
-    probabilities: Probabilities, settings: ClipSettings | None = None, clip: Clip = CLIP
+    probabilities: Probabilities,
+    settings: ClipSettings | None = None,
+    clip: Clip = CLIP,
+    *,
+    is_multilingual: bool = True,
 ) -> PausesClip:
-    strategy = build_strategy(settings or ClipSettings(), NUMBERS, lambda: Told(probabilities))
+    strategy = build_strategy(
+        settings or ClipSettings(),
+        NUMBERS,
+        lambda: Told(probabilities),
+        is_multilingual=is_multilingual,
+    )
     return strategy.open(clip)
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from quest22.errors import ClipError
 from quest22.longform.pauses.coverage import RATE_WINDOWS
 from quest22.longform.pauses.cutting import Probabilities
+from quest22.longform.pauses.language_vote import LanguageVote
 from quest22.records import Clip, DroppedSegment, Hypothesis, Origin, Samples, Transcript, Window
 from quest22.settings import DecodingSettings, LongFormSettings, VadSettings
 from quest22.settings.clip_options import ClipSettings
@@ -93,6 +94,64 @@ def test_the_transcript_is_the_same_in_any_order_of_results_and_blocks(
     for at in range(3):
         long_form, chance = opened(told, settings), random.Random(seed + at)
         assert run_in_any_order(long_form, samples, model, chance) == expected
+
+
+@settings(max_examples=60)
+@given(**CLIPS, languages=st.sampled_from([("en",), ("en", "de")]))
+def test_a_language_that_is_known_early_is_that_of_the_whole_vote(
+    settings: ClipSettings,
+    recording: tuple[Probabilities, Samples],
+    seed: int,
+    languages: tuple[str, ...],
+) -> None:
+    told, samples = recording
+    model = Erratic(seed, languages=languages)
+    _, transcript = run(opened(told, settings), samples, model)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(LanguageVote, "is_settled", lambda *_: False)
+        assert run(opened(told, settings), samples, model)[1] == transcript
+
+
+def in_sentences(window: Window) -> Hypothesis:
+    """Hears a word each half second, and eight of them as a sentence."""
+    halves = window.samples[4_000::8_000] // 8_000
+    told: list[int] = []
+    for at in range(0, len(halves), 8):
+        sentence = [WORDS[int(half)] for half in halves[at : at + 8]]
+        told += [timestamp_token(at / 2), *sentence, timestamp_token((at + len(sentence)) / 2)]
+    return make_hypothesis(*told, language=window.decoding.language or "en")
+
+
+SPANS = [(at * 5.0, at * 5.0 + 3.5) for at in range(40)]
+"""A recording of 200 s, in windows of 14 to 25 s."""
+
+
+@pytest.mark.parametrize(
+    ("language", "is_multilingual", "audio_s", "heard"),
+    [
+        ("en", True, 199, 2),
+        (None, False, 199, 2),
+        (None, True, 160, None),
+        (None, True, 199, 5),
+    ],
+    ids=["given", "the only one", "not known yet", "known"],
+)
+def test_text_stays_as_soon_as_the_language_is_known(
+    language: str | None, is_multilingual: bool, audio_s: int, heard: int | None
+) -> None:
+    """After ``heard`` windows of so much audio; None: not after all of them.
+
+    The first window has too few sentences to tell the usual rate of text.
+    """
+    told, samples = speech(*SPANS, until_s=200), sound(audio_s)
+    long_form = opened(
+        told, ClipSettings(DecodingSettings(language)), is_multilingual=is_multilingual
+    )
+    windows, committed = long_form.feed(samples), list[int]()
+    for number, window in enumerate(windows, start=1):
+        assert not long_form.add_result(window, in_sentences(window))
+        committed += [number] if long_form.partial().committed else []
+    assert (committed or [None])[0] == heard
 
 
 @settings(max_examples=40)

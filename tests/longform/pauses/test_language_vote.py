@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from quest22.longform.pauses.language_vote import LanguageVote
 from quest22.records import DetectionOptions, Hypothesis
@@ -71,3 +73,48 @@ def test_a_winner_that_is_too_improbable_gives_way_to_the_fallback(
     detection = DetectionOptions(threshold=threshold, fallback=fallback)
     votes: Votes = [(10, {"de": 0.9, "en": 0.1}), (10, {"de": 0.4, "en": 0.3})]
     assert vote(votes, detection).language == expected
+
+
+@pytest.mark.parametrize(
+    ("votes", "rest_s", "settled"),
+    [
+        ([], 0, False),
+        ([(29, {"en": 0.9, "de": 0.1})], 23, True),
+        ([(29, {"en": 0.9, "de": 0.1})], 24, False),
+        ([(29, {"en": 0.5, "de": 0.5})], 0, False),
+    ],
+)
+def test_a_vote_is_settled_once_no_other_language_can_win(
+    votes: Votes, rest_s: float, settled: bool
+) -> None:
+    assert vote(votes).is_settled(rest_s) is settled
+
+
+def test_a_winner_that_may_become_too_improbable_is_not_settled() -> None:
+    detection = DetectionOptions(threshold=0.5, fallback="fr")
+    assert vote([(29, {"en": 0.9})], detection).is_settled(20)
+    assert not vote([(29, {"en": 0.9})], detection).is_settled(24)
+
+
+def votes_on(languages: str) -> st.SearchStrategy[Votes]:
+    shares = st.lists(st.floats(0.01, 1), min_size=1, max_size=3).map(
+        lambda all_: {code: each / sum(all_) for code, each in zip(languages, all_, strict=False)}
+    )
+    return st.lists(st.tuples(st.floats(0.1, 30), shares), min_size=1, max_size=8)
+
+
+@given(
+    votes=votes_on("abc"),
+    later=votes_on("cba"),
+    threshold=st.floats(0, 1),
+    fallback=st.sampled_from([None, "a", "d"]),
+)
+def test_no_later_votes_change_a_settled_language(
+    votes: Votes, later: Votes, threshold: float, fallback: str | None
+) -> None:
+    settled = vote(votes, DetectionOptions(threshold=threshold, fallback=fallback))
+    if settled.is_settled(sum(duration_s for duration_s, _ in later)):
+        language = settled.language
+        for duration_s, languages in later:
+            settled.add(detected(languages), duration_s)
+            assert settled.language == language

@@ -27,8 +27,7 @@ def read(*fields: tuple[str, str], task: Any = "transcribe") -> AudioRequest:
         ([("keywords", "Quest"), ("keywords", "Anna")], {"hotwords": "Quest, Anna"}),
         ([("temperature", "0")], {}),
         ([("temperature", "0.4")], {"temperature": [0.4]}),
-        ([("response_format", "srt")], {"timestamps": True}),
-        ([("include[]", "logprobs")], {"timestamps": True, "word_timestamps": True}),
+        ([("include[]", "logprobs")], {"word_timestamps": True}),
         ([("chunking_strategy", "auto")], {}),
         ([("chunking_strategy", '"auto"')], {}),
         (

@@ -29,10 +29,15 @@ SHORTEST_SHARE = 5
 
 
 def build_strategy(
-    settings: ClipSettings, tokens: Vocabulary, probabilities: Callable[[], SpeechProbabilities]
+    settings: ClipSettings,
+    tokens: Vocabulary,
+    probabilities: Callable[[], SpeechProbabilities],
+    *,
+    is_multilingual: bool = True,
 ) -> PausesStrategy:
     """``probabilities`` opens the voice activity detector for a clip.
 
+    ``is_multilingual``: the checkpoint knows several languages, on which a clip's windows vote.
     Raises :class:`UsageError` for windows that are too short to be cut.
     """
     decoding, hallucination = settings.decoding, settings.hallucination
@@ -43,12 +48,13 @@ def build_strategy(
         Trust(policy.fallback, tokens), quality.retry_beam_size, temperatures, quality.best_of
     )
     detected = decoding.language is None and not decoding.languages
+    voted = is_multilingual and decoding.language is None and not decoding.multilingual
     rules = TranscriptionRules(
         policy=policy,
         quality=quality,
         retries=retries,
         speech_threshold=settings.vad.vad_threshold,
-        one_language=decoding.language is None and not decoding.multilingual,
+        one_language=voted,
         doubt_language=detected and not decoding.language_threshold,
         needs_speech=settings.vad.vad != "off",
     )

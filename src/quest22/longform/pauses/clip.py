@@ -36,6 +36,7 @@ from quest22.longform.transcript import LanguageSpan, build_transcript, prevaili
 from quest22.protocols import SpeechProbabilities
 from quest22.records import (
     SAMPLE_RATE_HZ,
+    WINDOW_S,
     Clip,
     DecodingOptions,
     DroppedSegment,
@@ -183,11 +184,22 @@ class PausesClip:
             transcriber = self._windows[self._voted].transcriber
             self._vote.add(transcriber.hypothesis, transcriber.duration_s)
             self._voted += 1
-            if self._voted >= FIRST_WINDOWS or not self._rules.one_language:
+            if self._is_language_known:
                 windows += self._complete_until(self._voted)
         if self._is_all(self._voted):
             windows += self._complete_until(self._voted)
         return windows
+
+    @property
+    def _is_language_known(self) -> bool:
+        """Whether the vote is over, or the rest of the first windows cannot change its result."""
+        if self._voted >= FIRST_WINDOWS or not self._rules.one_language:
+            return True
+        opened = range(self._voted, min(self._opened, FIRST_WINDOWS))
+        rest_s = sum(self._windows[each].transcriber.duration_s for each in opened)
+        if not self._flushed:
+            rest_s += WINDOW_S * max(FIRST_WINDOWS - self._opened, 0)
+        return self._vote.is_settled(rest_s)
 
     def _complete_until(self, stop: int) -> list[Window]:
         windows: list[Window] = []

@@ -12,7 +12,10 @@ from collections import defaultdict
 from quest22.records import DetectionOptions, Hypothesis
 
 FIRST_WINDOWS = 8
-"""The vote on the first windows waits for this many, about four minutes of speech."""
+"""The first windows are judged by the votes of this many, about four minutes of speech."""
+
+ROUNDING_S = 1e-3
+"""Sums of votes are this exact."""
 
 
 class LanguageVote:
@@ -31,6 +34,13 @@ class LanguageVote:
         for language, probability in hypothesis.languages or detected:
             self._votes[language] += probability * duration_s
         self._duration_s += duration_s
+
+    def is_settled(self, rest_s: float) -> bool:
+        """Whether windows that last ``rest_s`` seconds in all cannot change the winner."""
+        first, second = (*sorted(self._votes.values(), reverse=True), 0.0, 0.0)[:2]
+        wins = first - second > rest_s + ROUNDING_S
+        least = self._detection.threshold * (self._duration_s + rest_s)
+        return wins and (self._detection.fallback is None or first > least + ROUNDING_S)
 
     @property
     def language(self) -> str | None:

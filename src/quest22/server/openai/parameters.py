@@ -17,7 +17,6 @@ from quest22.server.refusal import Refusal
 from quest22.settings.languages import language_code
 
 Format: TypeAlias = Literal["json", "text", "srt", "vtt", "verbose_json", "diarized_json"]
-TIMED: frozenset[Format] = frozenset({"srt", "vtt", "verbose_json", "diarized_json"})
 STREAMED: tuple[Format, ...] = ("json", "text", "verbose_json", "diarized_json")
 """The formats that can be streamed. The first two have the same events; OpenAI does not stream the
 third."""
@@ -73,8 +72,6 @@ def read_request(fields: Fields, task: Task) -> AudioRequest:
     if stream and shape not in STREAMED:
         raise _refused("stream", f"cannot be with {shape}: expected {', '.join(STREAMED)}")
     options = {"task": task, **_speech(given), **_decoding(given)}
-    if shape in TIMED or logprobs:
-        options["timestamps"] = True
     if words or logprobs:
         options["word_timestamps"] = True
     return AudioRequest(
