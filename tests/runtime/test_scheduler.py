@@ -157,8 +157,17 @@ def test_files_have_one_batch_in_flight() -> None:
 
 def test_requests_share_a_batch() -> None:
     """A long one holds up no short one, and takes what they leave."""
-    scheduler = holding(state(0, range(9), INTERACTIVE), state(1, [50], INTERACTIVE))
-    assert values(scheduler.next_batch(0.0)) == [0, 1, 2, 50]
+    scheduler = holding(state(0, range(9), INTERACTIVE))
+    assert values(scheduler.next_batch(0.0)) == [0, 1]
+    scheduler.add(state(1, [50], INTERACTIVE))
+    assert values(scheduler.next_batch(0.0)) == [2, 3, 4, 50]
+
+
+def test_the_first_batch_of_a_request_is_short() -> None:
+    """Its first text is there sooner; the batches after that are full."""
+    scheduler = holding(state(0, range(9), INTERACTIVE), state(1, range(50, 53), INTERACTIVE))
+    batches = [values(scheduler.next_batch(0.0)) for _ in range(3)]
+    assert batches == [[0, 1, 50, 51], [2, 3, 4, 52], [5, 6, 7, 8]]
 
 
 def test_requests_take_turns() -> None:

@@ -61,11 +61,11 @@ class SpeechTimeline:
         at = bisect_left(self._totals, round(time_s * SAMPLE_RATE_HZ))
         return self._within(min(at, len(self._totals) - 1), time_s)
 
-    def segment(self, segment: Segment) -> Segment:
-        """The segment with its times in the clip, taken from its words if it has any."""
+    def segment(self, segment: Segment, *, by_words: bool = True) -> Segment:
+        """The segment with its times in the clip; ``by_words``: those of its words, if any."""
         words = None if segment.words is None else tuple(self._words(segment.words))
         start_s, end_s = self.start_s(segment.start_s), self.end_s(segment.end_s)
-        if words:
+        if words and by_words:
             start_s, end_s = words[0].start_s, words[-1].end_s
         return replace(segment, start_s=start_s, end_s=max(start_s, end_s), words=words)
 

@@ -6,7 +6,8 @@ passed in.
 
 Windows of the most urgent clips come first: by priority, then by deadline, then in the order of
 addition. A file whose deadline has passed is as urgent as an interactive request. Interactive
-requests with the same deadline take turns, and share batches: a long one holds up no short one.
+requests with the same deadline take turns, and share batches: a long one holds up no short one, and
+its own first text does not wait for a whole batch.
 
 Clips that are still spoken (:class:`quest22.protocols.LiveLongForm`) take all audio that has come
 before a batch is formed. Then there are batches of their final windows, else batches of previews,
@@ -33,6 +34,9 @@ URGENT_BLOCKS = 1
 LIVE_WINDOWS = 1
 """The most live windows in a batch. They are decoded one by one, as each has a draft or keeps what
 it attends to, so a batch of several would cost as much and be delivered later."""
+
+FIRST_WINDOWS = 2
+"""The most windows of a request in its first batch, so that its first text comes soon."""
 
 LIVE_IN_A_ROW = 16
 """After this many batches of live windows, one window of another clip has its turn."""
@@ -273,10 +277,14 @@ class Scheduler:
         That goes first whose last turn is longest ago. Requests have no limits of blocks.
         """
         taken = len(batch.members)
+        left = {clip.number: FIRST_WINDOWS for clip in requests if clip.served_s is None}
         for share in (max(1, batch.room // len(requests)), batch.size):
             for clip in requests:
                 before = batch.room
-                self._take(batch, clip, now, most=share, urgent=True)
+                most = min(share, left.get(clip.number, share))
+                self._take(batch, clip, now, most=most, urgent=True)
+                if clip.number in left:
+                    left[clip.number] -= before - batch.room
                 if batch.room < before:
                     clip.last_turn = next(self._turns)
         batch.members[taken:] = sorted(batch.members[taken:], key=lambda member: member[0].number)

@@ -97,6 +97,25 @@ def test_the_transcript_is_the_same_in_any_order_of_results_and_blocks(
 
 
 @settings(max_examples=60)
+@given(**CLIPS)
+def test_words_change_no_text(
+    settings: ClipSettings, recording: tuple[Probabilities, Samples], seed: int
+) -> None:
+    told, samples = recording
+    texts = [
+        run(
+            opened(
+                told, replace(settings, decoding=replace(settings.decoding, word_timestamps=words))
+            ),
+            samples,
+            Erratic(seed),
+        )[1].text
+        for words in (False, True)
+    ]
+    assert texts[0] == texts[1]
+
+
+@settings(max_examples=60)
 @given(**CLIPS, languages=st.sampled_from([("en",), ("en", "de")]))
 def test_a_language_that_is_known_early_is_that_of_the_whole_vote(
     settings: ClipSettings,

@@ -32,13 +32,17 @@ def speech(*spans: tuple[int, int]) -> np.ndarray:
     ],
 )
 def test_bounds(span, spoken, bounds):
-    (segment,) = fitted([Segment(*span, " Hello")], speech(spoken))
+    (segment,) = fitted([Segment(*span, " Hello")], speech(spoken), by_words=True)
     assert (segment.start_s, segment.end_s) == bounds
 
 
 def test_words_decide_about_their_segment():
     words = (Word(0.0, 1.8, " Hello", 1.0), Word(1.8, 2.0, " you", 1.0))
-    (segment,) = fitted([Segment(0.0, 2.0, " Hello you", words=words)], speech((50, 66)))
+    hello = Segment(0.0, 2.0, " Hello you", words=words)
+    (segment,) = fitted([hello], speech((50, 66)), by_words=True)
+    assert [(word.start_s, word.end_s) for word in segment.words] == [(1.55, 1.8), (1.8, 2.16)]
+    assert (segment.start_s, segment.end_s) == (1.55, 2.16)
+    (segment,) = fitted([hello], speech((50, 66)), by_words=False)
     assert [(word.start_s, word.end_s) for word in segment.words] == [(1.55, 1.8), (1.8, 2.16)]
     assert (segment.start_s, segment.end_s) == (1.55, 2.16)
 
@@ -50,7 +54,7 @@ def test_words_decide_about_their_segment():
 def test_segments_stay_in_order_and_move_little(times, flags):
     times = sorted(times)[: len(times) // 2 * 2]
     spans = [(a / 100, b / 100) for a, b in zip(times[::2], times[1::2], strict=True)]
-    after = fitted([Segment(*span, " word") for span in spans], np.array(flags))
+    after = fitted([Segment(*span, " word") for span in spans], np.array(flags), by_words=True)
     for (start_s, end_s), segment in zip(spans, after, strict=True):
         assert start_s <= segment.start_s <= segment.end_s <= end_s + MAX_EXTENSION_S + PAD_S
     for before, later in pairwise(after):

@@ -54,7 +54,7 @@ def opened(
     frames = probabilities[: -(-10 * SAMPLE_RATE_HZ // VAD_FRAME_SAMPLES)]
     window = SpeechWindow(sound(10), timeline, frames, whole=whole)
     options = rules.quality.first_pass(rules.policy.decoding, whole=whole)
-    return WindowTranscriber(rules, window, replace(options, language="en"))
+    return WindowTranscriber(rules, window, replace(options, language="en"), by_words=True)
 
 
 def completed(transcriber: WindowTranscriber, model: Model) -> list[list[Window]]:

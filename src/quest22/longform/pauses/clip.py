@@ -26,7 +26,7 @@ from quest22.longform.hallucination import dropped
 from quest22.longform.pause_splitting import split_at_pauses
 from quest22.longform.pauses.coverage import RATE_WINDOWS, TextRate
 from quest22.longform.pauses.language_vote import FIRST_WINDOWS, LanguageVote
-from quest22.longform.pauses.ordering import in_order, spaced
+from quest22.longform.pauses.ordering import in_order, spaced, timed_by_words
 from quest22.longform.pauses.procedures import Procedure, Procedures
 from quest22.longform.pauses.speech_bounds import fitted
 from quest22.longform.pauses.speech_windows import SpeechWindow, SpeechWindows, WindowingRules
@@ -155,18 +155,25 @@ class PausesClip:
         for each in speech:
             for start, stop in each.timeline.spans:
                 self._timeline.add(start, stop - start)
-            opened = _Progress(WindowTranscriber(self._rules, each, self._decoding(each)))
+            by_words = self._is_placed_by_words(each)
+            decoding = self._decoding(each, words=by_words)
+            opened = _Progress(WindowTranscriber(self._rules, each, decoding, by_words=by_words))
             self._windows[self._opened] = opened
             self._opened += 1
             windows += self._start(opened.transcriber.decode(), opened, Stage.DECODED)
         return [*windows, *self._advance()]
 
-    def _decoding(self, speech: SpeechWindow) -> DecodingOptions:
+    def _is_placed_by_words(self, speech: SpeechWindow) -> bool:
+        """Whether a window's segments have the times of their words, whoever asks for words."""
+        timestamps = self._rules.policy.decoding.timestamps
+        return timestamps and speech.has_long_pause(self._rules.speech_threshold)
+
+    def _decoding(self, speech: SpeechWindow, *, words: bool) -> DecodingOptions:
         policy = self._rules.policy
         prompt = policy.prompt_context.alone()
         decoding = policy.window_options(prompt, first=not self._opened)
-        if decoding.timestamps and speech.has_long_pause(self._rules.speech_threshold):
-            decoding = replace(decoding, words=True)  # to place segments
+        if words:
+            decoding = replace(decoding, words=True)
         return self._rules.quality.first_pass(decoding, whole=speech.whole)
 
     def _advance(self) -> list[Window]:
@@ -264,9 +271,11 @@ class PausesClip:
             timeline = speech.timeline
             self._dropped += [timeline.dropped(each) for each in transcriber.dropped]
             segments = in_order(transcriber.segments)
+            by_words = transcriber.by_words
             if transcriber.decoding.timestamps:
-                segments = fitted(segments, transcriber.is_speech)
-            for segment in in_order(map(timeline.segment, segments)):
+                segments = fitted(segments, transcriber.is_speech, by_words=by_words)
+            placed = [timeline.segment(each, by_words=by_words) for each in segments]
+            for segment in in_order(placed):
                 self._take(segment, timeline)
 
     def _take(self, segment: Segment, timeline: SpeechTimeline) -> None:
@@ -281,5 +290,6 @@ class PausesClip:
             segment, timeline.is_apart, policy.tokens, keep_words=keep_words
         ):
             if part.text.strip():
-                before = self._segments[-1].text if self._segments else " "
-                self._segments.append(spaced(part, before))
+                last = self._segments[-1] if self._segments else None
+                separate = spaced(part, last.text if last else " ")
+                self._segments.append(timed_by_words(separate, last.end_s if last else 0.0))

@@ -41,6 +41,14 @@ def spaced(segment: Segment, before: str) -> Segment:
     return replace(segment, text=" " + text, words=words)
 
 
+def timed_by_words(segment: Segment, from_s: float) -> Segment:
+    """The segment with the times of its words, if it has any; none is before ``from_s``."""
+    if not segment.words:
+        return segment
+    words = tuple(_word_from(each, from_s) for each in segment.words)
+    return replace(segment, start_s=words[0].start_s, end_s=words[-1].end_s, words=words)
+
+
 def _ending_by(segment: Segment, time_s: float) -> Segment:
     words = segment.words and tuple(_word_by(each, time_s) for each in segment.words)
     return replace(segment, end_s=min(segment.end_s, time_s), words=words)

@@ -24,31 +24,36 @@ PAD_S = 0.05
 MAX_EXTENSION_S = 0.3
 
 
-def fitted(segments: Sequence[Segment], is_speech: Flags) -> list[Segment]:
+def fitted(segments: Sequence[Segment], is_speech: Flags, *, by_words: bool) -> list[Segment]:
     """Segments in order, with bounds at speech; those without any speech stay as they are.
 
-    None extends into the next one. ``is_speech`` are the frames of the audio in which times count.
+    None extends into the next one. ``by_words``: the bounds of a segment are those of its words, if
+    it has any. ``is_speech`` are the frames of the audio in which times count.
     """
     if not segments:
         return []
     ends_s = [*(each.start_s for each in segments[1:]), len(is_speech) * FRAME_S]
     return [
-        _segment(segment, is_speech, max(next_s, segment.end_s))
+        _segment(segment, is_speech, max(next_s, segment.end_s), by_words=by_words)
         for segment, next_s in zip(segments, ends_s, strict=True)
     ]
 
 
-def _segment(segment: Segment, is_speech: Flags, until_s: float) -> Segment:
+def _segment(segment: Segment, is_speech: Flags, until_s: float, *, by_words: bool) -> Segment:
     """A segment that may extend until a time."""
-    if not segment.words:
-        start_s, end_s = _bounds((segment.start_s, segment.end_s), is_speech, until_s)
-        return replace(segment, start_s=start_s, end_s=end_s)
-    nexts_s = [*(each.start_s for each in segment.words[1:]), until_s]
-    words = tuple(
+    words = segment.words and _words(segment.words, is_speech, until_s)
+    if words and by_words:
+        return replace(segment, start_s=words[0].start_s, end_s=words[-1].end_s, words=words)
+    start_s, end_s = _bounds((segment.start_s, segment.end_s), is_speech, until_s)
+    return replace(segment, start_s=start_s, end_s=end_s, words=words)
+
+
+def _words(words: Sequence[Word], is_speech: Flags, until_s: float) -> tuple[Word, ...]:
+    nexts_s = [*(each.start_s for each in words[1:]), until_s]
+    return tuple(
         _word(word, is_speech, max(next_s, word.end_s))
-        for word, next_s in zip(segment.words, nexts_s, strict=True)
+        for word, next_s in zip(words, nexts_s, strict=True)
     )
-    return replace(segment, start_s=words[0].start_s, end_s=words[-1].end_s, words=words)
 
 
 def _word(word: Word, is_speech: Flags, until_s: float) -> Word:

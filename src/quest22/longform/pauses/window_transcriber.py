@@ -73,17 +73,26 @@ class TranscriptionRules:
 class WindowTranscriber:
     """One window of a clip; ``decoding`` are its options.
 
+    ``by_words``: its segments have the times of their words, which are always there. Else words,
+    if they are asked for, have no part in what is decoded: the text is the same without them.
+
     ``segments``, in order, and ``dropped`` are its text, once it is complete. Their times count
     from the window's start, without the silences that were left out of it.
     """
 
     def __init__(
-        self, rules: TranscriptionRules, speech: SpeechWindow, decoding: DecodingOptions
+        self,
+        rules: TranscriptionRules,
+        speech: SpeechWindow,
+        decoding: DecodingOptions,
+        *,
+        by_words: bool,
     ) -> None:
         self.speech = speech
         self.segments: list[Segment] = []
         self.dropped: list[DroppedSegment] = []
         self._rules = rules
+        self.by_words = by_words
         self.decoding = decoding
         self._hypothesis: Hypothesis | None = None
 
@@ -283,7 +292,13 @@ class WindowTranscriber:
         if hypothesis.alignment is None:
             raise EngineError("the engine returned no word timestamps: expected an alignment")
         times = TokenTimes.of(hypothesis.alignment, span.offset_s)
-        return policy.timer.add_words(segments, times, hypothesis.language, span.offset_s)
+        timed = policy.timer.add_words(segments, times, hypothesis.language, span.offset_s)
+        if self.by_words:
+            return timed
+        return [
+            replace(each, start_s=plain.start_s, end_s=plain.end_s)
+            for each, plain in zip(timed, segments, strict=True)
+        ]
 
 
 def timed_texts(
