@@ -59,7 +59,8 @@ class LiveSettings:
     step_s: float = option(
         0.5,
         flags="--step-s",
-        help="Update the text after this much more audio; later if the machine is busy.",
+        help="Update the text after this much more audio; sooner where speech has just begun, later "
+        "if the machine is busy.",
         metavar="S",
         unit="s",
         panel=PANEL,
