@@ -81,7 +81,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--model", default="base", help="a name or a folder")
     parser.add_argument("--minutes", type=float, default=20.0)
     parser.add_argument("--seed", type=int, default=22, help="of the order of sentences")
-    parser.add_argument("--step-s", type=float, default=LiveSettings.step_s)
+    parser.add_argument("--step-s", type=float, default=LiveSettings().step_s)
     parser.add_argument("--engine-share", type=float, default=0.6, help="0: windows take no time")
     return parser
 

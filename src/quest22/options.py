@@ -341,8 +341,8 @@ class LiveOptions(TypedDict, total=False):
     """
 
     step_s: float
-    """Update the text after this much more audio; later if the machine is busy. Default:
-    ``0.5``.
+    """Update the text after this much more audio; sooner where speech begins, later if the
+    machine is busy. Default: ``0.5``.
     """
 
     hold_back_s: float

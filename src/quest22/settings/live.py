@@ -59,7 +59,7 @@ class LiveSettings:
     step_s: float = option(
         0.5,
         flags="--step-s",
-        help="Update the text after this much more audio; sooner where speech has just begun, later "
+        help="Update the text after this much more audio; sooner where speech begins, later "
         "if the machine is busy.",
         metavar="S",
         unit="s",
