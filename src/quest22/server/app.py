@@ -21,7 +21,7 @@ from quest22.server.operations import health
 from quest22.server.operations.host_signals import held_back
 from quest22.server.operations.request_log import RequestLog
 from quest22.server.page import site
-from quest22.server.refusal import Refusal, refused
+from quest22.server.refusal import Refusal, refusal_response
 from quest22.server.service import Service
 from quest22.server.wyoming.listener import listener
 
@@ -68,4 +68,4 @@ def _refused(_: Request, refusal: Exception) -> JSONResponse:
     """The response to a refusal that no protocol has handled."""
     if not isinstance(refusal, Refusal):
         raise refusal
-    return refused(refusal, {"error": refusal.message})
+    return refusal_response(refusal, {"error": refusal.message})

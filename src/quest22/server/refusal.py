@@ -82,7 +82,7 @@ class Refusal(Exception):  # noqa: N818 -- the response to a request, not an err
         return {"Retry-After": str(max(1, round(self.retry_after_s)))}
 
 
-def refused(
+def refusal_response(
     refusal: Refusal,
     body: Mapping[str, Any],
     *,

@@ -142,12 +142,14 @@ def test_finalize() -> None:
 def test_the_end_of_an_utterance() -> None:
     channel = results()
     channel.take(event("speech_started", 0.0))
-    assert channel.heard(9.0) == []
+    assert channel.audio_processed(9.0) == []
     channel.take(event("speech_stopped", 1.0))
     channel.take(event("final", 1.3, "a b"))
-    assert channel.heard(2.05) == []
-    assert channel.heard(2.1) == [{"type": "UtteranceEnd", "channel": [0, 1], "last_word_end": 1.0}]
-    assert channel.heard(9.0) == []
+    assert channel.audio_processed(2.05) == []
+    assert channel.audio_processed(2.1) == [
+        {"type": "UtteranceEnd", "channel": [0, 1], "last_word_end": 1.0}
+    ]
+    assert channel.audio_processed(9.0) == []
 
 
 def test_speech_within_the_gap_is_the_same_utterance() -> None:
@@ -158,7 +160,7 @@ def test_speech_within_the_gap_is_the_same_utterance() -> None:
     assert [each["type"] for each in channel.take(event("speech_started", 1.8))] == [
         "SpeechStarted"
     ]
-    assert channel.heard(9.0) == []
+    assert channel.audio_processed(9.0) == []
 
 
 def test_a_gap_that_speech_ends_unseen() -> None:

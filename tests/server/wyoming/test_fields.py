@@ -13,7 +13,7 @@ from wyoming.event import Event
 
 from quest22.capture.raw_pcm import RawFormat
 from quest22.server.refusal import Refusal
-from quest22.server.wyoming.fields import Wanted, ping_text, sound_format
+from quest22.server.wyoming.fields import Wanted, ping_text, read_format
 
 NAMES = (
     "name",
@@ -46,7 +46,7 @@ def test_any_data_is_read_or_refused(data: dict[str, Any]) -> None:
     event = Event("any", data)
     reads: tuple[Callable[[Event], Any], ...] = (
         lambda event: Wanted.of(event).options(),
-        sound_format,
+        read_format,
         ping_text,
     )
     for read in reads:
@@ -63,10 +63,10 @@ def test_any_data_is_read_or_refused(data: dict[str, Any]) -> None:
         (Wanted.of, {"transcript_terms": "names"}, "transcript_terms is 'names'"),
         (Wanted.of, {"name": ["base"]}, "name is .*: expected a text"),
         (Wanted.of, {"language": 7}, "language is 7: expected a text"),
-        (sound_format, {"rate": 16_000, "width": True, "channels": 1}, "width is True"),
-        (sound_format, {"rate": "16000", "width": 2, "channels": 1}, "rate is '16000'"),
-        (sound_format, {"rate": 16_000, "width": 2}, "channels is None"),
-        (sound_format, {"rate": 16_000, "width": 7, "channels": 1}, "1 to 4 bytes"),
+        (read_format, {"rate": 16_000, "width": True, "channels": 1}, "width is True"),
+        (read_format, {"rate": "16000", "width": 2, "channels": 1}, "rate is '16000'"),
+        (read_format, {"rate": 16_000, "width": 2}, "channels is None"),
+        (read_format, {"rate": 16_000, "width": 7, "channels": 1}, "1 to 4 bytes"),
         (ping_text, {"text": {}}, "text is {}"),
         (ping_text, {"text": "\ud800"}, "expected a text"),
     ],

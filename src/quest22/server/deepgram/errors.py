@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import JSONResponse
 
-from quest22.server.refusal import Reason, Refusal, refused
+from quest22.server.refusal import Reason, Refusal, refusal_response
 
 CODES: dict[Reason, str] = {
     "bad_request": "Bad Request",
@@ -28,13 +28,13 @@ BAD_MODEL_STATUS = 400
 """Deepgram's status for an unknown model."""
 
 
-def deepgram_refused(refusal: Refusal, request_id: str) -> JSONResponse:
+def deepgram_error_response(refusal: Refusal, request_id: str) -> JSONResponse:
     """A refusal as Deepgram's error response."""
     message = refusal.message
     status = BAD_MODEL_STATUS if refusal.reason == "unknown_model" else refusal.status
     body = {"err_code": CODES[refusal.reason], "err_msg": message, "request_id": request_id}
     headers = {**request_id_header(request_id), "dg-error": _in_header(message)}
-    return refused(refusal, body, status=status, headers=headers)
+    return refusal_response(refusal, body, status=status, headers=headers)
 
 
 def request_id_header(request_id: str) -> dict[str, str]:

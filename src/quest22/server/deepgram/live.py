@@ -17,7 +17,7 @@ from quest22.server.access.credentials import (
 )
 from quest22.server.access.gate import Admission
 from quest22.server.deepgram.audio_feed import SniffedFeed
-from quest22.server.deepgram.errors import deepgram_refused, request_id_header
+from quest22.server.deepgram.errors import deepgram_error_response, request_id_header
 from quest22.server.deepgram.live_connection import CLOSED, Channel, LiveConnection
 from quest22.server.deepgram.metadata import (
     RequestId,
@@ -44,7 +44,7 @@ async def listen(service: Service, websocket: WebSocket) -> None:
         async with AsyncExitStack() as stack:
             await _listen(service, websocket, request, stack)
     except Refusal as refusal:
-        await websocket.send_denial_response(deepgram_refused(refusal, request.value))
+        await websocket.send_denial_response(deepgram_error_response(refusal, request.value))
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,7 +212,7 @@ class LiveConnection:
     async def _send_results(self, channel: Channel) -> None:
         async for event, by_finalize in _events(channel):
             if event is None:
-                await self._send_all(channel.results.heard(channel.session.taken_s))
+                await self._send_all(channel.results.audio_processed(channel.session.taken_s))
             else:
                 await self._send_all(channel.results.take(event, by_finalize=by_finalize))
         error = channel.feed.error

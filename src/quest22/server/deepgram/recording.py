@@ -21,7 +21,7 @@ from quest22.records import Media, Transcript
 from quest22.server.access.credentials import TOKEN_OR_BEARER, header_key, peer_address
 from quest22.server.access.gate import Admission, RecordingUsage
 from quest22.server.deepgram.channels import count_channels
-from quest22.server.deepgram.errors import deepgram_refused, request_id_header
+from quest22.server.deepgram.errors import deepgram_error_response, request_id_header
 from quest22.server.deepgram.file_headers import missing_header
 from quest22.server.deepgram.metadata import RequestId, new_request_id, request_metadata
 from quest22.server.deepgram.parameters import Parameters
@@ -82,11 +82,13 @@ class RecordingEndpoint:
         except ClientGoneError:
             return
         except Refusal as refusal:
-            await send_refusal(deepgram_refused(refusal, request_id.value), body, scope, send)
+            await send_refusal(
+                deepgram_error_response(refusal, request_id.value), body, scope, send
+            )
             return
         except Exception:
             _log.exception("%s: the request failed", request_id.value)
-            response = deepgram_refused(server_failed(request_id.value), request_id.value)
+            response = deepgram_error_response(server_failed(request_id.value), request_id.value)
             await send_refusal(response, body, scope, send)
             return
         await response(scope, receive, send)
@@ -109,22 +111,22 @@ class RecordingEndpoint:
                 body, _with_header(request, pieces, stated), self._service.space, expected
             ) as file,
         ):
-            heard = await self._heard(request, model, file)
+            transcripts = await self._transcripts(request, model, file)
         parameters = request.parameters
         metadata = request_metadata(
             request.id,
             model,
             parameters,
             request.sha256.hexdigest(),
-            max(each.duration_s for each in heard),
-            len(heard),
+            max(each.duration_s for each in transcripts),
+            len(transcripts),
         )
         return {
             "metadata": metadata,
-            "results": results(heard, request.layout, parameters.formatting()),
+            "results": results(transcripts, request.layout, parameters.formatting()),
         }
 
-    async def _heard(
+    async def _transcripts(
         self, request: _Request, model: ServedModel, file: GrowingFile
     ) -> list[Transcript]:
         """One transcript, or with ``multichannel`` one per channel."""

@@ -69,9 +69,9 @@ def results(
     return found
 
 
-def _words(heard: Transcript) -> Iterator[Word]:
+def _words(channel_transcript: Transcript) -> Iterator[Word]:
     """The words of a transcript; a segment that could not be aligned counts as one word."""
-    for segment in heard.segments:
+    for segment in channel_transcript.segments:
         if segment.words is not None:
             yield from segment.words
         else:
@@ -80,15 +80,18 @@ def _words(heard: Transcript) -> Iterator[Word]:
 
 
 def _channel(
-    heard: Transcript, words: Sequence[WrittenWord], layout: Layout, formatting: Formatting
+    channel_transcript: Transcript,
+    words: Sequence[WrittenWord],
+    layout: Layout,
+    formatting: Formatting,
 ) -> dict[str, Any]:
-    text = alternative(words, formatting, heard.language)
+    text = alternative(words, formatting, channel_transcript.language)
     if layout.paragraphs:
         text["paragraphs"] = _paragraphs(words)
     found: dict[str, Any] = {"alternatives": [text]}
     if layout.tells_language:
-        found["detected_language"] = language_tag(heard.language)
-        found["language_confidence"] = round(heard.language_probability, 4)
+        found["detected_language"] = language_tag(channel_transcript.language)
+        found["language_confidence"] = round(channel_transcript.language_probability, 4)
     return found
 
 

@@ -43,7 +43,7 @@ class ChannelResults:
     def take(self, event: LiveEvent, *, by_finalize: bool = False) -> list[Message]:
         """The messages for an event; ``by_finalize``: it answers a Finalize."""
         if event.type == "speech_started":
-            gone_by = self.heard(event.audio_end_s)
+            gone_by = self.audio_processed(event.audio_end_s)
             self._speaking = True
             return gone_by + self._speech_started(event.audio_end_s)
         if event.type == "speech_stopped":
@@ -61,7 +61,7 @@ class ChannelResults:
         waits = self.wanted.utterance_end_s is not None and self._last_word_s is not None
         return waits and not self._speaking
 
-    def heard(self, seconds: float) -> list[Message]:
+    def audio_processed(self, seconds: float) -> list[Message]:
         """The session has processed ``seconds`` of audio: an UtteranceEnd may be due."""
         gap_s, last_s = self.wanted.utterance_end_s, self._last_word_s
         if gap_s is None or last_s is None or not self.awaits_gap:
@@ -79,7 +79,7 @@ class ChannelResults:
 
     def end(self, duration_s: float) -> list[Message]:
         """The audio has ended: a last final result covers the rest, even if it is silent."""
-        found = self.heard(duration_s)
+        found = self.audio_processed(duration_s)
         if duration_s - self._end_s >= 10**-DECIMALS:
             event = LiveEvent("final", 0, 0, "", (), duration_s)
             found.append(self._result((), event, is_final=True))

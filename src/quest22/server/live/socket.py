@@ -32,7 +32,7 @@ from quest22.server.live.request import SUBPROTOCOL, LiveRequest, key_of
 from quest22.server.live_feed import EncodedFeed, RawFeed, flush_session
 from quest22.server.models import ServedModel
 from quest22.server.operations.request_context import current_request
-from quest22.server.refusal import Refusal, refused
+from quest22.server.refusal import Refusal, refusal_response
 from quest22.server.service import FAULTS, Service
 from quest22.sink.formats.live_events import event_fields
 
@@ -95,7 +95,7 @@ async def _opened(service: Service, connection: HTTPConnection) -> AsyncIterator
 
 def _refused(refusal: Refusal) -> JSONResponse:
     fields = {"error": refusal.message, "reason": refusal.reason, "parameter": refusal.parameter}
-    return refused(refusal, fields)
+    return refusal_response(refusal, fields)
 
 
 class _Connection:

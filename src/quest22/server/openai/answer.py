@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.types import Scope, Send
 
-from quest22.server.openai.errors import error_body, openai_refused
+from quest22.server.openai.errors import error_body, openai_error_response
 from quest22.server.refusal import Refusal
 from quest22.server.upload.body import Body
 from quest22.server.upload.send_refusal import send_refusal
@@ -52,7 +52,7 @@ class Answer:
 
     async def refuse(self, refusal: Refusal, body: Body | None) -> None:
         """Send an error, as a response or as an event of a stream that has begun."""
-        response = openai_refused(refusal)
+        response = openai_error_response(refusal)
         if self.streams:
             await self.event(error_body(refusal))
             await self._body("")

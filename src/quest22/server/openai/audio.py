@@ -91,7 +91,7 @@ class AudioEndpoint:
                 if read_request(form.fields, self._task) != request:
                     attempt.refuse_change()
                     return False
-                await attempt.tell(event)
+                await attempt.send(event)
         await attempt.end()
         return True
 
@@ -105,7 +105,7 @@ class _Attempt:
         self._events = TranscriptEvents(request)
         self._transcript: Transcript | None = None
 
-    async def tell(self, event: Partial | Transcript) -> None:
+    async def send(self, event: Partial | Transcript) -> None:
         if isinstance(event, Transcript):
             self._transcript = event
         elif self._request.stream:

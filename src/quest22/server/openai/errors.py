@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
-from quest22.server.refusal import Reason, Refusal, refused
+from quest22.server.refusal import Reason, Refusal, refusal_response
 
 CLIENT, SERVER, LIMIT = "invalid_request_error", "server_error", "rate_limit_error"
 KINDS: dict[Reason, tuple[str, str | None]] = {
@@ -28,9 +28,9 @@ KINDS: dict[Reason, tuple[str, str | None]] = {
 """Reason → ``type`` and ``code``."""
 
 
-def openai_refused(refusal: Refusal) -> JSONResponse:
+def openai_error_response(refusal: Refusal) -> JSONResponse:
     """A refusal as an OpenAI error response."""
-    return refused(refusal, error_body(refusal))
+    return refusal_response(refusal, error_body(refusal))
 
 
 def error_body(refusal: Refusal) -> dict[str, Any]:

@@ -25,28 +25,28 @@ class TranscriptEvents:
 
     def __init__(self, request: AudioRequest) -> None:
         self._request = request
-        self._told = 0
+        self._sent = 0
         self._text = ""
 
     @property
     def begun(self) -> bool:
         """Whether any event has been sent."""
-        return self._told > 0
+        return self._sent > 0
 
     def progressed(self, partial: Partial) -> Iterator[dict[str, Any]]:
         """What has been committed since the last call."""
-        yield from self._tell(partial.committed)
+        yield from self._segment_events(partial.committed)
 
     def ended(self, transcript: Transcript) -> Iterator[dict[str, Any]]:
         """The remaining text, and the final event."""
-        yield from self._tell(transcript.segments)
+        yield from self._segment_events(transcript.segments)
         if rest := transcript.text[len(self._text) :]:  # the model gave no segments
             yield {"type": DELTA, "delta": rest}
         yield {"type": DONE, **done_fields(transcript, self._request)}
 
-    def _tell(self, segments: Sequence[Segment]) -> Iterator[dict[str, Any]]:
-        for index in range(self._told, len(segments)):
-            self._told = index + 1
+    def _segment_events(self, segments: Sequence[Segment]) -> Iterator[dict[str, Any]]:
+        for index in range(self._sent, len(segments)):
+            self._sent = index + 1
             segment = segments[index]
             if delta := self._delta(segments[: index + 1]):
                 yield self._delta_event(index, segment, delta)

@@ -43,7 +43,7 @@ def done_fields(transcript: Transcript, request: AudioRequest) -> dict[str, Any]
     if request.logprobs:
         fields["logprobs"] = logprobs(transcript.segments)
     if request.format == "verbose_json":
-        fields |= _heard(transcript, request)
+        fields |= _description(transcript, request)
     return fields
 
 
@@ -95,7 +95,7 @@ def _diarized(transcript: Transcript, request: AudioRequest) -> dict[str, Any]:
 def _verbose(transcript: Transcript, request: AudioRequest) -> dict[str, Any]:
     segments = whole_segments(transcript)
     body: dict[str, Any] = {
-        **_heard(transcript, request),
+        **_description(transcript, request),
         "text": transcript.text,
         "usage": usage(transcript),
     }
@@ -106,7 +106,7 @@ def _verbose(transcript: Transcript, request: AudioRequest) -> dict[str, Any]:
     return body
 
 
-def _heard(transcript: Transcript, request: AudioRequest) -> dict[str, Any]:
+def _description(transcript: Transcript, request: AudioRequest) -> dict[str, Any]:
     language = "en" if request.task == "translate" else transcript.language
     return {
         "task": request.task,

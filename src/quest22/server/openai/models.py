@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Match, Route
 
 from quest22.server.access.credentials import header_key, peer_address
 from quest22.server.models import ALIASES
-from quest22.server.openai.errors import openai_refused
+from quest22.server.openai.errors import openai_error_response
 from quest22.server.refusal import Refusal
 from quest22.server.service import Service
 
@@ -31,8 +31,8 @@ def routes(service: Service) -> list[BaseRoute]:
         return _fields(name)
 
     return [
-        Route("/v1/models", _answering(service, every)),
-        Route("/v1/models/{name:path}", _answering(service, one)),
+        Route("/v1/models", _json_handler(service, every)),
+        Route("/v1/models/{name:path}", _json_handler(service, one)),
     ]
 
 
@@ -49,9 +49,9 @@ def fallback_routes(service: Service) -> list[BaseRoute]:
             for method in route.methods or ()
         )
         if not allowed:
-            return openai_refused(refusal)
+            return openai_error_response(refusal)
         refusal.message += f": expected {' or '.join(allowed)}"
-        answer = openai_refused(refusal)
+        answer = openai_error_response(refusal)
         answer.status_code = 405
         answer.headers["allow"] = ", ".join(allowed)
         return answer
@@ -59,7 +59,7 @@ def fallback_routes(service: Service) -> list[BaseRoute]:
     return [Route("/v1/{path:path}", unknown, methods=METHODS)]
 
 
-def _answering(service: Service, body: Callable[[Request], dict[str, Any]]) -> Any:
+def _json_handler(service: Service, body: Callable[[Request], dict[str, Any]]) -> Any:
     """A handler that responds with JSON, and with refusals in OpenAI's format."""
 
     async def answer(request: Request) -> JSONResponse:
@@ -67,7 +67,7 @@ def _answering(service: Service, body: Callable[[Request], dict[str, Any]]) -> A
             service.gate.identify(header_key(request.scope), peer_address(request.scope))
             return JSONResponse(body(request))
         except Refusal as refusal:
-            return openai_refused(refusal)
+            return openai_error_response(refusal)
 
     return answer
 

@@ -57,7 +57,7 @@ def check_field(name: str) -> None:
 
 def read_request(fields: Fields, task: Task) -> AudioRequest:
     """Read the fields received so far; raises :class:`Refusal` for invalid values."""
-    given = _Given(fields)
+    given = _FormFields(fields)
     shape = _format(given, task)
     granularities = given.several("timestamp_granularities", ("word", "segment"))
     logprobs = "logprobs" in given.several("include", ("logprobs",))
@@ -86,12 +86,12 @@ def read_request(fields: Fields, task: Task) -> AudioRequest:
     )
 
 
-def _format(given: _Given, task: Task) -> Format:
+def _format(given: _FormFields, task: Task) -> Format:
     formats = [each for each in get_args(Format) if task == "transcribe" or each != "diarized_json"]
     return cast("Format", given.choice("response_format", formats) or "json")
 
 
-def _speech(given: _Given) -> dict[str, Any]:
+def _speech(given: _FormFields) -> dict[str, Any]:
     """Options about the speech: languages and words to expect."""
     options: dict[str, Any] = {}
     if language := given.text("language"):
@@ -105,7 +105,7 @@ def _speech(given: _Given) -> dict[str, Any]:
     return options
 
 
-def _decoding(given: _Given) -> dict[str, Any]:
+def _decoding(given: _FormFields) -> dict[str, Any]:
     options: dict[str, Any] = {}
     temperature = given.number("temperature", MAX_TEMPERATURE)
     if temperature:  # 0 means automatic, as at OpenAI
@@ -116,7 +116,7 @@ def _decoding(given: _Given) -> dict[str, Any]:
     return options
 
 
-def _vad_threshold(given: _Given) -> float | None:
+def _vad_threshold(given: _FormFields) -> float | None:
     """The threshold in ``chunking_strategy``; its other numbers have no effect here."""
     name = "chunking_strategy"
     strategy = given.nested(name)
@@ -162,7 +162,7 @@ def _number(name: str, value: Any) -> float:
     return number
 
 
-class _Given:
+class _FormFields:
     """Fields by name, as ``a`` or ``a[]``; empty values are ignored."""
 
     def __init__(self, fields: Fields) -> None:

@@ -27,7 +27,7 @@ from quest22.server.operations.request_context import current_request
 from quest22.server.operations.request_log import LOST
 from quest22.server.refusal import Reason, Refusal, server_failed
 from quest22.server.service import FAULTS, Service
-from quest22.server.wyoming.fields import Wanted, ping_text, sound_format
+from quest22.server.wyoming.fields import Wanted, ping_text, read_format
 from quest22.server.wyoming.program import info
 from quest22.server.wyoming.wire import InvalidEventError, read_event, write
 
@@ -140,10 +140,10 @@ class WyomingClient:
     async def _answer(self, event: Event) -> bool:
         """Handle an event; unknown ones are ignored. False: stop."""
         if AudioChunk.is_type(event.type):
-            return await self._hear(sound_format(event), event.payload or b"")
+            return await self._feed(read_format(event), event.payload or b"")
         if AudioStart.is_type(event.type):
             await self._drop()
-            await self._start(sound_format(event))
+            await self._start(read_format(event))
         elif AudioStop.is_type(event.type):
             await self._finish()
         elif Transcribe.is_type(event.type):
@@ -162,7 +162,7 @@ class WyomingClient:
 
     # Receiving audio.
 
-    async def _start(self, sound: RawFormat) -> _Utterance:
+    async def _start(self, audio_format: RawFormat) -> _Utterance:
         """Start an utterance; raises :class:`Refusal`."""
         async with AsyncExitStack() as stack:
             admission = stack.enter_context(self._service.gate.admit(self._caller, "live"))
@@ -170,13 +170,13 @@ class WyomingClient:
             model = await stack.enter_async_context(borrowed)
             live = self._service.live(model, self._wanted.options(), admission)
             session = await stack.enter_async_context(live)
-            text = asyncio.ensure_future(self._tell(session))
+            text = asyncio.ensure_future(self._send_text(session))
             kept = stack.pop_all()
-        self._utterance = _Utterance(kept, RawFeed(session, sound), text)
+        self._utterance = _Utterance(kept, RawFeed(session, audio_format), text)
         return self._utterance
 
-    async def _hear(self, sound: RawFormat, data: bytes) -> bool:
-        utterance = self._utterance or await self._start(sound)
+    async def _feed(self, audio_format: RawFormat, data: bytes) -> bool:
+        utterance = self._utterance or await self._start(audio_format)
         feeding = await utterance.feed.feed(data)
         if not feeding:
             await utterance.text  # raises the reason
@@ -202,7 +202,7 @@ class WyomingClient:
 
     # Sending text.
 
-    async def _tell(self, session: LiveSession) -> Transcript:
+    async def _send_text(self, session: LiveSession) -> Transcript:
         """Send text that will not change; returns the full text."""
         whole, language, sent, started = "", None, 0, False
         async for event in session:

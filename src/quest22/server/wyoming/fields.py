@@ -54,7 +54,7 @@ class Wanted:
         return options
 
 
-def sound_format(event: Event) -> RawFormat:
+def read_format(event: Event) -> RawFormat:
     """The audio format of an event."""
     rate_hz, width, channels = (_number(event, name) for name in ("rate", "width", "channels"))
     if width not in SAMPLES:

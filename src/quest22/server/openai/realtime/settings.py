@@ -194,13 +194,13 @@ class SessionSettings:
     def fields(self) -> dict[str, Any]:
         """The settings in GA's format."""
         turns = self.turn_detection
-        sound: dict[str, Any] = {"type": self.format}
+        audio_format: dict[str, Any] = {"type": self.format}
         if self.format == "audio/pcm":
-            sound["rate"] = self.rate_hz
+            audio_format["rate"] = self.rate_hz
         return {
             "audio": {
                 "input": {
-                    "format": sound,
+                    "format": audio_format,
                     "transcription": self.transcription.fields(),
                     "noise_reduction": self.noise_reduction,
                     "turn_detection": None if turns is None else turns.fields(),
@@ -241,13 +241,13 @@ class SessionSettings:
         return found
 
     def _with_format(self, fields: Fields) -> SessionSettings:
-        sound = fields.inner("format")
-        if sound is None:
+        audio_format = fields.inner("format")
+        if audio_format is None:
             return self
-        name = sound.choice("type", self.format, get_args(FormatName)) or self.format
+        name = audio_format.choice("type", self.format, get_args(FormatName)) or self.format
         if name != "audio/pcm":
             return replace(self, format=name, rate_hz=TELEPHONE_RATE_HZ)
-        rate = round(sound.number("rate", PCM_RATE_HZ, *PCM_RATES_HZ))
+        rate = round(audio_format.number("rate", PCM_RATE_HZ, *PCM_RATES_HZ))
         return replace(self, format=name, rate_hz=rate)
 
     def _with_beta_format(self, fields: Fields) -> SessionSettings:

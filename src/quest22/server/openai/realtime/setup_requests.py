@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from quest22.server.openai.errors import openai_refused
+from quest22.server.openai.errors import openai_error_response
 from quest22.server.openai.realtime.fields import EventError
 from quest22.server.refusal import Refusal
 
@@ -27,10 +27,10 @@ def with_openai_errors(handler: Handler) -> Handler:
         try:
             return await handler(request)
         except Refusal as refusal:
-            return openai_refused(refusal)
+            return openai_error_response(refusal)
         except EventError as error:
             parameter = error.parameter or None
-            return openai_refused(Refusal("bad_request", error.message, parameter=parameter))
+            return openai_error_response(Refusal("bad_request", error.message, parameter=parameter))
 
     return answer
 

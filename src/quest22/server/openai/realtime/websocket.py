@@ -24,7 +24,7 @@ from quest22.server.access.credentials import (
     subprotocols,
 )
 from quest22.server.access.gate import Admission, Caller
-from quest22.server.openai.errors import openai_refused
+from quest22.server.openai.errors import openai_error_response
 from quest22.server.openai.realtime.session import RealtimeSession
 from quest22.server.openai.realtime.settings import SessionSettings
 from quest22.server.operations.request_context import current_request
@@ -58,7 +58,7 @@ def routes(service: Service, identify: Identify) -> list[BaseRoute]:
                 settings = SessionSettings().updated(given or {})
                 await _Connection(service, admission, websocket, settings).serve()
         except Refusal as refusal:
-            await websocket.send_denial_response(openai_refused(refusal))
+            await websocket.send_denial_response(openai_error_response(refusal))
 
     return [WebSocketRoute("/v1/realtime", realtime)]
 
