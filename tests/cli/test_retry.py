@@ -39,7 +39,7 @@ def retried(tmp_path, monkeypatch):
             return outcome
 
         monkeypatch.setattr(command, "retry_run", retry_run)
-        code = command.retry.__wrapped__(RetryFlags(tmp_path), ReportFlags(quiet=True))
+        code = command.retry.__wrapped__(RetryFlags(str(tmp_path)), ReportFlags(quiet=True))
         return code, len(shards)
 
     return call

@@ -8,25 +8,33 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from quest22.cli.exits import Exit
+from quest22.cli.cluster_status import is_cluster_store
+from quest22.cli.exits import Exit, say
 from quest22.cli.flag_groups import flag, grouped
 from quest22.cli.output_flags import ReportFlags
 from quest22.cli.progress import RunInfo
 from quest22.cli.run import RunReporter, follow
 from quest22.cli.terminal import configure_logging
+from quest22.cli.work import StopSignals, WorkReporter, run_worker
 from quest22.env import hub_token
+from quest22.errors import UsageError
+from quest22.runs.context import RunContext
 from quest22.runs.retry_failed import retry as retry_run
 from quest22.runs.store import LocalRunStore, RunStore
 from quest22.runs.summary import RunStats
 from quest22.settings import EngineSettings
 from quest22.settings.forms import read_count_or_auto
+from quest22.source.io.address import redact
 
 
 @dataclass(frozen=True, slots=True)
 class RetryFlags:
     """Which run, and options that do not affect results."""
 
-    folder: Annotated[Path, Argument(metavar="FOLDER", help="Output folder of the run.")]
+    folder: Annotated[
+        str,
+        Argument(metavar="FOLDER", help="Output folder of the run, or the store of a plan."),
+    ]
     batch_size: Annotated[str, flag(EngineSettings, "batch_size")] = "auto"
     threads: Annotated[int | None, flag(EngineSettings, "threads")] = None
     token: Annotated[str | None, flag(EngineSettings, "token")] = None
@@ -62,11 +70,14 @@ def retry(flags: RetryFlags, report: ReportFlags) -> int:
     A clip that succeeds moves from failures.jsonl to its position in the transcripts; one that
     fails again stays. A run that stopped early is continued first, and data files that could not be
     read to their end are read on from there. After an interruption, repeat the command to continue.
-    In a folder with shards, every shard is retried.
+    In a folder with shards, every shard is retried. In the store of quest22 plan, the failures of
+    all workers are: give the command on as many machines as are to help.
     """
     configure_logging(report)
     engine = flags.engine()
-    store = LocalRunStore(flags.folder)
+    if is_cluster_store(flags.folder):
+        return _retry_cluster(flags, engine, report)
+    store = LocalRunStore(Path(flags.folder))
     codes = set()
     for each in store.runs() or [store]:
         codes.add(_retry(each, flags, engine, report))
@@ -74,6 +85,27 @@ def retry(flags: RetryFlags, report: ReportFlags) -> int:
             break
     worst_first = (Exit.INTERRUPTED, Exit.INCOMPLETE, Exit.SOME_FAILED, Exit.NOTHING_DONE)
     return next((code for code in worst_first if code in codes), Exit.DONE)
+
+
+def _retry_cluster(flags: RetryFlags, engine: EngineSettings, report: ReportFlags) -> int:
+    """Work on the failures in the store of a plan, beside others that do."""
+    from quest22.cluster.open_store import open_store
+    from quest22.cluster.retry import open_retry
+
+    if flags.accept_missing or flags.dataset:
+        raise UsageError(
+            f"{redact(flags.folder)} is the store of a plan, for which there is no "
+            "--accept-missing and no --dataset: leave them out"
+        )
+    reporter = WorkReporter(report)
+    context, told = RunContext(reporter), reporter.unit_done
+    with StopSignals() as signals:
+        worker = open_retry(open_store(flags.folder), engine, None, context, told)
+        if worker is not None:
+            return run_worker(worker, signals, reporter)
+    if not report.quiet:
+        say("nothing to retry: no row and no unit has failed")
+    return Exit.DONE
 
 
 def _retry(store: RunStore, flags: RetryFlags, engine: EngineSettings, report: ReportFlags) -> Exit:

@@ -12,9 +12,11 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from quest22.cli.cluster_status import is_cluster_store, show_cluster
 from quest22.cli.figures import files_with_open_end
 from quest22.cli.report import most_frequent
 from quest22.cli.terminal import output_console
+from quest22.errors import UsageError
 from quest22.runs.run_status import FolderStatus, RunStatus
 from quest22.runs.run_status import status as status_of
 from quest22.settings.quantities import hours
@@ -25,14 +27,28 @@ REASONS_SHOWN = 10
 
 
 def status(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Output folder of the run.")],
+    folder: Annotated[
+        str,
+        typer.Argument(metavar="FOLDER", help="Output folder of the run, or the store of a plan."),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    files: Annotated[
+        bool,
+        typer.Option(
+            "--files", help="Print the published files of a plan's store in order, and no more."
+        ),
+    ] = False,
 ) -> int:
     """Show the state of a run: settings, progress, failures, and how to continue.
 
-    For a folder with shards: each shard and the total.
+    For a folder with shards: each shard and the total. For the store of quest22 plan: all workers
+    together.
     """
-    shown = status_of(folder)
+    if is_cluster_store(folder):
+        return show_cluster(folder, as_json=as_json, files=files)
+    if files:
+        raise UsageError(f"{folder} is no store of quest22 plan: --files is for those")
+    shown = status_of(Path(folder))
     if as_json:
         typer.echo(json.dumps(asdict(shown), ensure_ascii=False))
     else:

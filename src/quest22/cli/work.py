@@ -26,7 +26,7 @@ from quest22.settings.quantities import hours
 
 if TYPE_CHECKING:
     from quest22.cluster.driver import ClusterDriver
-    from quest22.cluster.work import WorkSummary
+    from quest22.cluster.work import ClusterWorker, WorkSummary
 
 RELEASE_AFTER_S = 15.0
 """A worker that is stopped and still hangs in its unit gives it back after so long, and exits."""
@@ -67,11 +67,19 @@ def work(flags: WorkFlags, patience: PatienceFlags, report: ReportFlags) -> int:
     from quest22.cluster.open_store import open_store
     from quest22.cluster.work import open_worker
 
-    store = open_store(flags.store)
-    reporter = _Reporter(report)
+    reporter = WorkReporter(report)
     settings = patience.make(ClusterWorkSettings)
-    worker = open_worker(store, flags.engine(), settings, RunContext(reporter), reporter.unit_done)
-    with worker, stopping(worker.driver):
+    context, told = RunContext(reporter), reporter.unit_done
+    with StopSignals() as signals:
+        store = open_store(flags.store)
+        worker = open_worker(store, flags.engine(), settings, context, told)
+        return run_worker(worker, signals, reporter)
+
+
+def run_worker(worker: ClusterWorker, signals: StopSignals, reporter: WorkReporter) -> int:
+    """Let a worker work until it ends or is stopped by a signal; the exit code."""
+    with worker:
+        signals.driver = worker.driver
         summary = worker.run()
     reporter.ended(summary)
     if summary.stopped:
@@ -79,42 +87,46 @@ def work(flags: WorkFlags, patience: PatienceFlags, report: ReportFlags) -> int:
     return exit_for(summary.transcripts, summary.failures)
 
 
-class stopping:  # noqa: N801 -- used as a function
-    """Lets signals stop a driver in an orderly way; a second one ends the process at once."""
+class StopSignals:
+    """Signals stop a driver in an orderly way; a second one, or one before, ends the process."""
 
-    def __init__(self, driver: ClusterDriver) -> None:
-        self._driver = driver
+    def __init__(self) -> None:
+        self.driver: ClusterDriver | None = None
         self._former: dict[int, Any] = {}
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> StopSignals:
         for name in ("SIGTERM", "SIGINT", "SIGUSR1"):
             number = getattr(signal, name, None)
             if number is not None:
                 self._former[number] = signal.signal(number, self._stop)
+        return self
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._former.items():
             signal.signal(number, handler)
 
     def _stop(self, number: int, frame: object) -> None:
-        if self._driver.stopped:
+        driver = self.driver
+        if driver is None or driver.stopped:
             raise KeyboardInterrupt
-        self._driver.stop()
-        timer = threading.Timer(RELEASE_AFTER_S, self._leave)
+        driver.stop()
+        timer = threading.Timer(RELEASE_AFTER_S, self._leave, [driver])
         timer.daemon = True
         timer.start()
 
-    def _leave(self) -> None:
+    def _leave(self, driver: ClusterDriver) -> None:
         """The engine has not come to an end of its batch: the unit goes back without it."""
         try:
-            self._driver.release()
+            driver.release()
         finally:
             sys.stderr.flush()
             os._exit(Exit.INTERRUPTED)
 
 
 @dataclass(slots=True)
-class _Reporter:
+class WorkReporter:
+    """Tells what a worker does, on standard error."""
+
     report: ReportFlags
 
     def __call__(self, event: RunEvent) -> None:

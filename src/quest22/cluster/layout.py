@@ -10,6 +10,7 @@
         0000042.done.t118.f2.a3599000      published: transcripts, failures, milliseconds of audio
         0000042.failed                     failed for good
     .quest22/round-0/index/0000.taken    shards without free units; 0000.closed: that have ended
+    .quest22/round-1/units.json          the units that quest22 retry does again: its own round
 
 Whoever reads ``data/**`` sees each unit once and whole. A listing of names tells the state of 500
 units, what they hold included, in one request.
@@ -42,6 +43,11 @@ def units_folder(number: int, shard: int) -> str:
 def index_folder(number: int) -> str:
     """Where round ``number`` keeps its index."""
     return f"{RUN_FOLDER}/round-{number}/index"
+
+
+def round_name(number: int) -> str:
+    """The object that says which units a later round is about."""
+    return f"{RUN_FOLDER}/round-{number}/units.json"
 
 
 def unit_name(number: int, unit: int, state: str) -> str:

@@ -49,10 +49,14 @@ class Counts(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A transcribed unit that is not published: a local file, and what its rows are."""
+    """A transcribed unit that is not published: a local file, and what its rows are.
+
+    ``replaces``: the version of the published object that it is to replace, in a later round.
+    """
 
     path: Path
     counts: Counts
+    replaces: Hashable = None
 
 
 class Holding(NamedTuple):

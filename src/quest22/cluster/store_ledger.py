@@ -44,7 +44,11 @@ class Outputs(NamedTuple):
 
 
 class StoreLedger:
-    """A :class:`quest22.cluster.ledger.Ledger` of round ``number`` over ``units`` units."""
+    """A :class:`quest22.cluster.ledger.Ledger` of round ``number`` over ``units`` units.
+
+    In the rounds after the first, units that were published are replaced, by whoever has seen the
+    version that is there; what a worker that died has replaced is found, and gone on from.
+    """
 
     def __init__(self, store: ObjectStore, units: int, outputs: Outputs, number: int = 0) -> None:
         self._store = store
@@ -96,20 +100,28 @@ class StoreLedger:
             taken = self._store.read(name)
             if taken is None or not _is_of(taken.content, lease):
                 return Claim.LOST
-        if lease.epoch > 1 and self._store.exists(self._outputs.name_of(lease.unit)):
+        if (
+            lease.epoch > 1
+            and not self._number
+            and self._store.exists(self._outputs.name_of(lease.unit))
+        ):
             return Claim.PUBLISHED
         return Claim.WON
 
     def renew(self, lease: Lease) -> bool:
         self._store.write(self._lease_name(lease), self._lease_content(lease))
-        return not self._store.exists(self._outputs.name_of(lease.unit))
+        return self._number > 0 or not self._store.exists(self._outputs.name_of(lease.unit))
 
     def release(self, lease: Lease) -> None:
         self._store.create(f"{self._lease_name(lease)}.{RELEASED}", b"")
 
     def commit(self, lease: Lease, attempt: Attempt) -> bool:
-        name = self._outputs.name_of(lease.unit)
-        if not self._store.create(name, attempt.path) and not self._store.holds(name, attempt.path):
+        name, path = self._outputs.name_of(lease.unit), attempt.path
+        if attempt.replaces is None:
+            is_first = self._store.create(name, path)
+        else:
+            is_first = self._store.replace(name, path, attempt.replaces)
+        if not is_first and not self._store.holds(name, path):
             return False
         self._say(lease.unit, done_state(attempt.counts))
         return True

@@ -37,11 +37,16 @@ class UnitFile:
         self._spool = Spool(folder / "rows.jsonl")
         self._tally = _Tally()
         self.has_open_end = False
+        self.rows = 0
 
     def add(self, result: Transcript | Failure) -> None:
         """Add a result; raises :class:`quest22.errors.SinkError`."""
-        values = unit_row(result)
         self.has_open_end = isinstance(result, Failure) and result.open_end
+        self.add_row(unit_row(result))
+
+    def add_row(self, values: Mapping[str, Any]) -> None:
+        """Add a row, such as one of an earlier file of the unit."""
+        self.rows += 1
         self._tally.add(values)
         self._spool.append(values)
 

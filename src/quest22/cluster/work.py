@@ -9,7 +9,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,8 +22,10 @@ from quest22.cluster.plan import ClusterPlan, check_files, local_engine, read_pl
 from quest22.cluster.procedure import Policy
 from quest22.cluster.store_ledger import Outputs, StoreLedger
 from quest22.cluster.unit_file import UnitFile, count_rows
+from quest22.cluster.units import Unit
 from quest22.errors import SourceError, UsageError
 from quest22.metrics import Metrics
+from quest22.records import Clip, Failure, Transcript
 from quest22.runs.context import RunContext
 from quest22.runs.plan import plan_differences, whole_plan
 from quest22.runtime.build import dataset_source
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
     from quest22.runtime.build import Run
 
 _log = logging.getLogger("quest22")
+
+Look = Callable[..., None]
+"""Raises :class:`UnitAbandonedError` if a unit is to be left."""
 
 UnitDone = Callable[[Lease, Counts], None]
 """Told of each unit that this worker has transcribed, before it is published."""
@@ -65,10 +70,16 @@ def worker_name() -> str:
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
-def ledger_of(plan: ClusterPlan, store: ObjectStore) -> StoreLedger:
-    """The ledger of a plan in its store."""
-    outputs = Outputs(plan.output_name, lambda content: count_rows(content, plan.format))
-    return StoreLedger(store, len(plan.units), outputs)
+def ledger_of(
+    plan: ClusterPlan, store: ObjectStore, number: int = 0, units: Sequence[int] | None = None
+) -> StoreLedger:
+    """The ledger of round ``number``, which is about some of the plan's units, or all."""
+    numbers = range(len(plan.units)) if units is None else units
+    outputs = Outputs(
+        lambda unit: plan.output_name(numbers[unit]),
+        lambda content: count_rows(content, plan.format),
+    )
+    return StoreLedger(store, len(numbers), outputs, number)
 
 
 class ClusterWorker:
@@ -130,25 +141,37 @@ class ClusterWorker:
 
         for leftover in self._scratch.iterdir():
             leftover.unlink()
-        unit = self._plan.units[lease.unit]
-        file = UnitFile(self._scratch, self._plan.format)
-        clips = self._source.between(unit.part, unit.start, unit.stop)
-        rows = 0
-        run: Run = self._pipeline.run(clips, on_progress=look)
-        with closing(file), closing(run):
-            for result in run:
-                look()
-                file.add(result)
-                rows += 1
+        with closing(UnitFile(self._scratch, self._plan.format)) as file:
+            replaces = self._fill(file, lease.unit, look)
             counts = file.write()
-        if unit.stop is not None and rows < unit.stop - unit.start and not file.has_open_end:
-            raise SourceError(
-                f"unit {unit.number} has {rows:,} rows, and {unit.stop - unit.start:,} were "
-                "planned: the dataset has changed"
-            )
         self.summary.add(counts)
         self._on_unit(lease, counts)
-        return Attempt(file.path, counts)
+        return Attempt(file.path, counts, replaces)
+
+    def _fill(self, file: UnitFile, number: int, look: Look) -> Hashable:
+        """Write a unit's rows; gives the version that they are to replace, if there is any."""
+        self._fill_whole(file, self._plan.units[number], look)
+        return None
+
+    def _fill_whole(self, file: UnitFile, unit: Unit, look: Look) -> None:
+        for result in self._results(self._source.between(unit.part, unit.start, unit.stop), look):
+            file.add(result)
+        planned = file.rows if unit.stop is None else unit.stop - unit.start
+        if file.rows < planned and not file.has_open_end:
+            raise SourceError(
+                f"unit {unit.number} has {file.rows:,} rows, and {planned:,} were planned: the "
+                "dataset has changed"
+            )
+
+    def _results(
+        self, clips: Iterable[Clip | Failure], look: Look
+    ) -> Iterator[Transcript | Failure]:
+        """Transcribe clips; ``look`` is called after each batch and result, and may raise."""
+        run: Run = self._pipeline.run(clips, on_progress=look)
+        with closing(run):
+            for result in run:
+                look()
+                yield result
 
 
 def _check_same(plan: ClusterPlan, now: dict[str, object]) -> None:

@@ -6,7 +6,7 @@ Audio is read as stored bytes, and only the needed columns are read. Decodes not
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 
@@ -127,18 +127,40 @@ class DatasetSource:
                 lambda: self._stream.blocks(part, self.columns), f"{name} of {self._name}"
             )
 
-    def between(self, part: int, start: int, stop: int | None) -> Iterator[Clip | Failure]:
+    def between(
+        self, part: int, start: int, stop: int | None, keys: Mapping[int, str] | None = None
+    ) -> Iterator[Clip | Failure]:
         """The clips of some rows of a data file, up to its end if ``stop`` is None.
 
-        Keys are unique among them. What the settings say of the order of rows does not matter.
+        With ``keys``, only the rows of these numbers, which had these keys before; SourceError if
+        they are others now. Keys are unique among them. The order that the settings ask for does
+        not matter.
         Damage in the file becomes an open end; any other error is raised, as another machine may be
         able to read on.
         """
-        return measured(self._between(part, start, stop), self._metrics)
+        if keys is None:
+            only = None if stop is None else set(range(start, stop))
+            return measured(self._between(part, start, stop, only), self._metrics)
+        return measured(self._again(part, keys), self._metrics)
 
-    def _between(self, part: int, start: int, stop: int | None) -> Iterator[Clip | Failure]:
+    def _again(self, part: int, keys: Mapping[int, str]) -> Iterator[Clip | Failure]:
+        """The clips of single rows, with the keys under which they failed."""
+        files = self._stream.files
+        selection = Selection({(files[part], row): key for row, key in keys.items()})
         reader = RowReader(self._context(), self.columns)
-        only = None if stop is None else {part: set(range(start, stop))}
+        starts, only = {part: min(keys)}, {part: set(keys)}
+        with (
+            _source_errors(self._name),
+            closing(self._stream.rows(starts, only, OpenEnds(counted=True))) as rows,
+        ):
+            for row, key, origin in select_rows(rows, reader, selection, self._name):
+                yield reader.read(row, key, origin)
+
+    def _between(
+        self, part: int, start: int, stop: int | None, numbers: Set[int] | None
+    ) -> Iterator[Clip | Failure]:
+        reader = RowReader(self._context(), self.columns)
+        only = None if numbers is None else {part: numbers}
         with (
             _source_errors(self._name),
             closing(self._stream.rows({part: start}, only, OpenEnds(counted=True))) as rows,

@@ -1,0 +1,146 @@
+"""How far the workers of a cluster are, from the names in their store. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from quest22.cluster.ledger import num_shards
+from quest22.cluster.object_store import ObjectStore
+from quest22.cluster.plan import ClusterPlan, read_plan
+from quest22.cluster.retry_round import Round, rounds
+from quest22.cluster.store_ledger import StoreLedger, UnitState
+from quest22.cluster.work import ledger_of
+from quest22.runs.plan import flat_plan
+
+LISTINGS = 16
+"""Shards that are listed at the same time."""
+
+REASONS = 10
+"""Failed units whose reasons are read."""
+
+ClusterState: TypeAlias = Literal["not begun", "in progress", "finished"]
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterStatus:
+    """The state of a plan. Each unit is published, failed, leased or free.
+
+    ``failures`` counts rows of published units that could not be transcribed. ``reasons`` says of
+    the first failed units why. ``retry_round``: how often failures were done again; ``retrying`` is
+    how many units are left of that.
+    """
+
+    store: str
+    state: ClusterState
+    units: int
+    published: int
+    failed: int
+    leased: int
+    free: int
+    transcripts: int
+    failures: int
+    audio_hours: float
+    retry_round: int
+    retrying: int
+    reasons: tuple[str, ...]
+    plan: Mapping[str, Any]
+
+
+def cluster_status(store: ObjectStore) -> ClusterStatus:
+    """The state of the plan in a store. Raises :class:`quest22.errors.UsageError` without one."""
+    plan = read_plan(store)
+    later = rounds(store)
+    published = failed = leased = transcripts = failures = 0
+    audio_s = 0.0
+    reasons: list[str] = []
+    for unit, state in unit_states(plan, store, later):
+        if state.counts is not None:
+            published += 1
+            transcripts += state.counts.transcripts
+            failures += state.counts.failures
+            audio_s += state.counts.audio_s
+        elif state.failed:
+            failed += 1
+            if len(reasons) < REASONS:
+                reasons.append(f"unit {unit}: {_reason(plan, store, later, unit)}")
+        else:
+            leased += 1
+    units = len(plan.units)
+    free = units - published - failed - leased
+    retrying = _left(plan, store, later[-1]) if later else 0
+    is_done = not (leased or free or retrying)
+    return ClusterStatus(
+        store=store.shown,
+        state="not begun" if free == units else "finished" if is_done else "in progress",
+        units=units,
+        published=published,
+        failed=failed,
+        leased=leased,
+        free=free,
+        transcripts=transcripts,
+        failures=failures,
+        audio_hours=round(audio_s / 3600, 6),
+        retry_round=len(later),
+        retrying=retrying,
+        reasons=tuple(reasons),
+        plan=flat_plan(plan.run),
+    )
+
+
+def unit_states(
+    plan: ClusterPlan, store: ObjectStore, later: list[Round]
+) -> Iterator[tuple[int, UnitState]]:
+    """Each unit that was ever leased, in order: its state after the last round that did it.
+
+    A unit that a later round could not do again is as it was.
+    """
+    newer: dict[int, UnitState] = {}
+    for each in later:
+        for at, state in _states(ledger_of(plan, store, each.number, each.units)):
+            if state.counts is not None:
+                newer[each.units[at]] = state
+    for unit, state in _states(ledger_of(plan, store)):
+        yield unit, newer.get(unit, state)
+
+
+def published_names(store: ObjectStore) -> Iterator[str]:
+    """The objects of all published units, in the order of the units, whoever made them."""
+    plan = read_plan(store)
+    for unit, state in unit_states(plan, store, rounds(store)):
+        if state.counts is not None:
+            yield plan.output_name(unit)
+
+
+def unfinished(plan: ClusterPlan, store: ObjectStore, each: Round | None = None) -> int:
+    """How many units of a round have not ended; None: of the first round."""
+    if each is None:
+        return len(plan.units) - _ended(ledger_of(plan, store))
+    return _left(plan, store, each)
+
+
+def _left(plan: ClusterPlan, store: ObjectStore, each: Round) -> int:
+    return len(each.units) - _ended(ledger_of(plan, store, each.number, each.units))
+
+
+def _ended(ledger: StoreLedger) -> int:
+    return sum(state.ended for _, state in _states(ledger))
+
+
+def _states(ledger: StoreLedger) -> Iterator[tuple[int, UnitState]]:
+    with ThreadPoolExecutor(LISTINGS) as pool:
+        for states in pool.map(ledger.states, range(num_shards(ledger.units))):
+            yield from states.items()
+
+
+def _reason(plan: ClusterPlan, store: ObjectStore, later: list[Round], unit: int) -> str:
+    """Why a unit failed, in the last round that says so."""
+    for each in reversed(later):
+        if unit in each.units:
+            ledger = ledger_of(plan, store, each.number, each.units)
+            reason = ledger.reason(each.units.index(unit))
+            if reason:
+                return reason
+    return ledger_of(plan, store).reason(unit)
