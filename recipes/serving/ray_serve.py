@@ -2,6 +2,11 @@
 
 A replica is one process with one engine. Ray's proxy stands before it, so the host's name is Ray's
 to check; keys and limits are the server's, and each replica counts for itself.
+
+Ray finishes the recordings of a replica that it stops, but tells the application nothing until all
+requests have ended. So a live session that goes on is cut off after
+``graceful_shutdown_timeout_s``, without its last text: let clients of live sound reconnect, or call
+``service.drained()`` in the replica by what your cluster knows.
 """
 
 from __future__ import annotations
