@@ -147,7 +147,8 @@ def _run(cases: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    told = [line for line in done.stderr.splitlines() if "nothing has come for" not in line]
+    assert told == []  # but that a busy machine was waited for
     answers: dict[str, Any] = json.loads(done.stdout)
     return answers
 
