@@ -54,6 +54,8 @@ def test_tokens_are_those_of_ctranslate2(
 ) -> None:
     ctranslate2 = pytest.importorskip("ctranslate2")
     folder = real_weights[name]
+    if name == "base":  # one clip of each file: tiny.en hears both
+        sounds = sounds[::2]
     checkpoint = load(str(folder))
     theirs = ctranslate2.models.Whisper(str(folder), compute_type="float32", intra_threads=2)
     mel = LogMel(checkpoint.dimensions.mel_bins)
@@ -81,7 +83,7 @@ def test_tokens_are_those_of_ctranslate2(
     assert [a[:n] for a, n in zip(ours, shortest, strict=True)] == [
         b[:n] for b, n in zip(expected, shortest, strict=True)
     ]
-    assert sum(map(len, ours)) > 100
+    assert sum(map(len, ours)) > 15 * len(sounds)
 
 
 def transformers_tokens(folder: Path, sounds: list[Samples]) -> list[list[int]]:
