@@ -26,6 +26,9 @@ pytestmark = pytest.mark.skipif(not NANO_IS_HERE, reason="nano is not built")
 PIECE = 4_800
 """0.1 s of 16-bit samples at 24 kHz."""
 
+ANSWER_S = 300
+"""How long a busy machine may take."""
+
 EN = {"transcription": {"model": "whisper-1", "language": "en"}}
 DELTA, COMPLETED = (
     f"conversation.item.input_audio_transcription.{each}" for each in ("delta", "completed")
@@ -58,7 +61,7 @@ class Client:
         """Read events until so many of a type have come; those."""
         found: list[dict[str, Any]] = []
         while len(found) < count:
-            event = json.loads(self.websocket.recv(timeout=60))
+            event = json.loads(self.websocket.recv(timeout=ANSWER_S))
             self.events.append(event)
             assert event["type"] != "error", event
             found += [event] if event["type"] == kind else []
@@ -223,7 +226,7 @@ def test_a_client_that_sends_nothing_is_told_that_its_session_has_ended() -> Non
         client.update(**EN)
         client.speak(said.pcm()[: -24_000 * 2])
         client.until(COMPLETED)
-        error = json.loads(client.websocket.recv(timeout=60))["error"]
+        error = json.loads(client.websocket.recv(timeout=ANSWER_S))["error"]
         assert error["code"] == "session_expired"
         assert "nothing came for 3.0 s" in error["message"]
         with pytest.raises(ConnectionClosed) as raised:
@@ -281,7 +284,7 @@ def test_a_client_secret_opens_a_session(server: RunningServer) -> None:
     protocols = [Subprotocol(f"openai-insecure-api-key.{made.json()['value']}")]
     address = f"{server.websocket_url}/v1/realtime"
     with connect(address, subprotocols=[Subprotocol("realtime"), *protocols]) as websocket:
-        created = json.loads(websocket.recv(timeout=60))
+        created = json.loads(websocket.recv(timeout=ANSWER_S))
     assert created["session"]["audio"]["input"]["turn_detection"] is None
     assert created["session"]["audio"]["input"]["transcription"]["language"] == "en"
     with pytest.raises(InvalidStatus, match="401"):
