@@ -346,7 +346,7 @@ class LiveOptions(TypedDict, total=False):
     """
 
     hold_back_s: float
-    """Words that end in the last seconds of the audio are not committed. Default: ``0.5``."""
+    """Words that end in the last seconds of the audio are not committed. Default: ``0.4``."""
 
     endpoint_ms: int
     """Silence of this length ends a segment. Default: ``300``."""

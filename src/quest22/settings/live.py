@@ -66,7 +66,7 @@ class LiveSettings:
         panel=PANEL,
     )
     hold_back_s: float = option(
-        0.5,
+        0.4,
         flags="--hold-back-s",
         help="Words that end in the last seconds of the audio are not committed.",
         metavar="S",

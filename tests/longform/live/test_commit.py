@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from quest22.longform.live.commit import STALLED_STEPS, CommitPolicy
@@ -36,6 +38,15 @@ def test_unlikely_words_wait_longer() -> None:
     policy = CommitPolicy("alignatt", 0.5, sure=0.5, unsure_s=0.5)
     unsure = words("one two three", probability=0.4)
     assert [policy.count(unsure, [], heard_s, 9.0, 0) for heard_s in (1.0, 1.5, 2.0)] == [0, 1, 2]
+
+
+def test_a_word_before_an_unlikely_one_waits_with_it() -> None:
+    policy = CommitPolicy("alignatt", 0.5, sure=0.5, unsure_s=0.5)
+    heard = words("one two three four five")
+    heard[2] = replace(heard[2], probability=0.4)
+    counts = [policy.count(heard, [], 0.5 * step, 9.0, 0) for step in range(2, 7)]
+    assert counts == [1, 1, 2, 4, 4]
+    assert [policy.must_check(heard, heard_s, 9.0) for heard_s in (1.9, 2.0)] == [False, True]
 
 
 def test_after_a_stall_what_agrees_stays() -> None:

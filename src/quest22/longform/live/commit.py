@@ -29,7 +29,8 @@ class CommitPolicy:
     """Which words may stay; see :class:`quest22.settings.live.LiveSettings`.
 
     Words less probable than ``sure`` are held back ``unsure_s`` longer: more sound often changes
-    them.
+    them. So are words before such a word: where the model does not know how to go on, it has often
+    taken a wrong turn just before ("Unabhängigkeit zur" for "Unabhängigkeitserklärung").
     """
 
     name: PolicyName
@@ -61,15 +62,23 @@ class CommitPolicy:
     def must_check(self, words: Sequence[HeardWord], heard_s: float, sound_s: float) -> bool:
         """Whether a window until ``heard_s`` will commit improbable words, if they still stand."""
         until_s = heard_s - self.hold_back_s - self._unsure_s(sound_s)
-        return any(word.probability < self.sure and word.end_s <= until_s for word in words)
+        return any(
+            word.end_s <= until_s and not certain
+            for word, certain in zip(words, self._certain(words), strict=True)
+        )
 
     def _attended(self, words: Sequence[HeardWord], heard_s: float, sound_s: float) -> int:
         until_s = heard_s - self.hold_back_s
         wait_s = self._unsure_s(sound_s)
-        for count, word in enumerate(words):
-            if word.end_s > (until_s if word.probability >= self.sure else until_s - wait_s):
+        for count, (word, certain) in enumerate(zip(words, self._certain(words), strict=True)):
+            if word.end_s > (until_s if certain else until_s - wait_s):
                 return count
         return len(words)
+
+    def _certain(self, words: Sequence[HeardWord]) -> list[bool]:
+        """Whether each word is probable, and the one after it."""
+        probable = [word.probability >= self.sure for word in words]
+        return [all(probable[at : at + 2]) for at in range(len(words))]
 
     def _unsure_s(self, sound_s: float) -> float:
         """How much longer unsure words wait."""
