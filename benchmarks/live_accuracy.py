@@ -2,6 +2,9 @@
 
     python -m benchmarks.live_accuracy [--model base] [--sets en_commonvoice100,joined] [--policy …]
 
+``--part even`` or ``odd`` takes every other recording, so that what was chosen on one half can be
+checked on the other.
+
 Recordings of a set are joined with pauses and fed in blocks of 100 ms; each window is answered at
 once, so the same command gives the same figures on every machine of one kind. The offline result is
 the same model's, with the default long form, for the same sound. A word's latency counts from its
@@ -26,13 +29,15 @@ import numpy as np
 
 from benchmarks.accuracy.joined import LEVEL, levelled, trimmed
 from benchmarks.accuracy.measure import model_path
-from benchmarks.accuracy.recordings import Recording, decoded, read_sets
+from benchmarks.accuracy.recordings import HALVES, Recording, decoded, read_sets
 from benchmarks.accuracy.score import Score, score
 from benchmarks.speech_folder import speech_folder
 from quest22.audio.log_mel import LogMel
 from quest22.bench.live import nonspeech
 from quest22.checkpoint.load import load
 from quest22.engine.build import build_engine
+from quest22.evaluation.score import ErrorRate
+from quest22.evaluation.texts import compared
 from quest22.evaluation.word_diff import align_words
 from quest22.longform.live.clip import LiveClip
 from quest22.metrics import Metrics
@@ -85,9 +90,14 @@ class Told:
 
 @dataclass(slots=True)
 class Figures:
-    """What is measured of one piece, or of several by ``+``; latencies are in seconds."""
+    """What is measured of one piece, or of several by ``+``; latencies are in seconds.
+
+    ``committed`` counts the words that were committed before their segments ended, beside what had
+    been said until there.
+    """
 
     final: Score = field(default_factory=Score)
+    committed: ErrorRate = field(default_factory=ErrorRate)
     offline: Score = field(default_factory=Score)
     shown_s: list[float] = field(default_factory=list)
     committed_s: list[float] = field(default_factory=list)
@@ -245,6 +255,41 @@ def latencies(told: Sequence[Told], transcript: Transcript) -> Iterator[Seen]:
         place += len(span.hypothesis)
 
 
+def committed_errors(told: Sequence[Told], reference: str, language: str | None) -> ErrorRate:
+    """The errors of what was committed before each segment's end."""
+    early: dict[int, str] = {}
+    heard: list[str] = []
+    until: list[int] = []  # for each word heard, behind which one of its segment's the early end
+    for event in (each.event for each in told):
+        if event.type == "final":
+            first = len(heard)
+            before = _units(early.get(event.segment, ""), language)
+            heard += _units(event.text, language)
+            until += [first + len(before)] * (len(heard) - first)
+        else:
+            stable = "".join(word.text for word in event.words if word.stable)
+            early[event.segment] = stable
+    is_early = [at < end for at, end in enumerate(until)] + [False]
+    at, errors = 0, ErrorRate()
+    for span in align_words(_units(reference, language), heard):
+        kind, size = span.kind, len(span.hypothesis)
+        counted = sum(is_early[at : at + size])
+        if kind == "delete" and is_early[at]:
+            errors += ErrorRate(deletions=len(span.reference))
+        elif kind == "equal":
+            errors += ErrorRate(hits=counted)
+        elif kind == "substitute":
+            errors += ErrorRate(substitutions=counted)
+        elif kind == "insert":
+            errors += ErrorRate(insertions=counted)
+        at += size
+    return errors
+
+
+def _units(text: str, language: str | None) -> list[str]:
+    return compared(text, "", language).units()[0]
+
+
 def check_events(told: Sequence[Told]) -> None:
     """Raise :class:`ValueError` if committed text changed, or times are impossible."""
     stable: dict[int, tuple[LiveWord, ...]] = {}
@@ -275,6 +320,7 @@ def measured(
     seen = list(latencies(told, known))
     return Figures(
         final=score(piece.text, text, piece.language),
+        committed=committed_errors(told, piece.text, piece.language),
         offline=score(piece.text, known.text, piece.language),
         shown_s=[each.shown_s for each in seen],
         committed_s=[each.committed_s for each in seen],
@@ -319,9 +365,11 @@ def invented(model: Model, settings: LiveSettings, seconds: int) -> dict[str, in
 
 def row(name: str, figures: Figures) -> str:
     """A line of the table."""
-    final, known = figures.final.errors, figures.offline.errors
-    rates = [_rate(each) for each in (known, final)]
-    cells = [name, *(f"{100 * rate:.1f}" for rate in rates), f"{100 * (rates[1] - rates[0]):+.1f}"]
+    offline, final = _rate(figures.offline.errors), _rate(figures.final.errors)
+    committed = figures.committed.rate or 0.0
+    cells = [name, f"{100 * offline:.1f}"]
+    for rate in (final, committed):
+        cells += [f"{100 * rate:.1f}", f"{100 * (rate - offline):+.1f}"]
     for values in (figures.shown_s, figures.committed_s, figures.ended_s):
         quantiles = np.quantile(values, QUANTILES) if values else (np.nan, np.nan)
         cells.append(" / ".join(f"{value:.2f}" for value in quantiles))
@@ -331,8 +379,8 @@ def row(name: str, figures: Figures) -> str:
 
 
 HEADER = (
-    "| recordings | offline | live | difference | shown (s) | committed (s) | final (s) "
-    "| lost / twice / added | windows a second |\n|---|---|---|---|---|---|---|---|---|"
+    "| recordings | offline | live | difference | of committed | difference | shown (s) "
+    "| committed (s) | final (s) | lost / twice / added | windows a second |\n" + "|---" * 11 + "|"
 )
 
 
@@ -346,6 +394,7 @@ def options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.live_accuracy")
     parser.add_argument("--speech", type=Path, default=speech_folder(), help="folder of sets")
     parser.add_argument("--sets", default="en_commonvoice100,fleurs5x10,longform,telephone_noisy")
+    parser.add_argument("--part", choices=HALVES, help="every other recording; else all")
     parser.add_argument("--model", default="base", help="a name or a folder")
     parser.add_argument("--seconds", type=float, default=3600.0, help="of each set and language")
     parser.add_argument("--noise", type=int, default=60, help="seconds of each sound, 0: none")
@@ -369,7 +418,8 @@ def main() -> None:
     print(HEADER)
     total = Figures()
     for name in filter(None, given.sets.split(",")):
-        for piece in pieces(name, sets[name].recordings, given.seconds):
+        recordings = sets[name].of(given.part) if given.part else sets[name].recordings
+        for piece in pieces(name, recordings, given.seconds):
             if piece.language not in (None, "en") and not model.is_multilingual:
                 continue
             language = None if given.detect else piece.language

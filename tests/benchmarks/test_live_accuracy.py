@@ -8,6 +8,7 @@ from benchmarks.live_accuracy import (
     Figures,
     Told,
     check_events,
+    committed_errors,
     final_words,
     latencies,
     row,
@@ -53,6 +54,21 @@ def test_words_that_only_one_text_has_are_not_counted() -> None:
 
 def test_final_words() -> None:
     assert [word.text for _, word in final_words(SESSION)] == [" One,", " two"]
+
+
+@pytest.mark.parametrize(
+    ("reference", "total", "errors"),
+    [
+        ("one two", 1, 0),
+        ("one three four", 1, 0),  # what is wrong was not committed before the end
+        ("won two", 1, 1),
+        ("zero one two", 2, 1),  # left out before a committed word
+        ("two", 0, 1),
+    ],
+)
+def test_errors_of_what_was_committed_early(reference: str, total: int, errors: int) -> None:
+    committed = committed_errors(SESSION, reference, "de")
+    assert (committed.total, committed.errors) == (total, errors)
 
 
 def test_committed_words_must_stay() -> None:
