@@ -33,8 +33,11 @@ def test_plan_work_status_retry(planned, run, tmp_path):
     refused = run("retry", planned)
     assert refused.code == Exit.USAGE
     assert "quest22 work" in refused.err
-    ended = run("work", planned)
+    ended = run("work", planned, "--stats-json", tmp_path / "stats.json")
     assert ended.code == Exit.SOME_FAILED, ended.err
+    stats = json.loads((tmp_path / "stats.json").read_text())
+    assert stats["clips"] + stats["failures"] == 15
+    assert stats["audio_hours"] > 0
     assert "done: 3 units" in ended.err
     shown = json.loads(run("status", planned, "--json").out)
     assert (shown["state"], shown["units"], shown["published"]) == ("finished", 3, 3)

@@ -12,22 +12,19 @@ from quest22.settings import DatasetSettings, MemorySettings
 from quest22.settings.dataset import ROWS
 from quest22.source.io.address import redact
 
+ORDER = ("take", "skip", "shuffle", "buffer_size", "seed", "num_shards", "shard_index")
+"""Options that count or order the rows of all files."""
 
-@flag_group(DatasetSettings)
-class DatasetFlags(FlagGroup):
-    """Which rows of a dataset, and what its columns mean."""
+_CONFIG = Option(
+    "--name",
+    "--config",
+    help="The same as the argument CONFIG.",
+    rich_help_panel=ROWS,
+    metavar="NAME",
+)
 
-    name: Annotated[
-        str | None,
-        Option(
-            "--name",
-            "--config",
-            help="The same as the argument CONFIG.",
-            rich_help_panel=ROWS,
-            metavar="NAME",
-        ),
-    ] = None
 
+class _DatasetFlags(FlagGroup):
     def title(self) -> str:
         """The dataset in a few words."""
         parts = (redact(self.dataset), self.config or self.name, self.split)
@@ -44,3 +41,17 @@ class DatasetFlags(FlagGroup):
             )
         config = self.config or self.name
         return self.make(DatasetSettings, config=config, token=token).within(memory)
+
+
+@flag_group(DatasetSettings)
+class DatasetFlags(_DatasetFlags):
+    """Which rows of a dataset, and what its columns mean."""
+
+    name: Annotated[str | None, _CONFIG] = None
+
+
+@flag_group(DatasetSettings, without=ORDER)
+class WholeDatasetFlags(_DatasetFlags):
+    """Which dataset, and what its columns mean, where its rows are taken in any order."""
+
+    name: Annotated[str | None, _CONFIG] = None

@@ -30,7 +30,7 @@ USUAL: dict[str, tuple[str, ...]] = {
 }
 """What ``--help`` shows, by task: parameters of every command, which shows those that it has."""
 
-_FIRST = ("model", "language", "output", "output_dir", "output_format")
+_FIRST = ("model", "language", "store", "unit", "output", "output_dir", "output_format")
 _FIRST_TITLE = "Most used"
 _ARGUMENTS, _OPTIONS = "Arguments", "Options"
 _NAME_WIDTH = 30

@@ -37,17 +37,26 @@ class OutputFlags(FlagGroup):
         return self.make(FailureSettings).limit
 
 
+_QUIET = Option("--quiet", "-q", help="Print errors only.", rich_help_panel=REPORT)
+_VERBOSE = Option("--verbose", help="Print settings and warnings too.", rich_help_panel=REPORT)
+_DEBUG = Option("--debug", help="Show the traceback of an error.", rich_help_panel=REPORT)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFlags:
+    """How much a command that transcribes nothing writes to standard error."""
+
+    quiet: Annotated[bool, _QUIET] = False
+    verbose: Annotated[bool, _VERBOSE] = False
+    debug: Annotated[bool, _DEBUG] = False
+
+
 @dataclass(frozen=True, slots=True)
 class ReportFlags:
     """How much is written to standard error."""
 
-    quiet: Annotated[
-        bool, Option("--quiet", "-q", help="Print errors only.", rich_help_panel=REPORT)
-    ] = False
-    verbose: Annotated[
-        bool,
-        Option("--verbose", help="Print settings and warnings too.", rich_help_panel=REPORT),
-    ] = False
+    quiet: Annotated[bool, _QUIET] = False
+    verbose: Annotated[bool, _VERBOSE] = False
     stats_json: Annotated[
         Path | None,
         Option(
@@ -56,9 +65,7 @@ class ReportFlags:
             metavar="FILE",
         ),
     ] = None
-    debug: Annotated[
-        bool, Option("--debug", help="Show the traceback of an error.", rich_help_panel=REPORT)
-    ] = False
+    debug: Annotated[bool, _DEBUG] = False
 
 
 @flag_group(HubSettings)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from quest22.cli.dataset_flags import DatasetFlags
+from quest22.cli.dataset_flags import WholeDatasetFlags
 from quest22.cli.exits import say
 from quest22.cli.flag_groups import FlagGroup, flag, flag_group, grouped
 from quest22.cli.model_flags import ModelFlags, SpeechFlags
-from quest22.cli.output_flags import ReportFlags
+from quest22.cli.output_flags import MessageFlags
 from quest22.cli.terminal import configure_logging
 from quest22.runs.settings import RunSettings
 from quest22.settings import PipelineSettings
@@ -34,11 +34,11 @@ class ClusterPlanFlags(FlagGroup):
 
 @grouped
 def plan(
-    dataset: DatasetFlags,
+    dataset: WholeDatasetFlags,
     model: ModelFlags,
     speech: SpeechFlags,
     cluster: ClusterPlanFlags,
-    report: ReportFlags,
+    report: MessageFlags,
 ) -> int:
     """Divide a dataset into units of work, for quest22 work on any number of machines.
 

@@ -15,10 +15,13 @@ from quest22.cli.exits import Exit, exit_for, say
 from quest22.cli.figures import clip_count
 from quest22.cli.flag_groups import FlagGroup, flag, flag_group, grouped
 from quest22.cli.output_flags import ReportFlags
+from quest22.cli.report import reason_lines, summarise
+from quest22.cli.stats import write_stats
 from quest22.cli.terminal import configure_logging
 from quest22.env import hub_token
 from quest22.runs.context import RunContext
 from quest22.runs.events import ModelLoaded, ModelLoading, RunEvent
+from quest22.runs.figures import Figures
 from quest22.settings import EngineSettings
 from quest22.settings.cluster import ClusterWorkSettings
 from quest22.settings.forms import read_count_or_auto
@@ -81,10 +84,9 @@ def run_worker(worker: ClusterWorker, signals: StopSignals, reporter: WorkReport
     with worker:
         signals.driver = worker.driver
         summary = worker.run()
-    reporter.ended(summary)
-    if summary.stopped:
-        return Exit.INTERRUPTED
-    return exit_for(summary.transcripts, summary.failures)
+    code = Exit.INTERRUPTED if summary.stopped else exit_for(summary.transcripts, summary.failures)
+    reporter.ended(summary, code)
+    return code
 
 
 class StopSignals:
@@ -139,10 +141,19 @@ class WorkReporter:
         if self.report.verbose or sys.stderr.isatty():
             self._say(f"unit {lease.unit}: {_rows(counts)}")
 
-    def ended(self, summary: WorkSummary) -> None:
-        ending = "stopped" if summary.stopped else "done"
+    def ended(self, summary: WorkSummary, code: Exit) -> None:
+        """Tell what a worker has done, and write its statistics."""
+        if self.report.stats_json is not None:
+            write_stats(self.report.stats_json, summary.metrics, summary.stats, code)
+        if self.report.quiet:
+            return
         units = "1 unit" if summary.units == 1 else f"{summary.units:,} units"
-        self._say(f"{ending}: {units}, {_rows(summary)} in {hours(summary.elapsed_s)}")
+        say(f"{'stopped' if summary.stopped else 'done'}: {units}, {_rows(summary)}")
+        if summary.stats.transcripts or summary.stats.failures:
+            figures = Figures.of(summary.metrics)
+            summarise(figures, summary.stats.scores, "in all", verbose=self.report.verbose)
+            for line in reason_lines(summary.stats.reasons):
+                say(line)
 
     def _say(self, text: str) -> None:
         if not self.report.quiet:

@@ -56,6 +56,7 @@ class ClusterDriver:
         self._stopping = threading.Event()
         self._lease: Lease | None = None
         self._failed_in_row = 0
+        self._is_waiting = False
 
     def run(self) -> None:
         """Work. Raises :class:`Quest22Error` if the store refuses, or if every unit fails here."""
@@ -72,8 +73,11 @@ class ClusterDriver:
         try:
             answer = self._perform(request)
         except LedgerUnavailableError as exc:
-            _log.info("%s; trying again", exc)
+            if not self._is_waiting:
+                _log.warning("%s; trying again until the store answers", exc)
+            self._is_waiting = True
             return procedure.throw(exc)
+        self._is_waiting = False
         return procedure.send(answer)
 
     def stop(self) -> None:

@@ -28,6 +28,7 @@ from quest22.metrics import Metrics
 from quest22.records import Clip, Failure, Transcript
 from quest22.runs.context import RunContext
 from quest22.runs.plan import plan_differences, whole_plan
+from quest22.runs.summary import RunStats
 from quest22.runtime.build import dataset_source
 from quest22.settings import EngineSettings
 from quest22.settings.cluster import ClusterWorkSettings
@@ -47,7 +48,10 @@ UnitDone = Callable[[Lease, Counts], None]
 
 @dataclass(slots=True)
 class WorkSummary:
-    """What one worker has done: units that it transcribed, whether others were faster or not."""
+    """What one worker has done: units that it transcribed, whether others were faster or not.
+
+    ``stats`` are of all results, also of units that it gave back.
+    """
 
     units: int = 0
     transcripts: int = 0
@@ -55,6 +59,7 @@ class WorkSummary:
     audio_s: float = 0.0
     elapsed_s: float = 0.0
     stopped: bool = False
+    stats: RunStats = field(default_factory=RunStats)
     metrics: Metrics = field(default_factory=Metrics)
 
     def add(self, counts: Counts) -> None:
@@ -116,7 +121,8 @@ class ClusterWorker:
     def run(self) -> WorkSummary:
         """Transcribe units until all have ended, or the driver is stopped."""
         began = time.monotonic()
-        self.driver.run()
+        with self.summary.metrics.run():  # units are measured together
+            self.driver.run()
         self.summary.elapsed_s = time.monotonic() - began
         self.summary.stopped = self.driver.stopped
         return self.summary
@@ -171,6 +177,7 @@ class ClusterWorker:
         with closing(run):
             for result in run:
                 look()
+                self.summary.stats.add(result)
                 yield result
 
 
