@@ -37,7 +37,7 @@ def wait_no_longer_than(seconds: float) -> None:
     from quest22.server import serve
     from quest22.server.access import slow_clients
 
-    serve.PING_S = slow_clients.HEADERS_S = seconds
+    serve.PING_S = slow_clients.HEADER_TIMEOUT_S = seconds
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ _log = logging.getLogger("quest22.server")
 SHUTDOWN_S = 5
 """How long responses may still be sent after everything else is done."""
 
-KEPT_CONNECTION_S = 10
+KEEP_ALIVE_S = 10
 MAX_HEADER_BYTES = 32 << 10
 MAX_CONNECTIONS = 4096
 MAX_MESSAGE_BYTES = 24 << 20
@@ -182,7 +182,7 @@ def uvicorn_config(
         ws_ping_timeout=PING_S,
         ws_per_message_deflate=False,  # audio hardly compresses, and bombs would
         h11_max_incomplete_event_size=MAX_HEADER_BYTES,
-        timeout_keep_alive=KEPT_CONNECTION_S,
+        timeout_keep_alive=KEEP_ALIVE_S,
         limit_concurrency=MAX_CONNECTIONS,
         proxy_headers=bool(settings.forwarded_allow_ips),
         forwarded_allow_ips=_trusted_proxies(settings),

@@ -22,7 +22,7 @@ class Clock:
         return self.now
 
 
-class Busy(Load):
+class FixedLoad(Load):
     """A load that is told what it has measured."""
 
     wait = latency = 0.0
@@ -35,7 +35,7 @@ class Busy(Load):
 
 
 def gate(keys: KeyRing | None = None, **settings: Any) -> Gate:
-    return Gate(ServerSettings(**settings), keys, Busy(), clock=Clock())
+    return Gate(ServerSettings(**settings), keys, FixedLoad(), clock=Clock())
 
 
 def refused(gate: Gate, caller: Caller, kind: Kind) -> Refusal:

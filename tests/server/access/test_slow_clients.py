@@ -34,10 +34,10 @@ def test_headers_that_come_in_pieces() -> None:
 
 @pytest.fixture(scope="module")
 def impatient() -> Iterator[RunningServer]:
-    patience, slow_clients.HEADERS_S = slow_clients.HEADERS_S, 0.3
+    patience, slow_clients.HEADER_TIMEOUT_S = slow_clients.HEADER_TIMEOUT_S, 0.3
     with running_server() as running:
         yield running
-    slow_clients.HEADERS_S = patience
+    slow_clients.HEADER_TIMEOUT_S = patience
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_the_kernel_watches_peers() -> None:
             assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
             if hasattr(socket, "TCP_USER_TIMEOUT"):
                 timeout = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
-                assert timeout == slow_clients.UNREAD_S * 1000
+                assert timeout == slow_clients.USER_TIMEOUT_S * 1000
 
 
 @pytest.mark.parametrize("header", [b"Content-Length: 5\r\n", b"X: 1\r\n" * 200])

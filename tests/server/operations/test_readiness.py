@@ -58,7 +58,7 @@ Check = Callable[[Readiness, Engine, Clock], Awaitable[None]]
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readiness, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(readiness, "PROBE_TIMEOUT_S", 0.01)
 
 
 def run(check: Check, models: Models | None = None) -> None:

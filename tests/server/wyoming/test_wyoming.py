@@ -241,7 +241,7 @@ def test_a_connection_has_a_line_in_the_log(speaking: RunningServer, sound: Samp
 def test_who_stops_within_an_utterance_is_left(
     speaking: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module, "SPEAKING_IDLE_S", 0.3)
+    monkeypatch.setattr(client_module, "UTTERANCE_TIMEOUT_S", 0.3)
 
     async def talk(client: AsyncTcpClient) -> Event | None:
         await client.write_event(AudioStart(**FORMAT).event())

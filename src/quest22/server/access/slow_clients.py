@@ -26,14 +26,14 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from quest22.server.refusal import Refusal
 
-HEADERS_S = 20.0
+HEADER_TIMEOUT_S = 20.0
 """From the start of a connection, or of a request, to the end of its headers."""
 
 BODY_WINDOW_S = 60.0
 MIN_BODY_BYTES = 4096
 """A body must send this much per window: one eighth of the lowest bit rate of Opus speech."""
 
-UNREAD_S = 120
+USER_TIMEOUT_S = 120
 """A peer that acknowledges nothing, or keeps its receive window closed, is dropped after this."""
 
 KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
@@ -62,7 +62,7 @@ class HeaderTimeoutHttp(H11Protocol):
 
     def _expect_headers(self) -> None:
         if self._late is None:
-            self._late = self.loop.call_later(HEADERS_S, self.transport.close)
+            self._late = self.loop.call_later(HEADER_TIMEOUT_S, self.transport.close)
 
     def _have_headers(self) -> None:
         if self._late is not None:
@@ -159,7 +159,7 @@ def watch_peers(listening: socket.socket) -> None:
     if listening.family not in (socket.AF_INET, socket.AF_INET6):
         return
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in {**KEEPALIVE, "TCP_USER_TIMEOUT": UNREAD_S * 1000}.items():
+    for name, value in {**KEEPALIVE, "TCP_USER_TIMEOUT": USER_TIMEOUT_S * 1000}.items():
         number = getattr(socket, name, None)
         if number is not None:
             with suppress(OSError):

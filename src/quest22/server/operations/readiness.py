@@ -21,13 +21,13 @@ from quest22.settings.vad import VadSettings
 
 _log = logging.getLogger("quest22.server")
 
-FRESH_S = 10.0
+VALID_S = 10.0
 """How long an answer of the engine is valid."""
 
 STUCK_S = 30.0
 """An engine that does not answer within this time is stuck."""
 
-PATIENCE_S = 0.8
+PROBE_TIMEOUT_S = 0.8
 """How long a request waits for the engine: probes time out after a second."""
 
 TONE_HZ, LOUDNESS = 220.0, 0.1
@@ -54,7 +54,7 @@ class Readiness:
     probe: Callable[[ServedModel], Awaitable[None]] | None = None
     _answered_s: float | None = None
     _asked_s: float = 0.0
-    _asking: asyncio.Task[None] | None = None
+    _probing: asyncio.Task[None] | None = None
     _failure: str = field(default="")
 
     async def verdict(self) -> Verdict:
@@ -74,23 +74,23 @@ class Readiness:
 
     async def _of_engine(self, model: ServedModel) -> Verdict:
         now = self.clock()
-        if self._asking is None and not self._is_younger(FRESH_S):
+        if self._probing is None and not self._is_younger(VALID_S):
             self._asked_s = now
-            self._asking = asyncio.ensure_future(self._ask(model))
-        if self._asking is not None:
-            await asyncio.wait((self._asking,), timeout=PATIENCE_S)
-        if self._asking is not None and self.clock() - self._asked_s > STUCK_S:
+            self._probing = asyncio.ensure_future(self._run_probe(model))
+        if self._probing is not None:
+            await asyncio.wait((self._probing,), timeout=PROBE_TIMEOUT_S)
+        if self._probing is not None and self.clock() - self._asked_s > STUCK_S:
             return Verdict(False, f"the engine has not answered for {STUCK_S:g} s")
         if self._failure:
             return Verdict(False, "the engine fails")
-        if self._is_younger(FRESH_S + STUCK_S):
+        if self._is_younger(VALID_S + STUCK_S):
             return Verdict(True, "ready")
         return Verdict(False, "the engine has not answered yet")
 
     def _is_younger(self, age_s: float) -> bool:
         return self._answered_s is not None and self.clock() - self._answered_s <= age_s
 
-    async def _ask(self, model: ServedModel) -> None:
+    async def _run_probe(self, model: ServedModel) -> None:
         try:
             await (self.probe or transcribe_tone)(model)
             self._failure = ""
@@ -99,7 +99,7 @@ class Readiness:
             self._failure = str(exc)
             _log.error("the engine fails at a window that asks whether it is ready: %s", exc)
         finally:
-            self._asking = None
+            self._probing = None
 
 
 async def transcribe_tone(model: ServedModel) -> None:

@@ -27,7 +27,7 @@ MAX_PATH_CHARACTERS = 200
 QUIET_PATHS = frozenset({"/health", "/ready", "/metrics"})
 """Polled by monitoring; logged only if the response is an error."""
 
-LOST = 1006
+ABNORMAL_CLOSURE = 1006
 """The websocket ended without a close frame."""
 
 CLOSE_REASONS = {
@@ -69,7 +69,7 @@ class RequestLog:
             raise
         finally:
             if scope["type"] == "websocket" and context.status in (0, 101):
-                context.status = LOST
+                context.status = ABNORMAL_CLOSURE
             log_request(context, self._metrics)
 
 
@@ -84,7 +84,7 @@ class _Outcome:
     async def receive(self) -> Message:
         message = await self._receive()
         if message["type"] == "websocket.disconnect" and self._context.status in (0, 101):
-            self._context.status = message.get("code") or LOST
+            self._context.status = message.get("code") or ABNORMAL_CLOSURE
         return message
 
     async def send(self, message: Message) -> None:

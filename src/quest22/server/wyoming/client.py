@@ -24,17 +24,17 @@ from quest22.runtime.live_session import LiveSession
 from quest22.server.access.gate import Caller
 from quest22.server.live_feed import RawFeed
 from quest22.server.operations.request_context import current_request
-from quest22.server.operations.request_log import LOST
+from quest22.server.operations.request_log import ABNORMAL_CLOSURE
 from quest22.server.refusal import Reason, Refusal, server_failed
 from quest22.server.service import FAULTS, Service
 from quest22.server.wyoming.fields import Wanted, ping_text, read_format
 from quest22.server.wyoming.program import info
 from quest22.server.wyoming.wire import InvalidEventError, read_event, write
 
-IDLE_S = 300.0
+IDLE_TIMEOUT_S = 300.0
 """A client that sends nothing for this long is disconnected."""
 
-SPEAKING_IDLE_S = 30.0
+UTTERANCE_TIMEOUT_S = 30.0
 """The same within an utterance."""
 
 LINGER_S, LINGER_BYTES = 5.0, 1 << 16
@@ -93,7 +93,7 @@ class WyomingClient:
         except ClipError as exc:
             await self.refuse(Refusal(FAULTS.get(exc.stage, "failed"), exc.reason))
         except (OSError, TimeoutError):
-            current_request().status = LOST  # the client has disconnected
+            current_request().status = ABNORMAL_CLOSURE  # the client has disconnected
         except Exception:
             request_id = current_request().request_id
             _log.exception("%s: a client of Wyoming's could not be served", request_id)
@@ -122,7 +122,7 @@ class WyomingClient:
 
     async def _next(self) -> Event | None:
         """The next event; None: stop."""
-        idle_s = IDLE_S if self._utterance is None else SPEAKING_IDLE_S
+        idle_s = IDLE_TIMEOUT_S if self._utterance is None else UTTERANCE_TIMEOUT_S
         self._reading = asyncio.ensure_future(read_event(self._reader))
         try:
             done, _ = await asyncio.wait({self._reading}, timeout=idle_s)
@@ -131,7 +131,7 @@ class WyomingClient:
                 return None
             event = None if self._reading.cancelled() else self._reading.result()
             if event is None and not self._draining:
-                self._record_end(LOST, None)
+                self._record_end(ABNORMAL_CLOSURE, None)
             return event
         finally:
             self._reading.cancel()

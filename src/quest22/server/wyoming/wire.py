@@ -16,7 +16,7 @@ MAX_DATA_BYTES = 1 << 18
 MAX_PAYLOAD_BYTES = 1 << 22
 """Two minutes of 16-bit audio at 16 kHz."""
 
-WRITE_S = 30.0
+WRITE_TIMEOUT_S = 30.0
 """A client that reads nothing for this long is disconnected."""
 
 
@@ -50,7 +50,7 @@ async def read_event(reader: asyncio.StreamReader) -> Event | None:
 
 async def write(writer: asyncio.StreamWriter, event: Eventable) -> None:
     """Send an event; raises :class:`TimeoutError` if the client does not read it."""
-    async with asyncio.timeout(WRITE_S):
+    async with asyncio.timeout(WRITE_TIMEOUT_S):
         await async_write_event(event.event(), writer)
 
 

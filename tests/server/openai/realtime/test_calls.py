@@ -32,7 +32,7 @@ from tests.support.webrtc_client import SpokenTrack, WebRtcClient, lose_packets,
 CALLER = Caller("192.0.2.7")
 
 
-class NotedSession:
+class FakeSession:
     """Stands in for a realtime session."""
 
     def __init__(self, admission: Admission, send: Send) -> None:
@@ -86,7 +86,7 @@ class NotedSession:
         return np.concatenate(self.blocks)
 
 
-class Switchboard:
+class CallHarness:
     """Calls, and the sessions behind them."""
 
     def __init__(self, **settings: Any) -> None:
@@ -94,7 +94,7 @@ class Switchboard:
             ServerSettings(port=0, **settings), {"nano": "nano"}, PipelineSettings()
         )
         self.calls = Calls(self.service)
-        self.sessions: list[NotedSession] = []
+        self.sessions: list[FakeSession] = []
         self.names: list[str] = []
         self.answers: list[str] = []
 
@@ -104,8 +104,8 @@ class Switchboard:
         self.answers.append(answer)
         return answer
 
-    def _opened(self, admission: Admission, send: Send) -> NotedSession:
-        self.sessions.append(NotedSession(admission, send))
+    def _opened(self, admission: Admission, send: Send) -> FakeSession:
+        self.sessions.append(FakeSession(admission, send))
         return self.sessions[-1]
 
     async def until_free(self) -> None:
@@ -128,16 +128,16 @@ async def waiting_client() -> AsyncIterator[WebRtcClient]:
 
 def on_a_call(
     sound: Samples,
-    test: Callable[[Switchboard, WebRtcClient, NotedSession], Awaitable[None]],
+    test: Callable[[CallHarness, WebRtcClient, FakeSession], Awaitable[None]],
     *,
     track: Any = None,
     prepare: Callable[[WebRtcClient], None] = lambda _: None,
     **settings: Any,
-) -> Switchboard:
+) -> CallHarness:
     """Run a test on a call that speaks the sound."""
 
-    async def run() -> Switchboard:
-        board = Switchboard(**settings)
+    async def run() -> CallHarness:
+        board = CallHarness(**settings)
         spoken = track or SpokenTrack(sound)
         async with webrtc_client(board.exchange, spoken, prepare) as client:
             await test(board, client, board.sessions[0])
@@ -164,7 +164,7 @@ def loud_s(sound: Samples) -> float:
 
 
 def test_sound_and_events_come_through() -> None:
-    async def talk(board: Switchboard, client: WebRtcClient, session: NotedSession) -> None:
+    async def talk(board: CallHarness, client: WebRtcClient, session: FakeSession) -> None:
         await client.wait_for("session.created")
         client.send({"type": "one"})
         client.send({"type": "two"})
@@ -187,7 +187,7 @@ def test_nobody_else_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("server_reflexive_candidate", "relayed_candidate", "get_or_create_mdns_protocol"):
         monkeypatch.setattr(ice, name, asked)
 
-    async def look(board: Switchboard, client: WebRtcClient, _: NotedSession) -> None:
+    async def look(board: CallHarness, client: WebRtcClient, _: FakeSession) -> None:
         assert " typ host" in board.answers[0]
         assert " typ srflx" not in board.answers[0]
         assert "127.0.0.1" in board.answers[0]
@@ -208,7 +208,7 @@ def test_which_addresses_are_offered(host: str, only: str | None) -> None:
 
 
 def test_a_telephone_is_heard() -> None:
-    async def talk(board: Switchboard, client: WebRtcClient, session: NotedSession) -> None:
+    async def talk(board: CallHarness, client: WebRtcClient, session: FakeSession) -> None:
         await session.heard(lambda: np.abs(session.sound).max() > 0.3)
 
     def only_pcmu(client: WebRtcClient) -> None:
@@ -223,7 +223,7 @@ def test_a_telephone_is_heard() -> None:
 def test_a_peer_that_vanishes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ice, "CONSENT_INTERVAL", 0.1)
 
-    async def vanish(board: Switchboard, client: WebRtcClient, session: NotedSession) -> None:
+    async def vanish(board: CallHarness, client: WebRtcClient, session: FakeSession) -> None:
         await client.wait_for("session.created")
         agent = client.connection.getSenders()[0].transport.transport._connection
         for protocol in agent._protocols:
@@ -237,13 +237,13 @@ def test_a_peer_that_vanishes(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", ["stun.example.org", "http://example.org", "turn:x y@z:a"])
 def test_ice_servers_are_named(name: str) -> None:
     with pytest.raises(UsageError, match="stun:HOST:PORT"):
-        Switchboard(ice_servers=(name,))
-    Switchboard(ice_servers=("stun:example.org:3478", "turn:user:secret@example.org:3478"))
+        CallHarness(ice_servers=(name,))
+    CallHarness(ice_servers=("stun:example.org:3478", "turn:user:secret@example.org:3478"))
 
 
 @pytest.mark.parametrize("end", ["hang up", "close the channel", "close the connection"])
 def test_either_side_may_end_it(end: str) -> None:
-    async def finish(board: Switchboard, client: WebRtcClient, session: NotedSession) -> None:
+    async def finish(board: CallHarness, client: WebRtcClient, session: FakeSession) -> None:
         await client.wait_for("session.created")
         if end == "hang up":
             with pytest.raises(Refusal):
@@ -264,7 +264,7 @@ def test_either_side_may_end_it(end: str) -> None:
 
 
 def test_a_server_that_ends_sends_the_last_words() -> None:
-    async def drain(board: Switchboard, client: WebRtcClient, session: NotedSession) -> None:
+    async def drain(board: CallHarness, client: WebRtcClient, session: FakeSession) -> None:
         await client.wait_for("session.created")
         board.service.begin_drain()
         await client.wait_for("last")
@@ -275,7 +275,7 @@ def test_a_server_that_ends_sends_the_last_words() -> None:
 
 
 def test_a_peer_that_sends_nothing_is_told_that_its_session_has_ended() -> None:
-    async def mute(board: Switchboard, client: WebRtcClient, session: NotedSession) -> None:
+    async def mute(board: CallHarness, client: WebRtcClient, session: FakeSession) -> None:
         await client.wait_for("session.created")
         await session.heard(lambda: True)
         lose_packets(client, lambda: True)
@@ -291,7 +291,7 @@ def test_an_event_comes_after_the_sound_before_it() -> None:
     """A client that commits when it has said all means all of it."""
     track = SpokenTrack(tone(1.0))
 
-    async def commit(board: Switchboard, client: WebRtcClient, session: NotedSession) -> None:
+    async def commit(board: CallHarness, client: WebRtcClient, session: FakeSession) -> None:
         await client.wait_for("session.created")
         await track.said.wait()
         client.send({"type": "input_audio_buffer.commit"})
@@ -305,7 +305,7 @@ def test_an_event_comes_after_the_sound_before_it() -> None:
 def test_lost_packets_keep_the_clock(share: float) -> None:
     chance = random.Random(7)
 
-    async def listen(board: Switchboard, client: WebRtcClient, session: NotedSession) -> None:
+    async def listen(board: CallHarness, client: WebRtcClient, session: FakeSession) -> None:
         await client.wait_for("session.created")
         lose_packets(client, lambda: chance.random() < share)
         await track.said.wait()
@@ -323,7 +323,7 @@ def test_lost_packets_keep_the_clock(share: float) -> None:
 def test_a_microphone_that_is_away_is_silent() -> None:
     track = SpokenTrack(tone(0.3))
 
-    async def mute(board: Switchboard, client: WebRtcClient, session: NotedSession) -> None:
+    async def mute(board: CallHarness, client: WebRtcClient, session: FakeSession) -> None:
         await client.wait_for("session.created")
         await track.said.wait()
         lose_packets(client, lambda: True)
@@ -336,7 +336,7 @@ def test_a_microphone_that_is_away_is_silent() -> None:
 def test_a_session_that_is_behind_loses_the_oldest_sound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(call_module, "AudioQueue", lambda: AudioQueue(most_s=0.5))
 
-    async def lag(board: Switchboard, client: WebRtcClient, session: NotedSession) -> None:
+    async def lag(board: CallHarness, client: WebRtcClient, session: FakeSession) -> None:
         await client.wait_for("session.created")
         await session.heard(lambda: True)
         session.goes_on.clear()
@@ -355,7 +355,7 @@ def test_a_peer_that_never_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(call_module, "CONNECT_TIMEOUT_S", 0.1)
 
     async def run() -> None:
-        board = Switchboard()
+        board = CallHarness()
         async with waiting_client() as client:
             await board.exchange(client.connection.localDescription.sdp)
             assert board.service.gate.count("live") == 1
@@ -366,7 +366,7 @@ def test_a_peer_that_never_comes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_more_calls_than_are_allowed() -> None:
-    async def call_again(board: Switchboard, client: WebRtcClient, _: NotedSession) -> None:
+    async def call_again(board: CallHarness, client: WebRtcClient, _: FakeSession) -> None:
         with pytest.raises(Refusal) as caught:
             await board.exchange(client.connection.localDescription.sdp)
         assert caught.value.reason == "overloaded"
@@ -377,7 +377,7 @@ def test_no_more_calls_than_are_allowed() -> None:
 def test_a_flood_of_events_ends_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_channel, "MAX_INCOMING_BYTES", 20 * event_channel.EVENT_COST_BYTES)
 
-    async def flood(board: Switchboard, client: WebRtcClient, session: NotedSession) -> None:
+    async def flood(board: CallHarness, client: WebRtcClient, session: FakeSession) -> None:
         await client.wait_for("session.created")
         session.goes_on.clear()
         for _ in range(50):
@@ -388,7 +388,7 @@ def test_a_flood_of_events_ends_the_call(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_only_one_channel_is_used() -> None:
-    async def open_more(board: Switchboard, client: WebRtcClient, session: NotedSession) -> None:
+    async def open_more(board: CallHarness, client: WebRtcClient, session: FakeSession) -> None:
         await client.wait_for("session.created")
         other = client.connection.createDataChannel("other")
         closed = asyncio.Event()
@@ -414,7 +414,7 @@ def test_only_one_channel_is_used() -> None:
 )
 def test_damaged_offers_are_refused(change: Callable[[str], str]) -> None:
     async def run() -> None:
-        board = Switchboard()
+        board = CallHarness()
         async with waiting_client() as client:
             offer = change(client.connection.localDescription.sdp)
             assert offer != client.connection.localDescription.sdp

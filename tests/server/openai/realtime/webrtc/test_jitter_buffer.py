@@ -10,14 +10,14 @@ from quest22.server.openai.realtime.webrtc.jitter_buffer import MAX_REORDERED, J
 
 
 @dataclass(frozen=True)
-class Numbered:
+class FakePacket:
     sequence_number: int
 
 
 def given(numbers: list[int]) -> list[int]:
     """What comes out of packets with these numbers, and two more at the end."""
     order = JitterBuffer(lambda packet: packet.sequence_number)
-    found = [order.add(Numbered(number % 0x10000))[1] for number in numbers]
+    found = [order.add(FakePacket(number % 0x10000))[1] for number in numbers]
     return [each for each in found if each is not None]
 
 
