@@ -68,10 +68,10 @@ def build_service(
     gate.metrics.watch(
         engines,
         ("quest22_live_sessions", "Live sessions that are open.", lambda: gate.count("live")),
-        ("quest22_recordings", "Recordings in work.", lambda: gate.count("file")),
+        ("quest22_recordings", "Recordings being transcribed.", lambda: gate.count("file")),
         (
             "quest22_temporary_bytes",
-            "Disk that recordings in work take.",
+            "Disk space of the recordings being transcribed.",
             lambda: space.used_bytes,
         ),
         ("quest22_models_loaded", "Models in memory.", lambda: len(models.loaded)),

@@ -33,7 +33,7 @@ class TemporarySpace:
         """Raise :class:`Refusal` if so many more bytes would not fit."""
         if self._used_bytes + size > self._max_bytes:
             raise self._full(
-                f"recordings in work take {self._used_bytes / 1e6:.4g} of the "
+                f"open recordings use {self._used_bytes / 1e6:.4g} of the "
                 f"{self._max_bytes / 1e6:.4g} MB of temporary disk"
             )
 

@@ -52,7 +52,7 @@ def test_it_ends_with_the_key_it_was_made_with(tmp_path: Path) -> None:
     remove_key(path, "desk")
     new_key(path, "desk")
     gate.keys.refresh()
-    with pytest.raises(Refusal, match="any more") as caught:
+    with pytest.raises(Refusal, match="has been removed") as caught:
         secrets.identify(gate, value, "192.0.2.8")
     assert caught.value.status == 401
 
