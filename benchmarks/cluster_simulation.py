@@ -17,7 +17,7 @@ import heapq
 import random
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from itertools import count
@@ -36,7 +36,7 @@ from quest22.cluster.procedure import (
     Wait,
     Worker,
     heartbeat,
-    perform,
+    performer,
 )
 
 TIMEOUT_S = 20.0
@@ -152,7 +152,8 @@ class Simulation:
         self.now = 0.0
         self._size, self._faults, self._policy = size, faults, policy
         self._rng = random.Random(seed)  # noqa: S311 -- chooses faults
-        self._ledger = ledger or MemoryLedger(size.units)
+        self._answer = performer(ledger or MemoryLedger(size.units))
+        self._asked: defaultdict[type[Any], int] = defaultdict(int)
         self.outcome = Outcome(size.units)
         self._heap: list[tuple[float, int, Machine | None, int, Step, tuple[Any, ...]]] = []
         self._order = count()
@@ -181,6 +182,7 @@ class Simulation:
                     continue
             self.now = at
             step(*arguments)
+        self.outcome.requests.update({kind.__name__: n for kind, n in self._asked.items()})
         self.outcome.stuck = self._alive
         self.outcome.utilisation = self._busy_s / max(self._alive_s, 1e-9)
         return self.outcome
@@ -219,8 +221,7 @@ class Simulation:
         def clock() -> float:
             return machine.clock_offset_s + machine.clock_rate * self.now
 
-        rng = random.Random(self._rng.getrandbits(64))  # noqa: S311
-        machine.main = Worker(name, self._size.units, self._policy, clock, rng).run()
+        machine.main = Worker(name, self._size.units, self._policy, clock, self._rng).run()
         self._count(alive=1)
         for happen, rate in (
             (self._crash, self._faults.crashes),
@@ -311,7 +312,7 @@ class Simulation:
         work = machine.working_on
         if procedure is not machine.main and (work is None or procedure is not work.beating):
             return  # a heartbeat whose unit is done
-        self.outcome.requests[type(request).__name__] += 1
+        self._asked[type(request)] += 1
         luck = rng.random()
         if machine.cut_off_until > self.now or luck < faults.refused:
             takes_s = 0.1 if luck < faults.refused else TIMEOUT_S
@@ -322,14 +323,14 @@ class Simulation:
             takes_s, answer = TIMEOUT_S, UNANSWERED
         else:
             answer = self._perform(request)
-            takes_s = rng.uniform(0.02, 0.08)
+            takes_s = 0.02 + 0.06 * rng.random()
             if luck - faults.late < faults.unanswered:
                 takes_s, answer = TIMEOUT_S, UNANSWERED
         self._at(self.now + takes_s, machine, self._go_on, machine, procedure, answer)
 
     def _perform(self, request: Any) -> Any:
         try:
-            answer = perform(request, self._ledger)
+            answer = self._answer(request)
         except LedgerUnavailableError:
             return UNANSWERED
         if type(request) is Commit and answer:
@@ -382,6 +383,7 @@ def main() -> int:
     parser.add_argument("--units", type=int, default=1_000_000)
     parser.add_argument("--unit-seconds", type=float, default=60.0)
     parser.add_argument("--faults", type=float, default=1.0, help="times the usual number")
+    parser.add_argument("--max-attempts", type=int, default=Policy().max_attempts)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=1, help="so many runs")
     given = parser.parse_args()
@@ -390,7 +392,8 @@ def main() -> int:
     gc.disable()
     began = time.perf_counter()
     seeds = range(given.seed, given.seed + given.seeds)
-    fine = _told(simulate(size, faults, seed) for seed in seeds)
+    policy = Policy(max_attempts=given.max_attempts)
+    fine = _told(simulate(size, faults, seed, policy) for seed in seeds)
     print(f"took        {time.perf_counter() - began:.1f} s")
     return 0 if fine else 1
 

@@ -24,7 +24,7 @@ from quest22.cluster.procedure import (
     Wait,
     Worker,
     heartbeat,
-    perform,
+    performer,
 )
 
 POLICY = Policy(lease_s=100.0, max_attempts=2)
@@ -57,7 +57,7 @@ class Bench:
             elif isinstance(request, Transcribe):
                 answer = self._results(request.lease)
             else:
-                answer = perform(request, self._ledger)
+                answer = performer(self._ledger)(request)
         raise AssertionError("the worker does not end")
 
     def leases(self) -> list[Lease]:
@@ -104,7 +104,7 @@ def test_a_lease_that_is_renewed_is_left_alone() -> None:
             ledger.renew(owned)
             request = procedure.send(None)
         else:
-            request = procedure.send(perform(request, ledger))
+            request = procedure.send(performer(ledger)(request))
 
 
 def test_a_unit_whose_workers_die_fails_for_good() -> None:
@@ -161,9 +161,9 @@ def test_a_request_that_is_not_answered_is_repeated() -> None:
     procedure = bench.worker.run()
     request = next(procedure)
     while not isinstance(request, Commit):
-        answer = DONE if isinstance(request, Transcribe) else perform(request, ledger)
+        answer = DONE if isinstance(request, Transcribe) else performer(ledger)(request)
         request = procedure.send(answer)
-    perform(request, ledger)  # it was published, and the answer got lost
+    performer(ledger)(request)  # it was published, and the answer got lost
     waited = procedure.throw(LedgerUnavailableError("timed out"))
     assert isinstance(waited, Wait)
     assert procedure.send(None) == request

@@ -21,7 +21,7 @@ from quest22.cluster.procedure import (
     Wait,
     Worker,
     heartbeat,
-    perform,
+    performer,
 )
 from quest22.errors import Quest22Error, unexpected
 
@@ -49,6 +49,7 @@ class ClusterDriver:
     ) -> None:
         rng = random.Random()  # noqa: S311 -- spreads workers, keeps no secret
         self._ledger = ledger
+        self._ask = performer(ledger)
         self._policy = policy
         self._transcribe = transcribe
         self._rng = rng
@@ -94,7 +95,7 @@ class ClusterDriver:
         """Give back the unit at hand, from any thread, if the one that works on it hangs."""
         lease = self._lease
         if lease is not None:
-            perform(Release(lease), self._ledger)
+            self._ask(Release(lease))
 
     def _perform(self, request: Request) -> Any:
         if isinstance(request, Wait):
@@ -105,7 +106,7 @@ class ClusterDriver:
             return None
         if isinstance(request, Transcribe):
             return self._attempt(request.lease)
-        return perform(request, self._ledger)
+        return self._ask(request)
 
     def _attempt(self, lease: Lease) -> Attempt | AttemptError | Abandoned:
         """Transcribe a unit while a thread renews its lease."""
@@ -130,7 +131,7 @@ class ClusterDriver:
         _log.warning("unit %d, attempt %d: %s", lease.unit, lease.attempt, reason)
         self._failed_in_row += 1
         if self._failed_in_row >= MAX_FAILED_IN_ROW:
-            perform(Release(lease), self._ledger)
+            self._ask(Release(lease))
             raise Quest22Error(
                 f"{MAX_FAILED_IN_ROW} units in a row failed on this machine, the last because: "
                 f"{reason}"
@@ -144,7 +145,7 @@ class _Heartbeat:
     def __init__(self, lease: Lease, policy: Policy, ledger: Ledger, rng: random.Random) -> None:
         self.superseded = False
         self._over = threading.Event()
-        self._ledger = ledger
+        self._ask = performer(ledger)
         self._beating = heartbeat(lease, policy, rng)
         self._thread = threading.Thread(target=self._beat, daemon=True, name="quest22-lease")
 
@@ -171,7 +172,7 @@ class _Heartbeat:
 
     def _renewed(self, request: Any) -> Any:
         try:
-            answer = perform(request, self._ledger)
+            answer = self._ask(request)
         except LedgerUnavailableError as exc:
             return self._beating.throw(exc)
         except Quest22Error as exc:  # told by the worker, which uses the same store

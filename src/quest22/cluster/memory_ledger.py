@@ -75,7 +75,7 @@ class MemoryLedger:
     def renew(self, lease: Lease) -> bool:
         held = self._own(lease)
         if held is not None:
-            self._hold(lease, held._replace(version=self._beat()))
+            self._hold(lease, Holding(held.epoch, self._beat(), held.given_up, held.attempts))
         return lease.unit not in self.published
 
     def release(self, lease: Lease) -> None:

@@ -23,6 +23,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Generator, Hashable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from quest22.cluster import ledger
@@ -39,8 +40,8 @@ from quest22.system.retry import Backoff
 CANDIDATES = 16
 """Units that are remembered of one look at a shard."""
 
-WATCHED = 64
-"""Leases of others in a shard whose age a worker knows."""
+WATCHED, GLANCED_AT = 64, 8
+"""Leases of others in a shard whose age a worker knows; and while there are free units."""
 
 MOVE_ON = 0.25
 """How often a worker without work leaves the shard that it watches for another."""
@@ -168,9 +169,10 @@ Request: TypeAlias = LedgerRequest | Wait | Transcribe
 Procedure: TypeAlias = Generator[Request, Any, T]
 
 
-def perform(request: LedgerRequest, book: ledger.Ledger) -> Any:
-    """The ledger's answer to a request."""
-    return getattr(book, _CALLS[type(request)])(*request)
+def performer(book: ledger.Ledger) -> Callable[[LedgerRequest], Any]:
+    """A function that gives the ledger's answer to a request."""
+    calls = {kind: getattr(book, name) for kind, name in _CALLS.items()}
+    return lambda request: calls[type(request)](*request)
 
 
 _CALLS: dict[type[Any], str] = {
@@ -215,7 +217,7 @@ class Worker:
         self._shards = num_shards(units)
         self._shard: int | None = None
         self._watches = False
-        self._candidates: list[Lease] = []
+        self._candidates: list[tuple[int, int, int]] = []
         self._watched: dict[int, _Watched] = {}
         self._transcribed = 0
         self._transcribed_s = 0.0
@@ -244,7 +246,7 @@ class Worker:
         """The lease of the next unit; None if there is none, or the worker is stopped."""
         while not self.stopping:
             while self._candidates:
-                lease = self._candidates.pop()
+                lease = Lease(*self._candidates.pop(), self._name)
                 claimed = yield from self._insist(ClaimUnit(lease))
                 if claimed is ledger.Claim.WON:
                     return lease
@@ -278,7 +280,7 @@ class Worker:
             self._shard = None
             return
         self._candidates = self._fresh(view.free)
-        yield from self._look_at_others(view)
+        yield from self._look_at_others(view, GLANCED_AT if view.free else WATCHED)
         if self._candidates:
             return
         if not self._watches:
@@ -289,15 +291,16 @@ class Worker:
         if self._rng.random() < MOVE_ON:
             self._shard = None
 
-    def _fresh(self, free: Sequence[int]) -> list[Lease]:
-        chosen = self._rng.sample(free, min(CANDIDATES, len(free)))
-        return [Lease(unit, 1, 1, self._name) for unit in chosen]
+    def _fresh(self, free: Sequence[int]) -> list[tuple[int, int, int]]:
+        """Neighbours, from anywhere: the next unit is probably of the same data file."""
+        if not free:
+            return []
+        first = self._rng.randrange(len(free))
+        return [(unit, 1, 1) for unit in free[first : first + CANDIDATES]][::-1]
 
-    def _look_at_others(self, view: ShardView) -> Procedure[None]:
+    def _look_at_others(self, view: ShardView, most: int) -> Procedure[None]:
         """Find leases to supersede: given up, without a sign of life, or a straggler's."""
-        held = list(view.held.items())
-        if len(held) > WATCHED:
-            held = held[:WATCHED]  # the same ones each time, so that their age is known
+        held = list(islice(view.held.items(), most))  # the same ones again, to know their age
         self._rng.shuffle(held)
         now = self._clock()
         for unit, holding in held:
@@ -307,8 +310,7 @@ class Worker:
                 last = Lease(unit, holding.epoch, holding.attempts, self._name)
                 yield from self._insist(Fail(last, reason, True))
             elif holding.given_up or expired or self._is_straggler(unit, holding, now):
-                epoch, attempt = holding.epoch + 1, holding.attempts + 1
-                self._candidates.append(Lease(unit, epoch, attempt, self._name))
+                self._candidates.append((unit, holding.epoch + 1, holding.attempts + 1))
 
     def _watch(self, unit: int, holding: Holding, now: float) -> bool:
         """Whether a lease has expired, as far as this worker has watched it."""

@@ -34,7 +34,7 @@ class UnitFile:
     def __init__(self, folder: Path, unit_format: str) -> None:
         self.path = folder / f"unit.{unit_format}"
         self._format = unit_format
-        self._spool = Spool(folder / "rows.jsonl")
+        self._spool = Spool(folder / "rows.jsonl", durable=False)
         self._tally = _Tally()
         self.has_open_end = False
         self.rows = 0
@@ -63,7 +63,7 @@ class UnitFile:
         self._spool.close()
 
     def _write_lines(self) -> None:
-        lines = JsonLinesSink(AppendedFile(self.path))
+        lines = JsonLinesSink(AppendedFile(self.path, durable=False))
         for values in self._spool.rows():
             lines.write_row({name: each for name, each in values.items() if _is_told(name, each)})
         lines.close()

@@ -108,13 +108,20 @@ class AppendedFile:
 
     The first line creates it, or ``close`` if there was none. It ends with a whole line even
     after the disk was full. ``published`` continues the file of an earlier process: what lies
-    beyond it is cut off. With ``notes`` lines are noted there before they are written.
+    beyond it is cut off. With ``notes`` lines are noted there before they are written. Without
+    ``durable``, nothing waits for the disk, for a file that need not survive a power cut.
     """
 
     def __init__(
-        self, path: Path, published: FileState | int = 0, notes: Path | None = None
+        self,
+        path: Path,
+        published: FileState | int = 0,
+        notes: Path | None = None,
+        *,
+        durable: bool = True,
     ) -> None:
         self._path = path
+        self._durable = durable
         self._file: BinaryIO | None = None
         self._state = FileState.known_size(published) if isinstance(published, int) else published
         self._notes = None if notes is None else Notes(notes)
@@ -153,6 +160,8 @@ class AppendedFile:
             self._notes.close()
 
     def _sync(self, file: BinaryIO) -> None:
+        if not self._durable:
+            return
         os.fsync(file.fileno())
         if not self._folder_synced:
             sync_folder(self._path.parent)

@@ -34,11 +34,14 @@ _MAPPING = "$mapping"
 
 
 class Spool:
-    """A growing file of rows that survives its process and is read back in order."""
+    """A growing file of rows that survives its process and is read back in order.
 
-    def __init__(self, path: Path, published: FileState | int = 0) -> None:
+    One that need not is not ``durable``, and faster.
+    """
+
+    def __init__(self, path: Path, published: FileState | int = 0, *, durable: bool = True) -> None:
         self._path = path
-        self._file = AppendedFile(path, published)
+        self._file = AppendedFile(path, published, durable=durable)
 
     def append(self, values: Mapping[str, Any]) -> None:
         self._file.write(json.dumps(_to_json(dict(values)), ensure_ascii=False) + "\n")
