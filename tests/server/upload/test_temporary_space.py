@@ -40,7 +40,7 @@ def test_recordings_that_do_not_fit_together_are_refused() -> None:
     space = TemporarySpace(3 * MEMORY_BYTES)
     first, second, small = (GrowingFile(space) for _ in range(3))
     first.write(bytes(2 * MEMORY_BYTES))
-    with pytest.raises(Refusal, match=r"take 2.097 of the 3.146 MB") as caught:
+    with pytest.raises(Refusal, match=r"use 2.097 of the 3.146 MB") as caught:
         second.write(bytes(2 * MEMORY_BYTES))
     assert (caught.value.status, caught.value.reason) == (503, "storage_full")
     assert caught.value.headers["Retry-After"]
