@@ -40,6 +40,7 @@ from quest22.cluster.procedure import (
 )
 
 TIMEOUT_S = 20.0
+FLAWED = AttemptError("flawed")
 UNANSWERED = LedgerUnavailableError("503")
 
 
@@ -120,7 +121,7 @@ class Machine:
     clock_offset_s: float
     life: int = 0
     main: Procedure[None] | None = None
-    output: Path = Path()
+    attempt: Attempt | None = None
     stopped_until: float = 0.0
     cut_off_until: float = 0.0
     working_on: _Work | None = None
@@ -161,15 +162,24 @@ class Simulation:
         self._hopeless = {unit for unit in range(size.units) if choose() < faults.hopeless}
         self._deadly = {unit for unit in range(size.units) if choose() < faults.deadly}
         self.outcome.condemned = frozenset(self._hopeless | self._deadly)
-        self._alive = self._busy = 0
+        self._machines = [self._machine(number) for number in range(size.workers)]
+        self._alive = self._busy = self._ended = 0
         self._alive_s = self._busy_s = self._counted_at = 0.0
         self._counting_until = 0.99 * size.units
 
     def run(self) -> Outcome:
         """Let the cluster work until every worker has ended."""
-        for number in range(self._size.workers):
-            machine = self._machine(number)
+        for machine in self._machines:
             self._at(self._rng.uniform(0, 30), None, self._start, machine)
+        faults = self._faults
+        for happen, rate in (
+            (self._crash, faults.crashes),
+            (self._stall, faults.stalls),
+            (self._cut_off, faults.partitions),
+        ):
+            if rate:
+                all_s = self._rng.expovariate(rate * self._size.workers / 3600)
+                self._at(all_s, None, self._strike, happen, rate * self._size.workers)
         heap, pop = self._heap, heapq.heappop
         while heap:
             event = pop(heap)
@@ -216,42 +226,40 @@ class Simulation:
         machine.working_on = None
         machine.stopped_until = machine.cut_off_until = 0.0
         name = f"worker-{machine.number}-{machine.life}"
-        machine.output = Path(name)
+        machine.attempt = Attempt(Path(name), Counts(1, 0, 60.0))
 
         def clock() -> float:
             return machine.clock_offset_s + machine.clock_rate * self.now
 
         machine.main = Worker(name, self._size.units, self._policy, clock, self._rng).run()
         self._count(alive=1)
-        for happen, rate in (
-            (self._crash, self._faults.crashes),
-            (self._stall, self._faults.stalls),
-            (self._cut_off, self._faults.partitions),
-        ):
-            if rate:
-                self._later(machine, rate, happen)
         self._go_on(machine, machine.main, None)
 
-    def _later(self, machine: Machine, rate: float, happen: Callable[[Machine], None]) -> None:
-        at = self.now + self._rng.expovariate(rate / 3600)
-        self._at(at, machine, happen, machine)
+    def _strike(self, happen: Callable[[Machine], None], rate: float) -> None:
+        """Let something happen to any machine, and again later; ``rate`` is of all, an hour."""
+        machine = self._machines[self._rng.randrange(len(self._machines))]
+        if machine.main is not None and not machine.ended:
+            happen(machine)
+        if self._ended < len(self._machines):
+            self._at(
+                self.now + self._rng.expovariate(rate / 3600), None, self._strike, happen, rate
+            )
 
     def _crash(self, machine: Machine) -> None:
         self.outcome.events["crash"] += 1
         self._count(alive=-1, busy=-(machine.working_on is not None))
         machine.working_on = None
+        machine.main = None
         machine.life += 1
         self._at(self.now + self._rng.uniform(5, 300), None, self._start, machine)
 
     def _stall(self, machine: Machine) -> None:
         self.outcome.events["stall"] += 1
         machine.stopped_until = self.now + self._rng.uniform(0.2, 4) * self._policy.lease_s
-        self._later(machine, self._faults.stalls, self._stall)
 
     def _cut_off(self, machine: Machine) -> None:
         self.outcome.events["partition"] += 1
         machine.cut_off_until = self.now + self._rng.uniform(0.2, 4) * self._policy.lease_s
-        self._later(machine, self._faults.partitions, self._cut_off)
 
     # What workers ask for
 
@@ -276,6 +284,7 @@ class Simulation:
     def _procedure_ended(self, machine: Machine, procedure: Procedure[Any]) -> None:
         if procedure is machine.main:
             machine.ended = True
+            self._ended += 1
             self._count(alive=-1)
             return
         work = machine.working_on
@@ -293,7 +302,7 @@ class Simulation:
             self._at(self.now + takes_s / 2, machine, self._die_of, machine, work)
             return
         broken = lease.unit in self._hopeless or rng.random() < self._faults.flawed
-        result = AttemptError("flawed") if broken else Attempt(machine.output, Counts(1, 0, 60.0))
+        result = FLAWED if broken else machine.attempt
         self._at(self.now + takes_s, machine, self._stop_work, machine, work, result)
 
     def _die_of(self, machine: Machine, work: _Work) -> None:
@@ -383,6 +392,7 @@ def main() -> int:
     parser.add_argument("--units", type=int, default=1_000_000)
     parser.add_argument("--unit-seconds", type=float, default=60.0)
     parser.add_argument("--faults", type=float, default=1.0, help="times the usual number")
+    parser.add_argument("--lease", type=float, default=300.0, help="seconds; of many workers long")
     parser.add_argument("--max-attempts", type=int, default=Policy().max_attempts)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=1, help="so many runs")
@@ -392,7 +402,7 @@ def main() -> int:
     gc.disable()
     began = time.perf_counter()
     seeds = range(given.seed, given.seed + given.seeds)
-    policy = Policy(max_attempts=given.max_attempts)
+    policy = Policy(given.lease, given.max_attempts)
     fine = _told(simulate(size, faults, seed, policy) for seed in seeds)
     print(f"took        {time.perf_counter() - began:.1f} s")
     return 0 if fine else 1

@@ -39,6 +39,7 @@ def test_plan_work_status_retry(planned, run, tmp_path):
     assert stats["clips"] + stats["failures"] == 15
     assert stats["audio_hours"] > 0
     assert "done: 3 units" in ended.err
+    assert "nothing to do" in run("work", planned).err
     shown = json.loads(run("status", planned, "--json").out)
     assert (shown["state"], shown["units"], shown["published"]) == ("finished", 3, 3)
     assert shown["transcripts"] + shown["failures"] == 15

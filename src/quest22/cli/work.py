@@ -67,14 +67,19 @@ def work(flags: WorkFlags, patience: PatienceFlags, report: ReportFlags) -> int:
     takes. After SIGTERM, Ctrl-C or SIGUSR1 a worker gives its unit back within 25 seconds.
     """
     configure_logging(report)
+    from quest22.cluster.ledger import all_ended
     from quest22.cluster.open_store import open_store
-    from quest22.cluster.work import open_worker
+    from quest22.cluster.plan import read_plan
+    from quest22.cluster.work import ledger_of, open_worker
 
     reporter = WorkReporter(report)
     settings = patience.make(ClusterWorkSettings)
     context, told = RunContext(reporter), reporter.unit_done
     with StopSignals() as signals:
         store = open_store(flags.store)
+        if all_ended(ledger_of(read_plan(store), store)):
+            reporter.nothing_left()
+            return Exit.DONE
         worker = open_worker(store, flags.engine(), settings, context, told)
         return run_worker(worker, signals, reporter)
 
@@ -140,6 +145,10 @@ class WorkReporter:
     def unit_done(self, lease: Any, counts: Any) -> None:
         if self.report.verbose or sys.stderr.isatty():
             self._say(f"unit {lease.unit}: {_rows(counts)}")
+
+    def nothing_left(self) -> None:
+        """Tell that there was nothing to do."""
+        self._say("nothing to do: all units are done; quest22 status tells how")
 
     def ended(self, summary: WorkSummary, code: Exit) -> None:
         """Tell what a worker has done, and write its statistics."""

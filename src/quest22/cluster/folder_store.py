@@ -12,9 +12,10 @@ import errno
 import filecmp
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from quest22.cluster.ledger import LedgerUnavailableError
@@ -26,6 +27,8 @@ from quest22.system.locks import wait_for_lock
 
 SCRATCH = f"{RUN_FOLDER}/scratch"
 LOCK = f"{RUN_FOLDER}/replacing.lock"
+
+LEFTOVER_S = 86_400.0
 
 _LASTING = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTSUP}
@@ -43,6 +46,15 @@ class FolderStore:
     @property
     def shown(self) -> str:
         return str(self._folder)
+
+    def remove_leftovers(self) -> None:
+        """Remove what workers that died long ago did not publish."""
+        long_ago = time.time() - LEFTOVER_S
+        with _told(self._scratch):
+            for path in self._scratch.iterdir() if self._scratch.is_dir() else ():
+                with suppress(FileNotFoundError):
+                    if path.stat().st_mtime < long_ago:
+                        path.unlink()
 
     def create(self, name: str, content: bytes | Path) -> bool:
         target = self._folder / name

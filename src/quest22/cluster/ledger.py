@@ -171,3 +171,8 @@ def units_of(shard: int, units: int) -> range:
     """The units in a shard, if there are ``units`` in all."""
     first = SHARD_UNITS * shard
     return range(first, min(first + SHARD_UNITS, units))
+
+
+def all_ended(ledger: Ledger) -> bool:
+    """Whether there is nothing left to do, as far as the index says."""
+    return len(ledger.index().closed) >= num_shards(ledger.units)

@@ -22,7 +22,9 @@ def open_store(address: str) -> ObjectStore:
     """
     scheme = _SCHEME.fullmatch(address)
     if scheme is None:
-        return FolderStore(Path(address).expanduser())
+        folder = FolderStore(Path(address).expanduser())
+        folder.remove_leftovers()
+        return folder
     if scheme[1].lower() in ("s3", "s3a"):
         return _s3(address)
     raise UsageError(
