@@ -37,11 +37,12 @@ from quest22.runs.context import RunContext
 from quest22.runs.settings import RunSettings
 from quest22.settings import DatasetSettings, EngineSettings, PipelineSettings
 from quest22.settings.cluster import ClusterPlanSettings
+from tests.torture import worker
 from tests.torture.nursery import bring_up, ended, forked
 from tests.torture.rows import write_rows
 from tests.torture.worker import MixingPipeline
 
-POLICY = Policy(lease_s=0.5, max_attempts=4)
+POLICY = Policy(lease_s=0.5, max_attempts=50)  # a unit may be hit many times
 
 
 class Point(NamedTuple):
@@ -133,8 +134,8 @@ def work(address: str, log: Path, point: Point | None = None, number: int = sign
     plan = read_plan(store)
     engine, context = EngineSettings(), RunContext(load=MixingPipeline)
     ledger = ledger_of(plan, store)
-    with ClusterWorker(plan, ledger, engine, context, POLICY, transcribed) as worker:
-        worker.run()
+    with ClusterWorker(plan, ledger, engine, context, POLICY, transcribed) as opened:
+        opened.run()
     return 0
 
 
@@ -183,10 +184,11 @@ def outcome(address: str, whole: dict[str, bytes], log: Path) -> Outcome:
 
 def storm(address: str, folder: Path, kills: int) -> int:
     """Kill one of two workers again and again, at any moment; how many were killed."""
+    worker.BATCH_S = 0.15  # so that they do not end before
     log, killed, moment = folder / "log", 0, random.Random(0)
     workers = [forked(lambda: work(address, log)) for _ in range(2)]
     while workers:
-        time.sleep(moment.uniform(0.1, 1.5))
+        time.sleep(moment.uniform(0.2, 0.8))
         victim = workers.pop(0)
         if killed < kills:
             os.kill(victim, signal.SIGKILL)
