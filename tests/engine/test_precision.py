@@ -56,6 +56,27 @@ def test_the_nearest_that_the_processor_has(
     assert choose_precision(asked, capabilities, "bf16").name == expected
 
 
+INT16 = [
+    # asked, what the library multiplies, expected: name, int8 keys and values, int16 products
+    ("auto", {"f32", "i16"}, ("int16", True, True)),
+    ("int16", {"f32", "i16"}, ("int16", True, True)),
+    ("int16", {"f32", "bf16"}, ("float32", False, False)),
+    ("int16", set(), ("float32", False, False)),
+    ("int8", {"f32", "i16"}, ("int8_float32", True, True)),
+    ("int8_weights", {"f32", "i16"}, ("int8_weights_float32", False, False)),
+    ("float32", {"f32", "i16"}, ("float32", False, False)),
+    ("int8_kv_float32", {"f32", "i16"}, ("int8_kv_float32", True, False)),
+]
+
+
+@pytest.mark.parametrize(("asked", "native", "expected"), INT16)
+def test_int16_where_the_native_library_has_it(
+    asked: str, native: set[str], expected: tuple[str, bool, bool]
+) -> None:
+    chosen = choose_precision(asked, NONE, "f32", native)
+    assert (chosen.name, chosen.int8_kv, chosen.int16) == expected
+
+
 KV = [
     ("auto", "bf16", "int8_kv_bfloat16"),
     ("auto", "f32", "float32"),

@@ -151,7 +151,6 @@ static void run(DType rows, DType weights, DType cross_kv, int threads, int widt
     }
 }
 
-#if defined(__AVX512BF16__)
 enum { MELS = 10 };
 
 static void put_encoder(Encoder *encoder, int width)
@@ -170,11 +169,18 @@ static void put_encoder(Encoder *encoder, int width)
     free(numbers);
 }
 
+static float output(const void *numbers, int at, size_t bytes)
+{
+    return bytes == sizeof(bf16) ? from_bf16(((const bf16 *)numbers)[at])
+                                 : ((const float *)numbers)[at];
+}
+
 static void encode_windows(DType rows, int threads, int width, int heads)
 {
     EncoderShape shape = {LAYERS, width, heads, 4 * width, MELS, FRAMES, LAYERS, heads};
     Encoder *encoder = NULL;
     expect(quest22_encoder_open(&shape, rows, threads, &encoder), "open");
+    const size_t bytes = DTYPE_BYTES[quest22_encoder_dtype() == INT16 ? FLOAT32 : BFLOAT16];
     const float *features[WINDOWS];
     void *keys[WINDOWS * LAYERS], *values[WINDOWS * LAYERS];
     if (!encoder) {
@@ -186,14 +192,14 @@ static void encode_windows(DType rows, int threads, int width, int heads)
         features[window] = random_numbers((size_t)MELS * 2 * frames[window]);
     for (int each = 0; each < WINDOWS * LAYERS; each++) {
         size_t count = (size_t)width * frames[each / LAYERS];
-        keys[each] = malloc(count * sizeof(bf16));
-        values[each] = malloc(count * sizeof(bf16));
+        keys[each] = malloc(count * bytes);
+        values[each] = malloc(count * bytes);
     }
     for (int windows = 1; windows <= WINDOWS; windows += 2)
         expect(quest22_encoder_run(encoder, windows, frames, features, keys, values), "run");
     for (int each = 0; each < WINDOWS * LAYERS; each++) {
         for (int at = 0; at < width * frames[each / LAYERS]; at++)
-            if (!isfinite(from_bf16(((bf16 *)keys[each])[at]) + from_bf16(((bf16 *)values[each])[at])))
+            if (!isfinite(output(keys[each], at, bytes) + output(values[each], at, bytes)))
                 puts("not a number");
         free(keys[each]);
         free(values[each]);
@@ -202,7 +208,6 @@ static void encode_windows(DType rows, int threads, int width, int heads)
         free((void *)features[window]);
     quest22_encoder_close(encoder);
 }
-#endif
 
 /* Frames that end beyond the sound, and a row that is wider than they are. */
 static void make_mels(void)
@@ -249,10 +254,8 @@ int main(void)
     compact_layers();
     for (int threads = 1; threads <= 3; threads++)
         for (int wide = 0; wide < 2; wide++) {
-#if defined(__AVX512BF16__)
-            for (int int8 = 0; int8 < 2; int8++)
-                encode_windows(int8 ? INT8 : BFLOAT16, threads, wide ? 320 : 60, 5);
-#endif
+            for (int int8 = 0; int8 < (CONV_DTYPE == BFLOAT16 ? 2 : 1); int8++)
+                encode_windows(int8 ? INT8 : CONV_DTYPE, threads, wide ? 320 : 60, 5);
             for (int int8 = 0; int8 < 4; int8++) {
                 int width = wide ? 128 : 72, heads = wide ? 2 : 3;
                 run(FLOAT32, int8 & 1 ? INT8 : FLOAT32, int8 & 2 ? INT8 : FLOAT32, threads, width,

@@ -6,6 +6,7 @@ LOGIT_ERROR_LIMIT = {
     "float32": 1e-4,
     "float16": 0.01,
     "bfloat16": 0.1,
+    "int16": 0.1,
     "int8_float32": 0.1,
     "int8_float16": 0.1,
     "int8_bfloat16": 0.15,

@@ -84,7 +84,7 @@ def open_decoder(checkpoint: Checkpoint, graphs: CompiledGraphs, threads: int) -
     """
     weights, dims, precision = checkpoint.weights, checkpoint.dimensions, graphs.compiler.precision
     element, int8 = precision.activations, precision.int8
-    formats = Formats(element, int8, precision.int8_kv)
+    formats = Formats(element, int8, precision.int8_kv, precision.int16)
     return NativeDecoderNetwork.open(weights, dims, formats, threads) or GraphDecoderNetwork(
         graphs.open("decoder", lambda: build_decoder(weights, dims, element, int8)), element
     )
@@ -120,7 +120,9 @@ def _open_float_encoder(
     weights, dims, precision = checkpoint.weights, checkpoint.dimensions, graphs.compiler.precision
     element, int8 = cross_kv.element, precision.int8
     if int8 == precision.quantized:
-        native = NativeEncoder.open(weights, dims, element, threads, int8=int8)
+        native = NativeEncoder.open(
+            weights, dims, element, threads, int8=int8, int16=precision.int16
+        )
         if native is not None:
             return NativeEncoderRunner(native, cross_kv, at_once)
     return GraphEncoderRunner(

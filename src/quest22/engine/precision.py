@@ -20,13 +20,16 @@ class Precision:
 
     ``int8``: the linear layers' weights. ``quantized``: those layers' inputs in the encoder too,
     with a scale for every few values. ``int8_kv``: the cross-attention keys and values, which
-    every step of the decoder reads; only the native library can do that.
+    every step of the decoder reads; only the native library can do that. ``int16``: all products of
+    the encoder are of 16-bit integers, with a scale for every few values, and the decoder's weights
+    are float16; only the native library can do that, where it has no bfloat16.
     """
 
     activations: Element
     int8: bool = False
     quantized: bool = False
     int8_kv: bool = False
+    int16: bool = False
 
     @property
     def name(self) -> str:
@@ -34,6 +37,8 @@ class Precision:
         activations = _LONG_NAMES[self.activations]
         if self.int8:
             return f"int8_{activations}" if self.quantized else f"int8_weights_{activations}"
+        if self.int16:
+            return "int16"
         return f"int8_kv_{activations}" if self.int8_kv else activations
 
 
@@ -49,6 +54,7 @@ _ACTIVATIONS: dict[str, Element | None] = {
     "fp16": "f16",
     "f16": "f16",
     "half": "f16",
+    "int16": "f32",
     "int8": None,
     "int8_float32": "f32",
     "int8_bfloat16": "bf16",
@@ -89,10 +95,10 @@ def choose_precision(
     format that it lacks is replaced by the other one if supported, else by float32: emulation would
     be slower and no more exact.
 
-    ``native_formats`` are the activations that the native library knows. With bfloat16 among them,
-    ``auto`` keeps cross-attention keys and values in int8, which costs no accuracy
-    (docs/performance.md). It never chooses int8 weights, which change more tokens. Raises
-    :class:`UsageError` for an unknown name.
+    ``native_formats`` are what the native library multiplies. With bfloat16 among them, ``auto``
+    keeps cross-attention keys and values in int8, which costs no accuracy (docs/performance.md).
+    With ``i16`` it means ``int16``, which does so too. It never chooses int8 weights, which change
+    more tokens. Raises :class:`UsageError` for an unknown name.
     """
     name = canonical_compute_type(compute_type.strip().lower().removeprefix("torch."))
     if name not in _ACTIVATIONS:
@@ -100,6 +106,9 @@ def choose_precision(
         hint = f"; did you mean {near[0]!r}?" if near else ""
         known = ", ".join(_ACTIVATIONS)
         raise UsageError(f"compute type {compute_type!r} is unknown: expected one of {known}{hint}")
+    automatic = name in ("auto", "default")
+    if "i16" in native_formats:  # by a library for processors without fast bfloat16
+        name, fastest = "int16" if automatic else name, "f32"
     preferred: tuple[Element, ...] = {
         "f32": ("f32",),
         "f16": ("f16", "bf16", "f32"),
@@ -108,9 +117,9 @@ def choose_precision(
     }[_ACTIVATIONS[name]]
     supported = [each for each in preferred if each == "f32" or _CAPABILITY[each] in capabilities]
     activations = supported[0]
-    int8_kv = name.startswith("int8_kv") or (name in ("auto", "default") and activations == "bf16")
+    int8_kv = name.startswith("int8_kv") or (automatic and activations == "bf16")
     int8 = name.startswith("int8") and not int8_kv
     quantized = int8 and "weights" not in name
-    return Precision(
-        activations, int8, quantized, activations in native_formats and (int8_kv or quantized)
-    )
+    int16 = (name == "int16" or quantized) and activations == "f32" and "i16" in native_formats
+    native_int8_kv = activations in native_formats and (int8_kv or quantized or int16)
+    return Precision(activations, int8, quantized, native_int8_kv, int16)

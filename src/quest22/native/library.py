@@ -30,7 +30,7 @@ NEEDED_FLAGS = {
 }
 """The processor flags that each instruction set needs, best set first."""
 
-INTERFACE = 6
+INTERFACE = 7
 _ADDRESS, _NUMBER, _REAL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float
 _STATUS, _PLAIN = "status", ctypes.c_int
 _SET_LINEAR = [_ADDRESS, *[_NUMBER] * 4, _ADDRESS, _ADDRESS, _REAL]
@@ -50,12 +50,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "quest22_log_mel": (_STATUS, [*[_ADDRESS, _NUMBER] * 2, _NUMBER, _ADDRESS, _NUMBER]),
     "quest22_first_frames": (_STATUS, [_ADDRESS, _NUMBER, _NUMBER, _ADDRESS]),
     "quest22_argmax": (_STATUS, [_ADDRESS, *[_NUMBER] * 3, _ADDRESS, _ADDRESS]),
-}
-"""The result and arguments of each function, as its ``EXPORT`` declares them; arrays by address.
-
-A function with a status raises :class:`EngineError` where it refuses its arguments (``status.h``).
-"""
-ENCODER_FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
+    "quest22_encoder_dtype": (_PLAIN, []),
     "quest22_encoder_supports": (_PLAIN, [_ADDRESS, _NUMBER]),
     "quest22_encoder_open": (_STATUS, [_ADDRESS, _NUMBER, _NUMBER, _ADDRESS]),
     "quest22_encoder_close": (_PLAIN, [_ADDRESS]),
@@ -64,7 +59,11 @@ ENCODER_FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "quest22_encoder_set_positions": (_STATUS, [_ADDRESS, _NUMBER, _NUMBER, _ADDRESS]),
     "quest22_encoder_run": (_STATUS, [_ADDRESS, _NUMBER, *[_ADDRESS] * 4]),
 }
-"""The functions of libraries with bfloat16 products only."""
+"""The result and arguments of each function, as its ``EXPORT`` declares them; arrays by address.
+
+A function with a status raises :class:`EngineError` where it refuses its arguments (``status.h``).
+"""
+_ENCODER_ELEMENTS = {1: "bf16", 3: "i16"}
 
 _REFUSALS = {
     -1: "not enough memory; try a smaller --batch-size or a smaller model",
@@ -91,16 +90,11 @@ def instruction_set() -> str | None:
     return selected[0] if selected else None
 
 
-def has_encoder(library: ctypes.CDLL) -> bool:
-    """Whether a library has the encoder as well as the decoder."""
-    return hasattr(library, "quest22_encoder_open")
-
-
 def elements(library: ctypes.CDLL | None) -> frozenset[str]:
-    """The types that a library's decoder multiplies: ``f32``, and ``bf16`` if compiled for it."""
+    """What a library multiplies: ``f32``, and ``bf16`` or, in the encoder alone, ``i16``."""
     if library is None:
         return frozenset()
-    return frozenset({"f32", "bf16"} if has_encoder(library) else {"f32"})
+    return frozenset({"f32", _ENCODER_ELEMENTS[library.quest22_encoder_dtype()]})
 
 
 def best_library(
@@ -132,8 +126,7 @@ def _open(path: Path) -> ctypes.CDLL | None:
 
 
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
-    more = ENCODER_FUNCTIONS if has_encoder(library) else {}
-    for name, (result, arguments) in (FUNCTIONS | more).items():
+    for name, (result, arguments) in FUNCTIONS.items():
         function = getattr(library, name)
         function.restype, function.argtypes = ctypes.c_int, arguments
         if result is _STATUS:

@@ -17,30 +17,39 @@ from quest22.errors import EngineError
 from quest22.native import library
 from tests.engine.native.conftest import SETS, Model, opened
 
-ABLE = [name for name in SETS if library.has_encoder(opened(name))]
+CASES = [
+    (name, products)
+    for name in SETS
+    for products in (["bf16", "i8"] if "bf16" in library.elements(opened(name)) else ["i16"])
+]
+"""What the encoder multiplies in each library."""
 WINDOWS = 3
 FRAMES = (1500, 640, 77)
 """Of each window: all, a multiple of everything, an odd number."""
-ERROR_LIMIT = {False: 0.01, True: 0.03}
-"""Of bfloat16 and int8: root mean square over the deviation."""
+ERROR_LIMIT = {"bf16": 0.01, "i8": 0.03, "i16": 0.003}
+"""Root mean square over the deviation."""
 
-pytestmark = pytest.mark.skipif(not ABLE, reason="no native library that multiplies bfloat16")
+pytestmark = pytest.mark.skipif(not SETS, reason="no native library: it needs a C compiler")
 
 Open = Callable[..., NativeEncoder]
 
 
-@pytest.fixture(params=ABLE)
-def open_encoder(
-    request: pytest.FixtureRequest, model: Model, monkeypatch: pytest.MonkeyPatch
-) -> Open:
-    def open_native(threads: int = 2, *, int8: bool = False) -> NativeEncoder:
-        monkeypatch.setattr(encoder, "open_library", lambda: opened(request.param))
+@pytest.fixture
+def open_encoder(model: Model, monkeypatch: pytest.MonkeyPatch) -> Open:
+    def open_native(name: str, products: str, threads: int = 2) -> NativeEncoder:
+        monkeypatch.setattr(encoder, "open_library", lambda: opened(name))
         monkeypatch.setattr(encoder, "processor_flags", list)
-        found = NativeEncoder.open(*model, "bf16", threads, int8=int8)
+        kinds = {"int8": products == "i8", "int16": products == "i16"}
+        found = NativeEncoder.open(*model, output(products), threads, **kinds)
         assert found is not None
         return found
 
     return open_native
+
+
+def output(products: str) -> str:
+    """The element of the keys and values that an encoder gives."""
+    return "f32" if products == "i16" else "bf16"
 
 
 def features(model: Model) -> list[Features]:
@@ -60,15 +69,18 @@ def numbers(states: CrossKVCache, row: int) -> dict[str, Features]:
     }
 
 
-@pytest.mark.parametrize("int8", [False, True])
-def test_it_gives_what_the_graph_gives(open_encoder: Open, model: Model, int8: bool) -> None:
+@pytest.mark.parametrize(("name", "products"), CASES)
+def test_it_gives_what_the_graph_gives(
+    open_encoder: Open, model: Model, name: str, products: str
+) -> None:
     weights, dims = model
     compiler = Compiler.open("cpu", "float32", None)
     graph = compiler.compile(build_encoder(weights, dims, "f32"))
-    right, found = CrossKVCache(dims, WINDOWS, "f32"), CrossKVCache(dims, WINDOWS, "bf16")
+    right = CrossKVCache(dims, WINDOWS, "f32")
+    found = CrossKVCache(dims, WINDOWS, output(products))
     for runner in (
         GraphEncoderRunner(lambda *_: graph, right, 1),
-        NativeEncoderRunner(open_encoder(int8=int8), found, 2),
+        NativeEncoderRunner(open_encoder(name, products), found, 2),
     ):
         runner.begin_batch(WINDOWS)
         for row, each in enumerate(features(model)):
@@ -76,36 +88,73 @@ def test_it_gives_what_the_graph_gives(open_encoder: Open, model: Model, int8: b
             runner.submit(row, each)
         runner.wait()
     for row in range(WINDOWS):
-        for (name, expected), given in zip(
+        for (part, expected), given in zip(
             numbers(right, row).items(), numbers(found, row).values(), strict=True
         ):
             assert FRAMES[row] in given.shape
             error = np.sqrt(np.mean((given - expected) ** 2)) / expected.std()
-            assert error < ERROR_LIMIT[int8], name
+            assert error < ERROR_LIMIT[products], part
 
 
-@pytest.mark.parametrize("int8", [False, True])
+@pytest.mark.parametrize(("name", "products"), CASES)
 def test_nothing_depends_on_neighbours_or_threads(
-    open_encoder: Open, model: Model, int8: bool
+    open_encoder: Open, model: Model, name: str, products: str
 ) -> None:
     """To the last bit: so a run that was cut continues with the same results."""
     sounds = dict(enumerate(features(model)))
-    together = CrossKVCache(model[1], WINDOWS, "bf16")
-    open_encoder(threads=3, int8=int8).encode(sounds, together)
-    single = open_encoder(threads=1, int8=int8)
+    together = CrossKVCache(model[1], WINDOWS, output(products))
+    open_encoder(name, products, threads=3).encode(sounds, together)
+    single = open_encoder(name, products, threads=1)
     for row, sound in sounds.items():
-        alone = CrossKVCache(model[1], 1, "bf16")
+        alone = CrossKVCache(model[1], 1, output(products))
         single.encode({0: sound}, alone)
-        for (name, expected), given in zip(
+        for (part, expected), given in zip(
             numbers(together, row).items(), numbers(alone, 0).values(), strict=True
         ):
-            assert np.array_equal(given, expected), name
+            assert np.array_equal(given, expected), part
 
 
-def test_features_of_another_shape_are_refused(open_encoder: Open, model: Model) -> None:
+@pytest.mark.parametrize(("name", "products"), CASES)
+def test_loud_channels_cost_the_others_little(
+    open_encoder: Open, model: Model, name: str, products: str
+) -> None:
+    """Features of one mel bin are a hundred times the others', as integers share a scale."""
+    weights, dims = model
+    sound = features(model)[2]
+    sound[7] *= 100
+    graph = Compiler.open("cpu", "float32", None).compile(build_encoder(weights, dims, "f32"))
+    right, found = CrossKVCache(dims, 1, "f32"), CrossKVCache(dims, 1, output(products))
+    runner = GraphEncoderRunner(lambda *_: graph, right, 1)
+    runner.begin_batch(1)
+    runner.submit(0, sound)
+    runner.wait()
+    open_encoder(name, products).encode({0: sound}, found)
+    for (part, expected), given in zip(
+        numbers(right, 0).items(), numbers(found, 0).values(), strict=True
+    ):
+        error = np.sqrt(np.mean((given - expected) ** 2)) / expected.std()
+        assert error < 2 * ERROR_LIMIT[products], part
+
+
+@pytest.mark.parametrize(("name", "products"), CASES)
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_what_is_not_finite_stays_so(
+    open_encoder: Open, model: Model, name: str, products: str, wrong: float
+) -> None:
+    """Integers know no NaN: their scales carry it."""
+    sound, found = features(model)[2], CrossKVCache(model[1], 1, output(products))
+    sound[0, 30] = wrong
+    open_encoder(name, products).encode({0: sound}, found)
+    assert all(np.isnan(given).any() for given in numbers(found, 0).values())
+
+
+@pytest.mark.parametrize(("name", "products"), CASES)
+def test_features_of_another_shape_are_refused(
+    open_encoder: Open, model: Model, name: str, products: str
+) -> None:
     with pytest.raises(EngineError, match=r"features are \(80, 2999\)"):
-        open_encoder().encode(
-            {0: np.zeros((80, 2999), np.float32)}, CrossKVCache(model[1], 1, "bf16")
+        open_encoder(name, products).encode(
+            {0: np.zeros((80, 2999), np.float32)}, CrossKVCache(model[1], 1, output(products))
         )
 
 
@@ -113,6 +162,6 @@ def test_features_of_another_shape_are_refused(open_encoder: Open, model: Model)
 def test_where_the_graph_is_faster_there_is_none(
     model: Model, monkeypatch: pytest.MonkeyPatch, element: str, flags: list[str]
 ) -> None:
-    monkeypatch.setattr(encoder, "open_library", lambda: opened(ABLE[0]))
+    monkeypatch.setattr(encoder, "open_library", lambda: opened(SETS[0]))
     monkeypatch.setattr(encoder, "processor_flags", lambda: flags)
     assert NativeEncoder.open(*model, element, 1) is None

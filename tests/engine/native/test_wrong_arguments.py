@@ -122,24 +122,25 @@ def test_what_is_quantized(network: NativeDecoderNetwork, model: Model) -> None:
     network.quantize(floats, int8, [0])
 
 
-@pytest.mark.parametrize("name", [name for name in SETS if name.endswith("bf16")])
+@pytest.mark.parametrize("name", SETS)
 def test_encoders(name: str, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoder, "open_library", lambda: opened(name))
     monkeypatch.setattr(encoder, "processor_flags", list)
-    native = NativeEncoder.open(*model, "bf16", 1)
+    own, other = ("bf16", "f32") if name.endswith("bf16") else ("f32", "bf16")
+    native = NativeEncoder.open(*model, own, 1, int16=own == "f32")
     assert native is not None
     dims = model[1]
     features = np.zeros((dims.mel_bins, 2 * dims.max_source_positions), np.float32)
     for given, element, message in [
-        ({}, "bf16", WRONG + "encoder_run"),
-        ({0: features}, "f32", ARRAY + "float32 (1, "),
-        ({0: features[:, :-1]}, "bf16", "features are "),
-        ({0: features[:, :0]}, "bf16", "features are "),
-        ({0: np.zeros((dims.mel_bins, features.shape[1] + 2))}, "bf16", "features are "),
+        ({}, own, WRONG + "encoder_run"),
+        ({0: features}, other, ARRAY + {"f32": "float32", "bf16": "uint16"}[other] + " (1, "),
+        ({0: features[:, :-1]}, own, "features are "),
+        ({0: features[:, :0]}, own, "features are "),
+        ({0: np.zeros((dims.mel_bins, features.shape[1] + 2))}, own, "features are "),
     ]:
         with pytest.raises(EngineError, match=re.escape(message)):
             native.encode(given, _cache(dims, 1, element))
-    native.encode({0: features}, _cache(dims, 1, "bf16"))
+    native.encode({0: features}, _cache(dims, 1, own))
     with pytest.raises(EngineError, match=WRONG + "decoder_step"):  # an encoder, not a decoder
         opened(name).quest22_decoder_step(native._handle, *[features.ctypes.data] * 6)
 

@@ -1,4 +1,7 @@
-"""The same tokens where the processor has less: AVX2 alone, as oneDNN's kernels are told."""
+"""The same tokens where the processor has less: AVX2 alone, as oneDNN's kernels are told.
+
+With OpenVINO alone, and with the native library for AVX2.
+"""
 
 from __future__ import annotations
 
@@ -33,12 +36,15 @@ print(json.dumps([found.tokens for found in engine.run(asked)]))
 
 
 @pytest.mark.slow
-def test_avx2_hears_what_avx512_hears(checkpoint: OpenCheckpoint, engine: OpenEngine) -> None:
+@pytest.mark.parametrize("native", ["off", "avx2"])
+def test_avx2_hears_what_avx512_hears(
+    checkpoint: OpenCheckpoint, engine: OpenEngine, native: str
+) -> None:
     folder = str(checkpoint("small-test").folder)
     made = subprocess.run(
         [sys.executable, "-c", HEARER, folder],
         env=os.environ
-        | {"ONEDNN_MAX_CPU_ISA": "AVX2", "QUEST22_NATIVE": "off", "QUEST22_GRAPH_CACHE_MB": "0"},
+        | {"ONEDNN_MAX_CPU_ISA": "AVX2", "QUEST22_NATIVE": native, "QUEST22_GRAPH_CACHE_MB": "0"},
         capture_output=True,
         text=True,
         check=True,

@@ -18,6 +18,7 @@ from quest22.decoding.alignment import Heads, Scores
 from quest22.engine.cross_kv_cache import CrossKVCache
 from quest22.engine.native.weights import (
     BFLOAT16,
+    FLOAT16,
     FLOAT32,
     INT8,
     Array,
@@ -38,11 +39,15 @@ _NORMS = ("self_attn_layer_norm", "encoder_attn_layer_norm", "final_layer_norm")
 
 @dataclass(frozen=True, slots=True)
 class Formats:
-    """The format of products and caches, ``f32`` or ``bf16``, and which other values are int8."""
+    """The format of products and caches, ``f32`` or ``bf16``, and which other values are smaller.
+
+    ``f16_weights`` rounds weights to float16, with products in float32.
+    """
 
     rows: str
     int8_weights: bool = False
     int8_kv: bool = False
+    f16_weights: bool = False
 
 
 class NativeDecoderNetwork:
@@ -106,8 +111,9 @@ class NativeDecoderNetwork:
             dims.max_target_positions,
             dims.vocab_size,
         ]
-        held = [INT8 if int8 else rows for int8 in (formats.int8_weights, formats.int8_kv)]
-        handle = open_part(library, "decoder", shape, rows, *held, threads)
+        linear = INT8 if formats.int8_weights else FLOAT16 if formats.f16_weights else rows
+        kv = INT8 if formats.int8_kv else rows
+        handle = open_part(library, "decoder", shape, rows, linear, kv, threads)
         return cls(library, handle, weights, dims, formats) if handle else None
 
     def __del__(self) -> None:

@@ -21,6 +21,7 @@ from quest22.engine.native.decoder_network import NativeDecoderNetwork
 from quest22.engine.native.weights import (
     BFLOAT16,
     INT8,
+    INT16,
     Array,
     CrossKVLayout,
     Linear,
@@ -30,17 +31,22 @@ from quest22.engine.native.weights import (
     self_attention,
 )
 from quest22.errors import EngineError
-from quest22.native.library import address, has_encoder, open_library
+from quest22.native.library import address, open_library
 from quest22.system.machine import processor_flags
 
 _BLOCK_LAYERS, _CONVOLUTIONS = 4, 2
 
 
 class NativeEncoder:
-    """Features to cross-attention keys and values: bfloat16 or int8 products, float32 sums."""
+    """Features to cross-attention keys and values: products of bfloat16, int8 or int16."""
 
     def __init__(
-        self, library: ctypes.CDLL, handle: int, weights: Weights, dims: Dimensions
+        self,
+        library: ctypes.CDLL,
+        handle: int,
+        weights: Weights,
+        dims: Dimensions,
+        element: str,
     ) -> None:
         """Arrange a checkpoint's weights in the encoder that ``handle`` names, whose owner this is.
 
@@ -48,6 +54,7 @@ class NativeEncoder:
         """
         self._library = library
         self._handle = handle
+        self._element = element
         self._layers = range(dims.decoder_layers)
         self._mel_bins, self._max_frames = dims.mel_bins, dims.max_source_positions
         self._layout = CrossKVLayout(dims.decoder_heads, dims.d_model // dims.decoder_heads)
@@ -57,18 +64,29 @@ class NativeEncoder:
 
     @classmethod
     def open(
-        cls, weights: Weights, dims: Dimensions, element: str, threads: int, *, int8: bool = False
+        cls,
+        weights: Weights,
+        dims: Dimensions,
+        element: str,
+        threads: int,
+        *,
+        int8: bool = False,
+        int16: bool = False,
     ) -> NativeEncoder | None:
         """A checkpoint's encoder; None where no library runs this format and shape.
 
-        None, too, where the graph is faster: on processors with AMX. ``int8``: the weights of all
-        layers but the convolutions are int8, and their inputs, with a scale for each frame and 256
-        channels. Raises as the constructor does.
+        ``element`` is that of its outputs. With ``bf16`` products are bfloat16, or ``int8``: then
+        the weights of all layers but the convolutions are int8, and their inputs, with a scale for
+        each frame and 256 channels. With ``f32`` there are ``int16`` products alone.
+
+        None, too, where the graph is faster: on processors with AMX. Raises as the constructor
+        does.
         """
         library = open_library()
-        if library is None or not has_encoder(library) or element != "bf16":
+        rows = {"bf16": INT8 if int8 else BFLOAT16, "f32": INT16 if int16 else None}.get(element)
+        if library is None or rows is None:
             return None
-        if "amx_bf16" in processor_flags():
+        if element == "bf16" and "amx_bf16" in processor_flags():
             return None
         shape = [
             dims.encoder_layers,
@@ -80,9 +98,8 @@ class NativeEncoder:
             dims.decoder_layers,
             dims.decoder_heads,
         ]
-        rows = INT8 if int8 else BFLOAT16
         handle = open_part(library, "encoder", shape, rows, threads)
-        return cls(library, handle, weights, dims) if handle else None
+        return cls(library, handle, weights, dims, element) if handle else None
 
     def __del__(self) -> None:
         self._library.quest22_encoder_close(self._handle)
@@ -99,7 +116,9 @@ class NativeEncoder:
         arrays = [np.array(frames, np.int32), np.array([each.ctypes.data for each in inputs])]
         for part in ("key", "value"):
             outputs = [
-                address(views[f"cross_{part}_{layer}"], *self._layout(part, "bf16", 1, count))
+                address(
+                    views[f"cross_{part}_{layer}"], *self._layout(part, self._element, 1, count)
+                )
                 for views, count in zip(rows, frames, strict=True)
                 for layer in self._layers
             ]

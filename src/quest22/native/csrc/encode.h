@@ -4,13 +4,11 @@
    blocks of self-attention and an MLP. A tile of frames goes through a whole block by itself, from
    its attention to the next block's queries, keys and values, while its numbers are in the
    processor's cache; threads meet at a barrier between blocks. The residual stream is float32;
-   products are of bfloat16 or int8. */
+   products are of bfloat16, int8 or int16. */
 #ifndef QUEST22_ENCODE_H
 #define QUEST22_ENCODE_H
 
 #include "encoder_attention.h"
-
-#if defined(__AVX512BF16__)
 
 /* The tile that a thread works on, and where its results go. */
 typedef struct TileContext {
@@ -23,13 +21,13 @@ typedef struct TileContext {
 
 static float *tile_x(const TileContext *ctx)
 {
-    return ctx->window->x + (size_t)ctx->tile * NR_PANELS * ctx->encoder->shape.width * LANES;
+    return ctx->window->x + (size_t)ctx->tile * TILE_PANELS * ctx->encoder->shape.width * LANES;
 }
 
-/* Quantizes what a layer multiplies next, where layers are int8. */
-static void quantize_if_int8(const TileContext *ctx, const PackedTile *tile, int channels)
+/* Quantizes what a layer multiplies next, where layers are of integers. */
+static void quantize_if_integer(const TileContext *ctx, const PackedTile *tile, int channels)
 {
-    if (ctx->encoder->dtype == INT8)
+    if (ctx->encoder->dtype != BFLOAT16)
         quantize_tile(tile, channels, ctx->panels);
 }
 
@@ -39,7 +37,6 @@ static void layer_norm_tile(const TileContext *ctx, const LayerNorm *norm)
     int width = ctx->encoder->shape.width;
     for (int panel = 0; panel < ctx->panels; panel++) {
         const float *x = tile_x(ctx) + (size_t)panel * width * LANES;
-        Pair *to = ctx->space->normalized.pairs + (size_t)panel * width / 2 * LANES;
         f32v mean = {0}, variance = {0};
         for (int channel = 0; channel < width; channel++)
             mean += load(x + channel * LANES);
@@ -48,15 +45,16 @@ static void layer_norm_tile(const TileContext *ctx, const LayerNorm *norm)
             f32v centered = load(x + channel * LANES) - mean;
             variance += centered * centered;
         }
-        f32v factor = 1.0f / (f32v)_mm512_sqrt_ps((__m512)(variance / (float)width + 1e-5f));
-        for (int channel = 0; channel < width; channel += 2, to += LANES) {
+        f32v factor = 1.0f / square_root(variance / (float)width + 1e-5f);
+        for (int channel = 0; channel < width; channel += 2) {
             f32v first = (load(x + channel * LANES) - mean) * factor;
             f32v second = (load(x + (channel + 1) * LANES) - mean) * factor;
-            store_pairs(to, first * norm->weight[channel] + norm->bias[channel],
+            put_in_tile(&ctx->space->normalized, width, panel, channel,
+                        first * norm->weight[channel] + norm->bias[channel],
                         second * norm->weight[channel + 1] + norm->bias[channel + 1]);
         }
     }
-    quantize_if_int8(ctx, &ctx->space->normalized, width);
+    quantize_if_integer(ctx, &ctx->space->normalized, width);
 }
 
 INLINE void add_to_residual(const void *context, int output, int panel, f32v first,
@@ -71,72 +69,7 @@ INLINE void add_to_residual(const void *context, int output, int panel, f32v fir
 INLINE void store_hidden(const void *context, int output, int panel, f32v first, f32v second)
 {
     const TileContext *ctx = context;
-    size_t at = ((size_t)panel * ctx->encoder->shape.ffn + output) / 2 * LANES;
-    store_pairs(ctx->space->hidden.pairs + at, first, second);
-}
-
-static void store_bf16(bf16 *to, f32v values, int count)
-{
-    __mmask16 mask = count >= LANES ? 0xFFFF : (__mmask16)((1u << count) - 1);
-    _mm256_mask_storeu_epi16(to, mask, (__m256i)_mm512_cvtneps_pbh((__m512)values));
-}
-
-/* Queries, keys and values for the next block; ctx->index is the buffer. */
-INLINE void store_qkv(const void *context, int output, int panel, f32v first, f32v second)
-{
-    const TileContext *ctx = context;
-    const EncoderShape *shape = &ctx->encoder->shape;
-    const EncoderWindow *window = ctx->window;
-    int width = shape->width, size = encoder_head_size(shape), all = frame_panels(window->frames);
-    int channel = output % width, whole = ctx->tile * NR_PANELS + panel;
-    if (output < width) {
-        size_t at = ((size_t)whole * width + channel) / 2 * LANES;
-        store_pairs(window->queries + at, first, second);
-    } else if (output < 2 * width) {
-        size_t at = ((size_t)(channel / size * all + whole) * size + channel % size) / 2 * LANES;
-        store_pairs(window->keys[ctx->index] + at, first, second);
-    } else {
-        bf16 *to = window->values[ctx->index] + ((size_t)channel * all + whole) * LANES;
-        store_bf16(to, first, LANES);
-        store_bf16(to + (size_t)all * LANES, second, LANES);
-    }
-}
-
-/* Keys and values of decoder layer ctx->index. Keys wait in attn_output, which nothing else needs
-   any more, for write_cross_keys. */
-INLINE void store_cross_kv(const void *context, int output, int panel, f32v first,
-                           f32v second)
-{
-    const TileContext *ctx = context;
-    const EncoderShape *shape = &ctx->encoder->shape;
-    int width = shape->width, frames = ctx->window->frames;
-    if (output < width) {
-        size_t at = ((size_t)panel * width + output) / 2 * LANES;
-        store_pairs(ctx->space->attn_output.pairs + at, first, second);
-        return;
-    }
-    int frame = (ctx->tile * NR_PANELS + panel) * LANES, left = frames - frame;
-    bf16 *to = (bf16 *)ctx->window->values_out[ctx->index]
-        + (size_t)(output - width) * frames + frame;
-    store_bf16(to, first, left);
-    store_bf16(to + frames, second, left);
-}
-
-/* Transposes keys from [channel pairs, frames] to the decoder's [heads, frames, size]. */
-static void write_cross_keys(const TileContext *ctx)
-{
-    const EncoderShape *shape = &ctx->encoder->shape;
-    int size = shape->width / shape->decoder_heads, frames = ctx->window->frames;
-    int first = ctx->tile * TILE, left = frames - first;
-    Pair *keys = ctx->window->keys_out[ctx->index];
-    for (int frame = 0; frame < left && frame < TILE; frame++)
-        for (int head = 0; head < shape->decoder_heads; head++) {
-            const Pair *from = ctx->space->attn_output.pairs + frame % LANES
-                + ((size_t)frame / LANES * shape->width + head * size) / 2 * LANES;
-            Pair *to = keys + ((size_t)head * frames + first + frame) * size / 2;
-            for (int pair = 0; pair < size / 2; pair++)
-                to[pair] = from[pair * LANES];
-        }
+    put_in_tile(&ctx->space->hidden, ctx->encoder->shape.ffn, panel, output, first, second);
 }
 
 /* Copies CONV_LANES frames of features from frame `from` on, with zeros outside the window. */
@@ -153,19 +86,11 @@ static void copy_features(const TileContext *ctx, int from)
     }
 }
 
-/* Output of the first convolution, with zeros outside the window: the padding of the second.
-   ctx->index is the first panel. */
-INLINE void store_conv1(const void *context, int output, int panel, f32v first, f32v second)
-{
-    const TileContext *ctx = context;
-    int from = 2 * ctx->tile * TILE - 1, lane = (ctx->index + panel) * LANES;
-    int before = -(from + lane), left = 2 * ctx->window->frames - from - lane;
-    __mmask16 mask = (__mmask16)(0xFFFFu << (before > 0 ? before : 0));
-    if (left < LANES)
-        mask &= left > 0 ? (__mmask16)((1u << left) - 1) : 0;
-    Pair *to = ctx->space->conv1_out + (size_t)output / 2 * CONV_LANES + lane;
-    _mm512_storeu_si512(to, _mm512_maskz_mov_epi32(mask, interleave_bf16(first, second)));
-}
+#if defined(__AVX512BF16__)
+#include "encode_bf16.h"
+#else
+#include "encode_int16.h"
+#endif
 
 INLINE void store_conv2(const void *context, int output, int panel, f32v first, f32v second)
 {
@@ -173,30 +98,41 @@ INLINE void store_conv2(const void *context, int output, int panel, f32v first, 
     const EncoderShape *shape = &ctx->encoder->shape;
     size_t length = (size_t)frame_panels(shape->frames) * LANES;
     const float *positions = ctx->encoder->positions + output * length
-        + (ctx->tile * NR_PANELS + panel) * LANES;
+        + (ctx->tile * TILE_PANELS + panel) * LANES;
     float *x = tile_x(ctx) + ((size_t)panel * shape->width + output) * LANES;
     store(x, first + load(positions));
     store(x + LANES, second + load(positions + length));
 }
 
+/* The panels of a tile of so many channels from `panel` on. */
+static PackedTile panels_from(const PackedTile *tile, int channels, int panel)
+{
+    size_t before = (size_t)panel * channels * LANES;
+    int groups = (channels + QUANT_GROUP - 1) / QUANT_GROUP;
+    return (PackedTile){.pairs = tile->pairs + before / 2,
+                        .scales = tile->scales + (size_t)panel * groups * LANES};
+}
+
 static void conv1_forward(TileContext *ctx)
 {
     const Encoder *encoder = ctx->encoder;
-    int mels = encoder->shape.mels, panels = 2 * ctx->panels + 1;
-    Pair *to = ctx->space->hidden.pairs;
+    const Workspace *space = ctx->space;
+    int mels = encoder->shape.mels, channels = CONV_TAPS * mels, panels = 2 * ctx->panels + 1;
     copy_features(ctx, 2 * ctx->tile * TILE - 2);
     for (int panel = 0; panel < panels; panel++)
         for (int tap = 0; tap < CONV_TAPS; tap++)
-            for (int mel = 0; mel < mels; mel += 2, to += LANES) {
-                const float *from = ctx->space->features + (size_t)mel * CONV_LANES
+            for (int mel = 0; mel < mels; mel += 2) {
+                const float *from = space->features + (size_t)mel * CONV_LANES
                     + panel * LANES + tap;
-                store_pairs(to, load(from), load(from + CONV_LANES));
+                put_in_tile(&space->hidden, channels, panel, tap * mels + mel, load(from),
+                            load(from + CONV_LANES));
             }
-    for (int panel = 0; panel < panels; panel += NR_PANELS) {
+    if (CONV_DTYPE == INT16)
+        quantize_tile(&space->hidden, channels, panels);
+    for (int panel = 0; panel < panels; panel += TILE_PANELS) {
         ctx->index = panel;
-        size_t before = (size_t)panel * CONV_TAPS * mels / 2 * LANES;
-        PackedTile input = {ctx->space->hidden.pairs + before, NULL, NULL};
-        gemm(&encoder->conv1, &input, panels - panel < NR_PANELS ? panels - panel : NR_PANELS,
+        PackedTile input = panels_from(&space->hidden, channels, panel);
+        gemm(&encoder->conv1, &input, panels - panel < TILE_PANELS ? panels - panel : TILE_PANELS,
              GELU, store_conv1, ctx);
     }
 }
@@ -204,18 +140,15 @@ static void conv1_forward(TileContext *ctx)
 static void conv2_forward(TileContext *ctx)
 {
     const Encoder *encoder = ctx->encoder;
-    const __m512i even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16,
-                                          14, 12, 10, 8, 6, 4, 2, 0);
-    Pair *to = ctx->space->hidden.pairs;
+    const Workspace *space = ctx->space;
+    int width = encoder->shape.width;
     for (int panel = 0; panel < ctx->panels; panel++)
         for (int tap = 0; tap < CONV_TAPS; tap++)
-            for (int channel = 0; channel < encoder->shape.width; channel += 2, to += LANES) {
-                const Pair *from = ctx->space->conv1_out + (size_t)channel / 2 * CONV_LANES
-                    + 2 * panel * LANES + tap;
-                _mm512_storeu_si512(to, _mm512_permutex2var_epi32(
-                    _mm512_loadu_si512(from), even, _mm512_loadu_si512(from + LANES)));
-            }
-    gemm(&encoder->conv2, &ctx->space->hidden, ctx->panels, GELU, store_conv2, ctx);
+            for (int channel = 0; channel < width; channel += 2)
+                gather_conv2(space, width, panel, tap, channel);
+    if (CONV_DTYPE == INT16)
+        quantize_tile(&space->hidden, CONV_TAPS * width, ctx->panels);
+    gemm(&encoder->conv2, &space->hidden, ctx->panels, GELU, store_conv2, ctx);
 }
 
 static void project_qkv(TileContext *ctx, int layer)
@@ -224,6 +157,7 @@ static void project_qkv(TileContext *ctx, int layer)
     ctx->index = layer % 2;
     layer_norm_tile(ctx, &block->attn_ln);
     gemm(&block->attn_qkv, &ctx->space->normalized, ctx->panels, STORE, store_qkv, ctx);
+    finish_qkv(ctx);
 }
 
 static void attention_and_mlp(TileContext *ctx, int layer)
@@ -231,11 +165,11 @@ static void attention_and_mlp(TileContext *ctx, int layer)
     const EncoderBlock *block = &ctx->encoder->blocks[layer];
     const Workspace *space = ctx->space;
     attend_tile(ctx->encoder, ctx->window, space, ctx->tile, ctx->panels, layer % 2);
-    quantize_if_int8(ctx, &space->attn_output, ctx->encoder->shape.width);
+    quantize_if_integer(ctx, &space->attn_output, ctx->encoder->shape.width);
     gemm(&block->attn_out, &space->attn_output, ctx->panels, STORE, add_to_residual, ctx);
     layer_norm_tile(ctx, &block->mlp_ln);
     gemm(&block->fc1, &space->normalized, ctx->panels, GELU, store_hidden, ctx);
-    quantize_if_int8(ctx, &space->hidden, ctx->encoder->shape.ffn);
+    quantize_if_integer(ctx, &space->hidden, ctx->encoder->shape.ffn);
     gemm(&block->fc2, &space->hidden, ctx->panels, STORE, add_to_residual, ctx);
 }
 
@@ -276,8 +210,8 @@ static bool find_tile(const Encoder *encoder, int task, TileContext *ctx)
         return false;
     ctx->window = &encoder->windows[index];
     ctx->tile = task;
-    int left = frame_panels(ctx->window->frames) - task * NR_PANELS;
-    ctx->panels = left < NR_PANELS ? left : NR_PANELS;
+    int left = frame_panels(ctx->window->frames) - task * TILE_PANELS;
+    ctx->panels = left < TILE_PANELS ? left : TILE_PANELS;
     return true;
 }
 
@@ -332,5 +266,4 @@ EXPORT int quest22_encoder_run(Encoder *encoder, int64_t windows, const int32_t 
     return status;
 }
 
-#endif
 #endif

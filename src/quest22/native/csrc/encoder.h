@@ -5,7 +5,12 @@
 #include "gemm.h"
 #include "layer_norm.h"
 
+/* What layers multiply: bfloat16 or int8 where the processor has such products, else int16. */
 #if defined(__AVX512BF16__)
+static const DType CONV_DTYPE = BFLOAT16;
+#else
+static const DType CONV_DTYPE = INT16;
+#endif
 
 typedef struct EncoderShape {
     int32_t layers, width, heads, ffn, mels, frames, decoder_layers, decoder_heads;
@@ -17,7 +22,8 @@ typedef struct EncoderBlock {
 } EncoderBlock;
 
 /* A window on its way through the encoder. Keys and values are double-buffered: a block reads one
-   pair while it writes the next block's into the other. */
+   pair while it writes the next block's into the other. They and queries are of 16 bits, bfloat16
+   or int16; int16 has a scale for each head and frame. */
 typedef struct EncoderWindow {
     int frames;                 /* of the encoder's, which is how far attention reaches */
     const float *features;      /* [mels, 2 frames] */
@@ -26,15 +32,18 @@ typedef struct EncoderWindow {
     float *x;                   /* [panels, width, LANES], the residual stream */
     Pair *queries;              /* [panels, width / 2, LANES] */
     Pair *keys[2];              /* [heads, panels, size / 2, LANES] */
-    bf16 *values[2];            /* [width, LANES panels] */
+    uint16_t *values[2];        /* [width, LANES panels] */
+    float *query_scales;        /* [panels, heads, LANES] */
+    float *key_scales[2], *value_scales[2]; /* [heads, LANES panels] */
 } EncoderWindow;
 
 /* The working memory of a thread, for one tile. */
 typedef struct Workspace {
     float *features;  /* [mels, CONV_LANES]: those around the tile, zeros beyond the window */
     PackedTile hidden; /* a convolution's unrolled input (im2col), or what fc1 gave */
-    Pair *conv1_out;  /* [width / 2, CONV_LANES] */
+    void *conv1_out;  /* pairs [width / 2, CONV_LANES], or float32 [width, CONV_LANES] for int16 */
     PackedTile normalized, attn_output;
+    float *qkv;       /* [TILE_PANELS, 3 width, LANES], for int16 */
     float *scores;    /* [KEY_BLOCK, NR_PANELS, LANES] */
     Pair *weights;    /* [NR_PANELS, KEY_BLOCK / 2, LANES]: of softmax */
     float *sums;      /* [size, NR_PANELS, LANES] */
@@ -42,12 +51,15 @@ typedef struct Workspace {
 
 /* The second convolution has stride 2 and sees one frame more on the left. */
 enum { KEY_BLOCK = 128, CONV_TAPS = 3 };
-enum { CONV_PANELS = 2 * NR_PANELS + 1, CONV_LANES = (CONV_PANELS + 1) * LANES };
+
+/* In int16, KEY_BLOCK products of a value and a weight of the softmax fit into 32 bits: 4095² 128. */
+enum { INT16_VALUE = 4095 };
+enum { CONV_PANELS = 2 * TILE_PANELS + 1, CONV_LANES = (CONV_PANELS + 1) * LANES };
 
 typedef struct Encoder {
     HandleKind kind;
     EncoderShape shape;
-    DType dtype;          /* that layers multiply, BFLOAT16 or INT8; convolutions are bfloat16 */
+    DType dtype;          /* that layers multiply; convolutions are of CONV_DTYPE */
     EncoderBlock *blocks;
     LayerNorm ln_post;
     Linear conv1, conv2;  /* [width, CONV_TAPS channels] */
@@ -73,9 +85,12 @@ static void encoder_window_free(EncoderWindow *window)
 {
     free(window->x);
     free(window->queries);
+    free(window->query_scales);
     for (int buffer = 0; buffer < 2; buffer++) {
         free(window->keys[buffer]);
         free(window->values[buffer]);
+        free(window->key_scales[buffer]);
+        free(window->value_scales[buffer]);
     }
     *window = (EncoderWindow){0};
 }
@@ -87,11 +102,16 @@ static bool encoder_window_init(const EncoderShape *shape, EncoderWindow *window
     size_t beyond = (size_t)frame_panels(shape->frames) * LANES * MR;
     window->x = alloc_aligned(numbers * sizeof(float));
     window->queries = alloc_aligned(numbers * sizeof(bf16));
-    bool made = window->x && window->queries;
+    size_t scales = (size_t)frame_panels(shape->frames) * LANES * shape->heads * sizeof(float);
+    window->query_scales = alloc_aligned(scales);
+    bool made = window->x && window->queries && window->query_scales;
     for (int buffer = 0; buffer < 2; buffer++) {
         window->keys[buffer] = alloc_aligned(numbers * sizeof(bf16));
         window->values[buffer] = alloc_aligned((numbers + beyond) * sizeof(bf16));
-        made = made && window->keys[buffer] && window->values[buffer];
+        window->key_scales[buffer] = alloc_aligned(scales);
+        window->value_scales[buffer] = alloc_aligned(scales);
+        made = made && window->keys[buffer] && window->values[buffer]
+            && window->key_scales[buffer] && window->value_scales[buffer];
         if (window->values[buffer])
             memset(window->values[buffer] + numbers, 0, beyond * sizeof(bf16));
     }
@@ -124,7 +144,13 @@ static bool packed_tile_init(PackedTile *tile, size_t channels)
     size_t groups = (channels + QUANT_GROUP - 1) / QUANT_GROUP;
     tile->pairs = alloc_aligned(channels * TILE * sizeof(bf16));
     tile->quads = alloc_aligned(channels * TILE);
-    tile->scales = alloc_aligned(groups * TILE * sizeof(float));
+    /* of two groups more, as the first convolution has more panels but fewer channels */
+    tile->scales = alloc_aligned((groups + 2) * TILE * sizeof(float));
+#if !defined(__AVX512BF16__)
+    tile->values = alloc_aligned(channels * TILE * sizeof(float));
+    if (!tile->values)
+        return false;
+#endif
     return tile->pairs && tile->quads && tile->scales;
 }
 
@@ -133,22 +159,25 @@ static void packed_tile_free(PackedTile *tile)
     free(tile->pairs);
     free(tile->quads);
     free(tile->scales);
+    free(tile->values);
 }
 
 static bool workspace_init(const EncoderShape *shape, Workspace *space)
 {
     size_t width = shape->width;
-    size_t conv1_in = (size_t)CONV_PANELS * CONV_TAPS * shape->mels / NR_PANELS + 1;
+    size_t conv1_in = (size_t)CONV_PANELS * CONV_TAPS * shape->mels / TILE_PANELS + 1;
     space->features = alloc_aligned((size_t)shape->mels * CONV_LANES * sizeof(float));
-    space->conv1_out = alloc_aligned(width / 2 * CONV_LANES * sizeof(Pair));
-    space->scores = alloc_aligned(KEY_BLOCK * TILE * sizeof(float));
-    space->weights = alloc_aligned(KEY_BLOCK * TILE * sizeof(bf16));
-    space->sums = alloc_aligned(round_up_to_mr(encoder_head_size(shape)) * TILE * sizeof(float));
+    space->conv1_out = alloc_aligned(width * CONV_LANES * sizeof(float));
+    space->qkv = alloc_aligned(3 * width * TILE * sizeof(float));
+    space->scores = alloc_aligned(KEY_BLOCK * NR_PANELS * LANES * sizeof(float));
+    space->weights = alloc_aligned(KEY_BLOCK * NR_PANELS * LANES * sizeof(Pair) / 2);
+    space->sums = alloc_aligned(round_up_to_mr(encoder_head_size(shape)) * NR_PANELS * LANES
+                                * sizeof(float));
     return packed_tile_init(&space->hidden,
                             max_size(max_size(conv1_in, CONV_TAPS * width), shape->ffn))
         && packed_tile_init(&space->normalized, width)
         && packed_tile_init(&space->attn_output, width)
-        && space->features && space->conv1_out && space->scores && space->weights && space->sums;
+        && space->features && space->conv1_out && space->qkv && space->scores && space->weights && space->sums;
 }
 
 static void workspace_free(Workspace *space)
@@ -158,6 +187,7 @@ static void workspace_free(Workspace *space)
     packed_tile_free(&space->hidden);
     packed_tile_free(&space->normalized);
     packed_tile_free(&space->attn_output);
+    free(space->qkv);
     free(space->scores);
     free(space->weights);
     free(space->sums);
@@ -229,9 +259,10 @@ static bool encoder_init(Encoder *encoder, int threads)
     encoder->positions = calloc(positions, sizeof(float));
     bool made = encoder->blocks && encoder->cross_kv && encoder->workspaces && encoder->positions
         && layer_norm_init(&encoder->ln_post, shape->width)
-        && linear_init(&encoder->conv1, shape->width, CONV_TAPS * shape->mels, BFLOAT16, BFLOAT16)
-        && linear_init(&encoder->conv2, shape->width, CONV_TAPS * shape->width, BFLOAT16,
-                       BFLOAT16);
+        && linear_init(&encoder->conv1, shape->width, CONV_TAPS * shape->mels, CONV_DTYPE,
+                       CONV_DTYPE)
+        && linear_init(&encoder->conv2, shape->width, CONV_TAPS * shape->width,
+                       CONV_DTYPE, CONV_DTYPE);
     for (int layer = 0; made && layer < shape->layers; layer++)
         made = encoder_block_init(shape, &encoder->blocks[layer], encoder->dtype);
     for (int layer = 0; made && layer < shape->decoder_layers; layer++)
@@ -256,12 +287,16 @@ static Status check_encoder(const EncoderShape *shape, int64_t dtype)
     if (shape->width % shape->heads || shape->width % shape->decoder_heads)
         return BAD_ARGUMENT;
     int per_lane = inputs_per_lane(dtype);
-    return (dtype != BFLOAT16 && dtype != INT8) || encoder_head_size(shape) % 2
+    bool known = dtype == CONV_DTYPE || (dtype == INT8 && CONV_DTYPE == BFLOAT16);
+    return !known || encoder_head_size(shape) % 2
         || shape->width / shape->decoder_heads % 2 || shape->width % per_lane
         || shape->ffn % per_lane || shape->mels % 2 ? UNSUPPORTED : OK;
 }
 
-/* Whether there is code for a shape and a dtype, BFLOAT16 or INT8 (with int8 weights). */
+/* What the encoder multiplies: BFLOAT16 (and INT8) or INT16. Its outputs are bfloat16 or float32. */
+EXPORT int quest22_encoder_dtype(void) { return CONV_DTYPE; }
+
+/* Whether there is code for a shape and a dtype: BFLOAT16 or INT8 (with int8 weights), or INT16. */
 EXPORT int quest22_encoder_supports(const EncoderShape *shape, int64_t dtype)
 {
     return check_encoder(shape, dtype) == OK;
@@ -351,5 +386,4 @@ EXPORT int quest22_encoder_set_positions(Encoder *encoder, int64_t frames, int64
     return OK;
 }
 
-#endif
 #endif

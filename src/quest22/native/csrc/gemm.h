@@ -3,41 +3,47 @@
    A tile is up to TILE frames of one window. The lanes of a vector are frames, so that
    normalisation, GELU, softmax and sums need no work across lanes. The micro-kernel keeps
    MR x NR_PANELS vectors of sums in registers (Goto and van de Geijn 2008, "Anatomy of
-   High-Performance Matrix Multiplication"). Frames' numbers are packed as bfloat16 pairs of
-   channels (64 bytes hold one pair of sixteen frames) or as int8 fours of channels; weights are
-   broadcast to all lanes, pair by pair or four by four. */
+   High-Performance Matrix Multiplication"). Frames' numbers are packed in pairs of channels, of 16
+   bits each: bfloat16 where the processor multiplies it (gemm_bf16.h, which has int8 too), else
+   int16 (gemm_int16.h). Weights are broadcast to all lanes, pair by pair. */
 #ifndef QUEST22_GEMM_H
 #define QUEST22_GEMM_H
 
 #include "linear.h"
 
-#if defined(__AVX512BF16__)
+/* A tile has TILE_PANELS vectors of frames. */
+#if LANES == 16
+enum { MR = 8, NR_PANELS = 3, TILE_PANELS = 3 };
+#else
+enum { MR = 4, NR_PANELS = 2, TILE_PANELS = 6 };
+#endif
+enum { TILE = TILE_PANELS * LANES };
 
-enum { NR_PANELS = 3, TILE = NR_PANELS * LANES, MR = 8 };
-
-/* Two bfloat16: of two channels, or of two frames. */
+/* Two numbers of 16 bits: of two channels, or of two frames. */
 typedef uint32_t Pair;
 
 /* Four 8-bit numbers plus 128, as VPDPBUSD wants its left side unsigned. */
 typedef uint32_t Quad;
 
-/* The activations of a tile, panel by panel: pairs of all channels; in int8 also fours, with a
-   scale for each frame and QUANT_GROUP channels. */
+/* The activations of a tile, panel by panel. Layers in int8 read fours of channels, those in int16
+   read pairs, which are made of float32; both have a scale for each frame and QUANT_GROUP
+   channels. */
 typedef struct PackedTile {
-    Pair *pairs;   /* [NR_PANELS, channels / 2, LANES] */
-    Quad *quads;   /* [NR_PANELS, channels / 4, LANES] */
-    float *scales; /* [NR_PANELS, groups, LANES] */
+    Pair *pairs;   /* [TILE_PANELS, channels / 2, LANES] */
+    Quad *quads;   /* [TILE_PANELS, channels / 4, LANES] */
+    float *scales; /* [TILE_PANELS, groups, LANES] */
+    float *values; /* [TILE_PANELS, channels, LANES] */
 } PackedTile;
 
-/* GELU for results in bfloat16: erf as x times a polynomial in x² (minimax fit), 1 beyond
+/* GELU for results that are rounded to 16 bits: erf as x times a polynomial in x² (minimax fit), 1 beyond
    |x| = 4.6; relative error 1.2e-6. Takes a third of the time of gelu. */
-INLINE f32v gelu_bf16(f32v x)
+INLINE f32v gelu_16bit(f32v x)
 {
     static const float terms[] = {
         -0.0056886146f, 0.0071460763f, -0.0118842358f, 0.0243471116f, -0.0401984267f, 0.0584000610f,
         -0.0807344690f, 0.1083594710f, -0.1516460180f, 0.3073374629f};
-    const __m512 limit = _mm512_set1_ps(4.5961943f);
-    f32v y = (f32v)_mm512_min_ps(limit, _mm512_max_ps(-limit, (__m512)x));
+    const f32v limit = splat(4.5961943f);
+    f32v y = minimum(limit, maximum(-limit, x));
     f32v t = y * y * 0.0946745562f - 1.0f, poly = splat(0.0021324058f);
 #pragma GCC unroll 10
     for (int each = 0; each < 10; each++)
@@ -51,215 +57,67 @@ typedef struct BroadcastRows {
     size_t row_step, pair_step;
 } BroadcastRows;
 
-/* Sixteen bfloat16 pairs from two vectors; the first vector is the lower half of each pair. */
-INLINE __m512i interleave_bf16(f32v first, f32v second)
-{
-    const __m512i order = _mm512_set_epi16(
-        31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8,
-        23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-    __m512i both = (__m512i)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first);
-    return _mm512_permutexvar_epi16(order, both);
-}
-
-INLINE void store_pairs(Pair *to, f32v first, f32v second)
-{
-    _mm512_storeu_si512(to, interleave_bf16(first, second));
-}
-
-/* sums[row][panel] += left[row] · right[panel] over count pairs; panels lie `step` pairs apart. */
-INLINE void kernel_bf16(const int panels, BroadcastRows left, const Pair *right, size_t step,
-                        int count, f32v sums[MR][NR_PANELS])
-{
-    for (int k = 0; k < count; k++, right += LANES, left.pairs += left.pair_step) {
-        __m512bh columns[NR_PANELS];
-        prefetch(left.pairs);
-        for (int panel = 0; panel < panels; panel++)
-            columns[panel] = (__m512bh)_mm512_loadu_si512(right + panel * step);
-#pragma GCC unroll 8
-        for (int row = 0; row < MR; row++) {
-            __m512bh pair = (__m512bh)_mm512_set1_epi32((int)left.pairs[row * left.row_step]);
-#pragma GCC unroll 3
-            for (int panel = 0; panel < panels; panel++)
-                sums[row][panel] = (f32v)_mm512_dpbf16_ps((__m512)sums[row][panel], pair,
-                                                            columns[panel]);
-        }
-    }
-}
-
 /* Not inlined: its constants would take registers that the micro-kernel needs. */
 static __attribute__((noinline)) void apply_gelu(int panels, f32v sums[MR][NR_PANELS])
 {
     for (int row = 0; row < MR; row++)
         for (int panel = 0; panel < panels; panel++)
-            sums[row][panel] = gelu_bf16(sums[row][panel]);
+            sums[row][panel] = gelu_16bit(sums[row][panel]);
 }
 
 /* Stores the results of two outputs, the first of them even, for one panel of frames. */
 typedef void (*StoreFn)(const void *context, int output, int panel, f32v first, f32v second);
 
-INLINE void store_outputs(const int panels, const Linear *layer, int output,
-                          f32v sums[MR][NR_PANELS], Epilogue epilogue, StoreFn store_fn,
-                          const void *context)
+typedef struct GemmCall {
+    const Linear *layer;
+    const PackedTile *right;
+    Epilogue epilogue;
+    StoreFn store_fn;
+    const void *context;
+} GemmCall;
+
+INLINE void store_outputs(const int panels, const GemmCall *call, int output, int panel,
+                          f32v sums[MR][NR_PANELS])
 {
-    if (epilogue == GELU)
+    if (call->epilogue == GELU)
         apply_gelu(panels, sums);
 #pragma GCC unroll 4
     for (int row = 0; row < MR; row += 2)
-        for (int each = 0; each < panels && output + row < layer->outputs; each++)
-            store_fn(context, output + row, each, sums[row][each], sums[row + 1][each]);
+        for (int each = 0; each < panels && output + row < call->layer->outputs; each++)
+            call->store_fn(call->context, output + row, panel + each, sums[row][each],
+                           sums[row + 1][each]);
 }
 
-/* MR outputs of a bfloat16 layer for all frames of a tile. */
-INLINE void gemm_bf16(const int panels, const Linear *layer, int output, const Pair *right,
-                      Epilogue epilogue, StoreFn store_fn, const void *context)
-{
-    size_t step = (size_t)layer->inputs / 2 * LANES;
-    const Pair *panel = (const Pair *)layer->panels + output / LANES * step;
-    f32v sums[MR][NR_PANELS];
-    for (int row = 0; row < MR; row++)
-        for (int each = 0; each < panels; each++)
-            sums[row][each] = splat(layer->bias[output + row]);
-    kernel_bf16(panels, (BroadcastRows){panel + output % LANES, 1, LANES}, right, step,
-                layer->inputs / 2, sums);
-    store_outputs(panels, layer, output, sums, epilogue, store_fn, context);
-}
-
-/* Sums + a · b in fours. Not the intrinsic, with which GCC 12 moves sums about at every step. */
-INLINE __m512i dpbusd(__m512i sums, __m512i a, __m512i b)
-{
-#if defined(QUEST22_EMULATED)
-    return _mm512_dpbusd_epi32(sums, a, b);
+#if defined(__AVX512BF16__)
+#include "gemm_bf16.h"
 #else
-    __asm__("vpdpbusd %2, %1, %0" : "+v"(sums) : "v"(a), "v"(b));
-    return sums;
+#include "gemm_int16.h"
 #endif
-}
 
-/* sums[row][panel] += left[row] · right[panel] over count fours, exactly. */
-INLINE void kernel_int8(const int panels, const Quad *left, const Quad *right, size_t step,
-                        int count, __m512i sums[MR][NR_PANELS])
+/* The outputs first to end of a linear layer, for some panels of a tile from `panel` on. */
+INLINE void gemm_block(const int panels, const GemmCall *call, int first, int end, int panel)
 {
-    for (int k = 0; k < count; k++, right += LANES, left += LANES) {
-        __m512i columns[NR_PANELS];
-        prefetch(left);
-        for (int panel = 0; panel < panels; panel++)
-            columns[panel] = _mm512_loadu_si512(right + panel * step);
-#pragma GCC unroll 8
-        for (int row = 0; row < MR; row++) {
-            __m512i quad = _mm512_set1_epi32((int)left[row]);
-#pragma GCC unroll 3
-            for (int panel = 0; panel < panels; panel++)
-                sums[row][panel] = dpbusd(sums[row][panel], columns[panel], quad);
-        }
-    }
+    for (int output = first; output < end; output += MR)
+        gemm_outputs(panels, call, output, panel);
 }
 
-/* The same for an int8 layer: integer sums, group by group, times the frames' scales. */
-INLINE void gemm_int8(const int panels, const Linear *layer, int output, const PackedTile *right,
-                      Epilogue epilogue, StoreFn store_fn, const void *context)
-{
-    size_t step = (size_t)layer->inputs / 4 * LANES;
-    int groups = group_count(layer), outputs = panel_count(layer) * LANES;
-    const Quad *left = (const Quad *)layer->panels + output / LANES * step + output % LANES;
-    f32v sums[MR][NR_PANELS] = {0};
-    for (int group = 0; group < groups; group++) {
-        int first = group * QUANT_GROUP / 4, count = layer->inputs / 4 - first;
-        const int32_t *offsets = layer->offsets + (size_t)group * outputs + output;
-        __m512i group_sums[MR][NR_PANELS];
-        for (int row = 0; row < MR; row++)
-            for (int each = 0; each < panels; each++)
-                group_sums[row][each] = _mm512_set1_epi32(offsets[row]);
-        kernel_int8(panels, left + first * LANES, right->quads + first * LANES, step,
-                    count < QUANT_GROUP / 4 ? count : QUANT_GROUP / 4, group_sums);
-        for (int each = 0; each < panels; each++) {
-            f32v scale = load(right->scales + ((size_t)each * groups + group) * LANES);
-            for (int row = 0; row < MR; row++)
-                sums[row][each] += (f32v)_mm512_cvtepi32_ps(group_sums[row][each]) * scale;
-        }
-    }
-    for (int row = 0; row < MR; row++)
-        for (int each = 0; each < panels; each++)
-            sums[row][each] = sums[row][each] * layer->scales[output + row]
-                + layer->bias[output + row];
-    store_outputs(panels, layer, output, sums, epilogue, store_fn, context);
-}
-
-INLINE void gemm_panels(const int panels, const Linear *layer, const PackedTile *right,
-                        Epilogue epilogue, StoreFn store_fn, const void *context)
-{
-    for (int output = 0; output < layer->outputs; output += MR)
-        if (layer->activations == INT8)
-            gemm_int8(panels, layer, output, right, epilogue, store_fn, context);
-        else
-            gemm_bf16(panels, layer, output, right->pairs, epilogue, store_fn, context);
-}
-
-/* A linear layer for all frames of a tile. The number of panels is a constant in each call, so that
-   sums stay in registers. */
+/* A linear layer for all frames of a tile. Where they are several blocks of panels, the weights of
+   PANEL outputs stay in the innermost cache for all of them. The number of panels is a constant in each call, so that sums stay in
+   registers. */
 INLINE void gemm(const Linear *layer, const PackedTile *right, int panels, Epilogue epilogue,
                  StoreFn store_fn, const void *context)
 {
-    switch (panels) {
-    case 1: gemm_panels(1, layer, right, epilogue, store_fn, context); break;
-    case 2: gemm_panels(2, layer, right, epilogue, store_fn, context); break;
-    default: gemm_panels(3, layer, right, epilogue, store_fn, context);
+    const GemmCall call = {layer, right, epilogue, store_fn, context};
+    const int block = TILE_PANELS > NR_PANELS ? PANEL : layer->outputs;
+    for (int first = 0; first < layer->outputs; first += block) {
+        int end = first + block < layer->outputs ? first + block : layer->outputs;
+        for (int panel = 0; panel < panels; panel += NR_PANELS)
+            switch (panels - panel) {
+            case 1: gemm_block(1, &call, first, end, panel); break;
+            case 2: gemm_block(2, &call, first, end, panel); break;
+            default: gemm_block(NR_PANELS, &call, first, end, panel);
+            }
     }
 }
 
-/* The even channels of sixteen pairs as float32. */
-INLINE f32v even_channels(const Pair *pairs)
-{
-    return (f32v)_mm512_slli_epi32(_mm512_loadu_si512(pairs), 16);
-}
-
-INLINE f32v odd_channels(const Pair *pairs)
-{
-    return (f32v)_mm512_and_si512(_mm512_loadu_si512(pairs), _mm512_set1_epi32(0xFFFF0000));
-}
-
-/* Up to QUANT_GROUP channels of a panel to int8; the scale is NaN where one is not finite. */
-INLINE void quantize_group(const Pair *pairs, int channels, Quad *quads, float *scales)
-{
-    f32v max = {0}, zero = {0};
-    for (int channel = 0; channel < channels; channel += 2) {
-        const Pair *pair = pairs + channel / 2 * LANES;
-        f32v first = even_channels(pair), second = odd_channels(pair);
-        max = (f32v)_mm512_max_ps(_mm512_abs_ps((__m512)first), (__m512)max);
-        max = (f32v)_mm512_max_ps(_mm512_abs_ps((__m512)second), (__m512)max);
-        zero += (first + second) * 0.0f;
-    }
-    store(scales, max * (1.0f / 127.0f) + zero);
-    f32v factor = 127.0f / maximum(max, splat(1e-30f));
-    for (int channel = 0; channel < channels; channel += 4, quads += LANES) {
-        const Pair *pair = pairs + channel / 2 * LANES;
-        __m512i quad = _mm512_set1_epi32((int)0x80808080);
-        f32v four[] = {even_channels(pair), odd_channels(pair), even_channels(pair + LANES),
-                         odd_channels(pair + LANES)};
-#pragma GCC unroll 4
-        for (int each = 0; each < 4; each++) {
-            __m512i rounded = _mm512_cvtps_epi32((__m512)(four[each] * factor));
-            __m512i byte = _mm512_slli_epi32(_mm512_and_si512(rounded, _mm512_set1_epi32(255)),
-                                             8 * each);
-            quad = _mm512_xor_si512(quad, byte);
-        }
-        _mm512_storeu_si512(quads, quad);
-    }
-}
-
-/* Fills in the int8 fours of a tile from its pairs. */
-static void quantize_tile(const PackedTile *tile, int channels, int panels)
-{
-    int groups = (channels + QUANT_GROUP - 1) / QUANT_GROUP;
-    for (int panel = 0; panel < panels; panel++)
-        for (int group = 0; group < groups; group++) {
-            size_t first = (size_t)panel * channels + group * QUANT_GROUP;
-            int left = channels - group * QUANT_GROUP;
-            quantize_group(tile->pairs + first / 2 * LANES,
-                           left < QUANT_GROUP ? left : QUANT_GROUP,
-                           tile->quads + first / 4 * LANES,
-                           tile->scales + ((size_t)panel * groups + group) * LANES);
-        }
-}
-
-#endif
 #endif

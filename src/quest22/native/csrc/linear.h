@@ -22,14 +22,19 @@ static const size_t DTYPE_BYTES[] = {4, 2, 1, 2, 2};
 
 static inline bool is_dtype(int64_t number) { return number >= FLOAT32 && number <= FLOAT16; }
 
-/* Int8 activations have one scale for so many inputs. */
+/* Int8 and int16 activations have one scale for so many inputs. */
 enum { QUANT_GROUP = 256 };
+
+/* Activations in int16 are at most INT16_ACTIVATION. The weights of an output are scaled so that a
+   group's sum of products fits into 32 bits whatever the activations: their magnitudes add up to
+   at most INT16_WEIGHT_SUM after rounding. */
+enum { INT16_ACTIVATION = 16383, INT16_WEIGHT_SUM = 131080 };
 
 typedef struct Linear {
     int outputs, inputs; /* inputs are rounded up to whole pairs or fours */
     DType weights, activations;
     void *panels;
-    float *scales; /* of int8 weights, by output; else NULL */
+    float *scales; /* of int8 and int16 weights, by output; else NULL */
     float *bias;
     int32_t *offsets; /* for int8 activations, by group and output: -128 times the sum of weights */
 } Linear;
@@ -58,6 +63,8 @@ static inline int inputs_per_lane(DType activations)
     return activations == FLOAT32 ? 1 : activations == INT8 ? 4 : 2;
 }
 
+static inline bool is_scaled(DType weights) { return weights == INT8 || weights == INT16; }
+
 static inline int group_count(const Linear *layer)
 {
     return (layer->inputs + QUANT_GROUP - 1) / QUANT_GROUP;
@@ -76,9 +83,9 @@ static bool linear_init(Linear *layer, int outputs, int inputs, DType weights, D
     size_t floats = (size_t)panel_count(layer) * PANEL * sizeof(float);
     layer->panels = alloc_aligned(bytes);
     layer->bias = alloc_aligned(floats);
-    layer->scales = weights == INT8 ? alloc_aligned(floats) : NULL;
+    layer->scales = is_scaled(weights) ? alloc_aligned(floats) : NULL;
     layer->offsets = activations == INT8 ? calloc(group_count(layer), floats) : NULL;
-    if (!layer->panels || !layer->bias || (weights == INT8 && !layer->scales)
+    if (!layer->panels || !layer->bias || (is_scaled(weights) && !layer->scales)
         || (activations == INT8 && !layer->offsets))
         return false;
     memset(layer->panels, 0, bytes);
@@ -113,6 +120,26 @@ static void quantize_weight_row(Linear *layer, int8_t *panel, int output, const 
     }
 }
 
+/* Symmetric int16 with one scale for each output. */
+static void quantize_weight_row_int16(Linear *layer, int16_t *panel, int output, const float *row,
+                                      int inputs)
+{
+    float max = 0, max_sum = 0;
+    for (int first = 0; first < inputs; first += QUANT_GROUP) {
+        float sum = 0;
+        for (int k = first; k < inputs && k < first + QUANT_GROUP; k++) {
+            max = fmaxf(max, fabsf(row[k]));
+            sum += fabsf(row[k]);
+        }
+        max_sum = fmaxf(max_sum, sum);
+    }
+    float most = INT16_WEIGHT_SUM - QUANT_GROUP; /* rounding adds up to half a QUANT_GROUP */
+    float scale = max > 0 ? fmaxf(max / 32767.0f, max_sum / most) : 1.0f;
+    layer->scales[output] = scale;
+    for (int k = 0; k < inputs; k++)
+        panel[weight_index(layer, output % PANEL, k)] = (int16_t)nearbyintf(row[k] / scale);
+}
+
 /* Packs weights [count, inputs], times factor, for the outputs from first on. */
 static void pack_weights(Linear *layer, int first, int count, const float *weights, int inputs,
                          float factor, float *row)
@@ -124,7 +151,9 @@ static void pack_weights(Linear *layer, int first, int count, const float *weigh
             row[k] = source[k] * factor;
         if (layer->weights == INT8)
             quantize_weight_row(layer, (int8_t *)panel, output, row, inputs);
-        for (int k = 0; k < inputs && layer->weights != INT8; k++) {
+        if (layer->weights == INT16)
+            quantize_weight_row_int16(layer, (int16_t *)panel, output, row, inputs);
+        for (int k = 0; k < inputs && !is_scaled(layer->weights); k++) {
             size_t at = weight_index(layer, output % PANEL, k);
             if (layer->weights == FLOAT32)
                 ((float *)panel)[at] = row[k];

@@ -52,6 +52,13 @@ INLINE f32v blend(i32v mask, f32v a, f32v b)
     return (f32v)((mask & (i32v)a) | (~mask & (i32v)b));
 }
 
+INLINE void store_as_i16(int16_t *to, i32v value)
+{
+    int16_t __attribute__((vector_size(2 * LANES))) narrow
+        = __builtin_convertvector(value, int16_t __attribute__((vector_size(2 * LANES))));
+    memcpy(to, &narrow, sizeof narrow);
+}
+
 #if LANES == 16
 
 INLINE f32v load_i8_as_f32(const int8_t *from)
@@ -81,6 +88,10 @@ INLINE float reduce_add(f32v value) { return _mm512_reduce_add_ps((__m512)value)
 
 /* b where either is NaN. */
 INLINE f32v maximum(f32v a, f32v b) { return (f32v)_mm512_max_ps((__m512)a, (__m512)b); }
+
+INLINE f32v minimum(f32v a, f32v b) { return (f32v)_mm512_min_ps((__m512)a, (__m512)b); }
+
+INLINE f32v square_root(f32v x) { return (f32v)_mm512_sqrt_ps((__m512)x); }
 
 /* The nearest integer, ties to even; |x| up to 2^31. */
 INLINE f32v round_nearest(f32v x) { return (f32v)_mm512_roundscale_ps((__m512)x, 8); }
@@ -147,6 +158,10 @@ INLINE float reduce_add(f32v value)
 }
 
 INLINE f32v maximum(f32v a, f32v b) { return (f32v)_mm256_max_ps((__m256)a, (__m256)b); }
+
+INLINE f32v minimum(f32v a, f32v b) { return (f32v)_mm256_min_ps((__m256)a, (__m256)b); }
+
+INLINE f32v square_root(f32v x) { return (f32v)_mm256_sqrt_ps((__m256)x); }
 
 INLINE f32v round_nearest(f32v x) { return (f32v)_mm256_round_ps((__m256)x, 8); }
 

@@ -1,0 +1,109 @@
+/* Products of int16 pairs (VPMADDWD); included by gemm.h.
+
+   Integers of 16 bits are multiplied at twice the rate of float32. They are made of float32 with a
+   scale for each frame and group of channels, and sums are exact: the result is closer to float32
+   than that of bfloat16, whose numbers have 8 significant bits. */
+#ifndef QUEST22_GEMM_INT16_H
+#define QUEST22_GEMM_INT16_H
+
+/* sums[row][panel] += left[row] · right[panel] over count pairs; panels lie `step` pairs apart. */
+INLINE void kernel_int16(const int panels, BroadcastRows left, const Pair *right, size_t step,
+                         int count, i32v sums[MR][NR_PANELS])
+{
+    for (int k = 0; k < count; k++, right += LANES, left.pairs += left.pair_step) {
+        i16v columns[NR_PANELS];
+        for (int panel = 0; panel < panels; panel++)
+            memcpy(&columns[panel], right + panel * step, sizeof columns[panel]);
+#pragma GCC unroll 8
+        for (int row = 0; row < MR; row++) {
+            i16v pair = (i16v)((i32v){0} + (int32_t)left.pairs[row * left.row_step]);
+#pragma GCC unroll 3
+            for (int panel = 0; panel < panels; panel++)
+                sums[row][panel] = add_i16_products(sums[row][panel], pair, columns[panel]);
+        }
+    }
+}
+
+INLINE f32v as_floats(i32v integers) { return __builtin_convertvector(integers, f32v); }
+
+/* MR outputs of a layer for some panels of a tile: integer sums, group by group, times the frames'
+   scales. */
+INLINE void gemm_outputs(const int panels, const GemmCall *call, int output, int panel)
+{
+    const Linear *layer = call->layer;
+    const PackedTile *right = call->right;
+    size_t step = (size_t)layer->inputs / 2 * LANES;
+    int groups = group_count(layer);
+    const Pair *left = (const Pair *)layer->panels + output / PANEL * (layer->inputs / 2 * PANEL)
+        + output % PANEL;
+    f32v sums[MR][NR_PANELS] = {0};
+    for (int group = 0; group < groups; group++) {
+        int first = group * QUANT_GROUP / 2, count = layer->inputs / 2 - first;
+        i32v group_sums[MR][NR_PANELS] = {0};
+        kernel_int16(panels, (BroadcastRows){left + first * PANEL, 1, PANEL},
+                     right->pairs + panel * step + first * LANES, step,
+                     count < QUANT_GROUP / 2 ? count : QUANT_GROUP / 2, group_sums);
+        for (int each = 0; each < panels; each++) {
+            f32v scale = load(right->scales + ((size_t)(panel + each) * groups + group) * LANES);
+            for (int row = 0; row < MR; row++)
+                sums[row][each] += as_floats(group_sums[row][each]) * scale;
+        }
+    }
+    for (int row = 0; row < MR; row++)
+        for (int each = 0; each < panels; each++)
+            sums[row][each] = sums[row][each] * layer->scales[output + row]
+                + layer->bias[output + row];
+    store_outputs(panels, call, output, panel, sums);
+}
+
+/* Rounded to int16 pairs; the first vector is the lower half of each pair. */
+INLINE void store_pairs(Pair *to, f32v first, f32v second)
+{
+    i32v low = __builtin_convertvector(round_nearest(first), i32v);
+    i32v high = __builtin_convertvector(round_nearest(second), i32v);
+    i32v pairs = (low & 0xFFFF) | (high << 16);
+    memcpy(to, &pairs, sizeof pairs);
+}
+
+/* The factor for channels of a panel, [channels, LANES], so that they are at most `limit`; stores
+   the scales, which are NaN where a channel is not finite. */
+INLINE f32v int16_factor(const float *values, int channels, float limit, float *scales)
+{
+    f32v max = splat(1e-30f), zero = {0};
+    for (int channel = 0; channel < channels; channel++) {
+        f32v value = load(values + channel * LANES);
+        max = maximum((f32v)((i32v)value & INT32_MAX), max);
+        zero += value * 0.0f;
+    }
+    store(scales, max * (1.0f / limit) + zero);
+    return limit / max;
+}
+
+/* Two channels of a panel, the first of them even. */
+INLINE void put_in_tile(const PackedTile *tile, int channels, int panel, int channel, f32v first,
+                        f32v second)
+{
+    float *to = tile->values + ((size_t)panel * channels + channel) * LANES;
+    store(to, first);
+    store(to + LANES, second);
+}
+
+/* Fills in the int16 pairs of some panels from their values. */
+static void quantize_tile(const PackedTile *tile, int channels, int panels)
+{
+    int groups = (channels + QUANT_GROUP - 1) / QUANT_GROUP;
+    for (int panel = 0; panel < panels; panel++)
+        for (int group = 0; group < groups; group++) {
+            size_t first = (size_t)panel * channels + group * QUANT_GROUP;
+            int left = channels - group * QUANT_GROUP;
+            int count = left < QUANT_GROUP ? left : QUANT_GROUP;
+            const float *values = tile->values + first * LANES;
+            f32v factor = int16_factor(values, count, INT16_ACTIVATION,
+                                       tile->scales + ((size_t)panel * groups + group) * LANES);
+            for (int channel = 0; channel < count; channel += 2, values += 2 * LANES)
+                store_pairs(tile->pairs + (first + channel) / 2 * LANES, load(values) * factor,
+                            load(values + LANES) * factor);
+        }
+}
+
+#endif
