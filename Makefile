@@ -20,7 +20,7 @@ PYTEST := $(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist worksteal
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo weights browser test test-fast torture bench bench-page accuracy-page check check-native fix verify-hub samples nano-data nano-train nano-eval nano-pack clean
+.PHONY: help install demo weights browser test test-fast torture bench bench-page accuracy-page check check-native fix wheels wheels-check verify-hub samples nano-data nano-train nano-eval nano-pack clean
 
 # nano, from data to weights (see recipes/nano/README.md): nano-data, nano-train, nano-pack, nano-eval
 
@@ -87,6 +87,20 @@ fix: $(VENV)/.lint ## format, mend what the linter can, write generated files
 	@$(BIN)/ruff format .
 	@$(BIN)/python -m tools.options
 
+WHEELS_VENV ?= .venv-wheels
+
+$(WHEELS_VENV)/.wheels: tools/wheels-requirements.txt
+	@echo "Setting up $(WHEELS_VENV): what builds wheels …"
+	@test -x $(WHEELS_VENV)/bin/python || $(PYTHON) -m venv $(WHEELS_VENV)
+	@$(WHEELS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+wheels: $(WHEELS_VENV)/.wheels ## build a release into dist/: wheels and the source distribution
+	@$(WHEELS_VENV)/bin/python -m tools.wheels build
+
+wheels-check: $(WHEELS_VENV)/.wheels ## install what `make wheels` built into an empty environment and run it
+	@$(WHEELS_VENV)/bin/python -m tools.wheels check
+
 verify-hub: $(VENV)/.test ## whisper-tiny against Transformers on a dataset from the Hub
 	@$(BIN)/python -m tools.verify_hub
 
@@ -137,5 +151,5 @@ samples: $(VENV)/.test
 	@$(BIN)/python -m recipes.nano.samples
 
 clean: ## remove environments and caches
-	rm -rf $(VENV) $(BENCH_VENV) $(EXPORT_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) $(BENCH_VENV) $(EXPORT_VENV) $(WHEELS_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 	rm -f src/quest22/native/*.so

@@ -4,8 +4,9 @@ hatchling runs it for wheels and for editable installs; ``src/quest22/native/lib
 at run time which library to open. On platforms without an instruction set here, such as macOS and
 Windows, and where there is no C compiler, the wheel is pure Python and OpenVINO computes
 everything. ``QUEST22_BUILD_NATIVE=no`` leaves the libraries out, ``=require`` makes it an error
-if one cannot be built. ``python hatch_build.py --check`` compiles with every warning an error and
-keeps nothing. Needs only Python and, for the hook, hatchling.
+if one cannot be built. ``QUEST22_LINKER`` is a command that links them in the place of the
+compiler, such as one that knows older C libraries. ``python hatch_build.py --check`` compiles with
+every warning an error and keeps nothing. Needs only Python and, for the hook, hatchling.
 """
 
 from __future__ import annotations
@@ -86,18 +87,31 @@ def build(source: Path, folder: Path, extra: list[str] | None = None) -> dict[st
 def compile_library(command: list[str], source: Path, library: Path) -> str:
     """Compile one library, which appears once it is complete. Returns the error, or nothing."""
     unfinished = library.with_name(f".{os.getpid()}-{library.name}")
-    arguments = [*command, "-o", str(unfinished), str(source), "-lm"]
-    english = os.environ | {"LC_ALL": "C"}
+    object_file = unfinished.with_suffix(".o")
+    linker = shlex.split(os.environ.get("QUEST22_LINKER", ""))
+    steps = [[*command, "-o", str(unfinished), str(source), "-lm"]]
+    if linker:
+        linked = ["-shared", "-pthread", "-o", str(unfinished), str(object_file), "-lm"]
+        steps = [[*command, "-c", "-o", str(object_file), str(source)], [*linker, *linked]]
     try:
-        ended = subprocess.run(arguments, capture_output=True, text=True, env=english)  # noqa: PLW1510, S603
-        if ended.returncode != 0:
-            return ended.stderr.strip() or f"{command[0]} ended with {ended.returncode}"
+        for step in steps:
+            if error := _error_of(step):
+                return error
         unfinished.replace(library)
     except OSError as exc:
         return str(exc)
     finally:
         unfinished.unlink(missing_ok=True)
+        object_file.unlink(missing_ok=True)
     return ""
+
+
+def _error_of(command: list[str]) -> str:
+    english = os.environ | {"LC_ALL": "C"}
+    ended = subprocess.run(command, capture_output=True, text=True, env=english)  # noqa: PLW1510, S603
+    if ended.returncode == 0:
+        return ""
+    return ended.stderr.strip() or f"{command[0]} ended with {ended.returncode}"
 
 
 def in_one_line(left_out: dict[str, str]) -> str:

@@ -90,6 +90,30 @@ def test_one_that_fails_leaves_the_others(checkout: Path, capsys) -> None:
     assert "not this one" in line
 
 
+@needs_compiler
+def test_another_program_can_link_what_the_compiler_compiles(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiler, said = " ".join(hatch_build.compiler()), checkout / "linked"
+    linker = checkout / "linker"
+    linker.write_text(f'#!/bin/sh\necho "$@" >> {said}\nexec {compiler} "$@"\n')
+    linker.chmod(0o755)
+    monkeypatch.setenv("QUEST22_LINKER", str(linker))
+    assert _wheel(checkout)[1] == EXPECTED
+    commands = said.read_text().splitlines()
+    assert len(commands) == len(EXPECTED)
+    assert all(".o -lm" in command and ".c" not in command for command in commands)
+
+
+@needs_compiler
+def test_what_a_linker_refuses_is_left_out(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.setenv("QUEST22_LINKER", "no-such-linker")
+    assert _wheel(checkout) == ("none-any", set())
+    assert "no-such-linker" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "platform", ["macosx-14.0-arm64", "macosx-10.9-universal2", "win-amd64", "linux-aarch64"]
 )
