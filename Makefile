@@ -5,7 +5,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 # Modules are compiled when they are first imported: most never are.
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
+# pip compiles what it installs: compiled later, in a test, a library's old-fashioned source would be
+# a warning, which is an error there.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 INPUTS := pyproject.toml constraints.txt
 # What the native library is made of, where there is a C compiler.
 NATIVE := hatch_build.py $(wildcard src/quest22/native/csrc/*.[ch])
