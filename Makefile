@@ -22,7 +22,7 @@ PYTEST := $(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist worksteal
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo weights browser test test-fast torture bench bench-page accuracy-page check check-native fix wheels wheels-check verify-hub samples nano-data nano-train nano-eval nano-pack clean
+.PHONY: help install demo weights browser test test-fast torture bench bench-page accuracy-page check check-native docs fix wheels wheels-check verify-hub samples nano-data nano-train nano-eval nano-pack clean
 
 # nano, from data to weights (see recipes/nano/README.md): nano-data, nano-train, nano-pack, nano-eval
 
@@ -45,6 +45,11 @@ $(VENV)/.test: $(VENV)/.core
 $(VENV)/.lint: $(VENV)/.core
 	@echo "Setting up $(VENV): linters, and PyTorch for the types of the recipes …"
 	@$(PIP) -e '.[lint,reference]'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.core
+	@echo "Setting up $(VENV): what makes the documentation site …"
+	@$(PIP) -e '.[docs]'
 	@touch $@
 
 install: $(VENV)/.core ## set up the product in .venv
@@ -83,6 +88,10 @@ check: $(VENV)/.lint check-native ## formatting, lint, types, import directions,
 
 check-native:
 	@$(PYTHON) hatch_build.py --check
+
+docs: $(VENV)/.docs ## build the documentation site in build/site; broken links are errors
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "build/site/index.html"
 
 fix: $(VENV)/.lint ## format, mend what the linter can, write generated files
 	@$(BIN)/ruff check --fix .
