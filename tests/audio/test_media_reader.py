@@ -75,3 +75,20 @@ def test_an_error_is_remembered_in_one_line() -> None:
     with pytest.raises(ClipError, match="reading the file failed: the disk is broken") as caught:
         reader.check()
     assert caught.value.stage == "source"
+
+
+class _Broken(io.BytesIO):
+    def read(self, size: int | None = -1) -> bytes:
+        raise OSError("the upload has ended")
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        raise OSError("the upload has ended")
+
+
+def test_an_error_is_raised_once_and_then_the_file_is_at_its_end() -> None:
+    reader = MediaReader(_Broken())
+    with pytest.raises(OSError, match="the upload has ended"):
+        reader.read(10)
+    assert (reader.read(10), reader.seek(0), reader.seek(0, 2)) == (b"", INVALID, INVALID)
+    with pytest.raises(ClipError, match="the upload has ended"):
+        reader.check()

@@ -33,6 +33,8 @@ class MediaReader:
         self._size: int | None = None
 
     def read(self, size: int = -1) -> bytes:
+        if self.error is not None:
+            return b""  # FFmpeg asks on; PyAV keeps one exception and prints the others
         begun_s = time.perf_counter()
         try:
             data = self._file.read(size)
@@ -53,6 +55,8 @@ class MediaReader:
             offset += self.base
             if offset < self.base:
                 return INVALID
+        if self.error is not None:
+            return INVALID
         try:
             at = self._file.seek(offset, whence)
         except (ValueError, OverflowError):  # before the start, or beyond all numbers

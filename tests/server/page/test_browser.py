@@ -317,7 +317,7 @@ def test_a_microphone_that_is_denied_is_told_in_one_line(
     with ready(browser, server, DENIED) as tab:
         tab.page.click("#speak")
         tab.page.wait_for_selector("#notice:not([hidden])")
-        assert "allowed to use the microphone" in tab.page.inner_text("#notice-text")
+        assert "Microphone access was denied" in tab.page.inner_text("#notice-text")
         assert tab.page.is_enabled("#speak")
 
 
