@@ -34,7 +34,6 @@ from quest22.runs.run_status import FolderStatus, RunStatus
 from quest22.runs.settings import RunSettings, formats_with_times
 from quest22.runs.summary import RunSummary
 from quest22.runtime.build import Pipeline, Run, network_client
-from quest22.runtime.scheduler import ClipDone
 from quest22.settings import (
     CaptionSettings,
     DatasetSettings,
@@ -109,12 +108,11 @@ class Transcriber:
                 return _succeeded(clip)
             handle = self._pipeline.begin(clip, self._clip_options(dict(options)))
             try:
-                async for event in handle:
-                    if isinstance(event, ClipDone):
-                        return _succeeded(event.result)
+                async for _ in handle:
+                    pass
+                return _succeeded(handle.result())
             finally:
                 handle.cancel()
-        raise AssertionError("a clip's last event is its end")
 
     @naming_options()
     def transcribe_many(

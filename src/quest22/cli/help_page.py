@@ -6,7 +6,7 @@ Names are never cut: a name that leaves no room for its text beside it stands ab
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -16,13 +16,13 @@ from rich.text import Text
 
 HELP_ALL = "--help-all"
 
+MOST_USED = "Most used"
+
 USUAL: dict[str, tuple[str, ...]] = {
-    "Speech": ("language", "task", "translate", "initial_prompt", "quality", "vad"),
+    MOST_USED: ("model", "language", "store", "unit", "output", "output_dir", "output_format"),
+    "Speech": ("task", "translate", "initial_prompt", "quality", "vad"),
     "Dataset": ("split", "audio_column", "text_column", "take", "num_shards"),
-    "Output": (
-        *("output", "output_dir", "output_format", "word_timestamps"),
-        *("keep_columns", "overwrite", "push_to_hub"),
-    ),
+    "Output": ("word_timestamps", "keep_columns", "overwrite", "push_to_hub"),
     "Live": ("microphone", "listen", "pace", "raw_format", "rate", "policy"),
     "Server": ("host", "port", "keys", "max_live", "max_requests", "tls_cert"),
     "Evaluation": ("hypotheses", "references", "normalizer", "by", "worst", "as_json"),
@@ -30,8 +30,6 @@ USUAL: dict[str, tuple[str, ...]] = {
 }
 """What ``--help`` shows, by task: parameters of every command, which shows those that it has."""
 
-_FIRST = ("model", "language", "store", "unit", "output", "output_dir", "output_format")
-_FIRST_TITLE = "Most used"
 _ARGUMENTS, _OPTIONS = "Arguments", "Options"
 _NAME_WIDTH = 30
 _FEW = 24
@@ -54,7 +52,7 @@ class HelpPage:
         self._everything = everything or len(self._options) <= _FEW
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield Text.from_markup(f"[bold]Usage[/]  {_escape(self._usage())}")
+        yield Text.assemble(("Usage", "bold"), "  ", self._usage())
         yield ""
         yield Padding(_paragraphs(self._command.help or ""), (0, 0, 0, 2))
         for title, members in self._panels():
@@ -64,7 +62,7 @@ class HelpPage:
                 yield from self._entry(each, options.max_width)
         if not self._everything:
             yield ""
-            hidden = len(self._options) - sum(1 for _ in _usual(self._options))
+            hidden = len(self._options) - sum(len(shown) for _, shown in self._usual())
             yield Text.from_markup(
                 f"[bold]{self._context.command_path} {HELP_ALL}[/] shows {hidden} more flags."
             )
@@ -80,23 +78,25 @@ class HelpPage:
         """Titles and parameters in the order of the page."""
         if self._arguments:
             yield _ARGUMENTS, self._arguments
-        by_name = {each.name: each for each in self._options}
-        first = [by_name[name] for name in _FIRST if name in by_name]
-        if len(self._options) > _FEW and first:
-            yield _FIRST_TITLE, first
-        else:
-            first = []
-        left = [each for each in self._options if each not in first]
         if not self._everything:
-            for title, names in USUAL.items():
-                if chosen := [each for each in left if each.name in names]:
-                    yield title, sorted(chosen, key=lambda each: names.index(each.name))
+            yield from self._usual()
             return
-        titles = dict.fromkeys(each.rich_help_panel or _OPTIONS for each in left)
-        if _OPTIONS in titles:
-            titles = {title: None for title in titles if title != _OPTIONS} | {_OPTIONS: None}
-        for title in titles:
-            yield title, [each for each in left if (each.rich_help_panel or _OPTIONS) == title]
+        first: Sequence[Any] = ()
+        if len(self._options) > _FEW:
+            first = dict(self._usual()).get(MOST_USED, ())
+        if first:
+            yield MOST_USED, first
+        panels: dict[str, list[Any]] = {}
+        for each in self._options:
+            if each not in first:
+                panels.setdefault(each.rich_help_panel or _OPTIONS, []).append(each)
+        yield from sorted(panels.items(), key=lambda panel: panel[0] == _OPTIONS)
+
+    def _usual(self) -> Iterator[tuple[str, Sequence[Any]]]:
+        by_name = {each.name: each for each in self._options}
+        for title, names in USUAL.items():
+            if shown := [by_name[name] for name in names if name in by_name]:
+                yield title, shown
 
     def _entry(self, parameter: Any, width: int) -> Iterator[RenderableType]:
         """A flag's names and its text, side by side where there is room."""
@@ -124,16 +124,7 @@ class HelpPage:
         return record.partition(" <")[0], text
 
 
-def _usual(options: Iterable[Any]) -> Iterator[Any]:
-    names = {*_FIRST, *(name for group in USUAL.values() for name in group)}
-    return (each for each in options if each.name in names)
-
-
 def _paragraphs(text: str) -> Text:
     """Text with Rich markup; lines within a paragraph are joined."""
     paragraphs = (" ".join(each.split()) for each in re.split(r"\n\s*\n", text))
     return Text.from_markup("\n".join(each for each in paragraphs if each))
-
-
-def _escape(text: str) -> str:
-    return text.replace("[", r"\[")
