@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -15,6 +14,7 @@ from quest22.cluster.s3_store import S3Store
 from quest22.cluster.store_ledger import StoreLedger
 from quest22.errors import SinkError, UsageError
 from tests.cluster.test_ledgers import outputs
+from tests.support.s3_server import s3_bucket
 
 NUMBERS = count()
 COUNTS = Counts(2, 1, 60.5)
@@ -22,22 +22,8 @@ COUNTS = Counts(2, 1, 60.5)
 
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[str]:
-    boto3 = pytest.importorskip("boto3", reason="moto and boto3 come with the test extra")
-    server_module = pytest.importorskip("moto.server")
-    pytest.importorskip("s3fs")
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", "test")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        patch.setenv("AWS_ENDPOINT_URL", "http://{}:{}".format(*server.get_host_and_port()))
-        client = boto3.client("s3")
-        client.create_bucket(Bucket="work")
-        client.close()
+    with s3_bucket("work"):
         yield "s3://work"
-    server.stop()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from quest22.settings import DatasetSettings
 from quest22.source.dataset import DatasetSource
 from quest22.source.files import FilesSource
 from tests.support import corpora
+from tests.support.s3_server import s3_bucket
 
 pytestmark = pytest.mark.slow
 
@@ -24,24 +24,10 @@ ROWS = corpora.samples(12)
 @pytest.fixture(scope="module")
 def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A bucket with two Parquet files, a tar, JSON lines and their sounds."""
-    boto3 = pytest.importorskip("boto3", reason="moto and boto3 come with the test extra")
-    server_module = pytest.importorskip("moto.server")
-    pytest.importorskip("s3fs")
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", "test")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        patch.setenv("AWS_ENDPOINT_URL", "http://{}:{}".format(*server.get_host_and_port()))
-        client = boto3.client("s3")
-        client.create_bucket(Bucket="speech")
+    with s3_bucket("speech") as client:
         for path in _written(tmp_path_factory.mktemp("bucket")):
             client.upload_file(str(path), "speech", f"{path.parent.name}/{path.name}")
-        client.close()
         yield "s3://speech"
-    server.stop()
 
 
 def _written(folder: Path) -> list[Path]:

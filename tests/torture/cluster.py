@@ -9,7 +9,6 @@ unit was transcribed twice for each kill.
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import random
 import re
@@ -37,6 +36,7 @@ from quest22.runs.context import RunContext
 from quest22.runs.settings import RunSettings
 from quest22.settings import DatasetSettings, EngineSettings, PipelineSettings
 from quest22.settings.cluster import ClusterPlanSettings
+from tests.support.s3_server import s3_bucket
 from tests.torture import worker
 from tests.torture.nursery import bring_up, ended, forked
 from tests.torture.rows import write_rows
@@ -200,20 +200,9 @@ def storm(address: str, folder: Path, kills: int) -> int:
 
 def on_moto(arguments: list[str]) -> int:
     """The same in a process of its own, with a server of this one."""
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    keys = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "test")
-    address = "http://{}:{}".format(*server.get_host_and_port())
-    os.environ.update(keys, AWS_DEFAULT_REGION="us-east-1", AWS_ENDPOINT_URL=address)
-    boto3.client("s3").create_bucket(Bucket="work")
     command = [sys.executable, "-m", "tests.torture.cluster", "--store", "s3://work/x", *arguments]
-    code = subprocess.run(command, check=False).returncode
-    server.stop()
-    return code
+    with s3_bucket("work"):
+        return subprocess.run(command, check=False).returncode
 
 
 def main() -> int:

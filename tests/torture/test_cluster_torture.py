@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import pytest
+
+from tests.support.torture_run import torture_output
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [["--format", "parquet"], ["--moto"]])
 def test_killed_and_frozen_workers_leave_what_an_undisturbed_one_leaves(options: list[str]) -> None:
     arguments = ["--rows", "45", "--storm", "4", *options]
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.torture.cluster", *arguments],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=1200,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("same bytes") == 17
+    printed = torture_output("tests.torture.cluster", *arguments)
+    assert printed.count("same bytes") == 17
