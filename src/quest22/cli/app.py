@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 import quest22
 from quest22.cli import (
@@ -79,53 +80,40 @@ app = typer.Typer(
         "token_normalize_func": lambda token: token.replace("_", "-"),
     },
 )
-app.command(
-    "transcribe",
-    rich_help_panel=FILES,
-    cls=TolerantCommand,
-    epilog=transcribe.EPILOG,
-    no_args_is_help=True,
-)(transcribe.transcribe)
-app.command("live", rich_help_panel=FILES, cls=TolerantCommand, epilog=live.EPILOG)(live.live)
-app.command("serve", rich_help_panel=SERVER, cls=TolerantCommand, epilog=serve.EPILOG)(serve.serve)
+
+
+def _add(
+    panel: str,
+    name: str,
+    function: Callable[..., Any],
+    epilog: str | None = None,
+    *,
+    alone: bool = False,
+    cls: type[TyperCommand] = TolerantCommand,
+) -> None:
+    """Add a command; without arguments it shows its help, unless it can do its work ``alone``."""
+    app.command(name, rich_help_panel=panel, cls=cls, epilog=epilog, no_args_is_help=not alone)(
+        function
+    )
+
+
+_add(FILES, "transcribe", transcribe.transcribe, transcribe.EPILOG)
+_add(FILES, "live", live.live, live.EPILOG, alone=True)
+_add(SERVER, "serve", serve.serve, serve.EPILOG, alone=True)
 app.add_typer(keys.app, name="keys", rich_help_panel=SERVER)
-app.command(
-    "stream",
-    rich_help_panel=DATASETS,
-    cls=TolerantCommand,
-    epilog=stream.EPILOG,
-    no_args_is_help=True,
-)(stream.stream)
-app.command(
-    "eval",
-    rich_help_panel=DATASETS,
-    cls=TolerantCommand,
-    epilog=evaluate.EPILOG,
-    no_args_is_help=True,
-)(evaluate.evaluate)
-app.command("status", rich_help_panel=DATASETS, cls=TolerantCommand, no_args_is_help=True)(
-    status.status
-)
-app.command("retry", rich_help_panel=DATASETS, cls=TolerantCommand, no_args_is_help=True)(
-    retry.retry
-)
-app.command(
-    "plan", rich_help_panel=DATASETS, cls=TolerantCommand, epilog=plan.EPILOG, no_args_is_help=True
-)(plan.plan)
-app.command("work", rich_help_panel=DATASETS, cls=TolerantCommand, no_args_is_help=True)(work.work)
-app.command("export", rich_help_panel=DATASETS, epilog=export.EPILOG, no_args_is_help=True)(
-    export.export
-)
-app.command("bench", rich_help_panel=MACHINE, cls=TolerantCommand, epilog=bench.EPILOG)(bench.bench)
-app.command(LIVE_BENCH, rich_help_panel=MACHINE, cls=TolerantCommand, epilog=bench_live.EPILOG)(
-    bench_live.bench_live
-)
-app.command("demo", rich_help_panel=MACHINE, cls=TolerantCommand)(demo.demo)
+_add(DATASETS, "stream", stream.stream, stream.EPILOG)
+_add(DATASETS, "eval", evaluate.evaluate, evaluate.EPILOG)
+_add(DATASETS, "status", status.status)
+_add(DATASETS, "retry", retry.retry)
+_add(DATASETS, "plan", plan.plan, plan.EPILOG)
+_add(DATASETS, "work", work.work)
+_add(DATASETS, "export", export.export, export.EPILOG, cls=TyperCommand)
+_add(MACHINE, "bench", bench.bench, bench.EPILOG, alone=True)
+_add(MACHINE, LIVE_BENCH, bench_live.bench_live, bench_live.EPILOG, alone=True)
+_add(MACHINE, "demo", demo.demo, alone=True)
 app.add_typer(models.app, name="models", rich_help_panel=MACHINE)
-app.command("doctor", rich_help_panel=MACHINE, cls=TolerantCommand)(doctor.doctor)
-app.command("completion", rich_help_panel=MACHINE, epilog=completion.EPILOG, no_args_is_help=True)(
-    completion.completion
-)
+_add(MACHINE, "doctor", doctor.doctor, alone=True)
+_add(MACHINE, "completion", completion.completion, completion.EPILOG, cls=TyperCommand)
 
 
 def _print_version(requested: bool) -> None:
