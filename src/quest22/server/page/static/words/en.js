@@ -63,7 +63,7 @@ export default {
   "waiting": "Transcribing …",
   "facts": "{duration} · {language}",
   "done": "The transcript is complete.",
-  "live-title": "Speech, {time}",
+  "live-title": "Live speech, {time}",
   "live-empty": "Listening. Your words appear here as you speak.",
   "link-empty": "Connecting. The model may still be loading, but you can already speak: nothing is lost.",
   "opening-empty": "Opening the microphone …",
