@@ -6,7 +6,7 @@ Names are those of openai/whisper, faster-whisper and Transformers. The flags ar
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from typer import Option
@@ -26,7 +26,7 @@ from quest22.settings import (
     VadSettings,
 )
 from quest22.settings.decoding import SEARCH
-from quest22.settings.forms import OPTIONAL_DURATION, read_numbers
+from quest22.settings.forms import OPTIONAL_DURATION, read_count_or_auto, read_numbers
 from quest22.settings.memory import MEMORY
 from quest22.settings.vad import PANEL as VOICE
 
@@ -39,6 +39,23 @@ class ModelFlags(FlagGroup):
         """Raises :class:`UsageError` for invalid values."""
         model = chosen_model(self.model)
         return self.make(EngineSettings, model=model, token=self.token or hub_token())
+
+
+@dataclass(frozen=True, slots=True)
+class RerunFlags:
+    """What a run whose settings are known may still be told: nothing that affects its results."""
+
+    batch_size: Annotated[str, flag(EngineSettings, "batch_size")] = "auto"
+    threads: Annotated[int | None, flag(EngineSettings, "threads")] = None
+    token: Annotated[str | None, flag(EngineSettings, "token")] = None
+
+    def settings(self) -> EngineSettings:
+        """Raises :class:`UsageError` for an invalid batch size."""
+        return EngineSettings(
+            batch_size=read_count_or_auto("batch_size", self.batch_size),
+            threads=self.threads,
+            token=self.token or hub_token(),
+        )
 
 
 @flag_group()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -10,20 +10,19 @@ from typer import Argument, Option
 
 from quest22.cli.cluster_status import is_cluster_store
 from quest22.cli.exits import Exit, say
-from quest22.cli.flag_groups import flag, grouped
+from quest22.cli.flag_groups import grouped
+from quest22.cli.model_flags import RerunFlags
 from quest22.cli.output_flags import ReportFlags
 from quest22.cli.progress import RunInfo
 from quest22.cli.run import RunReporter, follow
 from quest22.cli.terminal import configure_logging
 from quest22.cli.work import StopSignals, WorkReporter, run_worker
-from quest22.env import hub_token
 from quest22.errors import UsageError
 from quest22.runs.context import RunContext
 from quest22.runs.retry_failed import retry as retry_run
 from quest22.runs.store import LocalRunStore, RunStore
 from quest22.runs.summary import RunStats
 from quest22.settings import EngineSettings
-from quest22.settings.forms import read_count_or_auto
 from quest22.source.io.address import redact
 
 
@@ -35,9 +34,7 @@ class RetryFlags:
         str,
         Argument(metavar="FOLDER", help="Output folder of the run, or the store of a plan."),
     ]
-    batch_size: Annotated[str, flag(EngineSettings, "batch_size")] = "auto"
-    threads: Annotated[int | None, flag(EngineSettings, "threads")] = None
-    token: Annotated[str | None, flag(EngineSettings, "token")] = None
+    engine: RerunFlags = field(default_factory=RerunFlags)
     accept_missing: Annotated[
         bool,
         Option(
@@ -55,13 +52,6 @@ class RetryFlags:
         ),
     ] = None
 
-    def engine(self) -> EngineSettings:
-        return EngineSettings(
-            batch_size=read_count_or_auto("batch_size", self.batch_size),
-            threads=self.threads,
-            token=self.token or hub_token(),
-        )
-
 
 @grouped
 def retry(flags: RetryFlags, report: ReportFlags) -> int:
@@ -74,7 +64,7 @@ def retry(flags: RetryFlags, report: ReportFlags) -> int:
     all workers are: give the command on as many machines as are to help.
     """
     configure_logging(report)
-    engine = flags.engine()
+    engine = flags.engine.settings()
     if is_cluster_store(flags.folder):
         return _retry_cluster(flags, engine, report)
     store = LocalRunStore(Path(flags.folder))

@@ -6,25 +6,23 @@ import os
 import signal
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument
 
 from quest22.cli.exits import Exit, exit_for, say
 from quest22.cli.figures import clip_count
-from quest22.cli.flag_groups import FlagGroup, flag, flag_group, grouped
+from quest22.cli.flag_groups import FlagGroup, flag_group, grouped
+from quest22.cli.model_flags import RerunFlags
 from quest22.cli.output_flags import ReportFlags
 from quest22.cli.report import reason_lines, summarise
 from quest22.cli.stats import write_stats
 from quest22.cli.terminal import configure_logging
-from quest22.env import hub_token
 from quest22.runs.context import RunContext
 from quest22.runs.events import ModelLoaded, ModelLoading, RunEvent
 from quest22.runs.figures import Figures
-from quest22.settings import EngineSettings
 from quest22.settings.cluster import ClusterWorkSettings
-from quest22.settings.forms import read_count_or_auto
 from quest22.settings.quantities import hours
 
 if TYPE_CHECKING:
@@ -47,16 +45,7 @@ class WorkFlags:
     store: Annotated[
         str, Argument(metavar="STORE", help="The store of the plan: a folder, or s3://….")
     ]
-    batch_size: Annotated[str, flag(EngineSettings, "batch_size")] = "auto"
-    threads: Annotated[int | None, flag(EngineSettings, "threads")] = None
-    token: Annotated[str | None, flag(EngineSettings, "token")] = None
-
-    def engine(self) -> EngineSettings:
-        return EngineSettings(
-            batch_size=read_count_or_auto("batch_size", self.batch_size),
-            threads=self.threads,
-            token=self.token or hub_token(),
-        )
+    engine: RerunFlags = field(default_factory=RerunFlags)
 
 
 @grouped
@@ -80,7 +69,7 @@ def work(flags: WorkFlags, patience: PatienceFlags, report: ReportFlags) -> int:
         if all_ended(ledger_of(read_plan(store), store)):
             reporter.nothing_left()
             return Exit.DONE
-        worker = open_worker(store, flags.engine(), settings, context, told)
+        worker = open_worker(store, flags.engine.settings(), settings, context, told)
         return run_worker(worker, signals, reporter)
 
 
