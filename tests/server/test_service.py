@@ -11,7 +11,7 @@ import pytest
 
 from quest22.records import Origin, Partial, Segment, Transcript
 from quest22.runtime.scheduler import ClipDone, ClipProgressed
-from quest22.server.access.gate import Admission, Caller, Gate, RecordingUsage
+from quest22.server.access.gate import Admission, AudioUsage, Caller, Gate
 from quest22.server.models import ModelPool, ServedModel
 from quest22.server.service import Service
 from quest22.settings import PipelineSettings
@@ -52,7 +52,7 @@ def test_who_leaves_early_owes_what_was_heard(events_read: int, counted_s: float
 
     async def leave_early() -> None:
         service = Service(settings, cast("ModelPool", None), Gate(settings))
-        usage = RecordingUsage(admission)
+        usage = AudioUsage(admission)
         events = service.transcribe(usage, cast("ServedModel", model), b"", "recording", {})
         for _ in range(events_read):
             await anext(events)

@@ -22,7 +22,7 @@ from quest22.records import Audio, Clip, Failure, Media, Origin, Partial, Transc
 from quest22.runtime.clip_state import Priority
 from quest22.runtime.live_session import LiveSession
 from quest22.runtime.scheduler import ClipDone, ClipProgressed
-from quest22.server.access.gate import Admission, Gate, RecordingUsage
+from quest22.server.access.gate import Admission, AudioUsage, Gate
 from quest22.server.models import ModelPool, ServedModel
 from quest22.server.operations.background import background, every, preload
 from quest22.server.operations.drain import Closer, Drain
@@ -124,7 +124,7 @@ class Service:
 
     async def transcribe(
         self,
-        usage: RecordingUsage,
+        usage: AudioUsage,
         model: ServedModel,
         media: Media,
         name: str,
@@ -213,7 +213,7 @@ def _refusing_usage() -> Iterator[None]:
         raise Refusal("bad_request", str(exc)) from exc
 
 
-def _transcript(result: Transcript | Failure, usage: RecordingUsage) -> Transcript:
+def _transcript(result: Transcript | Failure, usage: AudioUsage) -> Transcript:
     if isinstance(result, Failure):
         if result.too_long:
             raise too_long(usage.admission.limits.max_audio_s)

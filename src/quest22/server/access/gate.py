@@ -65,14 +65,17 @@ class Admission:
 
 
 @dataclass(slots=True, eq=False)
-class RecordingUsage:
-    """Counts the sound of one recording of an admission: once, however often it is transcribed."""
+class AudioUsage:
+    """Counts the audio of one recording or live session on its admission.
+
+    Each second counts once, however often it is transcribed.
+    """
 
     admission: Admission
     counted_s: float = 0.0
 
     def reach(self, end_s: float) -> None:
-        """The recording was heard until then."""
+        """Its audio was taken until then."""
         if end_s > self.counted_s:
             self.admission.count_audio(end_s - self.counted_s)
             self.counted_s = end_s

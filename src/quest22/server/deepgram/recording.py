@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from quest22.records import Media, Transcript
 from quest22.server.access.credentials import TOKEN_OR_BEARER, header_key, peer_address
-from quest22.server.access.gate import Admission, RecordingUsage
+from quest22.server.access.gate import Admission, AudioUsage
 from quest22.server.deepgram.channels import count_channels
 from quest22.server.deepgram.errors import deepgram_error_response, request_id_header
 from quest22.server.deepgram.file_headers import missing_header
@@ -140,7 +140,7 @@ class RecordingEndpoint:
     async def _of_one(
         self, request: _Request, model: ServedModel, media: Media, channel: int | None = None
     ) -> Transcript:
-        usage = RecordingUsage(request.admission)
+        usage = AudioUsage(request.admission)
         events = self._service.transcribe(
             usage, model, media, "recording", request.options(), channel=channel
         )

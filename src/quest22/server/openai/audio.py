@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from quest22.records import Partial, Task, Transcript
 from quest22.server.access.credentials import header_key, peer_address
-from quest22.server.access.gate import RecordingUsage
+from quest22.server.access.gate import AudioUsage
 from quest22.server.openai.answer import Answer
 from quest22.server.openai.event_stream import TranscriptEvents
 from quest22.server.openai.formats import formatted
@@ -56,7 +56,7 @@ class AudioEndpoint:
                     body, content_type, FILE, check_field, self._service.space
                 ) as form:
                     await form.begun(MODEL)
-                    usage = RecordingUsage(admission)
+                    usage = AudioUsage(admission)
                     if not await self._answered(form, usage, answer):
                         _log.debug(
                             "%s: fields came late: it begins again", current_request().request_id
@@ -73,7 +73,7 @@ class AudioEndpoint:
             _log.exception("%s: the request has failed", current_request().request_id)
             await answer.refuse(server_failed(current_request().request_id), body)
 
-    async def _answered(self, form: Form, usage: RecordingUsage, answer: Answer) -> bool:
+    async def _answered(self, form: Form, usage: AudioUsage, answer: Answer) -> bool:
         """Respond with the fields received so far; False if more have arrived meanwhile."""
         request = read_request(form.fields, self._task)
         file = _recording(form)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from quest22.runtime.live_session import LiveSession
-from quest22.server.access.gate import Admission
+from quest22.server.access.gate import Admission, AudioUsage
 
 
 class LiveUsage:
     """The open live sessions, and how much of each one's audio has been counted."""
 
     def __init__(self) -> None:
-        self._open: dict[LiveSession, tuple[Admission, float]] = {}
+        self._open: dict[LiveSession, AudioUsage] = {}
 
     def add(self, session: LiveSession, admission: Admission) -> None:
         """Start counting a session's audio."""
-        self._open[session] = admission, session.fed_s
+        self._open[session] = AudioUsage(admission, session.fed_s)
 
     def remove(self, session: LiveSession) -> None:
         """Count the rest of a session that has ended."""
@@ -28,7 +28,4 @@ class LiveUsage:
 
     def _count(self, session: LiveSession) -> None:
         if session in self._open:
-            admission, counted_s = self._open[session]
-            fed_s = session.fed_s
-            self._open[session] = admission, fed_s
-            admission.count_audio(fed_s - counted_s)
+            self._open[session].reach(session.fed_s)
