@@ -68,6 +68,15 @@ def test_only_silences_outside_segments_are_told() -> None:
     assert outside(silences, []) == silences
 
 
+def test_a_start_that_is_rounded_to_before_its_span_is_in_it() -> None:
+    timeline = SpeechTimeline()
+    timeline.add(0, 834_000)
+    timeline.add(858_000, 16_000)  # at 53.625 s, which is rounded to 53.62
+    segment = timeline.segment(spoken((0, 0.0, 52.0), (1, 52.0, 53.0)))
+    split = split_at_pauses(segment, timeline.is_apart, NUMBERS, keep_words=True)
+    assert [(each.start_s, each.end_s) for each in split] == [(0.0, 52.0), (53.62, 54.5)]
+
+
 SPANS = st.lists(
     st.tuples(st.floats(0, 30).map(lambda s: round(s, 2)), st.floats(0.3, 20)), min_size=1
 )

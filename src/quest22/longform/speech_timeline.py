@@ -13,6 +13,9 @@ from quest22.longform.hallucination import NO_SPEECH
 from quest22.longform.pause_splitting import MIN_LEFT_OUT_S
 from quest22.records import SAMPLE_RATE_HZ, DroppedSegment, Segment, Word
 
+ROUNDING_S = 0.005
+"""By so much a time that is rounded to hundredths may be early."""
+
 
 class SpeechTimeline:
     """The speech spans of a clip, joined end to end; in samples.
@@ -81,10 +84,13 @@ class SpeechTimeline:
                 yield DroppedSegment(start / SAMPLE_RATE_HZ, end / SAMPLE_RATE_HZ, NO_SPEECH)
 
     def is_apart(self, before_s: float, after_s: float) -> bool:
-        """Whether long enough audio between two times in the clip was left out."""
+        """Whether long enough audio between two times in the clip was left out.
+
+        A time of a word may be rounded to just before the span that the word is in.
+        """
         least = MIN_LEFT_OUT_S * SAMPLE_RATE_HZ
         first = bisect_left(self._ends, round(before_s * SAMPLE_RATE_HZ))
-        last = bisect_right(self._starts, round(after_s * SAMPLE_RATE_HZ))
+        last = bisect_right(self._starts, round((after_s + ROUNDING_S) * SAMPLE_RATE_HZ))
         gaps = zip(self._ends[first : last - 1], self._starts[first + 1 : last], strict=True)
         return any(start - end >= least for end, start in gaps)
 
