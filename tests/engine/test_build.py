@@ -64,6 +64,8 @@ def test_a_format_that_the_library_lacks_is_left_to_openvino(
     if backend.compute_type == "float16":
         assert backend.name == "openvino"
         assert "does not run float16" in line
+    replaced = f"this processor does not compute float16: {backend.compute_type} is used"
+    assert (replaced in caplog.messages) == (backend.compute_type != "float16")
 
 
 @pytest.mark.parametrize("native", ["on", "off"])

@@ -7,6 +7,7 @@ from quest22.engine.precision import (
     Precision,
     canonical_compute_type,
     choose_precision,
+    is_replaced,
 )
 from quest22.errors import UsageError
 
@@ -125,3 +126,23 @@ def test_a_former_name_means_the_same(former: str, current: str) -> None:
     found = choose_precision(former, ALL, "bf16", ("f32", "bf16"))
     assert found == choose_precision(current, ALL, "bf16", ("f32", "bf16"))
     assert "sound" not in found.name
+
+
+@pytest.mark.parametrize(
+    ("asked", "capabilities", "expected"),
+    [
+        ("int8_float16", ("FP32", "BF16"), True),
+        ("float16", NONE, True),
+        ("torch.bfloat16", ALL, False),
+        ("int8", NONE, False),
+        ("int8_kv", ALL, False),
+        ("auto", ALL, False),
+        ("int16", NONE, False),
+        ("float32", ALL, False),
+    ],
+)
+def test_a_format_that_the_processor_lacks_is_replaced(
+    asked: str, capabilities: tuple[str, ...], expected: bool
+) -> None:
+    precision = choose_precision(asked, capabilities, "f32")
+    assert is_replaced(asked, precision) is expected

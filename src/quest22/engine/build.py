@@ -26,6 +26,7 @@ from quest22.engine.openvino.compiled_graphs import CompiledGraphs
 from quest22.engine.openvino.compiler import Compiler
 from quest22.engine.openvino.decoder import GraphDecoderNetwork, build_decoder
 from quest22.engine.openvino.encoder import GraphEncoderRunner, build_encoder
+from quest22.engine.precision import is_replaced
 from quest22.env import native_library
 from quest22.metrics import Metrics
 from quest22.native.library import elements, instruction_set, open_library
@@ -73,6 +74,12 @@ def _open_cpu_backend(checkpoint: Checkpoint, settings: EngineSettings) -> CpuBa
     parts = CpuParts(encoder, decoder, aligner, cross_kv, graphs.release_files, same)
     name = "native" if isinstance(decoder, NativeDecoderNetwork) else "openvino"
     backend = CpuBackend(name, compiler.precision.name, checkpoint.tokens, parts)
+    if is_replaced(settings.compute_type, compiler.precision):
+        _log.warning(
+            "this processor does not compute %s: %s is used",
+            settings.compute_type,
+            backend.compute_type,
+        )
     _log_choice(backend, parts, threads)
     return backend
 

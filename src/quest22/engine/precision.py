@@ -81,6 +81,12 @@ def canonical_compute_type(compute_type: str) -> str:
     return "int8_kv" + compute_type.removeprefix(_FORMER_PREFIX)
 
 
+def is_replaced(compute_type: str, precision: Precision) -> bool:
+    """Whether a compute type names another format of activations than the precision has."""
+    name = canonical_compute_type(compute_type.strip().lower().removeprefix("torch."))
+    return _ACTIVATIONS.get(name) not in (None, precision.activations)
+
+
 def choose_precision(
     compute_type: str,
     capabilities: Collection[str],

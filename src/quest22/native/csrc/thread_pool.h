@@ -24,12 +24,14 @@ typedef struct ThreadPool {
     atomic_int next;    /* the first task of this phase that nobody has taken */
     atomic_int arrived; /* threads at the barrier */
     atomic_uint phase;
+    atomic_int asleep;  /* threads that wait for the phase's end in phase_end */
     atomic_uint call;   /* counts the calls of thread_pool_run */
     atomic_bool closing;
     WorkFn work;
     void *context;
     pthread_mutex_t mutex;
     pthread_cond_t wake;
+    pthread_cond_t phase_end;
     pthread_t *workers;
 } ThreadPool;
 
@@ -64,19 +66,46 @@ static inline int thread_pool_next_task(ThreadPool *pool)
     return atomic_fetch_add(&pool->next, 1);
 }
 
+/* Ends the phase, and wakes those that sleep until then. Either they have seen the new phase or this
+   sees them asleep, as all four operations are in one order. */
+static inline void end_phase(ThreadPool *pool, unsigned phase)
+{
+    atomic_store(&pool->arrived, 0);
+    atomic_store(&pool->next, 0);
+    atomic_store(&pool->phase, phase + 1);
+    if (atomic_load(&pool->asleep)) {
+        pthread_mutex_lock(&pool->mutex);
+        pthread_cond_broadcast(&pool->phase_end);
+        pthread_mutex_unlock(&pool->mutex);
+    }
+}
+
+static void sleep_until_phase_ends(ThreadPool *pool, unsigned phase)
+{
+    pthread_mutex_lock(&pool->mutex);
+    atomic_fetch_add(&pool->asleep, 1);
+    while (atomic_load(&pool->phase) == phase)
+        pthread_cond_wait(&pool->phase_end, &pool->mutex);
+    atomic_fetch_sub(&pool->asleep, 1);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
 /* Waits until all threads have finished this phase. Spins, as a phase takes microseconds, then
-   yields, as a thread seems to have lost its core. */
+   sleeps: another thread seems to have lost its core to another program, and a core that is free
+   may take it over at once. */
 static inline void thread_pool_barrier(ThreadPool *pool)
 {
     unsigned phase = atomic_load(&pool->phase);
     if (atomic_fetch_add(&pool->arrived, 1) + 1 == pool->threads) {
-        atomic_store(&pool->arrived, 0);
-        atomic_store(&pool->next, 0);
-        atomic_store(&pool->phase, phase + 1);
+        end_phase(pool, phase);
         return;
     }
-    for (int spins = 0; atomic_load(&pool->phase) == phase; spins++)
-        spins < SPINS ? cpu_relax() : (void)sched_yield();
+    for (int spins = 0; spins < SPINS; spins++) {
+        if (atomic_load(&pool->phase) != phase)
+            return;
+        cpu_relax();
+    }
+    sleep_until_phase_ends(pool, phase);
 }
 
 /* Spins for a fifth of a millisecond while the caller chooses tokens, as waking up takes as long;
@@ -126,8 +155,10 @@ static void thread_pool_start(ThreadPool *pool)
 {
     pthread_mutex_init(&pool->mutex, NULL);
     pthread_cond_init(&pool->wake, NULL);
+    pthread_cond_init(&pool->phase_end, NULL);
     atomic_store(&pool->next, 0);
     atomic_store(&pool->arrived, 0);
+    atomic_store(&pool->asleep, 0);
     atomic_store(&pool->call, 0);
     atomic_store(&pool->closing, false);
     pool->started_in = atomic_load(&this_process);
@@ -181,6 +212,7 @@ static void thread_pool_close(ThreadPool *pool)
         for (int thread = 1; thread < pool->threads; thread++)
             pthread_join(pool->workers[thread], NULL);
         pthread_cond_destroy(&pool->wake);
+        pthread_cond_destroy(&pool->phase_end);
         pthread_mutex_destroy(&pool->mutex);
     }
     free(pool->workers);
