@@ -36,7 +36,11 @@ from quest22.settings import (
     PipelineSettings,
     VadSettings,
 )
-from quest22.settings.cluster import ClusterPlanSettings, ClusterWorkSettings
+from quest22.settings.cluster import (
+    ClusterPlanSettings,
+    ClusterRunSettings,
+    ClusterWorkSettings,
+)
 from quest22.settings.live import RECORDINGS_ONLY
 from quest22.settings.option import Option, options_of
 from quest22.settings.python_names import in_python
@@ -52,6 +56,7 @@ CLIP_GROUPS = (DecodingSettings, LongFormSettings, HallucinationSettings, VadSet
 LIVE_GROUPS = (DecodingSettings, HallucinationSettings, VadSettings, LiveSettings)
 MODEL_GROUPS = (EngineSettings, AudioSettings, PipelineSettings)
 OUTPUT_GROUPS = (OutputSettings, FailureSettings, HubSettings)
+CLUSTER_GROUPS = (ClusterRunSettings, ClusterPlanSettings, ClusterWorkSettings)
 PARAMETERS = frozenset({"model", "dataset", "config", "folder"})
 """What the functions of Python take as parameters of their own."""
 
@@ -76,7 +81,7 @@ TABLES = (
     Table("Captions", (CaptionSettings,)),
     Table("Publishing", (HubSettings,)),
     Table("Server", (ServerSettings,)),
-    Table("Cluster", (ClusterPlanSettings, ClusterWorkSettings)),
+    Table("Cluster", (ClusterRunSettings, ClusterPlanSettings, ClusterWorkSettings)),
 )
 COMMAND_ONLY: tuple[type[Any], ...] = (DatasetFlags, SpeechFlags, VadFlags, ReportFlags)
 LIVE_ONLY: tuple[type[Any], ...] = (SourceFlags, LiveSpeechFlags, LiveOutputFlags)
@@ -121,8 +126,8 @@ class StreamOptions(ModelOptions, DatasetOptions, total=False):
     """The options of a model and of a dataset: what :func:`quest22.stream` takes."""
 
 
-class StreamToOptions(DatasetOptions, OutputOptions, total=False):
-    """The options of a dataset and of outputs: see :meth:`quest22.Transcriber.stream_to`."""
+class StreamToOptions(DatasetOptions, OutputOptions, ClusterOptions, total=False):
+    """What :meth:`quest22.Transcriber.stream_to` takes."""
 '''
 PAGE_HEAD = f"""\
 <!-- {MADE}, from src/quest22/settings. Do not edit. -->
@@ -141,7 +146,7 @@ take those of decoding, long form, hallucination filter and voice activity, for 
 `whisper.transcribe("a.mp3", language="ru")`. `Transcriber.live` takes those of decoding,
 hallucination filter, voice activity and live; `quest22.live` takes those of the model too.
 `Transcriber.stream_to` takes those of the dataset,
-output, captions and publishing.
+output, captions, publishing and cluster (`store` and `unit_format` are its folder and `formats`).
 
 `revision` alone is the model's in `Transcriber`, `transcribe` and `live`, as in faster-whisper. It
 is the dataset's wherever a dataset is streamed, as in `datasets.load_dataset` and `quest22 stream`.
@@ -170,6 +175,12 @@ def types_module() -> str:
             "What a run into a folder writes.",
             OUTPUT_GROUPS,
             base="CaptionOptions",
+        ),
+        _typed_dict(
+            "ClusterOptions",
+            "Whether and how a run is done by the workers of a cluster.",
+            CLUSTER_GROUPS,
+            without=("store", "unit_format"),
         ),
         COMBINED,
     )

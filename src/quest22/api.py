@@ -16,6 +16,7 @@ from quest22.env import hub_token
 from quest22.errors import ClipError, UsageError
 from quest22.options import (
     CaptionOptions,
+    ClusterOptions,
     DatasetOptions,
     LiveModelOptions,
     LiveOptions,
@@ -212,13 +213,25 @@ class Transcriber:
         run that began in another precision resumes in that one: the model is loaded a second
         time, which a warning and an event report.
 
+        With ``cluster``, workers on many machines share the rows, as with ``quest22 stream …
+        --cluster``: ``folder`` is their store, a folder or ``s3://BUCKET/PREFIX``. This model only
+        makes the plan. In the summary, ``open_ends`` then counts units that failed, and ``stats``
+        has counts alone.
+
         Raises:
             UsageError: The folder holds a run with other settings, or another process uses it.
             TooManyFailuresError: More clips than ``max_failures`` failed.
             Quest22Error: The source or an output fails: see :mod:`quest22.errors`.
         """
         self._pipeline.check_open()
-        settings = _run_settings(self._pipeline.settings, dataset, config, dict(options))
+        named = dict(options)
+        on_cluster = _cluster_options(named)
+        settings = _run_settings(self._pipeline.settings, dataset, config, named)
+        if on_cluster is not None:
+            from quest22.cluster.cluster_run import cluster_run, run_on_cluster
+
+            given = cluster_run(settings, folder, on_cluster)
+            return run_on_cluster(given, on_event, Reusing(self._pipeline))
         return runs.run(
             settings,
             runs.LocalRunStore(Path(folder)),
@@ -441,6 +454,20 @@ def _run_settings(
     refuse_unknown(options, StreamToOptions)
     _check_times(settings)
     return settings
+
+
+def _cluster_options(options: dict[str, Any]) -> dict[str, Any] | None:
+    """The options of a cluster, taken out of others; None without one.
+
+    Raises :class:`UsageError` for options of a cluster without one.
+    """
+    named: dict[str, Any] = _taken(options, ClusterOptions)
+    if named.get("cluster") is not None:
+        return named
+    given = sorted(name for name, value in named.items() if value is not None)
+    if given:
+        raise UsageError(f"{given[0]} is about a cluster: name it, such as cluster='local'")
+    return None
 
 
 def _check_times(settings: RunSettings) -> None:

@@ -57,8 +57,21 @@ def silence_telemetry() -> None:
     for name in ("HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK", "HF_DATASETS_DISABLE_TELEMETRY"):
         os.environ[name] = "1"
     os.environ["HF_UPDATE_DOWNLOAD_COUNTS"] = "0"
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     # OpenVINO's telemetry is a separate package that starts a thread; None makes its import fail.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+
+def confine_ray() -> None:
+    """Let a Ray cluster that this process starts be reached from this machine alone.
+
+    Call it before importing Ray. It binds to loopback if it thinks that there are no clusters, as
+    on Windows, by a variable that any system reads. Its workers are as nice as this process, not
+    nicer, as is its default.
+    """
+    silence_telemetry()
+    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    os.environ.setdefault("RAY_worker_niceness", "0")
 
 
 def is_telemetry_silenced() -> bool:

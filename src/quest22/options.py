@@ -575,9 +575,45 @@ class OutputOptions(CaptionOptions, total=False):
     """
 
 
+class ClusterOptions(TypedDict, total=False):
+    """Whether and how a run is done by the workers of a cluster."""
+
+    cluster: str | None
+    """Run on a Ray cluster: ``local`` (this machine alone), ``auto`` (the cluster that this
+    machine is in, or ``RAY_ADDRESS``), or ``ray://HOST:10001``. The folder is then a
+    cluster's store, and may be ``s3://BUCKET/PREFIX``. Default: no cluster.
+    """
+
+    cluster_workers: int | str | tuple[int, int] | None
+    """How many workers: ``4``, or the least and the most, ``2:16``, between which the number
+    follows the work that is left. Default: as many as there is room for at the start.
+    """
+
+    worker_cpus: int | None
+    """Cores of each worker. Default: those of a machine, at most 8."""
+
+    finish_in: float | str | None
+    """Between the least and the most, as few workers as finish within this time. Default: as
+    many as are worth their start.
+    """
+
+    unit: float | str
+    """About how much sound a worker takes at a time, estimated from sizes or durations: ``20m``,
+    ``1h``. Default: ``20m``.
+    """
+
+    lease: float | str
+    """A worker that shows no sign of life for so long loses its work to another. Default:
+    ``2m``.
+    """
+
+    max_attempts: int
+    """How often a unit of work is tried before it counts as failed. Default: ``3``."""
+
+
 class StreamOptions(ModelOptions, DatasetOptions, total=False):
     """The options of a model and of a dataset: what :func:`quest22.stream` takes."""
 
 
-class StreamToOptions(DatasetOptions, OutputOptions, total=False):
-    """The options of a dataset and of outputs: see :meth:`quest22.Transcriber.stream_to`."""
+class StreamToOptions(DatasetOptions, OutputOptions, ClusterOptions, total=False):
+    """What :meth:`quest22.Transcriber.stream_to` takes."""

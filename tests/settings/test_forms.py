@@ -145,3 +145,17 @@ def test_a_default_is_read_back_from_its_text(option):
     if option.default is MISSING or option.default_text is None:
         return
     assert option.read(option.default_text) == option.default
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("4", (4, 4)), (4, (4, 4)), ("2:16", (2, 16)), ((2, 16), (2, 16)), (None, None)],
+)
+def test_a_range(value: object, expected: tuple[int, int] | None) -> None:
+    assert forms.read_range("cluster_workers", value) == expected
+
+
+@pytest.mark.parametrize("value", ["0", "5:2", "2:", "a", "1:2:3", "", 2.5, (1, 2, 3)])
+def test_what_is_no_range(value: object) -> None:
+    with pytest.raises(UsageError, match=r"cluster_workers is .*such as 2:16"):
+        forms.read_range("cluster_workers", value)

@@ -42,7 +42,11 @@ def speed(figures: Figures) -> str:
     factor = figures.real_time_factor
     if not factor:
         return "starting"
-    times = 1 / factor
+    return times_real_time(1 / factor)
+
+
+def times_real_time(times: float) -> str:
+    """``42× real time``; tenths below ten."""
     return f"{times:.0f}× real time" if times >= 10 else f"{times:.1f}× real time"
 
 

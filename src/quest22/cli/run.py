@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 from quest22.cli.clip_position import position, stopped_line
 from quest22.cli.exits import Exit, drop_standard_output, exit_for, say
@@ -124,7 +125,15 @@ def _model_title(event: ModelLoaded) -> str:
     return f"{name} from {event.origin}" if event.origin else name
 
 
-def follow(call: Callable[[OnEvent], RunSummary], reporter: RunReporter) -> Exit:
+class Reporter(Protocol):
+    """Shows events; ``interrupted`` once it has said that the run was."""
+
+    interrupted: bool
+
+    def __call__(self, event: RunEvent) -> None: ...
+
+
+def follow(call: Callable[[OnEvent], RunSummary], reporter: Reporter) -> Exit:
     """Perform a run under a reporter; returns the exit code of the command."""
     try:
         return exit_after(lambda: call(reporter))

@@ -91,6 +91,11 @@ class ClusterDriver:
         """Whether it was asked to end."""
         return self._stopping.is_set()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a unit is being transcribed."""
+        return self._lease is not None
+
     def release(self) -> None:
         """Give back the unit at hand, from any thread, if the one that works on it hangs."""
         lease = self._lease

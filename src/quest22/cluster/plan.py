@@ -13,7 +13,8 @@ from quest22.cluster.object_store import ObjectStore
 from quest22.cluster.units import MAX_UNITS, PlannedFile, Units, divide
 from quest22.errors import SourceError, UsageError
 from quest22.metrics import Metrics
-from quest22.runs.context import Load
+from quest22.runs.context import Load, RunContext
+from quest22.runs.events import OnEvent, ignore_event
 from quest22.runs.plan import plan_differences, settings_from_plan, whole_plan, with_places
 from quest22.runs.settings import RunSettings
 from quest22.runtime.build import Pipeline, dataset_source, network_client, with_model
@@ -70,7 +71,10 @@ class ClusterPlan:
 
 
 def make_plan(
-    settings: RunSettings, cluster: ClusterPlanSettings, load: Load = Pipeline
+    settings: RunSettings,
+    cluster: ClusterPlanSettings,
+    load: Load = Pipeline,
+    on_event: OnEvent = ignore_event,
 ) -> ClusterPlan:
     """Open the dataset and the model, and divide the former.
 
@@ -87,7 +91,8 @@ def make_plan(
             f"the dataset would be {len(units):,} units of work: expected 1 to {MAX_UNITS:,}; "
             "choose another --unit"
         )
-    with load(pipeline_settings, metrics) as pipeline:
+    with RunContext(on_event, load, metrics=metrics) as context:
+        pipeline = context.pipeline(pipeline_settings)
         run = whole_plan(settings, pipeline, source.revision)
         run["model"]["name"] = pipeline_settings.engine.model
         return ClusterPlan(

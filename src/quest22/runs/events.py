@@ -7,7 +7,11 @@ A run calls ``on_event`` for each event as it happens, in this order::
     Resumable | [Published] RunFinished | RetryFinished
 
 (``ClipProgress`` comes from runs over files only, see :mod:`quest22.runtime.progress`), or only
-``AlreadyFinished`` or ``NothingToRetry``. An exception from the callback ends the run as
+``AlreadyFinished`` or ``NothingToRetry``. A run on a cluster has other ones::
+
+    [ModelLoading  ModelLoaded]  PlanReady  ClusterProgress | ClusterNote …  ClusterEnded
+
+An exception from the callback ends the run as
 any other does: the run can be continued.
 """
 
@@ -184,6 +188,56 @@ class NothingToRetry:
     transcripts: int
 
 
+@dataclass(frozen=True, slots=True)
+class PlanReady:
+    """A plan of ``units`` in ``files`` data files is in its store; made just now if ``is_new``."""
+
+    store: str
+    units: int
+    files: int
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterProgress:
+    """How far all workers of a cluster are, those that others have started included.
+
+    ``units`` in all, of which ``published`` and ``failed`` have ended; ``transcripts`` and
+    ``failures`` are rows, ``audio_s`` seconds of sound in published units. ``speed`` is how many
+    seconds of sound this run's workers transcribe in a second. ``workers`` work, ``opening`` load
+    the model, ``waiting`` wait for room in the cluster. ``left_s`` is an estimate.
+    """
+
+    units: int
+    published: int
+    failed: int
+    transcripts: int
+    failures: int
+    audio_s: float
+    elapsed_s: float
+    speed: float
+    workers: int
+    opening: int
+    waiting: int
+    left_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterNote:
+    """Something that people should know: a warning of a worker, or that one was lost."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterEnded:
+    """The workers have ended; ``last`` is the final state. ``interrupted``: units are left."""
+
+    store: str
+    last: ClusterProgress
+    interrupted: bool
+
+
 RunEvent: TypeAlias = (
     ModelLoading
     | ModelLoaded
@@ -202,6 +256,10 @@ RunEvent: TypeAlias = (
     | Published
     | RetryFinished
     | NothingToRetry
+    | PlanReady
+    | ClusterProgress
+    | ClusterNote
+    | ClusterEnded
 )
 
 OnEvent: TypeAlias = Callable[[RunEvent], None]

@@ -6,8 +6,14 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
 from quest22.errors import UsageError
-from quest22.settings.forms import DURATION
-from quest22.settings.option import check_at_least, check_choice, declared, option
+from quest22.settings.forms import DURATION, OPTIONAL_DURATION, RANGE
+from quest22.settings.option import (
+    check_at_least,
+    check_choice,
+    check_positive,
+    declared,
+    option,
+)
 
 PANEL = "Cluster"
 
@@ -15,6 +21,8 @@ MIN_UNIT_S = 1.0
 MIN_LEASE_S = 10.0
 
 UnitFormat: TypeAlias = Literal["jsonl", "parquet"]
+
+LOCAL, AUTO, CLIENT = "local", "auto", "ray://"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +88,65 @@ class ClusterWorkSettings:
         if not self.lease_s >= MIN_LEASE_S:
             raise UsageError(f"lease is {self.lease_s:g} s: expected at least {MIN_LEASE_S:g} s")
         check_at_least("max_attempts", self.max_attempts, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterRunSettings:
+    """Where a run finds the machines of a cluster, and how many workers it starts there.
+
+    Raises :class:`UsageError`.
+    """
+
+    cluster: str | None = option(
+        None,
+        flags="--cluster",
+        help="Run on a Ray cluster: [cyan]local[/] (this machine alone), [cyan]auto[/] (the "
+        "cluster that this machine is in, or [cyan]RAY_ADDRESS[/]), or [cyan]ray://HOST:10001[/]. "
+        "The folder is then a cluster's store, and may be [cyan]s3://BUCKET/PREFIX[/].",
+        metavar="ADDRESS",
+        unset="no cluster",
+        panel=PANEL,
+    )
+    workers: tuple[int, int] | None = option(
+        None,
+        name="cluster_workers",
+        flags="--cluster-workers",
+        form=RANGE,
+        help="How many workers: [cyan]4[/], or the least and the most, [cyan]2:16[/], between "
+        "which the number follows the work that is left.",
+        metavar="N|MIN:MAX",
+        unset="as many as there is room for at the start",
+        panel=PANEL,
+    )
+    worker_cpus: int | None = option(
+        None,
+        flags="--worker-cpus",
+        help="Cores of each worker.",
+        metavar="N",
+        unset="those of a machine, at most 8",
+        panel=PANEL,
+    )
+    finish_in_s: float | None = option(
+        None,
+        name="finish_in",
+        flags="--finish-in",
+        form=OPTIONAL_DURATION,
+        help="Between the least and the most, as few workers as finish within this time.",
+        metavar="TIME",
+        unset="as many as are worth their start",
+        panel=PANEL,
+    )
+
+    def __post_init__(self) -> None:
+        check_at_least("worker_cpus", self.worker_cpus, 1)
+        check_positive("finish_in", self.finish_in_s)
+        if self.cluster is not None:
+            self._check_address(self.cluster)
+
+    @staticmethod
+    def _check_address(address: str) -> None:
+        if address not in (LOCAL, AUTO) and not address.startswith(CLIENT):
+            raise UsageError(
+                f"cluster is {address!r}: expected local, auto or ray://HOST:10001, the address "
+                "of a Ray cluster's client server"
+            )

@@ -181,6 +181,27 @@ def _write_optional_duration(value: float | None) -> str | None:
     return None if value is None else format_duration(value)
 
 
+def read_range(name: str, value: Any) -> tuple[int, int] | None:
+    """``4`` → 4 and 4; ``2:16``, or two numbers: the least and the most. None stays None."""
+    if value is None:
+        return None
+    parts = value.split(":") if isinstance(value, str) else value
+    try:
+        numbers = [int(part) for part in ([parts] if isinstance(parts, int) else parts)]
+    except (TypeError, ValueError):
+        numbers = []
+    if len(numbers) not in (1, 2) or not 1 <= numbers[0] <= numbers[-1]:
+        raise UsageError(
+            f"{name} is {value!r}: expected a number of 1 or more, or the least and the most, such "
+            "as 2:16"
+        )
+    return numbers[0], numbers[-1]
+
+
+def _write_range(value: tuple[int, int] | None) -> str | None:
+    return None if value is None else ":".join(map(str, value))
+
+
 def read_size(_: str, value: str | int) -> int:
     """``512M``, or bytes."""
     return parse_size(value) if isinstance(value, str) else value
@@ -219,4 +240,5 @@ NAMES = Form(read_names, "str | Iterable[str]", _write_names, repeated=True, spl
 PATHS = Form(read_names, "str | Iterable[str]", _write_names, repeated=True)
 DURATION = Form(_read_duration, "float | str", format_duration)
 OPTIONAL_DURATION = Form(_read_optional_duration, "float | str | None", _write_optional_duration)
+RANGE = Form(read_range, "int | str | tuple[int, int] | None", _write_range)
 SIZE = Form(read_size, "int | str", format_size)

@@ -1,0 +1,148 @@
+"""Three Ray nodes on this machine, a corpus, and what one worker alone makes of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from quest22.cli.main import main
+from quest22.env import confine_ray
+from tests.torture.real import SAMPLES
+
+NODE_BYTES = 80_000_000
+"""Shared memory of a node, about the least that Ray takes."""
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Rows of speech, how they are planned, and the files that one worker makes of them."""
+
+    arguments: tuple[str, ...]
+    files: dict[str, bytes]
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    folder = tmp_path_factory.mktemp("corpus")
+    rows = pa.concat_tables([pq.read_table(path) for path in sorted(SAMPLES.glob("*.parquet"))])
+    for part in range(2):
+        pq.write_table(rows.slice(16 * part, 16), folder / f"part-{part}.parquet", row_group_size=2)
+    arguments = ("parquet", "--data-files", f"{folder}/*.parquet", "-m", "nano", "--unit", "5s")
+    alone = tmp_path_factory.mktemp("alone")
+    assert main(["plan", *arguments, "--store", str(alone)]) == 0
+    assert main(["work", str(alone)]) == 0
+    return Corpus(arguments, published(alone))
+
+
+@pytest.fixture(scope="session")
+def ray_alone() -> None:
+    """Ray's clusters of these tests are reached from this machine alone, and say nothing home."""
+    pytest.importorskip("ray")
+    confine_ray()
+
+
+class ThreeNodes:
+    """A cluster of which nodes can be killed; ``ray.cluster_utils`` runs them as processes."""
+
+    def __init__(self) -> None:
+        from ray.cluster_utils import Cluster
+
+        self.cluster = Cluster()
+        for _ in range(3):
+            self.add()
+
+    def add(self) -> object:
+        return self.cluster.add_node(
+            num_cpus=1, object_store_memory=NODE_BYTES, include_dashboard=False
+        )
+
+    def kill_one(self) -> None:
+        """Kill a node that is not the driver's, with all of its processes."""
+        node = next(iter(self.cluster.worker_nodes))
+        self.cluster.remove_node(node, allow_graceful=False)
+
+
+@pytest.fixture(scope="session")
+def three_nodes(ray_alone: None) -> Iterator[ThreeNodes]:
+    nodes = ThreeNodes()
+    yield nodes
+    nodes.cluster.shutdown()
+
+
+class Driver:
+    """``quest22 stream … --cluster`` in a process of its own."""
+
+    def __init__(self, corpus: Corpus, out: Path, address: str, *options: str) -> None:
+        self.out = out
+        path = os.pathsep.join(filter(None, sys.path))
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "quest22", "stream", *corpus.arguments, "-o", str(out)),
+                *("--cluster", "auto", "--worker-cpus", "1", "--lease", "10s", *options),
+            ],
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": path, "RAY_ADDRESS": address},
+        )
+
+    def wait_for_units(self, count: int, within_s: float = 120.0) -> None:
+        """Until so many units are published."""
+        wait_until(lambda: len(published(self.out)) >= count or self.has_ended, within_s)
+        assert not self.has_ended, "it was done before it could be disturbed"
+
+    @property
+    def has_ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def ended(self, within_s: float = 240.0) -> tuple[int, str]:
+        """Its exit code, and what it said."""
+        _, told = self.process.communicate(timeout=within_s)
+        return self.process.returncode, told
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.communicate()
+
+
+@pytest.fixture
+def drive(corpus: Corpus, three_nodes: ThreeNodes) -> Iterator[Callable[..., Driver]]:
+    """Starts the command on the three nodes."""
+    started: list[Driver] = []
+
+    def start(out: Path, *options: str) -> Driver:
+        started.append(Driver(corpus, out, three_nodes.cluster.address, *options))
+        return started[-1]
+
+    yield start
+    for driver in started:
+        if not driver.has_ended:
+            driver.kill()
+
+
+def published(store: Path) -> dict[str, bytes]:
+    """The published files of a store."""
+    return {path.name: path.read_bytes() for path in store.glob("data/*/part-*")}
+
+
+def attempts(store: Path) -> int:
+    """How often a unit was begun and not given back, over all units."""
+    names = [path.name for path in store.glob(".quest22/round-0/units/*/*")]
+    leases = sum(name.partition(".")[2].lstrip("e").isdigit() for name in names)
+    return leases - sum(name.endswith(".released") for name in names)
+
+
+def wait_until(is_so: Callable[[], bool], within_s: float) -> None:
+    until = time.monotonic() + within_s
+    while not is_so():
+        assert time.monotonic() < until, "it took too long"
+        time.sleep(0.1)
