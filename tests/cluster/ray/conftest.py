@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +52,15 @@ def ray_alone() -> None:
     confine_ray()
 
 
+@pytest.fixture(scope="module")
+def local_ray(ray_alone: None) -> Iterator[None]:
+    """This process is connected to a cluster of its own."""
+    from quest22.cluster.ray.session import connect
+
+    with connect("local", 2):
+        yield
+
+
 class ThreeNodes:
     """A cluster of which nodes can be killed; ``ray.cluster_utils`` runs them as processes."""
 
@@ -71,8 +81,23 @@ class ThreeNodes:
         node = next(iter(self.cluster.worker_nodes))
         self.cluster.remove_node(node, allow_graceful=False)
 
+    def drain_one(self) -> None:
+        """Give notice that a node will be gone in a minute, as providers of spot machines do."""
+        from ray._raylet import GcsClient
+        from ray.core.generated import autoscaler_pb2
 
-@pytest.fixture(scope="session")
+        node = next(iter(self.cluster.worker_nodes))
+        accepted, reason = GcsClient(address=self.cluster.address).drain_node(
+            node.node_id,
+            autoscaler_pb2.DrainNodeReason.DRAIN_NODE_REASON_PREEMPTION,
+            "spot notice",
+            int((time.time() + 60) * 1000),
+        )
+        assert accepted, reason
+        self.cluster.worker_nodes.remove(node)
+
+
+@pytest.fixture(scope="module")
 def three_nodes(ray_alone: None) -> Iterator[ThreeNodes]:
     nodes = ThreeNodes()
     yield nodes
@@ -139,6 +164,17 @@ def attempts(store: Path) -> int:
     names = [path.name for path in store.glob(".quest22/round-0/units/*/*")]
     leases = sum(name.partition(".")[2].lstrip("e").isdigit() for name in names)
     return leases - sum(name.endswith(".released") for name in names)
+
+
+def pids_of(title: str) -> list[int]:
+    """Processes of Ray whose title begins so: ``ray::WorkerActor``."""
+    return [pid for pid, shown in titles() if shown.startswith(title)]
+
+
+def titles() -> Iterator[tuple[int, str]]:
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended meanwhile
+            yield int(path.name), (path / "cmdline").read_text(errors="replace")
 
 
 def wait_until(is_so: Callable[[], bool], within_s: float) -> None:

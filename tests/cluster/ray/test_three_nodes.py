@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from tests.cluster.ray.conftest import (
     Driver,
     ThreeNodes,
     attempts,
+    pids_of,
     published,
     wait_until,
 )
@@ -23,17 +23,6 @@ from tests.cluster.ray.conftest import (
 pytestmark = pytest.mark.slow
 
 Drive = Callable[..., Driver]
-
-
-def pids_of(title: str) -> list[int]:
-    """Processes of Ray whose title begins so: ``ray::WorkerActor``."""
-    return [pid for pid, shown in titles() if shown.startswith(title)]
-
-
-def titles() -> Iterator[tuple[int, str]]:
-    for path in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it has ended meanwhile
-            yield int(path.name), (path / "cmdline").read_text(errors="replace")
 
 
 def test_the_bytes_are_those_of_one_worker(corpus: Corpus, drive: Drive, tmp_path: Path) -> None:
@@ -99,3 +88,19 @@ def test_the_driver_is_told_to_end(
     assert "repeat the command" in told
     assert attempts(tmp_path) == len(published(tmp_path))  # the rest was given back
     assert not pids_of("ray::WorkerActor")
+
+
+def test_workers_leave_a_node_that_will_be_gone(
+    corpus: Corpus, drive: Drive, three_nodes: ThreeNodes, tmp_path: Path
+) -> None:
+    """As a spot machine that was given notice."""
+    driver = drive(tmp_path)
+    driver.wait_for_units(2)
+    three_nodes.drain_one()
+    try:
+        code, told = driver.ended()
+    finally:
+        three_nodes.add()
+    assert code == Exit.DONE, told
+    assert published(tmp_path) == corpus.files
+    assert attempts(tmp_path) == len(corpus.files)
