@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from quest22 import Transcriber
 from quest22.cluster.cluster_run import cluster_run, run_on_cluster, store_address
 from quest22.cluster.folder_store import FolderStore
 from quest22.cluster.work import open_worker
@@ -98,3 +99,8 @@ def test_a_folder_with_another_run_is_refused(tmp_path: Path) -> None:
     given = cluster_run(settings(tmp_path), tmp_path, {"cluster": "local"})
     with pytest.raises(UsageError, match="without --cluster"):
         run_on_cluster(given, lambda event: None, MixingPipeline)
+
+
+def test_options_of_a_cluster_need_one(tmp_path: Path) -> None:
+    with Transcriber("nano") as whisper, pytest.raises(UsageError, match="cluster='local'"):
+        whisper.stream_to(tmp_path, "parquet", cluster_workers=2)
