@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -68,12 +69,14 @@ class ThreeNodes:
         from ray.cluster_utils import Cluster
 
         self.cluster = Cluster()
-        for _ in range(3):
+        self.client_port = free_port()
+        self.add(ray_client_server_port=self.client_port)
+        for _ in range(2):
             self.add()
 
-    def add(self) -> object:
+    def add(self, **options: object) -> object:
         return self.cluster.add_node(
-            num_cpus=1, object_store_memory=NODE_BYTES, include_dashboard=False
+            num_cpus=1, object_store_memory=NODE_BYTES, include_dashboard=False, **options
         )
 
     def kill_one(self) -> None:
@@ -107,13 +110,15 @@ def three_nodes(ray_alone: None) -> Iterator[ThreeNodes]:
 class Driver:
     """``quest22 stream … --cluster`` in a process of its own."""
 
-    def __init__(self, corpus: Corpus, out: Path, address: str, *options: str) -> None:
+    def __init__(
+        self, corpus: Corpus, out: Path, address: str, *options: str, cluster: str = "auto"
+    ) -> None:
         self.out = out
         path = os.pathsep.join(filter(None, sys.path))
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "quest22", "stream", *corpus.arguments, "-o", str(out)),
-                *("--cluster", "auto", "--worker-cpus", "1", "--lease", "10s", *options),
+                *("--cluster", cluster, "--worker-cpus", "1", "--lease", "10s", *options),
             ],
             stderr=subprocess.PIPE,
             text=True,
@@ -144,14 +149,22 @@ def drive(corpus: Corpus, three_nodes: ThreeNodes) -> Iterator[Callable[..., Dri
     """Starts the command on the three nodes."""
     started: list[Driver] = []
 
-    def start(out: Path, *options: str) -> Driver:
-        started.append(Driver(corpus, out, three_nodes.cluster.address, *options))
+    def start(out: Path, *options: str, cluster: str = "auto") -> Driver:
+        address = three_nodes.cluster.address
+        started.append(Driver(corpus, out, address, *options, cluster=cluster))
         return started[-1]
 
     yield start
     for driver in started:
         if not driver.has_ended:
             driver.kill()
+
+
+def free_port() -> int:
+    """A port of this machine that nobody uses."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
 
 
 def published(store: Path) -> dict[str, bytes]:

@@ -36,6 +36,15 @@ def test_the_bytes_are_those_of_one_worker(corpus: Corpus, drive: Drive, tmp_pat
     assert not list(tmp_path.glob(".quest22/probe-*"))
 
 
+def test_the_command_is_on_no_node(
+    corpus: Corpus, drive: Drive, three_nodes: ThreeNodes, tmp_path: Path
+) -> None:
+    driver = drive(tmp_path, cluster=f"ray://127.0.0.1:{three_nodes.client_port}")
+    code, told = driver.ended()
+    assert code == Exit.DONE, told
+    assert published(tmp_path) == corpus.files
+
+
 def test_the_driver_is_killed(corpus: Corpus, drive: Drive, tmp_path: Path) -> None:
     first = drive(tmp_path)
     first.wait_for_units(2)

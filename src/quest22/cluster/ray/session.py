@@ -23,6 +23,8 @@ OBJECT_STORE_BYTES = 100_000_000
 ANSWER_WITHIN_S = 60.0
 """A node that has not started a process within this time is not asked any more."""
 
+DRAINS_WITHIN_S = 10.0
+
 T = TypeVar("T")
 
 
@@ -63,7 +65,16 @@ class RaySession:
 
     def draining(self) -> frozenset[str]:
         """Nodes that will soon be gone, as spot machines are; none if Ray cannot say."""
-        return self._anywhere(_draining_nodes) if self.own_node is None else _draining_nodes()
+        if self.own_node is not None:
+            return _draining_nodes()
+        import ray
+
+        task = ray.remote(num_cpus=0, max_retries=0)(_draining_nodes).remote()
+        try:
+            found: frozenset[str] = ray.get(task, timeout=DRAINS_WITHIN_S)
+        except ray.exceptions.RayError:  # asked again soon
+            return frozenset()
+        return found
 
     def on_each_node(self, function: Callable[[], T]) -> dict[Node, T]:
         """The result of a function on each node that answers; raises what it raises there."""
@@ -81,12 +92,6 @@ class RaySession:
         for each in late:
             ray.cancel(each, force=True)
         return {asked[each]: ray.get(each) for each in ready}
-
-    def _anywhere(self, function: Callable[[], T]) -> T:
-        import ray
-
-        result: T = ray.get(ray.remote(num_cpus=0)(function).remote(), timeout=ANSWER_WITHIN_S)
-        return result
 
 
 def _draining_nodes() -> frozenset[str]:
