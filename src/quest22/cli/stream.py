@@ -44,7 +44,7 @@ quest22 stream org/speech -o out --push-to-hub me/speech-transcripts
 
 quest22 stream org/speech --num-shards 8 --shard-index 0 -o out
 
-quest22 stream org/speech -o s3://bucket/speech --cluster auto --cluster-workers 2:16
+quest22 stream org/speech -o s3://bucket/speech --cluster auto
 """
 
 
@@ -73,10 +73,7 @@ def stream(
 
     An interrupted run into a folder continues with the same command; quest22 status FOLDER shows
     its progress. Each shard writes into its own subfolder; a run with another --num-shards
-    continues with the rows that are left.
-
-    With --cluster, workers on many machines share the rows; the folder is their store, for quest22
-    work, status and retry.
+    continues with the rows that are left. With --cluster, workers on many machines share the rows.
     """
     configure_logging(report)
     flags = RunFlags(model, speech, output, default_format="jsonl")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,7 +28,12 @@ from quest22.cluster.ray.ledger_actor import LedgerActor
 from quest22.cluster.ray.pool import Lost, Pool
 from quest22.cluster.ray.session import RaySession
 from quest22.cluster.ray.visibility import SharedFolder, check_nodes, probed
-from quest22.cluster.ray.worker_actor import WorkerActor, WorkerState, WorkerTask
+from quest22.cluster.ray.worker_actor import (
+    WorkerActor,
+    WorkerResources,
+    WorkerState,
+    WorkerTask,
+)
 from quest22.cluster.work import ledger_of
 from quest22.errors import Quest22Error
 from quest22.runs.events import ClusterNote, ClusterProgress, OnEvent
@@ -70,19 +75,19 @@ def run_workers(launch: Launch, session: RaySession, on_event: OnEvent) -> Clust
     a second one, meanwhile, does not wait for that. Raises :class:`Quest22Error` if workers end one
     after another.
     """
-    cpus, limits = _pool_of(launch.run, session)
+    resources, limits = _pool_of(launch.run, session)
     with ExitStack() as stack:
         shared = None
         if isinstance(launch.store, FolderStore):
             shared = stack.enter_context(probed(Path(launch.address)))
-        start = _starter(launch, session, shared, cpus)
+        start = _starter(launch, session, shared, resources)
         pool = stack.enter_context(Pool(start))
         stack.enter_context(_interrupts())
         return _Run(launch, session, pool, limits, on_event).until_ended()
 
 
-def _pool_of(run: ClusterRunSettings, session: RaySession) -> tuple[int, PoolLimits]:
-    """The cores of a worker, and how many workers; if not given, as many as nodes have room for."""
+def _pool_of(run: ClusterRunSettings, session: RaySession) -> tuple[WorkerResources, PoolLimits]:
+    """What a worker takes, and how many workers; if not given, as many as nodes have room for."""
     nodes = [node.cpus for node in session.nodes() if node.cpus]
     cpus = run.worker_cpus
     if cpus is None:
@@ -90,23 +95,27 @@ def _pool_of(run: ClusterRunSettings, session: RaySession) -> tuple[int, PoolLim
         if run.workers is not None:  # on one machine, say, they share its cores
             cpus = max(1, min(cpus, sum(nodes) // run.workers[1]))
     if run.workers is not None:
-        return cpus, PoolLimits(*run.workers)
+        return WorkerResources(cpus), PoolLimits(*run.workers)
     room = max(1, sum(each // cpus for each in nodes))
-    return cpus, PoolLimits(room, room)
+    return WorkerResources(cpus), PoolLimits(room, room)
 
 
-def _starter(launch: Launch, session: RaySession, shared: SharedFolder | None, cpus: int) -> Any:
+def _starter(
+    launch: Launch, session: RaySession, shared: SharedFolder | None, resources: WorkerResources
+) -> Callable[[], Any]:
     """A function that starts a worker somewhere in the cluster."""
     keeper = check_nodes(session, shared)
     plan = ray.put(launch.plan)
     ledger = None
     if keeper is not None:
         here = NodeAffinitySchedulingStrategy(keeper.id, soft=False)
-        options = {"num_cpus": 0, "max_restarts": -1, "scheduling_strategy": here}
-        ledger = ray.remote(**options)(LedgerActor).remote(launch.address)
+        ledger = ray.remote(num_cpus=0, max_restarts=-1, scheduling_strategy=here)(
+            LedgerActor
+        ).remote(launch.address)
     engine = replace(launch.engine, model=None, revision=None)
-    task = WorkerTask(launch.address, shared, cpus, engine, launch.work)
-    worker = ray.remote(num_cpus=cpus, max_restarts=0, scheduling_strategy="SPREAD")(WorkerActor)
+    task = WorkerTask(launch.address, shared, resources, engine, launch.work)
+    options = {**resources.options(), "max_restarts": 0, "scheduling_strategy": "SPREAD"}
+    worker = ray.remote(**options)(WorkerActor)
     return lambda: worker.remote(plan, task, ledger)
 
 

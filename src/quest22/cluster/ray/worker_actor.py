@@ -40,16 +40,23 @@ NOTES = 20
 _log = logging.getLogger("quest22")
 
 
+class WorkerResources(NamedTuple):
+    """What a worker takes of a machine: cores, which are also its engine's threads."""
+
+    cpus: int
+
+    def options(self) -> dict[str, float]:
+        """The same as options of a Ray actor."""
+        return {"num_cpus": self.cpus}
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerTask:
-    """What a worker is to do. ``folder`` is the store's, if it is one.
-
-    ``cpus``: the cores that it may use, and all that it takes of a machine today.
-    """
+    """What a worker is to do. ``folder`` is the store's, if it is one."""
 
     store: str
     folder: SharedFolder | None
-    cpus: int
+    resources: WorkerResources
     engine: EngineSettings
     work: ClusterWorkSettings
 
@@ -171,7 +178,7 @@ class WorkerActor:
         else:
             ledger = ActorLedger(self._ledger, len(self._plan.units))
         policy = Policy(task.work.lease_s, task.work.max_attempts)
-        engine = replace(task.engine, threads=task.engine.threads or task.cpus)
+        engine = replace(task.engine, threads=task.engine.threads or task.resources.cpus)
         return ClusterWorker(self._plan, ledger, engine, RunContext(), policy)
 
 
