@@ -24,7 +24,8 @@ from quest22.audio.log_mel import LogMel
 from quest22.bench.clips import read_clips
 from quest22.checkpoint.load import Checkpoint, load
 from quest22.demo.recordings import sample_files
-from quest22.engine.build import build_engine, open_compiler, open_decoder, open_encoder
+from quest22.engine.build import build_engine
+from quest22.engine.build_cpu import open_compiler, open_decoder, open_encoder
 from quest22.engine.cpu_backend import DecoderSession
 from quest22.engine.cross_kv_cache import CrossKVCache
 from quest22.engine.openvino.compiled_graphs import CompiledGraphs

@@ -386,8 +386,15 @@ class EngineOptions(TypedDict, total=False):
     model_revision: str | None
     """Branch, tag or commit of the model. Default: none."""
 
+    engine: Literal["auto", "native", "openvino", "torch"]
+    """What runs the model: ``auto`` (PyTorch where there is a CUDA GPU for it, else the CPU),
+    ``native`` or ``openvino`` (CPU), or ``torch``. Default: ``auto``.
+    """
+
     device: str
-    """Where the model runs: ``auto`` or ``cpu``. Default: ``auto``."""
+    """Where the model runs: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` … or ``mps``. Default:
+    ``auto``.
+    """
 
     compute_type: str
     """Precision of the computation: ``auto`` (the fastest one without int8 weights),

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from quest22.audio.log_mel import LogMel
-from quest22.engine.build import build_engine, open_backend
+from quest22.engine import build
+from quest22.engine.build import build_engine, open_backend, uses_torch
 from quest22.engine.cpu_backend import CpuBackend
 from quest22.errors import UsageError
 from quest22.metrics import Metrics
 from quest22.native.library import instruction_set, open_library
 from quest22.records import DecodingOptions
 from quest22.settings import EngineSettings
+from quest22.settings.engine import EngineName
 from tests.engine.conftest import OpenCheckpoint
 from tests.support.windows import windows
 
@@ -86,7 +92,93 @@ def test_a_closed_engine_runs_no_more(checkpoint: OpenCheckpoint) -> None:
         engine.run(windows(DecodingOptions("en")))
 
 
-@pytest.mark.parametrize("settings", [{"device": "cuda"}, {"compute_type": "float8"}])
+@pytest.mark.parametrize(
+    "settings",
+    [{"device": "cuda"}, {"device": "npu"}, {"compute_type": "float8"}, {"engine": "cuda"}],
+)
 def test_what_is_not_there_is_refused(checkpoint: OpenCheckpoint, settings: dict[str, str]) -> None:
     with pytest.raises(UsageError, match=next(iter(settings.values()))):
         open_backend(checkpoint("small-test"), EngineSettings(**settings))
+
+
+@pytest.mark.parametrize("engine", ["native", "openvino"])
+def test_an_engine_of_the_cpu_has_no_gpu(engine: EngineName) -> None:
+    with pytest.raises(
+        UsageError, match=f"engine {engine} runs on the CPU, not on device 'cuda:1'"
+    ):
+        uses_torch(EngineSettings(engine=engine, device="cuda:1"))
+
+
+@pytest.mark.parametrize(
+    ("engine", "device", "torch"),
+    [
+        ("auto", "auto", False),
+        ("auto", "cpu", False),
+        ("auto", "CUDA:1", True),
+        ("auto", "mps", True),
+        ("torch", "cpu", True),
+        ("native", "cpu", False),
+    ],
+)
+def test_torch_is_chosen_by_its_name_or_a_gpus(
+    monkeypatch: pytest.MonkeyPatch, engine: EngineName, device: str, torch: bool
+) -> None:
+    monkeypatch.setattr(build, "_GPU_DRIVERS", ())
+    assert uses_torch(EngineSettings(engine=engine, device=device)) is torch
+
+
+def test_a_gpu_is_used_where_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    torch = pytest.importorskip("torch")
+    driver = tmp_path / "nvidiactl"
+    driver.touch()
+    monkeypatch.setattr(build, "_GPU_DRIVERS", (str(driver),))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with caplog.at_level(logging.INFO, "quest22"):
+        assert not uses_torch(EngineSettings())
+        monkeypatch.setattr(build, "find_spec", lambda _: None)
+        assert not uses_torch(EngineSettings())
+    assert "the GPU is not used: device 'cuda' is not there" in caplog.text
+    assert "pip install 'quest22[torch]'" in caplog.text
+    monkeypatch.undo()
+    monkeypatch.setattr(build, "_GPU_DRIVERS", (str(driver),))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
+    assert uses_torch(EngineSettings())
+    assert not uses_torch(EngineSettings(compute_type="int8"))
+
+
+WITHOUT = """
+import sys
+sys.modules["torch"] = None
+from quest22.engine.build import open_backend
+from quest22.settings import EngineSettings
+from quest22.settings.engine import EngineName
+open_backend(None, EngineSettings(device="cuda:0"))
+"""
+
+
+def test_without_pytorch_it_is_told_how_to_install_it() -> None:
+    made = subprocess.run(
+        [sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=False
+    )
+    expected = "MissingExtraError: device 'cuda:0' needs packages that are not installed; run: pip "
+    assert made.stderr.splitlines()[-1].endswith(expected + "install 'quest22[torch]'")
+
+
+def test_openvino_by_name_leaves_the_native_library_out(
+    checkpoint: OpenCheckpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    backend, line = chosen(checkpoint, replace(FLOAT32, engine="openvino"), caplog)
+    assert backend.name == "openvino"
+    assert line.startswith("engine openvino: decoder on OpenVINO (as --engine says), encoder")
+
+
+def test_native_by_name_is_required(
+    checkpoint: OpenCheckpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUEST22_NATIVE", "off")
+    with pytest.raises(UsageError, match="engine native cannot run: QUEST22_NATIVE is off"):
+        open_backend(checkpoint("small-test"), replace(FLOAT32, engine="native"))

@@ -148,7 +148,7 @@ def _hub_cache() -> Path:
 def check_engine() -> Finding:
     """The inference library, the device, and the precision that ``auto`` chooses."""
     try:
-        from quest22.engine.build import open_compiler
+        from quest22.engine.build_cpu import open_compiler
 
         compiler = open_compiler("auto", "auto", None)
         name = compiler.core.get_property("CPU", "FULL_DEVICE_NAME")

@@ -85,13 +85,13 @@ FOREIGN_FLAGS = (
         *("print-colors", "print-progress", "print-confidence", "pretty-json"),
         says="left out: --verbose and --quiet say how much is shown",
     ),
-    _ignored("flash-attn", says="left out: it is for a GPU"),
+    _ignored("flash-attn", says="left out: attention is always fused"),
     _refused(
         *("model-dir", "cache-directory", "download-root"),
         says="models are kept in the Hub's cache, which HF_HOME moves; -m FOLDER runs a model in a "
         "folder",
     ),
-    _refused("device-index", "device-id", says="it runs on the CPU: leave it out"),
+    _refused("device-index", "device-id", says="the number follows the name: --device cuda:1"),
     _refused("processors", says="one process uses all cores: --threads limits them"),
     _refused("align-model", "interpolate-method", says="times of words: --word-timestamps"),
     _refused(

@@ -14,6 +14,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from quest22.checkpoint.config import Dimensions, GenerationConfig
 from quest22.checkpoint.tokens import Tokens
 from quest22.decoding.dtw import Grid, first_frames
 from quest22.decoding.logprobs import softmax
@@ -111,6 +112,18 @@ def mel_frames(window: Window) -> int:
     if window.features is not None:
         return window.frames
     return len(window.samples) * FRAMES_PER_S // SAMPLE_RATE_HZ
+
+
+def alignment_heads(dims: Dimensions, generation: GenerationConfig) -> Heads:
+    """The (layer, head) pairs whose attention follows the speech.
+
+    If the checkpoint names none, all heads of the second half of the layers, as in openai/whisper.
+    """
+    return generation.alignment_heads or tuple(
+        (layer, head)
+        for layer in range(dims.decoder_layers // 2, dims.decoder_layers)
+        for head in range(dims.decoder_heads)
+    )
 
 
 def path_cost(scores: Scores, text: slice) -> Grid:

@@ -12,7 +12,7 @@ window, so in a batch most rows would wait for others.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -122,19 +122,12 @@ class BatchSearch:
         windows whose greedy hypothesis does not stand join the others with beams. Raises
         :class:`EngineError` if logits are not finite.
         """
-        results: dict[int, DecodeResult] = {}
-        tries = [(window, each) for window, of in enumerate(requests) for each in of.tries]
-        for num_beams in sorted({each.num_beams for _, each in tries}):
-            group = {
-                window: each
-                for window, each in tries
-                if each.num_beams == num_beams
-                and not (window in results and each.stands(results[window]))
-            }
-            for part in _decoded_together(group):
-                decoder.restart(list(part), num_beams)
-                results.update(zip(part, self.run(decoder, list(part.values())), strict=True))
-        return [results[window] for window in range(len(requests))]
+
+        def decode(part: Mapping[int, DecodeRequest], num_beams: int) -> list[DecodeResult]:
+            decoder.restart(list(part), num_beams)
+            return self.run(decoder, list(part.values()))
+
+        return decode_in_tries(requests, decode)
 
     def run(
         self, decoder: StepwiseDecoder, requests: Sequence[DecodeRequest]
@@ -244,6 +237,29 @@ def _apply_rules(logits: Logits, windows: Sequence[_Window], spans: Sequence[sli
         rules.apply(part, sampled, timed)
         if not whole:
             logits[rows] = part
+
+
+def decode_in_tries(
+    requests: Sequence[DecodeRequest],
+    decode: Callable[[Mapping[int, DecodeRequest], int], list[DecodeResult]],
+) -> list[DecodeResult]:
+    """Decode each window of a batch, first greedily where its search says so.
+
+    ``decode`` is called with requests by window, to be decoded together, and their number of rows:
+    the fewest first.
+    """
+    results: dict[int, DecodeResult] = {}
+    tries = [(window, each) for window, of in enumerate(requests) for each in of.tries]
+    for num_beams in sorted({each.num_beams for _, each in tries}):
+        group = {
+            window: each
+            for window, each in tries
+            if each.num_beams == num_beams
+            and not (window in results and each.stands(results[window]))
+        }
+        for part in _decoded_together(group):
+            results.update(zip(part, decode(part, num_beams), strict=True))
+    return [results[window] for window in range(len(requests))]
 
 
 def _decoded_together(requests: Mapping[int, DecodeRequest]) -> list[dict[int, DecodeRequest]]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quest22.decoding.logits_rules import LogitsRules
 from quest22.decoding.logprobs import Logits, argmax, log_normalizer, top
@@ -185,13 +186,20 @@ class SamplingDecoder:
         return all(_loops(row, self._end_of_text, self._max_repeats) for row in running)
 
     def update(self, logits: Logits) -> list[int]:
-        tokens, logprobs = self._sample(logits) if self._temperature > 0 else argmax(logits)
+        return self.record(*(self._sample(logits) if self._temperature > 0 else argmax(logits)))
+
+    def record(self, tokens: Sequence[int], logprobs: Sequence[float]) -> list[int]:
+        """Note a token chosen for every row, and its log-probability; as :meth:`update` does."""
         for row, (token, logprob) in enumerate(zip(tokens, logprobs, strict=True)):
             if not self._ended[row]:
                 self._logprobs[row].append(logprob)
                 self._ended[row] = token == self._end_of_text
             self.sampled[row].append(self._end_of_text if self._ended[row] else token)
         return list(range(len(tokens)))
+
+    def draw(self, count: int) -> NDArray[np.float64]:
+        """Each row's next random numbers, for tokens chosen elsewhere: ``[rows, count]``."""
+        return np.stack([generator.random(count) for generator in self._generators])
 
     def candidates(self) -> list[Candidate]:
         return [

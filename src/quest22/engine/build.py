@@ -1,38 +1,24 @@
-"""Chooses the backend for a checkpoint, by settings and machine, and logs which one and why.
+"""Chooses the engine for a checkpoint by settings and machine, and imports that one alone.
 
-On a CPU, the decoder runs in C if there is a native library for the processor and the precision,
-else as an OpenVINO graph; the same goes for the encoder, independently. Alignment is always a
-graph.
+A GPU of CUDA or ROCm is used if PyTorch is there to run it; all else runs on the CPU.
 """
 
 from __future__ import annotations
 
 import logging
+from importlib.util import find_spec
+from pathlib import Path
 
 from quest22.checkpoint.load import Checkpoint
 from quest22.engine.backend import Backend
-from quest22.engine.batch_size import choose_batch_size, choose_encoded_at_once
-from quest22.engine.cpu_backend import CpuBackend, CpuParts, DecoderNetwork, EncoderRunner
-from quest22.engine.cross_kv_cache import CrossKVCache
 from quest22.engine.engine import WhisperEngine
-from quest22.engine.native.decoder_network import Formats, NativeDecoderNetwork
-from quest22.engine.native.encoder import (
-    NativeEncoder,
-    NativeEncoderRunner,
-    QuantizingEncoderRunner,
-)
-from quest22.engine.openvino.aligner import GraphAligner
-from quest22.engine.openvino.compiled_graphs import CompiledGraphs
-from quest22.engine.openvino.compiler import Compiler
-from quest22.engine.openvino.decoder import GraphDecoderNetwork, build_decoder
-from quest22.engine.openvino.encoder import GraphEncoderRunner, build_encoder
-from quest22.engine.precision import is_replaced
-from quest22.env import native_library
+from quest22.errors import MissingExtraError, UsageError
 from quest22.metrics import Metrics
-from quest22.native.library import elements, instruction_set, open_library
 from quest22.protocols import FeatureExtractor
 from quest22.settings import EngineSettings
-from quest22.system.machine import processor_flags, usable_cores
+
+_GPU_DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+"""Of NVIDIA, of AMD, and of either on Windows' Linux: PyTorch takes seconds to tell the same."""
 
 _log = logging.getLogger("quest22")
 
@@ -40,9 +26,9 @@ _log = logging.getLogger("quest22")
 def build_engine(
     checkpoint: Checkpoint, features: FeatureExtractor, settings: EngineSettings, metrics: Metrics
 ) -> WhisperEngine:
-    """A checkpoint on the best backend of this machine that the settings allow.
+    """A checkpoint on the best engine of this machine that the settings allow.
 
-    Raises :class:`UsageError` for a device or compute type that does not exist, and
+    Raises :class:`UsageError` for an engine, device or compute type that is not there, and
     :class:`EngineError` if the model cannot be compiled or memory runs out.
     """
     return WhisperEngine(checkpoint, open_backend(checkpoint, settings), features, metrics)
@@ -50,132 +36,54 @@ def build_engine(
 
 def open_backend(checkpoint: Checkpoint, settings: EngineSettings) -> Backend:
     """Only the backend; raises as :func:`build_engine` does."""
-    return _open_cpu_backend(checkpoint, settings)
+    if not uses_torch(settings):
+        from quest22.engine.build_cpu import open_cpu_backend
+
+        return open_cpu_backend(checkpoint, settings)
+    try:
+        from quest22.engine.torch.build import open_torch_backend
+    except ModuleNotFoundError as exc:
+        if exc.name != "torch":
+            raise
+        device = settings.device.strip().lower()
+        asked = "engine 'torch'" if device in ("auto", "cpu") else f"device {device!r}"
+        raise MissingExtraError(asked, "torch") from exc
+    return open_torch_backend(checkpoint, settings)
 
 
-def open_compiler(device: str, compute_type: str, threads: int | None) -> Compiler:
-    """OpenVINO's compiler in the precision for this machine, its native library included."""
-    return Compiler.open(device, compute_type, threads, elements(open_library()))
+def uses_torch(settings: EngineSettings) -> bool:
+    """Whether the settings mean PyTorch: by its name, by a GPU's, or if there is a GPU to use.
 
-
-def _open_cpu_backend(checkpoint: Checkpoint, settings: EngineSettings) -> CpuBackend:
-    compiler = open_compiler(settings.device, settings.compute_type, settings.threads)
-    graphs = CompiledGraphs.of(checkpoint, compiler)
-    threads = settings.threads or usable_cores()
-    decoder = open_decoder(checkpoint, graphs, threads)
-    batch_size = settings.batch_size or choose_batch_size(
-        checkpoint.dimensions, decoder.kv_element, cores=settings.threads
-    )
-    cross_kv = CrossKVCache(checkpoint.dimensions, batch_size, decoder.kv_element)
-    encoder = open_encoder(checkpoint, graphs, decoder, cross_kv, threads)
-    aligner = GraphAligner(checkpoint, graphs, cross_kv.element)
-    one_at_a_time = choose_encoded_at_once(batch_size, threads) == 1
-    same = isinstance(decoder, NativeDecoderNetwork) and (one_at_a_time or _is_native(encoder))
-    parts = CpuParts(encoder, decoder, aligner, cross_kv, graphs.release_files, same)
-    name = "native" if isinstance(decoder, NativeDecoderNetwork) else "openvino"
-    backend = CpuBackend(name, compiler.precision.name, checkpoint.tokens, parts)
-    if is_replaced(settings.compute_type, compiler.precision):
-        _log.warning(
-            "this processor does not compute %s: %s is used",
-            settings.compute_type,
-            backend.compute_type,
-        )
-    _log_choice(backend, parts, threads)
-    return backend
-
-
-def open_decoder(checkpoint: Checkpoint, graphs: CompiledGraphs, threads: int) -> DecoderNetwork:
-    """A checkpoint's decoder in the precision of its graphs: in C where possible, else a graph.
-
-    Raises :class:`EngineError` if memory runs out or the graph cannot be compiled.
+    Raises :class:`UsageError` for a device that no engine knows, or that the named one lacks.
     """
-    weights, dims, precision = checkpoint.weights, checkpoint.dimensions, graphs.compiler.precision
-    element, int8 = precision.activations, precision.int8
-    formats = Formats(element, int8, precision.int8_kv, precision.int16)
-    return NativeDecoderNetwork.open(weights, dims, formats, threads) or GraphDecoderNetwork(
-        graphs.open("decoder", lambda: build_decoder(weights, dims, element, int8)), element
-    )
-
-
-def open_encoder(
-    checkpoint: Checkpoint,
-    graphs: CompiledGraphs,
-    decoder: DecoderNetwork,
-    cross_kv: CrossKVCache,
-    threads: int,
-) -> EncoderRunner:
-    """A checkpoint's encoder for the rows of ``cross_kv``: in C where possible, else a graph.
-
-    If ``decoder`` reads int8, the encoder's output is quantized. Raises :class:`EngineError` if
-    memory runs out.
-    """
-    at_once = choose_encoded_at_once(cross_kv.rows, threads)
-    if not isinstance(decoder, NativeDecoderNetwork) or decoder.kv_element != "i8":
-        return _open_float_encoder(checkpoint, graphs, cross_kv, threads, at_once)
-    floats = CrossKVCache(checkpoint.dimensions, at_once, graphs.compiler.precision.activations)
-    encoder = _open_float_encoder(checkpoint, graphs, floats, threads, at_once)
-    return QuantizingEncoderRunner(encoder, floats, decoder, cross_kv, at_once)
-
-
-def _open_float_encoder(
-    checkpoint: Checkpoint,
-    graphs: CompiledGraphs,
-    cross_kv: CrossKVCache,
-    threads: int,
-    at_once: int,
-) -> EncoderRunner:
-    weights, dims, precision = checkpoint.weights, checkpoint.dimensions, graphs.compiler.precision
-    element, int8 = cross_kv.element, precision.int8
-    if int8 == precision.quantized:
-        native = NativeEncoder.open(
-            weights, dims, element, threads, int8=int8, int16=precision.int16
+    device = settings.device.strip().lower()
+    kind = device.partition(":")[0]
+    if kind not in ("auto", "cpu", "cuda", "mps"):
+        raise UsageError(f"device {device!r} is unknown: expected auto, cpu, cuda, cuda:N or mps")
+    if settings.engine == "torch":
+        return True
+    if settings.engine == "auto":
+        return kind in ("cuda", "mps") or (kind == "auto" and _gpu_is_ready(settings))
+    if kind in ("cuda", "mps"):
+        raise UsageError(
+            f"engine {settings.engine} runs on the CPU, not on device {device!r}: "
+            "leave one of them out, or choose --engine torch"
         )
-        if native is not None:
-            return NativeEncoderRunner(native, cross_kv, at_once)
-    return GraphEncoderRunner(
-        lambda streams, frames: graphs.open(
-            f"encoder of {frames} frames",
-            lambda: build_encoder(weights, dims, element, int8, frames),
-            streams,
-        ),
-        cross_kv,
-        at_once,
-    )
+    return False
 
 
-def _is_native(encoder: EncoderRunner) -> bool:
-    if isinstance(encoder, QuantizingEncoderRunner):
-        encoder = encoder.encoder
-    return isinstance(encoder, NativeEncoderRunner)
+def _gpu_is_ready(settings: EngineSettings) -> bool:
+    """Whether a GPU can run what is asked for; if not, the log says why."""
+    if not any(Path(driver).exists() for driver in _GPU_DRIVERS):
+        return False
+    if find_spec("torch") is None:
+        _log.info("a GPU is there, but not PyTorch to use it: pip install 'quest22[torch]'")
+        return False
+    from quest22.engine.torch.device import choose_placement
 
-
-def _log_choice(backend: CpuBackend, parts: CpuParts, threads: int) -> None:
-    """Log which parts run where, and why a part is not native."""
-    runs = {
-        "decoder": isinstance(parts.decoder, NativeDecoderNetwork),
-        "encoder": _is_native(parts.encoder),
-    }
-    described = [
-        f"{part} in C for {instruction_set()}"
-        if native
-        else f"{part} on OpenVINO ({_why_not_native(part, backend.compute_type)})"
-        for part, native in runs.items()
-    ]
-    _log.info(
-        "engine %s: %s; %s, %d windows per batch, %d threads",
-        backend.name,
-        ", ".join(described),
-        backend.compute_type,
-        backend.batch_size,
-        threads,
-    )
-
-
-def _why_not_native(part: str, compute_type: str) -> str:
-    if native_library() == "off":
-        return "QUEST22_NATIVE is off"
-    if open_library() is None:
-        return "no native library for this processor"
-    if part == "encoder" and "amx_bf16" in processor_flags():
-        return "faster with AMX"
-    return f"the native library does not run {compute_type} or this model's shape"
+    try:
+        choose_placement("cuda", settings.compute_type)
+    except UsageError as exc:
+        _log.info("the GPU is not used: %s", exc)
+        return False
+    return True

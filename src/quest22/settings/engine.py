@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, get_args
 
 from quest22.settings.forms import COUNT_OR_AUTO
-from quest22.settings.option import check_at_least, declared, option
+from quest22.settings.option import check_at_least, check_choice, declared, option
 
 PANEL = "Model"
+
+EngineName: TypeAlias = Literal["auto", "native", "openvino", "torch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +37,18 @@ class EngineSettings:
         metavar="REV",
         panel=PANEL,
     )
+    engine: EngineName = option(
+        "auto",
+        flags="--engine",
+        help="What runs the model: [cyan]auto[/] (PyTorch where there is a CUDA GPU for it, else "
+        "the CPU), [cyan]native[/] or [cyan]openvino[/] (CPU), or [cyan]torch[/].",
+        panel=PANEL,
+    )
     device: str = option(
         "auto",
         flags="--device",
-        help="Where the model runs: [cyan]auto[/] or [cyan]cpu[/].",
+        help="Where the model runs: [cyan]auto[/], [cyan]cpu[/], [cyan]cuda[/], [cyan]cuda:1[/] … "
+        "or [cyan]mps[/].",
         metavar="NAME",
         panel=PANEL,
     )
@@ -78,5 +89,6 @@ class EngineSettings:
     )
 
     def __post_init__(self) -> None:
+        check_choice("engine", self.engine, get_args(EngineName))
         check_at_least("batch_size", self.batch_size, 1)
         check_at_least("threads", self.threads, 1)

@@ -8,11 +8,10 @@ import pytest
 from quest22.audio.log_mel import LogMel
 from quest22.checkpoint.load import Checkpoint, load
 from quest22.checkpoint.word_splitting import split_to_words
-from quest22.decoding.alignment import mel_frames
+from quest22.decoding.alignment import alignment_heads, mel_frames
 from quest22.decoding.timestamps import drop_unfinished
 from quest22.engine.build import build_engine
 from quest22.engine.engine import WhisperEngine
-from quest22.engine.openvino.alignment_graph import alignment_heads
 from quest22.metrics import Metrics
 from quest22.records import DecodingOptions, Hypothesis, Window
 from quest22.settings import EngineSettings

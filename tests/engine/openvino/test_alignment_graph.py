@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from quest22.engine.openvino.alignment_graph import alignment_heads, build_alignment
+from quest22.decoding.alignment import alignment_heads
+from quest22.engine.openvino.alignment_graph import build_alignment
 from tests.engine.conftest import OpenCheckpoint
 
 

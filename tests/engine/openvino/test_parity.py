@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from quest22.audio.log_mel import LogMel
 from quest22.checkpoint.load import Checkpoint
-from quest22.engine.build import open_compiler, open_decoder, open_encoder
+from quest22.engine.build_cpu import open_compiler, open_decoder, open_encoder
 from quest22.engine.cpu_backend import DecoderSession
 from quest22.engine.cross_kv_cache import CrossKVCache
 from quest22.engine.engine import WhisperEngine

@@ -14,10 +14,10 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from quest22.checkpoint.load import Checkpoint
-from quest22.decoding.alignment import AlignmentInput, align, path_cost
+from quest22.decoding.alignment import AlignmentInput, align, alignment_heads, path_cost
 from quest22.decoding.dtw import Grid
 from quest22.engine.cross_kv_cache import CrossKVCache
-from quest22.engine.openvino.alignment_graph import alignment_heads, build_alignment
+from quest22.engine.openvino.alignment_graph import build_alignment
 from quest22.engine.openvino.compiled_graphs import CompiledGraphs
 from quest22.engine.openvino.decoder import tensors
 from quest22.records import Alignment

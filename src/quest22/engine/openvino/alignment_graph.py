@@ -11,7 +11,7 @@ import numpy as np
 import openvino as ov
 from openvino import opset13 as ops
 
-from quest22.checkpoint.config import Dimensions, GenerationConfig
+from quest22.checkpoint.config import Dimensions
 from quest22.decoding.alignment import Heads
 from quest22.engine.openvino.graph_layers import (
     Array,
@@ -26,18 +26,6 @@ from quest22.engine.openvino.graph_layers import (
 )
 
 _ALL = np.iinfo(np.int64).max
-
-
-def alignment_heads(dims: Dimensions, generation: GenerationConfig) -> Heads:
-    """The (layer, head) pairs whose attention follows the speech.
-
-    If the checkpoint names none, all heads of the second half of the layers, as in openai/whisper.
-    """
-    return generation.alignment_heads or tuple(
-        (layer, head)
-        for layer in range(dims.decoder_layers // 2, dims.decoder_layers)
-        for head in range(dims.decoder_heads)
-    )
 
 
 def build_alignment(

@@ -1,0 +1,1 @@
+"""Everything about the GPU engine in one command: checks, ceilings, speed, and other programs."""

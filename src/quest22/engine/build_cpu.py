@@ -1,0 +1,182 @@
+"""Builds the backend for a CPU from its parts, and logs which parts run where, and why.
+
+The decoder runs in C if there is a native library for the processor and the precision,
+else as an OpenVINO graph; the same goes for the encoder, independently. Alignment is always a
+graph.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from quest22.checkpoint.load import Checkpoint
+from quest22.engine.batch_size import choose_batch_size, choose_encoded_at_once
+from quest22.engine.cpu_backend import CpuBackend, CpuParts, DecoderNetwork, EncoderRunner
+from quest22.engine.cross_kv_cache import CrossKVCache
+from quest22.engine.native.decoder_network import Formats, NativeDecoderNetwork
+from quest22.engine.native.encoder import (
+    NativeEncoder,
+    NativeEncoderRunner,
+    QuantizingEncoderRunner,
+)
+from quest22.engine.openvino.aligner import GraphAligner
+from quest22.engine.openvino.compiled_graphs import CompiledGraphs
+from quest22.engine.openvino.compiler import Compiler
+from quest22.engine.openvino.decoder import GraphDecoderNetwork, build_decoder
+from quest22.engine.openvino.encoder import GraphEncoderRunner, build_encoder
+from quest22.engine.precision import is_replaced
+from quest22.env import native_library
+from quest22.errors import UsageError
+from quest22.native.library import elements, instruction_set, open_library
+from quest22.settings import EngineSettings
+from quest22.system.machine import processor_flags, usable_cores
+
+_log = logging.getLogger("quest22")
+
+
+def open_compiler(device: str, compute_type: str, threads: int | None) -> Compiler:
+    """OpenVINO's compiler in the precision for this machine, its native library included."""
+    return Compiler.open(device, compute_type, threads, elements(open_library()))
+
+
+def open_cpu_backend(checkpoint: Checkpoint, settings: EngineSettings) -> CpuBackend:
+    """A checkpoint on the CPU, in C where there is a library for it.
+
+    ``--engine openvino`` leaves the library out; ``native`` requires it for the decoder. Raises
+    :class:`UsageError` for a device or compute type that does not exist and for an engine that
+    does not run here, and :class:`EngineError` if the model cannot be compiled or memory runs out.
+    """
+    native = settings.engine != "openvino"
+    formats = elements(open_library()) if native else ()
+    compiler = Compiler.open(settings.device, settings.compute_type, settings.threads, formats)
+    graphs = CompiledGraphs.of(checkpoint, compiler)
+    threads = settings.threads or usable_cores()
+    decoder = open_decoder(checkpoint, graphs, threads, native=native)
+    if settings.engine == "native" and not isinstance(decoder, NativeDecoderNetwork):
+        why = _why_not_native("decoder", compiler.precision.name)
+        raise UsageError(f"engine native cannot run: {why}; choose --engine auto")
+    batch_size = settings.batch_size or choose_batch_size(
+        checkpoint.dimensions, decoder.kv_element, cores=settings.threads
+    )
+    cross_kv = CrossKVCache(checkpoint.dimensions, batch_size, decoder.kv_element)
+    encoder = open_encoder(checkpoint, graphs, decoder, cross_kv, threads, native=native)
+    aligner = GraphAligner(checkpoint, graphs, cross_kv.element)
+    one_at_a_time = choose_encoded_at_once(batch_size, threads) == 1
+    same = isinstance(decoder, NativeDecoderNetwork) and (one_at_a_time or _is_native(encoder))
+    parts = CpuParts(encoder, decoder, aligner, cross_kv, graphs.release_files, same)
+    name = "native" if isinstance(decoder, NativeDecoderNetwork) else "openvino"
+    backend = CpuBackend(name, compiler.precision.name, checkpoint.tokens, parts)
+    if is_replaced(settings.compute_type, compiler.precision):
+        _log.warning(
+            "this processor does not compute %s: %s is used",
+            settings.compute_type,
+            backend.compute_type,
+        )
+    _log_choice(backend, parts, threads, native=native)
+    return backend
+
+
+def open_decoder(
+    checkpoint: Checkpoint, graphs: CompiledGraphs, threads: int, *, native: bool = True
+) -> DecoderNetwork:
+    """A checkpoint's decoder in the precision of its graphs: in C where possible, else a graph.
+
+    Raises :class:`EngineError` if memory runs out or the graph cannot be compiled.
+    """
+    weights, dims, precision = checkpoint.weights, checkpoint.dimensions, graphs.compiler.precision
+    element, int8 = precision.activations, precision.int8
+    formats = Formats(element, int8, precision.int8_kv, precision.int16)
+    in_c = NativeDecoderNetwork.open(weights, dims, formats, threads) if native else None
+    return in_c or GraphDecoderNetwork(
+        graphs.open("decoder", lambda: build_decoder(weights, dims, element, int8)), element
+    )
+
+
+def open_encoder(
+    checkpoint: Checkpoint,
+    graphs: CompiledGraphs,
+    decoder: DecoderNetwork,
+    cross_kv: CrossKVCache,
+    threads: int,
+    *,
+    native: bool = True,
+) -> EncoderRunner:
+    """A checkpoint's encoder for the rows of ``cross_kv``: in C where possible, else a graph.
+
+    If ``decoder`` reads int8, the encoder's output is quantized. Raises :class:`EngineError` if
+    memory runs out.
+    """
+    at_once = choose_encoded_at_once(cross_kv.rows, threads)
+    if not isinstance(decoder, NativeDecoderNetwork) or decoder.kv_element != "i8":
+        return _open_float_encoder(checkpoint, graphs, cross_kv, threads, native=native)
+    floats = CrossKVCache(checkpoint.dimensions, at_once, graphs.compiler.precision.activations)
+    encoder = _open_float_encoder(checkpoint, graphs, floats, threads, native=native)
+    return QuantizingEncoderRunner(encoder, floats, decoder, cross_kv, at_once)
+
+
+def _open_float_encoder(
+    checkpoint: Checkpoint,
+    graphs: CompiledGraphs,
+    cross_kv: CrossKVCache,
+    threads: int,
+    *,
+    native: bool,
+) -> EncoderRunner:
+    weights, dims, precision = checkpoint.weights, checkpoint.dimensions, graphs.compiler.precision
+    element, int8 = cross_kv.element, precision.int8
+    at_once = choose_encoded_at_once(cross_kv.rows, threads)
+    if native and int8 == precision.quantized:
+        encoder = NativeEncoder.open(
+            weights, dims, element, threads, int8=int8, int16=precision.int16
+        )
+        if encoder is not None:
+            return NativeEncoderRunner(encoder, cross_kv, at_once)
+    return GraphEncoderRunner(
+        lambda streams, frames: graphs.open(
+            f"encoder of {frames} frames",
+            lambda: build_encoder(weights, dims, element, int8, frames),
+            streams,
+        ),
+        cross_kv,
+        at_once,
+    )
+
+
+def _is_native(encoder: EncoderRunner) -> bool:
+    if isinstance(encoder, QuantizingEncoderRunner):
+        encoder = encoder.encoder
+    return isinstance(encoder, NativeEncoderRunner)
+
+
+def _log_choice(backend: CpuBackend, parts: CpuParts, threads: int, *, native: bool) -> None:
+    """Log which parts run where, and why a part is not native."""
+    runs = {
+        "decoder": isinstance(parts.decoder, NativeDecoderNetwork),
+        "encoder": _is_native(parts.encoder),
+    }
+    described = [
+        f"{part} in C for {instruction_set()}"
+        if in_c
+        else f"{part} on OpenVINO ({_why_not_native(part, backend.compute_type, native=native)})"
+        for part, in_c in runs.items()
+    ]
+    _log.info(
+        "engine %s: %s; %s, %d windows per batch, %d threads",
+        backend.name,
+        ", ".join(described),
+        backend.compute_type,
+        backend.batch_size,
+        threads,
+    )
+
+
+def _why_not_native(part: str, compute_type: str, *, native: bool = True) -> str:
+    if not native:
+        return "as --engine says"
+    if native_library() == "off":
+        return "QUEST22_NATIVE is off"
+    if open_library() is None:
+        return "no native library for this processor"
+    if part == "encoder" and "amx_bf16" in processor_flags():
+        return "faster with AMX"
+    return f"the native library does not run {compute_type} or this model's shape"

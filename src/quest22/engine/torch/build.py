@@ -1,0 +1,83 @@
+"""Opens a checkpoint on a device of PyTorch, with caches as large as its memory allows."""
+
+from __future__ import annotations
+
+import logging
+
+import torch
+
+from quest22.checkpoint.config import Dimensions
+from quest22.checkpoint.load import Checkpoint
+from quest22.engine.backend import explain
+from quest22.engine.batch_size import choose_batch_size
+from quest22.engine.torch.backend import BatchShape, TorchBackend
+from quest22.engine.torch.device import Placement, choose_placement
+from quest22.engine.torch.model import WhisperModel
+from quest22.engine.torch.self_check import check_device
+from quest22.errors import EngineError
+from quest22.settings import EngineSettings
+
+MAX_ROWS = 128
+"""Windows decoded at once: more gain nothing, since each reads keys and values of its own."""
+
+MAX_WINDOWS = 256
+ENCODED_AT_ONCE = 16
+MEMORY_SHARE = 0.7
+"""Of the memory that is free once weights are loaded; the rest is for what layers compute."""
+
+_log = logging.getLogger("quest22")
+
+
+def open_torch_backend(checkpoint: Checkpoint, settings: EngineSettings) -> TorchBackend:
+    """A checkpoint on the device that the settings name.
+
+    Raises :class:`UsageError` for a device or compute type that is not there, and
+    :class:`EngineError` if memory runs out or the device computes wrongly.
+    """
+    placement = choose_placement(settings.device, settings.compute_type)
+    if placement.device.type == "cpu" and settings.threads:
+        torch.set_num_threads(settings.threads)
+    try:
+        if placement.device.type == "mps":
+            check_device(checkpoint.weights, checkpoint.dimensions, placement)
+        model = WhisperModel(checkpoint.weights, checkpoint.dimensions, placement)
+        shape = choose_shape(checkpoint.dimensions, placement, settings.batch_size)
+        backend = TorchBackend(checkpoint, model, shape)
+    except (RuntimeError, MemoryError) as exc:
+        raise EngineError(explain(f"the model does not run on {placement.device}", exc)) from exc
+    _log.info(
+        "engine torch: PyTorch %s on %s; %s, %d windows per batch, %d of them at once",
+        torch.__version__,
+        _device_name(placement.device),
+        placement.compute_type,
+        shape.windows,
+        shape.rows,
+    )
+    return backend
+
+
+def choose_shape(dims: Dimensions, placement: Placement, batch_size: int | None) -> BatchShape:
+    """``batch_size`` windows, or as many as fit into memory beside the weights; 256 at most."""
+    if placement.device.type != "cuda":
+        windows = batch_size or choose_batch_size(dims, "f32")
+        return BatchShape(windows, windows, 1)
+    free, _ = torch.cuda.mem_get_info(placement.device)
+    window, row = cache_bytes(dims, placement)
+    if batch_size is None:
+        # Half of a batch is decoded while the rest waits to take the places of what has ended.
+        pairs = int(MEMORY_SHARE * free) // (2 * window + row)
+        batch_size = max(1, min(MAX_WINDOWS, 2 * pairs))
+        return BatchShape(batch_size, max(1, batch_size // 2), ENCODED_AT_ONCE)
+    return BatchShape(batch_size, min(batch_size, MAX_ROWS), ENCODED_AT_ONCE)
+
+
+def cache_bytes(dims: Dimensions, placement: Placement) -> tuple[int, int]:
+    """Memory of a window's sound, and of a row's tokens."""
+    position = 2 * dims.decoder_layers * dims.d_model * placement.dtype.itemsize
+    return position * dims.max_source_positions, position * dims.max_target_positions
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return f"{torch.cuda.get_device_name(device)} ({device})"
+    return "the CPU" if device.type == "cpu" else str(device)

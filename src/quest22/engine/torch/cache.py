@@ -1,0 +1,93 @@
+"""The memory of a batch on the device: keys and values of the sound and of the tokens so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from quest22.checkpoint.config import Dimensions
+from quest22.engine.torch.device import Placement
+
+Rows: TypeAlias = "slice | Tensor"
+"""Rows of a cache: adjacent ones, which are not copied, or any, by an int64 tensor."""
+
+KEYS, VALUES = 0, 1
+
+
+class CrossKVPool:
+    """Cross-attention keys and values of ``rows`` windows.
+
+    ``memory`` is ``[layers, 2, rows, heads, 1500, size]``. Window i of a batch is encoded into row
+    i. Where windows are needed in adjacent rows, rows are exchanged: that costs as much as two
+    decoding steps of one window, and every step then reads memory as it lies.
+    """
+
+    def __init__(self, dims: Dimensions, rows: int, placement: Placement) -> None:
+        heads, frames = dims.decoder_heads, dims.max_source_positions
+        shape = (dims.decoder_layers, 2, rows, heads, frames, dims.d_model // heads)
+        self.memory = torch.zeros(shape, dtype=placement.dtype, device=placement.device)
+        self.rows = rows
+        self._row_of = list(range(rows))
+
+    def begin_batch(self) -> None:
+        """Window i is in row i again."""
+        self._row_of = list(range(self.rows))
+
+    def rows_of(self, windows: Sequence[int]) -> list[int]:
+        """The rows in which windows are now."""
+        return [self._row_of[window] for window in windows]
+
+    def put(self, window: int, row: int) -> None:
+        """Exchange rows so that a window is in this one."""
+        other = self._row_of[window]
+        if row == other:
+            return
+        pair = torch.tensor([row, other], device=self.memory.device)
+        self.memory[:, :, pair] = self.memory[:, :, pair.flip(0)]
+        displaced = self._row_of.index(row)
+        self._row_of[window], self._row_of[displaced] = row, other
+
+    def arrange(self, windows: Sequence[int]) -> None:
+        """Bring windows into the first rows, in this order."""
+        for row, window in enumerate(windows):
+            self.put(window, row)
+
+
+class SelfKVCache:
+    """Keys and values of the tokens of ``rows`` sequences, for all positions of the model.
+
+    ``memory`` is ``[layers, 2, rows, heads, positions, size]``. What lies at a position that a
+    sequence has not reached is not read.
+    """
+
+    def __init__(self, dims: Dimensions, rows: int, placement: Placement) -> None:
+        self.positions = dims.max_target_positions
+        self._dims = dims
+        self._placement = placement
+        self._allocate(rows)
+
+    def windows(self, num_beams: int) -> int:
+        """How many windows of so many sequences there is room for; room for one is made."""
+        if num_beams > self.rows:
+            self._allocate(num_beams)
+        return self.rows // num_beams
+
+    def _allocate(self, rows: int) -> None:
+        dims, placement = self._dims, self._placement
+        heads = dims.decoder_heads
+        shape = (dims.decoder_layers, 2, rows, heads, self.positions, dims.d_model // heads)
+        self.memory = torch.zeros(shape, dtype=placement.dtype, device=placement.device)
+        self.numbers = torch.arange(rows, device=placement.device)
+        self.rows = rows
+
+    def continue_from(self, rows: Sequence[int], length: int) -> None:
+        """Row i becomes a copy of row ``rows[i]``, up to ``length`` positions."""
+        moved = [(row, source) for row, source in enumerate(rows) if row != source]
+        if not moved:
+            return
+        targets, sources = torch.tensor(moved, device=self.memory.device).unbind(1)
+        known = self.memory[:, :, :, :, :length]
+        known[:, :, targets] = known[:, :, sources]

@@ -1,0 +1,193 @@
+"""A checkpoint's weights as tensors on a device, read once, in the layout of the model's products.
+
+Names are Transformers'. Queries, keys and values of a layer are one matrix; so are the keys and
+values of cross-attention.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from quest22.checkpoint.config import Dimensions
+from quest22.checkpoint.weights import NOT_FINITE, Weights
+from quest22.engine.torch.device import Placement
+from quest22.errors import EngineError
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """A matrix ``[outputs, inputs]`` and a bias, in the format of products."""
+
+    weight: Tensor
+    bias: Tensor | None
+
+
+@dataclass(frozen=True, slots=True)
+class Norm:
+    """A layer norm's weight and bias, in float32."""
+
+    weight: Tensor
+    bias: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class SelfAttention:
+    """A layer's attention to its own inputs: queries, keys and values are one matrix."""
+
+    norm: Norm
+    qkv: Linear
+    out: Linear
+
+
+@dataclass(frozen=True, slots=True)
+class CrossAttention:
+    """A decoder layer's attention to the sound: keys and values are one matrix."""
+
+    norm: Norm
+    query: Linear
+    key_value: Linear
+    out: Linear
+
+
+@dataclass(frozen=True, slots=True)
+class FeedForward:
+    """The two products that end a layer."""
+
+    norm: Norm
+    fc1: Linear
+    fc2: Linear
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderBlock:
+    """A layer of the encoder."""
+
+    attention: SelfAttention
+    feed_forward: FeedForward
+
+
+@dataclass(frozen=True, slots=True)
+class DecoderBlock:
+    """A layer of the decoder."""
+
+    attention: SelfAttention
+    cross: CrossAttention
+    feed_forward: FeedForward
+
+
+@dataclass(frozen=True, slots=True)
+class ModelWeights:
+    """All of a model's. ``output`` is the token embedding in the format that logits are made in."""
+
+    convolutions: tuple[Linear, Linear]
+    encoder_positions: Tensor
+    encoder: tuple[EncoderBlock, ...]
+    encoder_norm: Norm
+    embedding: Tensor
+    decoder_positions: Tensor
+    decoder: tuple[DecoderBlock, ...]
+    decoder_norm: Norm
+    output: Tensor
+
+
+def read_weights(weights: Weights, dims: Dimensions, placement: Placement) -> ModelWeights:
+    """Copy a checkpoint's weights to a device; the files then release their memory.
+
+    Raises :class:`EngineError` if a weight is not finite.
+    """
+    reader = _Reader(weights, placement)
+    embedding = reader.matrix("decoder.embed_tokens.weight")
+    model = ModelWeights(
+        (reader.convolution("encoder.conv1"), reader.convolution("encoder.conv2")),
+        reader.exact("encoder.embed_positions.weight"),
+        tuple(reader.encoder_block(index) for index in range(dims.encoder_layers)),
+        reader.norm("encoder.layer_norm"),
+        embedding,
+        reader.exact("decoder.embed_positions.weight"),
+        tuple(reader.decoder_block(index) for index in range(dims.decoder_layers)),
+        reader.norm("decoder.layer_norm"),
+        # Logits are float32: CUDA makes them of 16-bit factors, other devices of float32 ones.
+        embedding if placement.device.type == "cuda" else embedding.float(),
+    )
+    reader.check_finite()
+    weights.release()
+    return model
+
+
+class _Reader:
+    def __init__(self, weights: Weights, placement: Placement) -> None:
+        self._weights = weights
+        self._placement = placement
+        self._finite = torch.ones((), dtype=torch.bool, device=placement.device)
+
+    def check_finite(self) -> None:
+        if not self._finite.item():
+            raise EngineError(NOT_FINITE)
+
+    def encoder_block(self, index: int) -> EncoderBlock:
+        name = f"encoder.layers.{index}"
+        return EncoderBlock(self._self_attention(name), self._feed_forward(name))
+
+    def decoder_block(self, index: int) -> DecoderBlock:
+        name = f"decoder.layers.{index}"
+        cross = CrossAttention(
+            self.norm(f"{name}.encoder_attn_layer_norm"),
+            self._joined(f"{name}.encoder_attn", ("q_proj",)),
+            self._joined(f"{name}.encoder_attn", ("k_proj", "v_proj")),
+            self._joined(f"{name}.encoder_attn", ("out_proj",)),
+        )
+        return DecoderBlock(self._self_attention(name), cross, self._feed_forward(name))
+
+    def norm(self, name: str) -> Norm:
+        return Norm(self.exact(f"{name}.weight"), self.exact(f"{name}.bias"))
+
+    def convolution(self, name: str) -> Linear:
+        """A kernel ``[outputs, inputs, taps]`` as a matrix over taps, then inputs."""
+        kernel = self.matrix(f"{name}.weight").transpose(1, 2)
+        return Linear(kernel.reshape(len(kernel), -1), self.matrix(f"{name}.bias"))
+
+    def matrix(self, name: str) -> Tensor:
+        return self._read(name).to(self._placement.dtype)
+
+    def exact(self, name: str) -> Tensor:
+        return self._read(name).float()
+
+    def _self_attention(self, name: str) -> SelfAttention:
+        return SelfAttention(
+            self.norm(f"{name}.self_attn_layer_norm"),
+            self._joined(f"{name}.self_attn", ("q_proj", "k_proj", "v_proj")),
+            self._joined(f"{name}.self_attn", ("out_proj",)),
+        )
+
+    def _feed_forward(self, name: str) -> FeedForward:
+        layers = (self._joined(name, ("fc1",)), self._joined(name, ("fc2",)))
+        return FeedForward(self.norm(f"{name}.final_layer_norm"), *layers)
+
+    def _joined(self, name: str, parts: Sequence[str]) -> Linear:
+        """Layers with the same inputs as one; a layer without a bias has one of zeros."""
+        rows = [self.matrix(f"{name}.{part}.weight") for part in parts]
+        biases = [
+            self.matrix(f"{name}.{part}.bias")
+            if f"{name}.{part}.bias" in self._weights
+            else row.new_zeros(len(row))
+            for part, row in zip(parts, rows, strict=True)
+        ]
+        return Linear(torch.cat(rows), torch.cat(biases))
+
+    def _read(self, name: str) -> Tensor:
+        """A tensor in its stored type if PyTorch has it, copied to the device."""
+        stored = self._weights.dtype(name)
+        if stored == "BF16":
+            bits = torch.tensor(self._weights.raw(name).view(np.int16))
+            copied = bits.to(self._placement.device).view(torch.bfloat16)
+        elif stored == "F16":
+            copied = torch.tensor(self._weights.raw(name)).to(self._placement.device)
+        else:
+            copied = torch.tensor(self._weights[name]).to(self._placement.device)
+        self._finite &= torch.isfinite(copied).all()
+        return copied
