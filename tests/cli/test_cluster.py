@@ -34,7 +34,8 @@ def test_plan_work_status_retry(planned, run, tmp_path):
     assert refused.code == Exit.USAGE
     assert "quest22 work" in refused.err
     ended = run("work", planned, "--stats-json", tmp_path / "stats.json")
-    assert ended.code == Exit.SOME_FAILED, ended.err
+    assert ended.code == Exit.DONE, ended.err
+    assert "failed" in ended.err
     stats = json.loads((tmp_path / "stats.json").read_text())
     assert stats["clips"] + stats["failures"] == 15
     assert stats["audio_hours"] > 0
@@ -82,6 +83,6 @@ def test_a_signal_ends_a_worker_in_an_orderly_way(planned, run, name):
         assert line, "the worker ended"
     worker.send_signal(getattr(signal, name))
     _, told = worker.communicate(timeout=60)
-    assert worker.returncode in (Exit.INTERRUPTED, Exit.SOME_FAILED), told
-    assert run("work", planned).code in (Exit.SOME_FAILED, Exit.DONE)
+    assert worker.returncode in (Exit.INTERRUPTED, Exit.DONE), told
+    assert run("work", planned).code == Exit.DONE
     assert json.loads(run("status", planned, "--json").out)["published"] == 3

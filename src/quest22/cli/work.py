@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument
 
-from quest22.cli.exits import Exit, exit_for, say
+from quest22.cli.exits import Exit, say
 from quest22.cli.figures import clip_count
 from quest22.cli.flag_groups import FlagGroup, flag_group, grouped
 from quest22.cli.model_flags import RerunFlags
@@ -54,6 +54,7 @@ def work(flags: WorkFlags, patience: PatienceFlags, report: ReportFlags) -> int:
 
     Workers share nothing but the store. One that dies costs the unit that it was at, which another
     takes. After SIGTERM, Ctrl-C or SIGUSR1 a worker gives its unit back within 25 seconds.
+    Exits with 0 once all units have ended, whether rows failed or not: quest22 status tells.
     """
     configure_logging(report)
     from quest22.cluster.ledger import all_ended
@@ -78,7 +79,7 @@ def run_worker(worker: ClusterWorker, signals: StopSignals, reporter: WorkReport
     with worker:
         signals.driver = worker.driver
         summary = worker.run()
-    code = Exit.INTERRUPTED if summary.stopped else exit_for(summary.transcripts, summary.failures)
+    code = Exit.INTERRUPTED if summary.stopped else Exit.DONE
     reporter.ended(summary, code)
     return code
 

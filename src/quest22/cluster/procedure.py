@@ -224,6 +224,9 @@ class Worker:
 
     def run(self) -> Procedure[None]:
         """Transcribe units until all have ended, or the worker is stopped."""
+        return _insistent(self._work(), self._rng)
+
+    def _work(self) -> Procedure[None]:
         while (lease := (yield from self._obtain())) is not None:
             yield from self._transcribe(lease)
 
@@ -234,24 +237,24 @@ class Worker:
             case Attempt():
                 self._transcribed += 1
                 self._transcribed_s += self._clock() - began
-                if not (yield from self._insist(Commit(lease, result))):
-                    yield from self._insist(Settle(lease.unit))
+                if not (yield Commit(lease, result)):
+                    yield Settle(lease.unit)
             case AttemptError(reason):
                 final = lease.attempt >= self._policy.max_attempts
-                yield from self._insist(Fail(lease, reason, final))
+                yield Fail(lease, reason, final)
             case Abandoned(published) if not published:
-                yield from self._insist(Release(lease))
+                yield Release(lease)
 
     def _obtain(self) -> Procedure[Lease | None]:
         """The lease of the next unit; None if there is none, or the worker is stopped."""
         while not self.stopping:
             while self._candidates:
                 lease = Lease(*self._candidates.pop(), self._name)
-                claimed = yield from self._insist(ClaimUnit(lease))
+                claimed = yield ClaimUnit(lease)
                 if claimed is ledger.Claim.WON:
                     return lease
                 if claimed is ledger.Claim.PUBLISHED:
-                    yield from self._insist(Settle(lease.unit))
+                    yield Settle(lease.unit)
                 else:
                     self._candidates.clear()  # what was seen is out of date
             if self._shard is None and not (yield from self._choose_shard()):
@@ -261,7 +264,7 @@ class Worker:
 
     def _choose_shard(self) -> Procedure[bool]:
         """Go to any shard with free units; without any, to one to watch; False if all ended."""
-        index: ledger.Index = yield from self._insist(ReadIndex())
+        index: ledger.Index = yield ReadIndex()
         self._watches = len(index.taken) >= self._shards
         left_out = index.closed if self._watches else index.taken
         left = [shard for shard in range(self._shards) if shard not in left_out]
@@ -274,9 +277,9 @@ class Worker:
         shard = self._shard
         if shard is None:
             return
-        view: ShardView = yield from self._insist(View(shard))
+        view: ShardView = yield View(shard)
         if view.ended:
-            yield from self._insist(MarkClosed(shard))
+            yield MarkClosed(shard)
             self._shard = None
             return
         self._candidates = self._fresh(view.free)
@@ -284,7 +287,7 @@ class Worker:
         if self._candidates:
             return
         if not self._watches:
-            yield from self._insist(MarkTaken(shard))
+            yield MarkTaken(shard)
             self._shard = None
             return
         yield Wait(self._policy.poll_s * self._rng.uniform(0.5, 1.5))
@@ -300,16 +303,19 @@ class Worker:
 
     def _look_at_others(self, view: ShardView, most: int) -> Procedure[None]:
         """Find leases to supersede: given up, without a sign of life, or a straggler's."""
-        held = list(islice(view.held.items(), most))  # the same ones again, to know their age
-        self._rng.shuffle(held)
         now = self._clock()
-        for unit, holding in held:
+        found = []
+        for unit, holding in islice(view.held.items(), most):  # the same again, to know their age
             expired = self._watch(unit, holding, now)
+            if expired or holding.given_up or self._is_straggler(unit, holding, now):
+                found.append((unit, holding, expired))
+        self._rng.shuffle(found)
+        for unit, holding, expired in found:
             if expired and holding.attempts >= self._policy.max_attempts:
                 reason = f"{holding.attempts} workers ended while they transcribed it"
                 last = Lease(unit, holding.epoch, holding.attempts, self._name)
-                yield from self._insist(Fail(last, reason, True))
-            elif holding.given_up or expired or self._is_straggler(unit, holding, now):
+                yield Fail(last, reason, True)
+            else:
                 self._candidates.append((unit, holding.epoch + 1, holding.attempts + 1))
 
     def _watch(self, unit: int, holding: Holding, now: float) -> bool:
@@ -332,15 +338,22 @@ class Worker:
         usual_s = self._transcribed_s / self._transcribed
         return now - self._watched[unit].seen_at > STRAGGLER * usual_s
 
-    def _insist(self, request: LedgerRequest) -> Procedure[Any]:
-        """The ledger's answer, however long it takes."""
+
+def _insistent(procedure: Procedure[T], rng: random.Random) -> Procedure[T]:
+    """The same procedure, whose requests are repeated until the ledger answers them."""
+    answer: Any = None
+    while True:
         try:
-            return (yield request)
+            request = procedure.send(answer)
+        except StopIteration as ended:
+            return ended.value  # type: ignore[no-any-return]
+        try:
+            answer = yield request
         except LedgerUnavailableError:
-            return (yield from _insist_again(request, self._rng))
+            answer = yield from _insist_again(request, rng)
 
 
-def _insist_again(request: LedgerRequest, rng: random.Random) -> Procedure[Any]:
+def _insist_again(request: Request, rng: random.Random) -> Procedure[Any]:
     delays = _BACKOFF.delays(rng)
     while True:
         yield Wait(next(delays))

@@ -1,0 +1,46 @@
+"""Events by time, for simulations with many events far ahead.
+
+A single heap of 30,000 events compares fifteen of them for each that comes out. Here only those of
+the next moment are a heap; later ones lie unsorted in slots of ``SLOT_S``, a calendar queue
+(Brown, 1988). Events come out in the same order as from a heap.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import Generic, TypeVar
+
+SLOT_S = 1 / 32
+
+Event = TypeVar("Event", bound=tuple[object, ...])
+
+
+class EventQueue(Generic[Event]):
+    """Tuples that begin with their time in seconds, from 0 on, and something that differs."""
+
+    def __init__(self) -> None:
+        self._next: list[Event] = []
+        self._slot = -1
+        self._slots: dict[int, list[Event]] = {}
+        self._later: list[int] = []
+
+    def push(self, event: Event) -> None:
+        """Add an event; one of the past is the next."""
+        slot = int(event[0] / SLOT_S)  # type: ignore[operator]
+        if slot <= self._slot:
+            heapq.heappush(self._next, event)
+        elif slot in self._slots:
+            self._slots[slot].append(event)
+        else:
+            self._slots[slot] = [event]
+            heapq.heappush(self._later, slot)
+
+    def pop(self) -> Event | None:
+        """The earliest event; None if there is none."""
+        if not self._next:
+            if not self._later:
+                return None
+            self._slot = heapq.heappop(self._later)
+            self._next = self._slots.pop(self._slot)
+            heapq.heapify(self._next)
+        return heapq.heappop(self._next)
