@@ -182,14 +182,13 @@ class Simulation:
             if rate:
                 all_s = self._rng.expovariate(rate * self._size.workers / 3600)
                 self._at(all_s, None, self._strike, happen, rate * self._size.workers)
-        pop, push = self._events.pop, self._events.push
-        while (event := pop()) is not None:
+        for event in self._events:
             at, _, happens_to, life, step, arguments = event
             if happens_to is not None:
                 if happens_to.life != life:
                     continue
                 if happens_to.stopped_until > at:
-                    push((happens_to.stopped_until, next(self._order), *event[2:]))
+                    self._events.push((happens_to.stopped_until, next(self._order), *event[2:]))
                     continue
             self.now = at
             step(*arguments)
@@ -301,8 +300,11 @@ class Simulation:
         work = _Work(lease, heartbeat(lease, self._policy, rng))
         machine.working_on = work
         self._count(busy=1)
-        takes_s = self._size.unit_s * rng.lognormvariate(-0.08, 0.4) / machine.speed
-        self._go_on(machine, work.beating, None)
+        takes_s = self._size.unit_s * math.exp(rng.gauss(-0.08, 0.4)) / machine.speed
+        wait = next(work.beating)
+        if isinstance(wait, Wait) and wait.seconds / machine.clock_rate < takes_s:  # else in vain
+            at = self.now + wait.seconds / machine.clock_rate
+            self._at(at, machine, self._go_on, machine, work.beating, None)
         if lease.unit in self._deadly:
             self._at(self.now + takes_s / 2, machine, self._die_of, machine, work)
             return

@@ -8,6 +8,7 @@ the next moment are a heap; later ones lie unsorted in slots of ``SLOT_S``, a ca
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 SLOT_S = 1 / 32
@@ -35,12 +36,13 @@ class EventQueue(Generic[Event]):
             self._slots[slot] = [event]
             heapq.heappush(self._later, slot)
 
-    def pop(self) -> Event | None:
-        """The earliest event; None if there is none."""
-        if not self._next:
-            if not self._later:
-                return None
-            self._slot = heapq.heappop(self._later)
-            self._next = self._slots.pop(self._slot)
-            heapq.heapify(self._next)
-        return heapq.heappop(self._next)
+    def __iter__(self) -> Iterator[Event]:
+        """The earliest event, again and again, until there is none; more may be added meanwhile."""
+        while self._next or self._later:
+            if not self._next:
+                self._slot = heapq.heappop(self._later)
+                self._next = self._slots.pop(self._slot)
+                heapq.heapify(self._next)
+            soon, pop = self._next, heapq.heappop
+            while soon:
+                yield pop(soon)

@@ -24,17 +24,16 @@ def test_the_order_is_that_of_a_heap(spread_s: float) -> None:
             heapq.heappush(heap, event)
         elif heap:
             expected = heapq.heappop(heap)
-            assert queue.pop() == expected
+            assert next(iter(queue)) == expected
             now = expected[0]
-    while heap:
-        assert queue.pop() == heapq.heappop(heap)
-    assert queue.pop() is None
+    assert list(queue) == [heapq.heappop(heap) for _ in range(len(heap))]
 
 
 def test_an_event_of_the_past_is_the_next() -> None:
     queue: EventQueue[tuple[float, str]] = EventQueue()
     queue.push((5.0, "a"))
     queue.push((7.0, "b"))
-    assert queue.pop() == (5.0, "a")
+    events = iter(queue)
+    assert next(events) == (5.0, "a")
     queue.push((1.0, "late"))
-    assert [queue.pop(), queue.pop()] == [(1.0, "late"), (7.0, "b")]
+    assert list(events) == [(1.0, "late"), (7.0, "b")]

@@ -217,6 +217,9 @@ class Worker:
         self._shards = num_shards(units)
         self._shard: int | None = None
         self._watches = False
+        self._left: Sequence[int] = range(
+            self._shards
+        )  # not known to be taken; then: to have ended
         self._candidates: list[tuple[int, int, int]] = []
         self._watched: dict[int, _Watched] = {}
         self._transcribed = 0
@@ -265,10 +268,13 @@ class Worker:
     def _choose_shard(self) -> Procedure[bool]:
         """Go to any shard with free units; without any, to one to watch; False if all ended."""
         index: ledger.Index = yield ReadIndex()
-        self._watches = len(index.taken) >= self._shards
-        left_out = index.closed if self._watches else index.taken
-        left = [shard for shard in range(self._shards) if shard not in left_out]
-        self._shard = self._rng.choice(left) if left else None
+        if not self._watches:
+            self._left = [shard for shard in self._left if shard not in index.taken]
+            if not self._left:
+                self._watches, self._left = True, range(self._shards)
+        if self._watches:
+            self._left = [shard for shard in self._left if shard not in index.closed]
+        self._shard = self._rng.choice(self._left) if self._left else None
         self._watched.clear()
         return self._shard is not None
 
