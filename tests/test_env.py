@@ -50,11 +50,27 @@ def test_the_native_library_is_on_unless_named(
 def test_telemetry_is_silenced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "0")
     assert not env.is_telemetry_silenced()
-    for name in ("DO_NOT_TRACK", "HF_DATASETS_DISABLE_TELEMETRY", "HF_UPDATE_DOWNLOAD_COUNTS"):
+    for name in (
+        "DO_NOT_TRACK",
+        "HF_DATASETS_DISABLE_TELEMETRY",
+        "HF_UPDATE_DOWNLOAD_COUNTS",
+        "RAY_USAGE_STATS_ENABLED",
+    ):
         monkeypatch.setenv(name, "")
     env.silence_telemetry()
     assert env.is_telemetry_silenced()
     assert os.environ["DO_NOT_TRACK"] == "1"
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
+
+
+def test_a_ray_cluster_is_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "RAY_USAGE_STATS_ENABLED"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("RAY_worker_niceness", "7")
+    env.confine_ray()
+    assert os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] == "0"
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
+    assert os.environ["RAY_worker_niceness"] == "7"  # noqa: SIM112 -- Ray's
 
 
 def test_a_host_is_added_to_those_without_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,9 +92,9 @@ class ClusterDriver:
         return self._stopping.is_set()
 
     @property
-    def is_busy(self) -> bool:
-        """Whether a unit is being transcribed."""
-        return self._lease is not None
+    def lease(self) -> Lease | None:
+        """The unit that is being transcribed."""
+        return self._lease
 
     def release(self) -> None:
         """Give back the unit at hand, from any thread, if the one that works on it hangs."""

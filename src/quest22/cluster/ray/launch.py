@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from quest22.cluster.folder_store import FolderStore
-from quest22.cluster.ledger import LedgerUnavailableError
+from quest22.cluster.ledger import Lease, Ledger, LedgerUnavailableError, shard_of
 from quest22.cluster.object_store import ObjectStore
 from quest22.cluster.plan import ClusterPlan
 from quest22.cluster.pool_size import Need, PoolLimits, pool_size
@@ -34,6 +34,7 @@ from quest22.cluster.ray.worker_actor import (
     WorkerState,
     WorkerTask,
 )
+from quest22.cluster.store_ledger import StoreLedger
 from quest22.cluster.work import ledger_of
 from quest22.errors import Quest22Error
 from quest22.runs.events import ClusterNote, ClusterProgress, OnEvent
@@ -139,6 +140,17 @@ def _interrupts() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def give_up(ledger: Ledger, lease: Lease, reason: str, max_attempts: int) -> None:
+    """End the attempt of a worker that is dead, so that others need not wait for its lease to end.
+
+    Does nothing if it has given the lease back, or another has the unit meanwhile. Were it alive
+    after all, it could still publish.
+    """
+    held = ledger.view(shard_of(lease.unit)).held.get(lease.unit)
+    if held is not None and held.epoch == lease.epoch and not held.given_up:
+        ledger.fail(lease, f"its worker ended: {reason}", lease.attempt >= max_attempts)
+
+
 @dataclass(slots=True)
 class _Run:
     """The loop that keeps a pool as large as it should be."""
@@ -151,12 +163,16 @@ class _Run:
     began: float = field(default_factory=time.monotonic)
     totals: Totals = field(default_factory=Totals)
     lost_in_row: int = 0
-    _progress: StoreProgress | None = None
     _read_next: float = 0.0
     _drains_next: float = 0.0
+    _ledger: StoreLedger = field(init=False)
+    _progress: StoreProgress = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._ledger = ledger_of(self.launch.plan, self.launch.store)
+        self._progress = StoreProgress(self._ledger)
 
     def until_ended(self) -> ClusterProgress:
-        self._progress = StoreProgress(ledger_of(self.launch.plan, self.launch.store))
         self._read()
         try:
             while self.totals.left and not self.pool.all_ended:
@@ -196,7 +212,7 @@ class _Run:
     def _read(self) -> None:
         """Read the totals, unless that was lately."""
         now = time.monotonic()
-        if now < self._read_next or self._progress is None:
+        if now < self._read_next:
             return
         before = self.totals
         try:
@@ -223,6 +239,9 @@ class _Run:
         self.pool.lost.clear()
 
     def _tell_lost(self, lost: Lost) -> None:
+        if lost.lease is not None:
+            with suppress(LedgerUnavailableError):  # else it expires
+                give_up(self._ledger, lost.lease, lost.reason, self.launch.work.max_attempts)
         self.lost_in_row += 1
         self.on_event(ClusterNote(f"{lost.worker} ended: {lost.reason}"))
         if self.lost_in_row >= MAX_LOST_IN_ROW:

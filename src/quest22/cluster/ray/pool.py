@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import ray
 from ray.exceptions import RayActorError, RayError
 
+from quest22.cluster.ledger import Lease
 from quest22.cluster.ray.worker_actor import LEAVE_AFTER_S, WorkerReport, WorkerState
 from quest22.errors import Quest22Error
 
@@ -19,11 +20,11 @@ PROCESS_START_S = 3.0
 
 
 class Lost(NamedTuple):
-    """A worker that ended before its time, and why."""
+    """A worker that ended before its time, and why; ``lease`` if it died in a unit."""
 
     worker: str
     reason: str
-    was_working: bool
+    lease: Lease | None = None
 
 
 @dataclass(slots=True)
@@ -47,7 +48,7 @@ class _Member:
             return 3
         if self.report.state is WorkerState.OPENING:
             return 1
-        return 0 if self.report.is_busy else 2
+        return 2 if self.report.lease is None else 0
 
 
 class Pool:
@@ -164,15 +165,15 @@ class Pool:
 
     def _finished(self, member: _Member, report: WorkerReport) -> None:
         if report.error is not None:
-            self.lost.append(Lost(report.name, str(report.error), report.working_s > 0))
+            self.lost.append(Lost(report.name, str(report.error)))
         self.all_ended = self.all_ended or report.all_ended
         self._forget(member)
 
     def _died(self, member: _Member, reason: str) -> None:
         if member.stopped_at is None:
             report = member.report
-            name = "a worker" if report is None else report.name
-            self.lost.append(Lost(name, reason, member.state is WorkerState.WORKING))
+            name, lease = ("a worker", None) if report is None else (report.name, report.lease)
+            self.lost.append(Lost(name, reason, lease))
         self._forget(member)
 
     def _stop(self, member: _Member) -> None:

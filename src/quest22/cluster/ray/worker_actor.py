@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import ray
 
 from quest22 import env
-from quest22.cluster.ledger import Ledger
+from quest22.cluster.ledger import Lease, Ledger
 from quest22.cluster.open_store import open_store
 from quest22.cluster.plan import ClusterPlan
 from quest22.cluster.procedure import Policy
@@ -73,7 +73,7 @@ class WorkerReport(NamedTuple):
     """How far a worker is.
 
     ``processed_s``: seconds of sound that it has transcribed in the ``working_s`` since it began.
-    ``is_busy``: it has a unit. ``error``: why it ended early; ``all_ended``: it ended because
+    ``lease``: the unit that it is at. ``error``: why it ended early. ``all_ended``: it ended as
     nothing was left. ``notes``: its warnings since the last report.
     """
 
@@ -83,7 +83,7 @@ class WorkerReport(NamedTuple):
     opened_in_s: float
     working_s: float
     processed_s: float
-    is_busy: bool
+    lease: Lease | None
     error: Quest22Error | None
     all_ended: bool
     notes: tuple[str, ...]
@@ -125,7 +125,7 @@ class WorkerActor:
             opened_in_s=self._opened_s - self._begun_s,
             working_s=0.0 if figures is None else figures.elapsed_s,
             processed_s=0.0 if figures is None else figures.processed_s,
-            is_busy=worker is not None and worker.driver.is_busy,
+            lease=None if worker is None else worker.driver.lease,
             error=self._error,
             all_ended=self._all_ended,
             notes=self._notes.take(),
