@@ -155,21 +155,19 @@ def run_pipeline(out: Path, data: list[str], mode: str, checkpoints: bool) -> No
             delete_checkpoint_on_success=False,
         )
     ray.init(address="auto", log_to_driver=False, logging_level="error")
-    calls = str(out / "calls")
-    rows = ray.data.read_parquet(
-        data, columns=["id", "audio"], override_num_blocks=_blocks(data)
-    ).map_batches(
-        _Transcribe,
-        fn_constructor_args=(calls,),
-        batch_size=BLOCK_ROWS,
-        num_cpus=1,
-        compute=ActorPoolStrategy(size=2),
+    rows = (
+        ray.data.read_parquet(data)
+        .select_columns(["id", "audio"])
+        .repartition(target_num_rows_per_block=BLOCK_ROWS)
+        .map_batches(
+            _Transcribe,
+            fn_constructor_args=(str(out / "calls"),),
+            batch_size=BLOCK_ROWS,
+            num_cpus=1,
+            compute=ActorPoolStrategy(size=2),
+        )
     )
     rows.write_json(str(out / "rows"), mode=SaveMode(mode))
-
-
-def _blocks(data: list[str]) -> int:
-    return sum(-(-pq.read_metadata(path).num_rows // BLOCK_ROWS) for path in data)
 
 
 class _Transcribe:
