@@ -21,6 +21,7 @@ from quest22.cli import (
     keys,
     models,
     plan,
+    push,
     retry,
     serve,
     status,
@@ -107,6 +108,7 @@ _add(DATASETS, "status", status.status)
 _add(DATASETS, "retry", retry.retry)
 _add(DATASETS, "plan", plan.plan, plan.EPILOG)
 _add(DATASETS, "work", work.work)
+_add(DATASETS, "push", push.push, push.EPILOG)
 _add(DATASETS, "export", export.export, export.EPILOG, cls=TyperCommand)
 _add(MACHINE, "bench", bench.bench, bench.EPILOG, alone=True)
 _add(MACHINE, LIVE_BENCH, bench_live.bench_live, bench_live.EPILOG, alone=True)

@@ -12,10 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from quest22.cli.terminal import output_console
+from quest22.env import hub_token
 from quest22.settings.quantities import hours
 from quest22.storable import one_line
 
 if TYPE_CHECKING:
+    from quest22.cluster.hub.status import HubStatus
     from quest22.cluster.status import ClusterStatus
 
 
@@ -28,6 +30,7 @@ def is_cluster_store(address: str) -> bool:
 
 def show_cluster(address: str, *, as_json: bool, files: bool) -> int:
     """Print the state of a plan, or its published files."""
+    from quest22.cluster.hub.status import hub_status
     from quest22.cluster.open_store import open_store
     from quest22.cluster.status import cluster_status, published_names
 
@@ -37,23 +40,25 @@ def show_cluster(address: str, *, as_json: bool, files: bool) -> int:
             typer.echo(f"{store.shown}/{name}")
         return 0
     shown = cluster_status(store)
+    hub = hub_status(store, hub_token())
     if as_json:
-        typer.echo(json.dumps(asdict(shown), ensure_ascii=False))
+        told = asdict(shown) | {"hub": None if hub is None else asdict(hub)}
+        typer.echo(json.dumps(told, ensure_ascii=False))
     else:
-        output_console().print(_table(shown))
+        output_console().print(_table(shown, hub))
     return 0
 
 
-def _table(shown: ClusterStatus) -> Table:
+def _table(shown: ClusterStatus, hub: HubStatus | None) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, value in _lines(shown):
+    for name, value in _lines(shown, hub):
         table.add_row(name, Text(one_line(value)))
     return table
 
 
-def _lines(shown: ClusterStatus) -> list[tuple[str, str]]:
+def _lines(shown: ClusterStatus, hub: HubStatus | None) -> list[tuple[str, str]]:
     plan = shown.plan
     source = (plan["dataset"], plan["config"], plan["split"], *plan["data_files"])
     share = 100 * (shown.published + shown.failed) / shown.units
@@ -71,13 +76,24 @@ def _lines(shown: ClusterStatus) -> list[tuple[str, str]]:
         ("failures", f"{shown.failures:,} rows"),
         *([("retried", again)] if shown.retry_round else []),
         *(("because", reason) for reason in shown.reasons),
-        ("next", _next_step(shown)),
+        *([] if hub is None else [("on the Hub", _on_hub(shown, hub))]),
+        ("next", _next_step(shown, hub)),
     ]
 
 
-def _next_step(shown: ClusterStatus) -> str:
+def _on_hub(shown: ClusterStatus, hub: HubStatus) -> str:
+    if hub.reason:
+        return f"{hub.repository}: {hub.reason}"
+    state = "finished" if hub.finished else "not finished"
+    units = f"{hub.units:,} of {shown.published:,} published units"
+    return f"{hub.repository}: {units}, {hub.transcripts:,} transcripts, {state}"
+
+
+def _next_step(shown: ClusterStatus, hub: HubStatus | None) -> str:
     if shown.free or shown.leased:
         return f"quest22 work {shown.store} on as many machines as are to help"
     if shown.retrying or shown.failures or shown.failed:
         return f"quest22 retry {shown.store}"
+    if hub is not None and not hub.finished:
+        return f"quest22 push {shown.store}"
     return "nothing: the plan is done"

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from typing import TYPE_CHECKING, Annotated
 
 from quest22.cli.dataset_flags import WholeDatasetFlags
 from quest22.cli.exits import say
 from quest22.cli.flag_groups import FlagGroup, flag, flag_group, grouped
 from quest22.cli.model_flags import ModelFlags, SpeechFlags
 from quest22.cli.output_flags import MessageFlags
+from quest22.cli.push import check_target
 from quest22.cli.terminal import configure_logging
 from quest22.runs.settings import RunSettings
-from quest22.settings import PipelineSettings
+from quest22.settings import HubSettings, PipelineSettings
 from quest22.settings.cluster import ClusterPlanSettings
+
+if TYPE_CHECKING:
+    from quest22.cluster.hub.target import PublishTarget
 
 EPILOG = """\
 [bold]Examples[/]
@@ -32,12 +37,37 @@ class ClusterPlanFlags(FlagGroup):
     output_format: Annotated[str, flag(ClusterPlanSettings, "format")] = "jsonl"
 
 
+@flag_group(HubSettings, without={"hub_commit_every"})
+class PlanHubFlags(FlagGroup):
+    """Where transcripts are published."""
+
+    push_to_hub: Annotated[
+        str | None,
+        flag(
+            HubSettings,
+            "repository",
+            help="Publish the transcripts as a dataset on the Hub: by [cyan]quest22 push[/] while "
+            "workers make them, or by a worker at the end.",
+        ),
+    ] = None
+
+    def target(self) -> PublishTarget | None:
+        """None if nothing is published."""
+        from quest22.cli.stream import repeatable_command
+        from quest22.cluster.hub.target import PublishTarget
+
+        if self.push_to_hub is None:
+            return None
+        return PublishTarget(self.push_to_hub, self.private, repeatable_command(sys.argv[1:]))
+
+
 @grouped
 def plan(
     dataset: WholeDatasetFlags,
     model: ModelFlags,
     speech: SpeechFlags,
     cluster: ClusterPlanFlags,
+    hub: PlanHubFlags,
     report: MessageFlags,
 ) -> int:
     """Divide a dataset into units of work, for quest22 work on any number of machines.
@@ -46,12 +76,16 @@ def plan(
     Commits, weights and the compute type are settled now, so that all workers use the same.
     """
     configure_logging(report)
+    from quest22.cluster.hub.push import open_push
+    from quest22.cluster.hub.target import write_target
     from quest22.cluster.open_store import open_store
     from quest22.cluster.plan import make_plan, write_plan
 
     shared: ClusterPlanSettings = cluster.make(ClusterPlanSettings)
     store = open_store(shared.store)
-    token = model.settings().token
+    token, target = model.settings().token, hub.target()
+    if target is not None:
+        check_target(target, token)
     pipeline = PipelineSettings(
         model.settings(),
         speech.decoding(timestamps=False),
@@ -65,9 +99,14 @@ def plan(
     rows = dataset.settings(token, speech.memory_settings())
     made = make_plan(RunSettings(rows, pipeline, (shared.format,)), shared)
     is_new = write_plan(made, store)
+    if target is not None:
+        write_target(store, target)
+        open_push(store, token).check()
     if not report.quiet:
         files = len(made.units.files)
         told = "planned" if is_new else "planned before"
         say(f"{told}: {len(made.units):,} units of work in {files:,} data files")
         say(f"start workers with: quest22 work {store.shown}")
+        if target is not None:
+            say(f"publish while they work with: quest22 push {store.shown}")
     return 0

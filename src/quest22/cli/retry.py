@@ -14,6 +14,7 @@ from quest22.cli.flag_groups import grouped
 from quest22.cli.model_flags import RerunFlags
 from quest22.cli.output_flags import ReportFlags
 from quest22.cli.progress import RunInfo
+from quest22.cli.push import push_rest
 from quest22.cli.run import RunReporter, follow
 from quest22.cli.terminal import configure_logging
 from quest22.cli.work import StopSignals, WorkReporter, run_worker
@@ -89,13 +90,16 @@ def _retry_cluster(flags: RetryFlags, engine: EngineSettings, report: ReportFlag
         )
     reporter = WorkReporter(report)
     context, told = RunContext(reporter), reporter.unit_done
+    store, code = open_store(flags.folder), int(Exit.DONE)
     with StopSignals() as signals:
-        worker = open_retry(open_store(flags.folder), engine, None, context, told)
+        worker = open_retry(store, engine, None, context, told)
         if worker is not None:
-            return run_worker(worker, signals, reporter)
-    if not report.quiet:
-        say("nothing to retry: no row and no unit has failed")
-    return Exit.DONE
+            code = run_worker(worker, signals, reporter)
+        elif not report.quiet:
+            say("nothing to retry: no row and no unit has failed")
+    if code != Exit.INTERRUPTED:
+        push_rest(store, engine.token, quiet=report.quiet)
+    return code
 
 
 def _retry(store: RunStore, flags: RetryFlags, engine: EngineSettings, report: ReportFlags) -> Exit:

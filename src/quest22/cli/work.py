@@ -16,6 +16,7 @@ from quest22.cli.figures import clip_count
 from quest22.cli.flag_groups import FlagGroup, flag_group, grouped
 from quest22.cli.model_flags import RerunFlags
 from quest22.cli.output_flags import ReportFlags
+from quest22.cli.push import push_rest
 from quest22.cli.report import reason_lines, summarise
 from quest22.cli.stats import write_stats
 from quest22.cli.terminal import configure_logging
@@ -63,15 +64,20 @@ def work(flags: WorkFlags, patience: PatienceFlags, report: ReportFlags) -> int:
     from quest22.cluster.work import ledger_of, open_worker
 
     reporter = WorkReporter(report)
-    settings = patience.make(ClusterWorkSettings)
+    settings, engine = patience.make(ClusterWorkSettings), flags.engine.settings()
     context, told = RunContext(reporter), reporter.unit_done
     with StopSignals() as signals:
         store = open_store(flags.store)
-        if all_ended(ledger_of(read_plan(store), store)):
+        plan = read_plan(store)
+        if all_ended(ledger_of(plan, store)):
             reporter.nothing_left()
-            return Exit.DONE
-        worker = open_worker(store, flags.engine.settings(), settings, context, told)
-        return run_worker(worker, signals, reporter)
+            code: int = Exit.DONE
+        else:
+            worker = open_worker(store, engine, settings, context, told, plan)
+            code = run_worker(worker, signals, reporter)
+    if code != Exit.INTERRUPTED:
+        push_rest(store, engine.token, quiet=report.quiet)
+    return code
 
 
 def run_worker(worker: ClusterWorker, signals: StopSignals, reporter: WorkReporter) -> int:

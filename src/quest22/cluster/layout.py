@@ -11,6 +11,9 @@
         0000042.failed                     failed for good
     .quest22/round-0/index/0000.taken    shards without free units; 0000.closed: that have ended
     .quest22/round-1/units.json          the units that quest22 retry does again: its own round
+    .quest22/hub/target.json             where on the Hub the transcripts are published
+    .quest22/hub/leases/e1               who publishes them; e1.released: nobody any more
+    .quest22/hub/round-0.published       all of a round is on the Hub, as its committer has seen it
 
 Whoever reads ``data/**`` sees each unit once and whole. A listing of names tells the state of 500
 units, what they hold included, in one request.
@@ -23,6 +26,8 @@ from quest22.settings import RUN_FOLDER
 
 PLAN = "plan.json"
 DATA = "data"
+HUB_TARGET = f"{RUN_FOLDER}/hub/target.json"
+HUB_LEASES = f"{RUN_FOLDER}/hub/leases"
 
 
 def shard_name(shard: int) -> str:
@@ -48,6 +53,11 @@ def index_folder(number: int) -> str:
 def round_name(number: int) -> str:
     """The object that says which units a later round is about."""
     return f"{RUN_FOLDER}/round-{number}/units.json"
+
+
+def hub_published_name(number: int) -> str:
+    """The object that says that everything up to round ``number`` is on the Hub."""
+    return f"{RUN_FOLDER}/hub/round-{number}.published"
 
 
 def unit_name(number: int, unit: int, state: str) -> str:

@@ -99,10 +99,10 @@ def unit_states(
     """
     newer: dict[int, UnitState] = {}
     for each in later:
-        for at, state in _states(ledger_of(plan, store, each.number, each.units)):
+        for at, state in ledger_states(ledger_of(plan, store, each.number, each.units)):
             if state.counts is not None:
                 newer[each.units[at]] = state
-    for unit, state in _states(ledger_of(plan, store)):
+    for unit, state in ledger_states(ledger_of(plan, store)):
         yield unit, newer.get(unit, state)
 
 
@@ -126,10 +126,11 @@ def _left(plan: ClusterPlan, store: ObjectStore, each: Round) -> int:
 
 
 def _ended(ledger: StoreLedger) -> int:
-    return sum(state.ended for _, state in _states(ledger))
+    return sum(state.ended for _, state in ledger_states(ledger))
 
 
-def _states(ledger: StoreLedger) -> Iterator[tuple[int, UnitState]]:
+def ledger_states(ledger: StoreLedger) -> Iterator[tuple[int, UnitState]]:
+    """Each unit of a round that was ever leased, in order."""
     with ThreadPoolExecutor(LISTINGS) as pool:
         for states in pool.map(ledger.states, range(num_shards(ledger.units))):
             yield from states.items()

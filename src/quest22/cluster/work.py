@@ -198,9 +198,10 @@ def open_worker(
     settings: ClusterWorkSettings | None = None,
     context: RunContext | None = None,
     on_unit: UnitDone = lambda lease, counts: None,
+    plan: ClusterPlan | None = None,
 ) -> ClusterWorker:
-    """A worker on the plan in a store; see :class:`ClusterWorker`."""
-    plan = read_plan(store)
+    """A worker on the plan in a store, if it was not read before; see :class:`ClusterWorker`."""
+    plan = plan or read_plan(store)
     settings = settings or ClusterWorkSettings()
     policy = Policy(settings.lease_s, settings.max_attempts)
     return ClusterWorker(plan, ledger_of(plan, store), engine, context, policy, on_unit)

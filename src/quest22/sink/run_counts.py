@@ -6,6 +6,7 @@ The totals are stored as JSON values, so that they survive the process.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -79,6 +80,20 @@ class RunCounts:
         if result.language is not None:
             self.languages[result.language] += 1
         self.errors += errors_of(pair_of(result))
+
+    @classmethod
+    def total(cls, parts: Iterable[RunCounts]) -> RunCounts:
+        """The sum of counts of several parts."""
+        total = cls()
+        for each in parts:
+            total.transcripts += each.transcripts
+            total.failures += each.failures
+            total.audio_s += each.audio_s
+            total.errors += each.errors
+            total.reasons.update(each.reasons)
+            total.languages.update(each.languages)
+            total.open_ends += each.open_ends
+        return total
 
     def main_languages(self) -> list[str]:
         """Languages of at least one transcript in a hundred, the most frequent first."""

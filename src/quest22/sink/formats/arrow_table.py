@@ -5,6 +5,7 @@ Does not decide when a file begins or ends.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -159,6 +160,32 @@ def schema_of_groups(
         for group in groups():
             schema = widened(schema, group)
     return schema
+
+
+def joined_schema(schema: pa.Schema, other: pa.Schema) -> pa.Schema:
+    """A schema that holds what both do; a column of two kinds is a string."""
+    import pyarrow as pa
+
+    *first, last = schema
+    columns = {column.name: column.type for column in first}
+    for column in other:
+        if column.name != last.name:
+            known = columns.get(column.name, column.type)
+            columns[column.name] = _common_type(known, column.type)
+    return pa.schema([*columns.items(), last])
+
+
+def schema_to_text(schema: pa.Schema | None) -> str:
+    """A schema as text for JSON; empty for none."""
+    content = b"" if schema is None else schema.serialize().to_pybytes()
+    return base64.b64encode(content).decode("ascii")
+
+
+def schema_from_text(text: str) -> pa.Schema | None:
+    """The schema that :func:`schema_to_text` wrote."""
+    import pyarrow as pa
+
+    return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text))) if text else None
 
 
 def _common_type(known: pa.DataType, new: pa.DataType) -> pa.DataType:

@@ -5,7 +5,6 @@ A commit's content depends on the rows alone. :mod:`quest22.sink.hub.hub_sink` d
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import re
@@ -19,8 +18,10 @@ from quest22.protocols import SinkState
 from quest22.sink.files import make_folder, writing
 from quest22.sink.formats.arrow_table import (
     TableFile,
+    schema_from_text,
     schema_of,
     schema_of_groups,
+    schema_to_text,
     table_of,
 )
 from quest22.sink.formats.parquet import row_groups
@@ -67,17 +68,11 @@ class UploadState:
     @classmethod
     def from_json(cls, stored: SinkState) -> UploadState:
         """The state that :meth:`to_json` described."""
-        import pyarrow as pa
-
-        if not stored["schema"]:
-            return cls(stored["shipped"])
-        schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(stored["schema"])))
-        return cls(stored["shipped"], schema)
+        return cls(stored["shipped"], schema_from_text(stored["schema"]))
 
     def to_json(self) -> SinkState:
         """The state as JSON values, under the names that journals have."""
-        schema = b"" if self.schema is None else self.schema.serialize().to_pybytes()
-        return {"shipped": self.files, "schema": base64.b64encode(schema).decode("ascii")}
+        return {"shipped": self.files, "schema": schema_to_text(self.schema)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ The same run gives the same card, so it holds no dates and no speeds.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from quest22.evaluation.score import ErrorRate, percent
@@ -44,7 +44,8 @@ _DEPENDENT_SETTINGS = {
 class RunDescription:
     """What the card says of a run: its plan and its command, both without secrets.
 
-    ``license`` and ``languages`` come from the source's own card.
+    ``license`` and ``languages`` come from the source's own card. ``has_errors``: rows that failed
+    are among the others, with the column ``error``; ``failed_units`` are missing altogether.
     """
 
     repository: str
@@ -53,6 +54,15 @@ class RunDescription:
     split: str
     license: str | None = None
     languages: tuple[str, ...] = field(default=())
+    has_errors: bool = False
+    failed_units: int = 0
+
+    def with_source(self, source: Mapping[str, Any]) -> RunDescription:
+        """With ``license`` and ``languages`` as the card of the source has them."""
+        named = source.get("languages") or ()
+        languages = (named,) if isinstance(named, str) else tuple(str(code) for code in named)
+        licence = source["license"] if isinstance(source.get("license"), str) else None
+        return replace(self, license=licence, languages=languages)
 
 
 def card(run: RunDescription, counts: RunCounts, schema: pa.Schema, *, finished: bool) -> str:
@@ -95,15 +105,18 @@ def _text(run: RunDescription, counts: RunCounts, finished: bool) -> str:
     return (
         f"# {run.repository.rpartition('/')[2]}\n\n"
         f"{_introduction(run)}\n\n{state}"
-        f"## Contents\n\n{_table(_contents(counts))}\n\n"
+        f"## Contents\n\n{_table(_contents(run, counts))}\n\n"
         f"{_error_rates(counts)}"
-        f"{_failures(counts)}"
-        f"## Columns\n\n{_COLUMNS}\n\n"
+        f"{_failures(run, counts)}"
+        f"## Columns\n\n{_ERROR_COLUMN if run.has_errors else ''}{_COLUMNS}\n\n"
         f"## How it was made\n\n{_table(_made_from(run))}\n\n"
         f"Settings: {_settings(run.plan)}.\n\n"
         f"```\n{run.command}\n```"
     )
 
+
+_ERROR_COLUMN = """\
+`error` says of a row that could not be transcribed why; such a row has no `text`. """
 
 _COLUMNS = """\
 `id` is the row's key in the source, `text` the transcript, `reference` the source's own text, \
@@ -125,12 +138,14 @@ def _introduction(run: RunDescription) -> str:
     )
 
 
-def _contents(counts: RunCounts) -> Iterable[tuple[str, str]]:
+def _contents(run: RunDescription, counts: RunCounts) -> Iterable[tuple[str, str]]:
     yield "Transcripts", f"{counts.transcripts:,}"
     yield "Hours of audio", f"{counts.audio_s / 3600:,.2f}"
     yield "Failed clips", f"{counts.failures:,}"
     if counts.open_ends:
         yield "Data files that could not be read to their end", f"{counts.open_ends:,}"
+    if run.failed_units:
+        yield "Units of work that failed, whose rows are missing", f"{run.failed_units:,}"
     for unit, errors in counts.errors.counted():
         yield f"{unit.capitalize()} error rate", percent(errors)
 
@@ -149,17 +164,17 @@ def _error_rate(unit: Unit, errors: ErrorRate) -> str:
     )
 
 
-def _failures(counts: RunCounts) -> str:
+def _failures(run: RunDescription, counts: RunCounts) -> str:
     if not counts.failures and not counts.open_ends:
         return ""
     ranked = sorted(counts.reasons.items(), key=lambda item: (-item[1], item[0]))
     rows = [(_line(reason), f"{count:,}") for reason, count in ranked[:SHOWN_REASONS]]
     rest = sum(count for _, count in ranked[SHOWN_REASONS:])
     rows += [("other reasons", f"{rest:,}")] if rest else []
-    return (
-        "## Failed clips\n\n`failures.jsonl` lists them one by one.\n\n"
-        f"{_table(rows, ('Reason', 'Clips'))}\n\n"
+    where = (
+        "Their rows have an `error`" if run.has_errors else "`failures.jsonl` lists them one by one"
     )
+    return f"## Failed clips\n\n{where}.\n\n{_table(rows, ('Reason', 'Clips'))}\n\n"
 
 
 def _made_from(run: RunDescription) -> Iterable[tuple[str, str]]:

@@ -12,16 +12,18 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from quest22.env import silence_telemetry
 from quest22.errors import Quest22Error, SinkError, UsageError
 from quest22.settings import HubSettings
 from quest22.sink.hub.hub_errors import describe_error, hub_error
-from quest22.system.retry import Backoff, retry
+from quest22.system.retry import Backoff, retry, retry_after_s
 
 if TYPE_CHECKING:
-    from huggingface_hub import HfApi, RepoFile
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, RepoFile
+
+    CommitOperation: TypeAlias = CommitOperationAdd | CommitOperationDelete
 
 RECORD = "quest22.json"
 """The file that records which run a repository belongs to, and how far the run has come."""
@@ -49,6 +51,22 @@ class RetryPolicy:
     backoff: Backoff = field(default=Backoff(first_s=1.0, max_s=60.0, jitter=(1.0, 1.25)))
     sleep: Callable[[float], None] | None = None
     max_retry_after_s: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A repository at one commit; ``record`` is what :data:`RECORD` holds, None if it has none."""
+
+    commit: str
+    files: Mapping[str, RepoFile]
+    record: Mapping[str, Any] | None
+
+
+class Commit(NamedTuple):
+    """Files to upload in one commit."""
+
+    files: Mapping[str, Content]
+    message: str
 
 
 class HubRepository:
@@ -86,6 +104,16 @@ class HubRepository:
         )
         repository.name = str(created.repo_id)
         return repository
+
+    @classmethod
+    def reading(
+        cls, settings: HubSettings, retry_policy: RetryPolicy | None = None
+    ) -> HubRepository:
+        """A repository to read from, which is there already; a public one needs no token."""
+        silence_telemetry()
+        from huggingface_hub import HfApi
+
+        return cls(HfApi(token=settings.token), settings.repository, retry_policy)
 
     @property
     def url(self) -> str:
@@ -131,6 +159,26 @@ class HubRepository:
         """
         self._retry(lambda: self._commit(files, message, stale))
 
+    def snapshot(self) -> Snapshot:
+        """The repository as it is now. Raises :class:`SinkError`."""
+        return self._retry(self._snapshot)
+
+    def update(self, prepare: Callable[[Snapshot], Commit | None]) -> None:
+        """Commit what ``prepare`` makes of the repository as it is, unless that is None.
+
+        Of several that update the same state one succeeds; the others prepare again, and so does
+        who got no answer. Raises :class:`SinkError`, and what ``prepare`` raises.
+        """
+
+        def update() -> None:
+            snapshot = self._snapshot()
+            commit = prepare(snapshot)
+            if commit is not None:
+                operations = self._additions(commit.files, snapshot.files)
+                self._send(operations, commit.message, snapshot.commit)
+
+        self._retry(update)
+
     def source_card(self, name: str, revision: str | None) -> dict[str, Any]:
         """License and language from another dataset's card; empty if there is no card."""
         try:
@@ -146,12 +194,18 @@ class HubRepository:
             return None, paths
         return self._record(), paths
 
-    def _record(self) -> dict[str, Any] | None:
+    def _snapshot(self) -> Snapshot:
+        refs = self._api.list_repo_refs(self.name, repo_type="dataset")
+        head = next(ref.target_commit for ref in refs.branches if ref.name == "main")
+        files = self._listing(head)
+        return Snapshot(head, files, self._record(head) if RECORD in files else None)
+
+    def _record(self, revision: str | None = None) -> dict[str, Any] | None:
         from tempfile import TemporaryDirectory
 
         with TemporaryDirectory(prefix="quest22-") as folder:
             path = self._api.hf_hub_download(
-                self.name, RECORD, repo_type="dataset", local_dir=folder
+                self.name, RECORD, repo_type="dataset", revision=revision, local_dir=folder
             )
             try:
                 record = json.loads(Path(path).read_bytes())
@@ -159,34 +213,54 @@ class HubRepository:
                 return None
         return record if isinstance(record, dict) and "quest22" in record else None
 
-    def _listing(self) -> dict[str, RepoFile]:
+    def _listing(self, revision: str | None = None) -> dict[str, RepoFile]:
         from huggingface_hub import RepoFile
 
-        entries = self._api.list_repo_tree(self.name, repo_type="dataset", recursive=True)
+        entries = self._api.list_repo_tree(
+            self.name, repo_type="dataset", revision=revision, recursive=True
+        )
         return {entry.path: entry for entry in entries if isinstance(entry, RepoFile)}
 
     def _commit(
         self, files: Mapping[str, Content], message: str, stale: Callable[[str], bool]
     ) -> None:
-        from huggingface_hub import CommitOperationAdd, CommitOperationDelete
-        from huggingface_hub.utils import (  # type: ignore[attr-defined]
-            disable_progress_bars,
-        )
+        from huggingface_hub import CommitOperationDelete
 
         existing = self._listing()
-        added = [
+        operations = self._additions(files, existing)
+        deleted = [path for path in existing if stale(path) and path not in files]
+        operations += [CommitOperationDelete(path, is_folder=False) for path in deleted]
+        if operations:
+            self._send(operations, message)
+
+    def _additions(
+        self, files: Mapping[str, Content], existing: Mapping[str, RepoFile]
+    ) -> list[CommitOperation]:
+        """Uploads of the files that the repository does not hold as they are."""
+        from huggingface_hub import CommitOperationAdd
+
+        return [
             CommitOperationAdd(path, content)
             for path, content in files.items()
             if not (path in existing and _is_same(existing[path], content))
         ]
-        deleted = [path for path in existing if stale(path) and path not in files]
-        operations: list[CommitOperationAdd | CommitOperationDelete] = [*added]
-        operations += [CommitOperationDelete(path, is_folder=False) for path in deleted]
-        if operations:
-            disable_progress_bars()
-            self._api.create_commit(
-                self.name, operations, commit_message=message, repo_type="dataset", num_threads=2
-            )
+
+    def _send(
+        self, operations: list[CommitOperation], message: str, parent: str | None = None
+    ) -> None:
+        from huggingface_hub.utils import (  # type: ignore[attr-defined]
+            disable_progress_bars,
+        )
+
+        disable_progress_bars()
+        self._api.create_commit(
+            self.name,
+            operations,
+            commit_message=message,
+            repo_type="dataset",
+            num_threads=2,
+            parent_commit=parent,
+        )
 
     def _retry(self, request: Callable[[], Response]) -> Response:
         policy = self._retry_policy
@@ -225,6 +299,9 @@ class HubRepository:
         if delay_s < LOG_FROM_S:
             return False
         timeout_s, reason = self._retry_policy.timeout_s, describe_error(exc)
+        asked_s = retry_after_s(exc)
+        if asked_s is not None:
+            reason += f", asks to wait {asked_s:.0f} s"
         _log.warning("%s on the Hub: %s; retrying for up to %.0f s", self.name, reason, timeout_s)
         return True
 

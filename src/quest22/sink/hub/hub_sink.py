@@ -134,8 +134,4 @@ def _with_source_card(target: HubTarget, state: SinkState | None) -> HubTarget:
         source = {"license": card.get("license"), "languages": card.get("language")}
     else:
         return target
-    named = source["languages"] or ()
-    languages = (named,) if isinstance(named, str) else tuple(str(code) for code in named)
-    licence = source["license"] if isinstance(source["license"], str) else None
-    described = replace(target.description, license=licence, languages=languages)
-    return replace(target, description=described)
+    return replace(target, description=target.description.with_source(source))
