@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from quest22.cluster.cloud_store import SCHEMES, CloudStore
 from quest22.cluster.folder_store import FolderStore
 from quest22.cluster.object_store import ObjectStore
 from quest22.cluster.s3_store import S3Store
@@ -15,7 +16,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://.*", re.DOTALL)
 
 
 def open_store(address: str) -> ObjectStore:
-    """The store at an address: a folder, or ``s3://bucket/prefix``.
+    """The store at an address: a folder, or a prefix of ``s3://…``, ``gs://…``, ``az://…``.
 
     Raises :class:`UsageError` for any other store, and for one without conditional writes, where
     two workers could publish one unit.
@@ -25,15 +26,12 @@ def open_store(address: str) -> ObjectStore:
         folder = FolderStore(Path(address).expanduser())
         folder.remove_leftovers()
         return folder
-    if scheme[1].lower() in ("s3", "s3a"):
-        return _s3(address)
-    raise UsageError(
-        f"{redact(address)} is no store that workers can share: expected a folder, or "
-        "s3://BUCKET/PREFIX"
-    )
-
-
-def _s3(address: str) -> S3Store:
-    store = S3Store(address)
+    name = scheme[1].lower()
+    if name not in ("s3", "s3a", *SCHEMES):
+        raise UsageError(
+            f"{redact(address)} is no store that workers can share: expected a folder, "
+            "s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX"
+        )
+    store = CloudStore(address) if name in SCHEMES else S3Store(address)
     store.check_conditions()
     return store
