@@ -39,3 +39,13 @@ def test_reasons_are_bounded():
         counts.reasons[f"reason {number}"] += 1
     counts.add(failure())
     assert counts.reasons[OTHER_REASONS] == 1
+
+
+def test_the_total_of_parts_is_what_all_together_count():
+    parts, whole = [RunCounts(), RunCounts()], RunCounts()
+    results = [transcript("a", " red", reference="blue"), failure(), transcript("b", language="fr")]
+    for number, result in enumerate(results):
+        parts[number % 2].add(result)
+        whole.add(result)
+    assert RunCounts.total(parts) == whole
+    assert RunCounts.total([]) == RunCounts()

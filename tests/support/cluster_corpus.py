@@ -1,9 +1,14 @@
-"""A plan in a folder whose units are published by hand, and a dataset on the Hub's stand-in."""
+"""A plan in a folder whose units are published by hand, and a dataset on the Hub's stand-in.
+
+As a program, a committer in a process of its own, which may be killed:
+``python -m tests.support.cluster_corpus FOLDER UNITS ENDPOINT LEASES``.
+"""
 
 from __future__ import annotations
 
 import io
 import json
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +17,10 @@ import pyarrow.parquet as pq
 from huggingface_hub import HfApi
 
 from quest22.cluster.folder_store import FolderStore
+from quest22.cluster.hub import files as hub_files
+from quest22.cluster.hub import push as hub_push
 from quest22.cluster.hub.committer import Pace
+from quest22.cluster.hub.lease import CommitterLease
 from quest22.cluster.hub.push import Push, Schedule
 from quest22.cluster.hub.target import PublishTarget
 from quest22.cluster.ledger import Attempt, Counts, Lease, num_shards
@@ -100,6 +108,13 @@ class Corpus:
 QUICK = RetryPolicy(5.0, Backoff(0.01, 0.05, (1.0, 1.25)))
 
 
+def open_dataset(hub: Hub, name: str = "org/out") -> None:
+    """An empty dataset on the stand-in, and a token that may write to it."""
+    if ("dataset", name) not in hub.catalogue.repositories:
+        hub.add_writer("hf_w", "ana", "org")
+        hub.add_dataset(name, {".gitattributes": b""})
+
+
 def pushing(
     corpus: Corpus,
     hub: Hub,
@@ -109,10 +124,20 @@ def pushing(
     pace: Pace | None = None,
 ) -> Push:
     """A committer of a corpus, on a dataset of the stand-in, whose commits may follow at once."""
-    if ("dataset", name) not in hub.catalogue.repositories:
-        hub.add_writer("hf_w", "ana", "org")
-        hub.add_dataset(name, {".gitattributes": b""})
-    repository = HubRepository(HfApi(endpoint=hub.endpoint, token="hf_w"), name, retries)
+    open_dataset(hub, name)
+    return pushing_to(corpus, hub.endpoint, name, schedule, retries, pace)
+
+
+def pushing_to(
+    corpus: Corpus,
+    endpoint: str,
+    name: str = "org/out",
+    schedule: Schedule | None = None,
+    retries: RetryPolicy = QUICK,
+    pace: Pace | None = None,
+) -> Push:
+    """The same, by the stand-in's address."""
+    repository = HubRepository(HfApi(endpoint=endpoint, token="hf_w"), name, retries)
     target = PublishTarget(name, command="quest22 plan speech")
     return Push(corpus.store, target, repository, schedule, pace or Pace(apart_s=0.0))
 
@@ -127,3 +152,16 @@ def published_rows(hub: Hub, name: str = "org/out") -> dict[str, list[dict[str, 
 def published_ids(hub: Hub, name: str = "org/out") -> list[str]:
     """The keys of the rows on the Hub, in order."""
     return [values["id"] for rows in published_rows(hub, name).values() for values in rows]
+
+
+def main() -> None:
+    """Be a committer, with a lease in a store of its own: another one may think it has it too."""
+    folder, units, endpoint, leases = sys.argv[1:]
+    hub_files.FILE_UNITS, hub_push.BATCH_FILES = (2,), 1
+    lease = CommitterLease(FolderStore(Path(leases)), leases)
+    assert lease.acquire()
+    pushing_to(Corpus(Path(folder), int(units)), endpoint).run_with(lease)
+
+
+if __name__ == "__main__":
+    main()

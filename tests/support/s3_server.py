@@ -15,7 +15,8 @@ def s3_bucket(name: str) -> Iterator[Any]:
     """A server with one bucket; gives boto3's client. Skips tests without moto, boto3 or s3fs."""
     boto3 = pytest.importorskip("boto3", reason="moto and boto3 come with the test extra")
     server_module = pytest.importorskip("moto.server")
-    pytest.importorskip("s3fs")
+    s3fs = pytest.importorskip("s3fs")
+    s3fs.S3FileSystem.clear_instance_cache()  # those of an earlier server
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()

@@ -10,7 +10,7 @@ from quest22.cli.exits import say
 from quest22.cli.flag_groups import FlagGroup, flag, flag_group, grouped
 from quest22.cli.model_flags import ModelFlags, SpeechFlags
 from quest22.cli.output_flags import MessageFlags
-from quest22.cli.push import check_target
+from quest22.cli.push import found_target
 from quest22.cli.terminal import configure_logging
 from quest22.runs.settings import RunSettings
 from quest22.settings import HubSettings, PipelineSettings
@@ -85,7 +85,7 @@ def plan(
     store = open_store(shared.store)
     token, target = model.settings().token, hub.target()
     if target is not None:
-        check_target(target, token)
+        target = found_target(target, token)
     pipeline = PipelineSettings(
         model.settings(),
         speech.decoding(timestamps=False),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
@@ -13,7 +13,7 @@ from quest22.cli.flag_groups import FlagGroup, flag, flag_group, grouped
 from quest22.cli.output_flags import MessageFlags
 from quest22.cli.terminal import configure_logging
 from quest22.env import hub_token
-from quest22.errors import Quest22Error
+from quest22.errors import Quest22Error, UsageError
 from quest22.settings import EngineSettings, HubSettings
 from quest22.settings.hub import PANEL, parse_commit_interval
 
@@ -82,12 +82,14 @@ def push(flags: StoreFlags, hub: PushFlags, report: MessageFlags) -> int:
     from quest22.cluster.open_store import open_store
     from quest22.cluster.plan import read_plan
 
-    store = open_store(flags.store)
-    read_plan(store)
     seconds, rows = parse_commit_interval(hub.hub_commit_every)
-    token = hub.token or hub_token()
+    if hub.private and hub.push_to_hub is None:
+        raise UsageError("--private is for a new dataset: give --push-to-hub ORG/NAME with it")
+    store, token = open_store(flags.store), hub.token or hub_token()
+    read_plan(store)
     if hub.push_to_hub is not None:
-        write_target(store, PublishTarget(hub.push_to_hub, private=hub.private))
+        target = PublishTarget(hub.push_to_hub, private=hub.private)
+        write_target(store, found_target(target, token))
     pushing = open_push(store, token, Schedule(seconds, rows))
     pushing.check()
 
@@ -109,11 +111,14 @@ def _told(record: HubRecord) -> str:
     return f"{clip_count(counts.transcripts)}{failed}, {units}"
 
 
-def check_target(target: PublishTarget, token: str | None) -> None:
-    """Find or create the dataset, so that a wrong name is told before anything slow begins."""
+def found_target(target: PublishTarget, token: str | None) -> PublishTarget:
+    """Find or create the dataset; gives its whole name.
+
+    So a wrong name is told before anything slow begins.
+    """
     from quest22.sink.hub.hub_repository import HubRepository
 
-    HubRepository.open(target.settings(token))
+    return replace(target, repository=HubRepository.open(target.settings(token)).name)
 
 
 def push_rest(store: ObjectStore, token: str | None, *, quiet: bool) -> None:

@@ -44,7 +44,10 @@ class WorkFlags:
     """Which store, and options that do not affect results."""
 
     store: Annotated[
-        str, Argument(metavar="STORE", help="The store of the plan: a folder, or s3://….")
+        str,
+        Argument(
+            metavar="STORE", help="The store of the plan: a folder, s3://…, gs://… or az://…."
+        ),
     ]
     engine: RerunFlags = field(default_factory=RerunFlags)
 

@@ -98,7 +98,7 @@ class CloudStore:
         self._put(name, content, "overwrite")
 
     def replace(self, name: str, content: bytes | Path, version: Hashable) -> bool:
-        return self._put(name, content, dict(version))  # type: ignore[arg-type, call-overload]
+        return self._put(name, content, dict(version))  # type: ignore[call-overload]
 
     def read(self, name: str) -> Stored | None:
         with self._told(name):

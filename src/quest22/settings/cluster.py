@@ -33,7 +33,8 @@ class ClusterPlanSettings:
         metadata=declared(
             flags="--store",
             help="Where the plan, the state of the work and the transcripts are kept: a folder "
-            "that all workers see, or [cyan]s3://BUCKET/PREFIX[/].",
+            "that all workers see, [cyan]s3://BUCKET/PREFIX[/], [cyan]gs://BUCKET/PREFIX[/] or "
+            "[cyan]az://CONTAINER/PREFIX[/].",
             metavar="STORE",
             panel=PANEL,
         )

@@ -5,7 +5,14 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from quest22.sink.formats.arrow_table import schema_of, table_of, widened
+from quest22.sink.formats.arrow_table import (
+    joined_schema,
+    schema_from_text,
+    schema_of,
+    schema_to_text,
+    table_of,
+    widened,
+)
 from quest22.sink.rows import row
 from tests.support.results import transcript
 
@@ -52,3 +59,21 @@ def test_numbers_that_a_fraction_cannot_hold_become_text():
     for group in (*groups, *groups):
         schema = widened(schema, group)
     assert table_of(groups[0], schema)["x"].to_pylist() == [str(2**60 + 1)]
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "joined"),
+    [
+        ({"n": 1}, {}, "int64"),
+        ({}, {"n": 1}, "int64"),
+        ({"n": 1}, {"n": 0.5}, "double"),
+        ({"n": 1}, {"n": "a"}, "string"),
+        ({"n": [1]}, {"n": [0.5]}, "list<item: double>"),
+    ],
+)
+def test_a_joined_schema_holds_what_both_do(mine, theirs, joined):
+    schema = joined_schema(schema_of([mine]), schema_of([theirs]))
+    assert str(schema.field("n").type) == joined
+    assert schema.names[-1] == "origin"
+    assert schema_from_text(schema_to_text(schema)) == schema
+    assert joined_schema(schema, schema) == schema

@@ -99,3 +99,24 @@ def test_settings_of_what_is_off_are_not_told():
     text = card(replace(TOLD, plan=plan), RunCounts(), schema_of([]), finished=True)
     assert "`buffer_size=9`" in text
     assert "vad_threshold" not in text
+
+
+def test_the_card_of_a_cluster_says_where_its_failures_are():
+    told = replace(TOLD, has_errors=True, failed_units=2)
+    text = read(told, counted(failure())).text
+    for part in ("`error` says of a row", "Their rows have an `error`", "rows are missing | 2 |"):
+        assert part in text, part
+    assert "failures.jsonl" not in text
+
+
+@pytest.mark.parametrize(
+    ("source", "licence", "languages"),
+    [
+        ({}, None, ()),
+        ({"license": "mit", "languages": "en"}, "mit", ("en",)),
+        ({"license": ["a", "b"], "languages": ["en", "fr"]}, None, ("en", "fr")),
+    ],
+)
+def test_what_the_card_of_the_source_says(source, licence, languages):
+    told = TOLD.with_source(source)
+    assert (told.license, told.languages) == (licence, languages)
