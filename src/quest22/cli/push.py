@@ -38,7 +38,8 @@ class StoreFlags:
     store: Annotated[
         str,
         Argument(
-            metavar="STORE", help="The store of the plan: a folder, s3://…, gs://… or az://…."
+            metavar="STORE",
+            help="The store of the plan: a folder, or s3://BUCKET/PREFIX and the like.",
         ),
     ]
     once: Annotated[

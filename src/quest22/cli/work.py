@@ -46,7 +46,8 @@ class WorkFlags:
     store: Annotated[
         str,
         Argument(
-            metavar="STORE", help="The store of the plan: a folder, s3://…, gs://… or az://…."
+            metavar="STORE",
+            help="The store of the plan: a folder, or s3://BUCKET/PREFIX and the like.",
         ),
     ]
     engine: RerunFlags = field(default_factory=RerunFlags)
