@@ -60,7 +60,7 @@ def test_a_plan_is_published_by_its_last_worker_and_again_after_a_retry(tmp_path
         assert b"hf_w" not in kept
 
         worked = run("work", "store")
-        assert worked.returncode == Exit.SOME_FAILED, worked.stderr
+        assert worked.returncode == 0, worked.stderr
         assert f"{hub.endpoint}/datasets/ana/speech-text" in worked.stderr
         published = hub.dataset("ana/speech-text")
         assert published.private
