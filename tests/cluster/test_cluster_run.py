@@ -56,6 +56,8 @@ def test_what_a_cluster_does_not_do(tmp_path: Path, changes: dict, told: str) ->
         ({"cluster": "yarn"}, "local, auto or ray://"),
         ({"cluster": "local", "worker_cpus": 0}, "worker_cpus is 0"),
         ({"cluster": "local", "finish_in": "0s"}, "finish_in is 0"),
+        ({"cluster": "local", "finish_in": "1h"}, "a least and a most"),
+        ({"cluster": "local", "finish_in": "1h", "cluster_workers": 4}, "a least and a most"),
     ],
 )
 def test_values_that_cannot_be(tmp_path: Path, options: dict, told: str) -> None:

@@ -143,6 +143,11 @@ class ClusterRunSettings:
         check_positive("finish_in", self.finish_in_s)
         if self.cluster is not None:
             self._check_address(self.cluster)
+        if self.finish_in_s is not None and len(set(self.workers or ())) < 2:
+            raise UsageError(
+                "finish_in chooses between a least and a most: give both, such as "
+                "--cluster-workers 1:16"
+            )
 
     @staticmethod
     def _check_address(address: str) -> None:
