@@ -26,7 +26,7 @@ from quest22.cluster.pool_size import Need, PoolLimits, pool_size
 from quest22.cluster.progress import StoreProgress, Totals
 from quest22.cluster.ray.ledger_actor import LedgerActor
 from quest22.cluster.ray.pool import Lost, Pool
-from quest22.cluster.ray.session import RaySession
+from quest22.cluster.ray.session import Node, RaySession
 from quest22.cluster.ray.visibility import SharedFolder, check_nodes, probed
 from quest22.cluster.ray.worker_actor import (
     WorkerActor,
@@ -76,7 +76,7 @@ def run_workers(launch: Launch, session: RaySession, on_event: OnEvent) -> Clust
     a second one, meanwhile, does not wait for that. Raises :class:`Quest22Error` if workers end one
     after another.
     """
-    resources, limits = _pool_of(launch.run, session)
+    resources, limits = pool_of(launch.run, launch.engine, session.nodes())
     with ExitStack() as stack:
         shared = None
         if isinstance(launch.store, FolderStore):
@@ -87,18 +87,25 @@ def run_workers(launch: Launch, session: RaySession, on_event: OnEvent) -> Clust
         return _Run(launch, session, pool, limits, on_event).until_ended()
 
 
-def _pool_of(run: ClusterRunSettings, session: RaySession) -> tuple[WorkerResources, PoolLimits]:
-    """What a worker takes, and how many workers; if not given, as many as nodes have room for."""
-    nodes = [node.cpus for node in session.nodes() if node.cpus]
+def pool_of(
+    run: ClusterRunSettings, engine: EngineSettings, nodes: list[Node]
+) -> tuple[WorkerResources, PoolLimits]:
+    """What a worker takes, and how many workers; if not given, as many as nodes have room for.
+
+    ``--device cuda`` gives each worker a GPU; Ray shows it no other.
+    """
+    gpus = int(engine.device.startswith("cuda"))
+    nodes = [node for node in nodes if node.cpus and node.gpus >= gpus]
     cpus = run.worker_cpus
     if cpus is None:
-        cpus = min([MAX_CPUS, *nodes])
+        cpus = min([MAX_CPUS, *(node.cpus for node in nodes)])
         if run.workers is not None:  # on one machine, say, they share its cores
-            cpus = max(1, min(cpus, sum(nodes) // run.workers[1]))
+            cpus = max(1, min(cpus, sum(node.cpus for node in nodes) // run.workers[1]))
+    resources = WorkerResources(cpus, gpus)
     if run.workers is not None:
-        return WorkerResources(cpus), PoolLimits(*run.workers)
-    room = max(1, sum(each // cpus for each in nodes))
-    return WorkerResources(cpus), PoolLimits(room, room)
+        return resources, PoolLimits(*run.workers)
+    room = max(1, sum(map(resources.room, nodes)))
+    return resources, PoolLimits(room, room)
 
 
 def _starter(
@@ -114,6 +121,8 @@ def _starter(
             LedgerActor
         ).remote(launch.address)
     engine = replace(launch.engine, model=None, revision=None)
+    if resources.gpus:
+        engine = replace(engine, device="cuda")  # whichever it is given
     task = WorkerTask(launch.address, shared, resources, engine, launch.work)
     options = {**resources.options(), "max_restarts": 0, "scheduling_strategy": "SPREAD"}
     worker = ray.remote(**options)(WorkerActor)

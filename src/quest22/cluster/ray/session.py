@@ -29,11 +29,12 @@ T = TypeVar("T")
 
 
 class Node(NamedTuple):
-    """A machine of the cluster: Ray's id of it, its address, and its cores for workers."""
+    """A machine of the cluster: Ray's id of it, its address, and its cores and GPUs for workers."""
 
     id: str
     address: str
     cpus: int
+    gpus: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +58,7 @@ class RaySession:
         """The machines that are up."""
         import ray
 
-        return [
-            Node(each["NodeID"], each["NodeManagerAddress"], int(each["Resources"].get("CPU", 0)))
-            for each in ray.nodes()
-            if each["Alive"]
-        ]
+        return [_node(each) for each in ray.nodes() if each["Alive"]]
 
     def draining(self) -> frozenset[str]:
         """Nodes that will soon be gone, as spot machines are; none if Ray cannot say."""
@@ -92,6 +89,12 @@ class RaySession:
         for each in late:
             ray.cancel(each, force=True)
         return {asked[each]: ray.get(each) for each in ready}
+
+
+def _node(told: dict[str, Any]) -> Node:
+    resources = told["Resources"]
+    cpus, gpus = (int(resources.get(kind, 0)) for kind in ("CPU", "GPU"))
+    return Node(told["NodeID"], told["NodeManagerAddress"], cpus, gpus)
 
 
 def _draining_nodes() -> frozenset[str]:

@@ -20,6 +20,7 @@ from quest22.cluster.open_store import open_store
 from quest22.cluster.plan import ClusterPlan
 from quest22.cluster.procedure import Policy
 from quest22.cluster.ray.ledger_actor import ActorLedger
+from quest22.cluster.ray.session import Node
 from quest22.cluster.ray.visibility import SharedFolder
 from quest22.cluster.work import ClusterWorker, ledger_of
 from quest22.errors import Quest22Error, UsageError, unexpected
@@ -41,13 +42,20 @@ _log = logging.getLogger("quest22")
 
 
 class WorkerResources(NamedTuple):
-    """What a worker takes of a machine: cores, which are also its engine's threads."""
+    """What a worker takes of a machine: cores, which are also its engine's threads, and GPUs."""
 
     cpus: int
+    gpus: int = 0
 
     def options(self) -> dict[str, float]:
         """The same as options of a Ray actor."""
-        return {"num_cpus": self.cpus}
+        gpus = {"num_gpus": self.gpus} if self.gpus else {}
+        return {"num_cpus": self.cpus, **gpus}
+
+    def room(self, node: Node) -> int:
+        """How many such workers a node has room for."""
+        room = node.cpus // self.cpus
+        return min(room, node.gpus // self.gpus) if self.gpus else room
 
 
 @dataclass(frozen=True, slots=True)
