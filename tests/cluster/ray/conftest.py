@@ -21,6 +21,8 @@ from quest22.cli.main import main
 from quest22.env import confine_ray
 from tests.torture.real import SAMPLES
 
+confine_ray()  # before anything imports Ray, which then binds to loopback and says nothing home
+
 NODE_BYTES = 80_000_000
 """Shared memory of a node, about the least that Ray takes."""
 
@@ -46,16 +48,10 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     return Corpus(arguments, published(alone))
 
 
-@pytest.fixture(scope="session")
-def ray_alone() -> None:
-    """Ray's clusters of these tests are reached from this machine alone, and say nothing home."""
-    pytest.importorskip("ray")
-    confine_ray()
-
-
 @pytest.fixture(scope="module")
-def local_ray(ray_alone: None) -> Iterator[None]:
+def local_ray() -> Iterator[None]:
     """This process is connected to a cluster of its own."""
+    pytest.importorskip("ray")
     from quest22.cluster.ray.session import connect
 
     with connect("local", 2):
@@ -101,7 +97,8 @@ class ThreeNodes:
 
 
 @pytest.fixture(scope="module")
-def three_nodes(ray_alone: None) -> Iterator[ThreeNodes]:
+def three_nodes() -> Iterator[ThreeNodes]:
+    pytest.importorskip("ray")
     nodes = ThreeNodes()
     yield nodes
     nodes.cluster.shutdown()

@@ -25,6 +25,10 @@ ANSWER_WITHIN_S = 60.0
 
 DRAINS_WITHIN_S = 10.0
 
+LOOPBACK = "127.0.0.1"
+
+_log = logging.getLogger("quest22")
+
 T = TypeVar("T")
 
 
@@ -129,7 +133,13 @@ def connect(address: str, cpus: int | None = None) -> RaySession:
     if not is_connected:
         _init(ray, address, cpus)
     own = None if address.startswith(CLIENT) else str(ray.get_runtime_context().get_node_id())
-    return RaySession(own, not is_connected)
+    session = RaySession(own, not is_connected)
+    if address == LOCAL and any(node.address != LOOPBACK for node in session.nodes()):
+        _log.warning(
+            "Ray was imported before its local cluster was confined to this machine, so others may "
+            "reach it: let quest22 be the first to import Ray"
+        )
+    return session
 
 
 def _init(ray: Any, address: str, cpus: int | None) -> None:
