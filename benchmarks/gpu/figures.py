@@ -61,7 +61,8 @@ def table(figures: Iterable[Figure]) -> str:
     rows = ["| phase | what | value | unit | note |", "|---|---|---:|---|---|"]
     for each in figures:
         note = " ".join(each.note.split()).replace("|", "/")
-        rows.append(f"| {each.phase} | {each.name} | {each.value:,.4g} | {each.unit} | {note} |")
+        name = each.name.replace("|", "/")
+        rows.append(f"| {each.phase} | {name} | {each.value:,.4g} | {each.unit} | {note} |")
     return "\n".join(rows) + "\n"
 
 

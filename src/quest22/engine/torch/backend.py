@@ -21,6 +21,7 @@ from quest22.engine.torch.cache import CrossKVPool, SelfKVCache
 from quest22.engine.torch.model import WhisperModel
 from quest22.engine.torch.search import DeviceSearch, runs_on_device
 from quest22.engine.torch.session import TorchSession
+from quest22.engine.torch.steps import cuda_graphs
 from quest22.errors import EngineError
 from quest22.records import Alignment
 
@@ -74,7 +75,8 @@ class TorchBackend:
         self._no_speech = tokens.no_speech
         pool = CrossKVPool(dims, shape.windows, model.placement)
         cache = SelfKVCache(dims, shape.rows, model.placement)
-        search = DeviceSearch(model, pool, cache, tokens.no_speech)
+        capture = cuda_graphs(model.placement.device)
+        search = DeviceSearch(model, pool, cache, tokens.no_speech, capture)
         aligner = TorchAligner(checkpoint, model, pool)
         self._opened: _Parts | None = _Parts(model, pool, cache, search, aligner)
 

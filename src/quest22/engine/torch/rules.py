@@ -41,6 +41,10 @@ class TimestampState:
             torch.tensor([_latest(tokens, timestamp_begin) for tokens in sampled], device=device),
         )
 
+    def rows(self) -> tuple[Tensor, Tensor, Tensor]:
+        """All tensors."""
+        return self.last, self.before, self.latest
+
     def update(self, tokens: Tensor, timestamp_begin: int) -> None:
         """Note the tokens chosen, ``[rows]``, in place."""
         self.before.copy_(self.last)
@@ -89,6 +93,15 @@ class DeviceRules:
         self._initial = torch.tensor(initial, device=device)[:, None]
         self._timed = torch.tensor(list(timestamps), device=device)[:, None]
         self._any_timed = any(timestamps)
+
+    @property
+    def key(self) -> tuple[int, bool]:
+        """What a captured step depends on, besides :meth:`rows`."""
+        return self._always.data_ptr(), self._any_timed
+
+    def rows(self) -> tuple[Tensor, Tensor, Tensor]:
+        """What differs from row to row."""
+        return self._set, self._initial, self._timed
 
     def apply_first(self, logits: Tensor) -> Tensor:
         """Filtered logits ``[rows, vocabulary]`` for the first token after the prompt."""

@@ -25,12 +25,10 @@ from quest22.engine.torch.cache import CrossKVPool, SelfKVCache
 from quest22.engine.torch.model import WhisperModel
 from quest22.engine.torch.rules import DeviceRules, RuleTables, TimestampState
 from quest22.engine.torch.sampling import choose, log_probabilities
+from quest22.engine.torch.steps import Capture, Rows, StepRunner
 
 STEPS = 8
 """Steps between two looks at what was chosen."""
-
-LENGTH_MULTIPLE = 64
-"""Rows attend to their first positions, as many as the longest has, rounded up to this."""
 
 
 def runs_on_device(request: DecodeRequest, device: torch.device) -> bool:
@@ -76,27 +74,26 @@ class _Window:
         return DecodeResult(best.tokens, best.avg_logprob, self.no_speech_prob, best.logprobs)
 
 
-@dataclass(slots=True, eq=False)
-class _Rows:
-    """What rows need for their next steps, on the device."""
-
-    grammar: TimestampState
-    positions: Tensor
-    rules: DeviceRules
-
-
 class DeviceSearch:
     """Decodes windows of a pool whose requests have equally many rows."""
 
     def __init__(
-        self, model: WhisperModel, pool: CrossKVPool, cache: SelfKVCache, no_speech: int
+        self,
+        model: WhisperModel,
+        pool: CrossKVPool,
+        cache: SelfKVCache,
+        no_speech: int,
+        capture: Capture | None = None,
     ) -> None:
+        """``capture`` makes graphs of steps: see :class:`StepRunner`."""
         self._model = model
         self._pool = pool
         self._cache = cache
         self._no_speech = no_speech
         self._device = model.placement.device
         self._tables = RuleTables(model.dims.vocab_size, self._device)
+        self._steps = StepRunner(model, pool, cache, capture)
+        self._places = 0
 
     def run(self, requests: Mapping[int, DecodeRequest]) -> list[DecodeResult]:
         """Continue each window's prompt to its end; results come in the order of the requests.
@@ -104,12 +101,13 @@ class DeviceSearch:
         Raises :class:`quest22.errors.EngineError` if logits are not finite.
         """
         windows = [_Window(number, request) for number, request in requests.items()]
-        places = self._cache.windows(windows[0].request.num_beams)
+        self._places = self._cache.windows(windows[0].request.num_beams)
         waiting = deque(windows)
         live: list[_Window] = []
-        rows: _Rows | None = None
+        rows: Rows | None = None
         while waiting or live:
-            admitted = [waiting.popleft() for _ in range(min(places - len(live), len(waiting)))]
+            free = self._places - len(live)
+            admitted = [waiting.popleft() for _ in range(min(free, len(waiting)))]
             if admitted:
                 self._begin(admitted, len(live))
                 live, rows = live + admitted, None
@@ -137,36 +135,26 @@ class DeviceSearch:
         shares = at_start.softmax(1)[::num_beams, self._no_speech].tolist()
         for window, share in zip(windows, shares, strict=True):
             window.no_speech_prob = share
-        temperatures, uniforms = self._randomness(windows, 1)
         filtered = self._rules(windows).apply_first(logits)
-        chosen = choose(filtered, temperatures, None if uniforms is None else uniforms[0])
+        temperatures = self._temperatures(windows)
+        uniforms = None if temperatures is None else self._uniforms(windows, 1)[0]
+        chosen = choose(filtered, temperatures, uniforms)
         self._record(windows, chosen[None], log_probabilities(filtered, chosen)[None])
 
-    def _advance(self, windows: Sequence[_Window], rows: _Rows) -> None:
+    def _advance(self, windows: Sequence[_Window], rows: Rows) -> None:
         """Choose up to :data:`STEPS` tokens for every row, then look at them."""
         steps = min(STEPS, max(window.remaining for window in windows))
-        temperatures, uniforms = self._randomness(windows, steps)
-        first = max(window.position for window in windows)
+        known = max(window.position for window in windows) + 1
+        count, live = self._steps.count(len(windows), self._places), self._count_rows(windows)
+        uniforms = None if rows.uniforms is None else self._uniforms(windows, steps)
         tokens, logprobs = [], []
         for step in range(steps):
-            length = min(_rounded_up(first + step + 1), self._cache.positions)
-            filtered = self._step(rows, len(windows), length)
-            chosen = choose(filtered, temperatures, None if uniforms is None else uniforms[step])
-            logprobs.append(log_probabilities(filtered, chosen))
-            tokens.append(chosen)
-            rows.grammar.update(chosen, rows.rules.timestamp_begin)
-            # Rows whose window has ended may go on to the last position, and stay there.
-            rows.positions.add_(1).clamp_(max=self._cache.positions - 1)
+            if rows.uniforms is not None and uniforms is not None:
+                rows.uniforms[:live].copy_(uniforms[step])
+            self._steps.run(rows, count, known + step)
+            tokens.append(rows.grammar.last[:live].clone())
+            logprobs.append(rows.logprobs[:live].clone())
         self._record(windows, torch.stack(tokens), torch.stack(logprobs))
-
-    def _step(self, rows: _Rows, windows: int, length: int) -> Tensor:
-        """Feed every row's last token; its filtered logits ``[rows, vocabulary]``."""
-        last = rows.grammar.last[:, None]
-        cached, sound = slice(0, len(last)), slice(0, windows)
-        x = self._model.decode(
-            last, rows.positions[:, None], (self._cache, cached), (self._pool, sound), length
-        )
-        return rows.rules.apply(self._model.logits(x[:, -1]), rows.grammar)
 
     def _record(self, windows: Sequence[_Window], tokens: Tensor, logprobs: Tensor) -> None:
         """Read what was chosen, ``[steps, rows]`` each."""
@@ -189,13 +177,24 @@ class DeviceSearch:
         self._cache.continue_from(sources, length)
         return kept
 
-    def _rows(self, windows: Sequence[_Window]) -> _Rows:
-        """The state of all rows, from what the host knows of them."""
-        sampled = [tokens for window in windows for tokens in window.decoder.sampled]
-        positions = [window.position for window in windows for _ in window.decoder.sampled]
-        rules = self._rules(windows)
+    def _rows(self, windows: Sequence[_Window]) -> Rows:
+        """The state of all rows, from what the host knows of them; places left over do nothing."""
+        count = self._steps.count(len(windows), self._places)
+        padded = [*windows, *[windows[0]] * (count - len(windows))]
+        sampled = [tokens for window in padded for tokens in window.decoder.sampled]
+        positions = [window.position for window in padded for _ in window.decoder.sampled]
+        rules = self._rules(padded)
         grammar = TimestampState.of(sampled, rules.timestamp_begin, self._device)
-        return _Rows(grammar, torch.tensor(positions, device=self._device), rules)
+        temperatures = self._temperatures(padded)
+        rows = Rows(
+            grammar,
+            torch.tensor(positions, device=self._device),
+            torch.zeros(len(positions), device=self._device),
+            rules,
+            temperatures,
+            None if temperatures is None else torch.zeros_like(temperatures),
+        )
+        return self._steps.placed(rows)
 
     def _rules(self, windows: Sequence[_Window]) -> DeviceRules:
         requests = [window.request for window in windows for _ in window.decoder.sampled]
@@ -214,20 +213,18 @@ class DeviceSearch:
         both = (torch.tensor(each, device=self._device) for each in (padded, wanted))
         return next(both), next(both)
 
-    def _randomness(
-        self, windows: Sequence[_Window], steps: int
-    ) -> tuple[Tensor | None, Tensor | None]:
-        """Each row's temperature, and random numbers for some steps: ``[rows]``, ``[steps, rows]``.
-
-        They are those of the rows' own generators, in turn.
-        """
-        if all(window.request.temperature == 0 for window in windows):
-            return None, None
-        drawn = np.concatenate([window.decoder.draw(steps) for window in windows])
+    def _temperatures(self, windows: Sequence[_Window]) -> Tensor | None:
+        """Of each row, in float64; None if no row is sampled."""
         rows = [window.request.temperature for window in windows for _ in window.decoder.sampled]
-        temperatures = torch.tensor(rows, dtype=torch.float64, device=self._device)
-        return temperatures, torch.tensor(drawn.T, device=self._device)
+        if not any(rows):
+            return None
+        return torch.tensor(rows, dtype=torch.float64, device=self._device)
 
+    def _uniforms(self, windows: Sequence[_Window], steps: int) -> Tensor:
+        """Random numbers of the rows' own generators, the next in turn: ``[steps, rows]``."""
+        drawn = np.concatenate([window.decoder.draw(steps) for window in windows])
+        return torch.tensor(np.ascontiguousarray(drawn.T), device=self._device)
 
-def _rounded_up(length: int) -> int:
-    return -(-length // LENGTH_MULTIPLE) * LENGTH_MULTIPLE
+    @staticmethod
+    def _count_rows(windows: Sequence[_Window]) -> int:
+        return sum(len(window.decoder.sampled) for window in windows)
