@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,3 +74,13 @@ def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "obstore", None)
     with pytest.raises(MissingExtraError, match=r"cluster"):
         CloudStore("gs://work/x")
+
+
+def test_a_forked_child_is_refused_rather_than_waits(
+    buckets: Buckets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store("gs://work/x")
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    for call in (lambda: store.read("a"), lambda: open_store("gs://work/y")):
+        with pytest.raises(UsageError, match="forked"):
+            call()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,8 +11,11 @@ from quest22.cluster.folder_store import FolderStore
 from quest22.cluster.layout import data_name
 from quest22.cluster.ledger import SHARD_UNITS, Attempt, Claim, Counts, Lease, Ledger
 from quest22.cluster.memory_ledger import MemoryLedger
+from quest22.cluster.object_store import ObjectStore
+from quest22.cluster.open_store import open_store
 from quest22.cluster.store_ledger import Outputs, StoreLedger
 from tests.cluster.memory_store import MemoryStore
+from tests.support.gcs_server import gcs_bucket
 
 Make = Callable[[int], Ledger]
 COUNTS = Counts(2, 1, 60.5)
@@ -22,13 +25,24 @@ def outputs() -> Outputs:
     return Outputs(lambda unit: data_name(unit, "jsonl"), lambda content: COUNTS)
 
 
-@pytest.fixture(params=["memory", "folder", "objects"])
+@pytest.fixture(scope="module")
+def buckets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with gcs_bucket("ledgers", tmp_path_factory.mktemp("cloud")):
+        yield
+
+
+@pytest.fixture(params=["memory", "folder", "objects", "gs"])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
+    def opened() -> ObjectStore:
+        if request.param == "gs":
+            request.getfixturevalue("buckets")
+            return open_store(f"gs://ledgers/{tmp_path.name}")
+        return FolderStore(tmp_path / "store") if request.param == "folder" else MemoryStore()
+
     def made(units: int) -> Ledger:
         if request.param == "memory":
             return MemoryLedger(units)
-        store = FolderStore(tmp_path / "store") if request.param == "folder" else MemoryStore()
-        return StoreLedger(store, units, outputs())
+        return StoreLedger(opened(), units, outputs())
 
     return made
 

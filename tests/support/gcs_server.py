@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -161,6 +162,10 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 64
     buckets: Buckets
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], ConnectionError):  # a client that was killed
+            super().handle_error(request, client_address)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""``python -m tests.torture.cluster [--moto]``: kills and stops cluster workers at named points.
+"""``python -m tests.torture.cluster [--moto|--gcs]``: kills and stops workers at named points.
 
 Two real processes work on one store. The first dies (SIGKILL) or freezes (SIGSTOP) at a point
 between two changes of the store; the second does the rest; a frozen one then wakes up and goes on.
@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -36,9 +37,10 @@ from quest22.runs.context import RunContext
 from quest22.runs.settings import RunSettings
 from quest22.settings import DatasetSettings, EngineSettings, PipelineSettings
 from quest22.settings.cluster import ClusterPlanSettings
+from tests.support.gcs_server import gcs_bucket
 from tests.support.s3_server import s3_bucket
 from tests.torture import worker
-from tests.torture.nursery import bring_up, ended, forked
+from tests.torture.nursery import apart, bring_up, ended, forked
 from tests.torture.rows import write_rows
 from tests.torture.worker import MixingPipeline
 
@@ -177,7 +179,7 @@ def disturbed(
 def outcome(address: str, whole: dict[str, bytes], log: Path) -> Outcome:
     """Compare what was published with what an undisturbed worker has."""
     times = Counter(log.read_text().split())
-    found = published(address)
+    found = apart(lambda: published(address))
     wrong = [name for name in whole.keys() | found.keys() if whole.get(name) != found.get(name)]
     return Outcome(sum(times.values()) - len(times), sorted(wrong))
 
@@ -198,10 +200,10 @@ def storm(address: str, folder: Path, kills: int) -> int:
     return killed
 
 
-def on_moto(arguments: list[str]) -> int:
+def on_stand_in(address: str, server: AbstractContextManager[Any], arguments: list[str]) -> int:
     """The same in a process of its own, with a server of this one."""
-    command = [sys.executable, "-m", "tests.torture.cluster", "--store", "s3://work/x", *arguments]
-    with s3_bucket("work"):
+    command = [sys.executable, "-m", "tests.torture.cluster", "--store", address, *arguments]
+    with server:
         return subprocess.run(command, check=False).returncode
 
 
@@ -212,9 +214,14 @@ def main() -> int:
     parser.add_argument("--storm", type=int, default=10, help="kills at random moments")
     parser.add_argument("--format", default="jsonl", choices=("jsonl", "parquet"))
     parser.add_argument("--moto", action="store_true", help="stores on a stand-in for S3")
+    parser.add_argument("--gcs", action="store_true", help="on one for Google Cloud Storage")
     given = parser.parse_args()
+    others = [each for each in sys.argv[1:] if each not in ("--moto", "--gcs")]
     if given.moto:
-        return on_moto([each for each in sys.argv[1:] if each != "--moto"])
+        return on_stand_in("s3://work/x", s3_bucket("work"), others)
+    if given.gcs:
+        with tempfile.TemporaryDirectory(prefix="quest22-gcs-") as name:
+            return on_stand_in("gs://work/x", gcs_bucket("work", Path(name)), others)
     bring_up()
     fine = True
     with tempfile.TemporaryDirectory(prefix="quest22-cluster-") as name:
@@ -225,12 +232,12 @@ def main() -> int:
 
         def planned(label: str) -> str:
             (folder / label).mkdir()
-            plan_into(f"{base}/{label}", folder / "data", given.format)
+            apart(lambda: plan_into(f"{base}/{label}", folder / "data", given.format))
             return f"{base}/{label}"
 
         address = planned("whole")
         assert ended(forked(lambda: work(address, folder / "whole" / "log"))) == 0
-        whole = published(address)
+        whole = apart(lambda: published(address))
         rows = sum(content.count(b"\n") for content in whole.values())
         print(f"undisturbed: {len(whole)} units, {rows} lines")
         for number, point in product((signal.SIGKILL, signal.SIGSTOP), POINTS):

@@ -6,11 +6,17 @@ Forked, not spawned: the imports of a run take seconds, its work a fraction of o
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import time
 import traceback
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeVar
+
+T = TypeVar("T")
 
 NEEDED = (
     "av",
@@ -41,6 +47,20 @@ def forked(call: Callable[[], int]) -> int:
         traceback.print_exc()
     finally:
         os._exit(code)
+
+
+def apart(call: Callable[[], T]) -> T:
+    """What ``call`` gives in a process of its own: whatever it loads, this one can still fork."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "result"
+
+        def keep() -> int:
+            path.write_bytes(pickle.dumps(call()))
+            return 0
+
+        assert ended(forked(keep)) == 0
+        result: T = pickle.loads(path.read_bytes())
+        return result
 
 
 def ended(child: int, within_s: float = 120.0) -> int:

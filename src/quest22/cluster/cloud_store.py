@@ -13,12 +13,13 @@ from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from quest22.cluster.ledger import LedgerUnavailableError
 from quest22.cluster.object_store import Entry, Stored
 from quest22.errors import MissingExtraError, SinkError, UsageError
 from quest22.settings import RUN_FOLDER
+from quest22.system.forks import HomeProcess
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta, PutMode
@@ -40,7 +41,13 @@ _STATUS = re.compile(r"status code: (\d{3})")
 
 
 class CloudStore:
-    """An :class:`quest22.cluster.object_store.ObjectStore`; its calls may come from any thread."""
+    """An :class:`quest22.cluster.object_store.ObjectStore`; its calls may come from any thread.
+
+    Not from a forked child of a process that has used one: it would wait for threads of obstore
+    that it does not have, and is told so.
+    """
+
+    _home: ClassVar[HomeProcess | None] = None
 
     def __init__(self, address: str, client_options: dict[str, Any] | None = None) -> None:
         """``client_options`` are obstore's, for how it connects.
@@ -148,10 +155,20 @@ class CloudStore:
                 return False
             return True
 
+    def _check_process(self) -> None:
+        home = CloudStore._home = CloudStore._home or HomeProcess()
+        if not home.is_here:
+            raise UsageError(
+                f"{self.shown} cannot be used in a process that was forked from one that has used "
+                'such a store: start processes by the method "spawn"'
+            )
+
     @contextmanager
     def _told(self, name: str) -> Iterator[None]:
         """Translate errors into what workers wait for, and what ends them."""
         from obstore import exceptions
+
+        self._check_process()
 
         try:
             yield

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import quest22
-from tests.support.cluster_corpus import Corpus, open_dataset, published_ids
+from tests.support.cluster_corpus import Corpus, failed_row, open_dataset, published_ids, row
 from tests.support.hub import Fault, Hub
 
 ROOT = Path(__file__).parents[3]
@@ -40,13 +40,22 @@ class Committers:
     def start(self) -> subprocess.Popen[str]:
         self._started += 1
         folder = self._corpus.folder
-        paths = os.pathsep.join([str(Path(quest22.__file__).parents[1]), str(ROOT)])
         leases = str(folder / f"leases-{self._started}")
-        program = ["-m", "tests.support.cluster_corpus", str(folder), str(UNITS)]
+        return self.python(
+            "-m", "tests.support.cluster_corpus", str(folder), str(self._corpus.units),
+            self._hub.endpoint, leases,
+        )  # fmt: skip
+
+    def python(self, *arguments: str) -> subprocess.Popen[str]:
+        """Python beside the Hub's stand-in."""
+        folder = self._corpus.folder
+        paths = os.pathsep.join([str(Path(quest22.__file__).parents[1]), str(ROOT)])
+        settings = {"PYTHONPATH": paths, "USE_TORCH": "0", "HF_TOKEN": "hf_w"}
         return subprocess.Popen(
-            [sys.executable, *program, self._hub.endpoint, leases],
-            env={**self._hub.environment(folder / "hf"), "PYTHONPATH": paths, "USE_TORCH": "0"},
+            [sys.executable, *arguments],
+            env={**self._hub.environment(folder / "hf"), **settings},
             cwd=folder,
+            stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -64,6 +73,34 @@ def committers(tmp_path: Path, hub: Hub) -> Committers:
         corpus.publish(unit)
     corpus.close()
     return Committers(corpus, hub)
+
+
+READ = """
+import json
+from datasets import load_dataset
+print(json.dumps(list(load_dataset("org/out", split="test", streaming=True))))
+"""
+
+
+def test_datasets_reads_files_whose_columns_differ(tmp_path: Path, hub: Hub) -> None:
+    corpus = Corpus(tmp_path, 7)
+    corpus.publish(0, failed_row(0, 0))
+    corpus.publish(2, row(2, 0, score=1), row(2, 1, score=2))
+    corpus.publish(4, row(4, 0, score=0.5), failed_row(4, 1))
+    corpus.publish(6, row(6, 0, score="good", topics=["a"]))
+    for unit in (1, 3, 5):
+        corpus.fail(unit)
+    corpus.close()
+    committers = Committers(corpus, hub)
+    committers.finish()
+    reading = committers.python("-c", READ)
+    out, told = reading.communicate(timeout=300)
+    assert reading.returncode == 0, told
+    rows = json.loads(out)
+    assert [each["id"] for each in rows] == ["0-0", "2-0", "2-1", "4-0", "4-1", "6-0"]
+    assert [each["score"] for each in rows] == [None, "1", "2", "0.5", None, "good"]
+    assert [each["topics"] for each in rows] == [None] * 5 + [["a"]]
+    assert [each["error"] is None for each in rows] == [False, True, True, True, False, True]
 
 
 def check(hub: Hub) -> None:

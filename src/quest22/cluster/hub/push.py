@@ -183,7 +183,8 @@ class Push:
                 return
             if schedule.commit_rows is not None:
                 now = progress_of(self._plan, self._store)
-                if now.transcripts - progress.transcripts >= schedule.commit_rows:
+                added = now.transcripts - progress.transcripts
+                if added >= schedule.commit_rows or not now.pending:
                     return
 
 
