@@ -26,6 +26,9 @@ confine_ray()  # before anything imports Ray, which then binds to loopback and s
 NODE_BYTES = 80_000_000
 """Shared memory of a node, about the least that Ray takes."""
 
+PATIENCE_S = 600.0
+"""A run takes ten seconds, or minutes on a machine that does much else."""
+
 
 @dataclass(frozen=True)
 class Corpus:
@@ -122,7 +125,7 @@ class Driver:
             env={**os.environ, "PYTHONPATH": path, "RAY_ADDRESS": address},
         )
 
-    def wait_for_units(self, count: int, within_s: float = 120.0) -> None:
+    def wait_for_units(self, count: int, within_s: float = PATIENCE_S) -> None:
         """Until so many units are published."""
         wait_until(lambda: len(published(self.out)) >= count or self.has_ended, within_s)
         assert not self.has_ended, "it was done before it could be disturbed"
@@ -131,7 +134,7 @@ class Driver:
     def has_ended(self) -> bool:
         return self.process.poll() is not None
 
-    def ended(self, within_s: float = 240.0) -> tuple[int, str]:
+    def ended(self, within_s: float = PATIENCE_S) -> tuple[int, str]:
         """Its exit code, and what it said."""
         _, told = self.process.communicate(timeout=within_s)
         return self.process.returncode, told
