@@ -22,7 +22,7 @@ PYTEST := $(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist worksteal
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo weights browser test test-fast torture bench bench-page accuracy-page check check-native docs fix wheels wheels-check verify-hub samples nano-data nano-train nano-eval nano-pack clean
+.PHONY: help install demo weights browser test test-fast torture bench bench-page accuracy-page check check-native docs demo-svg images fix wheels wheels-check verify-hub samples nano-data nano-train nano-eval nano-pack clean
 
 # nano, from data to weights (see recipes/nano/README.md): nano-data, nano-train, nano-pack, nano-eval
 
@@ -85,18 +85,27 @@ check: $(VENV)/.lint check-native ## formatting, lint, types, import directions,
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m tools.options --check
+	@$(BIN)/python -m tools.schemas --check
 
 check-native:
 	@$(PYTHON) hatch_build.py --check
 
-docs: $(VENV)/.docs ## build the documentation site in build/site; broken links are errors
+docs: $(VENV)/.docs ## build the documentation site in build/site, notebooks run; broken links are errors
+	@$(BIN)/python -m tools.notebooks
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 	@echo "build/site/index.html"
+
+demo-svg: $(VENV)/.docs ## record the demo on a terminal again, for docs/demo.svg
+	@$(BIN)/python -m tools.recording
+
+images: $(VENV)/.core ## build the container images with buildah, and run them with podman (as root)
+	@$(BIN)/python -m tools.image $(IMAGES_ARGS)
 
 fix: $(VENV)/.lint ## format, mend what the linter can, write generated files
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 	@$(BIN)/python -m tools.options
+	@$(BIN)/python -m tools.schemas
 
 WHEELS_VENV ?= .venv-wheels
 

@@ -11,6 +11,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tools import notebooks
+
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.structure.files import Files
@@ -41,11 +43,14 @@ def slug(heading: str, separator: str = "-") -> str:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages that are not in ``docs``."""
+    """Add the pages that are not in ``docs``, and make pages of the notebooks there."""
     from mkdocs.structure.files import File
 
     for source, page in ROOT_PAGES.items():
         files.append(File.generated(config, page, abs_src_path=str(ROOT / source)))
+    for notebook in notebooks.sources():
+        name = f"{notebooks.FOLDER.name}/{notebook.stem}.md"
+        files.append(File.generated(config, name, content=notebooks.page_of(notebook)))
     return files
 
 
@@ -69,6 +74,8 @@ def with_site_links(markdown: str, page: str, repository: str) -> str:
 
 def source_of(page: str) -> str:
     """The file, from the root of the repository, that a page of the site is made of."""
+    if page.startswith("notebooks/"):
+        return f"docs/{page.removesuffix('.md')}.ipynb"
     return {made: name for name, made in ROOT_PAGES.items()}.get(page, f"docs/{page}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sized
 from contextlib import closing
 from dataclasses import replace
 from os import PathLike
@@ -25,6 +25,7 @@ from quest22.options import (
     StreamToOptions,
     TranscribeOptions,
 )
+from quest22.progress import followed, with_progress
 from quest22.records import Clip, Failure, Media, Origin, Transcript
 from quest22.runs.context import Reusing
 from quest22.runs.events import OnEvent, ignore_event
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
     from quest22.runtime.live_session import LiveSession
 
 OnFailure: TypeAlias = Callable[[Failure], None]
+Results: TypeAlias = Run | Generator[Transcript | Failure, None, None]
+"""What a run gives, for one who takes it and closes it."""
 
 _log = logging.getLogger("quest22")
 
@@ -85,16 +88,20 @@ class Transcriber:
         self.close()
 
     @naming_options()
-    def transcribe(self, sound: Sound, **options: Unpack[TranscribeOptions]) -> Transcript:
+    def transcribe(
+        self, sound: Sound, *, progress: bool = False, **options: Unpack[TranscribeOptions]
+    ) -> Transcript:
         """Transcribe one recording; raises :class:`quest22.errors.ClipError` if that fails.
 
         ``sound`` is a path, a URL, bytes, an open file, samples, samples with their rate, or a
         record of ``datasets``: see :data:`quest22.sounds.Sound`. What is none of these raises
         :class:`quest22.errors.UsageError`.
 
+        ``progress`` shows how far it is: see :mod:`quest22.progress`.
         ``options`` are for this call; those not named are the Transcriber's.
         """
-        (result,) = self._run([sound], dict(options))
+        with closing(self._run([sound], dict(options), progress=progress)) as results:
+            (result,) = results
         return _succeeded(result)
 
     async def atranscribe(self, sound: Sound, **options: Unpack[TranscribeOptions]) -> Transcript:
@@ -120,19 +127,28 @@ class Transcriber:
         self,
         sounds: Iterable[Sound],
         on_failure: OnFailure | None = None,
+        *,
+        progress: bool = False,
         **options: Unpack[TranscribeOptions],
     ) -> Iterator[Transcript]:
         """Transcribe several recordings, batched together; yields Transcripts in their order.
 
-        Failures are passed to ``on_failure`` (by default logged as a warning).
+        Failures are passed to ``on_failure`` (by default logged as a warning). ``progress`` shows
+        how far they are: see :mod:`quest22.progress`.
         ``options`` are for this call; those not named are the Transcriber's.
         """
-        return _transcripts(self._run(sounds, dict(options)), on_failure)
+        return _transcripts(self._run(sounds, dict(options), progress=progress), on_failure)
 
-    def _run(self, sounds: Iterable[Sound], options: dict[str, Any]) -> Run:
+    def _run(self, sounds: Iterable[Sound], options: dict[str, Any], *, progress: bool) -> Results:
         clip_options = self._clip_options(options)
         clips = (self._clip(index, sound) for index, sound in enumerate(sounds))
-        return self._pipeline.run(clips, options=clip_options)
+        if not progress:
+            return self._pipeline.run(clips, options=clip_options)
+        return followed(
+            lambda told: self._pipeline.run(clips, options=clip_options, on_progress=told),
+            self._pipeline.metrics,
+            len(sounds) if isinstance(sounds, Sized) else None,
+        )
 
     def _clip_options(self, options: dict[str, Any]) -> ClipOptions | None:
         clip_options = ClipOptions.take(options, self._pipeline.settings.for_clips())
@@ -160,16 +176,19 @@ class Transcriber:
         config: str | None = None,
         *,
         on_failure: OnFailure | None = None,
+        progress: bool = False,
         **rows: Unpack[DatasetOptions],
     ) -> Iterator[Transcript]:
         """Transcribe a dataset as it streams in; yields Transcripts in the order of its rows.
 
         Rows that cannot be transcribed are passed to ``on_failure`` (by default logged as a
-        warning). ``revision`` is the dataset's. Raises :class:`quest22.errors.SourceError` if the
+        warning). ``progress`` shows how far they are: see :mod:`quest22.progress`. ``revision`` is
+        the dataset's. Raises :class:`quest22.errors.SourceError` if the
         dataset cannot be found or reached.
         """
         settings = _dataset_settings(dataset, config, dict(rows), self._pipeline.settings)
-        return _transcripts(self._pipeline.stream(settings), on_failure)
+        results = _streamed(self._pipeline, settings, progress=progress)
+        return _transcripts(results, on_failure)
 
     def _clip(self, index: int, sound: Sound) -> Clip | Failure:
         """One recording as a clip; whether a path exists is checked when it is decoded."""
@@ -201,6 +220,7 @@ class Transcriber:
         config: str | None = None,
         *,
         on_event: OnEvent = ignore_event,
+        progress: bool = False,
         **options: Unpack[StreamToOptions],
     ) -> RunSummary:
         """Transcribe a dataset into a folder, as ``quest22 stream … -o FOLDER`` does.
@@ -208,10 +228,11 @@ class Transcriber:
         A run that stopped early, by an error or Ctrl-C, resumes with the same call or command; a
         finished run is left unchanged, unless ``restart=True``. ``formats`` defaults to ``jsonl``;
         captions need a Transcriber with ``timestamps=True``. ``revision`` is the dataset's.
-        ``push_to_hub`` names a dataset to publish to, ``private=True`` creates it as a private
-        one. ``on_event`` is called with each event of the run: see :mod:`quest22.runs.events`. A
-        run that began in another precision resumes in that one: the model is loaded a second
-        time, which a warning and an event report.
+        ``push_to_hub`` names a dataset to publish to, ``private=True`` creates it as a private one.
+        ``on_event`` is called with each event of the run: see :mod:`quest22.runs.events`.
+        ``progress`` shows how far it is: see :mod:`quest22.progress`. A run that began in another
+        precision resumes in that one: the model is loaded a second time, which a warning and an
+        event report.
 
         With ``cluster``, workers on many machines share the rows, as with ``quest22 stream …
         --cluster``: ``folder`` is their store, a folder or ``s3://BUCKET/PREFIX``. This model only
@@ -235,16 +256,18 @@ class Transcriber:
         return runs.run(
             settings,
             runs.LocalRunStore(Path(folder)),
-            on_event,
+            with_progress(on_event) if progress else on_event,
             load=Reusing(self._pipeline),
             metrics=self._pipeline.metrics,
         )
 
 
-def transcribe(sound: Sound, model: str | None = None, **options: Unpack[Options]) -> Transcript:
+def transcribe(
+    sound: Sound, model: str | None = None, *, progress: bool = False, **options: Unpack[Options]
+) -> Transcript:
     """Load a model and transcribe one recording: see :meth:`Transcriber.transcribe`."""
     with Transcriber(model, **options) as whisper:
-        return whisper.transcribe(sound)
+        return whisper.transcribe(sound, progress=progress)
 
 
 async def atranscribe(
@@ -286,6 +309,7 @@ def stream(
     config: str | None = None,
     *,
     model: str | None = None,
+    progress: bool = False,
     **options: Unpack[StreamOptions],
 ) -> Iterator[Transcript]:
     """Load a model and transcribe a dataset as it streams in: see :meth:`Transcriber.stream`.
@@ -298,7 +322,8 @@ def stream(
     settings = _pipeline_settings(model, named)
     dataset_settings = _dataset_settings(dataset, config, rows, settings)
     pipeline = Pipeline(settings)
-    return _closing(pipeline, _transcripts(pipeline.stream(dataset_settings), None))
+    results = _streamed(pipeline, dataset_settings, progress=progress)
+    return _closing(pipeline, _transcripts(results, None))
 
 
 def _taken(options: dict[str, Any], kind: type[Any]) -> Any:
@@ -317,10 +342,16 @@ def _succeeded(result: Transcript | Failure) -> Transcript:
     return result
 
 
-def _transcripts(run: Run, on_failure: OnFailure | None) -> Iterator[Transcript]:
+def _streamed(pipeline: Pipeline, rows: DatasetSettings, *, progress: bool) -> Results:
+    if not progress:
+        return pipeline.stream(rows)
+    return followed(lambda told: pipeline.stream(rows, on_progress=told), pipeline.metrics)
+
+
+def _transcripts(results: Results, on_failure: OnFailure | None) -> Iterator[Transcript]:
     report = on_failure or _warn
-    with naming_options(), closing(run):
-        for result in run:
+    with naming_options(), closing(results):
+        for result in results:
             if isinstance(result, Failure):
                 report(result)
             else:

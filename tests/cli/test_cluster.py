@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from quest22.cli.exits import Exit
+from tests.support.schemas import check
 from tests.torture.rows import write_rows
 
 
@@ -42,6 +43,7 @@ def test_plan_work_status_retry(planned, run, tmp_path):
     assert "done: 3 units" in ended.err
     assert "nothing to do" in run("work", planned).err
     shown = json.loads(run("status", planned, "--json").out)
+    check("status", shown)
     assert (shown["state"], shown["units"], shown["published"]) == ("finished", 3, 3)
     assert shown["transcripts"] + shown["failures"] == 15
     files = run("status", planned, "--files").out.split()

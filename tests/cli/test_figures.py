@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from quest22.cli.figures import PART_NAMES, WAIT_NAMES, clip_count, size, speed
+from quest22.cli.figures import PART_NAMES, WAIT_NAMES, size
 from quest22.runs.figures import ENGINE_THREAD, OTHER_THREADS, WAITS, Figures
+from quest22.runs.progress_lines import clip_count, speed
 
 
 def test_every_part_of_a_run_has_a_name():

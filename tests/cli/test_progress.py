@@ -14,13 +14,13 @@ from quest22.cli.progress import (
     RunInfo,
     SilentDisplay,
     choose_display,
-    progress_line,
     shares,
 )
 from quest22.metrics import Metrics
 from quest22.records import Partial, Segment
 from quest22.runs.events import ResultReady, ResultsEnded, ResultsStarted
 from quest22.runs.figures import Figures
+from quest22.runs.progress_lines import progress_line
 from quest22.runtime.progress import ClipProgress
 from tests.support.results import failure, transcript
 

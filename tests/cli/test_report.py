@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 from rich.console import Console
 
-from quest22.cli.figures import clip_count, length, size
+from quest22.cli.figures import length, size
 from quest22.cli.report import (
     bar,
     level_lines,
@@ -22,6 +22,7 @@ from quest22.evaluation.score import ErrorRate, Scoreboard
 from quest22.evaluation.texts import TextPair
 from quest22.metrics import Metrics
 from quest22.runs.figures import Figures
+from quest22.runs.progress_lines import clip_count
 from quest22.settings.quantities import hours
 
 FIGURES = Figures(

@@ -9,6 +9,7 @@ import pytest
 from quest22.cli.exits import Exit
 from quest22.cli.status import next_step
 from quest22.runs.run_status import RunStatus
+from tests.support.schemas import check
 from tests.torture.rows import write_rows
 from tests.torture.worker import DigestPipeline, RunSpec
 
@@ -40,6 +41,7 @@ def test_status_of_shards(data, tmp_path, run):
         rows = {"num_shards": 2, "shard_index": index}
         RunSpec(data, tmp_path, load=DigestPipeline, dataset=rows).run()
     shown = json.loads(run("status", tmp_path, "--json").out)
+    check("status", shown)
     assert shown["finished"]
     assert (shown["transcripts"], shown["failures"], len(shown["runs"])) == (12, 3, 2)
     ended = run("status", tmp_path)

@@ -27,8 +27,8 @@ def documented() -> Iterator[list[str]]:
 
 
 def recipes() -> Iterator[list[str]]:
-    image = (SERVING / "Dockerfile").read_text(encoding="utf-8")
-    yield json.loads(re.search(r"^CMD (.*)$", image, re.MULTILINE)[1])  # type: ignore[index]
+    image = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    yield json.loads(re.findall(r"^CMD (.*)$", image, re.MULTILINE)[-1])
     compose = yaml.safe_load((SERVING / "compose.yaml").read_text(encoding="utf-8"))
     yield compose["services"]["quest22"]["command"]
     deployment, _ = yaml.safe_load_all((SERVING / "kubernetes.yaml").read_text(encoding="utf-8"))

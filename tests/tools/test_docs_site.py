@@ -50,6 +50,7 @@ def commands() -> Iterator[list[str]]:
 def test_every_page_is_in_the_navigation_once() -> None:
     settings = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
     pages = {file.relative_to(DOCS).as_posix() for file in DOCS.rglob("*.md")}
+    pages |= {f"notebooks/{file.stem}.md" for file in DOCS.glob("notebooks/*.ipynb")}
     assert sorted(pages_of(settings["nav"])) == sorted(pages.union(ROOT_PAGES.values()))
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from quest22.checkpoint.files import (
     CTRANSLATE2_WEIGHTS,
@@ -37,19 +38,14 @@ _log = logging.getLogger("quest22")
 
 @dataclass(frozen=True, slots=True)
 class CachedCheckpoint:
-    """A complete checkpoint in a cache.
+    """A complete checkpoint in a cache."""
 
-    ``name`` is what ``--model`` takes for it, None for a pickle, which nothing here opens.
-    ``path`` is its folder, or whisper.cpp's or openai/whisper's file. ``origin`` is its id on the
-    Hub, or the cache it lies in; ``revision`` its commit there.
-    """
-
-    name: str | None
-    path: Path
+    name: Annotated[str | None, "What `--model` takes; null for a pickle, which nothing opens."]
+    path: Annotated[Path, "Its folder, or the file of whisper.cpp or openai/whisper."]
     format: str
     size_bytes: int
-    origin: str
-    revision: str | None = None
+    origin: Annotated[str, "Its id on the Hub, or the cache it lies in."]
+    revision: Annotated[str | None, "Its commit on the Hub."] = None
 
 
 def find_cached(name: str, revision: str | None = None) -> CachedCheckpoint | None:

@@ -23,6 +23,7 @@ from quest22.cli import (
     plan,
     push,
     retry,
+    schema,
     serve,
     status,
     stream,
@@ -115,6 +116,7 @@ _add(MACHINE, LIVE_BENCH, bench_live.bench_live, bench_live.EPILOG, alone=True)
 _add(MACHINE, "demo", demo.demo, alone=True)
 app.add_typer(models.app, name="models", rich_help_panel=MACHINE)
 _add(MACHINE, "doctor", doctor.doctor, alone=True)
+_add(MACHINE, "schema", schema.schema, schema.EPILOG, alone=True)
 _add(MACHINE, "completion", completion.completion, completion.EPILOG, cls=TyperCommand)
 
 

@@ -15,7 +15,6 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from quest22.cli.exits import say
-from quest22.cli.figures import clip_count, times_real_time
 from quest22.cli.flag_groups import FlagGroup, flag_group
 from quest22.cli.output_flags import ReportFlags
 from quest22.cli.progress import BAR_WIDTH, PLAIN_INTERVALS_S
@@ -29,6 +28,7 @@ from quest22.runs.events import (
     PlanReady,
     RunEvent,
 )
+from quest22.runs.progress_lines import clip_count, times_real_time
 from quest22.settings.cluster import (
     ClusterPlanSettings,
     ClusterRunSettings,

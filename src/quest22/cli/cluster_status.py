@@ -11,14 +11,16 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from quest22.cli.schema_ids import schema_id
 from quest22.cli.terminal import output_console
 from quest22.env import hub_token
 from quest22.settings.quantities import hours
 from quest22.storable import one_line
 
 if TYPE_CHECKING:
-    from quest22.cluster.hub.status import HubStatus
+    from quest22.cluster.hub.status import HubStatus, PublishedClusterStatus
     from quest22.cluster.status import ClusterStatus
+    from quest22.runs.run_status import FolderStatus, RunStatus
 
 
 def is_cluster_store(address: str) -> bool:
@@ -42,11 +44,15 @@ def show_cluster(address: str, *, as_json: bool, files: bool) -> int:
     shown = cluster_status(store)
     hub = hub_status(store, hub_token())
     if as_json:
-        told = asdict(shown) | {"hub": None if hub is None else asdict(hub)}
-        typer.echo(json.dumps(told, ensure_ascii=False))
+        typer.echo(status_as_json(PublishedClusterStatus.of(shown, hub)))
     else:
         output_console().print(_table(shown, hub))
     return 0
+
+
+def status_as_json(shown: RunStatus | FolderStatus | PublishedClusterStatus) -> str:
+    """The state of a run, of shards or of a plan as one line of JSON, with its schema."""
+    return json.dumps({"schema": schema_id("status"), **asdict(shown)}, ensure_ascii=False)
 
 
 def _table(shown: ClusterStatus, hub: HubStatus | None) -> Table:

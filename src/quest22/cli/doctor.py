@@ -2,27 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Literal, TypeAlias
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from typing_extensions import TypedDict
 
 from quest22.cli import doctor_checks
 from quest22.cli.doctor_checks import Finding, State
 from quest22.cli.exits import Exit
+from quest22.cli.schema_ids import SchemaId, schema_id
 from quest22.cli.terminal import output_console
 from quest22.env import silence_progress_bars
 
+StateName: TypeAlias = Literal["good", "note", "missing"]
+
+_STATE_NAMES: Mapping[State, StateName] = {
+    State.GOOD: "good",
+    State.NOTE: "note",
+    State.MISSING: "missing",
+}
 _STYLES = {State.GOOD: "green", State.NOTE: "yellow", State.MISSING: "bold red"}
 
 
-def doctor() -> int:
+class FindingFields(TypedDict):
+    """What a check found."""
+
+    subject: str
+    state: Annotated[StateName, "Only `missing` keeps quest22 from working."]
+    found: str
+    advice: Annotated[str, "How to fix it; empty if nothing is to be done."]
+
+
+class DoctorReport(TypedDict):
+    """What works on this machine, and how to fix what does not."""
+
+    schema: SchemaId
+    complete: Annotated[bool, "Everything required is there."]
+    findings: list[FindingFields]
+
+
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> int:
     """Report what works on this machine and how to fix what doesn't.
 
     Exit code 0 if everything required is there, 1 if not.
     """
     silence_progress_bars()
+    if as_json:
+        report = doctor_report(run_checks())
+        typer.echo(json.dumps(report, ensure_ascii=False))
+        return Exit.DONE if report["complete"] else Exit.NOTHING_DONE
     console = output_console()
     findings = []
     for finding in run_checks():
@@ -36,6 +71,21 @@ def doctor() -> int:
         return Exit.NOTHING_DONE
     console.print("Everything required is there. Try: quest22 demo", style="bold green")
     return Exit.DONE
+
+
+def doctor_report(findings: Iterable[Finding]) -> DoctorReport:
+    """The findings as JSON values."""
+    shown: list[FindingFields] = [
+        {
+            "subject": each.subject,
+            "state": _STATE_NAMES[each.state],
+            "found": each.found,
+            "advice": each.advice,
+        }
+        for each in findings
+    ]
+    complete = all(each["state"] != "missing" for each in shown)
+    return {"schema": schema_id("doctor"), "complete": complete, "findings": shown}
 
 
 def run_checks() -> Iterator[Finding]:

@@ -4,18 +4,104 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
+from typing import Annotated, TypeAlias
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+from typing_extensions import NotRequired, TypedDict
 
+from quest22.cli.schema_ids import SchemaId, schema_id
 from quest22.cli.word_diff import aligned_lines
 from quest22.errors import UsageError
 from quest22.evaluation.reports import Evaluation, GroupRates, Interval, Rates, ScoredClip
 from quest22.evaluation.score import ErrorRate, percent
-from quest22.evaluation.word_diff import DiffSpan
+from quest22.evaluation.word_diff import DiffSpan, Kind
 from quest22.settings.languages import language_name
+
+Rate: TypeAlias = Annotated[
+    float | None, "A fraction, above 1 with many insertions; null without reference."
+]
+Bounds: TypeAlias = Annotated[
+    Interval | None, "Confidence interval of the rate; null if it cannot be estimated."
+]
+
+
+class ErrorCounts(TypedDict):
+    """Counts of an alignment, in words or characters."""
+
+    reference: Annotated[int, "How many there are in the references."]
+    hits: int
+    substitutions: int
+    deletions: int
+    insertions: int
+
+
+class CharacterRates(TypedDict):
+    """Errors in characters."""
+
+    cer: Rate
+    cer_interval: Bounds
+    characters: ErrorCounts
+
+
+class CountedByCharacters(CharacterRates):
+    """Clips in languages that are counted in characters."""
+
+    clips: int
+
+
+class ErrorRates(CharacterRates):
+    """The errors of a group of clips."""
+
+    clips: int
+    wer: Rate
+    wer_interval: Bounds
+    words: ErrorCounts
+    by_characters: Annotated[
+        CountedByCharacters | None, "Clips that are counted in characters; null if there are none."
+    ]
+
+
+class BootstrapFields(TypedDict):
+    """How the intervals were estimated."""
+
+    resamples: int
+    confidence: float
+    seed: int
+
+
+class SpanFields(TypedDict):
+    """Words, or characters, that are equal or not."""
+
+    kind: Kind
+    said: str
+    heard: str
+
+
+class WorstClip(TypedDict):
+    """A clip with many errors, counted in words or in characters."""
+
+    id: str
+    language: str | None
+    wer: NotRequired[Rate]
+    words: NotRequired[ErrorCounts]
+    cer: NotRequired[Rate]
+    characters: NotRequired[ErrorCounts]
+    said: Annotated[str, "The reference, normalised."]
+    heard: Annotated[str, "The transcript, normalised."]
+    alignment: list[SpanFields]
+
+
+class EvaluationReport(ErrorRates):
+    """Error rates of a model on a dataset, or of transcripts."""
+
+    schema: SchemaId
+    normalizer: str
+    bootstrap: BootstrapFields
+    by: Annotated[dict[str, dict[str, ErrorRates]], "By column, then by value."]
+    worst: Annotated[list[WorstClip], "Those with the most errors first."]
+
 
 MAX_GROUPS = 40
 MAX_LINES = 30
@@ -103,10 +189,11 @@ def _heading(clip: ScoredClip) -> Text:
     return Text(clip.key, "bold").append(score, "not bold red")
 
 
-def evaluation_as_json(evaluation: Evaluation) -> dict[str, Any]:
+def evaluation_as_json(evaluation: Evaluation) -> EvaluationReport:
     """The evaluation as JSON values; rates are fractions, above 1 with many insertions."""
     settings = evaluation.settings
     return {
+        "schema": schema_id("eval"),
         **_rates(evaluation.overall()),
         "normalizer": settings.normalizer,
         "bootstrap": {
@@ -122,22 +209,23 @@ def evaluation_as_json(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _rates(group: GroupRates) -> dict[str, Any]:
+def _rates(group: GroupRates) -> ErrorRates:
     """Clips counted in words come first; ``by_characters`` are the others, if there are any."""
     words, others = group.by_words, group.by_characters
+    by_characters: CountedByCharacters | None = None
+    if others.clips:
+        by_characters = {"clips": others.clips, **_character_rates(others)}
     return {
         "clips": group.clips,
         "wer": words.words.rate,
         "wer_interval": words.words_interval,
         **_character_rates(words),
         "words": _counts(words.words),
-        "by_characters": {"clips": others.clips, **_character_rates(others)}
-        if others.clips
-        else None,
+        "by_characters": by_characters,
     }
 
 
-def _character_rates(rates: Rates) -> dict[str, Any]:
+def _character_rates(rates: Rates) -> CharacterRates:
     return {
         "cer": rates.characters.rate,
         "cer_interval": rates.characters_interval,
@@ -145,7 +233,7 @@ def _character_rates(rates: Rates) -> dict[str, Any]:
     }
 
 
-def _counts(errors: ErrorRate) -> dict[str, int]:
+def _counts(errors: ErrorRate) -> ErrorCounts:
     return {
         "reference": errors.total,
         "hits": errors.hits,
@@ -155,19 +243,29 @@ def _counts(errors: ErrorRate) -> dict[str, int]:
     }
 
 
-def _clip(clip: ScoredClip) -> dict[str, Any]:
+class _CountedErrors(TypedDict, total=False):
+    wer: Rate
+    words: ErrorCounts
+    cer: Rate
+    characters: ErrorCounts
+
+
+def _clip(clip: ScoredClip) -> WorstClip:
     by_words = clip.texts.unit == "word"
+    rate, counts = clip.errors.rate, _counts(clip.errors)
+    counted: _CountedErrors = (
+        {"wer": rate, "words": counts} if by_words else {"cer": rate, "characters": counts}
+    )
     return {
         "id": clip.key,
         "language": clip.language,
-        "wer" if by_words else "cer": clip.errors.rate,
-        "words" if by_words else "characters": _counts(clip.errors),
+        **counted,
         "said": clip.texts.reference,
         "heard": clip.texts.hypothesis,
         "alignment": [_span(span, " " if by_words else "") for span in clip.alignment()],
     }
 
 
-def _span(span: DiffSpan, space: str) -> dict[str, str]:
+def _span(span: DiffSpan, space: str) -> SpanFields:
     reference, hypothesis = space.join(span.reference), space.join(span.hypothesis)
     return {"kind": span.kind, "said": reference, "heard": hypothesis}

@@ -9,10 +9,10 @@ from typing import Annotated
 from typer import Argument, Option
 
 from quest22.cli.exits import Exit, exit_for, say
-from quest22.cli.figures import clip_count
 from quest22.cli.flag_groups import FlagGroup, flag, flag_group, grouped
 from quest22.runs.export import ExportSettings, ExportSummary
 from quest22.runs.export import export as export_run
+from quest22.runs.progress_lines import clip_count
 from quest22.settings import CaptionSettings, OutputSettings, parse_formats
 from quest22.settings.output import PANEL
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from quest22.runs.figures import Figures
-
 PART_NAMES = {
     "encoder": "encoder",
     "decoder": "decoder",
@@ -24,30 +22,10 @@ WAIT_NAMES = {"wait_network": "the network", "wait_source": "the source", "wait_
 """What the engine waits for."""
 
 
-def clip_count(done: int, total: int | None = None) -> str:
-    """``1 clip``, ``12 clips``, ``12 of 500 clips``."""
-    if total is not None:
-        return f"{done:,} of {total:,} clips"
-    return f"{done:,} clip{'' if done == 1 else 's'}"
-
-
 def files_with_open_end(count: int) -> str:
     """What is missing of a run, in words."""
     files = "1 data file" if count == 1 else f"{count:,} data files"
     return f"{files} could not be read to the end, and an unknown number of clips is missing"
-
-
-def speed(figures: Figures) -> str:
-    """``42× real time``; ``starting`` before any audio was processed."""
-    factor = figures.real_time_factor
-    if not factor:
-        return "starting"
-    return times_real_time(1 / factor)
-
-
-def times_real_time(times: float) -> str:
-    """``42× real time``; tenths below ten."""
-    return f"{times:.0f}× real time" if times >= 10 else f"{times:.1f}× real time"
 
 
 def length(seconds: float) -> str:

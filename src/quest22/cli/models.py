@@ -40,14 +40,14 @@ app = typer.Typer(invoke_without_command=True)
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """A model with a short name; ``download_bytes`` is None if unknown."""
+    """A model with a short name."""
 
     name: str
     hub_id: str | None
-    parameters_m: float | None
-    download_bytes: int | None
+    parameters_m: Annotated[float | None, "Millions of parameters."]
+    download_bytes: Annotated[int | None, "Null if unknown."]
     languages: str
-    local: bool
+    local: Annotated[bool, "It is on this machine."]
 
 
 @app.callback()

@@ -18,14 +18,14 @@ from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
 from rich.text import Text
 
-from quest22.cli.clip_position import several_clips_part, single_clip_line
 from quest22.cli.exits import say
-from quest22.cli.figures import PART_NAMES, clip_count, length, speed
+from quest22.cli.figures import PART_NAMES, length
 from quest22.metrics import Metrics
 from quest22.records import Failure, Transcript
 from quest22.runs.events import ResultReady, ResultsEnded, ResultsStarted, RunEvent
 from quest22.runs.figures import Figures
 from quest22.runs.left_out import lacks_text, seconds_by_reason
+from quest22.runs.progress_lines import progress_line
 from quest22.runtime.progress import ClipProgress
 from quest22.settings.quantities import hours
 
@@ -286,23 +286,6 @@ def without_text_line(transcript: Transcript) -> str:
         f"{transcript.name}: no text for {length(transcript.duration_s)} of sound{left_out}: "
         "check --language and --prefix, or name a larger model with --model"
     )
-
-
-def progress_line(
-    figures: Figures, total: int | None = None, at: ClipProgress | None = None
-) -> str:
-    """``12 of 500 clips (1 failed) · 0.35 h of audio · 42× real time · 20 min left``.
-
-    ``at`` is where the open clip is, for a run over a single clip or a few long ones.
-    """
-    if total == 1 and at is not None:
-        return single_clip_line(at, figures)
-    done = clip_count(figures.clips, total)
-    failed = f" ({figures.failures} failed)" if figures.failures else ""
-    left_s = figures.left_s(total)
-    left = f" · {hours(left_s)} left" if left_s else ""
-    done += failed + several_clips_part(at)
-    return f"{done} · {hours(figures.processed_s)} of audio · {speed(figures)}{left}"
 
 
 def shares(figures: Figures) -> Text:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from quest22.cli.exits import Exit, say
-from quest22.cli.figures import clip_count
 from quest22.cli.flag_groups import FlagGroup, flag, flag_group, grouped
 from quest22.cli.output_flags import MessageFlags
 from quest22.cli.terminal import configure_logging
 from quest22.env import hub_token
 from quest22.errors import Quest22Error, UsageError
+from quest22.runs.progress_lines import clip_count
 from quest22.settings import EngineSettings, HubSettings
 from quest22.settings.hub import PANEL, parse_commit_interval
 

@@ -10,11 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from quest22.cli.exits import say
-from quest22.cli.figures import PART_NAMES, WAIT_NAMES, clip_count, length, size, speed
+from quest22.cli.figures import PART_NAMES, WAIT_NAMES, length, size
 from quest22.evaluation.score import ErrorRate, Scoreboard, percent
 from quest22.evaluation.texts import Unit
 from quest22.runs.figures import Figures
 from quest22.runs.left_out import LeftOut
+from quest22.runs.progress_lines import clip_count, speed
 from quest22.runs.summary import RunStats
 from quest22.settings.languages import language_name
 from quest22.settings.quantities import hours

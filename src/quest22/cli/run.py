@@ -8,9 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from quest22.cli.clip_position import position, stopped_line
 from quest22.cli.exits import Exit, drop_standard_output, exit_for, say
-from quest22.cli.figures import clip_count, files_with_open_end
+from quest22.cli.figures import files_with_open_end
 from quest22.cli.output_flags import ReportFlags
 from quest22.cli.progress import EventDisplay, RunInfo
 from quest22.cli.report import left_out_lines, level_lines, missing_lines, reason_lines, summarise
@@ -34,6 +33,7 @@ from quest22.runs.events import (
     WritingEnded,
 )
 from quest22.runs.figures import Figures
+from quest22.runs.progress_lines import clip_count, position
 from quest22.runs.shards import shard_counts
 from quest22.runs.summary import RunStats, RunSummary
 from quest22.runtime.progress import ClipProgress
@@ -244,3 +244,14 @@ def done_lines(event: LeftOutDone) -> list[str]:
 def _counts(event: RunFinished | AlreadyFinished) -> str:
     failed = f" and {event.failures:,} failed" if event.failures else ""
     return f"{clip_count(event.transcripts)}{failed} · {hours(event.audio_s)} of audio"
+
+
+def stopped_line(at: ClipProgress, done: int, *, kept: bool) -> str:
+    """Where a run was stopped, and how to go on; ``kept``: the same command does."""
+    after = f"after {clip_count(done)}, " if done else ""
+    then = (
+        "the same command goes on from there"
+        if kept
+        else "with -o FOLDER, the same command would go on from there"
+    )
+    return f"stopped {after}at {position(at)} of {at.name}; {then}"

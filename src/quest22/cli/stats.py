@@ -4,13 +4,60 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+from typing_extensions import TypedDict
 
 from quest22.cli.exits import Exit
+from quest22.cli.schema_ids import SchemaId, schema_id
 from quest22.metrics import Metrics
 from quest22.runs.figures import ENGINE_THREAD, OTHER_THREADS, Figures
 from quest22.runs.summary import RunStats
 from quest22.sink.files import write_text_atomically
+
+
+class RetryCount(TypedDict):
+    """How often requests to a host were repeated, and why."""
+
+    host: str
+    trouble: str
+    times: int
+
+
+class EngineSeconds(TypedDict):
+    """What the engine waited for, in seconds; they add up to the elapsed time."""
+
+    waiting_for_network: float
+    waiting_for_source: Annotated[float, "For reading and unpacking data."]
+    waiting_for_decoding: Annotated[float, "For audio to be decoded."]
+    waiting_for_nothing: Annotated[float, "It ran."]
+
+
+class RunStatistics(TypedDict):
+    """The figures of a process that made a run, or went on with it."""
+
+    schema: SchemaId
+    exit_code: Annotated[int, "See the exit codes."]
+    clips: Annotated[int, "Clips that were transcribed."]
+    failures: Annotated[int, "Clips that could not be transcribed."]
+    open_ends: Annotated[int, "Data files that could not be read to their end."]
+    audio_hours: Annotated[float, "Hours of sound of the transcripts."]
+    heard_hours: Annotated[float, "Hours that went through the engine, also of open clips."]
+    elapsed_s: Annotated[float, "Seconds."]
+    real_time_factor: Annotated[float | None, "Elapsed time by time of sound; null without any."]
+    received_bytes: Annotated[int, "From the network."]
+    sound_bytes: Annotated[int, "Of encoded media."]
+    retries: list[RetryCount]
+    engine_seconds: EngineSeconds
+    seconds: Annotated[
+        dict[str, float],
+        "By part: `encoder`, `decoder` …; `audio` and `source` are of other threads.",
+    ]
+    left_out_s: Annotated[dict[str, float], "Seconds of sound without text, by reason."]
+    clips_without_text: int
+    damaged_clips: int
+    missing_s: Annotated[float, "Seconds of sound that are missing in damaged clips."]
+    failures_by_reason: Annotated[dict[str, int], "Failed clips, by stage and reason."]
 
 
 def write_stats(path: Path, metrics: Metrics, run: RunStats, code: Exit) -> None:
@@ -19,7 +66,7 @@ def write_stats(path: Path, metrics: Metrics, run: RunStats, code: Exit) -> None
     write_text_atomically(path, text + "\n")
 
 
-def stats(metrics: Metrics, run: RunStats, code: Exit) -> dict[str, Any]:
+def stats(metrics: Metrics, run: RunStats, code: Exit) -> RunStatistics:
     """Counts, seconds and bytes of this process.
 
     ``engine_seconds`` add up to the elapsed time: the engine waited for the network, for the source
@@ -28,6 +75,7 @@ def stats(metrics: Metrics, run: RunStats, code: Exit) -> dict[str, Any]:
     figures = Figures.of(metrics)
     seconds = {name: figures.seconds.get(name, 0.0) for name in (*ENGINE_THREAD, *OTHER_THREADS)}
     return {
+        "schema": schema_id("stats"),
         "exit_code": int(code),
         "clips": run.transcripts,
         "failures": run.failures,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +10,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from quest22.cli.cluster_status import is_cluster_store, show_cluster
+from quest22.cli.cluster_status import is_cluster_store, show_cluster, status_as_json
 from quest22.cli.figures import files_with_open_end
 from quest22.cli.report import most_frequent
 from quest22.cli.terminal import output_console
@@ -50,7 +48,7 @@ def status(
         raise UsageError(f"{folder} is no store of quest22 plan: --files is for those")
     shown = status_of(Path(folder))
     if as_json:
-        typer.echo(json.dumps(asdict(shown), ensure_ascii=False))
+        typer.echo(status_as_json(shown))
     else:
         table = _table(shown) if isinstance(shown, RunStatus) else _shards_table(shown)
         output_console().print(table)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument
 
 from quest22.cli.exits import Exit, say
-from quest22.cli.figures import clip_count
 from quest22.cli.flag_groups import FlagGroup, flag_group, grouped
 from quest22.cli.model_flags import RerunFlags
 from quest22.cli.output_flags import ReportFlags
@@ -23,6 +22,7 @@ from quest22.cli.terminal import configure_logging
 from quest22.runs.context import RunContext
 from quest22.runs.events import ModelLoaded, ModelLoading, RunEvent
 from quest22.runs.figures import Figures
+from quest22.runs.progress_lines import clip_count
 from quest22.settings.cluster import ClusterWorkSettings
 from quest22.settings.quantities import hours
 

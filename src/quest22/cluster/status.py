@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from quest22.cluster.ledger import num_shards
 from quest22.cluster.object_store import ObjectStore
@@ -26,12 +26,7 @@ ClusterState: TypeAlias = Literal["not begun", "in progress", "finished"]
 
 @dataclass(frozen=True, slots=True)
 class ClusterStatus:
-    """The state of a plan. Each unit is published, failed, leased or free.
-
-    ``failures`` counts rows of published units that could not be transcribed. ``reasons`` says of
-    the first failed units why. ``retry_round``: how often failures were done again; ``retrying`` is
-    how many units are left of that.
-    """
+    """The state of a plan. Each unit is published, failed, leased or free."""
 
     store: str
     state: ClusterState
@@ -40,13 +35,15 @@ class ClusterStatus:
     failed: int
     leased: int
     free: int
-    transcripts: int
-    failures: int
-    audio_hours: float
-    retry_round: int
-    retrying: int
-    reasons: tuple[str, ...]
-    plan: Mapping[str, Any]
+    transcripts: Annotated[int, "Rows of published units that were transcribed."]
+    failures: Annotated[int, "Rows of published units that could not be transcribed."]
+    audio_hours: Annotated[float, "Hours of sound of the transcripts."]
+    retry_round: Annotated[int, "How often failures were done again."]
+    retrying: Annotated[int, "Units that are left of the last time."]
+    reasons: Annotated[tuple[str, ...], "Why units failed: of the first ones."]
+    plan: Annotated[
+        Mapping[str, Any], "Settings that determine the results, by the names of their flags."
+    ]
 
 
 def cluster_status(store: ObjectStore) -> ClusterStatus:

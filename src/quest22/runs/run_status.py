@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from quest22.errors import SinkError
 from quest22.runs.journal import Journal
@@ -24,41 +24,43 @@ RunState: TypeAlias = Literal["running", "interrupted", "incomplete", "finished"
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
-    """The state of a run.
+    """The state of a run into a folder.
 
-    ``plan`` holds the settings that determine its results, by the names of their flags. ``written``
-    is when progress was last recorded (ISO 8601, UTC), ``last_key`` the last clip recorded.
-    ``command`` resumes the run; None if it was started from Python. ``open_ends`` counts data files
-    that could not be read to their end, so that an unknown number of clips is missing: ``missing``
-    says of which files, after which rows and why. The state is ``incomplete`` until they are read,
-    or the user does without.
+    It is ``incomplete`` until files with an open end are read, or the user does without.
     """
 
     folder: str
     state: RunState
-    transcripts: int
-    failures: int
-    audio_hours: float
-    last_key: str | None
-    written: str
-    plan: Mapping[str, Any]
-    failures_by_reason: Mapping[str, int]
-    command: str | None
-    open_ends: int = 0
-    missing: tuple[str, ...] = ()
+    transcripts: Annotated[int, "Clips that were transcribed."]
+    failures: Annotated[int, "Clips that could not be transcribed."]
+    audio_hours: Annotated[float, "Hours of sound of the transcripts."]
+    last_key: Annotated[str | None, "The last clip that was recorded."]
+    written: Annotated[str, "When progress was last recorded: ISO 8601, UTC."]
+    plan: Annotated[
+        Mapping[str, Any], "Settings that determine the results, by the names of their flags."
+    ]
+    failures_by_reason: Annotated[Mapping[str, int], "Failed clips, by stage and reason."]
+    command: Annotated[str | None, "Resumes the run; null if it was started from Python."]
+    open_ends: Annotated[
+        int,
+        "Data files that could not be read to their end: an unknown number of clips is missing.",
+    ] = 0
+    missing: Annotated[
+        tuple[str, ...], "Of which files clips are missing, after which rows, and why."
+    ] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class FolderStatus:
-    """The state of all shards in a folder; ``finished`` once all shards of one number are."""
+    """The state of all shards in a folder."""
 
     folder: str
-    finished: bool
-    transcripts: int
-    failures: int
-    audio_hours: float
-    open_ends: int
-    runs: tuple[RunStatus, ...]
+    finished: Annotated[bool, "All shards of one number are."]
+    transcripts: Annotated[int, "Clips that were transcribed."]
+    failures: Annotated[int, "Clips that could not be transcribed."]
+    audio_hours: Annotated[float, "Hours of sound of the transcripts."]
+    open_ends: Annotated[int, "Data files that could not be read to their end."]
+    runs: Annotated[tuple[RunStatus, ...], "One for each shard."]
 
 
 def status(folder: Path) -> RunStatus | FolderStatus:

@@ -134,12 +134,17 @@ class Pipeline:
         if self._closed:
             raise UsageError(f"{self.checkpoint_name} is closed: load it again to transcribe more")
 
-    def stream(self, dataset: DatasetSettings, after: Position | None = None) -> Run:
+    def stream(
+        self,
+        dataset: DatasetSettings,
+        after: Position | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Run:
         """A run over a dataset's rows; ``after`` resumes an earlier run after that row."""
         self.check_open()
         self.metrics.reset()
         network = network_client(self.settings, self.metrics)
-        return self.run(dataset_source(dataset, network, after))
+        return self.run(dataset_source(dataset, network, after), on_progress=on_progress)
 
     def files(self, inputs: Sequence[str]) -> Run:
         """A run over files, folders, globs, URLs, or ``-`` for standard input."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 from quest22.records import (
     Confidence,
@@ -20,21 +20,28 @@ from quest22.records import (
     Transcript,
     Word,
 )
+from quest22.sink.row_types import (
+    ChannelField,
+    ConfidenceColumn,
+    ConfidenceRow,
+    DamageColumn,
+    DamageRow,
+    DroppedColumn,
+    DroppedRow,
+    FailureRow,
+    LanguageFields,
+    OpenEndField,
+    OriginRow,
+    ReferenceColumn,
+    SegmentRow,
+    TranscriptRow,
+    WordRow,
+    WordsField,
+)
 from quest22.storable import storable, storable_text
 
-OWN_COLUMNS = (
-    "id",
-    "text",
-    "reference",
-    "language",
-    "language_probability",
-    "duration",
-    "confidence",
-    "segments",
-    "dropped",
-    "damage",
-    "origin",
-)
+OWN_COLUMNS = tuple(TranscriptRow.__annotations__)
+"""The columns of every row, in order; carried ones come before the last."""
 
 
 def row_names(columns: Iterable[str]) -> dict[str, str]:
@@ -60,11 +67,21 @@ def _unused_name(base: str, used: set[str]) -> str:
 def row(transcript: Transcript) -> dict[str, Any]:
     """A transcript as named values that all formats can hold; seconds are rounded to milliseconds.
 
+    A :class:`TranscriptRow` with the carried columns in it.
+    """
+    own = own_columns(transcript)
+    before = {name: value for name, value in own.items() if name != "origin"}
+    return {**before, **_carried(transcript.columns), "origin": own["origin"]}
+
+
+def own_columns(transcript: Transcript) -> TranscriptRow:
+    """A row without carried columns.
+
     Leaves out ``reference`` if the source has none, ``dropped`` if nothing was dropped, ``damage``
     if no sound is missing, and ``confidence`` if no window was decoded.
     """
     told = transcript.reference
-    reference = {} if told is None else {"reference": storable_text(told)}
+    reference: ReferenceColumn = {} if told is None else {"reference": storable_text(told)}
     return {
         "id": storable_text(transcript.key),
         "text": storable_text(transcript.text),
@@ -76,35 +93,34 @@ def row(transcript: Transcript) -> dict[str, Any]:
         "segments": [_segment_row(segment) for segment in transcript.segments],
         **dropped_rows(transcript.dropped),
         **damage_rows(transcript.damage),
-        **_carried(transcript.columns),
         "origin": _origin_row(transcript.origin),
     }
 
 
-def confidence_row(confidence: Confidence) -> dict[str, Any]:
+def confidence_row(confidence: Confidence) -> ConfidenceColumn:
     """The column ``confidence``; empty if no window of the clip was decoded."""
     if confidence.avg_logprob is None:
         return {}
-    numbers = asdict(confidence)
-    return {"confidence": {name: round(value, 4) for name, value in numbers.items()}}
+    numbers = {name: round(value, 4) for name, value in asdict(confidence).items()}
+    return {"confidence": cast("ConfidenceRow", numbers)}
 
 
-def dropped_rows(dropped: Iterable[DroppedSegment]) -> dict[str, Any]:
+def dropped_rows(dropped: Iterable[DroppedSegment]) -> DroppedColumn:
     """The column ``dropped``; empty if nothing was dropped."""
     rows = [_dropped_row(segment) for segment in dropped]
     return {"dropped": rows} if rows else {}
 
 
-def damage_rows(damage: Iterable[Damage]) -> dict[str, Any]:
+def damage_rows(damage: Iterable[Damage]) -> DamageColumn:
     """The column ``damage``; empty if no sound is missing."""
-    rows = [
+    rows: list[DamageRow] = [
         {"start": round(each.start_s, 3), "end": round(each.end_s, 3), "reason": each.reason}
         for each in damage
     ]
     return {"damage": rows} if rows else {}
 
 
-def segment_language_row(segment: Segment) -> dict[str, Any]:
+def segment_language_row(segment: Segment) -> LanguageFields:
     """A segment's language and its probability; empty if they are unknown."""
     if segment.language is None:
         return {}
@@ -112,17 +128,17 @@ def segment_language_row(segment: Segment) -> dict[str, Any]:
     return {"language": segment.language, "language_probability": probability}
 
 
-def channel_row(channel: int | None) -> dict[str, Any]:
+def channel_row(channel: int | None) -> ChannelField:
     """The field ``channel``; empty if channels were not transcribed each for itself."""
     return {} if channel is None else {"channel": channel}
 
 
-def failure_row(failure: Failure) -> dict[str, Any]:
+def failure_row(failure: Failure) -> FailureRow:
     """A failure as named values: the clip, the stage that failed, and the reason.
 
     Only one that stands for the rest of its data file has ``open_end``.
     """
-    open_end = {"open_end": True} if failure.open_end else {}
+    open_end: OpenEndField = {"open_end": True} if failure.open_end else {}
     return {
         "id": storable_text(failure.key),
         "name": storable_text(failure.name),
@@ -147,7 +163,7 @@ def _unique(columns: Iterable[str]) -> list[str]:
     return list(unique)
 
 
-def _origin_row(origin: Origin) -> dict[str, Any]:
+def _origin_row(origin: Origin) -> OriginRow:
     return {
         "dataset": storable_text(origin.dataset),
         "revision": origin.revision,
@@ -156,9 +172,9 @@ def _origin_row(origin: Origin) -> dict[str, Any]:
     }
 
 
-def _segment_row(segment: Segment) -> dict[str, Any]:
+def _segment_row(segment: Segment) -> SegmentRow:
     channel = channel_row(segment.channel)
-    words = {}
+    words: WordsField = {}
     if segment.words is not None:
         words = {"words": [{**_word_row(word), **channel} for word in segment.words]}
     return {
@@ -175,7 +191,7 @@ def _segment_row(segment: Segment) -> dict[str, Any]:
     }
 
 
-def _word_row(word: Word) -> dict[str, Any]:
+def _word_row(word: Word) -> WordRow:
     return {
         "start": round(word.start_s, 3),
         "end": round(word.end_s, 3),
@@ -184,7 +200,7 @@ def _word_row(word: Word) -> dict[str, Any]:
     }
 
 
-def _dropped_row(dropped: DroppedSegment) -> dict[str, Any]:
+def _dropped_row(dropped: DroppedSegment) -> DroppedRow:
     return {
         "start": round(dropped.start_s, 3),
         "end": round(dropped.end_s, 3),

@@ -25,6 +25,7 @@ from quest22.server.live.request import LiveRequest
 from tests.support.logged_requests import logged_requests
 from tests.support.recordings import recordings
 from tests.support.running_server import RunningServer, running_server
+from tests.support.schemas import check
 
 BLOCK = 1600
 
@@ -48,7 +49,9 @@ def opened(server: RunningServer, query: str = "", **options: Any) -> ClientConn
 def events(socket: ClientConnection) -> Iterator[dict[str, Any]]:
     try:
         while True:
-            yield json.loads(socket.recv(timeout=60))
+            message = json.loads(socket.recv(timeout=60))
+            check("live-message", message)
+            yield message
     except ConnectionClosed:
         return
 

@@ -28,6 +28,7 @@ from quest22.errors import ClipError, UsageError
 from quest22.records import Transcript
 from quest22.runtime.live_session import LiveSession
 from quest22.server.access.credentials import peer_address, subprotocols
+from quest22.server.live.messages import LiveMessage
 from quest22.server.live.request import SUBPROTOCOL, LiveRequest, key_of
 from quest22.server.live_feed import EncodedFeed, RawFeed, flush_session
 from quest22.server.models import ServedModel
@@ -193,7 +194,7 @@ class _Connection:
 
     # Sending.
 
-    async def _send(self, fields: dict[str, Any]) -> None:
+    async def _send(self, fields: LiveMessage) -> None:
         await self._websocket.send_text(json.dumps(fields, ensure_ascii=False))
 
     async def _send_end(self, transcript: Transcript) -> None:

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from itertools import starmap
-from typing import Any
+from typing import Annotated
+
+from typing_extensions import NotRequired, TypedDict
 
 from quest22.records import FRAMES_PER_S, Segment, Transcript, Word
 from quest22.settings import CaptionSettings
@@ -19,6 +21,15 @@ from quest22.sink.formats.caption_layout import caption_segments, cues, whole_se
 from quest22.sink.formats.json_values import json_line
 from quest22.sink.formats.readable_cues import Cue
 from quest22.sink.formats.timed_lines import ass, lrc
+from quest22.sink.row_types import (
+    Channel,
+    ConfidenceRow,
+    DamageRow,
+    DroppedRow,
+    Language,
+    LanguageProbability,
+    Seconds,
+)
 from quest22.sink.rows import (
     channel_row,
     confidence_row,
@@ -31,6 +42,61 @@ CaptionWriter = Callable[[Transcript, CaptionSettings], str]
 PLAIN = CaptionSettings()
 VTT_HEAD = "WEBVTT\n\n"
 TSV_HEAD = "start\tend\ttext\n"
+
+
+class WhisperWord(TypedDict):
+    """A word as openai/whisper writes it."""
+
+    word: Annotated[str, "The word, with the space before it."]
+    start: Seconds
+    end: Seconds
+    probability: Annotated[float, "Mean probability of its tokens."]
+    channel: NotRequired[Channel]
+
+
+class SegmentFields(TypedDict):
+    """A segment as openai/whisper writes it."""
+
+    id: Annotated[int, "Number of the segment, from 0."]
+    seek: Annotated[int, "Its start in frames of 10 ms."]
+    start: Seconds
+    end: Seconds
+    text: str
+    tokens: Annotated[list[int], "Token numbers; empty if it was made from rows."]
+    temperature: Annotated[float, "At which it was decoded; 0: without chance."]
+    avg_logprob: Annotated[float, "Mean log-probability of the tokens."]
+    compression_ratio: Annotated[float, "How well the text compresses; loops are above 2."]
+    no_speech_prob: Annotated[float, "Probability that nobody speaks."]
+
+
+class WhisperSegment(SegmentFields):
+    """A segment as openai/whisper writes it, with its language and its channel."""
+
+    channel: NotRequired[Channel]
+    language: NotRequired[Language]
+    language_probability: NotRequired[LanguageProbability]
+    words: NotRequired[Annotated[list[WhisperWord], "With `--word-timestamps`."]]
+
+
+class WhisperDocument(TypedDict):
+    """openai/whisper's result object, with further fields."""
+
+    text: Annotated[str, "The transcript."]
+    segments: list[WhisperSegment]
+    language: Language
+    language_probability: NotRequired[LanguageProbability]
+    confidence: NotRequired[Annotated[ConfidenceRow, "Left out if nothing was transcribed."]]
+    dropped: NotRequired[Annotated[list[DroppedRow], "Spans without text; left out if empty."]]
+    damage: NotRequired[Annotated[list[DamageRow], "Sound that is missing; left out if empty."]]
+
+
+class _WordsField(TypedDict, total=False):
+    words: list[WhisperWord]
+
+
+class _ConfidenceFields(TypedDict, total=False):
+    language_probability: float
+    confidence: ConfidenceRow
 
 
 def txt(transcript: Transcript, settings: CaptionSettings = PLAIN) -> str:
@@ -77,16 +143,15 @@ def tsv_row(segment: Segment) -> str:
 def json(transcript: Transcript, _settings: CaptionSettings = PLAIN) -> str:
     """openai/whisper's result object: ``text``, ``segments``, ``language``, and further fields."""
     segments = whole_segments(transcript)
-    return json_line(
-        {
-            "text": transcript.text,
-            "segments": [_json_segment(index, segment) for index, segment in enumerate(segments)],
-            "language": transcript.language,
-            **_confidence_fields(transcript),
-            **dropped_rows(transcript.dropped),
-            **damage_rows(transcript.damage),
-        }
-    )
+    document: WhisperDocument = {
+        "text": transcript.text,
+        "segments": [_json_segment(index, segment) for index, segment in enumerate(segments)],
+        "language": transcript.language,
+        **_confidence_fields(transcript),
+        **dropped_rows(transcript.dropped),
+        **damage_rows(transcript.damage),
+    }
+    return json_line(document)
 
 
 CAPTIONS: Mapping[str, CaptionWriter] = {
@@ -127,14 +192,15 @@ def _one_line(text: str) -> str:
     return " ".join(text.strip().splitlines())
 
 
-def _confidence_fields(transcript: Transcript) -> dict[str, Any]:
+def _confidence_fields(transcript: Transcript) -> _ConfidenceFields:
     """Fields that openai/whisper does not write; empty if no window of the clip was decoded."""
     confidence = confidence_row(transcript.confidence)
-    probability = round(transcript.language_probability, 4)
-    return {"language_probability": probability, **confidence} if confidence else {}
+    if not confidence:
+        return {}
+    return {"language_probability": round(transcript.language_probability, 4), **confidence}
 
 
-def segment_fields(index: int, segment: Segment) -> dict[str, Any]:
+def segment_fields(index: int, segment: Segment) -> SegmentFields:
     """A segment as openai/whisper writes it; ``seek`` is in frames of 10 ms."""
     return {
         "id": index,
@@ -150,9 +216,9 @@ def segment_fields(index: int, segment: Segment) -> dict[str, Any]:
     }
 
 
-def _json_segment(index: int, segment: Segment) -> dict[str, Any]:
+def _json_segment(index: int, segment: Segment) -> WhisperSegment:
     channel = channel_row(segment.channel)
-    words = {}
+    words: _WordsField = {}
     if segment.words is not None:
         words = {"words": [{**_json_word(word), **channel} for word in segment.words]}
     return {
@@ -163,7 +229,7 @@ def _json_segment(index: int, segment: Segment) -> dict[str, Any]:
     }
 
 
-def _json_word(word: Word) -> dict[str, Any]:
+def _json_word(word: Word) -> WhisperWord:
     return {
         "word": word.text,
         "start": round(word.start_s, 3),

@@ -1,14 +1,50 @@
-"""How far the open clip of a run is, in words."""
+"""How far a run is, in words: for displays of the command line and of Python."""
 
 from __future__ import annotations
 
-from quest22.cli.figures import clip_count, speed
 from quest22.runs.figures import Figures
 from quest22.runtime.progress import ClipProgress
 from quest22.settings.quantities import hours
 
 LONG_S = 60.0
 """Among several clips, only those longer than this are shown one by one."""
+
+
+def progress_line(
+    figures: Figures, total: int | None = None, at: ClipProgress | None = None
+) -> str:
+    """``12 of 500 clips (1 failed) · 0.35 h of audio · 42× real time · 20 min left``.
+
+    ``at`` is where the open clip is, for a run over a single clip or a few long ones.
+    """
+    if total == 1 and at is not None:
+        return single_clip_line(at, figures)
+    done = clip_count(figures.clips, total)
+    failed = f" ({figures.failures} failed)" if figures.failures else ""
+    left_s = figures.left_s(total)
+    left = f" · {hours(left_s)} left" if left_s else ""
+    done += failed + several_clips_part(at)
+    return f"{done} · {hours(figures.processed_s)} of audio · {speed(figures)}{left}"
+
+
+def clip_count(done: int, total: int | None = None) -> str:
+    """``1 clip``, ``12 clips``, ``12 of 500 clips``."""
+    if total is not None:
+        return f"{done:,} of {total:,} clips"
+    return f"{done:,} clip{'' if done == 1 else 's'}"
+
+
+def speed(figures: Figures) -> str:
+    """``42× real time``; ``starting`` before any audio was processed."""
+    factor = figures.real_time_factor
+    if not factor:
+        return "starting"
+    return times_real_time(1 / factor)
+
+
+def times_real_time(times: float) -> str:
+    """``42× real time``; tenths below ten."""
+    return f"{times:.0f}× real time" if times >= 10 else f"{times:.1f}× real time"
 
 
 def clock(seconds: float) -> str:
@@ -40,14 +76,3 @@ def several_clips_part(at: ClipProgress | None) -> str:
     if at is None or max(at.position_s, at.duration_s or 0.0) <= LONG_S:
         return ""
     return f" · {at.name} at {position(at)}"
-
-
-def stopped_line(at: ClipProgress, done: int, *, kept: bool) -> str:
-    """Where a run was stopped, and how to go on; ``kept``: the same command does."""
-    after = f"after {clip_count(done)}, " if done else ""
-    then = (
-        "the same command goes on from there"
-        if kept
-        else "with -o FOLDER, the same command would go on from there"
-    )
-    return f"stopped {after}at {position(at)} of {at.name}; {then}"

@@ -1,0 +1,71 @@
+# Two images, for CPUs: the command (cli) and the server (the last stage, so the default).
+#
+#   docker build --target cli -t quest22 .
+#   docker run --rm -v "$PWD:/work" -v quest22-cache:/cache -u "$(id -u):$(id -g)" quest22 transcribe talk.mp3 -m small
+#
+#   docker build -t quest22-server .
+#   docker run --rm -p 127.0.0.1:8000:8000 -v quest22-cache:/cache quest22-server
+#
+# Both run with --read-only, --cap-drop ALL, any user, and nothing to write to but /cache and /tmp.
+# quest22 has no GPU engine yet, so there is no CUDA image.
+
+ARG BASE=debian:trixie-slim
+
+FROM ${BASE} AS python
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates python3 \
+    && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/*
+
+FROM python AS build
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends gcc libc6-dev python3-venv \
+    && rm -rf /var/lib/apt/lists/*
+RUN python3 -m venv /opt/tools && python3 -m venv --without-pip /opt/quest22
+ENV PATH=/opt/tools/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1
+WORKDIR /source
+
+# What quest22 needs, apart from quest22: unchanged as long as these two files are.
+# Tests and C headers of libraries are of no use here.
+FROM build AS needed
+COPY pyproject.toml constraints.txt ./
+COPY tools/requirements.py tools/
+RUN python tools/requirements.py > needed.txt \
+    && pip --python /opt/quest22 install --no-cache-dir --no-compile -c constraints.txt -r needed.txt \
+    && find /opt/quest22/lib \( -name tests -o -name include \) -type d -prune -exec rm -r {} +
+
+FROM needed AS needed-by-server
+RUN python tools/requirements.py server > needed.txt \
+    && pip --python /opt/quest22 install --no-cache-dir --no-compile -c constraints.txt -r needed.txt
+
+# quest22 itself, with the native library for each instruction set.
+FROM build AS quest22
+COPY . .
+RUN QUEST22_BUILD_NATIVE=require pip wheel --quiet --no-cache-dir --no-deps -w /wheels . \
+    && pip --python /opt/quest22 install --no-cache-dir --no-compile --no-deps --no-index /wheels/*.whl
+
+FROM python AS run
+ENV PATH=/opt/quest22/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    QUEST22_CACHE=/cache/quest22 \
+    HF_HOME=/cache/huggingface
+RUN install -d -m 1777 /cache /work
+VOLUME /cache
+ENTRYPOINT ["quest22"]
+
+FROM run AS cli
+COPY --from=needed /opt/quest22 /opt/quest22
+COPY --from=quest22 /opt/quest22 /opt/quest22
+USER 10001
+WORKDIR /work
+CMD ["--help"]
+
+FROM run AS server
+COPY --from=needed-by-server /opt/quest22 /opt/quest22
+COPY --from=quest22 /opt/quest22 /opt/quest22
+USER 10001
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+HEALTHCHECK --start-period=10s --interval=10s --timeout=3s CMD \
+    ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/health')"]
+CMD ["serve", "--host", "0.0.0.0", "--model", "base", "--log", "json"]
