@@ -50,30 +50,29 @@ def at(position_s: float, *, leading: bool = True) -> ClipProgress:
 
 
 def test_a_report_follows_the_clip_whose_result_is_next() -> None:
-    metrics, view = Metrics(), Shown()
-    report = ProgressReport(metrics, view, total=4)
+    view = Shown()
+    report = ProgressReport(view, total=4)
     report.progressed(at(50.0))
     report.progressed(at(90.0, leading=False))
-    metrics.count("clips")
     report.came(transcript())
-    metrics.count("failures")
+    report.came(failure())
     report.close()
-    assert [share for _, share in view.shown] == [0.125, 0.25, 0.5]
+    assert [share for _, share in view.shown] == [0.125, 0.25, 0.5, 0.5]
     assert "talk.mp3 at 00:50 of 01:40" in view.shown[0][0]
-    assert view.shown[-1][0].startswith("1 of 4 clips (1 failed)")
+    assert view.shown[-1][0].startswith("1 of 4 clips (1 failed) · 4.5 s of audio")
     assert view.closed
 
 
 def test_the_share_of_an_unknown_number_is_unknown() -> None:
     view = Shown()
-    ProgressReport(Metrics(), view).came(failure())
+    ProgressReport(view).came(failure())
     assert view.shown[0][1] is None
 
 
 def test_a_view_is_not_shown_more_often_than_it_wants() -> None:
     view = Shown()
     view.every_s = 1e9
-    report = ProgressReport(Metrics(), view)
+    report = ProgressReport(view)
     for _ in range(3):
         report.came(transcript())
     assert len(view.shown) == 1

@@ -66,7 +66,7 @@ def layers(image: str) -> Iterator[tuple[int, str]]:
     shown = json.loads(run("podman", "history", "--format", "json", "--human=false", image))
     for each in reversed(shown):
         if size := int(each["size"]):
-            yield size, " ".join(each["createdBy"].split())
+            yield size, " ".join(each["CreatedBy"].split())
 
 
 def check_cli() -> None:

@@ -94,7 +94,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             notebook = execute(path, Path(folder))
         nbformat.write(notebook, BUILT / path.name)  # type: ignore[no-untyped-call]
-        print(f"run: {path.relative_to(ROOT)}")
+        print(f"run: {path.name}")
 
 
 if __name__ == "__main__":

@@ -146,7 +146,6 @@ class Transcriber:
             return self._pipeline.run(clips, options=clip_options)
         return followed(
             lambda told: self._pipeline.run(clips, options=clip_options, on_progress=told),
-            self._pipeline.metrics,
             len(sounds) if isinstance(sounds, Sized) else None,
         )
 
@@ -345,7 +344,7 @@ def _succeeded(result: Transcript | Failure) -> Transcript:
 def _streamed(pipeline: Pipeline, rows: DatasetSettings, *, progress: bool) -> Results:
     if not progress:
         return pipeline.stream(rows)
-    return followed(lambda told: pipeline.stream(rows, on_progress=told), pipeline.metrics)
+    return followed(lambda told: pipeline.stream(rows, on_progress=told))
 
 
 def _transcripts(results: Results, on_failure: OnFailure | None) -> Iterator[Transcript]:

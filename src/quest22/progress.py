@@ -13,7 +13,6 @@ from contextlib import closing
 from html import escape
 from typing import TYPE_CHECKING, Any, Protocol
 
-from quest22.metrics import Metrics
 from quest22.records import Failure, Transcript
 from quest22.runs.events import OnEvent, ResultReady, ResultsEnded, ResultsStarted, RunEvent
 from quest22.runs.figures import Figures
@@ -50,17 +49,24 @@ class View(Protocol):
 
 
 class ProgressReport:
-    """Follows one run of ``total`` clips, if that is known.
+    """Follows one run of ``total`` clips, if that is known; counts what it has seen of it.
 
     Its methods are called in the thread that takes the results.
     """
 
-    def __init__(self, metrics: Metrics, view: View, total: int | None = None) -> None:
+    def __init__(self, view: View, total: int | None = None) -> None:
         self.total = total
-        self._metrics = metrics
         self._view = view
-        self._at: ClipProgress | None = None
+        self._begun_s = time.monotonic()
         self._shown_s = float("-inf")
+        self._at: ClipProgress | None = None
+        self._clips = 0
+        self._failures = 0
+        self._audio_s = 0.0
+
+    def begin(self) -> None:
+        """The run begins now."""
+        self._begun_s = time.monotonic()
 
     def progressed(self, at: ClipProgress) -> None:
         """A clip has advanced."""
@@ -71,6 +77,11 @@ class ProgressReport:
     def came(self, result: Transcript | Failure) -> None:
         """A result has come."""
         self._at = None
+        if isinstance(result, Transcript):
+            self._clips += 1
+            self._audio_s += result.duration_s
+        else:
+            self._failures += 1
         self._show()
 
     def close(self) -> None:
@@ -83,29 +94,41 @@ class ProgressReport:
         now_s = time.monotonic()
         if last or now_s - self._shown_s >= self._view.every_s:
             self._shown_s = now_s
-            figures = Figures.of(self._metrics)
-            self._view.show(progress_line(figures, self.total, self._at), self._share(figures))
+            line = progress_line(self._figures(now_s), self.total, self._at)
+            self._view.show(line, self._share())
 
-    def _share(self, figures: Figures) -> float | None:
+    def _figures(self, now_s: float) -> Figures:
+        at_s = self._at.position_s if self._at is not None else 0.0
+        return Figures(
+            clips=self._clips,
+            failures=self._failures,
+            audio_s=self._audio_s,
+            processed_s=self._audio_s + at_s,
+            elapsed_s=now_s - self._begun_s,
+            seconds={},
+        )
+
+    def _share(self) -> float | None:
         if not self.total:
             return None
-        done = float(figures.clips + figures.failures)
+        done = float(self._clips + self._failures)
         if self._at is not None and self._at.duration_s:
             done += self._at.position_s / self._at.duration_s
         return min(done / self.total, 1.0)
 
 
 def followed(
-    begin: Callable[[OnProgress], Run], metrics: Metrics, total: int | None = None
+    begin: Callable[[OnProgress], Run], total: int | None = None
 ) -> Generator[Transcript | Failure, None, None]:
     """The results of a run, which begins at once; shows how far it is while they are taken."""
-    report = ProgressReport(metrics, choose_view())
+    report = ProgressReport(choose_view())
     run = begin(report.progressed)
     report.total = run.total if total is None else total
     return _told(run, report)
 
 
 def _told(run: Run, report: ProgressReport) -> Generator[Transcript | Failure, None, None]:
+    report.begin()
     with closing(run), closing(report):
         for result in run:
             report.came(result)
@@ -120,7 +143,7 @@ def with_progress(on_event: OnEvent) -> OnEvent:
         nonlocal report
         on_event(event)
         if isinstance(event, ResultsStarted):
-            report = ProgressReport(event.metrics, choose_view(), event.total)
+            report = ProgressReport(choose_view(), event.total)
         elif report is not None and isinstance(event, ResultReady):
             report.came(event.result)
         elif report is not None and isinstance(event, ClipProgress):
