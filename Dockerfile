@@ -25,13 +25,16 @@ ENV PATH=/opt/tools/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /source
 
 # What quest22 needs, apart from quest22: unchanged as long as these two files are.
-# Tests and C headers of libraries are of no use here.
+# Tests, C headers, OpenVINO on other devices and Arrow's own network protocol are of no use here.
 FROM build AS needed
 COPY pyproject.toml constraints.txt ./
 COPY tools/requirements.py tools/
 RUN python tools/requirements.py > needed.txt \
     && pip --python /opt/quest22 install --no-cache-dir --no-compile -c constraints.txt -r needed.txt \
-    && find /opt/quest22/lib \( -name tests -o -name include \) -type d -prune -exec rm -r {} +
+    && cd /opt/quest22/lib/python3*/site-packages \
+    && find . \( -name tests -o -name include \) -type d -prune -exec rm -r {} + \
+    && rm openvino/libs/libopenvino_intel_[gn]pu_plugin.so openvino/libs/cache.json \
+        pyarrow/libarrow_flight.* pyarrow/libarrow_python_flight.* pyarrow/_flight.*
 
 FROM needed AS needed-by-server
 RUN python tools/requirements.py server > needed.txt \

@@ -4,8 +4,9 @@
 large their layers are, and runs each with a read-only root, without a network, without privileges
 and as another user: ``quest22 doctor``, ``demo``, ``transcribe`` a file into a folder, and the
 server's answer to a request. ``--bootstrap`` makes the base image of Debian's packages with
-mmdebstrap (as root), for machines that reach no registry of images. ``--cert FILE`` is a
-certificate authority that pip is to trust, where a proxy needs one.
+mmdebstrap (as root), for machines that reach no registry of images; ``--cert FILE`` is a
+certificate authority that pip is to trust, where a proxy needs one. ``--runtime`` and ``--ulimit``
+are podman's, for kernels that its own choice does not suit.
 """
 
 from __future__ import annotations
@@ -30,8 +31,11 @@ LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*")
 IMAGES = {"cli": "localhost/quest22", "server": "localhost/quest22-server"}
 """The stages of the Dockerfile, and what the images are called."""
 
-ISOLATED = ("--read-only", "--network", "none", "--cap-drop", "ALL", "--user", "12345:12345")
-READY_S = 60
+ISOLATED = (
+    *("--read-only", "--network", "none", "--user", "12345:12345"),
+    *("--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
+)
+READY_S = 120
 
 
 def bootstrap() -> None:
@@ -69,13 +73,13 @@ def layers(image: str) -> Iterator[tuple[int, str]]:
             yield size, " ".join(each["CreatedBy"].split())
 
 
-def check_cli() -> None:
-    """Run the command's image."""
+def check_cli(podman: Sequence[str], limits: Sequence[str]) -> None:
+    """Run the command's image; ``podman`` is its command, ``limits`` are options of its ``run``."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o777)
         talk, text = _sample(Path(folder))
         mounted = ("--tmpfs", "/tmp", "-v", f"{folder}:/work")  # noqa: S108
-        command = ("podman", "run", "--rm", *ISOLATED, *mounted, IMAGES["cli"])
+        command = (*podman, "run", "--rm", *limits, *ISOLATED, *mounted, IMAGES["cli"])
         report = json.loads(run(*command, "doctor", "--json"))
         found = {each["subject"]: each["found"] for each in report["findings"]}
         if not report["complete"] or "native library for" not in found["native"]:
@@ -87,21 +91,22 @@ def check_cli() -> None:
         print(f"transcribe: {' '.join(heard.split())}\n  said: {text}")
 
 
-def check_server() -> None:
+def check_server(podman: Sequence[str], limits: Sequence[str]) -> None:
     """Run the server's image until it is ready, and send a recording to it."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o777)
         talk, text = _sample(Path(folder))
         flags = ("serve", "--host", "0.0.0.0", "--model", "nano", "--log", "json")  # noqa: S104
         isolated = (*ISOLATED, "--tmpfs", "/tmp", "-v", f"{folder}:/cache")  # noqa: S108
-        server = run("podman", "run", "--detach", *isolated, IMAGES["server"], *flags).strip()
+        started = (*podman, "run", "--detach", *limits, *isolated, IMAGES["server"], *flags)
+        server = run(*started).strip()
         try:
-            inside = ("podman", "exec", server, "python", "-c")
+            inside = (*podman, "exec", server, "python", "-c")
             _wait_until_ready(inside, server)
             answer = run(*inside, ASK.format(file=f"/cache/{talk.name}"))
             print(f"server: {json.loads(answer)['text']}\n  said: {text}")
         finally:
-            run("podman", "rm", "--force", "--time", "10", server)
+            run(*podman, "rm", "--force", "--time", "10", server)
 
 
 ASK = """\
@@ -150,19 +155,23 @@ def main() -> None:
     parser.add_argument("--bootstrap", action="store_true", help="make the base image here")
     parser.add_argument("--cert", type=Path, help="a certificate authority that pip is to trust")
     parser.add_argument("--only-run", action="store_true", help="run what was built before")
+    parser.add_argument("--runtime", help="such as runc, in place of podman's choice")
+    parser.add_argument("--ulimit", action="append", default=[], help="such as nofile=1024:1024")
     asked = parser.parse_args()
-    if asked.bootstrap:
+    if asked.bootstrap and not asked.only_run:
         bootstrap()
     if not asked.only_run:
         build(BASE if asked.bootstrap else None, asked.cert)
+    podman = ("podman", *(["--runtime", asked.runtime] if asked.runtime else ()))
+    limits = [part for each in asked.ulimit for part in ("--ulimit", each)]
     for name in IMAGES.values():
         found = list(layers(name))
         print(f"\n{name}: {sum(size for size, _ in found) / 1e6:.0f} MB")
         for size, made_by in found:
             print(f"{size / 1e6:8.1f} MB  {made_by[:80]}")
     print()
-    check_cli()
-    check_server()
+    check_cli(podman, limits)
+    check_server(podman, limits)
 
 
 if __name__ == "__main__":
