@@ -32,7 +32,7 @@ def is_cluster_store(address: str) -> bool:
 
 def show_cluster(address: str, *, as_json: bool, files: bool) -> int:
     """Print the state of a plan, or its published files."""
-    from quest22.cluster.hub.status import hub_status
+    from quest22.cluster.hub.status import PublishedClusterStatus, hub_status
     from quest22.cluster.open_store import open_store
     from quest22.cluster.status import cluster_status, published_names
 
