@@ -131,10 +131,11 @@ class Machine:
 
 @dataclass(slots=True, eq=False)
 class _Work:
-    """A unit that is transcribed, and what renews its lease."""
+    """A unit that is transcribed, what renews its lease, and since when."""
 
     lease: Lease
     beating: Procedure[None]
+    began_s: float
 
 
 Step: TypeAlias = Callable[..., None]
@@ -165,7 +166,7 @@ class Simulation:
         self._deadly = {unit for unit in range(size.units) if choose() < faults.deadly}
         self.outcome.condemned = frozenset(self._hopeless | self._deadly)
         self._machines = [self._machine(number) for number in range(size.workers)]
-        self._alive = self._busy = self._ended = 0
+        self._alive = self._ended = 0
         self._alive_s = self._busy_s = self._counted_at = 0.0
         self._counting, self._counting_until = True, math.ceil(0.99 * size.units)
 
@@ -194,7 +195,8 @@ class Simulation:
             step(*arguments)
         self.outcome.requests.update({kind.__name__: n for kind, n in self._asked.items()})
         self.outcome.stuck = self._alive
-        self.outcome.utilisation = self._busy_s / max(self._alive_s, 1e-9)
+        if self._counting:
+            self._stop_counting()
         return self.outcome
 
     def _machine(self, number: int) -> Machine:
@@ -209,15 +211,20 @@ class Simulation:
         life = 0 if machine is None else machine.life
         self._events.push((at, next(self._order), machine, life, step, arguments))
 
-    def _count(self, *, alive: int = 0, busy: int = 0) -> None:
-        """Add up how many workers there are and how many transcribe, before the last units."""
-        if self._counting:
-            passed = self.now - self._counted_at
-            self._alive_s += passed * self._alive
-            self._busy_s += passed * self._busy
+    def _count(self, alive: int) -> None:
+        """Add up how long workers live, before the last units."""
+        self._alive_s += (self.now - self._counted_at) * self._alive
         self._counted_at = self.now
         self._alive += alive
-        self._busy += busy
+
+    def _stop_counting(self) -> None:
+        """Only the last units are left, for which workers wait for each other."""
+        self._count(0)
+        for machine in self._machines:
+            if machine.working_on is not None:
+                self._busy_s += self.now - machine.working_on.began_s
+        self.outcome.utilisation = self._busy_s / max(self._alive_s, 1e-9)
+        self._counting = False
 
     # Machines
 
@@ -232,7 +239,7 @@ class Simulation:
             return machine.clock_offset_s + machine.clock_rate * self.now
 
         machine.main = Worker(name, self._size.units, self._policy, clock, self._rng).run()
-        self._count(alive=1)
+        self._count(1)
         self._go_on(machine, machine.main, None)
 
     def _strike(self, happen: Callable[[Machine], None], rate: float) -> None:
@@ -247,8 +254,8 @@ class Simulation:
 
     def _crash(self, machine: Machine) -> None:
         self.outcome.events["crash"] += 1
-        self._count(alive=-1, busy=-(machine.working_on is not None))
-        machine.working_on = None
+        self._count(-1)
+        self._leave_work(machine)
         machine.main = None
         machine.life += 1
         self._at(self.now + self._rng.uniform(5, 300), None, self._start, machine)
@@ -289,7 +296,7 @@ class Simulation:
             machine.ended = True
             machine.life += 1
             self._ended += 1
-            self._count(alive=-1)
+            self._count(-1)
             return
         work = machine.working_on
         if work is not None and procedure is work.beating:  # another worker was faster
@@ -297,9 +304,8 @@ class Simulation:
 
     def _transcribe(self, machine: Machine, lease: Lease) -> None:
         rng = self._rng
-        work = _Work(lease, heartbeat(lease, self._policy, rng))
+        work = _Work(lease, heartbeat(lease, self._policy, rng), self.now)
         machine.working_on = work
-        self._count(busy=1)
         takes_s = self._size.unit_s * math.exp(rng.gauss(-0.08, 0.4)) / machine.speed
         wait = next(work.beating)
         if isinstance(wait, Wait) and wait.seconds / machine.clock_rate < takes_s:  # else in vain
@@ -318,9 +324,13 @@ class Simulation:
 
     def _stop_work(self, machine: Machine, work: _Work, result: Any) -> None:
         if machine.working_on is work and machine.main is not None:
-            self._count(busy=-1)
-            machine.working_on = None
+            self._leave_work(machine)
             self._go_on(machine, machine.main, result)
+
+    def _leave_work(self, machine: Machine) -> None:
+        if machine.working_on is not None:
+            self._busy_s += self.now - machine.working_on.began_s
+            machine.working_on = None
 
     def _ask(self, machine: Machine, procedure: Procedure[Any], request: Any) -> None:
         """Perform a request on the ledger, over a network that may fail in every way."""
@@ -339,7 +349,9 @@ class Simulation:
             takes_s = 0.02 + 0.06 * rng.random()
             if luck - faults.late < faults.unanswered:
                 takes_s, answer = TIMEOUT_S, UNANSWERED
-        self._at(self.now + takes_s, machine, self._go_on, machine, procedure, answer)
+        step, arguments = self._go_on, (machine, procedure, answer)
+        at = self.now + takes_s
+        self._events.push((at, next(self._order), machine, machine.life, step, arguments))
 
     def _perform(self, request: Any) -> Any:
         try:
@@ -352,8 +364,7 @@ class Simulation:
                 self.outcome.twice.add(unit)
             self.outcome.lasted_s = self.now
             if self._counting and len(self.outcome.accepted) >= self._counting_until:
-                self._count()
-                self._counting = False
+                self._stop_counting()
         return answer
 
     def _perform_late(self, request: Any) -> None:

@@ -30,11 +30,13 @@ class EventQueue(Generic[Event]):
         slot = int(event[0] / SLOT_S)  # type: ignore[operator]
         if slot <= self._slot:
             heapq.heappush(self._next, event)
-        elif slot in self._slots:
-            self._slots[slot].append(event)
-        else:
+            return
+        events = self._slots.get(slot)
+        if events is None:
             self._slots[slot] = [event]
             heapq.heappush(self._later, slot)
+        else:
+            events.append(event)
 
     def __iter__(self) -> Iterator[Event]:
         """The earliest event, again and again, until there is none; more may be added meanwhile."""
