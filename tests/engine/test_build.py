@@ -12,7 +12,7 @@ import pytest
 
 from quest22.audio.log_mel import LogMel
 from quest22.engine import build
-from quest22.engine.build import build_engine, open_backend, uses_torch
+from quest22.engine.build import build_engine, device_for_others, open_backend, uses_torch
 from quest22.engine.cpu_backend import CpuBackend
 from quest22.errors import UsageError
 from quest22.metrics import Metrics
@@ -148,6 +148,13 @@ def test_a_gpu_is_used_where_there_is_one(
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
     assert uses_torch(EngineSettings())
     assert not uses_torch(EngineSettings(compute_type="int8"))
+    for settings, device in (
+        (EngineSettings(), "cuda"),
+        (EngineSettings(compute_type="int8"), "cpu"),
+        (EngineSettings(engine="torch", device="cpu"), "cpu"),
+        (EngineSettings(device="cuda"), "cuda"),
+    ):
+        assert device_for_others(settings) == device
 
 
 WITHOUT = """

@@ -6,6 +6,7 @@ A GPU of CUDA or ROCm is used if PyTorch is there to run it; all else runs on th
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -70,6 +71,16 @@ def uses_torch(settings: EngineSettings) -> bool:
             "leave one of them out, or choose --engine torch"
         )
     return False
+
+
+def device_for_others(settings: EngineSettings) -> str:
+    """The device that machines are to use which do the same as this one: ``auto`` is settled here.
+
+    Raises as :func:`uses_torch` does.
+    """
+    if settings.device.strip().lower() != "auto":
+        return settings.device
+    return "cuda" if uses_torch(replace(settings, engine="auto")) else "cpu"
 
 
 def _gpu_is_ready(settings: EngineSettings) -> bool:

@@ -36,6 +36,7 @@ from quest22.cluster.ray.worker_actor import (
 )
 from quest22.cluster.store_ledger import StoreLedger
 from quest22.cluster.work import ledger_of
+from quest22.engine.build import device_for_others
 from quest22.errors import Quest22Error
 from quest22.runs.events import ClusterNote, ClusterProgress, OnEvent
 from quest22.settings import EngineSettings
@@ -76,7 +77,9 @@ def run_workers(launch: Launch, session: RaySession, on_event: OnEvent) -> Clust
     a second one, meanwhile, does not wait for that. Raises :class:`Quest22Error` if workers end one
     after another.
     """
-    resources, limits = pool_of(launch.run, launch.engine, session.nodes())
+    engine = replace(launch.engine, device=device_for_others(launch.engine))
+    launch = replace(launch, engine=engine)
+    resources, limits = pool_of(launch.run, engine, session.nodes())
     with ExitStack() as stack:
         shared = None
         if isinstance(launch.store, FolderStore):
