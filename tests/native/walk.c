@@ -260,6 +260,7 @@ int main(void)
                 int width = wide ? 128 : 72, heads = wide ? 2 : 3;
                 run(FLOAT32, int8 & 1 ? INT8 : FLOAT32, int8 & 2 ? INT8 : FLOAT32, threads, width,
                     heads);
+                run(FLOAT32, INT16, int8 & 2 ? INT8 : FLOAT32, threads, width, heads);
 #if defined(__AVX512BF16__)
                 run(BFLOAT16, int8 & 1 ? INT8 : BFLOAT16, int8 & 2 ? INT8 : BFLOAT16, threads,
                     width, heads);

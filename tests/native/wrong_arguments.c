@@ -47,6 +47,7 @@ static void wrong_shapes(void)
     GIVES(BAD_ARGUMENT, quest22_decoder_open(shape, 0, 0, 1LL << 32, 1, &decoder));
     GIVES(UNSUPPORTED, quest22_decoder_open(shape, INT8, INT8, INT8, 1, &decoder));
     GIVES(UNSUPPORTED, quest22_decoder_open(shape, FLOAT32, BFLOAT16, FLOAT32, 1, &decoder));
+    GIVES(UNSUPPORTED, quest22_decoder_open(shape, FLOAT32, FLOAT16, FLOAT32, 1, &decoder));
     GIVES(UNSUPPORTED, quest22_decoder_open(shape, FLOAT32, FLOAT32, INT16, 1, &decoder));
     DecoderShape most = SHAPE;
     most.frames = MAX_INT8_DOT + 1;

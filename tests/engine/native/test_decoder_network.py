@@ -32,7 +32,7 @@ FORMATS = {
     "int8_weights_bfloat16": Formats("bf16", int8_weights=True),
     "int8_kv_float32": Formats("f32", int8_kv=True),
     "int8_kv_bfloat16": Formats("bf16", int8_kv=True),
-    "int16": Formats("f32", int8_kv=True, f16_weights=True),
+    "int16": Formats("f32", int8_kv=True, int16_weights=True),
     "int8_float32": Formats("f32", int8_weights=True, int8_kv=True),
     "int8_bfloat16": Formats("bf16", int8_weights=True, int8_kv=True),
 }

@@ -18,9 +18,9 @@ from quest22.decoding.alignment import Heads, Scores
 from quest22.engine.cross_kv_cache import CrossKVCache
 from quest22.engine.native.weights import (
     BFLOAT16,
-    FLOAT16,
     FLOAT32,
     INT8,
+    INT16,
     Array,
     CrossKVLayout,
     Linear,
@@ -41,21 +41,22 @@ _NORMS = ("self_attn_layer_norm", "encoder_attn_layer_norm", "final_layer_norm")
 class Formats:
     """The format of products and caches, ``f32`` or ``bf16``, and which other values are smaller.
 
-    ``f16_weights`` rounds weights to float16, with products in float32.
+    Integer weights, int8 or int16, are multiplied with activations that are rounded to int16.
     """
 
     rows: str
     int8_weights: bool = False
     int8_kv: bool = False
-    f16_weights: bool = False
+    int16_weights: bool = False
 
 
 class NativeDecoderNetwork:
     """A :class:`quest22.engine.cpu_backend.DecoderNetwork` in C.
 
     Products are float32 or bfloat16 with sums in float32; activations are float32. Weights of the
-    linear layers may be int8, with a scale for each output; so may the cross-attention keys and
-    values, with a scale for each of a head's numbers.
+    linear layers may be int8 or int16, with a scale for each output; then products are of integers,
+    and a layer's inputs are int16 with a scale for each row and 256 inputs. Cross-attention keys
+    and values may be int8, with a scale for each of a head's numbers.
     """
 
     any_frames = True
@@ -111,7 +112,7 @@ class NativeDecoderNetwork:
             dims.max_target_positions,
             dims.vocab_size,
         ]
-        linear = INT8 if formats.int8_weights else FLOAT16 if formats.f16_weights else rows
+        linear = INT8 if formats.int8_weights else INT16 if formats.int16_weights else rows
         kv = INT8 if formats.int8_kv else rows
         handle = open_part(library, "decoder", shape, rows, linear, kv, threads)
         return cls(library, handle, weights, dims, formats) if handle else None

@@ -17,7 +17,7 @@ from quest22.native.library import addresses
 
 Array = NDArray[np.float32]
 
-FLOAT32, BFLOAT16, INT8, INT16, FLOAT16 = range(5)
+FLOAT32, BFLOAT16, INT8, INT16 = range(4)
 """Elements, as the library counts them."""
 
 _ROWS_AT_ONCE = 4096

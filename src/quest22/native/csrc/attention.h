@@ -7,7 +7,7 @@
 
 #include "linear.h"
 
-enum { MAX_QUERIES = 4, PAD = 2 * LANES, MAX_HEAD_SIZE = 256 };
+enum { MAX_QUERIES = 4, PAD = 2 * LANES, MAX_HEAD_SIZE = 256, CACHE_LINE = 64 };
 
 /* A count rounded up to whole vectors, the rest of which are zeros. */
 static inline size_t padded(size_t count) { return (count + PAD - 1) / PAD * PAD; }
@@ -94,14 +94,20 @@ INLINE void dot_int8(int queries, const int8_t *row, const int16_t *vectors, siz
 {
     i32v totals[MAX_QUERIES] = {0};
     size_t at = 0;
-    for (; at + PAD <= size; at += PAD) {
-        if (at % 64 == 0)
-            prefetch(row + at);
+    for (; at + CACHE_LINE <= size; at += CACHE_LINE) {
+        prefetch(row + at);
+#pragma GCC unroll 4
+        for (size_t part = at; part < at + CACHE_LINE; part += PAD)
+#pragma GCC unroll 4
+            for (int query = 0; query < queries; query++)
+                totals[query] = add_int8_products(totals[query], row + part,
+                                                  vectors + query * stride + part);
+    }
+    for (; at + PAD <= size; at += PAD)
 #pragma GCC unroll 4
         for (int query = 0; query < queries; query++)
             totals[query] = add_int8_products(totals[query], row + at,
                                               vectors + query * stride + at);
-    }
     if (at < size) {
         int8_t rest[PAD] = {0};
         memcpy(rest, row + at, size - at);

@@ -35,6 +35,7 @@ typedef struct Decoder {
     HandleKind kind;
     DecoderShape shape;
     DType dtype; /* of activations and of the self-attention cache */
+    DType linear_dtype; /* of the inputs of linear layers: dtype, or INT16 made of float32 */
     CrossKV cross_kv;
     KeptScores kept_scores;
     DecoderBlock *blocks;
@@ -46,8 +47,9 @@ typedef struct Decoder {
     int32_t *reordered; /* [slots]: scratch */
     int begun;          /* sequences of the batch */
     int cached, cached_sequences; /* positions that the cache holds, and of how many sequences */
-    int row_capacity;   /* of the three below */
+    int row_capacity;   /* of the four below */
     PackedRows activations, hidden; /* inputs of the next product, as wide as the model; as fc1 */
+    PackedRows quantized; /* one of those two in int16, where linear_dtype is */
     float *projected;   /* [rows, 3 width]: queries, with keys and values in self-attention */
     char **scratch;     /* by thread: scores, and the weights made of them */
     StepArguments step;
@@ -106,6 +108,8 @@ static void decoder_free(Decoder *decoder)
     free(decoder->reordered);
     free(decoder->activations.values);
     free(decoder->hidden.values);
+    free(decoder->quantized.values);
+    free(decoder->quantized.scales);
     free(decoder->projected);
     decoder->kind = 0;
     free(decoder);
@@ -139,7 +143,7 @@ static Status check_decoder_shape(const DecoderShape *shape)
 }
 
 /* dtype: of activations; weights and cross_kv are of the same or INT8. For FLOAT32, weights may be
-   FLOAT16 too. */
+   INT16 too. Integer weights are multiplied with float32 that is rounded to int16. */
 static Status check_decoder_dtypes(const DecoderShape *shape, int64_t dtype, int64_t weights,
                                    int64_t cross_kv)
 {
@@ -150,7 +154,7 @@ static Status check_decoder_dtypes(const DecoderShape *shape, int64_t dtype, int
         return UNSUPPORTED;
 #endif
     return (dtype != FLOAT32 && dtype != BFLOAT16) || (weights != dtype && weights != INT8
-                                                          && (weights != FLOAT16 || dtype != FLOAT32))
+                                                          && (weights != INT16 || dtype != FLOAT32))
         || (cross_kv != dtype && cross_kv != INT8)
         || (cross_kv == INT8 && padded(shape->frames) > MAX_INT8_DOT) ? UNSUPPORTED : OK;
 }
@@ -170,10 +174,11 @@ static bool decoder_init(Decoder *decoder, DType weights, int threads)
     decoder->blocks = calloc(shape->layers, sizeof(DecoderBlock));
     decoder->scratch = calloc(decoder->pool.threads, sizeof(char *));
     if (!decoder->blocks || !decoder->scratch || !layer_norm_init(&decoder->ln, shape->width)
-        || !linear_init(&decoder->proj_out, shape->vocab, shape->width, weights, decoder->dtype))
+        || !linear_init(&decoder->proj_out, shape->vocab, shape->width, weights,
+                        decoder->linear_dtype))
         return false;
     for (int layer = 0; layer < shape->layers; layer++)
-        if (!decoder_block_init(shape, &decoder->blocks[layer], weights, decoder->dtype))
+        if (!decoder_block_init(shape, &decoder->blocks[layer], weights, decoder->linear_dtype))
             return false;
     for (int thread = 0; thread < decoder->pool.threads; thread++)
         if (!(decoder->scratch[thread] = alloc_aligned(
@@ -199,6 +204,7 @@ EXPORT int quest22_decoder_open(const DecoderShape *shape, int64_t dtype, int64_
     decoder->kind = DECODER;
     decoder->shape = *shape;
     decoder->dtype = dtype;
+    decoder->linear_dtype = dtype == FLOAT32 && is_scaled(weights) ? INT16 : dtype;
     decoder->cross_kv = (CrossKV){.layers = shape->layers, .heads = shape->heads,
                                   .size = shape->width / shape->heads, .max_frames = shape->frames,
                                   .source_dtype = dtype, .dtype = cross_kv};

@@ -31,10 +31,26 @@ static void layer_norm_forward(Decoder *decoder, const LayerNorm *norm)
     thread_pool_barrier(&decoder->pool);
 }
 
+/* The rows as linear layers multiply them. */
+static PackedRows linear_input(Decoder *decoder, const PackedRows *rows)
+{
+    if (decoder->linear_dtype == rows->dtype)
+        return *rows;
+    PackedRows quantized = *rows;
+    quantized.dtype = INT16;
+    quantized.values = decoder->quantized.values;
+    quantized.scales = decoder->quantized.scales;
+    for (int row; (row = thread_pool_next_task(&decoder->pool) * LANES) < rows->count;)
+        quantize_packed_rows(rows, &quantized, row);
+    thread_pool_barrier(&decoder->pool);
+    return quantized;
+}
+
 static void linear_forward(Decoder *decoder, const Linear *layer, const PackedRows *rows,
                            Epilogue epilogue, float *output)
 {
-    MatMul matmul = {layer, rows, epilogue, output, &decoder->hidden};
+    const PackedRows input = linear_input(decoder, rows);
+    MatMul matmul = {layer, &input, epilogue, output, &decoder->hidden};
     multiply(&decoder->pool, &matmul);
     thread_pool_barrier(&decoder->pool);
 }
@@ -59,10 +75,11 @@ static void attention_forward(Decoder *decoder, int layer, bool is_self, int thr
     thread_pool_barrier(&decoder->pool);
 }
 
+/* What is rounded to int16 is a single row or whole vectors of rows. */
 static PackedRows packed_rows(void *values, const Decoder *decoder, int count, int width)
 {
-    return (PackedRows){values, count, count < ROW_BLOCK ? count : ROW_BLOCK, width,
-                        decoder->dtype};
+    bool whole = count > ROW_BLOCK || (count > 1 && decoder->linear_dtype == INT16);
+    return (PackedRows){values, count, whole ? ROW_BLOCK : count, width, decoder->dtype, NULL};
 }
 
 /* Normalises the rows whose logits are returned, and packs them side by side. */
@@ -100,25 +117,38 @@ static void decoder_forward(void *context, int thread)
     PackedRows last = packed_rows(rows->values, decoder, step->sequences * step->logit_count,
                                   rows->width);
     gather_logit_rows(decoder, &last);
-    MatMul matmul = {&decoder->proj_out, &last, STORE, step->logits, NULL};
-    multiply(&decoder->pool, &matmul);
+    linear_forward(decoder, &decoder->proj_out, &last, STORE, step->logits);
 }
 
-/* Makes the working memory large enough for so many rows. */
+static void *alloc_zeros(size_t bytes)
+{
+    void *memory = alloc_aligned(bytes);
+    return memory ? memset(memory, 0, bytes) : NULL;
+}
+
+/* Makes the working memory large enough for so many rows. Rows beyond the last, which are rounded
+   to int16 along with it, hold zeros or what was there before. */
 static bool reserve_rows(Decoder *decoder, int count)
 {
     const DecoderShape *shape = &decoder->shape;
     size_t bytes = DTYPE_BYTES[decoder->dtype];
     size_t capacity = (count + ROW_BLOCK - 1) / ROW_BLOCK * ROW_BLOCK;
+    size_t widest = shape->width > shape->ffn ? shape->width : shape->ffn;
     if (count > decoder->row_capacity) {
         free(decoder->activations.values);
         free(decoder->hidden.values);
+        free(decoder->quantized.values);
+        free(decoder->quantized.scales);
         free(decoder->projected);
-        decoder->activations.values = alloc_aligned(capacity * shape->width * bytes);
-        decoder->hidden.values = alloc_aligned(capacity * shape->ffn * bytes);
+        decoder->activations.values = alloc_zeros(capacity * shape->width * bytes);
+        decoder->hidden.values = alloc_zeros(capacity * shape->ffn * bytes);
+        decoder->quantized.values = alloc_zeros(capacity * widest * sizeof(int16_t));
+        decoder->quantized.scales = alloc_zeros(capacity * (widest / QUANT_GROUP + 1)
+                                                * sizeof(float));
         decoder->projected = alloc_aligned(capacity * 3 * shape->width * sizeof(float));
         decoder->row_capacity = decoder->activations.values && decoder->hidden.values
-            && decoder->projected ? capacity : 0;
+            && decoder->quantized.values && decoder->quantized.scales && decoder->projected
+            ? capacity : 0;
     }
     return decoder->row_capacity > 0;
 }

@@ -30,20 +30,19 @@ static void pack_head(const TileContext *ctx, int panel, int head)
     const float *queries = ctx->space->qkv + ((size_t)panel * 3 * width + head * size) * LANES;
     const float *keys = queries + width * LANES, *values = keys + width * LANES;
     float limit = floorf(sqrtf((float)INT32_MAX / (float)size) - 0.5f);
-    f32v factor = int16_factor(queries, size, limit, window->query_scales
+    f32v factor = int16_factor(queries, size, LANES, limit, window->query_scales
                                + (whole * shape->heads + head) * LANES);
     pack_channel_pairs(queries, size, factor,
                        window->queries + (whole * width + head * size) / 2 * LANES);
-    factor = int16_factor(keys, size, limit, window->key_scales[ctx->index] + place * LANES);
+    factor = int16_factor(keys, size, LANES, limit, window->key_scales[ctx->index] + place * LANES);
     pack_channel_pairs(keys, size, factor,
                        window->keys[ctx->index] + place * (size / 2) * LANES);
-    factor = int16_factor(values, size, INT16_VALUE,
+    factor = int16_factor(values, size, LANES, INT16_VALUE,
                           window->value_scales[ctx->index] + place * LANES);
     for (int channel = 0; channel < size; channel++) {
-        i32v rounded = __builtin_convertvector(round_nearest(load(values + channel * LANES)
-                                                             * factor), i32v);
         store_as_i16((int16_t *)window->values[ctx->index]
-                     + ((size_t)(head * size + channel) * all + whole) * LANES, rounded);
+                         + ((size_t)(head * size + channel) * all + whole) * LANES,
+                     round_to_i32(load(values + channel * LANES) * factor));
     }
 }
 

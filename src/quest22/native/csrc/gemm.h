@@ -19,9 +19,6 @@ enum { MR = 4, NR_PANELS = 2, TILE_PANELS = 6 };
 #endif
 enum { TILE = TILE_PANELS * LANES };
 
-/* Two numbers of 16 bits: of two channels, or of two frames. */
-typedef uint32_t Pair;
-
 /* Four 8-bit numbers plus 128, as VPDPBUSD wants its left side unsigned. */
 typedef uint32_t Quad;
 

@@ -1,12 +1,13 @@
 /* Linear layers with few rows: weights packed in panels of PANEL outputs.
 
-   A panel holds, for each input, its weights of all outputs side by side. Where activations are bfloat16
-   it holds them for each pair of inputs, the layout of VDPBF16PS; where they are int8, for each
-   four (VPDPBUSD). So weights are read once, in order, for up to ROW_BLOCK rows at once, and memory
+   A panel holds, for each input, its weights of all outputs side by side. Where activations are
+   bfloat16 or int16 it holds them for each pair of inputs, the layout of VDPBF16PS and VPMADDWD;
+   where they are int8, for each four (VPDPBUSD). So weights are read once, in order, for up to ROW_BLOCK rows at once, and memory
    is the limit. gemm.h multiplies many rows, where arithmetic is. */
 #ifndef QUEST22_LINEAR_H
 #define QUEST22_LINEAR_H
 
+#include "int16.h"
 #include "simd.h"
 #include "status.h"
 #include "thread_pool.h"
@@ -222,11 +223,13 @@ static Status linear_compact(Linear *layer)
 typedef enum Epilogue { STORE, ADD, GELU } Epilogue;
 
 /* Activations packed as products read them: in blocks of `block_rows` rows, with all the block's
-   numbers for one input (or one pair of inputs) side by side. */
+   numbers for one input (or one pair of inputs) side by side. In int16, each row has a scale for
+   every QUANT_GROUP inputs. */
 typedef struct PackedRows {
     void *values;
     int count, block_rows, width;
     DType dtype;
+    float *scales; /* for int16, by block of rows: [groups, block_rows] */
 } PackedRows;
 
 static inline size_t packed_index(const PackedRows *rows, int row, int input)
@@ -253,6 +256,36 @@ INLINE void pack_row(const PackedRows *rows, int row, int first, const float *va
         }
 }
 
+/* The scale of a row's group of inputs. */
+static inline float *row_scale(const PackedRows *rows, int row, int group)
+{
+    size_t groups = (rows->width + QUANT_GROUP - 1) / QUANT_GROUP;
+    size_t block = row / rows->block_rows * groups;
+    return rows->scales + (block + group) * rows->block_rows + row % rows->block_rows;
+}
+
+/* Rounds the rows first to first + LANES of float32 to int16, or a block's only row. Blocks have
+   room for whole vectors of rows. */
+static void quantize_packed_rows(const PackedRows *from, const PackedRows *to, int first)
+{
+    int step = from->block_rows;
+    for (int input = 0; input < from->width; input += QUANT_GROUP) {
+        int left = from->width - input, count = left < QUANT_GROUP ? left : QUANT_GROUP;
+        const float *values = (const float *)from->values + packed_index(from, first, input);
+        int16_t *numbers = (int16_t *)to->values + packed_index(to, first, input);
+        float *scales = row_scale(to, first, input / QUANT_GROUP);
+        if (step == 1) {
+            row_to_int16(values, count, INT16_ACTIVATION, numbers, scales);
+            continue;
+        }
+        f32v factor = int16_factor(values, count, step, INT16_ACTIVATION, scales);
+        for (int each = 0; each < count; each += 2)
+            store_int16_pairs((Pair *)numbers + each / 2 * step,
+                              load(values + each * step) * factor,
+                              load(values + (each + 1) * step) * factor);
+    }
+}
+
 typedef struct MatMul {
     const Linear *layer;
     const PackedRows *rows;
@@ -264,10 +297,51 @@ typedef struct MatMul {
 /* LANES weights as float32. */
 INLINE f32v load_weights(const DType dtype, const void *panel, size_t at)
 {
-    switch (dtype) {
-    case INT8: return load_i8_as_f32((const int8_t *)panel + at);
-    case FLOAT16: return load_f16_as_f32((const f16 *)panel + at);
-    default: return load((const float *)panel + at);
+    return dtype == FLOAT16 ? load_f16_as_f32((const f16 *)panel + at)
+                            : load((const float *)panel + at);
+}
+
+/* LANES pairs of weights. */
+INLINE i16v load_weight_pairs(const DType dtype, const void *panel, size_t at)
+{
+    i16v pairs;
+    if (dtype == INT8)
+        return load_i8_as_i16((const int8_t *)panel + 2 * at);
+    memcpy(&pairs, (const int16_t *)panel + 2 * at, sizeof pairs);
+    return pairs;
+}
+
+/* sums[row] += panel · rows[row], where rows are int16: integer sums, group by group, times the
+   rows' scales. */
+INLINE void accumulate_int16(const int count, const MatMul *matmul, const DType weights,
+                             const void *panel, int row, f32v sums[ROWS_AT_ONCE][PANEL_VECTORS])
+{
+    const PackedRows *rows = matmul->rows;
+    size_t step = rows->block_rows;
+    const Pair *pairs = (const Pair *)rows->values + packed_index(rows, row, 0) / 2;
+    const int end = matmul->layer->inputs / 2, group_pairs = QUANT_GROUP / 2;
+    for (int first = 0; first < end; first += group_pairs) {
+        i32v products[ROWS_AT_ONCE][PANEL_VECTORS] = {0};
+        int last = first + group_pairs < end ? first + group_pairs : end;
+#pragma GCC unroll 4
+        for (int k = first; k < last; k++, pairs += step) {
+            i16v columns[PANEL_VECTORS];
+            prefetch((const char *)panel + 2 * k * PANEL * DTYPE_BYTES[weights]);
+            for (int each = 0; each < PANEL_VECTORS; each++)
+                columns[each] = load_weight_pairs(weights, panel, k * PANEL + each * LANES);
+#pragma GCC unroll 16
+            for (int each = 0; each < count; each++) {
+                i16v pair = (i16v)((i32v){0} + (int32_t)pairs[each]);
+                for (int vector = 0; vector < PANEL_VECTORS; vector++)
+                    products[each][vector]
+                        = add_i16_products(products[each][vector], columns[vector], pair);
+            }
+        }
+#pragma GCC unroll 16
+        for (int each = 0; each < count; each++)
+            for (int vector = 0; vector < PANEL_VECTORS; vector++)
+                sums[each][vector] += as_floats(products[each][vector])
+                    * *row_scale(rows, row + each, first / group_pairs);
     }
 }
 
@@ -276,6 +350,7 @@ INLINE void accumulate_float32(const int count, const int inputs, const DType we
                                const void *panel, const float *rows, size_t step,
                                f32v sums[ROWS_AT_ONCE][PANEL_VECTORS])
 {
+#pragma GCC unroll 4
     for (int k = 0; k < inputs; k++, rows += step) {
         f32v columns[PANEL_VECTORS];
         if (k * PANEL * DTYPE_BYTES[weights] % 64 == 0)
@@ -353,8 +428,10 @@ INLINE void multiply_rows(const MatMul *matmul, const int count, int row, int ou
         accumulate_bfloat16(count, layer, panel, first, step, sums);
     else
 #endif
-    if (layer->weights == INT8)
-        accumulate_float32(count, layer->inputs, INT8, panel, first, step, sums);
+    if (rows->dtype == INT16 && layer->weights == INT8)
+        accumulate_int16(count, matmul, INT8, panel, row, sums);
+    else if (rows->dtype == INT16)
+        accumulate_int16(count, matmul, INT16, panel, row, sums);
     else if (layer->weights == FLOAT16)
         accumulate_float32(count, layer->inputs, FLOAT16, panel, first, step, sums);
     else

@@ -52,6 +52,8 @@ INLINE f32v blend(i32v mask, f32v a, f32v b)
     return (f32v)((mask & (i32v)a) | (~mask & (i32v)b));
 }
 
+INLINE f32v as_floats(i32v integers) { return __builtin_convertvector(integers, f32v); }
+
 INLINE void store_as_i16(int16_t *to, i32v value)
 {
     int16_t __attribute__((vector_size(2 * LANES))) narrow
