@@ -21,8 +21,8 @@ class Precision:
     ``int8``: the linear layers' weights. ``quantized``: those layers' inputs in the encoder too,
     with a scale for every few values. ``int8_kv``: the cross-attention keys and values, which
     every step of the decoder reads; only the native library can do that. ``int16``: all products of
-    the encoder are of 16-bit integers, with a scale for every few values, and the decoder's weights
-    are float16; only the native library can do that, where it has no bfloat16.
+    the encoder and of the decoder's linear layers are of 16-bit integers, with a scale for every
+    few values; only the native library can do that, where it has no bfloat16.
     """
 
     activations: Element
