@@ -1,5 +1,7 @@
 /* The native library: one translation unit, compiled for each instruction set (hatch_build.py). */
 
+#define _DEFAULT_SOURCE /* madvise */
+
 #include "argmax.h"
 #include "decoder_step.h"
 #include "dtw.h"
