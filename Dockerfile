@@ -3,6 +3,8 @@
 #   docker build --target cli -t quest22 .
 #   docker run --rm -v "$PWD:/work" -v quest22-cache:/cache -u "$(id -u):$(id -g)" quest22 transcribe talk.mp3 -m small
 #
+#   docker build --target cli --build-arg EXTRAS=cluster -t quest22 .    workers on S3, GCS or Azure
+#
 #   docker build -t quest22-server .
 #   docker run --rm -p 127.0.0.1:8000:8000 -v quest22-cache:/cache quest22-server
 #
@@ -29,7 +31,8 @@ WORKDIR /source
 FROM build AS needed
 COPY pyproject.toml constraints.txt ./
 COPY tools/requirements.py tools/
-RUN python tools/requirements.py > needed.txt \
+ARG EXTRAS=
+RUN python tools/requirements.py ${EXTRAS} > needed.txt \
     && pip --python /opt/quest22 install --no-cache-dir --no-compile -c constraints.txt -r needed.txt \
     && cd /opt/quest22/lib/python3*/site-packages \
     && find . \( -name tests -o -name include \) -type d -prune -exec rm -r {} + \

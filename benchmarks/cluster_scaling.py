@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".flac", ".wav", ".mp3", ".ogg")
 THREADS = 1
+START_S, PLAN_S = 600.0, 3600.0  # after so long a worker has failed
 WORKERS = (1, 2)
 
 
@@ -78,7 +79,7 @@ def _work(store: str, loaded: Barrier, told: Queue[Worked]) -> None:
 
     engine = EngineSettings(threads=THREADS)
     with open_worker(open_store(store), engine, on_unit=has_done) as worker:
-        loaded.wait()
+        loaded.wait(START_S)
         began_s, began_cpu_s = time.monotonic(), time.process_time()
         worker.run()
         told.put(Worked(began_s, done_s, time.process_time() - began_cpu_s))
@@ -96,15 +97,15 @@ def run(plan: ClusterPlan, workers: int) -> Round:
         ]
         for each in started:
             each.start()
-        worked = [told.get() for _ in started]
+        worked = [told.get(timeout=PLAN_S) for _ in started]
         for each in started:
             each.join()
         published = len(list(Path(store, "data").rglob("*.jsonl")))
     if published != len(plan.units):
         raise RuntimeError(f"{published} units were published, and {len(plan.units)} were planned")
     done_s: dict[int, float] = {}
-    for each in worked:
-        for unit, at_s in each.done_s.items():  # the first of those that did it
+    for one in worked:
+        for unit, at_s in one.done_s.items():  # the first of those that did it
             done_s[unit] = min(at_s, done_s.get(unit, at_s))
     wall_s = max(done_s.values()) - min(each.began_s for each in worked)
     return Round(wall_s, sum(each.cpu_s for each in worked))
