@@ -65,13 +65,23 @@ class ThreeNodes:
     """A cluster of which nodes can be killed; ``ray.cluster_utils`` runs them as processes."""
 
     def __init__(self) -> None:
+        self.client_port = free_port()
+        self._begin()
+
+    def _begin(self, tries: int = 3) -> None:
+        """Ray waits for half a minute, which may not be enough on a machine that does much else."""
         from ray.cluster_utils import Cluster
 
         self.cluster = Cluster()
-        self.client_port = free_port()
-        self.add(ray_client_server_port=self.client_port)
-        for _ in range(2):
-            self.add()
+        try:
+            self.add(ray_client_server_port=self.client_port)
+            for _ in range(2):
+                self.add()
+        except Exception:
+            self.cluster.shutdown()
+            if tries <= 1:
+                raise
+            self._begin(tries - 1)
 
     def add(self, **options: object) -> object:
         return self.cluster.add_node(
