@@ -35,7 +35,8 @@ ISOLATED = (
     *("--read-only", "--network", "none", "--user", "12345:12345"),
     *("--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
 )
-READY_S = 120
+READY_S = 600
+"""A machine may be busy."""
 
 
 def bootstrap() -> None:
