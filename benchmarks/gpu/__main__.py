@@ -45,6 +45,7 @@ REHEARSAL_FACTOR = 10
 PHASES: Mapping[str, Phase] = {
     "machine": Phase("ceilings.machine", 40),
     "ceilings": Phase("ceilings.ceilings", 50),
+    "cross-attention": Phase("ceilings.cross_attention", 60),
     "checks": Phase("checks.checks", 90),
     "turbo": Phase("speed.turbo", 150),
     "transformers": Phase("peers.transformers", 110),

@@ -7,6 +7,7 @@ import platform
 from collections.abc import Callable
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -78,3 +79,44 @@ def ceilings(record: Recorder, sizes: Sizes, _: Path) -> None:
             record(f"attention {name}", rate / 1e12, "TFLOP/s", str(sizes.attention))
         except RuntimeError as error:
             record(f"attention {name}", 0, "TFLOP/s", str(error).splitlines()[0][:80])
+
+
+def cross_attention(record: Recorder, sizes: Sizes, _: Path) -> None:
+    """What a decoding step waits for: one query of each row to its window's keys and values.
+
+    By PyTorch, and by the candidate of ``cross_kernel.py`` in 16 bits and in int8: how far from
+    float64, and how fast memory is read.
+    """
+    dtype = getattr(torch, sizes.dtype)
+    _, heads, frames, size = sizes.attention
+    shape = (sizes.batches[-1] // 2 or 1, heads, frames, size)
+    query = torch.randn(*shape[:2], 1, size, device=sizes.device, dtype=dtype)
+    key, value = torch.randn(2, *shape, device=sizes.device, dtype=dtype)
+    exact = F.scaled_dot_product_attention(query[:1].double(), key[:1].double(), value[:1].double())
+
+    def measure(name: str, run: Callable[[], torch.Tensor], read_bytes: int) -> None:
+        error = (run()[:1].double() - exact).square().mean().sqrt() / exact.std()
+
+        def repeated() -> None:
+            for _ in range(REPEATS):
+                run()
+            synchronize(sizes)
+
+        took_s = seconds(repeated, sizes.rounds) / REPEATS
+        record(name, read_bytes / took_s / 1e9, "GB/s", f"{1e3 * took_s:.3f} ms, {shape}")
+        record(f"{name}: error", float(error), "of deviation")
+
+    both = 2 * key.numel() * key.element_size()
+    measure("PyTorch", partial(F.scaled_dot_product_attention, query, key, value), both)
+    if find_spec("triton") is None:
+        record("kernel", 0, "GB/s", "Triton is not installed")
+        return
+    from benchmarks.gpu.cross_kernel import cross_attention as kernel
+
+    measure("kernel", partial(kernel, query, key, value), both)
+    scales = (key.float().abs().amax(2) / 127, value.float().abs().amax(2) / 127)
+    small = [
+        (each / scale[:, :, None]).round().to(torch.int8)
+        for each, scale in zip((key, value), scales, strict=True)
+    ]
+    measure("kernel int8", partial(kernel, query, *small, scales), 2 * key.numel())
