@@ -115,8 +115,8 @@ def cross_attention(record: Recorder, sizes: Sizes, _: Path) -> None:
 
     measure("kernel", partial(kernel, query, key, value), both)
     scales = (key.float().abs().amax(2) / 127, value.float().abs().amax(2) / 127)
-    small = [
+    small_key, small_value = (
         (each / scale[:, :, None]).round().to(torch.int8)
         for each, scale in zip((key, value), scales, strict=True)
-    ]
-    measure("kernel int8", partial(kernel, query, *small, scales), 2 * key.numel())
+    )
+    measure("kernel int8", partial(kernel, query, small_key, small_value, scales), 2 * key.numel())
