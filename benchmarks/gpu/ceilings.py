@@ -88,7 +88,7 @@ def cross_attention(record: Recorder, sizes: Sizes, _: Path) -> None:
     float64, and how fast memory is read.
     """
     dtype = getattr(torch, sizes.dtype)
-    _, heads, frames, size = sizes.attention
+    heads, frames, size = sizes.attention[1:]
     shape = (sizes.batches[-1] // 2 or 1, heads, frames, size)
     query = torch.randn(*shape[:2], 1, size, device=sizes.device, dtype=dtype)
     key, value = torch.randn(2, *shape, device=sizes.device, dtype=dtype)

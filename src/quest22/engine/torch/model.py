@@ -144,8 +144,8 @@ class WhisperModel:
     def _scores(self, x: Tensor, layer: CrossAttention, key: Tensor, heads: list[int]) -> Tensor:
         query = _linear(self._normal(x, layer.norm), layer.query)
         split = _split(query, self.dims.decoder_heads)[:, heads].float()
-        scores: Tensor = split @ key.float().transpose(-1, -2)
-        return scores * split.shape[-1] ** -0.5
+        scores: Tensor = split @ key.float().transpose(-1, -2) * split.shape[-1] ** -0.5
+        return scores
 
     def _normal(self, x: Tensor, norm: Norm) -> Tensor:
         """In the format of products."""

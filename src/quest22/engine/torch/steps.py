@@ -133,7 +133,7 @@ def cuda_graphs(device: torch.device) -> Capture | None:
     if device.type != "cuda":
         return None
     pool = torch.cuda.graph_pool_handle()
-    stream = torch.cuda.Stream(device)
+    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
     def capture(run: Run) -> Run:
         graph = torch.cuda.CUDAGraph()
