@@ -24,8 +24,8 @@ def transformers(record: Recorder, sizes: Sizes, folder: Path) -> None:
 
     path = checkpoint(folder, "large-v3-turbo", sizes)
     dtype = getattr(torch, sizes.dtype)
-    model = WhisperForConditionalGeneration.from_pretrained(path, dtype=dtype).eval()
-    torch.nn.Module.to(model, sizes.device)  # which the class's own method has no type for
+    model: Any = WhisperForConditionalGeneration.from_pretrained(path, dtype=dtype)
+    model = model.to(sizes.device).eval()
     for batch in _batches(sizes):
         features = torch.randn(batch, model.config.num_mel_bins, 3000).to(sizes.device, dtype)
         counted: list[int] = []
