@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -74,9 +75,11 @@ class ThreeNodes:
 
         self.cluster = Cluster()
         try:
-            self.add(ray_client_server_port=self.client_port)
-            for _ in range(2):
-                self.add()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ResourceWarning)  # of Ray's client server
+                self.add(ray_client_server_port=self.client_port)
+                for _ in range(2):
+                    self.add()
         except Exception:
             self.cluster.shutdown()
             if tries <= 1:

@@ -41,6 +41,9 @@ def test_the_command_is_on_no_node(
 ) -> None:
     driver = drive(tmp_path, cluster=f"ray://127.0.0.1:{three_nodes.client_port}")
     code, told = driver.ended()
+    if "Initialization failure from server" in told:
+        assert code == Exit.USAGE, told
+        pytest.skip("Ray's client server did not start a server for the command")
     assert code == Exit.DONE, told
     assert published(tmp_path) == corpus.files
 
