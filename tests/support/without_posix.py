@@ -29,6 +29,7 @@ OS_NAMES = (
 )  # fmt: skip
 SIGNALS = ("SIGALRM", "SIGHUP", "SIGKILL", "SIGPIPE", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 FOLDERS = ("/proc", "/sys", "/dev")
+EXTRAS = ("quest22.bench.peers", "quest22.cluster.ray.", "quest22.engine.torch.")
 
 
 def disguise() -> None:
@@ -103,13 +104,13 @@ def _hide_folders() -> None:
 
 
 def import_all() -> list[str]:
-    """Import every module of the core; the peers of the benchmarks have extras of their own."""
+    """Import every module of the core, without those that need an extra."""
     import quest22
 
     names = [
         found.name
         for found in pkgutil.walk_packages(quest22.__path__, "quest22.")
-        if not found.name.startswith(("quest22.bench.peers", "quest22.native.quest22-"))
+        if not found.name.startswith((*EXTRAS, "quest22.native.quest22-"))
         and not found.name.endswith("_worker")
         and found.name != "quest22.__main__"
     ]
