@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -16,6 +15,7 @@ from quest22.cluster.object_store import ObjectStore
 from quest22.cluster.open_store import open_store
 from quest22.cluster.store_ledger import StoreLedger
 from quest22.errors import SinkError, UsageError
+from tests.cluster.races import check_that_one_creates
 from tests.cluster.test_ledgers import outputs
 from tests.support.azurite import azure_container
 from tests.support.gcs_server import gcs_bucket
@@ -115,22 +115,7 @@ def test_an_address_without_a_bucket(bucket: str) -> None:
 
 
 def test_of_many_that_create_a_name_one_succeeds(store: ObjectStore) -> None:
-    won: list[bytes] = []
-    start = threading.Barrier(8)
-
-    def create(content: bytes) -> None:
-        start.wait()
-        if store.create("a", content):
-            won.append(content)
-
-    threads = [threading.Thread(target=create, args=(b"%d" % n * 1000,)) for n in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    stored = store.read("a")
-    assert stored is not None
-    assert won == [stored.content]
+    check_that_one_creates(store, "a")
 
 
 def test_of_many_that_replace_a_version_one_succeeds(store: ObjectStore) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import threading
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from quest22.cluster.folder_store import LEFTOVER_S, FolderStore
 from quest22.cluster.ledger import LedgerUnavailableError
 from quest22.cluster.open_store import open_store
 from quest22.errors import SinkError
+from tests.cluster.races import check_that_one_creates
 
 
 @pytest.fixture
@@ -21,22 +21,7 @@ def store(tmp_path: Path) -> FolderStore:
 
 
 def test_of_many_that_create_a_name_one_succeeds(store: FolderStore) -> None:
-    won: list[bytes] = []
-    start = threading.Barrier(8)
-
-    def create(content: bytes) -> None:
-        start.wait()
-        if store.create("data/a", content):
-            won.append(content)
-
-    threads = [threading.Thread(target=create, args=(b"%d" % n * 1000,)) for n in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    stored = store.read("data/a")
-    assert stored is not None
-    assert won == [stored.content]
+    check_that_one_creates(store, "data/a")
 
 
 def test_of_many_that_replace_a_version_one_succeeds(store: FolderStore) -> None:

@@ -10,9 +10,8 @@ from typing import TypeVar
 
 from quest22.cluster.ledger import LedgerUnavailableError
 from quest22.cluster.object_store import Entry, ObjectStore, Stored
-from quest22.system.retry import Backoff, retry
-
-_BACKOFF = Backoff(first_s=0.5, max_s=30.0, jitter=(0.5, 1.5))
+from quest22.cluster.procedure import UNANSWERED
+from quest22.system.retry import retry
 
 _log = logging.getLogger("quest22")
 
@@ -55,7 +54,7 @@ class PatientStore:
         return iter(self._insist(lambda: list(self._store.listing(folder))))
 
     def _insist(self, call: Callable[[], T]) -> T:
-        delays = _BACKOFF.delays()
+        delays = UNANSWERED.delays()
         told = False
 
         def delay_after(exc: Exception) -> float:

@@ -49,6 +49,9 @@ MOVE_ON = 0.25
 STRAGGLER = 1.5
 """A unit is repeated that takes longer than the mean of a worker's own units, by this factor."""
 
+UNANSWERED = Backoff(first_s=0.5, max_s=30.0, jitter=(0.5, 1.5))
+"""Waits before a request is repeated that a store has not answered."""
+
 T = TypeVar("T")
 
 
@@ -360,16 +363,13 @@ def _insistent(procedure: Procedure[T], rng: random.Random) -> Procedure[T]:
 
 
 def _insist_again(request: Request, rng: random.Random) -> Procedure[Any]:
-    delays = _BACKOFF.delays(rng)
+    delays = UNANSWERED.delays(rng)
     while True:
         yield Wait(next(delays))
         try:
             return (yield request)
         except LedgerUnavailableError:
             pass
-
-
-_BACKOFF = Backoff(first_s=0.5, max_s=30.0, jitter=(0.5, 1.5))
 
 
 def heartbeat(lease: Lease, policy: Policy, rng: random.Random) -> Procedure[None]:

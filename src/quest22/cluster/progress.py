@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 from typing import NamedTuple
 
 from quest22.cluster.ledger import num_shards, units_of
-from quest22.cluster.store_ledger import StoreLedger
+from quest22.cluster.store_ledger import StoreLedger, UnitState
 
 LISTINGS = 16
 """Shards that are listed at the same time."""
@@ -28,9 +29,29 @@ class Totals(NamedTuple):
         """Units that have not ended."""
         return self.units - self.published - self.failed
 
+    @classmethod
+    def of_unit(cls, state: UnitState) -> Totals:
+        """Those of one unit."""
+        if state.counts is not None:
+            return cls(1, 1, 0, *state.counts)
+        return cls(1, 0, int(state.failed))
+
     def plus(self, other: Totals) -> Totals:
         """The sums of both."""
-        return Totals(*(a + b for a, b in zip(self, other, strict=True)))  # type: ignore[arg-type]
+        return Totals(
+            self.units + other.units,
+            self.published + other.published,
+            self.failed + other.failed,
+            self.transcripts + other.transcripts,
+            self.failures + other.failures,
+            self.audio_s + other.audio_s,
+        )
+
+
+def shard_states(ledger: StoreLedger, shards: Iterable[int]) -> Iterator[dict[int, UnitState]]:
+    """The units of each of these shards that were ever leased."""
+    with ThreadPoolExecutor(LISTINGS) as pool:
+        yield from pool.map(ledger.states, shards)
 
 
 class StoreProgress:
@@ -45,18 +66,10 @@ class StoreProgress:
         shards = range(num_shards(self._ledger.units))
         at_work = [shard for shard in shards if shard not in self._ended]
         totals = reduce(Totals.plus, self._ended.values(), Totals())
-        with ThreadPoolExecutor(LISTINGS) as pool:
-            for shard, found in zip(at_work, pool.map(self._shard, at_work), strict=True):
-                totals = totals.plus(found)
-                if not found.left:
-                    self._ended[shard] = found
-        return totals
-
-    def _shard(self, shard: int) -> Totals:
-        totals = Totals(units=len(units_of(shard, self._ledger.units)))
-        for state in self._ledger.states(shard).values():
-            if state.counts is not None:
-                totals = totals.plus(Totals(0, 1, 0, *state.counts))
-            elif state.failed:
-                totals = totals.plus(Totals(failed=1))
+        for shard, states in zip(at_work, shard_states(self._ledger, at_work), strict=True):
+            never_leased = len(units_of(shard, self._ledger.units)) - len(states)
+            found = reduce(Totals.plus, map(Totals.of_unit, states.values()), Totals(never_leased))
+            totals = totals.plus(found)
+            if not found.left:
+                self._ended[shard] = found
         return totals

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeAlias
 
 from quest22.cluster.ledger import num_shards
 from quest22.cluster.object_store import ObjectStore
 from quest22.cluster.plan import ClusterPlan, read_plan
+from quest22.cluster.progress import Totals, shard_states
 from quest22.cluster.retry_round import Round, rounds
 from quest22.cluster.store_ledger import StoreLedger, UnitState
 from quest22.cluster.work import ledger_of
 from quest22.runs.plan import flat_plan
-
-LISTINGS = 16
-"""Shards that are listed at the same time."""
 
 REASONS = 10
 """Failed units whose reasons are read."""
@@ -50,36 +47,27 @@ def cluster_status(store: ObjectStore) -> ClusterStatus:
     """The state of the plan in a store. Raises :class:`quest22.errors.UsageError` without one."""
     plan = read_plan(store)
     later = rounds(store)
-    published = failed = leased = transcripts = failures = 0
-    audio_s = 0.0
+    begun = Totals()
     reasons: list[str] = []
     for unit, state in unit_states(plan, store, later):
-        if state.counts is not None:
-            published += 1
-            transcripts += state.counts.transcripts
-            failures += state.counts.failures
-            audio_s += state.counts.audio_s
-        elif state.failed:
-            failed += 1
-            if len(reasons) < REASONS:
-                reasons.append(f"unit {unit}: {_reason(plan, store, later, unit)}")
-        else:
-            leased += 1
+        begun = begun.plus(Totals.of_unit(state))
+        if state.counts is None and state.failed and len(reasons) < REASONS:
+            reasons.append(f"unit {unit}: {_reason(plan, store, later, unit)}")
     units = len(plan.units)
-    free = units - published - failed - leased
+    free = units - begun.units
     retrying = _left(plan, store, later[-1]) if later else 0
-    is_done = not (leased or free or retrying)
+    is_done = not (begun.left or free or retrying)
     return ClusterStatus(
         store=store.shown,
         state="not begun" if free == units else "finished" if is_done else "in progress",
         units=units,
-        published=published,
-        failed=failed,
-        leased=leased,
+        published=begun.published,
+        failed=begun.failed,
+        leased=begun.left,
         free=free,
-        transcripts=transcripts,
-        failures=failures,
-        audio_hours=round(audio_s / 3600, 6),
+        transcripts=begun.transcripts,
+        failures=begun.failures,
+        audio_hours=round(begun.audio_s / 3600, 6),
         retry_round=len(later),
         retrying=retrying,
         reasons=tuple(reasons),
@@ -128,9 +116,8 @@ def _ended(ledger: StoreLedger) -> int:
 
 def ledger_states(ledger: StoreLedger) -> Iterator[tuple[int, UnitState]]:
     """Each unit of a round that was ever leased, in order."""
-    with ThreadPoolExecutor(LISTINGS) as pool:
-        for states in pool.map(ledger.states, range(num_shards(ledger.units))):
-            yield from states.items()
+    for states in shard_states(ledger, range(num_shards(ledger.units))):
+        yield from states.items()
 
 
 def _reason(plan: ClusterPlan, store: ObjectStore, later: list[Round], unit: int) -> str:
