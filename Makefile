@@ -42,9 +42,16 @@ $(VENV)/.test: $(VENV)/.core
 	@$(if $(REFERENCES),$(PIP) --no-deps openai-whisper)
 	@touch $@
 
-$(VENV)/.lint: $(VENV)/.core
-	@echo "Setting up $(VENV): linters, and PyTorch for the types of the recipes …"
-	@$(PIP) -e '.[lint,reference]'
+# Types depend on which libraries are installed: in an environment of their own, they do not depend on
+# what else somebody has set up, and a fresh checkout is checked as an old one is.
+LINT_VENV ?= .venv-lint
+LINT := $(LINT_VENV)/bin
+
+$(LINT_VENV)/.lint: $(INPUTS) $(NATIVE)
+	@echo "Setting up $(LINT_VENV): linters, and the libraries whose types they check …"
+	@test -x $(LINT)/python || $(PYTHON) -m venv $(LINT_VENV)
+	@$(LINT)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+		-e '.[lint,reference]'
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.core
@@ -79,13 +86,13 @@ torture: $(VENV)/.test ## kills, network faults and damaged checkpoints, by the 
 	@folder=$$(mktemp -d); $(BIN)/python -m tests.checkpoint.mutations $$folder 5000; \
 		code=$$?; rm -r $$folder; exit $$code
 
-check: $(VENV)/.lint check-native ## formatting, lint, types, import directions, generated files, warnings of C
-	@$(BIN)/ruff format --check .
-	@$(BIN)/ruff check .
-	@$(BIN)/mypy
-	@$(BIN)/lint-imports
-	@$(BIN)/python -m tools.options --check
-	@$(BIN)/python -m tools.schemas --check
+check: $(LINT_VENV)/.lint check-native ## formatting, lint, types, import directions, generated files, warnings of C
+	@$(LINT)/ruff format --check .
+	@$(LINT)/ruff check .
+	@$(LINT)/mypy
+	@$(LINT)/lint-imports
+	@$(LINT)/python -m tools.options --check
+	@$(LINT)/python -m tools.schemas --check
 
 check-native:
 	@$(PYTHON) hatch_build.py --check
@@ -101,11 +108,11 @@ demo-svg: $(VENV)/.docs ## record the demo on a terminal again, for docs/demo.sv
 images: $(VENV)/.core ## build the container images with buildah, and run them with podman (as root)
 	@$(BIN)/python -m tools.image $(IMAGES_ARGS)
 
-fix: $(VENV)/.lint ## format, mend what the linter can, write generated files
-	@$(BIN)/ruff check --fix .
-	@$(BIN)/ruff format .
-	@$(BIN)/python -m tools.options
-	@$(BIN)/python -m tools.schemas
+fix: $(LINT_VENV)/.lint ## format, mend what the linter can, write generated files
+	@$(LINT)/ruff check --fix .
+	@$(LINT)/ruff format .
+	@$(LINT)/python -m tools.options
+	@$(LINT)/python -m tools.schemas
 
 WHEELS_VENV ?= .venv-wheels
 
@@ -171,5 +178,5 @@ samples: $(VENV)/.test
 	@$(BIN)/python -m recipes.nano.samples
 
 clean: ## remove environments and caches
-	rm -rf $(VENV) $(BENCH_VENV) $(EXPORT_VENV) $(WHEELS_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) $(LINT_VENV) $(BENCH_VENV) $(EXPORT_VENV) $(WHEELS_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 	rm -f src/quest22/native/*.so

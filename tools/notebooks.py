@@ -33,7 +33,7 @@ def execute(path: Path, folder: Path) -> Any:
     import nbformat
     from nbclient import NotebookClient
 
-    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
         notebook,
         timeout=CELL_TIMEOUT_S,
@@ -93,7 +93,7 @@ def main() -> None:
     for path in [Path(name) for name in sys.argv[1:]] or sources():
         with tempfile.TemporaryDirectory() as folder:
             notebook = execute(path, Path(folder))
-        nbformat.write(notebook, BUILT / path.name)  # type: ignore[no-untyped-call]
+        nbformat.write(notebook, BUILT / path.name)
         print(f"run: {path.name}")
 
 
