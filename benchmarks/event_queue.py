@@ -1,8 +1,8 @@
 """Events by time, for simulations with many events far ahead.
 
 A single heap of 30,000 events compares fifteen of them for each that comes out. Here only those of
-the next moment are a heap; later ones lie unsorted in slots of ``SLOT_S``, a calendar queue
-(Brown, 1988). Events come out in the same order as from a heap.
+the next moment are a heap; later ones lie unsorted in slots of time, a calendar queue (Brown,
+1988). Events come out in the same order as from a heap.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import heapq
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
-SLOT_S = 1 / 32
+SLOTS_PER_S = 32
 
 Event = TypeVar("Event", bound=tuple[object, ...])
 
@@ -27,7 +27,7 @@ class EventQueue(Generic[Event]):
 
     def push(self, event: Event) -> None:
         """Add an event; one of the past is the next."""
-        slot = int(event[0] / SLOT_S)  # type: ignore[operator]
+        slot = int(event[0] * SLOTS_PER_S)  # type: ignore[operator]
         if slot <= self._slot:
             heapq.heappush(self._next, event)
             return

@@ -34,10 +34,16 @@ DONE = Attempt(Path("rows"), Counts(1, 0, 1.0))
 class Bench:
     """A worker that is driven by hand; ``asked`` has all its requests."""
 
-    def __init__(self, ledger: MemoryLedger, *, results: Callable[[Lease], Any] = lambda _: DONE):
+    def __init__(
+        self,
+        ledger: MemoryLedger,
+        *,
+        results: Callable[[Lease], Any] = lambda _: DONE,
+        seed: int = 0,
+    ):
         self.now = 0.0
         self.asked: list[Request] = []
-        self.worker = Worker("w", ledger.units, POLICY, lambda: self.now, random.Random(0))
+        self.worker = Worker("w", ledger.units, POLICY, lambda: self.now, random.Random(seed))
         self._ledger = ledger
         self._results = results
 
@@ -79,10 +85,11 @@ def test_without_units_there_is_nothing_to_do() -> None:
     assert not bench.leases()
 
 
-def test_a_lease_without_a_sign_of_life_is_superseded_after_its_time() -> None:
+@pytest.mark.parametrize("seed", range(20))
+def test_a_lease_without_a_sign_of_life_is_superseded_after_its_time(seed: int) -> None:
     ledger = MemoryLedger(1)
     ledger.claim(Lease(0, 1, 1, "dead"))
-    bench = Bench(ledger)
+    bench = Bench(ledger, seed=seed)
     bench.run()
     assert bench.leases() == [Lease(0, 2, 2, "w")]
     assert 100 < bench.now < 200

@@ -21,7 +21,7 @@ unit that takes longer than its own units do. Whoever is first publishes it.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Generator, Hashable, Sequence
+from collections.abc import Callable, Generator, Hashable, Sequence, Set
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple, TypeAlias, TypeVar
@@ -48,6 +48,9 @@ MOVE_ON = 0.25
 
 STRAGGLER = 1.5
 """A unit is repeated that takes longer than the mean of a worker's own units, by this factor."""
+
+GUESSES = 16
+"""Shards that a worker tries by chance before it lists those that are left."""
 
 UNANSWERED = Backoff(first_s=0.5, max_s=30.0, jitter=(0.5, 1.5))
 """Waits before a request is repeated that a store has not answered."""
@@ -220,11 +223,10 @@ class Worker:
         self._shards = num_shards(units)
         self._shard: int | None = None
         self._watches = False
-        self._left: Sequence[int] = range(
-            self._shards
-        )  # not known to be taken; then: to have ended
+        self._left: Sequence[int] = range(self._shards)  # for _any_but
         self._candidates: list[tuple[int, int, int]] = []
         self._watched: dict[int, _Watched] = {}
+        self._watched_shard: int | None = None
         self._transcribed = 0
         self._transcribed_s = 0.0
 
@@ -271,15 +273,28 @@ class Worker:
     def _choose_shard(self) -> Procedure[bool]:
         """Go to any shard with free units; without any, to one to watch; False if all ended."""
         index: ledger.Index = yield ReadIndex()
-        if not self._watches:
-            self._left = [shard for shard in self._left if shard not in index.taken]
-            if not self._left:
+        self._shard = None if self._watches else self._any_but(index.taken)
+        if self._shard is None:
+            if not self._watches:
                 self._watches, self._left = True, range(self._shards)
-        if self._watches:
-            self._left = [shard for shard in self._left if shard not in index.closed]
-        self._shard = self._rng.choice(self._left) if self._left else None
-        self._watched.clear()
+            self._shard = self._any_but(index.closed)
+        if self._shard != self._watched_shard:  # of the only one left, the ages stay known
+            self._watched_shard = self._shard
+            self._watched.clear()
         return self._shard is not None
+
+    def _any_but(self, done: Set[int]) -> int | None:
+        """Any shard but these, which only become more; None if there is no other.
+
+        Those that are left are listed when most are done: before, a few guesses find one.
+        """
+        if not self._left:
+            return None
+        for _ in range(GUESSES):
+            if (shard := self._rng.choice(self._left)) not in done:
+                return shard
+        self._left = [shard for shard in self._left if shard not in done]
+        return self._rng.choice(self._left) if self._left else None
 
     def _look(self) -> Procedure[None]:
         """Read the shard, and remember what may be claimed there; leave it if that is nothing."""
