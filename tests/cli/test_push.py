@@ -33,6 +33,41 @@ def test_what_cannot_be_published(tmp_path, run, arguments, told):
 
 
 @pytest.mark.slow
+def test_a_run_on_a_cluster_publishes_what_its_workers_do(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    (tmp_path / "data").mkdir()
+    write_rows(tmp_path / "data", 15)
+    with Hub() as hub:
+        hub.add_writer("hf_w", "ana")
+        home = hub.environment(tmp_path / "home") | {"HF_TOKEN": "hf_w", "USE_TORCH": "0"}
+        home |= {"PYTHONPATH": str(Path(quest22.__file__).parents[1])}
+
+        def run(*options: str) -> subprocess.CompletedProcess[str]:
+            command = ["stream", "parquet", "--data-files", "data/*.parquet", "-m", "nano"]
+            command += ["-o", "out", "--cluster", "local", "--cluster-workers", "1", *options]
+            return subprocess.run(
+                [sys.executable, "-m", "quest22", *command],
+                env=home, cwd=tmp_path, capture_output=True, text=True, check=False,
+            )  # fmt: skip
+
+        ended = run("--unit", "2s", "--push-to-hub", "speech-text")
+        assert ended.returncode in {0, 3}, ended.stderr
+        assert f"the dataset is at {hub.endpoint}/datasets/ana/speech-text" in ended.stderr
+        published = hub.dataset("ana/speech-text")
+        files = published.head()
+        assert "--push-to-hub speech-text" in files["README.md"].decode()
+        rows = pq.read_table(io.BytesIO(files["data/train-00000.parquet"])).to_pylist()
+        assert len(rows) == 15
+        before = len(published.written)
+        again = run("--unit", "2s", "--push-to-hub", "speech-text")
+        assert again.returncode == ended.returncode, again.stderr
+        assert len(published.written) == before
+        other = run("--unit", "2s", "--push-to-hub", "elsewhere")
+        assert other.returncode == 2
+        assert "published as ana/speech-text" in other.stderr
+
+
+@pytest.mark.slow
 def test_a_plan_is_published_by_its_last_worker_and_again_after_a_retry(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     write_rows(tmp_path / "data", 15)

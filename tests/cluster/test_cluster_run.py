@@ -15,7 +15,6 @@ from quest22.errors import UsageError
 from quest22.runs.context import RunContext
 from quest22.runs.events import ClusterEnded, PlanReady, RunEvent
 from quest22.runs.journal import JOURNAL
-from quest22.settings import HubSettings
 from quest22.settings.cluster import ClusterRunSettings
 from tests.cluster.test_plan import settings
 from tests.torture.rows import write_rows
@@ -40,7 +39,6 @@ def test_the_address_of_a_store(out: str | Path, address: str) -> None:
     [
         ({"formats": ("srt",)}, "jsonl or parquet"),
         ({"formats": ("jsonl", "parquet")}, "several --output-format"),
-        ({"push_to_hub": HubSettings("me/x")}, "--push-to-hub"),
         ({"max_failures": 0}, "--max-failures"),
         ({"restart": True}, "another folder"),
     ],

@@ -32,3 +32,10 @@ def test_outputs_are_journaled():
 def test_a_run_writes_something():
     with pytest.raises(UsageError, match="no output format"):
         RunSettings(DatasetSettings("d"), formats=()).output(Path("out"))
+
+
+def test_a_plan_has_the_published_columns_and_no_address() -> None:
+    published = RunSettings(DatasetSettings("x"), push_to_hub=HubSettings("me/d"))
+    assert published.of_plan().dataset.keep_columns == (ALL_COLUMNS,)
+    assert published.of_plan().push_to_hub is None
+    assert RunSettings(DatasetSettings("x")).of_plan() == RunSettings(DatasetSettings("x"))

@@ -23,12 +23,13 @@ from quest22.runs.events import (
     ClusterEnded,
     ClusterNote,
     ClusterProgress,
+    ClusterPublished,
     ModelLoaded,
     ModelLoading,
     PlanReady,
     RunEvent,
 )
-from quest22.runs.progress_lines import clip_count, times_real_time
+from quest22.runs.progress_lines import clip_count, published_line, times_real_time
 from quest22.settings.cluster import (
     ClusterPlanSettings,
     ClusterRunSettings,
@@ -86,6 +87,8 @@ class ClusterReporter:
                 self._say(f"other machines may help: quest22 work {event.store}")
             case ClusterNote():
                 self._say(event.text)
+            case ClusterPublished():
+                self._published(event)
             case ClusterProgress():
                 self._progressed(event)
             case ClusterEnded():
@@ -107,6 +110,12 @@ class ClusterReporter:
         if now - self._told_at >= min(longest_s, max(shortest_s, (now - self._began) / 10)):
             self._told_at = now
             say(progress_line(progress))
+
+    def _published(self, event: ClusterPublished) -> None:
+        has = published_line(event.transcripts, event.failures, event.units, event.planned)
+        self._say(f"published: {has}")
+        if event.finished:
+            self._say(f"the dataset is at {event.url}")
 
     def _ended(self, event: ClusterEnded) -> None:
         if self._live is not None:

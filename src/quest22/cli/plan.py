@@ -10,7 +10,6 @@ from quest22.cli.exits import say
 from quest22.cli.flag_groups import FlagGroup, flag, flag_group, grouped
 from quest22.cli.model_flags import ModelFlags, SpeechFlags
 from quest22.cli.output_flags import MessageFlags
-from quest22.cli.push import found_target
 from quest22.cli.terminal import configure_logging
 from quest22.runs.settings import RunSettings
 from quest22.settings import HubSettings, PipelineSettings
@@ -77,7 +76,7 @@ def plan(
     """
     configure_logging(report)
     from quest22.cluster.hub.push import open_push
-    from quest22.cluster.hub.target import write_target
+    from quest22.cluster.hub.target import found_target, write_target
     from quest22.cluster.open_store import open_store
     from quest22.cluster.plan import make_plan, write_plan
 
@@ -97,7 +96,9 @@ def plan(
         retry_for_s=speech.retry_for_s(),
     )
     rows = dataset.settings(token, speech.memory_settings())
-    made = make_plan(RunSettings(rows, pipeline, (shared.format,)), shared)
+    published = None if target is None else target.settings(token)
+    settings = RunSettings(rows, pipeline, (shared.format,), push_to_hub=published)
+    made = make_plan(settings.of_plan(), shared)
     is_new = write_plan(made, store)
     if target is not None:
         write_target(store, target)

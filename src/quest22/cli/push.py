@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
@@ -13,13 +13,12 @@ from quest22.cli.output_flags import MessageFlags
 from quest22.cli.terminal import configure_logging
 from quest22.env import hub_token
 from quest22.errors import Quest22Error, UsageError
-from quest22.runs.progress_lines import clip_count
+from quest22.runs.progress_lines import published_line
 from quest22.settings import EngineSettings, HubSettings
 from quest22.settings.hub import PANEL, parse_commit_interval
 
 if TYPE_CHECKING:
     from quest22.cluster.hub.record import HubRecord
-    from quest22.cluster.hub.target import PublishTarget
     from quest22.cluster.object_store import ObjectStore
 
 EPILOG = """\
@@ -79,7 +78,7 @@ def push(flags: StoreFlags, hub: PushFlags, report: MessageFlags) -> int:
     """
     configure_logging(report)
     from quest22.cluster.hub.push import Schedule, open_push
-    from quest22.cluster.hub.target import PublishTarget, write_target
+    from quest22.cluster.hub.target import PublishTarget, found_target, write_target
     from quest22.cluster.open_store import open_store
     from quest22.cluster.plan import read_plan
 
@@ -107,19 +106,7 @@ def push(flags: StoreFlags, hub: PushFlags, report: MessageFlags) -> int:
 
 def _told(record: HubRecord) -> str:
     counts = record.counts
-    failed = f" and {counts.failures:,} failed" if counts.failures else ""
-    units = f"{record.units:,} of {record.planned_units:,} units"
-    return f"{clip_count(counts.transcripts)}{failed}, {units}"
-
-
-def found_target(target: PublishTarget, token: str | None) -> PublishTarget:
-    """Find or create the dataset; gives its whole name.
-
-    So a wrong name is told before anything slow begins.
-    """
-    from quest22.sink.hub.hub_repository import HubRepository
-
-    return replace(target, repository=HubRepository.open(target.settings(token)).name)
+    return published_line(counts.transcripts, counts.failures, record.units, record.planned_units)
 
 
 def push_rest(store: ObjectStore, token: str | None, *, quiet: bool) -> None:

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from quest22.cluster.folder_store import FolderStore
+from quest22.cluster.hub.following_push import FollowingPush
+from quest22.cluster.hub.push import PUSH_RETRIES
+from quest22.cluster.hub.target import PublishTarget, write_target
 from quest22.cluster.object_store import ObjectStore
 from quest22.cluster.open_store import open_store
 from quest22.cluster.plan import ClusterPlan, make_plan, write_plan
@@ -29,6 +32,7 @@ from quest22.settings.cluster import (
     ClusterWorkSettings,
 )
 from quest22.settings.option import take_group, take_values
+from quest22.sink.hub.hub_repository import HubRepository
 from quest22.system.machine import usable_cores
 
 _COLLAPSED = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/(?!/)")
@@ -67,16 +71,32 @@ def store_address(out: str | Path) -> str:
 def run_on_cluster(given: ClusterRun, on_event: OnEvent, load: Load = Pipeline) -> RunSummary:
     """Plan a run, or continue it, and let workers do it; the totals of all workers, ever.
 
-    In the summary, ``open_ends`` counts units that failed. Raises
+    With ``push_to_hub`` this process publishes them, beside the workers and at the end. In the
+    summary, ``open_ends`` counts units that failed. Raises
     :class:`quest22.errors.Quest22Error`.
     """
-    address = given.plan.store
+    address, hub = given.plan.store, given.settings.push_to_hub
     store = open_store(address)
     if isinstance(store, FolderStore):
         _refuse_local_run(Path(address))
-    plan = make_plan(given.settings, given.plan, load, on_event)
+    repository = None if hub is None else HubRepository.open(hub, PUSH_RETRIES)
+    plan = make_plan(given.settings.of_plan(), given.plan, load, on_event)
     is_new = write_plan(plan, store)
     on_event(PlanReady(store.shown, len(plan.units), len(plan.units.files), is_new))
+    if hub is None or repository is None:
+        return _summary(*_work(given, plan, store, on_event))
+    target = PublishTarget(repository.name, hub.private, given.settings.command or "")
+    push = FollowingPush(store, write_target(store, target), repository, hub)
+    with push:
+        before, last = _work(given, plan, store, push.telling(on_event))
+        push.finish(on_event)
+    return _summary(before, last)
+
+
+def _work(
+    given: ClusterRun, plan: ClusterPlan, store: ObjectStore, on_event: OnEvent
+) -> tuple[Totals, ClusterProgress]:
+    """Let workers do what is left; the totals before, and the last progress."""
     before = StoreProgress(ledger_of(plan, store)).read()
     last = _progress_of(before)
     if before.left:
@@ -88,7 +108,7 @@ def run_on_cluster(given: ClusterRun, on_event: OnEvent, load: Load = Pipeline) 
             on_event(ClusterEnded(store.shown, now, interrupted))
             raise
     on_event(ClusterEnded(store.shown, last, interrupted=False))
-    return _summary(before, last)
+    return before, last
 
 
 def _run_workers(
@@ -117,7 +137,6 @@ def _check(settings: RunSettings) -> None:
     """Refuse what a cluster does not do. Raises :class:`UsageError`."""
     for is_given, what in (
         (len(settings.formats) != 1, "several --output-format"),
-        (settings.push_to_hub is not None, "--push-to-hub"),
         (settings.max_failures is not None, "--on-error stop and --max-failures"),
         (settings.restart, "--restart"),
     ):

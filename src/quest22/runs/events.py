@@ -230,6 +230,21 @@ class ClusterNote:
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterPublished:
+    """A commit to the dataset on the Hub: what it has now, of the ``planned`` units.
+
+    ``transcripts`` and ``failures`` are rows of its ``units``.
+    """
+
+    url: str
+    planned: int
+    units: int
+    transcripts: int
+    failures: int
+    finished: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterEnded:
     """The workers have ended; ``last`` is the final state. ``interrupted``: units are left."""
 
@@ -259,6 +274,7 @@ RunEvent: TypeAlias = (
     | PlanReady
     | ClusterProgress
     | ClusterNote
+    | ClusterPublished
     | ClusterEnded
 )
 

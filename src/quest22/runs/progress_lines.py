@@ -34,6 +34,12 @@ def clip_count(done: int, total: int | None = None) -> str:
     return f"{done:,} clip{'' if done == 1 else 's'}"
 
 
+def published_line(transcripts: int, failures: int, units: int, planned: int) -> str:
+    """``4,512 clips and 3 failed, 12 of 340 units``: what a cluster's dataset on the Hub has."""
+    failed = f" and {failures:,} failed" if failures else ""
+    return f"{clip_count(transcripts)}{failed}, {units:,} of {planned:,} units"
+
+
 def speed(figures: Figures) -> str:
     """``42× real time``; ``starting`` before any audio was processed."""
     factor = figures.real_time_factor

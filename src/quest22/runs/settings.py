@@ -55,6 +55,10 @@ class RunSettings:
             captions=self.captions,
         )
 
+    def of_plan(self) -> RunSettings:
+        """These settings for a plan, which does not say where it is published: its store does."""
+        return replace(self.with_published_columns(), push_to_hub=None)
+
     def with_published_columns(self) -> RunSettings:
         """Published transcripts carry all columns of their source, unless some are named."""
         if self.push_to_hub is None or self.dataset.keep_columns:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -177,8 +178,8 @@ class Push:
         due = None
         if schedule.commit_seconds is not None:
             due = schedule.clock() + schedule.commit_seconds
-        while due is None or schedule.clock() < due:
-            schedule.sleep(schedule.poll_s)
+        while (left_s := math.inf if due is None else due - schedule.clock()) > 0:
+            schedule.sleep(min(schedule.poll_s, left_s))
             if is_over(self._plan, self._store):
                 return
             if schedule.commit_rows is not None:

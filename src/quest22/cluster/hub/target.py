@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from quest22.cluster.layout import HUB_TARGET
 from quest22.cluster.object_store import ObjectStore
 from quest22.errors import UsageError
 from quest22.settings import HubSettings
+from quest22.sink.hub.hub_repository import HubRepository
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,15 @@ class PublishTarget:
     def settings(self, token: str | None) -> HubSettings:
         """Settings to open the repository with."""
         return HubSettings(self.repository, private=self.private, token=token)
+
+
+def found_target(target: PublishTarget, token: str | None) -> PublishTarget:
+    """Find or create the dataset; gives its whole name.
+
+    So a wrong name is told before anything slow begins. Raises what :meth:`HubRepository.open`
+    does.
+    """
+    return replace(target, repository=HubRepository.open(target.settings(token)).name)
 
 
 def write_target(store: ObjectStore, target: PublishTarget) -> PublishTarget:
