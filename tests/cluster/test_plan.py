@@ -112,6 +112,32 @@ def test_a_worker_refuses_another_model(data: Path, store: FolderStore) -> None:
         )
 
 
+def test_a_worker_refuses_another_engine(data: Path, store: FolderStore) -> None:
+    plan = planned(data, store)
+    model = {**plan.run["model"], "engine": "torch", "device": "cuda"}
+    with pytest.raises(UsageError, match=r"model\.device was 'cuda' and is 'cpu'.*what the plan"):
+        ClusterWorker(
+            replace(plan, run={**plan.run, "model": model}),
+            ledger_of(plan, store),
+            context=RunContext(load=DigestPipeline),
+        )
+
+
+def test_a_plan_of_an_earlier_version_is_kept_and_its_engine_is_any(
+    data: Path, store: FolderStore
+) -> None:
+    now = planned(data, store)
+    untold = {
+        name: each for name, each in now.run["model"].items() if name not in ("engine", "device")
+    }
+    former = replace(now, run={**now.run, "model": untold})
+    assert write_plan(former, store)
+    assert not write_plan(now, store)
+    assert read_plan(store) == former
+    with ClusterWorker(former, ledger_of(former, store), context=RunContext(load=DigestPipeline)):
+        pass
+
+
 def test_a_worker_refuses_other_files(data: Path, store: FolderStore) -> None:
     plan = planned(data, store)
     (data / "part-1.parquet").unlink()

@@ -40,6 +40,7 @@ class ToyBackend:
     """A model whose text is a window's number, and the beams it was decoded with."""
 
     name: str = "toy"
+    device_type: str = "cpu"
     compute_type: str = "float32"
     batch_size: int = 4
     batches_in_flight: int = 2

@@ -50,7 +50,11 @@ SETTINGS = RunSettings(
     HubSettings("me/d", token="secret"),
 )
 PIPELINE = SimpleNamespace(
-    checkpoint_revision="d" * 40, weights_fingerprint="w", compute_type="int8_float32"
+    checkpoint_revision="d" * 40,
+    weights_fingerprint="w",
+    compute_type="int8_float32",
+    engine_name="native",
+    device="cpu",
 )
 COMMIT = "c" * 40
 PLAN = json.loads(json.dumps(whole_plan(SETTINGS, PIPELINE, COMMIT)))
@@ -78,6 +82,8 @@ def test_a_plan_is_grouped():
         "revision": "d" * 40,
         "weights": "w",
         "compute_type": "int8_float32",
+        "engine": "native",
+        "device": "cpu",
     }
     assert PLAN["audio"] == {
         "channel": 1,
@@ -94,6 +100,8 @@ def test_what_is_known_is_the_plan_without_what_it_resolves_to():
     assert [line.split(" was ")[0] for line in left] == [
         "dataset.revision",
         "model.compute_type",
+        "model.device",
+        "model.engine",
         "model.revision",
         "model.weights",
     ]
@@ -208,6 +216,8 @@ def test_a_journal_with_a_flat_plan_is_read(tmp_path):
         checkpoint_revision=None,
         weights_fingerprint=journal.plan["model"]["weights"],
         compute_type=journal.plan["model"]["compute_type"],
+        engine_name="torch",  # a plan of that time does not tell
+        device="cuda",
     )
     journal.check(whole_plan(settings, pipeline, None))
     with pytest.raises(UsageError, match=r"dataset\.take was 5 and is 6"):
@@ -246,3 +256,42 @@ def test_the_former_name_of_a_compute_type_is_as_good_as_todays():
         found = pinned(settings, whole, {"compute_type": "int8_sound"})
         assert found.pipeline.engine.compute_type == "int8_kv_bfloat16"
         assert requested(found) == resolved(whole)
+
+
+@pytest.mark.parametrize(
+    ("begun", "now", "kept"),
+    [
+        (("native", "cpu"), {}, ("auto", "cpu")),
+        (("native", "cpu"), {"engine": "native"}, ("native", "cpu")),
+        (("openvino", "cpu"), {"engine": "native"}, ("native", "auto")),
+        (("torch", "cuda"), {"engine": "native"}, ("native", "auto")),
+        (("torch", "cuda"), {}, ("torch", "cuda")),
+        (("torch", "cuda"), {"device": "cuda:1"}, ("torch", "cuda:1")),
+        (("torch", "cpu"), {}, ("torch", "cpu")),
+        (("native", "cpu"), {"device": "cuda"}, ("auto", "cuda")),
+        ((None, None), {}, ("auto", "auto")),
+    ],
+)
+def test_a_run_keeps_its_engine_unless_another_is_named(begun, now, kept):
+    model = {
+        name: value for name, value in PLAN["model"].items() if name not in ("engine", "device")
+    }
+    if begun[0] is not None:
+        model |= dict(zip(("engine", "device"), begun, strict=True))
+    plan = {**PLAN, "model": model}
+    engine = replace(SETTINGS.pipeline.engine, **now)
+    settings = replace(SETTINGS, pipeline=replace(SETTINGS.pipeline, engine=engine))
+    for found in (pinned(settings, plan, {}), settings_from_plan(plan, engine)):
+        assert (found.pipeline.engine.engine, found.pipeline.engine.device) == kept
+
+
+def test_the_engines_of_the_cpu_count_as_one_and_a_gpu_as_another():
+    begun = {"model": {"engine": "native", "device": "cpu"}}
+    same = {"model": {"engine": "openvino", "device": "cpu"}}
+    assert plan_differences(begun, same, whole=True) == []
+    other = {"model": {"engine": "torch", "device": "cuda"}}
+    assert plan_differences(begun, other, whole=True) == [
+        "model.device was 'cpu' and is 'cuda'",
+        "model.engine was 'native or openvino' and is 'torch'",
+    ]
+    assert plan_differences({"model": {}}, other, whole=True) == []

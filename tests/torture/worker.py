@@ -159,6 +159,7 @@ class DigestPipeline(Pipeline):
         self.metrics = metrics
         self.checkpoint_name, self.checkpoint_revision = "digest", None
         self.compute_type, self.weights_fingerprint = settings.engine.compute_type, "digest"
+        self.engine_name, self.device = "native", "cpu"
         self.batch_size = DigestEngine.batch_size
         self.home = HomeProcess()
         self._engine = self.engine()

@@ -45,6 +45,7 @@ class ModelFlags(FlagGroup):
 class RerunFlags:
     """What a run whose settings are known may still be told: nothing that affects its results."""
 
+    device: Annotated[str, flag(EngineSettings, "device", show_default="the run's")] = "auto"
     batch_size: Annotated[str, flag(EngineSettings, "batch_size")] = "auto"
     threads: Annotated[int | None, flag(EngineSettings, "threads")] = None
     token: Annotated[str | None, flag(EngineSettings, "token")] = None
@@ -52,6 +53,7 @@ class RerunFlags:
     def settings(self) -> EngineSettings:
         """Raises :class:`UsageError` for an invalid batch size."""
         return EngineSettings(
+            device=self.device,
             batch_size=read_count_or_auto("batch_size", self.batch_size),
             threads=self.threads,
             token=self.token or hub_token(),

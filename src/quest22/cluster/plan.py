@@ -78,7 +78,8 @@ def make_plan(
 ) -> ClusterPlan:
     """Open the dataset and the model, and divide the former.
 
-    Commits, weights and the compute type are resolved now, so that all workers use the same.
+    Commits, weights, the engine and the compute type are resolved now, so that all workers use the
+    same.
     Raises :class:`quest22.errors.Quest22Error`.
     """
     _check(settings)
@@ -144,12 +145,15 @@ def write_plan(plan: ClusterPlan, store: ObjectStore) -> bool:
     stored = store.read(PLAN)
     if stored is not None and stored.content == content:
         return False
+    differences = _differences(plan, read_plan(store))
+    if not differences:  # an earlier version wrote it, which told less
+        return False
     raise UsageError(
-        f"{store.shown} holds another plan{_told(plan, read_plan(store))}: choose another --store"
+        f"{store.shown} holds another plan ({'; '.join(differences)}): choose another --store"
     )
 
 
-def _told(plan: ClusterPlan, earlier: ClusterPlan) -> str:
+def _differences(plan: ClusterPlan, earlier: ClusterPlan) -> list[str]:
     differences = plan_differences(earlier.run, plan.run, whole=True)
     if earlier.units != plan.units:
         differences.append(f"it had {len(earlier.units):,} units and has {len(plan.units):,}")
@@ -158,7 +162,7 @@ def _told(plan: ClusterPlan, earlier: ClusterPlan) -> str:
             f"{earlier.format} in batches of {earlier.batch_size} is now {plan.format} in batches "
             f"of {plan.batch_size}"
         )
-    return f" ({'; '.join(differences)})" if differences else ""
+    return differences
 
 
 def read_plan(store: ObjectStore) -> ClusterPlan:

@@ -47,6 +47,11 @@ class Backend(Protocol):
         ...
 
     @property
+    def device_type(self) -> str:
+        """The kind of device: ``cpu``, ``cuda`` or ``mps``."""
+        ...
+
+    @property
     def compute_type(self) -> str:
         """The precision that was chosen; see :attr:`quest22.engine.precision.Precision.name`."""
         ...

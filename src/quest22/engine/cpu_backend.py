@@ -205,6 +205,7 @@ class EncodedWindows:
 class CpuBackend:
     """A :class:`quest22.engine.backend.Backend` on a CPU, with room for one batch."""
 
+    device_type = "cpu"
     batches_in_flight = 1
 
     def __init__(self, name: str, compute_type: str, tokens: Tokens, parts: CpuParts) -> None:

@@ -61,6 +61,7 @@ class WhisperEngine:
         metrics: Metrics,
     ) -> None:
         tokens, generation = checkpoint.tokens, checkpoint.generation
+        self.backend_name, self.device = backend.name, backend.device_type
         self.compute_type = backend.compute_type
         self.batch_size = backend.batch_size
         self.batches_in_flight = backend.batches_in_flight

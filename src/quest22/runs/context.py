@@ -31,7 +31,7 @@ Load: TypeAlias = Callable[[PipelineSettings, Metrics], Pipeline]
 class Reusing:
     """Makes pipelines by giving ``pipeline`` where it is what a run needs, else loading another.
 
-    A run that was begun with another commit, compute type or batch size goes on with those.
+    A run that was begun with another commit, compute type, batch size or engine goes on with those.
     """
 
     pipeline: Pipeline
@@ -47,6 +47,8 @@ class Reusing:
             ("revision", own.revision, loaded.checkpoint_revision, needed.revision),
             ("compute_type", own.compute_type, loaded.compute_type, needed.compute_type),
             ("batch_size", own.batch_size, loaded.batch_size, needed.batch_size),
+            ("engine", own.engine, loaded.engine_name, needed.engine),
+            ("device", own.device, loaded.device, needed.device),
         )
         return [
             f"{name} {of_run}, not {of_loaded}"

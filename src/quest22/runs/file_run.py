@@ -301,6 +301,8 @@ def _plan(run: FileRun, pipeline: Pipeline, identity: object) -> dict[str, Any]:
             "name": run.pipeline.engine.model,
             "weights": pipeline.weights_fingerprint,
             "compute_type": pipeline.compute_type,
+            "engine": pipeline.engine_name,
+            "device": pipeline.device,
             "batch_size": pipeline.batch_size,
         },
     }

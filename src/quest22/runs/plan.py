@@ -62,6 +62,8 @@ _MODEL = {
     "model_revision": "revision",
     "weights": "weights",
     "compute_type": "compute_type",
+    "engine": "engine",
+    "device": "device",
 }
 _OUTPUT = ("formats", "push_to_hub")
 _FLAT_DATASET = {"path": "dataset", "revision": "dataset_revision"}
@@ -79,6 +81,11 @@ _ADDED: Mapping[str, Any] = {
     "audio.audio_track": None,
 }
 """Settings that the plans of earlier versions lack, and what they were then."""
+
+_UNTOLD = ("model.engine", "model.device")
+"""What the plans of earlier versions do not tell: any will do there."""
+
+_CPU_ENGINES = ("native", "openvino")
 
 
 def known_plan(settings: RunSettings) -> dict[str, Any]:
@@ -117,6 +124,8 @@ def whole_plan(
         "revision": pipeline.checkpoint_revision,
         "weights": pipeline.weights_fingerprint,
         "compute_type": pipeline.compute_type,
+        "engine": pipeline.engine_name,
+        "device": pipeline.device,
     }
     return plan
 
@@ -143,7 +152,7 @@ def pinned(settings: RunSettings, plan: Plan, request: Request) -> RunSettings:
     """``settings``, pinned to what a run started with where they leave that open or repeat it.
 
     A run thus continues with its model where none is named, with its original commits, wherever a
-    branch points today, and with its batch size, on which rounding in reduced precisions depends.
+    branch points today, and with its batch size and its engine, on which rounding depends.
     """
     now, began = requested(settings), resolved(plan)
     before = dict(request)
@@ -154,7 +163,7 @@ def pinned(settings: RunSettings, plan: Plan, request: Request) -> RunSettings:
         for name in began
     }
     engine = replace(
-        settings.pipeline.engine,
+        with_engine_of(plan, settings.pipeline.engine),
         model=settings.pipeline.engine.model or plan["model"]["name"],
         revision=values["model_revision"],
         compute_type=values["compute_type"],
@@ -165,6 +174,19 @@ def pinned(settings: RunSettings, plan: Plan, request: Request) -> RunSettings:
         dataset=replace(settings.dataset, revision=values["dataset_revision"]),
         pipeline=replace(settings.pipeline, engine=engine),
     )
+
+
+def with_engine_of(plan: Plan, engine: EngineSettings) -> EngineSettings:
+    """Engine settings that keep the engine that a plan tells, where they leave it open.
+
+    Both engines of the CPU count as one: in a precision that both have they differ in last digits,
+    and which of them runs depends on how quest22 was installed.
+    """
+    name, device = (plan["model"].get(each) for each in ("engine", "device"))
+    if name is None or engine.engine not in ("auto", name):
+        return engine
+    device = device if engine.device.strip().lower() == "auto" else engine.device
+    return replace(engine, engine=engine.engine if name in _CPU_ENGINES else name, device=device)
 
 
 def as_begun(settings: RunSettings, plan: Plan) -> RunSettings:
@@ -186,7 +208,7 @@ def settings_from_plan(
     """
     model = plan["model"]
     engine = replace(
-        engine,
+        with_engine_of(plan, engine),
         model=placed(model["name"], folder or Path.cwd()),
         revision=model["revision"],
         compute_type=model["compute_type"],
@@ -225,7 +247,8 @@ def plan_differences(begun: Plan, now: Plan, *, whole: bool) -> list[str]:
     """
     before, after = dict(_leaves(begun)), dict(_leaves(json.loads(json.dumps(now))))
     before = {name: value for name, value in _ADDED.items() if name in after} | before
-    names = after.keys() | before.keys() if whole else after.keys()
+    names = after.keys() | before.keys() if whole else set(after)
+    names -= {name for name in _UNTOLD if name not in before}
     return [
         f"{name} was {before.get(name)!r} and is {after.get(name)!r}"
         for name in sorted(names)
@@ -278,6 +301,8 @@ def _leaves(plan: Plan, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from _leaves(value, f"{path}{name}.")
         elif name == "compute_type":  # a run may have started under its former name
             yield f"{path}{name}", canonical_compute_type(value)
+        elif name == "engine" and value in _CPU_ENGINES:  # see with_engine_of
+            yield f"{path}{name}", "native or openvino"
         else:
             yield f"{path}{name}", value
 

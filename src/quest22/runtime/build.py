@@ -106,6 +106,7 @@ class Pipeline:
         self.checkpoint_revision = checkpoint.revision
         self.weights_fingerprint = checkpoint.weights.fingerprint()
         self.languages = tuple(checkpoint.tokens.languages) or ("en",)
+        self.engine_name, self.device = engine.backend_name, engine.device
         self.compute_type = engine.compute_type
         self.batch_size = engine.batch_size
         self._engine: Engine = engine

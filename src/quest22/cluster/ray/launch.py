@@ -39,6 +39,7 @@ from quest22.cluster.work import ledger_of
 from quest22.engine.build import device_for_others
 from quest22.errors import Quest22Error
 from quest22.runs.events import ClusterNote, ClusterProgress, OnEvent
+from quest22.runs.plan import with_engine_of
 from quest22.settings import EngineSettings
 from quest22.settings.cluster import ClusterRunSettings, ClusterWorkSettings
 
@@ -77,7 +78,8 @@ def run_workers(launch: Launch, session: RaySession, on_event: OnEvent) -> Clust
     a second one, meanwhile, does not wait for that. Raises :class:`Quest22Error` if workers end one
     after another.
     """
-    engine = replace(launch.engine, device=device_for_others(launch.engine))
+    engine = with_engine_of(launch.plan.run, launch.engine)
+    engine = replace(engine, device=device_for_others(engine))
     launch = replace(launch, engine=engine)
     resources, limits = pool_of(launch.run, engine, session.nodes())
     with ExitStack() as stack:

@@ -68,6 +68,7 @@ class TorchBackend:
         """Raises :class:`CheckpointError` for alignment heads that the model does not have."""
         dims, tokens = checkpoint.dimensions, checkpoint.tokens
         self.batch_size = shape.windows
+        self.device_type = model.placement.device.type
         self.compute_type = model.placement.compute_type
         self.device = model.placement.device
         self._at_once = shape.encoded_at_once
