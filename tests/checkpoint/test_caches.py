@@ -5,16 +5,28 @@ from __future__ import annotations
 import logging
 import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-from quest22.checkpoint.caches import best_cached, best_model, cached_checkpoints, find_cached
+from quest22.checkpoint.caches import (
+    best_cached,
+    best_model,
+    cached_checkpoints,
+    disk_bytes,
+    find_cached,
+    find_cached_id,
+)
 from quest22.checkpoint.known_models import BEST_FIRST, KNOWN_MODELS
-from quest22.checkpoint.resolve import resolve
-from quest22.errors import UsageError
+from quest22.checkpoint.resolve import hub_id_of, locate, resolve
+from quest22.errors import CheckpointError, UsageError
 from tests.support.caches import COMMIT, Caches
 
 OTHER = "f" * 40
+
+
+def missing() -> NoReturn:
+    pytest.fail("the checkpoint is in no cache")
 
 
 @pytest.fixture(scope="module")
@@ -152,3 +164,50 @@ def test_without_any_a_model_is_to_be_named(caches: Caches) -> None:
     assert best_cached() is None
     with pytest.raises(UsageError, match=r"^no model is named .* -m base .* downloads 290 MB; .*"):
         best_model()
+
+
+def test_what_is_here_is_located_by_every_name_without_the_hub(
+    caches: Caches, folder: Path
+) -> None:
+    assert locate("tiny") is locate("openai/whisper-tiny") is None
+    snapshot = caches.add_to_hub("openai/whisper-tiny", folder)
+    for name in ("tiny", "openai/whisper-tiny", "https://huggingface.co/openai/whisper-tiny"):
+        found = locate(name)
+        assert found is not None
+        assert (found.folder, found.revision, found.origin) == (
+            snapshot,
+            COMMIT,
+            "openai/whisper-tiny",
+        )
+    assert (locate(str(folder)) or missing()).folder == folder
+    with pytest.raises(CheckpointError, match="unknown model 'tinny'"):
+        locate("tinny")
+    assert [hub_id_of(name) for name in ("tiny", str(folder), "org/a")] == [None, None, "org/a"]
+
+
+def test_disk_counts_all_revisions_each_file_once_and_nothing_outside(
+    caches: Caches, folder: Path, tmp_path: Path
+) -> None:
+    snapshot = caches.add_to_hub("org/whisper", folder)
+    own = sum(path.stat().st_size for path in folder.iterdir())
+    commit = len(COMMIT)
+    repository = snapshot.parents[1]
+    blobs = repository / "blobs"
+    blobs.mkdir()
+    (blobs / "broken.incomplete").write_bytes(b"123")
+    (blobs / "old").write_bytes(b"12345")
+    older = repository / "snapshots" / OTHER
+    older.mkdir()
+    (older / "model.safetensors").symlink_to(blobs / "old")
+    (older / "again").symlink_to(blobs / "old")
+    shared = caches.home / "hub" / "blobs" / "ab"
+    shared.mkdir(parents=True)
+    (shared / "xet").write_bytes(b"1234567")
+    (blobs / "shared").symlink_to(shared / "xet")
+    (tmp_path / "outside").write_bytes(bytes(1000))
+    (older / "outside").symlink_to(tmp_path / "outside")
+    found = find_cached_id("org/whisper")
+    assert found is not None
+    assert disk_bytes(found) == own + commit + 3 + 5 + 7
+    caches.add_own("tiny", folder)
+    assert disk_bytes(find_cached("tiny") or missing()) == own

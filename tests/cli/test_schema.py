@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 
 from quest22.cli.doctor import doctor_report
 from quest22.cli.doctor_checks import check_memory, missing
+from quest22.cli.doctor_gpu import check_acceleration
 from quest22.cli.exits import Exit
 from quest22.cli.schema import OUTPUTS, schema_of
 from quest22.cli.schema_ids import VERSIONS, schema_id
@@ -163,8 +164,8 @@ def test_doctor(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     check("doctor", report)
     assert report["complete"] is (ended.code == Exit.DONE)
     assert "version" in {each["subject"] for each in report["findings"]}
-    lacking = doctor_report([missing("codecs", "no FFmpeg", "install av")])
-    check("doctor", lacking)
+    lacking = doctor_report([missing("codecs", "no FFmpeg", "install av")], check_acceleration())
+    check("doctor", json.loads(json.dumps(lacking, default=asdict)))
     assert not lacking["complete"]
 
 

@@ -6,6 +6,7 @@ Looks at files; downloads nothing and knows no network.
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -93,7 +94,7 @@ def best_model() -> str:
 def cached_checkpoints() -> Iterator[CachedCheckpoint]:
     """Every checkpoint in the caches: the Hub's, then quest22's own, then openai/whisper's."""
     names = {each.hub_id: each.name for each in reversed(list(KNOWN_MODELS.values()))}
-    for repository in sorted(_hub_cache().glob(f"{_REPOSITORY}*")):
+    for repository in sorted(hub_cache().glob(f"{_REPOSITORY}*")):
         hub_id = repository.name.removeprefix(_REPOSITORY).replace("--", "/")
         if found := _in_hub_cache(hub_id, names.get(hub_id, hub_id)):
             yield found
@@ -105,20 +106,51 @@ def cached_checkpoints() -> Iterator[CachedCheckpoint]:
         yield CachedCheckpoint(None, path, PICKLE, path.stat().st_size, "openai/whisper's cache")
 
 
+def find_cached_id(hub_id: str) -> CachedCheckpoint | None:
+    """A repository's main branch in the Hub's cache, if it is complete."""
+    return _in_hub_cache(hub_id, hub_id)
+
+
 def own_folder(name: str) -> Path:
     """Where quest22's own cache keeps a checkpoint, there or not."""
     return cache_folder() / "weights" / name
 
 
-def _hub_cache() -> Path:
+def hub_cache() -> Path:
+    """The Hub's cache of models and datasets, there or not."""
     from huggingface_hub import constants
 
     return Path(constants.HF_HUB_CACHE)
 
 
+def hub_repository(hub_id: str) -> Path:
+    """Where the Hub's cache keeps all revisions of a model, there or not."""
+    return hub_cache() / f"{_REPOSITORY}{hub_id.replace('/', '--')}"
+
+
+def disk_bytes(found: CachedCheckpoint) -> int:
+    """What its cache entry takes on disk: all revisions, and downloads that were broken off."""
+    if found.revision is None:
+        return bytes_below(found.path)
+    return bytes_below(found.path.parent.parent if found.path.is_dir() else found.path.parents[2])
+
+
+def bytes_below(path: Path) -> int:
+    """Bytes of the files in a folder of a cache, or of a file, each once.
+
+    Links are followed where they stay in the Hub's cache: its files lie in ``blobs`` of their
+    repository, or in one that all repositories share.
+    """
+    homes = (path.resolve(), hub_cache().resolve())
+    walked = (Path(folder, name) for folder, _, names in os.walk(path) for name in names)
+    files = {each.resolve() for each in (walked if path.is_dir() else [path])}
+    inside = (each for each in files if any(each.is_relative_to(home) for home in homes))
+    return sum(each.stat().st_size for each in inside if each.is_file())
+
+
 def _in_hub_cache(hub_id: str, name: str, revision: str | None = None) -> CachedCheckpoint | None:
     """A repository's snapshot of a commit, or else of its main branch, if it is complete."""
-    repository = _hub_cache() / f"{_REPOSITORY}{hub_id.replace('/', '--')}"
+    repository = hub_repository(hub_id)
     commit = revision or _main_commit(repository)
     if commit is None:
         return None

@@ -52,8 +52,7 @@ def read_ctranslate2(folder: Path) -> CheckpointParts:
     Raises :class:`CheckpointError` if a part is missing or damaged.
     """
     file = CTranslate2File(folder / CTRANSLATE2_WEIGHTS)
-    heads = file.heads["encoder"], file.heads["decoder"]
-    dimensions = dimensions_of(file, heads, folder)
+    dimensions = ctranslate2_dimensions(file, folder)
     tokenizer = _ctranslate2_tokenizer(folder, dimensions)
     generation = _ctranslate2_generation(folder, dimensions, tokenizer)
     return _parts(file, dimensions, generation, tokenizer, folder)
@@ -65,8 +64,7 @@ def read_ggml(path: Path) -> CheckpointParts:
     Raises :class:`CheckpointError` if it is damaged or not a Whisper model.
     """
     file = GgmlFile(path)
-    heads = file.sizes["encoder_heads"], file.sizes["decoder_heads"]
-    dimensions = dimensions_of(file, heads, path)
+    dimensions = ggml_dimensions(file, path)
     text_tokens = control_tokens(dimensions.vocab_size)[_END]
     if len(file.tokens) < text_tokens:
         raise CheckpointError(
@@ -76,6 +74,16 @@ def read_ggml(path: Path) -> CheckpointParts:
     tokenizer = _whisper_tokenizer(file.tokens[:text_tokens], dimensions.vocab_size)
     generation = default_generation(dimensions, tokenizer)
     return _parts(file, dimensions, generation, tokenizer, path)
+
+
+def ctranslate2_dimensions(file: CTranslate2File, where: Path) -> Dimensions:
+    """The shape of a CTranslate2 model; raises as :func:`dimensions_of` does."""
+    return dimensions_of(file, (file.heads["encoder"], file.heads["decoder"]), where)
+
+
+def ggml_dimensions(file: GgmlFile, where: Path) -> Dimensions:
+    """The shape of whisper.cpp's; raises as :func:`dimensions_of` does."""
+    return dimensions_of(file, (file.sizes["encoder_heads"], file.sizes["decoder_heads"]), where)
 
 
 def dimensions_of(file: WeightFile, heads: tuple[int, int], where: Path) -> Dimensions:

@@ -79,6 +79,12 @@ def has_tokenizer(names: Collection[str]) -> bool:
     return TOKENIZER in names or (TOKENIZER_PARTS[0] in names and TOKENIZER_PARTS[1] in names)
 
 
+def files_of(path: Path) -> dict[str, int]:
+    """A model's files by name, with their sizes: of a folder, or whisper.cpp's only one."""
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    return {each.name: each.stat().st_size for each in files if each.is_file()}
+
+
 def is_ctranslate2(names: Collection[str]) -> bool:
     """Whether a folder's files are a CTranslate2 model, and no model of Transformers'."""
     has_vocabulary = any(name in names for name in (TOKENIZER, *CTRANSLATE2_VOCABULARIES))

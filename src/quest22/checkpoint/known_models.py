@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from quest22.checkpoint.config import Dimensions
+
 
 @dataclass(frozen=True, slots=True)
 class KnownModel:
@@ -24,6 +26,70 @@ class KnownModel:
     @property
     def converted_ids(self) -> tuple[str, ...]:
         return _CONVERTED.get(self.hub_id, ())
+
+    @property
+    def dimensions(self) -> Dimensions:
+        """As in its ``config.json``, which need not be here."""
+        return _dimensions(*_SHAPES[self.hub_id.rpartition("/")[2]])
+
+    @property
+    def languages(self) -> int:
+        """How many languages it writes."""
+        return language_count(self.dimensions.vocab_size) if self.multilingual else 1
+
+
+_MULTILINGUAL_VOCABULARY = 51_865
+
+
+def language_count(vocab_size: int) -> int:
+    """How many languages a vocabulary of OpenAI's has: 1, 99 or 100.
+
+    As openai/whisper's ``Whisper.num_languages`` has it.
+    """
+    return vocab_size - 51_766 if vocab_size >= _MULTILINGUAL_VOCABULARY else 1
+
+
+def _dimensions(
+    d_model: int, encoder_layers: int, decoder_layers: int, mel_bins: int, vocab_size: int
+) -> Dimensions:
+    """Heads of 64, feed-forward layers four times as wide, as in every model of OpenAI's."""
+    return Dimensions(
+        d_model=d_model,
+        encoder_layers=encoder_layers,
+        encoder_heads=d_model // 64,
+        encoder_ffn=4 * d_model,
+        decoder_layers=decoder_layers,
+        decoder_heads=d_model // 64,
+        decoder_ffn=4 * d_model,
+        mel_bins=mel_bins,
+        max_source_positions=1500,
+        max_target_positions=448,
+        vocab_size=vocab_size,
+    )
+
+
+_SHAPES = MappingProxyType(
+    {
+        "whisper-tiny": (384, 4, 4, 80, 51865),
+        "whisper-tiny.en": (384, 4, 4, 80, 51864),
+        "whisper-base": (512, 6, 6, 80, 51865),
+        "whisper-base.en": (512, 6, 6, 80, 51864),
+        "whisper-small": (768, 12, 12, 80, 51865),
+        "whisper-small.en": (768, 12, 12, 80, 51864),
+        "whisper-medium": (1024, 24, 24, 80, 51865),
+        "whisper-medium.en": (1024, 24, 24, 80, 51864),
+        "whisper-large": (1280, 32, 32, 80, 51865),
+        "whisper-large-v2": (1280, 32, 32, 80, 51865),
+        "whisper-large-v3": (1280, 32, 32, 128, 51866),
+        "whisper-large-v3-turbo": (1280, 32, 4, 128, 51866),
+        "distil-small.en": (768, 12, 4, 80, 51864),
+        "distil-medium.en": (1024, 24, 2, 80, 51864),
+        "distil-large-v2": (1280, 32, 2, 80, 51865),
+        "distil-large-v3": (1280, 32, 2, 128, 51866),
+        "distil-large-v3.5": (1280, 32, 2, 128, 51866),
+    }
+)
+"""The end of an id on the Hub → width, layers of encoder and decoder, mel bins, vocabulary."""
 
 
 _ROWS = (

@@ -7,8 +7,16 @@ from pathlib import Path
 
 from quest22.checkpoint.config import Dimensions, GenerationConfig
 from quest22.checkpoint.consistency import check_consistency
-from quest22.checkpoint.converted import CheckpointParts, read_ctranslate2, read_ggml
-from quest22.checkpoint.files import is_ctranslate2
+from quest22.checkpoint.converted import (
+    CheckpointParts,
+    ctranslate2_dimensions,
+    ggml_dimensions,
+    read_ctranslate2,
+    read_ggml,
+)
+from quest22.checkpoint.files import CTRANSLATE2_WEIGHTS, is_ctranslate2
+from quest22.checkpoint.formats.ctranslate2 import CTranslate2File
+from quest22.checkpoint.formats.ggml import GgmlFile
 from quest22.checkpoint.resolve import resolve
 from quest22.checkpoint.tokens import Tokens
 from quest22.checkpoint.weight_shapes import check_weights
@@ -63,6 +71,18 @@ def read_parts(path: Path) -> CheckpointParts:
     parts = _read_files(path)
     check_consistency(parts.dimensions, parts.generation, parts.tokens, path)
     return parts
+
+
+def read_dimensions(path: Path) -> Dimensions:
+    """A model's dimensions, without its tokenizer; the files are as for :func:`read_parts`.
+
+    Raises :class:`quest22.errors.CheckpointError` as it does.
+    """
+    if path.is_file():
+        return ggml_dimensions(GgmlFile(path), path)
+    if is_ctranslate2({each.name for each in path.iterdir()}):
+        return ctranslate2_dimensions(CTranslate2File(path / CTRANSLATE2_WEIGHTS), path)
+    return Dimensions.read(path)
 
 
 def _read_files(path: Path) -> CheckpointParts:

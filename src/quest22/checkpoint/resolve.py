@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 
-from quest22.checkpoint.caches import find_cached, is_commit
+from quest22.checkpoint.caches import find_cached, find_cached_id, is_commit
 from quest22.checkpoint.files import check_folder, file_instead_of_folder
 from quest22.checkpoint.formats.ggml import is_ggml
 from quest22.checkpoint.known_models import EMBEDDED_MODELS, KNOWN_MODELS
@@ -57,11 +57,52 @@ def resolve(name: str, *, revision: str | None = None, token: str | None = None)
     if path:
         _refuse_revision(f"{path} is on this machine", revision)
         return ResolvedFolder(_local_folder(path), name, None)
+    hub_id = hub_id_of(name)
+    if hub_id is not None:
+        return _from_hub(hub_id, name, revision, token)
+    raise unknown_model(name)
+
+
+def locate(name: str) -> ResolvedFolder | None:
+    """What :func:`resolve` finds on this machine, by the same names; None if it must download it.
+
+    An id's main branch is looked for in the Hub's cache; the Hub is not asked. Raises
+    :class:`CheckpointError` for a folder that is no model, and for a name that nothing can have.
+    """
+    name = name.strip()
+    if name in EMBEDDED_MODELS:
+        return ResolvedFolder(_embedded_folder(name), name, None)
+    hub_id = None if name in KNOWN_MODELS else hub_id_of(name)
+    if hub_id is None and name not in KNOWN_MODELS:
+        path = _as_path(name)
+        if path is None:
+            raise unknown_model(name)
+        return ResolvedFolder(_local_folder(path), name, None)
+    found = find_cached(name) if hub_id is None else find_cached_id(hub_id)
+    if found is None:
+        return None
+    return ResolvedFolder(found.path.resolve(), name, found.revision, found.origin)
+
+
+def hub_id_of(name: str) -> str | None:
+    """The id on the Hub that a name is, or the address of; None for paths and short names."""
+    name = name.strip()
+    if name in EMBEDDED_MODELS or name in KNOWN_MODELS or _as_path(name):
+        return None
     address = _HUB_ADDRESS.fullmatch(name)
     hub_id = address.group(1) if address else name
-    if _HUB_ID.fullmatch(hub_id):
-        return _from_hub(hub_id, name, revision, token)
-    raise _unknown_model(name)
+    return hub_id if _HUB_ID.fullmatch(hub_id) else None
+
+
+def unknown_model(name: str) -> CheckpointError:
+    """The error for a name that no model has."""
+    names = (*EMBEDDED_MODELS, *KNOWN_MODELS)
+    near = get_close_matches(name.lower().removeprefix("whisper-"), names, n=3)
+    hint = f"did you mean {', '.join(near)}?" if near else f"short names are {', '.join(names)}"
+    shown = name if len(name) <= 80 else f"{name[:77]}..."
+    return CheckpointError(
+        f"unknown model {shown!r}: expected a folder, a Hub id (org/name) or a short name; {hint}"
+    )
 
 
 def _refuse_revision(where: str, revision: str | None) -> None:
@@ -124,13 +165,3 @@ def _local_folder(path: Path) -> Path:
         )
     check_folder(path)
     return path.resolve()
-
-
-def _unknown_model(name: str) -> CheckpointError:
-    names = (*EMBEDDED_MODELS, *KNOWN_MODELS)
-    near = get_close_matches(name.lower().removeprefix("whisper-"), names, n=3)
-    hint = f"did you mean {', '.join(near)}?" if near else f"short names are {', '.join(names)}"
-    shown = name if len(name) <= 80 else f"{name[:77]}..."
-    return CheckpointError(
-        f"unknown model {shown!r}: expected a folder, a Hub id (org/name) or a short name; {hint}"
-    )

@@ -19,7 +19,6 @@ from quest22.cli import (
     evaluate,
     export,
     keys,
-    models,
     plan,
     push,
     retry,
@@ -33,6 +32,7 @@ from quest22.cli import (
 from quest22.cli.command_line import TolerantCommand
 from quest22.cli.exits import EXIT_CODES
 from quest22.cli.live import command as live
+from quest22.cli.models import app as models
 
 LIVE_BENCH = "bench live"
 

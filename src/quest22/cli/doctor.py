@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from typing import Annotated, Literal, TypeAlias
 
 import typer
@@ -14,6 +15,7 @@ from typing_extensions import TypedDict
 
 from quest22.cli import doctor_checks
 from quest22.cli.doctor_checks import Finding, State
+from quest22.cli.doctor_gpu import Acceleration, check_acceleration
 from quest22.cli.exits import Exit
 from quest22.cli.schema_ids import SchemaId, schema_id
 from quest22.cli.terminal import output_console
@@ -44,6 +46,7 @@ class DoctorReport(TypedDict):
     schema: SchemaId
     complete: Annotated[bool, "Everything required is there."]
     findings: list[FindingFields]
+    acceleration: Acceleration
 
 
 def doctor(
@@ -51,12 +54,14 @@ def doctor(
 ) -> int:
     """Report what works on this machine and how to fix what doesn't.
 
-    Exit code 0 if everything required is there, 1 if not.
+    The line [cyan]run[/] says which engine a run takes, and why; [cyan]gpu[/] and [cyan]pytorch[/],
+    what could run it faster. Exit code 0 if everything required is there, 1 if not.
     """
     silence_progress_bars()
     if as_json:
-        report = doctor_report(run_checks())
-        typer.echo(json.dumps(report, ensure_ascii=False))
+        acceleration = check_acceleration()
+        report = doctor_report(run_checks(acceleration), acceleration)
+        typer.echo(json.dumps(report, ensure_ascii=False, default=asdict))
         return Exit.DONE if report["complete"] else Exit.NOTHING_DONE
     console = output_console()
     findings = []
@@ -73,8 +78,8 @@ def doctor(
     return Exit.DONE
 
 
-def doctor_report(findings: Iterable[Finding]) -> DoctorReport:
-    """The findings as JSON values."""
+def doctor_report(findings: Iterable[Finding], acceleration: Acceleration) -> DoctorReport:
+    """The findings, and what runs models, as one object."""
     shown: list[FindingFields] = [
         {
             "subject": each.subject,
@@ -85,11 +90,16 @@ def doctor_report(findings: Iterable[Finding]) -> DoctorReport:
         for each in findings
     ]
     complete = all(each["state"] != "missing" for each in shown)
-    return {"schema": schema_id("doctor"), "complete": complete, "findings": shown}
+    return {
+        "schema": schema_id("doctor"),
+        "complete": complete,
+        "findings": shown,
+        "acceleration": acceleration,
+    }
 
 
-def run_checks() -> Iterator[Finding]:
-    """Every check in turn, slow ones last."""
+def run_checks(acceleration: Acceleration | None = None) -> Iterator[Finding]:
+    """Every check in turn, slow ones last; ``acceleration`` if it was checked before."""
     yield doctor_checks.check_python()
     yield from doctor_checks.check_packages()
     yield doctor_checks.check_processor()
@@ -97,6 +107,7 @@ def run_checks() -> Iterator[Finding]:
     yield doctor_checks.check_cache()
     yield doctor_checks.check_engine()
     yield doctor_checks.check_native()
+    yield from (acceleration or check_acceleration()).findings()
     yield doctor_checks.check_model()
     yield doctor_checks.check_codecs()
     yield doctor_checks.check_telemetry()

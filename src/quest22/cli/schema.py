@@ -49,6 +49,7 @@ OUTPUTS: Mapping[str, Output] = {
     "stats": Output("`--stats-json FILE`", reports=True),
     "eval": Output("`quest22 eval --json`", reports=True),
     "models": Output("a line of `quest22 models --json`"),
+    "model-info": Output("`quest22 models info --json`", reports=True),
     "doctor": Output("`quest22 doctor --json`", reports=True),
 }
 
@@ -113,10 +114,10 @@ def _named(made: Schema, identifier: str) -> Schema:
 
 def _types() -> Mapping[str, Any]:
     """The type of each output: imported here, so that the other commands start without them."""
-    from quest22.checkpoint.caches import CachedCheckpoint
     from quest22.cli.doctor import DoctorReport
     from quest22.cli.eval_report import EvaluationReport
-    from quest22.cli.models import ModelRow
+    from quest22.cli.models.catalogue import CachedModelRow, ModelRow
+    from quest22.cli.models.description import ModelInfo
     from quest22.cli.stats import RunStatistics
     from quest22.cluster.hub.status import PublishedClusterStatus
     from quest22.runs.run_status import FolderStatus, RunStatus
@@ -134,6 +135,7 @@ def _types() -> Mapping[str, Any]:
         "status": RunStatus | FolderStatus | PublishedClusterStatus,
         "stats": RunStatistics,
         "eval": EvaluationReport,
-        "models": ModelRow | CachedCheckpoint,
+        "models": ModelRow | CachedModelRow,
+        "model-info": ModelInfo,
         "doctor": DoctorReport,
     }

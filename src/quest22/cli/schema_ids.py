@@ -17,8 +17,9 @@ VERSIONS = {
     "status": "1.0",
     "stats": "1.0",
     "eval": "1.0",
-    "models": "1.0",
-    "doctor": "1.0",
+    "models": "1.1",
+    "model-info": "1.0",
+    "doctor": "1.1",
 }
 
 SchemaId: TypeAlias = Annotated[str, "The schema of this object, with its version."]

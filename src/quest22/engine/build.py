@@ -6,12 +6,12 @@ A GPU of CUDA or ROCm is used if PyTorch is there to run it; all else runs on th
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from quest22.checkpoint.load import Checkpoint
-from quest22.engine.backend import Backend
+from quest22.engine.backend import Backend, explain
 from quest22.engine.engine import WhisperEngine
 from quest22.errors import MissingExtraError, UsageError
 from quest22.metrics import Metrics
@@ -52,25 +52,45 @@ def open_backend(checkpoint: Checkpoint, settings: EngineSettings) -> Backend:
     return open_torch_backend(checkpoint, settings)
 
 
-def uses_torch(settings: EngineSettings) -> bool:
-    """Whether the settings mean PyTorch: by its name, by a GPU's, or if there is a GPU to use.
+@dataclass(frozen=True, slots=True)
+class EngineChoice:
+    """Whether PyTorch runs a model, else the CPU, and why; ``advice`` gets a GPU to use, if any."""
 
-    Raises :class:`UsageError` for a device that no engine knows, or that the named one lacks.
+    torch: bool
+    reason: str
+    advice: str = ""
+
+
+def choose_engine(settings: EngineSettings) -> EngineChoice:
+    """PyTorch, if the settings name it or a GPU, or if there is a GPU that it can use.
+
+    PyTorch is imported only if there is a GPU. Raises :class:`UsageError` for a device that no
+    engine knows, or that the named one lacks.
     """
     device = settings.device.strip().lower()
     kind = device.partition(":")[0]
     if kind not in ("auto", "cpu", "cuda", "mps"):
         raise UsageError(f"device {device!r} is unknown: expected auto, cpu, cuda, cuda:N or mps")
     if settings.engine == "torch":
-        return True
+        return EngineChoice(True, "as --engine says")
     if settings.engine == "auto":
-        return kind in ("cuda", "mps") or (kind == "auto" and _gpu_is_ready(settings))
+        if kind == "auto":
+            return _by_gpu(settings)
+        return EngineChoice(kind != "cpu", "as --device says")
     if kind in ("cuda", "mps"):
         raise UsageError(
             f"engine {settings.engine} runs on the CPU, not on device {device!r}: "
             "leave one of them out, or choose --engine torch"
         )
-    return False
+    return EngineChoice(False, "as --engine says")
+
+
+def uses_torch(settings: EngineSettings) -> bool:
+    """Whether PyTorch runs a model; the log says why a GPU is not used. Raises as above."""
+    choice = choose_engine(settings)
+    if choice.advice:
+        _log.info("%s: %s", choice.reason, choice.advice)
+    return choice.torch
 
 
 def device_for_others(settings: EngineSettings) -> str:
@@ -83,18 +103,20 @@ def device_for_others(settings: EngineSettings) -> str:
     return "cuda" if uses_torch(replace(settings, engine="auto")) else "cpu"
 
 
-def _gpu_is_ready(settings: EngineSettings) -> bool:
-    """Whether a GPU can run what is asked for; if not, the log says why."""
+def _by_gpu(settings: EngineSettings) -> EngineChoice:
+    """PyTorch if a GPU can run what is asked for."""
     if not any(Path(driver).exists() for driver in _GPU_DRIVERS):
-        return False
+        return EngineChoice(False, "there is no GPU with a driver for PyTorch")
     if find_spec("torch") is None:
-        _log.info("a GPU is there, but not PyTorch to use it: pip install 'quest22[torch]'")
-        return False
-    from quest22.engine.torch.device import choose_placement
-
+        return EngineChoice(
+            False, "a GPU is there, but not PyTorch to use it", "pip install 'quest22[torch]'"
+        )
     try:
+        from quest22.engine.torch.device import choose_placement
+
         choose_placement("cuda", settings.compute_type)
     except UsageError as exc:
-        _log.info("the GPU is not used: %s", exc)
-        return False
-    return True
+        return EngineChoice(False, "the GPU is not used", str(exc))
+    except (ImportError, OSError) as exc:  # of its libraries
+        return EngineChoice(False, "the GPU is not used", explain("PyTorch does not load", exc))
+    return EngineChoice(True, "there is a GPU, and PyTorch can use it")

@@ -8,7 +8,9 @@ graph.
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 
+from quest22.checkpoint.config import Dimensions
 from quest22.checkpoint.load import Checkpoint
 from quest22.engine.batch_size import choose_batch_size, choose_encoded_at_once
 from quest22.engine.cpu_backend import CpuBackend, CpuParts, DecoderNetwork, EncoderRunner
@@ -24,7 +26,7 @@ from quest22.engine.openvino.compiled_graphs import CompiledGraphs
 from quest22.engine.openvino.compiler import Compiler
 from quest22.engine.openvino.decoder import GraphDecoderNetwork, build_decoder
 from quest22.engine.openvino.encoder import GraphEncoderRunner, build_encoder
-from quest22.engine.precision import is_replaced
+from quest22.engine.precision import Precision, is_replaced
 from quest22.env import native_library
 from quest22.errors import UsageError
 from quest22.native.library import elements, instruction_set, open_library
@@ -37,6 +39,34 @@ _log = logging.getLogger("quest22")
 def open_compiler(device: str, compute_type: str, threads: int | None) -> Compiler:
     """OpenVINO's compiler in the precision for this machine, its native library included."""
     return Compiler.open(device, compute_type, threads, elements(open_library()))
+
+
+@dataclass(frozen=True, slots=True)
+class CpuChoice:
+    """The engine of a model on the CPU, ``native`` or ``openvino``, and why it is not ``native``.
+
+    ``wanted`` is false where a compute type is replaced, because this processor does not compute
+    it.
+    """
+
+    name: str
+    compute_type: str
+    why: str = ""
+    wanted: bool = True
+
+
+def choose_cpu_engine(dims: Dimensions, settings: EngineSettings) -> CpuChoice:
+    """What :func:`open_cpu_backend` takes for a model of this shape; raises as it does."""
+    native = settings.engine != "openvino"
+    formats = elements(open_library()) if native else ()
+    precision = Compiler.open(
+        settings.device, settings.compute_type, settings.threads, formats
+    ).precision
+    wanted = not is_replaced(settings.compute_type, precision)
+    if native and NativeDecoderNetwork.supports(dims, _decoder_formats(precision)):
+        return CpuChoice("native", precision.name, wanted=wanted)
+    why = _why_not_native("decoder", precision.name, native=native)
+    return CpuChoice("openvino", precision.name, why, wanted)
 
 
 def open_cpu_backend(checkpoint: Checkpoint, settings: EngineSettings) -> CpuBackend:
@@ -85,11 +115,15 @@ def open_decoder(
     """
     weights, dims, precision = checkpoint.weights, checkpoint.dimensions, graphs.compiler.precision
     element, int8 = precision.activations, precision.int8
-    formats = Formats(element, int8, precision.int8_kv, precision.int16)
+    formats = _decoder_formats(precision)
     in_c = NativeDecoderNetwork.open(weights, dims, formats, threads) if native else None
     return in_c or GraphDecoderNetwork(
         graphs.open("decoder", lambda: build_decoder(weights, dims, element, int8)), element
     )
+
+
+def _decoder_formats(precision: Precision) -> Formats:
+    return Formats(precision.activations, precision.int8, precision.int8_kv, precision.int16)
 
 
 def open_encoder(

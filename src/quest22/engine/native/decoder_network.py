@@ -100,22 +100,22 @@ class NativeDecoderNetwork:
         Raises as the constructor does.
         """
         library = open_library()
-        rows = _ELEMENTS.get(formats.rows)
-        if library is None or rows is None:
+        if library is None or not cls.supports(dims, formats):
             return None
-        shape = [
-            dims.decoder_layers,
-            dims.d_model,
-            dims.decoder_heads,
-            dims.decoder_ffn,
-            dims.max_source_positions,
-            dims.max_target_positions,
-            dims.vocab_size,
-        ]
+        rows, shape = _ELEMENTS[formats.rows], _shape(dims)
         linear = INT8 if formats.int8_weights else INT16 if formats.int16_weights else rows
         kv = INT8 if formats.int8_kv else rows
         handle = open_part(library, "decoder", shape, rows, linear, kv, threads)
         return cls(library, handle, weights, dims, formats) if handle else None
+
+    @classmethod
+    def supports(cls, dims: Dimensions, formats: Formats) -> bool:
+        """Whether there is a library that runs this format and shape."""
+        library, rows = open_library(), _ELEMENTS.get(formats.rows)
+        if library is None or rows is None:
+            return False
+        shape = np.array(_shape(dims), np.int32)
+        return bool(library.quest22_decoder_supports(shape.ctypes.data, rows))
 
     def __del__(self) -> None:
         self._library.quest22_decoder_close(self._handle)
@@ -218,6 +218,19 @@ class NativeDecoderNetwork:
         if len(self._logits) < size:
             self._logits = np.empty(size, np.float32)
         return self._logits[:size]
+
+
+def _shape(dims: Dimensions) -> list[int]:
+    """As the library takes it."""
+    return [
+        dims.decoder_layers,
+        dims.d_model,
+        dims.decoder_heads,
+        dims.decoder_ffn,
+        dims.max_source_positions,
+        dims.max_target_positions,
+        dims.vocab_size,
+    ]
 
 
 def _linear_layers(dims: Dimensions) -> Iterator[Linear]:

@@ -1,0 +1,82 @@
+"""What a model takes by its shape alone: parameters, memory by precision, and work a window.
+
+Nothing is measured here and no weights are read. Knows no engine.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from quest22.checkpoint.config import Dimensions
+from quest22.checkpoint.weight_shapes import expected_shapes
+
+BATCH = 16
+"""Windows whose caches count as memory: the usual batch of a CPU."""
+
+TOKENS = 100
+"""Text in a window of 30 s whose work is counted: quick speech; the benchmark's number too."""
+
+WIDTHS = {
+    "float32": (4, 4),
+    "bfloat16": (2, 2),
+    "float16": (2, 2),
+    "int16": (2, 1),
+    "int8": (1, 1),
+}
+"""Compute type → bytes of a weight of a linear layer, and of a cross-attention key or value."""
+
+_TIED = "proj_out.weight"
+_TABLES = ("encoder.embed_positions.weight", "decoder.embed_positions.weight")
+_FLOAT32_BYTES = 4
+
+
+def parameters(dims: Dimensions) -> int:
+    """How many numbers a checkpoint holds; the output layer is the embedding, and counts once."""
+    return sum(prod(shape) for name, shape in expected_shapes(dims) if name != _TIED)
+
+
+def memory_bytes(dims: Dimensions, compute_type: str) -> int:
+    """Bytes of the weights, and of the caches of a full batch, in one of :data:`WIDTHS`.
+
+    An engine takes no more for these two; the program itself, and what a layer computes, come on
+    top. Norms, biases, convolutions, position tables and self-attention count as float32.
+    """
+    weight, kv = WIDTHS[compute_type]
+    linear = sum(prod(shape) for name, shape in expected_shapes(dims) if _is_linear(name, shape))
+    others = parameters(dims) - linear
+    position = 2 * dims.decoder_layers * dims.d_model
+    window = position * (
+        kv * dims.max_source_positions + _FLOAT32_BYTES * dims.max_target_positions
+    )
+    return weight * linear + _FLOAT32_BYTES * others + BATCH * window
+
+
+def window_work(dims: Dimensions) -> int:
+    """Multiplications of a window of 30 s: encoder, keys and values, and :data:`TOKENS` steps.
+
+    Layers alone: norms, softmax and activations are left out.
+    """
+    return _encoder_work(dims) + _cross_kv_work(dims) + TOKENS * _step_work(dims)
+
+
+def _encoder_work(dims: Dimensions) -> int:
+    d, frames = dims.d_model, dims.max_source_positions
+    convolutions = 2 * frames * 3 * dims.mel_bins * d + frames * 3 * d * d
+    attention = 4 * frames * d * d + 2 * frames * frames * d
+    return convolutions + dims.encoder_layers * (attention + 2 * frames * d * dims.encoder_ffn)
+
+
+def _cross_kv_work(dims: Dimensions) -> int:
+    return dims.decoder_layers * 2 * dims.max_source_positions * dims.d_model**2
+
+
+def _step_work(dims: Dimensions) -> int:
+    """Of one token: self-attention's layers, two of cross-attention, keys of all frames."""
+    d = dims.d_model
+    attention = 6 * d * d + 2 * dims.max_source_positions * d + TOKENS * d
+    layer = attention + 2 * d * dims.decoder_ffn
+    return dims.decoder_layers * layer + dims.vocab_size * d
+
+
+def _is_linear(name: str, shape: tuple[int, ...]) -> bool:
+    return len(shape) == 2 and name != _TIED and name not in _TABLES
