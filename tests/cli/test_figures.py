@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from quest22.cli.figures import PART_NAMES, WAIT_NAMES, size
+from quest22.cli.figures import PART_NAMES, WAIT_NAMES, model_of, size
 from quest22.runs.figures import ENGINE_THREAD, OTHER_THREADS, WAITS, Figures
 from quest22.runs.progress_lines import clip_count, speed
 
@@ -39,3 +39,15 @@ def test_speed(processed_s, text):
 )
 def test_sizes(count, text):
     assert size(count) == text
+
+
+@pytest.mark.parametrize(
+    ("noted", "text"),
+    [
+        ({}, "base (float32)"),
+        ({"engine": "native", "device": "cpu"}, "base (float32, native)"),
+        ({"engine": "torch", "device": "cuda"}, "base (float32, torch on cuda)"),
+    ],
+)
+def test_a_model_is_told_with_its_engine_where_a_plan_notes_it(noted, text):
+    assert model_of({"model": "base", "compute_type": "float32", **noted}) == text

@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from quest22.cli.figures import model_of
 from quest22.cli.schema_ids import schema_id
 from quest22.cli.terminal import output_console
 from quest22.env import hub_token
@@ -76,7 +77,7 @@ def _lines(shown: ClusterStatus, hub: HubStatus | None) -> list[tuple[str, str]]
         ("plan", f"{shown.store}: {shown.state}"),
         ("source", " ".join(str(part) for part in source if part)),
         ("revision", plan["dataset_revision"] or "not on the Hub"),
-        ("model", f"{plan['model']} ({plan['compute_type']})"),
+        ("model", model_of(plan)),
         ("units", units + told),
         ("transcripts", f"{shown.transcripts:,} ({hours(3600 * shown.audio_hours)})"),
         ("failures", f"{shown.failures:,} rows"),

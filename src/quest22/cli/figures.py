@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 PART_NAMES = {
     "encoder": "encoder",
     "decoder": "decoder",
@@ -26,6 +29,15 @@ def files_with_open_end(count: int) -> str:
     """What is missing of a run, in words."""
     files = "1 data file" if count == 1 else f"{count:,} data files"
     return f"{files} could not be read to the end, and an unknown number of clips is missing"
+
+
+def model_of(plan: Mapping[str, Any]) -> str:
+    """The model of a flat plan, and how it runs; earlier versions did not note the engine."""
+    engine = plan.get("engine")
+    if engine == "torch":
+        engine = f"torch on {plan['device']}"
+    how = ", ".join(filter(None, (plan["compute_type"], engine)))
+    return f"{plan['model']} ({how})"
 
 
 def length(seconds: float) -> str:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from quest22.cli.cluster_status import is_cluster_store, show_cluster, status_as_json
-from quest22.cli.figures import files_with_open_end
+from quest22.cli.figures import files_with_open_end, model_of
 from quest22.cli.report import most_frequent
 from quest22.cli.terminal import output_console
 from quest22.errors import UsageError
@@ -96,7 +96,7 @@ def _lines(run: RunStatus) -> list[tuple[str, str]]:
         ("run", f"{run.folder}: {run.state}"),
         ("source", " ".join(str(part) for part in rows if part)),
         ("revision", plan["dataset_revision"] or "not on the Hub"),
-        ("model", f"{plan['model']} ({plan['compute_type']})"),
+        ("model", model_of(plan)),
         ("model revision", plan["model_revision"] or f"weights {plan['weights'][:12]}"),
         ("settings", ", ".join(f"{name} {value}" for name, value in settings.items())),
         ("formats", ", ".join(plan["formats"])),
