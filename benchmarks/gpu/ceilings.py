@@ -84,7 +84,7 @@ def ceilings(record: Recorder, sizes: Sizes, _: Path) -> None:
 def cross_attention(record: Recorder, sizes: Sizes, _: Path) -> None:
     """What a decoding step waits for: one query of each row to its window's keys and values.
 
-    By PyTorch, and by the candidate of ``cross_kernel.py`` in 16 bits and in int8: how far from
+    By PyTorch, and by the kernel of ``cross_kernel.py`` in 16 bits and in int8: how far from
     float64, and how fast memory is read.
     """
     dtype = getattr(torch, sizes.dtype)
@@ -111,12 +111,10 @@ def cross_attention(record: Recorder, sizes: Sizes, _: Path) -> None:
     if find_spec("triton") is None:
         record("kernel", 0, "GB/s", "Triton is not installed")
         return
-    from benchmarks.gpu.cross_kernel import cross_attention as kernel
+    from quest22.engine.torch.cross_attention import quantize
+    from quest22.engine.torch.cross_kernel import cross_attention as kernel
 
     measure("kernel", partial(kernel, query, key, value), both)
-    scales = (key.float().abs().amax(2) / 127, value.float().abs().amax(2) / 127)
-    small_key, small_value = (
-        (each / scale[:, :, None]).round().to(torch.int8)
-        for each, scale in zip((key, value), scales, strict=True)
-    )
+    (small_key, key_scale), (small_value, value_scale) = quantize(key), quantize(value)
+    scales = (key_scale, value_scale)
     measure("kernel int8", partial(kernel, query, small_key, small_value, scales), 2 * key.numel())

@@ -16,14 +16,20 @@ from quest22.bench.random_checkpoint import write_checkpoint
 from quest22.checkpoint.load import Checkpoint, load
 from quest22.engine.build import open_backend
 from quest22.engine.engine import WhisperEngine
-from quest22.engine.torch.device import Placement
+from quest22.engine.torch.device import choose_placement
 from quest22.engine.torch.model import WhisperModel
 from quest22.engine.torch.self_check import probe_logits
 from quest22.metrics import Metrics
 from quest22.records import DecodingOptions, Hypothesis, SearchOptions, Window
 from quest22.settings import EngineSettings
 
-FORMATS = {"float32": 1e-4, "bfloat16": 0.1, "float16": 0.01}
+FORMATS = {
+    "float32": 1e-4,
+    "bfloat16": 0.1,
+    "float16": 0.01,
+    "int8_kv_float32": 0.1,
+    "int8_kv_bfloat16": 0.1,
+}
 """How far logits may be from float32's on the CPU: as ``tests/support/logit_errors.py`` has it."""
 
 
@@ -40,16 +46,16 @@ def checks(record: Recorder, sizes: Sizes, folder: Path) -> None:
 
 
 def _check_logits(record: Recorder, sizes: Sizes, name: str, found: Checkpoint) -> None:
-    expected = _logits(found, "cpu", torch.float32)
+    expected = _logits(found, "cpu", "float32")
     for compute_type, limit in FORMATS.items():
-        actual = _logits(found, sizes.device, getattr(torch, compute_type))
+        actual = _logits(found, sizes.device, compute_type)
         error = float(np.sqrt(np.mean((actual - expected) ** 2)) / expected.std())
         verdict = "right" if error < limit else f"WRONG: above {limit}"
         record(f"{name}: logit error {compute_type}", error, "of deviation", verdict)
 
 
-def _logits(found: Checkpoint, device: str, dtype: torch.dtype) -> NDArray[np.float32]:
-    placement = Placement(torch.device(device), dtype)
+def _logits(found: Checkpoint, device: str, compute_type: str) -> NDArray[np.float32]:
+    placement = choose_placement(device, compute_type)
     with torch.inference_mode():
         return probe_logits(WhisperModel(found.weights, found.dimensions, placement))
 

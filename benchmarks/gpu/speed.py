@@ -80,6 +80,11 @@ def _measure(record: Recorder, sizes: Sizes, found: Checkpoint, tokens: int) -> 
     ragged_s, fixed_s = _attempt(record, sizes, (found, model, rows), ragged, note), times_s[rows]
     if ragged_s and fixed_s:
         record("ragged against fixed", fixed_s / ragged_s, "share", f"{rows} at once")
+    small = f"int8_kv_{sizes.dtype}"
+    opened = (found, _model(found, sizes, small), rows)
+    small_s = _attempt(record, sizes, opened, windows, f"{small}, {tokens} tokens")
+    if small_s and fixed_s:
+        record(f"{small} against {sizes.dtype}", fixed_s / small_s, "times as fast")
 
 
 def _attempt(
@@ -160,8 +165,8 @@ def encoder_operations(found: Checkpoint) -> float:
     return convolutions + dims.encoder_layers * layer + dims.decoder_layers * 4 * frames * d * d
 
 
-def _model(found: Checkpoint, sizes: Sizes) -> WhisperModel:
-    placement = choose_placement(sizes.device, sizes.dtype)
+def _model(found: Checkpoint, sizes: Sizes, compute_type: str | None = None) -> WhisperModel:
+    placement = choose_placement(sizes.device, compute_type or sizes.dtype)
     return WhisperModel(found.weights, found.dimensions, placement)
 
 

@@ -14,12 +14,10 @@ from quest22.audio.log_mel import LogMel
 from quest22.checkpoint.load import Checkpoint, load
 from quest22.engine.engine import WhisperEngine
 from quest22.engine.torch.backend import BatchShape, TorchBackend
-from quest22.engine.torch.device import Placement
+from quest22.engine.torch.device import choose_placement
 from quest22.engine.torch.model import WhisperModel
 from quest22.metrics import Metrics
 from tests.engine.conftest import OpenCheckpoint
-
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 OpenModel = Callable[..., WhisperModel]
 OpenTorchEngine = Callable[..., WhisperEngine]
@@ -39,7 +37,7 @@ def model(checkpoint: OpenCheckpoint) -> OpenModel:
         key = name, compute_type
         if key not in made:
             found = opened(checkpoint, name)
-            placement = Placement(torch.device("cpu"), DTYPES[compute_type])
+            placement = choose_placement("cpu", compute_type)
             made[key] = WhisperModel(found.weights, found.dimensions, placement)
         return made[key]
 

@@ -28,6 +28,8 @@ def gpus(monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], count: in
         ("bf16", "bfloat16"),
         ("torch.float16", "float16"),
         ("half", "float16"),
+        ("int8_kv", "int8_kv_float32"),
+        ("int8_sound_bfloat16", "int8_kv_bfloat16"),
     ],
 )
 def test_on_the_cpu(monkeypatch: pytest.MonkeyPatch, compute_type: str, chosen: str) -> None:
@@ -42,6 +44,7 @@ def test_on_the_cpu(monkeypatch: pytest.MonkeyPatch, compute_type: str, chosen: 
     [
         ("auto", "auto", (9, 0), 0, "bfloat16"),
         ("cuda", "auto", (7, 5), 0, "float16"),
+        ("cuda", "int8_kv", (9, 0), 0, "int8_kv_bfloat16"),
         ("CUDA:1", "float32", (8, 0), 1, "float32"),
     ],
 )

@@ -49,7 +49,9 @@ def test_pieces_give_what_one_call_gives(model: OpenModel) -> None:
 
 
 @pytest.mark.reference
-@pytest.mark.parametrize("compute_type", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize(
+    "compute_type", ["float32", "bfloat16", "float16", "int8_kv_float32", "int8_kv_bfloat16"]
+)
 @pytest.mark.parametrize("name", ["small-test", "nano"])
 def test_logits_are_no_further_from_transformers_than_the_cpu_engines(
     checkpoint: OpenCheckpoint, model: OpenModel, compute_type: str, name: str
@@ -60,7 +62,7 @@ def test_logits_are_no_further_from_transformers_than_the_cpu_engines(
     ours = error(logits(model(name, compute_type), features, 4, 1, 2, 1), expected)
     assert ours < LOGIT_ERROR_LIMIT[compute_type]
     compiler = open_compiler("cpu", "bfloat16", None)
-    if compute_type != "float32" and compiler.precision.name == "bfloat16":  # else it has none
+    if "float32" not in compute_type and compiler.precision.name == "bfloat16":  # else it has none
         assert ours <= 1.1 * error(cpu_logits(found, compiler, features), expected)
 
 

@@ -49,7 +49,7 @@ class TorchAligner:
         """Each text's path cost, and its tokens' probabilities among the text tokens."""
         tokens = self._tokens(inputs)
         rows = torch.tensor(self._pool.rows_of([each.window for each in inputs]))
-        sound = self._pool.memory[:, :, rows.to(tokens.device)]
+        sound = (self._pool, rows.to(tokens.device))
         x, scores = self._model.attend(tokens, sound, self._heads)
         shares = self._probabilities(x, tokens)
         longest = max(each.frames for each in inputs)

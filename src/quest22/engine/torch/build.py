@@ -73,8 +73,11 @@ def choose_shape(dims: Dimensions, placement: Placement, batch_size: int | None)
 
 def cache_bytes(dims: Dimensions, placement: Placement) -> tuple[int, int]:
     """Memory of a window's sound, and of a row's tokens."""
-    position = 2 * dims.decoder_layers * dims.d_model * placement.dtype.itemsize
-    return position * dims.max_source_positions, position * dims.max_target_positions
+    numbers = 2 * dims.decoder_layers * dims.d_model
+    row = numbers * dims.max_target_positions * placement.dtype.itemsize
+    if placement.int8_kv:  # with scales in float32
+        return numbers * (dims.max_source_positions + 4), row
+    return numbers * dims.max_source_positions * placement.dtype.itemsize, row
 
 
 def _device_name(device: torch.device) -> str:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from quest22.checkpoint.config import Dimensions
+from quest22.engine.torch.cross_attention import CrossKV, quantize
 from quest22.engine.torch.device import Placement
 
 Rows: TypeAlias = "slice | Tensor"
@@ -20,21 +21,41 @@ KEYS, VALUES = 0, 1
 class CrossKVPool:
     """Cross-attention keys and values of ``rows`` windows.
 
-    ``memory`` is ``[layers, 2, rows, heads, 1500, size]``. Window i of a batch is encoded into row
-    i. Where windows are needed in adjacent rows, rows are exchanged: that costs as much as two
-    decoding steps of one window, and every step then reads memory as it lies.
+    ``memory`` is ``[layers, 2, rows, heads, 1500, size]``; in int8 if the placement says so, with
+    ``scales [layers, 2, rows, heads, size]``. Window i of a batch is encoded into row i. Where
+    windows are needed in adjacent rows, rows are exchanged: that costs as much as two decoding
+    steps of one window, and every step then reads memory as it lies.
     """
 
     def __init__(self, dims: Dimensions, rows: int, placement: Placement) -> None:
         heads, frames = dims.decoder_heads, dims.max_source_positions
         shape = (dims.decoder_layers, 2, rows, heads, frames, dims.d_model // heads)
-        self.memory = torch.zeros(shape, dtype=placement.dtype, device=placement.device)
+        dtype, device = torch.int8 if placement.int8_kv else placement.dtype, placement.device
+        self.memory = torch.zeros(shape, dtype=dtype, device=device)
+        self.scales: Tensor | None = None
+        if placement.int8_kv:
+            self.scales = torch.zeros((*shape[:4], shape[5]), device=device)
         self.rows = rows
         self._row_of = list(range(rows))
 
     def begin_batch(self) -> None:
         """Window i is in row i again."""
         self._row_of = list(range(self.rows))
+
+    def write(self, layer: int, rows: Rows, key: Tensor, value: Tensor) -> None:
+        """Put a layer's keys and values ``[B, heads, 1500, size]`` into rows."""
+        for part, each in zip((KEYS, VALUES), (key, value), strict=True):
+            if self.scales is None:
+                self.memory[layer, part, rows] = each
+            else:
+                self.memory[layer, part, rows], self.scales[layer, part, rows] = quantize(each)
+
+    def read(self, layer: int, rows: Rows) -> CrossKV:
+        """A layer's keys and values of some rows."""
+        key, value = self.memory[layer][:, rows]
+        if self.scales is None:
+            return CrossKV(key, value)
+        return CrossKV(key, value, *self.scales[layer][:, rows])
 
     def rows_of(self, windows: Sequence[int]) -> list[int]:
         """The rows in which windows are now."""
@@ -46,7 +67,9 @@ class CrossKVPool:
         if row == other:
             return
         pair = torch.tensor([row, other], device=self.memory.device)
-        self.memory[:, :, pair] = self.memory[:, :, pair.flip(0)]
+        for each in (self.memory, self.scales):
+            if each is not None:
+                each[:, :, pair] = each[:, :, pair.flip(0)]
         displaced = self._row_of.index(row)
         self._row_of[window], self._row_of[displaced] = row, other
 
@@ -59,21 +82,23 @@ class CrossKVPool:
 class SelfKVCache:
     """Keys and values of the tokens of ``rows`` sequences, for all positions of the model.
 
-    ``memory`` is ``[layers, 2, rows, heads, positions, size]``. What lies at a position that a
-    sequence has not reached is not read.
+    ``memory`` is ``[layers, 2, rows, heads, positions, size]``; it has more rows where one window's
+    sequences are more. ``rows`` stays what it is, so that batches are divided as before. What lies
+    at a position that a sequence has not reached is not read.
     """
 
     def __init__(self, dims: Dimensions, rows: int, placement: Placement) -> None:
         self.positions = dims.max_target_positions
+        self.rows = rows
         self._dims = dims
         self._placement = placement
         self._allocate(rows)
 
     def windows(self, num_beams: int) -> int:
         """How many windows of so many sequences there is room for; room for one is made."""
-        if num_beams > self.rows:
+        if num_beams > len(self.numbers):
             self._allocate(num_beams)
-        return self.rows // num_beams
+        return max(1, self.rows // num_beams)
 
     def _allocate(self, rows: int) -> None:
         dims, placement = self._dims, self._placement
@@ -81,7 +106,6 @@ class SelfKVCache:
         shape = (dims.decoder_layers, 2, rows, heads, self.positions, dims.d_model // heads)
         self.memory = torch.zeros(shape, dtype=placement.dtype, device=placement.device)
         self.numbers = torch.arange(rows, device=placement.device)
-        self.rows = rows
 
     def continue_from(self, rows: Sequence[int], length: int) -> None:
         """Row i becomes a copy of row ``rows[i]``, up to ``length`` positions."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from quest22.engine.precision import canonical_compute_type
 from quest22.errors import UsageError
 
 _NAMES = {
@@ -21,21 +22,26 @@ _NAMES = {
 }
 _LONG_NAMES = {torch.float32: "float32", torch.bfloat16: "bfloat16", torch.float16: "float16"}
 _AUTOMATIC = ("auto", "default")
+_INT8_KV = "int8_kv"
 _FIRST_WITH_BFLOAT16 = (8, 0)
 """The compute capability of Ampere; earlier GPUs emulate bfloat16."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where the model runs, and the format of its products; sums and logits are float32."""
+    """Where the model runs, and the format of its products; sums and logits are float32.
+
+    ``int8_kv``: the cross-attention keys and values are in int8.
+    """
 
     device: torch.device
     dtype: torch.dtype
+    int8_kv: bool = False
 
     @property
     def compute_type(self) -> str:
         """The format's name, as ``--compute-type`` has it."""
-        return _LONG_NAMES[self.dtype]
+        return f"{_INT8_KV}_{_LONG_NAMES[self.dtype]}" if self.int8_kv else _LONG_NAMES[self.dtype]
 
 
 def choose_placement(device: str, compute_type: str) -> Placement:
@@ -46,7 +52,11 @@ def choose_placement(device: str, compute_type: str) -> Placement:
     machine or this engine does not have.
     """
     chosen = _device(device.strip().lower())
-    return Placement(chosen, _dtype(compute_type, chosen))
+    name = canonical_compute_type(compute_type.strip().lower().removeprefix("torch."))
+    int8_kv = name.startswith(_INT8_KV)
+    if int8_kv:
+        name = name.removeprefix(_INT8_KV).removeprefix("_") or "auto"
+    return Placement(chosen, _dtype(name, compute_type, chosen), int8_kv)
 
 
 def _device(name: str) -> torch.device:
@@ -82,8 +92,8 @@ def _cuda_number(name: str, number: int) -> int:
     return number
 
 
-def _dtype(compute_type: str, device: torch.device) -> torch.dtype:
-    name = compute_type.strip().lower().removeprefix("torch.")
+def _dtype(name: str, compute_type: str, device: torch.device) -> torch.dtype:
+    """The format of a name, which is part of what was asked for."""
     if name in _AUTOMATIC:
         if device.type != "cuda":
             return torch.float32
@@ -91,7 +101,7 @@ def _dtype(compute_type: str, device: torch.device) -> torch.dtype:
     if name not in _NAMES:
         raise UsageError(
             f"compute type {compute_type!r} is not one of the torch engine: expected auto, "
-            "float32, bfloat16 or float16; --engine native has int8"
+            "float32, bfloat16, float16 or int8_kv; --engine native has int8"
         )
     dtype = _NAMES[name]
     if device.type == "mps" and dtype != torch.float32:

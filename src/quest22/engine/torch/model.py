@@ -14,6 +14,7 @@ from quest22.checkpoint.config import Dimensions
 from quest22.checkpoint.weights import Weights
 from quest22.decoding.alignment import Heads
 from quest22.engine.torch.cache import KEYS, VALUES, CrossKVPool, Rows, SelfKVCache
+from quest22.engine.torch.cross_attention import CrossKV, cross_attention
 from quest22.engine.torch.device import Placement
 from quest22.engine.torch.weights import (
     CrossAttention,
@@ -45,8 +46,7 @@ class WhisperModel:
         sound = self._normal(x, self.weights.encoder_norm)
         for layer, decoder in enumerate(self.weights.decoder):
             both = _linear(sound, decoder.cross.key_value).chunk(2, -1)
-            for part, each in zip((KEYS, VALUES), both, strict=True):
-                pool.memory[layer, part, rows] = _split(each, self.dims.decoder_heads)
+            pool.write(layer, rows, *(_split(each, self.dims.decoder_heads) for each in both))
 
     def decode(
         self,
@@ -73,16 +73,18 @@ class WhisperModel:
             key, value = known.memory[layer][:, rows, :, :length]
             mixed = F.scaled_dot_product_attention(query.transpose(1, 2), key, value, mask)
             x = x + _linear(mixed.transpose(1, 2).flatten(2), block.attention.out)
-            x = x + self._cross_attention(x, block.cross, sound[0].memory[layer][:, sound[1]])
+            x = x + self._cross_attention(x, block.cross, sound[0].read(layer, sound[1]))
             x = x + self._feed_forward(x, block.feed_forward)
         return x
 
-    def attend(self, tokens: Tensor, sound: Tensor, heads: Heads) -> tuple[Tensor, Tensor]:
+    def attend(
+        self, tokens: Tensor, sound: tuple[CrossKVPool, Rows], heads: Heads
+    ) -> tuple[Tensor, Tensor]:
         """Feed whole texts ``tokens [B, T]`` to the decoder, without a cache.
 
-        ``sound`` are the windows' keys and values, ``[layers, 2, B, heads, 1500, size]``. Returns
-        what the last layer gives, ``[B, T, d]``, and the scores of some heads' cross-attention
-        before the softmax, float32: ``[B, heads, T, 1500]``.
+        ``sound`` has a row for each text, which may be another's too. Returns what the last layer
+        gives, ``[B, T, d]``, and the scores of some heads' cross-attention before the softmax,
+        float32: ``[B, heads, T, 1500]``.
         """
         count = tokens.shape[1]
         positions = torch.arange(count, device=tokens.device).expand_as(tokens)
@@ -94,10 +96,11 @@ class WhisperModel:
             query, key, value = (each.transpose(1, 2) for each in parts)
             mixed = F.scaled_dot_product_attention(query, key, value, mask)
             x = x + _linear(mixed.transpose(1, 2).flatten(2), block.attention.out)
+            heard = sound[0].read(layer, sound[1])
             chosen = [head for of, head in heads if of == layer]
             if chosen:
-                scores.append(self._scores(x, block.cross, sound[layer, KEYS][:, chosen], chosen))
-            x = x + self._cross_attention(x, block.cross, sound[layer])
+                scores.append(self._scores(x, block.cross, heard.keys_of(chosen), chosen))
+            x = x + self._cross_attention(x, block.cross, heard)
             x = x + self._feed_forward(x, block.feed_forward)
         return x, torch.cat(scores, 1)
 
@@ -132,19 +135,18 @@ class WhisperModel:
         joined = _linear(self._normal(x, layer.norm), layer.qkv)
         return joined.reshape(*x.shape[:2], 3, self.dims.decoder_heads, -1).unbind(2)
 
-    def _cross_attention(self, x: Tensor, layer: CrossAttention, sound: Tensor) -> Tensor:
-        """``sound [2, windows, heads, 1500, size]``: sequences of a window are queries together."""
-        key, value = sound
-        windows = len(key)
+    def _cross_attention(self, x: Tensor, layer: CrossAttention, sound: CrossKV) -> Tensor:
+        """Sequences of a window are queries together."""
+        windows = len(sound.key)
         query = _linear(self._normal(x, layer.norm), layer.query)
         together = _split(query.reshape(windows, -1, query.shape[-1]), self.dims.decoder_heads)
-        mixed = F.scaled_dot_product_attention(together, key, value)
+        mixed = cross_attention(together, sound)
         return _linear(mixed.transpose(1, 2).reshape(query.shape), layer.out)
 
     def _scores(self, x: Tensor, layer: CrossAttention, key: Tensor, heads: list[int]) -> Tensor:
         query = _linear(self._normal(x, layer.norm), layer.query)
         split = _split(query, self.dims.decoder_heads)[:, heads].float()
-        scores: Tensor = split @ key.float().transpose(-1, -2) * split.shape[-1] ** -0.5
+        scores: Tensor = split @ key.transpose(-1, -2) * split.shape[-1] ** -0.5
         return scores
 
     def _normal(self, x: Tensor, norm: Norm) -> Tensor:

@@ -1,12 +1,12 @@
-"""Attention of few queries to many keys and values, as one kernel of Triton: a candidate.
+"""Attention of few queries to many keys and values, as one kernel of Triton.
 
-The engine does not use it: on a GPU it has not been measured yet, and this is what measures it.
-
-A decoding step's cross-attention is bound by memory: each window's keys and values are read once
-for up to 16 queries (its beams), in 16 bits or in int8 with a scale for each number of a head. The
-scale of keys goes into the query, that of values into the output, so nothing is dequantized. Frames
-are split in a fixed way, whatever shares the batch, and the parts are joined in a fixed order: the
-same window gives the same bytes in any batch (the scheme is FlashDecoding's: Dao et al., 2023).
+The engine uses it for keys and values in int8, which no other kernel reads; on a GPU it has not
+been measured yet. A decoding step's cross-attention is bound by memory: each window's keys and
+values are read once for up to 16 queries (its beams), in 16 bits or in int8 with a scale for each
+number of a head. The scale of keys goes into the query, that of values into the output, so nothing
+is dequantized. Frames are split in a fixed way, whatever shares the batch, and the parts are joined
+in a fixed order: the same window gives the same bytes in any batch (the scheme is FlashDecoding's:
+Dao et al., 2023).
 
 Imports Triton, which PyTorch's builds for GPUs bring. ``TRITON_INTERPRET=1`` runs it on a CPU.
 """
@@ -27,6 +27,11 @@ MAX_QUERIES = 16
 BLOCK_FRAMES = 64
 SPLITS = 4
 """Parts of the frames that are attended to at once."""
+
+
+def fits(size: int) -> bool:
+    """Whether the kernel computes heads of this size."""
+    return size >= 16 and size & (size - 1) == 0
 
 
 def cross_attention(

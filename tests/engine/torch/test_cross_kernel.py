@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(
 PROGRAM = """
 import torch
 torch.set_num_threads(1)
-from benchmarks.gpu.cross_kernel import cross_attention
+from quest22.engine.torch.cross_kernel import cross_attention
 
 torch.manual_seed(0)
 # windows, heads, queries, frames, size
