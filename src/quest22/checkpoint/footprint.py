@@ -36,10 +36,11 @@ def parameters(dims: Dimensions) -> int:
 
 
 def memory_bytes(dims: Dimensions, compute_type: str) -> int:
-    """Bytes of the weights, and of the caches of a full batch, in one of :data:`WIDTHS`.
+    """Bytes of the weights, and of the caches of a batch decoded greedily, by :data:`WIDTHS`.
 
-    An engine takes no more for these two; the program itself, and what a layer computes, come on
-    top. Norms, biases, convolutions, position tables and self-attention count as float32.
+    The program, files that are mapped, and what a layer computes come on top. Beams need as many
+    caches of self-attention. Norms, biases, convolutions, position tables and self-attention count
+    as float32.
     """
     weight, kv = WIDTHS[compute_type]
     linear = sum(prod(shape) for name, shape in expected_shapes(dims) if _is_linear(name, shape))

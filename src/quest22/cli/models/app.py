@@ -38,8 +38,8 @@ def models(context: typer.Context, as_json: AsJson = False) -> int:
     """List, download, describe, convert and delete models.
 
     Lists what is in the caches of this machine, and the models with a short name:
-    their memory (weights, and the caches of a batch of 16 windows) and their speed
-    relative to tiny's, both computed from their sizes.
+    their memory (weights, and the caches of 16 windows decoded greedily) and their
+    speed relative to tiny's, both computed from their sizes.
 
     [cyan]--model[/] also accepts the Hub id of any Whisper model, or a local folder.
     """

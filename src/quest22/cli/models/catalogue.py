@@ -31,7 +31,8 @@ EMBEDDED_LANGUAGES = "2"
 ENGLISH = "English"
 
 MEMORY = (
-    "Bytes of the weights, and of the caches of a batch of 16 windows, by compute type: computed."
+    "Bytes of the weights, and of the caches of 16 windows decoded greedily, by compute type: "
+    "computed."
 )
 SPEED = "Times as fast as tiny, by the work of a window of 30 s with 100 tokens: computed."
 Memory: TypeAlias = Annotated[Mapping[str, int], MEMORY]

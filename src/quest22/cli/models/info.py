@@ -48,7 +48,8 @@ def info(
 ) -> int:
     """Describe a model: sizes, languages, tokenizer, generation settings, files, and how it runs.
 
-    Nothing is downloaded. Memory is computed: weights, and the caches of a batch of 16 windows.
+    Nothing is downloaded. Memory is computed: weights, and the caches of 16 windows decoded
+    greedily.
     """
     from quest22.checkpoint.resolve import locate
     from quest22.cli.models.description import describe, describe_known

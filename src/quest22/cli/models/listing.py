@@ -20,7 +20,7 @@ MEMORY_COLUMNS = {"float32": "float32", "16 bit": "bfloat16", "int8": "int8"}
 """Heading → compute type. float16 takes what bfloat16 does; int16, for its caches, a bit less."""
 
 FOOT = (
-    "Memory: weights and caches of 16 windows; the program comes on top. Computed.",
+    "Memory: weights, and caches of 16 windows decoded greedily. Computed.",
     "Speed: of tiny's, by the work of a window of 30 s with 100 tokens. Computed.",
     "Any Whisper model on the Hub works by its id, and any folder by its path.",
 )
