@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -75,6 +76,14 @@ def test_a_gpu_is_told_with_its_memory_and_its_driver():
     )
     assert run.found == "torch on cuda in bfloat16: there is a GPU"
     assert {each.state for each in (gpu, torch, run)} == {State.GOOD}
+
+
+def test_a_gpu_without_triton_is_told():
+    engine = EngineFound("torch", "cuda", "bfloat16", "there is a GPU", "")
+    _, torch, _ = Acceleration([H100], replace(USABLE, triton=None), engine).findings()
+    assert torch.state is State.NOTE
+    assert torch.found.endswith(" · no Triton")
+    assert "pip install triton" in torch.advice
 
 
 def test_no_engine_is_a_failure(monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from importlib.util import find_spec
@@ -16,10 +17,14 @@ from quest22.cli.figures import size
 from quest22.system.graphics import Gpu, find_gpus
 
 GET_TORCH = "pip install 'quest22[torch]', in the build for your GPU that pytorch.org names"
+GET_TRITON = "pip install triton, whose kernel reads the keys and values of --compute-type int8_kv"
 UNSEEN = "PyTorch finds no GPU"
 SHOW = "look at nvidia-smi and the driver; a container must be given the GPU (--gpus all)"
 SHAPE = "base"
 """The model whose engine is told: all of Whisper's shapes have the same."""
+
+
+_TRITON_PACKAGES = ("triton", "pytorch-triton", "pytorch-triton-rocm", "triton-windows")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,7 @@ def find_torch(root: Path | None = None) -> TorchBuild | None:
         _assigned(text, "__version__") or "unknown",
         _assigned(text, "cuda"),
         _assigned(text, "hip") or _assigned(text, "rocm"),
-        _version("triton"),
+        _triton_version(),
         [],
         None,
     )
@@ -107,11 +112,17 @@ def _assigned(text: str, name: str) -> str | None:
     return found.group(1) if found else None
 
 
-def _version(name: str) -> str | None:
+def _triton_version() -> str | None:
+    """Of Triton under whichever name it was installed; None if the engine would not find it."""
     try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
+        if find_spec("triton") is None:
+            return None
+    except (ImportError, ValueError):
         return None
+    for name in _TRITON_PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
+            return metadata.version(name)
+    return "unknown"
 
 
 def _fits(build: TorchBuild, gpus: Sequence[Gpu]) -> bool:
@@ -204,6 +215,8 @@ def _torch_finding(build: TorchBuild, gpus: Sequence[Gpu]) -> Finding:
         return note("pytorch", found, _wrong_build(gpus))
     if build.problem:
         return note("pytorch", f"{found} · {build.problem}", _mending(build))
+    if build.usable and build.usable != ["mps"] and build.triton is None:
+        return note("pytorch", f"{found} · no Triton", GET_TRITON)
     return Finding("pytorch", found)
 
 
