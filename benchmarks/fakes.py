@@ -46,6 +46,9 @@ class FakeEngine:
     def close(self) -> None:
         return
 
+    def abandon(self, ticket: Sequence[Window]) -> None:
+        return
+
     def finish(self, ticket: Sequence[Window]) -> list[Hypothesis]:
         return self.run(ticket)
 

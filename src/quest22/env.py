@@ -29,6 +29,14 @@ def with_cache_folder(folder: Path) -> dict[str, str]:
     return os.environ | {"QUEST22_CACHE": str(folder)}
 
 
+def with_one_gpu(number: int) -> dict[str, str]:
+    """The environment for a child process that is to see one GPU of those that this one sees."""
+    name = "HIP_VISIBLE_DEVICES" if "HIP_VISIBLE_DEVICES" in os.environ else "CUDA_VISIBLE_DEVICES"
+    seen = os.environ.get(name, "")
+    listed = [each.strip() for each in seen.split(",")] if seen else []
+    return os.environ | {name: listed[number] if number < len(listed) else str(number)}
+
+
 def graph_cache_bytes() -> int:
     """The size limit of the compiled-graph cache: ``$QUEST22_GRAPH_CACHE_MB``, else 4 GB.
 

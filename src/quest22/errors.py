@@ -7,6 +7,7 @@
     │   └── NetworkError       a server failed for longer than it is retried (source.io.retry)
     ├── CheckpointError        a model folder, name or file is not a usable Whisper checkpoint
     ├── EngineError            the inference library failed
+    ├── DevicesLostError       the processes of all devices have died (runtime.devices)
     ├── SinkError              a result could not be written
     ├── TooManyFailuresError   the failure limit was exceeded
     ├── WorkerError            a benchmarked program failed (bench.worker_process)
@@ -47,6 +48,10 @@ class CheckpointError(Quest22Error):
 
 class EngineError(Quest22Error):
     """Inference could not be set up or failed."""
+
+
+class DevicesLostError(Quest22Error):
+    """No device is left to run the model on: the run stops, and can be continued."""
 
 
 class SinkError(Quest22Error):

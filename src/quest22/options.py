@@ -396,6 +396,16 @@ class EngineOptions(TypedDict, total=False):
     ``auto``.
     """
 
+    devices: str | int | Iterable[str | int]
+    """Several devices that share the work, with a process each: ``all`` (all GPUs), ``0,1,3``
+    (GPUs by number), or ``cpu,cpu``. Default: one, as device has it.
+    """
+
+    device_map: Literal["off", "auto"]
+    """``auto``: layers that do not fit into a GPU's memory stay in the machine's, and are copied
+    when they are needed. ``off``: all layers are on the device. Default: ``off``.
+    """
+
     compute_type: str
     """Precision of the computation: ``auto`` (the fastest one without int8 weights),
     ``float32``, ``bfloat16``, ``int8``, ``int8_kv`` … Default: ``auto``.

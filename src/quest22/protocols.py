@@ -130,6 +130,10 @@ class Engine(Protocol):
         """
         ...
 
+    def abandon(self, ticket: Any) -> None:
+        """Finish a ticket whose results nobody needs, without waiting where that can be."""
+        ...
+
     def close(self) -> None:
         """Free the model's memory; whatever runs afterwards raises ``UsageError``."""
         ...

@@ -17,7 +17,7 @@ from quest22.checkpoint.load import Checkpoint, load
 from quest22.decoding.alignment import AlignmentInput
 from quest22.decoding.logprobs import Logits
 from quest22.decoding.token_decoders import DecodeRequest, DecodeResult
-from quest22.engine.backend import Backend, Features, explain
+from quest22.engine.backend import Backend, Features, SmallerBatchError, explain
 from quest22.engine.engine import WhisperEngine, shift_features
 from quest22.errors import EngineError, UsageError
 from quest22.metrics import Metrics
@@ -199,6 +199,82 @@ def test_batches_of_many_threads_do_not_mix(nano: Checkpoint) -> None:
     with ThreadPoolExecutor(8) as pool:
         results = list(pool.map(run, range(1, 101)))
     assert results == [[(number, 1), (number + 1, 1)] for number in range(1, 101)]
+
+
+class Shrinking(ToyBackend):
+    """Memory runs out in one of its calls, the so-many-th of a kind."""
+
+    def __init__(self, kind: str, at: int, windows: int, finished: Sequence[int] = ()) -> None:
+        super().__init__(batches_in_flight=1)
+        self.when, self.windows, self.finished = (kind, at), windows, finished
+        self.encoded: list[list[int]] = []
+
+    def encode(self, features: Sequence[Callable[[], Features]]) -> Handle:
+        handle = super().encode(features)
+        self.encoded.append(handle.numbers)
+        self._check("encode", handle, {})
+        return handle
+
+    def decode(self, cross_kv: Handle, requests: Sequence[DecodeRequest]) -> list[DecodeResult]:
+        results = super().decode(cross_kv, requests)
+        self._check("decode", cross_kv, dict(enumerate(results)))
+        return results
+
+    def align(self, cross_kv: Handle, inputs: Sequence[AlignmentInput]) -> list[Alignment]:
+        cross_kv.beams = [1]
+        alignments = super().align(cross_kv, inputs)
+        self._check("align", cross_kv, {})
+        return alignments
+
+    def _check(self, kind: str, cross_kv: Handle, finished: dict[int, DecodeResult]) -> None:
+        if (kind, self.calls.count(kind)) == self.when:
+            kept = {each: finished[each] for each in self.finished}
+            raise SmallerBatchError("no memory", self.windows, kept)
+
+
+@pytest.mark.parametrize(
+    ("backend", "encoded"),
+    [
+        (Shrinking("encode", 1, 2), [[1, 2, 3, 4], [1, 2], [3, 4]]),
+        (Shrinking("encode", 1, 3), [[1, 2, 3, 4], [1, 2, 3], [4]]),
+        (Shrinking("decode", 1, 1), [[1, 2, 3, 4], [1], [2], [3], [4]]),
+        (Shrinking("decode", 1, 2, [2]), [[1, 2, 3, 4], [1, 2], [4]]),
+        (Shrinking("decode", 1, 2, [0, 1, 2]), [[1, 2, 3, 4], [4], [1]]),
+        (Shrinking("decode", 1, 2, [0, 1, 2, 3]), [[1, 2, 3, 4], [1]]),
+        (Shrinking("align", 1, 2), [[1, 2, 3, 4], [1]]),
+    ],
+)
+def test_a_backend_that_has_made_itself_smaller_gets_windows_in_parts(
+    nano: Checkpoint, backend: Shrinking, encoded: list[list[int]]
+) -> None:
+    """What is decoded is not decoded again; the first window also wants words."""
+    engine = opened(nano, backend)
+    batch = [window(1, replace(ENGLISH, words=True)), *map(window, (2, 3, 4))]
+    found = engine.run(batch)
+    assert texts(found) == [(1, 1), (2, 1), (3, 1), (4, 1)]
+    assert [each.alignment is not None for each in found] == [True, False, False, False]
+    assert backend.encoded == encoded
+    assert engine.batch_size == 4
+    backend.encoded.clear()
+    engine.run(batch)
+    assert max(map(len, backend.encoded)) == backend.windows
+
+
+def test_a_backend_that_does_not_get_smaller_is_not_asked_for_ever(nano: Checkpoint) -> None:
+    class Stuck(ToyBackend):
+        def decode(self, cross_kv: Handle, requests: Sequence[DecodeRequest]) -> list[DecodeResult]:
+            raise SmallerBatchError("no memory", 2)
+
+    with pytest.raises(EngineError, match="no memory"):
+        opened(nano, Stuck()).run([window(1), window(2), window(3)])
+
+
+def test_a_batch_that_is_abandoned_takes_no_room(nano: Checkpoint) -> None:
+    backend = ToyBackend(batches_in_flight=1)
+    engine = opened(nano, backend)
+    engine.abandon(engine.begin([window(1)]))
+    assert texts(engine.run([window(2)])) == [(2, 1)]
+    assert backend.calls.count("decode") == 1
 
 
 def test_a_closed_engine_refuses_work(nano: Checkpoint) -> None:

@@ -82,8 +82,11 @@ class PipelinedEngine(MixingEngine):
         return windows
 
     def finish(self, ticket: Sequence[Window]) -> list[Hypothesis]:
-        self.running = [each for each in self.running if each is not ticket]
+        self.abandon(ticket)
         return self.run(ticket)
+
+    def abandon(self, ticket: Sequence[Window]) -> None:
+        self.running = [each for each in self.running if each is not ticket]
 
 
 class RepeatingLongForm:

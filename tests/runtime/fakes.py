@@ -70,6 +70,13 @@ class EchoEngine:
 class PipelinedEcho(EchoEngine):
     batches_in_flight = 2
 
+    def __init__(self, batch_size: int = 4) -> None:
+        super().__init__(batch_size)
+        self.abandoned: list[Sequence[Window]] = []
+
+    def abandon(self, ticket: Sequence[Window]) -> None:
+        self.abandoned.append(ticket)
+
 
 class BlockLongForm:
     """Every block is a window; sequential: the next only after the last came back."""

@@ -70,6 +70,8 @@ def test_a_batch_that_cannot_begin_is_retried_too() -> None:
 def test_what_is_abandoned_leaves_the_engine_free() -> None:
     engine = PipelinedEcho(4)
     runner = BatchRunner(engine, Metrics())
-    runner.abandon(runner.begin(windows(1, POISON)))
-    assert engine.batches == [[1, int(POISON)]]
-    BatchRunner(EchoEngine(4), Metrics()).abandon(runner.begin(windows(1)))
+    batch = windows(1, POISON)
+    runner.abandon(runner.begin(batch))
+    assert (engine.abandoned, engine.batches) == ([batch], [])
+    runner = BatchRunner(EchoEngine(4), Metrics())
+    runner.abandon(runner.begin(windows(1)))  # it was not begun at all

@@ -108,6 +108,8 @@ def test_several_batches_in_flight_pass_through() -> None:
     first, second = view.begin(windows(1)), view.begin(windows(2))
     assert texts(view.finish(second)) == [2]
     assert texts(view.finish(first)) == [1]
+    view.abandon(third := view.begin(windows(3)))
+    assert engine.abandoned == [third]
 
 
 class Caller(threading.Thread):

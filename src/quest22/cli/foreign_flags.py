@@ -91,7 +91,11 @@ FOREIGN_FLAGS = (
         says="models are kept in the Hub's cache, which HF_HOME moves; -m FOLDER runs a model in a "
         "folder",
     ),
-    _refused("device-index", "device-id", says="the number follows the name: --device cuda:1"),
+    _refused(
+        "device-index",
+        "device-id",
+        says="the number follows the name: --device cuda:1, or --devices 0,1",
+    ),
     _refused("processors", says="one process uses all cores: --threads limits them"),
     _refused("align-model", "interpolate-method", says="times of words: --word-timestamps"),
     _refused(

@@ -65,7 +65,7 @@ class RunReporter:
                 if sys.stderr.isatty():
                     self._say(f"loading {event.model} …")
             case ModelLoaded():
-                model = f"{_model_title(event)} ({event.compute_type})"
+                model = f"{_model_title(event)} ({_format_and_place(event)})"
                 info = replace(self._info, title=f"{self._info.title} → {model}")
                 self._display = EventDisplay(info, quiet=self._report.quiet)
             case WritingEnded():
@@ -123,6 +123,11 @@ def _model_title(event: ModelLoaded) -> str:
     """``base from openai/whisper-base``; a folder without those it lies in."""
     name = Path(event.checkpoint_name).name
     return f"{name} from {event.origin}" if event.origin else name
+
+
+def _format_and_place(event: ModelLoaded) -> str:
+    """``bfloat16``, and the devices if there are several."""
+    return " on ".join([event.compute_type, *filter(None, [", ".join(event.devices)])])
 
 
 class Reporter(Protocol):

@@ -118,6 +118,11 @@ def _check(settings: RunSettings) -> None:
                 f"{flag}, but workers take units in any order: leave it out, or name data files "
                 "with --data-files"
             )
+    if settings.pipeline.engine.devices:
+        raise UsageError(
+            "--devices are those of one machine, and each worker runs on one: leave it out, and "
+            "start as many workers as there are devices"
+        )
     for address in (dataset.path, *dataset.data_files):
         if redact(address) != address:
             raise UsageError(

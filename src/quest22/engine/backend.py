@@ -7,7 +7,7 @@ A backend knows one device: where weights and caches lie, and how encoder and de
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from quest22.decoding.alignment import AlignmentInput
 from quest22.decoding.logprobs import Logits
 from quest22.decoding.token_decoders import DecodeRequest, DecodeResult
+from quest22.errors import EngineError
 from quest22.records import Alignment
 from quest22.system.shortage import shortage
 
@@ -33,12 +34,28 @@ def explain(what: str, error: BaseException) -> str:
     return f"{what}: {reason}"
 
 
+class SmallerBatchError(EngineError):
+    """Memory ran out, and the backend has made itself smaller: run the windows again, in parts.
+
+    ``windows`` are how many it encodes together from now on. ``finished`` has the results of those
+    that were decoded before, by their place in the batch.
+    """
+
+    def __init__(
+        self, reason: str, windows: int, finished: Mapping[int, DecodeResult] | None = None
+    ) -> None:
+        super().__init__(reason)
+        self.windows = windows
+        self.finished = dict(finished or {})
+
+
 class Backend(Protocol):
     """A checkpoint's encoder and decoder on a device.
 
     A batch is encoded, then decoded, then aligned if words are requested. Windows keep their order.
-    Every method may raise :class:`quest22.errors.EngineError`; the engine turns ``RuntimeError``
-    and ``MemoryError`` into one.
+    Every method may raise :class:`quest22.errors.EngineError`, of which
+    :class:`SmallerBatchError` makes the engine go on with fewer windows at once; the engine turns
+    ``RuntimeError`` and ``MemoryError`` into one.
     """
 
     @property

@@ -7,7 +7,7 @@ Knows nothing of clips and files, nor of how a backend computes.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,7 +23,7 @@ from quest22.decoding.language_detection import DetectedLanguage, detect_languag
 from quest22.decoding.logits_rules import LogitsRulesCache
 from quest22.decoding.prompts import PromptBuilder
 from quest22.decoding.token_decoders import DecodeRequest, DecodeResult
-from quest22.engine.backend import Backend, CrossKV, Features, explain
+from quest22.engine.backend import Backend, CrossKV, Features, SmallerBatchError, explain
 from quest22.errors import EngineError, UsageError
 from quest22.metrics import Metrics
 from quest22.protocols import FeatureExtractor
@@ -36,12 +36,13 @@ _ENGLISH = DetectedLanguage("en", 1.0)
 class EncodedBatch:
     """A batch that is encoded, and decoded once it is finished or its room is needed.
 
+    Where memory does not hold all of it, it is encoded later, in parts (``cross_kv`` of None).
     ``outcome`` is what decoding gave, until :meth:`WhisperEngine.finish` takes it.
     """
 
     number: int
     windows: Sequence[Window]
-    cross_kv: CrossKV
+    cross_kv: CrossKV | None
     outcome: list[Hypothesis] | Exception | None = None
     finished: bool = False
 
@@ -66,6 +67,7 @@ class WhisperEngine:
         self.batch_size = backend.batch_size
         self.batches_in_flight = backend.batches_in_flight
         self._backend = backend
+        self._at_once = backend.batch_size  # fewer once memory has run out
         self._features = features
         self._weights, self._weights_checked = checkpoint.weights, False
         self._all_frames = checkpoint.dimensions.max_source_positions
@@ -105,7 +107,7 @@ class WhisperEngine:
             self._check(windows)
             self._make_room()
             with self._errors_explained():
-                cross_kv = self._encode(windows) if windows else None
+                cross_kv = self._encode_together(windows) if windows else None
             batch = EncodedBatch(next(self._numbers), list(windows), cross_kv)
             self._begun[batch.number] = batch
             return batch
@@ -121,6 +123,12 @@ class WhisperEngine:
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
+
+    def abandon(self, ticket: EncodedBatch) -> None:
+        """Forget a batch, which takes no room from now on."""
+        with self._turn:
+            self._begun.pop(ticket.number, None)
+            ticket.finished = True
 
     def close(self) -> None:
         """Release the device's memory. The engine cannot be used again."""
@@ -147,7 +155,7 @@ class WhisperEngine:
 
     def _hear(self, batch: EncodedBatch) -> list[Hypothesis]:
         """Decode a batch; encode and decode windows again in full if their text is doubtful."""
-        hypotheses = self._decode(batch)
+        hypotheses = self._decode(batch.windows, batch.cross_kv)
         doubtful = [
             row
             for row, window in enumerate(batch.windows)
@@ -155,7 +163,7 @@ class WhisperEngine:
         ]
         if doubtful:
             again = [_in_full(batch.windows[row]) for row in doubtful]
-            heard = self._decode(EncodedBatch(batch.number, again, self._encode(again)))
+            heard = self._decode(again, self._encode_together(again))
             for row, hypothesis in zip(doubtful, heard, strict=True):
                 hypotheses[row] = hypothesis
         return hypotheses
@@ -198,6 +206,16 @@ class WhisperEngine:
                     "expected samples between -1 and 1"
                 )
 
+    def _encode_together(self, windows: Sequence[Window]) -> CrossKV | None:
+        """None where memory does not hold all of them."""
+        if len(windows) > self._at_once:
+            return None
+        try:
+            return self._encode(windows)
+        except SmallerBatchError as error:
+            self._take_fewer(error)
+            return None
+
     def _encode(self, windows: Sequence[Window]) -> CrossKV:
         """Encode windows. Only one of ``features`` and ``encoder`` is timed at any moment."""
         with ExitStack() as encoder:
@@ -226,19 +244,60 @@ class WhisperEngine:
         shorter = context_frames(window, self._all_frames) < self._all_frames
         return shorter and self._backend.shortens_context
 
-    def _decode(self, batch: EncodedBatch) -> list[Hypothesis]:
-        options = [self._options(window) for window in batch.windows]
-        with self._metrics.time("decoder"):
-            languages = self._detect_languages(batch.cross_kv, options)
-            requests = [self._request(*each) for each in zip(options, languages, strict=True)]
-            results = self._backend.decode(batch.cross_kv, requests)
-        self._metrics.count("tokens", sum(len(result.tokens) for result in results))
-        decoded = zip(options, results, languages, strict=True)
-        hypotheses = [self._hypothesis(*each) for each in decoded]
-        if any(each.words for each in options):
-            with self._metrics.time("alignment"):
-                self._add_alignments(batch, hypotheses)
-        return hypotheses
+    def _decode(self, windows: Sequence[Window], cross_kv: CrossKV | None) -> list[Hypothesis]:
+        """Decode windows: together if they are encoded, else in parts that memory holds.
+
+        Where memory runs out on the way, windows that are decoded are not decoded again.
+        """
+        found: dict[int, Hypothesis] = {}
+        left = list(range(len(windows)))
+        rows = left
+        while left:
+            if cross_kv is None:
+                rows = ([row for row in left if row not in found] or left)[: self._at_once]
+            part = [windows[row] for row in rows]
+            try:
+                if cross_kv is None:
+                    cross_kv = self._encode(part)
+                if rows[0] not in found:
+                    self._decode_part(rows, part, cross_kv, found)
+                self._add_alignments(rows, part, cross_kv, found)
+                done = set(rows)
+            except SmallerBatchError as error:
+                self._take_fewer(error)
+                done = {row for row in rows if row in found and not windows[row].decoding.words}
+            left = [row for row in left if row not in done]
+            cross_kv = None
+        return [found[row] for row in range(len(windows))]
+
+    def _take_fewer(self, error: SmallerBatchError) -> None:
+        if error.windows >= self._at_once:  # nothing would change
+            raise error
+        self._at_once = error.windows
+
+    def _decode_part(
+        self,
+        rows: Sequence[int],
+        windows: Sequence[Window],
+        cross_kv: CrossKV,
+        found: dict[int, Hypothesis],
+    ) -> None:
+        """Add the hypotheses of encoded windows, by their rows; of some before an error, too."""
+        options = [self._options(window) for window in windows]
+        finished: Mapping[int, DecodeResult] = {}
+        languages: list[DetectedLanguage] = []
+        try:
+            with self._metrics.time("decoder"):
+                languages = self._detect_languages(cross_kv, options)
+                requests = [self._request(*each) for each in zip(options, languages, strict=True)]
+                finished = dict(enumerate(self._backend.decode(cross_kv, requests)))
+        except SmallerBatchError as error:
+            finished = error.finished
+            raise
+        finally:
+            self._metrics.count("tokens", sum(len(each.tokens) for each in finished.values()))
+            for place, result in finished.items():
+                found[rows[place]] = self._hypothesis(options[place], result, languages[place])
 
     def _options(self, window: Window) -> DecodingOptions:
         """A window's options; a text that becomes doubtful by its length ends there."""
@@ -296,16 +355,26 @@ class WhisperEngine:
             languages=detected.top_languages,
         )
 
-    def _add_alignments(self, batch: EncodedBatch, hypotheses: list[Hypothesis]) -> None:
-        """Add alignments to the hypotheses of windows that request words."""
-        timed = [row for row, window in enumerate(batch.windows) if window.decoding.words]
+    def _add_alignments(
+        self,
+        rows: Sequence[int],
+        windows: Sequence[Window],
+        cross_kv: CrossKV,
+        found: dict[int, Hypothesis],
+    ) -> None:
+        """Add alignments to the hypotheses of encoded windows that request words."""
+        timed = [place for place, window in enumerate(windows) if window.decoding.words]
+        if not timed:
+            return
         inputs = [
-            AlignmentInput.of(row, batch.windows[row], hypotheses[row], self._tokens)
-            for row in timed
+            AlignmentInput.of(place, windows[place], found[rows[place]], self._tokens)
+            for place in timed
         ]
-        alignments = self._backend.align(batch.cross_kv, inputs)
-        for row, each, alignment in zip(timed, inputs, alignments, strict=True):
-            hypotheses[row] = replace(hypotheses[row], alignment=each.of_hypothesis(alignment))
+        with self._metrics.time("alignment"):
+            alignments = self._backend.align(cross_kv, inputs)
+        for place, each, alignment in zip(timed, inputs, alignments, strict=True):
+            hypothesis = found[rows[place]]
+            found[rows[place]] = replace(hypothesis, alignment=each.of_hypothesis(alignment))
 
 
 def _in_full(window: Window) -> Window:

@@ -98,6 +98,11 @@ class RunContext:
         pipeline = self.load(settings, self.metrics)
         self._loaded.append(pipeline)
         self.on_event(
-            ModelLoaded(pipeline.checkpoint_name, pipeline.compute_type, pipeline.checkpoint_origin)
+            ModelLoaded(
+                pipeline.checkpoint_name,
+                pipeline.compute_type,
+                pipeline.checkpoint_origin,
+                pipeline.devices if len(pipeline.devices) > 1 else (),
+            )
         )
         return pipeline

@@ -41,11 +41,15 @@ class ModelLoading:
 
 @dataclass(frozen=True, slots=True)
 class ModelLoaded:
-    """The model is ready. ``origin`` is what a short name stood for: a Hub id, or a cache."""
+    """The model is ready. ``origin`` is what a short name stood for: a Hub id, or a cache.
+
+    ``devices`` are named if there are several.
+    """
 
     checkpoint_name: str
     compute_type: str
     origin: str = ""
+    devices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,9 @@ class Pipeline:
     checkpoint_origin = ""
     """What a short name stood for: see :class:`quest22.checkpoint.resolve.ResolvedFolder`."""
 
+    devices: tuple[str, ...] = ()
+    """Those that share the work, by name; none if the settings leave the device open."""
+
     _closed = False
     _shared_loop: TranscriptionLoop | None = None
     _live_sessions = 0
@@ -83,7 +86,8 @@ class Pipeline:
         silence_telemetry()
         from quest22.audio.log_mel import LogMel
         from quest22.checkpoint.load import load
-        from quest22.engine.build import build_engine
+        from quest22.runtime.devices.build import open_engine
+        from quest22.runtime.devices.names import chosen_devices
         from quest22.runtime.strategy import PerClipStrategy
 
         self.home = HomeProcess()
@@ -91,6 +95,7 @@ class Pipeline:
         self.metrics = metrics or Metrics()
         engine_settings = self.settings.engine
         with _shortages_told("the model"):
+            self.devices = chosen_devices(engine_settings)
             checkpoint = load(model, revision=engine_settings.revision, token=engine_settings.token)
             features = LogMel(checkpoint.dimensions.mel_bins, engine_settings.threads)
             strategy = PerClipStrategy(
@@ -100,7 +105,7 @@ class Pipeline:
                 each_channel=self.settings.audio.channel == "each",
             )
             strategy.configured()
-            engine = build_engine(checkpoint, features, engine_settings, self.metrics)
+            engine = open_engine(checkpoint, features, engine_settings, self.devices, self.metrics)
         self.checkpoint_name = checkpoint.name
         self.checkpoint_origin = checkpoint.origin
         self.checkpoint_revision = checkpoint.revision

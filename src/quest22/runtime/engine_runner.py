@@ -67,10 +67,7 @@ class BatchRunner:
     def abandon(self, batch: RunningBatch) -> None:
         """Finish a batch whose results are not needed, to free the engine."""
         if batch.ticket is not None:
-            try:
-                self._engine.finish(batch.ticket)
-            except self._retry_alone_on:
-                return
+            self._engine.abandon(batch.ticket)
 
     def _hypotheses(self, batch: RunningBatch) -> list[Hypothesis]:
         if batch.error is not None:

@@ -59,7 +59,8 @@ class OrderedDriver:
         self._scheduler = Scheduler(engine.batch_size)
         self._strategy = strategy
         self._metrics = metrics
-        self._max_open = max_open or max(64, 8 * engine.batch_size)
+        windows = engine.batch_size * max(8, 2 * engine.batches_in_flight)
+        self._max_open = max_open or max(64, windows)
         self._replay = replay
         self._progress = progress
         self._arrived = replay.clips.start if replay else 0

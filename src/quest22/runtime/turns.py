@@ -152,6 +152,9 @@ class _Turn:
         with self._turn():
             return self._engine.finish(ticket)
 
+    def abandon(self, ticket: Any) -> None:
+        self._engine.abandon(ticket)
+
     def close(self) -> None:
         self._engine.close()
 

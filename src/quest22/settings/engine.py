@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
-from quest22.settings.forms import COUNT_OR_AUTO
+from quest22.errors import UsageError
+from quest22.settings.forms import COUNT_OR_AUTO, DEVICES
 from quest22.settings.option import check_at_least, check_choice, declared, option
 
 PANEL = "Model"
 
 EngineName: TypeAlias = Literal["auto", "native", "openvino", "torch"]
+DeviceMap: TypeAlias = Literal["off", "auto"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,23 @@ class EngineSettings:
         metavar="NAME",
         panel=PANEL,
     )
+    devices: tuple[str, ...] = option(
+        (),
+        flags="--devices",
+        form=DEVICES,
+        help="Several devices that share the work, with a process each: [cyan]all[/] (all GPUs), "
+        "[cyan]0,1,3[/] (GPUs by number), or [cyan]cpu,cpu[/].",
+        metavar="NAMES",
+        unset="one, as --device has it",
+        panel=PANEL,
+    )
+    device_map: DeviceMap = option(
+        "off",
+        flags="--device-map",
+        help="[cyan]auto[/]: layers that do not fit into a GPU's memory stay in the machine's, and "
+        "are copied when they are needed. [cyan]off[/]: all layers are on the device.",
+        panel=PANEL,
+    )
     compute_type: str = option(
         "auto",
         flags=("--compute-type", "--dtype"),
@@ -89,6 +108,11 @@ class EngineSettings:
     )
 
     def __post_init__(self) -> None:
+        if self.devices and self.device.strip().lower() != "auto":
+            raise UsageError(
+                f"device {self.device!r} and devices {','.join(self.devices)!r}: name one of them"
+            )
+        check_choice("device_map", self.device_map, get_args(DeviceMap))
         check_choice("engine", self.engine, get_args(EngineName))
         check_at_least("batch_size", self.batch_size, 1)
         check_at_least("threads", self.threads, 1)

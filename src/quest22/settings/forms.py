@@ -17,6 +17,7 @@ from quest22.settings.languages import language_code
 from quest22.settings.quantities import format_duration, format_size, parse_duration_s, parse_size
 
 AUTO, OFF = "auto", "off"
+ALL_DEVICES = "all"
 EACH: Literal["each"] = "each"
 
 Channel: TypeAlias = int | Literal["each"]
@@ -202,6 +203,27 @@ def _write_range(value: tuple[int, int] | None) -> str | None:
     return None if value is None else ":".join(map(str, value))
 
 
+def read_devices(name: str, value: Any) -> tuple[str, ...]:
+    """``all``; ``0,1,3`` for GPUs by number; or devices by name, of which CPUs may repeat."""
+    given = [] if value is None else [value] if isinstance(value, (str, int)) else list(value)
+    words = [word.lower() for each in given for word in split_list(str(each))]
+    names = tuple(f"cuda:{int(word)}" if word.isdecimal() else word for word in words)
+    names = tuple("cuda:0" if each == "cuda" else each for each in names)
+    if names != (ALL_DEVICES,):
+        for each in names:
+            if not re.fullmatch(r"cpu|mps|cuda:[0-9]+", each):
+                raise UsageError(
+                    f"{name} is {','.join(words)!r}: expected all, numbers of GPUs such as 0,1,3, "
+                    "or names such as cuda:0,cuda:1 or cpu,cpu"
+                )
+            if each != "cpu" and names.count(each) > 1:
+                raise UsageError(
+                    f"{name} is {','.join(words)!r}: {each} is there twice, and one process uses "
+                    "all of a GPU; name it once"
+                )
+    return names
+
+
 def read_size(_: str, value: str | int) -> int:
     """``512M``, or bytes."""
     return parse_size(value) if isinstance(value, str) else value
@@ -238,6 +260,7 @@ TRACK = Form(read_track, "int | str | None", _write_or(None))
 LANGUAGES = Form(read_languages, "str | Iterable[str]", _write_names)
 NAMES = Form(read_names, "str | Iterable[str]", _write_names, repeated=True, split=True)
 PATHS = Form(read_names, "str | Iterable[str]", _write_names, repeated=True)
+DEVICES = Form(read_devices, "str | int | Iterable[str | int]", _write_names)
 DURATION = Form(_read_duration, "float | str", format_duration)
 OPTIONAL_DURATION = Form(_read_optional_duration, "float | str | None", _write_optional_duration)
 RANGE = Form(read_range, "int | str | tuple[int, int] | None", _write_range)
