@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
+from functools import partial
 from itertools import islice
+from typing import NoReturn, TypeAlias, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from quest22.checkpoint.load import Checkpoint
 from quest22.decoding.alignment import AlignmentInput
 from quest22.decoding.logprobs import Logits
 from quest22.decoding.search import BatchSearch, decode_in_tries
 from quest22.decoding.token_decoders import DecodeRequest, DecodeResult
-from quest22.engine.backend import Features
+from quest22.engine.backend import Features, SmallerBatchError
 from quest22.engine.torch.alignment import TorchAligner
 from quest22.engine.torch.cache import CrossKVPool, SelfKVCache
+from quest22.engine.torch.memory import cache_bytes, give_back, is_out_of_memory, too_large
 from quest22.engine.torch.model import WhisperModel
 from quest22.engine.torch.search import DeviceSearch, runs_on_device
 from quest22.engine.torch.session import TorchSession
 from quest22.engine.torch.steps import cuda_graphs
 from quest22.errors import EngineError
 from quest22.records import Alignment
+
+Value = TypeVar("Value")
+Keep: TypeAlias = "Callable[[int, DecodeRequest, DecodeResult], None]"
+
+_log = logging.getLogger("quest22")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +47,15 @@ class BatchShape:
     rows: int
     encoded_at_once: int
 
+    @property
+    def is_smallest(self) -> bool:
+        """Whether there is no half of it."""
+        return self.windows == self.rows == 1
+
+    def halved(self) -> BatchShape:
+        """Half of everything."""
+        return BatchShape(*(max(1, each // 2) for each in astuple(self)))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedWindows:
@@ -46,10 +65,9 @@ class EncodedWindows:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Parts:
-    """What takes the device's memory."""
+class _Caches:
+    """What takes the device's memory beside the weights, and what holds on to it."""
 
-    model: WhisperModel
     pool: CrossKVPool
     cache: SelfKVCache
     search: DeviceSearch
@@ -65,83 +83,223 @@ class TorchBackend:
     same_in_any_batch = False
 
     def __init__(self, checkpoint: Checkpoint, model: WhisperModel, shape: BatchShape) -> None:
-        """Raises :class:`CheckpointError` for alignment heads that the model does not have."""
-        dims, tokens = checkpoint.dimensions, checkpoint.tokens
+        """Takes a smaller shape if memory does not hold this one.
+
+        Raises :class:`EngineError` if it holds none, and :class:`CheckpointError` for alignment
+        heads that the model does not have.
+        """
         self.batch_size = shape.windows
         self.device_type = model.placement.device.type
         self.compute_type = model.placement.compute_type
         self.device = model.placement.device
-        self._at_once = shape.encoded_at_once
-        self._sot = tokens.sot
-        self._no_speech = tokens.no_speech
-        pool = CrossKVPool(dims, shape.windows, model.placement)
-        cache = SelfKVCache(dims, shape.rows, model.placement)
-        capture = cuda_graphs(model.placement.device)
-        search = DeviceSearch(model, pool, cache, tokens.no_speech, capture)
-        aligner = TorchAligner(checkpoint, model, pool)
-        self._opened: _Parts | None = _Parts(model, pool, cache, search, aligner)
+        self.shape = shape
+        self._sot = checkpoint.tokens.sot
+        self._no_speech = checkpoint.tokens.no_speech
+        self._opened: tuple[Checkpoint, WhisperModel] | None = checkpoint, model
+        self._allocated: _Caches | None = None
+        _ = self._caches
 
     def encode(self, features: Sequence[Callable[[], Features]]) -> EncodedWindows:
-        parts = self._parts
-        parts.pool.begin_batch()
-        pending = iter(features)
+        self._caches.pool.begin_batch()
+        if len(features) > self.shape.windows:
+            raise SmallerBatchError("the batch does not fit the memory", self.shape.windows)
+        pending, first = iter(features), 0
         with _exact_products(self.device):
-            for start in range(0, len(features), self._at_once):
-                chunk = np.stack([compute() for compute in islice(pending, self._at_once)])
-                rows = slice(start, start + len(chunk))
-                parts.model.encode(torch.from_numpy(chunk).to(self.device), parts.pool, rows)
+            while chunk := [compute() for compute in islice(pending, self.shape.encoded_at_once)]:
+                self._encode_chunk(np.stack(chunk), first)
+                first += len(chunk)
         return EncodedWindows(len(features))
 
     def language_logits(self, cross_kv: EncodedWindows, tokens: Sequence[int]) -> Logits:
-        starts = np.full((1, 1), self._sot, np.int32)
-        rows = self._parts.cache.rows
-        with _exact_products(self.device):
-            found = []
-            for first in range(0, cross_kv.count, rows):
-                some = range(first, min(first + rows, cross_kv.count))
-                session = self._session()
-                session.restart(some)
-                found.append(session.step(starts.repeat(len(some), 0), [0])[:, 0, tokens])
-        return np.concatenate(found)
+        return self._within_memory(lambda: self._language_logits(cross_kv, tokens))
 
     def decode(
         self, cross_kv: EncodedWindows, requests: Sequence[DecodeRequest]
     ) -> list[DecodeResult]:
         # Attention is found again for alignments, so no window is decoded alone to keep its own.
         plain = [replace(each, keep_attention=False) for each in requests]
-        with _exact_products(self.device):
-            return decode_in_tries(plain, self._decode_together)
+        finished: dict[int, DecodeResult] = {}
+
+        def keep(window: int, tried: DecodeRequest, result: DecodeResult) -> None:
+            if tried is plain[window] or plain[window].stands(result):
+                finished[window] = result
+
+        def decode_together(
+            part: Mapping[int, DecodeRequest], num_beams: int
+        ) -> list[DecodeResult]:
+            return self._decode_together(part, num_beams, keep)
+
+        return self._within_memory(lambda: decode_in_tries(plain, decode_together), finished)
 
     def align(self, cross_kv: EncodedWindows, inputs: Sequence[AlignmentInput]) -> list[Alignment]:
-        with _exact_products(self.device):
-            return self._parts.aligner.align(inputs)
+        return self._within_memory(lambda: self._caches.aligner.align(inputs))
 
     def close(self) -> None:
-        self._opened = None
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+        self._opened = self._allocated = None
+        give_back(self.device)
+
+    def _encode_chunk(self, features: NDArray[np.float32], first: int) -> None:
+        """Encode windows into the pool's rows from ``first`` on; fewer at once if memory asks."""
+        done = 0
+        while done < len(features):
+            some = features[done : done + self.shape.encoded_at_once]
+            rows = slice(first + done, first + done + len(some))
+            told = self._tried(partial(self._encode_rows, some, rows))
+            if told is None:
+                done += len(some)
+            elif len(some) == 1:
+                self._shrink(told)
+            else:
+                give_back(self.device)
+                self.shape = replace(self.shape, encoded_at_once=len(some) // 2)
+                _log.warning(
+                    "memory ran out on %s while %d windows were encoded (%s): from now on %d are "
+                    "encoded at once; a smaller --batch-size leaves more memory",
+                    self.device.type,
+                    len(some),
+                    told,
+                    len(some) // 2,
+                )
+
+    def _encode_rows(self, features: NDArray[np.float32], rows: slice) -> None:
+        self._model.encode(torch.from_numpy(features).to(self.device), self._caches.pool, rows)
+
+    def _language_logits(self, cross_kv: EncodedWindows, tokens: Sequence[int]) -> Logits:
+        starts = np.full((1, 1), self._sot, np.int32)
+        rows = self._caches.cache.rows
+        found = []
+        for first in range(0, cross_kv.count, rows):
+            some = range(first, min(first + rows, cross_kv.count))
+            session = self._session()
+            session.restart(some)
+            found.append(session.step(starts.repeat(len(some), 0), [0])[:, 0, tokens])
+        return np.concatenate(found)
 
     def _decode_together(
-        self, part: Mapping[int, DecodeRequest], num_beams: int
+        self, part: Mapping[int, DecodeRequest], num_beams: int, keep: Keep
     ) -> list[DecodeResult]:
-        """Decode windows with equally many rows: on the device, or what is rare with NumPy."""
+        """Decode windows with equally many rows: on the device, or what is rare with NumPy.
+
+        ``keep`` is told each result as soon as it is known.
+        """
         here = {window: each for window, each in part.items() if runs_on_device(each, self.device)}
         results: dict[int, DecodeResult] = {}
         if here:
-            results.update(zip(here, self._parts.search.run(here), strict=True))
+            found = self._caches.search.run(
+                here, lambda window, result: keep(window, here[window], result)
+            )
+            results.update(zip(here, found, strict=True))
         rest = {window: each for window, each in part.items() if window not in here}
-        for some in _pieces(rest, self._parts.cache.windows(num_beams)):
+        for some in _pieces(rest, self._caches.cache.windows(num_beams)):
             session = self._session()
             session.restart(list(some), num_beams)
-            found = BatchSearch(self._no_speech).run(session, list(some.values()))
-            results.update(zip(some, found, strict=True))
+            searched = BatchSearch(self._no_speech).run(session, list(some.values()))
+            for window, result in zip(some, searched, strict=True):
+                keep(window, some[window], result)
+                results[window] = result
         return [results[window] for window in part]
 
     def _session(self) -> TorchSession:
-        return TorchSession(self._parts.model, self._parts.pool, self._parts.cache)
+        return TorchSession(self._model, self._caches.pool, self._caches.cache)
+
+    # Memory.
+
+    def _within_memory(
+        self, work: Callable[[], Value], finished: Mapping[int, DecodeResult] | None = None
+    ) -> Value:
+        """What ``work`` gives; if memory runs out, a smaller shape and a SmallerBatchError."""
+        given: list[Value] = []
+        with _exact_products(self.device):
+            told = self._tried(lambda: given.append(work()))
+        if told is not None:
+            self._shrink(told, finished)
+        return given[0]
+
+    def _tried(self, work: Callable[[], None]) -> str | None:
+        """Do it; what an error said if memory ran out.
+
+        The error itself is gone then, and with it what its frames held on the device.
+        """
+        try:
+            work()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return str(error).partition("\n")[0].partition(". ")[0] or type(error).__name__
+        return None
+
+    def _shrink(self, told: str, finished: Mapping[int, DecodeResult] | None = None) -> NoReturn:
+        """Have half as large caches from now on, or still smaller ones."""
+        if self.shape.is_smallest:
+            self._allocated = None  # they are made again where they fit
+            give_back(self.device)
+            raise EngineError(too_large(self._model.dims, self._model.placement))
+        self._replace_caches(self.shape.halved(), told)
+        reason = f"memory ran out on {self.device.type}"
+        raise SmallerBatchError(reason, self.shape.windows, finished)
+
+    def _replace_caches(self, shape: BatchShape, told: str) -> None:
+        """Make caches of this shape, or of halves of it; the log tells why there are smaller ones.
+
+        Raises :class:`EngineError` if memory does not even hold those for one window.
+        """
+        before = self.shape
+        while True:
+            self._allocated = None
+            give_back(self.device)
+            self.shape = shape
+            now_told = self._tried(self._allocate)
+            if now_told is None:
+                break
+            if shape.is_smallest:
+                raise EngineError(too_large(self._model.dims, self._model.placement))
+            shape, told = shape.halved(), now_told
+        if (shape.windows, shape.rows) != (before.windows, before.rows):
+            _log.warning(
+                "memory ran out on %s (%s): from now on %d windows are decoded at once, not %d, and"
+                " %d are encoded before, not %d; --batch-size %d avoids this",
+                self.device.type,
+                told,
+                shape.rows,
+                before.rows,
+                shape.windows,
+                before.windows,
+                self._fitting_batch_size(),
+            )
+
+    def _fitting_batch_size(self) -> int:
+        """How many windows, all decoded at once, take as much memory as the caches do."""
+        window, row = cache_bytes(self._model.dims, self._model.placement)
+        size = self.shape.windows * window + self.shape.rows * row
+        return max(1, min(self.shape.windows, size // (window + row)))
+
+    def _allocate(self) -> None:
+        checkpoint, model = self._checkpoint, self._model
+        pool = CrossKVPool(model.dims, self.shape.windows, model.placement)
+        cache = SelfKVCache(model.dims, self.shape.rows, model.placement)
+        # A graph would hold on to buffers that have another layer's weights when it is replayed.
+        capture = None if model.is_streamed else cuda_graphs(self.device)
+        search = DeviceSearch(model, pool, cache, self._no_speech, capture)
+        aligner = TorchAligner(checkpoint, model, pool)
+        self._allocated = _Caches(pool, cache, search, aligner)
 
     @property
-    def _parts(self) -> _Parts:
+    def _caches(self) -> _Caches:
+        if self._allocated is None:
+            self._replace_caches(self.shape, "")
+        assert self._allocated is not None  # noqa: S101 -- just made
+        return self._allocated
+
+    @property
+    def _checkpoint(self) -> Checkpoint:
+        return self._when_open[0]
+
+    @property
+    def _model(self) -> WhisperModel:
+        return self._when_open[1]
+
+    @property
+    def _when_open(self) -> tuple[Checkpoint, WhisperModel]:
         if self._opened is None:
             raise EngineError("the engine is closed: open another one")
         return self._opened

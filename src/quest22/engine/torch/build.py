@@ -12,8 +12,18 @@ from quest22.engine.backend import explain
 from quest22.engine.batch_size import choose_batch_size
 from quest22.engine.torch.backend import BatchShape, TorchBackend
 from quest22.engine.torch.device import Placement, choose_placement
+from quest22.engine.torch.layers import BUFFERS
+from quest22.engine.torch.memory import (
+    cache_bytes,
+    free_and_total,
+    is_out_of_memory,
+    layer_bytes,
+    too_large,
+    weight_bytes,
+)
 from quest22.engine.torch.model import WhisperModel
 from quest22.engine.torch.self_check import check_device
+from quest22.engine.torch.weights import Residency
 from quest22.errors import EngineError
 from quest22.settings import EngineSettings
 
@@ -22,6 +32,12 @@ MAX_ROWS = 128
 
 MAX_WINDOWS = 256
 ENCODED_AT_ONCE = 16
+WEIGHTS_SHARE = 0.8
+"""Of the free memory; a model with larger weights has them copied to the device in turn."""
+
+STREAMED_SHARE = 0.5
+"""Of the free memory, for the weights of such a model: more windows at once need fewer copies."""
+
 MEMORY_SHARE = 0.7
 """Of the memory that is free once weights are loaded; the rest is for what layers compute."""
 
@@ -40,20 +56,54 @@ def open_torch_backend(checkpoint: Checkpoint, settings: EngineSettings) -> Torc
     try:
         if placement.device.type == "mps":
             check_device(checkpoint.weights, checkpoint.dimensions, placement)
-        model = WhisperModel(checkpoint.weights, checkpoint.dimensions, placement)
+        residency = choose_residency(checkpoint.dimensions, placement, settings.device_map)
+        model = WhisperModel(checkpoint.weights, checkpoint.dimensions, placement, residency)
         shape = choose_shape(checkpoint.dimensions, placement, settings.batch_size)
         backend = TorchBackend(checkpoint, model, shape)
     except (RuntimeError, MemoryError) as exc:
+        if is_out_of_memory(exc):
+            raise EngineError(too_large(checkpoint.dimensions, placement)) from exc
         raise EngineError(explain(f"the model does not run on {placement.device}", exc)) from exc
     _log.info(
         "engine torch: PyTorch %s on %s; %s, %d windows per batch, %d of them at once",
         torch.__version__,
         _device_name(placement.device),
         placement.compute_type,
-        shape.windows,
-        shape.rows,
+        backend.shape.windows,
+        backend.shape.rows,
     )
     return backend
+
+
+def choose_residency(dims: Dimensions, placement: Placement, device_map: str) -> Residency | None:
+    """How many layers stay on a GPU that the model is too large for; None if all fit, or must.
+
+    The decoder's stay first: they are needed for every token. Raises :class:`EngineError` where not
+    even two layers fit.
+    """
+    if device_map == "off" or placement.device.type != "cuda":
+        return None
+    free, _ = free_and_total(placement.device)
+    whole = weight_bytes(dims, placement)
+    if whole <= WEIGHTS_SHARE * free:
+        return None
+    encoder, decoder = layer_bytes(dims, placement)
+    rest = whole - encoder * dims.encoder_layers - decoder * dims.decoder_layers
+    budget = int(STREAMED_SHARE * free) - rest - BUFFERS * (encoder + decoder)
+    if budget < 0:
+        raise EngineError(too_large(dims, placement, streamed=True))
+    of_decoder = min(dims.decoder_layers, budget // decoder)
+    of_encoder = min(dims.encoder_layers, (budget - of_decoder * decoder) // encoder)
+    _log.info(
+        "the model is larger than %s: %d of %d layers of the decoder and %d of %d of the encoder "
+        "stay there, the others are copied when they are needed",
+        placement.device.type,
+        of_decoder,
+        dims.decoder_layers,
+        of_encoder,
+        dims.encoder_layers,
+    )
+    return Residency(of_encoder, of_decoder)
 
 
 def choose_shape(dims: Dimensions, placement: Placement, batch_size: int | None) -> BatchShape:
@@ -69,15 +119,6 @@ def choose_shape(dims: Dimensions, placement: Placement, batch_size: int | None)
         batch_size = max(1, min(MAX_WINDOWS, 2 * pairs))
         return BatchShape(batch_size, max(1, batch_size // 2), ENCODED_AT_ONCE)
     return BatchShape(batch_size, min(batch_size, MAX_ROWS), ENCODED_AT_ONCE)
-
-
-def cache_bytes(dims: Dimensions, placement: Placement) -> tuple[int, int]:
-    """Memory of a window's sound, and of a row's tokens."""
-    numbers = 2 * dims.decoder_layers * dims.d_model
-    row = numbers * dims.max_target_positions * placement.dtype.itemsize
-    if placement.int8_kv:  # with scales in float32
-        return numbers * (dims.max_source_positions + 4), row
-    return numbers * dims.max_source_positions * placement.dtype.itemsize, row
 
 
 def _device_name(device: torch.device) -> str:

@@ -21,6 +21,7 @@ from quest22.engine.torch.weights import (
     FeedForward,
     Linear,
     Norm,
+    Residency,
     SelfAttention,
     read_weights,
 )
@@ -31,11 +32,21 @@ _TAPS = 3
 class WhisperModel:
     """A checkpoint's layers on a device."""
 
-    def __init__(self, weights: Weights, dims: Dimensions, placement: Placement) -> None:
-        """Raises :class:`quest22.errors.EngineError` if a weight is not finite."""
+    def __init__(
+        self,
+        weights: Weights,
+        dims: Dimensions,
+        placement: Placement,
+        residency: Residency | None = None,
+    ) -> None:
+        """``residency``: only so many layers stay on the device.
+
+        Raises :class:`quest22.errors.EngineError` if a weight is not finite.
+        """
         self.dims = dims
         self.placement = placement
-        self.weights = read_weights(weights, dims, placement)
+        self.is_streamed = residency is not None
+        self.weights = read_weights(weights, dims, placement, residency)
 
     def encode(self, features: Tensor, pool: CrossKVPool, rows: Rows) -> None:
         """Encode ``features [B, mel bins, 3000]`` into rows of a pool."""

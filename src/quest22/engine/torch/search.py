@@ -11,7 +11,7 @@ the same batch always runs in the same way.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -95,10 +95,15 @@ class DeviceSearch:
         self._steps = StepRunner(model, pool, cache, capture)
         self._places = 0
 
-    def run(self, requests: Mapping[int, DecodeRequest]) -> list[DecodeResult]:
+    def run(
+        self,
+        requests: Mapping[int, DecodeRequest],
+        on_result: Callable[[int, DecodeResult], None] = lambda window, result: None,
+    ) -> list[DecodeResult]:
         """Continue each window's prompt to its end; results come in the order of the requests.
 
-        Raises :class:`quest22.errors.EngineError` if logits are not finite.
+        ``on_result`` is told each as soon as it is known. Raises
+        :class:`quest22.errors.EngineError` if logits are not finite.
         """
         windows = [_Window(number, request) for number, request in requests.items()]
         self._places = self._cache.windows(windows[0].request.num_beams)
@@ -111,7 +116,10 @@ class DeviceSearch:
             if admitted:
                 self._begin(admitted, len(live))
                 live, rows = live + admitted, None
-            if any(each.decoder.completed for each in live):
+            completed = [each for each in live if each.decoder.completed]
+            for each in completed:
+                on_result(each.number, each.result())
+            if completed:
                 live, rows = self._without_completed(live), None
             if live:
                 rows = rows or self._rows(live)

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from quest22.engine.torch.cache import CrossKVPool, SelfKVCache
+from quest22.engine.torch.memory import is_out_of_memory
 from quest22.engine.torch.model import WhisperModel
 from quest22.engine.torch.rules import DeviceRules, TimestampState
 from quest22.engine.torch.sampling import choose, log_probabilities
@@ -146,6 +147,8 @@ def cuda_graphs(device: torch.device) -> Capture | None:
             with torch.cuda.graph(graph, pool=pool, stream=stream):
                 run()
         except RuntimeError as exc:
+            if is_out_of_memory(exc):
+                raise
             _log.warning("steps of decoding are not captured as a graph: %s", exc)
             return run
         return graph.replay

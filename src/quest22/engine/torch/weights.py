@@ -6,8 +6,9 @@ values of cross-attention.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,7 +17,10 @@ from torch import Tensor
 from quest22.checkpoint.config import Dimensions
 from quest22.checkpoint.weights import NOT_FINITE, Weights
 from quest22.engine.torch.device import Placement
+from quest22.engine.torch.layers import StreamedLayers
 from quest22.errors import EngineError
+
+Block = TypeVar("Block")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,42 +85,64 @@ class DecoderBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class Residency:
+    """How many layers of a model that is larger than its device stay there: the first of each."""
+
+    encoder: int = 0
+    decoder: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ModelWeights:
     """All of a model's. ``output`` is the token embedding in the format that logits are made in."""
 
     convolutions: tuple[Linear, Linear]
     encoder_positions: Tensor
-    encoder: tuple[EncoderBlock, ...]
+    encoder: Iterable[EncoderBlock]
     encoder_norm: Norm
     embedding: Tensor
     decoder_positions: Tensor
-    decoder: tuple[DecoderBlock, ...]
+    decoder: Iterable[DecoderBlock]
     decoder_norm: Norm
     output: Tensor
 
 
-def read_weights(weights: Weights, dims: Dimensions, placement: Placement) -> ModelWeights:
+def read_weights(
+    weights: Weights, dims: Dimensions, placement: Placement, residency: Residency | None = None
+) -> ModelWeights:
     """Copy a checkpoint's weights to a device; the files then release their memory.
 
-    Raises :class:`EngineError` if a weight is not finite.
+    With a ``residency``, the other layers stay in the host's memory: see
+    :class:`quest22.engine.torch.layers.StreamedLayers`. Raises :class:`EngineError` if a weight is
+    not finite.
     """
     reader = _Reader(weights, placement)
+    layers = reader
+    if residency is not None:
+        layers = _Reader(weights, replace(placement, device=torch.device("cpu")))
+    encoder = tuple(layers.encoder_block(index) for index in range(dims.encoder_layers))
+    decoder = tuple(layers.decoder_block(index) for index in range(dims.decoder_layers))
     embedding = reader.matrix("decoder.embed_tokens.weight")
     model = ModelWeights(
         (reader.convolution("encoder.conv1"), reader.convolution("encoder.conv2")),
         reader.exact("encoder.embed_positions.weight"),
-        tuple(reader.encoder_block(index) for index in range(dims.encoder_layers)),
+        _placed(encoder, placement.device, residency.encoder if residency else None),
         reader.norm("encoder.layer_norm"),
         embedding,
         reader.exact("decoder.embed_positions.weight"),
-        tuple(reader.decoder_block(index) for index in range(dims.decoder_layers)),
+        _placed(decoder, placement.device, residency.decoder if residency else None),
         reader.norm("decoder.layer_norm"),
         # Logits are float32: CUDA makes them of 16-bit factors, other devices of float32 ones.
         embedding if placement.device.type == "cuda" else embedding.float(),
     )
     reader.check_finite()
+    layers.check_finite()
     weights.release()
     return model
+
+
+def _placed(layers: Sequence[Block], device: torch.device, resident: int | None) -> Iterable[Block]:
+    return layers if resident is None else StreamedLayers(layers, device, resident)
 
 
 class _Reader:

@@ -1,0 +1,102 @@
+"""How much memory a model takes on a device, and errors that tell that there is too little."""
+
+from __future__ import annotations
+
+import gc
+from math import prod
+
+import torch
+
+from quest22.checkpoint.config import Dimensions
+from quest22.checkpoint.weight_shapes import expected_shapes
+from quest22.engine.torch.device import Placement
+from quest22.engine.torch.layers import BUFFERS
+from quest22.system.machine import memory_bytes
+
+_WORDS = ("out of memory", "can't allocate memory", "alloc_failed")
+"""How CUDA and MPS, PyTorch on the CPU, and cuBLAS say it."""
+
+_OUTPUT = "proj_out.weight"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of PyTorch means that a device, or this machine, has no memory left."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(each in str(error).lower() for each in _WORDS)
+
+
+def give_back(device: torch.device) -> None:
+    """Return memory that nothing uses any more to the device."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
+
+
+def cache_bytes(dims: Dimensions, placement: Placement) -> tuple[int, int]:
+    """Memory of a window's sound, and of a row's tokens."""
+    numbers = 2 * dims.decoder_layers * dims.d_model
+    row = numbers * dims.max_target_positions * placement.dtype.itemsize
+    if placement.int8_kv:  # with scales in float32
+        return numbers * (dims.max_source_positions + 4), row
+    return numbers * dims.max_source_positions * placement.dtype.itemsize, row
+
+
+def weight_bytes(dims: Dimensions, placement: Placement) -> int:
+    """Memory of the weights: nearly all of them are in the format of products."""
+    shapes = dict(expected_shapes(dims))
+    numbers = sum(prod(shape) for name, shape in shapes.items() if name != _OUTPUT)
+    size = numbers * placement.dtype.itemsize
+    if placement.device.type != "cuda" and placement.dtype != torch.float32:
+        size += 4 * prod(shapes[_OUTPUT])
+    return size
+
+
+def layer_bytes(dims: Dimensions, placement: Placement) -> tuple[int, int]:
+    """Memory of a layer of the encoder, and of one of the decoder."""
+    shapes = list(expected_shapes(dims))
+    encoder, decoder = (
+        sum(prod(shape) for name, shape in shapes if name.startswith(f"{part}.layers.0."))
+        for part in ("encoder", "decoder")
+    )
+    return encoder * placement.dtype.itemsize, decoder * placement.dtype.itemsize
+
+
+def free_and_total(device: torch.device) -> tuple[int, int]:
+    """Memory of the device in bytes, as far as it is known; else 0."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)
+    if device.type == "mps":
+        total = torch.mps.recommended_max_memory()
+        return max(0, total - torch.mps.driver_allocated_memory()), total
+    return memory_bytes()
+
+
+def too_large(dims: Dimensions, placement: Placement, *, streamed: bool = False) -> str:
+    """One line: what a model needs at least, what is there, and what to do.
+
+    ``streamed``: its layers are copied to the device in turn.
+    """
+    free, total = free_and_total(placement.device)
+    weights = weight_bytes(dims, placement)
+    if streamed:
+        encoder, decoder = layer_bytes(dims, placement)
+        weights -= (dims.encoder_layers - BUFFERS) * encoder
+        weights -= (dims.decoder_layers - BUFFERS) * decoder
+    window = sum(cache_bytes(dims, placement))
+    least = f"{_gigabytes(weights)} for weights and {_gigabytes(window)}"
+    there = f"{_gigabytes(free)} of {_gigabytes(total)} are free" if total else "less is free"
+    others = "--dtype float16, or another --device"
+    if placement.device.type == "cuda" and not streamed:
+        others = "--device-map auto, --dtype float16, or another --device"
+    return (
+        f"the model does not run on {placement.device.type}: there is not enough memory: it needs "
+        f"{least} for each window, and room to compute, and {there}; choose a smaller --model, "
+        f"{others}"
+    )
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:.2g} GB" if size < 10e9 else f"{size / 1e9:.0f} GB"
