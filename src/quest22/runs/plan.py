@@ -185,7 +185,8 @@ def with_engine_of(plan: Plan, engine: EngineSettings) -> EngineSettings:
     name, device = (plan["model"].get(each) for each in ("engine", "device"))
     if name is None or engine.engine not in ("auto", name):
         return engine
-    device = device if engine.device.strip().lower() == "auto" else engine.device
+    if engine.devices or engine.device.strip().lower() != "auto":
+        device = engine.device
     return replace(engine, engine=engine.engine if name in _CPU_ENGINES else name, device=device)
 
 

@@ -11,7 +11,7 @@ from quest22.audio.log_mel import LogMel
 from quest22.engine.engine import WhisperEngine
 from quest22.engine.torch import build
 from quest22.engine.torch.backend import BatchShape, TorchBackend
-from quest22.engine.torch.device import Placement
+from quest22.engine.torch.device import Placement, choose_placement
 from quest22.engine.torch.layers import BUFFERS, StreamedLayers, bytes_of, tensors_of
 from quest22.engine.torch.memory import layer_bytes, weight_bytes
 from quest22.engine.torch.model import WhisperModel
@@ -19,7 +19,7 @@ from quest22.engine.torch.weights import Residency
 from quest22.errors import EngineError
 from quest22.metrics import Metrics
 from tests.engine.conftest import OpenCheckpoint
-from tests.engine.torch.conftest import DTYPES, OpenModel, OpenTorchEngine
+from tests.engine.torch.conftest import OpenModel, OpenTorchEngine
 from tests.engine.torch.test_search import batch
 
 CPU = torch.device("cpu")
@@ -61,7 +61,7 @@ def test_only_two_layers_are_on_the_device() -> None:
     assert bytes_of(layers(1)[0]) == (6 + 3) * 8
 
 
-@pytest.mark.parametrize("compute_type", ["float32", "bfloat16"])
+@pytest.mark.parametrize("compute_type", ["float32", "bfloat16", "int8_kv_float32"])
 @pytest.mark.parametrize("residency", [Residency(), Residency(1, 1), Residency(0, 2)])
 def test_texts_are_those_of_the_whole_model(
     checkpoint: OpenCheckpoint,
@@ -71,7 +71,7 @@ def test_texts_are_those_of_the_whole_model(
 ) -> None:
     """To the last bit; with words, whose attention is found again."""
     found = checkpoint("small-test")
-    placement = Placement(CPU, DTYPES[compute_type])
+    placement = choose_placement("cpu", compute_type)
     model = WhisperModel(found.weights, found.dimensions, placement, residency)
     assert isinstance(model.weights.decoder, StreamedLayers)
     backend = TorchBackend(found, model, BatchShape(16, 16, 3))

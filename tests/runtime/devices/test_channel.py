@@ -66,7 +66,7 @@ def heard() -> Done:
     "message",
     [
         Opening("cuda:1", "a folder", EngineSettings("tiny", devices=("cpu", "cpu")), 20),
-        Opened("bfloat16", 8, same_in_any_batch=True),
+        Opened("torch", "cuda", "bfloat16", 8, same_in_any_batch=True),
         Failed("EngineError", "why"),
         Logged("quest22", 30, "«ж»"),
         heard(),

@@ -205,10 +205,13 @@ def test_devices_have_to_compute_alike() -> None:
         def __init__(self, name: str) -> None:
             self.name = name
 
-    opened = [Opened("bfloat16", 8, True), Opened("float32", 8, True)]
-    told = "cuda:0 computes in bfloat16 and cpu in float32, so texts would .*: choose one --comp"
+    opened = [
+        Opened("torch", "cuda", "bfloat16", 8, same_in_any_batch=True),
+        Opened("native", "cpu", "float32", 8, same_in_any_batch=True),
+    ]
+    told = r"cuda:0 computes in bfloat16 \(torch\) and cpu in float32 \(native\), so texts would"
     with pytest.raises(UsageError, match=told):
-        check_alike([Named("cuda:0"), Named("cpu")], opened)  # type: ignore[list-item]
+        check_alike([Named("cuda:0"), Named("cpu")], opened)
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,7 @@ class DevicesEngine:
         """Takes the devices over: they are closed with it. Raises :class:`UsageError`."""
         check_alike(devices, opened)
         self.devices = tuple(each.name for each in devices)
+        self.backend_name, self.device = opened[0].backend_name, opened[0].device
         self.compute_type = opened[0].compute_type
         self.batch_size = min(each.batch_size for each in opened)
         self.batches_in_flight = BATCHES_A_DEVICE * len(devices)
@@ -232,11 +233,12 @@ class _Crew:
 
 
 def check_alike(devices: Sequence[DeviceProcess], opened: Sequence[Opened]) -> None:
-    """Raise :class:`UsageError` if devices compute in different formats."""
-    first = opened[0].compute_type
+    """Raise :class:`UsageError` if devices compute in different ways."""
+    first = opened[0]
     for device, each in zip(devices, opened, strict=True):
-        if each.compute_type != first:
+        if (each.backend_name, each.compute_type) != (first.backend_name, first.compute_type):
             raise UsageError(
-                f"{devices[0].name} computes in {first} and {device.name} in {each.compute_type}, "
-                "so texts would depend on who is free: choose one --compute-type for both"
+                f"{devices[0].name} computes in {first.compute_type} ({first.backend_name}) and "
+                f"{device.name} in {each.compute_type} ({each.backend_name}), so texts would "
+                "depend on who is free: choose one --engine and --compute-type for all"
             )

@@ -26,6 +26,8 @@ class Opening:
 class Opened:
     """The answer: the engine is ready."""
 
+    backend_name: str
+    device: str
     compute_type: str
     batch_size: int
     same_in_any_batch: bool

@@ -69,8 +69,15 @@ def _open(channel: Channel, opening: Opening, metrics: Metrics) -> WhisperEngine
     except Exception as error:
         channel.send(_failed(error))
         return None
-    same = engine.same_in_any_batch([])
-    channel.send(Opened(engine.compute_type, engine.batch_size, same))
+    channel.send(
+        Opened(
+            engine.backend_name,
+            engine.device,
+            engine.compute_type,
+            engine.batch_size,
+            engine.same_in_any_batch([]),
+        )
+    )
     return engine
 
 
