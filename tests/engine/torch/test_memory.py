@@ -118,6 +118,25 @@ def test_every_system_says_it_in_its_own_way(
     assert backend.shape == BatchShape(4, 2, 1)
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ERRORS[0], "CUDA out of memory"),
+        (MemoryError(), "MemoryError"),
+        (
+            RuntimeError(
+                "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't "
+                "allocate memory: you tried to allocate 98304 bytes. Error code 12"
+            ),
+            "DefaultCPUAllocator: can't allocate memory: you tried to allocate 98304 bytes",
+        ),
+    ],
+)
+def test_what_the_log_tells_of_an_error(error: Exception, told: str) -> None:
+    assert memory.is_out_of_memory(error)
+    assert memory.in_one_sentence(error) == told
+
+
 def test_other_errors_change_nothing(checkpoint: OpenCheckpoint, model: OpenModel) -> None:
     whisper, backend = engine(checkpoint, model)
     error = RuntimeError("CUDA error: an illegal memory access was encountered")

@@ -22,7 +22,13 @@ from quest22.decoding.token_decoders import DecodeRequest, DecodeResult
 from quest22.engine.backend import Features, SmallerBatchError
 from quest22.engine.torch.alignment import TorchAligner
 from quest22.engine.torch.cache import CrossKVPool, SelfKVCache
-from quest22.engine.torch.memory import cache_bytes, give_back, is_out_of_memory, too_large
+from quest22.engine.torch.memory import (
+    cache_bytes,
+    give_back,
+    in_one_sentence,
+    is_out_of_memory,
+    too_large,
+)
 from quest22.engine.torch.model import WhisperModel
 from quest22.engine.torch.search import DeviceSearch, runs_on_device
 from quest22.engine.torch.session import TorchSession
@@ -225,7 +231,7 @@ class TorchBackend:
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            return str(error).partition("\n")[0].partition(". ")[0] or type(error).__name__
+            return in_one_sentence(error)
         return None
 
     def _shrink(self, told: str, finished: Mapping[int, DecodeResult] | None = None) -> NoReturn:

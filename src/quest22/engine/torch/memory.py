@@ -26,6 +26,13 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(each in str(error).lower() for each in _WORDS)
 
 
+def in_one_sentence(error: BaseException) -> str:
+    """The sentence of a long message that says so."""
+    sentences = str(error).partition("\n")[0].split(". ")
+    saying = (each for each in sentences if any(words in each.lower() for words in _WORDS))
+    return next(saying, type(error).__name__)
+
+
 def give_back(device: torch.device) -> None:
     """Return memory that nothing uses any more to the device."""
     gc.collect()
