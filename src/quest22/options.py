@@ -391,6 +391,12 @@ class EngineOptions(TypedDict, total=False):
     ``native`` or ``openvino`` (CPU), or ``torch``. Default: ``auto``.
     """
 
+    draft_model: str | None
+    """A smaller model with the same tokens, such as distil-whisper's, that guesses what the
+    model then checks, several tokens at once: the same text. Named as ``model`` is. Default:
+    none.
+    """
+
     device: str
     """Where the model runs: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` … or ``mps``. Default:
     ``auto``.

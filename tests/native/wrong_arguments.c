@@ -180,7 +180,7 @@ static void wrong_functions(void)
 /* One wrong number in a step that is right otherwise. */
 static Status step_with(Decoder *decoder, int member, int32_t size)
 {
-    int32_t sizes[] = {SEQUENCES, 2, WINDOWS, 1, 1, 0, 0, 1};
+    int32_t sizes[] = {SEQUENCES, 2, WINDOWS, 1, 1, 0, 0, 1, 0};
     static float x[SEQUENCES * 2 * WIDTH], logits[SEQUENCES * 2 * VOCAB];
     int32_t beams[SEQUENCES] = {0, 1, 2, 3}, indices[WINDOWS] = {0, 1}, positions[2] = {0, 1};
     sizes[member < 5 ? member : 7] = size;
@@ -197,7 +197,7 @@ static void wrong_steps(Decoder *decoder)
 {
     static float logits[SEQUENCES * VOCAB];
     static const int32_t wrong[][3] = {
-        {0, -1, SEQUENCES + 1}, {0, -1, POSITIONS}, {0, -1, 3}, {-1, 2, INT32_MAX},
+        {0, -1, SEQUENCES + 1}, {0, -1, POSITIONS}, {0, -1, 3}, {-2, 2, INT32_MAX},
         {-1, 3, INT32_MAX}, {-1, SEQUENCES, INT32_MIN}, {-1, WINDOWS, INT32_MAX}, {-1, 2, INT32_MIN}};
     GIVES(BAD_ARGUMENT, step_with(decoder, 3, 0)); /* before a batch has begun */
     GIVES(OK, begin(decoder, WINDOWS, SEQUENCES));
@@ -230,20 +230,26 @@ static int32_t any(int32_t most)
 /* Arrays are exactly as long as the numbers say, so that a sanitizer sees any step beyond. */
 static bool random_step(Decoder *decoder)
 {
-    int32_t sizes[] = {any(SEQUENCES), any(4), any(WINDOWS),
-                       rand() % 3 ? decoder->cached : any(POSITIONS), any(2)};
+    int32_t known = decoder->cached_sequences ? decoder->cached[0] : 0;
+    int32_t position = rand() % 3 ? known : rand() % 3 ? any(POSITIONS) : -1;
+    int32_t sizes[5 + 99] = {any(SEQUENCES), any(4), any(WINDOWS), position, any(2)};
     int64_t rows = sizes[0] > 0 && sizes[0] < 99 ? sizes[0] : 1;
+    bool ragged = sizes[3] == -1;
+    for (int each = 0; each < 99; each++)
+        sizes[5 + each] = rand() % 9 ? (decoder->cached_sequences ? decoder->cached[each % SEQUENCES] : 0)
+                                   : any(POSITIONS);
     int64_t tokens = sizes[1] > 0 && sizes[1] < 99 ? sizes[1] : 1;
     int64_t windows = sizes[2] > 0 && sizes[2] < 99 ? sizes[2] : 1;
     int64_t reads = sizes[4] >= 0 && sizes[4] < 99 ? sizes[4] : 1;
     float *x = calloc(rows * tokens * WIDTH, sizeof *x);
     float *logits = calloc(rows * reads * VOCAB + 1, sizeof *logits);
-    int32_t *beams = calloc(rows, 4), *indices = calloc(windows, 4), *reads_at = calloc(reads + 1, 4);
+    int64_t places = reads * (ragged ? rows : 1);
+    int32_t *beams = calloc(rows, 4), *indices = calloc(windows, 4), *reads_at = calloc(places + 1, 4);
     for (int each = 0; each < rows; each++)
-        beams[each] = rand() % 8 ? 0 : any(SEQUENCES);
+        beams[each] = rand() % 8 ? (ragged ? each : 0) : any(SEQUENCES);
     for (int each = 0; each < windows; each++)
         indices[each] = rand() % 8 ? 0 : any(WINDOWS);
-    for (int each = 0; each < reads; each++)
+    for (int each = 0; each < places; each++)
         reads_at[each] = rand() % 8 ? rand() % (int)tokens : any(4);
     Status status = quest22_decoder_step(decoder, sizes, x, beams, indices, reads_at, logits);
     free(x);

@@ -10,8 +10,16 @@ import pytest
 from quest22.bench.random_checkpoint import Shape, write_checkpoint
 from quest22.errors import UsageError
 from quest22.metrics import Metrics
+from quest22.native.library import open_library
 from quest22.runtime.build import Pipeline, network_client
-from quest22.settings import DecodingSettings, EngineSettings, LongFormSettings, PipelineSettings
+from quest22.settings import (
+    DecodingSettings,
+    EngineSettings,
+    LiveSettings,
+    LongFormSettings,
+    PipelineSettings,
+)
+from quest22.settings.clip_options import ClipOptions
 
 REFUSED = LongFormSettings(clip_timestamps=(1.0,))
 """Not for the chunked long form: so a job ends before it builds an engine, which takes long."""
@@ -51,3 +59,12 @@ def test_the_client_is_as_patient_as_the_run_says(
 def test_patience_is_a_positive_time() -> None:
     with pytest.raises(UsageError, match="retry_for_s is -1"):
         PipelineSettings(retry_for_s=-1.0)
+
+
+@pytest.mark.skipif(open_library() is None, reason="no native library: drafts need decoders in C")
+def test_live_captions_take_no_draft_model(tmp_path: Path) -> None:
+    folder = str(write_checkpoint(tmp_path / "model", Shape(64, 2, 1, 1)))
+    settings = PipelineSettings(EngineSettings(folder, draft_model=folder))
+    refused = pytest.raises(UsageError, match="leave --draft-model out")
+    with Pipeline(settings) as pipeline, refused:
+        pipeline.live(ClipOptions(live=LiveSettings()))

@@ -95,6 +95,13 @@ class Weights(Mapping[str, NDArray[np.float32]]):
                 )
         return cls({tensor: opened[shard] for tensor, shard in shards.items()})
 
+    def joined(self, other: Weights, names: Mapping[str, str]) -> Weights:
+        """These tensors and some of another checkpoint's: new name → its name there."""
+        both = Weights({})
+        both._stored = self._stored | {new: other._find(name) for new, name in names.items()}
+        both._files = (*self._files, *other._files)
+        return both
+
     def __getitem__(self, name: str) -> NDArray[np.float32]:
         return _float32(self.raw(name), self.dtype(name), name)
 

@@ -35,7 +35,7 @@ curl http://127.0.0.1:8000/v1/audio/transcriptions -F file=@talk.mp3 -F model=wh
 """
 
 
-@flag_group(ServerSettings, EngineSettings)
+@flag_group(ServerSettings, EngineSettings, without={"draft_model"})
 class ServerFlags(FlagGroup):
     """Where to listen, and what to serve."""
 

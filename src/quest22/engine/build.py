@@ -26,22 +26,31 @@ _log = logging.getLogger("quest22")
 
 
 def build_engine(
-    checkpoint: Checkpoint, features: FeatureExtractor, settings: EngineSettings, metrics: Metrics
+    checkpoint: Checkpoint,
+    features: FeatureExtractor,
+    settings: EngineSettings,
+    metrics: Metrics,
+    draft: Checkpoint | None = None,
 ) -> WhisperEngine:
     """A checkpoint on the best engine of this machine that the settings allow.
+
+    A ``draft`` is a smaller checkpoint that guesses what this one then checks.
 
     Raises :class:`UsageError` for an engine, device or compute type that is not there, and
     :class:`EngineError` if the model cannot be compiled or memory runs out.
     """
-    return WhisperEngine(checkpoint, open_backend(checkpoint, settings), features, metrics)
+    backend = open_backend(checkpoint, settings, draft)
+    return WhisperEngine(checkpoint, backend, features, metrics)
 
 
-def open_backend(checkpoint: Checkpoint, settings: EngineSettings) -> Backend:
+def open_backend(
+    checkpoint: Checkpoint, settings: EngineSettings, draft: Checkpoint | None = None
+) -> Backend:
     """Only the backend; raises as :func:`build_engine` does."""
     if not uses_torch(settings):
         from quest22.engine.build_cpu import open_cpu_backend
 
-        return open_cpu_backend(checkpoint, settings)
+        return open_cpu_backend(checkpoint, settings, draft)
     try:
         from quest22.engine.torch.build import open_torch_backend
     except ModuleNotFoundError as exc:
@@ -50,7 +59,7 @@ def open_backend(checkpoint: Checkpoint, settings: EngineSettings) -> Backend:
         device = settings.device.strip().lower()
         asked = "engine 'torch'" if device in ("auto", "cpu") else f"device {device!r}"
         raise MissingExtraError(asked, "torch") from exc
-    return open_torch_backend(checkpoint, settings)
+    return open_torch_backend(checkpoint, settings, draft)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,18 @@ from dataclasses import dataclass
 
 from quest22.checkpoint.config import Dimensions
 from quest22.checkpoint.load import Checkpoint
+from quest22.decoding.draft_length import StepCosts
 from quest22.engine.batch_size import choose_batch_size, choose_encoded_at_once
-from quest22.engine.cpu_backend import CpuBackend, CpuParts, DecoderNetwork, EncoderRunner
+from quest22.engine.cpu_backend import (
+    CpuBackend,
+    CpuParts,
+    DecoderNetwork,
+    DraftParts,
+    EncoderRunner,
+)
 from quest22.engine.cross_kv_cache import CrossKVCache
+from quest22.engine.draft import check_draft, joined, shares_encoder, tell_draft, warn_of_slow
+from quest22.engine.draft_costs import measure_costs
 from quest22.engine.native.decoder_network import Formats, NativeDecoderNetwork
 from quest22.engine.native.encoder import (
     NativeEncoder,
@@ -69,12 +78,15 @@ def choose_cpu_engine(dims: Dimensions, settings: EngineSettings) -> CpuChoice:
     return CpuChoice("openvino", precision.name, why, wanted)
 
 
-def open_cpu_backend(checkpoint: Checkpoint, settings: EngineSettings) -> CpuBackend:
-    """A checkpoint on the CPU, in C where there is a library for it.
+def open_cpu_backend(
+    checkpoint: Checkpoint, settings: EngineSettings, draft: Checkpoint | None = None
+) -> CpuBackend:
+    """A checkpoint on the CPU, in C where there is a library for it; perhaps with a draft model.
 
-    ``--engine openvino`` leaves the library out; ``native`` requires it for the decoder. Raises
-    :class:`UsageError` for a device or compute type that does not exist and for an engine that
-    does not run here, and :class:`EngineError` if the model cannot be compiled or memory runs out.
+    ``--engine openvino`` leaves the library out; ``native`` requires it for the decoder, and so
+    does a draft. Raises :class:`UsageError` for a device or compute type that does not exist, an
+    engine that does not run here and a draft that does not fit, and :class:`EngineError` if the
+    model cannot be compiled or memory runs out.
     """
     native = settings.engine != "openvino"
     formats = elements(open_library()) if native else ()
@@ -88,12 +100,32 @@ def open_cpu_backend(checkpoint: Checkpoint, settings: EngineSettings) -> CpuBac
     batch_size = settings.batch_size or choose_batch_size(
         checkpoint.dimensions, decoder.kv_element, cores=settings.threads
     )
-    cross_kv = CrossKVCache(checkpoint.dimensions, batch_size, decoder.kv_element)
-    encoder = open_encoder(checkpoint, graphs, decoder, cross_kv, threads, native=native)
+    guesser = None
+    if draft is not None:
+        guesser = _open_guesser(checkpoint, draft, decoder, compiler, batch_size, threads)
+    heard, encoder_graphs = checkpoint, graphs
+    shared = guesser is not None and shares_encoder(checkpoint, guesser.checkpoint)
+    if guesser is not None and shared:  # one encoder fills the layers of both decoders
+        heard = joined(checkpoint, guesser.checkpoint)
+        encoder_graphs = CompiledGraphs.of(heard, compiler)
+    cache = CrossKVCache(heard.dimensions, batch_size, decoder.kv_element)
+    encoder = open_encoder(heard, encoder_graphs, decoder, cache, threads, native=native)
+    own = checkpoint.dimensions.decoder_layers
+    cross_kv = cache.part(range(own)) if shared else cache
+    drafting = (
+        None
+        if guesser is None
+        else guesser.parts(cache.part(range(own, cache.layers)), shared=shared)
+    )
     aligner = GraphAligner(checkpoint, graphs, cross_kv.element)
+
+    def release_files() -> None:
+        for each in (graphs, encoder_graphs, *([guesser.graphs] if guesser else [])):
+            each.release_files()
+
     one_at_a_time = choose_encoded_at_once(batch_size, threads) == 1
     same = isinstance(decoder, NativeDecoderNetwork) and (one_at_a_time or _is_native(encoder))
-    parts = CpuParts(encoder, decoder, aligner, cross_kv, graphs.release_files, same)
+    parts = CpuParts(encoder, decoder, aligner, cross_kv, release_files, same, drafting)
     name = "native" if isinstance(decoder, NativeDecoderNetwork) else "openvino"
     backend = CpuBackend(name, compiler.precision.name, checkpoint.tokens, parts)
     if is_replaced(settings.compute_type, compiler.precision):
@@ -104,6 +136,56 @@ def open_cpu_backend(checkpoint: Checkpoint, settings: EngineSettings) -> CpuBac
         )
     _log_choice(backend, parts, threads, native=native)
     return backend
+
+
+@dataclass(frozen=True, slots=True)
+class _Guesser:
+    """A draft model whose steps are fast enough to pay."""
+
+    checkpoint: Checkpoint
+    graphs: CompiledGraphs
+    model: NativeDecoderNetwork
+    decoder: NativeDecoderNetwork
+    costs: StepCosts
+    threads: int
+
+    def parts(self, shared_kv: CrossKVCache, *, shared: bool) -> DraftParts:
+        """With the keys and values that the model's encoder makes, or an encoder of its own."""
+        tell_draft(self.checkpoint, self.costs, shares=shared)
+        if shared:
+            return DraftParts(self.model, self.decoder, shared_kv, self.costs)
+        cross_kv = CrossKVCache(self.checkpoint.dimensions, shared_kv.rows, self.decoder.kv_element)
+        encoder = open_encoder(self.checkpoint, self.graphs, self.decoder, cross_kv, self.threads)
+        return DraftParts(self.model, self.decoder, cross_kv, self.costs, encoder)
+
+
+def _open_guesser(
+    checkpoint: Checkpoint,
+    draft: Checkpoint,
+    model: DecoderNetwork,
+    compiler: Compiler,
+    batch_size: int,
+    threads: int,
+) -> _Guesser | None:
+    """None where the draft's steps take so long that no guess would pay; the log says so.
+
+    Raises :class:`UsageError` for a draft that does not fit, and where the decoders are not in C.
+    """
+    check_draft(checkpoint, draft)
+    graphs = CompiledGraphs.of(draft, compiler)
+    decoder = open_decoder(draft, graphs, threads, native=isinstance(model, NativeDecoderNetwork))
+    if not isinstance(model, NativeDecoderNetwork) or not isinstance(decoder, NativeDecoderNetwork):
+        why = _why_not_native("decoder", compiler.precision.name)
+        raise UsageError(
+            f"--draft-model needs decoders of engine native or torch ({why}): leave it out, or "
+            "choose --engine torch"
+        )
+    both = ((model, checkpoint.dimensions), (decoder, draft.dimensions))
+    costs = measure_costs(both, batch_size)
+    if not costs.ever_pays:
+        warn_of_slow(checkpoint, draft, costs)
+        return None
+    return _Guesser(draft, graphs, model, decoder, costs, threads)
 
 
 def open_decoder(

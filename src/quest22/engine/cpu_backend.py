@@ -6,7 +6,8 @@ knows neither.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,13 +16,22 @@ from numpy.typing import NDArray
 
 from quest22.checkpoint.tokens import Tokens
 from quest22.decoding.alignment import AlignmentInput, Heads, KeptAttention, Scores
+from quest22.decoding.draft_length import StepCosts
 from quest22.decoding.logprobs import Logits
-from quest22.decoding.search import BatchSearch
+from quest22.decoding.search import BatchSearch, decode_in_tries
+from quest22.decoding.speculative import (
+    HostChecker,
+    HostProposer,
+    SpeculativeSearch,
+    follows,
+)
 from quest22.decoding.token_decoders import DecodeRequest, DecodeResult
 from quest22.engine.backend import Features
 from quest22.engine.cross_kv_cache import CrossKVCache
 from quest22.errors import EngineError
 from quest22.records import Alignment
+
+_log = logging.getLogger("quest22")
 
 
 class EncoderRunner(Protocol):
@@ -175,6 +185,72 @@ class DecoderSession:
         return logits
 
 
+class RowNetwork(DecoderNetwork, Protocol):
+    """A decoder whose sequences may be at positions of their own."""
+
+    @property
+    def positions(self) -> int:
+        """How many tokens a sequence has room for."""
+        ...
+
+    def step_rows(
+        self,
+        tokens: NDArray[np.int32],
+        positions: NDArray[np.int32],
+        beams: NDArray[np.int32],
+        logit_positions: NDArray[np.int32],
+    ) -> Logits:
+        """As :meth:`step`, with ``positions [B]`` and ``logit_positions [B, N]``."""
+        ...
+
+
+class RowSession:
+    """Runs a network over some windows of a cache, each at its own position.
+
+    A :class:`quest22.decoding.speculative.RowDecoder`.
+    """
+
+    def __init__(self, network: RowNetwork, cross_kv: CrossKVCache) -> None:
+        self.positions = network.positions
+        self._network = network
+        self._cross_kv = cross_kv
+        self._beams = np.arange(0, dtype=np.int32)
+
+    def restart(self, windows: Sequence[int]) -> None:
+        self._network.begin(self._cross_kv, windows, 1)
+        self._beams = np.arange(len(windows), dtype=np.int32)
+
+    def keep(self, rows: Sequence[int]) -> None:
+        self._network.select_windows(rows)
+        self._beams = np.array(rows, np.int32)
+
+    def step(
+        self,
+        tokens: NDArray[np.int32],
+        positions: NDArray[np.int32],
+        logit_positions: NDArray[np.int32],
+    ) -> Logits:
+        wanted = np.ascontiguousarray(logit_positions)
+        logits = self._network.step_rows(tokens, positions, self._beams, wanted)
+        self._beams = np.arange(len(tokens), dtype=np.int32)
+        return logits
+
+
+@dataclass(frozen=True, slots=True)
+class DraftParts:
+    """The parts of a draft model, and what its steps cost beside the model's.
+
+    ``model`` is the decoder that checks. Without an ``encoder``, the model's encoder fills
+    ``cross_kv`` too.
+    """
+
+    model: RowNetwork
+    decoder: RowNetwork
+    cross_kv: CrossKVCache
+    costs: StepCosts
+    encoder: EncoderRunner | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class CpuParts:
     """The parts of a CPU backend; encoder and decoder share ``cross_kv``.
@@ -189,6 +265,7 @@ class CpuParts:
     cross_kv: CrossKVCache
     release_files: Callable[[], None] = lambda: None
     same_in_any_batch: bool = False
+    draft: DraftParts | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -217,15 +294,24 @@ class CpuBackend:
         self._opened: CpuParts | None = parts
         self._sot = tokens.sot
         self._search = BatchSearch(tokens.no_speech)
+        self._speculative = SpeculativeSearch(parts.draft.costs) if parts.draft else None
+        self._told = False
 
     def encode(self, features: Sequence[Callable[[], Features]]) -> EncodedWindows:
-        encoder = self._parts.encoder
-        self._parts.cross_kv.begin_batch()
-        encoder.begin_batch(len(features))
+        encoder, draft = self._parts.encoder, self._parts.draft
+        caches = [self._parts.cross_kv, *([draft.cross_kv] if draft else [])]
+        encoders = [encoder, *([draft.encoder] if draft and draft.encoder else [])]
+        for cache in caches:
+            cache.begin_batch()
+        for each in encoders:
+            each.begin_batch(len(features))
         for row, compute in enumerate(features):
             encoder.wait_for_slot()
-            encoder.submit(row, compute())
-        encoder.wait()
+            computed = compute()
+            for each in encoders:
+                each.submit(row, computed)
+        for each in encoders:
+            each.wait()
         return EncodedWindows(len(features))
 
     def language_logits(self, cross_kv: EncodedWindows, tokens: Sequence[int]) -> Logits:
@@ -241,7 +327,7 @@ class CpuBackend:
         keep = {window for window, each in enumerate(requests) if each.keep_attention}
         heads = self._parts.aligner.heads if keep else ()
         session = DecoderSession(self._parts.decoder, self._parts.cross_kv, keep, heads)
-        results = self._search.decode(session, requests)
+        results = self._decode(session, requests)
         for window, scores in session.kept.items():
             if not results[window].logprobs:  # beams replaced what was decoded greedily
                 continue
@@ -266,7 +352,42 @@ class CpuBackend:
         return [done[place] for place in range(len(inputs))]
 
     def close(self) -> None:
+        if self._speculative is not None and self._speculative.counts.passes:
+            _log.info("draft model: %s", self._speculative.counts)
         self._opened = None
+
+    def _decode(
+        self, session: DecoderSession, requests: Sequence[DecodeRequest]
+    ) -> list[DecodeResult]:
+        """With the draft model, if there is one, what it can follow."""
+        draft, search = self._parts.draft, self._speculative
+        if draft is None or search is None:
+            return self._search.decode(session, requests)
+        checker = HostChecker(RowSession(draft.model, self._parts.cross_kv), self._search.no_speech)
+        proposer = HostProposer(RowSession(draft.decoder, draft.cross_kv))
+
+        def decode(part: Mapping[int, DecodeRequest], num_beams: int) -> list[DecodeResult]:
+            followed = {window: each for window, each in part.items() if follows(each)}
+            rest = {window: each for window, each in part.items() if window not in followed}
+            results: dict[int, DecodeResult] = {}
+            if followed:
+                results.update(zip(followed, search.run(checker, proposer, followed), strict=True))
+            if rest:
+                self._tell_rest()
+                session.restart(list(rest), num_beams)
+                found = self._search.run(session, list(rest.values()))
+                results.update(zip(rest, found, strict=True))
+            return [results[window] for window in part]
+
+        return decode_in_tries(requests, decode)
+
+    def _tell_rest(self) -> None:
+        if not self._told:
+            _log.info(
+                "without the draft model: windows with beams, a temperature, repetition rules or "
+                "quick word times"
+            )
+        self._told = True
 
     @property
     def _parts(self) -> CpuParts:

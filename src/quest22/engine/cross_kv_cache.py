@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from copy import copy
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from quest22.checkpoint.config import Dimensions
 
 _NUMPY_TYPE = {"f32": np.float32, "bf16": np.uint16, "f16": np.float16, "i8": np.int8}
+
+_NAMES = ("cross_key", "cross_value", "cross_key_scale", "cross_value_scale")
 
 
 class CrossKVCache:
@@ -37,6 +40,7 @@ class CrossKVCache:
         heads, frames = dims.decoder_heads, dims.max_source_positions
         size = dims.d_model // heads
         self.element = element
+        self.layers = dims.decoder_layers
         self.rows = rows
         self.max_frames = frames
         self.frames = np.full(rows, frames, np.int32)
@@ -50,6 +54,22 @@ class CrossKVCache:
                 if element == "i8":
                     scales = np.empty((rows, heads, *shape), np.float32)
                     self._buffers[f"cross_{name}_scale_{layer}"] = scales
+
+    def part(self, layers: range) -> CrossKVCache:
+        """Some layers alone, as those of one decoder of several that read the same sound.
+
+        Memory and ``frames`` are shared; each part brings windows together by itself.
+        """
+        part = copy(self)
+        part.layers = len(layers)
+        part._row_of = list(self._row_of)
+        part._buffers = {
+            f"{name}_{place}": self._buffers[f"{name}_{layer}"]
+            for place, layer in enumerate(layers)
+            for name in _NAMES
+            if f"{name}_{layer}" in self._buffers
+        }
+        return part
 
     def views(self, rows: slice) -> dict[str, NDArray[np.generic]]:
         """The memory of some rows: ``cross_key_i`` and ``cross_value_i`` of each layer i.

@@ -97,6 +97,9 @@ class Pipeline:
         with _shortages_told("the model"):
             self.devices = chosen_devices(engine_settings)
             checkpoint = load(model, revision=engine_settings.revision, token=engine_settings.token)
+            draft = None
+            if engine_settings.draft_model is not None:
+                draft = load(engine_settings.draft_model, token=engine_settings.token)
             features = LogMel(checkpoint.dimensions.mel_bins, engine_settings.threads)
             strategy = PerClipStrategy(
                 checkpoint,
@@ -105,7 +108,9 @@ class Pipeline:
                 each_channel=self.settings.audio.channel == "each",
             )
             strategy.configured()
-            engine = open_engine(checkpoint, features, engine_settings, self.devices, self.metrics)
+            engine = open_engine(
+                checkpoint, features, engine_settings, self.devices, self.metrics, draft
+            )
         self.checkpoint_name = checkpoint.name
         self.checkpoint_origin = checkpoint.origin
         self.checkpoint_revision = checkpoint.revision
@@ -198,6 +203,10 @@ class Pipeline:
         All sessions share a loop, which ends when this is closed, or no longer used. Raises
         :class:`quest22.errors.UsageError` for options that the model does not support.
         """
+        if self.settings.engine.draft_model is not None:
+            raise UsageError(
+                "live captions are decoded without a draft model: leave --draft-model out"
+            )
         with self._opening:
             loop = self._loop_of_all()
             if not self._warm:

@@ -46,6 +46,16 @@ class EngineSettings:
         "the CPU), [cyan]native[/] or [cyan]openvino[/] (CPU), or [cyan]torch[/].",
         panel=PANEL,
     )
+    draft_model: str | None = option(
+        None,
+        flags="--draft-model",
+        help="A smaller model with the same tokens, such as distil-whisper's, that guesses what "
+        "the model then checks, several tokens at once: the same text. Named as [cyan]--model[/] "
+        "is.",
+        metavar="NAME|ID|FOLDER",
+        unset="none",
+        panel=PANEL,
+    )
     device: str = option(
         "auto",
         flags="--device",

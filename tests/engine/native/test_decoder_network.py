@@ -15,13 +15,14 @@ from quest22.bench.random_checkpoint import write_checkpoint
 from quest22.checkpoint.config import Dimensions
 from quest22.checkpoint.weights import Weights
 from quest22.decoding.logprobs import Logits
-from quest22.engine.cpu_backend import DecoderNetwork, DecoderSession
+from quest22.engine.cpu_backend import DecoderNetwork, DecoderSession, RowSession
 from quest22.engine.cross_kv_cache import CrossKVCache
 from quest22.engine.native import decoder_network as decoder
 from quest22.engine.native.decoder_network import Formats, NativeDecoderNetwork
 from quest22.engine.openvino.alignment_graph import build_alignment
 from quest22.engine.openvino.compiler import Compiler
 from quest22.engine.openvino.decoder import GraphDecoderNetwork, build_decoder, tensors
+from quest22.errors import EngineError
 from tests.engine.native.conftest import SETS, SHAPES, Model, opened
 from tests.support.logit_errors import LOGIT_ERROR_LIMIT
 
@@ -270,3 +271,76 @@ def test_the_likeliest_is_that_of_a_softmax(name: str, values: list[float], plac
     shares = np.exp(logits.astype(np.float64) - logits.max())
     assert token[0] == logits.argmax()
     assert logprob[0] == pytest.approx(-np.log(shares.sum()), abs=1e-6)
+
+
+@pytest.mark.parametrize(("name", "compute_type"), CASES)
+def test_rows_at_positions_of_their_own(
+    name: str, compute_type: str, open_native: Open, model: Model
+) -> None:
+    """To the last bit as alone, token by token; also after wrong guesses, and as rows leave."""
+    formats = FORMATS[compute_type]
+    network = open_native(name, formats)
+    sound = heard(network, model[1], formats.rows)
+    text = np.random.default_rng(2).integers(0, 50_000, (WINDOWS, 20)).astype(np.int32)
+    expected = [list(token_by_token(network, sound, row, text[row])) for row in range(WINDOWS)]
+    session = RowSession(network, sound)
+    session.restart(range(WINDOWS))
+    rows, known = list(range(WINDOWS)), np.array([2, 5, 3], np.int32)
+    first = text[:, :5].copy()
+    first[0, 2:], first[2, 3:] = 7, 8  # beyond the prompts' ends
+    logits = session.step(first, np.zeros(WINDOWS, np.int32), known[:, None] - 1)
+    for row in rows:
+        assert np.array_equal(logits[row, 0], expected[row][known[row] - 1])
+    wanted = np.tile(np.arange(3, dtype=np.int32), (WINDOWS, 1))
+    for leaves, right in ((None, (1, 3, 2)), (1, (3, 2)), (None, (2, 1)), (0, (3,))):
+        if leaves is not None:  # the last row takes its place
+            rows[leaves], known[leaves] = rows[-1], known[-1]
+            order = [*range(len(rows) - 1)]
+            if leaves < len(order):
+                order[leaves] = len(rows) - 1
+            rows, known = rows[:-1], known[:-1]
+            session.keep(order)
+        fed = np.stack([text[row, at : at + 3] for row, at in zip(rows, known, strict=True)])
+        for place, count in enumerate(right):
+            fed[place, count:] += 1  # wrong guesses
+        logits = session.step(fed, known, wanted[: len(rows)])
+        for place, count in enumerate(right):
+            for token in range(count):
+                assert np.array_equal(
+                    logits[place, token], expected[rows[place]][known[place] + token]
+                )
+        known = known + np.array(right, np.int32)
+
+
+def token_by_token(
+    network: NativeDecoderNetwork, sound: CrossKVCache, row: int, tokens: np.ndarray
+) -> Iterator[Logits]:
+    session = DecoderSession(network, sound)
+    session.restart([row])
+    for token in tokens:
+        yield session.step(np.array([[token]], np.int32), [0])[0, 0].copy()
+
+
+@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize(
+    ("positions", "beams"),
+    [
+        ((5, 6, 5), (0, 1, 2)),  # a position that nothing was written to
+        ((5, -1, 5), (0, 1, 2)),
+        ((5, 5, 447), (0, 1, 2)),
+        ((5, 5, 5), (0, 1, 3)),
+        ((5, 5, 5), (1, 0, 2)),  # whose slots others read
+        ((5, 0, 5), (0, 0, 2)),
+    ],
+)
+def test_wrong_rows_are_refused(
+    name: str, positions: tuple[int, ...], beams: tuple[int, ...], open_native: Open, model: Model
+) -> None:
+    network = open_native(name, Formats("f32"))
+    session = RowSession(network, states(model[1], "f32"))
+    session.restart(range(WINDOWS))
+    zeros, ends = np.zeros((WINDOWS, 5), np.int32), np.zeros((WINDOWS, 1), np.int32)
+    session.step(zeros, zeros[:, 0].copy(), ends)
+    session._beams = np.array(beams, np.int32)
+    with pytest.raises(EngineError):
+        session.step(zeros[:, :2].copy(), np.array(positions, np.int32), ends)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +82,7 @@ class NativeDecoderNetwork:
         self._vocabulary = dims.vocab_size
         self._width = dims.d_model
         self._positions = np.array(weights["decoder.embed_positions.weight"], np.float32)
+        self.positions = len(self._positions)
         self._cross_kv: CrossKVCache
         self._rows = np.empty(0, np.int32)
         self._frames = np.empty(0, np.int32)
@@ -128,6 +130,7 @@ class NativeDecoderNetwork:
     def quantize(self, source: CrossKVCache, target: CrossKVCache, rows: Sequence[int]) -> None:
         """Round the first rows of ``source`` to int8, into ``rows`` of ``target``."""
         frames = source.frames[: len(rows)].tolist()
+        layers = range(source.layers)  # more than this decoder's if a draft model's are there too
         given = [source.row_views(index) for index in range(len(rows))]
         kept = [target.open_row(row, count) for row, count in zip(rows, frames, strict=True)]
         names = ("cross_key", "cross_value", "cross_key_scale", "cross_value_scale")
@@ -136,13 +139,13 @@ class NativeDecoderNetwork:
             [
                 address(views[f"{name}_{layer}"], *self._layout(name[6:], element, 1, count))
                 for *pair, count in zip(given, kept, frames, strict=True)
-                for layer in self._layers
+                for layer in layers
                 for views, (element, some) in zip(pair, formats, strict=True)
                 for name in some
             ],
             np.uintp,
         )
-        counts = np.repeat(np.array(frames, np.int32), len(self._layers))
+        counts = np.repeat(np.array(frames, np.int32), len(layers))
         self._library.quest22_quantize_kv(
             self._handle, len(counts), counts.ctypes.data, places.ctypes.data
         )
@@ -190,27 +193,55 @@ class NativeDecoderNetwork:
         logit_positions: list[int],
     ) -> Array:
         """Raises :class:`EngineError` where memory runs out."""
-        sequences, count = tokens.shape
-        x = self._embed(tokens, position)
-        sizes = np.array(
-            [sequences, count, len(self._rows), position, len(logit_positions)], np.int32
-        )
         places = np.array(logit_positions, np.int32)
-        logits = self._logits_buffer(sequences * len(logit_positions))
+        return self._run(tokens, np.array([position]), beams, [position], places)
+
+    def step_rows(
+        self,
+        tokens: NDArray[np.int32],
+        positions: NDArray[np.int32],
+        beams: NDArray[np.int32],
+        logit_positions: NDArray[np.int32],
+    ) -> Array:
+        """As :meth:`step`, with each row at its own ``positions [B]``.
+
+        ``logit_positions`` are ``[B, N]``. A row continues the one of its own number, or one whose
+        number is no longer there. Raises :class:`EngineError` where memory runs out.
+        """
+        return self._run(tokens, positions, beams, [-1, *positions], logit_positions)
+
+    def _run(
+        self,
+        tokens: NDArray[np.int32],
+        positions: NDArray[np.integer[Any]],
+        beams: NDArray[np.int32],
+        placed: Sequence[int],
+        logit_positions: NDArray[np.int32],
+    ) -> Array:
+        """``placed`` are the positions as the library has them."""
+        sequences, count = tokens.shape
+        wanted = logit_positions.shape[-1]
+        x = self._embed(tokens, positions)
+        position, *own = placed
+        sizes = np.array([sequences, count, len(self._rows), position, wanted, *own], np.int32)
+        logits = self._logits_buffer(sequences * wanted)
         address(x, np.float32, (sequences, count, self._width))
         address(beams, np.int32, (sequences,))
-        arrays = (sizes, x, beams, self._rows, places, logits)
+        address(logit_positions, np.int32, (*([sequences] if own else []), wanted))
+        arrays = (sizes, x, beams, self._rows, logit_positions, logits)
         pointers = (each.ctypes.data for each in arrays)
         self._library.quest22_decoder_step(self._handle, *pointers)
-        return logits.reshape(sequences, len(logit_positions), self._vocabulary)
+        return logits.reshape(sequences, wanted, self._vocabulary)
 
-    def _embed(self, tokens: NDArray[np.int32], position: int) -> Array:
+    def _embed(self, tokens: NDArray[np.int32], positions: NDArray[np.integer[Any]]) -> Array:
+        """``positions`` are those of the first token: of each row, or of all."""
+        count = tokens.shape[1]
+        if positions.min() < 0 or positions.max() + count > len(self._positions):
+            most = len(self._positions)
+            raise EngineError(f"{count} tokens at position {positions.max()}: of {most}")
         embedded = self._weights.rows(f"{_EMBEDDING}.weight", tokens.ravel())
-        positions = self._positions[position : position + tokens.shape[1]]
-        if position < 0 or len(positions) != tokens.shape[1]:
-            count = len(self._positions)
-            raise EngineError(f"{tokens.shape[1]} tokens at position {position}: of {count}")
-        return floats(embedded.reshape(*tokens.shape, self._width) + positions)
+        places = self._positions[positions[:, None] + np.arange(count)]
+        return floats(embedded.reshape(*tokens.shape, self._width) + places)
 
     def _logits_buffer(self, rows: int) -> Array:
         """Memory for the logits of so many rows, reused from call to call where it is enough."""

@@ -18,6 +18,7 @@ from quest22.checkpoint.load import Checkpoint
 from quest22.decoding.alignment import AlignmentInput
 from quest22.decoding.logprobs import Logits
 from quest22.decoding.search import BatchSearch, decode_in_tries
+from quest22.decoding.speculative import SpeculativeSearch, follows
 from quest22.decoding.token_decoders import DecodeRequest, DecodeResult
 from quest22.engine.backend import Features, SmallerBatchError
 from quest22.engine.torch.alignment import TorchAligner
@@ -30,8 +31,10 @@ from quest22.engine.torch.memory import (
     too_large,
 )
 from quest22.engine.torch.model import WhisperModel
+from quest22.engine.torch.rules import RuleTables
 from quest22.engine.torch.search import DeviceSearch, runs_on_device
 from quest22.engine.torch.session import TorchSession
+from quest22.engine.torch.speculative import DeviceChecker, DeviceProposer, TorchDraft
 from quest22.engine.torch.steps import cuda_graphs
 from quest22.errors import EngineError
 from quest22.records import Alignment
@@ -78,6 +81,7 @@ class _Caches:
     cache: SelfKVCache
     search: DeviceSearch
     aligner: TorchAligner
+    draft: tuple[CrossKVPool, SelfKVCache] | None
 
 
 class TorchBackend:
@@ -88,7 +92,13 @@ class TorchBackend:
     shortens_context = False
     same_in_any_batch = False
 
-    def __init__(self, checkpoint: Checkpoint, model: WhisperModel, shape: BatchShape) -> None:
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        model: WhisperModel,
+        shape: BatchShape,
+        draft: TorchDraft | None = None,
+    ) -> None:
         """Takes a smaller shape if memory does not hold this one.
 
         Raises :class:`EngineError` if it holds none, and :class:`CheckpointError` for alignment
@@ -102,11 +112,14 @@ class TorchBackend:
         self._sot = checkpoint.tokens.sot
         self._no_speech = checkpoint.tokens.no_speech
         self._opened: tuple[Checkpoint, WhisperModel] | None = checkpoint, model
+        self._draft = draft
+        self._speculative = SpeculativeSearch(draft.costs) if draft else None
         self._allocated: _Caches | None = None
         _ = self._caches
 
     def encode(self, features: Sequence[Callable[[], Features]]) -> EncodedWindows:
-        self._caches.pool.begin_batch()
+        for pool in (self._caches.pool, *(self._caches.draft or ())[:1]):
+            pool.begin_batch()
         if len(features) > self.shape.windows:
             raise SmallerBatchError("the batch does not fit the memory", self.shape.windows)
         pending, first = iter(features), 0
@@ -141,7 +154,9 @@ class TorchBackend:
         return self._within_memory(lambda: self._caches.aligner.align(inputs))
 
     def close(self) -> None:
-        self._opened = self._allocated = None
+        if self._speculative is not None and self._speculative.counts.passes:
+            _log.info("draft model: %s", self._speculative.counts)
+        self._opened = self._allocated = self._draft = None
         give_back(self.device)
 
     def _encode_chunk(self, features: NDArray[np.float32], first: int) -> None:
@@ -168,7 +183,16 @@ class TorchBackend:
                 )
 
     def _encode_rows(self, features: NDArray[np.float32], rows: slice) -> None:
-        self._model.encode(torch.from_numpy(features).to(self.device), self._caches.pool, rows)
+        """For the model and its draft; once if they have one encoder."""
+        given = torch.from_numpy(features).to(self.device)
+        sound = self._model.encode(given, self._caches.pool, rows)
+        if self._draft is None or self._caches.draft is None:
+            return
+        pool, _ = self._caches.draft
+        if self._draft.shares:
+            self._draft.model.put_sound(sound, pool, rows)
+        else:
+            self._draft.model.encode(given, pool, rows)
 
     def _language_logits(self, cross_kv: EncodedWindows, tokens: Sequence[int]) -> Logits:
         starts = np.full((1, 1), self._sot, np.int32)
@@ -190,12 +214,19 @@ class TorchBackend:
         """
         here = {window: each for window, each in part.items() if runs_on_device(each, self.device)}
         results: dict[int, DecodeResult] = {}
+        if self._draft is not None:
+            followed = {window: each for window, each in here.items() if follows(each)}
+            here = {window: each for window, each in here.items() if window not in followed}
+            results.update(self._with_draft(self._draft, followed))
+            for window, result in results.items():
+                keep(window, followed[window], result)
         if here:
             found = self._caches.search.run(
                 here, lambda window, result: keep(window, here[window], result)
             )
             results.update(zip(here, found, strict=True))
-        rest = {window: each for window, each in part.items() if window not in here}
+        done = {*here, *results}
+        rest = {window: each for window, each in part.items() if window not in done}
         for some in _pieces(rest, self._caches.cache.windows(num_beams)):
             session = self._session()
             session.restart(list(some), num_beams)
@@ -204,6 +235,21 @@ class TorchBackend:
                 keep(window, some[window], result)
                 results[window] = result
         return [results[window] for window in part]
+
+    def _with_draft(
+        self, draft: TorchDraft, requests: Mapping[int, DecodeRequest]
+    ) -> dict[int, DecodeResult]:
+        caches, search = self._caches, self._speculative
+        if search is None or caches.draft is None:
+            return {}
+        tables = RuleTables(self._model.dims.vocab_size, self.device)
+        mine = (self._model, caches.pool, caches.cache, tables)
+        checker = DeviceChecker(*mine, self._no_speech)
+        proposer = DeviceProposer(draft.model, *caches.draft, tables)
+        results: dict[int, DecodeResult] = {}
+        for some in _pieces(requests, caches.cache.rows):
+            results.update(zip(some, search.run(checker, proposer, some), strict=True))
+        return results
 
     def _session(self) -> TorchSession:
         return TorchSession(self._model, self._caches.pool, self._caches.cache)
@@ -287,7 +333,14 @@ class TorchBackend:
         capture = None if model.is_streamed else cuda_graphs(self.device)
         search = DeviceSearch(model, pool, cache, self._no_speech, capture)
         aligner = TorchAligner(checkpoint, model, pool)
-        self._allocated = _Caches(pool, cache, search, aligner)
+        self._allocated = _Caches(pool, cache, search, aligner, self._draft_caches())
+
+    def _draft_caches(self) -> tuple[CrossKVPool, SelfKVCache] | None:
+        if self._draft is None:
+            return None
+        model = self._draft.model
+        pool = CrossKVPool(model.dims, self.shape.windows, model.placement)
+        return pool, SelfKVCache(model.dims, self.shape.rows, model.placement)
 
     @property
     def _caches(self) -> _Caches:

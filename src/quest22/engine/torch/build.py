@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import torch
 
@@ -10,6 +11,7 @@ from quest22.checkpoint.config import Dimensions
 from quest22.checkpoint.load import Checkpoint
 from quest22.engine.backend import explain
 from quest22.engine.batch_size import choose_batch_size
+from quest22.engine.draft import check_draft, shares_encoder, tell_draft, warn_of_slow
 from quest22.engine.torch.backend import BatchShape, TorchBackend
 from quest22.engine.torch.device import Placement, choose_placement
 from quest22.engine.torch.layers import BUFFERS
@@ -23,6 +25,7 @@ from quest22.engine.torch.memory import (
 )
 from quest22.engine.torch.model import WhisperModel
 from quest22.engine.torch.self_check import check_device
+from quest22.engine.torch.speculative import TorchDraft, computed_costs
 from quest22.engine.torch.weights import Residency
 from quest22.errors import EngineError
 from quest22.settings import EngineSettings
@@ -44,11 +47,13 @@ MEMORY_SHARE = 0.7
 _log = logging.getLogger("quest22")
 
 
-def open_torch_backend(checkpoint: Checkpoint, settings: EngineSettings) -> TorchBackend:
-    """A checkpoint on the device that the settings name.
+def open_torch_backend(
+    checkpoint: Checkpoint, settings: EngineSettings, draft: Checkpoint | None = None
+) -> TorchBackend:
+    """A checkpoint on the device that the settings name, perhaps with a draft model.
 
-    Raises :class:`UsageError` for a device or compute type that is not there, and
-    :class:`EngineError` if memory runs out or the device computes wrongly.
+    Raises :class:`UsageError` for a device or compute type that is not there and for a draft that
+    does not fit, and :class:`EngineError` if memory runs out or the device computes wrongly.
     """
     placement = choose_placement(settings.device, settings.compute_type)
     if placement.device.type == "cpu" and settings.threads:
@@ -58,8 +63,12 @@ def open_torch_backend(checkpoint: Checkpoint, settings: EngineSettings) -> Torc
             check_device(checkpoint.weights, checkpoint.dimensions, placement)
         residency = choose_residency(checkpoint.dimensions, placement, settings.device_map)
         model = WhisperModel(checkpoint.weights, checkpoint.dimensions, placement, residency)
-        shape = choose_shape(checkpoint.dimensions, placement, settings.batch_size)
-        backend = TorchBackend(checkpoint, model, shape)
+        drafting = None if draft is None else _open_draft(checkpoint, draft, placement)
+        decoders = checkpoint.dimensions
+        if draft is not None and drafting is not None:
+            decoders = _decoders(checkpoint, draft)
+        shape = choose_shape(decoders, placement, settings.batch_size)
+        backend = TorchBackend(checkpoint, model, shape, drafting)
     except (RuntimeError, MemoryError) as exc:
         if is_out_of_memory(exc):
             raise EngineError(too_large(checkpoint.dimensions, placement)) from exc
@@ -104,6 +113,30 @@ def choose_residency(dims: Dimensions, placement: Placement, device_map: str) ->
         dims.encoder_layers,
     )
     return Residency(of_encoder, of_decoder)
+
+
+def _decoders(checkpoint: Checkpoint, draft: Checkpoint) -> Dimensions:
+    """The model's dimensions, with as many layers as take the memory of both decoders' caches."""
+    dims = checkpoint.dimensions
+    more = -(-draft.dimensions.decoder_layers * draft.dimensions.d_model // dims.d_model)
+    return replace(dims, decoder_layers=dims.decoder_layers + more)
+
+
+def _open_draft(
+    checkpoint: Checkpoint, draft: Checkpoint, placement: Placement
+) -> TorchDraft | None:
+    """A draft model; None where no guess would pay, and the log says so.
+
+    Raises :class:`UsageError` for one that does not fit.
+    """
+    check_draft(checkpoint, draft)
+    costs = computed_costs(checkpoint.dimensions, draft.dimensions, placement)
+    if not costs.ever_pays:
+        warn_of_slow(checkpoint, draft, costs)
+        return None
+    shares = shares_encoder(checkpoint, draft)
+    tell_draft(draft, costs, shares=shares)
+    return TorchDraft(WhisperModel(draft.weights, draft.dimensions, placement), costs, shares)
 
 
 def choose_shape(dims: Dimensions, placement: Placement, batch_size: int | None) -> BatchShape:

@@ -48,13 +48,24 @@ class WhisperModel:
         self.is_streamed = residency is not None
         self.weights = read_weights(weights, dims, placement, residency)
 
-    def encode(self, features: Tensor, pool: CrossKVPool, rows: Rows) -> None:
-        """Encode ``features [B, mel bins, 3000]`` into rows of a pool."""
+    def encode(self, features: Tensor, pool: CrossKVPool, rows: Rows) -> Tensor:
+        """Encode ``features [B, mel bins, 3000]`` into rows of a pool.
+
+        Returns the encoder's output, ``[B, 1500, d]``.
+        """
+        sound = self._hear(features)
+        self.put_sound(sound, pool, rows)
+        return sound
+
+    def _hear(self, features: Tensor) -> Tensor:
         x = self._embed_sound(features)
         for block in self.weights.encoder:
             x = x + self._self_attention(x, block.attention)
             x = x + self._feed_forward(x, block.feed_forward)
-        sound = self._normal(x, self.weights.encoder_norm)
+        return self._normal(x, self.weights.encoder_norm)
+
+    def put_sound(self, sound: Tensor, pool: CrossKVPool, rows: Rows) -> None:
+        """Make the decoder's keys and values of what an encoder gave, in rows of a pool."""
         for layer, decoder in enumerate(self.weights.decoder):
             both = _linear(sound, decoder.cross.key_value).chunk(2, -1)
             pool.write(layer, rows, *(_split(each, self.dims.decoder_heads) for each in both))

@@ -45,7 +45,8 @@ static void keep_scores(const Decoder *decoder, int layer, int head, size_t quer
     for (int place = 0; place < kept->count; place++) {
         if (kept->heads[2 * place] != layer || kept->heads[2 * place + 1] != head)
             continue;
-        size_t position = (size_t)place * decoder->shape.positions + decoder->step.position + query;
+        size_t position = (size_t)place * decoder->shape.positions
+            + position_of(&decoder->step, 0) + query;
         for (size_t frame = 0; frame < frames; frame++)
             kept->scores[position * frames + frame] = scores[frame] * unit;
     }

@@ -18,9 +18,11 @@ typedef struct DecoderShape {
 /* What a step is called with. */
 typedef struct StepArguments {
     int sequences, tokens, windows, position, logit_count;
+    const int32_t *positions;        /* [sequences]; NULL: all are at the same position */
     float *x;                        /* [sequences, tokens, width], the residual stream */
     const int32_t *window_indices;   /* [windows]: which of the cross-attention's */
-    const int32_t *logit_positions;  /* [logit_count]: the tokens whose logits are returned */
+    const int32_t *logit_positions;  /* [logit_count], or of each sequence its own: the tokens whose
+                                        logits are returned */
     float *logits;                   /* [sequences, logit_count, vocab] */
 } StepArguments;
 
@@ -46,7 +48,8 @@ typedef struct Decoder {
     int32_t *slot_of;   /* [positions, slots]: the slot that holds a sequence's position */
     int32_t *reordered; /* [slots]: scratch */
     int begun;          /* sequences of the batch */
-    int cached, cached_sequences; /* positions that the cache holds, and of how many sequences */
+    int32_t *cached;    /* [slots]: positions that the cache holds of each sequence */
+    int cached_sequences;
     int row_capacity;   /* of the four below */
     PackedRows activations, hidden; /* inputs of the next product, as wide as the model; as fc1 */
     PackedRows quantized; /* one of those two in int16, where linear_dtype is */
@@ -54,6 +57,12 @@ typedef struct Decoder {
     char **scratch;     /* by thread: scores, and the weights made of them */
     StepArguments step;
 } Decoder;
+
+/* Where a sequence is: its first token of this step. */
+static int position_of(const StepArguments *step, int sequence)
+{
+    return step->positions ? step->positions[sequence] : step->position;
+}
 
 static bool is_decoder(const Decoder *decoder) { return decoder && decoder->kind == DECODER; }
 
@@ -106,6 +115,7 @@ static void decoder_free(Decoder *decoder)
     free(decoder->scratch);
     free(decoder->slot_of);
     free(decoder->reordered);
+    free(decoder->cached);
     free(decoder->activations.values);
     free(decoder->hidden.values);
     free(decoder->quantized.values);

@@ -1,8 +1,8 @@
 /* Runs Whisper's decoder: one step, some tokens further in every sequence of a batch.
 
    The network is that of Radford et al. 2022 (arXiv:2212.04356): pre-norm blocks of self-attention,
-   cross-attention and an MLP. All sequences are at the same position. Those of one window (its
-   beams) lie side by side and share its keys and values. The residual stream is float32; products
+   cross-attention and an MLP. Sequences are at the same position, or each at its own. Those of one
+   window (its beams) lie side by side and share its keys and values. The residual stream is float32; products
    are of float32 or bfloat16, with weights also int8. */
 #ifndef QUEST22_DECODER_STEP_H
 #define QUEST22_DECODER_STEP_H
@@ -89,7 +89,7 @@ static void gather_logit_rows(Decoder *decoder, const PackedRows *rows)
     int width = decoder->shape.width;
     for (int row; (row = thread_pool_next_task(&decoder->pool)) < rows->count;) {
         size_t from = (size_t)(row / step->logit_count) * step->tokens
-            + step->logit_positions[row % step->logit_count];
+            + step->logit_positions[step->positions ? row : row % step->logit_count];
         layer_norm_row(decoder, &decoder->ln, step->x + from * width, rows, row);
     }
     thread_pool_barrier(&decoder->pool);
@@ -153,19 +153,48 @@ static bool reserve_rows(Decoder *decoder, int count)
     return decoder->row_capacity > 0;
 }
 
+/* Whether each sequence goes on in its slot, or in that of one that is left out. Else a slot might be
+   written to from which another sequence reads: they are at different positions. */
+static bool keep_their_slots(const StepArguments *step, const int32_t *beams)
+{
+    for (int sequence = 0; sequence < step->sequences; sequence++)
+        if (beams[sequence] != sequence && beams[sequence] < step->sequences)
+            return false;
+    return true;
+}
+
 /* A step may go back to a position that the cache holds; it cannot leave one out. */
+static bool positions_are_right(const Decoder *decoder, const StepArguments *step,
+                                const int32_t *beams)
+{
+    bool first = true;
+    for (int sequence = 0; sequence < step->sequences; sequence++) {
+        int position = position_of(step, sequence);
+        if (position < 0 || step->tokens > decoder->shape.positions - position)
+            return false;
+        first = first && position == 0;
+    }
+    if (first)
+        return true;
+    if (!all_in_range(beams, step->sequences, decoder->cached_sequences))
+        return false;
+    for (int sequence = 0; sequence < step->sequences; sequence++)
+        if (position_of(step, sequence) > decoder->cached[beams[sequence]])
+            return false;
+    return !step->positions || keep_their_slots(step, beams);
+}
+
 static Status check_step(const Decoder *decoder, const StepArguments *step, const int32_t *beams)
 {
     if (!step->x || !beams || !step->window_indices || !step->logit_positions || !step->logits
         || step->sequences < 1 || step->sequences > decoder->begun || step->tokens < 1
-        || step->windows < 1 || step->sequences % step->windows || step->position < 0
-        || step->position > decoder->cached
-        || step->tokens > decoder->shape.positions - step->position
-        || step->logit_count < 0 || step->logit_count > step->tokens)
+        || step->tokens > decoder->shape.positions || step->windows < 1
+        || step->sequences % step->windows || step->logit_count < 0 || step->logit_count > step->tokens)
         return BAD_ARGUMENT;
     if (!all_in_range(step->window_indices, step->windows, decoder->cross_kv.windows)
-        || !all_in_range(step->logit_positions, step->logit_count, step->tokens)
-        || (step->position > 0 && !all_in_range(beams, step->sequences, decoder->cached_sequences)))
+        || !all_in_range(step->logit_positions,
+                         step->logit_count * (step->positions ? step->sequences : 1), step->tokens)
+        || !positions_are_right(decoder, step, beams))
         return BAD_ARGUMENT;
     return (int64_t)step->sequences * step->tokens > MAX_ROWS ? UNSUPPORTED : OK;
 }
@@ -183,15 +212,15 @@ static Status run_step(Decoder *decoder, const StepArguments *step, const int32_
                                        decoder->shape.width);
     decoder->hidden = packed_rows(decoder->hidden.values, decoder, count, decoder->shape.ffn);
     reorder_cache(decoder, beams);
-    decoder->cached = step->position + step->tokens;
-    decoder->cached_sequences = step->sequences;
     thread_pool_run(&decoder->pool, decoder_forward, decoder);
     return OK;
 }
 
 /* x: [sequences, tokens, width] embedded tokens, overwritten. sizes: sequences, tokens, windows,
    position, logit_count. beams: [sequences], the sequence of the last step that each one continues.
-   The rest is as StepArguments says. */
+   The rest is as StepArguments says. A position of -1: each sequence has its own, [sequences] after
+   these five, and logit_positions are [sequences, logit_count]; sequences then keep their numbers,
+   or take those of sequences that leave. */
 EXPORT int quest22_decoder_step(Decoder *decoder, const int32_t *sizes, float *x,
                                 const int32_t *beams, const int32_t *window_indices,
                                 const int32_t *logit_positions, float *logits)
@@ -200,7 +229,8 @@ EXPORT int quest22_decoder_step(Decoder *decoder, const int32_t *sizes, float *x
         return BAD_ARGUMENT;
     if (!thread_pool_acquire(&decoder->pool))
         return BUSY;
-    StepArguments step = {sizes[0], sizes[1], sizes[2], sizes[3], sizes[4],
+    const int32_t *positions = sizes[3] == -1 ? sizes + 5 : NULL;
+    StepArguments step = {sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], positions,
                           x, window_indices, logit_positions, logits};
     Status status = run_step(decoder, &step, beams);
     thread_pool_release(&decoder->pool);
@@ -226,7 +256,7 @@ static Status begin_batch(Decoder *decoder, int64_t sequences, const CrossKV *gi
     Status status = check_begin(decoder, sequences, given);
     if (status != OK)
         return status;
-    decoder->begun = decoder->cached = decoder->cached_sequences = 0;
+    decoder->begun = decoder->cached_sequences = 0;
     decoder->kept_scores.count = 0;
     if (!reserve_cache(decoder, sequences))
         return NO_MEMORY;

@@ -2,7 +2,8 @@
 
    Each sequence writes into a slot of its own, position by position. A sequence that continues
    another reads earlier positions from that one's slot: beam search reorders indices, and no key
-   or value moves. */
+   or value moves. Where sequences are at positions of their own, that is safe as long as no slot is
+   written to from which another sequence reads later positions: see keep_their_slots. */
 #ifndef QUEST22_SELF_ATTENTION_H
 #define QUEST22_SELF_ATTENTION_H
 
@@ -25,10 +26,12 @@ static bool reserve_cache(Decoder *decoder, int sequences)
     size_t entries = (size_t)shape->positions * sequences;
     free(decoder->slot_of);
     free(decoder->reordered);
+    free(decoder->cached);
     decoder->slots = decoder->begun = 0;
     decoder->slot_of = malloc(entries * sizeof *decoder->slot_of);
     decoder->reordered = malloc(sequences * sizeof *decoder->reordered);
-    bool made = decoder->slot_of && decoder->reordered;
+    decoder->cached = malloc(sequences * sizeof *decoder->cached);
+    bool made = decoder->slot_of && decoder->reordered && decoder->cached;
     for (int layer = 0; layer < shape->layers; layer++) {
         DecoderBlock *block = &decoder->blocks[layer];
         free(block->keys);
@@ -45,17 +48,23 @@ static bool reserve_cache(Decoder *decoder, int sequences)
 static void reorder_cache(Decoder *decoder, const int32_t *beams)
 {
     const StepArguments *step = &decoder->step;
-    for (int position = 0; position < step->position; position++) {
+    int known = 0;
+    for (int sequence = 0; sequence < step->sequences; sequence++)
+        known = position_of(step, sequence) > known ? position_of(step, sequence) : known;
+    for (int position = 0; position < known; position++) {
         int32_t *row = decoder->slot_of + (size_t)position * decoder->slots;
         for (int sequence = 0; sequence < step->sequences; sequence++)
             decoder->reordered[sequence] = row[beams[sequence]];
         memcpy(row, decoder->reordered, step->sequences * sizeof *row);
     }
-    for (int token = 0; token < step->tokens; token++) {
-        size_t at = (size_t)(step->position + token) * decoder->slots;
-        for (int sequence = 0; sequence < step->sequences; sequence++)
+    for (int token = 0; token < step->tokens; token++)
+        for (int sequence = 0; sequence < step->sequences; sequence++) {
+            size_t at = (size_t)(position_of(step, sequence) + token) * decoder->slots;
             decoder->slot_of[at + sequence] = sequence;
-    }
+        }
+    for (int sequence = 0; sequence < step->sequences; sequence++)
+        decoder->cached[sequence] = position_of(step, sequence) + step->tokens;
+    decoder->cached_sequences = step->sequences;
 }
 
 /* Writes one head's new keys and values of a sequence into the cache. */
@@ -66,7 +75,7 @@ static void append_to_cache(Decoder *decoder, DecoderBlock *block, int sequence,
     for (int token = 0; token < step->tokens; token++) {
         const float *row = decoder->projected
             + ((size_t)sequence * step->tokens + token) * 3 * width + head * size;
-        int position = step->position + token;
+        int position = position_of(step, sequence) + token;
         convert_floats(cache_entry(decoder, block->keys, sequence, head, position), row + width,
                        size, decoder->dtype);
         convert_floats(cache_entry(decoder, block->values, sequence, head, position),
@@ -90,7 +99,8 @@ INLINE void self_attend_token(Decoder *decoder, DecoderBlock *block, int sequenc
                               int token, float *scores, const DType dtype)
 {
     int width = decoder->shape.width, size = head_size(decoder), run;
-    int row = sequence * decoder->step.tokens + token, count = decoder->step.position + token + 1;
+    int row = sequence * decoder->step.tokens + token;
+    int count = position_of(&decoder->step, sequence) + token + 1;
     const int32_t *slots = decoder->slot_of + sequence;
     _Alignas(64) char query[MAX_HEAD_SIZE * sizeof(float)];
     float sums[MAX_HEAD_SIZE] = {0};

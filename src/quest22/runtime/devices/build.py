@@ -27,16 +27,18 @@ def open_engine(
     settings: EngineSettings,
     devices: Sequence[str],
     metrics: Metrics,
+    draft: Checkpoint | None = None,
 ) -> WhisperEngine | DevicesEngine:
     """A checkpoint on ``devices``, each in a process if there are several; none: the settings'.
 
+    ``draft`` is the draft model that the settings name: processes load it themselves.
     Raises as :func:`quest22.engine.build.build_engine` does.
     """
     if len(devices) > 1:
         return _open_devices(checkpoint, settings, devices, metrics)
     if devices:
         settings = replace(settings, devices=(), device=devices[0])
-    return build_engine(checkpoint, features, settings, metrics)
+    return build_engine(checkpoint, features, settings, metrics, draft)
 
 
 def _open_devices(

@@ -65,7 +65,10 @@ def _open(channel: Channel, opening: Opening, metrics: Metrics) -> WhisperEngine
     try:
         checkpoint = load(opening.model)
         features = LogMel(checkpoint.dimensions.mel_bins, settings.threads)
-        engine = build_engine(checkpoint, features, settings, metrics)
+        draft = None
+        if settings.draft_model is not None:
+            draft = load(settings.draft_model, token=settings.token)
+        engine = build_engine(checkpoint, features, settings, metrics, draft)
     except Exception as error:
         channel.send(_failed(error))
         return None
