@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import threading
-from types import TracebackType
 
 from quest22.cluster.hub.committer import COMMITS_APART_S, Pace
 from quest22.cluster.hub.push import Push, Schedule
@@ -49,12 +48,7 @@ class FollowingPush:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._leaving.set()
         self._thread.join(LEAVE_WITHIN_S)
 
