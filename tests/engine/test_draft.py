@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.draft import with_layers
 from quest22.engine.draft import check_draft, joined, shares_encoder
 from quest22.errors import UsageError
 from tests.engine.conftest import OpenCheckpoint
-from tests.support.cut_checkpoint import cut
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_other_control_tokens_are_refused(checkpoint: OpenCheckpoint) -> None:
 
 def test_encoders_that_are_the_same(checkpoint: OpenCheckpoint) -> None:
     model = checkpoint("small-test")
-    draft = cut(model, [1])
+    draft = with_layers(model, [1])
     check_draft(model, draft)
     assert shares_encoder(model, draft)
     changed = {"encoder.layer_norm.weight": "encoder.layer_norm.bias"}
@@ -56,7 +56,7 @@ def test_encoders_that_are_the_same(checkpoint: OpenCheckpoint) -> None:
 
 def test_an_encoder_for_both(checkpoint: OpenCheckpoint) -> None:
     model = checkpoint("small-test")
-    both = joined(model, cut(model, [1]))
+    both = joined(model, with_layers(model, [1]))
     assert both.dimensions.decoder_layers == model.dimensions.decoder_layers + 1
     for part in ("k_proj.weight", "v_proj.weight", "v_proj.bias"):
         added = both.weights[f"decoder.layers.2.encoder_attn.{part}"]

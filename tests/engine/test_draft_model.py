@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.draft import with_layers
 from quest22.audio.log_mel import LogMel
 from quest22.bench.random_checkpoint import Shape, write_checkpoint
 from quest22.checkpoint.load import Checkpoint, load
@@ -22,7 +23,6 @@ from quest22.native.library import open_library
 from quest22.records import DecodingOptions, Hypothesis, SearchOptions, Window
 from quest22.settings import EngineSettings
 from tests.engine.conftest import OpenCheckpoint
-from tests.support.cut_checkpoint import cut
 from tests.support.recordings import NANO_IS_HERE, recordings
 from tests.support.windows import windows
 
@@ -95,7 +95,7 @@ def speech(count: int = 6) -> list[Window]:
 @pytest.mark.parametrize("compute_type", ["float32", "bfloat16", "int8", "int16"])
 def test_nano_and_a_part_of_it(compute_type: str) -> None:
     """To the last bit, in batches of all kinds of windows, with one encoder for both."""
-    drafted = opened(nano(), cut(nano(), [0, 2]), compute_type)
+    drafted = opened(nano(), with_layers(nano(), [0, 2]), compute_type)
     if drafted.compute_type != opened(nano(), None, compute_type).compute_type:
         pytest.skip(f"no {compute_type} here")
     assert said(drafted, speech()) == said(opened(nano(), None, compute_type), speech())
@@ -128,7 +128,7 @@ def test_the_same_model_as_its_own_draft_is_always_right() -> None:
 @pytest.mark.parametrize("layers", [[0], [1], [1, 0]])
 def test_random_weights(checkpoint: OpenCheckpoint, layers: list[int]) -> None:
     model = checkpoint("small-test")
-    drafted = opened(model, cut(model, layers))
+    drafted = opened(model, with_layers(model, layers))
     batch = windows(*[replace(each, max_new_tokens=30) for each in OPTIONS])
     assert said(drafted, batch) == said(opened(model, None), batch)
 
@@ -136,7 +136,7 @@ def test_random_weights(checkpoint: OpenCheckpoint, layers: list[int]) -> None:
 @native
 @nano_only
 def test_the_same_batch_takes_the_same_way() -> None:
-    drafted = opened(nano(), cut(nano(), [0, 2]))
+    drafted = opened(nano(), with_layers(nano(), [0, 2]))
     batch = speech(3)[:ROWS]
     first = drafted.run(batch)
     before = accepted(drafted)
@@ -149,7 +149,7 @@ def test_the_same_batch_takes_the_same_way() -> None:
 @pytest.mark.parametrize("own_encoder", [False, True])
 def test_on_pytorch(tmp_path: Path, own_encoder: bool) -> None:
     pytest.importorskip("torch", reason="PyTorch is not installed")
-    draft = cut(nano(), [0, 2])
+    draft = with_layers(nano(), [0, 2])
     if own_encoder:
         draft = load(str(write_checkpoint(tmp_path / "draft", Shape(64, 2, 1, 1), dtype="F32")))
     drafted = opened(nano(), draft, kind="torch")
@@ -169,7 +169,7 @@ def test_a_draft_that_costs_too_much_is_left_out(caplog: pytest.LogCaptureFixtur
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(build_cpu, "measure_costs", lambda *_: StepCosts((1,), (0.9,), (0.2,)))
         settings = EngineSettings(compute_type="float32", batch_size=2)
-        whisper = build_engine(nano(), LogMel(80), settings, Metrics(), cut(nano(), [0, 1]))
+        whisper = build_engine(nano(), LogMel(80), settings, Metrics(), with_layers(nano(), [0, 1]))
     assert "is left out" in caplog.text
     backend = whisper._backend
     assert isinstance(backend, CpuBackend)
@@ -186,7 +186,7 @@ def test_measured_costs() -> None:
         patch.setattr(
             build_cpu, "measure_costs", lambda *given: measured.append(measure(*given)) or FREE
         )
-        build_engine(nano(), LogMel(80), settings, Metrics(), cut(nano(), [0]))
+        build_engine(nano(), LogMel(80), settings, Metrics(), with_layers(nano(), [0]))
     (costs,) = measured
     assert costs.rows == (1, 4)
     assert all(0 < share < 2 for share in costs.drafts)
@@ -197,7 +197,7 @@ def test_measured_costs() -> None:
 def test_graphs_take_no_draft() -> None:
     settings = EngineSettings(engine="openvino", compute_type="float32", batch_size=2)
     with pytest.raises(UsageError, match="--draft-model needs decoders of engine native or torch"):
-        build_engine(nano(), LogMel(80), settings, Metrics(), cut(nano(), [0]))
+        build_engine(nano(), LogMel(80), settings, Metrics(), with_layers(nano(), [0]))
 
 
 @nano_only
