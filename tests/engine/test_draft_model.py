@@ -205,3 +205,18 @@ def test_a_draft_of_another_vocabulary(checkpoint: OpenCheckpoint) -> None:
     settings = EngineSettings(compute_type="float32", batch_size=2)
     with pytest.raises(UsageError, match="cannot draft for nano"):
         build_engine(nano(), LogMel(80), settings, Metrics(), checkpoint("small-test.en"))
+
+
+@nano_only
+def test_memory_that_runs_out_beside_a_draft() -> None:
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    from quest22.engine.torch.model import WhisperModel
+    from tests.engine.torch.test_memory import call, short_of_memory
+
+    drafted = opened(nano(), with_layers(nano(), [0, 2]), kind="torch")
+    expected = [each.tokens for each in said(opened(nano(), None, kind="torch"), speech(4))]
+    with short_of_memory(WhisperModel, "decode", call(9)) as calls:
+        found = [each.tokens for each in said(drafted, speech(4))]
+    assert calls[0] > 9
+    assert found == expected
+    assert accepted(drafted)[0] > 0

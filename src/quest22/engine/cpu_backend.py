@@ -28,6 +28,7 @@ from quest22.decoding.speculative import (
 from quest22.decoding.token_decoders import DecodeRequest, DecodeResult
 from quest22.engine.backend import Features
 from quest22.engine.cross_kv_cache import CrossKVCache
+from quest22.engine.draft import Undrafted
 from quest22.errors import EngineError
 from quest22.records import Alignment
 
@@ -295,7 +296,7 @@ class CpuBackend:
         self._sot = tokens.sot
         self._search = BatchSearch(tokens.no_speech)
         self._speculative = SpeculativeSearch(parts.draft.costs) if parts.draft else None
-        self._told = False
+        self._undrafted = Undrafted()
 
     def encode(self, features: Sequence[Callable[[], Features]]) -> EncodedWindows:
         encoder, draft = self._parts.encoder, self._parts.draft
@@ -373,21 +374,13 @@ class CpuBackend:
             if followed:
                 results.update(zip(followed, search.run(checker, proposer, followed), strict=True))
             if rest:
-                self._tell_rest()
+                self._undrafted.tell()
                 session.restart(list(rest), num_beams)
                 found = self._search.run(session, list(rest.values()))
                 results.update(zip(rest, found, strict=True))
             return [results[window] for window in part]
 
         return decode_in_tries(requests, decode)
-
-    def _tell_rest(self) -> None:
-        if not self._told:
-            _log.info(
-                "without the draft model: windows with beams, a temperature, repetition rules or "
-                "quick word times"
-            )
-        self._told = True
 
     @property
     def _parts(self) -> CpuParts:

@@ -70,6 +70,21 @@ def warn_of_slow(checkpoint: Checkpoint, draft: Checkpoint, costs: StepCosts) ->
     )
 
 
+class Undrafted:
+    """Logs once that some windows are decoded without the draft."""
+
+    def __init__(self) -> None:
+        self._told = False
+
+    def tell(self) -> None:
+        if not self._told:
+            _log.info(
+                "without the draft model: windows with beams, a temperature, repetition rules or "
+                "quick word times"
+            )
+        self._told = True
+
+
 def shares_encoder(checkpoint: Checkpoint, draft: Checkpoint) -> bool:
     """Whether the draft's encoder has the model's weights, to the last bit.
 

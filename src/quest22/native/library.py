@@ -30,7 +30,7 @@ NEEDED_FLAGS = {
 }
 """The processor flags that each instruction set needs, best set first."""
 
-INTERFACE = 8
+INTERFACE = 9
 _ADDRESS, _NUMBER, _REAL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float
 _STATUS, _PLAIN = "status", ctypes.c_int
 _SET_LINEAR = [_ADDRESS, *[_NUMBER] * 4, _ADDRESS, _ADDRESS, _REAL]

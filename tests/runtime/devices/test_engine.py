@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import gc
+import json
 import logging
 import os
 import signal
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks.draft import with_layers
+from quest22.checkpoint.load import load
+from quest22.checkpoint.save import save
 from quest22.errors import DevicesLostError, EngineError, UsageError
 from quest22.metrics import Metrics
 from quest22.records import (
@@ -255,3 +260,20 @@ def test_metrics_are_shared_out() -> None:
         crew._count(Done((), {"decoder": 1.0}, 7.0))
     assert metrics.seconds() == {"decoder": 1.0}
     assert metrics.counts() == {"tokens": 14.0}
+
+
+def test_each_process_has_the_draft_model(
+    tmp_path: Path,
+    batches: list[list[Window]],
+    expected: list[list[Hypothesis]],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    draft = tmp_path / "draft"
+    save(with_layers(load("nano"), [0, 2]), draft)
+    config = json.loads((draft / "config.json").read_text())
+    (draft / "config.json").write_text(json.dumps({**config, "decoder_layers": 2}))
+    (draft / "generation_config.json").unlink()
+    drafted = replace(TWO, draft_model=str(draft))
+    with caplog.at_level(logging.INFO), Pipeline(PipelineSettings(drafted)) as pipeline:
+        assert [pipeline._engine.run(batch) for batch in batches] == expected
+    assert sum("draft model" in each and "encoder" in each for each in caplog.messages) == 2

@@ -21,6 +21,7 @@ from quest22.decoding.search import BatchSearch, decode_in_tries
 from quest22.decoding.speculative import SpeculativeSearch, follows
 from quest22.decoding.token_decoders import DecodeRequest, DecodeResult
 from quest22.engine.backend import Features, SmallerBatchError
+from quest22.engine.draft import Undrafted
 from quest22.engine.torch.alignment import TorchAligner
 from quest22.engine.torch.cache import CrossKVPool, SelfKVCache
 from quest22.engine.torch.memory import (
@@ -113,6 +114,7 @@ class TorchBackend:
         self._no_speech = checkpoint.tokens.no_speech
         self._opened: tuple[Checkpoint, WhisperModel] | None = checkpoint, model
         self._draft = draft
+        self._undrafted = Undrafted()
         self._speculative = SpeculativeSearch(draft.costs) if draft else None
         self._allocated: _Caches | None = None
         _ = self._caches
@@ -217,6 +219,8 @@ class TorchBackend:
         if self._draft is not None:
             followed = {window: each for window, each in here.items() if follows(each)}
             here = {window: each for window, each in here.items() if window not in followed}
+            if len(followed) < len(part):
+                self._undrafted.tell()
             results.update(self._with_draft(self._draft, followed))
             for window, result in results.items():
                 keep(window, followed[window], result)
