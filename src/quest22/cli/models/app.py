@@ -17,7 +17,7 @@ from quest22.env import silence_progress_bars
 EPILOG = """\
 [bold]Examples[/]
 
-quest22 models                                        [dim]# what there is, and what it takes[/]
+quest22 models                     [dim]# what there is, and what it takes[/]
 
 quest22 models pull large-v3-turbo distil-whisper/distil-large-v3.5
 
@@ -25,7 +25,7 @@ quest22 models info small
 
 quest22 models convert Systran/faster-whisper-small whisper-small
 
-quest22 models rm small                               [dim]# says what it frees, and asks[/]
+quest22 models rm small            [dim]# says what it frees, and asks[/]
 """
 
 app = typer.Typer(invoke_without_command=True, rich_markup_mode="rich", epilog=EPILOG)
@@ -37,9 +37,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object per line."
 def models(context: typer.Context, as_json: AsJson = False) -> int:
     """List, download, describe, convert and delete models.
 
-    Lists what is in the caches of this machine, and the models with a short name:
-    their memory (weights, and the caches of 16 windows decoded greedily) and their
-    speed relative to tiny's, both computed from their sizes.
+    Lists what is in the caches of this machine, and the models with a short
+    name: their memory (weights, and the caches of 16 windows decoded greedily)
+    and their speed relative to tiny's, both computed from their sizes.
 
     [cyan]--model[/] also accepts the Hub id of any Whisper model, or a local folder.
     """

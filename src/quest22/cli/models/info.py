@@ -116,7 +116,7 @@ def _lines(it: ModelInfo) -> Iterator[tuple[str, str]]:
 def _languages(it: ModelInfo) -> str:
     codes = it["languages"]
     if codes is None or len(codes) > FEW_LANGUAGES:
-        return str(it["language_count"])
+        return f"{it['language_count']}, by its tokens"
     return ", ".join(codes)
 
 
@@ -130,4 +130,4 @@ def _heads(it: ModelInfo) -> str:
     heads = it["alignment_heads"]
     if not heads:
         return "no heads named: times of words use all heads of the upper half"
-    return " ".join(f"{layer}.{head}" for layer, head in heads)
+    return ", ".join(f"layer {layer} head {head}" for layer, head in heads)

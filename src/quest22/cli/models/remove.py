@@ -43,9 +43,9 @@ def remove(
     """
     from quest22.checkpoint.removal import delete_entry, find_entry
 
+    entries = list({entry.path: entry for entry in map(find_entry, names)}.values())
     if not yes and not sys.stdin.isatty():
         raise UsageError("quest22 models rm asks before it deletes: expected a terminal, or --yes")
-    entries = list({entry.path: entry for entry in map(find_entry, names)}.values())
     if not yes and not _agreed(entries):
         say("nothing was deleted")
         return Exit.NOTHING_DONE
