@@ -276,4 +276,5 @@ def test_each_process_has_the_draft_model(
     drafted = replace(TWO, draft_model=str(draft))
     with caplog.at_level(logging.INFO), Pipeline(PipelineSettings(drafted)) as pipeline:
         assert [pipeline._engine.run(batch) for batch in batches] == expected
-    assert sum("draft model" in each and "encoder" in each for each in caplog.messages) == 2
+    # Each has used it, or has found that it costs too much here.
+    assert sum("draft model" in each for each in caplog.messages) == 2
