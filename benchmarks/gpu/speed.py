@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from benchmarks.gpu.figures import Recorder, seconds
 from benchmarks.gpu.sizes import Sizes, checkpoint, synchronize
+from quest22.checkpoint.footprint import encoder_work
 from quest22.checkpoint.load import Checkpoint, load
 from quest22.engine.engine import WhisperEngine
 from quest22.engine.torch.backend import BatchShape, TorchBackend
@@ -150,19 +151,10 @@ def _measure_encoder(
         synchronize(sizes)
 
     took_s = seconds(run, sizes.rounds)
-    work = encoder_operations(found) * count
+    work = 2 * encoder_work(found.dimensions) * count  # multiplications and additions
     record("encoder alone", 1000 * took_s / count, "ms a window", f"{count} at once")
     record("encoder alone", work / took_s / 1e12, "TFLOP/s", "with cross-attention's keys, values")
     _free()
-
-
-def encoder_operations(found: Checkpoint) -> float:
-    """Multiplications and additions of one window: the encoder, and the decoder's keys, values."""
-    dims = found.dimensions
-    d, frames = dims.d_model, dims.max_source_positions
-    convolutions = 2 * frames * 3 * d * (2 * dims.mel_bins + d)
-    layer = 2 * frames * (4 * d * d + 2 * d * dims.encoder_ffn) + 4 * frames * frames * d
-    return convolutions + dims.encoder_layers * layer + dims.decoder_layers * 4 * frames * d * d
 
 
 def _model(found: Checkpoint, sizes: Sizes, compute_type: str | None = None) -> WhisperModel:

@@ -57,18 +57,16 @@ def window_work(dims: Dimensions) -> int:
 
     Layers alone: norms, softmax and activations are left out.
     """
-    return _encoder_work(dims) + _cross_kv_work(dims) + TOKENS * _step_work(dims)
+    return encoder_work(dims) + TOKENS * _step_work(dims)
 
 
-def _encoder_work(dims: Dimensions) -> int:
+def encoder_work(dims: Dimensions) -> int:
+    """Multiplications of the encoder, and of the decoder's keys and values of the sound."""
     d, frames = dims.d_model, dims.max_source_positions
     convolutions = 2 * frames * 3 * dims.mel_bins * d + frames * 3 * d * d
     attention = 4 * frames * d * d + 2 * frames * frames * d
-    return convolutions + dims.encoder_layers * (attention + 2 * frames * d * dims.encoder_ffn)
-
-
-def _cross_kv_work(dims: Dimensions) -> int:
-    return dims.decoder_layers * 2 * dims.max_source_positions * dims.d_model**2
+    layers = dims.encoder_layers * (attention + 2 * frames * d * dims.encoder_ffn)
+    return convolutions + layers + dims.decoder_layers * 2 * frames * d * d
 
 
 def _step_work(dims: Dimensions) -> int:

@@ -136,17 +136,16 @@ def _asked(build: TorchBuild) -> TorchBuild:
     try:
         import torch
 
+        from quest22.engine.torch.device import has_bfloat16
+
         if torch.backends.mps.is_available():
             return replace(build, usable=["mps"], bfloat16=False)
         if not torch.cuda.is_available():
             return replace(build, problem=UNSEEN)
         numbers = range(torch.cuda.device_count())
         names = [f"{torch.cuda.get_device_name(each)} (cuda:{each})" for each in numbers]
-        able = [
-            bool(torch.version.hip) or torch.cuda.get_device_capability(each) >= (8, 0)
-            for each in numbers
-        ]
-        return replace(build, usable=names, bfloat16=all(able))
+        able = all(has_bfloat16(torch.device("cuda", each)) for each in numbers)
+        return replace(build, usable=names, bfloat16=able)
     except Exception as exc:
         line = next(iter(str(exc).splitlines()), "")
         return replace(build, problem=f"PyTorch fails: {type(exc).__name__}: {line}")

@@ -97,7 +97,7 @@ def _dtype(name: str, compute_type: str, device: torch.device) -> torch.dtype:
     if name in _AUTOMATIC:
         if device.type != "cuda":
             return torch.float32
-        return torch.bfloat16 if _has_bfloat16(device) else torch.float16
+        return torch.bfloat16 if has_bfloat16(device) else torch.float16
     if name not in _NAMES:
         raise UsageError(
             f"compute type {compute_type!r} is not one of the torch engine: expected auto, "
@@ -106,13 +106,14 @@ def _dtype(name: str, compute_type: str, device: torch.device) -> torch.dtype:
     dtype = _NAMES[name]
     if device.type == "mps" and dtype != torch.float32:
         raise UsageError(f"compute type {compute_type!r} is not exact on mps: use float32")
-    if device.type == "cuda" and dtype == torch.bfloat16 and not _has_bfloat16(device):
+    if device.type == "cuda" and dtype == torch.bfloat16 and not has_bfloat16(device):
         model = torch.cuda.get_device_name(device)
         raise UsageError(f"{model} does not compute bfloat16: use float16 or float32")
     return dtype
 
 
-def _has_bfloat16(device: torch.device) -> bool:
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether a GPU of CUDA or ROCm computes bfloat16, and does not emulate it."""
     if torch.version.hip:
         return True
     return torch.cuda.get_device_capability(device) >= _FIRST_WITH_BFLOAT16
