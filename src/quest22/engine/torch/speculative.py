@@ -19,6 +19,7 @@ from quest22.decoding.logprobs import check_finite
 from quest22.decoding.speculative import Odds, Row, Tokens, fed_to_draft, padded
 from quest22.engine.torch.cache import CrossKVPool, SelfKVCache
 from quest22.engine.torch.device import Placement
+from quest22.engine.torch.memory import cache_bytes
 from quest22.engine.torch.model import WhisperModel
 from quest22.engine.torch.rules import DeviceRules, RuleTables, TimestampState
 from quest22.engine.torch.sampling import choose, log_probabilities
@@ -51,9 +52,9 @@ def _bytes(dims: Dimensions, placement: Placement, rows: int) -> int:
     """Weights of the decoder, and keys and values of the rows' sound."""
     width = dims.d_model
     layer = 6 * width * width + 2 * width * dims.decoder_ffn
-    sound = rows * 2 * width * dims.max_source_positions
-    values = dims.decoder_layers * (layer + sound) + dims.vocab_size * width
-    return values * placement.dtype.itemsize
+    weights = dims.decoder_layers * layer + dims.vocab_size * width
+    sound, _ = cache_bytes(dims, placement)
+    return weights * placement.dtype.itemsize + rows * sound
 
 
 class _DeviceRows:
