@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from quest22.bench.clips import synthetic_clips
-from quest22.bench.comparison import Result, compare
+from quest22.bench.comparison import ProgramResult, compare
 from quest22.bench.measures import BenchSettings
 from quest22.bench.peers import OURS
 from quest22.bench.random_checkpoint import random_model
@@ -26,7 +26,7 @@ def _silent(_text: str) -> None:
     """Print no progress."""
 
 
-def by_model_and_batch(bench: BenchSettings, batches: list[int], clips: int) -> list[Result]:
+def by_model_and_batch(bench: BenchSettings, batches: list[int], clips: int) -> list[ProgramResult]:
     """Results for each batch size, run in turn."""
     samples = synthetic_clips(clips, 30.0)
     entries = [
@@ -39,7 +39,7 @@ def by_model_and_batch(bench: BenchSettings, batches: list[int], clips: int) -> 
     return compare(entries, bench.rounds, _silent)[0]
 
 
-def by_hours(bench: BenchSettings, clips: int) -> list[Result]:
+def by_hours(bench: BenchSettings, clips: int) -> list[ProgramResult]:
     """Results for few clips and for four times as many."""
     entries = [
         (OURS, bench.workload(f"growth-{count}", synthetic_clips(count, 30.0)))
@@ -48,7 +48,7 @@ def by_hours(bench: BenchSettings, clips: int) -> list[Result]:
     return compare(entries, bench.rounds, _silent)[0]
 
 
-def _per_window_ms(result: Result) -> float:
+def _per_window_ms(result: ProgramResult) -> float:
     return 1000 * result.seconds / result.windows
 
 

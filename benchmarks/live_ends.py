@@ -21,7 +21,7 @@ from quest22.bench.live.peers.live_pipe import same_words
 from quest22.bench.live.reference import Sound
 from quest22.bench.live.score import score
 from quest22.bench.live.speech import synthesised
-from quest22.bench.live.summary import Quantiles, Summary
+from quest22.bench.live.summary import LiveSummary, Quantiles
 from quest22.bench.live.timeline import Timeline, Update
 from quest22.records import LiveWord
 from quest22.settings.live import LiveSettings
@@ -53,7 +53,7 @@ def _texts(words: Iterable[LiveWord]) -> list[str]:
 def report(sound: Sound, told: list[Told]) -> Iterator[str]:
     """The figures, then each lost end."""
     found = score(sound.words, Timeline(updates(told), LANGUAGE))
-    summary = Summary.of(found)
+    summary = LiveSummary.of(found)
     yield (
         f"{summary.utterances} utterances, {summary.lost_tails} ends lost; "
         f"shown {_delays(summary.shown)}, committed {_delays(summary.committed)}, "

@@ -55,6 +55,11 @@ def native_library() -> str:
     return os.environ.get("QUEST22_NATIVE") or "on"
 
 
+def c_compiler() -> str | None:
+    """The C compiler that ``$CC`` names: Triton compiles with it."""
+    return os.environ.get("CC") or None
+
+
 def hub_token() -> str | None:
     """The Hub access token in ``$HF_TOKEN``, for gated and private repositories."""
     return os.environ.get("HF_TOKEN") or None

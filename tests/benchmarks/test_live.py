@@ -7,25 +7,25 @@ from pathlib import Path
 import pytest
 
 from benchmarks.live import NOT_MEASURED, PAGE, SECTION, options, section, shown, steps
-from quest22.bench.live.measure import Measured, OfflineFigures
+from quest22.bench.live.measure import LiveMeasurement, OfflineFigures
 from quest22.bench.live.score import Score
-from quest22.bench.live.summary import Summary
+from quest22.bench.live.summary import LiveSummary
 from quest22.evaluation.score import ErrorRate
 
 MACHINE = {"processor": "P", "cores": 2, "versions": {"Python": "3"}}
 
 
 @pytest.fixture
-def measured() -> list[Measured]:
+def measured() -> list[LiveMeasurement]:
     score = Score(said=1, utterances=4, lost_tails=(2,), errors=ErrorRate(hits=19, deletions=1))
-    spoken = Measured("quest22", "0.1", "speech", "exact", 2, 60.0, Summary.of(score))
-    silent = Summary.of(Score(errors=ErrorRate(insertions=2)))
+    spoken = LiveMeasurement("quest22", "0.1", "speech", "exact", 2, 60.0, LiveSummary.of(score))
+    silent = LiveSummary.of(Score(errors=ErrorRate(insertions=2)))
     return [
-        Measured(
+        LiveMeasurement(
             **{**asdict(spoken), "summary": spoken.summary, "offline": OfflineFigures(0.04, 0)}
         ),
-        Measured("quest22", "0.1", "music", "", 1, 60.0, silent, peak_bytes=5_000_000),
-        Measured(
+        LiveMeasurement("quest22", "0.1", "music", "", 1, 60.0, silent, peak_bytes=5_000_000),
+        LiveMeasurement(
             "other",
             "",
             "speech",
@@ -39,10 +39,10 @@ def measured() -> list[Measured]:
 
 
 def test_what_was_measured_is_shown_and_the_rest_is_marked(
-    tmp_path: Path, measured: list[Measured]
+    tmp_path: Path, measured: list[LiveMeasurement]
 ) -> None:
     every = steps(options().parse_args([]))
-    rows = [{**asdict(each), "bytes_a_session": None} for each in measured]
+    rows = [asdict(each) for each in measured]
     document = {"machine": MACHINE, "model": "base", "live": rows}
     (tmp_path / "speech.json").write_text(json.dumps(document))
     text = section(tmp_path, every)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from quest22.cli.main import main
+from tests.support.schemas import check
 
 
 def test_figures_are_shown_and_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -18,6 +19,7 @@ def test_figures_are_shown_and_written(tmp_path: Path, capsys: pytest.CaptureFix
     for word in ("× real time", "quest22", "encoder", "decoder", "log-mel", "cores"):
         assert word in shown
     figures = json.loads(written.read_text())
+    check("bench", figures)
     assert figures["machine"]["cores"] >= 1
     (outcome,) = figures["outcomes"]
     (result,) = outcome["results"]

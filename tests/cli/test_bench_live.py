@@ -8,33 +8,34 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from quest22.bench.live.measure import Measured, OfflineFigures
+from quest22.bench.live.measure import LiveMeasurement, OfflineFigures, with_bytes_a_session
 from quest22.bench.live.reference import SpokenWord
 from quest22.bench.live.score import Score, UtteranceEnd, WordTimes
-from quest22.bench.live.summary import Summary
+from quest22.bench.live.summary import LiveSummary
 from quest22.cli.bench_live_tables import live_table
 from quest22.cli.main import main
 from quest22.evaluation.score import ErrorRate
+from tests.support.schemas import check
 
 
-def shown(measured: list[Measured]) -> str:
+def shown(measured: list[LiveMeasurement]) -> str:
     console = Console(file=io.StringIO(), width=200)
-    console.print(live_table("base", measured))
+    console.print(live_table("base", with_bytes_a_session(measured)))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
 
-def a_measurement(sessions: int, peak_bytes: int) -> Measured:
+def a_measurement(sessions: int, peak_bytes: int) -> LiveMeasurement:
     word = WordTimes(SpokenWord("word", 1.0, 0), 1.0, 1.42, 1.9)
     score = Score((word,), (UtteranceEnd(1.0, 1.25),), 1, 1, (0,), ErrorRate(hits=19, deletions=1))
-    return Measured(
+    return LiveMeasurement(
         program="quest22",
         about="0.1",
         sound="speech",
         ends="exact",
         sessions=sessions,
         seconds=60.0,
-        summary=Summary.of(score),
+        summary=LiveSummary.of(score),
         offline=OfflineFigures(0.031, 0),
         peak_bytes=peak_bytes,
         cores=0.5,
@@ -56,13 +57,15 @@ def test_a_row_has_delays_errors_and_memory():
 
 
 def test_words_that_nobody_said_are_counted():
-    nothing = Summary.of(Score(errors=ErrorRate(insertions=3)))
-    text = shown([Measured("quest22", "0.1", "music", "", 1, 60.0, nothing)])
+    nothing = LiveSummary.of(Score(errors=ErrorRate(insertions=3)))
+    text = shown([LiveMeasurement("quest22", "0.1", "music", "", 1, 60.0, nothing)])
     assert "3 words" in text
 
 
 def test_a_failure_has_a_line():
-    text = shown([Measured("other", "", "speech", "", 1, 60.0, None, failure="no such model")])
+    text = shown(
+        [LiveMeasurement("other", "", "speech", "", 1, 60.0, None, failure="no such model")]
+    )
     assert "other: no such model" in text
 
 
@@ -110,7 +113,9 @@ def test_a_users_recording_is_played_to_nano(
     code = main(["bench", "live", str(tmp_path / "a.wav"), "-m", "nano", "--json", str(written)])
     assert code == 0
     assert "a.wav" in capsys.readouterr().out
-    (measured,) = json.loads(written.read_text())["live"]
+    report = json.loads(written.read_text())
+    check("bench-live", report)
+    (measured,) = report["live"]
     assert measured["sound"] == "a.wav"
     assert measured["summary"]["insertions"] == 0
     assert measured["unended"] == 0

@@ -4,14 +4,14 @@ from io import StringIO
 
 from rich.console import Console
 
-from quest22.bench.comparison import Result
-from quest22.bench.measures import Outcome
+from quest22.bench.comparison import ProgramResult
+from quest22.bench.measures import BenchOutcome
 from quest22.cli.bench_tables import machine_line, outcome_table, parts_table, start_lines
 
-OURS = Result(
+OURS = ProgramResult(
     "quest22", "int8", 2.0, 2.5, 1.5, 3.75, 20.0, 10, 300.0, 2_000_000_000, {"encoder": 1.0}
 )
-OTHER = Result("other", "float32", 4.0, 4.0, 4.0, 8.0, 20.0, 10, 300.0, 3_000_000_000, {})
+OTHER = ProgramResult("other", "float32", 4.0, 4.0, 4.0, 8.0, 20.0, 10, 300.0, 3_000_000_000, {})
 
 
 def shown(table: object) -> list[str]:
@@ -25,7 +25,7 @@ def row(lines: list[str], name: str) -> list[str]:
 
 
 def test_ratios_compare_with_quest22():
-    lines = shown(outcome_table("tiny", Outcome("throughput", [OURS, OTHER])))
+    lines = shown(outcome_table("tiny", BenchOutcome("throughput", [OURS, OTHER])))
     assert lines[0].strip() == "throughput: tiny"
     assert row(lines, "quest22")[:4] == ["quest22", "150.0", "1.00", "2.000"]
     assert row(lines, "other")[:4] == ["other", "75.0", "2.00", "4.000"]
@@ -51,8 +51,8 @@ def test_the_machine_is_one_line():
 
 
 def test_the_start_is_told_if_it_was_measured():
-    outcome = Outcome("start", seconds={"cold": 2.0, "warm": 0.5})
+    outcome = BenchOutcome("start", seconds={"cold": 2.0, "warm": 0.5})
     assert list(start_lines("tiny", outcome)) == [
         "start: tiny: first transcript after 0.50 s, 2.00 s without a cache"
     ]
-    assert list(start_lines("tiny", Outcome("latency"))) == []
+    assert list(start_lines("tiny", BenchOutcome("latency"))) == []

@@ -78,6 +78,14 @@ def test_a_gpu_is_told_with_its_memory_and_its_driver():
     assert {each.state for each in (gpu, torch, run)} == {State.GOOD}
 
 
+def test_a_triton_that_cannot_compile_is_told():
+    engine = EngineFound("torch", "cuda", "bfloat16", "a GPU", "")
+    build = replace(USABLE, triton_lacks="a C compiler (gcc or clang)")
+    _, torch, _ = Acceleration([H100], build, engine).findings()
+    assert torch.found.endswith(" · without a C compiler (gcc or clang)")
+    assert "install it" in torch.advice
+
+
 def test_a_gpu_without_triton_is_told():
     engine = EngineFound("torch", "cuda", "bfloat16", "there is a GPU", "")
     _, torch, _ = Acceleration([H100], replace(USABLE, triton=None), engine).findings()

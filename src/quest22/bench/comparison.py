@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Annotated
 
 from quest22.bench.peers import Configuration, Peer
 from quest22.bench.worker_process import TimedRun, WorkerError, WorkerProcess
@@ -17,23 +18,20 @@ TUNING_CUTOFF = 1.3
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """A program's medians over all rounds; ``peak_bytes`` is that of its whole process.
-
-    ``cpu_s`` is the processor's time of all threads, awake or at work.
-    """
+class ProgramResult:
+    """A program's medians over all rounds."""
 
     name: str
-    about: str
-    seconds: float
+    about: Annotated[str, "Version and configuration."]
+    seconds: Annotated[float, "For all of the sound."]
     slowest_s: float
     fastest_s: float
-    cpu_s: float
+    cpu_s: Annotated[float, "The processor's time of all threads, awake or at work."]
     tokens_a_window: float
     windows: int
-    audio_s: float
-    peak_bytes: int
-    parts: dict[str, float]
+    audio_s: Annotated[float, "Seconds of sound."]
+    peak_bytes: Annotated[int, "Memory of the whole process; 0 if the system does not report it."]
+    parts: Annotated[dict[str, float], "Seconds of each stage; empty for other programs."]
 
     @property
     def times_real_time(self) -> float:
@@ -43,7 +41,7 @@ class Result:
 
 def compare(
     entries: Sequence[tuple[Peer, Workload]], rounds: int, log: Log
-) -> tuple[list[Result], list[str]]:
+) -> tuple[list[ProgramResult], list[str]]:
     """Results in the order of the entries, and an error line for each program that failed."""
     errors: list[str] = []
     workers: list[WorkerProcess] = []
@@ -138,10 +136,10 @@ def _configurations(peer: Peer, workload: Workload) -> list[Configuration]:
     return [(compute_type, None) for compute_type in compute_types]
 
 
-def _result(worker: WorkerProcess, runs: Sequence[TimedRun]) -> Result:
+def _result(worker: WorkerProcess, runs: Sequence[TimedRun]) -> ProgramResult:
     seconds = [run.seconds for run in runs]
     middle = sorted(runs, key=lambda run: run.seconds)[len(runs) // 2]
-    return Result(
+    return ProgramResult(
         name=worker.peer.name,
         about=worker.about,
         seconds=median(seconds),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from quest22.bench.clips import synthetic_clips, write_parquet, write_samples
-from quest22.bench.comparison import Log, Result, compare
+from quest22.bench.comparison import Log, ProgramResult, compare
 from quest22.bench.peers import OURS, SCRIPT, Peer
 from quest22.bench.startup import time_to_first_transcript
 from quest22.bench.workload import MEASURES, Workload
@@ -76,19 +76,21 @@ class BenchSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """The results of a measure, quest22's first, and an error line for each program that failed.
+class BenchOutcome:
+    """What came of a measure with a model."""
 
-    ``seconds`` are times that belong to no program. The field names are those of ``--json``.
-    """
+    measure: Annotated[str, "Its name in `--measures`."]
+    results: Annotated[list[ProgramResult], "Of quest22 first."] = field(default_factory=list)
+    complaints: Annotated[list[str], "A line for each program that failed."] = field(
+        default_factory=list
+    )
+    seconds: Annotated[
+        dict[str, float], "Times that belong to no program: `cold` and `warm` of `start`."
+    ] = field(default_factory=dict)
+    model: Annotated[str, "What was run: a model, or a shape of random weights."] = ""
 
-    measure: str
-    results: list[Result] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=dict)
 
-
-def measure(name: str, bench: BenchSettings, clips: Sequence[Samples]) -> Outcome:
+def measure(name: str, bench: BenchSettings, clips: Sequence[Samples]) -> BenchOutcome:
     """Run one of ``MEASURES``; raises :class:`UsageError` for another name."""
     measures = {
         "throughput": throughput,
@@ -107,29 +109,29 @@ def check_measure(name: str) -> str:
     return name
 
 
-def throughput(bench: BenchSettings, clips: Sequence[Samples]) -> Outcome:
+def throughput(bench: BenchSettings, clips: Sequence[Samples]) -> BenchOutcome:
     """All clips, in memory, with each program's fastest configuration."""
     work = bench.workload("clips", clips)
-    return Outcome("throughput", *compare(bench.entries(work), bench.rounds, bench.log))
+    return BenchOutcome("throughput", *compare(bench.entries(work), bench.rounds, bench.log))
 
 
-def latency(bench: BenchSettings, clips: Sequence[Samples]) -> Outcome:
+def latency(bench: BenchSettings, clips: Sequence[Samples]) -> BenchOutcome:
     """A single window of up to 30 s."""
     work = bench.workload("one", clips[:1], kind="single")
-    return Outcome("latency", *compare(bench.entries(work), bench.rounds, bench.log))
+    return BenchOutcome("latency", *compare(bench.entries(work), bench.rounds, bench.log))
 
 
-def streamed(bench: BenchSettings, clips: Sequence[Samples]) -> Outcome:
+def streamed(bench: BenchSettings, clips: Sequence[Samples]) -> BenchOutcome:
     """The same clips as FLAC in Parquet over HTTP, compared with clips in memory."""
     with RangeServer(_served(bench, "streamed", clips)) as server:
         memory = bench.workload("clips", clips)
         work = replace(memory, kind="stream", urls=(f"{server.url}/clips.parquet",))
         named = replace(OURS, name="quest22 streamed")
         compared = compare([(OURS, memory), (named, work)], bench.rounds, bench.log)
-    return Outcome("streamed", *compared)
+    return BenchOutcome("streamed", *compared)
 
 
-def script(bench: BenchSettings, clips: Sequence[Samples]) -> Outcome:
+def script(bench: BenchSettings, clips: Sequence[Samples]) -> BenchOutcome:
     """Short clips, streamed, compared with the script that quest22 began as."""
     count = max(8, len(clips) // 4)
     short = synthetic_clips(count, SCRIPT_CLIP_S)
@@ -137,10 +139,10 @@ def script(bench: BenchSettings, clips: Sequence[Samples]) -> Outcome:
         urls = (f"{server.url}/clips.parquet",)
         work = bench.workload("short", short, tokens=SCRIPT_TOKENS, kind="stream", urls=urls)
         compared = compare([(OURS, work), (SCRIPT, work)], min(bench.rounds, 3), bench.log)
-    return Outcome("script", *compared)
+    return BenchOutcome("script", *compared)
 
 
-def start(bench: BenchSettings, clips: Sequence[Samples]) -> Outcome:
+def start(bench: BenchSettings, clips: Sequence[Samples]) -> BenchOutcome:
     """From starting the command to its first transcript: with an empty cache, then a warm one."""
     options = ["--compute-type", bench.compute_type]
     if bench.threads:
@@ -149,7 +151,7 @@ def start(bench: BenchSettings, clips: Sequence[Samples]) -> Outcome:
         bench.folder, bench.model, clips[0], bench.rounds, options
     )
     bench.log(f"start: {cold:.2f} s cold, {warm:.2f} s warm")
-    return Outcome("start", seconds={"cold": cold, "warm": warm})
+    return BenchOutcome("start", seconds={"cold": cold, "warm": warm})
 
 
 def _served(bench: BenchSettings, name: str, clips: Sequence[Samples]) -> Path:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -18,13 +17,13 @@ from quest22.checkpoint.caches import best_model
 from quest22.cli.bench_tables import machine_line, outcome_table, parts_table, start_lines
 from quest22.cli.exits import Exit, say
 from quest22.cli.flag_groups import grouped
+from quest22.cli.schema_ids import schema_id
 from quest22.cli.terminal import output_console
 from quest22.records import Samples
 from quest22.settings.forms import read_count_or_auto, split_names
-from quest22.system.machine import describe
 
 if TYPE_CHECKING:
-    from quest22.bench.measures import BenchSettings, Outcome
+    from quest22.bench.measures import BenchOutcome, BenchSettings
 
 EPILOG = """\
 [bold]Examples[/]
@@ -187,28 +186,29 @@ def bench(work: WorkFlags, subject: SubjectFlags, report: BenchReportFlags) -> i
     medians. Measure on an idle machine.
     """
     from quest22.bench.measures import check_measure, measure
-    from quest22.native.library import instruction_set
+    from quest22.cli.bench_report import BenchReport, measured_machine, write_report
 
     measures = [check_measure(name) for name in split_names([work.measures])]
     peers = _installed(peers_named(work.against))
     console = output_console()
-    machine = describe() | {"native": instruction_set()}
-    console.print(machine_line(machine))
-    written: list[dict[str, object]] = []
+    written: BenchReport = {
+        "schema": schema_id("bench"),
+        "machine": measured_machine(),
+        "outcomes": [],
+    }
+    console.print(machine_line(written["machine"]))
     with bench_folder(report.folder) as folder:
         for title, model in _models(subject, folder):
             settings = _bench(work, subject, report, folder, model, peers)
             for name in measures:
-                outcome = measure(name, settings, _clips(work))
+                outcome = replace(measure(name, settings, _clips(work)), model=title)
                 console.print(*outcome_lines(title, outcome), sep="\n")
-                written.append({"model": title, **asdict(outcome)})
-                if report.json_file is not None:
-                    text = json.dumps({"machine": machine, "outcomes": written}, indent=1)
-                    report.json_file.write_text(text + "\n", encoding="utf-8")
+                written["outcomes"].append(outcome)
+                write_report(report.json_file, written)
     return Exit.DONE
 
 
-def outcome_lines(title: str, outcome: Outcome) -> Iterator[object]:
+def outcome_lines(title: str, outcome: BenchOutcome) -> Iterator[object]:
     """Everything shown about a measure."""
     if outcome.results:
         yield outcome_table(title, outcome)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,14 +25,14 @@ from quest22.cli.bench_live_tables import live_table
 from quest22.cli.bench_tables import machine_line
 from quest22.cli.exits import Exit, say
 from quest22.cli.flag_groups import FlagGroup, flag_group, grouped
+from quest22.cli.schema_ids import schema_id
 from quest22.cli.terminal import output_console
 from quest22.errors import UsageError
 from quest22.settings.forms import split_names
 from quest22.settings.live import LiveSettings
-from quest22.system.machine import describe
 
 if TYPE_CHECKING:
-    from quest22.bench.live.measure import LiveBenchSettings
+    from quest22.bench.live.measure import LiveBenchSettings, LiveMeasurement
     from quest22.bench.live.reference import Sound
 
 EPILOG = """\
@@ -142,22 +141,26 @@ def bench_live(
     Sound is played at its own pace into live sessions, and the time of each word is counted from
     its end in the sound. Each program runs in its own process, in turn. Measure on an idle machine.
     """
-    from quest22.bench.live.measure import bytes_a_session, measure_live
-    from quest22.native.library import instruction_set
+    from quest22.bench.live.measure import measure_live, with_bytes_a_session
+    from quest22.cli.bench_report import LiveBenchReport, measured_machine, write_report
 
     _check(work)
     peers = _installed(peers_named(work.against))
     console = output_console()
-    machine = describe() | {"native": instruction_set()}
+    machine = measured_machine()
     console.print(machine_line(machine))
-    written: list[dict[str, Any]] = []
     with bench_folder(report.folder) as folder:
         bench = _settings(work, subject, policy, report, folder, peers)
-        measured = []
+        measured: list[LiveMeasurement] = []
         for each in measure_live(bench, _sounds(work, bench)):
-            measured.append(each)
-            written.append({**asdict(each), "bytes_a_session": bytes_a_session(each, measured)})
-            _write(report.json_file, {"machine": machine, "model": bench.model, "live": written})
+            measured = with_bytes_a_session([*measured, each])
+            written: LiveBenchReport = {
+                "schema": schema_id("bench-live"),
+                "machine": machine,
+                "model": bench.model,
+                "live": measured,
+            }
+            write_report(report.json_file, written)
     console.print(live_table(bench.model, measured, plain=not console.is_terminal))
     return Exit.DONE if any(each.summary for each in measured) else Exit.NOTHING_DONE
 
@@ -240,8 +243,3 @@ def _installed(peers: Sequence[LivePeer]) -> tuple[LivePeer, ...]:
         else:
             found.append(peer)
     return tuple(found)
-
-
-def _write(file: Path | None, document: dict[str, Any]) -> None:
-    if file is not None:
-        file.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

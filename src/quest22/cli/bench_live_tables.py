@@ -11,8 +11,8 @@ from rich.table import Table
 from quest22.cli.figures import size
 
 if TYPE_CHECKING:
-    from quest22.bench.live.measure import Measured, OfflineFigures
-    from quest22.bench.live.summary import Quantiles, Summary
+    from quest22.bench.live.measure import LiveMeasurement, OfflineFigures
+    from quest22.bench.live.summary import LiveSummary, Quantiles
 
 COLUMNS = (
     *("sound", "at once", "shown", "committed", "final", "errors", "lost ends", "drift"),
@@ -21,21 +21,19 @@ COLUMNS = (
 NONE = "–"
 
 
-def live_table(model: str, measured: Sequence[Measured], *, plain: bool = False) -> Table:
+def live_table(model: str, measured: Sequence[LiveMeasurement], *, plain: bool = False) -> Table:
     """A row for each playing; ``plain``: without lines, for pipes.
 
     Times are median / 95th percentile, in seconds from a word's end; errors those of the whole
     text, of what was committed before its segment's end, and of the offline transcript.
     """
-    from quest22.bench.live.measure import bytes_a_session
-
     table = Table(title=f"live: {model}", title_justify="left", box=None if plain else HEAVY_HEAD)
     table.add_column("program", no_wrap=True)
     for name in COLUMNS:
         table.add_column(name, justify="left" if name == "sound" else "right", no_wrap=True)
     for each in measured:
         cells = _cells(each, each.summary) if each.summary else [""] * (len(COLUMNS) - 5)
-        added = bytes_a_session(each, measured)
+        added = each.bytes_a_session
         memory = [size(each.peak_bytes), NONE if added is None else size(added)]
         table.add_row(
             each.program, each.sound, f"{each.sessions}", *cells, *memory, f"{each.cores:.2f}"
@@ -45,7 +43,7 @@ def live_table(model: str, measured: Sequence[Measured], *, plain: bool = False)
     return table
 
 
-def _cells(each: Measured, summary: Summary) -> list[str]:
+def _cells(each: LiveMeasurement, summary: LiveSummary) -> list[str]:
     return [
         delays(summary.shown),
         delays(summary.committed),
@@ -63,7 +61,7 @@ def delays(quantiles: Quantiles) -> str:
     return f"{quantiles.median_s:.2f} / {quantiles.p95_s:.2f}"
 
 
-def _errors(summary: Summary, offline: OfflineFigures | None) -> str:
+def _errors(summary: LiveSummary, offline: OfflineFigures | None) -> str:
     """Three error rates, or the number of words that nobody said."""
     if summary.error_rate is None:
         return f"{summary.insertions} words"
@@ -72,7 +70,7 @@ def _errors(summary: Summary, offline: OfflineFigures | None) -> str:
     return " / ".join(NONE if rate is None else f"{100 * rate:.1f}" for rate in rates) + " %"
 
 
-def _notes(measured: Sequence[Measured]) -> list[str]:
+def _notes(measured: Sequence[LiveMeasurement]) -> list[str]:
     notes = {f"{each.program}: {each.about}" for each in measured if each.about}
     ends = {f"ends of words in {each.sound}: {each.ends}" for each in measured if each.ends}
     failures = {f"{each.program}: {each.failure}" for each in measured if each.failure}

@@ -10,8 +10,8 @@ from rich.table import Table
 from quest22.cli.figures import size
 
 if TYPE_CHECKING:
-    from quest22.bench.comparison import Result
-    from quest22.bench.measures import Outcome
+    from quest22.bench.comparison import ProgramResult
+    from quest22.bench.measures import BenchOutcome
 
 PARTS = {
     "audio": "audio decoding (in parallel)",
@@ -36,7 +36,7 @@ def machine_line(machine: Mapping[str, Any]) -> str:
     )
 
 
-def outcome_table(title: str, outcome: Outcome) -> Table:
+def outcome_table(title: str, outcome: BenchOutcome) -> Table:
     """A row for each program; ``ratio`` is how many times as fast quest22 is as the program."""
     table = Table(title=f"{outcome.measure}: {title}", title_justify="left")
     table.add_column("program")
@@ -59,7 +59,7 @@ def outcome_table(title: str, outcome: Outcome) -> Table:
     return table
 
 
-def parts_table(result: Result) -> Table:
+def parts_table(result: ProgramResult) -> Table:
     """The time of each stage: milliseconds per window, and the share of the total."""
     table = Table(title=f"time of {result.name} by stage", title_justify="left")
     table.add_column("stage")
@@ -74,7 +74,7 @@ def parts_table(result: Result) -> Table:
     return table
 
 
-def start_lines(title: str, outcome: Outcome) -> Iterator[str]:
+def start_lines(title: str, outcome: BenchOutcome) -> Iterator[str]:
     """The time to the first transcript, in one line."""
     if outcome.seconds:
         cold, warm = outcome.seconds["cold"], outcome.seconds["warm"]

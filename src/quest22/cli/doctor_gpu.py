@@ -14,10 +14,12 @@ from typing import Annotated
 from quest22.checkpoint.known_models import KNOWN_MODELS
 from quest22.cli.doctor_checks import Finding, missing, note
 from quest22.cli.figures import size
+from quest22.engine.torch.triton_build import triton_lacks
 from quest22.system.graphics import Gpu, find_gpus
 
 GET_TORCH = "pip install 'quest22[torch]', in the build for your GPU that pytorch.org names"
 GET_TRITON = "pip install triton, whose kernel reads the keys and values of --compute-type int8_kv"
+GET_COMPILER = "install it: Triton compiles a kernel for --compute-type int8_kv"
 UNSEEN = "PyTorch finds no GPU"
 SHOW = "look at nvidia-smi and the driver; a container must be given the GPU (--gpus all)"
 SHAPE = "base"
@@ -42,6 +44,9 @@ class TorchBuild:
     usable: Annotated[list[str], "GPUs that it can use."]
     bfloat16: Annotated[bool | None, "All of these compute bfloat16; null if there is none."]
     problem: str = ""
+    triton_lacks: Annotated[
+        str, "What Triton does not find to compile with; empty for nothing."
+    ] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +101,15 @@ def find_torch(root: Path | None = None) -> TorchBuild | None:
         text = (root / "version.py").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return TorchBuild("unknown", None, None, None, [], None, "its files are incomplete")
+    triton = _triton_version()
     return TorchBuild(
         _assigned(text, "__version__") or "unknown",
         _assigned(text, "cuda"),
         _assigned(text, "hip") or _assigned(text, "rocm"),
-        _triton_version(),
+        triton,
         [],
         None,
+        triton_lacks="" if triton is None else triton_lacks(),
     )
 
 
@@ -216,6 +223,8 @@ def _torch_finding(build: TorchBuild, gpus: Sequence[Gpu]) -> Finding:
         return note("pytorch", f"{found} · {build.problem}", _mending(build))
     if build.usable and build.usable != ["mps"] and build.triton is None:
         return note("pytorch", f"{found} · no Triton", GET_TRITON)
+    if build.usable and build.usable != ["mps"] and build.triton_lacks:
+        return note("pytorch", f"{found} · without {build.triton_lacks}", GET_COMPILER)
     return Finding("pytorch", found)
 
 

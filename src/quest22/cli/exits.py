@@ -87,12 +87,17 @@ def _report(error: Exception) -> Exit:
         return Exit.USAGE
     if isinstance(error, Quest22Error):
         say(f"error: {error}")
-        return Exit.USAGE if isinstance(error, UsageError) else Exit.NOTHING_DONE
+        return code_of(error)
     say(
         f"error: unexpected {type(error).__name__}: {redact_text(str(error))}; run again with "
         "--debug, and please report it"
     )
     return Exit.NOTHING_DONE
+
+
+def code_of(error: Quest22Error) -> Exit:
+    """The exit code of a command that ends with an error of ours."""
+    return Exit.USAGE if isinstance(error, UsageError) else Exit.NOTHING_DONE
 
 
 def _parser_error() -> type[Exception]:

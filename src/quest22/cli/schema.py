@@ -51,6 +51,9 @@ OUTPUTS: Mapping[str, Output] = {
     "models": Output("a line of `quest22 models --json`"),
     "model-info": Output("`quest22 models info --json`", reports=True),
     "doctor": Output("`quest22 doctor --json`", reports=True),
+    "bench": Output("`quest22 bench --json FILE`", reports=True),
+    "bench-live": Output("`quest22 bench live --json FILE`", reports=True),
+    "server-log": Output("a line of `quest22 serve --log json`"),
 }
 
 
@@ -114,6 +117,7 @@ def _named(made: Schema, identifier: str) -> Schema:
 
 def _types() -> Mapping[str, Any]:
     """The type of each output: imported here, so that the other commands start without them."""
+    from quest22.cli.bench_report import BenchReport, LiveBenchReport
     from quest22.cli.doctor import DoctorReport
     from quest22.cli.eval_report import EvaluationReport
     from quest22.cli.models.catalogue import CachedModelRow, ModelRow
@@ -122,6 +126,7 @@ def _types() -> Mapping[str, Any]:
     from quest22.cluster.hub.status import PublishedClusterStatus
     from quest22.runs.run_status import FolderStatus, RunStatus
     from quest22.server.live.messages import LiveMessage
+    from quest22.server.operations.log_lines import LogLine
     from quest22.sink.formats.captions import WhisperDocument
     from quest22.sink.formats.live_events import LiveEventFields
     from quest22.sink.row_types import FailureRow, TranscriptRow
@@ -138,4 +143,7 @@ def _types() -> Mapping[str, Any]:
         "models": ModelRow | CachedModelRow,
         "model-info": ModelInfo,
         "doctor": DoctorReport,
+        "bench": BenchReport,
+        "bench-live": LiveBenchReport,
+        "server-log": LogLine,
     }

@@ -19,7 +19,10 @@ VERSIONS = {
     "eval": "1.0",
     "models": "1.1",
     "model-info": "1.0",
-    "doctor": "1.1",
+    "doctor": "1.2",
+    "bench": "1.0",
+    "bench-live": "1.0",
+    "server-log": "1.0",
 }
 
 SchemaId: TypeAlias = Annotated[str, "The schema of this object, with its version."]

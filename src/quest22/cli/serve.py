@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -9,12 +10,12 @@ from typing import Annotated
 
 from typer import Option
 
-from quest22.cli.exits import say
+from quest22.cli.exits import Exit, code_of, say
 from quest22.cli.flag_groups import FlagGroup, flag_group, grouped
 from quest22.cli.live.flags import LiveReportFlags
 from quest22.cli.terminal import configure_logging
 from quest22.env import hub_token
-from quest22.errors import MissingExtraError, UsageError
+from quest22.errors import MissingExtraError, Quest22Error, UsageError
 from quest22.settings import EngineSettings, PipelineSettings
 from quest22.settings.server import ServerSettings
 
@@ -95,11 +96,16 @@ def serve(server: ServerFlags, report: LiveReportFlags) -> int:
             f"warning: everyone who reaches {settings.host} may use this server: --keys FILE lets "
             "in only who has a key"
         )
-    engine = server.make(EngineSettings, model=None, token=server.token or hub_token())
-    pipeline = replace(PipelineSettings(), engine=engine)
-    service = build_service(settings, server.served(), pipeline)
-    run(service, tell)
-    return 0
+    try:
+        engine = server.make(EngineSettings, model=None, token=server.token or hub_token())
+        pipeline = replace(PipelineSettings(), engine=engine)
+        run(build_service(settings, server.served(), pipeline), tell)
+    except Quest22Error as error:
+        if settings.log != "json":
+            raise
+        say_as_json(f"error: {error}", logging.ERROR)
+        return code_of(error)
+    return Exit.DONE
 
 
 def check_python(version: tuple[int, ...]) -> None:

@@ -15,7 +15,9 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+from typing_extensions import TypedDict
 
 FAST_FLAGS = {
     "avx2": "AVX2",
@@ -38,7 +40,18 @@ _CGROUPS = "/sys/fs/cgroup"
 _SYSCTL_TIMEOUT_S = 5.0
 
 
-def describe() -> dict[str, Any]:
+class MachineFields(TypedDict):
+    """The machine that was measured, and what runs on it."""
+
+    processor: str
+    cores: Annotated[int, "Those that the process may run on: affinity and quota count."]
+    features: Annotated[list[str], "Instruction sets that make inference faster, such as `AVX2`."]
+    memory_bytes: Annotated[int, "All of the machine's; 0 if the system does not report it."]
+    system: str
+    versions: Annotated[dict[str, str], "Of Python and of packages, by name."]
+
+
+def describe() -> MachineFields:
     """This machine and what runs on it, as JSON values."""
     packages = ("quest22", "openvino", "numpy")
     return {

@@ -6,14 +6,14 @@ import pytest
 from quest22.bench.live import measure, sessions
 from quest22.bench.live.measure import (
     LiveBenchSettings,
-    Measured,
+    LiveMeasurement,
     bytes_a_session,
     measure_live,
 )
 from quest22.bench.live.reference import Sound, SpokenWord
 from quest22.bench.live.score import Score
 from quest22.bench.live.speech import synthesised
-from quest22.bench.live.summary import Summary
+from quest22.bench.live.summary import LiveSummary
 from quest22.errors import UsageError
 from tests.bench.live.test_live_process import ECHO
 
@@ -46,9 +46,11 @@ def test_as_many_sessions_are_tried_as_keep_up(tmp_path: Path, monkeypatch: pyte
 
 
 def test_memory_is_compared_with_that_of_fewest_sessions():
-    def a_playing(count: int, peak_bytes: int, program: str = "quest22") -> Measured:
-        nothing = Summary.of(Score())
-        return Measured(program, "", "speech", "", count, 1.0, nothing, peak_bytes=peak_bytes)
+    def a_playing(count: int, peak_bytes: int, program: str = "quest22") -> LiveMeasurement:
+        nothing = LiveSummary.of(Score())
+        return LiveMeasurement(
+            program, "", "speech", "", count, 1.0, nothing, peak_bytes=peak_bytes
+        )
 
     one, four, other = a_playing(1, 100), a_playing(4, 160), a_playing(4, 999, "other")
     assert bytes_a_session(four, [one, four, other]) == 20

@@ -2,7 +2,7 @@ import pytest
 
 from quest22.bench.live.reference import SpokenWord
 from quest22.bench.live.score import Score, UtteranceEnd, WordTimes
-from quest22.bench.live.summary import DRIFT_WORDS, Quantiles, Summary, drift_s
+from quest22.bench.live.summary import DRIFT_WORDS, LiveSummary, Quantiles, drift_s
 from quest22.evaluation.score import ErrorRate
 
 
@@ -11,7 +11,7 @@ def word(end_s: float, delay_s: float) -> WordTimes:
 
 
 def test_medians_and_95th_percentiles():
-    summary = Summary.of(
+    summary = LiveSummary.of(
         Score(
             words=tuple(word(at, at / 100) for at in range(101)),
             ends=(UtteranceEnd(10.0, 10.25),),
@@ -31,7 +31,7 @@ def test_medians_and_95th_percentiles():
 
 
 def test_nothing_said_has_no_delays():
-    summary = Summary.of(Score())
+    summary = LiveSummary.of(Score())
     assert summary.shown == summary.committed == summary.final == Quantiles(0, None, None)
     assert summary.found is summary.error_rate is summary.drift_s is summary.withdrawn is None
 

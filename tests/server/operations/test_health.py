@@ -17,6 +17,7 @@ from quest22.server.access.keys import new_key
 from quest22.server.operations.log_output import JsonLines, TextLines
 from quest22.server.operations.request_log import requests_log
 from tests.support.running_server import RunningServer, running_server
+from tests.support.schemas import check_lines
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +91,7 @@ def test_keys_are_asked_for_and_never_logged(tmp_path: Path, lines: io.StringIO)
     written = lines.getvalue()
     assert key not in written
     assert "q22_guess" not in written
+    assert check_lines("server-log", written.splitlines()) == 2
     refused, model = map(json.loads, written.splitlines())
     assert (refused["status"], refused["reason"], refused["path"]) == (
         401,

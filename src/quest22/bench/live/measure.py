@@ -6,9 +6,9 @@ Every playing has a process of its own, so that no program waits in the memory o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from quest22.bench.live.peers import OURS, LivePeer
 from quest22.bench.live.reference import Sound
 from quest22.bench.live.score import Score, lost_tails, score
 from quest22.bench.live.sessions import COMMITTED_LIMIT_S, most_sessions
-from quest22.bench.live.summary import Summary
+from quest22.bench.live.summary import LiveSummary
 from quest22.bench.live.timeline import Timeline
 from quest22.bench.live.weights import weights_for
 from quest22.errors import Quest22Error
@@ -70,38 +70,37 @@ class LiveBenchSettings:
 class OfflineFigures:
     """What the same model makes of the whole sound at once: the best that live text can be."""
 
-    error_rate: float | None
-    lost_tails: int
+    error_rate: Annotated[float | None, "A fraction; null if nobody speaks."]
+    lost_tails: Annotated[int, "Utterances whose last word did not come out."]
     text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """One playing; the field names are those of ``--json``.
-
-    ``idle_bytes`` is the process's memory before the first session, ``peak_bytes`` the most while
-    they were open, ``grown_bytes`` by how much the last quarter of the time needs more than the
-    second. ``cores`` is processor time for each second. ``late_s`` is by how much the program did
-    not take the sound in time. ``texts`` has what each session came to; ``failure`` says why there
-    is nothing else.
-    """
+class LiveMeasurement:
+    """One playing of a sound into live sessions of a program."""
 
     program: str
-    about: str
-    sound: str
-    ends: str
-    sessions: int
-    seconds: float
-    summary: Summary | None
-    offline: OfflineFigures | None = None
-    idle_bytes: int = 0
-    peak_bytes: int = 0
-    grown_bytes: int = 0
-    cores: float = 0.0
-    late_s: float = 0.0
-    unended: int = 0
-    texts: tuple[str, ...] = ()
-    failure: str | None = None
+    about: Annotated[str, "Version and configuration."]
+    sound: Annotated[str, "What was played."]
+    ends: Annotated[str, "How the ends of words are known; empty if there are no words."]
+    sessions: Annotated[int, "Sessions at once."]
+    seconds: Annotated[float, "Length of the sound."]
+    summary: Annotated[LiveSummary | None, "Of all sessions; null if the program failed."]
+    offline: Annotated[OfflineFigures | None, "Null if nobody speaks."] = None
+    idle_bytes: Annotated[int, "Memory of the process before the first session."] = 0
+    peak_bytes: Annotated[int, "The most while sessions were open."] = 0
+    grown_bytes: Annotated[
+        int, "How much more the last quarter of the time needs than the second, by medians."
+    ] = 0
+    cores: Annotated[float, "Processor time for each second."] = 0.0
+    late_s: Annotated[float, "By how much the program did not take the sound in time."] = 0.0
+    unended: Annotated[int, "Sessions that did not end soon after the sound."] = 0
+    texts: Annotated[tuple[str, ...], "What each session came to."] = ()
+    failure: Annotated[str | None, "Why there is nothing else."] = None
+    bytes_a_session: Annotated[
+        float | None,
+        "What a session adds to the memory, compared with the playing of the fewest; null for it.",
+    ] = None
 
     @property
     def keeps_up(self) -> bool:
@@ -110,7 +109,12 @@ class Measured:
         return committed_s is not None and committed_s <= COMMITTED_LIMIT_S and not self.unended
 
 
-def bytes_a_session(each: Measured, measured: Sequence[Measured]) -> float | None:
+def with_bytes_a_session(measured: Sequence[LiveMeasurement]) -> list[LiveMeasurement]:
+    """What was measured, with what a session adds to the memory."""
+    return [replace(each, bytes_a_session=bytes_a_session(each, measured)) for each in measured]
+
+
+def bytes_a_session(each: LiveMeasurement, measured: Sequence[LiveMeasurement]) -> float | None:
     """What a session adds to the memory of a program that has some already.
 
     Compares with the playing of fewest sessions; None if this is it. Loading, and what a program
@@ -128,7 +132,7 @@ def bytes_a_session(each: Measured, measured: Sequence[Measured]) -> float | Non
     return max(0.0, added)
 
 
-def measure_live(bench: LiveBenchSettings, sounds: Sequence[Sound]) -> Iterator[Measured]:
+def measure_live(bench: LiveBenchSettings, sounds: Sequence[Sound]) -> Iterator[LiveMeasurement]:
     """Play each sound into each program in turn; yields what came of each playing."""
     _write_warm_up(bench.folder, sounds)
     for sound in sounds:
@@ -145,9 +149,9 @@ def measure_live(bench: LiveBenchSettings, sounds: Sequence[Sound]) -> Iterator[
 
 def _search(
     bench: LiveBenchSettings, peer: LivePeer, sound: Sound, offline: OfflineFigures | None
-) -> list[Measured]:
+) -> list[LiveMeasurement]:
     """All playings on the way to the largest number of sessions."""
-    tried: list[Measured] = []
+    tried: list[LiveMeasurement] = []
 
     def keeps_up(count: int) -> bool:
         tried.append(_measured(bench, peer, sound, count, offline))
@@ -164,14 +168,14 @@ def _measured(
     sound: Sound,
     count: int,
     offline: OfflineFigures | None,
-) -> Measured:
+) -> LiveMeasurement:
     sounds = [sound.rotated(number / count) for number in range(count)]
     bench.log(f"{peer.name}: plays {sound.name}, {sound.duration_s:.0f} s, {_counted(count)}")
     try:
         about, played = _play(bench, peer, sounds)
     except Quest22Error as error:
         bench.log(str(error))
-        return Measured(
+        return LiveMeasurement(
             peer.name, "", sound.name, sound.ends, count, sound.duration_s, None, failure=str(error)
         )
     total = Score()
@@ -180,14 +184,14 @@ def _measured(
         total += score(each.words, timeline)
     memory = np.array([each for _, each in played.memory])
     quarters = np.array_split(memory, 4)
-    return Measured(
+    return LiveMeasurement(
         program=peer.name,
         about=about,
         sound=sound.name,
         ends=sound.ends,
         sessions=count,
         seconds=sound.duration_s,
-        summary=Summary.of(total),
+        summary=LiveSummary.of(total),
         offline=offline,
         idle_bytes=played.idle_bytes,
         peak_bytes=int(memory.max()),

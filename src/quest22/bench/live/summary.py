@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
@@ -15,11 +16,11 @@ DRIFT_WORDS = 20
 
 @dataclass(frozen=True, slots=True)
 class Quantiles:
-    """Of ``count`` delays in seconds; None if there are none."""
+    """Delays in seconds, counted from the end of a word in the sound; null if there are none."""
 
     count: int
     median_s: float | None
-    p95_s: float | None
+    p95_s: Annotated[float | None, "The 95th percentile."]
 
     @classmethod
     def of(cls, delays: Sequence[float]) -> Quantiles:
@@ -30,30 +31,34 @@ class Quantiles:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
-    """What is reported of a score; the field names are those of ``--json``.
+class LiveSummary:
+    """Delays and errors of live text."""
 
-    ``found`` is the share of the words that were said and came out right, of which the delays are.
-    ``drift_s`` is how much longer words took to be committed in the last quarter of the time than
-    in the first, by medians. ``withdrawn`` is the number of words shown and gone again, for each
-    word that stayed.
-    """
-
-    shown: Quantiles
-    committed: Quantiles
-    final: Quantiles
-    found: float | None
-    error_rate: float | None
-    committed_error_rate: float | None
-    insertions: int
+    shown: Annotated[Quantiles, "Until a word is shown, to stay."]
+    committed: Annotated[Quantiles, "Until it is committed."]
+    final: Annotated[Quantiles, "From the end of an utterance to its final text."]
+    found: Annotated[
+        float | None, "The share of the words said that came out right; the delays are theirs."
+    ]
+    error_rate: Annotated[float | None, "A fraction; null if nobody speaks."]
+    committed_error_rate: Annotated[
+        float | None, "Of what was committed before its segment's end; null without any."
+    ]
+    insertions: Annotated[int, "Words that nobody said."]
     utterances: int
-    lost_tails: int
-    withdrawn: float | None
-    taken_back: int
-    drift_s: float | None
+    lost_tails: Annotated[int, "Utterances whose last word did not come out."]
+    withdrawn: Annotated[
+        float | None, "Words that were shown and gone again, for each word that stayed."
+    ]
+    taken_back: Annotated[int, "Committed words that were gone again."]
+    drift_s: Annotated[
+        float | None,
+        "How much longer words took to be committed in the last quarter of the time than in the "
+        "first, by medians; null with too few words.",
+    ]
 
     @classmethod
-    def of(cls, score: Score) -> Summary:
+    def of(cls, score: Score) -> LiveSummary:
         words, errors = score.words, score.errors
         stayed = errors.hits + errors.substitutions + errors.insertions
         return cls(

@@ -2,21 +2,25 @@
 
 A decoding step reads the keys and values of every window once, and nothing shares them: of large
 models that takes most of its time. In int8 they are half of 16 bits. A kernel of Triton reads them
-as they are; without Triton they become the queries' format again at each step, which saves memory
-but no time.
+as they are; without Triton, or what it compiles with, they become the queries' format again at each
+step, which saves memory but no time.
 """
 
 from __future__ import annotations
 
+import logging
 from functools import cache
-from importlib.util import find_spec
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from quest22.engine.torch.triton_build import triton_lacks
+
 INT8_MAX = 127
+
+_log = logging.getLogger(__name__)
 
 
 class CrossKV(NamedTuple):
@@ -47,7 +51,7 @@ def cross_attention(query: Tensor, sound: CrossKV) -> Tensor:
     if sound.key_scale is None or sound.value_scale is None:
         mixed: Tensor = F.scaled_dot_product_attention(query, sound.key, sound.value)
         return mixed
-    if query.device.type == "cuda" and _has_triton():
+    if query.device.type == "cuda" and _can_compile():
         from quest22.engine.torch import cross_kernel
 
         if query.shape[2] <= cross_kernel.MAX_QUERIES and cross_kernel.fits(query.shape[3]):
@@ -61,6 +65,9 @@ def cross_attention(query: Tensor, sound: CrossKV) -> Tensor:
 
 
 @cache
-def _has_triton() -> bool:
-    """PyTorch's builds for NVIDIA's and AMD's GPUs bring it, those for Windows do not."""
-    return find_spec("triton") is not None
+def _can_compile() -> bool:
+    """PyTorch's builds for NVIDIA's and AMD's GPUs bring Triton, those for Windows do not."""
+    lacks = triton_lacks()
+    if lacks:
+        _log.warning("int8_kv saves memory but no time here: %s is missing", lacks)
+    return not lacks

@@ -6,8 +6,8 @@ import json
 import logging
 import sys
 from datetime import datetime, timezone
-from typing import Any
 
+from quest22.server.operations.log_lines import LogLine, MessageLine, RequestLine
 from quest22.server.operations.request_context import RequestContext
 from quest22.server.operations.request_log import requests_log
 from quest22.source.io.address import redact_text
@@ -33,28 +33,29 @@ class JsonLines(logging.Formatter):
     """Formats every log record as one JSON object per line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        when = datetime.fromtimestamp(record.created, timezone.utc)
-        line: dict[str, Any] = {
-            "time": when.isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-        }
+        return json.dumps(self._line(record), ensure_ascii=True)
+
+    def _line(self, record: logging.LogRecord) -> LogLine:
         context = getattr(record, "context", None)
         if isinstance(context, RequestContext):
-            line |= request_fields(context)
-        else:
-            line |= {
-                "event": "message",
-                "logger": record.name,
-                "message": redact_text(record.getMessage()),
-            }
-            if record.exc_info:
-                line["exception"] = redact_text(self.formatException(record.exc_info))
-        return json.dumps(line, ensure_ascii=True)
+            return request_line(record, context)
+        line: MessageLine = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "event": "message",
+            "logger": record.name,
+            "message": redact_text(record.getMessage()),
+        }
+        if record.exc_info:
+            line["exception"] = redact_text(self.formatException(record.exc_info))
+        return line
 
 
-def request_fields(context: RequestContext) -> dict[str, Any]:
-    """The fields of a request's log line."""
-    fields = {
+def request_line(record: logging.LogRecord, context: RequestContext) -> RequestLine:
+    """The line of a request that has ended."""
+    line: RequestLine = {
+        "time": _time(record),
+        "level": record.levelname.lower(),
         "event": "request",
         "request_id": context.request_id,
         "caller": context.caller,
@@ -65,12 +66,19 @@ def request_fields(context: RequestContext) -> dict[str, Any]:
         "audio_s": round(context.audio_s, 3),
         "ms": context.elapsed_ms,
     }
-    return fields | ({"reason": context.reason} if context.reason else {})
+    if context.reason:
+        line["reason"] = context.reason
+    return line
 
 
-def say_as_json(text: str) -> None:
+def _time(record: logging.LogRecord) -> str:
+    when = datetime.fromtimestamp(record.created, timezone.utc)
+    return when.isoformat(timespec="milliseconds")
+
+
+def say_as_json(text: str, level: int = logging.INFO) -> None:
     """Write a status line as JSON."""
-    record = logging.LogRecord("quest22.server", logging.INFO, "", 0, text, None, None)
+    record = logging.LogRecord("quest22.server", level, "", 0, text, None, None)
     sys.stderr.write(JsonLines().format(record) + "\n")
     sys.stderr.flush()
 
