@@ -1,17 +1,21 @@
 """``--help`` is a screen of what most need; ``--help-all`` has every flag; names are whole."""
 
 import pytest
+from typer.core import TyperGroup
 from typer.main import get_command
 
+from quest22.cli import keys
 from quest22.cli.app import app
 from quest22.cli.command_line import TolerantCommand
 from quest22.cli.help_page import USUAL
+from quest22.cli.models import app as models
 
 COMMANDS = {
     name: command
     for name, command in get_command(app).commands.items()
     if isinstance(command, TolerantCommand)
 }
+GROUPS = {"": get_command(app), "keys": keys.app, "models": models.app}
 
 
 def _flags(command):
@@ -31,6 +35,19 @@ def test_all_flags_are_told_with_whole_names(run, monkeypatch, name, width):
         False,
     )
     assert max(map(len, ended.out.splitlines())) <= int(width)
+
+
+@pytest.mark.parametrize("width", ["40", "80"])
+@pytest.mark.parametrize("name", GROUPS)
+def test_all_commands_are_told_in_one_screen(run, monkeypatch, name, width):
+    monkeypatch.setenv("COLUMNS", width)
+    lines = run(*name.split(), "--help").out.splitlines()
+    group = GROUPS[name] if isinstance(GROUPS[name], TyperGroup) else get_command(GROUPS[name])
+    told = {line.strip().partition("  ")[0] for line in lines if line.startswith("  ")}
+    assert not [each for each in group.commands if each not in told]
+    assert max(map(len, lines)) <= int(width)
+    assert width == "40" or len(lines) <= 48
+    assert "--show-completion" not in " ".join(lines)
 
 
 @pytest.mark.parametrize("name", ["transcribe", "stream", "live", "serve", "eval"])

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
 import quest22
 from quest22.cli import (
@@ -29,7 +28,7 @@ from quest22.cli import (
     transcribe,
     work,
 )
-from quest22.cli.command_line import TolerantCommand
+from quest22.cli.command_line import CommandGroup, TolerantCommand
 from quest22.cli.exits import EXIT_CODES
 from quest22.cli.live import command as live
 from quest22.cli.models import app as models
@@ -45,7 +44,7 @@ FILES, DATASETS, SERVER, MACHINE = (
 """The tasks by which ``--help`` groups the commands."""
 
 
-class Commands(TyperGroup):
+class Commands(CommandGroup):
     """Commands of one word, and one of two; without a command, files are transcribed."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -90,34 +89,76 @@ def _add(
     function: Callable[..., Any],
     epilog: str | None = None,
     *,
+    short: str | None = None,
     alone: bool = False,
-    cls: type[TyperCommand] = TolerantCommand,
 ) -> None:
-    """Add a command; without arguments it shows its help, unless it can do its work ``alone``."""
-    app.command(name, rich_help_panel=panel, cls=cls, epilog=epilog, no_args_is_help=not alone)(
-        function
-    )
+    """Add a command; without arguments it shows its help, unless it can do its work ``alone``.
+
+    ``short`` is its line on the page of all commands: its first sentence is too long.
+    """
+    app.command(
+        name,
+        rich_help_panel=panel,
+        cls=TolerantCommand,
+        epilog=epilog,
+        short_help=short,
+        no_args_is_help=not alone,
+    )(function)
 
 
 _add(FILES, "transcribe", transcribe.transcribe, transcribe.EPILOG)
 _add(FILES, "live", live.live, live.EPILOG, alone=True)
 _add(SERVER, "serve", serve.serve, serve.EPILOG, alone=True)
 app.add_typer(keys.app, name="keys", rich_help_panel=SERVER)
-_add(DATASETS, "stream", stream.stream, stream.EPILOG)
-_add(DATASETS, "eval", evaluate.evaluate, evaluate.EPILOG)
-_add(DATASETS, "status", status.status)
-_add(DATASETS, "retry", retry.retry)
-_add(DATASETS, "plan", plan.plan, plan.EPILOG)
-_add(DATASETS, "work", work.work)
-_add(DATASETS, "push", push.push, push.EPILOG)
-_add(DATASETS, "export", export.export, export.EPILOG, cls=TyperCommand)
-_add(MACHINE, "bench", bench.bench, bench.EPILOG, alone=True)
-_add(MACHINE, LIVE_BENCH, bench_live.bench_live, bench_live.EPILOG, alone=True)
-_add(MACHINE, "demo", demo.demo, alone=True)
+_add(
+    DATASETS, "stream", stream.stream, stream.EPILOG, short="Transcribe a dataset as it streams in."
+)
+_add(
+    DATASETS,
+    "eval",
+    evaluate.evaluate,
+    evaluate.EPILOG,
+    short="Report error rates, by group, and the worst clips.",
+)
+_add(DATASETS, "status", status.status, short="Show how far a run is, and how to continue it.")
+_add(DATASETS, "retry", retry.retry, short="Run the failed clips of a run again.")
+_add(
+    DATASETS,
+    "export",
+    export.export,
+    export.EPILOG,
+    short="Write a run's transcripts in other formats.",
+)
+_add(DATASETS, "plan", plan.plan, plan.EPILOG, short="Divide a dataset among many machines.")
+_add(DATASETS, "work", work.work, short="Transcribe units of a plan until all are done.")
+_add(DATASETS, "push", push.push, push.EPILOG, short="Publish a plan's transcripts on the Hub.")
 app.add_typer(models.app, name="models", rich_help_panel=MACHINE)
 _add(MACHINE, "doctor", doctor.doctor, alone=True)
-_add(MACHINE, "schema", schema.schema, schema.EPILOG, alone=True)
-_add(MACHINE, "completion", completion.completion, completion.EPILOG, cls=TyperCommand)
+_add(MACHINE, "demo", demo.demo, short="Stream sample recordings through a model.", alone=True)
+_add(MACHINE, "bench", bench.bench, bench.EPILOG, alone=True)
+_add(
+    MACHINE,
+    LIVE_BENCH,
+    bench_live.bench_live,
+    bench_live.EPILOG,
+    short="Measure live captions: delays, errors, sessions at once.",
+    alone=True,
+)
+_add(
+    MACHINE,
+    "schema",
+    schema.schema,
+    schema.EPILOG,
+    short="Print JSON Schemas of outputs.",
+    alone=True,
+)
+_add(
+    MACHINE,
+    "completion",
+    completion.completion,
+    completion.EPILOG,
+    short="Print what makes a shell complete commands and flags.",
+)
 
 
 def _print_version(requested: bool) -> None:

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from quest22.cli.foreign_flags import ForeignFlag, replaced
-from quest22.cli.help_page import HELP_ALL, HelpPage
+from quest22.cli.help_page import HELP_ALL, GroupPage, HelpPage
 from quest22.errors import UsageError
 
 _WORDS = {"true": True, "false": False}
@@ -145,3 +145,10 @@ class TolerantCommand(TyperCommand):
     def format_help(self, ctx: Any, formatter: Any) -> None:
         page = HelpPage(self, ctx, everything=HELP_ALL in ctx.meta)
         Console(highlight=False).print(page, soft_wrap=False)
+
+
+class CommandGroup(TyperGroup):
+    """A command with commands of its own; its help is a :class:`GroupPage`."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        Console(highlight=False).print(GroupPage(self, ctx), soft_wrap=False)

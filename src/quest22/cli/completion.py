@@ -31,7 +31,10 @@ class Shell(str, Enum):
 
 def completion(
     context: typer.Context,
-    shell: Annotated[Shell, typer.Argument(help="Your shell.", show_default=False)],
+    shell: Annotated[
+        Shell,
+        typer.Argument(metavar="SHELL", help="bash, zsh, fish or powershell.", show_default=False),
+    ],
 ) -> None:
     """Print the script that completes commands and flags in a shell."""
     request_completion_script(shell.value)

@@ -30,7 +30,9 @@ USUAL: dict[str, tuple[str, ...]] = {
 }
 """What ``--help`` shows, by task: parameters of every command, which shows those that it has."""
 
-_ARGUMENTS, _OPTIONS = "Arguments", "Options"
+_ARGUMENTS, _OPTIONS, _COMMANDS = "Arguments", "Options", "Commands"
+_COMPLETION = frozenset({"install_completion", "show_completion"})
+"""Typer's own flags, in whose place there is ``quest22 completion``."""
 _NAME_WIDTH = 30
 _FEW = 24
 """A command with no more flags than this shows all of them."""
@@ -55,20 +57,23 @@ class HelpPage:
         yield Text.assemble(("Usage", "bold"), "  ", self._usage())
         yield ""
         yield Padding(_paragraphs(self._command.help or ""), (0, 0, 0, 2))
+        yield from self._body(options.max_width)
+        if self._command.epilog:
+            yield ""
+            yield _paragraphs(self._command.epilog)
+
+    def _body(self, width: int) -> Iterator[RenderableType]:
         for title, members in self._panels():
             yield ""
             yield Text(title, style="bold")
             for each in members:
-                yield from self._entry(each, options.max_width)
+                yield from self._entry(each, width)
         if not self._everything:
             yield ""
             hidden = len(self._options) - sum(len(shown) for _, shown in self._usual())
             yield Text.from_markup(
                 f"[bold]{self._context.command_path} {HELP_ALL}[/] shows {hidden} more flags."
             )
-        if self._command.epilog:
-            yield ""
-            yield _paragraphs(self._command.epilog)
 
     def _usage(self) -> str:
         usage = str(self._command.get_usage(self._context)).partition(":")[2]
@@ -122,6 +127,32 @@ class HelpPage:
         if self._everything:
             text.append(described.removeprefix(told).replace("\\[", "["), style="dim")
         return record.partition(" <")[0], text
+
+
+class GroupPage(HelpPage):
+    """What ``--help`` of a command with commands of its own prints: these first, a line each."""
+
+    def __init__(self, command: Any, context: Any) -> None:
+        super().__init__(command, context, everything=True)
+        self._options = [each for each in self._options if each.name not in _COMPLETION]
+
+    def _body(self, width: int) -> Iterator[RenderableType]:
+        panels: dict[str, list[tuple[str, Text]]] = {}
+        for name, command in self._command.commands.items():
+            text = command.short_help or _SENTENCE_END.split(command.help, maxsplit=1)[0]
+            row = name, Text.from_markup(" ".join(text.split()).rstrip("."))
+            panels.setdefault(command.rich_help_panel or _COMMANDS, []).append(row)
+        panels[_OPTIONS] = list(map(self._record, self._options))
+        widest = max(len(name) for rows in panels.values() for name, _ in rows)
+        for title, rows in panels.items():
+            yield ""
+            yield Text(title, style="bold")
+            table = Table.grid()
+            table.add_column(width=widest + 4, style="cyan", no_wrap=True)
+            table.add_column(ratio=1)
+            for name, text in rows:
+                table.add_row(f"  {name}", text)
+            yield table
 
 
 def _paragraphs(text: str) -> Text:

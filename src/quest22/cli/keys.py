@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from quest22.cli.command_line import TolerantCommand
+from quest22.cli.command_line import CommandGroup, TolerantCommand
 from quest22.cli.exits import Exit, say
 from quest22.server.access.keys import Key, new_key, read_keys, remove_key
 from quest22.settings.quantities import parse_duration_s
@@ -22,7 +22,9 @@ quest22 keys add partner --max-live 2 --audio-per-minute 10m
 quest22 serve --keys keys.json
 """
 
-app = typer.Typer(no_args_is_help=True, help="Who may use the server: keys, kept as hashes.")
+app = typer.Typer(
+    cls=CommandGroup, no_args_is_help=True, help="Who may use the server: keys, kept as hashes."
+)
 
 File = Annotated[
     Path,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from quest22.cli.command_line import TolerantCommand
+from quest22.cli.command_line import CommandGroup, TolerantCommand
 from quest22.cli.exits import Exit
 from quest22.cli.models import convert, info, pull, remove
 from quest22.cli.terminal import output_console
@@ -28,7 +28,9 @@ quest22 models convert Systran/faster-whisper-small whisper-small
 quest22 models rm small            [dim]# says what it frees, and asks[/]
 """
 
-app = typer.Typer(invoke_without_command=True, rich_markup_mode="rich", epilog=EPILOG)
+app = typer.Typer(
+    cls=CommandGroup, invoke_without_command=True, rich_markup_mode="rich", epilog=EPILOG
+)
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object per line.")]
 
