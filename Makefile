@@ -93,6 +93,7 @@ check: $(LINT_VENV)/.lint check-native ## formatting, lint, types, import direct
 	@$(LINT)/lint-imports
 	@$(LINT)/python -m tools.options --check
 	@$(LINT)/python -m tools.schemas --check
+	@$(LINT)/python -m tools.api --check
 
 check-native:
 	@$(PYTHON) hatch_build.py --check
@@ -105,7 +106,7 @@ docs: $(VENV)/.docs ## build the documentation site in build/site, notebooks run
 demo-svg: $(VENV)/.docs ## record the demo on a terminal again, for docs/demo.svg
 	@$(BIN)/python -m tools.recording
 
-images: $(VENV)/.core ## build the container images with buildah, and run them with podman (as root)
+images: $(VENV)/.core ## build the container images with buildah, run them with podman (as root)
 	@$(BIN)/python -m tools.image $(IMAGES_ARGS)
 
 fix: $(LINT_VENV)/.lint ## format, mend what the linter can, write generated files
@@ -113,6 +114,7 @@ fix: $(LINT_VENV)/.lint ## format, mend what the linter can, write generated fil
 	@$(LINT)/ruff format .
 	@$(LINT)/python -m tools.options
 	@$(LINT)/python -m tools.schemas
+	@$(LINT)/python -m tools.api
 
 WHEELS_VENV ?= .venv-wheels
 

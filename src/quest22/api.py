@@ -420,8 +420,8 @@ def retry(
     or data files, needed if it has a query or a password, which no run keeps.
 
     Raises:
-        UsageError: The folder holds no run, or another process uses it. Quest22Error: The model,
-        the source or an output fails: see :mod:`quest22.errors`.
+        UsageError: The folder holds no run, or another process uses it.
+        Quest22Error: The model, the source or an output fails: see :mod:`quest22.errors`.
     """
     engine = EngineSettings(batch_size=batch_size, threads=threads, token=token or hub_token())
     addresses = (dataset,) if isinstance(dataset, str) else tuple(dataset)
@@ -443,8 +443,9 @@ def export(
     the run's folder, unless ``output_dir`` is given. Returns a summary for each shard.
 
     Raises:
-        UsageError: There are no transcripts that the formats can be made from, or a file would be
-        replaced without ``overwrite``. SinkError: A file cannot be read or written.
+        UsageError: There are no transcripts that the formats can be made from, or a file would
+            be replaced without ``overwrite``.
+        SinkError: A file cannot be read or written.
     """
     options = dict(captions)
     layout = take_group(CaptionSettings, options)
