@@ -5,8 +5,10 @@ at run time which library to open. On platforms without an instruction set here,
 Windows, and where there is no C compiler, the wheel is pure Python and OpenVINO computes
 everything. ``QUEST22_BUILD_NATIVE=no`` leaves the libraries out, ``=require`` makes it an error
 if one cannot be built. ``QUEST22_LINKER`` is a command that links them in the place of the
-compiler, such as one that knows older C libraries. ``python hatch_build.py --check`` compiles with
-every warning an error and keeps nothing. Needs only Python and, for the hook, hatchling.
+compiler, such as one that knows older C libraries. ``QUEST22_BUILD_PLATFORM`` names another
+platform, such as ``linux-aarch64``, for which ``CC`` then has to compile. ``python hatch_build.py
+--check`` compiles with every warning an error and keeps nothing. Needs only Python and, for the
+hook, hatchling.
 """
 
 from __future__ import annotations
@@ -48,6 +50,11 @@ def build_mode() -> str:
     return mode
 
 
+def platform() -> str:
+    """What is built for, by :func:`sysconfig.get_platform`'s names: this machine if not told."""
+    return os.environ.get("QUEST22_BUILD_PLATFORM") or sysconfig.get_platform()
+
+
 def compiler() -> list[str]:
     """The command for the C compiler: ``$CC``, else the first that is installed; empty if none."""
     named = shlex.split(os.environ.get("CC", ""))
@@ -65,9 +72,8 @@ def build(source: Path, folder: Path, extra: list[str] | None = None) -> dict[st
         old.unlink()
     if build_mode() == "no":
         return {}
-    platform = sysconfig.get_platform()
-    if platform not in INSTRUCTION_SETS:
-        return {source.name: f"no instruction set is known for {platform}"}
+    if platform() not in INSTRUCTION_SETS:
+        return {source.name: f"no instruction set is known for {platform()}"}
     command = compiler()
     if not command:
         named = os.environ.get("CC") or ", ".join(COMPILERS)
@@ -78,7 +84,7 @@ def build(source: Path, folder: Path, extra: list[str] | None = None) -> dict[st
         arguments = [*command, *COMMON, *flags, *(extra or [])]
         return library.name, compile_library(arguments, source, library)
 
-    sets = INSTRUCTION_SETS[platform]
+    sets = INSTRUCTION_SETS[platform()]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         messages = pool.map(compiled, sets.keys(), sets.values())
     return {name: message for name, message in messages if message}
@@ -125,7 +131,7 @@ def in_one_line(left_out: dict[str, str]) -> str:
 
 def wheel_tag() -> str:
     """Any Python 3 on this platform, as ctypes depends on no Python ABI."""
-    return f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
+    return f"py3-none-{platform().replace('-', '_').replace('.', '_')}"
 
 
 def get_build_hook() -> type:
@@ -166,7 +172,7 @@ def get_build_hook() -> type:
 
 def check() -> int:
     """Compile with every warning an error; print what the compiler reports. Returns the status."""
-    if not compiler() or sysconfig.get_platform() not in INSTRUCTION_SETS:
+    if not compiler() or platform() not in INSTRUCTION_SETS:
         sys.stderr.write("no C compiler found for this platform: native code is not checked\n")
         return 0
     with TemporaryDirectory() as folder:

@@ -1,16 +1,18 @@
 """Build what a release is made of, and check it as a user installs it.
 
-``python -m tools.wheels build`` writes three files into ``dist/``:
+``python -m tools.wheels build`` writes into ``dist/``:
 
 * the source distribution;
-* on Linux x86-64, a wheel with the native libraries, for any Python 3 and any C library since
-  glibc 2.17. The installed C compiler compiles them, so the code is as fast as in an installation
-  from source; Zig, which knows the symbols of all versions of glibc, only links them;
+* on Linux, a wheel with the native libraries for each platform that has some, for any Python 3 and
+  any C library since glibc 2.17. For this machine's platform the installed C compiler compiles
+  them, so the code is as fast as in an installation from source, and Zig, which knows the symbols
+  of all versions of glibc, only links them; for another platform Zig compiles them too;
 * a pure wheel, in which OpenVINO computes everything, for all other machines.
 
-Both wheels are built from the source distribution. ``python -m tools.wheels check`` installs each
-file into an empty environment, with dependencies from the package index: wheels without a C
-compiler in reach. There it runs ``quest22 doctor`` and ``quest22 demo``.
+All wheels are built from the source distribution. ``python -m tools.wheels check`` installs each
+file that this machine can run into an empty environment, with dependencies from the package index:
+wheels without a C compiler in reach. There it runs ``quest22 doctor`` and ``quest22 demo``. Of
+wheels for other platforms, it reads what libraries they hold, and for which machine.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 import venv
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -32,9 +36,11 @@ ROOT = Path(__file__).resolve().parent.parent
 DIST = ROOT / "dist"
 PLATFORM = sysconfig.get_platform()
 GLIBC = (2, 17)
-"""The oldest C library that the wheel runs on."""
-ZIG_AND_TAG = {"linux-x86_64": ("x86_64-linux-gnu", "manylinux_{}_{}_x86_64")}
-"""For each platform with libraries: Zig's name of it, and the tag of its wheel."""
+"""The oldest C library that the wheels run on."""
+MACHINES = {"linux-x86_64": "x86_64", "linux-aarch64": "aarch64"}
+"""The machine of each platform that wheels with libraries are built for."""
+ELF_MACHINES = {"x86_64": 62, "aarch64": 183}
+"""The numbers of machines in the header of a library (``e_machine``)."""
 DEFAULTS = {"PYTHONPATH": "", "PYTHONUTF8": "1", "QUEST22_NATIVE": "", "QUEST22_BUILD_NATIVE": ""}
 """What is installed runs as it does for a user who has set nothing."""
 
@@ -44,21 +50,43 @@ def build() -> None:
     shutil.rmtree(DIST, ignore_errors=True)
     _run(sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", DIST)
     with tempfile.TemporaryDirectory() as folder:
-        if PLATFORM in ZIG_AND_TAG:
-            zig_target, tag = ZIG_AND_TAG[PLATFORM]
-            version = ".".join(map(str, GLIBC))
-            linker = f"{sys.executable} -m ziglang cc -target {zig_target}.{version}"
-            _wheel(Path(folder), {"QUEST22_BUILD_NATIVE": "require", "QUEST22_LINKER": linker})
-            (wheel,) = Path(folder).glob("*.whl")
-            auditwheel = (sys.executable, "-m", "auditwheel")
-            path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-            # Fails if a library needs symbols that the tag does not promise. It wants patchelf.
-            repair = (*auditwheel, "repair", "--plat", tag.format(*GLIBC), "-w", DIST, wheel)
-            _run(*repair, variables={"PATH": path})
-            print(_run(*auditwheel, "show", only("*manylinux*.whl")).strip(), end="\n\n")
+        for platform in with_libraries():
+            _manylinux(platform, Path(folder, platform))
     _wheel(DIST, {"QUEST22_BUILD_NATIVE": "no"})
     for built in sorted(DIST.iterdir()):
         print(f"{built.stat().st_size / 1e6:6.1f} MB  {built.name}")
+
+
+def with_libraries() -> list[str]:
+    """The platforms that this machine builds wheels with libraries for: its own first."""
+    if not PLATFORM.startswith("linux-"):
+        return []
+    known = [each for each in MACHINES if each in hatch_build.INSTRUCTION_SETS]
+    return sorted(known, key=lambda each: each != PLATFORM)
+
+
+def libraries_of(platform: str) -> set[str]:
+    """The names of the libraries that a platform has."""
+    return {f"quest22-{name}.so" for name in hatch_build.INSTRUCTION_SETS.get(platform, ())}
+
+
+def _manylinux(platform: str, folder: Path) -> None:
+    """Build the wheel with the libraries of a platform; ``folder`` is for what is made before."""
+    zig = f"{sys.executable} -m ziglang cc -target {MACHINES[platform]}-linux-gnu"
+    zig = f"{zig}.{'.'.join(map(str, GLIBC))}"
+    built_for = {"QUEST22_BUILD_PLATFORM": platform, "QUEST22_LINKER": zig}
+    if platform != PLATFORM:
+        built_for["CC"] = zig
+    began_s = time.monotonic()
+    _wheel(folder, {"QUEST22_BUILD_NATIVE": "require", **built_for})
+    print(f"{platform}: libraries compiled and linked in {time.monotonic() - began_s:.0f} s")
+    (wheel,) = folder.glob("*.whl")
+    auditwheel = (sys.executable, "-m", "auditwheel")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    tag = "manylinux_{}_{}_{}".format(*GLIBC, MACHINES[platform])
+    # Fails if a library needs symbols that the tag does not promise. It wants patchelf.
+    _run(*auditwheel, "repair", "--plat", tag, "-w", DIST, wheel, variables={"PATH": path})
+    print(_run(*auditwheel, "show", only(f"*{tag}*.whl")).strip(), end="\n\n")
 
 
 def check() -> None:
@@ -66,7 +94,10 @@ def check() -> None:
 
     All are installed into one environment in turn, so that dependencies are fetched once.
     """
-    libraries = {f"quest22-{name}.so" for name in hatch_build.INSTRUCTION_SETS.get(PLATFORM, ())}
+    libraries = libraries_of(PLATFORM)
+    for platform in with_libraries():
+        if platform != PLATFORM:
+            _check_contents(only(f"*manylinux*_{MACHINES[platform]}.whl"), platform)
     with tempfile.TemporaryDirectory() as folder:
         environment = Path(folder, "environment")
         venv.create(environment, with_pip=True, symlinks=os.name != "nt")
@@ -76,8 +107,9 @@ def check() -> None:
             ("*none-any.whl", no_compiler, set()),
             ("*.tar.gz", DEFAULTS, libraries),
         ]
-        if PLATFORM in ZIG_AND_TAG:
-            cases.insert(0, ("*manylinux*.whl", no_compiler, libraries))
+        if PLATFORM in with_libraries():
+            mine = f"*manylinux*_{MACHINES[PLATFORM]}.whl"
+            cases.insert(0, (mine, no_compiler, libraries))
         for pattern, variables, expected in cases:
             _check_one(only(pattern), programs, variables, expected)
     print(f"\n{len(cases)} files install and run")
@@ -99,6 +131,20 @@ def _wheel(folder: Path, variables: Mapping[str, str]) -> None:
         *(sys.executable, "-m", "pip", "wheel", *options, "-w", folder, only("*.tar.gz")),
         variables=variables,
     )
+
+
+def _check_contents(file: Path, platform: str) -> None:
+    """Check that a wheel for another platform holds its libraries, for its machine."""
+    with zipfile.ZipFile(file) as wheel:
+        found = {
+            Path(name).name: int.from_bytes(wheel.read(name)[18:20], "little")
+            for name in wheel.namelist()
+            if name.endswith(".so")
+        }
+    expected = dict.fromkeys(libraries_of(platform), ELF_MACHINES[MACHINES[platform]])
+    if found != expected:
+        sys.exit(f"{file.name}: expected libraries and ELF machines {expected}, found {found}")
+    print(f"\n{file.name}\n{len(found)} libraries for {platform}, not run here")
 
 
 def _check_one(
