@@ -1,4 +1,5 @@
-# Two images, for CPUs: the command (cli) and the server (the last stage, so the default).
+# Three images: the command (cli) and the server (the last stage, so the default) for CPUs, and both
+# in one for NVIDIA's GPUs (cuda).
 #
 #   docker build --target cli -t quest22 .
 #   docker run --rm -v "$PWD:/work" -v quest22-cache:/cache -u "$(id -u):$(id -g)" quest22 transcribe talk.mp3 -m small
@@ -8,8 +9,10 @@
 #   docker build -t quest22-server .
 #   docker run --rm -p 127.0.0.1:8000:8000 -v quest22-cache:/cache quest22-server
 #
-# Both run with --read-only, --cap-drop ALL, any user, and nothing to write to but /cache and /tmp.
-# quest22 has no GPU engine yet, so there is no CUDA image.
+#   docker build --target cuda -t quest22-cuda .
+#   docker run --rm --gpus all -v "$PWD:/work" -v quest22-cache:/cache quest22-cuda transcribe talk.mp3 -m turbo
+#
+# All run with --read-only, --cap-drop ALL, any user, and nothing to write to but /cache and /tmp.
 
 ARG BASE=debian:trixie-slim
 
@@ -43,6 +46,11 @@ FROM needed AS needed-by-server
 RUN python tools/requirements.py server > needed.txt \
     && pip --python /opt/quest22 install --no-cache-dir --no-compile -c constraints.txt -r needed.txt
 
+# PyTorch's wheels for Linux bring CUDA's libraries: the base needs none of them.
+FROM needed-by-server AS needed-by-cuda
+RUN python tools/requirements.py server torch > needed.txt \
+    && pip --python /opt/quest22 install --no-cache-dir --no-compile -c constraints.txt -r needed.txt
+
 # quest22 itself, with the native library for each instruction set.
 FROM build AS quest22
 COPY . .
@@ -64,6 +72,22 @@ COPY --from=needed /opt/quest22 /opt/quest22
 COPY --from=quest22 /opt/quest22 /opt/quest22
 USER 10001
 WORKDIR /work
+CMD ["--help"]
+
+# The driver is the host's: NVIDIA's container toolkit mounts it. Triton compiles the stub of a kernel
+# with the C compiler, for this Python, and keeps it.
+FROM run AS cuda
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends gcc libc6-dev python3-dev \
+    && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/*
+ENV NVIDIA_VISIBLE_DEVICES=all \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility \
+    TRITON_CACHE_DIR=/cache/triton
+COPY --from=needed-by-cuda /opt/quest22 /opt/quest22
+COPY --from=quest22 /opt/quest22 /opt/quest22
+USER 10001
+WORKDIR /work
+EXPOSE 8000
 CMD ["--help"]
 
 FROM run AS server

@@ -1,12 +1,14 @@
 """Build the images of the Dockerfile, and run them as they are to be run.
 
-``python -m tools.image`` needs buildah and podman, and no daemon. It builds both images, shows how
-large their layers are, and runs each with a read-only root, without a network, without privileges
-and as another user: ``quest22 doctor``, ``demo``, ``transcribe`` a file into a folder, and the
-server's answer to a request. ``--bootstrap`` makes the base image of Debian's packages with
-mmdebstrap (as root), for machines that reach no registry of images; ``--cert FILE`` is a
-certificate authority that pip is to trust, where a proxy needs one. ``--runtime`` and ``--ulimit``
-are podman's, for kernels that its own choice does not suit.
+``python -m tools.image`` needs buildah and podman, and no daemon. It builds the images for CPUs, or
+with ``--only cuda`` the one for GPUs, shows how large their layers are, and runs each with a
+read-only root, without a network, without privileges and as another user: ``quest22 doctor``,
+``demo``, ``transcribe`` a file into a folder, and the server's answer to a request. The image for
+GPUs is run on the CPU, through PyTorch. ``--bootstrap`` makes the base image of Debian's packages
+with mmdebstrap (as root), for machines that reach no registry of images; ``--release`` is Debian's.
+``--cert FILE`` is a certificate authority that pip is to trust, where a proxy needs one, and
+``--wheels FOLDER`` has wheels that it prefers, such as PyTorch for CPUs. ``--runtime`` and
+``--ulimit`` are podman's, for kernels that its own choice does not suit.
 """
 
 from __future__ import annotations
@@ -23,13 +25,19 @@ from pathlib import Path
 import pyarrow.parquet
 
 ROOT = Path(__file__).parent.parent
-BASE = "localhost/debian:trixie-slim"
-MIRROR = "deb http://deb.debian.org/debian trixie main"
+BASE = "localhost/debian:{}-slim"
+MIRROR = "deb http://deb.debian.org/debian {} main"
+RELEASE = "trixie"
 LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*")
 """What Debian's slim images leave out."""
 
-IMAGES = {"cli": "localhost/quest22", "server": "localhost/quest22-server"}
+IMAGES = {
+    "cli": "localhost/quest22",
+    "cuda": "localhost/quest22-cuda",
+    "server": "localhost/quest22-server",
+}
 """The stages of the Dockerfile, and what the images are called."""
+FOR_CPUS = ("cli", "server")
 
 ISOLATED = (
     *("--read-only", "--network", "none", "--user", "12345:12345"),
@@ -39,31 +47,48 @@ READY_S = 600
 """A machine may be busy."""
 
 
-def bootstrap() -> None:
+def bootstrap(release: str) -> None:
     """Make the base image from Debian's packages: the files that debian:trixie-slim has."""
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder, "root.tar")
         options = [f"--dpkgopt=path-exclude={each}" for each in LEFT_OUT]
         options.append("--dpkgopt=force-unsafe-io")  # a crash costs nothing
-        run("mmdebstrap", "--quiet", "--variant=minbase", *options, "trixie", archive, MIRROR)
+        run(
+            "mmdebstrap",
+            "--quiet",
+            "--variant=minbase",
+            *options,
+            release,
+            archive,
+            MIRROR.format(release),
+        )
         container = run("buildah", "from", "scratch").strip()
         run("buildah", "add", "--quiet", container, archive)
-        run("buildah", "commit", "--quiet", "--rm", container, BASE)
+        run("buildah", "commit", "--quiet", "--rm", container, BASE.format(release))
 
 
-def build(base: str | None, certificate: Path | None) -> None:
-    """Build both images; steps that they share are made once."""
+def build(
+    stages: Sequence[str], base: str | None, certificate: Path | None, wheels: Path | None
+) -> None:
+    """Build images; steps that they share are made once."""
     options = ["--isolation", "chroot", "--layers", "--format", "docker"]
     if base:
         options += ["--build-arg", f"BASE={base}"]
     with tempfile.TemporaryDirectory() as folder:
+        settings = ["[global]"]
         if certificate:
-            settings = Path(folder, "pip.conf")
-            settings.write_text("[global]\ncert = /run/authority.crt\n", encoding="utf-8")
+            settings.append("cert = /run/authority.crt")
             options += ["--volume", f"{certificate}:/run/authority.crt:ro"]
-            options += ["--volume", f"{settings}:/etc/pip.conf:ro"]
-        for stage, name in IMAGES.items():
-            run("buildah", "build", "--quiet", *options, "--target", stage, "-t", name, ROOT)
+        if wheels:
+            settings.append("find-links = /run/wheels")
+            options += ["--volume", f"{wheels.resolve()}:/run/wheels:ro"]
+        if len(settings) > 1:
+            file = Path(folder, "pip.conf")
+            file.write_text("\n".join([*settings, ""]), encoding="utf-8")
+            options += ["--volume", f"{file}:/etc/pip.conf:ro"]
+        for stage in stages:
+            image = ("--target", stage, "-t", IMAGES[stage])
+            run("buildah", "build", "--quiet", *options, *image, ROOT)
 
 
 def layers(image: str) -> Iterator[tuple[int, str]]:
@@ -74,32 +99,38 @@ def layers(image: str) -> Iterator[tuple[int, str]]:
             yield size, " ".join(each["CreatedBy"].split())
 
 
-def check_cli(podman: Sequence[str], limits: Sequence[str]) -> None:
-    """Run the command's image; ``podman`` is its command, ``limits`` are options of its ``run``."""
+def check_command(
+    image: str, podman: Sequence[str], limits: Sequence[str], *, engine: Sequence[str] = ()
+) -> None:
+    """Run the command in an image.
+
+    ``podman`` is its command, ``limits`` are options of its ``run``, ``engine`` are flags of ours.
+    """
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o777)
         talk, text = _sample(Path(folder))
         mounted = ("--tmpfs", "/tmp", "-v", f"{folder}:/work")  # noqa: S108
-        command = (*podman, "run", "--rm", *limits, *ISOLATED, *mounted, IMAGES["cli"])
+        command = (*podman, "run", "--rm", *limits, *ISOLATED, *mounted, image)
         report = json.loads(run(*command, "doctor", "--json"))
         found = {each["subject"]: each["found"] for each in report["findings"]}
         if not report["complete"] or "native library for" not in found["native"]:
             sys.exit(f"doctor: {json.dumps(report, indent=1)}")
         print(f"doctor: {found['native']}")
         print("demo:", next(line for line in run(*command, "demo").splitlines() if "real" in line))
-        run(*command, "transcribe", talk.name, "-m", "nano", "-f", "txt", "-o", "out", "--quiet")
+        model = ("-m", "nano", *engine)
+        run(*command, "transcribe", talk.name, *model, "-f", "txt", "-o", "out", "--quiet")
         heard = Path(folder, "out", f"{talk.stem}.txt").read_text(encoding="utf-8")
         print(f"transcribe: {' '.join(heard.split())}\n  said: {text}")
 
 
-def check_server(podman: Sequence[str], limits: Sequence[str]) -> None:
-    """Run the server's image until it is ready, and send a recording to it."""
+def check_server(image: str, podman: Sequence[str], limits: Sequence[str]) -> None:
+    """Run the server in an image until it is ready, and send a recording to it."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o777)
         talk, text = _sample(Path(folder))
         flags = ("serve", "--host", "0.0.0.0", "--model", "nano", "--log", "json")  # noqa: S104
         isolated = (*ISOLATED, "--tmpfs", "/tmp", "-v", f"{folder}:/cache")  # noqa: S108
-        started = (*podman, "run", "--detach", *limits, *isolated, IMAGES["server"], *flags)
+        started = (*podman, "run", "--detach", *limits, *isolated, image, *flags)
         server = run(*started).strip()
         try:
             inside = (*podman, "exec", server, "python", "-c")
@@ -153,26 +184,35 @@ def run(*command: str | Path) -> str:
 def main() -> None:
     """Build the images, measure and run them."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--only", action="append", choices=IMAGES, help="by default cli, server")
     parser.add_argument("--bootstrap", action="store_true", help="make the base image here")
+    parser.add_argument("--release", default=RELEASE, help="of Debian, with --bootstrap")
+    parser.add_argument("--wheels", type=Path, help="a folder of wheels that pip prefers")
     parser.add_argument("--cert", type=Path, help="a certificate authority that pip is to trust")
     parser.add_argument("--only-run", action="store_true", help="run what was built before")
     parser.add_argument("--runtime", help="such as runc, in place of podman's choice")
     parser.add_argument("--ulimit", action="append", default=[], help="such as nofile=1024:1024")
     asked = parser.parse_args()
+    stages = asked.only or FOR_CPUS
     if asked.bootstrap and not asked.only_run:
-        bootstrap()
+        bootstrap(asked.release)
     if not asked.only_run:
-        build(BASE if asked.bootstrap else None, asked.cert)
+        base = BASE.format(asked.release) if asked.bootstrap else None
+        build(stages, base, asked.cert, asked.wheels)
     podman = ("podman", *(["--runtime", asked.runtime] if asked.runtime else ()))
     limits = [part for each in asked.ulimit for part in ("--ulimit", each)]
-    for name in IMAGES.values():
+    for name in map(IMAGES.__getitem__, stages):
         found = list(layers(name))
         print(f"\n{name}: {sum(size for size, _ in found) / 1e6:.0f} MB")
         for size, made_by in found:
             print(f"{size / 1e6:8.1f} MB  {made_by[:80]}")
-    print()
-    check_cli(podman, limits)
-    check_server(podman, limits)
+    for stage in stages:
+        print(f"\n{stage}")
+        if stage != "server":
+            engine = ("--engine", "torch", "--device", "cpu") if stage == "cuda" else ()
+            check_command(IMAGES[stage], podman, limits, engine=engine)
+        if stage != "cli":
+            check_server(IMAGES[stage], podman, limits)
 
 
 if __name__ == "__main__":

@@ -29,8 +29,9 @@ def documented() -> Iterator[list[str]]:
 def recipes() -> Iterator[list[str]]:
     image = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     yield json.loads(re.findall(r"^CMD (.*)$", image, re.MULTILINE)[-1])
-    compose = yaml.safe_load((SERVING / "compose.yaml").read_text(encoding="utf-8"))
-    yield compose["services"]["quest22"]["command"]
+    for name in ("compose", "compose.cuda"):
+        compose = yaml.safe_load((SERVING / f"{name}.yaml").read_text(encoding="utf-8"))
+        yield compose["services"]["quest22"]["command"]
     deployment, _ = yaml.safe_load_all((SERVING / "kubernetes.yaml").read_text(encoding="utf-8"))
     yield deployment["spec"]["template"]["spec"]["containers"][0]["args"]
     unit = (SERVING / "quest22.service").read_text(encoding="utf-8").replace("\\\n", " ")

@@ -20,9 +20,11 @@ def last_stage(name: str) -> str:
 
 
 def test_the_script_builds_the_last_stages() -> None:
-    assert list(image.IMAGES) == STAGES[-2:]
-    compose = yaml.safe_load((ROOT / "recipes/serving/compose.yaml").read_text(encoding="utf-8"))
-    assert compose["services"]["quest22"]["build"]["target"] in image.IMAGES
+    assert list(image.IMAGES) == STAGES[-3:]
+    assert set(image.FOR_CPUS) < set(image.IMAGES)
+    for name, target in (("compose", "server"), ("compose.cuda", "cuda")):
+        text = (ROOT / f"recipes/serving/{name}.yaml").read_text(encoding="utf-8")
+        assert yaml.safe_load(text)["services"]["quest22"]["build"]["target"] == target
     workflow = yaml.safe_load((ROOT / ".github/workflows/docker.yml").read_text(encoding="utf-8"))
     matrix = workflow["jobs"]["image"]["strategy"]["matrix"]["include"]
     assert [each["target"] for each in matrix] == list(image.IMAGES)
@@ -32,7 +34,7 @@ def test_images_run_without_root_and_compilers() -> None:
     for name in image.IMAGES:
         stage = last_stage(name)
         assert re.search(r"^USER [1-9]\d*$", stage, re.MULTILINE)
-        assert "gcc" not in stage
+        assert ("gcc" in stage) is (name == "cuda")  # Triton compiles kernels at run time
     assert "gcc" not in last_stage("python") + last_stage("run")
 
 
