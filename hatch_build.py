@@ -1,19 +1,20 @@
 """Build hook: compiles the native library for each instruction set of this platform.
 
 hatchling runs it for wheels and for editable installs; ``src/quest22/native/library.py`` chooses
-at run time which library to open. On platforms without an instruction set here, such as macOS and
-Windows, and where there is no C compiler, the wheel is pure Python and OpenVINO computes
-everything. ``QUEST22_BUILD_NATIVE=no`` leaves the libraries out, ``=require`` makes it an error
-if one cannot be built. ``QUEST22_LINKER`` is a command that links them in the place of the
-compiler, such as one that knows older C libraries. ``QUEST22_BUILD_PLATFORM`` names another
-platform, such as ``linux-aarch64``, for which ``CC`` then has to compile. ``python hatch_build.py
---check`` compiles with every warning an error and keeps nothing. Needs only Python and, for the
-hook, hatchling.
+at run time which library to open. On platforms without an instruction set here, such as Windows
+and Macs with Intel's processors, and where there is no C compiler, the wheel is pure Python and
+OpenVINO computes everything. ``QUEST22_BUILD_NATIVE=no`` leaves the libraries out, ``=require``
+makes it an error if one cannot be built. ``QUEST22_LINKER`` is a command that links them in the
+place of the compiler, such as one that knows older C libraries. ``QUEST22_BUILD_PLATFORM`` names
+another platform, such as ``linux-aarch64``, for which ``CC`` then has to compile. ``python
+hatch_build.py --check`` compiles with every warning an error and keeps nothing. Needs only Python
+and, for the hook, hatchling.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -21,6 +22,7 @@ import sys
 import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from platform import machine
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -34,12 +36,20 @@ COMMON = shlex.split(
 # -Wno-psabi: no vector is passed between libraries, so how that is done does not matter.
 STRICT = ["-Wall", "-Wextra", "-Werror", "-Wno-psabi"]
 AVX2 = ["-mavx2", "-mfma", "-mf16c", "-mbmi2"]
+AVX_VNNI = [*AVX2, "-mavxvnni"]
 AVX512 = [*AVX2, "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq"]
 AVX512_BF16 = [*AVX512, "-mavx512vnni", "-mavx512bf16"]
+X86 = {"avx2": AVX2, "avx_vnni": AVX_VNNI, "avx512": AVX512, "avx512_bf16": AVX512_BF16}
+# Not by `-march`, which Zig does not know.
+ARM: dict[str, list[str]] = {"neon": [], "neon_dotprod": ["-DQUEST22_DOTPROD"]}
+# Every Mac with Apple's processors has these instructions.
+MACOS = {"neon_dotprod": [*ARM["neon_dotprod"], "-arch", "arm64", "-mmacosx-version-min=11.0"]}
 INSTRUCTION_SETS: dict[str, dict[str, list[str]]] = {
-    "linux-x86_64": {"avx2": AVX2, "avx512": AVX512, "avx512_bf16": AVX512_BF16},
+    "linux-x86_64": X86,
+    "linux-aarch64": ARM,
+    "macosx-arm64": MACOS,
 }
-"""The compiler flags for each instruction set, by platform."""
+"""The compiler flags for each instruction set, by platform as :func:`target_platform` names it."""
 
 
 def build_mode() -> str:
@@ -51,8 +61,17 @@ def build_mode() -> str:
 
 
 def platform() -> str:
-    """What is built for, by :func:`sysconfig.get_platform`'s names: this machine if not told."""
-    return os.environ.get("QUEST22_BUILD_PLATFORM") or sysconfig.get_platform()
+    """What is built for, by :func:`sysconfig.get_platform`'s names: this machine if not told.
+
+    On a Mac, libraries are for one kind of processor, whatever Python is for.
+    """
+    found = os.environ.get("QUEST22_BUILD_PLATFORM") or sysconfig.get_platform()
+    return f"macosx-11.0-{machine()}" if found.endswith("-universal2") else found
+
+
+def target_platform() -> str:
+    """The platform as :data:`INSTRUCTION_SETS` names it: a Mac's without its system's version."""
+    return re.sub(r"^macosx-[\d.]+-", "macosx-", platform())
 
 
 def compiler() -> list[str]:
@@ -72,8 +91,8 @@ def build(source: Path, folder: Path, extra: list[str] | None = None) -> dict[st
         old.unlink()
     if build_mode() == "no":
         return {}
-    if platform() not in INSTRUCTION_SETS:
-        return {source.name: f"no instruction set is known for {platform()}"}
+    if target_platform() not in INSTRUCTION_SETS:
+        return {source.name: f"no instruction set is known for {target_platform()}"}
     command = compiler()
     if not command:
         named = os.environ.get("CC") or ", ".join(COMPILERS)
@@ -84,7 +103,7 @@ def build(source: Path, folder: Path, extra: list[str] | None = None) -> dict[st
         arguments = [*command, *COMMON, *flags, *(extra or [])]
         return library.name, compile_library(arguments, source, library)
 
-    sets = INSTRUCTION_SETS[platform()]
+    sets = INSTRUCTION_SETS[target_platform()]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         messages = pool.map(compiled, sets.keys(), sets.values())
     return {name: message for name, message in messages if message}
@@ -172,7 +191,7 @@ def get_build_hook() -> type:
 
 def check() -> int:
     """Compile with every warning an error; print what the compiler reports. Returns the status."""
-    if not compiler() or platform() not in INSTRUCTION_SETS:
+    if not compiler() or target_platform() not in INSTRUCTION_SETS:
         sys.stderr.write("no C compiler found for this platform: native code is not checked\n")
         return 0
     with TemporaryDirectory() as folder:

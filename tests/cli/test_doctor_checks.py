@@ -77,6 +77,7 @@ def test_every_line_says_what_was_found_and_every_problem_what_to_do():
     [
         ("on", "avx512_bf16", State.GOOD, "native library for avx512_bf16"),
         ("on", "avx512", State.GOOD, "bfloat16 runs on OpenVINO"),
+        ("on", "neon", State.GOOD, "native library for neon; float16 runs on OpenVINO"),
         ("on", None, State.NOTE, "OpenVINO runs everything"),
         ("off", "avx2", State.NOTE, "switched off"),
     ],

@@ -78,6 +78,14 @@ def test_int16_where_the_native_library_has_it(
     assert (chosen.name, chosen.int8_kv, chosen.int16) == expected
 
 
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [("auto", "float16"), ("int8", "int8_float16"), ("int16", "int16"), ("float32", "float32")],
+)
+def test_float16_stays_the_default_where_it_is_fastest(asked: str, expected: str) -> None:
+    assert choose_precision(asked, ("FP32", "FP16"), "f16", {"f32", "i16"}).name == expected
+
+
 KV = [
     ("auto", "bf16", "int8_kv_bfloat16"),
     ("auto", "f32", "float32"),

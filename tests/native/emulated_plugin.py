@@ -16,7 +16,7 @@ from quest22.system import machine
 SHAPE = "heads of 24"
 """The one model that is tested: the emulated code takes about twenty times as long."""
 
-machine.processor_flags = lambda: sorted(library.NEEDED_FLAGS["avx512_bf16"])
+machine.processor_flags = lambda: sorted({*library.NEEDED_FLAGS["avx512_bf16"], "avx_vnni"})
 library.processor_flags = machine.processor_flags
 library.FOLDER = Path(os.environ["QUEST22_TEST_EMULATED"])
 

@@ -1,8 +1,9 @@
-"""The code for AVX-512 on any processor: its instructions emulated in C.
+"""The code for AVX-512 and AVX-VNNI on processors without them: their instructions emulated in C.
 
 ``emulation/immintrin.h`` has portable twins of the AVX-512 intrinsics that the library uses. Where
-the processor has the instructions, the twins are compared with them, bit by bit. What compilers
-make of the library for those instruction sets, and ``vpdpbusd`` in assembly, run only there.
+the processor has the instructions, the twins are compared with them, bit by bit. Those of AVX-VNNI
+(``emulation_avx_vnni``) need AVX2. What compilers make of the library for those instruction sets
+runs only on processors that have them.
 """
 
 from __future__ import annotations
@@ -57,6 +58,9 @@ def test_the_libraries_pass_their_tests_emulated(tmp_path: Path) -> None:
     for name, macros in MACROS.items():
         emulated = [f"-I{HERE / 'emulation'}", *macros, *_avx2()]
         _compile(*common, *emulated, source, "-o", tmp_path / f"quest22-{name}.so")
+    if _avx2():
+        emulated = [f"-I{HERE / 'emulation_avx_vnni'}", *_avx2()]
+        _compile(*common, *emulated, source, "-o", tmp_path / "quest22-avx_vnni.so")
     options = ["-q", "-p", "no:cacheprovider", "-p", "tests.native.emulated_plugin"]
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", *options, "-m", "not slow and not reference", *TESTED],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sysconfig
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from quest22.system.machine import processor_flags
 HERE = Path(__file__).parent
 SETS = {
     name: flags
-    for name, flags in hatch_build.INSTRUCTION_SETS.get(sysconfig.get_platform(), {}).items()
+    for name, flags in hatch_build.INSTRUCTION_SETS.get(hatch_build.target_platform(), {}).items()
     if library.NEEDED_FLAGS[name] <= set(processor_flags())
 }
 

@@ -1,6 +1,7 @@
 /* The native library under a compiler's sanitizers: steps of every kind on random weights.
 
-   Includes the library, so that it is compiled with the same checks. Prints what was wrong. */
+   Includes the library, so that it is compiled with the same checks. Prints what was wrong; with an
+   argument also some of the results, so that those of two instruction sets can be compared. */
 
 #include "native.c"
 #include <stdio.h>
@@ -8,6 +9,21 @@
 enum { LAYERS = 2, WINDOWS = 3, WIDTH = 5, SEQUENCES = WINDOWS * WIDTH, VOCABULARY = 1003 };
 enum { FRAMES = 507, STEPS = 9 };
 static const int32_t frames[WINDOWS] = {FRAMES, 301, 1};
+
+static bool results_are_shown;
+
+enum { SHOWN = 60 };
+
+/* A line of some of the numbers, evenly spread. */
+static void show(const char *name, const float *numbers, size_t count)
+{
+    if (!results_are_shown)
+        return;
+    printf("%s", name);
+    for (size_t at = 0; at < count; at += count / SHOWN + 1)
+        printf(" %.9g", (double)numbers[at]);
+    puts("");
+}
 
 static float chance(void) { return (float)rand() / (float)RAND_MAX * 2 - 1; }
 
@@ -71,6 +87,8 @@ static void walk(Decoder *decoder, int width)
         expect(quest22_argmax(logits, 1, 0, VOCABULARY, &token, &logprob), "argmax");
         if (!isfinite(logprob))
             printf("no logits at step %d\n", step);
+        show("logits", logits, (size_t)sequences * reads * VOCABULARY);
+        show("logprob", &logprob, 1);
         position += tokens;
         free(x);
         free(logits);
@@ -94,6 +112,7 @@ static void walk_alone(Decoder *decoder, int width)
     expect(quest22_first_frames(scores, PROMPT, frames[window], first), "first_frames");
     if (first[0] || first[PROMPT - 1] >= frames[window])
         puts("no path");
+    show("scores", scores, (size_t)PROMPT * frames[window]);
     free(scores);
 }
 
@@ -198,9 +217,14 @@ static void encode_windows(DType rows, int threads, int width, int heads)
     for (int windows = 1; windows <= WINDOWS; windows += 2)
         expect(quest22_encoder_run(encoder, windows, frames, features, keys, values), "run");
     for (int each = 0; each < WINDOWS * LAYERS; each++) {
-        for (int at = 0; at < width * frames[each / LAYERS]; at++)
-            if (!isfinite(output(keys[each], at, bytes) + output(values[each], at, bytes)))
+        int count = width * frames[each / LAYERS];
+        float sums[count];
+        for (int at = 0; at < count; at++) {
+            sums[at] = output(keys[each], at, bytes) - 2 * output(values[each], at, bytes);
+            if (!isfinite(sums[at]))
                 puts("not a number");
+        }
+        show("encoded", sums, count);
         free(keys[each]);
         free(values[each]);
     }
@@ -219,10 +243,12 @@ static void make_mels(void)
     for (int each = 0; each < BANDS * BINS; each++)
         numbers[3 * N_FFT + each] = each % BINS < 20 || each < BINS ? 0 : fabsf(chance());
     expect(quest22_log_mel(&tables, BANDS, samples, COUNT, ALL, mels, WIDE), "log_mel");
-    for (int band = 0; band < BANDS; band++)
+    for (int band = 0; band < BANDS; band++) {
         for (int frame = 0; frame < ALL; frame++)
             if (!isfinite(mels[band * WIDE + frame]))
                 puts("not a number");
+        show("mels", mels + band * WIDE, ALL);
+    }
     free(samples);
     free(numbers);
     free(mels);
@@ -248,14 +274,18 @@ static void compact_layers(void)
     }
 }
 
-int main(void)
+int main(int count, char **arguments)
 {
+    (void)arguments;
+    results_are_shown = count > 1;
     make_mels();
     compact_layers();
-    for (int threads = 1; threads <= 3; threads++)
+    /* Results are the same with any number of threads, and QEMU is slow. */
+    for (int threads = results_are_shown ? 3 : 1; threads <= 3; threads++)
         for (int wide = 0; wide < 2; wide++) {
-            for (int int8 = 0; int8 < (CONV_DTYPE == BFLOAT16 ? 2 : 1); int8++)
-                encode_windows(int8 ? INT8 : CONV_DTYPE, threads, wide ? 320 : 60, 5);
+            for (int int8 = 0; int8 <= HAS_QUAD_PRODUCTS; int8++)
+                encode_windows(int8 ? INT8 : CONV_DTYPE, threads,
+                               wide ? (results_are_shown ? 160 : 320) : 60, 5);
             for (int int8 = 0; int8 < 4; int8++) {
                 int width = wide ? 128 : 72, heads = wide ? 2 : 3;
                 run(FLOAT32, int8 & 1 ? INT8 : FLOAT32, int8 & 2 ? INT8 : FLOAT32, threads, width,

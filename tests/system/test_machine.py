@@ -29,7 +29,8 @@ APPLE_MAC = {
     ("sysctl", "-n", "machdep.cpu.brand_string"): "Apple M3\n",
     (
         "sysctl", "hw.optional",
-    ): "hw.optional.arm.FEAT_BF16: 1\nhw.optional.arm.FEAT_SME: 0\nhw.optional.AdvSIMD: 1\n",
+    ): "hw.optional.arm.FEAT_BF16: 1\nhw.optional.arm.FEAT_DotProd: 1\n"
+    "hw.optional.arm.FEAT_SME: 0\nhw.optional.AdvSIMD: 1\n",
 }  # fmt: skip
 
 
@@ -62,7 +63,7 @@ def test_a_mac_with_an_intel_processor(system: Any) -> None:
 def test_a_mac_with_an_apple_processor(system: Any) -> None:
     system({}, APPLE_MAC)
     assert machine.processor_name() == "Apple M3"
-    assert machine.fast_features() == ["NEON", "bf16"]
+    assert machine.fast_features() == ["NEON", "dotprod", "bf16"]
 
 
 class Kernel32:

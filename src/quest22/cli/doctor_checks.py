@@ -169,7 +169,8 @@ def check_native() -> Finding:
     if name is None:
         advice = "for more speed install a C compiler such as gcc, then reinstall quest22"
         return note("native", "not built for this processor: OpenVINO runs everything", advice)
-    only = "" if name.endswith("bf16") else "; bfloat16 runs on OpenVINO"
+    other = "float16" if name.startswith("neon") else "bfloat16"
+    only = "" if name.endswith("bf16") else f"; {other} runs on OpenVINO"
     return Finding("native", f"native library for {name}{only}")
 
 

@@ -26,7 +26,10 @@ _AVX512 = _AVX2 | {"avx512f", "avx512bw", "avx512vl", "avx512dq"}
 NEEDED_FLAGS = {
     "avx512_bf16": _AVX512 | {"avx512_vnni", "avx512_bf16"},
     "avx512": _AVX512,
+    "avx_vnni": _AVX2 | {"avx_vnni"},
     "avx2": _AVX2,
+    "neon_dotprod": frozenset({"asimd", "asimddp"}),
+    "neon": frozenset({"asimd"}),
 }
 """The processor flags that each instruction set needs, best set first."""
 
@@ -64,6 +67,9 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
 A function with a status raises :class:`EngineError` where it refuses its arguments (``status.h``).
 """
 _ENCODER_ELEMENTS = {1: "bf16", 3: "i16"}
+_INT8 = 2
+_SMALL_ENCODER = np.array([1, 4, 1, 4, 2, 1, 1, 1], np.int32)
+"""A shape that has no remainders."""
 
 _REFUSALS = {
     -1: "not enough memory; try a smaller --batch-size or a smaller model",
@@ -91,10 +97,13 @@ def instruction_set() -> str | None:
 
 
 def elements(library: ctypes.CDLL | None) -> frozenset[str]:
-    """What a library multiplies: ``f32``, and ``bf16`` or, in the encoder alone, ``i16``."""
+    """What a library multiplies: ``f32``, and ``bf16`` or ``i16``; in the encoder maybe ``i8``."""
     if library is None:
         return frozenset()
-    return frozenset({"f32", _ENCODER_ELEMENTS[library.quest22_encoder_dtype()]})
+    found = {"f32", _ENCODER_ELEMENTS[library.quest22_encoder_dtype()]}
+    if library.quest22_encoder_supports(_SMALL_ENCODER.ctypes.data, _INT8):
+        found.add("i8")
+    return frozenset(found)
 
 
 def best_library(

@@ -28,6 +28,7 @@ FAST_FLAGS = {
     "amx_bf16": "AMX-bf16",
     "amx_int8": "AMX-int8",
     "asimd": "NEON",
+    "asimddp": "dotprod",
     "bf16": "bf16",
     "sve": "SVE",
 }
@@ -164,8 +165,9 @@ def _macos_flags() -> list[str]:
     listed = re.findall(
         r"^hw\.optional\.\S*?(\w+): 1$", _command_output("sysctl", "hw.optional"), re.M
     )
-    arm = [name.removeprefix("FEAT_").lower() for name in listed]
-    return ["asimd" if name == "advsimd" else name for name in arm]
+    linux = {"advsimd": "asimd", "dotprod": "asimddp"}
+    arm = (name.removeprefix("FEAT_").lower() for name in listed)
+    return [linux.get(name, name) for name in arm]
 
 
 def _macos_memory() -> tuple[int, int]:

@@ -20,7 +20,7 @@ from tests.engine.native.conftest import SETS, Model, opened
 CASES = [
     (name, products)
     for name in SETS
-    for products in (["bf16", "i8"] if "bf16" in library.elements(opened(name)) else ["i16"])
+    for products in sorted(library.elements(opened(name)) - {"f32"})
 ]
 """What the encoder multiplies in each library."""
 WINDOWS = 3
@@ -39,17 +39,18 @@ def open_encoder(model: Model, monkeypatch: pytest.MonkeyPatch) -> Open:
     def open_native(name: str, products: str, threads: int = 2) -> NativeEncoder:
         monkeypatch.setattr(encoder, "open_library", lambda: opened(name))
         monkeypatch.setattr(encoder, "processor_flags", list)
-        kinds = {"int8": products == "i8", "int16": products == "i16"}
-        found = NativeEncoder.open(*model, output(products), threads, **kinds)
+        element = output(name)
+        kinds = {"int8": products == "i8", "int16": element == "f32"}
+        found = NativeEncoder.open(*model, element, threads, **kinds)
         assert found is not None
         return found
 
     return open_native
 
 
-def output(products: str) -> str:
-    """The element of the keys and values that an encoder gives."""
-    return "f32" if products == "i16" else "bf16"
+def output(name: str) -> str:
+    """The element of the keys and values that a library's encoder gives."""
+    return "bf16" if "bf16" in library.elements(opened(name)) else "f32"
 
 
 def features(model: Model) -> list[Features]:
@@ -77,7 +78,7 @@ def test_it_gives_what_the_graph_gives(
     compiler = Compiler.open("cpu", "float32", None)
     graph = compiler.compile(build_encoder(weights, dims, "f32"))
     right = CrossKVCache(dims, WINDOWS, "f32")
-    found = CrossKVCache(dims, WINDOWS, output(products))
+    found = CrossKVCache(dims, WINDOWS, output(name))
     for runner in (
         GraphEncoderRunner(lambda *_: graph, right, 1),
         NativeEncoderRunner(open_encoder(name, products), found, 2),
@@ -102,11 +103,11 @@ def test_nothing_depends_on_neighbours_or_threads(
 ) -> None:
     """To the last bit: so a run that was cut continues with the same results."""
     sounds = dict(enumerate(features(model)))
-    together = CrossKVCache(model[1], WINDOWS, output(products))
+    together = CrossKVCache(model[1], WINDOWS, output(name))
     open_encoder(name, products, threads=3).encode(sounds, together)
     single = open_encoder(name, products, threads=1)
     for row, sound in sounds.items():
-        alone = CrossKVCache(model[1], 1, output(products))
+        alone = CrossKVCache(model[1], 1, output(name))
         single.encode({0: sound}, alone)
         for (part, expected), given in zip(
             numbers(together, row).items(), numbers(alone, 0).values(), strict=True
@@ -123,7 +124,7 @@ def test_loud_channels_cost_the_others_little(
     sound = features(model)[2]
     sound[7] *= 100
     graph = Compiler.open("cpu", "float32", None).compile(build_encoder(weights, dims, "f32"))
-    right, found = CrossKVCache(dims, 1, "f32"), CrossKVCache(dims, 1, output(products))
+    right, found = CrossKVCache(dims, 1, "f32"), CrossKVCache(dims, 1, output(name))
     runner = GraphEncoderRunner(lambda *_: graph, right, 1)
     runner.begin_batch(1)
     runner.submit(0, sound)
@@ -142,7 +143,7 @@ def test_what_is_not_finite_stays_so(
     open_encoder: Open, model: Model, name: str, products: str, wrong: float
 ) -> None:
     """Integers know no NaN: their scales carry it."""
-    sound, found = features(model)[2], CrossKVCache(model[1], 1, output(products))
+    sound, found = features(model)[2], CrossKVCache(model[1], 1, output(name))
     sound[0, 30] = wrong
     open_encoder(name, products).encode({0: sound}, found)
     assert all(np.isnan(given).any() for given in numbers(found, 0).values())
@@ -154,7 +155,7 @@ def test_features_of_another_shape_are_refused(
 ) -> None:
     with pytest.raises(EngineError, match=r"features are \(80, 2999\)"):
         open_encoder(name, products).encode(
-            {0: np.zeros((80, 2999), np.float32)}, CrossKVCache(model[1], 1, output(products))
+            {0: np.zeros((80, 2999), np.float32)}, CrossKVCache(model[1], 1, output(name))
         )
 
 

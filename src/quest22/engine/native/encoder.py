@@ -77,14 +77,14 @@ class NativeEncoder:
 
         ``element`` is that of its outputs. With ``bf16`` products are bfloat16, or ``int8``: then
         the weights of all layers but the convolutions are int8, and their inputs, with a scale for
-        each frame and 256 channels. With ``f32`` there are ``int16`` products alone.
+        each frame and 256 channels. With ``f32`` products are ``int16``; those of linear layers are
+        ``int8`` where the processor has an instruction for it and both are asked for.
 
         None, too, where the graph is faster: on processors with AMX. Raises as the constructor
         does.
         """
         library = open_library()
-        rows = {"bf16": INT8 if int8 else BFLOAT16, "f32": INT16 if int16 else None}.get(element)
-        if library is None or rows is None:
+        if library is None:
             return None
         if element == "bf16" and "amx_bf16" in processor_flags():
             return None
@@ -98,8 +98,16 @@ class NativeEncoder:
             dims.decoder_layers,
             dims.decoder_heads,
         ]
-        handle = open_part(library, "encoder", shape, rows, threads)
-        return cls(library, handle, weights, dims, element) if handle else None
+        formats = [INT8] if int8 and (int16 or element == "bf16") else []
+        if element == "f32":
+            formats += [INT16] if int16 else []
+        elif element == "bf16" and not int8:
+            formats += [BFLOAT16]
+        for rows in formats:
+            handle = open_part(library, "encoder", shape, rows, threads)
+            if handle:
+                return cls(library, handle, weights, dims, element)
+        return None
 
     def __del__(self) -> None:
         self._library.quest22_encoder_close(self._handle)

@@ -50,12 +50,7 @@ static inline float int8_scale(float max, float nan_if_any)
     return max > 0 ? max / 127.0f + nan_if_any : 1.0f + nan_if_any;
 }
 
-INLINE void store_int8(int8_t *to, f32v value)
-{
-    i8v rounded = __builtin_convertvector(
-        __builtin_convertvector(round_nearest(value), i32v), i8v);
-    memcpy(to, &rounded, sizeof rounded);
-}
+INLINE void store_int8(int8_t *to, f32v value) { store_as_i8(to, round_to_i32(value)); }
 
 /* Rows [count, size] to int8 with a scale for each column. */
 INLINE void quantize_columns(const char *rows, int8_t *to, float *scales, int count,

@@ -28,7 +28,7 @@ static float *tile_x(const TileContext *ctx)
 static void quantize_if_integer(const TileContext *ctx, const PackedTile *tile, int channels)
 {
     if (ctx->encoder->dtype != BFLOAT16)
-        quantize_tile(tile, channels, ctx->panels);
+        quantize_tile(tile, channels, ctx->panels, ctx->encoder->dtype);
 }
 
 /* Layer normalisation of each frame. */
@@ -128,7 +128,7 @@ static void conv1_forward(TileContext *ctx)
                             load(from + CONV_LANES));
             }
     if (CONV_DTYPE == INT16)
-        quantize_tile(&space->hidden, channels, panels);
+        quantize_tile(&space->hidden, channels, panels, INT16);
     for (int panel = 0; panel < panels; panel += TILE_PANELS) {
         ctx->index = panel;
         PackedTile input = panels_from(&space->hidden, channels, panel);
@@ -147,7 +147,7 @@ static void conv2_forward(TileContext *ctx)
             for (int channel = 0; channel < width; channel += 2)
                 gather_conv2(space, width, panel, tap, channel);
     if (CONV_DTYPE == INT16)
-        quantize_tile(&space->hidden, CONV_TAPS * width, ctx->panels);
+        quantize_tile(&space->hidden, CONV_TAPS * width, ctx->panels, INT16);
     gemm(&encoder->conv2, &space->hidden, ctx->panels, GELU, store_conv2, ctx);
 }
 

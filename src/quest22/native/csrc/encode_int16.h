@@ -12,11 +12,14 @@ INLINE void store_qkv(const void *context, int output, int panel, f32v first, f3
     store(to + LANES, second);
 }
 
-/* Queries or keys of a head: pairs of channels. */
-INLINE void pack_channel_pairs(const float *from, int size, f32v factor, Pair *to)
+/* Queries or keys of a head: pairs of channels. Keys are broadcast. */
+INLINE void pack_channel_pairs(const float *from, int size, f32v factor, const bool are_keys, Pair *to)
 {
     for (int channel = 0; channel < size; channel += 2, from += 2 * LANES, to += LANES)
-        store_pairs(to, load(from) * factor, load(from + LANES) * factor);
+        if (are_keys)
+            store_int16_pairs(to, load(from) * factor, load(from + LANES) * factor);
+        else
+            store_pairs(to, load(from) * factor, load(from + LANES) * factor);
 }
 
 /* One head's queries, keys and values of a panel in int16, with a scale for each frame. Products of
@@ -32,10 +35,10 @@ static void pack_head(const TileContext *ctx, int panel, int head)
     float limit = floorf(sqrtf((float)INT32_MAX / (float)size) - 0.5f);
     f32v factor = int16_factor(queries, size, LANES, limit, window->query_scales
                                + (whole * shape->heads + head) * LANES);
-    pack_channel_pairs(queries, size, factor,
+    pack_channel_pairs(queries, size, factor, false,
                        window->queries + (whole * width + head * size) / 2 * LANES);
     factor = int16_factor(keys, size, LANES, limit, window->key_scales[ctx->index] + place * LANES);
-    pack_channel_pairs(keys, size, factor,
+    pack_channel_pairs(keys, size, factor, true,
                        window->keys[ctx->index] + place * (size / 2) * LANES);
     factor = int16_factor(values, size, LANES, INT16_VALUE,
                           window->value_scales[ctx->index] + place * LANES);

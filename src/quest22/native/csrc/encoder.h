@@ -5,7 +5,8 @@
 #include "gemm.h"
 #include "layer_norm.h"
 
-/* What layers multiply: bfloat16 or int8 where the processor has such products, else int16. */
+/* What convolutions and attention multiply: bfloat16 where the processor has such products, else int16.
+   Linear layers may be of int8 where it has those. */
 #if defined(__AVX512BF16__)
 static const DType CONV_DTYPE = BFLOAT16;
 #else
@@ -287,16 +288,16 @@ static Status check_encoder(const EncoderShape *shape, int64_t dtype)
     if (shape->width % shape->heads || shape->width % shape->decoder_heads)
         return BAD_ARGUMENT;
     int per_lane = inputs_per_lane(dtype);
-    bool known = dtype == CONV_DTYPE || (dtype == INT8 && CONV_DTYPE == BFLOAT16);
+    bool known = dtype == CONV_DTYPE || (dtype == INT8 && HAS_QUAD_PRODUCTS);
     return !known || encoder_head_size(shape) % 2
         || shape->width / shape->decoder_heads % 2 || shape->width % per_lane
         || shape->ffn % per_lane || shape->mels % 2 ? UNSUPPORTED : OK;
 }
 
-/* What the encoder multiplies: BFLOAT16 (and INT8) or INT16. Its outputs are bfloat16 or float32. */
+/* What the encoder multiplies: BFLOAT16 or INT16 (and INT8). Its outputs are bfloat16 or float32. */
 EXPORT int quest22_encoder_dtype(void) { return CONV_DTYPE; }
 
-/* Whether there is code for a shape and a dtype: BFLOAT16 or INT8 (with int8 weights), or INT16. */
+/* Whether there is code for a shape and a dtype: BFLOAT16, INT16, or INT8 (with int8 weights). */
 EXPORT int quest22_encoder_supports(const EncoderShape *shape, int64_t dtype)
 {
     return check_encoder(shape, dtype) == OK;

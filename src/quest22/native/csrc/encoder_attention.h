@@ -239,11 +239,14 @@ static void attend_tile(const Encoder *encoder, const EncoderWindow *window,
                 .step = step, .length = length, .scale_step = scale_step, .size = size,
                 .frames = window->frames,
             };
-            switch (panels - panel) {
-            case 1: attend_panels(1, &head, space, width, index * size, panel); break;
-            case 2: attend_panels(2, &head, space, width, index * size, panel); break;
-            default: attend_panels(NR_PANELS, &head, space, width, index * size, panel);
-            }
+            if (panels - panel == 1)
+                attend_panels(1, &head, space, width, index * size, panel);
+            else if (NR_PANELS > 2 && panels - panel == 2)
+                attend_panels(2, &head, space, width, index * size, panel);
+            else if (NR_PANELS > 3 && panels - panel == 3)
+                attend_panels(THREE_PANELS, &head, space, width, index * size, panel);
+            else
+                attend_panels(NR_PANELS, &head, space, width, index * size, panel);
         }
 }
 

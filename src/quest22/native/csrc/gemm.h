@@ -11,15 +11,24 @@
 
 #include "linear.h"
 
-/* A tile has TILE_PANELS vectors of frames. */
+/* A tile has TILE_PANELS vectors of frames. AVX2 has sixteen registers, the others twice as many. */
 #if LANES == 16
 enum { MR = 8, NR_PANELS = 3, TILE_PANELS = 3 };
+#elif LANES == 8
+#if defined(__AVXVNNI__) /* its products need no register besides */
+enum { MR = 4, NR_PANELS = 3, TILE_PANELS = 6 };
 #else
 enum { MR = 4, NR_PANELS = 2, TILE_PANELS = 6 };
 #endif
+#else
+enum { MR = 4, NR_PANELS = 4, TILE_PANELS = 12 };
+#endif
 enum { TILE = TILE_PANELS * LANES };
 
-/* Four 8-bit numbers plus 128, as VPDPBUSD wants its left side unsigned. */
+/* How many at a time, where three are left and NR_PANELS are more. */
+enum { THREE_PANELS = NR_PANELS < 3 ? NR_PANELS : 3 };
+
+/* Four 8-bit numbers; activations plus QUAD_OFFSET. */
 typedef uint32_t Quad;
 
 /* The activations of a tile, panel by panel. Layers in int8 read fours of channels, those in int16
@@ -109,11 +118,14 @@ INLINE void gemm(const Linear *layer, const PackedTile *right, int panels, Epilo
     for (int first = 0; first < layer->outputs; first += block) {
         int end = first + block < layer->outputs ? first + block : layer->outputs;
         for (int panel = 0; panel < panels; panel += NR_PANELS)
-            switch (panels - panel) {
-            case 1: gemm_block(1, &call, first, end, panel); break;
-            case 2: gemm_block(2, &call, first, end, panel); break;
-            default: gemm_block(NR_PANELS, &call, first, end, panel);
-            }
+            if (panels - panel == 1)
+                gemm_block(1, &call, first, end, panel);
+            else if (NR_PANELS > 2 && panels - panel == 2)
+                gemm_block(2, &call, first, end, panel);
+            else if (NR_PANELS > 3 && panels - panel == 3)
+                gemm_block(THREE_PANELS, &call, first, end, panel);
+            else
+                gemm_block(NR_PANELS, &call, first, end, panel);
     }
 }
 

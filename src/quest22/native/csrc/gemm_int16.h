@@ -9,21 +9,22 @@ INLINE void kernel_int16(const int panels, BroadcastRows left, const Pair *right
 #pragma GCC unroll 4 /* without, counting takes a sixth of the time */
     for (int k = 0; k < count; k++, right += LANES, left.pairs += left.pair_step) {
         i16v columns[NR_PANELS];
+#pragma GCC unroll 4
         for (int panel = 0; panel < panels; panel++)
             memcpy(&columns[panel], right + panel * step, sizeof columns[panel]);
 #pragma GCC unroll 8
         for (int row = 0; row < MR; row++) {
-            i16v pair = (i16v)((i32v){0} + (int32_t)left.pairs[row * left.row_step]);
-#pragma GCC unroll 3
+            i16v pair = broadcast_pair(left.pairs + row * left.row_step);
+#pragma GCC unroll 4
             for (int panel = 0; panel < panels; panel++)
-                sums[row][panel] = add_i16_products(sums[row][panel], pair, columns[panel]);
+                sums[row][panel] = add_pair_products(sums[row][panel], columns[panel], pair);
         }
     }
 }
 
 /* MR outputs of a layer for some panels of a tile: integer sums, group by group, times the frames'
    scales. */
-INLINE void gemm_outputs(const int panels, const GemmCall *call, int output, int panel)
+INLINE void gemm_int16(const int panels, const GemmCall *call, int output, int panel)
 {
     const Linear *layer = call->layer;
     const PackedTile *right = call->right;
@@ -53,7 +54,7 @@ INLINE void gemm_outputs(const int panels, const GemmCall *call, int output, int
 
 INLINE void store_pairs(Pair *to, f32v first, f32v second)
 {
-    store_int16_pairs(to, first, second);
+    store_pair_vector(to, first, second);
 }
 
 /* Two channels of a panel, the first of them even. */
@@ -66,7 +67,7 @@ INLINE void put_in_tile(const PackedTile *tile, int channels, int panel, int cha
 }
 
 /* Fills in the int16 pairs of some panels from their values. */
-static void quantize_tile(const PackedTile *tile, int channels, int panels)
+static void quantize_tile_int16(const PackedTile *tile, int channels, int panels)
 {
     int groups = (channels + QUANT_GROUP - 1) / QUANT_GROUP;
     for (int panel = 0; panel < panels; panel++)
@@ -81,6 +82,43 @@ static void quantize_tile(const PackedTile *tile, int channels, int panels)
                 store_pairs(tile->pairs + (first + channel) / 2 * LANES, load(values) * factor,
                             load(values + LANES) * factor);
         }
+}
+
+#if HAS_QUAD_PRODUCTS
+
+/* Channels of a panel of a tile, from `channel` on. */
+INLINE void load_channels(const PackedTile *tile, size_t channel, f32v two[2])
+{
+    two[0] = load(tile->values + channel * LANES);
+    two[1] = load(tile->values + (channel + 1) * LANES);
+}
+
+#include "gemm_int8.h"
+
+#endif
+
+INLINE void gemm_outputs(const int panels, const GemmCall *call, int output, int panel)
+{
+#if HAS_QUAD_PRODUCTS
+    if (call->layer->activations == INT8) {
+        gemm_int8(panels, call, output, panel);
+        return;
+    }
+#endif
+    gemm_int16(panels, call, output, panel);
+}
+
+/* Fills in what a layer of int8 or int16 reads of some panels of a tile. */
+static void quantize_tile(const PackedTile *tile, int channels, int panels, DType dtype)
+{
+#if HAS_QUAD_PRODUCTS
+    if (dtype == INT8) {
+        quantize_tile_int8(tile, channels, panels);
+        return;
+    }
+#endif
+    (void)dtype;
+    quantize_tile_int16(tile, channels, panels);
 }
 
 #endif

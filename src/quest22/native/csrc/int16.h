@@ -24,12 +24,14 @@ INLINE f32v int16_factor(const float *values, int count, size_t step, float limi
     return limit / max;
 }
 
-INLINE i32v round_to_i32(f32v value)
+/* Rounded to pairs as pair_vector has them, for the side of a product whose lanes are its own. */
+INLINE void store_pair_vector(Pair *to, f32v first, f32v second)
 {
-    return __builtin_convertvector(round_nearest(value), i32v);
+    i16v pairs = pair_vector(round_to_i32(first), round_to_i32(second));
+    memcpy(to, &pairs, sizeof pairs);
 }
 
-/* Rounded to pairs; the first vector is the lower half of each. */
+/* Rounded to pairs that are broadcast, each by itself; the first vector is the lower half of each. */
 INLINE void store_int16_pairs(Pair *to, f32v first, f32v second)
 {
     i32v pairs = (round_to_i32(first) & 0xFFFF) | (round_to_i32(second) << 16);

@@ -2,7 +2,7 @@
 
    A panel holds, for each input, its weights of all outputs side by side. Where activations are
    bfloat16 or int16 it holds them for each pair of inputs, the layout of VDPBF16PS and VPMADDWD;
-   where they are int8, for each four (VPDPBUSD). So weights are read once, in order, for up to ROW_BLOCK rows at once, and memory
+   where they are int8, for each four (VPDPBUSD, SDOT). So weights are read once, in order, for up to ROW_BLOCK rows at once, and memory
    is the limit. gemm.h multiplies many rows, where arithmetic is. */
 #ifndef QUEST22_LINEAR_H
 #define QUEST22_LINEAR_H
@@ -39,7 +39,7 @@ typedef struct Linear {
     void *panels;
     float *scales; /* of int8 and int16 weights, by output; else NULL */
     float *bias;
-    int32_t *offsets; /* for int8 activations, by group and output: -128 times the sum of weights */
+    int32_t *offsets; /* for int8 activations, by group and output: -QUAD_OFFSET times the sum of weights */
 } Linear;
 
 static inline int panel_count(const Linear *layer) { return (layer->outputs + PANEL - 1) / PANEL; }
@@ -133,7 +133,7 @@ static void quantize_weight_row(Linear *layer, int8_t *panel, int output, const 
         int8_t rounded = (int8_t)nearbyintf(row[k] / scale);
         panel[weight_index(layer, output % PANEL, k)] = rounded;
         if (offsets)
-            offsets[k / QUANT_GROUP * panel_count(layer) * PANEL] -= 128 * rounded;
+            offsets[k / QUANT_GROUP * panel_count(layer) * PANEL] -= QUAD_OFFSET * rounded;
     }
 }
 
@@ -317,14 +317,14 @@ INLINE f32v load_weights(const DType dtype, const void *panel, size_t at)
                             : load((const float *)panel + at);
 }
 
-/* LANES pairs of weights. */
+/* LANES pairs of weights, as pair_vector has them. */
 INLINE i16v load_weight_pairs(const DType dtype, const void *panel, size_t at)
 {
     i16v pairs;
     if (dtype == INT8)
-        return load_i8_as_i16((const int8_t *)panel + 2 * at);
+        return pair_vector_of(load_i8_as_i16((const int8_t *)panel + 2 * at));
     memcpy(&pairs, (const int16_t *)panel + 2 * at, sizeof pairs);
-    return pairs;
+    return pair_vector_of(pairs);
 }
 
 /* sums[row] += panel · rows[row], where rows are int16: integer sums, group by group, times the
@@ -346,10 +346,10 @@ INLINE void accumulate_int16(const int count, const MatMul *matmul, const DType 
                 columns[each] = load_weight_pairs(weights, panel, k * PANEL + each * LANES);
 #pragma GCC unroll 16
             for (int each = 0; each < count; each++) {
-                i16v pair = (i16v)((i32v){0} + (int32_t)pairs[each]);
+                i16v pair = broadcast_pair(pairs + each);
                 for (int vector = 0; vector < PANEL_VECTORS; vector++)
                     products[each][vector]
-                        = add_i16_products(products[each][vector], columns[vector], pair);
+                        = add_pair_products(products[each][vector], columns[vector], pair);
             }
         }
 #pragma GCC unroll 16

@@ -1,5 +1,6 @@
 /* Vectors of LANES numbers: GCC's and Clang's vector extensions, and a few operations that they lack,
-   written for each instruction set: AVX-512 (sixteen lanes) and AVX2 (eight).
+   written for each instruction set: AVX-512 (sixteen lanes), AVX2 (eight), and NEON (four, in
+   simd_neon.h).
 
    All other files are written once, for any number of lanes, except where they use instructions that
    only one set has (__AVX512BF16__). */
@@ -9,13 +10,19 @@
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
+#if defined(__ARM_NEON)
+#include <arm_neon.h>
+#else
 #include <immintrin.h>
+#endif
 
 #define EXPORT __attribute__((visibility("default")))
 #define INLINE static inline __attribute__((always_inline))
 
 #if defined(__AVX512F__) || defined(QUEST22_EMULATED)
 #define LANES 16
+#elif defined(__ARM_NEON)
+#define LANES 4
 #else
 #define LANES 8
 #endif
@@ -98,6 +105,9 @@ INLINE f32v square_root(f32v x) { return (f32v)_mm512_sqrt_ps((__m512)x); }
 /* The nearest integer, ties to even; |x| up to 2^31. */
 INLINE f32v round_nearest(f32v x) { return (f32v)_mm512_roundscale_ps((__m512)x, 8); }
 
+/* The same as integers. */
+INLINE i32v round_to_i32(f32v x) { return (i32v)_mm512_cvtps_epi32((__m512)x); }
+
 /* x = m 2^e of a positive x, with m from 0.75 to 1.5; returns m. */
 INLINE f32v split_exponent(f32v x, f32v *e)
 {
@@ -117,6 +127,16 @@ INLINE i32v add_i16_products(i32v sums, i16v a, i16v b)
 #endif
 }
 
+#if defined(__AVX512VNNI__)
+#define HAS_QUAD_PRODUCTS 1
+
+/* Sums + unsigned a · signed b in fours. */
+INLINE i32v dpbusd(i32v sums, i32v a, i32v b)
+{
+    return (i32v)_mm512_dpbusd_epi32((__m512i)sums, (__m512i)a, (__m512i)b);
+}
+#endif
+
 INLINE int32_t reduce_add_i32(i32v sums) { return _mm512_reduce_add_epi32((__m512i)sums); }
 
 /* The sum of all lanes in 64 bits. */
@@ -128,7 +148,7 @@ INLINE int64_t reduce_add_i64(i32v sums)
     return _mm512_reduce_add_epi64(_mm512_add_epi64(low, high));
 }
 
-#else
+#elif LANES == 8
 
 INLINE f32v load_i8_as_f32(const int8_t *from)
 {
@@ -167,26 +187,25 @@ INLINE f32v square_root(f32v x) { return (f32v)_mm256_sqrt_ps((__m256)x); }
 
 INLINE f32v round_nearest(f32v x) { return (f32v)_mm256_round_ps((__m256)x, 8); }
 
-INLINE f32v split_exponent(f32v x, f32v *e)
-{
-    i32v bits = (i32v)x, one = {0};
-    one += 0x3F800000;
-    f32v m = (f32v)((bits & 0x7FFFFF) | one);
-    i32v halve = m >= 1.5f;
-    *e = __builtin_convertvector((bits >> 23) - 127 - halve, f32v);
-    return blend(x < INFINITY, blend(halve, m * 0.5f, m), x);
-}
+INLINE i32v round_to_i32(f32v x) { return (i32v)_mm256_cvtps_epi32((__m256)x); }
 
 INLINE i32v add_i16_products(i32v sums, i16v a, i16v b)
 {
 #if defined(__AVXVNNI__)
     return (i32v)_mm256_dpwssd_avx_epi32((__m256i)sums, (__m256i)a, (__m256i)b);
-#elif defined(__AVX512VNNI__) && defined(__AVX512VL__)
-    return (i32v)_mm256_dpwssd_epi32((__m256i)sums, (__m256i)a, (__m256i)b);
 #else
     return sums + (i32v)_mm256_madd_epi16((__m256i)a, (__m256i)b);
 #endif
 }
+
+#if defined(__AVXVNNI__)
+#define HAS_QUAD_PRODUCTS 1
+
+INLINE i32v dpbusd(i32v sums, i32v a, i32v b)
+{
+    return (i32v)_mm256_dpbusd_avx_epi32((__m256i)sums, (__m256i)a, (__m256i)b);
+}
+#endif
 
 INLINE int64_t reduce_add_i64(i32v sums)
 {
@@ -204,6 +223,63 @@ INLINE int32_t reduce_add_i32(i32v sums)
     return _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32(two, 1)));
 }
 
+#else
+#include "simd_neon.h"
+#endif
+
+#if LANES != 16
+/* x = m 2^e of a positive x, with m from 0.75 to 1.5; returns m. */
+INLINE f32v split_exponent(f32v x, f32v *e)
+{
+    i32v bits = (i32v)x, one = {0};
+    one += 0x3F800000;
+    f32v m = (f32v)((bits & 0x7FFFFF) | one);
+    i32v halve = m >= 1.5f;
+    *e = __builtin_convertvector((bits >> 23) - 127 - halve, f32v);
+    return blend(x < INFINITY, blend(halve, m * 0.5f, m), x);
+}
+#endif
+
+#if !defined(__ARM_NEON)
+
+/* Of small integers. */
+INLINE void store_as_i8(int8_t *to, i32v value)
+{
+    i8v narrow = __builtin_convertvector(value, i8v);
+    memcpy(to, &narrow, sizeof narrow);
+}
+
+/* What products of pairs of 16-bit integers take, on every instruction set in the order that suits it:
+   LANES pairs of two vectors, LANES pairs as memory holds them, and one pair for all lanes. */
+INLINE i16v pair_vector(i32v first, i32v second)
+{
+    return (i16v)((first & 0xFFFF) | (second << 16));
+}
+
+INLINE i16v pair_vector_of(i16v pairs) { return pairs; }
+
+INLINE i16v broadcast_pair(const uint32_t *pair) { return (i16v)((i32v){0} + (int32_t)*pair); }
+
+/* sums + the product of each pair with one that broadcast_pair gave. */
+INLINE i32v add_pair_products(i32v sums, i16v pairs, i16v pair)
+{
+    return add_i16_products(sums, pairs, pair);
+}
+
+/* What products of fours of 8-bit integers take: VPDPBUSD wants one side unsigned, so numbers of a
+   vector are stored with QUAD_OFFSET added. */
+enum { QUAD_OFFSET = 128 };
+
+INLINE i32v broadcast_quad(const uint32_t *quad) { return (i32v){0} + (int32_t)*quad; }
+
+#if defined(HAS_QUAD_PRODUCTS)
+INLINE i32v add_quad_products(i32v sums, i32v quads, i32v quad) { return dpbusd(sums, quads, quad); }
+#endif
+
+#endif
+
+#if !defined(HAS_QUAD_PRODUCTS)
+#define HAS_QUAD_PRODUCTS 0
 #endif
 
 INLINE float sum_array(const float *values, int count)
