@@ -508,7 +508,7 @@ class DatasetOptions(TypedDict, total=False):
     """
 
     keep_columns: str | Iterable[str]
-    """Columns copied to the output: ``a,b``, or repeat the flag; ``'*'`` keeps all that hold no
+    """Columns copied to the output: ``a,b``, or repeat the flag. ``'*'`` keeps all that hold no
     audio, which is the default with ``push_to_hub``. Default: none.
     """
 

@@ -50,11 +50,17 @@ def test_all_commands_are_told_in_one_screen(run, monkeypatch, name, width):
     assert "--show-completion" not in " ".join(lines)
 
 
-@pytest.mark.parametrize("name", ["transcribe", "stream", "live", "serve", "eval"])
+def test_flags_for_many_machines_are_not_usual_on_one(run):
+    assert "--unit" not in run("stream", "--help").out
+    assert "--unit" in run("plan", "--help").out
+    assert "--keep-columns" not in run("eval", "--help").out
+
+
+@pytest.mark.parametrize("name", ["transcribe", "stream", "live", "serve", "eval", "plan"])
 def test_help_is_one_screen(run, monkeypatch, name):
-    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("COLUMNS", "80")
     ended = run(name, "--help")
-    assert len(ended.out.splitlines()) <= 62
+    assert len(ended.out.splitlines()) <= 66
     assert f"quest22 {name} --help-all shows" in ended.out
 
 

@@ -6,7 +6,7 @@ Names are never cut: a name that leaves no room for its text beside it stands ab
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -30,6 +30,10 @@ USUAL: dict[str, tuple[str, ...]] = {
 }
 """What ``--help`` shows, by task: parameters of every command, which shows those that it has."""
 
+ONLY_WITH = {"unit": "store"}
+LEFT_OUT_WITH = dict.fromkeys(("num_shards", "word_timestamps", "keep_columns"), "hypotheses")
+"""Parameters that are usual only in commands with, or without, another one."""
+
 _ARGUMENTS, _OPTIONS, _COMMANDS = "Arguments", "Options", "Commands"
 _COMPLETION = frozenset({"install_completion", "show_completion"})
 """Typer's own flags, in whose place there is ``quest22 completion``."""
@@ -37,6 +41,7 @@ _NAME_WIDTH = 30
 _FEW = 24
 """A command with no more flags than this shows all of them."""
 _SENTENCE_END = re.compile(r"(?<=\.)\s")
+_PARAGRAPH_END = re.compile(r"\n\s*\n")
 
 
 class HelpPage:
@@ -56,7 +61,10 @@ class HelpPage:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield Text.assemble(("Usage", "bold"), "  ", self._usage())
         yield ""
-        yield Padding(_paragraphs(self._command.help or ""), (0, 0, 0, 2))
+        about = self._command.help or ""
+        if not self._everything:
+            about = "\n\n".join(_PARAGRAPH_END.split(about)[:2])
+        yield Padding(_paragraphs(about), (0, 0, 0, 2))
         yield from self._body(options.max_width)
         if self._command.epilog:
             yield ""
@@ -77,7 +85,11 @@ class HelpPage:
 
     def _usage(self) -> str:
         usage = str(self._command.get_usage(self._context)).partition(":")[2]
-        return re.sub(r"\{(\w+)\}", r"\1", " ".join(usage.split()))
+        return (
+            re.sub(r"\{(\w+)\}", r"\1", " ".join(usage.split()))
+            .replace("[[", "[")
+            .replace("]]", "]")
+        )
 
     def _panels(self) -> Iterator[tuple[str, Sequence[Any]]]:
         """Titles and parameters in the order of the page."""
@@ -100,7 +112,7 @@ class HelpPage:
     def _usual(self) -> Iterator[tuple[str, Sequence[Any]]]:
         by_name = {each.name: each for each in self._options}
         for title, names in USUAL.items():
-            if shown := [by_name[name] for name in names if name in by_name]:
+            if shown := [by_name[name] for name in names if _is_usual(name, by_name)]:
                 yield title, shown
 
     def _entry(self, parameter: Any, width: int) -> Iterator[RenderableType]:
@@ -126,7 +138,13 @@ class HelpPage:
         text = Text.from_markup(told)
         if self._everything:
             text.append(described.removeprefix(told).replace("\\[", "["), style="dim")
-        return record.partition(" <")[0], text
+        return record.partition(" <")[0].strip("[]"), text
+
+
+def _is_usual(name: str, there: Container[str]) -> bool:
+    """Whether a command that has these parameters shows one of :data:`USUAL`."""
+    needed = ONLY_WITH.get(name, name)
+    return name in there and needed in there and LEFT_OUT_WITH.get(name) not in there
 
 
 class GroupPage(HelpPage):
@@ -157,5 +175,5 @@ class GroupPage(HelpPage):
 
 def _paragraphs(text: str) -> Text:
     """Text with Rich markup; lines within a paragraph are joined."""
-    paragraphs = (" ".join(each.split()) for each in re.split(r"\n\s*\n", text))
+    paragraphs = (" ".join(each.split()) for each in _PARAGRAPH_END.split(text))
     return Text.from_markup("\n".join(each for each in paragraphs if each))

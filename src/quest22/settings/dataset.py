@@ -110,7 +110,7 @@ class DatasetSettings:
         (),
         flags="--keep-columns",
         form=NAMES,
-        help="Columns copied to the output: [cyan]a,b[/], or repeat the flag; [cyan]'*'[/] keeps "
+        help="Columns copied to the output: [cyan]a,b[/], or repeat the flag. [cyan]'*'[/] keeps "
         "all that hold no audio, which is the default with [cyan]--push-to-hub[/].",
         metavar="NAMES",
         panel=COLUMNS,
