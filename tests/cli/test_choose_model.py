@@ -13,6 +13,7 @@ from quest22.errors import UsageError
 @pytest.fixture(autouse=True)
 def empty_caches(monkeypatch, tmp_path):
     chosen_model.cache_clear()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr("quest22.checkpoint.caches.best_cached", lambda: None)
     yield
     chosen_model.cache_clear()
@@ -54,6 +55,13 @@ def test_other_answers_are_refused(monkeypatch, answer):
 def test_a_person_is_asked_once(monkeypatch):
     _answer(monkeypatch, "1\n2\n")
     assert [chosen_model(None), chosen_model(None)] == ["tiny", "tiny"]
+
+
+def test_nobody_is_asked_what_to_download_without_the_hub(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    _answer(monkeypatch, "1\n")
+    assert chosen_model(None) is None
+    assert not sys.stderr.getvalue()
 
 
 def test_a_program_is_not_asked(monkeypatch):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -94,6 +95,21 @@ def test_a_pipe_gets_plain_lines(capsys):
     )
     assert asked == "quest22: retried: 2 × HTTP 503 (h), 1 × time-out (g)"
     assert last.startswith("quest22: time: encoder 60%")
+
+
+@pytest.mark.parametrize(
+    ("elapsed_s", "verbose", "told"),
+    [(10.0, False, False), (10.0, True, True), (60.0, False, True)],
+)
+def test_a_terminal_is_told_where_the_time_of_a_long_run_went(
+    capsys, monkeypatch, elapsed_s, verbose, told
+):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    summarise(replace(FIGURES, elapsed_s=elapsed_s), Scoreboard(), verbose=verbose)
+    shown = capsys.readouterr().err
+    assert "2 clips" in shown
+    assert ("where the time went" in shown) is told
+    assert "retried" in shown
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,9 @@ _log = logging.getLogger("quest22")
 def chosen_model(name: str | None) -> str | None:
     """The model to run; None stands for the best one in the caches.
 
-    Without a name and with empty caches a person at a terminal is asked which model to download;
-    elsewhere None is returned, and whoever loads the model says what is missing. Warns if the
-    model is the demonstration's. Raises :class:`UsageError` if the answer is no model.
+    Without a name and with empty caches a person at a terminal is asked which model to download,
+    unless the Hub is switched off; elsewhere None is returned, and whoever loads the model says
+    what is missing. Warns if the model is the demonstration's. Raises :class:`UsageError` if the answer is no model.
     """
     if name in EMBEDDED_MODELS:
         _log.warning(
@@ -32,9 +32,11 @@ def chosen_model(name: str | None) -> str | None:
         )
     if name is not None or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return name
+    from huggingface_hub import constants
+
     from quest22.checkpoint.caches import best_cached
 
-    return None if best_cached() else _ask()
+    return None if constants.HF_HUB_OFFLINE or best_cached() else _ask()
 
 
 def _ask() -> str:

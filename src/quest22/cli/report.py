@@ -22,6 +22,7 @@ from quest22.settings.quantities import hours
 
 BAR_WIDTH = 28
 MIN_SHARE = 0.005
+SHORT_S = 60.0
 REASONS_SHOWN = 5
 RETRIES_SHOWN = 5
 
@@ -29,11 +30,19 @@ RETRIES_SHOWN = 5
 def summarise(
     figures: Figures, scores: Scoreboard, ending: str = "done", *, verbose: bool = False
 ) -> None:
-    """Print the summary to standard error: tables on a terminal, a few plain lines in a pipe."""
+    """Print the summary to standard error: tables on a terminal, a few plain lines in a pipe.
+
+    On a terminal, where a short run's text stands above it, where the time went is told with
+    ``verbose`` alone.
+    """
     console = Console(stderr=True, highlight=False)
     if console.is_terminal:
-        lines = [totals(figures), *score_lines(scores), *flow_lines(figures)]
-        console.print(Group(*lines, time_table(figures)))
+        lines = [totals(figures), *score_lines(scores)]
+        if verbose or figures.elapsed_s >= SHORT_S or figures.retries:
+            lines += flow_lines(figures)
+        console.print(Group(*lines))
+        if verbose or figures.elapsed_s >= SHORT_S:
+            console.print(time_table(figures))
         return
     say(f"{ending}: {totals(figures).plain}")
     for line in [*score_lines(scores), *flow_lines(figures)]:
