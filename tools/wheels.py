@@ -84,8 +84,8 @@ def _manylinux(platform: str, folder: Path) -> None:
     auditwheel = (sys.executable, "-m", "auditwheel")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     tag = "manylinux_{}_{}_{}".format(*GLIBC, MACHINES[platform])
-    # Fails if a library needs symbols that the tag does not promise. It wants patchelf.
-    _run(*auditwheel, "repair", "--plat", tag, "-w", DIST, wheel, variables={"PATH": path})
+    # The tag is the oldest that has all symbols; by name auditwheel knows this machine's tags alone.
+    _run(*auditwheel, "repair", "--plat", "auto", "-w", DIST, wheel, variables={"PATH": path})
     print(_run(*auditwheel, "show", only(f"*{tag}*.whl")).strip(), end="\n\n")
 
 
@@ -94,7 +94,7 @@ def check() -> None:
 
     All are installed into one environment in turn, so that dependencies are fetched once.
     """
-    libraries = libraries_of(PLATFORM)
+    libraries = libraries_of(hatch_build.target_platform())
     for platform in with_libraries():
         if platform != PLATFORM:
             _check_contents(only(f"*manylinux*_{MACHINES[platform]}.whl"), platform)
