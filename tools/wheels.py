@@ -84,7 +84,7 @@ def _manylinux(platform: str, folder: Path) -> None:
     auditwheel = (sys.executable, "-m", "auditwheel")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     tag = "manylinux_{}_{}_{}".format(*GLIBC, MACHINES[platform])
-    # The tag is the oldest that has all symbols; by name auditwheel knows this machine's tags alone.
+    # The oldest tag that has all symbols: by name, auditwheel knows those of this machine alone.
     _run(*auditwheel, "repair", "--plat", "auto", "-w", DIST, wheel, variables={"PATH": path})
     print(_run(*auditwheel, "show", only(f"*{tag}*.whl")).strip(), end="\n\n")
 

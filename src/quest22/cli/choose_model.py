@@ -22,7 +22,8 @@ def chosen_model(name: str | None) -> str | None:
 
     Without a name and with empty caches a person at a terminal is asked which model to download,
     unless the Hub is switched off; elsewhere None is returned, and whoever loads the model says
-    what is missing. Warns if the model is the demonstration's. Raises :class:`UsageError` if the answer is no model.
+    what is missing. Warns if the model is the demonstration's. Raises :class:`UsageError` if the
+    answer is no model.
     """
     if name in EMBEDDED_MODELS:
         _log.warning(
