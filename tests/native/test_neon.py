@@ -41,7 +41,7 @@ def _compiled(compiler: list[str], program: str, flags: list[str], folder: Path)
     to = folder / f"{program}-{compiler[0]}"
     common = [flag for flag in hatch_build.COMMON if flag not in ("-shared", "-fPIC", "-O3")]
     sources = [f"-I{library.FOLDER / 'csrc'}", str(HERE / program), "-lm"]
-    command = [*compiler, *common, "-O2", *hatch_build.STRICT, *flags, *sources, "-o", str(to)]
+    command = [*compiler, *common, "-O1", *hatch_build.STRICT, *flags, *sources, "-o", str(to)]
     compiled = subprocess.run(command, check=False, capture_output=True, text=True)
     assert compiled.returncode == 0, compiled.stderr
     return to

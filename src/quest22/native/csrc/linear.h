@@ -360,11 +360,12 @@ INLINE void accumulate_int16(const int count, const MatMul *matmul, const DType 
     }
 }
 
-/* sums[row] += panel · rows[row] */
+/* sums[row] = panel · rows[row]. Clang keeps only numbers of this function's own in registers. */
 INLINE void accumulate_float32(const int count, const int inputs, const DType weights,
                                const void *panel, const float *rows, size_t step,
                                f32v sums[ROWS_AT_ONCE][PANEL_VECTORS])
 {
+    f32v totals[ROWS_AT_ONCE][PANEL_VECTORS] = {0};
 #pragma GCC unroll 4
     for (int k = 0; k < inputs; k++, rows += step) {
         f32v columns[PANEL_VECTORS];
@@ -375,8 +376,11 @@ INLINE void accumulate_float32(const int count, const int inputs, const DType we
 #pragma GCC unroll 16
         for (int row = 0; row < count; row++)
             for (int each = 0; each < PANEL_VECTORS; each++)
-                sums[row][each] += columns[each] * rows[row];
+                totals[row][each] += columns[each] * rows[row];
     }
+    for (int row = 0; row < count; row++)
+        for (int each = 0; each < PANEL_VECTORS; each++)
+            sums[row][each] = totals[row][each];
 }
 
 #if defined(__AVX512BF16__)
