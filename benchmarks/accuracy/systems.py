@@ -18,7 +18,7 @@ DEFAULT = "balanced"
 BASELINE = "faster-whisper"
 """What speeds are relative to: faster-whisper's defaults."""
 
-PRECISIONS = ("float32", "bfloat16", "int16", "int8_kv", "int8_weights", "int8")
+PRECISIONS = ("float32", "bfloat16", "int16", "int8_kv", "int8_weights", "int8", "int4")
 
 
 @dataclass(frozen=True, slots=True)

@@ -417,6 +417,11 @@ class EngineOptions(TypedDict, total=False):
     ``float32``, ``bfloat16``, ``int8``, ``int8_kv`` … Default: ``auto``.
     """
 
+    quantization: Literal["none", "int8", "int4"]
+    """Keep weights in ``int8`` or ``int4``, for less memory, and multiply as ``compute_type``
+    says. ``none``: weights, too, are as it says. Default: ``none``.
+    """
+
     batch_size: int | None
     """Windows per batch, or ``auto``. Default: ``auto``."""
 

@@ -37,13 +37,13 @@ def test_memory_is_weights_and_the_caches_of_a_batch() -> None:
     positions = 2 * 4 * 384 * 4
     caches = BATCH * positions * (1500 + 448)
     assert memory_bytes(dims, "float32") == 4 * parameters(dims) + caches
-    smaller = [memory_bytes(dims, name) for name in ("float32", "bfloat16", "int16", "int8")]
+    smaller = [memory_bytes(dims, name) for name in WIDTHS if name != "float16"]
     assert smaller == sorted(smaller, reverse=True)
     assert memory_bytes(dims, "bfloat16") == memory_bytes(dims, "float16")
     assert memory_bytes(dims, "bfloat16") - memory_bytes(
         dims, "int16"
     ) == BATCH * positions // 4 * (1500)
-    assert set(WIDTHS) == {"float32", "bfloat16", "float16", "int16", "int8"}
+    assert set(WIDTHS) == {"float32", "bfloat16", "float16", "int16", "int8", "int4"}
 
 
 def test_the_work_of_a_window_is_that_of_its_products() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from quest22.audio.log_mel import LogMel
+from quest22.checkpoint.load import load
 from quest22.engine import build
 from quest22.engine.build import build_engine, device_for_others, open_backend, uses_torch
 from quest22.engine.cpu_backend import CpuBackend
@@ -147,10 +148,11 @@ def test_a_gpu_is_used_where_there_is_one(
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
     assert uses_torch(EngineSettings())
-    assert not uses_torch(EngineSettings(compute_type="int8"))
+    assert uses_torch(EngineSettings(quantization="int4"))
+    assert not uses_torch(EngineSettings(compute_type="int16"))
     for settings, device in (
         (EngineSettings(), "cuda"),
-        (EngineSettings(compute_type="int8"), "cpu"),
+        (EngineSettings(compute_type="int16"), "cpu"),
         (EngineSettings(engine="torch", device="cpu"), "cpu"),
         (EngineSettings(device="cuda"), "cuda"),
     ):
@@ -189,3 +191,14 @@ def test_native_by_name_is_required(
     monkeypatch.setenv("QUEST22_NATIVE", "off")
     with pytest.raises(UsageError, match="engine native cannot run: QUEST22_NATIVE is off"):
         open_backend(checkpoint("small-test"), replace(FLOAT32, engine="native"))
+
+
+def test_int4_needs_the_native_library(checkpoint: OpenCheckpoint) -> None:
+    settings = EngineSettings(engine="openvino", quantization="int4")
+    with pytest.raises(UsageError, match=r"'int4' needs the native library.*choose int8"):
+        open_backend(checkpoint("small-test"), settings)
+
+
+def test_int4_needs_whole_groups() -> None:
+    with pytest.raises(UsageError, match="groups of 32, and this model has layers with 120"):
+        open_backend(load("nano"), EngineSettings(engine="native", quantization="int4"))

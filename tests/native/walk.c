@@ -194,11 +194,11 @@ static float output(const void *numbers, int at, size_t bytes)
                                  : ((const float *)numbers)[at];
 }
 
-static void encode_windows(DType rows, int threads, int width, int heads)
+static void encode_windows(DType rows, DType weights, int threads, int width, int heads)
 {
     EncoderShape shape = {LAYERS, width, heads, 4 * width, MELS, FRAMES, LAYERS, heads};
     Encoder *encoder = NULL;
-    expect(quest22_encoder_open(&shape, rows, threads, &encoder), "open");
+    expect(quest22_encoder_open(&shape, rows, weights, threads, &encoder), "open");
     const size_t bytes = DTYPE_BYTES[quest22_encoder_dtype() == INT16 ? FLOAT32 : BFLOAT16];
     const float *features[WINDOWS];
     void *keys[WINDOWS * LAYERS], *values[WINDOWS * LAYERS];
@@ -283,17 +283,22 @@ int main(int count, char **arguments)
     /* Results are the same with any number of threads, and QEMU is slow. */
     for (int threads = results_are_shown ? 3 : 1; threads <= 3; threads++)
         for (int wide = 0; wide < 2; wide++) {
-            for (int int8 = 0; int8 <= HAS_QUAD_PRODUCTS; int8++)
-                encode_windows(int8 ? INT8 : CONV_DTYPE, threads,
-                               wide ? (results_are_shown ? 160 : 320) : 60, 5);
+            int shown_width = results_are_shown ? 160 : 320;
+            encode_windows(CONV_DTYPE, CONV_DTYPE, threads, wide ? shown_width : 60, 5);
+            encode_windows(CONV_DTYPE, INT8, threads, wide ? shown_width : 60, 5);
+            encode_windows(CONV_DTYPE, INT4, threads, wide ? shown_width : 160, 5);
+            if (HAS_QUAD_PRODUCTS)
+                encode_windows(INT8, INT8, threads, wide ? shown_width : 60, 5);
             for (int int8 = 0; int8 < 4; int8++) {
                 int width = wide ? 128 : 72, heads = wide ? 2 : 3;
                 run(FLOAT32, int8 & 1 ? INT8 : FLOAT32, int8 & 2 ? INT8 : FLOAT32, threads, width,
                     heads);
                 run(FLOAT32, INT16, int8 & 2 ? INT8 : FLOAT32, threads, width, heads);
+                run(FLOAT32, INT4, int8 & 2 ? INT8 : FLOAT32, threads, wide ? 128 : 96, heads);
 #if defined(__AVX512BF16__)
                 run(BFLOAT16, int8 & 1 ? INT8 : BFLOAT16, int8 & 2 ? INT8 : BFLOAT16, threads,
                     width, heads);
+                run(BFLOAT16, INT4, int8 & 2 ? INT8 : BFLOAT16, threads, wide ? 128 : 96, heads);
 #endif
             }
         }

@@ -42,12 +42,13 @@ static void wrong_shapes(void)
     GIVES(BAD_ARGUMENT, quest22_decoder_open(shape, 0, 0, 0, 0, &decoder));
     GIVES(BAD_ARGUMENT, quest22_decoder_open(shape, 0, 0, 0, -1, &decoder));
     GIVES(UNSUPPORTED, quest22_decoder_open(shape, 0, 0, 0, INT64_MAX, &decoder));
-    GIVES(BAD_ARGUMENT, quest22_decoder_open(shape, 5, 0, 0, 1, &decoder));
+    GIVES(BAD_ARGUMENT, quest22_decoder_open(shape, 6, 0, 0, 1, &decoder));
     GIVES(BAD_ARGUMENT, quest22_decoder_open(shape, 0, -1, 0, 1, &decoder));
     GIVES(BAD_ARGUMENT, quest22_decoder_open(shape, 0, 0, 1LL << 32, 1, &decoder));
     GIVES(UNSUPPORTED, quest22_decoder_open(shape, INT8, INT8, INT8, 1, &decoder));
     GIVES(UNSUPPORTED, quest22_decoder_open(shape, FLOAT32, BFLOAT16, FLOAT32, 1, &decoder));
     GIVES(UNSUPPORTED, quest22_decoder_open(shape, FLOAT32, FLOAT16, FLOAT32, 1, &decoder));
+    GIVES(UNSUPPORTED, quest22_decoder_open(shape, FLOAT32, INT4, FLOAT32, 1, &decoder)); /* 24 inputs */
     GIVES(UNSUPPORTED, quest22_decoder_open(shape, FLOAT32, FLOAT32, INT16, 1, &decoder));
     DecoderShape most = SHAPE;
     most.frames = MAX_INT8_DOT + 1;
@@ -295,7 +296,7 @@ static Status open_encoder(int member, int32_t size)
     if (member >= 0)
         ((int32_t *)&shape)[member] = size;
     Encoder *encoder = NULL;
-    Status status = quest22_encoder_open(&shape, CONV_DTYPE, 1, &encoder);
+    Status status = quest22_encoder_open(&shape, CONV_DTYPE, CONV_DTYPE, 1, &encoder);
     if (status == OK)
         quest22_encoder_close(encoder);
     return status;
@@ -315,10 +316,15 @@ static void wrong_encoders(Decoder *decoder)
     GIVES(BAD_ARGUMENT, open_encoder(7, 3));
     GIVES(UNSUPPORTED, open_encoder(2, 16)); /* heads of one channel */
     GIVES(UNSUPPORTED, open_encoder(4, 5));
-    GIVES(UNSUPPORTED, quest22_encoder_open(&shape, FLOAT32, 1, &encoder));
-    GIVES(BAD_ARGUMENT, quest22_encoder_open(&shape, CONV_DTYPE, 0, &encoder));
-    GIVES(BAD_ARGUMENT, quest22_encoder_open(&shape, CONV_DTYPE, 1, NULL));
-    GIVES(OK, quest22_encoder_open(&shape, CONV_DTYPE, 1, &encoder));
+    GIVES(UNSUPPORTED, quest22_encoder_open(&shape, FLOAT32, FLOAT32, 1, &encoder));
+    GIVES(UNSUPPORTED, quest22_encoder_open(&shape, CONV_DTYPE, FLOAT32, 1, &encoder));
+    GIVES(UNSUPPORTED, quest22_encoder_open(&shape, CONV_DTYPE, INT4, 1, &encoder)); /* 16 inputs */
+    GIVES(BAD_ARGUMENT, quest22_encoder_open(&shape, CONV_DTYPE, 6, 1, &encoder));
+    GIVES(BAD_ARGUMENT, quest22_encoder_open(&shape, CONV_DTYPE, CONV_DTYPE, 0, &encoder));
+    GIVES(BAD_ARGUMENT, quest22_encoder_open(&shape, CONV_DTYPE, CONV_DTYPE, 1, NULL));
+    GIVES(OK, quest22_encoder_open(&shape, CONV_DTYPE, INT8, 1, &encoder));
+    quest22_encoder_close(encoder);
+    GIVES(OK, quest22_encoder_open(&shape, CONV_DTYPE, CONV_DTYPE, 1, &encoder));
     GIVES(BAD_ARGUMENT, quest22_encoder_set_linear(encoder, 12, 0, 1, 16, numbers, NULL, 1));
     GIVES(BAD_ARGUMENT, quest22_encoder_set_linear(encoder, -1, 0, 1, 16, numbers, NULL, 1));
     GIVES(BAD_ARGUMENT, quest22_encoder_set_linear(encoder, 11, 32, 1, 16, numbers, NULL, 1));

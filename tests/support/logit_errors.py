@@ -15,6 +15,7 @@ LOGIT_ERROR_LIMIT = {
     "int8_weights_float32": 0.1,
     "int8_weights_float16": 0.1,
     "int8_weights_bfloat16": 0.15,
+    "int4_float32": 0.25,
 }
 """How far logits may be from float32's: root mean square error over their standard deviation.
 

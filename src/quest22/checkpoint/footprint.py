@@ -5,6 +5,7 @@ Nothing is measured here and no weights are read. Knows no engine.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
 
 from quest22.checkpoint.config import Dimensions
@@ -16,14 +17,18 @@ BATCH = 16
 TOKENS = 100
 """Text in a window of 30 s whose work is counted: quick speech; the benchmark's number too."""
 
-WIDTHS = {
+WIDTHS: Mapping[str, tuple[float, int]] = {
     "float32": (4, 4),
     "bfloat16": (2, 2),
     "float16": (2, 2),
     "int16": (2, 1),
     "int8": (1, 1),
+    "int4": (9 / 16, 1),
 }
-"""Compute type → bytes of a weight of a linear layer, and of a cross-attention key or value."""
+"""Compute type → bytes of a weight of a linear layer, and of a cross-attention key or value.
+
+In int4, 32 weights share 16 bits more.
+"""
 
 _TIED = "proj_out.weight"
 _TABLES = ("encoder.embed_positions.weight", "decoder.embed_positions.weight")
@@ -45,11 +50,13 @@ def memory_bytes(dims: Dimensions, compute_type: str) -> int:
     weight, kv = WIDTHS[compute_type]
     linear = sum(prod(shape) for name, shape in expected_shapes(dims) if _is_linear(name, shape))
     others = parameters(dims) - linear
+    head = dims.vocab_size * dims.d_model  # of which int4 makes int8
     position = 2 * dims.decoder_layers * dims.d_model
     window = position * (
         kv * dims.max_source_positions + _FLOAT32_BYTES * dims.max_target_positions
     )
-    return weight * linear + _FLOAT32_BYTES * others + BATCH * window
+    weights = int(weight * (linear - head)) + int(max(weight, 1) * head)
+    return weights + _FLOAT32_BYTES * others + BATCH * window
 
 
 def window_work(dims: Dimensions) -> int:

@@ -13,7 +13,6 @@ from pathlib import Path
 from quest22.checkpoint.load import Checkpoint
 from quest22.engine.backend import Backend, explain
 from quest22.engine.engine import WhisperEngine
-from quest22.engine.precision import canonical_compute_type
 from quest22.errors import MissingExtraError, UsageError
 from quest22.metrics import Metrics
 from quest22.protocols import FeatureExtractor
@@ -117,9 +116,6 @@ def _by_gpu(settings: EngineSettings) -> EngineChoice:
     """PyTorch if a GPU can run what is asked for."""
     if not any(Path(driver).exists() for driver in _GPU_DRIVERS):
         return EngineChoice(False, "there is no GPU with a driver for PyTorch")
-    if canonical_compute_type(settings.compute_type.strip().lower()).startswith("int8"):
-        reason = f"{settings.compute_type} is the CPU engine's, unless --device names the GPU"
-        return EngineChoice(False, reason)
     if find_spec("torch") is None:
         return EngineChoice(
             False, "a GPU is there, but not PyTorch to use it", "pip install 'quest22[torch]'"

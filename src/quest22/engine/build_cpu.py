@@ -35,7 +35,7 @@ from quest22.engine.openvino.compiled_graphs import CompiledGraphs
 from quest22.engine.openvino.compiler import Compiler
 from quest22.engine.openvino.decoder import GraphDecoderNetwork, build_decoder
 from quest22.engine.openvino.encoder import GraphEncoderRunner, build_encoder
-from quest22.engine.precision import Precision, is_replaced
+from quest22.engine.precision import Precision, check_int4, is_replaced
 from quest22.env import native_library
 from quest22.errors import UsageError
 from quest22.native.library import elements, instruction_set, open_library
@@ -48,6 +48,19 @@ _log = logging.getLogger("quest22")
 def open_compiler(device: str, compute_type: str, threads: int | None) -> Compiler:
     """OpenVINO's compiler in the precision for this machine, its native library included."""
     return Compiler.open(device, compute_type, threads, elements(open_library()))
+
+
+def _compiler(settings: EngineSettings, formats: frozenset[str]) -> Compiler:
+    """As :func:`open_compiler`; raises :class:`UsageError`, too, where nothing computes int4."""
+    compiler = Compiler.open(settings.device, settings.compute_type, settings.threads, formats)
+    precision = compiler.precision
+    in_c = precision.int16 or "bf16" in formats & {precision.activations}
+    if precision.int4 and not in_c:
+        raise UsageError(
+            f"compute type {settings.compute_type!r} needs the native library, which has none for "
+            f"{precision.name.removeprefix('int4_')} here: choose int8, or --engine torch"
+        )
+    return compiler
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +80,10 @@ class CpuChoice:
 def choose_cpu_engine(dims: Dimensions, settings: EngineSettings) -> CpuChoice:
     """What :func:`open_cpu_backend` takes for a model of this shape; raises as it does."""
     native = settings.engine != "openvino"
-    formats = elements(open_library()) if native else ()
-    precision = Compiler.open(
-        settings.device, settings.compute_type, settings.threads, formats
-    ).precision
+    formats = elements(open_library()) if native else frozenset()
+    precision = _compiler(settings, formats).precision
+    if precision.int4:
+        check_int4(dims)
     wanted = not is_replaced(settings.compute_type, precision)
     if native and NativeDecoderNetwork.supports(dims, _decoder_formats(precision)):
         return CpuChoice("native", precision.name, wanted=wanted)
@@ -89,8 +102,8 @@ def open_cpu_backend(
     model cannot be compiled or memory runs out.
     """
     native = settings.engine != "openvino"
-    formats = elements(open_library()) if native else ()
-    compiler = Compiler.open(settings.device, settings.compute_type, settings.threads, formats)
+    formats = elements(open_library()) if native else frozenset()
+    compiler = _compiler(settings, formats)
     graphs = CompiledGraphs.of(checkpoint, compiler)
     threads = settings.threads or usable_cores()
     decoder = open_decoder(checkpoint, graphs, threads, native=native)
@@ -193,11 +206,14 @@ def open_decoder(
 ) -> DecoderNetwork:
     """A checkpoint's decoder in the precision of its graphs: in C where possible, else a graph.
 
-    Raises :class:`EngineError` if memory runs out or the graph cannot be compiled.
+    Raises :class:`EngineError` if memory runs out or the graph cannot be compiled, and
+    :class:`UsageError` for a model that int4 does not fit.
     """
     weights, dims, precision = checkpoint.weights, checkpoint.dimensions, graphs.compiler.precision
     element, int8 = precision.activations, precision.int8
     formats = _decoder_formats(precision)
+    if precision.int4:
+        check_int4(dims)
     in_c = NativeDecoderNetwork.open(weights, dims, formats, threads) if native else None
     return in_c or GraphDecoderNetwork(
         graphs.open("decoder", lambda: build_decoder(weights, dims, element, int8)), element
@@ -205,7 +221,9 @@ def open_decoder(
 
 
 def _decoder_formats(precision: Precision) -> Formats:
-    return Formats(precision.activations, precision.int8, precision.int8_kv, precision.int16)
+    return Formats(
+        precision.activations, precision.int8, precision.int8_kv, precision.int16, precision.int4
+    )
 
 
 def open_encoder(
@@ -242,9 +260,7 @@ def _open_float_encoder(
     element, int8 = cross_kv.element, precision.int8
     at_once = choose_encoded_at_once(cross_kv.rows, threads)
     if native and int8 == precision.quantized:
-        encoder = NativeEncoder.open(
-            weights, dims, element, threads, int8=int8, int16=precision.int16
-        )
+        encoder = NativeEncoder.open(weights, dims, precision, threads)
         if encoder is not None:
             return NativeEncoderRunner(encoder, cross_kv, at_once)
     return GraphEncoderRunner(

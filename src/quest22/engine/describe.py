@@ -14,7 +14,16 @@ from quest22.engine.build_cpu import choose_cpu_engine
 from quest22.errors import UsageError
 from quest22.settings import EngineSettings
 
-COMPUTE_TYPES = ("float32", "bfloat16", "float16", "int16", "int8", "int8_kv", "int8_weights")
+COMPUTE_TYPES = (
+    "float32",
+    "bfloat16",
+    "float16",
+    "int16",
+    "int8",
+    "int8_kv",
+    "int8_weights",
+    "int4",
+)
 """The names of :mod:`quest22.engine.precision`, without those that only spell out activations."""
 
 _ACTIVATIONS = ("", "_float32", "_bfloat16", "_float16")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
+from quest22.checkpoint.config import Dimensions
 from quest22.errors import UsageError
 
 Element = Literal["f32", "bf16", "f16"]
@@ -22,7 +23,8 @@ class Precision:
     with a scale for every few values. ``int8_kv``: the cross-attention keys and values, which
     every step of the decoder reads; only the native library can do that. ``int16``: all products of
     the encoder and of the decoder's linear layers are of 16-bit integers, with a scale for every
-    few values; only the native library can do that, where it has no bfloat16.
+    few values; only the native library can do that, where it has no bfloat16. ``int4``: the linear
+    layers' weights; only the native library can do that.
     """
 
     activations: Element
@@ -30,11 +32,14 @@ class Precision:
     quantized: bool = False
     int8_kv: bool = False
     int16: bool = False
+    int4: bool = False
 
     @property
     def name(self) -> str:
-        """The compute type: CTranslate2's name, or ``int8_weights_…`` or ``int8_kv_…``."""
+        """The compute type: CTranslate2's, or ``int8_weights_…``, ``int8_kv_…``, ``int4_…``."""
         activations = _LONG_NAMES[self.activations]
+        if self.int4:
+            return f"int4_{activations}"
         if self.int8:
             return f"int8_{activations}" if self.quantized else f"int8_weights_{activations}"
         if self.int16:
@@ -66,8 +71,14 @@ _ACTIVATIONS: dict[str, Element | None] = {
     "int8_weights_float32": "f32",
     "int8_weights_bfloat16": "bf16",
     "int8_weights_float16": "f16",
+    "int4": None,
+    "int4_float32": "f32",
+    "int4_bfloat16": "bf16",
+    "int4_float16": "f16",
 }
 _CAPABILITY = {"bf16": "BF16", "f16": "FP16"}
+INT4_GROUP = 32
+"""Inputs of a layer that share a scale in int4."""
 _FORMER_PREFIX = "int8_sound"
 
 
@@ -87,6 +98,16 @@ def is_replaced(compute_type: str, precision: Precision) -> bool:
     return _ACTIVATIONS.get(name) not in (None, precision.activations)
 
 
+def check_int4(dims: Dimensions) -> None:
+    """Raises :class:`UsageError` for a model with layers that int4 has no whole groups for."""
+    for inputs in (dims.d_model, dims.encoder_ffn, dims.decoder_ffn):
+        if inputs % INT4_GROUP:
+            raise UsageError(
+                f"int4 needs layers whose inputs are groups of {INT4_GROUP}, and this model has "
+                f"layers with {inputs}: choose int8"
+            )
+
+
 def choose_precision(
     compute_type: str,
     capabilities: Collection[str],
@@ -104,8 +125,8 @@ def choose_precision(
     ``native_formats`` are what the native library multiplies. With bfloat16 among them, ``auto``
     keeps cross-attention keys and values in int8, which costs no accuracy (docs/performance.md).
     With ``i16`` it means ``int16``, which does so too, except where float16 is fastest: on ARM, an
-    instruction multiplies twice as many numbers in float16 as in int16. It never chooses int8
-    weights, which change more tokens. Raises :class:`UsageError` for an unknown name.
+    instruction multiplies twice as many numbers in float16 as in int16. It never chooses int8 or
+    int4 weights, which change more tokens. Raises :class:`UsageError` for an unknown name.
     """
     name = canonical_compute_type(compute_type.strip().lower().removeprefix("torch."))
     if name not in _ACTIVATIONS:
@@ -114,7 +135,8 @@ def choose_precision(
         known = ", ".join(_ACTIVATIONS)
         raise UsageError(f"compute type {compute_type!r} is unknown: expected one of {known}{hint}")
     automatic = name in ("auto", "default")
-    if "i16" in native_formats and fastest != "f16":  # by a library without bfloat16
+    int4 = name.startswith("int4")
+    if "i16" in native_formats and (int4 or fastest != "f16"):  # by a library without bfloat16
         name, fastest = "int16" if automatic else name, "f32"
     preferred: tuple[Element, ...] = {
         "f32": ("f32",),
@@ -127,6 +149,7 @@ def choose_precision(
     int8_kv = name.startswith("int8_kv") or (automatic and activations == "bf16")
     int8 = name.startswith("int8") and not int8_kv
     quantized = int8 and "weights" not in name
-    int16 = (name == "int16" or quantized) and activations == "f32" and "i16" in native_formats
-    native_int8_kv = activations in native_formats and (int8_kv or quantized or int16)
-    return Precision(activations, int8, quantized, native_int8_kv, int16)
+    of_integers = name == "int16" or quantized or int4
+    int16 = of_integers and activations == "f32" and "i16" in native_formats
+    native_int8_kv = activations in native_formats and (int8_kv or quantized or int4 or int16)
+    return Precision(activations, int8, quantized, native_int8_kv, int16, int4)

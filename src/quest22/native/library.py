@@ -33,7 +33,7 @@ NEEDED_FLAGS = {
 }
 """The processor flags that each instruction set needs, best set first."""
 
-INTERFACE = 9
+INTERFACE = 10
 _ADDRESS, _NUMBER, _REAL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float
 _STATUS, _PLAIN = "status", ctypes.c_int
 _SET_LINEAR = [_ADDRESS, *[_NUMBER] * 4, _ADDRESS, _ADDRESS, _REAL]
@@ -55,7 +55,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "quest22_argmax": (_STATUS, [_ADDRESS, *[_NUMBER] * 3, _ADDRESS, _ADDRESS]),
     "quest22_encoder_dtype": (_PLAIN, []),
     "quest22_encoder_supports": (_PLAIN, [_ADDRESS, _NUMBER]),
-    "quest22_encoder_open": (_STATUS, [_ADDRESS, _NUMBER, _NUMBER, _ADDRESS]),
+    "quest22_encoder_open": (_STATUS, [_ADDRESS, *[_NUMBER] * 3, _ADDRESS]),
     "quest22_encoder_close": (_PLAIN, [_ADDRESS]),
     "quest22_encoder_set_linear": (_STATUS, _SET_LINEAR),
     "quest22_encoder_set_norm": (_STATUS, _SET_NORM),

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias, get_args
 from quest22.errors import UsageError
 from quest22.settings.forms import COUNT_OR_AUTO, DEVICES
 from quest22.settings.option import check_at_least, check_choice, declared, option
+from quest22.settings.quantization import Quantization, quantized_type
 
 PANEL = "Model"
 
@@ -89,6 +90,13 @@ class EngineSettings:
         metavar="TYPE",
         panel=PANEL,
     )
+    quantization: Quantization = option(
+        "none",
+        flags="--quantization",
+        help="Keep weights in [cyan]int8[/] or [cyan]int4[/], for less memory, and multiply as "
+        "[cyan]--compute-type[/] says. [cyan]none[/]: weights, too, are as it says.",
+        panel=PANEL,
+    )
     batch_size: int | None = option(
         None,
         flags="--batch-size",
@@ -124,5 +132,8 @@ class EngineSettings:
             )
         check_choice("device_map", self.device_map, get_args(DeviceMap))
         check_choice("engine", self.engine, get_args(EngineName))
+        check_choice("quantization", self.quantization, get_args(Quantization))
+        quantized = quantized_type(self.compute_type, self.quantization)
+        object.__setattr__(self, "compute_type", quantized)
         check_at_least("batch_size", self.batch_size, 1)
         check_at_least("threads", self.threads, 1)

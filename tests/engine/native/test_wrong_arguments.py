@@ -15,6 +15,7 @@ from quest22.engine.native import decoder_network as decoder
 from quest22.engine.native import encoder
 from quest22.engine.native.decoder_network import Formats, NativeDecoderNetwork
 from quest22.engine.native.encoder import NativeEncoder
+from quest22.engine.precision import Precision
 from quest22.errors import EngineError
 from tests.engine.native.conftest import SETS, Model, opened
 
@@ -127,7 +128,7 @@ def test_encoders(name: str, model: Model, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(encoder, "open_library", lambda: opened(name))
     monkeypatch.setattr(encoder, "processor_flags", list)
     own, other = ("bf16", "f32") if name.endswith("bf16") else ("f32", "bf16")
-    native = NativeEncoder.open(*model, own, 1, int16=own == "f32")
+    native = NativeEncoder.open(*model, Precision(own, int16=own == "f32"), 1)
     assert native is not None
     dims = model[1]
     features = np.zeros((dims.mel_bins, 2 * dims.max_source_positions), np.float32)

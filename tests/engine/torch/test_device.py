@@ -30,6 +30,10 @@ def gpus(monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], count: in
         ("half", "float16"),
         ("int8_kv", "int8_kv_float32"),
         ("int8_sound_bfloat16", "int8_kv_bfloat16"),
+        ("int8", "int8_float32"),
+        ("int8_weights_bf16", "int8_weights_bfloat16"),
+        ("int4", "int4_float32"),
+        ("INT4_float16", "int4_float16"),
     ],
 )
 def test_on_the_cpu(monkeypatch: pytest.MonkeyPatch, compute_type: str, chosen: str) -> None:
@@ -100,5 +104,6 @@ def test_formats_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     gpus(monkeypatch, (7, 5))
     with pytest.raises(UsageError, match="GPU X does not compute bfloat16: use float16"):
         choose_placement("cuda", "bfloat16")
-    with pytest.raises(UsageError, match="'int8' is not one of the torch engine: expected auto"):
-        choose_placement("cpu", "int8")
+    for name in ("int16", "int8_int8", "int9", "int4x"):
+        with pytest.raises(UsageError, match=f"{name!r} is not one of the torch engine: expected"):
+            choose_placement("cpu", name)

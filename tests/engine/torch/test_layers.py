@@ -61,7 +61,7 @@ def test_only_two_layers_are_on_the_device() -> None:
     assert bytes_of(layers(1)[0]) == (6 + 3) * 8
 
 
-@pytest.mark.parametrize("compute_type", ["float32", "bfloat16", "int8_kv_float32"])
+@pytest.mark.parametrize("compute_type", ["float32", "bfloat16", "int8_kv_float32", "int4"])
 @pytest.mark.parametrize("residency", [Residency(), Residency(1, 1), Residency(0, 2)])
 def test_texts_are_those_of_the_whole_model(
     checkpoint: OpenCheckpoint,
@@ -107,8 +107,11 @@ def test_what_does_not_fit_is_copied(
     assert chosen.encoder == 0 or chosen.decoder == dims.decoder_layers
 
 
-def test_the_size_of_layers(checkpoint: OpenCheckpoint, model: OpenModel) -> None:
-    opened = model("small-test")
+@pytest.mark.parametrize("compute_type", ["float32", "int8", "int4_bfloat16"])
+def test_the_size_of_layers(
+    checkpoint: OpenCheckpoint, model: OpenModel, compute_type: str
+) -> None:
+    opened = model("small-test", compute_type)
     sizes = [
         bytes_of(next(iter(each))) for each in (opened.weights.encoder, opened.weights.decoder)
     ]

@@ -238,7 +238,7 @@ def test_a_window_that_does_not_fit_says_what_it_needs(
     assert [len(each.tokens) for each in whisper.run(batch(2))] == [1, 8]  # once there is room
 
 
-@pytest.mark.parametrize("compute_type", ["float32", "bfloat16"])
+@pytest.mark.parametrize("compute_type", ["float32", "bfloat16", "int8", "int4_bfloat16"])
 def test_the_size_of_weights(
     checkpoint: OpenCheckpoint, model: OpenModel, compute_type: str
 ) -> None:

@@ -12,6 +12,7 @@ from quest22.engine.build_cpu import open_compiler
 from quest22.engine.torch.cache import CrossKVPool, SelfKVCache
 from quest22.engine.torch.model import WhisperModel
 from quest22.engine.torch.session import TorchSession
+from quest22.errors import UsageError
 from tests.engine.conftest import OpenCheckpoint
 from tests.engine.openvino.test_parity import TEXT
 from tests.engine.openvino.test_parity import logits as cpu_logits
@@ -50,7 +51,16 @@ def test_pieces_give_what_one_call_gives(model: OpenModel) -> None:
 
 @pytest.mark.reference
 @pytest.mark.parametrize(
-    "compute_type", ["float32", "bfloat16", "float16", "int8_kv_float32", "int8_kv_bfloat16"]
+    "compute_type",
+    [
+        "float32",
+        "bfloat16",
+        "float16",
+        "int8_kv_float32",
+        "int8_kv_bfloat16",
+        "int8_float16",
+        "int8_weights_bfloat16",
+    ],
 )
 @pytest.mark.parametrize("name", ["small-test", "nano"])
 def test_logits_are_no_further_from_transformers_than_the_cpu_engines(
@@ -62,8 +72,23 @@ def test_logits_are_no_further_from_transformers_than_the_cpu_engines(
     ours = error(logits(model(name, compute_type), features, 4, 1, 2, 1), expected)
     assert ours < LOGIT_ERROR_LIMIT[compute_type]
     compiler = open_compiler("cpu", "bfloat16", None)
-    if "float32" not in compute_type and compiler.precision.name == "bfloat16":  # else it has none
+    floats = compute_type.removeprefix("int8_kv_") in ("bfloat16", "float16")
+    if floats and compiler.precision.name == "bfloat16":  # else it has none
         assert ours <= 1.1 * error(cpu_logits(found, compiler, features), expected)
+
+
+@pytest.mark.parametrize("compute_type", ["int4", "int4_bfloat16"])
+def test_int4_is_near_float32(model: OpenModel, compute_type: str) -> None:
+    features = LogMel(80)(sweep(3))
+    found, exact = (
+        logits(model("small-test", each), features, 4, 4) for each in (compute_type, "float32")
+    )
+    assert 0.01 < error(found, exact) < LOGIT_ERROR_LIMIT["int4_float32"]
+
+
+def test_a_model_without_whole_groups_of_int4_is_refused(model: OpenModel) -> None:
+    with pytest.raises(UsageError, match=r"groups of 32, and .* layers with 120: choose int8"):
+        model("nano", "int4")
 
 
 def test_rows_of_a_window_share_its_sound(model: OpenModel) -> None:

@@ -20,6 +20,7 @@ from quest22.engine.cross_kv_cache import CrossKVCache
 from quest22.engine.native.weights import (
     BFLOAT16,
     FLOAT32,
+    INT4,
     INT8,
     INT16,
     Array,
@@ -42,21 +43,30 @@ _NORMS = ("self_attn_layer_norm", "encoder_attn_layer_norm", "final_layer_norm")
 class Formats:
     """The format of products and caches, ``f32`` or ``bf16``, and which other values are smaller.
 
-    Integer weights, int8 or int16, are multiplied with activations that are rounded to int16.
+    Integer weights, int8, int16 or int4, are multiplied with activations that are rounded to int16.
     """
 
     rows: str
     int8_weights: bool = False
     int8_kv: bool = False
     int16_weights: bool = False
+    int4_weights: bool = False
+
+    @property
+    def weights(self) -> int:
+        """The format of the linear layers' weights, as the library counts."""
+        if self.int4_weights:
+            return INT4
+        return INT8 if self.int8_weights else INT16 if self.int16_weights else _ELEMENTS[self.rows]
 
 
 class NativeDecoderNetwork:
     """A :class:`quest22.engine.cpu_backend.DecoderNetwork` in C.
 
     Products are float32 or bfloat16 with sums in float32; activations are float32. Weights of the
-    linear layers may be int8 or int16, with a scale for each output; then products are of integers,
-    and a layer's inputs are int16 with a scale for each row and 256 inputs. Cross-attention keys
+    linear layers may be int8 or int16, with a scale for each output, or int4, with one for each 32
+    of its inputs; then products are of integers, and a layer's inputs are int16 with a scale for
+    each row and 256 inputs. Cross-attention keys
     and values may be int8, with a scale for each of a head's numbers.
     """
 
@@ -105,9 +115,8 @@ class NativeDecoderNetwork:
         if library is None or not cls.supports(dims, formats):
             return None
         rows, shape = _ELEMENTS[formats.rows], _shape(dims)
-        linear = INT8 if formats.int8_weights else INT16 if formats.int16_weights else rows
         kv = INT8 if formats.int8_kv else rows
-        handle = open_part(library, "decoder", shape, rows, linear, kv, threads)
+        handle = open_part(library, "decoder", shape, rows, formats.weights, kv, threads)
         return cls(library, handle, weights, dims, formats) if handle else None
 
     @classmethod

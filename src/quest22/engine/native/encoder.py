@@ -20,6 +20,7 @@ from quest22.engine.cross_kv_cache import CrossKVCache
 from quest22.engine.native.decoder_network import NativeDecoderNetwork
 from quest22.engine.native.weights import (
     BFLOAT16,
+    INT4,
     INT8,
     INT16,
     Array,
@@ -30,6 +31,7 @@ from quest22.engine.native.weights import (
     put_weights,
     self_attention,
 )
+from quest22.engine.precision import Precision
 from quest22.errors import EngineError
 from quest22.native.library import address, open_library
 from quest22.system.machine import processor_flags
@@ -67,26 +69,26 @@ class NativeEncoder:
         cls,
         weights: Weights,
         dims: Dimensions,
-        element: str,
+        precision: Precision,
         threads: int,
-        *,
-        int8: bool = False,
-        int16: bool = False,
     ) -> NativeEncoder | None:
         """A checkpoint's encoder; None where no library runs this format and shape.
 
-        ``element`` is that of its outputs. With ``bf16`` products are bfloat16, or ``int8``: then
-        the weights of all layers but the convolutions are int8, and their inputs, with a scale for
-        each frame and 256 channels. With ``f32`` products are ``int16``; those of linear layers are
-        ``int8`` where the processor has an instruction for it and both are asked for.
+        Its outputs are activations. If those are ``bf16``, products are bfloat16, or with ``int8``
+        of integers: the inputs of all layers but the convolutions are int8, with a scale for each
+        frame and 256 channels. If they are ``f32``, products are ``int16``; with ``int8`` those of
+        linear layers are int8 where the processor has an instruction for it. With ``int8`` or
+        ``int4`` the weights of these layers are kept so, and widened where products are of more
+        bits.
 
-        None, too, where the graph is faster: on processors with AMX. Raises as the constructor
-        does.
+        None, too, where the graph is faster: on processors with AMX, unless weights are int4, which
+        it does not have. Raises as the constructor does.
         """
         library = open_library()
         if library is None:
             return None
-        if element == "bf16" and "amx_bf16" in processor_flags():
+        element = precision.activations
+        if element == "bf16" and "amx_bf16" in processor_flags() and not precision.int4:
             return None
         shape = [
             dims.encoder_layers,
@@ -98,13 +100,8 @@ class NativeEncoder:
             dims.decoder_layers,
             dims.decoder_heads,
         ]
-        formats = [INT8] if int8 and (int16 or element == "bf16") else []
-        if element == "f32":
-            formats += [INT16] if int16 else []
-        elif element == "bf16" and not int8:
-            formats += [BFLOAT16]
-        for rows in formats:
-            handle = open_part(library, "encoder", shape, rows, threads)
+        for products, kept in _products_and_weights(precision):
+            handle = open_part(library, "encoder", shape, products, kept, threads)
             if handle:
                 return cls(library, handle, weights, dims, element)
         return None
@@ -143,6 +140,17 @@ class NativeEncoder:
                 f"number of frames from 2 to {2 * self._max_frames}"
             )
         return frames
+
+
+def _products_and_weights(precision: Precision) -> list[tuple[int, int]]:
+    """What a precision may mean to the library, best first: products' format, and weights'."""
+    element = precision.activations
+    if element not in ("bf16", "f32") or (element == "f32" and not precision.int16):
+        return []
+    wide = BFLOAT16 if element == "bf16" else INT16
+    if not precision.int8:
+        return [(wide, INT4 if precision.int4 else wide)]
+    return [(INT8, INT8)] if element == "bf16" else [(INT8, INT8), (wide, INT8)]
 
 
 def _linear_layers(dims: Dimensions) -> Iterator[Linear]:

@@ -17,7 +17,7 @@ from quest22.native.library import addresses
 
 Array = NDArray[np.float32]
 
-FLOAT32, BFLOAT16, INT8, INT16 = range(4)
+FLOAT32, BFLOAT16, INT8, INT16, _FLOAT16, INT4 = range(6)
 """Elements, as the library counts them."""
 
 _ROWS_AT_ONCE = 4096
@@ -64,6 +64,7 @@ def put_weights(
     set_norm = getattr(library, f"quest22_{part}_set_norm")
     for layer in layers:
         _put_linear(partial(set_linear, handle, layer.number), weights, layer)
+        weights.release()  # else all pages of the file would be in memory beside the layers
     for number, name in enumerate(norms):
         _put_norm(partial(set_norm, handle, number), weights, name)
     weights.release()

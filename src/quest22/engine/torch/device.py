@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from quest22.engine.precision import canonical_compute_type
+from quest22.engine.torch.quantized import Bits
 from quest22.errors import UsageError
 
 _NAMES = {
@@ -22,7 +23,16 @@ _NAMES = {
 }
 _LONG_NAMES = {torch.float32: "float32", torch.bfloat16: "bfloat16", torch.float16: "float16"}
 _AUTOMATIC = ("auto", "default")
-_INT8_KV = "int8_kv"
+_KINDS: dict[str, tuple[bool, Bits | None]] = {
+    "int8_kv": (True, None),
+    "int8_weights": (False, "int8"),
+    "int8": (True, "int8"),
+    "int4": (True, "int4"),
+}
+"""What a compute type begins with → whether keys and values are int8, and what weights are.
+
+Of two that a name begins with, the first one is meant.
+"""
 _FIRST_WITH_BFLOAT16 = (8, 0)
 """The compute capability of Ampere; earlier GPUs emulate bfloat16."""
 
@@ -31,17 +41,21 @@ _FIRST_WITH_BFLOAT16 = (8, 0)
 class Placement:
     """Where the model runs, and the format of its products; sums and logits are float32.
 
-    ``int8_kv``: the cross-attention keys and values are in int8.
+    ``int8_kv``: the cross-attention keys and values are in int8. ``weights``: so are those of the
+    linear layers, or in int4; else they are in the format of products.
     """
 
     device: torch.device
     dtype: torch.dtype
     int8_kv: bool = False
+    weights: Bits | None = None
 
     @property
     def compute_type(self) -> str:
         """The format's name, as ``--compute-type`` has it."""
-        return f"{_INT8_KV}_{_LONG_NAMES[self.dtype]}" if self.int8_kv else _LONG_NAMES[self.dtype]
+        kinds = {kind: name for name, kind in _KINDS.items()}
+        kind = kinds.get((self.int8_kv, self.weights))
+        return f"{kind}_{_LONG_NAMES[self.dtype]}" if kind else _LONG_NAMES[self.dtype]
 
 
 def choose_placement(device: str, compute_type: str) -> Placement:
@@ -53,10 +67,11 @@ def choose_placement(device: str, compute_type: str) -> Placement:
     """
     chosen = _device(device.strip().lower())
     name = canonical_compute_type(compute_type.strip().lower().removeprefix("torch."))
-    int8_kv = name.startswith(_INT8_KV)
-    if int8_kv:
-        name = name.removeprefix(_INT8_KV).removeprefix("_") or "auto"
-    return Placement(chosen, _dtype(name, compute_type, chosen), int8_kv)
+    kind = next((each for each in _KINDS if name.startswith(each)), "")
+    products = name.removeprefix(kind).removeprefix("_") or "auto"
+    return Placement(
+        chosen, _dtype(products, compute_type, chosen), *_KINDS.get(kind, (False, None))
+    )
 
 
 def _device(name: str) -> torch.device:
@@ -101,7 +116,7 @@ def _dtype(name: str, compute_type: str, device: torch.device) -> torch.dtype:
     if name not in _NAMES:
         raise UsageError(
             f"compute type {compute_type!r} is not one of the torch engine: expected auto, "
-            "float32, bfloat16, float16 or int8_kv; --engine native has int8"
+            "float32, bfloat16, float16, int8_kv, int8, int8_weights or int4"
         )
     dtype = _NAMES[name]
     if device.type == "mps" and dtype != torch.float32:

@@ -9,6 +9,7 @@ import torch
 
 from quest22.checkpoint.config import Dimensions
 from quest22.checkpoint.weight_shapes import expected_shapes
+from quest22.engine.precision import INT4_GROUP
 from quest22.engine.torch.device import Placement
 from quest22.engine.torch.layers import BUFFERS
 from quest22.system.machine import memory_bytes
@@ -17,6 +18,7 @@ _WORDS = ("out of memory", "can't allocate memory", "alloc_failed")
 """How CUDA and MPS, PyTorch on the CPU, and cuBLAS say it."""
 
 _OUTPUT = "proj_out.weight"
+_MATRIX = 2
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -52,10 +54,9 @@ def cache_bytes(dims: Dimensions, placement: Placement) -> tuple[int, int]:
 
 
 def weight_bytes(dims: Dimensions, placement: Placement) -> int:
-    """Memory of the weights: nearly all of them are in the format of products."""
+    """Memory of the weights: in the format of products, but for layers in int8 or int4."""
     shapes = dict(expected_shapes(dims))
-    numbers = sum(prod(shape) for name, shape in shapes.items() if name != _OUTPUT)
-    size = numbers * placement.dtype.itemsize
+    size = sum(_bytes(name, shape, placement) for name, shape in shapes.items() if name != _OUTPUT)
     if placement.device.type != "cuda" and placement.dtype != torch.float32:
         size += 4 * prod(shapes[_OUTPUT])
     return size
@@ -65,10 +66,24 @@ def layer_bytes(dims: Dimensions, placement: Placement) -> tuple[int, int]:
     """Memory of a layer of the encoder, and of one of the decoder."""
     shapes = list(expected_shapes(dims))
     encoder, decoder = (
-        sum(prod(shape) for name, shape in shapes if name.startswith(f"{part}.layers.0."))
+        sum(
+            _bytes(name, shape, placement)
+            for name, shape in shapes
+            if name.startswith(f"{part}.layers.0.")
+        )
         for part in ("encoder", "decoder")
     )
-    return encoder * placement.dtype.itemsize, decoder * placement.dtype.itemsize
+    return encoder, decoder
+
+
+def _bytes(name: str, shape: tuple[int, ...], placement: Placement) -> int:
+    """Of a tensor; scales are in the format of products."""
+    width = placement.dtype.itemsize
+    if placement.weights is None or ".layers." not in name or len(shape) != _MATRIX:
+        return prod(shape) * width
+    if placement.weights == "int8":
+        return prod(shape) + shape[0] * width
+    return prod(shape) // 2 + prod(shape) // INT4_GROUP * width
 
 
 def free_and_total(device: torch.device) -> tuple[int, int]:
@@ -95,9 +110,9 @@ def too_large(dims: Dimensions, placement: Placement, *, streamed: bool = False)
     window = sum(cache_bytes(dims, placement))
     least = f"{_gigabytes(weights)} for weights and {_gigabytes(window)}"
     there = f"{_gigabytes(free)} of {_gigabytes(total)} are free" if total else "less is free"
-    others = "--dtype float16, or another --device"
+    others = "--quantization int8 or int4, --dtype float16, or another --device"
     if placement.device.type == "cuda" and not streamed:
-        others = "--device-map auto, --dtype float16, or another --device"
+        others = f"--device-map auto, {others}"
     return (
         f"the model does not run on {placement.device.type}: there is not enough memory: it needs "
         f"{least} for each window, and room to compute, and {there}; choose a smaller --model, "

@@ -13,10 +13,12 @@ from torch.nn import functional as F  # noqa: N812
 from quest22.checkpoint.config import Dimensions
 from quest22.checkpoint.weights import Weights
 from quest22.decoding.alignment import Heads
+from quest22.engine.precision import check_int4
 from quest22.engine.torch.cache import KEYS, VALUES, CrossKVPool, Rows, SelfKVCache
 from quest22.engine.torch.cross_attention import CrossKV, cross_attention
 from quest22.engine.torch.device import Placement
 from quest22.engine.torch.weights import (
+    AnyLinear,
     CrossAttention,
     FeedForward,
     Linear,
@@ -41,8 +43,11 @@ class WhisperModel:
     ) -> None:
         """``residency``: only so many layers stay on the device.
 
-        Raises :class:`quest22.errors.EngineError` if a weight is not finite.
+        Raises :class:`quest22.errors.EngineError` if a weight is not finite, and
+        :class:`quest22.errors.UsageError` for a model that int4 does not fit.
         """
+        if placement.weights == "int4":
+            check_int4(dims)
         self.dims = dims
         self.placement = placement
         self.is_streamed = residency is not None
@@ -185,7 +190,7 @@ def _split(x: Tensor, heads: int) -> Tensor:
     return x.reshape(*x.shape[:2], heads, -1).transpose(1, 2)
 
 
-def _linear(x: Tensor, layer: Linear) -> Tensor:
+def _linear(x: Tensor, layer: AnyLinear) -> Tensor:
     y: Tensor = F.linear(x, layer.weight, layer.bias)
     return y
 

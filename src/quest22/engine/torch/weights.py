@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from quest22.checkpoint.config import Dimensions
 from quest22.checkpoint.weights import NOT_FINITE, Weights
 from quest22.engine.torch.device import Placement
 from quest22.engine.torch.layers import StreamedLayers
+from quest22.engine.torch.quantized import Int4Linear, Int8Linear, quantized
 from quest22.errors import EngineError
 
 Block = TypeVar("Block")
@@ -29,6 +30,10 @@ class Linear:
 
     weight: Tensor
     bias: Tensor | None
+
+
+AnyLinear: TypeAlias = Linear | Int8Linear | Int4Linear
+"""Each has the matrix as ``weight``, and ``bias``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +49,8 @@ class SelfAttention:
     """A layer's attention to its own inputs: queries, keys and values are one matrix."""
 
     norm: Norm
-    qkv: Linear
-    out: Linear
+    qkv: AnyLinear
+    out: AnyLinear
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +58,9 @@ class CrossAttention:
     """A decoder layer's attention to the sound: keys and values are one matrix."""
 
     norm: Norm
-    query: Linear
-    key_value: Linear
-    out: Linear
+    query: AnyLinear
+    key_value: AnyLinear
+    out: AnyLinear
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +68,8 @@ class FeedForward:
     """The two products that end a layer."""
 
     norm: Norm
-    fc1: Linear
-    fc2: Linear
+    fc1: AnyLinear
+    fc2: AnyLinear
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +199,11 @@ class _Reader:
         layers = (self._joined(name, ("fc1",)), self._joined(name, ("fc2",)))
         return FeedForward(self.norm(f"{name}.final_layer_norm"), *layers)
 
-    def _joined(self, name: str, parts: Sequence[str]) -> Linear:
-        """Layers with the same inputs as one; a layer without a bias has one of zeros."""
+    def _joined(self, name: str, parts: Sequence[str]) -> AnyLinear:
+        """Layers with the same inputs as one; a layer without a bias has one of zeros.
+
+        Weights are rounded layer by layer, so that no more than one is there in full.
+        """
         rows = [self.matrix(f"{name}.{part}.weight") for part in parts]
         biases = [
             self.matrix(f"{name}.{part}.bias")
@@ -203,7 +211,9 @@ class _Reader:
             else row.new_zeros(len(row))
             for part, row in zip(parts, rows, strict=True)
         ]
-        return Linear(torch.cat(rows), torch.cat(biases))
+        weight, bias = torch.cat(rows), torch.cat(biases)
+        bits = self._placement.weights
+        return Linear(weight, bias) if bits is None else quantized(weight, bias, bits)
 
     def _read(self, name: str) -> Tensor:
         """A tensor in its stored type if PyTorch has it, copied to the device."""

@@ -152,8 +152,8 @@ static Status check_decoder_shape(const DecoderShape *shape)
         || padded(shape->width / shape->heads) > MAX_HEAD_SIZE ? UNSUPPORTED : OK;
 }
 
-/* dtype: of activations; weights and cross_kv are of the same or INT8. For FLOAT32, weights may be
-   INT16 too. Integer weights are multiplied with float32 that is rounded to int16. */
+/* dtype: of activations; weights and cross_kv are of the same or INT8, weights also INT4. For FLOAT32,
+   weights may be INT16 too. Integer weights are multiplied with float32 that is rounded to int16. */
 static Status check_decoder_dtypes(const DecoderShape *shape, int64_t dtype, int64_t weights,
                                    int64_t cross_kv)
 {
@@ -163,8 +163,10 @@ static Status check_decoder_dtypes(const DecoderShape *shape, int64_t dtype, int
     if (dtype == BFLOAT16)
         return UNSUPPORTED;
 #endif
-    return (dtype != FLOAT32 && dtype != BFLOAT16) || (weights != dtype && weights != INT8
-                                                          && (weights != INT16 || dtype != FLOAT32))
+    bool whole_groups = shape->width % INT4_GROUP == 0 && shape->ffn % INT4_GROUP == 0;
+    bool known = weights == dtype || weights == INT8 || (weights == INT4 && whole_groups)
+        || (weights == INT16 && dtype == FLOAT32);
+    return (dtype != FLOAT32 && dtype != BFLOAT16) || !known
         || (cross_kv != dtype && cross_kv != INT8)
         || (cross_kv == INT8 && padded(shape->frames) > MAX_INT8_DOT) ? UNSUPPORTED : OK;
 }
@@ -176,6 +178,9 @@ EXPORT int quest22_decoder_supports(const DecoderShape *shape, int64_t dtype)
         && check_decoder_dtypes(shape, dtype, dtype, dtype) == OK;
 }
 
+/* Rounding of the last layer goes into logits as it is, so that it is not of four bits. */
+static DType head_dtype(DType weights) { return weights == INT4 ? INT8 : weights; }
+
 static bool decoder_init(Decoder *decoder, DType weights, int threads)
 {
     const DecoderShape *shape = &decoder->shape;
@@ -184,7 +189,7 @@ static bool decoder_init(Decoder *decoder, DType weights, int threads)
     decoder->blocks = calloc(shape->layers, sizeof(DecoderBlock));
     decoder->scratch = calloc(decoder->pool.threads, sizeof(char *));
     if (!decoder->blocks || !decoder->scratch || !layer_norm_init(&decoder->ln, shape->width)
-        || !linear_init(&decoder->proj_out, shape->vocab, shape->width, weights,
+        || !linear_init(&decoder->proj_out, shape->vocab, shape->width, head_dtype(weights),
                         decoder->linear_dtype))
         return false;
     for (int layer = 0; layer < shape->layers; layer++)

@@ -60,7 +60,7 @@ enum { CONV_PANELS = 2 * TILE_PANELS + 1, CONV_LANES = (CONV_PANELS + 1) * LANES
 typedef struct Encoder {
     HandleKind kind;
     EncoderShape shape;
-    DType dtype;          /* that layers multiply; convolutions are of CONV_DTYPE */
+    DType dtype, weights; /* that layers multiply; convolutions are of CONV_DTYPE */
     EncoderBlock *blocks;
     LayerNorm ln_post;
     Linear conv1, conv2;  /* [width, CONV_TAPS channels] */
@@ -145,6 +145,7 @@ static bool packed_tile_init(PackedTile *tile, size_t channels)
     size_t groups = (channels + QUANT_GROUP - 1) / QUANT_GROUP;
     tile->pairs = alloc_aligned(channels * TILE * sizeof(bf16));
     tile->quads = alloc_aligned(channels * TILE);
+    tile->widened = alloc_aligned(channels * PANEL * sizeof(int16_t));
     /* of two groups more, as the first convolution has more panels but fewer channels */
     tile->scales = alloc_aligned((groups + 2) * TILE * sizeof(float));
 #if !defined(__AVX512BF16__)
@@ -152,7 +153,7 @@ static bool packed_tile_init(PackedTile *tile, size_t channels)
     if (!tile->values)
         return false;
 #endif
-    return tile->pairs && tile->quads && tile->scales;
+    return tile->pairs && tile->quads && tile->scales && tile->widened;
 }
 
 static void packed_tile_free(PackedTile *tile)
@@ -161,6 +162,7 @@ static void packed_tile_free(PackedTile *tile)
     free(tile->quads);
     free(tile->scales);
     free(tile->values);
+    free(tile->widened);
 }
 
 static bool workspace_init(const EncoderShape *shape, Workspace *space)
@@ -194,14 +196,15 @@ static void workspace_free(Workspace *space)
     free(space->sums);
 }
 
-static bool encoder_block_init(const EncoderShape *shape, EncoderBlock *block, DType dtype)
+static bool encoder_block_init(const EncoderShape *shape, EncoderBlock *block, DType weights,
+                               DType dtype)
 {
     int width = shape->width, ffn = shape->ffn;
     return layer_norm_init(&block->attn_ln, width) && layer_norm_init(&block->mlp_ln, width)
-        && linear_init(&block->attn_qkv, 3 * width, width, dtype, dtype)
-        && linear_init(&block->attn_out, width, width, dtype, dtype)
-        && linear_init(&block->fc1, ffn, width, dtype, dtype)
-        && linear_init(&block->fc2, width, ffn, dtype, dtype);
+        && linear_init(&block->attn_qkv, 3 * width, width, weights, dtype)
+        && linear_init(&block->attn_out, width, width, weights, dtype)
+        && linear_init(&block->fc1, ffn, width, weights, dtype)
+        && linear_init(&block->fc2, width, ffn, weights, dtype);
 }
 
 static void encoder_block_free(EncoderBlock *block)
@@ -265,10 +268,11 @@ static bool encoder_init(Encoder *encoder, int threads)
         && linear_init(&encoder->conv2, shape->width, CONV_TAPS * shape->width,
                        CONV_DTYPE, CONV_DTYPE);
     for (int layer = 0; made && layer < shape->layers; layer++)
-        made = encoder_block_init(shape, &encoder->blocks[layer], encoder->dtype);
+        made = encoder_block_init(shape, &encoder->blocks[layer], encoder->weights,
+                                  encoder->dtype);
     for (int layer = 0; made && layer < shape->decoder_layers; layer++)
         made = linear_init(&encoder->cross_kv[layer], 2 * shape->width, shape->width,
-                           encoder->dtype, encoder->dtype);
+                           encoder->weights, encoder->dtype);
     for (int thread = 0; made && thread < encoder->pool.threads; thread++)
         made = workspace_init(shape, &encoder->workspaces[thread]);
     return made;
@@ -294,6 +298,17 @@ static Status check_encoder(const EncoderShape *shape, int64_t dtype)
         || shape->ffn % per_lane || shape->mels % 2 ? UNSUPPORTED : OK;
 }
 
+/* Weights are of what layers multiply, or integers of fewer bits. */
+static Status check_encoder_weights(const EncoderShape *shape, int64_t dtype, int64_t weights)
+{
+    if (!is_dtype(weights))
+        return BAD_ARGUMENT;
+    if (weights == INT4 && (shape->width % INT4_GROUP || shape->ffn % INT4_GROUP))
+        return UNSUPPORTED;
+    return weights == dtype || (dtype == CONV_DTYPE && (weights == INT8 || weights == INT4))
+        ? OK : UNSUPPORTED;
+}
+
 /* What the encoder multiplies: BFLOAT16 or INT16 (and INT8). Its outputs are bfloat16 or float32. */
 EXPORT int quest22_encoder_dtype(void) { return CONV_DTYPE; }
 
@@ -303,11 +318,13 @@ EXPORT int quest22_encoder_supports(const EncoderShape *shape, int64_t dtype)
     return check_encoder(shape, dtype) == OK;
 }
 
-/* Makes an encoder whose weights are all zero. */
-EXPORT int quest22_encoder_open(const EncoderShape *shape, int64_t dtype, int64_t threads,
-                                Encoder **opened)
+/* Makes an encoder whose weights are all zero; those of convolutions are of 16 bits. */
+EXPORT int quest22_encoder_open(const EncoderShape *shape, int64_t dtype, int64_t weights,
+                                int64_t threads, Encoder **opened)
 {
     Status status = check_encoder(shape, dtype);
+    if (status == OK)
+        status = check_encoder_weights(shape, dtype, weights);
     if (status == OK)
         status = opened ? check_size(threads, MAX_THREADS) : BAD_ARGUMENT;
     if (status != OK)
@@ -318,6 +335,7 @@ EXPORT int quest22_encoder_open(const EncoderShape *shape, int64_t dtype, int64_
     encoder->kind = ENCODER;
     encoder->shape = *shape;
     encoder->dtype = dtype;
+    encoder->weights = weights;
     if (!encoder_init(encoder, threads)) {
         encoder_free(encoder);
         return NO_MEMORY;

@@ -39,6 +39,7 @@ typedef struct PackedTile {
     Quad *quads;   /* [TILE_PANELS, channels / 4, LANES] */
     float *scales; /* [TILE_PANELS, groups, LANES] */
     float *values; /* [TILE_PANELS, channels, LANES] */
+    Pair *widened; /* [channels / 2, PANEL]: the weights of a panel, where they have fewer bits */
 } PackedTile;
 
 /* GELU for results that are rounded to 16 bits: erf as x times a polynomial in x² (minimax fit), 1 beyond
@@ -80,6 +81,8 @@ typedef struct GemmCall {
     Epilogue epilogue;
     StoreFn store_fn;
     const void *context;
+    const void *panels; /* of the weights, from output `first` on */
+    int first;
 } GemmCall;
 
 INLINE void store_outputs(const int panels, const GemmCall *call, int output, int panel,
@@ -100,6 +103,28 @@ INLINE void store_outputs(const int panels, const GemmCall *call, int output, in
 #include "gemm_int16.h"
 #endif
 
+/* The weights of one panel in the format of activations, without their outputs' scales. */
+static void widen_panel(const Linear *layer, int index, Pair *to)
+{
+    const void *panel = (const char *)layer->panels + index * panel_bytes(layer);
+    const int inputs = layer->inputs;
+    if (layer->weights == INT8) {
+        for (int at = 0; at < inputs * PANEL; at += 2 * LANES)
+            store_widened(to + at / 2, load_i8_as_i16((const int8_t *)panel + at));
+        return;
+    }
+    const int16_t *multipliers = panel, *words = int4_words(panel, inputs);
+    for (int group = 0; group < inputs / INT4_GROUP; group++, multipliers += PANEL)
+        for (int word = 0; word < INT4_GROUP_WORDS; word++, words += 2 * PANEL, to += 4 * PANEL)
+            for (int at = 0; at < PANEL; at += LANES) {
+                i32v each = load_i16_as_i32(multipliers + at);
+                i16v both = (i16v)((each & 0xFFFF) | (each << 16));
+#pragma GCC unroll 4
+                for (int pair = 0; pair < 4; pair++)
+                    store_widened(to + pair * PANEL + at, int4_pairs(words + 2 * at, pair) * both);
+            }
+}
+
 /* The outputs first to end of a linear layer, for some panels of a tile from `panel` on. */
 INLINE void gemm_block(const int panels, const GemmCall *call, int first, int end, int panel)
 {
@@ -108,15 +133,21 @@ INLINE void gemm_block(const int panels, const GemmCall *call, int first, int en
 }
 
 /* A linear layer for all frames of a tile. Where they are several blocks of panels, the weights of
-   PANEL outputs stay in the innermost cache for all of them. The number of panels is a constant in each call, so that sums stay in
-   registers. */
+   PANEL outputs stay in the innermost cache for all of them; so they do where they are widened. The
+   number of panels is a constant in each call, so that sums stay in registers. */
 INLINE void gemm(const Linear *layer, const PackedTile *right, int panels, Epilogue epilogue,
                  StoreFn store_fn, const void *context)
 {
-    const GemmCall call = {layer, right, epilogue, store_fn, context};
-    const int block = TILE_PANELS > NR_PANELS ? PANEL : layer->outputs;
+    const bool is_narrow = layer->weights != layer->activations;
+    GemmCall call = {layer, right, epilogue, store_fn, context, layer->panels, 0};
+    const int block = is_narrow || TILE_PANELS > NR_PANELS ? PANEL : layer->outputs;
     for (int first = 0; first < layer->outputs; first += block) {
         int end = first + block < layer->outputs ? first + block : layer->outputs;
+        if (is_narrow) {
+            widen_panel(layer, first / PANEL, right->widened);
+            call.panels = right->widened;
+            call.first = first;
+        }
         for (int panel = 0; panel < panels; panel += NR_PANELS)
             if (panels - panel == 1)
                 gemm_block(1, &call, first, end, panel);

@@ -44,19 +44,30 @@ INLINE void kernel_bf16(const int panels, BroadcastRows left, const Pair *right,
     }
 }
 
+/* Weights of integers that a bfloat16 layer multiplies: exact in int8, rounded where int4 is widened. */
+INLINE void store_widened(Pair *to, i16v weights)
+{
+    i32v pairs = (i32v)weights;
+    store_pairs(to, as_floats(pairs << 16 >> 16), as_floats(pairs >> 16));
+}
+
 /* MR outputs of a bfloat16 layer for all frames of a tile. */
 INLINE void gemm_bf16(const int panels, const GemmCall *call, int output, int first_panel)
 {
     const Linear *layer = call->layer;
     size_t step = (size_t)layer->inputs / 2 * LANES;
-    const Pair *panel = (const Pair *)layer->panels + output / LANES * step;
+    const Pair *panel = (const Pair *)call->panels + (output - call->first) / LANES * step;
     const Pair *right = call->right->pairs + first_panel * step;
     f32v sums[MR][NR_PANELS];
     for (int row = 0; row < MR; row++)
         for (int each = 0; each < panels; each++)
-            sums[row][each] = splat(layer->bias[output + row]);
+            sums[row][each] = splat(layer->scales ? 0 : layer->bias[output + row]);
     kernel_bf16(panels, (BroadcastRows){panel + output % LANES, 1, LANES}, right, step,
                 layer->inputs / 2, sums);
+    for (int row = 0; layer->scales && row < MR; row++)
+        for (int each = 0; each < panels; each++)
+            sums[row][each] = sums[row][each] * layer->scales[output + row]
+                + layer->bias[output + row];
     store_outputs(panels, call, output, first_panel, sums);
 }
 

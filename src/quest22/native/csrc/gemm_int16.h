@@ -22,6 +22,8 @@ INLINE void kernel_int16(const int panels, BroadcastRows left, const Pair *right
     }
 }
 
+INLINE void store_widened(Pair *to, i16v weights) { memcpy(to, &weights, sizeof weights); }
+
 /* MR outputs of a layer for some panels of a tile: integer sums, group by group, times the frames'
    scales. */
 INLINE void gemm_int16(const int panels, const GemmCall *call, int output, int panel)
@@ -30,8 +32,8 @@ INLINE void gemm_int16(const int panels, const GemmCall *call, int output, int p
     const PackedTile *right = call->right;
     size_t step = (size_t)layer->inputs / 2 * LANES;
     int groups = group_count(layer);
-    const Pair *left = (const Pair *)layer->panels + output / PANEL * (layer->inputs / 2 * PANEL)
-        + output % PANEL;
+    const Pair *left = (const Pair *)call->panels
+        + (output - call->first) / PANEL * (layer->inputs / 2 * PANEL) + output % PANEL;
     f32v sums[MR][NR_PANELS] = {0};
     for (int group = 0; group < groups; group++) {
         int first = group * QUANT_GROUP / 2, count = layer->inputs / 2 - first;

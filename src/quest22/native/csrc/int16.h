@@ -7,6 +7,14 @@
 
 #include "simd.h"
 
+/* Int8 and int16 activations have one scale for so many inputs. */
+enum { QUANT_GROUP = 256 };
+
+/* Activations in int16 are at most INT16_ACTIVATION. The weights of an output are scaled so that a
+   group's sum of products fits into 32 bits whatever the activations: their magnitudes add up to
+   at most INT16_WEIGHT_SUM after rounding. */
+enum { INT16_ACTIVATION = 16383, INT16_WEIGHT_SUM = 131080 };
+
 /* Two numbers of 16 bits: of two channels, or of two frames. */
 typedef uint32_t Pair;
 

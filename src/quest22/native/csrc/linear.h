@@ -2,7 +2,8 @@
 
    A panel holds, for each input, its weights of all outputs side by side. Where activations are
    bfloat16 or int16 it holds them for each pair of inputs, the layout of VDPBF16PS and VPMADDWD;
-   where they are int8, for each four (VPDPBUSD, SDOT). So weights are read once, in order, for up to ROW_BLOCK rows at once, and memory
+   where they are int8, for each four (VPDPBUSD, SDOT). Weights of four bits are packed as int4.h says.
+   So weights are read once, in order, for up to ROW_BLOCK rows at once, and memory
    is the limit. gemm.h multiplies many rows, where arithmetic is. */
 #ifndef QUEST22_LINEAR_H
 #define QUEST22_LINEAR_H
@@ -10,34 +11,27 @@
 #include <sys/mman.h>
 
 #include "int16.h"
+#include "int4.h"
 #include "simd.h"
 #include "status.h"
 #include "thread_pool.h"
 
-/* A panel's outputs are PANEL_VECTORS vectors. Sums of as many rows as fit into registers are
-   accumulated together: AVX-512 has twice as many registers, and each is twice as wide. */
-enum { ROW_BLOCK = 16, PANEL = 16, PANEL_VECTORS = PANEL / LANES };
+/* Sums of as many rows as fit into registers are accumulated together: AVX-512 has twice as many
+   registers, and each is twice as wide. */
+enum { ROW_BLOCK = 16 };
 enum { ROWS_AT_ONCE = LANES == 16 ? 16 : 4 };
 
-typedef enum DType { FLOAT32 = 0, BFLOAT16 = 1, INT8 = 2, INT16 = 3, FLOAT16 = 4 } DType;
+typedef enum DType { FLOAT32 = 0, BFLOAT16 = 1, INT8 = 2, INT16 = 3, FLOAT16 = 4, INT4 = 5 } DType;
 
-static const size_t DTYPE_BYTES[] = {4, 2, 1, 2, 2};
+static const size_t DTYPE_BYTES[] = {4, 2, 1, 2, 2}; /* int4_panel_bytes has those of INT4 */
 
-static inline bool is_dtype(int64_t number) { return number >= FLOAT32 && number <= FLOAT16; }
-
-/* Int8 and int16 activations have one scale for so many inputs. */
-enum { QUANT_GROUP = 256 };
-
-/* Activations in int16 are at most INT16_ACTIVATION. The weights of an output are scaled so that a
-   group's sum of products fits into 32 bits whatever the activations: their magnitudes add up to
-   at most INT16_WEIGHT_SUM after rounding. */
-enum { INT16_ACTIVATION = 16383, INT16_WEIGHT_SUM = 131080 };
+static inline bool is_dtype(int64_t number) { return number >= FLOAT32 && number <= INT4; }
 
 typedef struct Linear {
     int outputs, inputs; /* inputs are rounded up to whole pairs or fours */
     DType weights, activations;
     void *panels;
-    float *scales; /* of int8 and int16 weights, by output; else NULL */
+    float *scales; /* of weights of integers, by output; else NULL */
     float *bias;
     int32_t *offsets; /* for int8 activations, by group and output: -QUAD_OFFSET times the sum of weights */
 } Linear;
@@ -46,7 +40,8 @@ static inline int panel_count(const Linear *layer) { return (layer->outputs + PA
 
 static inline size_t panel_bytes(const Linear *layer)
 {
-    return (size_t)layer->inputs * PANEL * DTYPE_BYTES[layer->weights];
+    return layer->weights == INT4 ? int4_panel_bytes(layer->inputs)
+                                  : (size_t)layer->inputs * PANEL * DTYPE_BYTES[layer->weights];
 }
 
 enum { HUGE_PAGE = 1 << 21 };
@@ -80,14 +75,17 @@ static inline int inputs_per_lane(DType activations)
     return activations == FLOAT32 ? 1 : activations == INT8 ? 4 : 2;
 }
 
-static inline bool is_scaled(DType weights) { return weights == INT8 || weights == INT16; }
+static inline bool is_scaled(DType weights)
+{
+    return weights == INT8 || weights == INT16 || weights == INT4;
+}
 
 static inline int group_count(const Linear *layer)
 {
     return (layer->inputs + QUANT_GROUP - 1) / QUANT_GROUP;
 }
 
-/* Allocates a layer whose weights and biases are all zero. */
+/* Allocates a layer whose weights and biases are all zero. Inputs of INT4 are whole groups. */
 static bool linear_init(Linear *layer, int outputs, int inputs, DType weights, DType activations)
 {
     linear_free(layer);
@@ -170,6 +168,8 @@ static void pack_weights(Linear *layer, int first, int count, const float *weigh
             quantize_weight_row(layer, (int8_t *)panel, output, row, inputs);
         if (layer->weights == INT16)
             quantize_weight_row_int16(layer, (int16_t *)panel, output, row, inputs);
+        if (layer->weights == INT4)
+            layer->scales[output] = int4_pack_row(panel, output % PANEL, row, inputs);
         for (int k = 0; k < inputs && !is_scaled(layer->weights); k++) {
             size_t at = weight_index(layer, output % PANEL, k);
             if (layer->weights == FLOAT32)
@@ -360,6 +360,49 @@ INLINE void accumulate_int16(const int count, const MatMul *matmul, const DType 
     }
 }
 
+/* The same for weights of four bits: sums of a group of inputs, times its multiplier. */
+INLINE void accumulate_int4(const int count, const MatMul *matmul, const void *panel, int row,
+                            f32v sums[ROWS_AT_ONCE][PANEL_VECTORS])
+{
+    const PackedRows *rows = matmul->rows;
+    const int inputs = matmul->layer->inputs;
+    const Pair *pairs = (const Pair *)rows->values + packed_index(rows, row, 0) / 2;
+    const int16_t *multipliers = panel, *words = int4_words(panel, inputs);
+    for (int first = 0; first < inputs; first += QUANT_GROUP) {
+        i32v products[ROWS_AT_ONCE][PANEL_VECTORS] = {0};
+        int last = first + QUANT_GROUP < inputs ? first + QUANT_GROUP : inputs;
+        for (int input = first; input < last; input += INT4_GROUP, multipliers += PANEL) {
+            i32v group[ROWS_AT_ONCE][PANEL_VECTORS] = {0};
+#pragma GCC unroll 4
+            for (int word = 0; word < INT4_GROUP_WORDS; word++, words += 2 * PANEL) {
+#pragma GCC unroll 4
+                for (int pair = 0; pair < 4; pair++, pairs += rows->block_rows) {
+                    i16v columns[PANEL_VECTORS];
+                    for (int each = 0; each < PANEL_VECTORS; each++)
+                        columns[each] = pair_vector_of(int4_pairs(words + 2 * each * LANES, pair));
+#pragma GCC unroll 16
+                    for (int each = 0; each < count; each++) {
+                        i16v broadcast = broadcast_pair(pairs + each);
+                        for (int vector = 0; vector < PANEL_VECTORS; vector++)
+                            group[each][vector] = add_pair_products(
+                                group[each][vector], columns[vector], broadcast);
+                    }
+                }
+            }
+#pragma GCC unroll 16
+            for (int each = 0; each < count; each++)
+                for (int vector = 0; vector < PANEL_VECTORS; vector++)
+                    products[each][vector]
+                        += group[each][vector] * load_i16_as_i32(multipliers + vector * LANES);
+        }
+#pragma GCC unroll 16
+        for (int each = 0; each < count; each++)
+            for (int vector = 0; vector < PANEL_VECTORS; vector++)
+                sums[each][vector] += as_floats(products[each][vector])
+                    * *row_scale(rows, row + each, first / QUANT_GROUP);
+    }
+}
+
 /* sums[row] = panel · rows[row]. Clang keeps only numbers of this function's own in registers. */
 INLINE void accumulate_float32(const int count, const int inputs, const DType weights,
                                const void *panel, const float *rows, size_t step,
@@ -409,6 +452,36 @@ INLINE void accumulate_bfloat16(int count, const Linear *layer, const void *pane
         }
     }
 }
+
+/* The same for weights of four bits, which bfloat16 holds exactly: sums of a group of inputs, times
+   its multiplier. */
+INLINE void accumulate_bfloat16_int4(int count, const Linear *layer, const void *panel,
+                                     const bf16 *rows, size_t step,
+                                     f32v sums[ROWS_AT_ONCE][PANEL_VECTORS])
+{
+    const int16_t *multipliers = panel, *words = int4_words(panel, layer->inputs);
+    for (int input = 0; input < layer->inputs; input += INT4_GROUP, multipliers += PANEL) {
+        f32v group[ROWS_AT_ONCE] = {0}, multiplier = as_floats(load_i16_as_i32(multipliers));
+        for (int word = 0; word < INT4_GROUP_WORDS; word++, words += 2 * PANEL) {
+#pragma GCC unroll 4
+            for (int pair = 0; pair < 4; pair++, rows += 2 * step) {
+                i32v numbers = (i32v)int4_pairs(words, pair);
+                i32v low = (i32v)as_floats(numbers << 16 >> 16), high = (i32v)as_floats(numbers >> 16);
+                __m512bh weights = (__m512bh)((low >> 16 & 0xFFFF) | high);
+#pragma GCC unroll 16
+                for (int row = 0; row < count; row++) {
+                    int32_t both;
+                    memcpy(&both, rows + 2 * row, sizeof both);
+                    group[row] = (f32v)_mm512_dpbf16_ps((__m512)group[row], weights,
+                                                        (__m512bh)_mm512_set1_epi32(both));
+                }
+            }
+        }
+#pragma GCC unroll 16
+        for (int row = 0; row < count; row++)
+            sums[row][0] += group[row] * multiplier;
+    }
+}
 #endif
 
 INLINE void apply_epilogue(const MatMul *matmul, int row, int output, f32v value)
@@ -443,11 +516,15 @@ INLINE void multiply_rows(const MatMul *matmul, const int count, int row, int ou
     size_t step = rows->block_rows;
     f32v sums[ROWS_AT_ONCE][PANEL_VECTORS] = {0};
 #if defined(__AVX512BF16__)
-    if (rows->dtype == BFLOAT16)
+    if (rows->dtype == BFLOAT16 && layer->weights == INT4)
+        accumulate_bfloat16_int4(count, layer, panel, first, step, sums);
+    else if (rows->dtype == BFLOAT16)
         accumulate_bfloat16(count, layer, panel, first, step, sums);
     else
 #endif
-    if (rows->dtype == INT16 && layer->weights == INT8)
+    if (rows->dtype == INT16 && layer->weights == INT4)
+        accumulate_int4(count, matmul, panel, row, sums);
+    else if (rows->dtype == INT16 && layer->weights == INT8)
         accumulate_int16(count, matmul, INT8, panel, row, sums);
     else if (rows->dtype == INT16)
         accumulate_int16(count, matmul, INT16, panel, row, sums);

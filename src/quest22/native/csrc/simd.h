@@ -61,6 +61,13 @@ INLINE f32v blend(i32v mask, f32v a, f32v b)
 
 INLINE f32v as_floats(i32v integers) { return __builtin_convertvector(integers, f32v); }
 
+INLINE i32v load_i16_as_i32(const int16_t *from)
+{
+    int16_t __attribute__((vector_size(2 * LANES))) narrow;
+    memcpy(&narrow, from, sizeof narrow);
+    return __builtin_convertvector(narrow, i32v);
+}
+
 INLINE void store_as_i16(int16_t *to, i32v value)
 {
     int16_t __attribute__((vector_size(2 * LANES))) narrow
