@@ -19,6 +19,9 @@ REFERENCES ?= yes
 WORKERS ?= 0
 PYTEST := $(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist worksteal
 
+# Which of the slow tests; SLOW='slow and not long' leaves out those that take a minute and more.
+SLOW ?= slow
+
 comma := ,
 
 .DEFAULT_GOAL := help
@@ -76,7 +79,7 @@ test: $(VENV)/.test ## all tests, fast ones first
 # The slow tests need the clients: they are installed while the fast tests run.
 	@$(BIN)/python -m tests.support.client_environments & clients=$$!; \
 		$(PYTEST) -m "not slow"; code=$$?; wait $$clients; exit $$code
-	@$(PYTEST) -m slow
+	@$(PYTEST) --durations 25 -m "$(SLOW)"
 
 test-fast: $(VENV)/.test ## the fast tests alone
 	@$(PYTEST) -m "not slow"

@@ -99,6 +99,7 @@ def test_a_killed_command_is_continued(
     assert differences(whole, outputs(folder)) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_a_stopped_command_stops_all(
     whole: dict[str, bytes], tmp_path: Path, stop: signal.Signals
@@ -127,6 +128,7 @@ def test_the_others_do_the_work_of_a_process_that_dies(
     assert differences(whole, outputs(folder)) == []
 
 
+@pytest.mark.long
 def test_without_any_process_the_run_stops_and_can_be_continued(
     whole: dict[str, bytes], tmp_path: Path
 ) -> None:

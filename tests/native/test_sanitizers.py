@@ -18,10 +18,16 @@ SETS = {
     if library.NEEDED_FLAGS[name] <= set(processor_flags())
 }
 
+BETWEEN = list(SETS)[1:-1]
+"""The code of these is made of what the first and the last of this processor's sets have."""
+
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(each, marks=[pytest.mark.long] if each in BETWEEN else []) for each in SETS],
+)
 @pytest.mark.parametrize(
     ("program", "checks"),
     [

@@ -8,7 +8,9 @@ from tests.support.torture_run import torture_output
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [["--format", "parquet"], ["--moto"]])
+@pytest.mark.parametrize(
+    "options", [["--format", "parquet"], pytest.param(["--moto"], marks=pytest.mark.long)]
+)
 def test_killed_and_frozen_workers_leave_what_an_undisturbed_one_leaves(options: list[str]) -> None:
     arguments = ["--rows", "45", "--storm", "4", *options]
     printed = torture_output("tests.torture.cluster", *arguments)

@@ -14,6 +14,7 @@ def test_killed_runs_leave_what_an_undisturbed_one_leaves() -> None:
     assert printed.count("same bytes") == 6
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_hostile_sources_lose_no_row() -> None:
     printed = torture_output("tests.torture.hostile", "6")

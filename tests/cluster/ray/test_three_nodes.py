@@ -36,6 +36,7 @@ def test_the_bytes_are_those_of_one_worker(corpus: Corpus, drive: Drive, tmp_pat
     assert not list(tmp_path.glob(".quest22/probe-*"))
 
 
+@pytest.mark.long
 def test_the_command_is_on_no_node(
     corpus: Corpus, drive: Drive, three_nodes: ThreeNodes, tmp_path: Path
 ) -> None:
@@ -68,6 +69,7 @@ def test_the_driver_is_killed(corpus: Corpus, drive: Drive, tmp_path: Path) -> N
         pytest.param(ThreeNodes.drain_one, 0, id="drained"),  # as a spot machine with notice
     ],
 )
+@pytest.mark.long
 def test_a_node_leaves(
     corpus: Corpus,
     drive: Drive,
@@ -88,6 +90,7 @@ def test_a_node_leaves(
     assert len(corpus.files) <= attempts(tmp_path) <= len(corpus.files) + again
 
 
+@pytest.mark.long
 def test_a_worker_told_to_end_gives_its_unit_back(
     corpus: Corpus, drive: Drive, tmp_path: Path
 ) -> None:
@@ -100,6 +103,7 @@ def test_a_worker_told_to_end_gives_its_unit_back(
     assert attempts(tmp_path) == len(corpus.files)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_driver_is_told_to_end(
     corpus: Corpus, drive: Drive, tmp_path: Path, number: int

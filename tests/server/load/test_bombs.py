@@ -10,7 +10,7 @@ from tests.support.abuse.peace import unharmed
 from tests.support.abuse.sounds import opus_silence
 from tests.support.server_process import ServerProcess, linux_only
 
-pytestmark = [linux_only, pytest.mark.slow]
+pytestmark = [linux_only, pytest.mark.slow, pytest.mark.long]
 
 
 def test_25_megabytes_of_opus_that_last_for_weeks() -> None:

@@ -16,7 +16,7 @@ from tests.support.abuse.honest import Honest
 from tests.support.abuse.peace import unharmed
 from tests.support.server_process import ServerProcess, linux_only, until
 
-pytestmark = [linux_only, pytest.mark.slow]
+pytestmark = [linux_only, pytest.mark.slow, pytest.mark.long]
 
 STAGES = ("headers", "body", "deepgram", "realtime")
 
