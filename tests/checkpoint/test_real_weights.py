@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from benchmarks.precision import equal_tokens
 from quest22.audio.decode import MediaDecoder
 from quest22.audio.log_mel import LogMel
 from quest22.checkpoint.load import Checkpoint, load
@@ -37,9 +38,12 @@ def sounds() -> list[Samples]:
 
 
 def decoded(
-    checkpoint: Checkpoint, sounds: list[Samples], language: str | None = None
+    checkpoint: Checkpoint,
+    sounds: list[Samples],
+    language: str | None = None,
+    compute_type: str = "float32",
 ) -> list[list[int]]:
-    settings = EngineSettings(compute_type="float32", batch_size=len(sounds))
+    settings = EngineSettings(compute_type=compute_type, batch_size=len(sounds))
     features = LogMel(checkpoint.dimensions.mel_bins)
     engine = build_engine(checkpoint, features, settings, Metrics())
     language = language if checkpoint.tokens.is_multilingual else "en"
@@ -113,3 +117,12 @@ def test_a_converted_folder_has_the_tokens_of_its_source_here_and_in_transformer
     assert decoded(load(str(tmp_path / "new")), sounds[:3], "en") == expected
     assert transformers_tokens(tmp_path / "new", sounds[:3]) == expected
     assert sum(map(len, expected)) > 40
+
+
+def test_most_tokens_stay_in_int8(real_weights: dict[str, Path], sounds: list[Samples]) -> None:
+    checkpoint = load(str(real_weights["base"]))
+    exact, found = (
+        [tuple(each) for each in decoded(checkpoint, sounds[:2], "en", compute_type)]
+        for compute_type in ("float32", "int8")
+    )
+    assert equal_tokens(exact, found) > 0.9
