@@ -1,6 +1,6 @@
 """The code for ARM on any processor: compiled by a cross compiler, run by QEMU.
 
-On Debian: ``apt install gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static``. Two
+On Debian: ``apt install gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static``. The
 programs check themselves. One also shows results, which have to be those that AVX2 gives, with
 AVX-VNNI's products of int8 where ARM's are used. A machine with an ARM processor runs all tests
 natively.
@@ -24,9 +24,12 @@ COMPILER = "aarch64-linux-gnu-gcc"
 QEMU = shutil.which("qemu-aarch64-static") or shutil.which("qemu-aarch64")
 PROCESSORS = {"neon": "cortex-a72", "neon_dotprod": "neoverse-n1"}
 """For each instruction set, a processor that has it, as QEMU names it: the first has no more."""
-LIMIT = 1e-3
-"""How far results may differ, of the largest: where floats differ in their last bits, the integers
-that they are rounded to may differ by one."""
+CLOSE, LIMIT = 1e-4, 5e-3
+"""How far nineteen of twenty results may differ, and all, of the largest number.
+
+Where floats differ in their last bits, integers that they are rounded to may differ by one, and of
+two scales for int4 that are as good the other may be taken.
+"""
 
 pytestmark = [
     pytest.mark.slow,
@@ -57,8 +60,9 @@ def _on_arm(name: str, program: str, folder: Path, *arguments: str) -> str:
     return ended.stdout
 
 
-def test_wrong_arguments_are_refused(tmp_path: Path) -> None:
-    assert _on_arm("neon", "wrong_arguments.c", tmp_path) == ""
+@pytest.mark.parametrize("program", ["wrong_arguments.c", "narrow_weights.c"])
+def test_nothing_is_wrong(program: str, tmp_path: Path) -> None:
+    assert _on_arm("neon", program, tmp_path) == ""
 
 
 @pytest.mark.parametrize("name", PROCESSORS)
@@ -70,10 +74,14 @@ def test_results_are_those_of_avx2(name: str, tmp_path: Path) -> None:
     program = _compiled(hatch_build.compiler(), "walk.c", flags, tmp_path)
     ended = subprocess.run([program, "show"], check=True, capture_output=True, text=True)
     expected, found = _lines(ended.stdout), _lines(_on_arm(name, "walk.c", tmp_path, "show"))
-    assert len(expected) > 300
+    assert len(expected) > 200
     assert [what for what, _ in found] == [what for what, _ in expected]
-    for (what, mine), (_, right) in zip(found, expected, strict=True):
-        assert np.abs(mine - right).max() <= LIMIT * np.abs(right).max(), what
+    differences = [
+        np.abs(mine - right).max() / np.abs(right).max()
+        for (_, mine), (_, right) in zip(found, expected, strict=True)
+    ]
+    assert max(differences) <= LIMIT
+    assert np.quantile(differences, 0.95) <= CLOSE
 
 
 def _lines(shown: str) -> list[tuple[str, np.ndarray]]:

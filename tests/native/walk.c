@@ -283,14 +283,15 @@ int main(int count, char **arguments)
     /* Results are the same with any number of threads, and QEMU is slow. */
     for (int threads = results_are_shown ? 3 : 1; threads <= 3; threads++)
         for (int wide = 0; wide < 2; wide++) {
-            int shown_width = results_are_shown ? 160 : 320;
-            encode_windows(CONV_DTYPE, CONV_DTYPE, threads, wide ? shown_width : 60, 5);
-            encode_windows(CONV_DTYPE, INT8, threads, wide ? shown_width : 60, 5);
-            encode_windows(CONV_DTYPE, INT4, threads, wide ? shown_width : 160, 5);
+            int width = !wide ? 60 : results_are_shown ? 96 : 320, heads = width == 96 ? 3 : 5;
+            encode_windows(CONV_DTYPE, CONV_DTYPE, threads, width, heads);
+            encode_windows(CONV_DTYPE, INT8, threads, width, heads);
+            if (wide)
+                encode_windows(CONV_DTYPE, INT4, threads, width, heads);
             if (HAS_QUAD_PRODUCTS)
-                encode_windows(INT8, INT8, threads, wide ? shown_width : 60, 5);
-            for (int int8 = 0; int8 < 4; int8++) {
-                int width = wide ? 128 : 72, heads = wide ? 2 : 3;
+                encode_windows(INT8, INT8, threads, width, heads);
+            for (int int8 = results_are_shown && !wide ? 4 : 0; int8 < 4; int8++) {
+                width = wide ? 128 : 72, heads = wide ? 2 : 3;
                 run(FLOAT32, int8 & 1 ? INT8 : FLOAT32, int8 & 2 ? INT8 : FLOAT32, threads, width,
                     heads);
                 run(FLOAT32, INT16, int8 & 2 ? INT8 : FLOAT32, threads, width, heads);
