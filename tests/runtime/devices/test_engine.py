@@ -190,9 +190,9 @@ def test_processes_end_with_the_engine(batches: list[list[Window]]) -> None:
 
 
 def test_a_model_that_cannot_be_opened_is_told_with_its_device() -> None:
-    settings = PipelineSettings(replace(TWO, engine="torch", compute_type="int8"))
+    settings = PipelineSettings(replace(TWO, engine="torch", compute_type="int16"))
     with pytest.raises(
-        UsageError, match=r"cpu \(1 of 2\): compute type 'int8' is not one of the torch eng"
+        UsageError, match=r"cpu \(1 of 2\): compute type 'int16' is not one of the torch eng"
     ):
         Pipeline(settings)
 
