@@ -5,7 +5,7 @@
 #ifndef QUEST22_ATTENTION_H
 #define QUEST22_ATTENTION_H
 
-#include "linear.h"
+#include "few_rows.h"
 
 enum { MAX_QUERIES = 4, PAD = 2 * LANES, MAX_HEAD_SIZE = 256, CACHE_LINE = 64 };
 

@@ -4,6 +4,7 @@
 
 #include "cross_kv.h"
 #include "layer_norm.h"
+#include "thread_pool.h"
 
 typedef struct DecoderBlock {
     LayerNorm attn_ln, cross_attn_ln, mlp_ln;

@@ -4,6 +4,7 @@
 
 #include "gemm.h"
 #include "layer_norm.h"
+#include "thread_pool.h"
 
 /* What convolutions and attention multiply: bfloat16 where the processor has such products, else int16.
    Linear layers may be of int8 where it has those. */

@@ -1,4 +1,4 @@
-/* Matrix products for many frames at a time: arithmetic is the limit, where in linear.h memory is.
+/* Matrix products for many frames at a time: arithmetic is the limit, where in few_rows.h memory is.
 
    A tile is up to TILE frames of one window. The lanes of a vector are frames, so that
    normalisation, GELU, softmax and sums need no work across lanes. The micro-kernel keeps
