@@ -53,6 +53,7 @@ def peaks_mb(whisper: quest22.Transcriber, count: int, rounds: int) -> list[floa
     return peaks
 
 
+@pytest.mark.long
 def test_a_session_holds_little_however_long_it_lasts() -> None:
     with quest22.Transcriber("nano") as whisper:
         with whisper.live(language="en") as session:  # what the model holds comes first

@@ -24,6 +24,7 @@ def test_streamed_is_as_much_as_in_memory(workload: Workload, tmp_path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.reference
+@pytest.mark.long
 def test_the_script_does_the_same_work(workload: Workload, tmp_path) -> None:
     bench = BenchSettings(tmp_path, workload.model, rounds=1, log=quiet)
     outcome = measure("script", bench, [])

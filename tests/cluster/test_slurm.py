@@ -15,7 +15,7 @@ from tests.support.hostile_server import HostileServer
 from tests.support.slurm import Slurm, running_slurm, skip_without_slurm
 from tests.torture.rows import write_rows
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "cluster" / "slurm"
 PARTS = 3

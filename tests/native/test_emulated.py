@@ -28,6 +28,7 @@ TESTED = ["tests/engine/native", "tests/audio/test_log_mel.py"]
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.skipif(not hatch_build.compiler(), reason="no C compiler"),
 ]
 

@@ -33,6 +33,7 @@ two scales for int4 that are as good the other may be taken.
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.skipif(
         QEMU is None or shutil.which(COMPILER) is None,
         reason=f"needs {COMPILER} and qemu-aarch64-static",
