@@ -50,8 +50,12 @@ def open_compiler(device: str, compute_type: str, threads: int | None) -> Compil
     return Compiler.open(device, compute_type, threads, elements(open_library()))
 
 
-def _compiler(settings: EngineSettings, formats: frozenset[str]) -> Compiler:
-    """As :func:`open_compiler`; raises :class:`UsageError`, too, where nothing computes int4."""
+def _compiler(settings: EngineSettings) -> Compiler:
+    """As :func:`open_compiler`, without the library for ``--engine openvino``.
+
+    Raises :class:`UsageError`, too, where nothing computes int4.
+    """
+    formats = elements(None if settings.engine == "openvino" else open_library())
     compiler = Compiler.open(settings.device, settings.compute_type, settings.threads, formats)
     precision = compiler.precision
     in_c = precision.int16 or "bf16" in formats & {precision.activations}
@@ -80,8 +84,7 @@ class CpuChoice:
 def choose_cpu_engine(dims: Dimensions, settings: EngineSettings) -> CpuChoice:
     """What :func:`open_cpu_backend` takes for a model of this shape; raises as it does."""
     native = settings.engine != "openvino"
-    formats = elements(open_library()) if native else frozenset()
-    precision = _compiler(settings, formats).precision
+    precision = _compiler(settings).precision
     if precision.int4:
         check_int4(dims)
     wanted = not is_replaced(settings.compute_type, precision)
@@ -102,8 +105,7 @@ def open_cpu_backend(
     model cannot be compiled or memory runs out.
     """
     native = settings.engine != "openvino"
-    formats = elements(open_library()) if native else frozenset()
-    compiler = _compiler(settings, formats)
+    compiler = _compiler(settings)
     graphs = CompiledGraphs.of(checkpoint, compiler)
     threads = settings.threads or usable_cores()
     decoder = open_decoder(checkpoint, graphs, threads, native=native)

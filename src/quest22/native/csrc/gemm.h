@@ -97,6 +97,29 @@ INLINE void store_outputs(const int panels, const GemmCall *call, int output, in
                            sums[row + 1][each]);
 }
 
+/* sums += a group's integer sums, times the frames' scales. */
+INLINE void add_group_sums(const int panels, const GemmCall *call, int group, int panel,
+                           i32v group_sums[MR][NR_PANELS], f32v sums[MR][NR_PANELS])
+{
+    const float *scales = call->right->scales;
+    int groups = group_count(call->layer);
+    for (int each = 0; each < panels; each++) {
+        f32v scale = load(scales + ((size_t)(panel + each) * groups + group) * LANES);
+        for (int row = 0; row < MR; row++)
+            sums[row][each] += as_floats(group_sums[row][each]) * scale;
+    }
+}
+
+/* Sums of a layer whose weights have scales become its results. */
+INLINE void scale_outputs(const int panels, const Linear *layer, int output,
+                          f32v sums[MR][NR_PANELS])
+{
+    for (int row = 0; row < MR; row++)
+        for (int each = 0; each < panels; each++)
+            sums[row][each] = sums[row][each] * layer->scales[output + row]
+                + layer->bias[output + row];
+}
+
 #if defined(__AVX512BF16__)
 #include "gemm_bf16.h"
 #else

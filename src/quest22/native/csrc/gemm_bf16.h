@@ -64,10 +64,8 @@ INLINE void gemm_bf16(const int panels, const GemmCall *call, int output, int fi
             sums[row][each] = splat(layer->scales ? 0 : layer->bias[output + row]);
     kernel_bf16(panels, (BroadcastRows){panel + output % LANES, 1, LANES}, right, step,
                 layer->inputs / 2, sums);
-    for (int row = 0; layer->scales && row < MR; row++)
-        for (int each = 0; each < panels; each++)
-            sums[row][each] = sums[row][each] * layer->scales[output + row]
-                + layer->bias[output + row];
+    if (layer->scales)
+        scale_outputs(panels, layer, output, sums);
     store_outputs(panels, call, output, first_panel, sums);
 }
 

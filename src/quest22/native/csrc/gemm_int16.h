@@ -41,16 +41,9 @@ INLINE void gemm_int16(const int panels, const GemmCall *call, int output, int p
         kernel_int16(panels, (BroadcastRows){left + first * PANEL, 1, PANEL},
                      right->pairs + panel * step + first * LANES, step,
                      count < QUANT_GROUP / 2 ? count : QUANT_GROUP / 2, group_sums);
-        for (int each = 0; each < panels; each++) {
-            f32v scale = load(right->scales + ((size_t)(panel + each) * groups + group) * LANES);
-            for (int row = 0; row < MR; row++)
-                sums[row][each] += as_floats(group_sums[row][each]) * scale;
-        }
+        add_group_sums(panels, call, group, panel, group_sums, sums);
     }
-    for (int row = 0; row < MR; row++)
-        for (int each = 0; each < panels; each++)
-            sums[row][each] = sums[row][each] * layer->scales[output + row]
-                + layer->bias[output + row];
+    scale_outputs(panels, layer, output, sums);
     store_outputs(panels, call, output, panel, sums);
 }
 

@@ -45,16 +45,9 @@ INLINE void gemm_int8(const int panels, const GemmCall *call, int output, int fi
         kernel_int8(panels, left + first * PANEL,
                     right->quads + first_panel * step + first * LANES, step,
                     count < QUANT_GROUP / 4 ? count : QUANT_GROUP / 4, group_sums);
-        for (int each = 0; each < panels; each++) {
-            f32v scale = load(right->scales + ((size_t)(first_panel + each) * groups + group) * LANES);
-            for (int row = 0; row < MR; row++)
-                sums[row][each] += as_floats(group_sums[row][each]) * scale;
-        }
+        add_group_sums(panels, call, group, first_panel, group_sums, sums);
     }
-    for (int row = 0; row < MR; row++)
-        for (int each = 0; each < panels; each++)
-            sums[row][each] = sums[row][each] * layer->scales[output + row]
-                + layer->bias[output + row];
+    scale_outputs(panels, layer, output, sums);
     store_outputs(panels, call, output, first_panel, sums);
 }
 
