@@ -25,7 +25,7 @@ SLOW ?= slow
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo weights browser test test-fast torture bench bench-page accuracy-page check check-native docs demo-svg images fix wheels wheels-check verify-hub samples nano-data nano-train nano-eval nano-pack clean
+.PHONY: help install demo weights browser test test-most test-slow test-fast test-failed torture bench bench-page accuracy-page check check-native docs demo-svg images fix wheels wheels-check verify-hub samples nano-data nano-train nano-eval nano-pack clean
 
 # nano, from data to weights (see recipes/nano/README.md): nano-data, nano-train, nano-pack, nano-eval
 
@@ -74,15 +74,22 @@ browser: ## install Debian's Chromium, for the tests of the server's page (as ro
 	@command -v chromium >/dev/null || \
 		(apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium)
 
-test: $(VENV)/.test ## all tests, fast ones first
-	@$(BIN)/python -m tools.weights || echo "no real weights here: tests that need them are skipped"
+test: test-most test-slow ## all tests, fast ones first
+
 # The slow tests need the clients: they are installed while the fast tests run.
+test-most: $(VENV)/.test
+	@$(BIN)/python -m tools.weights || echo "no real weights here: tests that need them are skipped"
 	@$(BIN)/python -m tests.support.client_environments & clients=$$!; \
 		$(PYTEST) -m "not slow"; code=$$?; wait $$clients; exit $$code
+
+test-slow: $(VENV)/.test ## the slow tests alone
 	@$(PYTEST) --durations 25 -m "$(SLOW)"
 
 test-fast: $(VENV)/.test ## the fast tests alone
 	@$(PYTEST) -m "not slow"
+
+test-failed: $(VENV)/.test ## what failed in the last run, again, one after the other
+	@$(BIN)/python -m pytest -q --last-failed --last-failed-no-failures none
 
 torture: $(VENV)/.test ## kills, network faults and damaged checkpoints, by the hundred
 	@$(BIN)/python -m tests.torture --kills 300 --storms 200 --real 10
