@@ -287,7 +287,12 @@ def _foreign_flags() -> Iterator[str]:
     yield ""
     yield from _head("flag", "here")
     for each in FOREIGN_FLAGS:
-        yield _row(_code(f"--{name.replace('-', '_')}" for name in each.names), each.says)
+        yield _row(_code(_typed(name) for name in each.spellings), each.says)
+
+
+def _typed(name: str) -> str:
+    """A long name as programs of Python have it; whisper.cpp's short ones as they are."""
+    return f"--{name[2:].replace('-', '_')}" if name.startswith("--") else name
 
 
 def _flags_of(group: type[Any]) -> Iterator[tuple[list[str], str]]:

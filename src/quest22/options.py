@@ -13,7 +13,9 @@ class TranscribeOptions(TypedDict, total=False):
     """How a clip is transcribed."""
 
     language: str | None
-    """Language of the audio: ``ru`` or ``Russian``; ``auto`` detects it. Default: detected."""
+    """Language of the audio: ``ru`` or ``Russian``. Also ``ru-RU``; ``auto`` detects it.
+    Default: detected.
+    """
 
     task: Literal["transcribe", "translate"]
     """``transcribe``, or ``translate`` into English. Default: ``transcribe``."""
@@ -51,8 +53,8 @@ class TranscribeOptions(TypedDict, total=False):
     """
 
     initial_prompt: str | None
-    """Text that the model treats as preceding the audio; it guides names, spelling and style.
-    Default: none.
+    """Text that guides names, spelling and style. The model takes it for what was said before
+    the audio. Default: none.
     """
 
     carry_initial_prompt: bool
@@ -150,8 +152,9 @@ class TranscribeOptions(TypedDict, total=False):
     """
 
     quality: Literal["fast", "balanced", "best"]
-    """``fast``: greedy decoding; ``balanced``: beams where that is unsure; ``best``: each window
-    in several ways, and a vote. Default: ``balanced``.
+    """How much work a window gets: ``fast balanced best``. ``fast``: greedy decoding;
+    ``balanced``: beams where that is unsure; ``best``: each window in several ways, and a
+    vote. Default: ``balanced``.
     """
 
     compression_ratio_threshold: float | None
@@ -179,8 +182,8 @@ class TranscribeOptions(TypedDict, total=False):
     """Drop segments spoken faster than this (characters per second). Default: ``100.0``."""
 
     vad: bool | Literal["off", "on", "auto"] | None
-    """Skip audio without speech: ``off``, ``on``, or ``auto`` (silences only in clips longer
-    than one window). Default: auto; chunked or sequential: windows without any speech.
+    """Skip audio without speech. ``auto`` skips silences only in clips longer than one window.
+    Default: auto; chunked or sequential: windows without any speech.
     """
 
     vad_threshold: float
@@ -210,7 +213,9 @@ class LiveOptions(TypedDict, total=False):
     """How a live session is transcribed: see :meth:`quest22.Transcriber.live`."""
 
     language: str | None
-    """Language of the audio: ``ru`` or ``Russian``; ``auto`` detects it. Default: detected."""
+    """Language of the audio: ``ru`` or ``Russian``. Also ``ru-RU``; ``auto`` detects it.
+    Default: detected.
+    """
 
     task: Literal["transcribe", "translate"]
     """``transcribe``, or ``translate`` into English. Default: ``transcribe``."""
@@ -243,8 +248,8 @@ class LiveOptions(TypedDict, total=False):
     """
 
     initial_prompt: str | None
-    """Text that the model treats as preceding the audio; it guides names, spelling and style.
-    Default: none.
+    """Text that guides names, spelling and style. The model takes it for what was said before
+    the audio. Default: none.
     """
 
     carry_initial_prompt: bool
@@ -335,9 +340,9 @@ class LiveOptions(TypedDict, total=False):
     """Ignore speech shorter than this. Default: ``0``."""
 
     policy: Literal["alignatt", "local-agreement", "both"]
-    """Words are committed when the model attends to audio well before the end (``alignatt``),
-    when two steps agree on them (``local-agreement``), or when ``both`` hold. Default:
-    ``alignatt``.
+    """When words are committed: ``alignatt``, ``local-agreement`` or ``both``. ``alignatt``:
+    when the model attends to audio well before the end; ``local-agreement``: when two steps
+    agree on them; ``both``: when both hold. Default: ``alignatt``.
     """
 
     step_s: float
@@ -513,7 +518,7 @@ class DatasetOptions(TypedDict, total=False):
     """
 
     keep_columns: str | Iterable[str]
-    """Columns copied to the output: ``a,b``, or repeat the flag. ``'*'`` keeps all that hold no
+    """Columns copied to the output: ``a,b``. Or repeat the flag. ``'*'`` keeps all that hold no
     audio, which is the default with ``push_to_hub``. Default: none.
     """
 
@@ -575,13 +580,13 @@ class OutputOptions(CaptionOptions, total=False):
     """What a run into a folder writes."""
 
     formats: str | Iterable[str]
-    """``txt srt vtt tsv json lrc ass`` (one file per clip), ``jsonl parquet`` (one row per
-    clip), or ``all`` for the first five: ``srt,vtt``, or repeat the flag. Default: txt for
-    files, jsonl for datasets.
+    """``txt srt vtt tsv json lrc ass jsonl parquet``, or several: ``srt,vtt``. ``jsonl`` and
+    ``parquet`` have a row per clip, the others a file per clip. ``all`` stands for the first
+    five. The flag may be repeated. Default: txt for files, jsonl for datasets.
     """
 
     restart: bool
-    """Start over: replace the transcripts of an earlier run in the folder. Default: ``False``."""
+    """Start over, replacing an earlier run in the folder. Default: ``False``."""
 
     on_error: Literal["skip", "stop"]
     """When a clip fails: ``skip`` it, or ``stop`` the run. Default: ``skip``."""
@@ -590,8 +595,8 @@ class OutputOptions(CaptionOptions, total=False):
     """Stop when more clips than this have failed. Default: no limit."""
 
     push_to_hub: str | None
-    """Publish the transcripts as a dataset on the Hub during the run; requires ``folder``.
-    Default: not published.
+    """Publish the transcripts on the Hub during the run. They become a dataset; requires
+    ``folder``. Default: not published.
     """
 
     private: bool
@@ -626,8 +631,8 @@ class ClusterOptions(TypedDict, total=False):
     """
 
     unit: float | str
-    """About how much sound a worker takes at a time, estimated from sizes or durations: ``20m``,
-    ``1h``. Default: ``20m``.
+    """About how much sound a worker takes at a time: ``1h``. It is estimated from sizes or
+    durations. Default: ``20m``.
     """
 
     lease: float | str

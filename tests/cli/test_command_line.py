@@ -45,6 +45,12 @@ WRITTEN = [
     ("--translate -f srt", "--task translate -f srt"),
     ("--output-srt true", "-f srt"),
     ("--diarize False", ""),
+    ("-osrt -ml 40 a.wav", "-f srt --caption-length 40 a.wav"),
+    ("-t 4 -bs 5 -np a.wav", "--threads 4 --beam-size 5 --quiet a.wav"),
+    ("-oout a.wav", "-oout a.wav"),
+    ("-o -osrt", "-o -osrt"),
+    ("--without_timestamps True", "--no-timestamps"),
+    ("--prompt hi", "--initial-prompt hi"),
     ("--unknown False", "--unknown False"),
 ]
 
@@ -59,6 +65,10 @@ REFUSED = [
     ("--model_dir x", "--model_dir is not a flag of quest22: models are kept in the Hub's cache"),
     ("--diarize", "it does not tell speakers apart"),
     ("--model_dir", "--model_dir requires a value"),
+    ("a.wav --vad", r"--vad requires a value: --vad off\|on\|auto"),
+    ("-ot 1000 a.wav", "-ot is not a flag of quest22: spans, in seconds"),
+    ("-of talk a.wav", "-of is not a flag of quest22: outputs are named after the recordings"),
+    ("-f srt --file a.wav", "recordings are named without a flag"),
 ]
 
 
@@ -82,8 +92,8 @@ def test_every_boolean_flag_of_every_command_takes_a_value(command: str) -> None
 
 def test_no_flag_of_others_hides_one_of_ours() -> None:
     flags = known()
-    ours = {name.lstrip("-") for name in (*flags.taking, *flags.on)}
-    theirs = [name for each in FOREIGN_FLAGS for name in each.names]
+    ours = {*flags.taking, *flags.on}
+    theirs = [name for each in FOREIGN_FLAGS for name in each.spellings]
     assert not ours & set(theirs)
     assert len(set(theirs)) == len(theirs)
 

@@ -25,7 +25,7 @@ def test_version(run):
     [
         (
             ["live"],
-            ["--microphone", "--listen", "--policy", "--output", "talk.srt,jsonl", "arecord"],
+            ["--microphone", "--listen", "--policy", "--output", "talk.srt,jsonl", "lecture.mp4"],
         ),
         ([], ["transcribe", "stream", "demo", "models", "doctor", "Exit codes"]),
         (["transcribe"], ["--model", "--language", "--output-format", "--help-all", "talk.mp3"]),
@@ -129,7 +129,7 @@ def test_files_to_standard_output(run, sounds, model):
     first, *_, last, waits = ended.err.splitlines()
     assert first == f"quest22: {sounds} → random ({_compute_type(first)})"
     assert last.startswith("quest22: done: 3 clips · 0.3 s of audio")
-    assert waits.startswith("quest22: the engine waited for the network 0.0 s")
+    assert waits.startswith("quest22: the engine worked ")
 
 
 def test_nobody_speaks(run, sounds, model):

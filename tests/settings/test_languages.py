@@ -17,6 +17,13 @@ GIVEN = [
     ("Mandarin", "zh"),
     ("Cantonese", "yue"),
     ("haw", "haw"),
+    ("en-US", "en"),
+    ("pt_BR", "pt"),
+    ("zh-Hant-TW", "zh"),
+    ("es-419", "es"),
+    ("nb-NO", "no"),
+    ("rus", "ru"),
+    ("ger", "de"),
 ]
 
 
@@ -26,7 +33,8 @@ def test_a_language_is_understood_however_it_is_written(given: str, code: str) -
 
 
 @pytest.mark.parametrize(
-    ("given", "hint"), [("Rusian", "russian"), ("germn", "german"), ("", "en"), ("xx", "en")]
+    ("given", "hint"),
+    [("Rusian", "russian"), ("germn", "german"), ("", "en"), ("xx", "en"), ("xx-US", "en")],
 )
 def test_an_unknown_language_is_refused_with_a_hint(given: str, hint: str) -> None:
     with pytest.raises(UsageError, match=hint):

@@ -86,13 +86,18 @@ class WorkFlags:
         ),
     ] = 1800.0
     measures: Annotated[
-        str, Option(help="What to measure.", rich_help_panel=WORK, metavar="A,B")
+        str,
+        Option(
+            help=f"What to measure: [cyan]{', '.join(MEASURES)}[/].",
+            rich_help_panel=WORK,
+            metavar="A,B",
+        ),
     ] = ",".join(MEASURES[:-1])
     against: Annotated[
         str,
         Option(
-            help="Compare with other installed programs: [cyan]faster-whisper, transformers, "
-            "openvino-genai, whisper.cpp[/].",
+            help="Compare with other installed programs. Any of [cyan]faster-whisper, "
+            "transformers, openvino-genai, whisper.cpp[/].",
             rich_help_panel=WORK,
             metavar="A,B",
             show_default=False,
@@ -112,7 +117,7 @@ class SubjectFlags:
     shape: Annotated[
         str,
         Option(
-            help="Use random weights of these sizes instead: [cyan]tiny, base, small[/] … Each "
+            help="Random weights of these sizes instead: [cyan]tiny,base[/] … Each "
             "window then has exactly [cyan]--new-tokens[/] tokens.",
             rich_help_panel=MODEL,
             metavar="A,B",

@@ -30,12 +30,12 @@ _VALUES = _WORDS | {
 class KnownFlags:
     """The flags of a command: ``taking`` a value, ``optional`` numbers, and boolean ones.
 
-    ``on`` maps each spelling of a boolean flag to the one for True and the one for False, which is
-    None for a flag that is False unless it is given. None for an optional number is its default, as
-    in openai/whisper.
+    ``taking`` maps a flag to what its value is called. ``on`` maps each spelling of a boolean flag
+    to the one for True and the one for False, which is None for a flag that is False unless it is
+    given. None for an optional number is its default, as in openai/whisper.
     """
 
-    taking: set[str] = field(default_factory=set)
+    taking: dict[str, str] = field(default_factory=dict)
     optional: set[str] = field(default_factory=set)
     on: dict[str, tuple[str, str | None]] = field(default_factory=dict)
 
@@ -48,7 +48,7 @@ class KnownFlags:
             if not options:
                 continue
             if not getattr(each, "is_flag", False):
-                known.taking.update(options)
+                known.taking.update(dict.fromkeys(options, each.metavar or "VALUE"))
                 if _is_number(each):
                     known.optional.update(options)
                 continue
@@ -78,14 +78,16 @@ def rewrite(arguments: Sequence[str], known: KnownFlags) -> list[str]:
         name, equals, value = argument.partition("=")
         name = _spelt(name)
         if name in known.taking:
-            parts = [argument] if equals or not waiting else [argument, waiting.pop(0)]
+            if not equals and not waiting:
+                raise UsageError(f"{argument} requires a value: {argument} {known.taking[name]}")
+            parts = [argument] if equals else [argument, waiting.pop(0)]
             number = value if equals else parts[-1]
             if not (name in known.optional and number.lower() == "none"):
                 written += parts
         elif name in known.on:
             wanted = _boolean(argument, value if equals else None, waiting)
             _add_boolean(written, *known.on[name], wanted=wanted)
-        elif name.startswith("--") and (foreign := replaced(name[2:])):
+        elif foreign := replaced(name):
             shown = argument.partition("=")[0]
             given = _foreign_value(shown, foreign, value if equals else None, waiting)
             written += foreign.arguments(shown, given)

@@ -56,7 +56,7 @@ class EvaluatedFlags(DatasetFlags):
         str,
         Argument(
             metavar="[DATASET]",
-            help="Dataset with reference texts, as for [cyan]quest22 stream[/]; leave it out with "
+            help="Dataset with reference texts. As for [cyan]quest22 stream[/]; leave it out with "
             "[cyan]--hypotheses[/].",
             show_default=False,
         ),
@@ -70,7 +70,7 @@ class EvaluationFlags:
     hypotheses: Annotated[
         Path | None,
         Option(
-            help="Score existing transcripts (.jsonl .parquet .csv .tsv) without running a model.",
+            help="Score transcripts: .jsonl .parquet .csv .tsv. No model runs.",
             rich_help_panel=EVALUATION,
             metavar="FILE",
         ),
@@ -78,7 +78,7 @@ class EvaluationFlags:
     references: Annotated[
         Path | None,
         Option(
-            help="File with the references, if separate; rows are matched by id.",
+            help="File with the references, if separate. Rows are matched by id.",
             rich_help_panel=EVALUATION,
             metavar="FILE",
         ),
@@ -90,7 +90,7 @@ class EvaluationFlags:
     normalizer: Annotated[
         str,
         Option(
-            help="Whisper's [cyan]english[/] or [cyan]basic[/], or [cyan]none[/]; [cyan]auto[/] "
+            help="Whisper's [cyan]english[/] or [cyan]basic[/], or [cyan]none[/]. [cyan]auto[/] "
             "is english for English, else basic.",
             rich_help_panel=EVALUATION,
             metavar="NAME",
@@ -99,8 +99,8 @@ class EvaluationFlags:
     by: Annotated[
         list[str] | None,
         Option(
-            help="Also report rates for each value of these columns: [cyan]a,b[/], or repeat the "
-            "flag.",
+            help="Also report rates by these columns: [cyan]a,b[/]. Each of their values has its "
+            "own. Or repeat the flag.",
             rich_help_panel=EVALUATION,
             metavar="COLUMNS",
         ),

@@ -64,10 +64,9 @@ class CaptionFlags(FlagGroup):
 def export(flags: ExportFlags, captions: CaptionFlags) -> int:
     """Write the transcripts of a run in other formats, without transcribing again.
 
-    The run may be finished, interrupted, or unable to finish. They are made from
-    transcripts.jsonl, else transcripts.parquet, else the rows that wait to become one, else json
-    files; these keep times, and words where the run had --word-timestamps. Other captions keep only
-    what they show. In a folder with shards, every shard is exported.
+    The run may be finished, interrupted, or unable to finish; in a folder with shards, all are
+    exported. They are made from transcripts.jsonl, transcripts.parquet or json files, which keep
+    times, and words where the run had --word-timestamps. Other captions keep only what they show.
     """
     summaries = export_run(flags.folder, flags.settings(captions.make(CaptionSettings)))
     for summary in summaries:

@@ -26,6 +26,8 @@ USUAL: dict[str, tuple[str, ...]] = {
     "Live": ("microphone", "listen", "pace", "raw_format", "rate", "policy"),
     "Server": ("host", "port", "keys", "max_live", "max_requests", "tls_cert"),
     "Evaluation": ("hypotheses", "references", "normalizer", "by", "worst", "as_json"),
+    "Measurement": ("clips", "seconds", "shape", "new_tokens", "measures", "against", "rounds"),
+    "Results": ("json_file", "folder"),
     "Messages": ("quiet", "verbose"),
 }
 """What ``--help`` shows, by task: parameters of every command, which shows those that it has."""
@@ -38,8 +40,10 @@ _ARGUMENTS, _OPTIONS, _COMMANDS = "Arguments", "Options", "Commands"
 _COMPLETION = frozenset({"install_completion", "show_completion"})
 """Typer's own flags, in whose place there is ``quest22 completion``."""
 _NAME_WIDTH = 30
-_FEW = 24
+_FEW = 18
 """A command with no more flags than this shows all of them."""
+_EXAMPLES = 3
+"""How many examples ``--help`` shows; ``--help-all`` has the others."""
 _SENTENCE_END = re.compile(r"(?<=\.)\s")
 _PARAGRAPH_END = re.compile(r"\n\s*\n")
 
@@ -61,14 +65,16 @@ class HelpPage:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield Text.assemble(("Usage", "bold"), "  ", self._usage())
         yield ""
-        about = self._command.help or ""
-        if not self._everything:
-            about = "\n\n".join(_PARAGRAPH_END.split(about)[:2])
-        yield Padding(_paragraphs(about), (0, 0, 0, 2))
+        yield Padding(_paragraphs(self._first(self._command.help, 2)), (0, 0, 0, 2))
         yield from self._body(options.max_width)
         if self._command.epilog:
             yield ""
-            yield _paragraphs(self._command.epilog)
+            yield _paragraphs(self._first(self._command.epilog, 1 + _EXAMPLES))
+
+    def _first(self, text: str | None, count: int) -> str:
+        """The first paragraphs of a text, or with ``everything`` the whole text."""
+        paragraphs = _PARAGRAPH_END.split(text or "")
+        return "\n\n".join(paragraphs if self._everything else paragraphs[:count])
 
     def _body(self, width: int) -> Iterator[RenderableType]:
         for title, members in self._panels():

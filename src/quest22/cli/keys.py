@@ -15,7 +15,7 @@ from quest22.settings.quantities import parse_duration_s
 EPILOG = """\
 [bold]Examples[/]
 
-quest22 keys add desk                                  [dim]into keys.json; shown once[/]
+quest22 keys add desk                                  [dim]# into keys.json; shown once[/]
 
 quest22 keys add partner --max-live 2 --audio-per-minute 10m
 

@@ -25,7 +25,7 @@ quest22 plan org/speech -m large-v3-turbo --store s3://bucket/speech -f parquet
 
 quest22 plan 'parquet' --data-files '/data/*.parquet' -m small --store /shared/out --unit 1h
 
-quest22 work s3://bucket/speech      [dim]as often as there are machines[/]
+quest22 work s3://bucket/speech      [dim]# as often as there are machines[/]
 """
 
 
@@ -45,8 +45,8 @@ class PlanHubFlags(FlagGroup):
         flag(
             HubSettings,
             "repository",
-            help="Publish the transcripts as a dataset on the Hub: by [cyan]quest22 push[/] while "
-            "workers make them, or by a worker at the end.",
+            help="Publish the transcripts as a dataset on the Hub. [cyan]quest22 push[/] does it "
+            "while workers make them, or a worker at the end.",
         ),
     ] = None
 

@@ -26,7 +26,7 @@ EPILOG = """\
 
 quest22 plan org/speech -m large-v3-turbo --store s3://bucket/speech --push-to-hub me/speech-text
 
-quest22 push s3://bucket/speech      [dim]on any machine, beside the workers or after them[/]
+quest22 push s3://bucket/speech      [dim]# on any machine, beside the workers or after them[/]
 """
 
 

@@ -24,11 +24,11 @@ LEAST_PYTHON = (3, 11)
 EPILOG = """\
 [bold]Examples[/]
 
-quest22 serve -m base                            [dim]http://127.0.0.1:8000, this machine only[/]
+quest22 serve -m base                            [dim]# http://127.0.0.1:8000, this machine only[/]
 
-quest22 serve -m small -m large-v3-turbo         [dim]two; the first is the default[/]
+quest22 serve -m small -m large-v3-turbo         [dim]# two; the first is the default[/]
 
-quest22 serve --host 0.0.0.0 --keys keys.json    [dim]for others, with keys: quest22 keys add[/]
+quest22 serve --host 0.0.0.0 --keys keys.json    [dim]# for others, with keys: quest22 keys add[/]
 
 OPENAI_BASE_URL=http://127.0.0.1:8000/v1 OPENAI_API_KEY=none your-program
 

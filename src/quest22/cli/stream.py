@@ -36,7 +36,7 @@ EPILOG = """\
 
 quest22 stream hf-internal-testing/librispeech_asr_dummy clean --split validation -m tiny
 
-quest22 stream parquet --data-files 'https://example.org/speech/*.parquet' --take 100
+quest22 stream parquet --data-files 'https://example.org/*.parquet' --take 100
 
 quest22 stream org/speech --keep-columns speaker,topic -o out -f jsonl,parquet
 

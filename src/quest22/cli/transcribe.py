@@ -52,8 +52,7 @@ class SourceFlags:
         list[str],
         Argument(
             metavar="SOURCE",
-            help="Audio or video: files, folders, globs, [cyan]http(s)://[/] URLs, or [cyan]-[/] "
-            "for standard input.",
+            help="Files, folders, globs, URLs, or [cyan]-[/] for standard input. Audio or video.",
             show_default=False,
         ),
     ]

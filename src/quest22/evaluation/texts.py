@@ -27,19 +27,6 @@ _UNSPACED_LETTER = re.compile(
     "\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\uff66-\uff9f"  # Japanese kana
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"  # Chinese characters
 )
-_THREE_LETTERS = {
-    "eng": "en",
-    "zho": "zh",
-    "chi": "zh",
-    "cmn": "zh",
-    "jpn": "ja",
-    "tha": "th",
-    "lao": "lo",
-    "mya": "my",
-    "khm": "km",
-    "bod": "bo",
-}
-"""ISO 639-3 codes of the languages that are treated specially here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +120,6 @@ def known_code(language: str | None) -> str | None:
 
 def _code(name: str) -> str | None:
     try:
-        return _THREE_LETTERS.get(name) or language_code(name)
+        return language_code(name)
     except UsageError:
         return None

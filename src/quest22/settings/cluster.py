@@ -32,9 +32,9 @@ class ClusterPlanSettings:
     store: str = field(
         metadata=declared(
             flags="--store",
-            help="Where the plan, the state of the work and the transcripts are kept: a folder "
-            "that all workers see, [cyan]s3://BUCKET/PREFIX[/], [cyan]gs://BUCKET/PREFIX[/] or "
-            "[cyan]az://CONTAINER/PREFIX[/].",
+            help="A folder that all workers see, or [cyan]s3://BUCKET/PREFIX[/]. Also "
+            "[cyan]gs://BUCKET/PREFIX[/] or [cyan]az://CONTAINER/PREFIX[/]. The plan, the state of "
+            "the work and the transcripts are kept there.",
             metavar="STORE",
             panel=PANEL,
         )
@@ -44,8 +44,8 @@ class ClusterPlanSettings:
         name="unit",
         flags="--unit",
         form=DURATION,
-        help="About how much sound a worker takes at a time, estimated from sizes or durations: "
-        "[cyan]20m[/], [cyan]1h[/].",
+        help="About how much sound a worker takes at a time: [cyan]1h[/]. It is estimated from "
+        "sizes or durations.",
         metavar="TIME",
         panel=PANEL,
     )

@@ -30,8 +30,8 @@ class DatasetSettings:
         metadata=declared(
             name="dataset",
             positional=True,
-            help="A dataset on the Hub or in a folder, or a format ([cyan]parquet webdataset "
-            "audiofolder json csv[/]) with [cyan]--data-files[/].",
+            help="A dataset on the Hub or in a folder, or a format. With [cyan]--data-files[/]: "
+            "[cyan]parquet webdataset audiofolder json csv[/].",
             metavar="DATASET",
         )
     )
@@ -110,7 +110,7 @@ class DatasetSettings:
         (),
         flags="--keep-columns",
         form=NAMES,
-        help="Columns copied to the output: [cyan]a,b[/], or repeat the flag. [cyan]'*'[/] keeps "
+        help="Columns copied to the output: [cyan]a,b[/]. Or repeat the flag. [cyan]'*'[/] keeps "
         "all that hold no audio, which is the default with [cyan]--push-to-hub[/].",
         metavar="NAMES",
         panel=COLUMNS,

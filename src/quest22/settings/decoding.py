@@ -44,7 +44,8 @@ class DecodingSettings:
         None,
         flags=("--language", "-l"),
         form=LANGUAGE,
-        help="Language of the audio: [cyan]ru[/] or [cyan]Russian[/]; [cyan]auto[/] detects it.",
+        help="Language of the audio: [cyan]ru[/] or [cyan]Russian[/]. Also [cyan]ru-RU[/]; "
+        "[cyan]auto[/] detects it.",
         metavar="LANGUAGE",
         unset="detected",
         panel=SPEECH,
@@ -119,8 +120,8 @@ class DecodingSettings:
     initial_prompt: str | None = option(
         None,
         flags="--initial-prompt",
-        help="Text that the model treats as preceding the audio; it guides names, spelling and "
-        "style.",
+        help="Text that guides names, spelling and style. The model takes it for what was said "
+        "before the audio.",
         metavar="TEXT",
         panel=PROMPTS,
     )

@@ -26,8 +26,8 @@ class EngineSettings:
     model: str | None = option(
         None,
         flags=("--model", "-m"),
-        help="The model: a short name ([cyan]tiny[/] … [cyan]large-v3-turbo[/]; "
-        "[cyan]quest22 models[/] lists them), a Whisper repository on the Hub, or a local folder.",
+        help="Short name ([cyan]base[/], [cyan]turbo[/] …), repository on the Hub, or folder. "
+        "[cyan]quest22 models[/] lists the short names, [cyan]tiny[/] … [cyan]large-v3-turbo[/].",
         metavar="NAME|ID|FOLDER",
         unset="the best one in the caches",
         panel=PANEL,

@@ -50,8 +50,8 @@ class HubSettings:
         metadata=declared(
             name="push_to_hub",
             flags="--push-to-hub",
-            help="Publish the transcripts as a dataset on the Hub during the run; requires "
-            "[cyan]--output-dir[/].",
+            help="Publish the transcripts on the Hub during the run. They become a dataset; "
+            "requires [cyan]--output-dir[/].",
             metavar="ORG/NAME",
             unset="not published",
             panel=PANEL,

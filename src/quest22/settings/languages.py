@@ -5,6 +5,7 @@ The table is openai/whisper's (``whisper/tokenizer.py``), in the order of the la
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from types import MappingProxyType
 
@@ -142,27 +143,10 @@ _CODES = {
 }
 
 
-def language_code(name: str) -> str:
-    """The code of a language given as code (``ru``), name (``Russian``) or token (``<|ru|>``).
-
-    Raises :class:`UsageError` with close matches for an unknown language.
-    """
-    key = name.strip().removeprefix("<|").removesuffix("|>").strip().lower().replace("_", " ")
-    if key in _CODES:
-        return _CODES[key]
-    near = get_close_matches(key, _CODES, n=3)
-    hint = f"did you mean {', '.join(near)}?" if near else "for example en, ru or German"
-    raise UsageError(f"unknown language {name!r}: expected one of Whisper's 100 languages, {hint}")
-
-
-def language_name(code: str) -> str:
-    """The English name of a code; the code itself if Whisper does not have it."""
-    return LANGUAGES.get(code, code)
-
-
 _ISO_639_2 = (
-    "eng en zho zh chi zh deu de ger de spa es rus ru kor ko fra fr fre fr jpn ja por pt tur tr "
-    "pol pl cat ca nld nl dut nl ara ar swe sv ita it ind id hin hi fin fi vie vi heb he ukr uk "
+    "eng en zho zh chi zh cmn zh deu de ger de spa es rus ru kor ko fra fr fre fr jpn ja por pt "
+    "tur tr pol pl cat ca nld nl dut nl ara ar swe sv ita it ind id hin hi fin fi vie vi heb he "
+    "ukr uk "
     "ell el gre el msa ms may ms ces cs cze cs ron ro rum ro dan da hun hu tam ta nor no nob no "
     "tha th urd ur hrv hr bul bg lit lt lat la mri mi mao mi mal ml cym cy wel cy slk sk slo sk "
     "tel te fas fa per fa lav lv ben bn srp sr aze az slv sl kan kn est et mkd mk mac mk bre br "
@@ -174,7 +158,31 @@ _ISO_639_2 = (
 )
 _PAIRS = _ISO_639_2.split()
 _SHORT_CODES = MappingProxyType(dict(zip(_PAIRS[::2], _PAIRS[1::2], strict=True)))
-"""Codes of three letters that media files tag tracks with, for bibliography and terminology."""
+"""Codes of three letters, for bibliography and terminology, as media files tag tracks with."""
+
+_TAG = re.compile(r"(?P<language>[a-z]{2,3})(?:[- ](?:[a-z]{2}|[a-z]{4}|[0-9]{3}))*")
+"""A language, perhaps with script and region: ``zh-Hant-TW``, ``es-419`` (BCP 47)."""
+
+
+def language_code(name: str) -> str:
+    """The code of a language: ``ru``, ``rus``, ``ru-RU``, ``Russian`` or ``<|ru|>`` → ``ru``.
+
+    Raises :class:`UsageError` with close matches for an unknown language.
+    """
+    key = name.strip().removeprefix("<|").removesuffix("|>").strip().lower().replace("_", " ")
+    if key in _CODES:
+        return _CODES[key]
+    tag = _TAG.fullmatch(key)
+    if tag and (code := _CODES.get(tag["language"]) or _SHORT_CODES.get(tag["language"])):
+        return code
+    near = get_close_matches(key, _CODES, n=3)
+    hint = f"did you mean {', '.join(near)}?" if near else "for example en, ru or German"
+    raise UsageError(f"unknown language {name!r}: expected one of Whisper's 100 languages, {hint}")
+
+
+def language_name(code: str) -> str:
+    """The English name of a code; the code itself if Whisper does not have it."""
+    return LANGUAGES.get(code, code)
 
 
 def track_language(tag: str | None) -> str | None:

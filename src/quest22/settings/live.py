@@ -50,9 +50,9 @@ class LiveSettings:
     policy: PolicyName = option(
         "alignatt",
         flags="--policy",
-        help="Words are committed when the model attends to audio well before the end "
-        "([cyan]alignatt[/]), when two steps agree on them ([cyan]local-agreement[/]), or when "
-        "[cyan]both[/] hold.",
+        help="When words are committed: [cyan]alignatt[/], [cyan]local-agreement[/] or "
+        "[cyan]both[/]. [cyan]alignatt[/]: when the model attends to audio well before the end; "
+        "[cyan]local-agreement[/]: when two steps agree on them; [cyan]both[/]: when both hold.",
         metavar="NAME",
         panel=PANEL,
     )

@@ -70,8 +70,9 @@ class LongFormSettings:
     quality: QualityName = option(
         "balanced",
         flags="--quality",
-        help="[cyan]fast[/]: greedy decoding; [cyan]balanced[/]: beams where that is unsure; "
-        "[cyan]best[/]: each window in several ways, and a vote.",
+        help="How much work a window gets: [cyan]fast balanced best[/]. [cyan]fast[/]: greedy "
+        "decoding; [cyan]balanced[/]: beams where that is unsure; [cyan]best[/]: each window in "
+        "several ways, and a vote.",
         metavar="NAME",
         panel=PANEL,
     )

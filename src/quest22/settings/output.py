@@ -42,10 +42,10 @@ class OutputSettings:
         metadata=declared(
             flags=("--output-format", "-f"),
             form=NAMES,
-            help="[cyan]txt srt vtt tsv json lrc ass[/] (one file per clip), "
-            "[cyan]jsonl parquet[/] (one "
-            "row per clip), or [cyan]all[/] for the first five: [cyan]srt,vtt[/], or repeat "
-            "the flag.",
+            help="[cyan]txt srt vtt tsv json lrc ass jsonl parquet[/], or several: "
+            "[cyan]srt,vtt[/]. [cyan]jsonl[/] and [cyan]parquet[/] have a row per clip, the "
+            "others a file per clip. "
+            "[cyan]all[/] stands for the first five. The flag may be repeated.",
             metavar="FORMAT",
             unset="txt for files, jsonl for datasets",
             panel=PANEL,
@@ -63,7 +63,7 @@ class OutputSettings:
         False,
         name="restart",
         flags=("--restart", "--overwrite"),
-        help="Start over: replace the transcripts of an earlier run in the folder.",
+        help="Start over, replacing an earlier run in the folder.",
         panel=PANEL,
     )
     journaled: bool = False
@@ -129,8 +129,10 @@ def parse_formats(named: Iterable[str]) -> tuple[str, ...]:
     chosen: list[str] = []
     for name in names:
         if name not in (*FORMATS, "all"):
+            hint = "; recordings are named without a flag" if set("./\\") & set(name) else ""
             raise UsageError(
-                f"unknown output format {name!r}: expected one or more of {', '.join(FORMATS)}, all"
+                f"unknown output format {name!r}: expected one or more of {', '.join(FORMATS)}, "
+                f"all{hint}"
             )
         chosen += OPENAI_FORMATS if name == "all" else [name]
     return tuple(dict.fromkeys(chosen))

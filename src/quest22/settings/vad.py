@@ -47,8 +47,8 @@ class VadSettings:
         None,
         flags="--vad",
         form=VAD_MODE,
-        help="Skip audio without speech: [cyan]off[/], [cyan]on[/], or [cyan]auto[/] (silences "
-        "only in clips longer than one window).",
+        help="Skip audio without speech. [cyan]auto[/] skips silences only in clips longer than "
+        "one window.",
         unset="auto; chunked or sequential: windows without any speech",
         metavar="off|on|auto",
         panel=PANEL,

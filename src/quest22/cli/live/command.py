@@ -33,19 +33,19 @@ from quest22.system.unseen_keys import unseen_keys
 EPILOG = """\
 [bold]Examples[/]
 
-quest22 live                                      [dim]the microphone; Ctrl-C ends[/]
+quest22 live                                      [dim]# the microphone; Ctrl-C ends[/]
 
-quest22 live -o talk.srt,jsonl --language en      [dim]and files, written as it goes[/]
+quest22 live -o talk.srt,jsonl --language en      [dim]# and files, written as it goes[/]
 
-quest22 live lecture.mp4 -m small                 [dim]a file, as if it were spoken now[/]
+quest22 live lecture.mp4 -m small                 [dim]# a file, as if it were spoken now[/]
 
-ffmpeg -i rtsp://camera -f wav - | quest22 live - [dim]whatever ffmpeg reads[/]
+ffmpeg -i rtsp://camera -f wav - | quest22 live - [dim]# whatever ffmpeg reads[/]
 
 arecord -f S16_LE -r 16000 | quest22 live - -f jsonl | your-program
 
 parec --rate=16000 --channels=1 | quest22 live - --format s16le
 
-quest22 live --listen tcp://:2222 --format s16le  [dim]several at once; send with nc, sox, ffmpeg[/]
+quest22 live --listen tcp://:2222 --format s16le  [dim]# several at once, from nc, sox …[/]
 """
 
 

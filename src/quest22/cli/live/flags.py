@@ -37,8 +37,8 @@ class SourceFlags:
         str | None,
         Argument(
             metavar="[SOURCE]",
-            help="A file or URL, heard at its own pace; a named pipe; or [cyan]-[/] for standard "
-            "input. Without it: the microphone.",
+            help="A file, URL or pipe, or [cyan]-[/]; else the microphone. Files and URLs are "
+            "heard at their own pace. [cyan]-[/] is standard input.",
             show_default=False,
         ),
     ] = None
@@ -80,7 +80,7 @@ class SourceFlags:
     pace: Annotated[
         str | None,
         Option(
-            help="Hear a file or standard input in real time, or as fast as it can be transcribed.",
+            help="Hear a file in real time, or as fast as possible. Standard input too.",
             metavar="real|fast",
             rich_help_panel=SOUND,
             show_default="real for files and URLs",
@@ -91,9 +91,9 @@ class SourceFlags:
         Option(
             "--format",
             "--input-format",
-            help="Standard input, or what clients send, are raw samples: "
-            f"[cyan]{' '.join(SAMPLE_FORMATS)}[/]. Containers (WAV, Ogg, MP3, WebM, MPEG-TS …) are "
-            "recognised without it.",
+            help="What comes in are raw samples, such as [cyan]s16le[/]. Any of "
+            f"[cyan]{' '.join(SAMPLE_FORMATS)}[/], from standard input or clients. Containers "
+            "(WAV, Ogg, MP3, WebM, MPEG-TS …) are recognised without it.",
             metavar="FORMAT",
             rich_help_panel=SOUND,
         ),
@@ -188,8 +188,8 @@ class LiveOutputFlags(FlagGroup):
         Option(
             "--output",
             "-o",
-            help="Write what is final to files too, as it comes: [cyan]talk.srt[/], or several: "
-            "[cyan]talk.srt,vtt,jsonl[/]. Whatever happens, they are whole.",
+            help="Write what is final to files too: [cyan]talk.srt,vtt[/]. They grow as it comes, "
+            "and whatever happens, they are whole.",
             metavar="FILES",
             rich_help_panel=OUTPUT,
             show_default=False,

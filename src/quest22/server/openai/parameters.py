@@ -135,7 +135,7 @@ def _vad_threshold(given: _FormFields) -> float | None:
 
 def _language(name: str, value: str) -> str:
     try:
-        return language_code(value.replace("_", "-").split("-")[0])
+        return language_code(value)
     except UsageError as exc:
         raise Refusal("bad_request", f"{name}: {exc}", parameter=name) from exc
 
