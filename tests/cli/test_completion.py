@@ -35,7 +35,7 @@ def test_the_script_of_a_shell(shell, sign):
 
 def test_an_unknown_shell(run):
     ended = run("completion", "tcsh")
-    assert (ended.code, "'tcsh' is not one of" in ended.err) == (2, True)
+    assert (ended.code, "'SHELL': 'tcsh' is not one of" in ended.err) == (2, True)
 
 
 def test_commands_and_flags_are_completed():

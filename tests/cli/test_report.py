@@ -90,8 +90,8 @@ def test_a_pipe_gets_plain_lines(capsys):
     first, waits, asked, last = capsys.readouterr().err.splitlines()
     assert first.startswith("quest22: stopped: 2 clips and 1 failed")
     assert waits == (
-        "quest22: the engine waited for the network 0.5 s, for the source 0.0 s, for decoding "
-        "1.0 s, for nothing 8.5 s (85%) · 3.5 MB received"
+        "quest22: the engine worked 8.5 s (85%) and waited for the network 0.5 s, for the source "
+        "0.0 s, for decoding 1.0 s · 3.5 MB received"
     )
     assert asked == "quest22: retried: 2 × HTTP 503 (h), 1 × time-out (g)"
     assert last.startswith("quest22: time: encoder 60%")

@@ -56,6 +56,13 @@ def test_a_folder_without_a_run(tmp_path, run, command):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("command", ["status", "retry"])
+def test_a_folder_of_files_goes_on_by_its_own_command(tmp_path, run, model, sounds, command):
+    run("transcribe", sounds, "-m", model, "-o", tmp_path, "-q")
+    ended = run(command, tmp_path)
+    assert (ended.code, "is a folder of quest22 transcribe" in ended.err) == (Exit.USAGE, True)
+
+
 @pytest.mark.parametrize(
     ("state", "failures", "command", "step"),
     [

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from pathlib import Path
 
@@ -8,7 +9,13 @@ import pytest
 
 from quest22.errors import SinkError
 from quest22.sink import files
-from quest22.sink.files import AppendedFile, StandardOutput, make_folder, write_text_atomically
+from quest22.sink.files import (
+    AppendedFile,
+    StandardOutput,
+    make_folder,
+    write_text_atomically,
+    writing,
+)
 
 FULL = Path("/dev/full")
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="no /dev/full on this system")
@@ -56,6 +63,21 @@ def test_a_failed_replacement_keeps_the_old_file(tmp_path):
     with pytest.raises(SinkError):
         write_text_atomically(tmp_path / "a.srt", "two")
     assert [path.name for path in tmp_path.iterdir()] == ["a.srt"]
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.ENOSPC, "free some space there"),
+        (errno.EROFS, "check the permissions there"),
+        (errno.ENOTDIR, "a file is where a folder is expected"),
+        (errno.EIO, "check the free space and the permissions there"),
+    ],
+)
+def test_an_error_of_the_file_system_says_what_may_be_done(number, advice):
+    message = f"cannot write out: .*; {advice}.*another --output-dir"
+    with pytest.raises(SinkError, match=message), writing(Path("out")):
+        raise OSError(number, os.strerror(number))
 
 
 def test_standard_output_is_utf8(capfdbinary):

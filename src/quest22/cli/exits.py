@@ -80,6 +80,7 @@ def _report(error: Exception) -> Exit:
         return Exit.NOTHING_DONE
     if isinstance(error, _parser_error()):
         text = str(getattr(error, "format_message", error.__str__)()).rstrip(".")
+        text = text.replace(": Value error, ", ": ")  # a prefix of Pydantic's
         if text:  # else the parser has printed the help
             context = getattr(error, "ctx", None)
             command = context.command_path if context is not None else "quest22"

@@ -88,12 +88,10 @@ def _score_line(unit: Unit, errors: ErrorRate, scores: Scoreboard) -> Text:
 
 
 def flow_lines(figures: Figures) -> list[Text]:
-    """What the engine waited for, the bytes received, and the retried requests."""
+    """How long the engine worked, what it waited for, bytes received, and retried requests."""
     waits = ", ".join(f"for {WAIT_NAMES[name]} {time_s:.1f} s" for name, time_s in figures.waits())
     share = figures.unhindered_s / max(figures.elapsed_s, 1e-9)
-    line = Text(
-        f"the engine waited {waits}, for nothing {figures.unhindered_s:.1f} s ({share:.0%})"
-    )
+    line = Text(f"the engine worked {figures.unhindered_s:.1f} s ({share:.0%}) and waited {waits}")
     if figures.received_bytes:
         line.append(f" · {size(figures.received_bytes)} received")
     lines = [line]

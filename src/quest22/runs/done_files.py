@@ -25,12 +25,19 @@ from quest22.sink.formats.captions import CAPTIONS
 from quest22.system.private_files import make_private_folder, write_private
 
 DONE = f"{RUN_FOLDER}/done.json"
+STATE = "files"
+"""What the names of the folders begin with in which runs that stopped early keep their journals."""
 FORMAT = 1
 TABLES = ("jsonl", "parquet")
 _NOT_DECIDING = ("quest22", "files")
 
 Identity = Sequence[Any]
 """Address, size in bytes and time of change of a file."""
+
+
+def has_run_over_files(folder: Path) -> bool:
+    """Whether files were transcribed into a folder, by a run that is finished or stopped early."""
+    return (folder / DONE).exists() or any((folder / RUN_FOLDER).glob(f"{STATE}-*"))
 
 
 @dataclass(frozen=True, slots=True)

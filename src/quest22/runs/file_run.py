@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Any
 from quest22.records import Clip, Failure
 from quest22.runs.context import Load, RunContext
 from quest22.runs.done_files import (
-    DONE,
+    STATE,
     TABLES,
     DoneFiles,
+    has_run_over_files,
     refuse_additions,
     refuse_changes,
     settings_digest,
@@ -56,7 +57,6 @@ if TYPE_CHECKING:
     from quest22.source.files import FilesSource
     from quest22.source.io.retry import RetryingClient
 
-STATE = "files"
 DIGEST_DIGITS = 16
 
 
@@ -87,7 +87,7 @@ def transcribe_files(
         files = run.files(context.client(run.pipeline))
         identity = files.identity()
         make_folder(folder)
-        if identity is None or not (_states(folder) or (folder / DONE).exists()):
+        if identity is None or not has_run_over_files(folder):
             refuse_earlier_results(run.output)  # now, before the model is loaded
         pipeline = context.pipeline(run.pipeline)
         if identity is None:
@@ -311,8 +311,3 @@ def _plan(run: FileRun, pipeline: Pipeline, identity: object) -> dict[str, Any]:
 def _state_name(plan: dict[str, Any]) -> str:
     text = json.dumps(plan, sort_keys=True, default=str)
     return f"{STATE}-{hashlib.sha256(text.encode()).hexdigest()[:DIGEST_DIGITS]}"
-
-
-def _states(folder: Path) -> list[Path]:
-    """Where runs over files into a folder that stopped early keep their journals."""
-    return list((folder / RUN_FOLDER).glob(f"{STATE}-*"))

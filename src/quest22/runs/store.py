@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from quest22.errors import UsageError
+from quest22.runs.done_files import has_run_over_files
 from quest22.runs.journal import JOURNAL, RETRY, Journal
 from quest22.runs.plan import Plan, Request
 from quest22.settings import RUN_FOLDER, DatasetSettings
@@ -140,6 +141,11 @@ def existing_journal(store: RunStore) -> Journal:
     """The journal of the run in a store. Raises :class:`UsageError` if there is none."""
     journal = store.read_journal()
     if journal is None:
+        if has_run_over_files(store.folder):
+            raise UsageError(
+                f"{store.folder} is a folder of quest22 transcribe: the same command again does "
+                "what is left or has failed, and leaves out what is done"
+            )
         raise UsageError(f"no run in {store.folder}: give the --output-dir of a quest22 stream run")
     return journal
 

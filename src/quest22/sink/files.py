@@ -35,6 +35,14 @@ class Output(Protocol):
     def close(self) -> None: ...
 
 
+_ADVICE = (
+    dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free some space there")
+    | dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "check the permissions there")
+    | dict.fromkeys((errno.EEXIST, errno.ENOTDIR), "a file is where a folder is expected: move it")
+)
+"""What may be done about an error of the file system, by its number."""
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Translate file system errors while ``path`` is written.
@@ -46,9 +54,9 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as exc:
         reason = exc.strerror or str(exc)
+        advice = _ADVICE.get(exc.errno or 0, "check the free space and the permissions there")
         raise SinkError(
-            f"cannot write {path}: {reason}; check the free space and the permissions there, or "
-            "choose another --output-dir"
+            f"cannot write {path}: {reason}; {advice}, or choose another --output-dir"
         ) from exc
 
 
