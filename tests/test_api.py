@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -325,6 +326,28 @@ def test_options_of_a_call_that_cannot_be(nano):
             nano.transcribe(samples, **options)
         with pytest.raises(UsageError, match=message):
             nano.transcribe_many([samples], **options)
+
+
+@pytest.mark.parametrize(
+    ("sounds", "given"),
+    [
+        ("talk.mp3", "'talk.mp3'"),
+        (Path("talk.mp3"), "talk.mp3"),
+        (np.zeros(16_000, np.float32), "ndarray"),
+        ({"array": [0.0], "sampling_rate": 16_000}, "dict"),
+        (5, "int"),
+    ],
+)
+def test_one_recording_where_several_are_expected(nano, sounds, given):
+    with pytest.raises(UsageError, match=rf"sounds is .*{given}.*: expected several recordings"):
+        nano.transcribe_many(sounds)
+
+
+def test_paths_in_an_array_are_several_recordings(nano):
+    failures = []
+    paths = np.array(["none.wav", "nor-this.wav"], dtype=object)
+    assert list(nano.transcribe_many(paths, failures.append)) == []
+    assert [each.name for each in failures] == ["none.wav", "nor-this.wav"]
 
 
 def test_sequential_for_a_call_gives_times_unless_they_are_off():

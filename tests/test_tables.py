@@ -35,6 +35,11 @@ def test_a_table_holds_what_a_parquet_file_holds(
     assert quest22.to_arrow(iter(transcripts)).equals(pq.read_table(tmp_path / "t.parquet"))
 
 
+def test_what_is_no_transcript_is_refused() -> None:
+    with pytest.raises(quest22.UsageError, match="one of the transcripts is 'a"):
+        quest22.to_pandas([ONE, "a.wav"])  # type: ignore[list-item]
+
+
 def test_one_transcript_is_one_row() -> None:
     assert quest22.to_arrow(ONE).column("text").to_pylist() == ["Hello there."]
 

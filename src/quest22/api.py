@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Generator, Iterable, Iterator, Sized
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sized
 from contextlib import closing
 from dataclasses import replace
 from os import PathLike
@@ -137,6 +137,7 @@ class Transcriber:
         how far they are: see :mod:`quest22.progress`.
         ``options`` are for this call; those not named are the Transcriber's.
         """
+        _refuse_one(sounds)
         return _transcripts(self._run(sounds, dict(options), progress=progress), on_failure)
 
     def _run(self, sounds: Iterable[Sound], options: dict[str, Any], *, progress: bool) -> Results:
@@ -323,6 +324,23 @@ def stream(
     pipeline = Pipeline(settings)
     results = _streamed(pipeline, dataset_settings, progress=progress)
     return _closing(pipeline, _transcripts(results, None))
+
+
+def _refuse_one(sounds: Any) -> None:
+    """Raise :class:`UsageError` for what is one recording, or none, where several are expected."""
+    one = isinstance(sounds, str | bytes | bytearray | PathLike | Mapping)
+    if one or _is_samples(sounds) or not isinstance(sounds, Iterable):
+        given = f"{sounds!r:.80}" if isinstance(sounds, str | PathLike) else type(sounds).__name__
+        raise UsageError(
+            f"sounds is {given}: expected several recordings, such as a list of paths; "
+            "transcribe takes one"
+        )
+
+
+def _is_samples(sounds: Any) -> bool:
+    """Whether this is an array or a tensor of numbers in one dimension, rather than of paths."""
+    kind = getattr(getattr(sounds, "dtype", None), "kind", "f")  # PyTorch's types have none
+    return getattr(sounds, "ndim", None) == 1 and kind in "iuf"
 
 
 def _taken(options: dict[str, Any], kind: type[Any]) -> Any:

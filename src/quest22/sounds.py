@@ -161,7 +161,8 @@ def _array(samples: Any) -> Any:
             samples = samples.float() if samples.is_floating_point() else samples
         found = np.asarray(samples)
     except Exception as exc:  # whatever the library of a foreign array raises
-        raise UsageError(f"{_SUBJECT} is {kind}, which is no array ({exc}): {EXPECTED}") from exc
+        of = f" of {len(samples)}" if isinstance(samples, list | tuple) else ""
+        raise UsageError(f"{_SUBJECT} is a {kind}{of} that is no array: {EXPECTED}") from exc
     if found.dtype.kind not in "iuf" or found.ndim == 0:
         raise UsageError(f"{_SUBJECT} is {_described(samples, kind, found)}: {EXPECTED}")
     return found

@@ -64,7 +64,11 @@ def test_a_group_takes_its_own_options_by_their_names_in_python():
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("coat", "unknown option 'coat': did you mean 'coats'?"), ("zzz", "see docs/options.md")],
+    [
+        ("coat", "unknown option 'coat': did you mean 'coats'?"),
+        ("zzz", "see docs/options.md"),
+        ("vad_filter", "unknown option 'vad_filter': here it is vad='on'"),
+    ],
 )
 def test_unknown_options_are_refused(name, message):
     with pytest.raises(UsageError, match=message.replace("?", r"\?")):

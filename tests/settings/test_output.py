@@ -43,6 +43,11 @@ def test_how_many_clips_may_fail(policy, limit):
     assert policy.limit == limit
 
 
+def test_a_folder_is_not_taken_for_standard_output():
+    with pytest.raises(UsageError, match="without it, results go to standard output"):
+        OutputSettings(("srt",), Path("-"))
+
+
 def test_the_workspace_is_inside_the_folder():
     assert OutputSettings(("jsonl",), Path("out")).workspace == Path("out") / RUN_FOLDER
 
@@ -63,7 +68,9 @@ def test_formats(named, expected):
 
 @pytest.mark.parametrize("named", ["sub", "srt,", "", "srt;vtt"])
 def test_an_unknown_format_lists_those_there_are(named):
-    with pytest.raises(UsageError, match=r"unknown output format .*jsonl, parquet, all"):
+    with pytest.raises(UsageError, match="; recordings are named without a flag"):
+        parse_formats(["talk.wav"])
+    with pytest.raises(UsageError, match=r"unknown output format .*jsonl, parquet, all$"):
         parse_formats([named])
 
 

@@ -24,6 +24,7 @@ from typing import (
 )
 
 from quest22.errors import UsageError
+from quest22.settings.foreign_options import FOREIGN_OPTIONS
 from quest22.settings.forms import Form
 
 if TYPE_CHECKING:
@@ -168,6 +169,8 @@ def refuse_unknown(options: dict[str, Any], known: type[Any]) -> None:
     name = min(options)
     near = get_close_matches(name, known.__annotations__, n=1)
     hint = f"did you mean {near[0]!r}?" if near else "see docs/options.md for the names"
+    if name in FOREIGN_OPTIONS:
+        hint = f"here it is {FOREIGN_OPTIONS[name]}"
     raise UsageError(f"unknown option {name!r}: {hint}")
 
 
