@@ -13,6 +13,7 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
+from quest22.longform.faint import BLOCK_SAMPLES, LEVEL, amplified, level_of
 from quest22.protocols import ConfiguredStrategy, LongForm, SpeechProbabilities
 from quest22.records import (
     SAMPLE_RATE_HZ,
@@ -25,20 +26,11 @@ from quest22.records import (
     Window,
 )
 
-LEVEL = np.float32(1e-4)
-"""Samples this near to a straight line through their frame are no sound: −80 dB of full scale,
-three steps of 16 bits. Offsets, their drift, dither and digital silence stay below; speech that is
-no louder is not intelligible in 16 bits."""
-
 SHORTEST_FRAMES = 3
 """In a row. Clicks and offsets that jump last for one frame of 32 ms or two, a word for more."""
 
 AUDIBLE = 0.2
 """From this probability on a frame may be speech; the default long form cuts at the same."""
-
-BLOCK_SAMPLES = 256 * VAD_FRAME_SAMPLES
-USUAL_LEVEL = 0.2
-"""The detector misses speech below −50 dB of full scale; so faint blocks, of 8 s, are amplified."""
 
 Detector = Callable[[], SpeechProbabilities]
 Flags = NDArray[np.bool_]
@@ -76,7 +68,7 @@ class SoundCheck:
         if rest:
             self._levels += _have_level(samples[np.newaxis, -rest:]).tobytes()
         if self._probabilities is not None:
-            heard = self._probabilities.feed(_amplified(samples))
+            heard = self._probabilities.feed(amplified(samples, level_of(samples)))
             self._speech += (heard >= AUDIBLE).tobytes()
 
     def is_empty(self, start: int, stop: int) -> bool:
@@ -94,15 +86,6 @@ def _have_level(frames: NDArray[np.float32]) -> Flags:
     slopes = sound @ places / max(float(places @ places), 1.0)
     flags: Flags = np.abs(sound - np.outer(slopes, places)).max(axis=1, initial=0.0) > LEVEL
     return flags
-
-
-def _amplified(samples: Samples) -> Samples:
-    """Faint sound as loud as the detector needs it; a click does not count."""
-    level = float(np.quantile(np.abs(samples), 0.999)) if len(samples) else 0.0
-    if not LEVEL < level < USUAL_LEVEL:
-        return samples
-    louder: Samples = np.clip(samples * np.float32(USUAL_LEVEL / level), -1.0, 1.0)
-    return louder
 
 
 def _longest_run(flags: bytes | bytearray) -> int:

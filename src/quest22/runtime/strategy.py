@@ -111,11 +111,15 @@ class PerClipStrategy:
 
     def _pauses(self, settings: ClipSettings) -> ConfiguredStrategy:
         """Windows cut at pauses."""
+        from quest22.longform.faint import FaintSpeech
         from quest22.longform.pauses.build import build_strategy
 
         tokens = self._checkpoint.tokens
         return build_strategy(
-            settings, tokens, self._silero.open, is_multilingual=tokens.is_multilingual
+            settings,
+            tokens,
+            lambda: FaintSpeech(self._silero.open()),
+            is_multilingual=tokens.is_multilingual,
         )
 
     def _long_form(self, settings: ClipSettings, decoding: DecodingSettings) -> ConfiguredStrategy:
