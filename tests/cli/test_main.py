@@ -84,6 +84,8 @@ def test_nothing_asked_shows_the_help(run, arguments):
         (["transcribe", "a.wav", "--vad_threshold", "2"], "vad_threshold is 2.0"),
         (["transcribe", "a.wav", "--vad-speech-pad-ms", "-1"], "vad_speech_pad_ms is -1"),
         (["transcribe", "a.wav", "-f", "doc"], "unknown output format 'doc'"),
+        (["transcribe", "a.wav", "--max-duration", "90"], "is '90': expected a number with s, m"),
+        (["transcribe", "a.wav", "--memory", "big"], "memory is 'big': expected a number with K"),
         (["transcribe", "a.wav", "-f", "srt,vtt"], "--output-dir"),
         (["transcribe", "a.wav", "-f", "parquet"], "--output-dir"),
         (["stream", "org/name", "one", "--name", "two"], "give one of them"),

@@ -126,7 +126,7 @@ def at(position_s=200.0, duration_s=3730.0, *, committed=(), leading=True, name=
             "12 of 5 clips · talk.mp3 at 03:20 of 1:02:10 · 2.0 min of audio · 30× real time",
         ),
         (5, at(30.0, 40.0), "12 of 5 clips · 2.0 min of audio · 30× real time"),
-        (1, None, "12 of 1 clips · 2.0 min of audio · 30× real time"),
+        (1, None, "12 of 1 clip · 2.0 min of audio · 30× real time"),
     ],
 )
 def test_the_line_of_long_recordings(total, progress, line):

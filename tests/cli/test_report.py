@@ -133,6 +133,7 @@ def test_figures_of_a_fresh_meter():
         (clip_count(1), "1 clip"),
         (clip_count(1200), "1,200 clips"),
         (clip_count(3, 1200), "3 of 1,200 clips"),
+        (clip_count(0, 1), "0 of 1 clip"),
         (hours(59.9), "59.9 s"),
         (hours(90), "1.5 min"),
         (hours(4500), "1.25 h"),

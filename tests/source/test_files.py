@@ -57,6 +57,8 @@ def _results(inputs: Sequence[str], stdin: io.RawIOBase | None = None) -> list[C
         (["talk/b/x.mp3", "other/x.mp3"],
          [("talk/b/x.mp3", "talk/b/x.mp3"), ("other/x.mp3", "other/x.mp3")]),
         (["one.dat", "one.dat"], [("one.dat", "one.dat")]),
+        (["./one.dat", "one.dat", "talk/2.wav"],
+         [("./one.dat", "one.dat"), ("talk/2.wav", "2.wav")]),
     ],
 )  # fmt: skip
 def test_what_is_found_and_named(

@@ -28,9 +28,9 @@ def progress_line(
 
 
 def clip_count(done: int, total: int | None = None) -> str:
-    """``1 clip``, ``12 clips``, ``12 of 500 clips``."""
+    """``1 clip``, ``12 clips``, ``12 of 500 clips``, ``0 of 1 clip``."""
     if total is not None:
-        return f"{done:,} of {total:,} clips"
+        return f"{done:,} of {total:,} clip{'' if total == 1 else 's'}"
     return f"{done:,} clip{'' if done == 1 else 's'}"
 
 

@@ -170,8 +170,8 @@ def read_channel(name: str, value: Any) -> Channel | None:
         ) from exc
 
 
-def _read_duration(_: str, value: str | float) -> float:
-    return parse_duration_s(value) if isinstance(value, str) else value
+def _read_duration(name: str, value: str | float) -> float:
+    return parse_duration_s(value, name) if isinstance(value, str) else value
 
 
 def _read_optional_duration(name: str, value: str | float | None) -> float | None:
@@ -224,9 +224,9 @@ def read_devices(name: str, value: Any) -> tuple[str, ...]:
     return names
 
 
-def read_size(_: str, value: str | int) -> int:
+def read_size(name: str, value: str | int) -> int:
     """``512M``, or bytes."""
-    return parse_size(value) if isinstance(value, str) else value
+    return parse_size(value, name) if isinstance(value, str) else value
 
 
 def _write_or(word: str | None) -> Callable[[Any], str | None]:

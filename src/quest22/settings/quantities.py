@@ -11,20 +11,27 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|sec|m|min|h)")
 _SECONDS = {"s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
-def parse_size(text: str) -> int:
-    """``512M``, ``1.5G``, ``2GiB``: bytes, by powers of 1024. Raises :class:`UsageError`."""
+def parse_size(text: str, name: str = "size") -> int:
+    """``512M``, ``1.5G``, ``2GiB``: bytes, by powers of 1024.
+
+    Raises :class:`UsageError` with the option's name.
+    """
     match = _SIZE.fullmatch(text.strip().lower())
     if match is None:
-        raise UsageError(f"size {text!r}: expected a number with K, M, G or T, such as 512M or 1G")
+        raise UsageError(
+            f"{name} is {text!r}: expected a number with K, M, G or T, such as 512M or 1G"
+        )
     number, unit = match.groups()
     return int(float(number) * 1024 ** " kmgt".index(unit or " "))
 
 
-def parse_duration_s(text: str) -> float:
-    """``90s``, ``10m``, ``1.5h``: seconds. Raises :class:`UsageError`."""
+def parse_duration_s(text: str, name: str = "time") -> float:
+    """``90s``, ``10m``, ``1.5h``: seconds. Raises :class:`UsageError` with the option's name."""
     match = _DURATION.fullmatch(text.strip().lower())
     if match is None:
-        raise UsageError(f"time {text!r}: expected a number with s, m or h, such as 90s or 24h")
+        raise UsageError(
+            f"{name} is {text!r}: expected a number with s, m or h, such as 90s or 24h"
+        )
     return float(match.group(1)) * _SECONDS[match.group(2)]
 
 

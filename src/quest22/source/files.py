@@ -161,8 +161,13 @@ class _SinglePassStream:
 
 
 def _deduplicated(files: Iterator[MediaFile]) -> list[MediaFile]:
-    """Each address once; a name shared by several addresses is replaced by the full path."""
-    by_address = {file.address: file for file in reversed(list(files))}
+    """Each file once; a name shared by several addresses is replaced by the full path."""
+    by_address = {_identity(file.address): file for file in reversed(list(files))}
     unique = list(reversed(by_address.values()))
     uses = Counter(file.name for file in unique)
     return [file if uses[file.name] == 1 else file.with_full_path_as_name() for file in unique]
+
+
+def _identity(address: str) -> str:
+    """What two ways to write the path of a file share: ``./talk.wav`` is ``talk.wav``."""
+    return address if is_url(address) or address == STDIN else str(Path(address))
