@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence, Sized
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -32,6 +32,7 @@ from quest22.records import (
     Transcript,
     Window,
 )
+from quest22.runtime.batches_ahead import BatchesAhead
 from quest22.runtime.ordered import OrderedDriver
 from quest22.runtime.progress import OnProgress, ProgressBoard
 from quest22.runtime.turns import EngineTurns
@@ -119,6 +120,8 @@ class Pipeline:
         self.engine_name, self.device = engine.backend_name, engine.device
         self.compute_type = engine.compute_type
         self.batch_size = engine.batch_size
+        # A processor has nothing to gain: it would prepare the next batch on the same cores.
+        self._is_ahead = engine.batches_in_flight == 1 and engine.device != "cpu"
         self._engine: Engine = engine
         self._turns = EngineTurns(engine)
         self._strategy: Strategy = strategy
@@ -184,7 +187,7 @@ class Pipeline:
         board = None if on_progress is None else ProgressBoard(on_progress)
         decoder = self._decoder(board, notes)
         engine = self._turns.view(urgent=False, exact=replay is not None)
-        stages = Stages(clips, decoder, strategy, engine, board)
+        stages = Stages(clips, decoder, strategy, engine, board, self._is_ahead)
         return Run(stages, self.settings, self.metrics, replay)
 
     def loop(self, settings: LoopSettings | None = None) -> TranscriptionLoop:
@@ -346,13 +349,17 @@ def file_source(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stages:
-    """The stages of one run, in the order of flow."""
+    """The stages of one run, in the order of flow.
+
+    ``is_ahead``: the engine has a batch to run while others are prepared and written.
+    """
 
     source: Source | Iterable[Clip | Failure]
     decoder: AudioDecoder
     strategy: ConfiguredStrategy
     engine: Engine
     progress: ProgressBoard | None = None
+    is_ahead: bool = False
 
 
 class Run:
@@ -389,11 +396,18 @@ def _results(
     audios = kept_in_children(
         decode_ahead(stages.source, stages.decoder, settings.audio, metrics, settings.memory)
     )
+    ahead = BatchesAhead(stages.engine)
+    engine = ahead if stages.is_ahead else stages.engine
     driver = OrderedDriver(
-        stages.engine, stages.strategy, metrics, replay=replay, progress=stages.progress
+        engine, stages.strategy, metrics, replay=replay, progress=stages.progress
     )
     results = kept_in_children(driver.run(audios))
-    with metrics.run(), _closing_at_home(audios, home), _closing_at_home(results, home):
+    with (
+        metrics.run(),
+        _closing_at_home(audios, home),
+        closing(ahead),
+        _closing_at_home(results, home),
+    ):
         for result in results:
             yield result
             home.check("the model of this run")
