@@ -48,9 +48,10 @@ PHASES: Mapping[str, Phase] = {
     "cross-attention": Phase("ceilings.cross_attention", 60),
     "checks": Phase("checks.checks", 90),
     "turbo": Phase("speed.turbo", 150),
-    "transformers": Phase("peers.transformers", 110),
-    "faster-whisper": Phase("peers.faster_whisper", 90),
-    "large": Phase("speed.large", 150),
+    "drafts": Phase("speed.drafts", 60),
+    "transformers": Phase("peers.transformers", 90),
+    "faster-whisper": Phase("peers.faster_whisper", 70),
+    "large": Phase("speed.large", 130),
     "tiny": Phase("speed.tiny", 60),
     "cold start": Phase("speed.cold_start", 60),
 }

@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 
 from benchmarks.gpu.figures import Recorder
 from benchmarks.gpu.sizes import Sizes
-from benchmarks.gpu.speed import no_features
+from benchmarks.gpu.speed import FREE, no_features
 from quest22.bench.random_checkpoint import write_checkpoint
 from quest22.checkpoint.load import Checkpoint, load
-from quest22.engine.build import open_backend
 from quest22.engine.engine import WhisperEngine
+from quest22.engine.torch.backend import BatchShape, TorchBackend
 from quest22.engine.torch.device import choose_placement
 from quest22.engine.torch.model import WhisperModel
 from quest22.engine.torch.self_check import probe_logits
+from quest22.engine.torch.speculative import TorchDraft
 from quest22.metrics import Metrics
 from quest22.records import DecodingOptions, Hypothesis, SearchOptions, Window
-from quest22.settings import EngineSettings
 
 FORMATS = {
     "float32": 1e-4,
@@ -63,9 +63,11 @@ def _logits(found: Checkpoint, device: str, compute_type: str) -> NDArray[np.flo
 def _check_tokens(record: Recorder, sizes: Sizes, name: str, found: Checkpoint) -> None:
     batch = _windows(found.dimensions.mel_bins, sizes.tokens)
     expected, _ = _decoded(found, "cpu", "float32", batch)
-    exact, _ = _decoded(found, sizes.device, "float32", batch)
-    same = sum(a.tokens == b.tokens for a, b in zip(exact, expected, strict=True))
-    record(f"{name}: windows with the CPU's tokens", same / len(batch), "share", "float32")
+    for draft in (False, True):
+        exact, _ = _decoded(found, sizes.device, "float32", batch, draft=draft)
+        same = sum(a.tokens == b.tokens for a, b in zip(exact, expected, strict=True))
+        note = "float32, with a draft" if draft else "float32"
+        record(f"{name}: windows with the CPU's tokens", same / len(batch), "share", note)
     once, twice = _decoded(found, sizes.device, sizes.dtype, batch)
     record(f"{name}: the same batch twice", float(once == twice), "1: same bytes", sizes.dtype)
 
@@ -86,20 +88,22 @@ def _windows(mel_bins: int, tokens: int) -> list[Window]:
         Window(
             np.zeros(480_000, np.float32),
             0.0,
-            replace(each, max_new_tokens=min(tokens, 40)),
+            replace(each, max_new_tokens=1 + min(tokens, 40) * place // len(options)),
             features=rng.standard_normal((mel_bins, 3000), dtype=np.float32),
         )
-        for each in options
+        for place, each in enumerate(options, 1)
     ]
 
 
 def _decoded(
-    found: Checkpoint, device: str, compute_type: str, batch: list[Window]
+    found: Checkpoint, device: str, compute_type: str, batch: list[Window], *, draft: bool = False
 ) -> tuple[list[Hypothesis], list[Hypothesis]]:
-    """A batch, decoded twice; fewer windows at once than there are, so that places are refilled."""
-    settings = EngineSettings(
-        engine="torch", device=device, compute_type=compute_type, batch_size=len(batch)
-    )
-    backend = open_backend(found, settings)
+    """A batch, decoded twice, in parts: two windows at once, whose places others take.
+
+    ``draft``: the model drafts for itself.
+    """
+    model = WhisperModel(found.weights, found.dimensions, choose_placement(device, compute_type))
+    drafting = TorchDraft(model, FREE, shares=True) if draft else None
+    backend = TorchBackend(found, model, BatchShape(4, 2, 1), drafting, len(batch))
     engine = WhisperEngine(found, backend, no_features, Metrics())
     return engine.run(batch), engine.run(batch)

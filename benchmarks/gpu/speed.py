@@ -6,7 +6,7 @@ import gc
 import math
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
@@ -18,16 +18,26 @@ from benchmarks.gpu.figures import Recorder, seconds
 from benchmarks.gpu.sizes import Sizes, checkpoint, synchronize
 from quest22.checkpoint.footprint import encoder_work
 from quest22.checkpoint.load import Checkpoint, load
+from quest22.decoding.draft_length import StepCosts
 from quest22.engine.engine import WhisperEngine
 from quest22.engine.torch.backend import BatchShape, TorchBackend
+from quest22.engine.torch.build import BATCH_A_ROW, ENCODED_AT_ONCE, HELD_A_ROW
+from quest22.engine.torch.cache import CrossKVPool
 from quest22.engine.torch.device import choose_placement
 from quest22.engine.torch.model import WhisperModel
+from quest22.engine.torch.speculative import TorchDraft
 from quest22.errors import EngineError
 from quest22.metrics import Metrics
 from quest22.records import WINDOW_S, DecodingOptions, Window
 
 LONGEST, SHORTEST = 1.8, 0.2
 """Of ragged texts, in shares of the mean."""
+
+DRAFTED = 16
+"""Rows of drafts: of more, fewer guesses are checked at once."""
+
+FREE = StepCosts((1,), (0.05,), (0.01,))
+"""With these a draft guesses as far as it may."""
 
 
 def turbo(record: Recorder, sizes: Sizes, folder: Path) -> None:
@@ -41,6 +51,28 @@ def large(record: Recorder, sizes: Sizes, folder: Path) -> None:
     few = replace(sizes, windows=max(sizes.windows // 4, 1), batches=sizes.batches[:2])
     _measure(record, few, found, sizes.tokens)
     _measure(record, few, found, sizes.fewer_tokens)
+
+
+def drafts(record: Recorder, sizes: Sizes, folder: Path) -> None:
+    """Passes of a draft model and of its check, with graphs and without.
+
+    The model drafts for itself: all guesses are right, and nothing is gained by it but the figure.
+    """
+    found = load(str(checkpoint(folder, "large-v3-turbo", sizes)))
+    model, rows = _model(found, sizes), min(sizes.batches[0], DRAFTED)
+    windows = _windows(found, HELD_A_ROW * rows, sizes.tokens)
+    times_s = {
+        graphs: _attempt(
+            record,
+            sizes,
+            Opened(found, model, rows, draft=True, graphs=graphs),
+            windows,
+            f"its own draft, {'with' if graphs else 'without'} graphs",
+        )
+        for graphs in (True, False)
+    }
+    if times_s[True] and times_s[False]:
+        record("graphs against none", times_s[False] / times_s[True], "times as fast", f"{rows}")
 
 
 def tiny(record: Recorder, sizes: Sizes, folder: Path) -> None:
@@ -64,8 +96,8 @@ def cold_start(record: Recorder, sizes: Sizes, folder: Path) -> None:
 def first_transcript(path: Path, sizes: Sizes) -> None:
     """One window, by an engine that is opened for it."""
     found = load(str(path))
-    engine, windows = _engine(found, _model(found, sizes), 1), _windows(found, 1, sizes.tokens)
-    engine.run(windows)
+    engine, _ = Opened(found, _model(found, sizes), 1).engine(Metrics())
+    engine.run(_windows(found, 1, sizes.tokens))
 
 
 def _measure(record: Recorder, sizes: Sizes, found: Checkpoint, tokens: int) -> None:
@@ -74,24 +106,54 @@ def _measure(record: Recorder, sizes: Sizes, found: Checkpoint, tokens: int) -> 
     windows = _windows(found, sizes.windows, tokens)
     note = f"{tokens} tokens"
     times_s = {
-        rows: _attempt(record, sizes, (found, model, rows), windows, note) for rows in sizes.batches
+        rows: _attempt(record, sizes, Opened(found, model, rows), windows, note)
+        for rows in sizes.batches
     }
     rows = min(times_s, key=lambda rows: times_s[rows] or math.inf)
     ragged, note = _ragged(windows, tokens), f"ragged, {tokens} tokens on average"
-    ragged_s, fixed_s = _attempt(record, sizes, (found, model, rows), ragged, note), times_s[rows]
+    opened = Opened(found, model, rows)
+    ragged_s, fixed_s = _attempt(record, sizes, opened, ragged, note), times_s[rows]
     if ragged_s and fixed_s:
         record("ragged against fixed", fixed_s / ragged_s, "share", f"{rows} at once")
+    if len(windows) > HELD_A_ROW * rows:
+        held = replace(opened, batch=HELD_A_ROW * rows)
+        alone_s = _attempt(record, sizes, held, ragged, f"{note}, batch after batch")
+        if ragged_s and alone_s:
+            record("parts in flight against none", alone_s / ragged_s, "times as fast", note)
     small = f"int8_kv_{sizes.dtype}"
-    opened = (found, _model(found, sizes, small), rows)
+    opened = replace(opened, model=_model(found, sizes, small))
     small_s = _attempt(record, sizes, opened, windows, f"{small}, {tokens} tokens")
     if small_s and fixed_s:
         record(f"{small} against {sizes.dtype}", fixed_s / small_s, "times as fast")
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A model, how many windows are decoded at once, and how many a batch has.
+
+    ``draft``: it drafts for itself, so that all guesses are right; with ``graphs`` of its passes.
+    """
+
+    found: Checkpoint
+    model: WhisperModel
+    rows: int
+    batch: int | None = None
+    draft: bool = False
+    graphs: bool = True
+
+    def engine(self, metrics: Metrics) -> tuple[WhisperEngine, TorchBackend]:
+        """An engine, with its backend; a batch as :mod:`quest22.engine.torch.build` has it."""
+        shape = BatchShape(HELD_A_ROW * self.rows, self.rows, ENCODED_AT_ONCE)
+        draft = TorchDraft(self.model, FREE, shares=True) if self.draft else None
+        batch = self.batch or BATCH_A_ROW * self.rows
+        backend = TorchBackend(self.found, self.model, shape, draft, batch, graphs=self.graphs)
+        return WhisperEngine(self.found, backend, no_features, metrics), backend
+
+
 def _attempt(
     record: Recorder,
     sizes: Sizes,
-    opened: tuple[Checkpoint, WhisperModel, int],
+    opened: Opened,
     windows: list[Window],
     note: str,
 ) -> float | None:
@@ -99,7 +161,7 @@ def _attempt(
     try:
         return _timed(record, sizes, opened, windows, note)
     except (EngineError, torch.OutOfMemoryError) as error:
-        record(f"{opened[2]} at once", 0, "× real time", str(error).splitlines()[0][:120])
+        record(f"{opened.rows} at once", 0, "× real time", str(error).splitlines()[0][:120])
         return None
     finally:
         _free()
@@ -108,14 +170,13 @@ def _attempt(
 def _timed(
     record: Recorder,
     sizes: Sizes,
-    opened: tuple[Checkpoint, WhisperModel, int],
+    opened: Opened,
     windows: list[Window],
     note: str,
 ) -> float:
     """Record how fast windows are transcribed, and which stage takes how long; the seconds."""
-    found, model, rows = opened
-    metrics = Metrics()
-    engine = _engine(found, model, rows, metrics)
+    metrics, rows = Metrics(), opened.rows
+    engine, backend = opened.engine(metrics)
     counted: list[int] = []
 
     def run() -> None:
@@ -131,6 +192,9 @@ def _timed(
     record(f"{rows} at once", WINDOW_S * len(windows) / took_s, "× real time", note)
     for stage, stage_s in metrics.seconds().items():
         record(f"{rows} at once: {stage}", 1000 * stage_s / len(windows), "ms a window", note)
+    if counts := backend.step_counts.rows:
+        used = backend.step_counts.used / counts
+        record(f"{rows} at once: rows of steps that were used", used, "share", note)
     return took_s
 
 
@@ -138,9 +202,6 @@ def _measure_encoder(
     record: Recorder, sizes: Sizes, found: Checkpoint, model: WhisperModel
 ) -> None:
     """The encoder alone, in the chunks that the engine takes."""
-    from quest22.engine.torch.build import ENCODED_AT_ONCE
-    from quest22.engine.torch.cache import CrossKVPool
-
     count = 1 if sizes.toy else ENCODED_AT_ONCE
     pool = CrossKVPool(found.dimensions, count, model.placement)
     features = torch.randn(count, found.dimensions.mel_bins, 3000, device=sizes.device)
@@ -160,16 +221,6 @@ def _measure_encoder(
 def _model(found: Checkpoint, sizes: Sizes, compute_type: str | None = None) -> WhisperModel:
     placement = choose_placement(sizes.device, compute_type or sizes.dtype)
     return WhisperModel(found.weights, found.dimensions, placement)
-
-
-def _engine(
-    found: Checkpoint, model: WhisperModel, rows: int, metrics: Metrics | None = None
-) -> WhisperEngine:
-    from quest22.engine.torch.build import ENCODED_AT_ONCE
-
-    shape = BatchShape(2 * rows, rows, ENCODED_AT_ONCE)
-    backend = TorchBackend(found, model, shape)
-    return WhisperEngine(found, backend, no_features, metrics or Metrics())
 
 
 def _windows(found: Checkpoint, count: int, tokens: int) -> list[Window]:

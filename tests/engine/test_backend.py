@@ -17,7 +17,14 @@ from quest22.checkpoint.load import Checkpoint, load
 from quest22.decoding.alignment import AlignmentInput
 from quest22.decoding.logprobs import Logits
 from quest22.decoding.token_decoders import DecodeRequest, DecodeResult
-from quest22.engine.backend import Backend, Features, SmallerBatchError, explain
+from quest22.engine.backend import (
+    Backend,
+    DecodeFlow,
+    Features,
+    OnResult,
+    SmallerBatchError,
+    explain,
+)
 from quest22.engine.engine import WhisperEngine, shift_features
 from quest22.errors import EngineError, UsageError
 from quest22.metrics import Metrics
@@ -49,6 +56,13 @@ class ToyBackend:
     calls: list[str] = field(default_factory=list)
     error: BaseException | None = None
     control: tuple[int, ...] = ()
+
+    @property
+    def windows_at_once(self) -> int:
+        return self.batch_size
+
+    def open_flow(self) -> DecodeFlow | None:
+        return None
 
     def encode(self, features: Sequence[Callable[[], Features]]) -> Handle:
         self._called("encode")
@@ -267,6 +281,109 @@ def test_a_backend_that_does_not_get_smaller_is_not_asked_for_ever(nano: Checkpo
 
     with pytest.raises(EngineError, match="no memory"):
         opened(nano, Stuck()).run([window(1), window(2), window(3)])
+
+
+@dataclass
+class ToyFlow:
+    """Takes greedy windows, three parts at once; those whose numbers are the lowest end first."""
+
+    backend: Flowing
+    part_size: int = 2
+    parts: list[tuple[Handle, Sequence[DecodeRequest], OnResult]] = field(default_factory=list)
+
+    @property
+    def room(self) -> int:
+        return 6 - sum(len(handle.numbers) for handle in self.backend.held)
+
+    def takes(self, request: DecodeRequest) -> bool:
+        return request.num_beams == 1
+
+    def encode(self, features: Sequence[Callable[[], Features]]) -> Handle:
+        assert len(features) <= self.room
+        handle = self.backend.encode(features)
+        self.backend.held.append(handle)
+        return handle
+
+    def submit(
+        self, cross_kv: Handle, requests: Sequence[DecodeRequest], on_result: OnResult
+    ) -> None:
+        self.parts.append((cross_kv, requests, on_result))
+
+    def collect(self) -> Handle:
+        part = min(self.parts, key=lambda each: min(each[0].numbers))
+        self.parts.remove(part)
+        handle, requests, on_result = part
+        self.backend.collected.append(handle.numbers)
+        for place, result in enumerate(self.backend.decode(handle, requests)):
+            on_result(place, result)
+            if handle.numbers[place] == self.backend.breaks_after:
+                self.backend.breaks_after, self.backend.batch_at_once = None, 1
+                self.backend.held.clear()
+                raise SmallerBatchError("no memory", 1)
+        return handle
+
+    def release(self, cross_kv: Handle) -> None:
+        self.backend.held.remove(cross_kv)
+
+
+class Flowing(ToyBackend):
+    """Has room for six of up to twelve windows."""
+
+    def __init__(self, breaks_after: int | None = None) -> None:
+        super().__init__(batch_size=12, batches_in_flight=1)
+        self.breaks_after = breaks_after
+        self.batch_at_once = 6
+        self.held: list[Handle] = []
+        self.collected: list[list[int]] = []
+
+    @property
+    def windows_at_once(self) -> int:
+        return self.batch_at_once
+
+    def open_flow(self) -> DecodeFlow | None:
+        return ToyFlow(self)
+
+    def align(self, cross_kv: Handle, inputs: Sequence[AlignmentInput]) -> list[Alignment]:
+        assert cross_kv in self.held or not self.held
+        cross_kv.beams = cross_kv.beams or [1]  # encoded again
+        return super().align(cross_kv, inputs)
+
+
+ORDER = (8, 7, 6, 5, 1, 2, 4, 3)
+
+
+def test_parts_of_a_batch_follow_one_another(nano: Checkpoint) -> None:
+    """In whatever order they end; windows with beams come last, and words are aligned in time."""
+    backend, metrics = Flowing(), Metrics()
+    timed = replace(ENGLISH, words=True)
+    batch = [window(number, timed if number % 2 else DecodingOptions()) for number in ORDER]
+    batch.insert(3, window(9, beams=3))
+    found = opened(nano, backend, metrics).run(batch)
+    expected = opened(nano, ToyBackend(batch_size=12)).run(batch)
+    assert [(each.tokens, each.language) for each in found] == [
+        (each.tokens, each.language) for each in expected
+    ]
+    words = [each.alignment is not None for each in found]
+    assert words == [each.decoding.words for each in batch]
+    assert backend.collected == [[1, 2], [4, 3], [6, 5], [8, 7]]
+    assert backend.held == []
+    assert metrics.counts()["tokens"] == 2 * len(batch)
+
+
+def test_a_batch_that_is_held_at_once_needs_no_parts(nano: Checkpoint) -> None:
+    backend = Flowing()
+    assert texts(opened(nano, backend).run([window(1), window(2)])) == [(1, 1), (2, 1)]
+    assert (backend.collected, backend.calls) == ([], ["encode", "decode"])
+
+
+@pytest.mark.parametrize("words", [False, True])
+def test_memory_that_runs_out_in_a_part_costs_no_result(nano: Checkpoint, words: bool) -> None:
+    backend = Flowing(breaks_after=6)
+    batch = [window(number, replace(ENGLISH, words=words)) for number in ORDER]
+    found = opened(nano, backend).run(batch)
+    assert texts(found) == [(number, 1) for number in ORDER]
+    assert all((each.alignment is not None) == words for each in found)
+    assert backend.collected == [[1, 2], [4, 3], [6, 5], [5], [7], [8]]
 
 
 def test_a_batch_that_is_abandoned_takes_no_room(nano: Checkpoint) -> None:

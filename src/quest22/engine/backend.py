@@ -26,6 +26,9 @@ Features: TypeAlias = NDArray[np.float32]
 CrossKV: TypeAlias = Any
 """A batch's cross-attention keys and values: an opaque handle of its backend."""
 
+OnResult: TypeAlias = "Callable[[int, DecodeResult], None]"
+"""Told the result of a window, by its place, as soon as it is known."""
+
 
 def explain(what: str, error: BaseException) -> str:
     """One line from an inference library's error, whose last line states the cause."""
@@ -49,10 +52,57 @@ class SmallerBatchError(EngineError):
         self.finished = dict(finished or {})
 
 
+class DecodeFlow(Protocol):
+    """Parts of one batch in flight: windows of a part take places that those before them leave.
+
+    A part is encoded, submitted, and collected when it is decoded; its sound is there until it is
+    released. Parts are collected in an order that follows from them alone, and never from a clock.
+    After an error that one of the methods raises, the flow is not used again.
+    """
+
+    @property
+    def part_size(self) -> int:
+        """How many windows are best encoded together."""
+        ...
+
+    @property
+    def room(self) -> int:
+        """How many windows may be encoded now."""
+        ...
+
+    @property
+    def takes(self) -> Callable[[DecodeRequest], bool]:
+        """Whether windows with a request are decoded here, whatever their language is."""
+        ...
+
+    def encode(self, features: Sequence[Callable[[], Features]]) -> CrossKV:
+        """As :meth:`Backend.encode`; there must be room."""
+        ...
+
+    def submit(
+        self, cross_kv: CrossKV, requests: Sequence[DecodeRequest], on_result: OnResult
+    ) -> None:
+        """Decode a part, whose windows wait for places."""
+        ...
+
+    def collect(self) -> CrossKV:
+        """Wait until a part is decoded, the oldest if there are several; at least one is in flight.
+
+        :meth:`Backend.language_logits` and :meth:`Backend.align` take what this returns.
+        """
+        ...
+
+    def release(self, cross_kv: CrossKV) -> None:
+        """The sound of a part is not needed any more."""
+        ...
+
+
 class Backend(Protocol):
     """A checkpoint's encoder and decoder on a device.
 
     A batch is encoded, then decoded, then aligned if words are requested. Windows keep their order.
+    A batch of more windows than can be encoded together comes in parts: one after the other, or by
+    :meth:`open_flow`.
     Every method may raise :class:`quest22.errors.EngineError`, of which
     :class:`SmallerBatchError` makes the engine go on with fewer windows at once; the engine turns
     ``RuntimeError`` and ``MemoryError`` into one.
@@ -76,6 +126,11 @@ class Backend(Protocol):
     @property
     def batch_size(self) -> int:
         """The maximum number of windows per batch, which is also the most efficient one."""
+        ...
+
+    @property
+    def windows_at_once(self) -> int:
+        """The maximum number of windows that are encoded together; ``batch_size`` or less."""
         ...
 
     @property
@@ -118,6 +173,10 @@ class Backend(Protocol):
 
     def align(self, cross_kv: CrossKV, inputs: Sequence[AlignmentInput]) -> list[Alignment]:
         """Align the windows that ``inputs`` name, after decoding; alignments in the same order."""
+        ...
+
+    def open_flow(self) -> DecodeFlow | None:
+        """Forget other batches, and take a batch in parts; None: parts gain nothing here."""
         ...
 
     def close(self) -> None:

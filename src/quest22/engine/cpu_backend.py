@@ -289,7 +289,7 @@ class CpuBackend:
     def __init__(self, name: str, compute_type: str, tokens: Tokens, parts: CpuParts) -> None:
         self.name = name
         self.compute_type = compute_type
-        self.batch_size = parts.cross_kv.rows
+        self.batch_size = self.windows_at_once = parts.cross_kv.rows
         self.shortens_context = parts.decoder.any_frames
         self.same_in_any_batch = parts.same_in_any_batch
         self._opened: CpuParts | None = parts
@@ -351,6 +351,9 @@ class CpuBackend:
             done.update(zip(rest, found, strict=True))
             self._parts.release_files()
         return [done[place] for place in range(len(inputs))]
+
+    def open_flow(self) -> None:
+        """Steps cost what their rows cost, so places that are left empty cost nothing."""
 
     def close(self) -> None:
         if self._speculative is not None and self._speculative.counts.passes:

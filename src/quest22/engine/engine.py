@@ -1,7 +1,8 @@
 """Whisper independent of any device: windows in, hypotheses out.
 
-Builds prompts and logit rules, detects languages, and turns a backend's results into hypotheses.
-Knows nothing of clips and files, nor of how a backend computes.
+Encodes and decodes batches, in parts where a backend has no room for all of them; knows when text
+is doubtful, when memory has run out, and whose turn it is. Knows nothing of clips and files, nor of
+how a backend computes.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import count, takewhile
+from itertools import count
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -19,17 +20,21 @@ import numpy as np
 from quest22.checkpoint.load import Checkpoint
 from quest22.decoding.alignment import MEL_FRAMES_A_FRAME, AlignmentInput
 from quest22.decoding.audio_context import context_frames, is_doubtful, token_limit
-from quest22.decoding.language_detection import DetectedLanguage, detect_language
-from quest22.decoding.logits_rules import LogitsRulesCache
-from quest22.decoding.prompts import PromptBuilder
-from quest22.decoding.token_decoders import DecodeRequest, DecodeResult
-from quest22.engine.backend import Backend, CrossKV, Features, SmallerBatchError, explain
+from quest22.decoding.language_detection import DetectedLanguage
+from quest22.decoding.token_decoders import DecodeResult
+from quest22.engine.backend import (
+    Backend,
+    CrossKV,
+    DecodeFlow,
+    Features,
+    SmallerBatchError,
+    explain,
+)
+from quest22.engine.requests import Requests
 from quest22.errors import EngineError, UsageError
 from quest22.metrics import Metrics
 from quest22.protocols import FeatureExtractor
 from quest22.records import DecodingOptions, Hypothesis, Window
-
-_ENGLISH = DetectedLanguage("en", 1.0)
 
 
 @dataclass(eq=False)
@@ -47,6 +52,15 @@ class EncodedBatch:
     finished: bool = False
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """Encoded windows of a batch, and their rows in it."""
+
+    rows: Sequence[int]
+    windows: Sequence[Window]
+    cross_kv: CrossKV
+
+
 class WhisperEngine:
     """A Whisper checkpoint on a backend. See :class:`quest22.protocols.Engine`.
 
@@ -61,24 +75,18 @@ class WhisperEngine:
         features: FeatureExtractor,
         metrics: Metrics,
     ) -> None:
-        tokens, generation = checkpoint.tokens, checkpoint.generation
         self.backend_name, self.device = backend.name, backend.device_type
         self.compute_type = backend.compute_type
         self.batch_size = backend.batch_size
         self.batches_in_flight = backend.batches_in_flight
         self._backend = backend
-        self._at_once = backend.batch_size  # fewer once memory has run out
+        self._at_once = backend.windows_at_once  # fewer once memory has run out
         self._features = features
         self._weights, self._weights_checked = checkpoint.weights, False
         self._all_frames = checkpoint.dimensions.max_source_positions
         self._metrics = metrics
-        self._tokens = tokens
-        self._languages = {code: index for index, code in enumerate(tokens.languages)}
-        self._prompts = PromptBuilder(
-            tokens, generation, checkpoint.dimensions.max_target_positions
-        )
-        self._vocabulary = checkpoint.dimensions.vocab_size
-        self._rules = LogitsRulesCache(tokens, generation, self._vocabulary)
+        self._tokens = checkpoint.tokens
+        self._requests = Requests(checkpoint)
         self._turn = threading.RLock()
         self._numbers = count()
         self._begun: WeakValueDictionary[int, EncodedBatch] = WeakValueDictionary()
@@ -216,7 +224,7 @@ class WhisperEngine:
             self._take_fewer(error)
             return None
 
-    def _encode(self, windows: Sequence[Window]) -> CrossKV:
+    def _encode(self, windows: Sequence[Window], flow: DecodeFlow | None = None) -> CrossKV:
         """Encode windows. Only one of ``features`` and ``encoder`` is timed at any moment."""
         with ExitStack() as encoder:
 
@@ -227,7 +235,7 @@ class WhisperEngine:
                 encoder.enter_context(self._metrics.time("encoder"))
                 return features
 
-            return self._backend.encode([partial(extract, window) for window in windows])
+            return (flow or self._backend).encode([partial(extract, window) for window in windows])
 
     def _window_features(self, window: Window) -> Features:
         """A window's features, of the whole window or of its audio context."""
@@ -251,6 +259,8 @@ class WhisperEngine:
         """
         found: dict[int, Hypothesis] = {}
         left = list(range(len(windows)))
+        if cross_kv is None:
+            left = self._decode_in_flow(windows, left, found)
         rows = left
         while left:
             if cross_kv is None:
@@ -270,6 +280,79 @@ class WhisperEngine:
             cross_kv = None
         return [found[row] for row in range(len(windows))]
 
+    def _decode_in_flow(
+        self, windows: Sequence[Window], rows: Sequence[int], found: dict[int, Hypothesis]
+    ) -> list[int]:
+        """Decode what the backend takes in parts that follow one another; the rows that are left.
+
+        Those have other searches, or are decoded already and lack their alignment.
+        """
+        left = list(rows)
+        while (flow := self._backend.open_flow()) is not None:
+            options = {row: self._options(windows[row]) for row in left if row not in found}
+            todo = [
+                row for row, of in options.items() if flow.takes(self._requests.of_any_language(of))
+            ]
+            if not todo:
+                break
+            try:
+                for part in self._parts_in_flow(flow, windows, todo, found):
+                    self._add_alignments(part.rows, part.windows, part.cross_kv, found)
+                    flow.release(part.cross_kv)
+                    left = [row for row in left if row not in part.rows]
+            except SmallerBatchError as error:
+                self._take_fewer(error)
+                left = [row for row in left if row not in found or windows[row].decoding.words]
+        return left
+
+    def _parts_in_flow(
+        self,
+        flow: DecodeFlow,
+        windows: Sequence[Window],
+        rows: Sequence[int],
+        found: dict[int, Hypothesis],
+    ) -> Iterator[_Part]:
+        """Parts of some windows as they are decoded, with their hypotheses in ``found``."""
+        begun: dict[CrossKV, _Part] = {}
+        first = 0
+        while first < len(rows) or begun:
+            some = rows[first : first + min(flow.part_size, self._at_once)]
+            if some and len(some) <= flow.room:
+                first += len(some)
+                part = self._begin_part(flow, some, [windows[row] for row in some], found)
+                begun[part.cross_kv] = part
+                continue
+            with self._metrics.time("decoder"):
+                cross_kv = flow.collect()
+            yield begun.pop(cross_kv)
+
+    def _begin_part(
+        self,
+        flow: DecodeFlow,
+        rows: Sequence[int],
+        windows: Sequence[Window],
+        found: dict[int, Hypothesis],
+    ) -> _Part:
+        cross_kv = self._encode(windows, flow)
+        options = [self._options(window) for window in windows]
+        with self._metrics.time("decoder"):
+            languages = self._languages(cross_kv, options)
+            requests = self._requests.of(options, languages)
+
+        def on_result(place: int, result: DecodeResult) -> None:
+            self._metrics.count("tokens", len(result.tokens))
+            found[rows[place]] = self._requests.hypothesis(options[place], result, languages[place])
+
+        flow.submit(cross_kv, requests, on_result)
+        return _Part(rows, windows, cross_kv)
+
+    def _languages(
+        self, cross_kv: CrossKV, options: Sequence[DecodingOptions]
+    ) -> list[DetectedLanguage]:
+        return self._requests.languages(
+            options, lambda tokens: self._backend.language_logits(cross_kv, tokens)
+        )
+
     def _take_fewer(self, error: SmallerBatchError) -> None:
         if error.windows >= self._at_once:  # nothing would change
             raise error
@@ -288,8 +371,8 @@ class WhisperEngine:
         languages: list[DetectedLanguage] = []
         try:
             with self._metrics.time("decoder"):
-                languages = self._detect_languages(cross_kv, options)
-                requests = [self._request(*each) for each in zip(options, languages, strict=True)]
+                languages = self._languages(cross_kv, options)
+                requests = self._requests.of(options, languages)
                 finished = dict(enumerate(self._backend.decode(cross_kv, requests)))
         except SmallerBatchError as error:
             finished = error.finished
@@ -297,7 +380,9 @@ class WhisperEngine:
         finally:
             self._metrics.count("tokens", sum(len(each.tokens) for each in finished.values()))
             for place, result in finished.items():
-                found[rows[place]] = self._hypothesis(options[place], result, languages[place])
+                found[rows[place]] = self._requests.hypothesis(
+                    options[place], result, languages[place]
+                )
 
     def _options(self, window: Window) -> DecodingOptions:
         """A window's options; a text that becomes doubtful by its length ends there."""
@@ -313,47 +398,6 @@ class WhisperEngine:
             search = replace(search, beam_size=1)
         limit = min(options.max_new_tokens or most, most)
         return replace(options, max_new_tokens=limit, search=search)
-
-    def _detect_languages(
-        self, cross_kv: CrossKV, options: Sequence[DecodingOptions]
-    ) -> list[DetectedLanguage]:
-        """Each window's language: given or detected."""
-        if not self._tokens.is_multilingual:
-            return [_ENGLISH for _ in options]
-        if all(each.language is not None for each in options):
-            return [DetectedLanguage(each.language, 1.0) for each in options]
-        logits = self._backend.language_logits(cross_kv, list(self._tokens.languages.values()))
-        return [
-            detect_language(row, self._languages, each.detection)
-            if each.language is None
-            else DetectedLanguage(each.language, 1.0)
-            for each, row in zip(options, logits, strict=True)
-        ]
-
-    def _request(self, options: DecodingOptions, detected: DetectedLanguage) -> DecodeRequest:
-        language = detected.language if self._tokens.is_multilingual else options.language
-        return DecodeRequest(
-            self._prompts.build(options, language),
-            self._rules.rules(options.suppression),
-            options.search,
-            options.temperature,
-            tuple(takewhile(range(self._vocabulary).__contains__, options.draft)),
-            keep_attention=options.words and options.quick_words and not options.timestamps,
-        )
-
-    def _hypothesis(
-        self, options: DecodingOptions, result: DecodeResult, detected: DetectedLanguage
-    ) -> Hypothesis:
-        control = range(self._tokens.eot, self._tokens.timestamp_begin)
-        return Hypothesis(
-            tokens=tuple(token for token in result.tokens if token not in control),
-            language=detected.language,
-            language_probability=detected.probability,
-            avg_logprob=result.avg_logprob,
-            no_speech_prob=result.no_speech_prob,
-            temperature=options.temperature,
-            languages=detected.top_languages,
-        )
 
     def _add_alignments(
         self,

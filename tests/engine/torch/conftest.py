@@ -13,9 +13,11 @@ import torch
 from quest22.audio.log_mel import LogMel
 from quest22.checkpoint.load import Checkpoint, load
 from quest22.engine.engine import WhisperEngine
+from quest22.engine.torch import backend as backend_module
 from quest22.engine.torch.backend import BatchShape, TorchBackend
 from quest22.engine.torch.device import choose_placement
 from quest22.engine.torch.model import WhisperModel
+from quest22.engine.torch.steps import WARM_UPS, Run
 from quest22.metrics import Metrics
 from tests.engine.conftest import OpenCheckpoint
 
@@ -63,3 +65,18 @@ def torch_engine(checkpoint: OpenCheckpoint, model: OpenModel) -> OpenTorchEngin
 
 def opened(checkpoint: OpenCheckpoint, name: str) -> Checkpoint:
     return load("nano") if name == "nano" else checkpoint(name)
+
+
+@pytest.fixture
+def captured(monkeypatch: pytest.MonkeyPatch) -> list[Run]:
+    """What was captured since; a capture is the function itself, run before as a GPU warms up."""
+    runs: list[Run] = []
+
+    def capture(run: Run) -> Run:
+        for _ in range(WARM_UPS):
+            run()
+        runs.append(run)
+        return run
+
+    monkeypatch.setattr(backend_module, "cuda_graphs", lambda _: capture)
+    return runs

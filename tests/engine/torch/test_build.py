@@ -32,13 +32,15 @@ def test_it_is_told_what_runs_where(
 
 
 @pytest.mark.parametrize(
-    ("free_gb", "batch_size", "windows", "rows"),
+    ("free_gb", "batch_size", "expected"),
     [
-        (1000, None, 256, 128),
-        (0.01, None, 6, 3),
-        (0.002, None, 1, 1),
-        (1000, 5, 5, 5),
-        (1000, 300, 300, 128),
+        (1000, None, (512, 256, 128)),
+        (0.09, None, (128, 64, 32)),
+        (0.01, None, (12, 6, 3)),
+        (0.01, 12, (12, 6, 3)),
+        (0.002, None, (4, 2, 1)),
+        (1000, 5, (5, 5, 5)),
+        (1000, 300, (300, 256, 128)),
     ],
 )
 def test_batches_fit_the_memory(
@@ -46,13 +48,17 @@ def test_batches_fit_the_memory(
     monkeypatch: pytest.MonkeyPatch,
     free_gb: float,
     batch_size: int | None,
-    windows: int,
-    rows: int,
+    expected: tuple[int, int, int],
 ) -> None:
+    """Windows in a batch, held at once, and decoded at once.
+
+    A run that goes on with the number of the first one finds the same shape.
+    """
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (int(free_gb * 1e9), int(80e9)))
     dims = checkpoint("small-test").dimensions
     shape = build.choose_shape(dims, CUDA, batch_size)
-    assert (shape.windows, shape.rows) == (windows, rows)
+    batch = build.choose_batch(shape, CUDA, batch_size)
+    assert (batch, shape.windows, shape.rows) == expected
     window, row = build.cache_bytes(dims, CUDA)
     assert (window, row) == (2 * 2 * 64 * 1500 * 2, 2 * 2 * 64 * 448 * 2)
 

@@ -160,7 +160,7 @@ def test_what_is_decoded_is_not_decoded_again(
     # Four windows go at once: all short ones have ended when the third long one is at work.
     with (
         short_of_memory(DeviceSearch, "_begin", note),
-        short_of_memory(DeviceSearch, "_advance", call(4)),
+        short_of_memory(DeviceSearch, "_steps_of", call(4)),
         short_of_memory(WhisperModel, "encode", call()) as encoded,
     ):
         found = whisper.run(windows(*options))

@@ -24,19 +24,21 @@ from quest22.engine.backend import Features, SmallerBatchError
 from quest22.engine.draft import Undrafted
 from quest22.engine.torch.alignment import TorchAligner
 from quest22.engine.torch.cache import CrossKVPool, SelfKVCache
+from quest22.engine.torch.flow import EncodedWindows, TorchFlow
 from quest22.engine.torch.memory import (
     cache_bytes,
     give_back,
     in_one_sentence,
     is_out_of_memory,
+    on_device,
     too_large,
 )
 from quest22.engine.torch.model import WhisperModel
-from quest22.engine.torch.rules import RuleTables
-from quest22.engine.torch.search import DeviceSearch, runs_on_device
+from quest22.engine.torch.passes import PassRunner
+from quest22.engine.torch.search import DeviceSearch, StepCounts, flows, runs_on_device
 from quest22.engine.torch.session import TorchSession
 from quest22.engine.torch.speculative import DeviceChecker, DeviceProposer, TorchDraft
-from quest22.engine.torch.steps import cuda_graphs
+from quest22.engine.torch.steps import Capture, cuda_graphs
 from quest22.errors import EngineError
 from quest22.records import Alignment
 
@@ -48,7 +50,7 @@ _log = logging.getLogger("quest22")
 
 @dataclass(frozen=True, slots=True)
 class BatchShape:
-    """``windows`` in a batch, of which as many as there are ``rows`` are decoded at once.
+    """The sound of ``windows`` is held; as many as there are ``rows`` are decoded at once.
 
     ``encoded_at_once`` windows go through the encoder together.
     """
@@ -68,21 +70,24 @@ class BatchShape:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class EncodedWindows:
-    """The first ``count`` windows of the pool, until the next batch."""
-
-    count: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class _Caches:
     """What takes the device's memory beside the weights, and what holds on to it."""
 
     pool: CrossKVPool
     cache: SelfKVCache
+    first_token: SelfKVCache
     search: DeviceSearch
     aligner: TorchAligner
-    draft: tuple[CrossKVPool, SelfKVCache] | None
+    draft: _DraftCaches | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _DraftCaches:
+    """Those of a draft model, and its roles."""
+
+    pool: CrossKVPool
+    checker: DeviceChecker
+    proposer: DeviceProposer
 
 
 class TorchBackend:
@@ -99,13 +104,20 @@ class TorchBackend:
         model: WhisperModel,
         shape: BatchShape,
         draft: TorchDraft | None = None,
+        batch_size: int | None = None,
+        *,
+        graphs: bool = True,
     ) -> None:
-        """Takes a smaller shape if memory does not hold this one.
+        """A batch has ``batch_size`` windows; by default, as many as the shape.
+
+        ``graphs``: steps are captured on a device that can.
+
+        Takes a smaller shape if memory does not hold this one.
 
         Raises :class:`EngineError` if it holds none, and :class:`CheckpointError` for alignment
         heads that the model does not have.
         """
-        self.batch_size = shape.windows
+        self.batch_size = batch_size or shape.windows
         self.device_type = model.placement.device.type
         self.compute_type = model.placement.compute_type
         self.device = model.placement.device
@@ -115,21 +127,42 @@ class TorchBackend:
         self._opened: tuple[Checkpoint, WhisperModel] | None = checkpoint, model
         self._draft = draft
         self._undrafted = Undrafted()
+        self._graphs = graphs
         self._speculative = SpeculativeSearch(draft.costs) if draft else None
         self._allocated: _Caches | None = None
         _ = self._caches
 
+    @property
+    def windows_at_once(self) -> int:
+        return min(self.batch_size, self.shape.windows)
+
+    @property
+    def step_counts(self) -> StepCounts:
+        """What decoding took since the caches were made."""
+        return self._caches.search.counts
+
     def encode(self, features: Sequence[Callable[[], Features]]) -> EncodedWindows:
-        for pool in (self._caches.pool, *(self._caches.draft or ())[:1]):
+        caches = self._caches
+        for pool in (caches.pool, *([caches.draft.pool] if caches.draft else [])):
             pool.begin_batch()
         if len(features) > self.shape.windows:
             raise SmallerBatchError("the batch does not fit the memory", self.shape.windows)
-        pending, first = iter(features), 0
-        with _exact_products(self.device):
-            while chunk := [compute() for compute in islice(pending, self.shape.encoded_at_once)]:
-                self._encode_chunk(np.stack(chunk), first)
-                first += len(chunk)
-        return EncodedWindows(len(features))
+        windows = self._caches.pool.take(len(features))
+        self._encode(features, windows)
+        return EncodedWindows(windows)
+
+    def open_flow(self) -> TorchFlow | None:
+        """None with a draft model, whose rows are at places of their own."""
+        if self._draft is not None:
+            return None
+        return TorchFlow(
+            self._caches.pool,
+            self._caches.search,
+            self.shape.encoded_at_once,
+            self._encode,
+            partial(flows, device=self.device),
+            self._within_memory,
+        )
 
     def language_logits(self, cross_kv: EncodedWindows, tokens: Sequence[int]) -> Logits:
         return self._within_memory(lambda: self._language_logits(cross_kv, tokens))
@@ -153,7 +186,8 @@ class TorchBackend:
         return self._within_memory(lambda: decode_in_tries(plain, decode_together), finished)
 
     def align(self, cross_kv: EncodedWindows, inputs: Sequence[AlignmentInput]) -> list[Alignment]:
-        return self._within_memory(lambda: self._caches.aligner.align(inputs))
+        held = [replace(each, window=cross_kv.windows[each.window]) for each in inputs]
+        return self._within_memory(lambda: self._caches.aligner.align(held))
 
     def close(self) -> None:
         if self._speculative is not None and self._speculative.counts.passes:
@@ -161,51 +195,61 @@ class TorchBackend:
         self._opened = self._allocated = self._draft = None
         give_back(self.device)
 
-    def _encode_chunk(self, features: NDArray[np.float32], first: int) -> None:
-        """Encode windows into the pool's rows from ``first`` on; fewer at once if memory asks."""
+    def _encode(self, features: Sequence[Callable[[], Features]], windows: Sequence[int]) -> None:
+        """Encode windows, each into the row of its number in the pool."""
+        pending, first = iter(features), 0
+        with _exact_products(self.device):
+            while chunk := [compute() for compute in islice(pending, self.shape.encoded_at_once)]:
+                self._encode_chunk(np.stack(chunk), windows[first : first + len(chunk)])
+                first += len(chunk)
+
+    def _encode_chunk(self, features: NDArray[np.float32], windows: Sequence[int]) -> None:
+        """Encode some windows; fewer at once if memory asks."""
         done = 0
         while done < len(features):
-            some = features[done : done + self.shape.encoded_at_once]
-            rows = slice(first + done, first + done + len(some))
-            told = self._tried(partial(self._encode_rows, some, rows))
+            some = slice(done, done + self.shape.encoded_at_once)
+            given, numbers = features[some], windows[some]
+            told = self._tried(partial(self._encode_rows, given, numbers))
             if told is None:
-                done += len(some)
-            elif len(some) == 1:
+                done += len(given)
+            elif len(given) == 1:
                 self._shrink(told)
             else:
                 give_back(self.device)
-                self.shape = replace(self.shape, encoded_at_once=len(some) // 2)
+                self.shape = replace(self.shape, encoded_at_once=len(given) // 2)
                 _log.warning(
                     "memory ran out on %s while %d windows were encoded (%s): from now on %d are "
                     "encoded at once; a smaller --batch-size leaves more memory",
                     self.device.type,
-                    len(some),
+                    len(given),
                     told,
-                    len(some) // 2,
+                    len(given) // 2,
                 )
 
-    def _encode_rows(self, features: NDArray[np.float32], rows: slice) -> None:
+    def _encode_rows(self, features: NDArray[np.float32], windows: Sequence[int]) -> None:
         """For the model and its draft; once if they have one encoder."""
-        given = torch.from_numpy(features).to(self.device)
-        sound = self._model.encode(given, self._caches.pool, rows)
+        given = on_device(torch.from_numpy(features), self.device)
+        pool = self._caches.pool
+        sound = self._model.encode(given, pool, pool.places(windows))
         if self._draft is None or self._caches.draft is None:
             return
-        pool, _ = self._caches.draft
+        pool = self._caches.draft.pool
         if self._draft.shares:
-            self._draft.model.put_sound(sound, pool, rows)
+            self._draft.model.put_sound(sound, pool, pool.places(windows))
         else:
-            self._draft.model.encode(given, pool, rows)
+            self._draft.model.encode(given, pool, pool.places(windows))
 
     def _language_logits(self, cross_kv: EncodedWindows, tokens: Sequence[int]) -> Logits:
-        starts = np.full((1, 1), self._sot, np.int32)
-        rows = self._caches.cache.rows
-        found = []
-        for first in range(0, cross_kv.count, rows):
-            some = range(first, min(first + rows, cross_kv.count))
-            session = self._session()
-            session.restart(some)
-            found.append(session.step(starts.repeat(len(some), 0), [0])[:, 0, tokens])
-        return np.concatenate(found)
+        """Beside windows that are being decoded: with a cache for one token, and in other rows."""
+        pool, cache, found = self._caches.pool, self._caches.first_token, []
+        for first in range(0, len(cross_kv.windows), cache.rows):
+            sound = pool.adjacent(cross_kv.windows[first : first + cache.rows])
+            starts = torch.full((sound.stop - sound.start, 1), self._sot, device=self.device)
+            rows = (cache, slice(0, len(starts)))
+            x = self._model.decode(starts, torch.zeros_like(starts), rows, (pool, sound), 1)
+            found.append(self._model.logits(x[:, 0])[:, tokens].cpu().numpy())
+        logits: Logits = np.concatenate(found)
+        return logits
 
     def _decode_together(
         self, part: Mapping[int, DecodeRequest], num_beams: int, keep: Keep
@@ -221,7 +265,7 @@ class TorchBackend:
             here = {window: each for window, each in here.items() if window not in followed}
             if len(followed) < len(part):
                 self._undrafted.tell()
-            results.update(self._with_draft(self._draft, followed))
+            results.update(self._with_draft(followed))
             for window, result in results.items():
                 keep(window, followed[window], result)
         if here:
@@ -240,19 +284,14 @@ class TorchBackend:
                 results[window] = result
         return [results[window] for window in part]
 
-    def _with_draft(
-        self, draft: TorchDraft, requests: Mapping[int, DecodeRequest]
-    ) -> dict[int, DecodeResult]:
-        caches, search = self._caches, self._speculative
-        if search is None or caches.draft is None:
+    def _with_draft(self, requests: Mapping[int, DecodeRequest]) -> dict[int, DecodeResult]:
+        draft, search = self._caches.draft, self._speculative
+        if search is None or draft is None:
             return {}
-        tables = RuleTables(self._model.dims.vocab_size, self.device)
-        mine = (self._model, caches.pool, caches.cache, tables)
-        checker = DeviceChecker(*mine, self._no_speech)
-        proposer = DeviceProposer(draft.model, *caches.draft, tables)
         results: dict[int, DecodeResult] = {}
-        for some in _pieces(requests, caches.cache.rows):
-            results.update(zip(some, search.run(checker, proposer, some), strict=True))
+        for some in _pieces(requests, self._caches.cache.rows):
+            found = search.run(draft.checker, draft.proposer, some)
+            results.update(zip(some, found, strict=True))
         return results
 
     def _session(self) -> TorchSession:
@@ -334,17 +373,25 @@ class TorchBackend:
         pool = CrossKVPool(model.dims, self.shape.windows, model.placement)
         cache = SelfKVCache(model.dims, self.shape.rows, model.placement)
         # A graph would hold on to buffers that have another layer's weights when it is replayed.
-        capture = None if model.is_streamed else cuda_graphs(self.device)
+        graphs = self._graphs and not model.is_streamed
+        capture = cuda_graphs(self.device) if graphs else None
         search = DeviceSearch(model, pool, cache, self._no_speech, capture)
         aligner = TorchAligner(checkpoint, model, pool)
-        self._allocated = _Caches(pool, cache, search, aligner, self._draft_caches())
+        one = replace(model.dims, max_target_positions=1)
+        first_token = SelfKVCache(one, self.shape.rows, model.placement)
+        draft = None
+        if self._draft is not None:
+            checker = PassRunner(model, pool, cache, capture)
+            draft = self._draft_caches(self._draft.model, checker, capture)
+        self._allocated = _Caches(pool, cache, first_token, search, aligner, draft)
 
-    def _draft_caches(self) -> tuple[CrossKVPool, SelfKVCache] | None:
-        if self._draft is None:
-            return None
-        model = self._draft.model
+    def _draft_caches(
+        self, model: WhisperModel, checker: PassRunner, capture: Capture | None
+    ) -> _DraftCaches:
         pool = CrossKVPool(model.dims, self.shape.windows, model.placement)
-        return pool, SelfKVCache(model.dims, self.shape.rows, model.placement)
+        cache = SelfKVCache(model.dims, self.shape.rows, model.placement)
+        proposer = PassRunner(model, pool, cache, capture)
+        return _DraftCaches(pool, DeviceChecker(checker, self._no_speech), DeviceProposer(proposer))
 
     @property
     def _caches(self) -> _Caches:

@@ -33,7 +33,12 @@ from quest22.settings import EngineSettings
 MAX_ROWS = 128
 """Windows decoded at once: more gain nothing, since each reads keys and values of its own."""
 
-MAX_WINDOWS = 256
+HELD_A_ROW = 2
+"""Windows whose sound is held, for each that is decoded: the others wait, or have just ended."""
+
+BATCH_A_ROW = 4
+"""Windows in a batch, for each that is decoded at once: places stay empty at its end alone."""
+
 ENCODED_AT_ONCE = 16
 WEIGHTS_SHARE = 0.8
 """Of the free memory; a model with larger weights has them copied to the device in turn."""
@@ -68,7 +73,8 @@ def open_torch_backend(
         if draft is not None and drafting is not None:
             decoders = _decoders(checkpoint, draft)
         shape = choose_shape(decoders, placement, settings.batch_size)
-        backend = TorchBackend(checkpoint, model, shape, drafting)
+        batch = choose_batch(shape, placement, settings.batch_size)
+        backend = TorchBackend(checkpoint, model, shape, drafting, batch)
     except (RuntimeError, MemoryError) as exc:
         if is_out_of_memory(exc):
             raise EngineError(too_large(checkpoint.dimensions, placement)) from exc
@@ -78,7 +84,7 @@ def open_torch_backend(
         torch.__version__,
         _device_name(placement.device),
         placement.compute_type,
-        backend.shape.windows,
+        backend.batch_size,
         backend.shape.rows,
     )
     return backend
@@ -140,18 +146,28 @@ def _open_draft(
 
 
 def choose_shape(dims: Dimensions, placement: Placement, batch_size: int | None) -> BatchShape:
-    """``batch_size`` windows, or as many as fit into memory beside the weights; 256 at most."""
+    """Caches for batches of ``batch_size`` windows, or as large as memory beside the weights.
+
+    What memory holds is rounded, so that a run finds the same shape again.
+    """
     if placement.device.type != "cuda":
         windows = batch_size or choose_batch_size(dims, "f32")
         return BatchShape(windows, windows, 1)
     free, _ = torch.cuda.mem_get_info(placement.device)
     window, row = cache_bytes(dims, placement)
-    if batch_size is None:
-        # Half of a batch is decoded while the rest waits to take the places of what has ended.
-        pairs = int(MEMORY_SHARE * free) // (2 * window + row)
-        batch_size = max(1, min(MAX_WINDOWS, 2 * pairs))
-        return BatchShape(batch_size, max(1, batch_size // 2), ENCODED_AT_ONCE)
-    return BatchShape(batch_size, min(batch_size, MAX_ROWS), ENCODED_AT_ONCE)
+    most = int(MEMORY_SHARE * free) // (HELD_A_ROW * window + row)
+    if most > ENCODED_AT_ONCE:
+        most -= most % ENCODED_AT_ONCE
+    rows = max(1, min(MAX_ROWS, most, batch_size or MAX_ROWS))
+    held = HELD_A_ROW * rows
+    return BatchShape(min(held, batch_size or held), rows, ENCODED_AT_ONCE)
+
+
+def choose_batch(shape: BatchShape, placement: Placement, batch_size: int | None) -> int:
+    """How many windows a batch has: those that were asked for, or enough to fill places again."""
+    if batch_size is not None:
+        return batch_size
+    return BATCH_A_ROW * shape.rows if placement.device.type == "cuda" else shape.windows
 
 
 def _device_name(device: torch.device) -> str:

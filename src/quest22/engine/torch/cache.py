@@ -22,9 +22,10 @@ class CrossKVPool:
     """Cross-attention keys and values of ``rows`` windows.
 
     ``memory`` is ``[layers, 2, rows, heads, 1500, size]``; in int8 if the placement says so, with
-    ``scales [layers, 2, rows, heads, size]``. Window i of a batch is encoded into row i. Where
-    windows are needed in adjacent rows, rows are exchanged: that costs as much as two decoding
-    steps of one window, and every step then reads memory as it lies.
+    ``scales [layers, 2, rows, heads, size]``. A window has a number below ``rows`` from
+    :meth:`take` to :meth:`release`, and a row that may change. Where windows are needed in adjacent
+    rows, rows are exchanged: that costs as much as two decoding steps of one window, and every step
+    then reads memory as it lies.
     """
 
     def __init__(self, dims: Dimensions, rows: int, placement: Placement) -> None:
@@ -36,11 +37,26 @@ class CrossKVPool:
         if placement.int8_kv:
             self.scales = torch.zeros((*shape[:4], shape[5]), device=device)
         self.rows = rows
-        self._row_of = list(range(rows))
+        self.begin_batch()
 
     def begin_batch(self) -> None:
-        """Window i is in row i again."""
+        """All rows are free; window i is in row i again."""
         self._row_of = list(range(self.rows))
+        self._free = list(range(self.rows))
+
+    @property
+    def room(self) -> int:
+        """How many windows may still be taken."""
+        return len(self._free)
+
+    def take(self, count: int) -> list[int]:
+        """Numbers for so many windows, the lowest that are free; there must be room."""
+        taken, self._free = self._free[:count], self._free[count:]
+        return taken
+
+    def release(self, windows: Sequence[int]) -> None:
+        """Their sound is not needed any more."""
+        self._free = sorted([*self._free, *windows])
 
     def write(self, layer: int, rows: Rows, key: Tensor, value: Tensor) -> None:
         """Put a layer's keys and values ``[B, heads, 1500, size]`` into rows."""
@@ -61,6 +77,13 @@ class CrossKVPool:
         """The rows in which windows are now."""
         return [self._row_of[window] for window in windows]
 
+    def places(self, windows: Sequence[int]) -> Rows:
+        """The same, to write to."""
+        rows = self.rows_of(windows)
+        if rows == list(range(rows[0], rows[0] + len(rows))):
+            return slice(rows[0], rows[0] + len(rows))
+        return torch.tensor(rows, device=self.memory.device)
+
     def put(self, window: int, row: int) -> None:
         """Exchange rows so that a window is in this one."""
         other = self._row_of[window]
@@ -73,10 +96,22 @@ class CrossKVPool:
         displaced = self._row_of.index(row)
         self._row_of[window], self._row_of[displaced] = row, other
 
-    def arrange(self, windows: Sequence[int]) -> None:
-        """Bring windows into the first rows, in this order."""
-        for row, window in enumerate(windows):
+    def arrange(self, windows: Sequence[int], first: int = 0) -> None:
+        """Bring windows into adjacent rows from ``first`` on, in this order."""
+        for row, window in enumerate(windows, first):
             self.put(window, row)
+
+    def adjacent(self, windows: Sequence[int]) -> slice:
+        """The rows of windows that wait, brought together in the last rows if they are scattered.
+
+        So none of the first rows moves, from which others are decoded.
+        """
+        rows = self.rows_of(windows)
+        first = rows[0]
+        if rows != list(range(first, first + len(rows))):
+            first = self.rows - len(rows)
+            self.arrange(windows, first)
+        return slice(first, first + len(rows))
 
 
 class SelfKVCache:

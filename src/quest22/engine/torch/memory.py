@@ -6,6 +6,7 @@ import gc
 from math import prod
 
 import torch
+from torch import Tensor
 
 from quest22.checkpoint.config import Dimensions
 from quest22.checkpoint.weight_shapes import expected_shapes
@@ -42,6 +43,13 @@ def give_back(device: torch.device) -> None:
         torch.cuda.empty_cache()
     elif device.type == "mps":
         torch.mps.empty_cache()
+
+
+def on_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """Copy it there; to a GPU, without waiting for what it computes meanwhile."""
+    if device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
 
 
 def cache_bytes(dims: Dimensions, placement: Placement) -> tuple[int, int]:

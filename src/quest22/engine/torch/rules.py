@@ -35,11 +35,8 @@ class TimestampState:
         cls, sampled: Sequence[Sequence[int]], timestamp_begin: int, device: torch.device
     ) -> TimestampState:
         """Of rows that have chosen these tokens, each at least one."""
-        return cls(
-            torch.tensor([tokens[-1] for tokens in sampled], device=device),
-            torch.tensor([[timestamp_begin, *tokens][-2] for tokens in sampled], device=device),
-            torch.tensor([_latest(tokens, timestamp_begin) for tokens in sampled], device=device),
-        )
+        rows = [last_tokens(tokens, timestamp_begin) for tokens in sampled]
+        return cls(*(torch.tensor(each, device=device) for each in zip(*rows, strict=True)))
 
     def rows(self) -> tuple[Tensor, Tensor, Tensor]:
         """All tensors."""
@@ -141,6 +138,11 @@ def _last_initial(rules: LogitsRules, vocabulary: int) -> int:
     """The last timestamp that a window may begin with."""
     most = rules.max_initial_timestamp
     return vocabulary if most is None else rules.timestamp_begin + most
+
+
+def last_tokens(tokens: Sequence[int], timestamp_begin: int) -> tuple[int, int, int]:
+    """What a row that has chosen these tokens puts into a :class:`TimestampState`."""
+    return tokens[-1], [timestamp_begin, *tokens][-2], _latest(tokens, timestamp_begin)
 
 
 def _latest(tokens: Sequence[int], timestamp_begin: int) -> int:

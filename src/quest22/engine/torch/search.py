@@ -6,6 +6,9 @@ was chosen, and decides by :class:`quest22.decoding.token_decoders.SamplingDecod
 search does, where each window ends; rows that have ended meanwhile went on for nothing. Windows
 that wait take the places of those that have ended: by the count of steps, never by a clock, so that
 the same batch always runs in the same way.
+
+Between :meth:`DeviceSearch.launch` and :meth:`DeviceSearch.advance` the device has steps to run,
+and the host time for something else.
 """
 
 from __future__ import annotations
@@ -38,6 +41,12 @@ def runs_on_device(request: DecodeRequest, device: torch.device) -> bool:
     if request.temperature > 0:
         return plain and device.type != "mps"  # which has no float64
     return plain and request.num_beams == 1 and not request.guesses
+
+
+def flows(request: DecodeRequest, device: torch.device) -> bool:
+    """Whether a request takes one row and one try, so that windows can follow one another."""
+    one = request.num_beams == len(request.tries) == 1
+    return one and runs_on_device(request, device)
 
 
 @dataclass(slots=True, eq=False)
@@ -74,8 +83,32 @@ class _Window:
         return DecodeResult(best.tokens, best.avg_logprob, self.no_speech_prob, best.logprobs)
 
 
+@dataclass(slots=True)
+class StepCounts:
+    """What decoding took: ``steps``, the rows they were run for, and those that chose a token.
+
+    The prompts' passes, which choose first tokens, are no steps.
+    """
+
+    steps: int = 0
+    rows: int = 0
+    used: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Launched:
+    """Steps that the device was given, and what they choose there, a tensor of rows a step."""
+
+    windows: Sequence[_Window]
+    tokens: list[Tensor]
+    logprobs: list[Tensor]
+
+
 class DeviceSearch:
-    """Decodes windows of a pool whose requests have equally many rows."""
+    """Decodes windows of a pool whose requests have equally many rows.
+
+    ``counts`` adds up what that took.
+    """
 
     def __init__(
         self,
@@ -93,7 +126,8 @@ class DeviceSearch:
         self._device = model.placement.device
         self._tables = RuleTables(model.dims.vocab_size, self._device)
         self._steps = StepRunner(model, pool, cache, capture)
-        self._places = 0
+        self.counts = StepCounts()
+        self.restart(1)
 
     def run(
         self,
@@ -105,26 +139,67 @@ class DeviceSearch:
         ``on_result`` is told each as soon as it is known. Raises
         :class:`quest22.errors.EngineError` if logits are not finite.
         """
-        windows = [_Window(number, request) for number, request in requests.items()]
-        self._places = self._cache.windows(windows[0].request.num_beams)
-        waiting = deque(windows)
-        live: list[_Window] = []
-        rows: Rows | None = None
-        while waiting or live:
-            free = self._places - len(live)
-            admitted = [waiting.popleft() for _ in range(min(free, len(waiting)))]
-            if admitted:
-                self._begin(admitted, len(live))
-                live, rows = live + admitted, None
-            completed = [each for each in live if each.decoder.completed]
-            for each in completed:
-                on_result(each.number, each.result())
-            if completed:
-                live, rows = self._without_completed(live), None
-            if live:
-                rows = rows or self._rows(live)
-                self._advance(live, rows)
-        return [window.result() for window in windows]
+        self.restart(next(iter(requests.values())).num_beams)
+        self.add(requests)
+        results: dict[int, DecodeResult] = {}
+        while len(results) < len(requests):
+            for window, result in self.advance():
+                on_result(window, result)
+                results[window] = result
+        return [results[window] for window in requests]
+
+    def restart(self, num_beams: int) -> None:
+        """Forget all windows; those that are added have so many rows from now on."""
+        self._places = self._cache.windows(num_beams)
+        self._waiting: deque[_Window] = deque()
+        self._live: list[_Window] = []
+        self._ended: list[_Window] = []  # whose results were not given yet
+        self._rows_live: Rows | None = None
+        self._launched: _Launched | None = None
+
+    def add(self, requests: Mapping[int, DecodeRequest]) -> None:
+        """Windows that wait for places, after those that wait already."""
+        self._waiting.extend(_Window(number, request) for number, request in requests.items())
+
+    @property
+    def can_be_full(self) -> bool:
+        """Whether there are windows for all places."""
+        return len(self._live) + len(self._waiting) >= self._places
+
+    def launch(self) -> None:
+        """Give the device its next steps, up to :data:`STEPS`."""
+        self._settle()
+        while self._waiting and (free := self._places - len(self._live)):
+            admitted = [self._waiting.popleft() for _ in range(min(free, len(self._waiting)))]
+            self._begin(admitted, len(self._live))
+            self._live, self._rows_live = self._live + admitted, None
+            self._leave()
+        if self._live:
+            self._rows_live = self._rows_live or self._rows(self._live)
+            self._launched = self._steps_of(self._live, self._rows_live)
+
+    def advance(self) -> list[tuple[int, DecodeResult]]:
+        """Run the steps that were launched, or the next ones; the windows that have ended."""
+        if self._launched is None:
+            self.launch()
+        self._settle()
+        ended, self._ended = self._ended, []
+        return [(window.number, window.result()) for window in ended]
+
+    def _settle(self) -> None:
+        """Look at what the steps that were launched have chosen."""
+        launched, self._launched = self._launched, None
+        if launched is not None:
+            chosen = torch.stack(launched.tokens), torch.stack(launched.logprobs)
+            self.counts.used += self._record(launched.windows, *chosen)
+            self._leave()
+
+    def _leave(self) -> None:
+        """Windows that have ended leave their places."""
+        ended = [each for each in self._live if each.decoder.completed]
+        if ended:
+            self._live, self._rows_live = self._without_completed(self._live), None
+            self._ended += ended
 
     def _begin(self, windows: Sequence[_Window], place: int) -> None:
         """Feed the prompts of windows, which get rows from a place on, and choose a first token."""
@@ -149,8 +224,8 @@ class DeviceSearch:
         chosen = choose(filtered, temperatures, uniforms)
         self._record(windows, chosen[None], log_probabilities(filtered, chosen)[None])
 
-    def _advance(self, windows: Sequence[_Window], rows: Rows) -> None:
-        """Choose up to :data:`STEPS` tokens for every row, then look at them."""
+    def _steps_of(self, windows: Sequence[_Window], rows: Rows) -> _Launched:
+        """Choose up to :data:`STEPS` tokens for every row."""
         steps = min(STEPS, max(window.remaining for window in windows))
         known = max(window.position for window in windows) + 1
         count, live = self._steps.count(len(windows), self._places), self._count_rows(windows)
@@ -162,17 +237,22 @@ class DeviceSearch:
             self._steps.run(rows, count, known + step)
             tokens.append(rows.grammar.last[:live].clone())
             logprobs.append(rows.logprobs[:live].clone())
-        self._record(windows, torch.stack(tokens), torch.stack(logprobs))
+        self.counts.steps += steps
+        self.counts.rows += steps * count * (live // len(windows))
+        return _Launched(windows, tokens, logprobs)
 
-    def _record(self, windows: Sequence[_Window], tokens: Tensor, logprobs: Tensor) -> None:
-        """Read what was chosen, ``[steps, rows]`` each."""
-        shape = (len(tokens), len(windows), -1)
+    def _record(self, windows: Sequence[_Window], tokens: Tensor, logprobs: Tensor) -> int:
+        """Read what was chosen, ``[steps, rows]`` each; how many of these tokens count."""
+        shape, counted = (len(tokens), len(windows), -1), 0
         numbers, shares = tokens.reshape(shape).tolist(), logprobs.reshape(shape).cpu().numpy()
         for place, window in enumerate(windows):
             taken = len(window.decoder.sampled[0])
             window.record([step[place] for step in numbers], shares[:, place].tolist())
             # What was chosen after the end does not count.
-            check_finite(shares[: len(window.decoder.sampled[0]) - taken, place])
+            valid = len(window.decoder.sampled[0]) - taken
+            check_finite(shares[:valid, place])
+            counted += valid * len(window.decoder.sampled)
+        return counted
 
     def _without_completed(self, windows: Sequence[_Window]) -> list[_Window]:
         """The windows that go on, in the first rows; as few of them move as possible."""

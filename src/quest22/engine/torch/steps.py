@@ -32,7 +32,7 @@ _log = logging.getLogger("quest22")
 
 Run: TypeAlias = "Callable[[], None]"
 Capture: TypeAlias = "Callable[[Run], Run]"
-"""Makes of a function on fixed tensors one that does the same at once."""
+"""Makes of a function on fixed tensors one that does the same at once, and may run it meanwhile."""
 
 
 @dataclass(slots=True, eq=False)
@@ -81,9 +81,7 @@ class StepRunner:
 
     def count(self, live: int, places: int) -> int:
         """How many windows to run for so many live ones: a power of two where shapes are fixed."""
-        if self._capture is None:
-            return live
-        return min(1 << (live - 1).bit_length(), places)
+        return live if self._capture is None else padded_count(live, places)
 
     def placed(self, rows: Rows) -> Rows:
         """The rows to run: with memory of their own where shapes are fixed."""
@@ -102,13 +100,16 @@ class StepRunner:
 
         ``rows`` are placed.
         """
-        length = min(-(-length // LENGTH_MULTIPLE) * LENGTH_MULTIPLE, self._cache.positions)
+        length = padded_length(length, self._cache.positions)
         if self._capture is None:
             self._step(rows, windows, length)
             return
         key = (id(rows), windows, length)
         if key not in self._captured:
+            before = [each.clone() for each in rows.tensors()]
             self._captured[key] = self._capture(lambda: self._step(rows, windows, length))
+            for own, kept in zip(rows.tensors(), before, strict=True):  # a capture may run it
+                own.copy_(kept)
         self._captured[key]()
 
     def _step(self, rows: Rows, windows: int, length: int) -> None:
@@ -123,6 +124,16 @@ class StepRunner:
         rows.grammar.update(chosen, rows.rules.timestamp_begin)
         # Rows whose window has ended may go on to the last position, and stay there.
         rows.positions.add_(1).clamp_(max=self._cache.positions - 1)
+
+
+def padded_count(live: int, most: int) -> int:
+    """A power of two, ``most`` at most."""
+    return min(1 << (live - 1).bit_length(), most)
+
+
+def padded_length(length: int, positions: int) -> int:
+    """A multiple of :data:`LENGTH_MULTIPLE`, all ``positions`` at most."""
+    return min(-(-length // LENGTH_MULTIPLE) * LENGTH_MULTIPLE, positions)
 
 
 def cuda_graphs(device: torch.device) -> Capture | None:
