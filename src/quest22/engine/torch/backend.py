@@ -45,6 +45,9 @@ from quest22.records import Alignment
 Value = TypeVar("Value")
 Keep: TypeAlias = "Callable[[int, DecodeRequest, DecodeResult], None]"
 
+PARTS_HELD = 4
+"""Parts of a batch that there is room for at least, so that they can follow one another."""
+
 _log = logging.getLogger("quest22")
 
 
@@ -58,6 +61,11 @@ class BatchShape:
     windows: int
     rows: int
     encoded_at_once: int
+
+    @property
+    def part_size(self) -> int:
+        """Windows of a part of a larger batch, of which four are held at once or more."""
+        return max(1, min(self.encoded_at_once, self.windows // PARTS_HELD))
 
     @property
     def is_smallest(self) -> bool:
@@ -158,7 +166,7 @@ class TorchBackend:
         return TorchFlow(
             self._caches.pool,
             self._caches.search,
-            self.shape.encoded_at_once,
+            self.shape.part_size,
             self._encode,
             partial(flows, device=self.device),
             self._within_memory,
