@@ -65,7 +65,10 @@ def test_nothing_asked_shows_the_help(run, arguments):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["transcrib"], "No such command 'transcrib'"),
+        (["transcrib"], "No such command or file 'transcrib'"),
+        (["transcribe", "a.wav", "-o", "-"], "without it, results go to standard output"),
+        (["transcribe", "a.wav", "-o", "a.srt"], "expected a folder, in which files are named"),
+        (["export", "a", "-f", "srt", "-o", "a.SRT"], "for one file: -f srt > a.SRT"),
         (["transcribe", "a.wav", "--modle", "x"], "--model"),
         (["transcribe", "a.wav", "--threads", "many"], "--threads"),
         (["transcribe", "a.wav", "--threads", "0"], "threads is 0: expected 1 or more"),

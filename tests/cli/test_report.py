@@ -23,7 +23,7 @@ from quest22.evaluation.score import ErrorRate, Scoreboard
 from quest22.evaluation.texts import TextPair
 from quest22.metrics import Metrics
 from quest22.runs.figures import Figures
-from quest22.runs.progress_lines import clip_count
+from quest22.runs.progress_lines import clip_count, work_count
 from quest22.settings.quantities import hours
 
 FIGURES = Figures(
@@ -134,6 +134,8 @@ def test_figures_of_a_fresh_meter():
         (clip_count(1200), "1,200 clips"),
         (clip_count(3, 1200), "3 of 1,200 clips"),
         (clip_count(0, 1), "0 of 1 clip"),
+        (work_count(1, 1), "1 unit of work in 1 data file"),
+        (work_count(1_000, 2), "1,000 units of work in 2 data files"),
         (hours(59.9), "59.9 s"),
         (hours(90), "1.5 min"),
         (hours(4500), "1.25 h"),

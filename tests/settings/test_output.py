@@ -43,11 +43,6 @@ def test_how_many_clips_may_fail(policy, limit):
     assert policy.limit == limit
 
 
-def test_a_folder_is_not_taken_for_standard_output():
-    with pytest.raises(UsageError, match="without it, results go to standard output"):
-        OutputSettings(("srt",), Path("-"))
-
-
 def test_the_workspace_is_inside_the_folder():
     assert OutputSettings(("jsonl",), Path("out")).workspace == Path("out") / RUN_FOLDER
 

@@ -29,7 +29,12 @@ from quest22.runs.events import (
     PlanReady,
     RunEvent,
 )
-from quest22.runs.progress_lines import clip_count, published_line, times_real_time
+from quest22.runs.progress_lines import (
+    clip_count,
+    published_line,
+    times_real_time,
+    work_count,
+)
 from quest22.settings.cluster import (
     ClusterPlanSettings,
     ClusterRunSettings,
@@ -83,7 +88,7 @@ class ClusterReporter:
                 self._title = f"{self._title} → {event.checkpoint_name} ({event.compute_type})"
             case PlanReady():
                 told = "planned" if event.is_new else "continuing the plan"
-                self._say(f"{told}: {event.units:,} units of work in {event.files:,} data files")
+                self._say(f"{told}: {work_count(event.units, event.files)}")
                 self._say(f"other machines may help: quest22 work {event.store}")
             case ClusterNote():
                 self._say(event.text)

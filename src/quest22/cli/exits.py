@@ -84,6 +84,8 @@ def _report(error: Exception) -> Exit:
         if text:  # else the parser has printed the help
             context = getattr(error, "ctx", None)
             command = context.command_path if context is not None else "quest22"
+            if command == "quest22":  # whose files need no command
+                text = text.replace("No such command", "No such command or file")
             say(f"error: {text}; see {command} --help")
         return Exit.USAGE
     if isinstance(error, Quest22Error):

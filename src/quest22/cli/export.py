@@ -10,6 +10,7 @@ from typer import Argument, Option
 
 from quest22.cli.exits import Exit, exit_for, say
 from quest22.cli.flag_groups import FlagGroup, flag, flag_group, grouped
+from quest22.cli.output_flags import results_folder
 from quest22.runs.export import ExportSettings, ExportSummary
 from quest22.runs.export import export as export_run
 from quest22.runs.progress_lines import clip_count
@@ -52,7 +53,7 @@ class ExportFlags:
     def settings(self, captions: CaptionSettings) -> ExportSettings:
         """Raises :class:`quest22.errors.UsageError` for an unknown format."""
         formats = parse_formats(self.output_format)
-        return ExportSettings(formats, self.output_dir, captions, self.overwrite)
+        return ExportSettings(formats, results_folder(self.output_dir), captions, self.overwrite)
 
 
 @flag_group(CaptionSettings)

@@ -10,11 +10,27 @@ from typer import Option
 
 from quest22.cli.flag_groups import FlagGroup, flag, flag_group
 from quest22.errors import UsageError
-from quest22.settings import CaptionSettings, FailureSettings, HubSettings, OutputSettings
+from quest22.settings import FORMATS, CaptionSettings, FailureSettings, HubSettings, OutputSettings
 from quest22.settings.hub import parse_commit_interval
 
 REPORT = "Reporting"
 MIN_COMMIT_SECONDS = 10.0
+
+
+def results_folder(path: Path | None) -> Path | None:
+    """The folder of ``--output-dir``; None for standard output.
+
+    Raises :class:`UsageError` for ``-``, and for the name of a file such as ``talk.srt`` that no
+    folder has.
+    """
+    if path == Path("-"):
+        raise UsageError("--output-dir is -: without it, results go to standard output")
+    if path is not None and path.suffix[1:].lower() in FORMATS and not path.is_dir():
+        raise UsageError(
+            f"--output-dir is {path}: expected a folder, in which files are named after the "
+            f"recordings; for one file: -f {path.suffix[1:].lower()} > {path}"
+        )
+    return path
 
 
 @flag_group(OutputSettings, CaptionSettings, FailureSettings)
@@ -24,6 +40,10 @@ class OutputFlags(FlagGroup):
     output_format: Annotated[list[str] | None, flag(OutputSettings, "formats")] = None
     output_dir: Annotated[Path | None, flag(OutputSettings, "folder")] = None
     overwrite: Annotated[bool, flag(OutputSettings, "overwrite")] = False
+
+    def folder(self) -> Path | None:
+        """Raises :class:`UsageError` for what was meant as a file or as standard output."""
+        return results_folder(self.output_dir)
 
     def captions(self) -> CaptionSettings:
         """Raises :class:`UsageError` for contradicting limits."""

@@ -11,6 +11,7 @@ from quest22.cli.flag_groups import FlagGroup, flag, flag_group, grouped
 from quest22.cli.model_flags import ModelFlags, SpeechFlags
 from quest22.cli.output_flags import MessageFlags
 from quest22.cli.terminal import configure_logging
+from quest22.runs.progress_lines import work_count
 from quest22.runs.settings import RunSettings
 from quest22.settings import HubSettings, PipelineSettings
 from quest22.settings.cluster import ClusterPlanSettings
@@ -106,7 +107,7 @@ def plan(
     if not report.quiet:
         files = len(made.units.files)
         told = "planned" if is_new else "planned before"
-        say(f"{told}: {len(made.units):,} units of work in {files:,} data files")
+        say(f"{told}: {work_count(len(made.units), files)}")
         say(f"start workers with: quest22 work {store.shown}")
         if target is not None:
             say(f"publish while they work with: quest22 push {store.shown}")

@@ -25,7 +25,7 @@ class RunFlags:
         """Raises :class:`quest22.errors.UsageError` for formats that cannot go there."""
         return OutputSettings(
             parse_formats(self.output.output_format or [self.default_format]),
-            self.output.output_dir,
+            self.output.folder(),
             overwrite=self.output.overwrite,
             captions=self.output.captions(),
         )

@@ -34,6 +34,12 @@ def clip_count(done: int, total: int | None = None) -> str:
     return f"{done:,} clip{'' if done == 1 else 's'}"
 
 
+def work_count(units: int, files: int) -> str:
+    """``340 units of work in 2 data files``."""
+    work = f"{units:,} unit{'' if units == 1 else 's'} of work"
+    return f"{work} in {files:,} data file{'' if files == 1 else 's'}"
+
+
 def published_line(transcripts: int, failures: int, units: int, planned: int) -> str:
     """``4,512 clips and 3 failed, 12 of 340 units``: what a cluster's dataset on the Hub has."""
     failed = f" and {failures:,} failed" if failures else ""

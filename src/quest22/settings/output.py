@@ -78,10 +78,6 @@ class OutputSettings:
     def __post_init__(self) -> None:
         if not self.formats:
             raise UsageError(f"no output format: expected one or more of {', '.join(FORMATS)}")
-        if self.folder == Path("-"):
-            raise UsageError(
-                "--output-dir is '-': without it, results go to standard output, in one format"
-            )
         if self.folder is None and len(self.formats) > 1:
             raise UsageError(
                 f"{len(self.formats)} formats ({', '.join(self.formats)}) cannot share standard "
