@@ -47,6 +47,7 @@ def with_all_options() -> list[Window]:
     return asked
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [SHAPE, BatchShape(6, 5, 3)])
 def test_every_window_has_the_result_of_a_batch_that_is_held_at_once(
     checkpoint: OpenCheckpoint, model: OpenModel, torch_engine: OpenTorchEngine, shape: BatchShape
@@ -113,6 +114,7 @@ def test_the_device_has_steps_to_run_while_features_are_computed(
             assert events[place + 1] == "features"  # and only then what was chosen is read
 
 
+@pytest.mark.slow
 def test_memory_that_runs_out_costs_no_result(
     checkpoint: OpenCheckpoint, model: OpenModel, torch_engine: OpenTorchEngine
 ) -> None:

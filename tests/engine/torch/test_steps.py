@@ -51,6 +51,7 @@ def test_fixed_shapes_change_nothing(
 LIMITS = (40, 3, 25, 60, 11, 31, 18, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [3, 8])
 @pytest.mark.parametrize("same_model", [False, True])
 def test_passes_of_fixed_shape_change_nothing(
