@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import prod
+from typing import NamedTuple
 
 from quest22.checkpoint.config import Dimensions
 from quest22.checkpoint.weight_shapes import expected_shapes
@@ -17,18 +18,24 @@ BATCH = 16
 TOKENS = 100
 """Text in a window of 30 s whose work is counted: quick speech; the benchmark's number too."""
 
-WIDTHS: Mapping[str, tuple[float, int]] = {
-    "float32": (4, 4),
-    "bfloat16": (2, 2),
-    "float16": (2, 2),
-    "int16": (2, 1),
-    "int8": (1, 1),
-    "int4": (9 / 16, 1),
-}
-"""Compute type → bytes of a weight of a linear layer, and of a cross-attention key or value.
 
-In int4, 32 weights share 16 bits more.
-"""
+class Widths(NamedTuple):
+    """Bytes of a number: of a linear layer, of the last layer, of cross-attention keys and values."""
+
+    weight: float
+    head: int
+    kv: int
+
+
+WIDTHS: Mapping[str, Widths] = {
+    "float32": Widths(4, 4, 4),
+    "bfloat16": Widths(2, 2, 2),
+    "float16": Widths(2, 2, 2),
+    "int16": Widths(2, 1, 1),
+    "int8": Widths(1, 1, 1),
+    "int4": Widths(9 / 16, 1, 1),
+}
+"""By compute type. In int4, 32 weights share 16 bits more."""
 
 _TIED = "proj_out.weight"
 _TABLES = ("encoder.embed_positions.weight", "decoder.embed_positions.weight")
@@ -47,15 +54,15 @@ def memory_bytes(dims: Dimensions, compute_type: str) -> int:
     caches of self-attention. Norms, biases, convolutions, position tables and self-attention count
     as float32.
     """
-    weight, kv = WIDTHS[compute_type]
+    widths = WIDTHS[compute_type]
     linear = sum(prod(shape) for name, shape in expected_shapes(dims) if _is_linear(name, shape))
     others = parameters(dims) - linear
-    head = dims.vocab_size * dims.d_model  # of which int4 makes int8
+    head = dims.vocab_size * dims.d_model
     position = 2 * dims.decoder_layers * dims.d_model
     window = position * (
-        kv * dims.max_source_positions + _FLOAT32_BYTES * dims.max_target_positions
+        widths.kv * dims.max_source_positions + _FLOAT32_BYTES * dims.max_target_positions
     )
-    weights = int(weight * (linear - head)) + int(max(weight, 1) * head)
+    weights = int(widths.weight * (linear - head)) + widths.head * head
     return weights + _FLOAT32_BYTES * others + BATCH * window
 
 

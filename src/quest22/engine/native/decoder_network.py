@@ -17,6 +17,7 @@ from quest22.checkpoint.config import Dimensions
 from quest22.checkpoint.weights import Weights
 from quest22.decoding.alignment import Heads, Scores
 from quest22.engine.cross_kv_cache import CrossKVCache
+from quest22.engine.native.balance import balance_of
 from quest22.engine.native.weights import (
     BFLOAT16,
     FLOAT32,
@@ -26,6 +27,7 @@ from quest22.engine.native.weights import (
     Array,
     CrossKVLayout,
     Linear,
+    Norm,
     floats,
     open_part,
     put_weights,
@@ -65,9 +67,9 @@ class NativeDecoderNetwork:
 
     Products are float32 or bfloat16 with sums in float32; activations are float32. Weights of the
     linear layers may be int8 or int16, with a scale for each output, or int4, with one for each 32
-    of its inputs; then products are of integers, and a layer's inputs are int16 with a scale for
-    each row and 256 inputs. Cross-attention keys
-    and values may be int8, with a scale for each of a head's numbers.
+    of its inputs; then products are of integers, a layer's inputs are int16 with a scale for each
+    row and 256 inputs, and the last layer's weights are int8. Cross-attention keys and values may
+    be int8, with a scale for each of a head's numbers.
     """
 
     any_frames = True
@@ -100,7 +102,10 @@ class NativeDecoderNetwork:
         self._logits = np.empty(0, np.float32)
         self._max_frames = dims.max_source_positions
         self._layout = CrossKVLayout(dims.decoder_heads, dims.d_model // dims.decoder_heads)
-        put_weights(library, "decoder", handle, weights, _linear_layers(dims), _norms(dims))
+        whole = formats.weights in (INT16, INT8, INT4)
+        balance = balance_of(weights, _EMBEDDING) if whole else None
+        layers, norms = _linear_layers(dims, balance), _norms(dims, balance)
+        put_weights(library, "decoder", handle, weights, layers, norms)
         library.quest22_decoder_compact(handle)
 
     @classmethod
@@ -273,8 +278,11 @@ def _shape(dims: Dimensions) -> list[int]:
     ]
 
 
-def _linear_layers(dims: Dimensions) -> Iterator[Linear]:
-    """All of them; the queries' scale is put into their weights, the output is the embedding."""
+def _linear_layers(dims: Dimensions, balance: Array | None) -> Iterator[Linear]:
+    """All of them; the queries' scale is put into their weights, the output is the embedding.
+
+    ``balance`` is of the last layer.
+    """
     scale = (dims.d_model // dims.decoder_heads) ** -0.5
     for index in range(dims.decoder_layers):
         name, number = f"decoder.layers.{index}", 6 * index
@@ -283,10 +291,10 @@ def _linear_layers(dims: Dimensions) -> Iterator[Linear]:
         yield Linear(f"{name}.encoder_attn.out_proj", number + 3)
         yield Linear(f"{name}.fc1", number + 4)
         yield Linear(f"{name}.fc2", number + 5)
-    yield Linear(_EMBEDDING, 6 * dims.decoder_layers)
+    yield Linear(_EMBEDDING, 6 * dims.decoder_layers, balance=balance)
 
 
-def _norms(dims: Dimensions) -> Iterator[str]:
+def _norms(dims: Dimensions, balance: Array | None) -> Iterator[Norm]:
     for index in range(dims.decoder_layers):
-        yield from (f"decoder.layers.{index}.{name}" for name in _NORMS)
-    yield "decoder.layer_norm"
+        yield from (Norm(f"decoder.layers.{index}.{name}") for name in _NORMS)
+    yield Norm("decoder.layer_norm", balance)

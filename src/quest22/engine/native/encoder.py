@@ -26,6 +26,7 @@ from quest22.engine.native.weights import (
     Array,
     CrossKVLayout,
     Linear,
+    Norm,
     floats,
     open_part,
     put_weights,
@@ -170,11 +171,11 @@ def _linear_layers(dims: Dimensions) -> Iterator[Linear]:
         yield Linear(f"{name}.v_proj", place, dims.d_model)
 
 
-def _norms(dims: Dimensions) -> Iterator[str]:
+def _norms(dims: Dimensions) -> Iterator[Norm]:
     for index in range(dims.encoder_layers):
-        yield f"encoder.layers.{index}.self_attn_layer_norm"
-        yield f"encoder.layers.{index}.final_layer_norm"
-    yield "encoder.layer_norm"
+        yield Norm(f"encoder.layers.{index}.self_attn_layer_norm")
+        yield Norm(f"encoder.layers.{index}.final_layer_norm")
+    yield Norm("encoder.layer_norm")
 
 
 class NativeEncoderRunner:

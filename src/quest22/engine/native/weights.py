@@ -20,18 +20,31 @@ Array = NDArray[np.float32]
 FLOAT32, BFLOAT16, INT8, INT16, _FLOAT16, INT4 = range(6)
 """Elements, as the library counts them."""
 
-_ROWS_AT_ONCE = 4096
+ROWS_AT_ONCE = 4096
 _KV_TYPES = {"f32": np.float32, "bf16": np.uint16, "i8": np.int8}
 
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """Where a checkpoint's linear layer goes: ``number`` and first output as the library counts."""
+    """Where a checkpoint's linear layer goes: ``number`` and first output as the library counts.
+
+    ``scale`` multiplies its outputs. ``balance [inputs]`` divides its weights; the norm before it
+    multiplies by the same.
+    """
 
     name: str
     number: int
     first: int = 0
     scale: float = 1.0
+    balance: Array | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Norm:
+    """A checkpoint's layer norm, whose outputs ``balance`` multiplies."""
+
+    name: str
+    balance: Array | None = None
 
 
 def open_part(library: ctypes.CDLL, part: str, shape: Sequence[int], *formats: int) -> int | None:
@@ -54,19 +67,19 @@ def put_weights(
     handle: int,
     weights: Weights,
     layers: Iterable[Linear],
-    norms: Iterable[str],
+    norms: Iterable[Norm],
 ) -> None:
     """Into what :func:`open_part` gave; ``weights`` then give back their memory.
 
-    Norms are named in the order in which the library counts them. Raises as :func:`_put_linear`.
+    Norms come in the order in which the library counts them. Raises as :func:`_put_linear`.
     """
     set_linear = getattr(library, f"quest22_{part}_set_linear")
     set_norm = getattr(library, f"quest22_{part}_set_norm")
     for layer in layers:
         _put_linear(partial(set_linear, handle, layer.number), weights, layer)
         weights.release()  # else all pages of the file would be in memory beside the layers
-    for number, name in enumerate(norms):
-        _put_norm(partial(set_norm, handle, number), weights, name)
+    for number, norm in enumerate(norms):
+        _put_norm(partial(set_norm, handle, number), weights, norm)
     weights.release()
 
 
@@ -92,21 +105,25 @@ def _put_linear(set_linear: Callable[..., None], weights: Weights, layer: Linear
     biases = weights[bias] if bias in weights else np.zeros(outputs, np.float32)
     if biases.shape != (outputs,):
         raise EngineError(f"{bias} has the shape {biases.shape}: expected {(outputs,)}")
-    for start in range(0, outputs, _ROWS_AT_ONCE):
-        some = slice(start, start + _ROWS_AT_ONCE)
+    for start in range(0, outputs, ROWS_AT_ONCE):
+        some = slice(start, start + ROWS_AT_ONCE)
         rows, shift = weights.rows(f"{layer.name}.weight", some), floats(biases[some])
         if rows.ndim == 3:
             rows = rows.transpose(0, 2, 1).reshape(len(rows), -1)
         rows = floats(rows)
         if not np.isfinite(rows).all():  # int8 would hide them
             raise EngineError(NOT_FINITE)
+        if layer.balance is not None:
+            rows = rows / layer.balance
         given = (rows.ctypes.data, shift.ctypes.data)
         set_linear(layer.first + start, *rows.shape, *given, layer.scale)
 
 
-def _put_norm(set_norm: Callable[..., None], weights: Weights, name: str) -> None:
+def _put_norm(set_norm: Callable[..., None], weights: Weights, norm: Norm) -> None:
     """Into the norm that ``set_norm`` sets."""
-    weight, bias = (floats(weights[f"{name}.{part}"]) for part in ("weight", "bias"))
+    weight, bias = (floats(weights[f"{norm.name}.{part}"]) for part in ("weight", "bias"))
+    if norm.balance is not None:
+        weight, bias = weight * norm.balance, bias * norm.balance
     set_norm(weight.size, *addresses([weight, bias], np.float32, (weight.size,)).tolist())
 
 

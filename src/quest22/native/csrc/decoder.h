@@ -179,8 +179,12 @@ EXPORT int quest22_decoder_supports(const DecoderShape *shape, int64_t dtype)
         && check_decoder_dtypes(shape, dtype, dtype, dtype) == OK;
 }
 
-/* Rounding of the last layer goes into logits as it is, so that it is not of four bits. */
-static DType head_dtype(DType weights) { return weights == INT4 ? INT8 : weights; }
+/* The last layer is most of what a step of a single row reads of a small model, so that it is of 8
+   bits where the others are of 16. Its rounding goes into logits as it is, so that it is not of 4. */
+static DType head_dtype(DType weights)
+{
+    return weights == INT4 || weights == INT16 ? INT8 : weights;
+}
 
 static bool decoder_init(Decoder *decoder, DType weights, int threads)
 {
