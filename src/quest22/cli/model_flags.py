@@ -26,7 +26,12 @@ from quest22.settings import (
     VadSettings,
 )
 from quest22.settings.decoding import SEARCH
-from quest22.settings.forms import OPTIONAL_DURATION, read_count_or_auto, read_numbers
+from quest22.settings.forms import (
+    OPTIONAL_DURATION,
+    read_count_or_auto,
+    read_devices,
+    read_numbers,
+)
 from quest22.settings.memory import MEMORY
 from quest22.settings.vad import PANEL as VOICE
 
@@ -46,14 +51,16 @@ class RerunFlags:
     """What a run whose settings are known may still be told: nothing that affects its results."""
 
     device: Annotated[str, flag(EngineSettings, "device", show_default="the run's")] = "auto"
+    devices: Annotated[str | None, flag(EngineSettings, "devices")] = None
     batch_size: Annotated[str, flag(EngineSettings, "batch_size")] = "auto"
     threads: Annotated[int | None, flag(EngineSettings, "threads")] = None
     token: Annotated[str | None, flag(EngineSettings, "token")] = None
 
     def settings(self) -> EngineSettings:
-        """Raises :class:`UsageError` for an invalid batch size."""
+        """Raises :class:`UsageError` for an invalid batch size or devices."""
         return EngineSettings(
             device=self.device,
+            devices=read_devices("devices", self.devices),
             batch_size=read_count_or_auto("batch_size", self.batch_size),
             threads=self.threads,
             token=self.token or hub_token(),

@@ -18,12 +18,14 @@ from quest22.cli.push import push_rest
 from quest22.cli.run import RunReporter, follow
 from quest22.cli.terminal import configure_logging
 from quest22.cli.work import StopSignals, WorkReporter, run_worker
+from quest22.cli.workers import WorkerOrder, run_workers
 from quest22.errors import UsageError
 from quest22.runs.context import RunContext
 from quest22.runs.retry_failed import retry as retry_run
 from quest22.runs.store import LocalRunStore, RunStore
 from quest22.runs.summary import RunStats
 from quest22.settings import EngineSettings
+from quest22.settings.cluster import ClusterWorkSettings
 from quest22.source.io.address import redact
 
 
@@ -62,12 +64,19 @@ def retry(flags: RetryFlags, report: ReportFlags) -> int:
     fails again stays. A run that stopped early is continued first, and data files that could not be
     read to their end are read on from there. After an interruption, repeat the command to continue.
     In a folder with shards, every shard is retried. In the store of quest22 plan, the failures of
-    all workers are: give the command on as many machines as are to help.
+    all workers are: give the command on as many machines as are to help. With --devices, devices
+    share the work.
     """
     configure_logging(report)
     engine = flags.engine.settings()
     if is_cluster_store(flags.folder):
-        return _retry_cluster(flags, engine, report)
+        if flags.accept_missing or flags.dataset:
+            raise UsageError(
+                f"{redact(flags.folder)} is the store of a plan, for which there is no "
+                "--accept-missing and no --dataset: leave them out"
+            )
+        order = WorkerOrder(flags.folder, True, engine, ClusterWorkSettings(), report)
+        return retry_in_store(order)
     store = LocalRunStore(Path(flags.folder))
     codes = set()
     for each in store.runs() or [store]:
@@ -78,27 +87,26 @@ def retry(flags: RetryFlags, report: ReportFlags) -> int:
     return next((code for code in worst_first if code in codes), Exit.DONE)
 
 
-def _retry_cluster(flags: RetryFlags, engine: EngineSettings, report: ReportFlags) -> int:
-    """Work on the failures in the store of a plan, beside others that do."""
+def retry_in_store(order: WorkerOrder) -> int:
+    """Work on the failures in the store of a plan, beside others that do; the exit code."""
     from quest22.cluster.open_store import open_store
     from quest22.cluster.retry import open_retry
+    from quest22.runtime.devices.names import chosen_devices
 
-    if flags.accept_missing or flags.dataset:
-        raise UsageError(
-            f"{redact(flags.folder)} is the store of a plan, for which there is no "
-            "--accept-missing and no --dataset: leave them out"
-        )
-    reporter = WorkReporter(report)
+    reporter = WorkReporter(order.report)
     context, told = RunContext(reporter), reporter.unit_done
-    store, code = open_store(flags.folder), int(Exit.DONE)
+    store, code = open_store(order.store), int(Exit.DONE)
+    devices = chosen_devices(order.engine)
+    if len(devices) > 1:
+        return run_workers(order, devices)
     with StopSignals() as signals:
-        worker = open_retry(store, engine, None, context, told)
+        worker = open_retry(store, order.engine, order.patience, context, told)
         if worker is not None:
             code = run_worker(worker, signals, reporter)
-        elif not report.quiet:
+        elif not order.report.quiet:
             say("nothing to retry: no row and no unit has failed")
     if code != Exit.INTERRUPTED:
-        push_rest(store, engine.token, quiet=report.quiet)
+        push_rest(store, order.engine.token, quiet=order.report.quiet)
     return code
 
 

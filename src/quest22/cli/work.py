@@ -19,6 +19,7 @@ from quest22.cli.push import push_rest
 from quest22.cli.report import reason_lines, summarise
 from quest22.cli.stats import write_stats
 from quest22.cli.terminal import configure_logging
+from quest22.cli.workers import WorkerOrder, run_workers
 from quest22.runs.context import RunContext
 from quest22.runs.events import ModelLoaded, ModelLoading, RunEvent
 from quest22.runs.figures import Figures
@@ -58,29 +59,39 @@ def work(flags: WorkFlags, patience: PatienceFlags, report: ReportFlags) -> int:
     """Transcribe units of a plan until all are done; start as many workers as there are machines.
 
     Workers share nothing but the store. One that dies costs the unit that it was at, which another
-    takes. After SIGTERM, Ctrl-C or SIGUSR1 a worker gives its unit back within 25 seconds.
+    takes. With --devices, each device has a worker. After SIGTERM, Ctrl-C or SIGUSR1 a worker gives
+    its unit back within 25 seconds.
     Exits with 0 once all units have ended, whether rows failed or not: quest22 status tells.
     """
     configure_logging(report)
+    engine, settings = flags.engine.settings(), patience.make(ClusterWorkSettings)
+    return work_in_store(WorkerOrder(flags.store, False, engine, settings, report))
+
+
+def work_in_store(order: WorkerOrder) -> int:
+    """Work on the plan in a store, here or with a worker on each device; the exit code."""
     from quest22.cluster.ledger import all_ended
     from quest22.cluster.open_store import open_store
     from quest22.cluster.plan import read_plan
     from quest22.cluster.work import ledger_of, open_worker
+    from quest22.runtime.devices.names import chosen_devices
 
-    reporter = WorkReporter(report)
-    settings, engine = patience.make(ClusterWorkSettings), flags.engine.settings()
+    reporter = WorkReporter(order.report)
     context, told = RunContext(reporter), reporter.unit_done
     with StopSignals() as signals:
-        store = open_store(flags.store)
+        store = open_store(order.store)
         plan = read_plan(store)
+        devices = chosen_devices(order.engine)
         if all_ended(ledger_of(plan, store)):
             reporter.nothing_left()
             code: int = Exit.DONE
+        elif len(devices) > 1:
+            return run_workers(order, devices)
         else:
-            worker = open_worker(store, engine, settings, context, told, plan)
+            worker = open_worker(store, order.engine, order.patience, context, told, plan)
             code = run_worker(worker, signals, reporter)
     if code != Exit.INTERRUPTED:
-        push_rest(store, engine.token, quiet=report.quiet)
+        push_rest(store, order.engine.token, quiet=order.report.quiet)
     return code
 
 
