@@ -413,8 +413,9 @@ class EngineOptions(TypedDict, total=False):
     """
 
     device_map: Literal["off", "auto"]
-    """``auto``: layers that do not fit into a GPU's memory stay in the machine's, and are copied
-    when they are needed. ``off``: all layers are on the device. Default: ``off``.
+    """``auto``: layers that do not fit into a GPU's memory stay in the machine's or, if that is
+    full, in their files, and come when they are needed. ``off``: all layers are on the
+    device. Default: ``off``.
     """
 
     compute_type: str

@@ -78,8 +78,9 @@ class EngineSettings:
     device_map: DeviceMap = option(
         "off",
         flags="--device-map",
-        help="[cyan]auto[/]: layers that do not fit into a GPU's memory stay in the machine's, and "
-        "are copied when they are needed. [cyan]off[/]: all layers are on the device.",
+        help="[cyan]auto[/]: layers that do not fit into a GPU's memory stay in the machine's or, "
+        "if that is full, in their files, and come when they are needed. [cyan]off[/]: all layers "
+        "are on the device.",
         panel=PANEL,
     )
     compute_type: str = option(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from dataclasses import replace
 
 import torch
@@ -14,8 +15,9 @@ from quest22.engine.batch_size import choose_batch_size
 from quest22.engine.draft import check_draft, shares_encoder, tell_draft, warn_of_slow
 from quest22.engine.torch.backend import BatchShape, TorchBackend
 from quest22.engine.torch.device import Placement, choose_placement
-from quest22.engine.torch.layers import BUFFERS
+from quest22.engine.torch.layers import Places
 from quest22.engine.torch.memory import (
+    bytes_at_once,
     cache_bytes,
     free_and_total,
     is_out_of_memory,
@@ -45,6 +47,9 @@ WEIGHTS_SHARE = 0.8
 
 STREAMED_SHARE = 0.5
 """Of the free memory, for the weights of such a model: more windows at once need fewer copies."""
+
+HOST_SHARE = 0.5
+"""Of the machine's free memory, for layers of such a model that are not on its GPU."""
 
 MEMORY_SHARE = 0.7
 """Of the memory that is free once weights are loaded; the rest is for what layers compute."""
@@ -91,34 +96,59 @@ def open_torch_backend(
 
 
 def choose_residency(dims: Dimensions, placement: Placement, device_map: str) -> Residency | None:
-    """How many layers stay on a GPU that the model is too large for; None if all fit, or must.
+    """Where the layers are of a model that its device has no memory for; None if all fit, or must.
 
-    The decoder's stay first: they are needed for every token. Raises :class:`EngineError` where not
-    even two layers fit.
+    The decoder's have the faster places: they are needed for every token. Raises
+    :class:`EngineError` where not even those fit that are there at a time.
     """
-    if device_map == "off" or placement.device.type != "cuda":
-        return None
-    free, _ = free_and_total(placement.device)
+    device = placement.device
+    free, _ = free_and_total(device)
     whole = weight_bytes(dims, placement)
-    if whole <= WEIGHTS_SHARE * free:
+    if device_map == "off" or device.type == "mps" or not free or whole <= WEIGHTS_SHARE * free:
         return None
-    encoder, decoder = layer_bytes(dims, placement)
+    sizes = encoder, decoder = layer_bytes(dims, placement)
     rest = whole - encoder * dims.encoder_layers - decoder * dims.decoder_layers
-    budget = int(STREAMED_SHARE * free) - rest - BUFFERS * (encoder + decoder)
+    held = bytes_at_once(dims, placement)
+    budget = int(STREAMED_SHARE * free) - rest - held
     if budget < 0:
         raise EngineError(too_large(dims, placement, streamed=True))
-    of_decoder = min(dims.decoder_layers, budget // decoder)
-    of_encoder = min(dims.encoder_layers, (budget - of_decoder * decoder) // encoder)
-    _log.info(
-        "the model is larger than %s: %d of %d layers of the decoder and %d of %d of the encoder "
-        "stay there, the others are copied when they are needed",
-        placement.device.type,
-        of_decoder,
-        dims.decoder_layers,
-        of_encoder,
-        dims.encoder_layers,
-    )
-    return Residency(of_encoder, of_decoder)
+    layers = (dims.encoder_layers, dims.decoder_layers)
+    on_device = _fitting(layers, sizes, budget)
+    in_memory = (0, 0)
+    if device.type != "cpu":
+        budget = _budget_of_host() - held
+        left = (layers[0] - on_device[0], layers[1] - on_device[1])
+        in_memory = _fitting(left, sizes, max(0, budget))
+    residency = Residency(*map(Places, on_device, in_memory))
+    _tell_residency(residency, dims, device)
+    return residency
+
+
+def _fitting(layers: tuple[int, int], sizes: tuple[int, int], budget: int) -> tuple[int, int]:
+    """How many layers of the encoder, and of the decoder, fit; the decoder's come first."""
+    of_decoder = min(layers[1], budget // sizes[1])
+    return min(layers[0], (budget - of_decoder * sizes[1]) // sizes[0]), of_decoder
+
+
+def _budget_of_host() -> int:
+    """Memory of the machine for layers that wait for their turn on a GPU."""
+    free, total = free_and_total(torch.device("cpu"))
+    return int(HOST_SHARE * free) if total else sys.maxsize
+
+
+def _tell_residency(residency: Residency, dims: Dimensions, device: torch.device) -> None:
+    where = "this machine's memory" if device.type == "cpu" else str(device)
+    told = []
+    for name, places, count in (
+        ("decoder", residency.decoder, dims.decoder_layers),
+        ("encoder", residency.encoder, dims.encoder_layers),
+    ):
+        from_files = count - places.on_device - places.in_memory
+        told.append(
+            f"of {count} layers of the {name} {places.on_device} stay there, {places.in_memory} "
+            f"are copied from memory and {from_files} read from files when they are needed"
+        )
+    _log.info("the model is larger than %s: %s", where, "; ".join(told))
 
 
 def _decoders(checkpoint: Checkpoint, draft: Checkpoint) -> Dimensions:

@@ -1,14 +1,17 @@
-"""Layers of a model that is larger than its device: in the host's memory, copied in their turn.
+"""Layers of a model that is larger than its device, or than the machine's memory.
 
-While a layer computes, the next one is copied into the other of two buffers, over a stream of its
-own on CUDA. What a pass over all layers costs is then the time of the copies, whatever number of
-windows it is for; so it pays to run many together.
+The first ones stay on the device. Others are in the host's memory: while a layer computes, the next
+one is copied into the other of two buffers, over a stream of its own on CUDA. The rest stay in the
+checkpoint's files, which are mapped: a thread reads each while the one before it computes. What a
+pass over all layers costs is then the time of reading and copying, whatever number of windows it is
+for; so it pays to run many together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Generic, TypeVar, cast
 
 import torch
@@ -19,30 +22,49 @@ Layer = TypeVar("Layer")
 BUFFERS = 2
 
 
+@dataclass(frozen=True, slots=True)
+class Places:
+    """How many layers stay on the device, and how many of the next ones in the host's memory.
+
+    The others are read from their files whenever they are needed.
+    """
+
+    on_device: int = 0
+    in_memory: int = 0
+
+
 class StreamedLayers(Generic[Layer]):
     """Layers of one shape, dataclasses of tensors; iterate over them to have each on the device.
 
-    A layer is valid until the next one is taken. The first ``resident`` ones stay on the device.
+    A layer is valid until the next one is taken.
     """
 
-    def __init__(self, layers: Sequence[Layer], device: torch.device, resident: int = 0) -> None:
-        """``layers`` are in the host's memory."""
-        self._resident = [_mapped(each, lambda part: part.to(device)) for each in layers[:resident]]
-        streamed = layers[resident:]
-        cuda = device.type == "cuda"
-        self._layers = [_mapped(each, Tensor.pin_memory) for each in streamed] if cuda else streamed
-        count = min(BUFFERS, len(self._layers))
+    def __init__(
+        self, read: Callable[[int], Layer], count: int, device: torch.device, places: Places
+    ) -> None:
+        """``read`` gives a layer in the host's memory by its number; later, in another thread."""
+        cuda, self._on_host = device.type == "cuda", device.type == "cpu"
+        first, end = places.on_device, min(places.on_device + places.in_memory, count)
+        self._resident = [
+            _mapped(read(index), lambda part: part.to(device)) for index in range(min(first, count))
+        ]
+        self._read = (lambda index: _mapped(read(index), Tensor.pin_memory)) if cuda else read
+        self._layers = [self._read(index) for index in range(first, end)]
+        self.in_files = range(max(end, len(self._resident)), count)
+        self._reader = ThreadPoolExecutor(1, "layers") if self.in_files else None
+        like = self._layers[:1] or [read(each) for each in self.in_files[:1] if not self._on_host]
         self._buffers = [
-            _mapped(self._layers[0], lambda part: torch.empty_like(part, device=device))
-            for _ in range(count)
+            _mapped(each, lambda part: torch.empty_like(part, device=device))
+            for each in like * BUFFERS
         ]
         self._copies = _CudaCopies(device) if cuda else _Copies()
 
     def __len__(self) -> int:
-        return len(self._resident) + len(self._layers)
+        return self.in_files.stop
 
     def __iter__(self) -> Iterator[Layer]:
         copies, count = self._copies, len(self._layers)
+        coming = self._begin_reading(self.in_files.start)
         if count:
             copies.start(0, self._layers[0], self._buffers[0])
         yield from self._resident
@@ -56,6 +78,27 @@ class StreamedLayers(Generic[Layer]):
                 yield self._buffers[place]
             finally:
                 copies.used(place)
+        while coming is not None:
+            layer = coming[1].result()
+            index, coming = coming[0], self._begin_reading(coming[0] + 1)
+            yield from self._placed(index % BUFFERS, layer)
+
+    def _begin_reading(self, index: int) -> tuple[int, Future[Layer]] | None:
+        if self._reader is None or index not in self.in_files:
+            return None
+        return index, self._reader.submit(self._read, index)
+
+    def _placed(self, place: int, layer: Layer) -> Iterator[Layer]:
+        """A layer from a file on the device: the host's own memory needs no copy of it."""
+        if self._on_host:
+            yield layer
+            return
+        self._copies.start(place, layer, self._buffers[place])
+        self._copies.wait(place)
+        try:
+            yield self._buffers[place]
+        finally:
+            self._copies.used(place)
 
 
 class _Copies:

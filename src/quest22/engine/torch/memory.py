@@ -13,7 +13,7 @@ from quest22.checkpoint.weight_shapes import expected_shapes
 from quest22.engine.precision import INT4_GROUP
 from quest22.engine.torch.device import Placement
 from quest22.engine.torch.layers import BUFFERS
-from quest22.system.machine import memory_bytes
+from quest22.system.machine import memory_bytes, memory_limit
 
 _WORDS = ("out of memory", "can't allocate memory", "alloc_failed")
 """How CUDA and MPS, PyTorch on the CPU, and cuBLAS say it."""
@@ -101,25 +101,37 @@ def free_and_total(device: torch.device) -> tuple[int, int]:
     if device.type == "mps":
         total = torch.mps.recommended_max_memory()
         return max(0, total - torch.mps.driver_allocated_memory()), total
-    return memory_bytes()
+    free, total = memory_bytes()
+    limit = memory_limit()  # of a container
+    return min(free, limit), min(total, limit)
+
+
+def bytes_at_once(dims: Dimensions, placement: Placement) -> int:
+    """Memory of layers that do not stay: in each half of the model, one computes, others come.
+
+    On the CPU the one that computed last is freed when the next one begins.
+    """
+    encoder, decoder = layer_bytes(dims, placement)
+    most = BUFFERS + 1 if placement.device.type == "cpu" else BUFFERS
+    return min(most, dims.encoder_layers) * encoder + min(most, dims.decoder_layers) * decoder
 
 
 def too_large(dims: Dimensions, placement: Placement, *, streamed: bool = False) -> str:
     """One line: what a model needs at least, what is there, and what to do.
 
-    ``streamed``: its layers are copied to the device in turn.
+    ``streamed``: its layers are on the device in turn.
     """
     free, total = free_and_total(placement.device)
     weights = weight_bytes(dims, placement)
     if streamed:
         encoder, decoder = layer_bytes(dims, placement)
-        weights -= (dims.encoder_layers - BUFFERS) * encoder
-        weights -= (dims.decoder_layers - BUFFERS) * decoder
+        weights -= dims.encoder_layers * encoder + dims.decoder_layers * decoder
+        weights += bytes_at_once(dims, placement)
     window = sum(cache_bytes(dims, placement))
     least = f"{_gigabytes(weights)} for weights and {_gigabytes(window)}"
     there = f"{_gigabytes(free)} of {_gigabytes(total)} are free" if total else "less is free"
     others = "--quantization int8 or int4, --dtype float16, or another --device"
-    if placement.device.type == "cuda" and not streamed:
+    if placement.device.type != "mps" and not streamed:
         others = f"--device-map auto, {others}"
     return (
         f"the model does not run on {placement.device.type}: there is not enough memory: it needs "

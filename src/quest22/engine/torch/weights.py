@@ -6,7 +6,7 @@ values of cross-attention.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
 
@@ -17,7 +17,7 @@ from torch import Tensor
 from quest22.checkpoint.config import Dimensions
 from quest22.checkpoint.weights import NOT_FINITE, Weights
 from quest22.engine.torch.device import Placement
-from quest22.engine.torch.layers import StreamedLayers
+from quest22.engine.torch.layers import Places, StreamedLayers
 from quest22.engine.torch.quantized import Int4Linear, Int8Linear, quantized
 from quest22.errors import EngineError
 
@@ -91,10 +91,10 @@ class DecoderBlock:
 
 @dataclass(frozen=True, slots=True)
 class Residency:
-    """How many layers of a model that is larger than its device stay there: the first of each."""
+    """Where the layers of a model are that is larger than its device."""
 
-    encoder: int = 0
-    decoder: int = 0
+    encoder: Places
+    decoder: Places
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,8 @@ def read_weights(
 ) -> ModelWeights:
     """Copy a checkpoint's weights to a device; the files then release their memory.
 
-    With a ``residency``, the other layers stay in the host's memory: see
+    With a ``residency``, other layers stay in the host's memory or in their files, which are then
+    read for as long as the model is used: see
     :class:`quest22.engine.torch.layers.StreamedLayers`. Raises :class:`EngineError` if a weight is
     not finite.
     """
@@ -125,17 +126,17 @@ def read_weights(
     layers = reader
     if residency is not None:
         layers = _Reader(weights, replace(placement, device=torch.device("cpu")))
-    encoder = tuple(layers.encoder_block(index) for index in range(dims.encoder_layers))
-    decoder = tuple(layers.decoder_block(index) for index in range(dims.decoder_layers))
+    encoder, decoder = layers.encoder_block, layers.decoder_block
+    of_encoder, of_decoder = (residency.encoder, residency.decoder) if residency else (None, None)
     embedding = reader.matrix("decoder.embed_tokens.weight")
     model = ModelWeights(
         (reader.convolution("encoder.conv1"), reader.convolution("encoder.conv2")),
         reader.exact("encoder.embed_positions.weight"),
-        _placed(encoder, placement.device, residency.encoder if residency else None),
+        _placed(encoder, dims.encoder_layers, placement.device, of_encoder),
         reader.norm("encoder.layer_norm"),
         embedding,
         reader.exact("decoder.embed_positions.weight"),
-        _placed(decoder, placement.device, residency.decoder if residency else None),
+        _placed(decoder, dims.decoder_layers, placement.device, of_decoder),
         reader.norm("decoder.layer_norm"),
         # Logits are float32: CUDA makes them of 16-bit factors, other devices of float32 ones.
         embedding if placement.device.type == "cuda" else embedding.float(),
@@ -146,11 +147,20 @@ def read_weights(
     return model
 
 
-def _placed(layers: Sequence[Block], device: torch.device, resident: int | None) -> Iterable[Block]:
-    return layers if resident is None else StreamedLayers(layers, device, resident)
+def _placed(
+    read: Callable[[int], Block], count: int, device: torch.device, places: Places | None
+) -> Iterable[Block]:
+    if places is None:
+        return tuple(map(read, range(count)))
+    layers = StreamedLayers(read, count, device, places)
+    for index in layers.in_files:
+        read(index)  # once, so that weights that are not finite are found now
+    return layers
 
 
 class _Reader:
+    """Reads layers; what a file has mapped for one is given back before the next."""
+
     def __init__(self, weights: Weights, placement: Placement) -> None:
         self._weights = weights
         self._placement = placement
@@ -161,10 +171,12 @@ class _Reader:
             raise EngineError(NOT_FINITE)
 
     def encoder_block(self, index: int) -> EncoderBlock:
+        self._weights.release()
         name = f"encoder.layers.{index}"
         return EncoderBlock(self._self_attention(name), self._feed_forward(name))
 
     def decoder_block(self, index: int) -> DecoderBlock:
+        self._weights.release()
         name = f"decoder.layers.{index}"
         cross = CrossAttention(
             self.norm(f"{name}.encoder_attn_layer_norm"),
