@@ -163,6 +163,7 @@ class DigestPipeline(Pipeline):
         self.batch_size = DigestEngine.batch_size
         self.home = HomeProcess()
         self._engine = self.engine()
+        self._is_ahead = False
         self._turns = EngineTurns(self._engine)
         self._strategy = DigestStrategy()
         self._opening = threading.Lock()
