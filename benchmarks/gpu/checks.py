@@ -20,6 +20,7 @@ from quest22.engine.torch.device import choose_placement
 from quest22.engine.torch.model import WhisperModel
 from quest22.engine.torch.self_check import probe_logits
 from quest22.engine.torch.speculative import TorchDraft
+from quest22.errors import UsageError
 from quest22.metrics import Metrics
 from quest22.records import DecodingOptions, Hypothesis, SearchOptions, Window
 
@@ -29,6 +30,7 @@ FORMATS = {
     "float16": 0.01,
     "int8_kv_float32": 0.1,
     "int8_kv_bfloat16": 0.1,
+    "fp8_encoder": 0.15,
 }
 """How far logits may be from float32's on the CPU: as ``tests/support/logit_errors.py`` has it."""
 
@@ -39,7 +41,7 @@ def checks(record: Recorder, sizes: Sizes, folder: Path) -> None:
     A check that fails has a value of 0, and the others go on.
     """
     for name in sizes.checked_shapes:
-        shape = replace(sizes.shape(name), encoder_layers=2, decoder_layers=2)
+        shape = replace(sizes.shape(name), encoder_layers=3, decoder_layers=2)
         found = load(str(write_checkpoint(folder / f"cut-{name}", shape, dtype="BF16")))
         _check_logits(record, sizes, name, found)
         _check_tokens(record, sizes, name, found)
@@ -48,7 +50,11 @@ def checks(record: Recorder, sizes: Sizes, folder: Path) -> None:
 def _check_logits(record: Recorder, sizes: Sizes, name: str, found: Checkpoint) -> None:
     expected = _logits(found, "cpu", "float32")
     for compute_type, limit in FORMATS.items():
-        actual = _logits(found, sizes.device, compute_type)
+        try:
+            actual = _logits(found, sizes.device, compute_type)
+        except UsageError as refused:
+            record(f"{name}: logit error {compute_type}", 0, "of deviation", str(refused))
+            continue
         error = float(np.sqrt(np.mean((actual - expected) ** 2)) / expected.std())
         verdict = "right" if error < limit else f"WRONG: above {limit}"
         record(f"{name}: logit error {compute_type}", error, "of deviation", verdict)

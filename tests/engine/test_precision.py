@@ -108,6 +108,12 @@ def test_int8_keys_and_values_are_for_the_native_library(
     assert not choose_precision(asked, ALL, native).int8_kv
 
 
+def test_float8_is_for_gpus() -> None:
+    for name in ("fp8_encoder", "fp8_encoder_bfloat16"):
+        with pytest.raises(UsageError, match=f"{name!r} is for GPUs .*: leave it out on the CPU"):
+            choose_precision(name, ["FP32", "BF16"])
+
+
 def test_an_unknown_name_is_refused_with_the_nearest() -> None:
     with pytest.raises(UsageError, match=r"'flaot32' is unknown.*did you mean 'float32'\?"):
         choose_precision("flaot32", ALL)

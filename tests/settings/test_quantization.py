@@ -37,6 +37,7 @@ def test_the_compute_type_says_it_all(compute_type, quantization, expected):
 REFUSED = [
     ("int8", "int4", "compute type 'int8' has weights in int8, not int4: leave out one of the two"),
     ("int4_float32", "int8", "has weights in int4, not int8"),
+    ("fp8_encoder", "int8", "has weights in fp8, not int8"),
     ("auto", "int2", "quantization is 'int2'"),
 ]
 

@@ -129,6 +129,11 @@ def choose_precision(
     int4 weights, which change more tokens. Raises :class:`UsageError` for an unknown name.
     """
     name = canonical_compute_type(compute_type.strip().lower().removeprefix("torch."))
+    if name.startswith("fp8_encoder"):
+        raise UsageError(
+            f"compute type {compute_type!r} is for GPUs that multiply float8, with --engine torch: "
+            "leave it out on the CPU"
+        )
     if name not in _ACTIVATIONS:
         near = get_close_matches(name, _ACTIVATIONS, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""

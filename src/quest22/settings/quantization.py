@@ -35,7 +35,7 @@ def quantized_type(compute_type: str, quantization: Quantization) -> str:
     weights = name.partition("_")[0]
     if weights == quantization:
         return compute_type
-    if weights in ("int8", "int4"):
+    if weights in ("int8", "int4", "fp8"):
         raise UsageError(
             f"compute type {compute_type!r} has weights in {weights}, not {quantization}: "
             "leave out one of the two"

@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-from benchmarks.accuracy.systems import BASELINE, DEFAULT, SYSTEMS, System, chosen
+from benchmarks.accuracy.systems import BASELINE, DEFAULT, ON_TORCH, SYSTEMS, System, chosen
 from quest22.errors import UsageError
 from quest22.options import Options
 
@@ -16,7 +16,7 @@ def test_every_system_has_a_name_and_a_label_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "system", [each for each in SYSTEMS if each.is_ours], ids=lambda each: each.name
+    "system", [each for each in (*SYSTEMS, *ON_TORCH) if each.is_ours], ids=lambda each: each.name
 )
 def test_the_products_rows_use_its_own_options(system: System) -> None:
     assert set(system.options) <= set(Options.__annotations__)
@@ -41,6 +41,7 @@ def test_rows_of_faster_whisper_use_its_own_options(system: System) -> None:
         (["chunked*", "best"], ["best", "chunked", "chunked-5-beams"]),
         (["faster-whisper-batched*int8"],
          ["faster-whisper-batched-int8", "faster-whisper-batched-1-beam-int8"]),
+        (["torch-b*"], ["torch-bfloat16"]),
     ],
 )  # fmt: skip
 def test_systems_are_chosen_by_patterns(patterns: list[str], names: list[str]) -> None:

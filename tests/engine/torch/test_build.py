@@ -107,7 +107,7 @@ from quest22.settings import EngineSettings
 
 checkpoint = load(sys.argv[1])
 sound = np.sin(np.arange(16000) * 0.05).astype(np.float32)
-for compute_type in ("float32", "int4"):
+for compute_type in ("float32", "int4", "fp8_encoder"):
     settings = EngineSettings(
         engine="torch", device="cpu", compute_type=compute_type, batch_size=2, threads=1
     )

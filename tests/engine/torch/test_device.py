@@ -34,6 +34,8 @@ def gpus(monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], count: in
         ("int8_weights_bf16", "int8_weights_bfloat16"),
         ("int4", "int4_float32"),
         ("INT4_float16", "int4_float16"),
+        ("fp8_encoder", "fp8_encoder_bfloat16"),
+        ("fp8_encoder_bf16", "fp8_encoder_bfloat16"),
     ],
 )
 def test_on_the_cpu(monkeypatch: pytest.MonkeyPatch, compute_type: str, chosen: str) -> None:
@@ -50,6 +52,7 @@ def test_on_the_cpu(monkeypatch: pytest.MonkeyPatch, compute_type: str, chosen: 
         ("cuda", "auto", (7, 5), 0, "float16"),
         ("cuda", "int8_kv", (9, 0), 0, "int8_kv_bfloat16"),
         ("CUDA:1", "float32", (8, 0), 1, "float32"),
+        ("cuda", "fp8_encoder", (8, 9), 0, "fp8_encoder_bfloat16"),
     ],
 )
 def test_on_a_gpu(
@@ -61,6 +64,7 @@ def test_on_a_gpu(
     chosen: str,
 ) -> None:
     gpus(monkeypatch, capability)
+    monkeypatch.setattr("quest22.engine.torch.device.triton_lacks", str)
     found = choose_placement(device, compute_type)
     assert (found.device, found.compute_type) == (torch.device("cuda", number), chosen)
 
@@ -107,3 +111,28 @@ def test_formats_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("int16", "int8_int8", "int9", "int4x"):
         with pytest.raises(UsageError, match=f"{name!r} is not one of the torch engine: expected"):
             choose_placement("cpu", name)
+
+
+@pytest.mark.parametrize(
+    ("compute_type", "capability", "lacks", "hip", "message"),
+    [
+        ("fp8_encoder", (8, 0), "", None, "from Ada and Hopper on, and this is GPU X: choose bf"),
+        ("fp8_encoder", (9, 0), "a C compiler", None, "Triton compiles, and a C compiler is miss"),
+        ("fp8_encoder", (9, 4), "", "6.4", "is for NVIDIA's GPUs, and this one is AMD's"),
+        ("fp8_encoder_float16", (9, 0), "", None, "the rest in bfloat16, not in 'float16': leave"),
+        ("fp8_encoder_int3", (9, 0), "", None, "the rest in bfloat16, not in 'int3': leave"),
+    ],
+)
+def test_float8_where_it_brings_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+    compute_type: str,
+    capability: tuple[int, int],
+    lacks: str,
+    hip: str | None,
+    message: str,
+) -> None:
+    gpus(monkeypatch, capability)
+    monkeypatch.setattr("quest22.engine.torch.device.triton_lacks", lambda: lacks)
+    monkeypatch.setattr(torch.version, "hip", hip)
+    with pytest.raises(UsageError, match=message):
+        choose_placement("cuda", compute_type)

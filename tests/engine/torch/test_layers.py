@@ -25,7 +25,7 @@ from quest22.engine.torch.layers import BUFFERS, Places, StreamedLayers, bytes_o
 from quest22.engine.torch.memory import bytes_at_once, layer_bytes, weight_bytes
 from quest22.engine.torch.model import WhisperModel
 from quest22.engine.torch.weights import Residency
-from quest22.errors import EngineError
+from quest22.errors import EngineError, UsageError
 from quest22.metrics import Metrics
 from quest22.settings import EngineSettings
 from tests.engine.conftest import OpenCheckpoint
@@ -217,6 +217,15 @@ def test_what_does_not_fit_is_elsewhere(
         assert (in_memory == 0) == (machine_share == 0.01)
     else:
         assert in_memory == 0
+
+
+def test_layers_that_differ_take_no_turns(
+    checkpoint: OpenCheckpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_memory(monkeypatch, 1, 1)
+    placement = replace(CUDA, fp8_encoder=True)
+    with pytest.raises(UsageError, match="'fp8_encoder' is for models that their device holds as"):
+        build.choose_residency(checkpoint("small-test").dimensions, placement, "auto")
 
 
 def test_where_memory_is_not_known_all_layers_are_there(

@@ -29,7 +29,7 @@ from quest22.engine.torch.model import WhisperModel
 from quest22.engine.torch.self_check import check_device
 from quest22.engine.torch.speculative import TorchDraft, computed_costs
 from quest22.engine.torch.weights import Residency
-from quest22.errors import EngineError
+from quest22.errors import EngineError, UsageError
 from quest22.settings import EngineSettings
 
 MAX_ROWS = 128
@@ -99,13 +99,19 @@ def choose_residency(dims: Dimensions, placement: Placement, device_map: str) ->
     """Where the layers are of a model that its device has no memory for; None if all fit, or must.
 
     The decoder's have the faster places: they are needed for every token. Raises
-    :class:`EngineError` where not even those fit that are there at a time.
+    :class:`EngineError` where not even those fit that are there at a time, and
+    :class:`UsageError` for an encoder in float8.
     """
     device = placement.device
     free, _ = free_and_total(device)
     whole = weight_bytes(dims, placement)
     if device_map == "off" or device.type == "mps" or not free or whole <= WEIGHTS_SHARE * free:
         return None
+    if placement.fp8_encoder:  # whose layers differ, and take turns in buffers of one shape
+        raise UsageError(
+            "compute type 'fp8_encoder' is for models that their device holds as a whole, and this "
+            "one is larger: choose another compute type with --device-map auto"
+        )
     sizes = encoder, decoder = layer_bytes(dims, placement)
     rest = whole - encoder * dims.encoder_layers - decoder * dims.decoder_layers
     held = bytes_at_once(dims, placement)

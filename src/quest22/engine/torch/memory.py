@@ -12,6 +12,7 @@ from quest22.checkpoint.config import Dimensions
 from quest22.checkpoint.weight_shapes import expected_shapes
 from quest22.engine.precision import INT4_GROUP
 from quest22.engine.torch.device import Placement
+from quest22.engine.torch.fp8 import is_in_fp8
 from quest22.engine.torch.layers import BUFFERS
 from quest22.system.machine import memory_bytes, memory_limit
 
@@ -64,7 +65,10 @@ def cache_bytes(dims: Dimensions, placement: Placement) -> tuple[int, int]:
 def weight_bytes(dims: Dimensions, placement: Placement) -> int:
     """Memory of the weights: in the format of products, but for layers in int8 or int4."""
     shapes = dict(expected_shapes(dims))
-    size = sum(_bytes(name, shape, placement) for name, shape in shapes.items() if name != _OUTPUT)
+    layers = dims.encoder_layers
+    size = sum(
+        _bytes(name, shape, placement, layers) for name, shape in shapes.items() if name != _OUTPUT
+    )
     if placement.device.type != "cuda" and placement.dtype != torch.float32:
         size += 4 * prod(shapes[_OUTPUT])
     return size
@@ -75,7 +79,7 @@ def layer_bytes(dims: Dimensions, placement: Placement) -> tuple[int, int]:
     shapes = list(expected_shapes(dims))
     encoder, decoder = (
         sum(
-            _bytes(name, shape, placement)
+            _bytes(name, shape, placement, dims.encoder_layers)
             for name, shape in shapes
             if name.startswith(f"{part}.layers.0.")
         )
@@ -84,10 +88,13 @@ def layer_bytes(dims: Dimensions, placement: Placement) -> tuple[int, int]:
     return encoder, decoder
 
 
-def _bytes(name: str, shape: tuple[int, ...], placement: Placement) -> int:
-    """Of a tensor; scales are in the format of products."""
+def _bytes(name: str, shape: tuple[int, ...], placement: Placement, encoder_layers: int) -> int:
+    """Of a tensor; scales are in the format of products, those of float8 in float32."""
     width = placement.dtype.itemsize
-    if placement.weights is None or ".layers." not in name or len(shape) != _MATRIX:
+    is_matrix = ".layers." in name and len(shape) == _MATRIX
+    if is_matrix and placement.fp8_encoder and is_in_fp8(name, encoder_layers):
+        return prod(shape) + shape[0] * torch.float32.itemsize
+    if placement.weights is None or not is_matrix:
         return prod(shape) * width
     if placement.weights == "int8":
         return prod(shape) + shape[0] * width

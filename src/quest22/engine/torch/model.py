@@ -17,6 +17,7 @@ from quest22.engine.precision import check_int4
 from quest22.engine.torch.cache import KEYS, VALUES, CrossKVPool, Rows, SelfKVCache
 from quest22.engine.torch.cross_attention import CrossKV, cross_attention
 from quest22.engine.torch.device import Placement
+from quest22.engine.torch.fp8 import Fp8Linear, check_fp8, fp8_linear
 from quest22.engine.torch.weights import (
     AnyLinear,
     CrossAttention,
@@ -44,10 +45,12 @@ class WhisperModel:
         """``residency``: only so many layers stay on the device.
 
         Raises :class:`quest22.errors.EngineError` if a weight is not finite, and
-        :class:`quest22.errors.UsageError` for a model that int4 does not fit.
+        :class:`quest22.errors.UsageError` for a model that int4 or float8 does not fit.
         """
         if placement.weights == "int4":
             check_int4(dims)
+        if placement.fp8_encoder:
+            check_fp8(dims)
         self.dims = dims
         self.placement = placement
         self.is_streamed = residency is not None
@@ -191,6 +194,8 @@ def _split(x: Tensor, heads: int) -> Tensor:
 
 
 def _linear(x: Tensor, layer: AnyLinear) -> Tensor:
+    if isinstance(layer, Fp8Linear):
+        return fp8_linear(x, layer)
     y: Tensor = F.linear(x, layer.weight, layer.bias)
     return y
 

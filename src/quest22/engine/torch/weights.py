@@ -17,6 +17,7 @@ from torch import Tensor
 from quest22.checkpoint.config import Dimensions
 from quest22.checkpoint.weights import NOT_FINITE, Weights
 from quest22.engine.torch.device import Placement
+from quest22.engine.torch.fp8 import Fp8Linear, fp8, is_in_fp8
 from quest22.engine.torch.layers import Places, StreamedLayers
 from quest22.engine.torch.quantized import Int4Linear, Int8Linear, quantized
 from quest22.errors import EngineError
@@ -32,8 +33,8 @@ class Linear:
     bias: Tensor | None
 
 
-AnyLinear: TypeAlias = Linear | Int8Linear | Int4Linear
-"""Each has the matrix as ``weight``, and ``bias``."""
+AnyLinear: TypeAlias = Linear | Int8Linear | Int4Linear | Fp8Linear
+"""Each but the last has the matrix as ``weight``, and all have a ``bias``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +123,11 @@ def read_weights(
     :class:`quest22.engine.torch.layers.StreamedLayers`. Raises :class:`EngineError` if a weight is
     not finite.
     """
-    reader = _Reader(weights, placement)
+    reader = _Reader(weights, placement, dims.encoder_layers)
     layers = reader
     if residency is not None:
-        layers = _Reader(weights, replace(placement, device=torch.device("cpu")))
+        on_host = replace(placement, device=torch.device("cpu"))
+        layers = _Reader(weights, on_host, dims.encoder_layers)
     encoder, decoder = layers.encoder_block, layers.decoder_block
     of_encoder, of_decoder = (residency.encoder, residency.decoder) if residency else (None, None)
     embedding = reader.matrix("decoder.embed_tokens.weight")
@@ -161,8 +163,9 @@ def _placed(
 class _Reader:
     """Reads layers; what a file has mapped for one is given back before the next."""
 
-    def __init__(self, weights: Weights, placement: Placement) -> None:
+    def __init__(self, weights: Weights, placement: Placement, encoder_layers: int) -> None:
         self._weights = weights
+        self._encoder_layers = encoder_layers
         self._placement = placement
         self._finite = torch.ones((), dtype=torch.bool, device=placement.device)
 
@@ -224,6 +227,8 @@ class _Reader:
             for part, row in zip(parts, rows, strict=True)
         ]
         weight, bias = torch.cat(rows), torch.cat(biases)
+        if self._placement.fp8_encoder and is_in_fp8(name, self._encoder_layers):
+            return fp8(weight, bias)
         bits = self._placement.weights
         return Linear(weight, bias) if bits is None else quantized(weight, bias, bits)
 
