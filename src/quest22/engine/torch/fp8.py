@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import ScalingType, scaled_mm
 
 from quest22.checkpoint.config import Dimensions
 from quest22.errors import UsageError
@@ -74,16 +75,16 @@ def fp8_linear(x: Tensor, layer: Fp8Linear) -> Tensor:
 
 def multiply(numbers: Tensor, scales: Tensor, layer: Fp8Linear, dtype: torch.dtype) -> Tensor:
     """Products of rows in float8, by the device's own instructions."""
-    y: Tensor = torch._scaled_mm(
+    return scaled_mm(
         numbers,
         layer.numbers.T,
         scale_a=scales,
+        scale_recipe_a=ScalingType.RowWise,
         scale_b=layer.scales.T,
+        scale_recipe_b=ScalingType.RowWise,
         bias=layer.bias,
-        out_dtype=dtype,
-        use_fast_accum=False,
+        output_dtype=dtype,
     )
-    return y
 
 
 def check_fp8(dims: Dimensions) -> None:
