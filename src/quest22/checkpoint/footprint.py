@@ -20,7 +20,7 @@ TOKENS = 100
 
 
 class Widths(NamedTuple):
-    """Bytes of a number: of a linear layer, of the last layer, of cross-attention keys and values."""
+    """Bytes of a weight, of one of the last layer, and of a cross-attention key or value."""
 
     weight: float
     head: int
