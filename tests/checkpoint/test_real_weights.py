@@ -122,7 +122,7 @@ def test_a_converted_folder_has_the_tokens_of_its_source_here_and_in_transformer
 def test_most_tokens_stay_in_int8(real_weights: dict[str, Path], sounds: list[Samples]) -> None:
     checkpoint = load(str(real_weights["base"]))
     exact, found = (
-        [tuple(each) for each in decoded(checkpoint, sounds[:2], "en", compute_type)]
+        [tuple(each) for each in decoded(checkpoint, sounds, compute_type=compute_type)]
         for compute_type in ("float32", "int8")
     )
-    assert equal_tokens(exact, found) > 0.9
+    assert equal_tokens(exact, found) > 0.8

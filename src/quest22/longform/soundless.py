@@ -83,7 +83,8 @@ def _have_level(frames: NDArray[np.float32]) -> Flags:
     sound = frames - frames.mean(axis=1, keepdims=True)
     places = np.arange(frames.shape[1], dtype=np.float32)
     places -= places.mean()
-    slopes = sound @ places / max(float(places @ places), 1.0)
+    # Not by BLAS, which ends the process where memory for its buffers is missing.
+    slopes = np.einsum("fs,s->f", sound, places) / max(float(np.sum(places * places)), 1.0)
     flags: Flags = np.abs(sound - np.outer(slopes, places)).max(axis=1, initial=0.0) > LEVEL
     return flags
 
