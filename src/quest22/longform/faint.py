@@ -63,6 +63,7 @@ class FaintSpeech:
         return np.concatenate((rest, self._probabilities.flush()))
 
     def _hear(self, samples: Samples) -> NDArray[np.float32]:
-        self._loudest = max(self._loudest, level_of(samples))
+        if self._loudest < FAINT:
+            self._loudest = max(self._loudest, level_of(samples))
         is_faint = self._loudest < FAINT
         return self._probabilities.feed(amplified(samples, self._loudest) if is_faint else samples)
