@@ -102,8 +102,8 @@ class NativeDecoderNetwork:
         self._logits = np.empty(0, np.float32)
         self._max_frames = dims.max_source_positions
         self._layout = CrossKVLayout(dims.decoder_heads, dims.d_model // dims.decoder_heads)
-        whole = formats.weights in (INT16, INT8, INT4)
-        balance = balance_of(weights, _EMBEDDING) if whole else None
+        are_integers = formats.weights in (INT16, INT8, INT4)
+        balance = balance_of(weights, _EMBEDDING) if are_integers else None
         layers, norms = _linear_layers(dims, balance), _norms(dims, balance)
         put_weights(library, "decoder", handle, weights, layers, norms)
         library.quest22_decoder_compact(handle)

@@ -181,10 +181,7 @@ EXPORT int quest22_decoder_supports(const DecoderShape *shape, int64_t dtype)
 
 /* The last layer is most of what a step of a single row reads of a small model, so that it is of 8
    bits where the others are of 16. Its rounding goes into logits as it is, so that it is not of 4. */
-static DType head_dtype(DType weights)
-{
-    return weights == INT4 || weights == INT16 ? INT8 : weights;
-}
+static DType head_dtype(DType weights) { return is_scaled(weights) ? INT8 : weights; }
 
 static bool decoder_init(Decoder *decoder, DType weights, int threads)
 {
