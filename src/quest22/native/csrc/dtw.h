@@ -2,6 +2,7 @@
 #ifndef QUEST22_DTW_H
 #define QUEST22_DTW_H
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "status.h"

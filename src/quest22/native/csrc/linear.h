@@ -7,6 +7,7 @@
 #ifndef QUEST22_LINEAR_H
 #define QUEST22_LINEAR_H
 
+#include <stdlib.h>
 #include <sys/mman.h>
 
 #include "int16.h"
