@@ -69,7 +69,22 @@ REFUSED = [
     ("-ot 1000 a.wav", "-ot is not a flag of quest22: spans, in seconds"),
     ("-of talk a.wav", "-of is not a flag of quest22: outputs are named after the recordings"),
     ("-f srt --file a.wav", "recordings are named without a flag"),
+    ("--threads many a.wav", "--threads is 'many': expected a whole number"),
+    ("--threads=1.5 a.wav", "--threads is '1.5': expected a whole number"),
+    ("--beam_size auto", "--beam-size is 'auto': expected a whole number"),
+    ("--patience big", "--patience is 'big': expected a number"),
+    ("-t many a.wav", "--threads is 'many': expected a whole number"),
 ]
+
+
+@pytest.mark.parametrize("command", sorted(get_command(app).commands))  # type: ignore[attr-defined]
+def test_every_number_is_told_in_our_own_words(command: str) -> None:
+    flags = known(command)
+    for flag in flags.numbers:
+        for typed in ([flag, "many"], [f"{flag}=many"] if flag[:2] == "--" else [f"{flag}many"]):
+            with pytest.raises(UsageError, match=rf"^{flag} is 'many': expected a .*number$"):
+                rewrite(typed, flags)
+        assert rewrite([flag, "3"], flags) == [flag, "3"]
 
 
 @pytest.mark.parametrize(("typed", "message"), REFUSED)

@@ -37,4 +37,4 @@ def test_an_error_is_a_line_of_json_too(tmp_path: Path) -> None:
     )
     assert ended.returncode == Exit.NOTHING_DONE, ended.stderr
     assert check_lines("server-log", ended.stderr.splitlines()) >= 1
-    assert '"level": "error"' in ended.stderr
+    assert ended.stderr.count('"level": "error"') == ended.stderr.count("cannot be loaded") == 1

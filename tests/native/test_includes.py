@@ -15,7 +15,7 @@ import quest22.native
 
 SOURCES = sorted((Path(quest22.native.__file__).parent / "csrc").glob("*.[ch]"))
 DECLARED = {
-    "math.h": r"(?:INFINITY|NAN)\b|(?:exp|log|sqrt|fabs|fma|ceil|floor|lrint|fmax|fmin|cos|sin)f?\(",
+    "math.h": r"(?:INFINITY|NAN)\b|(?:exp|log|sqrt|fabs|fma|ceil|floor|lrint|cos|sin)f?\(",
     "pthread.h": r"pthread_\w+\(",
     "sched.h": r"sched_\w+\(",
     "stdatomic.h": r"atomic_\w+\(",

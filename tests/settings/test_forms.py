@@ -71,9 +71,31 @@ def test_counts_that_may_be_chosen(value, expected):
     assert forms.read_count_or_auto("batch_size", value) == expected
 
 
-def test_a_count_that_is_none():
-    with pytest.raises(UsageError, match="batch_size is 'all': expected a whole number, or auto"):
-        forms.read_count_or_auto("batch_size", "all")
+@pytest.mark.parametrize("value", ["all", "1.5", 1.5, "inf", float("inf"), float("nan"), True])
+def test_a_count_that_is_none(value):
+    with pytest.raises(UsageError, match=r"batch_size is .*: expected a whole number, or auto"):
+        forms.read_count_or_auto("batch_size", value)
+
+
+@pytest.mark.parametrize("value", ["many", "1.5", 1.5, "inf", "nan", float("-inf")])
+def test_a_count_that_is_neither_whole_nor_off(value):
+    with pytest.raises(UsageError, match=r"caption_length is .*: expected a .*number, or off"):
+        forms.COUNT_OR_OFF.read("caption_length", value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("", ()), ("-1", (-1,)), ("50, 51", (50, 51)), (50, (50,)), ([50, 51.0], (50, 51))],
+)
+def test_tokens(value, expected):
+    assert forms.read_tokens("suppress_tokens", value) == expected
+
+
+@pytest.mark.parametrize("value", ["abc", "1.5", "inf", "50,nan", [1.5], [None], None, True])
+def test_what_is_no_token_is_told_by_an_example_of_tokens(value):
+    expected = r"suppress_tokens is .*: expected tokens by number, such as 50 or 50,51"
+    with pytest.raises(UsageError, match=expected):
+        forms.read_tokens("suppress_tokens", value)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from rich.console import Console
@@ -28,15 +29,15 @@ _VALUES = _WORDS | {
 
 @dataclass(slots=True)
 class KnownFlags:
-    """The flags of a command: ``taking`` a value, ``optional`` numbers, and boolean ones.
+    """The flags of a command: ``taking`` a value, those that are ``numbers``, and boolean ones.
 
-    ``taking`` maps a flag to what its value is called. ``on`` maps each spelling of a boolean flag
-    to the one for True and the one for False, which is None for a flag that is False unless it is
-    given. None for an optional number is its default, as in openai/whisper.
+    ``taking`` maps a flag to what its value is called, ``numbers`` to what kind of number it is.
+    ``on`` maps each spelling of a boolean flag to the one for True and the one for False, which is
+    None for a flag that is False unless it is given.
     """
 
     taking: dict[str, str] = field(default_factory=dict)
-    optional: set[str] = field(default_factory=set)
+    numbers: dict[str, type[int] | type[float]] = field(default_factory=dict)
     on: dict[str, tuple[str, str | None]] = field(default_factory=dict)
 
     @classmethod
@@ -49,8 +50,8 @@ class KnownFlags:
                 continue
             if not getattr(each, "is_flag", False):
                 known.taking.update(dict.fromkeys(options, each.metavar or "VALUE"))
-                if _is_number(each):
-                    known.optional.update(options)
+                if kind := _number_type(each):
+                    known.numbers.update(dict.fromkeys(options, kind))
                 continue
             others = each.secondary_opts
             negative = others[0] if others else None
@@ -60,11 +61,17 @@ class KnownFlags:
         return known
 
 
-def _is_number(parameter: Any) -> bool:
-    """Whether a parameter takes a number, as Click says it, and as newer versions of Typer do."""
+_NUMBER_TYPES: dict[Any, type[int] | type[float]] = {
+    "integer": int, "float": float, int: int, float: float
+}  # fmt: skip
+_EXPECTED = {int: "a whole number", float: "a number"}
+
+
+def _number_type(parameter: Any) -> type[int] | type[float] | None:
+    """The number that a parameter takes, as Click says it, and as newer versions of Typer do."""
     kind = getattr(getattr(parameter, "type", None), "name", None)
     kind = kind or getattr(getattr(parameter, "type_descriptor", None), "annotation", None)
-    return kind in ("integer", "float", int, float)
+    return _NUMBER_TYPES.get(kind)
 
 
 def rewrite(arguments: Sequence[str], known: KnownFlags) -> list[str]:
@@ -82,7 +89,9 @@ def rewrite(arguments: Sequence[str], known: KnownFlags) -> list[str]:
                 raise UsageError(f"{argument} requires a value: {argument} {known.taking[name]}")
             parts = [argument] if equals else [argument, waiting.pop(0)]
             number = value if equals else parts[-1]
-            if not (name in known.optional and number.lower() == "none"):
+            # None is a number's default, as in openai/whisper.
+            if not (name in known.numbers and number.lower() == "none"):
+                _check_number(name, number, known)
                 written += parts
         elif name in known.on:
             wanted = _boolean(argument, value if equals else None, waiting)
@@ -90,10 +99,26 @@ def rewrite(arguments: Sequence[str], known: KnownFlags) -> list[str]:
         elif foreign := replaced(name):
             shown = argument.partition("=")[0]
             given = _foreign_value(shown, foreign, value if equals else None, waiting)
-            written += foreign.arguments(shown, given)
+            replacement = foreign.arguments(shown, given)
+            for flag, text in pairwise(replacement):
+                _check_number(flag, text, known)
+            written += replacement
         else:
+            if not argument.startswith("--"):  # -b8
+                _check_number(argument[:2], argument[2:], known)
             written.append(argument)
     return written
+
+
+def _check_number(flag: str, text: str, known: KnownFlags) -> None:
+    """Raise :class:`UsageError` for a flag's value that should be a number and is none."""
+    kind = known.numbers.get(flag)
+    if kind is None:
+        return
+    try:
+        kind(text)
+    except ValueError:
+        raise UsageError(f"{flag} is {text!r}: expected {_EXPECTED[kind]}") from None
 
 
 def _spelt(name: str) -> str:

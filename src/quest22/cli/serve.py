@@ -99,13 +99,13 @@ def serve(server: ServerFlags, report: LiveReportFlags) -> int:
     try:
         engine = server.make(EngineSettings, model=None, token=server.token or hub_token())
         pipeline = replace(PipelineSettings(), engine=engine)
-        run(build_service(settings, server.served(), pipeline), tell)
+        failure = run(build_service(settings, server.served(), pipeline), tell)
     except Quest22Error as error:
         if settings.log != "json":
             raise
         say_as_json(f"error: {error}", logging.ERROR)
         return code_of(error)
-    return Exit.DONE
+    return Exit.DONE if failure is None else code_of(failure)
 
 
 def check_python(version: tuple[int, ...]) -> None:

@@ -84,14 +84,14 @@ def build_service(
     return Service(settings, models, gate, space)
 
 
-def serve(service: Service, on_ready: Callable[[str], None]) -> None:
+def serve(service: Service, on_ready: Callable[[str], None]) -> Quest22Error | None:
     """Serve until SIGTERM or Ctrl-C; ``on_ready`` is called with status lines for the user.
 
     Exits the process with 0 if threads remain that cannot be interrupted: one is loading a model,
     or a second signal came while the engine was working.
 
-    SIGHUP reloads keys and certificate. Raises the error of a first model that cannot be
-    loaded at once.
+    SIGHUP reloads keys and certificate. If the first model cannot be loaded, the server ends, and
+    the error is returned; the log has told it.
     """
     settings = service.settings
     bound = bind(settings)
@@ -120,8 +120,7 @@ def serve(service: Service, on_ready: Callable[[str], None]) -> None:
             os._exit(0)  # the event loop and the interpreter would wait for threads
 
     asyncio.run(run())
-    if failures:
-        raise failures[0]
+    return failures[0] if failures else None
 
 
 class GracefulServer(uvicorn.Server):

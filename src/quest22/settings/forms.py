@@ -62,6 +62,16 @@ def read_numbers(name: str, value: Any) -> tuple[float, ...]:
         raise UsageError(f"{name} is {value!r}: expected numbers such as 0 or 0,0.2,0.4") from exc
 
 
+def _whole(value: Any) -> int:
+    """Text or a number that is whole; ``ValueError`` for any other."""
+    if isinstance(value, bool) or int(value) != float(value):
+        raise ValueError
+    return int(value)
+
+
+_NOT_WHOLE = (TypeError, ValueError, OverflowError)
+
+
 def read_threshold(name: str, value: Any) -> float | None:
     """A number; ``off`` or ``none``: None."""
     if value is None or (isinstance(value, str) and value.strip().lower() in (OFF, "none")):
@@ -77,8 +87,8 @@ def read_count_or_auto(name: str, value: Any) -> int | None:
     if value is None or (isinstance(value, str) and value.strip().lower() == AUTO):
         return None
     try:
-        return int(value)
-    except (TypeError, ValueError) as exc:
+        return _whole(value)
+    except _NOT_WHOLE as exc:
         raise UsageError(f"{name} is {value!r}: expected a whole number, or auto") from exc
 
 
@@ -127,8 +137,15 @@ def read_names(_: str, value: str | Iterable[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
 
 
-def _read_tokens(name: str, value: Any) -> tuple[int, ...]:
-    return tuple(int(number) for number in read_numbers(name, value))
+def read_tokens(name: str, value: Any) -> tuple[int, ...]:
+    """Tokens by number: ``-1``, ``50,51``, one number, or several."""
+    parts = split_list(value) if isinstance(value, str) else value
+    try:
+        return tuple(map(_whole, [parts] if isinstance(parts, (int, float)) else parts))
+    except _NOT_WHOLE as exc:
+        raise UsageError(
+            f"{name} is {value!r}: expected tokens by number, such as 50 or 50,51"
+        ) from exc
 
 
 def _read_optional_numbers(name: str, value: Any) -> tuple[float, ...] | None:
@@ -137,7 +154,10 @@ def _read_optional_numbers(name: str, value: Any) -> tuple[float, ...] | None:
 
 def _read_count_or_off(name: str, value: Any) -> int | None:
     number = read_threshold(name, value)
-    return None if number is None else int(number)
+    try:
+        return None if number is None else _whole(number)
+    except _NOT_WHOLE as exc:
+        raise UsageError(f"{name} is {value!r}: expected a whole number, or off") from exc
 
 
 def read_track(name: str, value: Any) -> str | None:
@@ -161,10 +181,8 @@ def read_channel(name: str, value: Any) -> Channel | None:
     if text is None or text == EACH:
         return text
     try:
-        if isinstance(text, bool) or int(text) != float(text):
-            raise ValueError
-        return int(text)
-    except (TypeError, ValueError, OverflowError) as exc:
+        return _whole(text)
+    except _NOT_WHOLE as exc:
         raise UsageError(
             f"{name} is {value!r}: expected a channel's number, counting from 0, or each"
         ) from exc
@@ -248,7 +266,7 @@ def _write_stride(value: tuple[float, float]) -> str:
 
 NUMBERS = Form(read_numbers, "float | Iterable[float]", _write_list)
 TEMPERATURES = Form(_read_optional_numbers, "float | Iterable[float] | None", _write_list)
-TOKENS = Form(_read_tokens, "Iterable[int]", _write_list)
+TOKENS = Form(read_tokens, "Iterable[int]", _write_list)
 STRIDE = Form(read_stride, "float | tuple[float, float]", _write_stride)
 THRESHOLD = Form(read_threshold, "float | None", _write_or(OFF))
 COUNT_OR_OFF = Form(_read_count_or_off, "int | None", _write_or(OFF))
