@@ -105,6 +105,10 @@ def test_this_machine_has_memory() -> None:
 
 GROUPS = "/sys/fs/cgroup"
 SECOND = "0::/user/run\n"
+MOUNTED = (
+    "23 1 0:1 / / rw - ext4 /dev/vda rw\n24 23 0:2 / /groups/pids rw - cgroup cgroup rw,pids\n"
+    "25 23 0:3 {} {} rw,relatime shared:9 - {} cgroup rw,{}\n"
+)
 FIRST = "5:memory:/docker/x\n4:cpu,cpuacct:/docker/x\n0::/\n"
 
 
@@ -160,6 +164,36 @@ def test_a_container_may_use_less_memory(system: Any, files: dict[str, str], lim
             },
             4,
         ),
+        (  # mounted elsewhere, and in a container: from its own group on
+            {
+                "/proc/self/cgroup": "4:cpu,cpuacct:/docker/x/inner\n",
+                "/proc/self/mountinfo": MOUNTED.format(
+                    "/docker/x", "/groups", "cgroup", "cpuacct,cpu"
+                ),
+                "/groups/inner/cpu.cfs_quota_us": "300000",
+                "/groups/inner/cpu.cfs_period_us": "100000",
+                "/groups/cpu.cfs_quota_us": "600000",
+                "/groups/cpu.cfs_period_us": "100000",
+            },
+            3,
+        ),
+        (
+            {
+                "/proc/self/cgroup": "0::/run/inner\n",
+                "/proc/self/mountinfo": MOUNTED.format("/", "/groups", "cgroup2", "nsdelegate"),
+                "/groups/run/inner/cpu.max": "max 100000",
+                "/groups/run/cpu.max": "300000 100000",
+            },
+            3,
+        ),
+        (  # a group outside of what is mounted
+            {
+                "/proc/self/cgroup": "0::/../other\n",
+                "/proc/self/mountinfo": MOUNTED.format("/", "/groups", "cgroup2", "rw"),
+                "/groups/cpu.max": "500000 100000",
+            },
+            5,
+        ),
         (
             {
                 "/proc/self/cgroup": FIRST,
@@ -176,6 +210,7 @@ def test_a_container_may_use_fewer_cores(
     system(files, {})
     monkeypatch.setattr(machine.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     assert machine.usable_cores() == cores
+    assert machine.quota_cores() == (cores if cores < 8 else None)
 
 
 def test_commands_of_other_systems_are_not_run(monkeypatch: pytest.MonkeyPatch) -> None:

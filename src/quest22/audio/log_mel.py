@@ -23,6 +23,7 @@ from quest22.errors import EngineError
 from quest22.native.library import address, open_library
 from quest22.records import HOP_SAMPLES, SAMPLE_RATE_HZ, WINDOW_SAMPLES, Samples
 from quest22.system.forks import kept_in_children
+from quest22.system.machine import quota_cores
 from quest22.system.openvino_core import openvino_core
 
 FFT_SAMPLES = 400
@@ -110,7 +111,7 @@ class LogMel:
     """
 
     def __init__(self, n_mels: int, threads: int | None = None) -> None:
-        """``threads`` is for OpenVINO; None lets it choose."""
+        """``threads`` is for OpenVINO; None lets it choose, within a quota."""
         library = open_library()
         tables = MelTables(hann_window(), mel_filters(n_mels))
         self._transform: MelBackend = (
@@ -249,7 +250,7 @@ class GraphMel:
             "INFERENCE_PRECISION_HINT": "f32",
             "PERFORMANCE_HINT": "LATENCY",
         }
-        if threads is not None:
+        if threads := threads or quota_cores():
             properties["INFERENCE_NUM_THREADS"] = threads
         compiled = openvino_core().compile_model(_chunk_graph(tables), "CPU", properties)
         self._request = kept_in_children(compiled.create_infer_request())

@@ -23,6 +23,7 @@ from quest22.system.machine import (
     memory_bytes,
     processor_flags,
     processor_name,
+    quota_cores,
     usable_cores,
 )
 
@@ -109,7 +110,11 @@ def check_processor() -> Finding:
     """The processor, its usable cores, and its vector extensions."""
     flags = processor_flags()
     features = " ".join(fast_features()) or "no vector extensions found"
-    found = f"{processor_name()} · {usable_cores()} cores · {features}"
+    cores = usable_cores()
+    usable = f"{cores} {'core' if cores == 1 else 'cores'}"
+    if quota_cores():
+        usable += ", all that a quota leaves"
+    found = f"{processor_name()} · {usable} · {features}"
     if flags and not {"avx2", "asimd"}.intersection(flags):
         return note("processor", found, "works, but slowly: a processor with AVX2 is much faster")
     return Finding("processor", found)

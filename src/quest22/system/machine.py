@@ -14,7 +14,7 @@ import subprocess
 from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 from typing_extensions import TypedDict
@@ -96,10 +96,23 @@ def usable_cores() -> int:
 
     A quota of one and a half cores counts as two: the half is used by whoever is ready.
     """
-    cores = os.cpu_count() or 1
+    return quota_cores() or _affinity_cores()
+
+
+def quota_cores() -> int | None:
+    """The cores that a container's quota leaves of those in reach; None if it leaves all.
+
+    For libraries that choose their number of threads: they heed affinity, and no quota.
+    """
+    cores = _affinity_cores()
+    quota = max(1, math.ceil(min(_cpu_quotas(), default=cores)))
+    return quota if quota < cores else None
+
+
+def _affinity_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    return max(1, min(cores, math.ceil(min(_cpu_quotas(), default=cores))))
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _cpu_quotas() -> Iterator[float]:
@@ -116,21 +129,34 @@ def _cpu_quotas() -> Iterator[float]:
 
 
 def _control_files(name: str, controller: str) -> list[str]:
-    """A control file of this process's group and of those around it.
+    """A control file of this process's group and of those around it, from the inside out.
 
     ``controller`` is that of the first version of control groups, where each has a tree of its own;
     the second version has one tree, and no controller. In a container the outermost visible group
     is its own.
     """
-    path = ""
+    root, mounted = _control_mount(controller)
+    path = PurePosixPath("/")
     for line in _read("/proc/self/cgroup").splitlines():
         _, controllers, own = line.split(":", 2)
         if controller in controllers.split(","):
-            path = own.strip("/")
-    root = Path(_CGROUPS) / controller
-    groups = [root] if ".." in path else [root / path, *(root / path).parents]
-    visible = groups[: groups.index(root) + 1]
-    return [text for group in visible if (text := _read(str(group / name)).strip())]
+            path = PurePosixPath(own)
+    # A group outside of what is mounted here is known by the mount alone.
+    inside = path.relative_to(root) if path.is_relative_to(root) else PurePosixPath()
+    groups = [inside, *inside.parents] if ".." not in inside.parts else [PurePosixPath()]
+    return [text for group in groups if (text := _read(str(mounted / group / name)).strip())]
+
+
+def _control_mount(controller: str) -> tuple[PurePosixPath, PurePosixPath]:
+    """Which group is the outermost that is mounted, and where."""
+    for line in _read("/proc/self/mountinfo").splitlines():
+        place, _, kind = line.partition(" - ")
+        fields, kinds = place.split(), kind.split()
+        if kinds[:1] != ["cgroup" if controller else "cgroup2"] or len(fields) < 5:
+            continue
+        if not controller or controller in kinds[-1].split(","):
+            return PurePosixPath(fields[3]), PurePosixPath(fields[4])
+    return PurePosixPath("/"), PurePosixPath(_CGROUPS) / controller
 
 
 def memory_bytes() -> tuple[int, int]:

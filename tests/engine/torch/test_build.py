@@ -32,6 +32,28 @@ def test_it_is_told_what_runs_where(
 
 
 @pytest.mark.parametrize(
+    ("threads", "quota", "expected"), [(2, 1, 2), (None, 1, 1), (None, None, 3)]
+)
+def test_threads_on_the_cpu(
+    checkpoint: OpenCheckpoint,
+    monkeypatch: pytest.MonkeyPatch,
+    threads: int | None,
+    quota: int | None,
+    expected: int,
+) -> None:
+    """PyTorch would take no notice of a container's quota."""
+    monkeypatch.setattr(build, "quota_cores", lambda: quota)
+    settings = EngineSettings(engine="torch", device="cpu", batch_size=1, threads=threads)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        build.open_torch_backend(checkpoint("small-test"), settings)
+        assert torch.get_num_threads() == expected
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
     ("free_gb", "batch_size", "expected"),
     [
         (1000, None, (512, 256, 128)),

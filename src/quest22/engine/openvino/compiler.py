@@ -11,6 +11,7 @@ from quest22.engine.backend import explain
 from quest22.engine.precision import Element, Precision, choose_precision
 from quest22.errors import EngineError, UsageError
 from quest22.system.forks import kept_in_children
+from quest22.system.machine import quota_cores
 from quest22.system.openvino_core import openvino_core
 
 DEVICE = "CPU"
@@ -77,8 +78,8 @@ class Compiler:
         }
         if streams > 1:
             properties["NUM_STREAMS"] = streams
-        if self.threads is not None:
-            properties["INFERENCE_NUM_THREADS"] = self.threads
+        if threads := self.threads or quota_cores():
+            properties["INFERENCE_NUM_THREADS"] = threads
         if self.precision.int8:
             group = QUANTIZATION_GROUP if self.precision.quantized else 0
             properties["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = group

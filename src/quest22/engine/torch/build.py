@@ -31,6 +31,7 @@ from quest22.engine.torch.speculative import TorchDraft, computed_costs
 from quest22.engine.torch.weights import Residency
 from quest22.errors import EngineError, UsageError
 from quest22.settings import EngineSettings
+from quest22.system.machine import quota_cores
 
 MAX_ROWS = 128
 """Windows decoded at once: more gain nothing, since each reads keys and values of its own."""
@@ -66,8 +67,9 @@ def open_torch_backend(
     does not fit, and :class:`EngineError` if memory runs out or the device computes wrongly.
     """
     placement = choose_placement(settings.device, settings.compute_type)
-    if placement.device.type == "cpu" and settings.threads:
-        torch.set_num_threads(settings.threads)
+    threads = settings.threads or quota_cores()
+    if placement.device.type == "cpu" and threads:
+        torch.set_num_threads(threads)
     try:
         if placement.device.type == "mps":
             check_device(checkpoint.weights, checkpoint.dimensions, placement)
