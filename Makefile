@@ -8,6 +8,9 @@ BIN := $(VENV)/bin
 # pip compiles what it installs: compiled later, in a test, a library's old-fashioned source would be
 # a warning, which is an error there.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# Where Python may keep nothing compiled, as in many containers, each of the tests' hundreds of
+# processes would compile the product again, and pytest all tests.
+unexport PYTHONDONTWRITEBYTECODE
 INPUTS := pyproject.toml constraints.txt
 # What the native library is made of, where there is a C compiler.
 NATIVE := hatch_build.py $(wildcard src/quest22/native/csrc/*.[ch])
@@ -19,13 +22,10 @@ REFERENCES ?= yes
 WORKERS ?= 0
 PYTEST := $(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist worksteal
 
-# Which of the slow tests; SLOW='slow and not long' leaves out those that take a minute and more.
-SLOW ?= slow
-
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo weights browser test test-most test-slow test-fast test-failed torture bench bench-page accuracy-page check check-native docs demo-svg images fix wheels wheels-check verify-hub samples nano-data nano-train nano-eval nano-pack clean
+.PHONY: help install demo weights browser test test-most test-change test-slow test-fast test-failed torture bench bench-page accuracy-page check check-native docs demo-svg images fix wheels wheels-check verify-hub samples nano-data nano-train nano-eval nano-pack clean
 
 # nano, from data to weights (see recipes/nano/README.md): nano-data, nano-train, nano-pack, nano-eval
 
@@ -38,12 +38,13 @@ $(VENV)/.core: $(INPUTS) $(NATIVE)
 	@$(PIP) -e .
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.core
-	@echo "Setting up $(VENV): test tools$(if $(REFERENCES), and the references$(comma) PyTorch and Transformers) …"
+$(VENV)/.test: $(INPUTS) $(NATIVE)
+	@echo "Setting up $(VENV): the product, test tools$(if $(REFERENCES), and the references$(comma) PyTorch and Transformers) …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) -e '.[test$(if $(REFERENCES),$(comma)reference)]'
 # openai-whisper asks for Triton, 190 MB that only a GPU uses.
 	@$(if $(REFERENCES),$(PIP) --no-deps openai-whisper)
-	@touch $@
+	@touch $(VENV)/.core $@
 
 # Types depend on which libraries are installed: in an environment of their own, they do not depend on
 # what else somebody has set up, and a fresh checkout is checked as an old one is.
@@ -76,14 +77,18 @@ browser: ## install Debian's Chromium, for the tests of the server's page (as ro
 
 test: test-most test-slow ## all tests, fast ones first
 
-# The slow tests need the clients: they are installed while the fast tests run.
+# The slow tests need the clients: they are installed while other tests run.
+WITH_CLIENTS = $(BIN)/python -m tools.weights || echo "no real weights here: tests that need them are skipped"; \
+	$(BIN)/python -m tests.support.client_environments & clients=$$!;
+
 test-most: $(VENV)/.test
-	@$(BIN)/python -m tools.weights || echo "no real weights here: tests that need them are skipped"
-	@$(BIN)/python -m tests.support.client_environments & clients=$$!; \
-		$(PYTEST) -m "not slow"; code=$$?; wait $$clients; exit $$code
+	@$(WITH_CLIENTS) $(PYTEST) -m "not slow"; code=$$?; wait $$clients; exit $$code
+
+test-change: $(VENV)/.test ## what .ci/run runs: all but the long tests, fast and slow ones mixed
+	@$(WITH_CLIENTS) $(PYTEST) --durations 40 -m "not long"; code=$$?; wait $$clients; exit $$code
 
 test-slow: $(VENV)/.test ## the slow tests alone
-	@$(PYTEST) --durations 25 -m "$(SLOW)"
+	@$(PYTEST) --durations 25 -m slow
 
 test-fast: $(VENV)/.test ## the fast tests alone
 	@$(PYTEST) -m "not slow"
@@ -105,8 +110,12 @@ check: $(LINT_VENV)/.lint check-native ## formatting, lint, types, import direct
 	@$(LINT)/python -m tools.schemas --check
 	@$(LINT)/python -m tools.api --check
 
-check-native:
+check-native: build/native/.checked
+
+# What is compiled here is what installations find in build/native.
+build/native/.checked: $(NATIVE)
 	@$(PYTHON) hatch_build.py --check
+	@mkdir -p $(@D) && touch $@
 
 docs: $(VENV)/.docs ## build the documentation site in build/site, notebooks run; broken links are errors
 	@$(BIN)/python -m tools.notebooks

@@ -7,12 +7,17 @@ OpenVINO computes everything. ``QUEST22_BUILD_NATIVE=no`` leaves the libraries o
 makes it an error if one cannot be built. ``QUEST22_LINKER`` is a command that links them in the
 place of the compiler, such as one that knows older C libraries. ``QUEST22_BUILD_PLATFORM`` names
 another platform, such as ``linux-aarch64``, for which ``CC`` then has to compile. ``python
-hatch_build.py --check`` compiles with every warning an error and keeps nothing. Needs only Python
-and, for the hook, hatchling.
+hatch_build.py --check`` compiles with every warning an error. Needs only Python and, for the hook,
+hatchling.
+
+Compiling takes minutes. What a check or an editable install compiles is kept in ``build/native``,
+and an editable install takes from there what was made of the same sources in the same way. Wheels
+are always compiled.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shlex
@@ -27,6 +32,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 NATIVE = Path("src/quest22/native")
+KEPT = Path("build/native")
 SOURCE = "csrc/native.c"
 COMPILERS = ("cc", "gcc", "clang")
 COMMON = shlex.split(
@@ -81,14 +87,24 @@ def compiler() -> list[str]:
     return next((command for command in candidates if shutil.which(command[0])), [])
 
 
-def build(source: Path, folder: Path, extra: list[str] | None = None) -> dict[str, str]:
+def build(
+    source: Path, folder: Path, warnings: list[str] | None = None, kept: Path | None = None
+) -> dict[str, str]:
     """Compile a source for all instruction sets of this platform into a folder.
 
     Removes libraries that were built there before. Returns what could not be built, each with the
-    compiler's message. ``extra`` are more flags for it.
+    compiler's message. ``warnings`` are the compiler's flags for them. Libraries are kept in the
+    folder ``kept``, and taken from there if no warnings are asked for.
     """
-    for old in folder.glob("quest22-*.so"):
-        old.unlink()
+    messages = _messages(source, folder, warnings or [], kept)
+    for library in folder.glob("quest22-*.so"):
+        if messages.get(library.name, "not made"):
+            library.unlink()
+    return {name: message for name, message in messages.items() if message}
+
+
+def _messages(source: Path, folder: Path, warnings: list[str], kept: Path | None) -> dict[str, str]:
+    """The compiler's message for each library; empty if it was made."""
     if build_mode() == "no":
         return {}
     if target_platform() not in INSTRUCTION_SETS:
@@ -100,13 +116,43 @@ def build(source: Path, folder: Path, extra: list[str] | None = None) -> dict[st
 
     def compiled(name: str, flags: list[str]) -> tuple[str, str]:
         library = folder / f"quest22-{name}.so"
-        arguments = [*command, *COMMON, *flags, *(extra or [])]
-        return library.name, compile_library(arguments, source, library)
+        arguments = [*command, *COMMON, *flags]
+        known = kept / f"{name}-{_fingerprint(arguments, source)}.so" if kept else None
+        if known and known.exists() and not warnings:
+            _copy(known, library)
+            return library.name, ""
+        message = compile_library([*arguments, *warnings], source, library)
+        if known and not message:
+            _keep(library, known)
+        return library.name, message
 
     sets = INSTRUCTION_SETS[target_platform()]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        messages = pool.map(compiled, sets.keys(), sets.values())
-    return {name: message for name, message in messages if message}
+        return dict(pool.map(compiled, sets.keys(), sets.values()))
+
+
+def _fingerprint(command: list[str], source: Path) -> str:
+    """The same where a library is made of the same sources, by the same command and compiler."""
+    version = subprocess.run([*compiler(), "--version"], capture_output=True, check=False)  # noqa: S603
+    made_by = [shlex.join(command), os.environ.get("QUEST22_LINKER", "")]
+    parts = [*(each.encode() for each in made_by), version.stdout]
+    parts += [path.read_bytes() for path in sorted(source.parent.glob("*.[ch]"))]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+
+
+def _keep(library: Path, known: Path) -> None:
+    """In the place of what was made of other sources."""
+    known.parent.mkdir(parents=True, exist_ok=True)
+    for old in known.parent.glob(f"{known.name.partition('-')[0]}-*.so"):
+        old.unlink(missing_ok=True)
+    _copy(library, known)
+
+
+def _copy(source: Path, to: Path) -> None:
+    """The copy appears once it is complete."""
+    unfinished = to.with_name(f".{os.getpid()}-{to.name}")
+    shutil.copy(source, unfinished)
+    unfinished.replace(to)
 
 
 def compile_library(command: list[str], source: Path, library: Path) -> str:
@@ -163,7 +209,7 @@ def get_build_hook() -> type:
         def initialize(self, version: str, build_data: dict[str, Any]) -> None:
             source = Path(self.root, NATIVE, SOURCE)
             if version == "editable":
-                self.build(source, Path(self.root, NATIVE))
+                self.build(source, Path(self.root, NATIVE), Path(self.root, KEPT))
                 return
             folder = self.beside_wheel()
             folder.mkdir(parents=True, exist_ok=True)
@@ -179,8 +225,8 @@ def get_build_hook() -> type:
         def beside_wheel(self) -> Path:
             return Path(self.directory, "native")
 
-        def build(self, source: Path, folder: Path) -> None:
-            left_out = build(source, folder)
+        def build(self, source: Path, folder: Path, kept: Path | None = None) -> None:
+            left_out = build(source, folder, kept=kept)
             if left_out and build_mode() == "require":
                 raise RuntimeError(f"a native library cannot be built: {in_one_line(left_out)}")
             if left_out:
@@ -194,8 +240,9 @@ def check() -> int:
     if not compiler() or target_platform() not in INSTRUCTION_SETS:
         sys.stderr.write("no C compiler found for this platform: native code is not checked\n")
         return 0
+    root = Path(__file__).parent
     with TemporaryDirectory() as folder:
-        left_out = build(Path(__file__).parent / NATIVE / SOURCE, Path(folder), STRICT)
+        left_out = build(root / NATIVE / SOURCE, Path(folder), STRICT, root / KEPT)
     for name, message in left_out.items():
         sys.stderr.write(f"{name}:\n{message}\n")
     return 1 if left_out else 0

@@ -81,6 +81,38 @@ def test_what_was_made_of_other_sources_goes(checkout: Path, capsys) -> None:
 
 
 @needs_compiler
+def test_what_was_compiled_is_kept_until_sources_or_flags_change(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands, compile_one = [], hatch_build.compile_library
+
+    def counted(command: list[str], source: Path, library: Path) -> str:
+        commands.append(command)
+        return compile_one(command, source, library)
+
+    def installed() -> int:
+        """How many were compiled; all are there."""
+        commands.clear()
+        assert not hatch_build.build(native / hatch_build.SOURCE, native, kept=kept)
+        assert _libraries(native) == EXPECTED
+        assert len(list(kept.iterdir())) == len(EXPECTED)
+        return len(commands)
+
+    native, kept = checkout / hatch_build.NATIVE, checkout / hatch_build.KEPT
+    monkeypatch.setattr(hatch_build, "compile_library", counted)
+    monkeypatch.setattr(hatch_build, "__file__", str(checkout / "hatch_build.py"))
+    assert hatch_build.check() == 0
+    assert installed() == 0
+    (native / "csrc" / "decoder_step.h").write_text("/* other */\n")
+    assert installed() == len(EXPECTED)
+    assert installed() == 0
+    monkeypatch.setattr(hatch_build, "COMMON", [*hatch_build.COMMON, "-O1"])
+    assert installed() == len(EXPECTED)
+    assert hatch_build.check() == 0
+    assert len(commands) == 2 * len(EXPECTED)
+
+
+@needs_compiler
 @pytest.mark.skipif(PLATFORM != "linux-x86_64", reason="one library alone")
 def test_one_that_fails_leaves_the_others(checkout: Path, capsys) -> None:
     (checkout / hatch_build.NATIVE / hatch_build.SOURCE).write_text(NO_BF16)

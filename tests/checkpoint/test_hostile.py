@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.checkpoint.hostile import CASES
+from tests.support.once import made_once
 
 REPOSITORY = Path(__file__).parent.parent.parent
 REFUSALS = ("CheckpointError", "EngineError")
@@ -25,12 +26,16 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    home = tmp_path_factory.mktemp("hostile")
-    command = [sys.executable, "-m", "tests.checkpoint.hostile", str(home)]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(lines) == len(CASES), f"ended at {CASES[len(lines)].name}: {done.stderr[-2000:]}"
-    return {each["name"]: each for each in lines}
+    def all_cases() -> dict[str, dict[str, Any]]:
+        home = tmp_path_factory.mktemp("hostile")
+        command = [sys.executable, "-m", "tests.checkpoint.hostile", str(home)]
+        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        assert len(lines) == len(CASES), f"ended at {CASES[len(lines)].name}: {done.stderr[-2000:]}"
+        return {each["name"]: each for each in lines}
+
+    found: dict[str, dict[str, Any]] = made_once(tmp_path_factory, "hostile", all_cases)
+    return found
 
 
 def test_names_of_cases_are_different() -> None:
