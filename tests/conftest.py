@@ -28,6 +28,16 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def threads_of_engines() -> None:
+    """One for each engine where several test processes share the cores.
+
+    Threads that wait for one another's turn on a busy core cost half as much again.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        os.environ.setdefault("QUEST22_THREADS", "1")
+
+
 @pytest.fixture
 def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Caches:
     """Empty caches of models, for this process alone."""

@@ -9,6 +9,7 @@ import pytest
 import quest22
 from quest22 import env
 from quest22.errors import UsageError
+from quest22.settings import EngineSettings
 
 
 def test_cache_folder_follows_the_environment(
@@ -34,6 +35,20 @@ def test_compiled_graphs_may_grow_as_the_environment_says(monkeypatch: pytest.Mo
     monkeypatch.setenv("QUEST22_GRAPH_CACHE_MB", "lots")
     with pytest.raises(UsageError, match="'lots': expected megabytes"):
         env.graph_cache_bytes()
+
+
+def test_threads_are_those_of_the_settings_else_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("QUEST22_THREADS", raising=False)
+    assert EngineSettings().cpu_threads is None
+    monkeypatch.setenv("QUEST22_THREADS", "3")
+    assert EngineSettings().cpu_threads == 3
+    assert EngineSettings(threads=2).cpu_threads == 2
+    for wrong in ("0", "-1", "all", "²"):
+        monkeypatch.setenv("QUEST22_THREADS", wrong)
+        with pytest.raises(UsageError, match=f"QUEST22_THREADS is '{wrong}': expected a number"):
+            _ = EngineSettings().cpu_threads
 
 
 @pytest.mark.parametrize(("value", "library"), [(None, "on"), ("", "on"), ("off", "off")])

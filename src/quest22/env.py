@@ -55,6 +55,17 @@ def native_library() -> str:
     return os.environ.get("QUEST22_NATIVE") or "on"
 
 
+def engine_threads() -> int | None:
+    """``$QUEST22_THREADS``: CPU threads of an engine that is not told how many; None: all cores.
+
+    Raises :class:`UsageError` if the variable is not such a number.
+    """
+    threads = os.environ.get("QUEST22_THREADS") or None
+    if threads is not None and (not threads.isdecimal() or int(threads) < 1):
+        raise UsageError(f"QUEST22_THREADS is {threads!r}: expected a number of threads")
+    return None if threads is None else int(threads)
+
+
 def c_compiler() -> str | None:
     """The C compiler that ``$CC`` names: Triton compiles with it."""
     return os.environ.get("CC") or None

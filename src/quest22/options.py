@@ -432,7 +432,7 @@ class EngineOptions(TypedDict, total=False):
     """Windows per batch, or ``auto``. Default: ``auto``."""
 
     threads: int | None
-    """CPU threads of the engine. Default: all cores."""
+    """CPU threads of the engine. Default: $QUEST22_THREADS, else all cores."""
 
     token: str | None
     """Access token for gated and private repositories. Prefer ``HF_TOKEN`` or ``hf auth login``:

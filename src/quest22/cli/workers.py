@@ -58,7 +58,7 @@ def run_workers(order: WorkerOrder, devices: Sequence[str]) -> int:
             "--stats-json is about one worker: leave it out, or start quest22 work with --device "
             "once for each device"
         )
-    threads = max(1, (order.engine.threads or usable_cores()) // len(devices))
+    threads = max(1, (order.engine.cpu_threads or usable_cores()) // len(devices))
     engine = replace(order.engine, devices=(), threads=threads)
     workers: list[_Worker] = []
     with _StopSignals(workers) as signals:

@@ -56,7 +56,7 @@ def _compiler(settings: EngineSettings) -> Compiler:
     Raises :class:`UsageError`, too, where nothing computes int4.
     """
     formats = elements(None if settings.engine == "openvino" else open_library())
-    compiler = Compiler.open(settings.device, settings.compute_type, settings.threads, formats)
+    compiler = Compiler.open(settings.device, settings.compute_type, settings.cpu_threads, formats)
     precision = compiler.precision
     in_c = precision.int16 or "bf16" in formats & {precision.activations}
     if precision.int4 and not in_c:
@@ -107,13 +107,13 @@ def open_cpu_backend(
     native = settings.engine != "openvino"
     compiler = _compiler(settings)
     graphs = CompiledGraphs.of(checkpoint, compiler)
-    threads = settings.threads or usable_cores()
+    threads = settings.cpu_threads or usable_cores()
     decoder = open_decoder(checkpoint, graphs, threads, native=native)
     if settings.engine == "native" and not isinstance(decoder, NativeDecoderNetwork):
         why = _why_not_native("decoder", compiler.precision.name)
         raise UsageError(f"engine native cannot run: {why}; choose --engine auto")
     batch_size = settings.batch_size or choose_batch_size(
-        checkpoint.dimensions, decoder.kv_element, cores=settings.threads
+        checkpoint.dimensions, decoder.kv_element, cores=settings.cpu_threads
     )
     guesser = None
     if draft is not None:

@@ -101,7 +101,7 @@ class Pipeline:
             draft = None
             if engine_settings.draft_model is not None:
                 draft = load(engine_settings.draft_model, token=engine_settings.token)
-            features = LogMel(checkpoint.dimensions.mel_bins, engine_settings.threads)
+            features = LogMel(checkpoint.dimensions.mel_bins, engine_settings.cpu_threads)
             strategy = PerClipStrategy(
                 checkpoint,
                 features,

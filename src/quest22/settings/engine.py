@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
+from quest22.env import engine_threads
 from quest22.errors import UsageError
 from quest22.settings.forms import COUNT_OR_AUTO, DEVICES
 from quest22.settings.option import check_at_least, check_choice, declared, option
@@ -111,7 +112,7 @@ class EngineSettings:
         flags="--threads",
         help="CPU threads of the engine.",
         metavar="N",
-        unset="all cores",
+        unset="$QUEST22_THREADS, else all cores",
         panel=PANEL,
     )
     token: str | None = field(
@@ -138,3 +139,8 @@ class EngineSettings:
         object.__setattr__(self, "compute_type", quantized)
         check_at_least("batch_size", self.batch_size, 1)
         check_at_least("threads", self.threads, 1)
+
+    @property
+    def cpu_threads(self) -> int | None:
+        """``threads``, else what the environment says; None: all cores."""
+        return self.threads or engine_threads()

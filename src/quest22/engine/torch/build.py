@@ -67,7 +67,7 @@ def open_torch_backend(
     does not fit, and :class:`EngineError` if memory runs out or the device computes wrongly.
     """
     placement = choose_placement(settings.device, settings.compute_type)
-    threads = settings.threads or quota_cores()
+    threads = settings.cpu_threads or quota_cores()
     if placement.device.type == "cpu" and threads:
         torch.set_num_threads(threads)
     try:

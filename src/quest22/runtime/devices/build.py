@@ -46,7 +46,7 @@ def _open_devices(
 ) -> DevicesEngine:
     """Start all processes, which load the model at the same time."""
     level = _log.getEffectiveLevel()
-    threads = max(1, (settings.threads or usable_cores()) // len(names))
+    threads = max(1, (settings.cpu_threads or usable_cores()) // len(names))
     model = str(checkpoint.folder.absolute())
     with ExitStack() as on_error:
         devices = []

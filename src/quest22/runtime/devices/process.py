@@ -64,7 +64,7 @@ def _open(channel: Channel, opening: Opening, metrics: Metrics) -> WhisperEngine
     settings = opening.settings
     try:
         checkpoint = load(opening.model)
-        features = LogMel(checkpoint.dimensions.mel_bins, settings.threads)
+        features = LogMel(checkpoint.dimensions.mel_bins, settings.cpu_threads)
         draft = None
         if settings.draft_model is not None:
             draft = load(settings.draft_model, token=settings.token)
