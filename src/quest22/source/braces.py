@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from itertools import islice, product
+from math import prod
 
 from quest22.errors import UsageError
 from quest22.source.limits import MAX_BRACE_FILES
@@ -26,10 +27,9 @@ def expanded(pattern: str) -> list[str]:
             texts.append(pattern[end : match.start()])
             choices.append(chosen)
             end = match.end()
-    addresses = list(islice(_joined(texts, choices, pattern[end:]), MAX_BRACE_FILES + 1))
-    if len(addresses) > MAX_BRACE_FILES:
+    if prod(map(len, choices)) > MAX_BRACE_FILES:
         raise UsageError(f"{pattern} stands for more than {MAX_BRACE_FILES:,} files: split it")
-    return addresses
+    return list(_joined(texts, choices, pattern[end:]))
 
 
 def _joined(texts: Sequence[str], choices: Sequence[Sequence[str]], last: str) -> Iterator[str]:
