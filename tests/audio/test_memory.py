@@ -45,7 +45,12 @@ def write_silence(path: Path, hours: int) -> None:
 
 @linux_only
 @pytest.mark.parametrize(
-    ("hours", "kind"), [(1, "opener"), pytest.param(10, "path", marks=pytest.mark.slow)]
+    ("hours", "kind"),
+    [
+        (1, "opener"),
+        pytest.param(3, "path", marks=pytest.mark.slow),
+        pytest.param(10, "path", marks=[pytest.mark.slow, pytest.mark.long]),
+    ],
 )
 def test_memory_stays_flat(hours: int, kind: str, tmp_path: Path) -> None:
     path = tmp_path / "long.wav"

@@ -109,6 +109,8 @@ def compare(sounds: dict[str, Samples], reference: OpenaiWhisper, options: dict[
 def test_text_and_segments_equal_the_reference(
     sounds: dict[str, Samples], reference: OpenaiWhisper, options: dict[str, Any]
 ) -> None:
+    if "beam_size" in options:  # the reference takes its time: a short clip, and one of all windows
+        sounds = {name: sounds[name] for name in ("en 0", "ru 0", "mixed")}
     compare(sounds, reference, options)
 
 
