@@ -4,8 +4,8 @@
 
 No clock runs: sound comes in blocks of 40 ms, and a window takes ``--engine-share`` of the
 processor time that it takes here, on one thread. So the delays are those of a machine that is idle,
-also on one that is not. With ``--step-s 100`` there are only last windows, which makes it six times
-as fast.
+also on one that is not; ``--window-ms 43,6.4`` says instead what windows take. With ``--step-s
+100`` there are only last windows, which makes it six times as fast.
 
 Ends of words are exact. An end is lost if the last word of an utterance did not come out, nor
 another in its place; each is listed with the final texts near it.
@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Iterator
 
-from benchmarks.live_accuracy import Model, Piece, Told, check_events, live
+from benchmarks.live_accuracy import Model, Piece, Told, add_engine_time, check_events, live
 from quest22.bench.live.peers.live_pipe import same_words
 from quest22.bench.live.reference import Sound
 from quest22.bench.live.score import score
@@ -82,7 +82,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, default=20.0)
     parser.add_argument("--seed", type=int, default=22, help="of the order of sentences")
     parser.add_argument("--step-s", type=float, default=LiveSettings().step_s)
-    parser.add_argument("--engine-share", type=float, default=0.6, help="0: windows take no time")
+    add_engine_time(parser, default_share=0.6)
     return parser
 
 
@@ -90,9 +90,9 @@ def main() -> None:
     """Run the command."""
     given = options().parse_args()
     sound = synthesised(60 * given.minutes, seed=given.seed)
-    piece = Piece(sound.name, LANGUAGE, sound.samples, sound.text)
+    piece = Piece(sound.name, LANGUAGE, sound.samples, (sound.text,))
     settings = LiveSettings(step_s=given.step_s)
-    told, _ = live(Model(given.model, 1), piece, settings, LANGUAGE, given.engine_share)
+    told, _ = live(Model(given.model, 1), piece, settings, LANGUAGE, given.engine_time)
     check_events(told)
     for line in report(sound, told):
         print(line)

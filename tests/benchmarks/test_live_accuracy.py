@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from benchmarks.live_accuracy import (
+    EngineTime,
     Figures,
     Told,
     check_events,
-    committed_errors,
     final_words,
     latencies,
+    options,
     row,
 )
-from quest22.records import LiveEvent, LiveEventType, LiveWord, Origin, Segment, Transcript, Word
+from quest22.records import (
+    SAMPLE_RATE_HZ,
+    DecodingOptions,
+    LiveEvent,
+    LiveEventType,
+    LiveWord,
+    Origin,
+    Segment,
+    Transcript,
+    Window,
+    Word,
+)
 
 
 def told(fed_s: float, kind: LiveEventType, revision: int, *words: tuple[str, bool]) -> Told:
@@ -56,21 +69,6 @@ def test_final_words() -> None:
     assert [word.text for _, word in final_words(SESSION)] == [" One,", " two"]
 
 
-@pytest.mark.parametrize(
-    ("reference", "total", "errors"),
-    [
-        ("one two", 1, 0),
-        ("one three four", 1, 0),  # what is wrong was not committed before the end
-        ("won two", 1, 1),
-        ("zero one two", 2, 1),  # left out before a committed word
-        ("two", 0, 1),
-    ],
-)
-def test_errors_of_what_was_committed_early(reference: str, total: int, errors: int) -> None:
-    committed = committed_errors(SESSION, reference, "de")
-    assert (committed.total, committed.errors) == (total, errors)
-
-
 def test_committed_words_must_stay() -> None:
     with pytest.raises(ValueError, match="committed words changed"):
         check_events(SESSION)
@@ -80,6 +78,23 @@ def test_committed_words_must_stay() -> None:
 def test_words_must_be_heard_before_they_are_told() -> None:
     with pytest.raises(ValueError, match="outside"):
         check_events([told(0.4, "interim", 0, ("one", False))])
+
+
+@pytest.mark.parametrize(
+    ("given", "expected_s"),
+    [
+        ([], 0.0),
+        (["--engine-share", "0.5"], 0.2),
+        (["--window-ms", "40,10"], 0.06),
+        (["--engine-share", "0.5", "--window-ms", "40,10"], 0.06),
+    ],
+)
+def test_what_a_window_takes(given: list[str], expected_s: float) -> None:
+    window = Window(np.zeros(2 * SAMPLE_RATE_HZ, np.float32), 0.0, DecodingOptions("en"))
+    engine_time = options().parse_args(given).engine_time
+    assert engine_time.of(window, 0.4) == pytest.approx(expected_s)
+    assert bool(engine_time) is bool(expected_s)
+    assert isinstance(engine_time, EngineTime)
 
 
 def test_figures_add_up() -> None:

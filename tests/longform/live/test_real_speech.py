@@ -30,7 +30,7 @@ def model(real_weights: dict[str, Path]) -> Model:
 def reading(speech_folder: Path) -> Piece:
     samples, rate = soundfile.read(speech_folder / "longform" / "lj001_3min.flac", dtype="float32")
     own = soxr.resample(samples[: READING_S * rate], rate, SAMPLE_RATE_HZ).astype(np.float32)
-    return Piece("reading", "en", own, "")
+    return Piece("reading", "en", own, ())
 
 
 @pytest.mark.parametrize("policy", ["alignatt", "local-agreement", "both"])
@@ -46,5 +46,5 @@ def test_a_reading_is_as_right_as_its_transcript(model: Model, reading: Piece, p
 
 def test_nobody_speaks_in_noise(model: Model) -> None:
     for name in ("silence", "street", "music"):
-        told, _ = live(model, Piece(name, None, nonspeech.make(name, 30), ""), LiveSettings(), None)
+        told, _ = live(model, Piece(name, None, nonspeech.make(name, 30), ()), LiveSettings(), None)
         assert not told, name
