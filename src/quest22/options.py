@@ -361,6 +361,11 @@ class LiveOptions(TypedDict, total=False):
     endpoint_ms.
     """
 
+    unfinished_endpoint_ms: int | None
+    """Silence of this length ends a segment whose sentence seems to go on. Default: twice
+    endpoint_ms.
+    """
+
     eager_ms: int
     """Silence of this length starts work on the final text, so that it is ready at the end of
     the segment. Default: ``64``.

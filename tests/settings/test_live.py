@@ -22,6 +22,7 @@ from quest22.settings.live import LiveSettings
             {"sure_endpoint_ms": 310},
             "sure_endpoint_ms is 310, expected at most endpoint_ms, which is 300",
         ),
+        ({"unfinished_endpoint_ms": 290}, "unfinished_endpoint_ms is 290: expected 300 or more"),
         ({"policy": "each"}, "policy is 'each': expected alignatt, local-agreement or both"),
     ],
 )

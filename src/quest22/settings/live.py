@@ -90,6 +90,15 @@ class LiveSettings:
         unset="two thirds of endpoint_ms",
         panel=PANEL,
     )
+    unfinished_endpoint_ms: int | None = option(
+        None,
+        flags="--unfinished-endpoint-ms",
+        help="Silence of this length ends a segment whose sentence seems to go on.",
+        metavar="MS",
+        unit="ms",
+        unset="twice endpoint_ms",
+        panel=PANEL,
+    )
     eager_ms: int = option(
         64,
         flags="--eager-ms",
@@ -136,6 +145,7 @@ class LiveSettings:
         check_at_least("pre_roll_ms", self.pre_roll_ms, 0)
         check_at_least("endpoint_ms", self.endpoint_ms, self.eager_ms)
         check_at_least("sure_endpoint_ms", self.sure_endpoint_ms, self.eager_ms)
+        check_at_least("unfinished_endpoint_ms", self.unfinished_endpoint_ms, self.endpoint_ms)
         check_at_least("max_segment_s", self.max_segment_s, SHORTEST_SEGMENT_S)
         check_positive("history_h", self.history_h)
         if self.pre_roll_ms > LONGEST_PRE_ROLL_MS:

@@ -27,7 +27,9 @@ def rules(
 def test_lengths_in_milliseconds_become_frames() -> None:
     endpoints = rules(endpoint_ms=500, eager_ms=160).endpoints
     assert (endpoints.eager, endpoints.soon, endpoints.silence) == (5, 11, 16)
-    assert rules(endpoint_ms=500, sure_endpoint_ms=500, eager_ms=160).endpoints.soon == 16
+    assert endpoints.most == 32
+    exact = rules(endpoint_ms=500, sure_endpoint_ms=500, unfinished_endpoint_ms=500).endpoints
+    assert (exact.soon, exact.silence, exact.most) == (16, 16, 16)
     same = rules(endpoint_ms=100, eager_ms=100).endpoints
     assert same.soon == same.silence == same.eager + 1
 

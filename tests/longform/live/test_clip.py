@@ -63,9 +63,10 @@ def test_the_final_window_runs_before_the_segment_ends() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pause_s", "sure", "segments"), [(0.15, 0.9, 1), (0.25, 0.9, 2), (0.25, 0.5, 1), (0.4, 0.5, 2)]
+    ("pause_s", "sure", "segments"),
+    [(0.15, 0.9, 1), (0.25, 0.9, 2), (0.25, 0.5, 1), (0.4, 0.5, 1), (0.4, 0.9, 2), (0.7, 0.5, 2)],
 )
-def test_speech_that_goes_on_soon_stays_in_its_segment_unless_its_text_is_certain(
+def test_speech_that_goes_on_soon_stays_in_its_segment_unless_its_text_is_complete(
     pause_s: float, sure: float, segments: int
 ) -> None:
     said = talk(0.5, pause_s)

@@ -23,12 +23,13 @@ LETTERS = {
     Signal.PAUSED: "p",
     Signal.RESUMED: "r",
     Signal.MAY_END: "m",
+    Signal.SHOULD_END: "s",
     Signal.ENDED: "e",
 }
 
 
-def signals(frames: str, soon: int = 4) -> str:
-    endpointer = Endpointer(EndpointRules(eager=2, soon=soon, silence=4))
+def signals(frames: str, soon: int = 4, most: int = 4) -> str:
+    endpointer = Endpointer(EndpointRules(eager=2, soon=soon, silence=4, most=most))
     return "".join(LETTERS[endpointer.feed(LEVELS[each])] for each in frames)
 
 
@@ -60,6 +61,28 @@ def test_what_frames_mean(frames: str, expected: str) -> None:
 )
 def test_when_a_segment_may_end_before_the_silence_is_long(frames: str, expected: str) -> None:
     assert signals(frames, soon=3) == expected
+
+
+@pytest.mark.parametrize(
+    ("frames", "expected"),
+    [
+        ("###......", "  o pmsse"),
+        ("###....###....", "  o pms  r pms"),
+        ("###.....#....", "  o pmss e   "),  # a knock in the pause
+    ],
+)
+def test_when_a_segment_should_end_unless_the_sentence_goes_on(frames: str, expected: str) -> None:
+    assert signals(frames, soon=3, most=6) == expected
+
+
+def test_an_ended_segment_is_not_open() -> None:
+    endpointer = Endpointer(EndpointRules(eager=2, soon=4, silence=4, most=9))
+    for each in "###....":
+        endpointer.feed(LEVELS[each])
+    endpointer.end()
+    assert not endpointer.is_open
+    assert endpointer.is_silent
+    assert [endpointer.feed(LEVELS[each]) for each in "###"][-1] is Signal.OPENED
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,8 @@ def test_endpointing(asked: str, expected: int | None) -> None:
     assert found.endpointing_ms == expected
     options = found.options()
     assert options["endpoint_ms"] == (expected or 300)
-    assert options.get("sure_endpoint_ms") == (expected if expected not in (300, None) else None)
+    exact = expected if expected not in (300, None) else None
+    assert options.get("sure_endpoint_ms") == options.get("unfinished_endpoint_ms") == exact
     ClipOptions.take_live(options, ClipSettings())
     assert not options
 

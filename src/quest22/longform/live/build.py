@@ -28,6 +28,9 @@ QUIET = 0.15
 SURE_SHARE = 2 / 3
 """Of the silence that ends a segment, so much does where its text is certain."""
 
+UNFINISHED = 2
+"""Where the sentence seems to go on, a segment ends after so many times that silence."""
+
 ENGLISH = "en"
 
 
@@ -72,6 +75,8 @@ def _endpoints(vad: VadSettings, live: LiveSettings) -> EndpointRules:
     silence = max(frames_of(live.endpoint_ms), eager + 1)
     sure_ms = live.sure_endpoint_ms
     soon = round(SURE_SHARE * silence) if sure_ms is None else frames_of(sure_ms)
+    most_ms = live.unfinished_endpoint_ms
+    most = UNFINISHED * silence if most_ms is None else frames_of(most_ms)
     neg_threshold = max(threshold - HYSTERESIS, 0.01) if low is None else low
     return EndpointRules(
         threshold=threshold,
@@ -81,6 +86,7 @@ def _endpoints(vad: VadSettings, live: LiveSettings) -> EndpointRules:
         eager=eager,
         soon=max(soon, eager + 1),
         silence=silence,
+        most=max(most, silence),
     )
 
 

@@ -299,8 +299,11 @@ class LiveClip:
             self._last = None
         elif signal is Signal.ENDED:
             self._finish()
-        elif signal is Signal.MAY_END and self._is_certain():
+        elif signal is Signal.MAY_END and self._is_complete():
             self._endpointer.close()
+            self._finish()
+        elif signal is Signal.SHOULD_END and not self._goes_on():
+            self._endpointer.end()
             self._finish()
         elif self._is_too_long(segment):
             self._due = Job.CUT
@@ -308,10 +311,19 @@ class LiveClip:
     def _is_too_long(self, segment: OpenSegment) -> bool:
         return self._now - segment.start >= _samples(self._rules.max_segment_s)
 
-    def _is_certain(self) -> bool:
-        """Whether what the last window heard, with the mark at its end, is sure."""
+    def _is_complete(self) -> bool:
+        """Whether nothing seems to be missing in what the last window heard."""
         last = self._last
-        return last is not None and last.refusal is None and last.is_sure(self._rules.commit.sure)
+        if last is None or last.refusal is not None:
+            return False
+        return last.is_complete(self._rules.commit.sure)
+
+    def _goes_on(self) -> bool:
+        """Whether more seems to come behind what the last window heard."""
+        last = self._last
+        if last is None or last.refusal is not None:
+            return False
+        return last.goes_on(self._rules.commit.sure)
 
     def _unheard(self, segment: OpenSegment) -> int:
         """How many samples no window has covered; none in a pause, which a last window covers."""

@@ -26,6 +26,7 @@ class Signal(Enum):
     PAUSED = "paused"
     RESUMED = "resumed"
     MAY_END = "may end"
+    SHOULD_END = "should end"
     ENDED = "ended"
 
 
@@ -34,8 +35,9 @@ class EndpointRules:
     """Thresholds are probabilities, lengths are in frames of 32 ms.
 
     After ``eager`` frames of silence its text is heard, once a frame is ``quiet``; after ``soon``
-    frames it is heard in any case, and a segment may end; after ``silence`` frames, which are the
-    most, it does. Soft last sounds, as in "south" and "asleep", are silence, but not quiet.
+    frames it is heard in any case, and a segment may end; after ``silence`` frames it should, and
+    after ``most`` frames it does. Soft last sounds, as in "south" and "asleep", are silence, but
+    not quiet.
     """
 
     threshold: float = 0.5
@@ -45,6 +47,7 @@ class EndpointRules:
     eager: int = 3
     soon: int = 9
     silence: int = 9
+    most: int = 9
 
 
 @dataclass(slots=True, eq=False)
@@ -93,6 +96,10 @@ class Endpointer:
         """End the segment before a frame, where the next one begins."""
         self.speech_start = frame
 
+    def end(self) -> None:
+        """End the segment in its silence; what has begun to be loud may open the next one."""
+        self.is_open = False
+
     def close(self) -> None:
         """End the segment here, without silence."""
         self.is_open, self._paused = False, False
@@ -113,14 +120,17 @@ class Endpointer:
 
     def _silence(self, frames: int, probability: float) -> Signal:
         """What a frame means behind so many, itself included, that were no speech."""
-        if frames >= self.rules.silence and probability < self.rules.threshold:
-            self.is_open = False
+        is_over = probability < self.rules.threshold
+        if frames >= self.rules.most and is_over:
+            self.end()
             return Signal.ENDED
         due = self.rules.eager if probability < self.rules.quiet else self.rules.soon
         if frames >= due and not self._paused:
             self._paused = True
             self._loud.clear()
             return Signal.PAUSED
+        if frames >= self.rules.silence and is_over:
+            return Signal.SHOULD_END
         if frames >= self.rules.soon and not self._loud:
             return Signal.MAY_END
         return Signal.NONE

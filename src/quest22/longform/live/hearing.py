@@ -13,11 +13,15 @@ from quest22.longform.live.segment import OpenSegment
 from quest22.longform.live.words import (
     Bounds,
     HeardWord,
+    ends_sentence,
     heard_words,
     with_first_mark,
     without_first_mark,
 )
 from quest22.records import SAMPLE_RATE_HZ, Hypothesis, Window
+
+SURE_END = 0.9
+"""The mark of a sentence's end that is so probable is no pause within it."""
 
 
 class Job(Enum):
@@ -69,15 +73,28 @@ class Result:
         stopped = spoken and not self.words
         return (self.running.mark or self.hypothesis.tokens) if stopped else ()
 
-    def is_sure(self, sure: float) -> bool:
-        """Whether there are words, all of them so probable, and what ends the text is, too.
+    def is_complete(self, sure: float) -> bool:
+        """Whether nothing seems to be missing: a short pause is enough to end the segment.
 
-        A full stop that is not is often a pause within a sentence.
+        Either a sentence ends here, very probably, whatever its words are; or all words are as
+        probable as ``sure``, and what ends the text is, too. A full stop that is less probable is
+        often a pause within a sentence.
         """
         alignment = self.hypothesis.alignment
-        if alignment is None or not self.words or alignment.probabilities[-1] < sure:
+        if alignment is None or not self.words:
             return False
-        return all(word.probability >= sure for word in self.words)
+        end = alignment.probabilities[-1]
+        if end >= SURE_END and ends_sentence(self.words[-1].text):
+            return True
+        return end >= sure and all(word.probability >= sure for word in self.words)
+
+    def goes_on(self, sure: float) -> bool:
+        """Whether more seems to come: there are words, and what ends the text is not so probable.
+
+        The model writes a full stop or an ellipsis also where somebody pauses within a sentence.
+        """
+        alignment = self.hypothesis.alignment
+        return alignment is not None and bool(self.words) and alignment.probabilities[-1] < sure
 
 
 def understood(

@@ -17,6 +17,9 @@ from quest22.settings.decoding import APPEND_PUNCTUATIONS, PREPEND_PUNCTUATIONS
 SHORTEST_WORD_S = 0.08
 """Nobody says words in less time than this."""
 
+SENTENCE_ENDS, CLOSING = ".?!…。？！", "\"'’”»」』)]"
+"""Marks that end a sentence, and those that may stand behind them."""
+
 _MARKS = re.compile(r"[^\w']", re.UNICODE)
 
 
@@ -128,6 +131,11 @@ def without_first_mark(words: Sequence[HeardWord]) -> list[HeardWord]:
 def last_mark(words: Sequence[HeardWord]) -> tuple[int, ...]:
     """The tokens of the mark behind the last word."""
     return words[-1].tokens[-words[-1].marks :] if words and words[-1].marks else ()
+
+
+def ends_sentence(text: str) -> bool:
+    """Whether the mark behind a word or a text ends a sentence."""
+    return text.rstrip().rstrip(CLOSING).endswith(tuple(SENTENCE_ENDS))
 
 
 def with_first_mark(words: Sequence[HeardWord], mark: tuple[int, ...]) -> list[HeardWord]:

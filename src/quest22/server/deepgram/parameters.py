@@ -172,8 +172,10 @@ class LiveParameters:
     def options(self) -> dict[str, Any]:
         """Options named as in :class:`quest22.Transcriber`."""
         pause_ms = self.endpointing_ms or DEFAULT_ENDPOINT_MS
-        exact = {} if pause_ms == DEFAULT_ENDPOINT_MS else {"sure_endpoint_ms": pause_ms}
-        return {"endpoint_ms": pause_ms, **exact, "voice_events": True}
+        options: dict[str, Any] = {"endpoint_ms": pause_ms, "voice_events": True}
+        if pause_ms != DEFAULT_ENDPOINT_MS:  # whoever asks for a pause gets exactly that
+            options |= {"sure_endpoint_ms": pause_ms, "unfinished_endpoint_ms": pause_ms}
+        return options
 
 
 def keyterms(query: Query) -> tuple[str, ...]:

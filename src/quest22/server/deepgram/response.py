@@ -8,6 +8,7 @@ from math import exp
 from typing import Any
 from uuid import uuid4
 
+from quest22.longform.live.words import ends_sentence
 from quest22.records import Transcript, Word
 from quest22.server.deepgram.parameters import Formatting
 from quest22.server.deepgram.query import Query
@@ -21,8 +22,6 @@ from quest22.server.deepgram.words import (
     written,
 )
 
-SENTENCE_ENDS = ".?!…。？！"
-CLOSING = "\"'”’)]»」"
 PARAGRAPH_PAUSE_S = 2.0
 PARAGRAPH_SENTENCES = 5
 DEFAULT_SPLIT_S = 0.8
@@ -119,7 +118,7 @@ def _utterance(
 
 def _paragraphs(words: Sequence[WrittenWord]) -> dict[str, Any]:
     """Group sentences: a new paragraph begins after a pause, or after five sentences."""
-    sentences = list(_cut(words, lambda last, _: _ends_sentence(last.text)))
+    sentences = list(_cut(words, lambda last, _: ends_sentence(last.text)))
     paragraphs: list[list[list[WrittenWord]]] = []
     for sentence in sentences:
         paragraph = paragraphs[-1] if paragraphs else []
@@ -149,10 +148,6 @@ def _paragraph(sentences: Sequence[Sequence[WrittenWord]]) -> dict[str, Any]:
         "start": lines[0]["start"],
         "end": lines[-1]["end"],
     }
-
-
-def _ends_sentence(text: str) -> bool:
-    return text.rstrip().rstrip(CLOSING).endswith(tuple(SENTENCE_ENDS))
 
 
 def _cut(

@@ -43,7 +43,13 @@ LIVE = [
                 "silence_duration_ms": 350,
             }
         ),
-        {"vad_threshold": 0.6, "pre_roll_ms": 600, "endpoint_ms": 350, "sure_endpoint_ms": 350},
+        {
+            "vad_threshold": 0.6,
+            "pre_roll_ms": 600,
+            "endpoint_ms": 350,
+            "sure_endpoint_ms": 350,
+            "unfinished_endpoint_ms": 350,
+        },
         id="server VAD",
     ),
     pytest.param(

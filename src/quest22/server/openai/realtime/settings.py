@@ -185,7 +185,8 @@ class SessionSettings:
             options["hold_back_s"] = HOLD_BACK_S[given.delay]
         turns = self.turn_detection
         if turns is not None:
-            options["endpoint_ms"] = options["sure_endpoint_ms"] = turns.pause_ms
+            for name in ("endpoint_ms", "sure_endpoint_ms", "unfinished_endpoint_ms"):
+                options[name] = turns.pause_ms
             options["eager_ms"] = min(LiveSettings().eager_ms, turns.pause_ms)
             options["vad_threshold"] = turns.threshold
             options["pre_roll_ms"] = turns.prefix_padding_ms
