@@ -49,7 +49,7 @@ def start(*arguments: object, folder: Path) -> subprocess.Popen[str]:
 
 def run(*arguments: object, folder: Path) -> str:
     process = start(*arguments, folder=folder)
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 0, err
     return out
 
@@ -58,6 +58,13 @@ def test_every_module_of_the_core_can_be_imported(tmp_path: Path) -> None:
     names = run("imports", folder=tmp_path).split()
     assert len(names) > 150
     assert {"quest22.cli.main", "quest22.runs.journal", "quest22.source.dataset"} <= set(names)
+
+
+@pytest.mark.slow
+def test_every_test_is_found() -> None:
+    """One module that cannot be imported there would end the whole test run."""
+    told = run("collect", folder=Path(__file__).parent.parent)
+    assert " error" not in told.splitlines()[-1]
 
 
 def test_no_room_but_the_system_room_imports_what_windows_lacks() -> None:

@@ -76,7 +76,7 @@ def _manylinux(platform: str, folder: Path) -> None:
     zig = f"{zig}.{'.'.join(map(str, GLIBC))}"
     built_for = {"QUEST22_BUILD_PLATFORM": platform, "QUEST22_LINKER": zig}
     if platform != PLATFORM:
-        built_for["CC"] = zig
+        built_for["CC"] = f"{zig} -g0"  # by itself, Zig adds what a debugger reads
     began_s = time.monotonic()
     _wheel(folder, {"QUEST22_BUILD_NATIVE": "require", **built_for})
     print(f"{platform}: libraries compiled and linked in {time.monotonic() - began_s:.0f} s")

@@ -22,6 +22,7 @@ from quest22.metrics import Metrics
 from quest22.records import Audio, Clip, Origin, Samples
 from quest22.settings import AudioSettings
 from tests.support.sounds import Format, clip, encode, tone
+from tests.support.systems import posix_only
 
 MP3 = encode(Format("mp3", "mp3", "libmp3lame", 44_100), [tone(44_100, 45.0)])
 FLAC = encode(Format("flac", "flac", "flac"), [tone(16_000, 30.0)])
@@ -213,6 +214,7 @@ def dying(how: str, patience_s: float = 60.0) -> ProcessDecoder:
     return ProcessDecoder(AudioSettings(), program=program, patience_s=patience_s)
 
 
+@posix_only
 @pytest.mark.parametrize(
     ("how", "reason"),
     [

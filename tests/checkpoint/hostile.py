@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
 import struct
 import sys
@@ -499,6 +498,8 @@ def outcome(model: Path) -> dict[str, str | None]:
 
 def main(home: Path) -> None:
     models = bases(home)
+    import resource
+
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     for number, case in enumerate(CASES):
         model = copy_of(models[case.base], home / f"{number}" / "model")

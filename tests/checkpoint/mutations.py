@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import random
-import resource
 import shutil
 import signal
 import sys
@@ -192,6 +191,8 @@ def main(home: Path, count: int) -> int:
     write_ct2(nano, converted)
     write_ggml("nano", home / "ggml.bin")
     assert not attempt(small), "the model as it is"
+    import resource
+
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     files = [
         *[(small / name, 10) for name in ("config.json", "generation_config.json")],

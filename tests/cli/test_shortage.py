@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,8 @@ import pytest
 from quest22.cli.exits import Exit
 from tests.support.recordings import recordings
 from tests.test_sounds import wav
+
+resource = pytest.importorskip("resource")
 
 pytestmark = [
     pytest.mark.slow,

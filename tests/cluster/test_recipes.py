@@ -23,6 +23,7 @@ from typer.main import get_command
 
 from quest22.cli.app import app
 from quest22.cli.exits import Exit
+from tests.support.systems import posix_only
 from tests.torture.rows import write_rows
 
 ROOT = Path(__file__).parents[2]
@@ -239,6 +240,7 @@ def test_jobs_of_hugging_face_are_asked_for_as_the_recipe_says(tmp_path: Path) -
         get_command(app).commands[name].make_context(name, given)  # type: ignore[attr-defined]
 
 
+@posix_only
 @pytest.mark.parametrize("path", sorted(RECIPES.rglob("*.s*h*")), ids=lambda path: path.name)
 def test_scripts_are_scripts(path: Path) -> None:
     subprocess.run(["bash", "-n", str(path)], check=True)

@@ -147,6 +147,14 @@ def test_pythons_that_are_too_old() -> None:
         check_python((3, 10, 12))
 
 
+def test_a_unix_socket_where_there_are_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(socket, "AF_UNIX", raising=False)
+    with pytest.raises(UsageError, match="none here: use --host and --port"):
+        bind(ServerSettings(uds=tmp_path / "quest22.socket"))
+
+
 @posix
 def test_a_unix_socket(tmp_path: Path) -> None:
     path = tmp_path / "quest22.socket"

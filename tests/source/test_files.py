@@ -13,6 +13,7 @@ from quest22.errors import ClipError, SourceError
 from quest22.metrics import Metrics
 from quest22.records import Clip, Failure
 from quest22.source.files import FilesSource
+from tests.support.systems import posix_only
 
 SOUND = b"sound" * 100
 
@@ -162,6 +163,7 @@ def test_standard_input_is_read_once() -> None:
         clip.media()  # type: ignore[operator]
 
 
+@posix_only
 def test_a_named_pipe(tree: Path) -> None:
     os.mkfifo("fifo.wav")
     writer = threading.Thread(target=lambda: Path("fifo.wav").write_bytes(SOUND))

@@ -11,6 +11,7 @@ from quest22.settings import DatasetSettings
 from quest22.source.dataset import DatasetSource
 from quest22.source.io.retry import RetryingClient
 from quest22.source.patterns import refuse_gaps
+from tests.support.systems import posix_only
 
 
 def check(patterns: list[Path], files: list[Path]) -> None:
@@ -26,6 +27,7 @@ def test_each_pattern_has_files(tmp_path: Path) -> None:
         check([tmp_path / "a*.tar", tmp_path / "c*.tar"], files)
 
 
+@posix_only
 @pytest.mark.parametrize("kind", ["link", "pipe"])
 def test_data_files_that_are_none_are_not_left_out(tmp_path: Path, kind: str) -> None:
     (tmp_path / "a.tar").touch()

@@ -1,8 +1,9 @@
 """Runs quest22 as if this system were no POSIX system, as far as that can be pretended.
 
 Used as a script: ``python -m tests.support.without_posix imports`` imports every module of the
-core, any other arguments are those of the command ``quest22``. What Windows lacks is hidden from
-``quest22`` alone where libraries need it to find out on which system they are.
+core, ``collect`` finds all tests as pytest does, and any other arguments are those of the command
+``quest22``. What Windows lacks is hidden from ``quest22`` and its tests alone where libraries need
+it to find out on which system they are.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import os
 import pkgutil
 import signal
 import sys
+from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
@@ -29,6 +31,7 @@ OS_NAMES = (
 )  # fmt: skip
 SIGNALS = ("SIGALRM", "SIGHUP", "SIGKILL", "SIGPIPE", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 FOLDERS = ("/proc", "/sys", "/dev")
+OURS = frozenset({"benchmarks", "quest22", "recipes", "tests", "tools"})
 EXTRAS = ("quest22.bench.peers", "quest22.cluster.ray.", "quest22.engine.torch.")
 
 
@@ -48,12 +51,12 @@ def disguise() -> None:
 
 
 def _hide_modules() -> None:
-    """From ``quest22`` alone: ``subprocess`` and others look for them to know the system."""
+    """From what is ours alone: ``subprocess`` and others look for them to know the system."""
     real_import, real_import_module = builtins.__import__, importlib.import_module
     msvcrt = _msvcrt()
 
     def found(name: str, importer: str) -> ModuleType | None:
-        if importer.partition(".")[0] != "quest22":
+        if importer.partition(".")[0] not in OURS:
             return None
         if name == "msvcrt":
             return msvcrt
@@ -119,7 +122,28 @@ def import_all() -> list[str]:
     return names
 
 
+def collect() -> int:
+    """Collect all tests, as pytest does before it runs any; returns its exit code."""
+    import pytest
+
+    with suppress(ImportError):
+        import ray  # noqa: F401 -- it asks for the system's page size
+
+    class Disguised:
+        def pytest_collection(self) -> None:
+            """Once all plugins are loaded: they look at the system."""
+            disguise()
+            import quest22.system
+
+            quest22.system.WINDOWS = True  # for what tests leave out there
+
+    options = ["--collect-only", "-q", "-p", "no:cacheprovider"]
+    return int(pytest.main(options, plugins=[Disguised()]))
+
+
 if __name__ == "__main__":
+    if sys.argv[1:] == ["collect"]:
+        sys.exit(collect())
     disguise()
     if sys.argv[1:] == ["imports"]:
         print(*import_all(), sep="\n")

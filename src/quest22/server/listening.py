@@ -37,9 +37,14 @@ def load_certificate(context: ssl.SSLContext, settings: ServerSettings) -> None:
 
 
 def bind(settings: ServerSettings) -> socket.socket:
-    """Open the listening socket; raises :class:`SourceError` if the address is in use."""
+    """Open the listening socket; raises :class:`SourceError` if the address is in use.
+
+    Raises :class:`UsageError` for a Unix socket where Python has none, as on Windows.
+    """
     if settings.uds is None:
         return bind_address(settings.host, settings.port, "--port")
+    if not hasattr(socket, "AF_UNIX"):
+        raise UsageError("--uds needs Unix sockets, and there are none here: use --host and --port")
     try:
         return _bind_unix(settings.uds)
     except OSError as exc:

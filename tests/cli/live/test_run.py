@@ -20,6 +20,7 @@ from quest22.errors import ClipError, UsageError
 from quest22.settings import CaptionSettings
 from quest22.sink.live_files import LiveFiles, LiveOutput, numbered
 from tests.cli.live.scripted import BLOCK, Session, Shown, Sounds
+from tests.support.systems import posix_only
 
 
 @pytest.fixture(autouse=True)
@@ -133,6 +134,7 @@ def test_files_that_cannot_be_written_end_the_program() -> None:
         ran(Sounds(talk=[BLOCK]), open_files=refused)
 
 
+@posix_only
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_finishes_what_was_said(number: int) -> None:
     stop = Stop()
@@ -149,6 +151,7 @@ def test_ctrl_c_finishes_what_was_said(number: int) -> None:
     assert signal.getsignal(number) is handler
 
 
+@posix_only
 def test_after_ctrl_c_sound_that_has_not_come_is_no_failure(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -163,6 +166,7 @@ def test_after_ctrl_c_sound_that_has_not_come_is_no_failure(
     assert capsys.readouterr().err == ""
 
 
+@posix_only
 def test_a_second_ctrl_c_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     stop, released = Stop(), threading.Event()
 
@@ -179,6 +183,7 @@ def test_a_second_ctrl_c_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     released.set()
 
 
+@posix_only
 @pytest.mark.parametrize("before", [[], [BLOCK]])
 def test_a_source_that_does_not_hear_ctrl_c_is_left_behind(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], before: list[Any]

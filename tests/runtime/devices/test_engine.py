@@ -34,6 +34,7 @@ from quest22.runtime.devices.engine import DevicesEngine, check_alike
 from quest22.runtime.devices.messages import Failed, Opened, Opening
 from quest22.settings import EngineSettings, PipelineSettings
 from tests.support.recordings import recordings
+from tests.support.systems import posix_only
 
 TWO = EngineSettings(
     "nano", devices=("cpu", "cpu"), compute_type="float32", batch_size=4, threads=2
@@ -197,6 +198,7 @@ def test_a_model_that_cannot_be_opened_is_told_with_its_device() -> None:
         Pipeline(settings)
 
 
+@posix_only
 def test_a_process_that_ends_while_it_loads(caplog: pytest.LogCaptureFixture) -> None:
     device = DeviceProcess(Opening("cpu", "nano", EngineSettings("nano"), logging.INFO))
     os.kill(device._process.pid, signal.SIGKILL)
