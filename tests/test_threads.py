@@ -37,10 +37,10 @@ def whisper(request: pytest.FixtureRequest) -> Iterator[quest22.Transcriber]:
 
 @pytest.fixture(scope="module")
 def clips() -> list[Samples]:
-    """Five sounds, one of them longer than a window."""
-    short = recordings("en", 2, longest_s=6.0) + recordings("ru", 2, longest_s=6.0)
-    long = np.concatenate(short * 5)
-    return [*short[:2], long[: 16_000 * 35], *short[2:]]
+    """Eight sounds, one of them longer than a window."""
+    short = recordings("en", 4, longest_s=6.0) + recordings("ru", 3, longest_s=6.0)
+    long = np.concatenate([*short, short[0], short[1]])
+    return [*short[:3], long[: 16_000 * 35], *short[3:]]
 
 
 def together(calls: Sequence[Callable[[], object]]) -> list[object]:
@@ -78,7 +78,7 @@ def test_calls_of_all_kinds_from_many_threads(
         return lambda: contents(whisper.stream("parquet", data_files=SAMPLES, take=2, skip=skip))
 
     calls = [one(clip) for clip in clips]
-    calls += [many(clips[:3]), many(clips[2:]), rows(0), rows(2)]
+    calls += [many(clips[:3]), many(clips[5:]), rows(0), rows(2)]
     expected = [call() for call in calls]
     assert together(calls) == expected
 
@@ -86,7 +86,7 @@ def test_calls_of_all_kinds_from_many_threads(
 def test_generators_in_turn_in_one_thread(
     whisper: quest22.Transcriber, clips: list[Samples]
 ) -> None:
-    halves = [clips[:3], clips[2:]]
+    halves = [clips[:3], clips[5:]]
     expected = [contents(whisper.transcribe_many(half)) for half in halves]
     taken = [whisper.transcribe_many(half) for half in halves]
     pairs = list(zip(*taken, strict=True))
