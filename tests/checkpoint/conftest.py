@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,7 +9,7 @@ import pytest
 from quest22.bench.peers.ggml import write_ggml
 from quest22.bench.random_checkpoint import SHAPES, write_checkpoint
 from quest22.checkpoint.load import Checkpoint, load
-from tests.support.ctranslate2 import ALIASES, whisper_variables, write_model
+from tests.support.ctranslate2 import write_folder
 
 NAMES = {51864: "small-test.en", 51865: "small-test", 51866: "small-test-v3"}
 
@@ -38,18 +36,7 @@ def nano() -> Checkpoint:
 
 @pytest.fixture(scope="session")
 def ctranslate2(nano: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("faster-whisper-nano")
-    write_model(folder / "model.bin", whisper_variables(nano), ALIASES)
-    generation = nano.generation
-    config = {
-        "alignment_heads": [list(pair) for pair in generation.alignment_heads],
-        "lang_ids": sorted(generation.lang_to_id.values()),
-        "suppress_ids": list(generation.suppress_tokens),
-        "suppress_ids_begin": list(generation.begin_suppress_tokens),
-    }
-    (folder / "config.json").write_text(json.dumps(config))
-    shutil.copy(nano.folder / "tokenizer.json", folder)
-    return folder
+    return write_folder(nano, tmp_path_factory.mktemp("faster-whisper-nano"))
 
 
 @pytest.fixture(scope="session")

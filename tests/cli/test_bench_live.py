@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from quest22.bench.live.measure import LiveMeasurement, OfflineFigures, with_bytes_a_session
+from quest22.bench.live.peers import PEERS
 from quest22.bench.live.reference import SpokenWord
 from quest22.bench.live.score import Score, UtteranceEnd, WordTimes
 from quest22.bench.live.summary import LiveSummary
@@ -126,3 +127,9 @@ def test_bench_alone_still_measures_files(capsys: pytest.CaptureFixture[str]) ->
     assert "bench live [OPTIONS] [FILES]" in capsys.readouterr().out
     assert main(["bench", "--help"]) == 0
     assert "bench [OPTIONS] [SOURCE]" in capsys.readouterr().out
+
+
+def test_every_program_to_compare_with_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["bench", "live", "--help-all"])
+    shown = capsys.readouterr().out
+    assert [name for name in PEERS if name not in shown] == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +20,21 @@ ALIASES = {"decoder/projection/weight": "decoder/embeddings/weight"}
 INT8_ALIASES = ALIASES | {f"{alias}_scale": f"{name}_scale" for alias, name in ALIASES.items()}
 
 TYPES = {"float32": 0, "int8": 1, "int16": 2, "float16": 4, "bfloat16": 5}
+
+
+def write_folder(checkpoint: Checkpoint, folder: Path) -> Path:
+    """What faster-whisper reads of a checkpoint."""
+    write_model(folder / "model.bin", whisper_variables(checkpoint), ALIASES)
+    generation = checkpoint.generation
+    config = {
+        "alignment_heads": [list(pair) for pair in generation.alignment_heads],
+        "lang_ids": sorted(generation.lang_to_id.values()),
+        "suppress_ids": list(generation.suppress_tokens),
+        "suppress_ids_begin": list(generation.begin_suppress_tokens),
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    shutil.copy(checkpoint.folder / "tokenizer.json", folder)
+    return folder
 
 
 def write_model(

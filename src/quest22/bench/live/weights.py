@@ -20,6 +20,7 @@ def weights_for(model: str, forms: Iterable[str], folder: Path) -> dict[str, str
     makers = {
         "ctranslate2": _ctranslate2,
         "transformers": _transformers,
+        "both": _both,
         "ggml": _ggml,
         "openai": _openai,
     }
@@ -42,6 +43,28 @@ def _transformers(model: str, folder: Path) -> Path:
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         save(load(model), target, "float32")
+    return target
+
+
+def _both(model: str, folder: Path) -> Path:
+    """Transformers' and CTranslate2's files in one folder, with a configuration for both readers.
+
+    WhisperLiveKit encodes with the one and decodes with the other, and takes a folder whose
+    configuration names a model type for Transformers' alone.
+    """
+    own, other = _ctranslate2(model, folder), _transformers(model, folder)
+    target = folder / "both" / Path(model).name
+    if not target.exists():
+        target.mkdir(parents=True)
+        for file in (*other.iterdir(), *own.iterdir()):
+            if not (target / file.name).exists():
+                (target / file.name).symlink_to(file.resolve())
+        config = {}
+        for each in (own, other):
+            config |= json.loads((each / "config.json").read_text(encoding="utf-8"))
+        config.pop("model_type")
+        (target / "config.json").unlink()
+        (target / "config.json").write_text(json.dumps(config), encoding="utf-8")
     return target
 
 

@@ -81,7 +81,7 @@ PEERS = {
             "whisperlivekit_worker.py",
             ("whisperlivekit", "faster_whisper", "safetensors"),
             "simulstreaming",
-            ("ctranslate2", "transformers"),
+            ("both",),
         ),
         LivePeer(
             "whisper_streaming",

@@ -17,13 +17,7 @@ def load(job: Job) -> tuple[str, OpenSession]:
 
     logging.disable(logging.WARNING)
     policy, files = job["policy"], job["files"]
-    if policy == "simulstreaming":
-        weights = {
-            "decoder_model_path": files["transformers"],
-            "encoder_model_path": files["ctranslate2"],
-        }
-    else:
-        weights = {"model_path": files["ctranslate2"]}
+    weights = files["both" if policy == "simulstreaming" else "ctranslate2"]
     engine = TranscriptionEngine(
         backend_policy=policy,
         backend="faster-whisper",
@@ -31,7 +25,7 @@ def load(job: Job) -> tuple[str, OpenSession]:
         lan=job["language"] or "auto",
         pcm_input=True,
         warmup_file=files["warmup"],
-        **weights,
+        model_path=weights,
     )
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, daemon=True).start()
