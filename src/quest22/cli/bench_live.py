@@ -100,8 +100,8 @@ class LiveWorkFlags:
         str,
         Option(
             help="Compare with other programs: [cyan]whisperlivekit, whisperlivekit-alignatt, "
-            "whisper_streaming, SimulStreaming, whisper.cpp, whisper.cpp-slow[/]; as [cyan]NAME=PLACE[/] the Python of its "
-            "environment, or the program.",
+            "whisper_streaming, SimulStreaming, whisper.cpp, whisper.cpp-slow[/]; as "
+            "[cyan]NAME=PLACE[/] the Python of its environment, or the program.",
             rich_help_panel=WORK,
             metavar="A,B=PLACE",
             show_default=False,
