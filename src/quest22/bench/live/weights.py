@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from safetensors.numpy import save_file
 
@@ -59,7 +60,7 @@ def _both(model: str, folder: Path) -> Path:
         for file in (*other.iterdir(), *own.iterdir()):
             if not (target / file.name).exists():
                 (target / file.name).symlink_to(file.resolve())
-        config = {}
+        config: dict[str, Any] = {}
         for each in (own, other):
             config |= json.loads((each / "config.json").read_text(encoding="utf-8"))
         config.pop("model_type")
