@@ -42,6 +42,7 @@ def test_threads_on_the_cpu(
     expected: int,
 ) -> None:
     """PyTorch would take no notice of a container's quota."""
+    monkeypatch.delenv("QUEST22_THREADS", raising=False)
     monkeypatch.setattr(build, "quota_cores", lambda: quota)
     settings = EngineSettings(engine="torch", device="cpu", batch_size=1, threads=threads)
     before = torch.get_num_threads()

@@ -27,7 +27,7 @@ from tests.support.running_server import RunningServer, running_server
 pytestmark = pytest.mark.skipif(not NANO_IS_HERE, reason="nano is not built")
 
 PATH = "/v1/audio/transcriptions"
-LONG_SAMPLES = 360 * SAMPLE_RATE_HZ
+LONG_SAMPLES, LONGER_SAMPLES = 360 * SAMPLE_RATE_HZ, 600 * SAMPLE_RATE_HZ
 """Text is committed once eight windows were heard, about four minutes."""
 
 SENT = 5 / 6
@@ -41,7 +41,7 @@ def talk() -> bytes:
 
 @pytest.fixture(scope="module")
 def long_talk() -> bytes:
-    return sound_file(np.tile(spoken("en", 40), 2)[:LONG_SAMPLES], "FLAC")
+    return sound_file(np.tile(spoken("en", 40), 2)[:LONGER_SAMPLES], "FLAC")
 
 
 def post(server: RunningServer, data: bytes, *fields: tuple[str, str], **more: Any) -> Any:
