@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from quest22.evaluation.bootstrap import Bootstrap
+from quest22.evaluation.bootstrap import Bootstrap, ClipCounts
 from quest22.evaluation.score import ErrorRate
 from quest22.evaluation.texts import compared
 from quest22.evaluation.word_diff import align_words
@@ -131,21 +131,13 @@ def differences(counts: Sequence[Recorded]) -> Iterator[str]:
 def difference_bounds(counts: Sequence[Recorded], kind: str) -> tuple[float, float] | None:
     """Bounds of an error rate's difference to the offline one, in 95 of 100 drawings.
 
-    Recordings are drawn, as in :mod:`quest22.evaluation.bootstrap`. None for too few.
+    None for fewer than two recordings.
     """
-    if len(counts) < 2:
-        return None
     live = np.array([(getattr(each, kind).errors, getattr(each, kind).total) for each in counts])
     offline = np.array([(each.offline.errors, each.offline.total) for each in counts])
-    rules = Bootstrap()
-    random = np.random.default_rng(rules.seed)
-    found = []
-    for drawn in random.integers(len(counts), size=(rules.resamples, len(counts))):
+
+    def difference(drawn: ClipCounts) -> float | None:
         (errors, total), (missed, words) = live[drawn].sum(axis=0), offline[drawn].sum(axis=0)
-        if total and words:
-            found.append(errors / total - missed / words)
-    if not found:
-        return None
-    outside = (1 - rules.confidence) / 2
-    low, high = np.quantile(found, (outside, 1 - outside))
-    return float(low), float(high)
+        return errors / total - missed / words if total and words else None
+
+    return Bootstrap().bounds(len(counts), difference)

@@ -7,6 +7,7 @@ gives a rate. Clips are drawn instead of words because the errors within a clip 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,18 +43,28 @@ class Bootstrap:
         None for fewer than two clips, or if no reference has words. Draws without any reference
         words are ignored.
         """
-        clips = len(errors)
-        if clips < 2 or not self.resamples or not totals.sum():
+
+        def rate(drawn: ClipCounts) -> float | None:
+            total = totals[drawn].sum()
+            return errors[drawn].sum() / total if total else None
+
+        return self.bounds(len(errors), rate) if totals.sum() else None
+
+    def bounds(
+        self, clips: int, statistic: Callable[[ClipCounts], float | None]
+    ) -> tuple[float, float] | None:
+        """Bounds of what ``statistic`` gives for the numbers of drawn clips, ``[clips]``.
+
+        None for fewer than two clips. Draws without a statistic, for which it gives None, are
+        ignored; None, too, if there are no others.
+        """
+        if clips < 2:
             return None
         random = np.random.default_rng(self.seed)
-        rates = []
-        for _ in range(self.resamples):
-            drawn = random.integers(clips, size=clips)
-            total = totals[drawn].sum()
-            if total:
-                rates.append(errors[drawn].sum() / total)
-        if not rates:
+        drawings = (statistic(random.integers(clips, size=clips)) for _ in range(self.resamples))
+        found = [each for each in drawings if each is not None]
+        if not found:
             return None
         outside = (1 - self.confidence) / 2
-        low, high = np.quantile(rates, (outside, 1 - outside))
+        low, high = np.quantile(found, (outside, 1 - outside))
         return float(low), float(high)

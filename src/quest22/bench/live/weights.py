@@ -57,15 +57,14 @@ def _both(model: str, folder: Path) -> Path:
     target = folder / "both" / Path(model).name
     if not target.exists():
         target.mkdir(parents=True)
-        for file in (*other.iterdir(), *own.iterdir()):
-            if not (target / file.name).exists():
-                (target / file.name).symlink_to(file.resolve())
         config: dict[str, Any] = {}
         for each in (own, other):
             config |= json.loads((each / "config.json").read_text(encoding="utf-8"))
         config.pop("model_type")
-        (target / "config.json").unlink()
         (target / "config.json").write_text(json.dumps(config), encoding="utf-8")
+        for file in (*other.iterdir(), *own.iterdir()):
+            if not (target / file.name).exists():
+                (target / file.name).symlink_to(file.resolve())
     return target
 
 
